@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import TypeVar
 
 from agent.chat import ChatRequest, Reply, Role, ToolCall, Usage, Worst
 from agent.domain import Change, Outcome, Plan, PullRequest, Run, Ticket
@@ -21,8 +20,6 @@ from agent.ports import (
     RoomResult,
     Root,
 )
-
-T = TypeVar("T")
 
 
 class FakeForge:

@@ -48,8 +48,7 @@ def prune(module: ast.Module, version: Version) -> frozenset[str]:
 
 def is_type_checking(test: ast.expr) -> bool:
     """Whether a condition is `TYPE_CHECKING`, which no running code ever finds true."""
-    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", None)
-    return name == "TYPE_CHECKING"
+    return source.get_last_name(test) == "TYPE_CHECKING"
 
 
 def catches(handler: ast.ExceptHandler, names: frozenset[str]) -> bool:
@@ -57,20 +56,14 @@ def catches(handler: ast.ExceptHandler, names: frozenset[str]) -> bool:
     if handler.type is None:
         return "Exception" in names
     several = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(_last_name(one) in names for one in several)
+    return any(source.get_last_name(one) in names for one in several)
 
 
 def _ends(statement: ast.stmt) -> bool:
     """Whether nothing behind a statement is reached."""
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        return _last_name(statement.value.func) in {"exit", "_exit", "abort", "skip"}
+        return source.get_last_name(statement.value.func) in {"exit", "_exit", "abort", "skip"}
     return isinstance(statement, _ENDS)
-
-
-def _last_name(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else None
 
 
 class _Pruner(ast.NodeTransformer):
@@ -102,7 +95,7 @@ class _Pruner(ast.NodeTransformer):
             return bool(self._value(test))
         except (_UnknownError, TypeError, IndexError):
             mentions = any(
-                _last_name(node) in {"version_info", "hexversion"}
+                source.get_last_name(node) in {"version_info", "hexversion"}
                 for node in source.walk(test)
                 if isinstance(node, (ast.Attribute, ast.Name))
             )
@@ -126,12 +119,12 @@ class _Pruner(ast.NodeTransformer):
                 return compare(self._value(node.left), self._value(node.comparators[0]))
         if isinstance(node, ast.Subscript):
             return self._subscript(node)
-        if isinstance(node, ast.Call) and _last_name(node.func) == "hasattr":
+        if isinstance(node, ast.Call) and source.get_last_name(node.func) == "hasattr":
             return False  # what is asked for may be missing: that is what the code provides for
         raise _UnknownError
 
     def _named(self, node: ast.Name | ast.Attribute) -> object:
-        name = _last_name(node)
+        name = source.get_last_name(node)
         info = (*self._version, 0, "final", 0)
         if name == "version_info":
             return info
@@ -142,7 +135,7 @@ class _Pruner(ast.NodeTransformer):
         if name == "PY3":
             return True
         if isinstance(node, ast.Attribute):
-            if _last_name(node.value) == "version_info" and name in {"major", "minor"}:
+            if source.get_last_name(node.value) == "version_info" and name in {"major", "minor"}:
                 return self._version[name == "minor"]
         elif node.id in self._flags:
             return self._flags[node.id]
@@ -246,8 +239,11 @@ class _Pruner(ast.NodeTransformer):
     def visit_With(self, node: ast.With) -> ast.AST:
         suppressed = any(
             isinstance(item.context_expr, ast.Call)
-            and _last_name(item.context_expr.func) == "suppress"
-            and any(_last_name(argument) in _IMPORT_ERRORS for argument in item.context_expr.args)
+            and source.get_last_name(item.context_expr.func) == "suppress"
+            and any(
+                source.get_last_name(argument) in _IMPORT_ERRORS
+                for argument in item.context_expr.args
+            )
             for item in node.items
         )
         self._may_fail += suppressed
@@ -307,7 +303,7 @@ class _Pruner(ast.NodeTransformer):
         if not isinstance(decorator, ast.Call) or not decorator.args:
             return False
         truth = self._truth(decorator.args[0])
-        name = (_last_name(decorator.func) or "").lower()
+        name = source.get_last_name(decorator.func).lower()
         return (name == "skipif" and truth is True) or (name == "skipunless" and truth is False)
 
     def visit_arg(self, node: ast.arg) -> ast.AST:

@@ -146,6 +146,11 @@ def text(content: bytes) -> str:
         return content.decode("utf-8", "replace")
 
 
+def get_last_name(node: ast.expr) -> str:
+    """Return the last part of a dotted name; "" of anything else."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
 def written(node: ast.AST) -> str:
     """Return an expression or statement as text, the same for the same one.
 

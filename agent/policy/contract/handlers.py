@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from agent.policy.names import constant_text
 from agent.policy.view import View, Visit
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
-
 _VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "trace"})
 _ROUTES = _VERBS | {"route", "api_route", "api_operation", "view"}
 _APPS = re.compile(

@@ -190,7 +190,9 @@ def _of_recursion(
 ) -> Hit | None:
     """Find a function that calls itself where its request has failed."""
     function = visit.node
-    again = [node for node in _calls(function.body) if _last(node.func) == function.name]
+    again = [
+        node for node in _calls(function.body) if source.get_last_name(node.func) == function.name
+    ]
     if not again:
         return None
     sent = next(
@@ -279,7 +281,7 @@ def _ends(body: list[ast.stmt]) -> bool:
         case ast.Try(body=inner, handlers=handlers):
             return _ends(inner) and all(_ends(handler.body) for handler in handlers)
         case ast.Expr(value=ast.Call(func=function)):
-            return _last(function) in ("exit", "_exit", "abort", "fail")
+            return source.get_last_name(function) in ("exit", "_exit", "abort", "fail")
     return False
 
 
@@ -307,9 +309,3 @@ def _walk(body: list[ast.stmt]) -> Iterator[ast.AST]:
 
 def _calls(body: list[ast.stmt]) -> list[ast.Call]:
     return [node for node in _walk(body) if isinstance(node, ast.Call)]
-
-
-def _last(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""

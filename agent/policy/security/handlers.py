@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from agent.policy import source
 from agent.policy.names import Scope
 from agent.policy.view import FunctionNode, View
 
@@ -91,7 +92,10 @@ def _find_route(node: FunctionNode) -> str | None:
 def _is_text(annotation: ast.expr, default: ast.expr | None, view: View, scope: Scope) -> bool:
     """Whether an argument takes a text, texts in a table or a model, or a file."""
     for part in [*ast.walk(annotation), *(ast.walk(default) if default else ())]:
-        if isinstance(part, ast.Call) and get_last_name(part.func) in {"Depends", "Security"}:
+        if isinstance(part, ast.Call) and source.get_last_name(part.func) in {
+            "Depends",
+            "Security",
+        }:
             return False
     for part in ast.walk(annotation):
         if isinstance(part, (ast.Name, ast.Attribute)):
@@ -100,11 +104,6 @@ def _is_text(annotation: ast.expr, default: ast.expr | None, view: View, scope: 
             if view.names(part, scope) & _TEXTS or any(map(_MODELS.match, bases)):
                 return True
     return False
-
-
-def get_last_name(func: ast.expr) -> str:
-    """Return the last part of a dotted name."""
-    return func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
 
 
 def _pair_defaults(arguments: ast.arguments) -> list[tuple[ast.arg, ast.expr | None]]:

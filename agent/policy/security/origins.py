@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from agent.policy import source
 from agent.policy.names import Scope
 from agent.policy.security import handlers
 from agent.policy.view import FunctionNode, View
@@ -71,7 +72,7 @@ class Call:
     @property
     def name(self) -> str:
         """The last part of what is written: `execute` in `cursor.execute(...)`."""
-        return handlers.get_last_name(self.node.func)
+        return source.get_last_name(self.node.func)
 
     @property
     def owner(self) -> Value:

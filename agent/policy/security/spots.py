@@ -15,8 +15,6 @@ from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View
 
-_LONGEST = 300
-
 
 @dataclass(frozen=True)
 class Spot:
@@ -29,7 +27,7 @@ class Spot:
     @property
     def hit(self) -> Hit:
         """As `Proposal.fresh` compares it."""
-        return Hit(source.written(self.node)[:_LONGEST], self.node.lineno, self.says)
+        return Hit(source.written(self.node)[:300], self.node.lineno, self.says)
 
 
 def findings(

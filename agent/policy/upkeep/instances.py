@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.policy import source
 from agent.policy.view import View, Visit
 
 By = Literal["made", "entered", "entered async", "handed"]
@@ -256,11 +257,11 @@ class _File:
                 # In a comprehension it binds in the function around it.
                 self._unsure.add(target.id)
             case ast.Match(subject=subject):
-                self._unsure.add(_last(subject))
+                self._unsure.add(source.get_last_name(subject))
             case ast.Constant(value=str(text)):
                 self._texts.add(text)
-            case ast.Call(func=function, args=args) if _last(function) in _ASKS:
-                self._unsure.update(_last(one) for one in args)
+            case ast.Call(func=function, args=args) if source.get_last_name(function) in _ASKS:
+                self._unsure.update(source.get_last_name(one) for one in args)
 
 
 def _bind(place: _Place, name: str, binding: _Binding | None = None) -> None:
@@ -288,7 +289,7 @@ def _class_of(annotation: ast.expr | None) -> ast.expr | None:
             return _class_of(one)
         case ast.BinOp(left=ast.Constant(value=None), op=ast.BitOr(), right=one):
             return _class_of(one)
-        case ast.Subscript(value=around, slice=inside) if _last(around) in _WRAPPERS:
+        case ast.Subscript(value=around, slice=inside) if source.get_last_name(around) in _WRAPPERS:
             first = inside.elts[0] if isinstance(inside, ast.Tuple) and inside.elts else inside
             return _class_of(first)
         case ast.Name() | ast.Attribute():
@@ -333,7 +334,9 @@ def _is_asked(visit: Visit[ast.Call], name: str) -> bool:
                 tests = values
         for test in tests:
             for node in ast.walk(test):
-                if isinstance(node, ast.Call) and any(_last(one) == name for one in node.args):
+                if isinstance(node, ast.Call) and any(
+                    source.get_last_name(one) == name for one in node.args
+                ):
                     return True
     return False
 
@@ -351,9 +354,3 @@ def _of_self(node: ast.expr) -> str:
         and node.value.id == "self"
     )
     return node.attr if is_own and isinstance(node, ast.Attribute) else ""
-
-
-def _last(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""

@@ -119,10 +119,13 @@ def _bare(view: View) -> Iterator[Hit]:
 
 def _may_be(call: ast.Call) -> bool:
     """Whether it looks like an answer; most calls do not, and are not followed."""
-    if _last(call.func) == "HttpResponseServerError":
+    if source.get_last_name(call.func) == "HttpResponseServerError":
         return True
     given = (*call.args, *(word.value for word in call.keywords))
-    return any(_is_number(one) or "500" in _last(one) or _last(one).isupper() for one in given)
+    return any(
+        _is_number(one) or "500" in source.get_last_name(one) or source.get_last_name(one).isupper()
+        for one in given
+    )
 
 
 def _is_number(node: ast.expr) -> bool:
@@ -144,7 +147,7 @@ def _means_500(view: View, node: ast.expr, visit: Visit[ast.Call] | Visit[ast.Re
         return node.value == 500
     if isinstance(node, ast.Attribute) and node.attr == "value":
         node = node.value
-    if _last(node) in _ERROR_NAMES:
+    if source.get_last_name(node) in _ERROR_NAMES:
         return True
     return any(name.endswith(_ERROR_NAMES) for name in view.names(node, visit.scope))
 
@@ -153,14 +156,17 @@ def _is_flask(view: View, visit: Visit[ast.Return]) -> bool:
     function = visit.function
     if function is None or isinstance(function, ast.Lambda):
         return False
-    return any(_last(_called(one)) in {"route", *_WRITES, "get"} for one in function.decorator_list)
+    return any(
+        source.get_last_name(_called(one)) in {"route", *_WRITES, "get"}
+        for one in function.decorator_list
+    )
 
 
 def _is_told(visit: Visit[ast.Call] | Visit[ast.Return]) -> bool:
     """Whether something is logged beside it, or it stands in a handler of errors."""
     function = visit.function
     if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        decorated = {_last(_called(one)) for one in function.decorator_list}
+        decorated = {source.get_last_name(_called(one)) for one in function.decorator_list}
         if decorated & _HANDLES or function.name in ("handler500", "server_error"):
             return True
     # What is logged in another branch says nothing of this one.
@@ -176,18 +182,16 @@ def _is_told(visit: Visit[ast.Call] | Visit[ast.Return]) -> bool:
 
 
 def _logs(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and (_last(node.func) in _LOGS or "log" in _root(node.func))
-
-
-def _last(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return isinstance(node, ast.Call) and (
+        source.get_last_name(node.func) in _LOGS or "log" in _root(node.func)
+    )
 
 
 def _root(node: ast.expr) -> str:
     """Return what the method belongs to, as in `logger` of `self.logger.info`."""
     if not isinstance(node, ast.Attribute):
         return ""
-    return _last(node.value).lower()
+    return source.get_last_name(node.value).lower()
 
 
 def _called(node: ast.expr) -> ast.expr:
