@@ -161,8 +161,8 @@ class _Function:
                 is_built = any(isinstance(part, ast.FormattedValue) for part in parts)
                 return self._join(parts, is_built=is_built)
             case ast.BinOp(left=left, op=ast.Add() | ast.Mod() | ast.Div() as op, right=right):
-                both = self._join([left, right])
-                return both._replace(is_built=isinstance(op, ast.Div) or bool(both.text))
+                both = self._join([left, right], is_built=isinstance(op, ast.Div))
+                return both._replace(is_built=both.is_built or bool(both.text))
             case ast.BoolOp(values=parts) | ast.Tuple(elts=parts) | ast.List(elts=parts):
                 return self._join(parts)
             case ast.IfExp(body=body, orelse=orelse):
@@ -211,5 +211,5 @@ def _find_assignments(node: FunctionNode) -> Iterator[tuple[_Position, str, ast.
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
             found = written.get(id(inner))
-            last = inner if found is None else found
+            last = found or inner
             yield (last.end_lineno or 0, last.end_col_offset or 0), inner.id, found
