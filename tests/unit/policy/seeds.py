@@ -144,38 +144,6 @@ def ping(request):
 """,
     ),
     Seed(
-        "shell=True with an f-string",
-        "CWE-78; ImageMagick behind an upload",
-        """\
-import subprocess
-
-from flask import Flask, request
-
-app = Flask(__name__)
-
-
-@app.post("/thumb")
-def thumb():
-    name = request.form["name"]
-    subprocess.run(f"convert {name} -resize 100x100 thumb.png", shell=True, check=True)
-    return "", 204
-""",
-        """\
-import subprocess
-
-from flask import Flask, request
-
-app = Flask(__name__)
-
-
-@app.post("/thumb")
-def thumb():
-    name = request.form["name"]
-    subprocess.run(["convert", name, "-resize", "100x100", "thumb.png"], check=True)
-    return "", 204
-""",
-    ),
-    Seed(
         "eval of an expression",
         "CWE-95; CVE-2023-39662 and kin",
         """\
@@ -199,34 +167,6 @@ app = Flask(__name__)
 @app.get("/calc")
 def calc():
     return {"result": ast.literal_eval(request.args["expression"])}
-""",
-    ),
-    Seed(
-        "pickle of a request",
-        "CWE-502; CVE-2025-27520 (BentoML: pickle of a request's body)",
-        """\
-import pickle
-
-from django.http import JsonResponse
-from django.views.decorators.csrf import csrf_exempt
-
-
-@csrf_exempt
-def restore(request):
-    cart = pickle.loads(request.body)
-    return JsonResponse({"lines": len(cart)})
-""",
-        """\
-import json
-
-from django.http import JsonResponse
-from django.views.decorators.csrf import csrf_exempt
-
-
-@csrf_exempt
-def restore(request):
-    cart = json.loads(request.body)
-    return JsonResponse({"lines": len(cart)})
 """,
     ),
     Seed(
