@@ -129,7 +129,9 @@ def test_what_is_no_request_for_a_proxy_gets_no_tunnel(tmp_path, request_text):
         client.connect(str(made.socket_path))
         client.sendall(request_text.encode())
         client.shutdown(socket.SHUT_WR)
-        answer = client.recv(4096)
+        answer = b""
+        with suppress(ConnectionResetError):  # closed with a part of it unread
+            answer = client.recv(4096)
         assert answer == b"" or answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 403"))
 
 
@@ -143,7 +145,7 @@ def test_a_closed_proxy_leaves_no_tunnel_and_no_thread_behind(tmp_path):
             client.sendall(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\n\r\n".encode())
             assert client.recv(4096).startswith(b"HTTP/1.1 200")
         assert client.recv(4096) == b""
-        ours = [one for one in set(threading.enumerate()) - before if "(_attend)" in one.name]
+        ours = [one for one in set(threading.enumerate()) - before if "(process_request" in one.name]
         assert ours == []
 
 

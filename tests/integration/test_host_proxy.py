@@ -134,7 +134,7 @@ def test_what_a_room_says_to_the_proxy_does_not_reach_it(tmp_path):
             answer = ask(made, f"GET http://u:p@{served.url[7:]}pip/ HTTP/1.1\r\n{forged}\r\n")
         finally:
             made.close()
-        assert answer.startswith(b"HTTP/1.0 200")
+        assert answer.startswith(b"HTTP/1.1 200")
         assert SHAPES[1].encode() not in answer
         assert proxy.asked == [("GET", f"{served.url}pip/")]
         assert proxy.heads[0]["Proxy-Authorization"] == f"Basic {SHAPES[1]}"
