@@ -11,8 +11,8 @@ import netrc
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -31,6 +31,18 @@ _UNUSABLE = {
     "allow-insecure-host": "name the index's certificate with SSL_CERT_FILE",
     "client-cert": "no index is asked with a certificate of ours",
 }
+
+
+_OFF = ("", "0", "false", "no", "off", "[]")
+#: Which indexes each setting names.
+_OPTIONS = {
+    "default-index": "default",
+    "index": "extra",
+    "index-url": "default",
+    "extra-index-url": "extra",
+}
+#: Options of one place by their names in files, each with the words for that place.
+_Layer = dict[str, tuple[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -56,14 +68,17 @@ class _Named:
     name: str = ""
     """As uv names indexes, for variables with their credentials."""
 
+    @property
+    def bare(self) -> str:
+        """The address without what is secret."""
+        parts = urlsplit(self.url)
+        netloc = parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=netloc, query="", fragment="")).rstrip("/") + "/"
 
-@dataclass
-class _Collected:
-    defaults: list[_Named] = field(default_factory=list)
-    extras: list[_Named] = field(default_factory=list)
-    bound: list[_Named] = field(default_factory=list)
-    certificates: list[tuple[str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    @property
+    def is_web(self) -> bool:
+        parts = urlsplit(self.url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def read(settings: Settings, environ: Mapping[str, str]) -> HostIndexes:
@@ -72,151 +87,113 @@ def read(settings: Settings, environ: Mapping[str, str]) -> HostIndexes:
     Raises:
         SettingsInvalid: A file cannot be read, or the index is not one of the web.
     """
-    collected = _Collected()
+    uv, pip = _variables(environ, "UV_"), _variables(environ, "PIP_")
+    # The ones that win come first.
+    layers = (
+        uv,
+        _placed(_uv(environ), "uv.toml"),
+        pip,
+        _placed(_pip(environ), "pip's configuration"),
+    )
+    found: dict[str, list[_Named]] = {"default": [], "extra": [], "bound": []}
+    notes: list[str] = []
+    for layer in layers:
+        for option, kind in _OPTIONS.items():
+            for named, own in _entries(*layer.get(option, ("", ""))):
+                found[own or kind].append(named)
+        notes += [
+            f"{layer[option][0]} is not followed: {why}"
+            for option, why in _UNUSABLE.items()
+            if option in layer and str(layer[option][1]).lower() not in _OFF
+        ]
     if settings.index_url:
-        collected.defaults.append(_Named(settings.index_url, _OURS))
-    uv, pip = dict(_uv(environ)), dict(_pip(environ))
-    _collect(collected, uv, pip, environ)
-    if settings.index_url:
-        collected.extras = collected.bound = []
-    logins = _Logins(environ)
-    bundle = None
-    for place, path in collected.certificates:
-        if Path(path).is_file():
-            bundle = bundle or path
-        else:
-            collected.notes.append(f"{place} names a file of certificates that is not there")
-    default = next(iter(collected.defaults), None)
-    known = {_bare(default.url)} if default else set()
-    extras: list[IndexAccess] = []
-    for named in collected.extras:
-        if not _is_web(named.url):
-            collected.notes.append(
-                f"{named.place} names an index on this machine's disk; no room sees it"
-            )
-        elif _bare(named.url) not in known:
-            known.add(_bare(named.url))
-            extras.append(logins.access(named, bundle))
-    if default and not _is_web(default.url):
+        found = {"default": [_Named(settings.index_url, _OURS)], "extra": [], "bound": []}
+    bundle = _find_bundle(layers[-1], environ, notes)
+
+    def access(named: _Named) -> IndexAccess:
+        login = _find_login(named, environ)
+        return IndexAccess(url=named.bare, login=login, ca_bundle=bundle, origin=named.place)
+
+    default = next(iter(found["default"]), None)
+    if default and not default.is_web:
         raise SettingsInvalid(
             f"{default.place} is not the address of a package index: give an https:// address."
         )
+    extras: dict[str, _Named] = {}
+    for named in found["extra"]:
+        if not named.is_web:
+            notes.append(f"{named.place} names an index on this machine's disk; no room sees it")
+        elif default is None or named.bare.lower() != default.bare.lower():
+            extras.setdefault(named.bare.lower(), named)
     return HostIndexes(
-        default=logins.access(default, bundle) if default else None,
-        extras=tuple(extras),
-        bound=tuple(logins.access(named, bundle) for named in collected.bound),
+        default=access(default) if default else None,
+        extras=tuple(access(named) for named in extras.values()),
+        bound=tuple(access(named) for named in found["bound"]),
         ca_bundle=bundle,
-        notes=tuple(dict.fromkeys(collected.notes)),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _collect(
-    into: _Collected, uv: dict[str, Any], pip: dict[str, str], environ: Mapping[str, str]
-) -> None:
-    """Bring the places together, the ones that win first."""
-
-    def variables(*names: str) -> Iterator[_Named]:
-        for name in names:
-            for word in environ.get(name, "").split():
-                yield _named(word, name)
-
-    tables = [entry for entry in uv.get("index", []) if isinstance(entry, dict) and "url" in entry]
-    indexes = [
-        (entry, _Named(str(entry["url"]), "[[index]] of uv.toml", str(entry.get("name", ""))))
-        for entry in tables
-    ]
-    into.defaults += variables("UV_DEFAULT_INDEX", "UV_INDEX_URL")
-    into.defaults += [named for entry, named in indexes if entry.get("default") is True]
-    into.defaults += _listed(uv.get("index-url"), "index-url of uv.toml")
-    into.defaults += variables("PIP_INDEX_URL")
-    into.defaults += _listed(pip.get("index-url"), "index-url of pip's configuration")
-    into.extras += variables("UV_INDEX", "UV_EXTRA_INDEX_URL")
-    into.extras += [
-        named
-        for entry, named in indexes
-        if entry.get("default") is not True and entry.get("explicit") is not True
-    ]
-    into.bound += [named for entry, named in indexes if entry.get("explicit") is True]
-    into.extras += _listed(uv.get("extra-index-url"), "extra-index-url of uv.toml")
-    into.extras += variables("PIP_EXTRA_INDEX_URL")
-    into.extras += _listed(pip.get("extra-index-url"), "extra-index-url of pip's configuration")
-    into.certificates += [(name, environ[name]) for name in _CA_VARIABLES if environ.get(name)]
-    if pip.get("cert"):
-        into.certificates.append(("cert of pip's configuration", pip["cert"]))
-    for option, why in _UNUSABLE.items():
-        shouted = option.upper().replace("-", "_")
-        for place, value in (
-            (f"PIP_{shouted}", environ.get(f"PIP_{shouted}")),
-            (f"UV_{shouted}", environ.get(f"UV_{shouted}")),
-            (f"{option} of pip's configuration", pip.get(option)),
-            (f"{option} of uv.toml", uv.get(option)),
-        ):
-            if value and str(value).lower() not in ("0", "false", "no", "off"):
-                into.notes.append(f"{place} is not followed: {why}")
+def _find_bundle(pip: _Layer, environ: Mapping[str, str], notes: list[str]) -> str | None:
+    """Find the first file of certificates that is there; note those that are not."""
+    bundle: str | None = None
+    named = [(name, environ.get(name)) for name in _CA_VARIABLES]
+    for place, path in (*named, pip.get("cert", ("", None))):
+        if path and Path(path).is_file():
+            bundle = bundle or path
+        elif path:
+            notes.append(f"{place} names a file of certificates that is not there")
+    return bundle
 
 
-def _named(word: str, place: str) -> _Named:
-    """An address, which uv allows as `name=https://…`."""
-    match = re.match(r"^([\w-]+)=(?=\w+://)", word)
-    return _Named(word[match.end() :], place, match[1]) if match else _Named(word, place)
+def _variables(environ: Mapping[str, str], prefix: str) -> _Layer:
+    return {
+        name.removeprefix(prefix).lower().replace("_", "-"): (name, value)
+        for name, value in environ.items()
+        if name.startswith(prefix)
+    }
 
 
-def _listed(value: object, place: str) -> list[_Named]:
-    words = value if isinstance(value, list) else str(value or "").split()
-    return [_named(str(word), place) for word in words]
+def _placed(options: Iterable[tuple[str, Any]], file: str) -> _Layer:
+    return {option: (f"{option} of {file}", value) for option, value in options}
 
 
-def _is_web(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
+def _entries(place: str, value: object) -> Iterator[tuple[_Named, str]]:
+    """Yield addresses, each with the kind that it names itself."""
+    for entry in value if isinstance(value, list) else str(value or "").split():
+        if isinstance(entry, dict):
+            kind = "default" if entry.get("default") is True else ""
+            kind = kind or ("bound" if entry.get("explicit") is True else "")
+            if "url" in entry:
+                yield _Named(str(entry["url"]), place, str(entry.get("name", ""))), kind
+            continue
+        # uv allows `name=https://…`.
+        name, is_named, url = str(entry).partition("=")
+        if is_named and "://" not in name:
+            yield _Named(url, place, name), ""
+        else:
+            yield _Named(str(entry), place), ""
 
 
-def _bare(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/").lower()
-
-
-# --- who one is to an index ------------------------------------------------------------------
-
-
-class _Logins:
+def _find_login(named: _Named, environ: Mapping[str, str]) -> str | None:
     """User and password of an index: in its address, in uv's variables, in the netrc file."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-
-    def access(self, named: _Named, bundle: str | None) -> IndexAccess:
-        """The address without what is secret, and that beside it."""
-        parts = urlsplit(named.url)
-        netloc = parts.netloc.rpartition("@")[2]
-        url = urlunsplit(parts._replace(netloc=netloc, query="", fragment=""))
-        login = self._written(parts.username, parts.password) or self._of_uv(named.name)
-        login = login or self._of_netrc(parts.hostname or "")
-        return IndexAccess(
-            url=url.rstrip("/") + "/", login=login, ca_bundle=bundle, origin=named.place
-        )
-
-    def _written(self, user: str | None, password: str | None) -> str | None:
-        if not user and not password:
-            return None
-        return f"{unquote(user or '')}:{unquote(password or '')}"
-
-    def _of_uv(self, name: str) -> str | None:
-        variable = re.sub(r"[^A-Z0-9]", "_", name.upper())
-        user = self._environ.get(f"UV_INDEX_{variable}_USERNAME")
-        password = self._environ.get(f"UV_INDEX_{variable}_PASSWORD")
-        return f"{user or ''}:{password or ''}" if name and (user or password) else None
-
-    def _of_netrc(self, host: str) -> str | None:
-        place = Path(self._environ.get("NETRC") or _home(self._environ) / ".netrc")
-        try:
-            found = netrc.netrc(str(place)).hosts.get(host)
-        except FileNotFoundError:
-            return None
-        except (OSError, netrc.NetrcParseError, UnicodeDecodeError) as problem:
-            # Its words repeat what stands in the file.
-            raise SettingsInvalid(f"{place} cannot be read as a netrc file.") from problem
-        return f"{found[0]}:{found[2] or ''}" if found else None
+    parts = urlsplit(named.url)
+    variable = f"UV_INDEX_{re.sub(r'[^A-Z0-9]', '_', named.name.upper())}"
+    for user, password in (
+        (unquote(parts.username or ""), unquote(parts.password or "")),
+        (environ.get(f"{variable}_USERNAME"), environ.get(f"{variable}_PASSWORD")),
+    ):
+        if user or password:
+            return f"{user or ''}:{password or ''}"
+    place = Path(environ.get("NETRC") or _home(environ) / ".netrc")
+    try:
+        found = netrc.netrc(str(place)).hosts.get(parts.hostname or "")
+    except FileNotFoundError:
+        return None
+    except (OSError, netrc.NetrcParseError, UnicodeDecodeError) as problem:
+        # Its words repeat what stands in the file.
+        raise SettingsInvalid(f"{place} cannot be read as a netrc file.") from problem
+    return f"{found[0]}:{found[2] or ''}" if found else None
 
 
 # --- the files -------------------------------------------------------------------------------
