@@ -66,7 +66,6 @@ for name in hosts nsswitch.conf; do
     # A room lays its own over these; that takes a file to lie on.
     [ -e "$building/etc/$name" ] || : >"$building/etc/$name"
 done
-printf 'suite=%s\npackages=%s\n' "$suite" "$include" >"$building/etc/mergewright-root"
 mv "$building" "$target"
 trap - EXIT
 echo "Root file system for rooms: $target"

@@ -145,7 +145,9 @@ def test_a_closed_proxy_leaves_no_tunnel_and_no_thread_behind(tmp_path):
             client.sendall(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\n\r\n".encode())
             assert client.recv(4096).startswith(b"HTTP/1.1 200")
         assert client.recv(4096) == b""
-        ours = [one for one in set(threading.enumerate()) - before if "(process_request" in one.name]
+        ours = [
+            one for one in set(threading.enumerate()) - before if "(process_request" in one.name
+        ]
         assert ours == []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 import shutil
 import subprocess
@@ -12,13 +11,7 @@ from pathlib import Path
 from agent.errors import SandboxMissing
 
 OLDEST = (0, 8, 0)
-_INSTALL = {
-    "apt-get": "apt-get install bubblewrap",
-    "dnf": "dnf install bubblewrap",
-    "pacman": "pacman -S bubblewrap",
-    "apk": "apk add bubblewrap",
-    "zypper": "zypper install bubblewrap",
-}
+_INSTALL = "Install bubblewrap, version 0.8.0 or newer (on Debian: apt-get install bubblewrap)."
 # Settings that forbid user namespaces, the value that does, and the command that allows them.
 _SWITCHES = (
     ("kernel/unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"),
@@ -41,23 +34,12 @@ def check() -> None:
     if found is None:
         raise SandboxMissing(
             "Nothing runs outside a sealed room, and bubblewrap (bwrap) is not installed. "
-            f"Install it: {install_command()}"
+            + _INSTALL
         )
     have = version(found)
     if have < OLDEST:
         words = ".".join(map(str, have))
-        raise SandboxMissing(
-            f"bubblewrap {words} lacks walls that a room needs; 0.8.0 or newer is required. "
-            f"Install it: {install_command()}"
-        )
-
-
-def install_command() -> str:
-    """The command that installs bubblewrap here."""
-    for tool, command in _INSTALL.items():
-        if shutil.which(tool):
-            return command if os.geteuid() == 0 else f"sudo {command}"
-    return "see https://github.com/containers/bubblewrap"
+        raise SandboxMissing(f"bubblewrap {words} lacks walls that a room needs. {_INSTALL}")
 
 
 @functools.lru_cache(maxsize=4)

@@ -12,30 +12,23 @@ from agent.settings import Settings
 #: Folder in the data folder whose own folders are root file systems by name.
 FOLDER = "roots"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-#: What `make_root.sh` leaves in a tree: its suite, and the packages it was made with.
-_MADE = "etc/mergewright-root"
 
 
 def every(settings: Settings) -> tuple[Root, ...]:
     """List them, the one that rooms have when nothing is said first."""
     own = settings.room_root
-    more = "apt-get install" if own is None else _making(own)
+    more = "apt-get install" if own is None else _make_command(own)
     found = [Root(folder=str(own or "/"), more=more)]
     for place in sorted((settings.home / FOLDER).glob("*")):
         # What is being built has another ending until it is whole.
         if _NAME.fullmatch(place.name) and not place.name.endswith(".building") and place.is_dir():
-            found.append(Root(name=place.name, folder=str(place), more=_making(place)))
+            found.append(Root(name=place.name, folder=str(place), more=_make_command(place)))
     return tuple(found)
 
 
-def _making(place: Path) -> str:
+def _make_command(place: Path) -> str:
     """Say how a tree is made: it is never changed, only made anew."""
-    try:
-        made = (place / _MADE).read_text(encoding="utf-8")
-    except OSError:
-        made = ""
-    suite = re.search(r"^suite=([\w.-]+)$", made, re.MULTILINE)
-    return f"sandbox_images/make_root.sh {suite[1] if suite else 'SUITE'} {place}"
+    return f"sandbox_images/make_root.sh SUITE {place}"
 
 
 def folder(name: str, settings: Settings) -> Path | None:

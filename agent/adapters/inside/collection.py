@@ -1,15 +1,15 @@
-"""Choose what may leave a room: plain files that match, within the caps.
+"""Say what a command leaves behind: files that match, within the caps, and who is gone.
 
-Beside `room.py`, once every foreign process is dead: nothing moves any more, so looking at a
-path and then opening it cannot be raced. Links are never followed, and nothing that could block
-is opened.
+Beside `room.py`. Files are gathered once every foreign process is dead: nothing moves any more, so
+looking at a path and then opening it cannot be raced. Links are never followed, and nothing that
+could block is opened.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import stat
+from fnmatch import fnmatchcase
 
 TYPE_CHECKING = False  # see room.py
 if TYPE_CHECKING:
@@ -18,46 +18,23 @@ if TYPE_CHECKING:
 
 MOST_ENTRIES = 500_000
 MOST_REFUSALS = 100
+MOST_WORDS = 4000
+LONGEST_NUMBER = 10
 
 
-def pattern_to_regex(pattern: str) -> re.Pattern[str]:
-    """Translate an absolute glob; `**` spans folders, the rest stays within one name."""
-    out = []
-    position = 0
-    while position < len(pattern):
-        rest = pattern[position:]
-        if rest.startswith("**/"):
-            out.append("(?:[^/]+/)*")
-            position += 3
-        elif rest.startswith("**"):
-            out.append(".*")
-            position += 2
-        elif rest[0] == "*":
-            out.append("[^/]*")
-            position += 1
-        elif rest[0] == "?":
-            out.append("[^/]")
-            position += 1
-        elif rest[0] == "[" and "]" in rest[2:]:
-            end = rest.index("]", 2)
-            inner = rest[1:end].replace("\\", "\\\\")
-            out.append("[^/%s]" % inner[1:] if inner[0] == "!" else "[%s]" % inner)
-            position += end + 1
-        else:
-            out.append(re.escape(rest[0]))
-            position += 1
-    return re.compile("".join(out), re.DOTALL)
+def matches(path: str, pattern: str) -> bool:
+    """Hold a path against a glob, name by name; `**` at the end is all that is below."""
+    names, wanted = path.split("/"), pattern.split("/")
+    if wanted[-1] == "**":
+        wanted[-1:] = ["*"] * max(1, len(names) - len(wanted) + 1)
+    return len(names) == len(wanted) and all(map(fnmatchcase, names, wanted))
 
 
-def fixed_part(pattern: str) -> str:
-    """The folder up to the first wildcard."""
+def find_start(pattern: str) -> str:
+    """Return the folder up to the first wildcard."""
     names = pattern.split("/")[:-1]
-    fixed = []
-    for name in names:
-        if any(sign in name for sign in "*?["):
-            break
-        fixed.append(name)
-    return "/".join(fixed) or "/"
+    fixed = [number for number, name in enumerate(names) if any(sign in name for sign in "*?[")]
+    return "/".join(names[: fixed[0]] if fixed else names) or "/"
 
 
 class Collection:
@@ -83,12 +60,11 @@ class Collection:
     def gather(self) -> None:
         """Look for every pattern."""
         for pattern in self.order["collect"]:
-            regex = pattern_to_regex(pattern)
-            start = fixed_part(pattern)
+            start = find_start(pattern)
             if self.linked(start):
                 self.refuse(start, "symbolic link")
-                continue
-            self.walk(start, regex, deep="**" in pattern or start != parent(pattern))
+            else:
+                self.walk(start, pattern)
         if self.refused_more:
             self.refused.append("and %d more" % self.refused_more)
 
@@ -101,9 +77,10 @@ class Collection:
                 return True
         return False
 
-    def walk(self, start: str, regex: re.Pattern[str], *, deep: bool) -> None:
+    def walk(self, start: str, pattern: str) -> None:
         """Visit a folder without ever going through a link."""
         todo = [start]
+        deepest = None if pattern.endswith("/**") else pattern.count("/")
         while todo:
             folder = todo.pop()
             try:
@@ -120,9 +97,9 @@ class Collection:
                     self.refuse(start, "too many entries to look through")
                     return
                 if entry.is_dir(follow_symlinks=False):
-                    if deep:
+                    if deepest is None or entry.path.count("/") < deepest:
                         todo.append(entry.path)
-                elif regex.fullmatch(entry.path):
+                elif matches(entry.path, pattern):
                     self.consider(entry.path)
 
     def consider(self, path: str) -> None:
@@ -191,12 +168,44 @@ def same_content(path: str, original: str) -> bool:
                 return True
 
 
-def parent(pattern: str) -> str:
-    """The folder part of a pattern."""
-    return pattern.rpartition("/")[0] or "/"
-
-
 def open_plain(path: str) -> BufferedReader:
     """Open a file for reading that can neither redirect nor block us."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     return os.fdopen(os.open(path, flags), "rb")
+
+
+def gone(order: dict[str, Any]) -> list[dict[str, str]]:
+    """Name those of the company that are not there any more, with the end of what they printed.
+
+    Before anything is killed: the numbers are those that were left in files, which foreign code may
+    have changed by now. So "gone" takes away from what the command has shown, and "still there"
+    adds nothing to it.
+    """
+    return [
+        {"name": one["name"], "words": end_of(one["log"])}
+        for one in order["company"]
+        if not lives(one["number"])
+    ]
+
+
+def lives(path: str) -> bool:
+    """Whether the process whose number is in a file is there."""
+    try:
+        with open_plain(path) as file:
+            number = file.read(LONGEST_NUMBER)
+        if not number.isdigit() or int(number) <= 1:
+            return False
+        os.kill(int(number), 0)
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def end_of(path: str) -> str:
+    """Return the last part of a log, as far as it can be read."""
+    try:
+        with open_plain(path) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - MOST_WORDS))
+            return file.read(MOST_WORDS).decode("utf-8", "replace")
+    except OSError:
+        return ""

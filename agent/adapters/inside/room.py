@@ -28,7 +28,6 @@ import time
 from contextlib import suppress
 
 import collection
-import company
 
 TYPE_CHECKING = False  # to load typing would take a tenth of the time in which a room opens
 if TYPE_CHECKING:
@@ -121,22 +120,11 @@ def read_exactly(descriptor: int, length: int) -> bytes:
 
 def copy_tree(source: str, target: str) -> None:
     """Copy the work tree with modes, times and links."""
-    copier = next((path for path in ("/usr/bin/cp", "/bin/cp") if os.path.exists(path)), None)
-    if copier is None:
-        import shutil
-
-        try:
-            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
-        except shutil.Error as problem:
-            first = problem.args[0][:3]
-            raise SetupError("the tree could not be copied: %s" % (first,)) from problem
-    else:
-        pid = os.fork()
-        if pid == 0:
-            become(copier, [copier, "-a", source + "/.", target], {"LC_ALL": "C"})
-        status = os.waitpid(pid, 0)[1]
-        if status != 0:
-            raise SetupError("the tree could not be copied")
+    pid = os.fork()
+    if pid == 0:
+        become("cp", ["cp", "-a", source + "/.", target], {"LC_ALL": "C", "PATH": "/usr/bin:/bin"})
+    if os.waitpid(pid, 0)[1] != 0:
+        raise SetupError("the tree could not be copied")
     os.chmod(target, 0o755)  # noqa: S103 - whatever the mode of the folder it was copied from
 
 
@@ -426,7 +414,7 @@ def main() -> None:
         return
     channel.send(STARTED, {})
     code, limit = supervise(start_command(order, environ), order, host)
-    gone = company.gone(order)
+    gone = collection.gone(order)
     end_everything()
     # Nothing can write to the output any more; closing ours lets the host read to its end.
     os.dup2(0, 1)

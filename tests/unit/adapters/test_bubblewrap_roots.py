@@ -30,12 +30,6 @@ def test_the_usual_one_comes_first_and_what_is_not_whole_is_left_out(given):
     assert found[1].adding(["gettext"]) == (
         f"sandbox_images/make_root.sh SUITE {given.home}/roots/sid gettext"
     )
-    told = given.home / "roots" / "trixie" / "etc" / "mergewright-root"
-    told.parent.mkdir()
-    told.write_text("suite=trixie\npackages=python3\n")
-    assert roots.every(given)[2].adding(["git", "gettext"]) == (
-        f"sandbox_images/make_root.sh trixie {given.home}/roots/trixie git gettext"
-    )
 
 
 def test_the_operators_own_takes_the_place_of_the_machines(given, home):
