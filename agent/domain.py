@@ -780,7 +780,7 @@ class CheckItem(Record):
     """Stable between base and head: no line numbers."""
     outcome: str
     """For tests `passed | failed | error | skipped | xfailed | xpassed`; else `finding`, for a
-    system check below error `warning`, for a comment that hides findings `muted`."""
+    system check below error `warning`."""
     text: str = ""
     """What went wrong, cut to the essential."""
     place: str = ""

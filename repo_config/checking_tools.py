@@ -9,7 +9,7 @@ reason.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from repo_config import formatters, pyright_settings, tool_commands, tool_options
@@ -24,8 +24,6 @@ _RUFF, _RUFF_FORMAT = "ruff check", "ruff format"
 #: The checks that a tool is run for, where they are not called as it is.
 _CHECKS = {"ruff": (_RUFF, _RUFF_FORMAT)}
 _PYRIGHTS: tuple[pyright_settings.Tool, ...] = ("basedpyright", "pyright")
-#: Of pyright, with fewer demands than its strictest.
-_LOWER_MODES = frozenset({"off", "basic", "standard"})
 #: They are told on the command line what no file of settings says.
 _ALWAYS_TOLD = frozenset({_RUFF_FORMAT, "isort", *_PYRIGHTS})
 
@@ -181,29 +179,6 @@ def _pyright(
         return whole.text(path) if whole.has(path) else None
 
     return pyright_settings.read(text, config.folder, tool, named)
-
-
-def mode(tools: Tools) -> str:
-    """The mode below which a comment in a file lets pyright or basedpyright look at less."""
-    values = tools.pyright.values if tools.pyright else {}
-    is_based = any(found.value == "basedpyright" for found in tools.types)
-    said = values.get("typeCheckingMode", "recommended" if is_based else "standard")
-    usual = said if isinstance(said, str) else "standard"
-    # Such a comment takes back all that settings demand beyond a mode, whichever it names.
-    return "strict" if usual in _LOWER_MODES and _demands_more(values) else usual
-
-
-def _demands_more(values: Mapping[str, object]) -> bool:
-    environments = values.get("executionEnvironments")
-    if isinstance(environments, list):
-        several = [one for one in environments if isinstance(one, dict)]
-        if any(_demands_more(one) for one in several):
-            return True
-    return bool(values.get("strict")) or any(
-        key.startswith(("report", "strict")) and value in (True, "error", "warning")
-        for key, value in values.items()
-        if isinstance(value, bool | str)
-    )
 
 
 def type_args(

@@ -95,8 +95,6 @@ class Project(BaseModel):
     """Files of the repository that mypy or pytest load as plugins."""
     type_settings: tuple[str, ...] = ()
     """Files that pyright or basedpyright is configured by."""
-    type_mode: str = "standard"
-    """The mode below which a comment in a file lets pyright look at less than its settings do."""
     type_stubs: str | None = None
     """The folder in which it looks for stubs of libraries, whether it is there or not."""
     root: str = ""
@@ -195,8 +193,7 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         told=tools.told,
         not_run=tools.not_run,
         type_settings=tools.pyright.files if tools.pyright else (),
-        type_mode=checking_tools.mode(tools),
-        type_stubs=tools.pyright.place("stubPath") if tools.pyright else None,
+        type_stubs=tools.pyright.stubs if tools.pyright else None,
         plugins=plugins.loaded(files, pytest, config.checks.tests.args),
         origins={key: inert(origin) for key, origin in origins.items()},
         unreadable={path: inert(reason) for path, reason in files.unreadable.items()},

@@ -21,12 +21,6 @@ _TOML = "pyproject.toml"
 _MOST = 8
 #: Each is a list of paths, relative to the file that it stands in.
 _PATHS = frozenset({"include", "exclude", "ignore", "strict"})
-#: Where stubs of libraries are looked for unless something else is set.
-_STUBS = "typings"
-#: What basedpyright is told to overlook, unless something else is set.
-_BASELINE = ".basedpyright/baseline.json"
-_NO_FILE = "there is no such file"
-_NO_TABLE = "it has no table of pyright"
 
 #: What a file of the repository says by its path; None where there is no such file.
 Read = Callable[[str], str | None]
@@ -48,18 +42,13 @@ class Settings(NamedTuple):
     own: dict[str, object] = {}
     """What the first file says alone."""
 
-    def place(self, key: Literal["stubPath", "baselineFile"]) -> str | None:
-        """The path of the repository that a setting names; None where it leaves the repository."""
-        default = {"stubPath": _STUBS, "baselineFile": _BASELINE}[key]
-        value = self.values.get(key, default)
-        named = value if isinstance(value, str) else default
+    @property
+    def stubs(self) -> str | None:
+        """The folder where stubs of libraries are looked for; None outside of the repository."""
+        value = self.values.get("stubPath")
+        named = value if isinstance(value, str) else "typings"
         path = posixpath.normpath(posixpath.join(self.folder, named))
         return None if _is_outside(path) or path == "." else path
-
-
-def tables(tool: Tool) -> tuple[str, ...]:
-    """The tables of pyproject.toml that a tool reads, in its order."""
-    return ("basedpyright", "pyright") if tool == "basedpyright" else ("pyright",)
 
 
 def read(text: Read, folder: str, tool: Tool, named: str | None = None) -> Settings:
@@ -71,33 +60,35 @@ def read(text: Read, folder: str, tool: Tool, named: str | None = None) -> Setti
         tool: Who reads them.
         named: The file or folder that the tool is pointed at, relative to the folder.
     """
-    path = _first(text, folder, tool, named)
-    if path is None:
-        there = folder if named is None else posixpath.normpath(posixpath.join(folder, named))
-        if there.endswith((".json", ".toml")):
-            return Settings(folder=folder, problem=f"{named}: there is no such file of settings")
-        return Settings(folder="" if there == "." else there)
-    home = posixpath.dirname(path)
+    place = posixpath.normpath(posixpath.join("/", folder, named or ""))[1:]
+    is_file = named is not None and place.endswith((".json", ".toml"))
+    places = [place] if is_file else [posixpath.join(place, name) for name in (FILE, _TOML)]
+    first = next((path for path in places if _read_file(text, path, tool) is not None), None)
+    if first is None and is_file:
+        return Settings(folder=folder, problem=f"{named}: there is no such file of settings")
+    if first is None:
+        return Settings(folder=place)
+    home = posixpath.dirname(first)
     files: list[str] = []
-    found: list[tuple[str, dict[str, object]]] = []
-    while True:
+    values: dict[str, object] = {}
+    own: dict[str, object] = {}
+    path, problem = first, ""
+    while not problem:
+        found = _read_file(text, path, tool)
         files.append(path)
-        values = _values(text, path, tool)
-        if isinstance(values, str):
-            return Settings(files[0], home, tuple(files), problem=f"{path}: {values}")
-        found.append((path, values))
-        base = values.get("extends")
+        if not isinstance(found, dict):
+            problem = f"{path}: {found or 'there is no such file'}"
+            break
+        own = own or found
+        values = {key: _move(key, one, path, home) for key, one in found.items()} | values
+        base = found.get("extends")
         if not isinstance(base, str):
             break
         path = posixpath.normpath(posixpath.join(posixpath.dirname(path), base))
         if path in files or len(files) > _MOST:
             problem = f"{files[-1]}: extends {base}, which leads in a circle or too far"
-            return Settings(files[0], home, tuple(files), problem=problem)
-    whole: dict[str, object] = {}
-    for place, values in reversed(found):
-        whole |= {key: _moved(key, value, place, home) for key, value in values.items()}
-    whole.pop("extends", None)
-    return Settings(files[0], home, tuple(files), whole, own=found[0][1])
+    values.pop("extends", None)
+    return Settings(first, home, tuple(files), {} if problem else values, problem, own)
 
 
 def pointed(args: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
@@ -115,45 +106,32 @@ def pointed(args: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
     return named, tuple(rest)
 
 
-def _first(text: Read, folder: str, tool: Tool, named: str | None) -> str | None:
-    """The file that the tool reads first."""
-    place = posixpath.normpath(posixpath.join(folder, named)) if named is not None else folder
-    if named is not None and place.endswith((".json", ".toml")):
-        return place if text(place) is not None else None
-    inner = "" if place == "." else place
-    json, toml = posixpath.join(inner, FILE), posixpath.join(inner, _TOML)
-    if text(json) is not None:
-        return json
-    # One that cannot be read may have the table.
-    return None if _values(text, toml, tool) in (_NO_FILE, _NO_TABLE) else toml
-
-
-def _values(text: Read, path: str, tool: Tool) -> dict[str, object] | str:
-    """What one file says; words where it cannot be read."""
+def _read_file(text: Read, path: str, tool: Tool) -> dict[str, object] | str | None:
+    """Return what one file says, words where it cannot be read, None where nothing is said."""
     content = None if _is_outside(path) else text(path)
     if content is None:
-        return _NO_FILE
-    if path.endswith(".toml"):
-        try:
-            tools = table(toml_text.parse(content), "tool")
-        except toml_text.TomlError as problem:
-            return f"line {problem.at.line}: {problem.message}"
-        values = next((tools[name] for name in tables(tool) if name in tools), None)
-        return values if isinstance(values, dict) else _NO_TABLE
+        return None
     try:
-        whole = json_text.parse(content)
+        if not path.endswith(".toml"):
+            values = json_text.parse(content)
+            return values if isinstance(values, dict) else "it is no object"
+        tools = table(toml_text.parse(content), "tool")
     except json_text.JsonError as problem:
         return str(problem)
-    return whole if isinstance(whole, dict) else "it is no JSON object"
+    except toml_text.TomlError as problem:
+        return f"line {problem.at.line}: {problem.message}"
+    tables = [tools.get("basedpyright")] if tool == "basedpyright" else []
+    found = next((one for one in (*tables, tools.get("pyright")) if one is not None), None)
+    return found if isinstance(found, dict) else None
 
 
-def _moved(key: str, value: object, path: str, folder: str) -> object:
-    """A list of paths of one file, relative to the folder."""
+def _move(key: str, value: object, path: str, folder: str) -> object:
+    """Return a list of paths of one file relative to the folder."""
     if key not in _PATHS or not isinstance(value, list):
         return value
-    start = posixpath.dirname(path)
+    start = posixpath.join("/", posixpath.dirname(path))
     return [
-        posixpath.relpath(posixpath.join("/", start, one), posixpath.join("/", folder))
+        posixpath.relpath(posixpath.join(start, one), posixpath.join("/", folder))
         if isinstance(one, str)
         else one
         for one in value

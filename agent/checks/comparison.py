@@ -17,7 +17,7 @@ from agent.domain import CheckItem, CheckReport, CheckResult, Comparison, Repeat
 #: Ends the names of checks that were run on the change under the base commit's own rules.
 BASE_RULES = ", base rules"
 _NOT_RUN = ("skipped", "xfailed")
-_COUNTED = ("finding", "muted")
+_COUNTED = "finding"
 
 
 def compare(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
@@ -265,10 +265,10 @@ def _without_renamed(
 
 
 def _findings(name: str, before: CheckResult, after: CheckResult) -> Comparison:
-    left = Counter(item.item_id for item in before.items if item.outcome in _COUNTED)
+    left = Counter(item.item_id for item in before.items if item.outcome == _COUNTED)
     new = []
     for item in after.items:
-        if item.outcome not in _COUNTED:
+        if item.outcome != _COUNTED:
             continue
         if left[item.item_id] > 0:
             left[item.item_id] -= 1
@@ -280,10 +280,10 @@ def _findings(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         head=after.status,
         verdict=Status.UNVERIFIED,
         figures=after.figures,
-        base_count=before.count(*_COUNTED),
-        head_count=after.count(*_COUNTED),
-        base_failures=before.count(*_COUNTED),
-        head_failures=after.count(*_COUNTED),
+        base_count=before.count(_COUNTED),
+        head_count=after.count(_COUNTED),
+        base_failures=before.count(_COUNTED),
+        head_failures=after.count(_COUNTED),
         new_failures=tuple(new),
         added=tuple(dict.fromkeys(item.item_id for item in new)),
         seconds=after.seconds,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from agent.checks import check, scripts, sealed, suite
@@ -35,6 +35,7 @@ class Remark:
     code: str
     message: str
     line: int | None = None
+    severity: str = "error"
 
 
 #: Reads a tool's report; None: it is not one.
@@ -124,7 +125,7 @@ class LintCheck:
         remarks = None if content is None else self.read(content)
         if remarks is not None:
             remarks = [replace(one, path=site.path_of(one.path)) for one in remarks]
-        items = tuple(_items(remarks or [], secret))
+        items = list_items(remarks or [], secret)
         status, reason = self._verdict(result, content, remarks, items, secret)
         if limit := check.limit_reached(result, site.tool_limits(), f"{self.name} was"):
             status, reason = Status.FAILED, limit
@@ -149,7 +150,7 @@ class LintCheck:
     ) -> tuple[Status, str]:
         if content is None and result.refused:
             return Status.UNVERIFIED, f"the report was not accepted: {result.refused[0]}"
-        seen = any(_is_probe(remark, secret) for remark in remarks or [])
+        seen = any(is_probe(remark, secret) for remark in remarks or [])
         done = {0, 1, self.unreadable_code} if seen else {0, 1}
         if result.exit_code not in done:
             said = _text(content or b"") if self.prints_report else ""
@@ -171,23 +172,35 @@ class LintCheck:
         return ""
 
 
-def _is_probe(remark: Remark, secret: Secret) -> bool:
+def is_probe(remark: Remark, secret: Secret) -> bool:
+    """Whether it is about the file that the tool must object to."""
     return posixpath.basename(remark.path) == f"{secret.module}.py"
 
 
-def _items(remarks: list[Remark], secret: Secret) -> list[CheckItem]:
-    return [
+def list_items(remarks: Iterable[Remark], secret: Secret) -> tuple[CheckItem, ...]:
+    """Return what a tool objects to in the repository."""
+    return tuple(
         CheckItem(
             item_id=sealed.clean_id(
-                f"{remark.path}: {remark.code}: {_FIGURES.sub('N', remark.message)}"
+                f"{remark.path}: {remark.code or 'error'}: {_FIGURES.sub('N', remark.message)}"
             ),
             outcome="finding",
             text=sealed.clean_text(remark.message),
             place=sealed.clean_text(remark.path + (f":{remark.line}" if remark.line else "")),
         )
         for remark in remarks
-        if not _is_probe(remark, secret)
-    ]
+        if not is_probe(remark, secret)
+    )
+
+
+def render_remarks(remarks: Iterable[Remark], secret: Secret) -> str:
+    """Write for people what a type checker said of the repository."""
+    return "\n".join(
+        f"{one.path}:{one.line or 1}: {one.severity}: {one.message}"
+        + (f"  [{one.code}]" if one.code else "")
+        for one in remarks
+        if not is_probe(one, secret)
+    )
 
 
 def _shown(items: tuple[CheckItem, ...], result: RoomResult, reason: str) -> str:

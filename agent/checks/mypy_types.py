@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
-from agent.checks import check, scripts, sealed, suite, type_cache
+from agent.checks import check, lint, scripts, sealed, suite, type_cache
+from agent.checks.lint import Remark
 from agent.checks.sealed import Event, Secret, Text
 from agent.domain import CheckItem, CheckResult, Status
 from agent.environments import rooms
@@ -32,7 +34,6 @@ def wrong(number: int) -> int:
     return "text"
 '''
 _WRONG_FROM = _PROBE.split("\n").index("def wrong(number: int) -> int:") + 1
-_LINE_NUMBER = re.compile(r"\bline \d+")
 _TEXT_LINE = re.compile(
     r"(?P<file>[^:\n]+):(?P<line>\d+):(?:\d+:)?(?:\d+:\d+:)? (?P<severity>error|note): "
     r"(?P<message>.*?)(?:  \[(?P<code>[\w-]+)\])?"
@@ -51,16 +52,6 @@ class Mypy(Event):
     left_out: int
     errors: Text
     code: int
-
-
-class Remark(Event):
-    """One line of mypy's output."""
-
-    file: str
-    line: int
-    severity: str
-    message: str
-    code: str | None = None
 
 
 class MypyTypes:
@@ -114,11 +105,11 @@ class MypyTypes:
             found = check.unverified(self, site, result, reason or report.problem)
             return found.model_copy(update={"status": Status.FAILED}) if reason else found
         remarks = [
-            remark.model_copy(update={"file": site.path_of(remark.file)})
+            replace(remark, path=site.path_of(remark.path))
             for line in said.lines
             if (remark := read_line(line, json_lines=said.as_json))
         ]
-        items = tuple(_items(remarks, secret))
+        items = lint.list_items(filter(_is_error, remarks), secret)
         status, reason = _verdict(said, report.problem, remarks, items, secret)
         if limit := check.limit_reached(result, site.tool_limits(), "the type check was"):
             status, reason = Status.FAILED, limit
@@ -130,7 +121,10 @@ class MypyTypes:
             seconds=result.seconds,
             command=(*self.command(site), *said.chosen),
             reason=reason,
-            output=_shown(said, remarks, secret),
+            output=suite.shortened(
+                f"{lint.render_remarks(remarks, secret)}\n{said.errors.strip()}".strip()
+                or "no issues found"
+            ),
         )
 
 
@@ -141,43 +135,18 @@ def known_place(secret: Secret) -> str:
 
 def read_line(line: str, *, json_lines: bool) -> Remark | None:
     """Read one line of mypy's output; None: it says nothing about a place."""
-    if json_lines:
-        try:
-            facts = json.loads(line)
-            return Remark.model_validate({name: facts.get(name) for name in Remark.model_fields})
-        except (ValueError, AttributeError, RecursionError):
-            # Plugins print what they like; what mypy says itself is an object for each line.
-            return None
-    found = _TEXT_LINE.fullmatch(line)
-    if found is None:
-        return None
-    return Remark(
-        file=found["file"],
-        line=int(found["line"]),
-        severity=found["severity"],
-        message=found["message"],
-        code=found["code"],
-    )
-
-
-def _is_probe(remark: Remark, secret: Secret) -> bool:
-    return remark.file.endswith(f"{secret.module}.py")
-
-
-def _items(remarks: list[Remark], secret: Secret) -> list[CheckItem]:
-    return [
-        CheckItem(
-            item_id=sealed.clean_id(
-                f"{remark.file}: {remark.code or 'error'}: "
-                + _LINE_NUMBER.sub("line N", remark.message)
-            ),
-            outcome="finding",
-            text=sealed.clean_text(remark.message),
-            place=sealed.clean_text(f"{remark.file}:{remark.line}"),
+    try:
+        found: Any = json.loads(line) if json_lines else _TEXT_LINE.fullmatch(line)
+        return Remark(
+            path=str(found["file"]),
+            code=str(found["code"] or ""),
+            message=str(found["message"]),
+            line=int(found["line"]),
+            severity=str(found["severity"]),
         )
-        for remark in remarks
-        if _is_error(remark) and not _is_probe(remark, secret)
-    ]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        # Plugins print what they like; what mypy says itself is an object for each line.
+        return None
 
 
 def _verdict(
@@ -200,13 +169,13 @@ def _problems(said: Mypy, remarks: list[Remark], secret: Secret) -> Iterator[str
         yield f"{unread} lines of mypy's answer cannot be read"
     if said.left_out:
         yield f"mypy printed {said.left_out} lines more than are read"
-    wrong = [remark for remark in remarks if _is_probe(remark, secret) and _is_error(remark)]
-    if not any(remark.line >= _WRONG_FROM for remark in wrong):
+    wrong = [remark for remark in remarks if lint.is_probe(remark, secret) and _is_error(remark)]
+    if not any((remark.line or 0) >= _WRONG_FROM for remark in wrong):
         yield (
             "mypy reports nothing about a module with errors in it "
             "(does its configuration ignore errors?)"
         )
-    if early := [remark for remark in wrong if remark.line < _WRONG_FROM]:
+    if early := [remark for remark in wrong if (remark.line or 0) < _WRONG_FROM]:
         yield f"mypy reports an error where there is none: {early[0].message}"
     if said.code != 1:
         yield f"mypy reported errors and still ended with {said.code}"
@@ -214,15 +183,3 @@ def _problems(said: Mypy, remarks: list[Remark], secret: Secret) -> Iterator[str
 
 def _is_error(remark: Remark) -> bool:
     return remark.severity == "error"
-
-
-def _shown(said: Mypy, remarks: list[Remark], secret: Secret) -> str:
-    """What mypy says to a person, without what is ours."""
-    lines = [
-        f"{remark.file}:{remark.line}: {remark.severity}: {remark.message}"
-        + (f"  [{remark.code}]" if remark.code else "")
-        for remark in remarks
-        if not _is_probe(remark, secret)
-    ]
-    lines.append(said.errors.strip())
-    return suite.shortened("\n".join(line for line in lines if line) or "no issues found")

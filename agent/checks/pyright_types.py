@@ -16,13 +16,13 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from agent.checks import check, sealed, suite
+from agent.checks import check, lint, suite
+from agent.checks.lint import Remark
 from agent.checks.sealed import Secret
-from agent.domain import CheckItem, CheckResult, Status
+from agent.domain import CheckResult, Status
 from agent.environments import rooms
 from agent.ports import (
     ROOM_ENVIRONMENT,
@@ -55,7 +55,6 @@ def broken(:
 _MOST_REMARKS = 50_000
 #: Of the room's memory; the rest is for what is not Node.js's heap.
 _HEAP = 0.75
-_LINE_NUMBER = re.compile(r"\bline \d+")
 #: Settings that say what is objected to, and no path.
 _OF_RULES = re.compile(
     r"report\w+|strict\w+|(?:enable|disable|analyze|deprecate)\w+|failOnWarnings"
@@ -67,57 +66,31 @@ _FAILING = frozenset({"recommended", "all"})
 _INTO_FILE = 'exec "$@" >"$0"'
 
 
-class _Position(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True)
-
-    line: int
-    """From 0."""
-
-
-class _Range(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True)
-
-    start: _Position
-
-
-class Remark(BaseModel):
-    """One thing that the tool reports."""
-
-    model_config = ConfigDict(frozen=True, strict=True)
-
-    file: str
-    severity: str
-    message: str
-    range: _Range | None = None
-    rule: str | None = None
-
-    @property
-    def line(self) -> int | None:
-        """From 1; None where it is about the file."""
-        return self.range.start.line + 1 if self.range else None
-
-
-class _Summary(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True)
-
-    files: int = Field(alias="filesAnalyzed")
-
-
-class Report(BaseModel):
+class Report(NamedTuple):
     """What the tool prints with `--outputjson`."""
 
-    model_config = ConfigDict(frozen=True, strict=True)
-
     version: str
-    remarks: list[Remark] = Field(alias="generalDiagnostics")
-    summary: _Summary
+    remarks: list[Remark]
+    files: int
+    """Those that were looked at."""
 
 
 def read_report(content: bytes) -> Report | None:
     """Read a report; None: it is not one."""
     try:
-        return Report.model_validate(json.loads(content))
-    except (ValidationError, ValueError, RecursionError):
+        facts = json.loads(content)
+        remarks = [
+            Remark(
+                path=str(one["file"]),
+                code=str(one.get("rule") or ""),
+                message=" ".join(str(one["message"]).split()),
+                line=int(one["range"]["start"]["line"]) + 1 if one.get("range") else None,
+                severity=str(one["severity"]),
+            )
+            for one in facts["generalDiagnostics"]
+        ]
+        return Report(str(facts["version"]), remarks, int(facts["summary"]["filesAnalyzed"]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -173,12 +146,10 @@ class PyrightTypes:
         content = result.files.get(secret.report)
         report = read_report(content) if content is not None else None
         remarks = [
-            one.model_copy(update={"file": site.path_of(one.file)})
-            for one in (report.remarks if report else ())
+            replace(one, path=site.path_of(one.path)) for one in (report.remarks if report else ())
         ]
-        own = [one for one in remarks if not _is_probe(one, secret)]
         failing = _failing(self.name, told, settings)
-        items = tuple(_item(one) for one in own if one.severity in failing)
+        items = lint.list_items((one for one in remarks if one.severity in failing), secret)
         status = Status.FAILED if items else Status.PASSED
         reason = ""
         if problem := _problem(self.name, result, report, remarks, secret):
@@ -197,8 +168,13 @@ class PyrightTypes:
             seconds=result.seconds,
             command=self.command(site),
             reason=reason,
-            output=_shown(self.name, report, own, result),
+            output=self._render(report, lint.render_remarks(remarks, secret), result),
         )
+
+    def _render(self, report: Report | None, remarks: str, result: RoomResult) -> str:
+        instead = " in place of pyright" if self.name == "pyright" else ""
+        first = f"basedpyright {report.version}{instead}" if report else ""
+        return suite.shortened("\n".join(filter(None, (first, remarks, result.output.strip()))))
 
     def _told(self, site: check.Site) -> tuple[Told, Settings]:
         """What it is told on the command line and by files, on the side that is looked at."""
@@ -284,43 +260,12 @@ def _problem(
         return f"{name} left no report that can be read: {suite.last_words(result)}"
     if len(remarks) > _MOST_REMARKS:
         return f"{name} reports {len(remarks)} errors and warnings, more than are read"
-    if not any(_is_probe(one, secret) and one.severity == "error" for one in remarks):
+    if not any(lint.is_probe(one, secret) and one.severity == "error" for one in remarks):
         return (
             f"{name} reports nothing about a file with errors in it (do its settings ignore all?)"
         )
     if result.exit_code == 0:
         return f"{name} reported errors and still ended with 0"
-    if report.summary.files <= 1:
+    if report.files <= 1:
         return f"{name} found no file of the project to check"
     return ""
-
-
-def _is_probe(remark: Remark, secret: Secret) -> bool:
-    return posixpath.basename(remark.file) == f"{secret.module}.py"
-
-
-def _item(remark: Remark) -> CheckItem:
-    message = " ".join(remark.message.split())
-    place = remark.file if remark.line is None else f"{remark.file}:{remark.line}"
-    return CheckItem(
-        item_id=sealed.clean_id(
-            f"{remark.file}: {remark.rule or 'error'}: {_LINE_NUMBER.sub('line N', message)}"
-        ),
-        outcome="finding",
-        text=sealed.clean_text(remark.message),
-        place=sealed.clean_text(place),
-    )
-
-
-def _shown(name: str, report: Report | None, own: list[Remark], result: RoomResult) -> str:
-    """What a person reads, without what is ours."""
-    lines = []
-    if report is not None:
-        instead = " in place of pyright" if name == "pyright" else ""
-        lines.append(f"basedpyright {report.version}{instead}")
-    lines += [
-        f"{one.file}:{one.line or 1}: {one.severity}: {' '.join(one.message.split())}"
-        + (f"  [{one.rule}]" if one.rule else "")
-        for one in own
-    ]
-    return suite.shortened("\n".join([*lines, result.output.strip()]).strip())

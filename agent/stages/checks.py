@@ -19,7 +19,6 @@ from agent.checks import (
     early,
     gate,
     measuring,
-    mutes,
     packages,
     reports,
     type_cache,
@@ -45,7 +44,6 @@ from agent.policy.proposal import Proposal
 from agent.policy.upkeep import brought, library_names, requirements
 from agent.repository.tree import WorkTree
 from agent.services import Services
-from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 
 
@@ -76,7 +74,7 @@ def run(
         side="head",
         commit=prepared.checkout.commit,
         change_digest=change.digest,
-        results=(*results, *(_with_mutes(result, change, project) for result in measured)),
+        results=(*results, *measured),
     )
     if comparison.hangs_on_ids(before, report):
         report = _with_unstable_ids(report, site, svc)
@@ -321,13 +319,3 @@ def _laid_out(
         ),
     )
     return site, tree
-
-
-def _with_mutes(result: CheckResult, change: Change, project: Project) -> CheckResult:
-    """Add what the change hides from a tool to what the tool found."""
-    if result.status is Status.ABSENT or result.name == TESTS:
-        return result
-    if hidden := mutes.added(change, result.name, project.type_mode):
-        status = Status.FAILED if result.status is Status.PASSED else result.status
-        return result.model_copy(update={"items": (*result.items, *hidden), "status": status})
-    return result

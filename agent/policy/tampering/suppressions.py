@@ -19,16 +19,14 @@ import re
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 
 from agent.domain import Finding, Severity
-from agent.policy.proposal import Find, Hit, Proposal, PythonFile
+from agent.policy.proposal import Hit, Proposal, PythonFile
 from agent.policy.rule import Rule
 from agent.policy.tampering import suite
 from agent.policy.tampering.asked import Asked
 from agent.policy.tampering.suite import Suite
 from agent.policy.view import View
-from repo_config import pyright_comments
 
 SUPPRESSION = Rule(
     id="suppression",
@@ -47,7 +45,6 @@ SUPPRESSION_NOTED = Rule(
 )
 RULES = (SUPPRESSION, SUPPRESSION_NOTED)
 
-_PYRIGHT = "pyright"
 #: By the name that is told: what the comment looks like, and whether it holds for the whole file.
 _FORMS: tuple[tuple[str, re.Pattern[str], bool], ...] = tuple(
     (name, re.compile(pattern, re.IGNORECASE), whole)
@@ -60,15 +57,17 @@ _FORMS: tuple[tuple[str, re.Pattern[str], bool], ...] = tuple(
             False,
         ),
         ("type: ignore", r"#\s*type:\s*ignore(?:\[(?P<codes>[^\]]*)\])?(?!\w)", False),
+        ("mypy: ignore-errors", r"\A#\s*mypy:.*?\b(?P<codes>ignore[-_][\w-]++|disable-err)", True),
+        ("mypy", r"\A#\s*mypy:.*?(?<![\w-])(?P<codes>allow[-_][\w-]++|[\w-]++\s*=\s*fal)", False),
+        ("pyright: ignore", r"#\s*pyright:\s*ignore(?:\[(?P<codes>[^\]]*)\])?(?![\w-])", False),
         (
-            "mypy: ignore-errors",
-            r"#\s*mypy:\s*(?P<codes>ignore-errors|disable-error-code)",
+            "pyright",
+            (
+                r"\A#\s*pyright:(?!\s*ignore\b).*?\b"
+                r"(?P<codes>(?:off|basic|standard)\b|\w+(?=\s*=\s*+(?!true|error)))"
+            ),
             True,
         ),
-        ("mypy", r"#\s*mypy:\s*(?P<codes>allow-[\w-]+|[\w-]+\s*=\s*fal)", False),
-        ("pyright: ignore", r"#\s*pyright:\s*ignore(?:\[(?P<codes>[^\]]*)\])?(?![\w-])", False),
-        # What of it loosens is told by `pyright_comments`.
-        (_PYRIGHT, r"#\s*pyright:(?!\s*ignore(?!\w))", True),
         ("ty: ignore", r"#\s*ty:\s*ignore(?:\[(?P<codes>[^\]]*)\])?", False),
         ("pylint: skip-file", r"#\s*pylint:\s*skip-file", True),
         (
@@ -115,10 +114,9 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for every new comment that switches a check off."""
     asked = proposal.once(Asked)
     tests = suite.of(proposal)
-    find = partial(_comments, mode=proposal.project.type_mode)
     files = (*proposal.python, *proposal.stubs)
-    narrower = {file.path: _wider(file, find) for file in files}
-    for file, hit in proposal.fresh(find, with_stubs=True):
+    narrower = {file.path: _wider(file) for file in files}
+    for file, hit in proposal.fresh(_comments, with_stubs=True):
         name, _, codes = hit.what.partition(" | ")
         tool = name.removesuffix(_WHOLE)
         if codes and narrower[file.path][name] > 0:
@@ -189,23 +187,18 @@ def _is_mild(file: PythonFile, name: str, code: str, tests: Suite) -> bool:
     return file.before is None or tests.naming.is_of_tests(file.path)
 
 
-def _wider(file: PythonFile, find: Find) -> Counter[str]:
+def _wider(file: PythonFile) -> Counter[str]:
     """Count the comments without a code that are fewer than before: they may have got one."""
-    before = Counter(hit.what for hit in find(file.before)) if file.before else Counter[str]()
+    before = Counter(hit.what for hit in _comments(file.before)) if file.before else Counter[str]()
     if not before:
         return before
-    after = Counter(hit.what for hit in find(file.after)) if file.after else Counter[str]()
+    after = Counter(hit.what for hit in _comments(file.after)) if file.after else Counter[str]()
     left = before - after
     return Counter({what: count for what, count in left.items() if " | " not in what})
 
 
-def _comments(view: View, mode: str) -> Iterator[Hit]:
-    """Yield what comments switch off, each code by itself.
-
-    Args:
-        view: Of one side of a file.
-        mode: Of pyright; one below lets it look at less.
-    """
+def _comments(view: View) -> Iterator[Hit]:
+    """Yield what comments of one side of a file switch off, each code by itself."""
     if not _ANY.search(view.content):
         return
     for line, text, is_first in _tokens(view):
@@ -219,10 +212,6 @@ def _comments(view: View, mode: str) -> Iterator[Hit]:
             ):
                 continue
             codes = re.findall(r"[\w-]+", found.groupdict().get("codes") or "")
-            if name == _PYRIGHT:
-                codes = list(pyright_comments.loosened(text[found.start() :], mode))
-                if not codes:
-                    continue
             taken.add(name)
             # Before all else, mypy takes it for the file.
             of_file = whole or (name == "type: ignore" and is_first)

@@ -160,7 +160,7 @@ def test_lines_of_mypy_are_read_in_both_forms() -> None:
         "file": "a.py", "line": 3, "column": 1, "message": "bad", "hint": None,
         "code": "misc", "severity": "error",
     }  # fmt: skip
-    wanted = mypy_types.Remark(file="a.py", line=3, severity="error", message="bad", code="misc")
+    wanted = lint.Remark("a.py", "misc", "bad", 3)
     assert mypy_types.read_line(json.dumps(facts), json_lines=True) == wanted
     for line in ("a.py:3: error: bad  [misc]", "a.py:3:1: error: bad  [misc]"):
         assert mypy_types.read_line(line, json_lines=False) == wanted

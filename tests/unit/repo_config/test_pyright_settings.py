@@ -83,13 +83,12 @@ def test_it_may_be_pointed_elsewhere():
     assert pyright_settings.pointed(("src", "-p")) == (None, ("src", "-p"))
 
 
-def test_where_stubs_and_known_errors_are():
-    assert Settings(folder="api").place("stubPath") == "api/typings"
-    assert Settings(folder="api", values={"stubPath": "../stubs"}).place("stubPath") == "stubs"
-    assert Settings(values={"stubPath": "/etc"}).place("stubPath") is None
-    assert Settings(values={"stubPath": "."}).place("stubPath") is None
-    assert Settings(values={"stubPath": 5}).place("stubPath") == "typings"
-    assert Settings().place("baselineFile") == ".basedpyright/baseline.json"
+def test_where_stubs_are():
+    assert Settings(folder="api").stubs == "api/typings"
+    assert Settings(folder="api", values={"stubPath": "../stubs"}).stubs == "stubs"
+    assert Settings(values={"stubPath": "/etc"}).stubs is None
+    assert Settings(values={"stubPath": "."}).stubs is None
+    assert Settings(values={"stubPath": 5}).stubs == "typings"
 
 
 # --- which of the two is run --------------------------------------------------------------------
@@ -143,20 +142,3 @@ def test_the_files_that_decide_are_known(tree):
     assert project.type_settings == ("api/pyrightconfig.json", "base.json")
     assert project.type_stubs == "api/stubs"
     assert detected(tree({"mypy.ini": ""})).type_stubs is None
-
-
-@pytest.mark.parametrize(
-    ("settings", "tool", "mode"),
-    [
-        ({}, "pyright", "standard"),
-        ({"typeCheckingMode": "basic"}, "basedpyright", "basic"),
-        ({"typeCheckingMode": "basic", "reportUnusedImport": "error"}, "pyright", "strict"),
-        (
-            {"executionEnvironments": [{"root": "a"}, {"reportUnusedImport": True}]},
-            "pyright", "strict",
-        ),
-    ],
-)  # fmt: skip
-def test_the_mode_that_comments_are_held_to(tree, settings, tool, mode):
-    files = tree({"pyrightconfig.json": json.dumps(settings)})
-    assert detected(files, f"checks: {{types: {{tool: {tool}}}}}").type_mode == mode

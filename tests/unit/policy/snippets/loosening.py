@@ -21,6 +21,8 @@ _SUPPRESSION = Cases(
     fails={
         "noqa": _line("# noqa"),
         "pyright for the whole file": Snippet("# pyright: basic\nx = 1\n", base="x = 1\n", line=1),
+        "pyright by one setting": _line("# pyright: strict, reportCallIssue=false"),
+        "mypy for the whole file": _line("# mypy: warn-return-any, ignore-errors"),
         "no package": Snippet(
             "from .other import x  # noqa: F401\n", base="from .other import x\n", line=1
         ),
@@ -30,6 +32,7 @@ _SUPPRESSION = Cases(
             "from httpx import get  # noqa: F401\n", before="import json  # noqa: F401\n"
         ),
         "in a string": Snippet('x = "# noqa"\n', base="x = 1\n"),
+        "stricter pyright": _line("# pyright: strict, reportCallIssue=true"),
         "asked for": _line("# noqa: E501", ticket="Add `noqa` to the long address in views"),
     },
 )
