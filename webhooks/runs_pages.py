@@ -88,6 +88,7 @@ class RunFacts(BaseModel):
     started: float | None = None
     ended: float | None = None
     seconds: dict[_Word, float] = {}
+    reused: list[_Word] = []
 
 
 def router(runs: Path) -> APIRouter:
@@ -126,13 +127,13 @@ def _page(runs: Path, run_id: str) -> Response:
     finally:
         os.close(folder)
     text = None if words is None else cleaning.terminal(words.decode("utf-8", "replace"))
-    page = _template().render(
+    page = _TEMPLATES.get_template("run.html.j2").render(
         run_id=run_id,
         facts=facts,
-        state=run_words.state(facts.state),
-        steps=run_words.steps(facts.seconds),
+        state=run_words.label(facts.state),
+        steps=run_words.list_steps(facts.seconds),
         took=_span(facts.started, facts.ended),
-        text=run_text.shown(text) if text else None,
+        text=run_text.render(text) if text else None,
         has_log=has_log,
         style=_STYLE,
         moment=_moment,
@@ -254,10 +255,6 @@ def _span(started: float | None, ended: float | None) -> str:
         return ""
     minutes, seconds = divmod(round(ended - started), 60)
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
-
-
-def _template() -> jinja2.Template:
-    return _TEMPLATES.get_template("run.html.j2")
 
 
 _TEMPLATES = jinja2.Environment(
