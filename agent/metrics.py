@@ -142,7 +142,7 @@ def github_asked(verb: str, url: str, status: int | None) -> None:
         kind = "graphql"
     elif url.endswith("/access_tokens"):
         kind = "token"
-    answer = "none" if status is None else "304" if status == 304 else f"{status // 100}xx"
+    answer = "none" if status is None else f"{status // 100}xx"
     _WORKER.requests.labels(kind, answer).inc()
 
 

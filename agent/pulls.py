@@ -67,8 +67,6 @@ class Thread(Record):
     resolved: bool = False
     outdated: bool = False
     """Whether its lines have changed since."""
-    may_resolve: bool = False
-    """Whether the forge lets us."""
     asks_changes: bool = False
     """Whether it is, or belongs to, a review that asks for changes."""
     comments: tuple[ThreadComment, ...]

@@ -339,7 +339,7 @@ def _ended(
         not one.ours and (one.comment_id > last or read.get(one.comment_id) not in ("", one.body))
         for one in present.comments
     )
-    resolves = answer.end == "commit" and thread.may_resolve and not unread
+    resolves = answer.end == "commit" and not unread
     return ThreadEnd.model_validate(
         {
             **facts,

@@ -67,9 +67,12 @@ OPERATIONS = (
 # What the simulator has although no run of ours calls it (yet), and why.
 _REVIEW = "a review is read with its threads by GraphQL, and written by people"
 _ONE_DELIVERY = "the log of deliveries tells enough of each; its body comes again as a webhook"
+_AT_ONCE = "a check run is reported in one request, with all annotations that it takes"
 _PAGES = "the simulator's own pages send it when a person fills in a form"
 NOT_CALLED: dict[str, str] = {
     "GET /app/hook/deliveries/{delivery_id}": _ONE_DELIVERY,
+    "GET /repos/{owner}/{repo}/check-runs/{check_run_id}": _AT_ONCE,
+    "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}": _AT_ONCE,
     "POST /repos/{owner}/{repo}/issues": _PAGES,
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}": _PAGES,
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments": _REVIEW,

@@ -5,7 +5,6 @@ Nothing is counted as called for standing in the code: the simulator's log of re
 
 from __future__ import annotations
 
-import re
 import time
 
 import httpx
@@ -26,7 +25,6 @@ from tests.contract.schemas import Operation
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
 
-_BY_NUMBER = re.compile(r"^/repositories/\d+")
 _SIGNED = "mergewright/1-signed"
 _REMARKS = tuple(
     Finding(
@@ -73,8 +71,6 @@ def publish(scene: Scene) -> None:
     forge.credential(run, write=True)
     commit = samples.push_branch(scene.repository)
     forge.own_pulls(run, BRANCH)
-    # What came of a write whose answer is lost is looked up.
-    scene.fault("perform_refuse", "PATCH", "check-runs/*")
     given = NewPullRequest(
         branch=BRANCH, commit=commit, base_branch="main", title="Add a field", body="Closes #1",
         summary="| check | head |", reviewers=("ann",), labels=("bug",), findings=_REMARKS,
@@ -138,13 +134,13 @@ def ask_for_less_than_wanted(scene: Scene) -> None:
         name: level for name, level in scene.installation.permissions.items() if name != "checks"
     }
     session = scene.access.session(scene.run.snapshot.issue, "another run")
-    assert session.token(Scope.PUBLISH)
+    assert session.token(Scope.TALK)
 
 
 def look_an_issue_up(scene: Scene) -> None:
     scene.access.installation(scene.run.snapshot.issue.model_copy(update={"installation_id": None}))
     session = scene.access.session(scene.run.snapshot.issue, "a run by hand")
-    assert live_issue.repository_facts(session, Scope.READ)
+    assert live_issue.repository_facts(session)
 
 
 def register(scene: Scene) -> None:
@@ -192,7 +188,7 @@ def asked(tmp_path_factory) -> list[tuple[Operation | str, bytes]]:
     found: list[tuple[Operation | str, bytes]] = []
     for one in log:
         if one.agent == "mergewright":
-            path = _BY_NUMBER.sub("/repos/octo/shop", one.path.removeprefix(recording.API))
+            path = one.path.removeprefix(recording.API)
             operation = schemas.operation_of(one.method, path)
             found.append((operation or f"{one.method} {path}", one.body.encode()))
     return found

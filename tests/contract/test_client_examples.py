@@ -78,14 +78,14 @@ def heard(hub):
 AS_PERSON = {
     "GET /user": lambda hub: hub.access.login(),
     "GET /users/{username}": lambda hub: hub.access.address(hub.session),
-    f"GET {REPO}": lambda hub: live_issue.repository_facts(hub.session, Scope.READ),
+    f"GET {REPO}": lambda hub: live_issue.repository_facts(hub.session),
     f"GET {REPO}/branches/{{branch}}": lambda hub: live_issue.remote(hub.session),
     f"GET {REPO}/rules/branches/{{branch}}": lambda hub: branch_rules.read(hub.session, "topic"),
     f"GET {REPO}/collaborators/{{username}}/permission": (
         lambda hub: gatekeeper(hub).permission(ISSUE, "octocat")
     ),
     f"GET {REPO}/contents/{{path}}": lambda hub: gatekeeper(hub).label(ISSUE),
-    f"GET {REPO}/issues/{{issue_number}}": lambda hub: live_issue.read(hub.session, Scope.READ),
+    f"GET {REPO}/issues/{{issue_number}}": lambda hub: live_issue.read(hub.session),
     f"GET {REPO}/issues": lambda hub: list(labelled_issues(hub).new("octocat/Hello-World")),
     f"GET {REPO}/issues/{{issue_number}}/events": (
         lambda hub: labelled_issues(hub)._set_by(hub.session, 1347, "label")
@@ -110,7 +110,7 @@ AS_APP = {
     ),
     "GET /app/hook/deliveries": lambda hub: deliveries.AppDeliveries(hub.access).page(),
     "POST /app/installations/{installation_id}/access_tokens": (
-        lambda hub: hub.session.token(Scope.READ)
+        lambda hub: hub.session.token(Scope.TALK)
     ),
     f"POST {REPO}/check-runs": lambda hub: report(hub, anew=True),
     f"GET {REPO}/commits/{{ref}}/check-runs": lambda hub: report(hub, anew=False),
@@ -188,9 +188,9 @@ def test_the_first_examples_are_read_as_what_they_say(server, key, tmp_path):
     hub = hub_of(server, "person", key, tmp_path)
     assert hub.access.login() == "octocat"
     assert gatekeeper(hub).permission(ISSUE, "octocat").level == "admin"
-    facts = live_issue.repository_facts(hub.session, Scope.READ)
+    facts = live_issue.repository_facts(hub.session)
     assert facts["full_name"] == "octocat/Hello-World"
-    issue = live_issue.read(hub.session, Scope.READ)
+    issue = live_issue.read(hub.session)
     assert issue is not None
     assert (issue.issue.number, issue.state) == (1347, "open")
     assert issue.labels == ("bug",)

@@ -26,7 +26,6 @@ from agent.domain import (
     Plan,
     PullRequest,
     Reason,
-    Run,
     end_state,
 )
 from agent.errors import (
@@ -36,7 +35,7 @@ from agent.errors import (
     RepositoryUnfit,
     Superseded,
 )
-from agent.ports import NewPullRequest, OwnPull, Progress, StageMark
+from agent.ports import EarlierRun, NewPullRequest, OwnPull, Progress, StageMark
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
 
@@ -246,33 +245,28 @@ def test_a_run_that_begins_while_its_waiting_is_written_has_one_comment(scene):
     assert "**Mergewright is working on this issue.**" in comment.body
 
 
-# --- comments of earlier attempts, and of many ------------------------------------------------
+# --- one comment for all attempts, among many --------------------------------------------------
 
 
-def attempt(scene: Scene, number: int) -> Run:
-    """A later run of the issue."""
-    return scene.run.model_copy(update={"run_id": f"20261120-1{number}0000-x", "attempt": number})
-
-
-def test_a_new_attempt_folds_what_earlier_ones_have_left_to_a_line(scene):
+def test_every_attempt_goes_on_in_the_one_comment_of_the_issue(scene):
     scene.forge.begin(scene.run)
-    scene.forge.deliver(scene.run, outcome(Reason.NEW_FAILURES, "## No _branch_ <b>\n\nRed."))
-    scene.forge.begin(attempt(scene, 2))
-    first, second = scene.own_comments()
-    assert first.body.startswith(
-        f"<!-- mergewright:status run={RUN_ID} -->\n<!-- mergewright:folded -->\n"
+    scene.forge.deliver(scene.run, outcome(Reason.NEW_FAILURES, "## No branch\n\nRed."))
+    (comment,) = scene.own_comments()
+    later = "2027-01-01T00:00:00+00:00"
+    second = scene.run.model_copy(
+        update={
+            "run_id": "20261120-120000-0123456789abcdef",
+            "snapshot": scene.run.snapshot.model_copy(update={"approved_at": later}),
+        }
     )
-    assert first.body.endswith("\n\n</details>")
-    assert "folded" not in second.body
-    before, edits = first.body, scene.asked("PATCH", "*/issues/comments/*")
-    scene.forge.begin(attempt(scene, 2))
-    scene.forge.deliver(attempt(scene, 2), outcome(Reason.NEW_FAILURES, "red"))
-    scene.forge.begin(attempt(scene, 3))
-    assert first.body == before
-    assert "folded" in second.body
-    # The end of the second attempt, its fold, and that of what called a person.
-    assert scene.asked("PATCH", "*/issues/comments/*") - edits == 3
-    assert [("folded" in one.body) for one in scene.calls()] == [True, True]
+    again = GithubForge(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
+    again.begin(second)
+    assert scene.own_comments() == [comment]
+    assert comment.body.startswith(f"<!-- mergewright:status run={second.run_id} -->\n")
+    assert "Red." not in comment.body
+    # Whichever of the labels is told of again, it was answered.
+    for run, over in ((second, False), (scene.run, True)):
+        assert scene.gatekeeper.earlier(run.snapshot) == EarlierRun(run_id=second.run_id, over=over)
 
 
 def flood(scene: Scene, count: int) -> None:
@@ -314,9 +308,11 @@ def test_a_token_reaches_no_other_repository(scene):
     scene.world.narrow(scene.installation, [scene.repository, other])
     token = scene.world.tokens[scene.forge.credential(scene.run, write=True)]
     assert token.repository_ids == {scene.repository.id}
-    assert token.permissions == {"metadata": "read", "contents": "write"}
+    wanted = {"metadata": "read", "contents": "write", "pull_requests": "write"}
+    assert token.permissions == wanted
     reading = scene.world.tokens[scene.forge.credential(scene.run, write=False)]
-    assert set(reading.permissions.values()) == {"read"}
+    assert reading.repository_ids == {scene.repository.id}
+    assert reading.permissions["contents"] == "read"
 
 
 @pytest.mark.parametrize("kind", ["creation", "pull_request", "update"])

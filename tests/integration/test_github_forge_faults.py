@@ -8,8 +8,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from urllib.parse import parse_qs
 
 import pytest
 
@@ -20,11 +18,9 @@ from agent.demo.simulator.world import APP_PERMISSIONS, World
 from agent.domain import (
     Change,
     ChangedFile,
-    Finding,
     Outcome,
     PullRequest,
     Reason,
-    Severity,
     end_state,
 )
 from agent.errors import (
@@ -80,12 +76,6 @@ def commit(scene: Scene) -> str:
         files=(ChangedFile(path="new.py", before=None, after=b"x = 1\n"),),
     )
     return scene.forge.commit(scene.run, BRANCH, "Add a field\n\n- one\n", change)
-
-
-FINDINGS = tuple(
-    Finding(rule="r", severity=Severity.INFO, path="new.py", line=number, message="m", fix="f")
-    for number in range(1, 81)
-)
 
 
 # --- GH1: a reply is lost on each kind of write ------------------------------------------------
@@ -180,14 +170,6 @@ WRITES = {
     "check reported": Write(
         "POST", "check-runs", propose, lambda scene: len(scene.repository.check_runs), 1,
     ),
-    "findings reported": Write(
-        "PATCH", "check-runs/*", lambda scene: propose(scene, findings=FINDINGS),
-        lambda scene: [
-            [note.start_line for note in one.annotations]
-            for one in scene.repository.check_runs.values()
-        ],
-        [list(range(1, 81))],
-    ),
     "status reported": Write(
         "POST", "statuses/*", propose, lambda scene: len(scene.repository.statuses), 1, app=False,
     ),
@@ -218,16 +200,6 @@ def test_gh1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, kind)
     write.act(scene)
     assert fault.hits == 1
     assert write.effects(scene) == write.expected
-
-
-def test_gh1_the_lost_comment_is_looked_for_by_githubs_clock_not_ours(scene):
-    scene.fault("perform_refuse", "POST", "issues/1/comments")
-    scene.forge.begin(scene.run)
-    approved = datetime.fromisoformat(scene.run.snapshot.approved_at)
-    for one in scene.requests("GET", "*/comments"):
-        since = parse_qs(one.query)["since"][0]
-        assert datetime.fromisoformat(since) == approved - timedelta(minutes=2)
-    assert len(scene.own_comments()) == 1
 
 
 @pytest.mark.parametrize("name", ["comment created", "signed commit made"])
@@ -284,7 +256,7 @@ def test_gh3_a_redirect_elsewhere_takes_no_token_along(scene):
         status=302,
         location=f"{scene.world.base_url}/api/v3/stolen",
     )
-    with pytest.raises(ForgeUnavailable):
+    with pytest.raises(AccessLost, match="sent us elsewhere"):
         scene.forge.ticket(scene.run)
     assert scene.asked("*", "/api/v3/stolen") == 0
 
@@ -320,7 +292,7 @@ def test_gh4_an_archived_repository_is_told_before_any_work(scene):
     [
         ("issues", lambda scene: scene.forge.begin(scene.run)),
         ("contents", lambda scene: scene.forge.credential(scene.run, write=True)),
-        ("pull_requests", propose),
+        ("pull_requests", lambda scene: scene.forge.rules(scene.run, BRANCH)),
     ],
 )
 def test_a_permission_that_the_app_lacks_is_named(scene, missing, act):

@@ -86,12 +86,6 @@ class Heard:
         found = [said.read(one.body) for one in new]
         return [(one.author, one.body) for one in found if isinstance(one, Said)]
 
-    def asked(self) -> list[tuple[int, str]]:
-        """Status and path of what was asked since the last time."""
-        found = self.scene.requests()
-        self.scene.since = self.scene.world.requests.next_number()
-        return [(one.status, one.path.partition("/till")[2] or one.path) for one in found]
-
 
 @pytest.fixture
 def heard(world, tmp_path) -> Iterator[Heard]:
@@ -123,21 +117,6 @@ def test_what_is_said_while_nobody_listens_is_heard_later(heard):
     heard.write("/mergewright stop")
     heard.listener = heard.another()
     assert [words for _, words in heard.words()] == ["/mergewright plan", "/mergewright stop"]
-
-
-def test_a_quiet_repository_is_asked_for_two_things_and_answers_with_nothing(heard):
-    heard.write("/mergewright help")
-    for _ in range(2):
-        heard.words()
-        heard.later()
-    heard.words()
-    heard.asked()
-    for _ in range(5):
-        heard.words()
-        heard.later()
-    asked = heard.asked()
-    assert {status for status, _ in asked} == {304}
-    assert len(asked) == 10
 
 
 def test_TC4_a_comment_that_was_edited_is_known_by_that_and_an_old_one_is_not_heard(heard):

@@ -128,7 +128,6 @@ def test_one_request_reads_all_that_people_say(talk):
     assert (on_lines.place, on_lines.path, on_lines.line) == ("inline", "new.py", 2)
     assert on_lines.hunk.endswith("+line_2 = 2")
     assert on_lines.asks_changes
-    assert on_lines.may_resolve
     assert not on_lines.resolved
     assert (review.place, review.comments[0].body) == ("review", "Please change this.")
     assert review.asks_changes
@@ -301,7 +300,6 @@ def test_with_a_personal_token_all_is_the_same(token_talk):
 def test_a_thread_that_we_may_not_resolve_or_that_is_gone_is_left(token_talk):
     thread = token_talk.ask()
     token_talk.scene.world.grant(token_talk.scene.repository, "robot", "read")
-    assert not token_talk.threads("inline")[0].may_resolve
     assert not token_talk.pulls.resolve(token_talk.scene.run, thread)
     token_talk.scene.repository.issues[token_talk.number].pull.threads.clear()
     assert not token_talk.pulls.resolve(token_talk.scene.run, thread)
@@ -518,6 +516,8 @@ def test_the_check_run_of_another_app_is_one_of_the_projects(talk):
 def test_without_a_permission_that_part_alone_is_not_seen(talk, missing):
     talk.scene.repository.private = True
     without(talk, missing)
+    settings = talk.scene.settings
+    talk.pulls = GithubPulls(samples.connect(settings, pacing=samples.QUICK), settings)
     workflow(talk, Job("test", "failure", "1 failed"))
     workflow(talk, conclusion="action_required", name="Waits")
     status(talk, "failure")

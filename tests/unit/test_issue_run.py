@@ -185,14 +185,14 @@ def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
 def test_an_edit_that_is_due_is_dropped_when_the_attempt_is_over(paused):
     asked = []
 
-    def ask(scope, work, *, doing, **how):
+    def ask(work, *, doing, **how):
         asked.append(doing)
         return 1, "earlier words"
 
-    access = SimpleNamespace(pacing=SimpleNamespace(mark_seconds=0.1), hide=str, known=Known())
-    session = SimpleNamespace(
-        access=access, ask=ask, issue=snapshot().issue, notice=SimpleNamespace(remaining=None)
+    access = SimpleNamespace(
+        pacing=SimpleNamespace(mark_seconds=0.1), hide=str, known=Known(), number=lambda _: 1
     )
+    session = SimpleNamespace(access=access, ask=ask, issue=snapshot().issue, name="shop/store")
     status = StatusComment(session, run())
     status.begin("It begins.")
     status.update("It goes on.")

@@ -1,24 +1,23 @@
 """The way to GitHub of one process: who we are there, and tokens for each run.
 
-In App mode every run gets tokens of its own: for its one repository, for one scope each, minted
-when first needed and renewed before they end. Nothing of it is ever stored or shown. The operator's
-side is left to `credentials`, what one run does with its tokens to `session`.
+In App mode every run gets tokens of its own, for its one repository, minted when first needed and
+renewed before they end. Nothing of it is ever stored or shown. The operator's side is left to
+`credentials`, what one run does with its tokens to `session`.
 """
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Event, Lock, RLock
 from urllib.parse import quote, urlsplit
 from weakref import WeakValueDictionary
 
-from github.Requester import Requester
 from pydantic import SecretStr
 
-from agent.adapters.github import answers, credentials
+from agent.adapters.github import answers, app_manifest, credentials
 from agent.adapters.github.answers import Foreign, Refused
 from agent.adapters.github.connection import Facts, Notice, Record, Renewable, Watched
 from agent.adapters.github.credentials import App, Person
@@ -34,33 +33,14 @@ _SECRETS = 500
 #: GitHub takes no key of an App that is used by a clock further off.
 _CLOCK_SECONDS = 300.0
 _HIDDEN = "(secret removed)"
-_ANY = ("read", "write", "admin")
-
-_PERMISSIONS: dict[Scope, dict[str, str]] = {
-    Scope.READ: {
-        "metadata": "read",
-        "contents": "read",
-        "issues": "read",
-        "pull_requests": "read",
-    },
-    Scope.TALK: {"metadata": "read", "issues": "write"},
-    Scope.REVIEW: {"metadata": "read", "pull_requests": "write"},
-    Scope.PUSH: {"metadata": "read", "contents": "write"},
-    Scope.PUBLISH: {
-        "metadata": "read",
-        "contents": "write",
-        "pull_requests": "write",
-        "checks": "write",
-    },
-    Scope.CI: {"metadata": "read", "checks": "read", "statuses": "read", "actions": "read"},
+_LEVELS = ("read", "write", "admin")
+_PERMISSIONS = {
+    Scope.TALK: {**app_manifest.default_permissions(), "contents": "read"},
+    # Whoever marks a review thread as resolved needs both.
+    Scope.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "write"},
 }
-#: Without these a run still reaches its end, and says what could not be had. What reads pull
-#: requests is refused by itself; people are to be told which permission is missing until then.
-_DISPENSABLE = {
-    Scope.READ: frozenset({"pull_requests"}),
-    Scope.PUBLISH: frozenset({"checks"}),
-    Scope.CI: frozenset({"checks", "statuses", "actions"}),
-}
+#: Without it a token is of no use; without the others a run says what could not be had.
+_REQUIRED = {Scope.TALK: "issues", Scope.PUSH: "contents"}
 
 
 def connect(
@@ -96,7 +76,7 @@ class Known:
     configs: dict[int, tuple[float, RepoConfig | None]] = field(default_factory=dict)
     """What a repository's configuration says, and when that was asked for; None: nothing."""
     comments: dict[str, int] = field(default_factory=dict)
-    """Numbers of status comments, by their marks; one that was deleted is made anew."""
+    """Numbers of status comments, by the issue's address; one that was deleted is made anew."""
     login: str | None = None
     number: int | None = None
     """Of our account; it stays when the login changes."""
@@ -105,10 +85,10 @@ class Known:
     _talks: WeakValueDictionary[str, RLock] = field(default_factory=WeakValueDictionary)
     _talks_lock: Lock = field(default_factory=Lock)
 
-    def talking(self, mark: str) -> RLock:
-        """The lock of whoever makes or edits the comment with this mark."""
+    def talking(self, issue: str) -> RLock:
+        """The lock of whoever makes or edits the status comment of an issue."""
         with self._talks_lock:
-            return self._talks.setdefault(mark, RLock())
+            return self._talks.setdefault(issue, RLock())
 
 
 def _unrecorded(kind: str, facts: Facts) -> None:
@@ -165,14 +145,14 @@ class Access:
         """The same in lower case, to compare with."""
         return frozenset({self.login().lower()})
 
-    def number(self, session: Session, scope: Scope) -> int:
+    def number(self, session: Session) -> int:
         """The number of our account, by which its comments are known as ours; asked once."""
         with self.known.lock:
             if self.known.number is None:
                 login = self.login()
-                self.known.number = session.ask(
-                    scope,
-                    lambda repository: _account_number(repository.requester, login),
+                path, us = f"/users/{quote(login, safe='')}", session.requester()
+                self.known.number = self.asking().ask(
+                    lambda: int(us.requestJsonAndCheck("GET", path)[1]["id"]),
                     doing=f"look {login} up",
                 )
             return self.known.number
@@ -181,7 +161,7 @@ class Access:
         """The mail address by which GitHub knows our commits."""
         host = urlsplit(self.base_url).hostname or ""
         known = "github.com" if host == "api.github.com" else host.removeprefix("api.")
-        return f"{self.number(session, Scope.READ)}+{self.login()}@users.noreply.{known}"
+        return f"{self.number(session)}+{self.login()}@users.noreply.{known}"
 
     def session(self, issue: IssueRef, purpose: str) -> Session:
         """Hand out what one run, or the intake of one repository, works with.
@@ -203,8 +183,7 @@ class Access:
         Raises:
             AccessLost: The App is not installed there.
         """
-        notice = self.notice("installation")
-        app = self.as_app(notice)
+        app = self.as_app(self.notice("installation"))
         if app is None:
             return None
         try:
@@ -228,57 +207,47 @@ class Access:
         """Give the way of asking again; not patient: one attempt, no wait."""
         return Asking(self.pacing if patient else IMPATIENT, self._stopping)
 
-    def as_app(self, notice: Notice, *, paced: bool = False) -> Watched | None:
-        """Requests as the App itself, for tokens and its log of deliveries; None in token mode.
-
-        Args:
-            paced: Whether a little time passes between two writes.
-        """
+    def as_app(self, notice: Notice) -> Watched | None:
+        """Requests as the App itself, for tokens and its log of deliveries; None in token mode."""
         if isinstance(self._who, Person):
             return None
-        pacing = self.pacing if paced else self._unpaced
-        return Watched(self._who.auth, self.base_url, pacing, notice, "app")
+        return Watched(self._who.auth, self.base_url, self.pacing, notice)
 
     def mint(self, issue: IssueRef, scope: Scope, notice: Notice) -> Minted:
-        """Get a token for one repository and one scope.
+        """Get a token for one repository.
 
         Raises:
             AccessLost: The App is not, or no longer, installed there, or lacks a permission.
             SettingsInvalid: GitHub does not know our App by this key.
         """
-        app = self.as_app(notice)
-        if app is None:
-            return Minted(self._person.token, float("inf"))
+        if isinstance(self._who, Person):
+            return Minted(self._who.token, float("inf"))
+        app = Watched(self._who.auth, self.base_url, self.pacing, notice)
         try:
-            return self._as_far_as_granted(app, issue, scope, notice)
+            return self._ask_for_token(app, issue, scope, notice)
         except Refused as problem:
             self.known.installations.pop(issue.repository, None)
             if problem.status != 404 or issue.installation_id is None:
                 raise self._unminted(problem, issue) from problem
         # It may have been removed and installed again, which gives it another number.
-        anew = issue.model_copy(update={"installation_id": None})
-        return self.mint(anew, scope, notice)
+        return self.mint(issue.model_copy(update={"installation_id": None}), scope, notice)
 
-    def _as_far_as_granted(
-        self, app: Watched, issue: IssueRef, scope: Scope, notice: Notice
-    ) -> Minted:
-        try:
-            return self._ask_for_token(app, issue, _PERMISSIONS[scope])
-        except Refused as problem:
-            if problem.status != 422 or problem.says("repositor"):
-                raise
-        return self._ask_for_token(app, issue, self._granted(app, issue, scope, notice))
-
-    def _ask_for_token(self, app: Watched, issue: IssueRef, wanted: dict[str, str]) -> Minted:
-        which = self._installation(app, issue)
-        body: dict[str, object] = {"permissions": wanted}
+    def _ask_for_token(self, app: Watched, issue: IssueRef, scope: Scope, notice: Notice) -> Minted:
+        path = f"/app/installations/{self._installation(app, issue)}"
+        body: dict[str, object] = {"permissions": _PERMISSIONS[scope]}
         if issue.repository_id:
             body["repository_ids"] = [issue.repository_id]
         else:
             body["repositories"] = [issue.repository.partition("/")[2]]
-        headers, data = app.requestJsonAndCheck(
-            "POST", f"/app/installations/{which}/access_tokens", input=body
-        )
+        tokens = f"{path}/access_tokens"
+        try:
+            headers, data = app.requestJsonAndCheck("POST", tokens, input=body)
+        except Refused as problem:
+            if problem.status != 422 or problem.says("repositor"):
+                raise
+            _, found = app.requestJsonAndCheck("GET", path)
+            body["permissions"] = _granted(issue, scope, found["permissions"], notice)
+            headers, data = app.requestJsonAndCheck("POST", tokens, input=body)
         token, ends = SecretStr(data["token"]), datetime.fromisoformat(str(data["expires_at"]))
         self.known.secrets.append(token)
         lasts = ends.timestamp() - answers.server_time(headers)
@@ -293,27 +262,6 @@ class Access:
             self.known.installations[issue.repository] = int(data["id"])
         return self.known.installations[issue.repository]
 
-    def _granted(
-        self, app: Watched, issue: IssueRef, scope: Scope, notice: Notice
-    ) -> dict[str, str]:
-        """Leave out what the installation may not do, if the run can do without it."""
-        which = self._installation(app, issue)
-        _, data = app.requestJsonAndCheck("GET", f"/app/installations/{which}")
-        has, wanted = data["permissions"], _PERMISSIONS[scope]
-        missing = {
-            name: level
-            for name, level in wanted.items()
-            if has.get(name) not in ((level, "admin") if level == "write" else _ANY)
-        }
-        if not missing.keys() <= _DISPENSABLE.get(scope, frozenset()):
-            named = ", ".join(f"{name}: {level}" for name, level in missing.items())
-            raise AccessLost(
-                f"Our GitHub App needs the permission {named} in {issue.repository}; an owner has"
-                " to accept it on the page of the installation."
-            )
-        notice.missing |= {f"{name}: {level}" for name, level in missing.items()}
-        return {name: level for name, level in wanted.items() if name not in missing}
-
     def _unminted(self, problem: Refused, issue: IssueRef) -> AccessLost | SettingsInvalid:
         if problem.status == 401:
             return self._unknown(problem)
@@ -322,21 +270,12 @@ class Access:
                 f"Our GitHub App is suspended for {issue.repository}; an owner can lift that."
             )
         return AccessLost(
-            f"Our GitHub App has no access to {issue.repository} ({problem.words}); it was removed"
-            " there, or the repository is gone. Install it, then take the"
-            " label off and set it again."
+            f"Our GitHub App has no access to {issue.repository} ({problem.words}): it was removed"
+            " there, or the repository is gone or renamed. Install the App, then take the label off"
+            " and set it again."
         )
 
     def _login(self) -> str:
-        notice = self.notice("self")
-        app = self.as_app(notice)
-        if app is not None:
-            return f"{self._named(app, notice, '/app', 'slug')}[bot]"
-        auth = Renewable(self._person.token.get_secret_value, lambda: False)
-        person = Watched(auth, self.base_url, self._unpaced, notice, "self")
-        return self._named(person, notice, "/user", "login")
-
-    def _named(self, us: Watched, notice: Notice, path: str, name: str) -> str:
         """Ask what GitHub calls us: the first question of every process.
 
         Raises:
@@ -344,8 +283,16 @@ class Access:
                 clock is wrong.
             ForgeUnavailable: No usable answer; try again.
         """
+        notice, who = self.notice("self"), self._who
+        path, name, ending = "/app", "slug", "[bot]"
+        us = self.as_app(notice)
+        if isinstance(who, Person):
+            path, name, ending = "/user", "login", ""
+            auth = Renewable(who.token.get_secret_value, lambda: False)
+            us = Watched(auth, self.base_url, self.pacing, notice)
 
         def work() -> str:
+            assert us is not None  # noqa: S101 - an App or a person
             try:
                 found = us.requestJsonAndCheck("GET", path)[1]
             finally:
@@ -353,7 +300,7 @@ class Access:
                 _require_clock(notice)
             if not isinstance(found, dict) or not isinstance(found.get(name), str):
                 raise Foreign(f"its answer has no {name}")
-            return str(found[name])
+            return f"{found[name]}{ending}"
 
         try:
             return self.asking().ask(work, doing="name us")
@@ -391,14 +338,23 @@ class Access:
             " https://HOST/api/v3."
         )
 
-    @property
-    def _person(self) -> Person:
-        assert isinstance(self._who, Person)  # noqa: S101 - asked only in token mode
-        return self._who
 
-    @property
-    def _unpaced(self) -> Pacing:
-        return replace(self.pacing, seconds_between_writes=0.0)
+def _granted(issue: IssueRef, scope: Scope, has: dict[str, str], notice: Notice) -> dict[str, str]:
+    """Ask no more than the installation may do, if a run can do without the rest."""
+    wanted = _PERMISSIONS[scope]
+    missing = {
+        name: level
+        for name, level in wanted.items()
+        if has.get(name) not in _LEVELS[_LEVELS.index(level) :]
+    }
+    if (name := _REQUIRED[scope]) in missing:
+        raise AccessLost(
+            f"Our GitHub App needs the permission {name}: {missing[name]} in {issue.repository}; an"
+            " owner has to accept it on the page of the installation."
+        )
+    notice.missing |= {f"{name}: {level}" for name, level in missing.items()}
+    granted = {name: level for name, level in wanted.items() if name not in missing}
+    return granted | {name: has[name] for name in missing if name in has}
 
 
 def _require_clock(notice: Notice) -> None:
@@ -416,8 +372,3 @@ def _require_clock(notice: Notice) -> None:
         f"The clock of this machine is {hours} h {minutes} min {where} GitHub's. Set it right, for"
         " example with `timedatectl set-ntp true`, and start again."
     )
-
-
-def _account_number(requester: Requester, login: str) -> int:
-    _, data = requester.requestJsonAndCheck("GET", f"/users/{quote(login, safe='')}")
-    return int(data["id"])

@@ -1,23 +1,25 @@
-"""What an answer of GitHub means for whoever asked. Pure.
+"""What an answer of GitHub means: the three ways in which a request can fail, and their words.
 
-Owns the three ways in which a request can fail (`Refused`, `Unsure`, `Limited`) and the words for
-them. Asking again is left to `retrying`.
+Pure. Asking again is left to `retrying`.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from requests.utils import parse_header_links
 
 from agent.errors import (
     AccessLost,
     AgentError,
     ForgeLimited,
-    ForgeUnavailable,
     RequestRefused,
     Superseded,
 )
@@ -29,8 +31,6 @@ _LIMIT_WORDS = re.compile(
 )
 _WORDS_LIMIT = 300
 _LONGEST_WAIT = 3_660.0
-_LAST = re.compile(r'rel="?last"?')
-_PAGE = re.compile(r"[?&]page=([0-9]{1,6})\b")
 _NUMBER = re.compile(r"[0-9]{1,12}")
 
 
@@ -41,25 +41,34 @@ class Refused(Exception):
         """Keep what says why.
 
         Args:
-            data: The answer's JSON, whatever it is.
             headers: With names in lower case.
         """
         self.status = status
+        self.location = str(headers.get("location") or "")
         self.words = _message(data)
-        self.problems = _problems(data)
+        self.problems = _texts(data.get("errors") if isinstance(data, dict) else None)
         self.accepted = str(headers.get("x-accepted-github-permissions") or "")
         self.doing = "this"
         self.needs = ""
         super().__init__(status, self.words)
 
+    @property
+    def said(self) -> str:
+        """All that GitHub says, each thing once."""
+        return "; ".join(dict.fromkeys((self.words, *self.problems)))
+
     def says(self, *parts: str) -> bool:
         """Whether one of these, in lower case, is in what GitHub says."""
-        said = " ".join((self.words, *self.problems)).lower()
-        return any(part in said for part in parts)
+        return any(part in self.said.lower() for part in parts)
 
     def explained(self) -> AgentError:
         """Turn it into an error of ours, in words for people."""
-        said = "; ".join(dict.fromkeys((self.words, *self.problems))).rstrip(".")
+        said = self.said.rstrip(".")
+        if self.status < 400:
+            return AccessLost(
+                f"GitHub sent us elsewhere to {self.doing}: the repository was renamed or"
+                " transferred. Take the label off there and set it again."
+            )
         if self.says("archived"):
             return AccessLost(
                 "The repository is archived on GitHub, so nothing can be written to it. Unarchive"
@@ -69,7 +78,7 @@ class Refused(Exception):
             return Superseded(
                 "The issue is locked; unlock it, then take the label off and set it again."
             )
-        if self.status == 410 or self.says("in another repository"):
+        if self.status == 410:
             return Superseded("The issue was deleted or transferred; nothing more was done.")
         if self.status == 401:
             return AccessLost(
@@ -92,6 +101,16 @@ class Refused(Exception):
         )
 
 
+@contextmanager
+def passing(*statuses: int) -> Iterator[None]:
+    """Go on after a refusal with one of these statuses: what is asked for is not there for us."""
+    try:
+        yield
+    except Refused as problem:
+        if problem.status not in statuses:
+            raise
+
+
 class Unsure(Exception):
     """No reply, a failing server, or a reply without sense: it may have been done or not."""
 
@@ -104,11 +123,7 @@ class Limited(Exception):
     """GitHub did nothing and asks us to wait."""
 
     def __init__(self, words: str, wait: float) -> None:
-        """Say for how long.
-
-        Args:
-            wait: Seconds from now.
-        """
+        """Take the seconds from now."""
         super().__init__(words)
         self.wait = max(0.0, wait)
 
@@ -123,11 +138,6 @@ class Limited(Exception):
         )
 
 
-def unavailable(doing: str, problem: BaseException) -> ForgeUnavailable:
-    """Put into words that GitHub gave no usable reply, after all attempts."""
-    return ForgeUnavailable(f"GitHub could not be asked to {doing}: {problem}")
-
-
 def judge(status: int, headers: Mapping[str, Any], data: object) -> None:
     """Raise what an answer of 300 and more means; return on success.
 
@@ -137,13 +147,11 @@ def judge(status: int, headers: Mapping[str, Any], data: object) -> None:
 
     Raises:
         Limited: We are to wait.
-        Unsure: The server failed, or sent us elsewhere.
-        Refused: It said no.
+        Unsure: The server failed.
+        Refused: It said no, or sent us elsewhere.
     """
     if status < 300:
         return
-    if status < 400:
-        raise Unsure(f"it answered {status} and sent us to another place")
     if status == 429 or (status == 403 and _limited(headers, data)):
         raise Limited(_message(data) or "rate limit", _wait(headers))
     if status >= 500 or status in (408, 425):
@@ -173,33 +181,26 @@ def _limited(headers: Mapping[str, Any], data: object) -> bool:
 
 
 def _wait(headers: Mapping[str, Any]) -> float:
-    """Seconds to wait, by the server's clock, which ours may not agree with; an hour at most.
-
-    GitHub's limits are renewed within the hour, so whoever names a longer time is asked again.
-    """
-    return min(max(0.0, _named_wait(headers)), _LONGEST_WAIT)
-
-
-def _named_wait(headers: Mapping[str, Any]) -> float:
-    now = server_time(headers)
-    if after := str(headers.get("retry-after") or "").strip():
-        if _NUMBER.fullmatch(after):
-            return float(after)
-        if (date := _date(after)) is not None:
-            return date - now
+    """Seconds to wait by the server's clock; an hour at most, within which limits are renewed."""
+    now, wait = server_time(headers), _UNNAMED_WAIT
+    after = str(headers.get("retry-after") or "").strip()
     reset = str(headers.get("x-ratelimit-reset") or "")
-    if str(headers.get("x-ratelimit-remaining")) == "0" and _NUMBER.fullmatch(reset):
+    if _NUMBER.fullmatch(after):
+        wait = float(after)
+    elif (date := _date(after)) is not None:
+        wait = date - now
+    elif str(headers.get("x-ratelimit-remaining")) == "0" and _NUMBER.fullmatch(reset):
         # It is not said when within that second.
-        return float(reset) - now + 1.0
-    return _UNNAMED_WAIT
+        wait = float(reset) - now + 1.0
+    return min(max(0.0, wait), _LONGEST_WAIT)
 
 
-def last_page(link: str) -> int:
-    """The number of the last page, as the header `Link` names it; 1 where it names none."""
-    for part in link.split(","):
-        if _LAST.search(part) and (number := _PAGE.search(part)):
-            return int(number[1])
-    return 1
+def linked(headers: Mapping[str, Any], relation: str) -> dict[str, str]:
+    """Give the query of the address that the header `Link` names for next, last and so on."""
+    for link in parse_header_links(str(headers.get("link") or "")):
+        if link.get("rel") == relation:
+            return dict(parse_qsl(urlsplit(link["url"]).query))
+    return {}
 
 
 def server_time(headers: Mapping[str, Any]) -> float:
@@ -220,19 +221,13 @@ def _message(data: object) -> str:
     return " ".join(str(message or "").split())[:_WORDS_LIMIT]
 
 
-def _problems(data: object) -> tuple[str, ...]:
-    errors = data.get("errors") if isinstance(data, dict) else None
-    return tuple(_texts(errors)) if isinstance(errors, list) else ()
-
-
-def _texts(errors: list[object]) -> list[str]:
+def _texts(errors: object) -> list[str]:
     """Each error in words: its message, or resource, field and code."""
-    said = []
-    for error in errors[:10]:
+    texts = []
+    for error in errors[:10] if isinstance(errors, list) else ():
+        text = error
         if isinstance(error, dict):
             parts = (error.get(name) for name in ("resource", "field", "code"))
             text = error.get("message") or " ".join(str(part) for part in parts if part)
-        else:
-            text = error
-        said.append(" ".join(str(text).split())[:_WORDS_LIMIT])
-    return said
+        texts.append(" ".join(str(text).split())[:_WORDS_LIMIT])
+    return texts

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
 from github.Repository import Repository
 
-from agent.adapters.github.answers import Refused, Unsure
-from agent.adapters.github.session import Scope, Session
+from agent.adapters.github.answers import passing
+from agent.adapters.github.session import Raw, Session
 from agent.ports import BranchRules
 
 #: Rules that stand in the way of a branch that is made by a push, in words.
@@ -31,22 +29,16 @@ _WAY_OUT = (
 
 def read(session: Session, branch: str) -> BranchRules:
     """Ask for the rulesets that cover a branch name, and whether such a branch is protected."""
-
-    def work(repository: Repository) -> list[Mapping[str, Any]]:
-        _, rules = repository.requester.requestJsonAndCheck(
-            "GET", f"{repository.url}/rules/branches/{quote(branch, safe='')}"
+    rules: list[Raw] = []
+    # Not there: an older Enterprise server, or a plan without rulesets.
+    with passing(404):
+        rules = session.call(
+            "GET",
+            f"rules/branches/{quote(branch, safe='')}",
+            lambda found: [{**rule, "type": str(rule["type"])} for rule in found],
+            doing="read the branch rules",
+            needs="metadata: read",
         )
-        if not isinstance(rules, list):
-            raise Unsure("its answer is no list of rules")
-        return [{**rule, "type": str(rule["type"])} for rule in rules]
-
-    try:
-        rules = session.ask(Scope.READ, work, doing="read the branch rules", needs="metadata: read")
-    except Refused as problem:
-        # An older Enterprise server, or a plan without rulesets.
-        if problem.status != 404:
-            raise
-        rules = []
     found = BranchRules(
         signed=any(rule["type"] == "required_signatures" for rule in rules),
         forward_only=any(
@@ -64,7 +56,7 @@ def read(session: Session, branch: str) -> BranchRules:
     return found
 
 
-def _objection(rule: Mapping[str, Any], branch: str) -> str | None:
+def _objection(rule: Raw, branch: str) -> str | None:
     """Say what a rule has against making this branch; None: nothing that can be told now."""
     kind, parameters = rule["type"], rule.get("parameters") or {}
     if kind == "required_status_checks" and parameters.get("do_not_enforce_on_create"):
@@ -77,7 +69,7 @@ def _objection(rule: Mapping[str, Any], branch: str) -> str | None:
     return _IN_THE_WAY.get(kind)
 
 
-def _matches(parameters: Mapping[str, Any], branch: str) -> bool:
+def _matches(parameters: Raw, branch: str) -> bool:
     """Whether a name meets a name rule; one that we cannot judge is left to GitHub."""
     pattern = str(parameters.get("pattern") or "")
     operator = parameters.get("operator")
@@ -90,22 +82,20 @@ def _matches(parameters: Mapping[str, Any], branch: str) -> bool:
     return True if meets is None else meets is not bool(parameters.get("negate"))
 
 
-def _bypassed(session: Session, rule: Mapping[str, Any]) -> bool:
+def _bypassed(session: Session, rule: Raw) -> bool:
     """Whether the ruleset of a rule lets us through."""
     number = rule.get("ruleset_id")
     if not isinstance(number, int):
         return False
 
-    def work(repository: Repository) -> str:
-        _, found = repository.requester.requestJsonAndCheck(
-            "GET", f"{repository.url}/rulesets/{number}"
+    with passing(401, 403, 404, 410, 422):
+        return session.call(
+            "GET",
+            f"rulesets/{number}",
+            lambda found: found.get("current_user_can_bypass") in _BYPASSED,
+            doing="read a ruleset",
         )
-        return str(found.get("current_user_can_bypass") or "never")
-
-    try:
-        return session.ask(Scope.READ, work, doing="read a ruleset") in _BYPASSED
-    except Refused:
-        return False
+    return False
 
 
 def _protected(session: Session, branch: str, *, ruled: bool) -> bool:
@@ -120,11 +110,6 @@ def _protected(session: Session, branch: str, *, ruled: bool) -> bool:
         by_itself = (facts.get("protection") or {}).get("enabled", True)
         return bool(facts["protected"]) and (bool(by_itself) or not ruled)
 
-    try:
-        return session.ask(
-            Scope.READ, work, doing=f"read the branch {branch}", needs="contents: read"
-        )
-    except Refused as problem:
-        if problem.status != 404:
-            raise
-        return False
+    with passing(404):
+        return session.ask(work, doing=f"read the branch {branch}", needs="contents: read")
+    return False

@@ -11,19 +11,19 @@ from github.CheckRun import CheckRun
 from github.Repository import Repository
 
 from agent import cleaning
-from agent.adapters.github.answers import Unsure
-from agent.adapters.github.session import Scope, Session
+from agent.adapters.github.session import Raw, Session
 from agent.domain import Finding, Severity
 from agent.ports import NewPullRequest
 
 #: What a person sees in the list of checks.
 NAME = "Mergewright"
-_BATCH = 50
-_MOST_ANNOTATIONS = 500
+#: More, GitHub does not take in one request.
+_MOST_ANNOTATIONS = 50
 _LONGEST_MESSAGE = 10_000
 _LONGEST_TITLE = 255
 _LONGEST_STATUS = 140
 _SEARCHED = 300
+_NEEDS = "statuses: write"
 
 _LEVELS = {
     Severity.BLOCK: "failure",
@@ -50,32 +50,27 @@ def report(
     return None
 
 
-# --- check run ---------------------------------------------------------------------------------
-
-
 def _set_check_run(
     session: Session, proposal: NewPullRequest, page: str | None, *, anew: bool
 ) -> None:
     run_id = session.notice.run_id
     notes = [_annotation(finding) for finding in proposal.findings if finding.path]
-    left_out = max(0, len(notes) - _MOST_ANNOTATIONS)
-    notes = notes[:_MOST_ANNOTATIONS]
     where = page or "the log of the run"
     title = session.access.hide(proposal.check_title)[:_LONGEST_TITLE]
     summary = session.access.hide(proposal.summary or title)
-    if left_out:
+    if left_out := len(notes[_MOST_ANNOTATIONS:]):
         summary = f"{left_out:,} more findings are in {where}.\n\n{summary}"
-    output: dict[str, Any] = {
-        "title": title,
-        "summary": cleaning.cut(summary, cleaning.TEXT_LIMIT, where=where),
-    }
     wanted: dict[str, Any] = {
         "name": NAME,
         "head_sha": proposal.commit,
         "status": "completed",
         "conclusion": "success" if proposal.checked else "neutral",
         "external_id": run_id,
-        "output": {**output, "annotations": notes[:_BATCH]},
+        "output": {
+            "title": title,
+            "summary": cleaning.cut(summary, cleaning.TEXT_LIMIT, where=where),
+            "annotations": notes[:_MOST_ANNOTATIONS],
+        },
     }
     if page:
         wanted["details_url"] = page
@@ -84,63 +79,23 @@ def _set_check_run(
         wanted["started_at"] = datetime.fromtimestamp(proposal.begun, UTC)
         wanted["completed_at"] = datetime.fromtimestamp(now, UTC)
 
-    def found() -> tuple[int, int] | None:
-        return _find_check_run(session, proposal.commit, run_id)
+    def look(repository: Repository) -> bool | None:
+        runs = repository.get_commit(proposal.commit).get_check_runs(check_name=NAME)
+        ours = (run.external_id for run in islice(runs, _SEARCHED) if _is_ours(session, run))
+        return run_id in ours or None
 
-    made = None if anew else found()
-    number, shown = made or session.tell(
-        Scope.PUBLISH,
-        lambda repository: _counted(repository.create_check_run(**wanted)),
-        found=found,
-        doing="report the check",
-        needs="checks: write",
-    )
-    # What GitHub counts, where an earlier attempt got further; never less than we have sent.
-    shown = max(shown, min(_BATCH, len(notes))) if made is None else shown
-    while shown < len(notes):
-        shown = _add(session, number, output, notes[shown : shown + _BATCH], shown)
+    def found() -> bool | None:
+        return session.ask(look, doing="read the checks", needs="checks: read")
+
+    def work(repository: Repository) -> bool:
+        return isinstance(repository.create_check_run(**wanted).id, int)
+
+    if anew or not found():
+        session.ask(work, found=found, doing="report the check", needs="checks: write")
 
 
-def _add(
-    session: Session, number: int, output: dict[str, Any], batch: list[Any], shown: int
-) -> int:
-    """Add annotations to the check run; return how many it has then."""
-    target = shown + len(batch)
-
-    def work(repository: Repository) -> int:
-        run = repository.get_check_run(number)
-        run.edit(output={**output, "annotations": batch})
-        return target
-
-    def found() -> int | None:
-        def count(repository: Repository) -> int:
-            return _counted(repository.get_check_run(number))[1]
-
-        has = session.ask(Scope.PUBLISH, count, doing="read the check", needs="checks: write")
-        return has if has >= target else None
-
-    return session.tell(
-        Scope.PUBLISH, work, found=found, doing="report findings", needs="checks: write"
-    )
-
-
-def _find_check_run(session: Session, commit: str, run_id: str) -> tuple[int, int] | None:
-    def work(repository: Repository) -> tuple[int, int] | None:
-        runs = repository.get_commit(commit).get_check_runs(check_name=NAME)
-        for run in islice(runs, _SEARCHED):
-            ours = run.app is not None and run.app.id == session.access.app_id
-            if ours and run.external_id == run_id:
-                return _counted(run)
-        return None
-
-    return session.ask(Scope.PUBLISH, work, doing="read the checks", needs="checks: write")
-
-
-def _counted(run: CheckRun) -> tuple[int, int]:
-    number, count = run.id, run.output.annotations_count
-    if not isinstance(number, int) or not isinstance(count, int):
-        raise Unsure("its answer names no check run")
-    return number, count
+def _is_ours(session: Session, run: CheckRun) -> bool:
+    return run.app is not None and run.app.id == session.access.app_id
 
 
 def _annotation(finding: Finding) -> dict[str, str | int]:
@@ -156,9 +111,6 @@ def _annotation(finding: Finding) -> dict[str, str | int]:
     }
 
 
-# --- commit status -----------------------------------------------------------------------------
-
-
 def _set_status(
     session: Session, proposal: NewPullRequest, page: str | None, *, anew: bool
 ) -> None:
@@ -171,29 +123,27 @@ def _set_status(
         wanted["target_url"] = page
     own = session.access.own_logins()
 
-    def found() -> bool | None:
-        def work(repository: Repository) -> bool | None:
-            # PyGithub's get_statuses asks at an address that GitHub no longer describes.
-            _, statuses = repository.requester.requestJsonAndCheck(
-                "GET", f"{repository.url}/commits/{proposal.commit}/statuses"
-            )
-            for one in statuses:
-                author = str((one.get("creator") or {}).get("login") or "").lower()
-                if author in own and (one["context"], one["description"]) == (NAME, told):
-                    return True
-            return None
-
-        return session.ask(Scope.PUBLISH, work, doing="read the statuses", needs="statuses: write")
-
-    def work(repository: Repository) -> bool:
-        # PyGithub's create_status would read the commit first.
-        repository.requester.requestJsonAndCheck(
-            "POST", f"{repository.url}/statuses/{proposal.commit}", input=wanted
+    def look(statuses: list[Raw]) -> bool | None:
+        reported = (
+            str((one.get("creator") or {}).get("login") or "").lower()
+            for one in statuses
+            if (one["context"], one["description"]) == (NAME, told)
         )
-        return True
+        return not own.isdisjoint(reported) or None
 
-    if not anew and found():
-        return
-    session.tell(
-        Scope.PUBLISH, work, found=found, doing="report the status", needs="statuses: write"
-    )
+    def found() -> bool | None:
+        # PyGithub's get_statuses asks at an address that GitHub no longer describes.
+        path = f"commits/{proposal.commit}/statuses"
+        return session.call("GET", path, look, doing="read the statuses", needs=_NEEDS)
+
+    if anew or not found():
+        # PyGithub's create_status would read the commit first.
+        session.call(
+            "POST",
+            f"statuses/{proposal.commit}",
+            lambda made: True,
+            body=wanted,
+            found=found,
+            doing="report the status",
+            needs=_NEEDS,
+        )

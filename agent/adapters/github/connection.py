@@ -1,8 +1,8 @@
 """One way of sending requests to GitHub: PyGithub's requester, watched.
 
 Every request of ours passes `Watched.requestJson`: it is counted, written down if it changes
-something, asked conditionally if it was asked before, and its answer judged. Redirects are not
-followed but told, so that a token goes to no other place and no loop runs.
+something, and its answer judged. Redirects are not followed, so that a token goes to no other place
+and no loop runs.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ import json
 import logging
 import re
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from threading import RLock
 from typing import Any
@@ -40,8 +39,6 @@ Record = Callable[[str, Facts], None]
 
 _USER_AGENT = "mergewright"
 _API_VERSION = "2022-11-28"
-_REMEMBERED = 50
-_REMEMBERED_CHARACTERS = 200_000
 _MUTATION = re.compile(r"mutation[^{]*\{\s*(\w+)")
 #: PyGithub would follow a 301, and wait on a 202, by itself and without end. It is told a status
 #: that says the same and that it leaves to us.
@@ -56,47 +53,31 @@ _CONNECTIONS.auth = Requester.noopAuth
 _CONNECTIONS.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
 
-class _Plain(HTTPRequestsConnectionClass):
-    """A connection over http, for Enterprise test servers and the simulator."""
+class _Shared:
+    """A connection over the session that all share."""
+
+    verb: str
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.session = _CONNECTIONS
 
     def getresponse(self) -> RequestsResponse:
-        return _left_to_us(self.verb, super().getresponse())
+        response: RequestsResponse = super().getresponse()  # type: ignore[misc]
+        if response.status == 301 or self.verb == "GET":
+            response.status = _LEFT_TO_US.get(response.status, response.status)
+        return response
 
     def close(self) -> None:
         """Keep what is shared open."""
 
 
-class _Sealed(HTTPSRequestsConnectionClass):
-    """A connection over https."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.session = _CONNECTIONS
-
-    def getresponse(self) -> RequestsResponse:
-        return _left_to_us(self.verb, super().getresponse())
-
-    def close(self) -> None:
-        """Keep what is shared open."""
+class _Plain(_Shared, HTTPRequestsConnectionClass):
+    """Over http, for Enterprise test servers and the simulator."""
 
 
-def _left_to_us(verb: str, response: RequestsResponse) -> RequestsResponse:
-    if response.status == 301 or verb == "GET":
-        response.status = _LEFT_TO_US.get(response.status, response.status)
-    return response
-
-
-class Moved(Foreign):
-    """GitHub sent us elsewhere: a repository or an issue has another address now."""
-
-    def __init__(self, status: int, location: str) -> None:
-        super().__init__(f"it answered {status} and sent us elsewhere")
-        self.status = status
-        self.location = location
+class _Sealed(_Shared, HTTPSRequestsConnectionClass):
+    """Over https."""
 
 
 class Renewable(Auth):
@@ -127,24 +108,16 @@ class Notice:
     hide: Callable[[str], str]
     """Takes our own secrets out of a text."""
     calls: int = 0
-    remaining: int | None = None
-    """Requests that GitHub still allows in this hour; None: not told yet."""
     behind: float = 0.0
     """Seconds that our clock is behind GitHub's, as its last answer said."""
     missing: frozenset[str] = frozenset()
     """Permissions that would be used if our App had them, as `checks: write`."""
-    remembered: OrderedDict[tuple[str, str], tuple[str, dict[str, Any], str]] = field(
-        default_factory=OrderedDict
-    )
-    """By scope and address: ETag, headers, body."""
 
 
 class Watched(Requester):
-    """PyGithub's requester for one scope of one run."""
+    """PyGithub's requester for one token of one run."""
 
-    def __init__(
-        self, auth: Auth, base_url: str, pacing: Pacing, notice: Notice, scope: str
-    ) -> None:
+    def __init__(self, auth: Auth, base_url: str, pacing: Pacing, notice: Notice) -> None:
         """Open nothing yet."""
         super().__init__(
             auth=auth,
@@ -161,7 +134,6 @@ class Watched(Requester):
             api_version=_API_VERSION,
         )
         self._notice = notice
-        self._scope = scope
         # PyGithub keeps a request in its connection until it is sent; two threads could swap.
         self._one_at_a_time = RLock()
 
@@ -176,11 +148,6 @@ class Watched(Requester):
         follow_302_redirect: bool = False,  # noqa: FBT001, FBT002 - as above
     ) -> tuple[int, dict[str, Any], str]:
         """Send one request; return only what succeeded."""
-        key = (self._scope, Requester.add_parameters_to_url(url, parameters or {}))
-        known = self._notice.remembered.get(key) if verb == "GET" else None
-        sent = dict(headers or {})
-        if known:
-            sent["If-None-Match"] = known[0]
 
         def send() -> tuple[int, dict[str, Any], str]:
             if isinstance(self.auth, Renewable):
@@ -189,27 +156,20 @@ class Watched(Requester):
             self._notice.calls += 1
             with self._one_at_a_time, self._written_down(verb, url, input) as told, _bare():
                 status, answered, body = super(Watched, self).requestJson(
-                    verb, url, parameters, dict(sent), input, cnx
+                    verb, url, parameters, dict(headers or {}), input, cnx
                 )
                 told["status"] = status
-            self._look_at(answered)
+            metrics.github_allows(answered)
+            self._notice.behind = answers.server_time(answered) - time.time()
             return status, answered, body
 
         status, answered, body = send()
         if status == 401 and isinstance(self.auth, Renewable) and self.auth.renew():
             status, answered, body = send()
-        if status == 304 and known:
-            return 200, {**known[1], **answered}, known[2]
-        if status in (301, 302, 303, 307, 308):
-            raise Moved(status, str(answered.get("location") or ""))
         # What is refused is told to people; a server may repeat what we have sent.
-        answers.judge(status, answered, _read(status, self._told(status, body)))
-        if verb == "GET" and (etag := answered.get("etag")):
-            self._remember(key, (str(etag), answered, body))
+        told = self._notice.hide(body) if status >= 400 else body
+        answers.judge(status, answered, _read(status, told))
         return status, answered, body
-
-    def _told(self, status: int, body: str) -> str:
-        return self._notice.hide(body) if status >= 400 else body
 
     def query(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         """Ask GraphQL, and judge the errors that it sends with status 200."""
@@ -218,10 +178,7 @@ class Watched(Requester):
         )
         if data.get("errors"):
             answers.judge_query(answered, json.loads(self._notice.hide(json.dumps(data))))
-        found = data["data"]
-        if not isinstance(found, dict):
-            raise Unsure("its GraphQL answer holds no data")
-        return found
+        return dict(data["data"])
 
     @contextmanager
     def _written_down(self, verb: str, url: str, body: object) -> Iterator[Facts]:
@@ -243,21 +200,6 @@ class Watched(Requester):
                 told |= {"run": self._notice.run_id, "method": verb, "path": path}
                 told["sha256"] = hashlib.sha256(raw).hexdigest()
                 self._notice.record("github write", told)
-
-    def _look_at(self, answered: dict[str, Any]) -> None:
-        metrics.github_allows(answered)
-        self._notice.behind = answers.server_time(answered) - time.time()
-        remaining = str(answered.get("x-ratelimit-remaining") or "")
-        if remaining.isdigit():
-            self._notice.remaining = int(remaining)
-
-    def _remember(self, key: tuple[str, str], answer: tuple[str, dict[str, Any], str]) -> None:
-        remembered = self._notice.remembered
-        remembered.pop(key, None)
-        if len(answer[2]) <= _REMEMBERED_CHARACTERS:
-            remembered[key] = answer
-        while len(remembered) > _REMEMBERED:
-            remembered.popitem(last=False)
 
 
 Watched.injectConnectionClasses(_Plain, _Sealed)

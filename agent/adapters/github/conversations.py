@@ -1,28 +1,20 @@
 """What people write, for whom GitHub sends no webhooks: implements `ports.Conversations`.
 
-Owns what is asked and how little. One conditional request lists what has changed; only in what has
-changed comments are looked for, and only those since the last look.
+One request lists what has changed; only in that comments are looked for, and only those since the
+last look.
 """
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any
-
-import structlog
-from github.Repository import Repository
 
 from agent.adapters.github import live_issue
 from agent.adapters.github.access import Access
-from agent.adapters.github.session import Scope, Session
-from agent.adapters.github.spoken import in_our_words
+from agent.adapters.github.session import Raw, Session, in_our_words
 from agent.domain import IssueRef
 from agent.ports import Changed, Subject, Written
-
-_log = structlog.get_logger()
 
 _PER_PAGE = 100
 #: Of what has changed; the rest is listed at the next look.
@@ -46,14 +38,13 @@ class GithubConversations:
         """List what has changed; the clock is that of the answer before."""
         nobody = IssueRef(repository=repository, repository_id=0, number=0, issue_id=0)
         session = self._access.session(nobody, f"listen in {repository}")
-        facts = live_issue.repository_facts(session, Scope.READ)
+        facts = live_issue.repository_facts(session)
         now = datetime.fromtimestamp(time.time() + session.notice.behind, UTC)
         told = now.strftime("%Y-%m-%dT%H:%M:%SZ")
         if since is None:
             return Changed(subjects=(), whole=True, now=told)
         wanted = {"state": "all", "sort": "updated", "direction": "asc", "since": since}
-        pages = _pages(session, "issues", wanted, "issues: read", _CHANGED_PAGES)
-        listed = list(itertools.chain.from_iterable(pages))
+        listed = list(_listed(session, "issues", wanted, "issues: read", _CHANGED_PAGES))
         found = [_subject(facts, raw) for raw in listed]
         return Changed(
             # The same one may have come to the next page while they were read.
@@ -66,8 +57,6 @@ class GithubConversations:
     def written(self, subject: Subject, since: str) -> tuple[Written, ...]:
         """List comments; of a pull request also reviews and remarks on lines."""
         session = self._access.session(subject.ref, f"listen in {subject.ref.repository}")
-        # It was called so a moment ago, when this was listed.
-        session.rename(subject.ref.repository)
         number = subject.ref.number
         # GitHub lists by the last edit.
         found = [one for one in _comments(session, number, since) if one.at >= since]
@@ -77,7 +66,7 @@ class GithubConversations:
         return tuple(found)
 
 
-def _subject(facts: Mapping[str, Any], raw: Mapping[str, Any]) -> Subject:
+def _subject(facts: Raw, raw: Raw) -> Subject:
     return Subject(
         ref=IssueRef(
             repository=str(facts["full_name"]),
@@ -93,13 +82,13 @@ def _subject(facts: Mapping[str, Any], raw: Mapping[str, Any]) -> Subject:
 
 
 def _comments(session: Session, number: int, since: str) -> Iterator[Written]:
-    pages = _pages(session, f"issues/{number}/comments", {"since": since}, "issues: read")
-    for raw in _by_people(pages):
+    path = f"issues/{number}/comments"
+    for raw in _by_people(_listed(session, path, {"since": since}, "issues: read")):
         yield _written(raw, "issue", raw["created_at"], edited=_was_edited(raw))
 
 
 def _reviews(session: Session, number: int) -> Iterator[Written]:
-    for raw in _by_people(_pages(session, f"pulls/{number}/reviews", {}, _READS_PULLS)):
+    for raw in _by_people(_listed(session, f"pulls/{number}/reviews", {}, _READS_PULLS)):
         # One without a time is still being written. Whether it was edited is not told.
         if raw.get("submitted_at") is not None:
             written = _written(raw, "review", raw["submitted_at"], edited=False)
@@ -111,23 +100,21 @@ def _remarks(
 ) -> Iterator[Written]:
     """List remarks on lines; those of a new review may have been written long before it."""
     new = {one.comment_id for one in reviews}
-    for raw in _by_people(_pages(session, f"pulls/{number}/comments", {}, _READS_PULLS)):
+    for raw in _by_people(_listed(session, f"pulls/{number}/comments", {}, _READS_PULLS)):
         if raw["created_at"] >= since or raw["pull_request_review_id"] in new:
             yield _written(raw, "inline", raw["created_at"], edited=_was_edited(raw))
 
 
-def _by_people(pages: Iterable[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+def _by_people(listed: Iterable[Raw]) -> Iterator[Raw]:
     """Go through what accounts that are there wrote, and no program."""
-    for raw in itertools.chain.from_iterable(pages):
-        if raw["user"] is not None and raw["user"]["type"] != "Bot":
-            yield raw
+    return (raw for raw in listed if raw["user"] is not None and raw["user"]["type"] != "Bot")
 
 
-def _was_edited(raw: Mapping[str, Any]) -> bool:
+def _was_edited(raw: Raw) -> bool:
     return bool(raw["updated_at"] != raw["created_at"])
 
 
-def _written(raw: Mapping[str, Any], place: str, at: str, *, edited: bool) -> Written:
+def _written(raw: Raw, place: str, at: str, *, edited: bool) -> Written:
     author = raw["user"]
     given = {
         "place": place,
@@ -141,25 +128,7 @@ def _written(raw: Mapping[str, Any], place: str, at: str, *, edited: bool) -> Wr
     return Written.model_validate(given)
 
 
-def _pages(
-    session: Session,
-    path: str,
-    wanted: Mapping[str, str],
-    needs: str,
-    most: int = _MOST_PAGES,
-) -> Iterator[list[dict[str, Any]]]:
-    for page in range(1, most + 1):
-
-        def work(repository: Repository, page: int = page) -> list[dict[str, Any]]:
-            _, raw = repository.requester.requestJsonAndCheck(
-                "GET",
-                f"{repository.url}/{path}",
-                parameters={**wanted, "per_page": _PER_PAGE, "page": page},
-            )
-            return [dict(one) for one in raw]
-
-        some = session.ask(Scope.READ, work, doing="look for comments", needs=needs)
-        yield some
-        if len(some) < _PER_PAGE:
-            return
-    _log.warning("not all was looked through", repository=session.name, path=path)
+def _listed(
+    session: Session, path: str, wanted: Raw, needs: str, most: int = _MOST_PAGES
+) -> Iterator[Raw]:
+    return session.pages(path, wanted, most=most, doing="look for comments", needs=needs)

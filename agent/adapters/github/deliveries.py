@@ -1,28 +1,20 @@
-"""GitHub's own log of what it has delivered to our App: implements `ports.DeliveryLog`.
-
-Owns how the log is asked. Which deliveries are missing, and how often one is asked for again, is
-left to `agent.reconcile`.
-"""
+"""GitHub's own log of what it has delivered to our App: implements `ports.DeliveryLog`."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from agent.adapters.github import answers
 from agent.adapters.github.access import Access
-from agent.adapters.github.answers import Refused
+from agent.adapters.github.answers import Refused, passing
 from agent.adapters.github.connection import Watched
-from agent.adapters.github.spoken import in_our_words
+from agent.adapters.github.session import Raw, in_our_words
 from agent.errors import RequestRefused
 from agent.ports import SentDelivery, SentPage
 
 _PATH = "/app/hook/deliveries"
 _PER_PAGE = 100
-_NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 #: GitHub does not have the delivery any more, or not for so long that it sends it again.
 _GONE = (400, 404, 410, 422)
 
@@ -37,7 +29,7 @@ class AppDeliveries:
             ValueError: We are no App, so that there is no such log.
         """
         self._access = access
-        app = access.as_app(access.notice("deliveries"), paced=True)
+        app = access.as_app(access.notice("deliveries"))
         if app is None:
             raise ValueError("a person has no log of deliveries")
         self._app: Watched = app
@@ -57,7 +49,7 @@ class AppDeliveries:
             headers, found = self._app.requestJsonAndCheck("GET", _PATH, parameters=wanted)
             return SentPage(
                 deliveries=tuple(_sent(one) for one in found),
-                after=_cursor(str(headers.get("link") or "")),
+                after=answers.linked(headers, "next").get("cursor"),
                 now=answers.server_time(headers),
             )
 
@@ -75,19 +67,16 @@ class AppDeliveries:
         Should the answer be lost, it is asked for twice: that does no harm, since both carry the
         same GUID.
         """
-        try:
+        with passing(*_GONE):
             self._access.asking().ask(
                 lambda: self._app.requestJsonAndCheck("POST", f"{_PATH}/{number}/attempts"),
                 doing=f"deliver {number} again",
             )
-        except Refused as problem:
-            if problem.status not in _GONE:
-                raise
-            return False
-        return True
+            return True
+        return False
 
 
-def _sent(raw: Mapping[str, Any]) -> SentDelivery:
+def _sent(raw: Raw) -> SentDelivery:
     code = int(raw["status_code"])
     return SentDelivery(
         number=int(raw["id"]),
@@ -97,10 +86,3 @@ def _sent(raw: Mapping[str, Any]) -> SentDelivery:
         at=datetime.fromisoformat(str(raw["delivered_at"])).timestamp(),
         heard=200 <= code < 300,
     )
-
-
-def _cursor(link: str) -> str | None:
-    """Take the mark of the next page out of the header."""
-    found = _NEXT.search(link)
-    marks = parse_qs(urlsplit(found[1]).query).get("cursor") if found else None
-    return marks[0] if marks else None

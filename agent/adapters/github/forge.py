@@ -25,8 +25,7 @@ from agent.adapters.github import (
 from agent.adapters.github.access import Access
 from agent.adapters.github.answers import Refused
 from agent.adapters.github.gatekeeper import GithubGatekeeper
-from agent.adapters.github.session import Scope, Session
-from agent.adapters.github.spoken import in_our_words
+from agent.adapters.github.session import Scope, Session, in_our_words
 from agent.adapters.github.state_labels import StateLabel
 from agent.adapters.github.status_comment import StatusComment
 from agent.domain import (
@@ -39,7 +38,7 @@ from agent.domain import (
     Snapshot,
     Ticket,
 )
-from agent.errors import AgentError, ForgeUnavailable, RequestRefused, RunStopped, Superseded
+from agent.errors import AccessLost, ForgeUnavailable, RequestRefused, RunStopped, Superseded
 from agent.ports import (
     BranchRules,
     LiveIssue,
@@ -69,7 +68,6 @@ class GithubForge:
         self._public_url = settings.public_url
         self._statuses: OrderedDict[str, StatusComment] = OrderedDict()
         self._progress: dict[str, Progress] = {}
-        self._unfolded: set[str] = set()
         self._lock = Lock()
 
     @in_our_words
@@ -80,7 +78,7 @@ class GithubForge:
             Superseded: It is closed, locked, gone, moved, or its label was taken away.
         """
         snapshot = _snapshot(run)
-        live = live_issue.read(self._session(run), Scope.TALK)
+        live = live_issue.read(self._session(run))
         self._still_wanted(snapshot, live)
         title, removed_title = cleaning.incoming(snapshot.title)
         body, removed = cleaning.incoming(snapshot.body)
@@ -101,9 +99,7 @@ class GithubForge:
     def begin(self, run: Run) -> None:
         """Show that the run has started: reaction, status comment, state label.
 
-        What earlier attempts have left is folded. A follow-up goes on in the status comment of the
-        run that opened the pull request. A dry run shows nothing on the issue, neither here nor
-        later.
+        A dry run shows nothing on the issue, neither here nor later.
         """
         if run.dry_run:
             return
@@ -115,8 +111,6 @@ class GithubForge:
         if run.follow_up is None:
             # A pull request that waits for review does so meanwhile, too.
             state_labels.show(session, StateLabel.WORKING)
-        if run.attempt > 1 and run.follow_up is None:
-            self._fold_earlier(run)
 
     def mark(self, run: Run, progress: Progress) -> None:
         """Bring the status comment up to date, at most every few seconds; never raises."""
@@ -149,7 +143,7 @@ class GithubForge:
     @in_our_words
     def credential(self, run: Run, *, write: bool) -> str:
         """Hand out a token for git, for this repository alone; never to be stored or shown."""
-        session, scope = self._session(run), Scope.PUSH if write else Scope.READ
+        session, scope = self._session(run), Scope.PUSH if write else Scope.TALK
         return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
 
     @in_our_words
@@ -160,10 +154,13 @@ class GithubForge:
             AccessLost: Our App may not open pull requests, so a branch would be left alone.
         """
         session = self._session(run)
-        self._access.asking().ask(
-            lambda: session.token(Scope.PUBLISH), doing="get a token for the pull request"
-        )
-        return branch_rules.read(session, branch)
+        found = branch_rules.read(session, branch)
+        if (needed := "pull_requests: write") in session.notice.missing:
+            raise AccessLost(
+                f"Our GitHub App needs the permission {needed} in {session.name}; an owner has to"
+                " accept it on the page of the installation."
+            )
+        return found
 
     @in_our_words
     def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
@@ -239,7 +236,7 @@ class GithubForge:
         if run.dry_run:
             return self._counted(run, outcome)
         session = self._session(run)
-        text = self._end(run, outcome)
+        text = status_text.ended(run, outcome, self._known(run), self._page(run))
         moot = outcome.reason is Reason.SUPERSEDED
         state = state_labels.of(outcome, follows=run.follow_up is not None)
 
@@ -273,11 +270,7 @@ class GithubForge:
             # Nobody takes up what a command has begun; whoever called it is told.
             told = f"{outcome.sentence} The issue does not show this: {silent.message}"
             outcome = outcome.model_copy(update={"sentence": told})
-        if run.run_id in self._unfolded:
-            self._fold_earlier(run)
-        self._unfolded.discard(run.run_id)
         self._progress.pop(run.run_id, None)
-        session.notice.remembered.clear()
         return self._counted(run, outcome)
 
     def calls(self, run: Run) -> int:
@@ -292,12 +285,6 @@ class GithubForge:
     def _known(self, run: Run) -> Progress:
         return self._progress.get(run.run_id, Progress())
 
-    def _end(self, run: Run, outcome: Outcome) -> str:
-        progress, page = self._known(run), self._page(run)
-        if run.follow_up is None:
-            return status_text.ended(run, outcome, progress, page)
-        return status_text.followed(run, run.follow_up, outcome, progress, page)
-
     def _call(self, run: Run, text: str, what: str) -> None:
         """Tell people once of what the status comment says, since an edit tells nobody.
 
@@ -309,16 +296,6 @@ class GithubForge:
         words = status_text.call(text, f"{snapshot.url}#issuecomment-{number}")
         about = f"{what} {self._known(run).again}"
         status_comment.call(self._session(run), run, words, about)
-
-    def _fold_earlier(self, run: Run) -> None:
-        """Fold what earlier attempts have left; a run does not wait where GitHub is busy."""
-        try:
-            status_comment.fold(self._session(run), run.run_id)
-            self._unfolded.discard(run.run_id)
-        except (AgentError, Refused) as problem:
-            # Tried once more when the run has ended.
-            self._unfolded.add(run.run_id)
-            _log.warning("earlier comments not folded", run=run.run_id, reason=str(problem))
 
     def _session(self, run: Run) -> Session:
         return self._access.session(_snapshot(run).issue, run.run_id)

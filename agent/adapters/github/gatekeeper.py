@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from pathlib import PurePosixPath
-from typing import TypeVar, get_args
+from typing import get_args
 from urllib.parse import quote
 
 import structlog
-from github.Repository import Repository
+from github.ContentFile import ContentFile
 
 from agent import cleaning
 from agent.adapters.github import (
@@ -21,9 +20,8 @@ from agent.adapters.github import (
     status_text,
 )
 from agent.adapters.github.access import Access
-from agent.adapters.github.answers import Refused
-from agent.adapters.github.session import Scope, Session
-from agent.adapters.github.spoken import in_our_words
+from agent.adapters.github.answers import Refused, passing
+from agent.adapters.github.session import Raw, Session, in_our_words
 from agent.adapters.github.status_comment import StatusComment
 from agent.domain import IssueRef, Run, Snapshot
 from agent.errors import AccessLost, AgentError
@@ -32,8 +30,6 @@ from agent.settings import Settings
 from repo_config import load
 from repo_config.load import OWN_FILES, PYPROJECT, ConfigProblem
 from repo_config.schema import RepoConfig
-
-T = TypeVar("T")
 
 _log = structlog.get_logger()
 
@@ -47,11 +43,7 @@ _KEY = re.compile(r"[^A-Za-z0-9._:=-]+")
 def permission_of(session: Session, login: str) -> Permission:
     """Look up what whoever has the login now may do now; what GitHub does not tell is none."""
 
-    def work(repository: Repository) -> Permission:
-        # PyGithub has either field of the answer, at the price of a request each.
-        _, found = repository.requester.requestJsonAndCheck(
-            "GET", f"{repository.url}/collaborators/{quote(login, safe='')}/permission"
-        )
+    def read(found: Raw) -> Permission:
         role, level = str(found.get("role_name") or ""), str(found["permission"])
         # A role of the organisation's own making counts as what it is built on.
         named = role if _BUILT_ON.get(role, role) == level else level
@@ -60,14 +52,16 @@ def permission_of(session: Session, login: str) -> Permission:
             return Permission(level="none")
         return Permission.model_validate({"level": named, "account_id": account["id"]})
 
-    try:
-        return session.ask(
-            Scope.READ, work, doing=f"look up what {login} may do", needs="metadata: read"
+    with passing(403, 404):
+        # PyGithub has either field of the answer, at the price of a request each.
+        return session.call(
+            "GET",
+            f"collaborators/{quote(login, safe='')}/permission",
+            read,
+            doing=f"look up what {login} may do",
+            needs="metadata: read",
         )
-    except Refused as problem:
-        if problem.status not in (403, 404):
-            raise
-        return Permission(level="none")
+    return Permission(level="none")
 
 
 class GithubGatekeeper:
@@ -106,7 +100,7 @@ class GithubGatekeeper:
     @in_our_words
     def live(self, issue: IssueRef) -> LiveIssue | None:
         """Read the issue now; None: it is not there any more, or in another repository."""
-        return live_issue.read(self._session(issue), Scope.READ)
+        return live_issue.read(self._session(issue))
 
     @in_our_words
     def earlier(self, snapshot: Snapshot) -> EarlierRun | None:
@@ -142,13 +136,14 @@ class GithubGatekeeper:
     def text(self, issue: IssueRef) -> IssueText | None:
         """Read the text of an issue, and when it was last changed."""
         session = self._session(issue)
-        live = live_issue.read(session, Scope.READ)
+        live = live_issue.read(session)
         read = live_issue.text(session, issue.number) if live else None
         if live is None or read is None:
             return None
         # After title and body: what is renamed in between counts as changed.
-        renamed, edited = live_issue.renamed_at(session, issue.number), read["lastEditedAt"]
-        moments = [str(one) for one in (renamed, edited) if one is not None]
+        events = live_issue.newest_events(session, issue.number)
+        renamed = next((one["created_at"] for one in events if one["event"] == "renamed"), None)
+        moments = [str(one) for one in (renamed, read["lastEditedAt"]) if one is not None]
         return IssueText(
             issue_id=live.issue.issue_id,
             title=str(read["title"]),
@@ -164,10 +159,7 @@ class GithubGatekeeper:
     def pull(self, pull: IssueRef) -> LivePull | None:
         """Read a pull request now."""
 
-        def work(repository: Repository) -> LivePull:
-            _, raw = repository.requester.requestJsonAndCheck(
-                "GET", f"{repository.url}/pulls/{pull.number}"
-            )
+        def read(raw: Raw) -> LivePull:
             ended, merged = raw["merged_at"] or raw["closed_at"], bool(raw["merged"])
             return LivePull(
                 state="merged" if merged else raw["state"],
@@ -179,46 +171,38 @@ class GithubGatekeeper:
                 base=str(raw["base"]["sha"]),
             )
 
-        try:
-            return self._session(pull).ask(
-                Scope.READ,
-                work,
+        with passing(*live_issue.GONE):
+            return self._session(pull).call(
+                "GET",
+                f"pulls/{pull.number}",
+                read,
                 doing=f"read pull request #{pull.number}",
                 needs="pull_requests: read",
             )
-        except Refused as problem:
-            if problem.status not in (404, 410):
-                raise
-            return None
+        return None
 
     @in_our_words
     def has_comment(self, subject: IssueRef, comment: int) -> bool:
         """Look whether a comment of a conversation was not deleted meanwhile."""
-        try:
-            self._session(subject).ask(
-                Scope.READ,
-                lambda repository: repository.requester.requestJsonAndCheck(
-                    "GET", f"{repository.url}/issues/comments/{comment}"
-                ),
+        with passing(*live_issue.GONE):
+            self._session(subject).call(
+                "GET",
+                f"issues/comments/{comment}",
                 doing=f"read a comment on #{subject.number} again",
                 needs="issues: read",
             )
-        except Refused as problem:
-            if problem.status not in (404, 410):
-                raise
-            return False
-        return True
+            return True
+        return False
 
     @in_our_words
     def clear_labels(self, issue: IssueRef) -> None:
         """Take the labels away that tell the state of a run; those that are gone are no matter."""
-        state_labels.clear_all(self._session(issue))
+        state_labels.clear(self._session(issue))
 
     @in_our_words
     def set_label(self, issue: IssueRef, label: str) -> None:
         """Set a label on an issue; it is there once, however often it is set."""
         self._session(issue).ask(
-            Scope.TALK,
             lambda repository: repository.get_issue(issue.number).add_to_labels(label),
             doing=f"label issue #{issue.number}",
             needs="issues: write",
@@ -228,13 +212,10 @@ class GithubGatekeeper:
         """React to a comment; GitHub keeps one of a kind per account."""
         where = "pulls" if inline else "issues"
         try:
-            self._session(subject).ask(
-                Scope.REVIEW if inline else Scope.TALK,
-                lambda repository: repository.requester.requestJsonAndCheck(
-                    "POST",
-                    f"{repository.url}/{where}/comments/{comment}/reactions",
-                    input={"content": content},
-                ),
+            self._session(subject).call(
+                "POST",
+                f"{where}/comments/{comment}/reactions",
+                body={"content": content},
                 doing=f"react to a comment on #{subject.number}",
                 needs="pull_requests: write" if inline else "issues: write",
                 patient=False,
@@ -262,8 +243,8 @@ class GithubGatekeeper:
         """
         unknown = IssueRef(repository=repository, repository_id=0, number=number, issue_id=0)
         session = self._access.session(unknown, f"find {repository}#{number}")
-        facts = live_issue.repository_facts(session, Scope.READ)
-        found = live_issue.read(session, Scope.READ)
+        facts = live_issue.repository_facts(session)
+        found = live_issue.read(session)
         if found is None:
             return None
         ids = {"repository_id": int(facts["id"]), "repository": str(facts["full_name"])}
@@ -297,26 +278,21 @@ class GithubGatekeeper:
         return None
 
     def _listed(self, session: Session, folder: str) -> frozenset[str]:
-        def work(repository: Repository) -> frozenset[str]:
-            found = repository.get_contents(folder)
-            return frozenset(one.path for one in found) if isinstance(found, list) else frozenset()
-
-        return self._there(session, folder, work) or frozenset()
+        found = self._contents(session, folder)
+        return frozenset(one.path for one in found) if isinstance(found, list) else frozenset()
 
     def _file(self, session: Session, path: str) -> str | None:
-        def work(repository: Repository) -> str | None:
-            found = repository.get_contents(path)
-            if isinstance(found, list) or found.encoding != "base64":
-                return None
-            return found.decoded_content.decode("utf-8-sig", "replace")
-
-        return self._there(session, path, work)
-
-    def _there(self, session: Session, path: str, work: Callable[[Repository], T]) -> T | None:
-        """Read something of the default branch; None: there is no such path."""
-        try:
-            return session.ask(Scope.READ, work, doing=f"read {path}", needs="contents: read")
-        except Refused as problem:
-            if problem.status != 404:
-                raise
+        found = self._contents(session, path)
+        if found is None or isinstance(found, list) or found.encoding != "base64":
             return None
+        return found.decoded_content.decode("utf-8-sig", "replace")
+
+    def _contents(self, session: Session, path: str) -> list[ContentFile] | ContentFile | None:
+        """Read something of the default branch; None: there is no such path."""
+        with passing(404):
+            return session.ask(
+                lambda repository: repository.get_contents(path),
+                doing=f"read {path}",
+                needs="contents: read",
+            )
+        return None

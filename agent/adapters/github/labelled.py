@@ -1,45 +1,36 @@
 """Open issues with the starting label, for whom GitHub sends no webhooks: `ports.LabelledIssues`.
 
-Owns what is asked and how little. The list is asked for what has changed since the last look, and
-conditionally, so that a quiet repository costs next to nothing; who set the label, and when, is in
-an issue's events. The text is the one that is there at the look; whether it was edited after the
-label was set is found by those events, where the title is concerned, and for the body by the time
-of its last edit, which GraphQL alone tells.
+The list is asked for what has changed since the last look; who set the label, and when, is in an
+issue's events. The text is the one that is there at the look; whether it was edited after the label
+was set is found by those events, where the title is concerned, and for the body by the time of its
+last edit, which GraphQL alone tells.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
-
-import structlog
-from github.Repository import Repository
+from typing import NamedTuple
 
 from agent.adapters.github import live_issue
 from agent.adapters.github.access import Access
 from agent.adapters.github.gatekeeper import GithubGatekeeper
-from agent.adapters.github.session import Scope, Session
-from agent.adapters.github.spoken import in_our_words
+from agent.adapters.github.session import Raw, Session, in_our_words
 from agent.domain import IssueRef, Snapshot
 from agent.ports import Labelled
 from agent.settings import Settings
 
-_log = structlog.get_logger()
-
-_PER_PAGE = 100
 _MOST_PAGES = 20
 #: An issue that left the list while its pages were read hides another one; so often all are
 #: looked at.
 _WHOLE_SECONDS = 3600.0
-_NEEDS = "issues: read"
 
 
 class _Set(NamedTuple):
     """The label as it was set last."""
 
-    event: Mapping[str, Any]
+    event: Raw
     renamed: bool
     """Whether the issue got another title afterwards."""
 
@@ -101,35 +92,21 @@ class GithubLabelledIssues:
         seen.since = max((str(raw["updated_at"]) for raw in listed), default=seen.since)
 
     @in_our_words
-    def _facts(self, session: Session) -> Mapping[str, Any]:
-        return live_issue.repository_facts(session, Scope.READ)
+    def _facts(self, session: Session) -> Raw:
+        return live_issue.repository_facts(session)
 
     @in_our_words
-    def _list(self, session: Session, label: str, since: str | None) -> list[dict[str, Any]]:
+    def _list(self, session: Session, label: str, since: str | None) -> list[Raw]:
         """List the issues, the latest change first."""
-        wanted: dict[str, Any] = {"state": "open", "labels": label, "per_page": _PER_PAGE}
-        wanted |= {"sort": "updated", "direction": "desc"}
+        wanted = {"state": "open", "labels": label, "sort": "updated", "direction": "desc"}
         if since is not None:
             wanted["since"] = since
-        found: list[dict[str, Any]] = []
-        for page in range(1, _MOST_PAGES + 1):
-
-            def work(repository: Repository, page: int = page) -> list[dict[str, Any]]:
-                _, raw = repository.requester.requestJsonAndCheck(
-                    "GET", f"{repository.url}/issues", parameters={**wanted, "page": page}
-                )
-                return [dict(one) for one in raw]
-
-            some = session.ask(Scope.READ, work, doing="look for labelled issues", needs=_NEEDS)
-            found += some
-            if len(some) < _PER_PAGE:
-                break
-        else:
-            _log.warning("not all labelled issues were seen", repository=session.name)
-        return found
+        doing = "look for labelled issues"
+        pages = session.pages("issues", wanted, most=_MOST_PAGES, doing=doing, needs="issues: read")
+        return list(pages)
 
     @in_our_words
-    def _text(self, session: Session, number: int) -> Mapping[str, Any] | None:
+    def _text(self, session: Session, number: int) -> Raw | None:
         return live_issue.text(session, number)
 
     @in_our_words
@@ -148,10 +125,10 @@ class GithubLabelledIssues:
 
 def _labelled(
     ref: IssueRef,
-    facts: Mapping[str, Any],
-    raw: Mapping[str, Any],
+    facts: Raw,
+    raw: Raw,
     found: _Set,
-    text: Mapping[str, Any],
+    text: Raw,
 ) -> Labelled:
     """Make our record of an issue and of the event that has labelled it."""
     event, edited = found.event, text["lastEditedAt"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Iterable
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,14 +19,13 @@ from github.Repository import Repository
 
 from agent import cleaning
 from agent.adapters.github import checks_report
-from agent.adapters.github.answers import Refused, Unsure
-from agent.adapters.github.connection import Moved
-from agent.adapters.github.session import Scope, Session
+from agent.adapters.github.answers import Refused, Unsure, passing
+from agent.adapters.github.session import Raw, Session
 from agent.pulls import ProjectCheck
 
 _log = structlog.get_logger()
 
-_PER_PAGE, _MOST_PAGES = 100, 10
+_MOST_PAGES = 10
 _MOST_WORKFLOWS = 20
 #: GitHub's own App, whose check runs are jobs with the same number.
 _ACTIONS = "github-actions"
@@ -43,7 +42,6 @@ _STAMP = re.compile(r"^\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z ?", 
 #: A log is deleted after a while, a job may never have begun, and we may not be let in.
 _NO_LOG = (403, 404, 410)
 
-Raw = Mapping[str, Any]
 State = Literal["failed", "waiting", "pending", "passed"]
 #: From the one that is furthest from passing.
 _STATES = get_args(State)
@@ -260,27 +258,10 @@ def _unless_closed(what: str, read: Callable[[], list[Raw]]) -> list[Raw]:
         return []
 
 
-def _listed(session: Session, path: str, name: str, asked: dict[str, str], needs: str) -> list[Raw]:
-    """Read a list that an answer has under a name, page by page."""
-
-    def ask(page: int) -> Raw:
-        def work(repository: Repository) -> Raw:
-            _, found = repository.requester.requestJsonAndCheck(
-                "GET",
-                f"{repository.url}/{path}",
-                parameters={**asked, "per_page": _PER_PAGE, "page": page},
-            )
-            return dict(found)
-
-        return session.ask(Scope.CI, work, doing="read the project's checks", needs=needs)
-
-    found: list[Raw] = []
-    for page in range(1, _MOST_PAGES + 1):
-        answer = ask(page)
-        found += answer[name]
-        if len(found) >= answer["total_count"] or not answer[name]:
-            break
-    return found
+def _listed(session: Session, path: str, key: str, asked: dict[str, str], needs: str) -> list[Raw]:
+    doing = "read the project's checks"
+    pages = session.pages(path, asked, most=_MOST_PAGES, key=key, doing=doing, needs=needs)
+    return list(pages)
 
 
 # --- logs --------------------------------------------------------------------------------------
@@ -294,28 +275,21 @@ def log(session: Session, job: int) -> str:
     """
 
     def work(repository: Repository) -> str:
-        address = _address(repository, job)
-        return "" if address is None else _fetched(address, session.access.base_url)
-
-    try:
-        raw = session.ask(Scope.CI, work, doing=f"read the log of job {job}", needs="actions: read")
-    except Refused as problem:
-        if problem.status not in _NO_LOG:
-            raise
+        # It is on another server, for a minute, for whoever has the address.
+        try:
+            repository.requester.requestJsonAndCheck(
+                "GET", f"{repository.url}/actions/jobs/{job}/logs"
+            )
+        except Refused as problem:
+            if problem.status >= 400:
+                raise
+            return _fetched(problem.location, session.access.base_url)
         return ""
-    return cleaning.terminal(_STAMP.sub("", raw))[-_LOG_CHARACTERS:]
 
-
-def _address(repository: Repository, job: int) -> str | None:
-    """Ask where the log is: on another server, for a minute, for whoever has the address."""
-    try:
-        repository.requester.requestJsonAndCheck("GET", f"{repository.url}/actions/jobs/{job}/logs")
-    except Moved as moved:
-        # Another status says that the repository has moved.
-        if moved.status != 302:
-            raise
-        return moved.location
-    return None
+    with passing(*_NO_LOG):
+        raw = session.ask(work, doing=f"read the log of job {job}", needs="actions: read")
+        return cleaning.terminal(_STAMP.sub("", raw))[-_LOG_CHARACTERS:]
+    return ""
 
 
 def _fetched(address: str, api: str) -> str:

@@ -12,7 +12,7 @@ from github.Repository import Repository
 
 from agent import cleaning
 from agent.adapters.github.answers import Refused, Unsure
-from agent.adapters.github.session import Scope, Session
+from agent.adapters.github.session import Session
 from agent.domain import PullRequest, Record, Snapshot
 from agent.errors import AccessLost, RepositoryUnfit, Superseded
 from agent.ports import EarlierRun, NewPullRequest, Onboarding, OwnPull
@@ -82,25 +82,18 @@ def open_or_update(
 
 def own_open(session: Session, besides: str) -> tuple[OwnPull, ...]:
     """List our open pull requests but that of one branch, among the newest that are open."""
-    own = session.access.own_logins()
-
-    def work(repository: Repository) -> tuple[OwnPull, ...]:
-        pulls = repository.get_pulls(state="open", sort="created", direction="desc")
-        return tuple(
-            OwnPull(
-                number=pull.number,
-                body=pull.body or "",
-                url=pull.html_url,
-                branch=pull.head.ref,
-                commit=pull.head.sha,
-                draft=pull.draft or False,
-            )
-            for pull in islice(pulls, _SEARCHED)
-            if pull.user and pull.user.login.lower() in own and pull.head.ref != besides
+    return tuple(
+        OwnPull(
+            number=pull.number,
+            body=pull.body or "",
+            url=pull.html_url,
+            branch=pull.head.ref,
+            commit=pull.head.sha,
+            draft=pull.draft or False,
         )
-
-    doing = "look for other pull requests of ours"
-    return session.ask(Scope.PUBLISH, work, doing=doing, needs=_NEEDS)
+        for pull in _newest(session, "open")
+        if pull.head.ref != besides
+    )
 
 
 def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
@@ -108,18 +101,23 @@ def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
 
     Open, merged or closed: it counts, and is among the newest that were opened since.
     """
+    for pull in _newest(session, "all"):
+        marked = _RUN_OF.match(pull.body or "")
+        if marked and marked[2] == snapshot.approval:
+            return EarlierRun(run_id=marked[1], over=True)
+    return None
+
+
+def _newest(session: Session, state: str) -> list[GithubPull]:
+    """List our pull requests among the newest."""
     own = session.access.own_logins()
 
-    def work(repository: Repository) -> EarlierRun | None:
-        pulls = repository.get_pulls(state="all", sort="created", direction="desc")
-        for pull in islice(pulls, _SEARCHED):
-            marked = _RUN_OF.match(pull.body or "")
-            ours = pull.user is not None and pull.user.login.lower() in own
-            if ours and marked and marked[2] == snapshot.approval:
-                return EarlierRun(run_id=marked[1], over=True)
-        return None
+    def work(repository: Repository) -> list[GithubPull]:
+        pulls = repository.get_pulls(state=state, sort="created", direction="desc")
+        newest = islice(pulls, _SEARCHED)
+        return [pull for pull in newest if pull.user and pull.user.login.lower() in own]
 
-    return session.ask(Scope.PUBLISH, work, doing="look for our pull request", needs=_NEEDS)
+    return session.ask(work, doing="look for pull requests of ours", needs=_NEEDS)
 
 
 def onboarding(session: Session, branch: str, default: str) -> Onboarding | None:
@@ -135,7 +133,6 @@ def onboarding(session: Session, branch: str, default: str) -> Onboarding | None
     if pull is None:
         return None
     head = session.ask(
-        Scope.READ,
         lambda repository: repository.get_git_ref(f"heads/{default}").object.sha,
         doing=f"read the branch {default}",
         needs="contents: read",
@@ -156,17 +153,15 @@ def _find(session: Session, branch: str) -> Pull | None:
     Raises:
         AccessLost: The open one is somebody else's, and none of ours is open beside it.
     """
-    pulls = _of_branch(session, branch)
-    own = session.access.own_logins()
-    ours_open = any(pull.open and pull.author.lower() in own for pull in pulls)
-    for pull in pulls:
-        if pull.open and not ours_open:
-            raise AccessLost(
-                f"Pull request #{pull.number} of the branch {branch} was opened by"
-                f" {cleaning.code(pull.author)}, not by us; close it, then take the label off and"
-                " set it again."
-            )
+    pulls, own = _of_branch(session, branch), session.access.own_logins()
     ours = [pull for pull in pulls if pull.author.lower() in own]
+    theirs = next((pull for pull in pulls if pull.open and pull not in ours), None)
+    if theirs is not None and not any(pull.open for pull in ours):
+        raise AccessLost(
+            f"Pull request #{theirs.number} of the branch {branch} was opened by"
+            f" {cleaning.code(theirs.author)}, not by us; close it, then take the label off and set"
+            " it again."
+        )
     return max(ours, key=lambda pull: (pull.open, pull.number), default=None)
 
 
@@ -187,7 +182,7 @@ def _of_branch(session: Session, branch: str) -> list[Pull]:
             if pull.head.ref == branch
         ]
 
-    return session.ask(Scope.PUBLISH, work, doing="look for our pull request", needs=_NEEDS)
+    return session.ask(work, doing="look for our pull request", needs=_NEEDS)
 
 
 def _pull(found: GithubPull) -> Pull:
@@ -211,72 +206,56 @@ def _pull(found: GithubPull) -> Pull:
 def _create(
     session: Session, proposal: NewPullRequest, title: str, body: str, notes: list[str]
 ) -> Pull:
-    def create(*, draft: bool) -> Pull:
-        def work(repository: Repository) -> Pull:
-            try:
-                made = repository.create_pull(
-                    proposal.base_branch, proposal.branch, title=title, body=body, draft=draft
-                )
-            except Refused as problem:
-                if problem.status == 422 and problem.says("head invalid", "head sha can't"):
-                    raise Unsure("it does not see the branch yet") from problem
-                raise
-            return _pull(made)
+    def work(repository: Repository) -> Pull:
+        base, head, draft = proposal.base_branch, proposal.branch, proposal.draft
+        try:
+            made = repository.create_pull(base, head, title=title, body=body, draft=draft)
+        except Refused as problem:
+            if problem.status == 422 and problem.says("head invalid", "head sha can't"):
+                raise Unsure("it does not see the branch yet") from problem
+            raise
+        return _pull(made)
 
-        return session.tell(
-            Scope.PUBLISH,
-            work,
-            found=lambda: _find(session, proposal.branch),
-            doing="open the pull request",
-            needs=_NEEDS,
-        )
+    def found() -> Pull | None:
+        return _find(session, proposal.branch)
 
     try:
-        try:
-            return create(draft=proposal.draft)
-        except Refused as problem:
-            if not (proposal.draft and problem.status == 422 and problem.says("draft")):
-                raise
-        notes.append("it is no draft, since drafts are not available in this repository")
-        return create(draft=False)
+        return session.ask(work, found=found, doing="open the pull request", needs=_NEEDS)
     except Refused as problem:
         if problem.status != 422:
             raise
-        if problem.says("already exists") and (pull := _find(session, proposal.branch)):
+        if proposal.draft and problem.says("draft"):
+            notes.append("it is no draft, since drafts are not available in this repository")
+            undrafted = proposal.model_copy(update={"draft": False})
+            return _create(session, undrafted, title, body, notes)
+        if problem.says("already exists") and (pull := found()):
             return pull
         raise _unfit(problem, proposal) or problem from problem
 
 
 def _unfit(problem: Refused, proposal: NewPullRequest) -> RepositoryUnfit | None:
+    base, branch = proposal.base_branch, proposal.branch
     if problem.says("no commits between"):
-        return RepositoryUnfit(
-            f"GitHub sees no difference between {proposal.base_branch} and {proposal.branch}; the"
-            " change is already there."
+        told = f"sees no difference between {base} and {branch}; the change is already there."
+    elif problem.says("history in common"):
+        told = (
+            f"sees no common history of {base} and {branch}: {base} was rewritten during the run."
+            " Take the label off and set it again."
         )
-    if problem.says("history in common"):
-        return RepositoryUnfit(
-            f"The history of {proposal.base_branch} was rewritten while the run was under way: it"
-            f" has nothing in common with {proposal.branch} any more. Take the label off and set it"
-            " again for a run on it as it is now."
-        )
-    if problem.says("base invalid", "base sha can't"):
-        return RepositoryUnfit(
-            f"The branch {proposal.base_branch}, which the pull request goes to, does not exist on"
-            " GitHub."
-        )
-    return None
+    elif problem.says("base invalid", "base sha can't"):
+        told = f"has no branch {base}, which the pull request goes to."
+    else:
+        return None
+    return RepositoryUnfit(f"GitHub {told}")
 
 
 def _base_moved(pull: Pull, proposal: NewPullRequest) -> list[str]:
     """Say that the checks were held against what the base branch was before."""
     if not (pull.base and proposal.base_commit) or pull.base == proposal.base_commit:
         return []
-    told = (
-        f"{proposal.base_branch} has moved since the run began, from {proposal.base_commit[:12]} to"
-        f" {pull.base[:12]}: bring the branch up to date and let the checks run again before it is"
-        " merged"
-    )
-    return [told]
+    before, now = proposal.base_commit[:12], pull.base[:12]
+    told = f"{proposal.base_branch} has moved since the run began, from {before} to {now}"
+    return [f"{told}: update the branch and let the checks run again before it is merged"]
 
 
 def _edit(session: Session, number: int, title: str, body: str) -> Pull:
@@ -285,9 +264,7 @@ def _edit(session: Session, number: int, title: str, body: str) -> Pull:
         pull.edit(title=title, body=body)
         return _pull(pull)
 
-    return session.ask(
-        Scope.PUBLISH, work, doing=f"bring pull request #{number} up to date", needs=_NEEDS
-    )
+    return session.ask(work, doing=f"bring pull request #{number} up to date", needs=_NEEDS)
 
 
 # --- reviewers and labels ----------------------------------------------------------------------
@@ -314,7 +291,6 @@ def _request_reviews(session: Session, pull: Pull, wanted: tuple[str, ...]) -> l
         people = [name for name in names if "/" not in name]
         teams = [name.partition("/")[2] for name in names if "/" in name]
         session.ask(
-            Scope.PUBLISH,
             lambda repository: repository.get_pull(pull.number).create_review_request(
                 people, teams
             ),
@@ -331,7 +307,6 @@ def _set_labels(session: Session, pull: Pull, wanted: tuple[str, ...]) -> list[s
 
     def label(names: list[str]) -> None:
         session.ask(
-            Scope.PUBLISH,
             lambda repository: repository.get_issue(pull.number).add_to_labels(*names),
             doing="label the pull request",
             needs=_NEEDS,
@@ -352,7 +327,6 @@ def _as_far_as_possible(
         if problem.status not in (403, 404, 422):
             raise
         if len(names) == 1:
-            said = "; ".join(dict.fromkeys((problem.words, *problem.problems)))
-            return [f"{names[0]} {not_done}: {said}"]
+            return [f"{names[0]} {not_done}: {problem.said}"]
         return [note for name in names for note in _as_far_as_possible(request, [name], not_done)]
     return []

@@ -6,38 +6,15 @@ How threads are read and answered is left to `review_threads`, what the project'
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec, TypeVar
-
 from agent.adapters.github import gatekeeper, project_checks, review_threads, signed_commit
 from agent.adapters.github.access import Access
-from agent.adapters.github.answers import Unsure, unavailable
-from agent.adapters.github.retrying import sensible
-from agent.adapters.github.session import Session
-from agent.adapters.github.spoken import in_our_words
+from agent.adapters.github.session import Session, in_our_words
 from agent.domain import Change, Run
 from agent.errors import RequestRefused
 from agent.pulls import ProjectCheck, PullNow, Thread
 from agent.settings import Settings
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 _MAY_WRITE = frozenset({"write", "maintain", "admin"})
-
-
-def _of_use(work: Callable[P, T]) -> Callable[P, T]:
-    """Wrap what reads answers as a whole: one of the wrong shape counts as none."""
-
-    @wraps(work)
-    def done(*args: P.args, **options: P.kwargs) -> T:
-        try:
-            return sensible(lambda: work(*args, **options))
-        except Unsure as problem:
-            raise unavailable("go on with a pull request", problem) from problem
-
-    return done
 
 
 class GithubPulls:
@@ -50,7 +27,6 @@ class GithubPulls:
         self._writers: dict[tuple[str, str, int], bool] = {}
 
     @in_our_words
-    @_of_use
     def read(self, run: Run, number: int) -> PullNow | None:
         """Read the pull request with all its threads; None: it is not there any more."""
         return review_threads.read(self._session(run), number)
@@ -65,14 +41,12 @@ class GithubPulls:
         return self._writers.get(known, False)
 
     @in_our_words
-    @_of_use
     def reply(self, run: Run, number: int, thread: Thread, words: str, *, key: str) -> str:
         """Answer a thread once for each key: in it, or in the conversation; return its page."""
         session, where = self._session(run), self._log(run)
         return review_threads.reply(session, number, thread, words, key=key, where=where)
 
     @in_our_words
-    @_of_use
     def say(self, run: Run, number: int, words: str, *, key: str) -> None:
         """Comment once for each key in the conversation."""
         since = run.snapshot.approved_at if run.snapshot else ""
@@ -90,7 +64,6 @@ class GithubPulls:
         return review_threads.resolve(self._session(run), thread)
 
     @in_our_words
-    @_of_use
     def checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
         """List the project's own checks of a commit, without those that we have reported."""
         return project_checks.of_commit(self._session(run), commit)

@@ -1,13 +1,11 @@
 """Ask GitHub again, boundedly, and never do twice what it has already done.
 
-Owns how often and how long. PyGithub's own retry repeats POST after a lost reply; it is off.
-What an answer means is left to `answers`.
+PyGithub's own retry repeats POST after a lost reply; it is off.
 """
 
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
@@ -16,14 +14,13 @@ from typing import TypeVar
 from github.GithubException import BadAttributeException, GithubException
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from agent.adapters.github.answers import Limited, Refused, Unsure, unavailable
+from agent.adapters.github.answers import Limited, Refused, Unsure
 from agent.errors import ForgeUnavailable
 
 T = TypeVar("T")
 
-_SLICE = 0.5
 #: What PyGithub and our records raise on an answer that is JSON but not of the promised shape.
-_SENSELESS = (
+SENSELESS = (
     BadAttributeException,
     GithubException,
     AttributeError,
@@ -50,75 +47,70 @@ class Pacing:
     """Of one request."""
 
 
-#: For `Session.trying`: one attempt, no wait.
+#: One attempt, no wait.
 IMPATIENT = Pacing(attempts=1, longest_limit=0.0)
 
 
 class Asking:
-    """Repeats reads and writes within the bounds of a Pacing."""
+    """Repeats requests within the bounds of a Pacing."""
 
     def __init__(self, pacing: Pacing, stopping: Event | None = None) -> None:
         """Take the bounds, and what ends every wait early once it is set."""
         self._pacing = pacing
         self._stopping = stopping or Event()
 
-    def ask(self, work: Callable[[], T], *, doing: str, needs: str = "") -> T:
-        """Do what may be repeated freely: a read, or a write that says how things shall be.
+    def ask(
+        self,
+        work: Callable[[], T],
+        *,
+        doing: str,
+        needs: str = "",
+        found: Callable[[], T | None] | None = None,
+    ) -> T:
+        """Do the work, again after a lost reply.
 
         Args:
             doing: What it is, after "to".
             needs: The permission it takes, where GitHub does not name it.
+            found: Looks for what an earlier attempt has left, for what must have one effect; None:
+                the work may be repeated freely.
 
         Raises:
             Refused: GitHub said no.
             ForgeUnavailable: No usable reply after all attempts.
             ForgeLimited: We are asked to wait for longer than we do here.
         """
-        return self._repeat(lambda _number: work(), doing, needs)
-
-    def tell(
-        self, work: Callable[[], T], *, found: Callable[[], T | None], doing: str, needs: str = ""
-    ) -> T:
-        """Do what must have one effect: after a lost reply, look for the effect first.
-
-        Args:
-            work: The write, one request.
-            found: Looks for what an earlier attempt has left; None: nothing.
-        """
-
-        def once(number: int) -> T:
-            if number > 1 and (hit := found()) is not None:
-                return hit
-            return work()
-
-        return self._repeat(once, doing, needs)
-
-    def _repeat(self, work: Callable[[int], T], doing: str, needs: str) -> T:
         retrying = Retrying(
             stop=stop_after_attempt(self._pacing.attempts),
             wait=self._wait,
             sleep=self._sleep,
-            retry=retry_if_exception(self._worth_another),
+            retry=retry_if_exception(self._is_worth_another),
             reraise=True,
         )
-        number = 0
+        again = False
 
         def attempt() -> T:
-            nonlocal number
-            number += 1
-            return sensible(lambda: work(number))
+            nonlocal again
+            look, again = again and found, True
+            try:
+                hit = look() if look else None
+                return work() if hit is None else hit
+            except SENSELESS as problem:
+                name = type(problem).__name__
+                raise Unsure(f"its answer makes no sense ({name})") from problem
 
         try:
             return retrying(attempt)
         except Unsure as problem:
-            raise unavailable(doing, problem) from problem
+            told = f"GitHub could not be asked to {doing}: {problem}"
+            raise ForgeUnavailable(told) from problem
         except Limited as problem:
             raise problem.explained(doing) from problem
         except Refused as problem:
             problem.doing, problem.needs = doing, needs
             raise
 
-    def _worth_another(self, problem: BaseException) -> bool:
+    def _is_worth_another(self, problem: BaseException) -> bool:
         if isinstance(problem, Limited):
             return problem.wait <= self._pacing.longest_limit
         return isinstance(problem, Unsure)
@@ -131,16 +123,6 @@ class Asking:
         return float(pause * random.uniform(0.75, 1.25))  # noqa: S311 - spreads callers, no secret
 
     def _sleep(self, seconds: float) -> None:
-        """Sleep in short slices, so that the service can stop meanwhile."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if self._stopping.wait(min(_SLICE, left)):
-                raise ForgeUnavailable("The service is stopping while it waits for GitHub.")
-
-
-def sensible(work: Callable[[], T]) -> T:
-    """Do it, and take an answer of the wrong shape for no answer at all."""
-    try:
-        return work()
-    except _SENSELESS as problem:
-        raise Unsure(f"its answer makes no sense ({type(problem).__name__})") from problem
+        """Sleep, but no longer than the service runs."""
+        if self._stopping.wait(seconds):
+            raise ForgeUnavailable("The service is stopping while it waits for GitHub.")

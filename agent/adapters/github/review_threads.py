@@ -11,13 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import structlog
-from github.Repository import Repository
 
 from agent import cleaning
 from agent.adapters.github import live_issue, status_comment
-from agent.adapters.github.answers import Refused
-from agent.adapters.github.connection import Watched
-from agent.adapters.github.session import Scope, Session
+from agent.adapters.github.answers import Refused, passing
+from agent.adapters.github.session import Raw, Scope, Session
 from agent.pulls import PullNow, Thread, ThreadComment
 
 _log = structlog.get_logger()
@@ -38,7 +36,7 @@ _CONNECTIONS = {
     "reviewThreads": f"""reviewThreads(last: 50, before: $reviewThreads) {{
       pageInfo {{ hasPreviousPage startCursor }}
       nodes {{
-        id isResolved isOutdated viewerCanResolve path line startLine diffSide subjectType
+        id isResolved isOutdated path line startLine diffSide subjectType
         comments(first: 50) {{ pageInfo {{ hasNextPage endCursor }} {_ON_LINES} }}
       }}
     }}""",
@@ -69,8 +67,6 @@ _RESOLVE = """mutation Resolve($input: ResolveReviewThreadInput!) {
 _STATES = {"OPEN": "open", "CLOSED": "closed", "MERGED": "merged"}
 _CONFLICTS = {"MERGEABLE": False, "CONFLICTING": True}
 
-Raw = Mapping[str, Any]
-
 
 def read(session: Session, number: int) -> PullNow | None:
     """Read a pull request with all its threads; None: it is not there any more.
@@ -78,15 +74,18 @@ def read(session: Session, number: int) -> PullNow | None:
     Raises:
         AccessLost: The repository is out of our reach.
     """
-    try:
-        first, found = _read_all(session, number)
-    except Refused as problem:
-        if problem.status != 404:
-            raise
+    first: Raw | None = None
+    found: dict[str, list[Raw]] = {name: [] for name in _CONNECTIONS}
+    with passing(404):
+        for page in _pages(session, number, _CONNECTIONS):
+            first = first or page
+            for name in found:
+                found[name] += _nodes(page.get(name))
+    if first is None:
         # Where the repository itself is out of reach, this says so.
-        live_issue.repository_facts(session, Scope.PUBLISH)
+        live_issue.repository_facts(session)
         return None
-    own = session.access.number(session, Scope.PUBLISH)
+    own = session.access.number(session)
     threads = [
         *(_on_lines(session, raw, own) for raw in found["reviewThreads"]),
         *(_of_review(raw, own) for raw in found["reviews"]),
@@ -110,18 +109,6 @@ def read(session: Session, number: int) -> PullNow | None:
             ),
         }
     )
-
-
-def _read_all(session: Session, number: int) -> tuple[Raw, dict[str, list[Raw]]]:
-    """Read the pull request, and what hangs on it as GraphQL gives it."""
-    found: dict[str, list[Raw]] = {name: [] for name in _CONNECTIONS}
-    first: Raw | None = None
-    for page in _pages(session, number, _CONNECTIONS):
-        first = first or page
-        for name in found:
-            found[name] += _nodes(page.get(name))
-    assert first is not None  # noqa: S101 - there is always a first page
-    return first, found
 
 
 def _pages(session: Session, number: int, names: Iterable[str]) -> Iterator[Raw]:
@@ -153,18 +140,14 @@ def _ask(session: Session, number: int, cursors: Mapping[str, str | None]) -> Ra
   }}
 }}"""
 
-    def work(repository: Repository) -> Raw:
-        owner, _, name = session.name.partition("/")
-        given = {"owner": owner, "name": name, "number": number, **cursors}
-        return dict(_requester(repository).query(query, given)["repository"]["pullRequest"])
-
-    return session.ask(Scope.PUBLISH, work, doing=f"read pull request #{number}", needs=_NEEDS)
-
-
-def _requester(repository: Repository) -> Watched:
-    requester = repository.requester
-    assert isinstance(requester, Watched)  # noqa: S101 - every one of ours is
-    return requester
+    owner, _, name = session.name.partition("/")
+    return session.query(
+        query,
+        {"owner": owner, "name": name, "number": number, **cursors},
+        lambda data: dict(data["repository"]["pullRequest"]),
+        doing=f"read pull request #{number}",
+        needs=_NEEDS,
+    )
 
 
 def _nodes(connection: Raw | None) -> list[Raw]:
@@ -194,7 +177,6 @@ def _on_lines(session: Session, raw: Raw, own: int) -> Thread | None:
         hunk=said[0]["diffHunk"],
         resolved=raw["isResolved"],
         outdated=raw["isOutdated"],
-        may_resolve=raw["viewerCanResolve"],
         asks_changes=any(
             (one["pullRequestReview"] or {}).get("state") == "CHANGES_REQUESTED" for one in said
         ),
@@ -221,12 +203,8 @@ def _of_node(session: Session, query: str, given: dict[str, Any]) -> Raw:
     Raises:
         Refused: 404 where it is not there.
     """
-    return session.ask(
-        Scope.PUBLISH,
-        lambda repository: dict(_requester(repository).query(query, given)["node"]),
-        doing="read a review thread",
-        needs=_NEEDS,
-    )
+    doing = "read a review thread"
+    return session.query(query, given, lambda data: dict(data["node"]), doing=doing, needs=_NEEDS)
 
 
 def _of_review(raw: Raw, own: int) -> Thread | None:
@@ -312,42 +290,36 @@ def rewrite(session: Session, number: int, body: str) -> None:
     """Give the pull request another text."""
     text = session.access.hide(body)
 
-    def work(repository: Repository) -> None:
-        repository.requester.requestJsonAndCheck(
-            "PATCH", f"{repository.url}/pulls/{number}", input={"body": text}
-        )
-
-    session.ask(Scope.PUBLISH, work, doing=f"bring #{number} up to date", needs=_NEEDS)
+    doing = f"bring #{number} up to date"
+    session.call("PATCH", f"pulls/{number}", body={"body": text}, doing=doing, needs=_NEEDS)
 
 
 def _in_thread(session: Session, number: int, thread: Thread, mark: str, text: str) -> str:
     body = session.access.hide(text)
-    own = session.access.number(session, Scope.PUBLISH)
+    own = session.access.number(session)
 
     def found() -> str | None:
         end = _of_node(session, _END_OF_THREAD, {"id": thread.thread_id})
         return _ours(_nodes(end["comments"]), mark, own)
 
-    def work(repository: Repository) -> str:
-        # Answers are given to the comment that began the thread.
-        first = thread.comments[0].comment_id
-        _, made = repository.requester.requestJsonAndCheck(
-            "POST",
-            f"{repository.url}/pulls/{number}/comments/{first}/replies",
-            input={"body": body},
-        )
-        return str(made["html_url"])
-
     # The thread is as it was read just now; what an earlier attempt has said is in it.
     said = next((one.url for one in thread.comments if one.ours and one.body.startswith(mark)), "")
-    return said or session.tell(
-        Scope.PUBLISH, work, found=found, doing="answer a review thread", needs=_NEEDS
+    # Answers are given to the comment that began the thread.
+    first = thread.comments[0].comment_id
+    return said or session.call(
+        "POST",
+        f"pulls/{number}/comments/{first}/replies",
+        lambda made: str(made["html_url"]),
+        body={"body": body},
+        found=found,
+        doing="answer a review thread",
+        needs=_NEEDS,
     )
 
 
 def _in_conversation(session: Session, number: int, since: str, mark: str, text: str) -> str:
     body = session.access.hide(text)
-    own = session.access.number(session, Scope.PUBLISH)
+    own = session.access.number(session)
 
     def found() -> str | None:
         for page in _pages(session, number, ("comments",)):
@@ -359,14 +331,14 @@ def _in_conversation(session: Session, number: int, since: str, mark: str, text:
                 return None
         return None
 
-    def work(repository: Repository) -> str:
-        _, made = repository.requester.requestJsonAndCheck(
-            "POST", f"{repository.url}/issues/{number}/comments", input={"body": body}
-        )
-        return str(made["html_url"])
-
-    return found() or session.tell(
-        Scope.PUBLISH, work, found=found, doing=f"comment on #{number}", needs=_NEEDS
+    return found() or session.call(
+        "POST",
+        f"issues/{number}/comments",
+        lambda made: str(made["html_url"]),
+        body={"body": body},
+        found=found,
+        doing=f"comment on #{number}",
+        needs=_NEEDS,
     )
 
 
@@ -393,15 +365,14 @@ def resolve(session: Session, thread: Thread) -> bool:
     """Mark a thread as resolved; return False where it is none, is gone, or we may not."""
     if thread.place != "inline":
         return False
-    given = {"input": {"threadId": thread.thread_id}}
-
-    def work(repository: Repository) -> bool:
-        done = _requester(repository).query(_RESOLVE, given)
-        return bool(done["resolveReviewThread"]["thread"]["isResolved"])
-
     try:
-        return session.ask(
-            Scope.PUBLISH, work, doing="resolve a review thread", needs=f"contents: write, {_NEEDS}"
+        return session.query(
+            _RESOLVE,
+            {"input": {"threadId": thread.thread_id}},
+            lambda data: bool(data["resolveReviewThread"]["thread"]["isResolved"]),
+            scope=Scope.PUSH,
+            doing="resolve a review thread",
+            needs=f"contents: write, {_NEEDS}",
         )
     except Refused as problem:
         if problem.status not in (403, 404, 422):

@@ -8,8 +8,7 @@ from typing import Any
 
 from github.Repository import Repository
 
-from agent.adapters.github.answers import Refused
-from agent.adapters.github.connection import Watched
+from agent.adapters.github.answers import Refused, passing
 from agent.adapters.github.session import Scope, Session
 from agent.domain import Change, ChangedFile
 from agent.errors import BranchTaken, RepositoryUnfit
@@ -46,9 +45,7 @@ def make(session: Session, branch: str, message: str, change: Change) -> str:
     head = _head(session, branch)
     if head is None:
         head = _create_branch(session, branch, change.base_commit)
-    if head != change.base_commit:
-        return _taken(session, branch, head, message, change, _NEW_BRANCH)
-    return _commit(session, branch, message, change, _NEW_BRANCH)
+    return _commit(session, branch, head, message, change, _NEW_BRANCH)
 
 
 def add(session: Session, branch: str, message: str, change: Change) -> str:
@@ -62,9 +59,7 @@ def add(session: Session, branch: str, message: str, change: Change) -> str:
     head = _head(session, branch)
     if head is None:
         raise BranchTaken(f"The branch {branch} was deleted, so nothing can be added to it.")
-    if head != change.base_commit:
-        return _taken(session, branch, head, message, change, _MOVED)
-    return _commit(session, branch, message, change, _MOVED)
+    return _commit(session, branch, head, message, change, _MOVED)
 
 
 def _refuse_modes(change: Change) -> None:
@@ -87,28 +82,24 @@ def _refuse_modes(change: Change) -> None:
 
 def _head(session: Session, branch: str) -> str | None:
     """Commit at which the branch is now; None: there is no such branch."""
-    try:
+    with passing(404):
         return session.ask(
-            Scope.PUBLISH,
             lambda repository: repository.get_git_ref(f"heads/{branch}").object.sha,
             doing=f"read the branch {branch}",
-            needs=_NEEDS,
+            needs="contents: read",
         )
-    except Refused as problem:
-        if problem.status != 404:
-            raise
-        return None
+    return None
 
 
 def _create_branch(session: Session, branch: str, start: str) -> str:
     """Make the branch; return where it is, which is elsewhere if somebody was quicker."""
     try:
-        return session.tell(
-            Scope.PUBLISH,
+        return session.ask(
             lambda repository: repository.create_git_ref(f"refs/heads/{branch}", start).object.sha,
             found=lambda: _head(session, branch),
             doing=f"create the branch {branch}",
             needs=_NEEDS,
+            scope=Scope.PUSH,
         )
     except Refused as problem:
         if problem.says("already exists") and (head := _head(session, branch)):
@@ -126,7 +117,26 @@ def _create_branch(session: Session, branch: str, start: str) -> str:
         ) from problem
 
 
-def _commit(session: Session, branch: str, message: str, change: Change, taken: str) -> str:
+def _commit(
+    session: Session, branch: str, head: str, message: str, change: Change, taken: str
+) -> str:
+    """Make the commit, unless the branch ends in it already.
+
+    Args:
+        taken: What is wrong with the branch where it ends elsewhere.
+    """
+
+    def found() -> str | None:
+        now = _head(session, branch)
+        return None if now in (None, change.base_commit) else ours(now or "")
+
+    def ours(commit: str) -> str:
+        if _is_this_change(session, commit, message, change):
+            return commit
+        raise BranchTaken(f"The branch {branch} {taken}")
+
+    if head != change.base_commit:
+        return ours(head)
     headline, _, body = message.strip().partition("\n")
     wanted: dict[str, Any] = {
         "branch": {"repositoryNameWithOwner": session.name, "branchName": branch},
@@ -142,23 +152,15 @@ def _commit(session: Session, branch: str, message: str, change: Change, taken: 
         },
         "clientMutationId": session.notice.run_id,
     }
-
-    def work(repository: Repository) -> str:
-        requester = repository.requester
-        assert isinstance(requester, Watched)  # noqa: S101 - every one of ours is
-        return str(
-            requester.query(_MUTATION, {"input": wanted})["createCommitOnBranch"]["commit"]["oid"]
-        )
-
-    def found() -> str | None:
-        head = _head(session, branch)
-        if head is None or head == change.base_commit:
-            return None
-        return _taken(session, branch, head, message, change, taken)
-
     try:
-        return session.tell(
-            Scope.PUBLISH, work, found=found, doing="make the signed commit", needs=_NEEDS
+        return session.query(
+            _MUTATION,
+            {"input": wanted},
+            lambda data: str(data["createCommitOnBranch"]["commit"]["oid"]),
+            found=found,
+            doing="make the signed commit",
+            needs=_NEEDS,
+            scope=Scope.PUSH,
         )
     except Refused as problem:
         # The branch moved, or went, between our look and the commit.
@@ -173,22 +175,6 @@ def _commit(session: Session, branch: str, message: str, change: Change, taken: 
         raise
 
 
-def _taken(
-    session: Session, branch: str, head: str, message: str, change: Change, words: str
-) -> str:
-    """Take the branch for ours if it ends in this very change; return its commit.
-
-    Args:
-        words: What is wrong with the branch where it does not.
-
-    Raises:
-        BranchTaken: It does not.
-    """
-    if not _is_this_change(session, head, message, change):
-        raise BranchTaken(f"The branch {branch} {words}")
-    return head
-
-
 def _is_this_change(session: Session, head: str, message: str, change: Change) -> bool:
     """Whether a commit is the one we would make: on the base, same message, same files."""
 
@@ -197,9 +183,8 @@ def _is_this_change(session: Session, head: str, message: str, change: Change) -
         files = {file.filename: (file.status, file.sha) for file in commit.files}
         return [parent.sha for parent in commit.parents], commit.commit.message, files
 
-    parents, said, files = session.ask(
-        Scope.PUBLISH, work, doing="compare the branch with our change", needs=_NEEDS
-    )
+    doing = "compare the branch with our change"
+    parents, said, files = session.ask(work, doing=doing, needs="contents: read")
     if parents != [change.base_commit] or said.split() != message.split():
         return False
     return files.keys() == set(change.paths) and all(

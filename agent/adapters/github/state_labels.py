@@ -5,10 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from github.Repository import Repository
-
-from agent.adapters.github.answers import Refused
-from agent.adapters.github.session import Scope, Session
+from agent.adapters.github.answers import Refused, passing
+from agent.adapters.github.session import Session
 from agent.domain import Outcome, Reason, RunState
 
 _NEEDS = "issues: write"
@@ -45,7 +43,7 @@ def of(outcome: Outcome, *, follows: bool = False) -> StateLabel:
         return StateLabel.NEEDS_HUMAN if acts else StateLabel.READY
     if outcome.done:
         return StateLabel.READY
-    if outcome.reason is Reason.CANCELLED:
+    if stopped:
         return StateLabel.STOPPED
     if outcome.state in (RunState.NEEDS_HUMAN, RunState.DECLINED):
         return StateLabel.NEEDS_HUMAN
@@ -56,7 +54,6 @@ def react(session: Session) -> None:
     """Show with a pair of eyes that the label was seen; GitHub keeps one per account."""
     number = session.issue.number
     session.ask(
-        Scope.TALK,
         lambda repository: repository.get_issue(number).create_reaction("eyes"),
         doing=f"react to issue #{number}",
         needs=_NEEDS,
@@ -66,22 +63,27 @@ def react(session: Session) -> None:
 def show(session: Session, state: StateLabel) -> None:
     """Set the label of a state and take those of the other states away."""
     _describe(session, state)
-    present = _add(session, state)
-    for name in sorted(_OURS & present - {state.value.name}):
-        _remove(session, name)
+    number, name = session.issue.number, state.value.name
+    # The answer names all labels.
+    present = session.call(
+        "POST",
+        f"issues/{number}/labels",
+        lambda labels: {str(one["name"]) for one in labels},
+        body=[name],
+        doing=f"label issue #{number}",
+        needs=_NEEDS,
+    )
+    for other in sorted(_OURS & present - {name}):
+        _remove(session, other)
 
 
 def clear(session: Session) -> None:
-    """Take away the label that says we are at work."""
-    _remove(session, StateLabel.WORKING.value.name)
-
-
-def clear_all(session: Session) -> None:
     """Take away whatever state the issue shows."""
     number = session.issue.number
-    present = session.ask(
-        Scope.TALK,
-        lambda repository: {one.name for one in repository.get_issue(number).complete().labels},
+    present = session.call(
+        "GET",
+        f"issues/{number}",
+        lambda raw: {str(one["name"]) for one in raw["labels"]},
         doing=f"read the labels of issue #{number}",
         needs=_NEEDS,
     )
@@ -101,7 +103,6 @@ def _describe(session: Session, state: StateLabel) -> None:
     try:
         # To make it and be told that it is there takes one request less than to look first.
         session.ask(
-            Scope.TALK,
             lambda repository: repository.create_label(*look).name,
             doing=f"create the label {look.name}",
             needs=_NEEDS,
@@ -112,31 +113,12 @@ def _describe(session: Session, state: StateLabel) -> None:
     session.access.known.described.add(known)
 
 
-def _add(session: Session, state: StateLabel) -> set[str]:
-    """Set the label; return the names of all that the issue has."""
-    number, name = session.issue.number, state.value.name
-
-    def work(repository: Repository) -> set[str]:
-        # PyGithub's add_to_labels keeps the answer to itself, which names all labels.
-        _, labels = repository.requester.requestJsonAndCheck(
-            "POST", f"{repository.url}/issues/{number}/labels", input=[name]
-        )
-        return {str(one["name"]) for one in labels}
-
-    return session.ask(Scope.TALK, work, doing=f"label issue #{number}", needs=_NEEDS)
-
-
 def _remove(session: Session, name: str) -> None:
     number = session.issue.number
-
-    try:
+    # Somebody may have taken it away before us.
+    with passing(404):
         session.ask(
-            Scope.TALK,
             lambda repository: repository.get_issue(number).remove_from_labels(name),
             doing=f"unlabel issue #{number}",
             needs=_NEEDS,
         )
-    except Refused as problem:
-        # Somebody may have taken it away before us.
-        if problem.status != 404:
-            raise

@@ -41,7 +41,7 @@ class Server:
 
 def test_a_lost_reply_is_looked_for_and_the_work_not_repeated():
     server = Server(Unsure("502"))
-    assert asking().tell(server.work, found=server.found, doing="comment") == "found 1"
+    assert asking().ask(server.work, found=server.found, doing="comment") == "found 1"
     assert (server.done, server.asked) == (1, 1)
 
 
@@ -54,7 +54,7 @@ def test_what_was_not_done_is_done_again():
             raise Unsure("connection refused")
         return "made"
 
-    assert asking().tell(work, found=lambda: None, doing="comment") == "made"
+    assert asking().ask(work, found=lambda: None, doing="comment") == "made"
     assert len(calls) == 2
 
 

@@ -62,7 +62,7 @@ def outcome(reason: Reason, text: str | None = None, pull: PullRequest | None = 
 
 #: The one status comment that is held word for word.
 STATUS_COMMENT = """\
-**Mergewright is working on this issue.** Nobody has to do anything now: a link to the pull request, or the reason why there is none, will stand here.
+**Mergewright is working on this issue.** Nobody has to do anything now: what comes of it will stand here.
 
 Plan: Add \\*it\\*, @bob
 
@@ -200,7 +200,7 @@ def test_a_round_tells_how_its_threads_ended_and_who_acts(ends, counted):
     for reason in (Reason.READY, *([Reason.NEW_FAILURES] if threads else [])):
         update = {"threads": threads, "waiting": waiting}
         ended = outcome(reason, "body", PULL).model_copy(update=update)
-        text = status.followed(run, FOLLOW_UP, ended, PROGRESS, PAGE)
+        text = status.ended(run, ended, PROGRESS, PAGE)
     label = state_labels.of(ended, follows=True)
     assert (label is StateLabel.NEEDS_HUMAN) == bool(threads)
     head, _, rest = text.partition("\n\n")
@@ -211,7 +211,8 @@ def test_a_round_tells_how_its_threads_ended_and_who_acts(ends, counted):
 
 def test_a_round_that_came_to_nothing_leaves_the_pull_request_and_says_why():
     ended = outcome(Reason.TIME_SPENT, "**The run has used up its time.**\n\nMore.")
-    text = status.followed(RUN, FOLLOW_UP, ended, PROGRESS, PAGE)
+    run = RUN.model_copy(update={"run_id": "r2", "follow_up": FOLLOW_UP})
+    text = status.ended(run, ended, PROGRESS, PAGE)
     assert "#9 is open as it was" in text.partition("\n")[0]
     assert "\n\n**The run has used up its time.**\n\nMore.\n\n" in text
     assert "Reason code: `time_spent`" in text

@@ -76,7 +76,7 @@ def published(asked: Thread | ProjectCheck, now: PullNow) -> Pulls:
     return pulls
 
 
-READ = thread(comment(1, "maria", "Rename it."), comment(2, "stranger", ""), may_resolve=True)
+READ = thread(comment(1, "maria", "Rename it."), comment(2, "stranger", ""))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ READ = thread(comment(1, "maria", "Rename it."), comment(2, "stranger", ""), may
     ],
 )
 def test_a_thread_is_resolved_only_where_it_still_says_what_was_answered(now, resolved):
-    pulls = published(READ, PULL.model_copy(update={"threads": (thread(*now, may_resolve=True),)}))
+    pulls = published(READ, PULL.model_copy(update={"threads": (thread(*now),)}))
     assert bool(pulls.resolved) is resolved
 
 
