@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from agent.adapters.github import checks_report, pull_requests, status_comment
+from agent.adapters.github import checks_report, comments, pull_requests
 from agent.publishing import commits
 from tests.chaos import holds
 
@@ -24,7 +24,7 @@ def publish() -> None:
 
 def comment() -> None:
     """Do not look for the status comment of an earlier attempt."""
-    status_comment.find = lambda session, mark, since: None
+    comments.find = lambda *args, **more: None
 
 
 def report() -> None:

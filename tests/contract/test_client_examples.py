@@ -22,6 +22,7 @@ from agent.adapters.github import (
     app_registration,
     branch_rules,
     checks_report,
+    comments,
     conversations,
     deliveries,
     labelled,
@@ -29,7 +30,6 @@ from agent.adapters.github import (
     project_checks,
     pull_requests,
     state_labels,
-    status_comment,
 )
 from agent.adapters.github.answers import Refused
 from agent.adapters.github.gatekeeper import GithubGatekeeper
@@ -91,10 +91,10 @@ AS_PERSON = {
         lambda hub: labelled_issues(hub)._set_by(hub.session, 1347, "label")
     ),
     f"GET {REPO}/issues/{{issue_number}}/comments": (
-        lambda hub: status_comment.find(hub.session, "<!-- mark -->", None)
+        lambda hub: comments.find(hub.session, "<!-- mark -->")
     ),
     f"POST {REPO}/issues/{{issue_number}}/comments": (
-        lambda hub: status_comment.create(hub.session, "<!-- mark -->", "<!-- mark -->\nText")
+        lambda hub: comments.create(hub.session, "<!-- mark -->", "Text")
     ),
     f"POST {REPO}/issues/{{issue_number}}/reactions": lambda hub: state_labels.react(hub.session),
     f"GET {REPO}/pulls": lambda hub: pull_requests.open_or_update(hub.session, PROPOSAL),
@@ -194,4 +194,4 @@ def test_the_first_examples_are_read_as_what_they_say(server, key, tmp_path):
     assert issue is not None
     assert (issue.issue.number, issue.state) == (1347, "open")
     assert issue.labels == ("bug",)
-    assert status_comment.create(hub.session, "<!-- mark -->", "Text") == 1
+    assert comments.create(hub.session, "<!-- mark -->", "Text").number == 1

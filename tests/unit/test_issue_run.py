@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from agent import issue_run
+from agent.adapters.github import comments
 from agent.adapters.github.access import Known
 from agent.adapters.github.status_comment import StatusComment
 from agent.domain import Outcome, Reason, RunState
@@ -187,7 +188,7 @@ def test_an_edit_that_is_due_is_dropped_when_the_attempt_is_over(paused):
 
     def ask(work, *, doing, **how):
         asked.append(doing)
-        return 1, "earlier words"
+        return comments.Comment(1, "earlier words", "")
 
     access = SimpleNamespace(
         pacing=SimpleNamespace(mark_seconds=0.1), hide=str, known=Known(), number=lambda _: 1

@@ -13,6 +13,7 @@ from github.ContentFile import ContentFile
 
 from agent import cleaning
 from agent.adapters.github import (
+    comments,
     live_issue,
     pull_requests,
     state_labels,
@@ -126,11 +127,9 @@ class GithubGatekeeper:
     @in_our_words
     def explain(self, issue: IssueRef, words: str, *, key: str) -> None:
         """Leave one comment for a refused start; the same key never makes a second one."""
-        session = self._session(issue)
-        mark = status_comment.marker("answer", f"key={_KEY.sub('-', key)}")
-        if status_comment.find(session, mark, None) is None:
-            text = cleaning.cut(words, cleaning.TEXT_LIMIT - 500, where="the service's log")
-            status_comment.create(session, mark, f"{mark}\n{text}")
+        mark = comments.marker("answer", f"key={_KEY.sub('-', key)}")
+        text = cleaning.cut(words, cleaning.TEXT_LIMIT - 500, where="the service's log")
+        comments.leave(self._session(issue), mark, text)
 
     @in_our_words
     def text(self, issue: IssueRef) -> IssueText | None:

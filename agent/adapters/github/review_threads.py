@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from agent import cleaning
-from agent.adapters.github import live_issue, status_comment
+from agent.adapters.github import comments, live_issue
 from agent.adapters.github.answers import Refused, passing
 from agent.adapters.github.session import Raw, Scope, Session
 from agent.pulls import PullNow, Thread, ThreadComment
@@ -259,31 +259,30 @@ def reply(
         words: Markdown of ours.
         where: Where the whole text is to be found, if it is too long.
     """
-    digest = hashlib.sha256(key.encode()).hexdigest()[:32]
-    mark = status_comment.marker("reply", f"key={digest}")
+    mark = _mark("reply", key)
     words = cleaning.cut_markdown(words, cleaning.TEXT_LIMIT - _FRAME, where=where)
     if thread.place == "inline":
-        try:
-            return _in_thread(session, number, thread, mark, f"{mark}\n{words}")
-        except Refused as problem:
-            if problem.status != 404:
-                raise
-            _log.info("a thread to be answered is gone", pull=number, thread=thread.thread_id)
-    text = f"{mark}\n{_answered(thread)}\n\n{words}"
-    return _in_conversation(session, number, thread.comments[0].at, mark, text)
+        with passing(404):
+            return _in_thread(session, number, thread, mark, words)
+        _log.info("a thread to be answered is gone", pull=number, thread=thread.thread_id)
+    text, asked = f"{_answered(thread)}\n\n{words}", thread.comments[0].at
+    return comments.leave(session, mark, text, on=number, since=asked).url
 
 
-def say(session: Session, number: int, words: str, *, key: str, since: str, where: str) -> str:
-    """Comment once for each key in the conversation; return the comment's page.
+def say(session: Session, number: int, words: str, *, key: str, since: str, where: str) -> None:
+    """Comment once for each key in the conversation.
 
     Args:
         words: Markdown of ours.
         since: ISO 8601, UTC: it was not said before.
         where: Where the whole text is to be found, if it is too long.
     """
-    mark = status_comment.marker("said", f"key={hashlib.sha256(key.encode()).hexdigest()[:32]}")
     words = cleaning.cut_markdown(words, cleaning.TEXT_LIMIT - _FRAME, where=where)
-    return _in_conversation(session, number, since, mark, f"{mark}\n{words}")
+    comments.leave(session, _mark("said", key), words, on=number, since=since)
+
+
+def _mark(kind: str, key: str) -> str:
+    return comments.marker(kind, f"key={hashlib.sha256(key.encode()).hexdigest()[:32]}")
 
 
 def rewrite(session: Session, number: int, body: str) -> None:
@@ -294,13 +293,14 @@ def rewrite(session: Session, number: int, body: str) -> None:
     session.call("PATCH", f"pulls/{number}", body={"body": text}, doing=doing, needs=_NEEDS)
 
 
-def _in_thread(session: Session, number: int, thread: Thread, mark: str, text: str) -> str:
-    body = session.access.hide(text)
+def _in_thread(session: Session, number: int, thread: Thread, mark: str, words: str) -> str:
     own = session.access.number(session)
 
     def found() -> str | None:
-        end = _of_node(session, _END_OF_THREAD, {"id": thread.thread_id})
-        return _ours(_nodes(end["comments"]), mark, own)
+        for raw in _nodes(_of_node(session, _END_OF_THREAD, {"id": thread.thread_id})["comments"]):
+            if (raw["author"] or {}).get("databaseId") == own and raw["body"].startswith(mark):
+                return str(raw["url"])
+        return None
 
     # The thread is as it was read just now; what an earlier attempt has said is in it.
     said = next((one.url for one in thread.comments if one.ours and one.body.startswith(mark)), "")
@@ -310,44 +310,11 @@ def _in_thread(session: Session, number: int, thread: Thread, mark: str, text: s
         "POST",
         f"pulls/{number}/comments/{first}/replies",
         lambda made: str(made["html_url"]),
-        body={"body": body},
+        body={"body": session.access.hide(f"{mark}\n{words}")},
         found=found,
         doing="answer a review thread",
         needs=_NEEDS,
     )
-
-
-def _in_conversation(session: Session, number: int, since: str, mark: str, text: str) -> str:
-    body = session.access.hide(text)
-    own = session.access.number(session)
-
-    def found() -> str | None:
-        for page in _pages(session, number, ("comments",)):
-            said = _nodes(page["comments"])
-            if hit := _ours(said, mark, own):
-                return hit
-            # Ours answers something; it was not said before that.
-            if said and said[0]["createdAt"] < since:
-                return None
-        return None
-
-    return found() or session.call(
-        "POST",
-        f"issues/{number}/comments",
-        lambda made: str(made["html_url"]),
-        body={"body": body},
-        found=found,
-        doing=f"comment on #{number}",
-        needs=_NEEDS,
-    )
-
-
-def _ours(said: list[Raw], mark: str, own: int) -> str | None:
-    """Look for a comment of ours that begins with a mark; return its page."""
-    for raw in said:
-        if (raw["author"] or {}).get("databaseId") == own and raw["body"].startswith(mark):
-            return str(raw["url"])
-    return None
 
 
 def _answered(thread: Thread) -> str:

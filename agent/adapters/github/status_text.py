@@ -6,22 +6,24 @@ costs, and where the log is. When it is written is left to `status_comment`.
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 
 from agent import cleaning
-from agent.domain import FollowUp, Outcome, Plan, PullRequest, Reason, Run, ThreadEnd, money
+from agent.domain import FollowUp, Outcome, Plan, PullRequest, Reason, Run, money
 from agent.ports import Progress
 
 #: How the text of a run begins that has not begun itself.
 WAITS = "**Mergewright has seen this issue, which waits for its turn.**"
 #: Of a title.
 _LINE = 150
+_BOLD = re.compile(r"\*\*.+?\*\*|.*")
 #: What seems to have taken longer comes of a clock that was set.
 _LONGEST_SECONDS = 86_400.0
-_SHORTEST_SECONDS = 0.1
 _MINUTES_FROM = 120.0
-_MOST_STEPS = 20_000
+#: Of a plan or reason; the rest of a comment is short.
+_ROOM = cleaning.TEXT_LIMIT - 15_000
 _ROUNDS = {
     "review": "of its review",
     "ci": "on the project's own checks",
@@ -33,20 +35,14 @@ _BOXES = {
     "running": "- [ ] **{}** …",
     "failed": "- [ ] **{}** (not done)",
 }
-_ENDS = (
-    ("commit", "commit", "commits"),
-    ("reply", "answer", "answers"),
-    ("human", "for a person", "for a person"),
-)
 
 
 def waiting(run: Run, ahead: int, because: str = "") -> str:
     """Write the text of a run that has not begun: others were there before, or it may not yet."""
-    head = [WAITS, cleaning.words(because)]
-    if ahead:
-        head.append(f"{ahead} other run{'s are' if ahead > 1 else ' is'} ahead of it.")
-    head.append("Nobody has to do anything now: the run begins by itself.")
-    return _paragraphs(" ".join(filter(None, head)), _details(_origin(run, None)))
+    others = f"{ahead} other run{'s are' if ahead > 1 else ' is'} ahead of it." if ahead else ""
+    last = "Nobody has to do anything now: the run begins by itself."
+    head = " ".join(filter(None, (WAITS, cleaning.words(because), others, last)))
+    return _paragraphs(head, _details(_origin(run, None)))
 
 
 def awaiting(run: Run, pull: PullRequest, words: str, progress: Progress, page: str | None) -> str:
@@ -68,9 +64,8 @@ def planned(run: Run, plan: Plan, number: str, progress: Progress, page: str | N
     facts += [f"- Risk: {cleaning.words(risk)}" for risk in plan.risks]
     whose = "" if plan.recipe else "_The words of the plan are a model's._"
     title = f"**{cleaning.words(plan.title)}**"
-    text = _paragraphs(title, _steps(plan), "\n".join(facts), whose)
-    after = _paragraphs(_so_far(run, progress, page), _details(_origin(run, page)))
-    return _fitted(head, text, after, page)
+    text = _cut(_paragraphs(title, _steps(plan), "\n".join(facts), whose), page)
+    return _paragraphs(head, text, _so_far(run, progress, page), _details(_origin(run, page)))
 
 
 def under_way(run: Run, progress: Progress, page: str | None) -> str:
@@ -83,46 +78,35 @@ def under_way(run: Run, progress: Progress, page: str | None) -> str:
     if plan is not None:
         whose = "Plan" if plan.recipe else "Plan, in a model's words"
         title = f"{whose}: {cleaning.words(plan.title)}"
-        steps = cleaning.cut_markdown(_steps(plan), _MOST_STEPS, where="the log").rstrip()
-        details = _paragraphs(f"The plan:\n\n{steps}" if steps else "", details)
-    return _paragraphs(
-        head, title, _checklist(progress), _so_far(run, progress, page), _details(details)
-    )
+        details = _paragraphs("The plan:", _cut(_steps(plan), page), details)
+    so_far = _so_far(run, progress, page)
+    return _paragraphs(head, title, _checklist(progress), so_far, _details(details))
 
 
 def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> str:
     """Write the text of a run that has ended: where the result is, or why there is none."""
     progress = _over(progress, done=outcome.done)
+    checklist, origin = _checklist(progress), _origin(run, page)
+    took = _duration(progress.seconds + _since(progress.at))
+    in_all = f"The run took {took} and cost {outcome.used.cost}."
     if run.follow_up is not None and (outcome.done or outcome.threads):
-        head, similar = _answered(run.follow_up, outcome), ""
+        head = _answered(run.follow_up, outcome)
     elif run.follow_up is None and outcome.done and outcome.pull_request is not None:
-        head, similar = _opened(outcome.pull_request), _similar(outcome)
+        head = _opened(outcome.pull_request)
     else:
-        return _failed(run, outcome, progress, page)
-    return _paragraphs(
-        head,
-        similar,
-        # Between two lists, which would be one otherwise.
-        f"{_in_all(outcome, progress)} {_log(run, page)}",
-        _checklist(progress),
-        _details(_origin(run, page)),
-    )
+        origin = f"{origin}  \nReason code: `{outcome.reason.value}`"
+        details = _details(_paragraphs(checklist, origin))
+        return _paragraphs(_failed(run, outcome, page), _similar(outcome), in_all, details)
+    # Between two lists, which would be one otherwise.
+    in_all = f"{in_all} {_log(run, page)}"
+    return _paragraphs(head, _similar(outcome), in_all, checklist, _details(origin))
 
 
 def call(text: str, address: str) -> str:
-    """Write the comment that tells a person of what the status comment says by now.
-
-    Args:
-        text: Of the status comment; its first line says what it is about.
-        address: Of the status comment.
-    """
-    first = text.lstrip().partition("\n")[0].rstrip()
-    # Whoever reads the first sentence goes there for the rest.
-    bold = first[: first.index("**", 2) + 2] if first.startswith("**") and "**" in first[2:] else ""
-    return f"{bold or first} A person has to act: see [the status comment]({address})."
-
-
-# --- ends ----------------------------------------------------------------------------------------
+    """Write the comment that leads a person from the status comment's first words to its rest."""
+    first = _BOLD.match(text.lstrip())
+    words = first[0].rstrip() if first else ""
+    return f"{words} A person has to act: see [the status comment]({address})."
 
 
 def _opened(pull: PullRequest) -> str:
@@ -136,59 +120,35 @@ def _opened(pull: PullRequest) -> str:
 
 def _answered(about: FollowUp, outcome: Outcome) -> str:
     """Say what has become of the threads of a pull request, which is open all the same."""
-    pull, waits = f"#{about.pull}", outcome.waiting
-    sentence = outcome.sentence.removeprefix(f"Pull request {pull}: ")
-    result = _counted(outcome.threads) or cleaning.words(sentence).rstrip(".")
+    pull = f"#{about.pull}"
+    result = cleaning.words(outcome.sentence.removeprefix(f"Pull request {pull}: ")).rstrip(".")
     way = f"a person reviews {pull}, and merges or closes it."
-    if waits or outcome.marked:
+    if outcome.waiting or outcome.marked:
         way = f"a person answers what is left to people, then reviews {pull}."
+    linked = ((cleaning.words(one.about[:_LINE]), one.url) for one in outcome.waiting)
     return _paragraphs(
         f"**{pull} is open; {_round(about)} is over: {result}.**",
         f"What to do next: {way}",
-        "\n".join(f"- {_linked(one)}" for one in waits),
+        "\n".join(f"- [{title}]({url})" if url else f"- {title}" for title, url in linked),
     )
 
 
-def _failed(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> str:
+def _failed(run: Run, outcome: Outcome, page: str | None) -> str:
     head, about = "", run.follow_up
-    if about is not None:
+    if about is not None and outcome.reason is Reason.SUPERSEDED:
+        head = f"**On #{about.pull}, {_round(about)} was stopped.**"
+    elif about is not None:
         head = f"**#{about.pull} is open as it was; {_round(about)} came to nothing.**"
-        if outcome.reason is Reason.SUPERSEDED:
-            head = f"**On #{about.pull}, {_round(about)} was stopped.**"
     text = outcome.pull_request_text or cleaning.words(outcome.sentence)
-    origin = f"{_origin(run, page)}  \nReason code: `{outcome.reason.value}`"
-    details = _details(_paragraphs(_checklist(progress), origin))
-    after = _paragraphs(_similar(outcome), _in_all(outcome, progress), details)
-    return _fitted(head, text, after, page)
+    return _paragraphs(head, _cut(text, page))
 
 
-def _fitted(head: str, text: str, after: str, page: str | None) -> str:
-    """Cut the text, so that all of it fits into a comment."""
-    room = cleaning.TEXT_LIMIT - len(head) - len(after) - 200
-    where = page or "the log of the run"
-    return _paragraphs(head, cleaning.cut_markdown(text, room, where=where).rstrip(), after)
-
-
-# --- parts ---------------------------------------------------------------------------------------
+def _cut(text: str, page: str | None) -> str:
+    return cleaning.cut_markdown(text, _ROOM, where=page or "the log of the run").rstrip()
 
 
 def _round(about: FollowUp) -> str:
     return f"round {about.round} {_ROUNDS[about.kind]}"
-
-
-def _counted(threads: tuple[ThreadEnd, ...]) -> str:
-    """Say how many threads ended in which way; empty: there were none."""
-    counts = [
-        (sum(one.end == end for one in threads), single, several) for end, single, several in _ENDS
-    ]
-    return ", ".join(
-        f"{count} {single if count == 1 else several}" for count, single, several in counts if count
-    )
-
-
-def _linked(one: ThreadEnd) -> str:
-    about = cleaning.words(one.about[:_LINE])
-    return f"[{about}]({one.url})" if one.url else about
 
 
 def _steps(plan: Plan) -> str:
@@ -230,13 +190,6 @@ def _so_far(run: Run, progress: Progress, page: str | None) -> str:
     return f"Used {by}: {took}, {cost}. {_log(run, page)}"
 
 
-def _in_all(outcome: Outcome, progress: Progress) -> str:
-    """Say what a run has taken and cost in all, in a sentence."""
-    seconds = progress.seconds + _since(progress.at)
-    took = f"took {_duration(seconds)} and " if seconds >= _SHORTEST_SECONDS else ""
-    return f"The run {took}cost {outcome.used.cost}."
-
-
 def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < _MINUTES_FROM else f"{seconds / 60:.0f} minutes"
 
@@ -257,24 +210,20 @@ def _over(progress: Progress, *, done: bool) -> Progress:
     """Let the stages end; the one under way is the one that ends with these words."""
     stages = []
     for mark in progress.stages:
-        changes: dict[str, str] = {}
-        if done:
-            # The stage that ends the run has nobody else to tell its time.
-            took = _since(mark.begun)
-            brief = f"{took:.1f} s" if took >= _SHORTEST_SECONDS else ""
-            changes = {"state": "done", "detail": mark.detail or brief}
-        elif mark.state == "running":
-            changes = {"state": "failed"}
-        stages.append(mark.model_copy(update=changes))
+        # The stage that ends the run has nobody else to tell its time.
+        took = f"{_since(mark.begun):.1f} s" if mark.begun else ""
+        ended = {"state": "done", "detail": mark.detail or took} if done else {"state": "failed"}
+        is_ending = done or mark.state == "running"
+        stages.append(mark.model_copy(update=ended if is_ending else {}))
     return progress.model_copy(update={"stages": tuple(stages), "now": ""})
 
 
 def _checklist(progress: Progress) -> str:
     lines = []
     for mark in progress.stages:
-        line = _BOXES[mark.state].format(cleaning.words(mark.stage))
         detail = mark.detail or (progress.now if mark.state == "running" else "")
-        lines.append(f"{line}: {cleaning.words(detail[:300])}" if detail else line)
+        said = f": {cleaning.words(detail[:300])}" if detail else ""
+        lines.append(_BOXES[mark.state].format(cleaning.words(mark.stage)) + said)
     return "\n".join(lines)
 
 
@@ -286,7 +235,5 @@ def _origin(run: Run, page: str | None) -> str:
         return named
     # The name without an @, which would call the person.
     who = f"started by {cleaning.code(snapshot.actor)}, " if snapshot.actor else ""
-    when = snapshot.approved_at
-    if snapshot.read_at is not None:
-        when = f"{when}, as it was read at {snapshot.read_at}"
-    return f"{named}, {who}on the text of {when}"
+    read = f", as it was read at {snapshot.read_at}" if snapshot.read_at else ""
+    return f"{named}, {who}on the text of {snapshot.approved_at}{read}"
