@@ -88,7 +88,6 @@ class RunFacts(BaseModel):
     started: float | None = None
     ended: float | None = None
     seconds: dict[_Word, float] = {}
-    reused: list[_Word] = []
 
 
 def router(runs: Path) -> APIRouter:
