@@ -6,7 +6,6 @@ Owns the order of the phases. What each does is in `wheels` (B), `fetch` (A) and
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -74,7 +73,7 @@ class Assembly:
             storage.workplace(bench.settings) as workplace,
             closing(Fetcher(bench, workplace)) as fetcher,
         ):
-            gate = toolsets.gate(bench, fetcher)
+            gate = toolsets.provide(toolsets.GATE, bench, fetcher)
             workshop = wheels.Workshop(bench, gate, fetcher)
             found, exact = self._requirements(fetcher)
             workshop.know((*found.lines, *found.constraints))
@@ -110,13 +109,13 @@ class Assembly:
         packages = len(record.environment.packages)
         bench.say(f"environment ready: {packages} packages, {record.seconds:.1f} s")
 
-    def run_tools(self, tools: Callable[[Bench, Fetcher], Path]) -> Path:
+    def run_tools(self, pins: str) -> Path:
         """Make only tools of our own, for an environment that is there already."""
         with (
             storage.workplace(self._bench.settings) as workplace,
             closing(Fetcher(self._bench, workplace)) as fetcher,
         ):
-            return tools(self._bench, fetcher)
+            return toolsets.provide(pins, self._bench, fetcher)
 
     def _requirements(self, fetcher: Fetcher) -> tuple[Requirements, bool]:
         """All that is to be installed, and whether that is a full resolution already."""
@@ -178,11 +177,11 @@ class Assembly:
     def _extras(self, facts: wheel_files.Metadata, folder: str, asked: list[str]) -> list[str]:
         known = [str(canonicalize_name(name)) for name in facts.extras]
         for name in asked:
-            choosing.choose_extras(known, (name,), f"{folder or 'the project'}")
+            choosing.choose(known, (name,), f"{folder or 'the project'}")
         if folder != self._declaration.root:
             return []
         wanted = self._declaration.extras
-        chosen = choosing.choose_extras(known, wanted, "the project")
+        chosen = choosing.choose(known, wanted, "the project")
         why = "named by python.extras" if wanted is not None else "by its name it is for tests"
         for name in chosen:
             self._choices.append(Choice(what=f"extra {name}", why=why))

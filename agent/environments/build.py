@@ -87,8 +87,8 @@ def ensure(
     assembly = Assembly(Path(request.tree), prepared.version, prepared.declaration, bench)
     if stored := load(prepared, settings):
         say("the environment is from an earlier run")
-        if not toolsets.gate_place(bench).is_dir():
-            assembly.run_tools(toolsets.gate)
+        if not toolsets.place_of(toolsets.GATE, bench).is_dir():
+            assembly.run_tools(toolsets.GATE)
     else:
         with storage.locked(settings, f"build-{prepared.key}"):
             if (stored := load(prepared, settings)) is None:
@@ -101,9 +101,9 @@ def ensure(
     storage.touch(settings, prepared.key)
     more: dict[str, object] = {"services": services}
     if request.pyright:
-        place = toolsets.type_checker_place(bench) / "venv"
+        place = toolsets.place_of(toolsets.TYPES, bench) / "venv"
         if not place.is_dir():
-            assembly.run_tools(toolsets.type_checker)
+            assembly.run_tools(toolsets.TYPES)
         more["type_checker_path"] = str(place)
     return stored.environment.model_copy(update=more)
 
@@ -202,7 +202,7 @@ def load(prepared: Prepared, settings: Settings) -> Stored | None:
     environment = known.environment.model_copy(
         update={
             "path": str(place / "venv"),
-            "gate_path": str(toolsets.gate_place(prepared.bench) / "venv"),
+            "gate_path": str(toolsets.place_of(toolsets.GATE, prepared.bench) / "venv"),
             "scripts_path": str(storage.scripts(settings)),
             "interpreter_mounts": prepared.bench.interpreter.mounts,
             "root": prepared.bench.interpreter.root,

@@ -20,23 +20,12 @@ class Choice(Record):
     taken: bool = True
 
 
-def choose_extras(
-    available: Sequence[str], wanted: tuple[str, ...] | None, origin: str
-) -> tuple[str, ...]:
-    """Take the extras that are asked for, or those made for tests.
-
-    Raises:
-        EnvironmentFailed: One that is asked for is not there; the message names the nearest.
-    """
-    return choose(available, wanted, origin, kind="extra")
-
-
 def choose(
     available: Sequence[str],
     wanted: tuple[str, ...] | None,
     origin: str,
     *,
-    kind: str,
+    kind: str = "extra",
     more: Collection[str] = (),
     usual: Collection[str] = (),
 ) -> tuple[str, ...]:

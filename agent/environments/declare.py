@@ -148,7 +148,7 @@ class _Reader:
 
     def _take_lock(self, offer: Offer) -> None:
         content = {path: self.files.read(path) for path in offer.files}
-        extras = choosing.choose_extras(offer.extras, self.section.extras, offer.path)
+        extras = choosing.choose(offer.extras, self.section.extras, offer.path)
         has_tests = any(requirement_names.is_for_tests(name) for name in extras)
         self.lock = Lock(
             kind=offer.kind,
@@ -194,14 +194,14 @@ class _Reader:
             self._add(self.project.get("dependencies", []), "pyproject.toml [project]")
             extras = self.project.get("optional-dependencies", {})
             asked = self.section.extras
-            for name in choosing.choose_extras(tuple(extras), asked, "pyproject.toml"):
+            for name in choosing.choose(tuple(extras), asked, "pyproject.toml"):
                 self._add_extra(name, extras, self._why("extra"), seen=())
         elif self.poetry:
             self._took("pyproject.toml", "[tool.poetry] lists dependencies; nothing is built")
             lines = poetry.runtime(self.poetry, "pyproject.toml [tool.poetry]")
             self.found = self.found.plus(Requirements(lines=lines))
         elif self.section.extras:
-            choosing.choose_extras((), self.section.extras, "the repository")
+            choosing.choose((), self.section.extras, "the repository")
 
     def _take_groups(self) -> None:
         groups = self.groups
@@ -350,7 +350,7 @@ class _Reader:
             project = LocalProject(folder=self.files.base, extras=extras, origin=origin)
             return Requirements(projects=(project,))
         table = self.project.get("optional-dependencies", {})
-        for name in choosing.choose_extras(tuple(table), extras, origin):
+        for name in choosing.choose(tuple(table), extras, origin):
             self._add_extra(name, table, f"{origin} names it", seen=(origin,))
         return Requirements()
 

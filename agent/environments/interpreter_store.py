@@ -11,7 +11,6 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 from agent.environments import storage
@@ -24,19 +23,12 @@ def mounts(one: Found, settings: Settings) -> tuple[tuple[str, str], ...]:
     if one.system:
         return ()
     prefix = Path(one.prefix)
-    open_to_all = _is_reachable(prefix) and all(_is_readable(place) for place in _parts(one))
+    # An installation is made with one set of permissions, so a few parts tell of the whole.
+    modules = prefix / "lib" / Path(one.path).name
+    parts = (Path(os.path.realpath(one.path)), modules.parent, modules, modules / "os.py")
+    open_to_all = _is_reachable(prefix) and all(map(_is_readable, parts))
     place = prefix if open_to_all else _copied(prefix, one.version, settings)
     return ((str(place), one.prefix),)
-
-
-def _parts(one: Found) -> Iterator[Path]:
-    """What tells of the whole: an installation is made with one set of permissions."""
-    prefix, name = Path(one.prefix), Path(one.path).name
-    yield Path(os.path.realpath(one.path))
-    yield prefix / "lib"
-    yield prefix / "lib" / name
-    yield prefix / "lib" / name / "os.py"
-    yield from (prefix / "lib").glob(f"lib{name}*.so*")
 
 
 def _is_reachable(prefix: Path) -> bool:

@@ -21,37 +21,34 @@ from agent.ports import ROOM_ENVIRONMENT, Mount, RoomLimits, RoomOrder
 
 #: Backends are named without versions; this long one resolution of such a name is used.
 _BUILDER_SECONDS = 7 * 86_400
-_GATE = "gate.txt"
-#: pyright and the Node.js it runs on; far larger than the gate, and few repositories need it.
-_TYPES = "types.txt"
+GATE = "gate.txt"
+"""Pins of our own tools."""
+TYPES = "types.txt"
+"""Pins of basedpyright and its Node.js: far larger than the gate, and few repositories need it."""
+_TITLES = {GATE: "our own tools for this Python", TYPES: "basedpyright, and the Node.js it runs on"}
 
 
-def gate_place(bench: Bench) -> Path:
-    """Where our own tools for this Python are, or will be."""
-    return _place(bench, _GATE)
+def place_of(pins: str, bench: Bench) -> Path:
+    """Where the tools of one of our files of pins are for this Python, or will be."""
+    key = hashlib.sha256(bench.mark.encode() + _text(pins).encode()).hexdigest()[:32]
+    return storage.folder(bench.settings) / "gates" / key
 
 
-def gate(bench: Bench, fetcher: Fetcher) -> Path:
-    """Give our own tools for this Python, by pinned versions and hashes.
-
-    Raises:
-        EnvironmentFailed: They do not exist for this Python and platform.
-    """
-    return _pinned(bench, fetcher, _GATE, "our own tools for this Python")
-
-
-def type_checker_place(bench: Bench) -> Path:
-    """Where basedpyright is, or will be, for the repositories that use it or pyright."""
-    return _place(bench, _TYPES)
-
-
-def type_checker(bench: Bench, fetcher: Fetcher) -> Path:
-    """Give basedpyright and its Node.js, by pinned versions and hashes.
+def provide(pins: str, bench: Bench, fetcher: Fetcher) -> Path:
+    """Give the tools of one of our files of pins, by versions and hashes.
 
     Raises:
         EnvironmentFailed: They do not exist for this Python and platform.
     """
-    return _pinned(bench, fetcher, _TYPES, "basedpyright, and the Node.js it runs on")
+    place = place_of(pins, bench)
+    with storage.locked(bench.settings, f"gate-{place.name}"):
+        if not place.is_dir():
+            bench.say(f"fetching {_TITLES[pins]}")
+            nowhere = TreeFiles(Path("/nonexistent"))
+            lines = requirement_files.parse(nowhere, _text(pins), pins).lines
+            wanted = Wanted(lines=lines, exact=True)
+            _store(bench, place, fetcher.install(f"tools-{place.name}", wanted, _no_supply))
+    return place / "venv"
 
 
 def builder(bench: Bench, fetcher: Fetcher, lines: tuple[Line, ...], supply: Supply) -> Path:
@@ -110,38 +107,14 @@ def compile_all(bench: Bench, venv: Path, note: Callable[[str], None]) -> None:
         note(f"compiling bytecode reached the limit on {result.limit}")
 
 
-def _make(bench: Bench, fetcher: Fetcher, place: Path, wanted: Wanted, supply: Supply) -> None:
-    _store(bench, place, fetcher.install(f"tools-{place.name}", wanted, supply))
-
-
 def _store(bench: Bench, place: Path, venv: Path) -> None:
     with storage.building(bench.settings, place) as part:
         venv.rename(part / "venv")
         compile_all(bench, part / "venv", bench.say)
 
 
-def _place(bench: Bench, name: str) -> Path:
-    key = hashlib.sha256(bench.mark.encode() + _pins(name).encode()).hexdigest()[:32]
-    return storage.folder(bench.settings) / "gates" / key
-
-
-def _pinned(bench: Bench, fetcher: Fetcher, name: str, what: str) -> Path:
-    """Make what one of our files of pins names, unless it is there."""
-    place = _place(bench, name)
-    with storage.locked(bench.settings, f"gate-{place.name}"):
-        if not place.is_dir():
-            bench.say(f"fetching {what}")
-            _make(bench, fetcher, place, Wanted(lines=_lines(name), exact=True), _no_supply)
-    return place / "venv"
-
-
-def _lines(name: str) -> tuple[Line, ...]:
-    nowhere = TreeFiles(Path("/nonexistent"))
-    return requirement_files.parse(nowhere, _pins(name), name).lines
-
-
-def _pins(name: str) -> str:
-    return (resources.files("agent.environments") / name).read_text(encoding="utf-8")
+def _text(pins: str) -> str:
+    return (resources.files("agent.environments") / pins).read_text(encoding="utf-8")
 
 
 def _no_supply(project: str, words: str) -> Path:
