@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import shlex
 import sys
@@ -38,7 +37,6 @@ app = typer.Typer(
 _PUBLIC_API = "https://api.github.com"
 #: As long as GitHub's code would be good for.
 _WAIT_SECONDS = 3_600.0
-_ORGANIZATION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,98}[A-Za-z0-9])?")
 
 
 @app.command()
@@ -211,11 +209,6 @@ def _only_here(host: str) -> bool:
 
 
 def _apps_page(loaded: Settings, organization: str | None) -> str:
-    if organization is not None and not _ORGANIZATION.fullmatch(organization):
-        raise typer.BadParameter(
-            "give the login of an organization, as it stands in its address",
-            param_hint="--organization",
-        )
     return app_manifest.settings_page(app_manifest.website(loaded.github_url), organization)
 
 

@@ -11,7 +11,6 @@ import hmac
 import html
 import json
 import secrets
-import socket
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
@@ -153,11 +152,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
-
-    def setup(self) -> None:
-        """Take a connection; one that says nothing holds nobody up."""
-        super().setup()
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def version_string(self) -> str:
         """Tell nobody what serves this."""
