@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from agent.adapters.package_index import SimpleIndex
 from agent.adapters.sandboxes import ChosenSandbox
 from agent.domain import Run
 from agent.errors import ModelUnusable, SettingsInvalid
-from agent.ports import Forge, Gatekeeper, Pulls, Sandbox
+from agent.ports import Gatekeeper, Sandbox
 from agent.redaction import Redactor
 from agent.services import Services
 from agent.settings import Settings
@@ -58,23 +59,14 @@ def replayed(settings: Settings, run: Run, say: Callable[[str], None]) -> Servic
     Args:
         settings: For a run of an issue they lead to a simulated GitHub.
     """
-    forge: Forge = LocalForge(settings.home / "replays")
-    pulls: Pulls | None = None
-    if run.snapshot is not None:
-        from agent.adapters.github.forge import GithubForge
-        from agent.adapters.github.pulls import GithubPulls
+    services = replace(local(settings, say), forge=LocalForge(settings.home / "replays"))
+    if run.snapshot is None:
+        return services
+    from agent.adapters.github.forge import GithubForge
+    from agent.adapters.github.pulls import GithubPulls
 
-        way = way_to_github(settings)
-        forge, pulls = GithubForge(way, settings), GithubPulls(way, settings)
-    return Services(
-        settings=settings,
-        forge=forge,
-        sandbox=sandbox(settings),
-        index=SimpleIndex(settings),
-        say=say,
-        redactor=redactor(settings),
-        pulls=pulls,
-    )
+    way = way_to_github(settings)
+    return replace(services, forge=GithubForge(way, settings), pulls=GithubPulls(way, settings))
 
 
 def redactor(settings: Settings) -> Redactor:

@@ -47,13 +47,10 @@ def one_of(store: SqlStore | None, run_id: str) -> StoredRun:
             f"no run of an issue begins with {run_id!r}; `mergewright runs list` shows them",
             param_hint="RUN",
         )
-    shown = [f"{line(told['run'])}  {line(told['issue'])}" for told in map(facts, found)]
-    more = ["and more"] if len(found) > _CANDIDATES else []
+    more = " and more" if len(found) > _CANDIDATES else ""
+    named = ", ".join(one.run.run_id for one in found[:_CANDIDATES])
     raise typer.BadParameter(
-        "\n".join(
-            (f"more than one run begins with {run_id!r}; name one of", *shown[:_CANDIDATES], *more)
-        ),
-        param_hint="RUN",
+        f"more than one run begins with {run_id!r}; name one of {named}{more}", param_hint="RUN"
     )
 
 

@@ -84,7 +84,7 @@ def test_a_beginning_that_fits_several_runs_lists_them(kept):
         done = called(command, "20261120")
         assert done.exit_code == 2
         told = " ".join(done.stderr.replace("│", " ").split())
-        assert f"name one of {NEW} shop/app#1 {OLD} shop/app#3" in told
+        assert f"name one of {NEW}, {OLD}" in told
         assert OTHER not in told
 
 
