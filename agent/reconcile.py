@@ -109,7 +109,6 @@ class Stretch(Record):
 class Notes(Record):
     """What is remembered across restarts."""
 
-    version: int = 1
     through: float | None = None
     """The log was read up to here; None: it never was."""
     anchor: str = ""

@@ -26,7 +26,7 @@ def of_run(session: Session, run_id: str) -> tuple[Guidance, ...]:
     """List what was said to a run, in the order in which it was heard."""
     wanted = select(GuidanceRow).where(col(GuidanceRow.run_id) == run_id)
     rows = session.exec(wanted.order_by(col(GuidanceRow.number)))
-    kept = {"number", "run_id", "heard_at"}
+    kept = {"number", "run_id"}
     return tuple(Guidance.model_validate(row.model_dump(exclude=kept)) for row in rows)
 
 
@@ -38,9 +38,9 @@ def was_heard(session: Session, run_id: str, comment: str) -> bool:
     return session.exec(wanted).first() is not None
 
 
-def keep(session: Session, run_id: str, said: Guidance, now: float) -> None:
+def keep(session: Session, run_id: str, said: Guidance) -> None:
     """Keep what was said, with no effect of its own."""
-    session.add(GuidanceRow(run_id=run_id, heard_at=now, **said.model_dump()))
+    session.add(GuidanceRow(run_id=run_id, **said.model_dump()))
 
 
 def hear(
@@ -62,7 +62,7 @@ def hear(
         return "late"
     if said.kind != "approval" and is_full(session, row):
         return "full"
-    keep(session, row.run_id, said, now)
+    keep(session, row.run_id, said)
     if row.worker is None:
         row.waits_for = None
         if said.kind == "approval":

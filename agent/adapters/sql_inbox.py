@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Collection, Container, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from enum import StrEnum
@@ -36,7 +35,7 @@ from agent.settings import HEARTBEAT
 
 FILE_NAME = "inbox.sqlite"
 
-VERSION = 1
+VERSION = 2
 _BUSY_SECONDS = 4.0
 #: Bodies are large.
 _PAGE_BYTES = 8192
@@ -67,7 +66,6 @@ class DeliveryRow(SQLModel, table=True):
     body: bytes
     outcome: str | None = None
     reason: str = ""
-    settled_at: float | None = None
 
     __table_args__ = (
         Index("deliveries_unread", "number", sqlite_where=text("outcome IS NULL")),
@@ -326,11 +324,7 @@ class Inbox:
 
     def _settle(self, which: ColumnElement[bool], outcome: str, reason: str) -> None:
         with self._transaction() as connection:
-            connection.execute(
-                _ROWS.update()
-                .where(which)
-                .values(outcome=outcome, reason=reason, settled_at=time.time())
-            )
+            connection.execute(_ROWS.update().where(which).values(outcome=outcome, reason=reason))
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -381,7 +375,6 @@ def _row(delivery: Delivery, receipt: Receipt) -> dict[str, object]:
         "body": delivery.body if accepted else b"",
         "outcome": None if accepted else receipt.kept.value,
         "reason": receipt.reason,
-        "settled_at": None if accepted else delivery.received_at,
     }
 
 

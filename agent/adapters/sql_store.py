@@ -411,7 +411,7 @@ class SqlStore:
         """
         with self._transaction() as session:
             if said is not None and not sql_guidance.was_heard(session, run_id, said.comment):
-                sql_guidance.keep(session, run_id, said, time.time())
+                sql_guidance.keep(session, run_id, said)
             asked = session.execute(
                 update(RunRow)
                 .where(col(RunRow.run_id) == run_id, col(RunRow.active))
@@ -443,7 +443,7 @@ class SqlStore:
             if said is not None:
                 if sql_guidance.was_heard(session, run_id, said.comment):
                     return
-                sql_guidance.keep(session, run_id, said, now)
+                sql_guidance.keep(session, run_id, said)
             _end_dead_commands(session, now)
             if other := _active(session, row.repository_id, row.number):
                 raise ActiveRun(Run.model_validate_json(other.run))
@@ -539,7 +539,7 @@ class SqlStore:
             if said is not None:
                 if sql_guidance.was_heard(session, run_id, said.comment):
                     return "joined"
-                sql_guidance.keep(session, run_id, said, now)
+                sql_guidance.keep(session, run_id, said)
             active = _active(session, first.repository_id, first.number)
             return sql_follow_ups.follow(session, first, active, wish, now)
 

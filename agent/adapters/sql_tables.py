@@ -100,7 +100,6 @@ class GuidanceRow(SQLModel, table=True):
     by: str
     by_id: int
     at: str
-    heard_at: float
 
     __table_args__ = (Index("guidance_once", "run_id", "comment", unique=True),)
 
