@@ -7,13 +7,13 @@ Owns the life of a room from its slot to its removal. What a room shows and lack
 
 from __future__ import annotations
 
+from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import docker
 
-from agent.adapters.docker_rooms import engine, furniture, opened, strays, walls
-from agent.adapters.rooms import bounds, lending, reach, sheet, slots
+from agent.adapters.docker_rooms import engine, furniture, opened, walls
+from agent.adapters.rooms import reach, sheet, slots
 from agent.ports import Flag, Hear, RoomOrder, RoomResult, Root, RootPython
 from agent.settings import Settings
 
@@ -29,25 +29,20 @@ class DockerSandbox:
     def run(
         self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> RoomResult:
-        """Run one command in a fresh room and take the room down, whatever happens.
-
-        Raises:
-            SandboxMissing: No room can be opened here; the message says what to do.
-            SandboxLost: The room ended without proof that the command started, or was cancelled.
-        """
+        """Run one command in a fresh room; see `Sandbox.run`."""
         home = self._settings.home
-        order = bounds.hold(order, self._settings)
-        with self._connected().client() as client, slots.claim(home) as slot:
-            uid = slots.user(slot, order)
-            reach.check(order, None, uid)
+        with (
+            self._connected().client() as client,
+            reach.prepare(order, None, self._settings) as (bounded, slot, uid),
+        ):
             image = engine.choose(client, self._settings, order.root)
-            with (
-                lending.handed_over(order.mounts, uid),
-                opened.OpenedRoom(order, client, hear) as room,
-            ):
-                container = walls.container(uid, slot, image, home)
-                told = sheet.write(order, bounded=True, more=walls.asked_of_runner())
-                room.open(container, self._host_config(order, uid), told)
+            with opened.OpenedRoom(bounded, client, hear) as room:
+                shown = furniture.lay_out(home, uid, order.hosts)
+                room.open(
+                    walls.container(uid, slot, image, home),
+                    walls.host_config(bounded, uid, shown, self._settings),
+                    sheet.write(bounded, bounded=True, more=walls.asked_of_runner()),
+                )
                 return room.attend(cancelled)
 
     def roots(self) -> tuple[Root, ...]:
@@ -63,22 +58,15 @@ class DockerSandbox:
         del others[usual.version]
         return tuple(_root(image) for image in (usual, *others.values()))
 
-    def _host_config(self, order: RoomOrder, uid: int) -> dict[str, Any]:
-        shown = furniture.lay_out(self._settings.home, uid, order.hosts)
-        return walls.host_config(order, uid, shown, self._settings)
-
     def _connected(self) -> engine.Engine:
         """Connect once per process, and remove what killed ones left behind."""
         with self._connecting:
             if self._engine is None:
                 found = engine.connect(self._settings)
                 with found.client() as client:
-                    self._remove_strays(client)
+                    remove_strays(client, self._settings.home)
                 self._engine = found
             return self._engine
-
-    def _remove_strays(self, client: docker.APIClient) -> None:
-        strays.remove(client, self._settings.home)
 
 
 def _root(image: engine.Image) -> Root:
@@ -92,3 +80,22 @@ def _root(image: engine.Image) -> Root:
         more=f"mergewright images build {image.version}",
         option="--package ",
     )
+
+
+def remove_strays(client: docker.APIClient, home: Path) -> int:
+    """Remove the containers of a data folder whose host process was killed; return how many.
+
+    The runner in such a room has ended it already, when the engine told it that nobody listens any
+    more; what is left is the container's entry, and a room whose runner could not end it. It is a
+    left-over when nobody has its slot.
+    """
+    gone = 0
+    mark = f"{walls.HOME_LABEL}={slots.prefix(home)}"
+    for one in client.containers(all=True, filters={"label": mark}):
+        number = one["Labels"].get(walls.SLOT_LABEL, "")
+        if number.isdigit():
+            with slots.if_free(home, int(number)) as free:
+                if free:
+                    opened.remove(client, one["Id"])
+                    gone += 1
+    return gone

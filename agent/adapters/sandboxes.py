@@ -88,11 +88,11 @@ def remove_strays(settings: Settings) -> int:
 
     if settings.sandbox == "bubblewrap" or not address.is_there(settings):
         return gone
+    from agent.adapters import docker_sandbox
     from agent.adapters.docker_rooms import engine
-    from agent.adapters.docker_rooms import strays as containers
 
     try:
         with engine.connect(settings).client() as client:
-            return gone + containers.remove(client, settings.home)
+            return gone + docker_sandbox.remove_strays(client, settings.home)
     except SandboxMissing:
         return gone  # nobody there who could have any

@@ -15,9 +15,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from io import FileIO
-from typing import Self
 
 from agent.adapters.bubblewrap import presence, walls
 from agent.adapters.bubblewrap.cgroup import Cgroup
@@ -31,26 +30,17 @@ _PIPE_BYTES = 1024**2
 Arguments = Callable[[RoomOrder, walls.Lend], list[str]]
 
 
-class OpenedRoom:
-    """A room from its opening to its end; leaving the `with` block kills what is left of it."""
+class OpenedRoom(Attendance):
+    """A room of bubblewrap; what is left of it at its end is killed."""
 
     def __init__(self, order: RoomOrder, uid: int, group: Cgroup, hear: Hear | None = None) -> None:
-        self._order = order
+        super().__init__(order, secrets.token_bytes(16), hear)
         self._uid = uid
         self._group = group
-        self._stack = ExitStack()
-        self._nonce = secrets.token_bytes(16)
-        self._told = Attendance(order, self._nonce, hear)
         self._status = bytearray()
         self._runner: int | None = None
         self._readers: dict[int, Callable[[bytes], None]] = {}
         self._files: dict[str, FileIO] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
 
     def open(self, arguments: Arguments, python: str) -> None:
         """Start bubblewrap; the runner in it waits for our word before it does anything."""
@@ -96,11 +86,11 @@ class OpenedRoom:
         self._stack.callback(self._take_down, process)
         for end in ends.values():
             end.close()
-        self._told.begin()
+        self.begin()
         self._readers = {
-            self._files["output"].fileno(): self._told.print,
-            self._files["channel"].fileno(): self._told.hear,
-            self._files["complaints"].fileno(): self._told.complain,
+            self._files["output"].fileno(): self.print,
+            self._files["channel"].fileno(): self.hear,
+            self._files["complaints"].fileno(): self.complain,
             self._files["status"].fileno(): self._learn_pid,
         }
 
@@ -113,15 +103,15 @@ class OpenedRoom:
                 nobody wants to know any more.
         """
         channel = self._files["channel"].fileno()
-        while channel in self._readers and not self._told.over(cancelled, self._group.hit):
+        while channel in self._readers and not self.over(cancelled, self._group.hit):
             self._read(TICK_SECONDS)
-        seconds = self._told.seconds
-        if not self._told.frames.complete:
+        seconds = self.seconds
+        if not self.frames.complete:
             self._kill()
         give_up = time.monotonic() + _DRAIN_SECONDS
         while self._readers and time.monotonic() < give_up:
             self._read(TICK_SECONDS)
-        return self._told.judge(self._group.hit(), seconds, _explain)
+        return self.judge(self._group.hit(), seconds, _explain)
 
     # --- opening ---
 

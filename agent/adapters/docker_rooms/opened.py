@@ -14,8 +14,8 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from typing import Any, Self
+from contextlib import suppress
+from typing import Any
 
 import docker
 import requests
@@ -66,28 +66,19 @@ class Pieces:
             view = view[len(part) :]
 
 
-class OpenedRoom:
-    """A room from its opening to its end; leaving the `with` block kills and removes it."""
+class OpenedRoom(Attendance):
+    """A room in a container, which is killed and removed at its end."""
 
     def __init__(
         self, order: RoomOrder, client: docker.APIClient, hear: Hear | None = None
     ) -> None:
-        self._order = order
+        super().__init__(order, secrets.token_bytes(16), hear)
         self._client = client
-        self._nonce = secrets.token_bytes(16)
-        self._told = Attendance(order, self._nonce, hear)
-        self._pieces = Pieces({_OUTPUT: self._print, _ERRORS: self._hear})
-        self._stack = ExitStack()
+        self._pieces = Pieces({_OUTPUT: self._take_output, _ERRORS: self._take_errors})
         self._container = ""
         self._line: socket.socket | None = None
         self._to_send = memoryview(b"")
         self._not_signed = bytearray()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
 
     def open(self, container: dict[str, Any], host_config: dict[str, Any], told: bytes) -> None:
         """Make and start the container, and hand it its order.
@@ -114,7 +105,7 @@ class OpenedRoom:
             self._client.start(self._container)
         except errors.APIError as problem:
             raise _not_started(problem, container["image"]) from problem
-        self._told.begin()
+        self.begin()
 
     def attend(self, cancelled: Flag | None = None) -> RoomResult:
         """Listen until the room has said all, reached a limit, or died; then judge.
@@ -124,19 +115,19 @@ class OpenedRoom:
             SandboxLost: The room ended without proof that the command started or ended, or
                 nobody wants to know any more.
         """
-        while self._line is not None and not self._told.over(cancelled, lambda: None):
+        while self._line is not None and not self.over(cancelled, lambda: None):
             self._exchange(TICK_SECONDS)
-        seconds, hit = self._told.seconds, None
-        if not self._told.frames.complete:
+        seconds, hit = self.seconds, None
+        if not self.frames.complete:
             hit = self._kill()
         give_up = time.monotonic() + _DRAIN_SECONDS
         while self._line is not None:
             self._exchange(TICK_SECONDS)
             if time.monotonic() > give_up:
                 raise SandboxLost("The container engine does not hand over what was printed.")
-        if self._told.frames.failed is None:
-            self._told.complain(bytes(self._not_signed))
-        return self._told.judge(hit, seconds, lambda words: None)
+        if self.frames.failed is None:
+            self.complain(bytes(self._not_signed))
+        return self.judge(hit, seconds, lambda words: None)
 
     def _make(self, container: dict[str, Any], host_config: dict[str, Any]) -> str:
         """Create the container, in place of what a killed process may have left in this slot."""
@@ -176,21 +167,21 @@ class OpenedRoom:
         else:
             self._line = None
 
-    def _print(self, content: bytes) -> None:
-        self._told.print(content)
-        if not self._told.frames.started:
-            self._told.complain(content)
+    def _take_output(self, content: bytes) -> None:
+        self.print(content)
+        if not self.frames.started:
+            self.complain(content)
 
-    def _hear(self, content: bytes) -> None:
-        if not self._told.frames.started:
+    def _take_errors(self, content: bytes) -> None:
+        if not self.frames.started:
             self._not_signed = (self._not_signed + content)[-_MOST_KEPT:]
         try:
-            self._told.hear(content)
+            self.hear(content)
         except SandboxLost:
             # Before the runner is at work, it is Python or the engine that says something here.
-            if self._told.frames.started:
+            if self.frames.started:
                 raise
-        if self._told.frames.started:
+        if self.frames.started:
             self._not_signed.clear()
 
     # --- the end ---
@@ -202,7 +193,7 @@ class OpenedRoom:
         state = self._client.inspect_container(self._container)["State"]
         if state["OOMKilled"]:
             return "memory"
-        self._told.complain(f"its first program ended with {state['ExitCode']}. ".encode())
+        self.complain(f"its first program ended with {state['ExitCode']}. ".encode())
         return None
 
 

@@ -1,6 +1,6 @@
 """Attend to one open room: what it says, which limit it has reached, and what that comes to.
 
-Knows neither how a room is made nor how it is taken down. What comes out of the room is handed in
+How a room is made and taken down is left to the kinds of room. What comes out of it is handed in
 piece by piece; nothing in it is believed but the frames of its runner.
 """
 
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Self
 
 from agent.adapters.rooms import lending
 from agent.adapters.rooms.channel import Frames, Printed
@@ -24,10 +26,11 @@ _MOST_COMPLAINTS = 16 * 1024
 
 
 class Attendance:
-    """What is known of a room from its opening to its end."""
+    """What is known of a room from its opening to its end; leaving the block takes it down."""
 
     def __init__(self, order: RoomOrder, nonce: bytes, listener: Hear | None = None) -> None:
         self._order = order
+        self._nonce = nonce
         self._watch = lending.Watch(order.mounts, order.limits.disk_bytes)
         self._listener = listener
         self._complaints = bytearray()
@@ -38,6 +41,13 @@ class Attendance:
         self._limit: str | None = None
         self.frames = Frames(nonce, order.limits)
         self._printed = Printed(order.limits.output_bytes)
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
     def begin(self) -> None:
         """Count the time for opening from now on."""

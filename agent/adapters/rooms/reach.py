@@ -1,32 +1,49 @@
-"""Say which folder keeps a room's user from what it is to be shown."""
+"""Make what an order names ready for a room: bounded, lent, and within reach of the room's user."""
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from agent.adapters.rooms import lending, slots
 from agent.errors import SandboxMissing
-from agent.ports import ROOM_TREE, Mount, RoomOrder
+from agent.ports import RoomOrder
+from agent.settings import Settings
 
 
-def check(order: RoomOrder, root: Path | None, uid: int) -> None:
-    """Refuse what the room's user could not open, and say which folder closes it off.
+@contextmanager
+def prepare(
+    order: RoomOrder, root: Path | None, settings: Settings
+) -> Iterator[tuple[RoomOrder, slots.Slot, int]]:
+    """Yield the order with limits no wider than the settings, a slot, and the room's host user.
 
     Raises:
         SandboxMissing: Something that is to be shown is absent or out of reach.
     """
-    if root is not None:
-        _check(root, uid, 0o4, "MERGEWRIGHT_ROOM_ROOT")
-    shown = []
-    if order.tree is not None:
-        shown.append(Mount(source=order.tree, target=ROOM_TREE))
-    for mount in (*shown, *order.mounts):
-        # What may be written to is lent to the room's user where that is not ourselves.
-        lent = mount.writable and uid != os.geteuid()
-        _check(Path(mount.source), uid, 0 if lent else 0o6 if mount.writable else 0o4)
-    if order.proxy_socket is not None:
-        _check(Path(order.proxy_socket), uid, 0o2)
+    limits = order.limits
+    most = {
+        "memory_bytes": min(limits.memory_bytes, settings.room_memory_mb * 1024**2),
+        "processes": min(limits.processes, settings.room_processes),
+        "disk_bytes": min(limits.disk_bytes, settings.room_disk_mb * 1024**2),
+    }
+    order = order.model_copy(update={"limits": limits.model_copy(update=most)})
+    with slots.claim(settings.home) as slot:
+        uid = slots.user(slot, order)
+        if root is not None:
+            _check(root, uid, 0o4, "MERGEWRIGHT_ROOM_ROOT")
+        if order.tree is not None:
+            _check(Path(order.tree), uid, 0o4)
+        for mount in order.mounts:
+            # What may be written to is lent to the room's user where that is not ourselves.
+            lent = mount.writable and uid != os.geteuid()
+            _check(Path(mount.source), uid, 0 if lent else 0o6 if mount.writable else 0o4)
+        if order.proxy_socket is not None:
+            _check(Path(order.proxy_socket), uid, 0o2)
+        with lending.handed_over(order.mounts, uid):
+            yield order, slot, uid
 
 
 def _check(path: Path, uid: int, need: int, setting: str = "MERGEWRIGHT_HOME") -> None:
