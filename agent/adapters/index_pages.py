@@ -41,47 +41,31 @@ class IndexPages:
     """One index, as it answers; every page is asked for once."""
 
     def __init__(self, access: IndexAccess) -> None:
-        """Take the way to the index."""
         self._access = access
         self._base = access.url.rstrip("/") + "/"
-        self._pages: dict[str, ProjectPage | None] = {}
+        self._pages: dict[str, list[DistributionPackage]] = {}
 
     def knows(self, name: str) -> bool:
         """Whether the index has anything of a project."""
-        page = self._page(str(canonicalize_name(name)))
-        return page is not None and bool(page.packages)
+        return bool(self._list(str(canonicalize_name(name))))
 
     def file_addresses(self, project: str) -> Iterator[str]:
         """Yield where the files of a project are."""
-        page = self._page(project)
-        for package in page.packages if page else ():
+        for package in self._list(project):
             yield package.url
 
     def source_archives(self, name: str) -> tuple[SourceArchive, ...]:
         """Source distributions with a sha256 that were not yanked, newest version first."""
-        page = self._page(str(canonicalize_name(name)))
-        found: list[tuple[Version, SourceArchive]] = []
-        for package in page.packages if page else ():
-            archive = _archive(name, package)
-            if archive is not None:
-                found.append((Version(archive.version), archive))
+        packages = self._list(str(canonicalize_name(name)))
+        found = [one for package in packages if (one := _archive(name, package)) is not None]
         # Of one version, the tar comes before the zip: newer tools make only that.
-        found.sort(key=lambda entry: (entry[0], entry[1].filename.endswith(".gz")), reverse=True)
-        newest: dict[Version, SourceArchive] = {}
-        for version, archive in found:
-            newest.setdefault(version, archive)
-        return tuple(newest.values())
+        found.sort(key=lambda one: (Version(one.version), one.filename.endswith(".gz")))
+        return tuple({Version(one.version): one for one in found}.values())[::-1]
 
     def download(self, archive: SourceArchive, folder: Path) -> Path:
-        """Fetch one archive into the folder and hold it against its sha256.
-
-        Raises:
-            IndexUnavailable: The index did not answer, after bounded retries.
-            EnvironmentFailed: What came is not what the index has announced.
-        """
-        name = Path(archive.filename).name
-        place = folder / name
-        part = folder / f".{name}.part"
+        """Fetch one archive into the folder and hold it against its sha256."""
+        place = folder / Path(archive.filename).name
+        part = place.with_name(f".{place.name}.part")
         try:
             for attempt in _retrying():
                 with attempt:
@@ -123,10 +107,11 @@ class IndexPages:
             headers={"User-Agent": "mergewright"},
         )
 
-    def _page(self, name: str) -> ProjectPage | None:
-        """The index's page of one project; None where it does not know it."""
+    def _list(self, name: str) -> list[DistributionPackage]:
+        """What the index has of one project; nothing where it does not know it."""
         if name not in self._pages:
-            self._pages[name] = self._fetch_page(name)
+            page = self._fetch_page(name)
+            self._pages[name] = page.packages if page else []
         return self._pages[name]
 
     def _fetch_page(self, name: str) -> ProjectPage | None:

@@ -42,14 +42,12 @@ class SimpleIndex:
         settings: Settings,
         environ: Mapping[str, str] = os.environ,
         *,
-        _host: HostIndexes | None = None,
-        _named: tuple[IndexAccess, ...] = (),
-        _notes: tuple[str, ...] = (),
+        host: HostIndexes | None = None,
     ) -> None:
         self._settings = settings
-        self._host = _host or index_settings.read(settings, environ)
-        self._named = _named
-        self._notes = _notes
+        self._host = host or index_settings.read(settings, environ)
+        self._named: tuple[IndexAccess, ...] = ()
+        self._notes: tuple[str, ...] = ()
         self._opened: dict[str, IndexPages] = {}
 
     @property
@@ -74,9 +72,6 @@ class SimpleIndex:
 
         What the repository names gets no credentials but those that the operator has for exactly
         that index.
-
-        Raises:
-            EnvironmentFailed: A project is to come only from one that is not allowed.
         """
         operators = {_compared(access.url): access for access in self._host.bound}
         asked = {_compared(access.url) for access in (*self._host.extras, *self._defaults())}
@@ -100,11 +95,10 @@ class SimpleIndex:
                 )
             else:
                 notes.append(_refusal(wish))
-        named = list({access.url: access for access in named}.values())
-        notes = list(dict.fromkeys(notes))
-        return SimpleIndex(
-            self._settings, {}, _host=self._host, _named=tuple(named), _notes=tuple(notes)
-        )
+        index = SimpleIndex(self._settings, host=self._host)
+        index._named = tuple({access.url: access for access in named}.values())
+        index._notes = tuple(dict.fromkeys(notes))
+        return index
 
     def accesses(self) -> tuple[IndexAccess, ...]:
         """All indexes, the one that is asked first in front, the default one last."""
@@ -122,9 +116,6 @@ class SimpleIndex:
         """Source distributions with a sha256 that were not yanked, newest version first.
 
         Of several indexes the first one that knows the project counts, as it does for wheels.
-
-        Raises:
-            IndexUnavailable: An index did not answer, after bounded retries.
         """
         for access in self.accesses():
             pages = self._pages(access)
@@ -133,12 +124,7 @@ class SimpleIndex:
         return ()
 
     def download(self, archive: SourceArchive, folder: Path) -> Path:
-        """Fetch one archive into the folder and hold it against its sha256.
-
-        Raises:
-            IndexUnavailable: The index did not answer, after bounded retries.
-            EnvironmentFailed: What came is not what the index has announced.
-        """
+        """Fetch one archive into the folder and hold it against its sha256."""
         for access in self.accesses():
             if archive in self._pages(access).source_archives(archive.name):
                 return self._pages(access).download(archive, folder)
@@ -167,7 +153,8 @@ class SimpleIndex:
     def _is_allowed(self, url: str) -> bool:
         if urlsplit(url).scheme not in ("http", "https"):
             return False
-        return _host(url) in {_host(_with_scheme(host)) for host in self._settings.allow_hosts}
+        allowed = self._settings.allow_hosts
+        return _host(url) in {_host(one if "://" in one else f"https://{one}") for one in allowed}
 
 
 def _refusal(wish: IndexWish) -> str:
@@ -180,10 +167,6 @@ def _refusal(wish: IndexWish) -> str:
         f"it with MERGEWRIGHT_ALLOW_HOSTS={host}; one that wants credentials is named by UV_INDEX "
         "or pip's extra-index-url"
     )
-
-
-def _with_scheme(host: str) -> str:
-    return host if "://" in host else f"https://{host}"
 
 
 def _host(address: str) -> str:

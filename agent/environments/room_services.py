@@ -12,6 +12,7 @@ import json
 import posixpath
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -116,10 +117,9 @@ def chosen(wanted: str, there: Sequence[Program], root: Root) -> Program:
 
 
 def _age(one: Program) -> Version:
-    try:
+    with suppress(InvalidVersion):
         return Version(one.version)
-    except InvalidVersion:
-        return Version("0")
+    return Version("0")
 
 
 # --- what is there, and what it begins with --------------------------------------------------
@@ -128,18 +128,14 @@ def _age(one: Program) -> Version:
 def _order(bench: Bench, script: str, argument: str = "", **more: object) -> RoomOrder:
     """Run a script of ours under the base interpreter; nothing of the repository takes part."""
     argv = (bench.interpreter.path, "-I", "-S", f"{_SCRIPTS}/{script}", argument)
+    scripts = Mount(source=str(storage.scripts(bench.settings)), target=ROOM_OURS)
     order = RoomOrder(
-        argv=tuple(word for word in argv if word),
-        mounts=_mounts(bench),
+        argv=argv,
+        mounts=(*bench.interpreter.room_mounts(), scripts),
         limits=RoomLimits(seconds=120),
         directory="/tmp",  # noqa: S108 - the room's own
     )
     return order.model_copy(update=more)
-
-
-def _mounts(bench: Bench) -> tuple[Mount, ...]:
-    scripts = Mount(source=str(storage.scripts(bench.settings)), target=ROOM_OURS)
-    return (*bench.interpreter.room_mounts(), scripts)
 
 
 def programs(bench: Bench) -> tuple[Program, ...]:
@@ -239,8 +235,7 @@ def _try(services: tuple[RoomService, ...], bench: Bench) -> None:
         processes=given.room_processes,
         disk_bytes=given.room_disk_mb * 1024**2,
     )
-    order = _order(bench, "find_services.py", limits=limits)
-    order = order.model_copy(update={"argv": ("true",)})
+    order = _order(bench, "find_services.py", limits=limits, argv=("true",))
     order = beside(order, services, bench.interpreter.path)
     result = bench.sandbox.run(order)
     if result.exit_code == 0:
@@ -272,15 +267,13 @@ def variables(services: Sequence[RoomService]) -> dict[str, str]:
     said: dict[str, str] = {}
     for one in services:
         if one.name == "postgres":
-            facts = {
-                "HOST": "127.0.0.1", "PORT": "5432", "USER": one.user, "PASSWORD": _DEFAULT,
-                "DATABASE": one.database,
-            }  # fmt: skip
-            said |= {f"PG{name}": value for name, value in facts.items()}
-            for prefix, database in (("POSTGRES", "DB"), ("DB", "NAME")):
+            for prefix, database in (("PG", "DATABASE"), ("POSTGRES_", "DB"), ("DB_", "NAME")):
                 said |= {
-                    f"{prefix}_{database if name == 'DATABASE' else name}": value
-                    for name, value in facts.items()
+                    f"{prefix}HOST": "127.0.0.1",
+                    f"{prefix}PORT": "5432",
+                    f"{prefix}USER": one.user,
+                    f"{prefix}PASSWORD": _DEFAULT,
+                    f"{prefix}{database}": one.database,
                 }
             user, database = quote(one.user, safe=""), quote(one.database, safe="")
             said[_URL] = f"postgresql://{user}:{_DEFAULT}@127.0.0.1:5432/{database}"
@@ -304,52 +297,30 @@ def beside(order: RoomOrder, services: Sequence[RoomService], python: str) -> Ro
     if not services:
         return order
     failure = f"{_FAILURE}{secrets.token_hex(16)}"
-    company = tuple(
-        Companion(
-            name=one.title,
-            number=f"{_FOLDER}/{one.name}/number",
-            log=f"{_FOLDER}/{one.name}/log",
-        )
-        for one in services
-    )
-    told = {
-        "services": [
-            {
-                "name": one.name,
-                "title": one.title,
-                "program": one.program,
-                "template": _template(one),
-                "folder": f"{_FOLDER}/{one.name}",
-                "number": there.number,
-                "log": there.log,
-            }
-            for one, there in zip(services, company, strict=True)
-        ],
-        "seconds": min(_START_SECONDS, order.limits.seconds),
-        "failure": failure,
-    }
-    templates = tuple(
-        Mount(source=str(Path(one.template).parent), target=posixpath.dirname(_template(one)))
-        for one in services
-        if one.template
-    )
+    told, company, templates = [], [], []
+    for one in services:
+        folder = f"{_FOLDER}/{one.name}"
+        places = {"number": f"{folder}/number", "log": f"{folder}/log"}
+        company.append(Companion(name=one.title, **places))
+        template = ""
+        if one.template:
+            source = Path(one.template)
+            template = f"{_TEMPLATES}/{one.name}/{source.name}"
+            templates.append(Mount(source=str(source.parent), target=f"{_TEMPLATES}/{one.name}"))
+        names = {"name": one.name, "title": one.title, "program": one.program}
+        told.append({**names, **places, "template": template, "folder": folder})
+    seconds = min(_START_SECONDS, order.limits.seconds)
+    content = json.dumps({"services": told, "seconds": seconds, "failure": failure}).encode()
     return order.model_copy(
         update={
             "argv": (python, "-I", "-S", f"{_SCRIPTS}/with_services.py", *order.argv),
             "mounts": (*order.mounts, *templates),
-            "files": (
-                *order.files,
-                RoomFile(path=_ORDER_PATH, content=json.dumps(told).encode()),
-            ),
+            "files": (*order.files, RoomFile(path=_ORDER_PATH, content=content)),
             "collect": (*order.collect, failure),
             "company": (*order.company, *company),
             "hosts": (*order.hosts, *(name for one in services for name in _HOSTS[one.name])),
         }
     )
-
-
-def _template(one: RoomService) -> str:
-    return f"{_TEMPLATES}/{one.name}/{Path(one.template).name}" if one.template else ""
 
 
 def not_started(order: RoomOrder, result: RoomResult) -> str:

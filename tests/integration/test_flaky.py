@@ -69,7 +69,6 @@ class Turns:
         self._sandbox = sandbox
         self._turns = {"base": iter(base), "head": iter(head), "base-rules": iter(head)}
         self.rooms = {"base": 0, "head": 0, "base-rules": 0}
-        self.measure = sandbox.measure
 
     def run(
         self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None

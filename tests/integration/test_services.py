@@ -34,7 +34,7 @@ class Watched:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self.measure, self.roots = sandbox.measure, sandbox.roots
+        self.roots = sandbox.roots
         self.orders: list[RoomOrder] = []
         self.spoil: Callable[[RoomOrder], RoomOrder] = lambda order: order
 

@@ -19,6 +19,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import tarfile
 import time
@@ -51,145 +52,97 @@ POSTGRES = {
 ENVIRON = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
 
 
+#: In a session of its own, without a parent but the room.
+START = 'umask 077; cd "$1" || exit; shift; setsid "$@" </dev/null >>log 2>&1 & echo $!'
+
+
 class NotStartedError(Exception):
     """A server did not come up; the text says why."""
 
 
-class Server:
-    """A server in a folder of its own."""
-
-    def __init__(self, told):
-        self.title = told["title"]
-        self.program = told["program"]
-        self.template = told["template"]
-        self.folder = told["folder"]
-        self.log = told["log"]
-        self.number = told["number"]
-        self.process = 0
-
-    def start(self):
-        """Lay the data out and start the program."""
-        os.makedirs(self.folder, 0o700)
-        self.process = _detached(self.arguments(), self.folder, self.log)
-        with open(self.number, "w", encoding="ascii") as file:
-            file.write(str(self.process))
-
-    def wait(self, end):
-        """Wait until it answers."""
-        while not self.answers():
-            if not _lives(self.process):
-                raise NotStartedError("%s ended at once: %s" % (self.title, self.words()))
-            if time.monotonic() > end:
-                raise NotStartedError("%s does not answer: %s" % (self.title, self.words()))
-            time.sleep(TICK_SECONDS)
-
-    def words(self):
-        """Return the end of its log."""
-        with open(self.log, encoding="utf-8", errors="replace") as file:
-            return file.read()[-MOST_WORDS:].strip() or "it said nothing"
+def prepare_postgres(told):
+    """Unpack a cluster that is as it was made, each time; return the server's arguments."""
+    with tarfile.open(told["template"]) as tar:
+        for member in tar:
+            tar.extract(member, told["folder"], set_attrs=False)
+    data = os.path.join(told["folder"], "data")
+    os.chmod(data, 0o700)
+    settings = [word for name, value in POSTGRES.items() for word in ("-c", name + "=" + value)]
+    return ["-D", data, "-p", str(POSTGRES_PORT), *settings]
 
 
-class Postgres(Server):
-    """A database cluster that is as it was made, each time."""
-
-    def arguments(self):
-        """Unpack the cluster."""
-        with tarfile.open(self.template) as tar:
-            for member in tar:
-                tar.extract(member, self.folder, set_attrs=False)
-        self.data = os.path.join(self.folder, "data")
-        os.chmod(self.data, 0o700)
-        said = [word for name, value in POSTGRES.items() for word in ("-c", name + "=" + value)]
-        return [self.program, "-D", self.data, "-p", str(POSTGRES_PORT), *said]
-
-    def answers(self):
-        """Look where `pg_ctl` looks as well."""
-        try:
-            with open(os.path.join(self.data, "postmaster.pid"), encoding="utf-8") as file:
-                lines = file.read().splitlines()
-        except OSError:
-            return False
-        return len(lines) > 7 and lines[7].strip() == "ready"
-
-
-class Redis(Server):
-    """An empty store that keeps nothing."""
-
-    def arguments(self):
-        """Bind it to the room itself."""
-        return [
-            self.program, "--bind", "127.0.0.1", "--port", str(REDIS_PORT),
-            "--save", "", "--appendonly", "no", "--dir", self.folder,
-        ]  # fmt: skip
-
-    def answers(self):
-        """Send it a PING."""
-        try:
-            with socket.create_connection(("127.0.0.1", REDIS_PORT), timeout=1.0) as there:
-                there.sendall(b"PING\r\n")
-                return there.recv(16).startswith(b"+PONG")
-        except OSError:
-            return False
-
-
-KINDS = {"postgres": Postgres, "redis": Redis}
-
-
-def _detached(argv, folder, log):
-    """Start a program that is nobody's child but the room's; return its number."""
-    reading, writing = os.pipe()
-    between = os.fork()
-    if between == 0:
-        try:
-            os.setsid()
-            child = os.fork()
-            if child == 0:
-                _run(argv, folder, log)
-            os.write(writing, b"%d" % child)
-        finally:
-            os._exit(0)
-    os.close(writing)
-    os.waitpid(between, 0)
-    number = os.read(reading, 20)
-    os.close(reading)
-    if not number:
-        raise NotStartedError("%s: no process could be made for it" % argv[0])
-    return int(number)
-
-
-def _run(argv, folder, log):
-    """Become the server."""
+def postgres_answers(told):
+    """Look where `pg_ctl` looks as well."""
     try:
-        os.umask(0o077)
-        _usual_signals()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(os.open(log, flags, 0o600), 1)
-        os.dup2(1, 2)
-        os.chdir(folder)
-        os.execve(argv[0], argv, ENVIRON)  # noqa: S606 - a path that we were told
-    except OSError as problem:
-        os.write(2, ("%s: %s\n" % (argv[0], problem.strerror)).encode())
-    finally:
-        os._exit(127)
-
-
-def _lives(process):
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        with open(os.path.join(told["folder"], "data", "postmaster.pid")) as file:
+            lines = file.read().splitlines()
+    except OSError:
         return False
+    return len(lines) > 7 and lines[7].strip() == "ready"
+
+
+def prepare_redis(told):
+    """Return the arguments of an empty store that keeps nothing."""
+    return [
+        "--bind", "127.0.0.1", "--port", str(REDIS_PORT),
+        "--save", "", "--appendonly", "no", "--dir", told["folder"],
+    ]  # fmt: skip
+
+
+def redis_answers(told):
+    """Send it a PING."""
+    try:
+        with socket.create_connection(("127.0.0.1", REDIS_PORT), timeout=1.0) as there:
+            there.sendall(b"PING\r\n")
+            return there.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+KINDS = {
+    "postgres": (prepare_postgres, postgres_answers),
+    "redis": (prepare_redis, redis_answers),
+}
+
+
+def start(told):
+    """Start a server that is nobody's child but the room's, and write its number down."""
+    os.makedirs(told["folder"], 0o700)
+    arguments = KINDS[told["name"]][0](told)
+    shell = ["/bin/sh", "-c", START, "sh", told["folder"], told["program"], *arguments]
+    done = subprocess.run(shell, env=ENVIRON, stdout=subprocess.PIPE, check=False)
+    with open(told["number"], "wb") as file:
+        file.write(done.stdout.strip())
+
+
+def wait(told, end):
+    """Wait until a server answers."""
+    while not KINDS[told["name"]][1](told):
+        if not lives(told["number"]):
+            raise NotStartedError("%s ended at once: %s" % (told["title"], last_words(told)))
+        if time.monotonic() > end:
+            raise NotStartedError("%s does not answer: %s" % (told["title"], last_words(told)))
+        time.sleep(TICK_SECONDS)
+
+
+def last_words(told):
+    """Return the end of its log."""
+    with open(told["log"], encoding="utf-8", errors="replace") as file:
+        return file.read()[-MOST_WORDS:].strip() or "it said nothing"
+
+
+def lives(number):
+    """Whether the process whose number is in a file is there."""
+    with open(number) as file:
+        try:
+            os.kill(int(file.read()), 0)
+        except (ProcessLookupError, ValueError):
+            return False
     return True
 
 
-def _usual_signals():
-    """Undo what this interpreter has set for itself."""
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
-
-
-def _environ():
-    """The environment as it was handed in: this interpreter may have added to its own."""
+def read_environ():
+    """Read the environment as it was handed in: this interpreter may have added to its own."""
     with open("/proc/self/environ", "rb") as file:
         entries = file.read().split(b"\0")
     return dict(entry.split(b"=", 1) for entry in entries if b"=" in entry)
@@ -201,12 +154,11 @@ def main():
         order = json.load(file)
     os.unlink(ORDER_PATH)
     end = time.monotonic() + order["seconds"]
-    servers = [KINDS[told["name"]](told) for told in order["services"]]
     try:
-        for server in servers:
-            server.start()
-        for server in servers:
-            server.wait(end)
+        for told in order["services"]:
+            start(told)
+        for told in order["services"]:
+            wait(told, end)
     except (OSError, tarfile.TarError, NotStartedError) as problem:
         words = str(problem)
         with open(order["failure"], "w", encoding="utf-8") as file:
@@ -214,9 +166,11 @@ def main():
         print("mergewright:", words, flush=True)
         os._exit(NOT_STARTED)
     argv = sys.argv[1:]
-    _usual_signals()
+    # Undo what this interpreter has set for itself.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
     try:
-        os.execvpe(argv[0], argv, _environ())  # noqa: S606 - what a room is for
+        os.execvpe(argv[0], argv, read_environ())  # noqa: S606 - what a room is for
     except OSError as problem:
         print("mergewright: cannot start %s: %s" % (argv[0], problem.strerror), flush=True)
         os._exit(127)
