@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from agent import settings
 from agent.adapters import sandboxes
@@ -76,7 +75,7 @@ def _measure(sandbox: Sandbox, given: settings.Settings) -> dict[str, Any]:
     except (SandboxMissing, SandboxLost) as problem:
         return {"missing": problem.message, "broken": [], "limits": []}
     broken = [line.limit for line in lines if line.required and not line.enforced]
-    return {"missing": None, "broken": broken, "limits": [line.model_dump() for line in lines]}
+    return {"missing": None, "broken": broken, "limits": [line._asdict() for line in lines]}
 
 
 def _list_needed(
@@ -117,18 +116,14 @@ def _show(report: dict[str, Any], console: Console) -> None:
     for kind, found in report["kinds"].items():
         used = "used" if kind == report["used"] else "not used"
         console.print(f"[bold]{kind}[/] ({used})", escape(found["missing"] or ""), highlight=False)
-        table = Table("limit", "enforced", "what was tried, and what happened", box=None)
         for line in found["limits"]:
             no = "[bold red]NO[/]" if line["required"] else "[yellow]no, optional[/]"
             mark = "[green]yes[/]" if line["enforced"] else no
-            table.add_row(line["limit"], mark, escape(line["detail"]))
-        if found["limits"]:
-            terminal.show(table)
-    lines = Table("needed", "", "", box=None)
+            console.print(f"  {line['limit']}: {mark};", escape(line["detail"]), highlight=False)
+    console.print("[bold]needed[/]")
     for line in report["needed"]:
         mark = "[green]yes[/]" if line["there"] else "[bold red]no[/]"
-        lines.add_row(line["what"], mark, escape(line["detail"]))
-    terminal.show(lines)
+        console.print(f"  {line['what']}: {mark};", escape(line["detail"]), highlight=False)
     missing = ", ".join(line["what"] for line in report["needed"] if not line["there"])
     console.print(
         f"[bold red]Missing: {missing}.[/] Nothing will be run here." if missing else _SOUND

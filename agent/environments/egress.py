@@ -81,8 +81,8 @@ class EgressProxy(ThreadingUnixStreamServer):
         self._inside = frozenset(inside)
         self._proxies = proxies or HostProxies({})
         self._places = threading.BoundedSemaphore(most_connections)
-        self._refused: dict[str, None] = {}
-        self._faults: dict[str, None] = {}
+        self._refused: list[str] = []
+        self._faults: list[str] = []
         self._closing = False
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -98,14 +98,12 @@ class EgressProxy(ThreadingUnixStreamServer):
     @property
     def refused(self) -> tuple[str, ...]:
         """Attempts that were turned away, as `host:port (reason)`, each once, at most 50."""
-        with self._lock:
-            return tuple(self._refused)
+        return tuple(self._refused)
 
     @property
     def faults(self) -> tuple[str, ...]:
         """What this host's own proxy did not do, each once, at most 50."""
-        with self._lock:
-            return tuple(self._faults)
+        return tuple(self._faults)
 
     def close(self) -> None:
         """End every tunnel and remove the socket."""
@@ -138,9 +136,7 @@ class EgressProxy(ThreadingUnixStreamServer):
 
     def note(self, attempt: str) -> None:
         """Remember what was refused."""
-        with self._lock:
-            if len(self._refused) < _MOST_NOTES:
-                self._refused[attempt] = None
+        _add(self._refused, attempt)
 
     # --- one thread for each connection ---
 
@@ -195,9 +191,7 @@ class EgressProxy(ThreadingUnixStreamServer):
                 return (proxy.tunnel(*wanted), None) if tls else (proxy.connect(), proxy)
             except OSError as problem:
                 way = f"{proxy.address} ({proxy.variable}) on the way to {_shown(wanted)}"
-                with self._lock:
-                    if len(self._faults) < _MOST_NOTES:
-                        self._faults[f"{way}: {problem}"[:_LONGEST_FAULT]] = None
+                _add(self._faults, f"{way}: {problem}"[:_LONGEST_FAULT])
                 raise _RefusedError(502) from problem
         for address in addresses:
             with suppress(OSError):
@@ -298,6 +292,11 @@ def is_internal(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
     return not ip.is_global or ip.is_multicast
+
+
+def _add(notes: list[str], note: str) -> None:
+    if note not in notes and len(notes) < _MOST_NOTES:
+        notes.append(note)
 
 
 def _shown(wanted: Target) -> str:

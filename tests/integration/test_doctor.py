@@ -236,7 +236,7 @@ def test_the_command_shows_each_limit_of_each_kind_and_ends_with_0(
     result = CliRunner().invoke(app, [])
     assert result.exit_code == 0, result.output
     for limit in REQUIRED:
-        assert result.output.count(f"\n {limit} ") == 2, limit
+        assert result.output.count(f"\n  {limit}: ") == 2, limit
     assert "docker (used)" in result.output
     assert "bubblewrap (not used)" in result.output
     assert str(home) in result.output

@@ -95,13 +95,7 @@ class OpenedRoom(Attendance):
         }
 
     def attend(self, cancelled: Flag | None = None) -> RoomResult:
-        """Read until the room has said all, reached a limit, or died; then judge.
-
-        Raises:
-            SandboxMissing: bubblewrap could not make the room on this machine.
-            SandboxLost: The room ended without proof that the command started or ended, or
-                nobody wants to know any more.
-        """
+        """Read until the room has said all, reached a limit, or died; then judge."""
         channel = self._files["channel"].fileno()
         while channel in self._readers and not self.over(cancelled, self._group.hit):
             self._read(TICK_SECONDS)

@@ -6,21 +6,16 @@ import functools
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 from agent.errors import SandboxMissing
 
 OLDEST = (0, 8, 0)
 _INSTALL = "Install bubblewrap, version 0.8.0 or newer (on Debian: apt-get install bubblewrap)."
-# Settings that forbid user namespaces, the value that does, and the command that allows them.
-_SWITCHES = (
-    ("kernel/unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"),
-    ("user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=15000"),
-    (
-        "kernel/apparmor_restrict_unprivileged_userns",
-        "1",
-        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
-    ),
+_NO_NAMESPACES = (
+    "This machine does not let bubblewrap make namespaces. Of these settings allow what is there:"
+    " sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000"
+    " kernel.apparmor_restrict_unprivileged_userns=0. Inside a container it also takes a container"
+    " with the rights for it (deploy/README.md)."
 )
 
 
@@ -60,11 +55,4 @@ def explain(complaint: str) -> str | None:
     signs = ("namespace", "uid map", "Can't mount proc", "RTM_NEWADDR", "clone")
     if "bwrap:" not in complaint or not any(sign in complaint for sign in signs):
         return None
-    for name, forbids, command in _SWITCHES:
-        path = Path("/proc/sys") / name
-        if path.exists() and path.read_text().strip() == forbids:
-            return f"This machine forbids user namespaces. Allow them: {command}"
-    return (
-        "This machine does not let bubblewrap make namespaces (inside a container, that takes "
-        "a container with the rights for it, or running Mergewright on the host)."
-    )
+    return _NO_NAMESPACES

@@ -81,17 +81,7 @@ class OpenedRoom(Attendance):
         self._not_signed = bytearray()
 
     def open(self, container: dict[str, Any], host_config: dict[str, Any], told: bytes) -> None:
-        """Make and start the container, and hand it its order.
-
-        Args:
-            container: See `walls.container`.
-            host_config: See `walls.host_config`.
-            told: The order, as its runner reads it.
-
-        Raises:
-            SandboxMissing: The image cannot be used.
-            SandboxLost: The engine refuses.
-        """
+        """Make and start the container that `walls` describes, and hand it its order."""
         self._container = self._make(container, host_config)
         streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
         attached = self._client.attach_socket(self._container, params=streams)
@@ -108,13 +98,7 @@ class OpenedRoom(Attendance):
         self.begin()
 
     def attend(self, cancelled: Flag | None = None) -> RoomResult:
-        """Listen until the room has said all, reached a limit, or died; then judge.
-
-        Raises:
-            SandboxMissing: No such room can be had on this machine.
-            SandboxLost: The room ended without proof that the command started or ended, or
-                nobody wants to know any more.
-        """
+        """Listen until the room has said all, reached a limit, or died; then judge."""
         while self._line is not None and not self.over(cancelled, lambda: None):
             self._exchange(TICK_SECONDS)
         seconds, hit = self.seconds, None

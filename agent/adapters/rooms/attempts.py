@@ -16,11 +16,10 @@ from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.adapters.bubblewrap.cgroup import CGROUP_ROOT
 from agent.adapters.rooms import layout, slots
-from agent.domain import Record
 from agent.errors import SandboxLost
 from agent.ports import ROOM_OUT, RoomLimits, RoomOrder, Sandbox
 from agent.settings import Settings
@@ -69,15 +68,13 @@ _WORST: tuple[tuple[str, str, _Facts, _Facts], ...] = (
 )
 
 
-class Measure(Record):
-    """One limit of a room, tried out."""
+class Measure(NamedTuple):
+    """One limit of a room; `detail` says what was tried and what came of it."""
 
     limit: str
+    required: bool
     enforced: bool
     detail: str
-    """What was tried and what happened."""
-    required: bool
-    """Whether rooms are refused without it."""
 
 
 def measure(sandbox: Sandbox, settings: Settings) -> tuple[Measure, ...]:
@@ -108,8 +105,7 @@ def _judge(limit: str, what: str, found: _Facts | SandboxLost, must: _Facts) -> 
     if not isinstance(found, SandboxLost):
         held = all(_holds(found[name], wanted) for name, wanted in must.items())
         detail = ", ".join(f"{name} {found[name]}" for name in must)
-    required = not limit.endswith("*")
-    return Measure(limit=limit.strip("*"), enforced=held, detail=what + detail, required=required)
+    return Measure(limit.strip("*"), not limit.endswith("*"), held, what + detail)
 
 
 def _holds(found: object, wanted: object) -> bool:
