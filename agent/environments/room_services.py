@@ -145,12 +145,18 @@ def programs(bench: Bench) -> tuple[Program, ...]:
         EnvironmentFailed: It cannot be seen.
     """
     report = f"{ROOM_OUT}/report.json"
-    result = bench.sandbox.run(_order(bench, "find_services.py", collect=(report,)))
-    if result.exit_code != 0 or report not in result.files:
-        raise EnvironmentFailed(
-            f"services: it could not be seen which servers a room has:\n{_end(result.output)}"
-        )
-    return tuple(Program.model_validate(one) for one in json.loads(result.files[report]))
+    order = _order(bench, "find_services.py", collect=(report,))
+    found = _run(order, report, "it could not be seen which servers a room has", bench)
+    return tuple(Program.model_validate(one) for one in json.loads(found))
+
+
+def _run(order: RoomOrder, handed: str, problem: str, bench: Bench) -> bytes:
+    """Run an order for the one file that it hands back."""
+    result = bench.sandbox.run(order)
+    if result.exit_code != 0 or handed not in result.files:
+        ended = f" at the {result.limit} limit" if result.limit else ""
+        raise EnvironmentFailed(f"services: {problem}{ended}:\n{_end(result.output)}")
+    return result.files[handed]
 
 
 def _postgres(program: Program, env: Mapping[str, str], bench: Bench) -> RoomService:
@@ -217,14 +223,9 @@ def _make_cluster(job: Mapping[str, object], place: Path, bench: Bench) -> None:
         collect=(tar,),
         limits=RoomLimits(seconds=300, returned_bytes=256 * 1024**2),
     )
-    result = bench.sandbox.run(order)
-    if result.exit_code != 0 or tar not in result.files:
-        ended = f" at the {result.limit} limit" if result.limit else ""
-        raise EnvironmentFailed(
-            f"services: PostgreSQL could not make a database{ended}:\n{_end(result.output)}"
-        )
+    content = _run(order, tar, "PostgreSQL could not make a database", bench)
     with storage.building(bench.settings, place) as part:
-        storage.write_whole(part / "cluster.tar", result.files[tar])
+        storage.write_whole(part / "cluster.tar", content)
 
 
 def _try(services: tuple[RoomService, ...], bench: Bench) -> None:

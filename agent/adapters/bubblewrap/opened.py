@@ -97,7 +97,7 @@ class OpenedRoom(Attendance):
     def attend(self, cancelled: Flag | None = None) -> RoomResult:
         """Read until the room has said all, reached a limit, or died; then judge."""
         channel = self._files["channel"].fileno()
-        while channel in self._readers and not self.over(cancelled, self._group.hit):
+        while channel in self._readers and not self.over(cancelled):
             self._read(TICK_SECONDS)
         seconds = self.seconds
         if not self.frames.complete:
@@ -105,7 +105,16 @@ class OpenedRoom(Attendance):
         give_up = time.monotonic() + _DRAIN_SECONDS
         while self._readers and time.monotonic() < give_up:
             self._read(TICK_SECONDS)
-        return self.judge(self._group.hit(), seconds, _explain)
+        return self.judge(self.counted(), seconds)
+
+    def counted(self) -> str | None:
+        """Name the limit that the control group has counted."""
+        return self._group.hit()
+
+    def explain(self, why: str) -> SandboxMissing | None:
+        """Say what keeps bubblewrap from making rooms here."""
+        cause = presence.explain(why)
+        return SandboxMissing(f"{cause} (bubblewrap says: {why})") if cause is not None else None
 
     # --- opening ---
 
@@ -163,8 +172,3 @@ class OpenedRoom(Attendance):
         process.wait()
         if self._runner is not None:
             os.close(self._runner)
-
-
-def _explain(why: str) -> SandboxMissing | None:
-    cause = presence.explain(why)
-    return SandboxMissing(f"{cause} (bubblewrap says: {why})") if cause is not None else None

@@ -99,7 +99,7 @@ class OpenedRoom(Attendance):
 
     def attend(self, cancelled: Flag | None = None) -> RoomResult:
         """Listen until the room has said all, reached a limit, or died; then judge."""
-        while self._line is not None and not self.over(cancelled, lambda: None):
+        while self._line is not None and not self.over(cancelled):
             self._exchange(TICK_SECONDS)
         seconds, hit = self.seconds, None
         if not self.frames.complete:
@@ -111,7 +111,7 @@ class OpenedRoom(Attendance):
                 raise SandboxLost("The container engine does not hand over what was printed.")
         if self.frames.failed is None:
             self.complain(bytes(self._not_signed))
-        return self.judge(hit, seconds, lambda words: None)
+        return self.judge(hit, seconds)
 
     def _make(self, container: dict[str, Any], host_config: dict[str, Any]) -> str:
         """Create the container, in place of what a killed process may have left in this slot."""

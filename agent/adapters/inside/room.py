@@ -195,16 +195,13 @@ def start_command(order: Order, environ: dict[str, str]) -> int:
         os.dup2(1, 2)
         keep_only(set())
         os.umask(0o022)
+        missing = "no limits, so no start"
         try:
             set_limits(order)
-        except (OSError, ValueError) as problem:
-            os.write(2, ("mergewright: no limits, so no start: %s\n" % problem).encode())
-            os._exit(127)
-        try:
+            missing = "no working directory"
             os.chdir(order["directory"])
-        except OSError as problem:
-            text = "mergewright: no working directory %s: %s\n"
-            os.write(2, (text % (order["directory"], problem.strerror)).encode())
+        except (OSError, ValueError) as problem:
+            os.write(2, ("mergewright: %s: %s\n" % (missing, problem)).encode())
             os._exit(127)
         become(order["argv"][0], order["argv"], environ)
     finally:
@@ -212,13 +209,7 @@ def start_command(order: Order, environ: dict[str, str]) -> int:
 
 
 def supervise(pid: int, order: Order, host: select.poll) -> tuple[int | None, str | None]:
-    """Wait for the command or for the first limit; return (exit code, limit).
-
-    Args:
-        pid: Of the command.
-        order: See `Order`.
-        host: Tells when nobody is there any more who could want to know.
-    """
+    """Wait for the command, the first limit, or the host's end; return (exit code, limit)."""
     deadline = time.monotonic() + order["seconds"]
     while True:
         code = reap(pid)

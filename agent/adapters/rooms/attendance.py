@@ -7,7 +7,6 @@ piece by piece; nothing in it is believed but the frames of its runner.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Self
 
@@ -78,12 +77,16 @@ class Attendance:
         """Take in what whoever makes the room says of it, in words."""
         self._complaints = (self._complaints + content)[-_MOST_COMPLAINTS:]
 
-    def over(self, cancelled: Flag | None, hit: Callable[[], str | None]) -> bool:
-        """Say whether there is nothing more to wait for; looks ten times a second at most.
+    def counted(self) -> str | None:
+        """Name the limit that the kernel has counted outside, where there is such a count."""
+        return None
 
-        Args:
-            cancelled: See `Sandbox.run`.
-            hit: Names the limit that the kernel has counted, if any.
+    def explain(self, why: str) -> SandboxMissing | None:
+        """Make an error for the operator of words of complaint, where the cause is known."""
+        return None
+
+    def over(self, cancelled: Flag | None) -> bool:
+        """Say whether there is nothing more to wait for; looks ten times a second at most.
 
         Raises:
             SandboxLost: The room takes too long, or nobody wants to know any more.
@@ -95,7 +98,7 @@ class Attendance:
         self._look = time.monotonic() + TICK_SECONDS
         if cancelled is not None and cancelled.is_set():
             raise SandboxLost("The room was taken down before its command had ended.")
-        self._limit = self._limit or hit() or self._host_limit()
+        self._limit = self._limit or self.counted() or self._host_limit()
         return self._limit is not None and self.frames.ended is None
 
     def _host_limit(self) -> str | None:
@@ -117,19 +120,8 @@ class Attendance:
         over = self._ended or time.monotonic()
         return over - (self._started or over)
 
-    def judge(
-        self,
-        hit: str | None,
-        seconds: float,
-        explain: Callable[[str], SandboxMissing | None],
-    ) -> RoomResult:
-        """Say what came of the command.
-
-        Args:
-            hit: The limit that the kernel has counted.
-            seconds: How long the command ran.
-            explain: Makes an error for the operator of the words in which it was complained that
-                no room could be made, if it knows what is missing.
+    def judge(self, hit: str | None, seconds: float) -> RoomResult:
+        """Say what came of the command, by the limit that the kernel has counted and the time.
 
         Raises:
             SandboxMissing: No such room can be had on this machine.
@@ -146,7 +138,7 @@ class Attendance:
         elif limit is None and frames.ended is not None and frames.complete:
             limit = frames.ended.limit
         elif limit is None:
-            raise self._lost(explain)
+            raise self._lost()
         ended = frames.ended if frames.complete else None
         own_end = ended is not None and limit in (None, "returned")
         return RoomResult(
@@ -173,12 +165,10 @@ class Attendance:
         words = bytes(self._complaints).decode("utf-8", "replace").strip()
         return "; ".join(part for part in (told, words) if part) or "it gave no reason"
 
-    def _lost(
-        self, explain: Callable[[str], SandboxMissing | None]
-    ) -> SandboxLost | SandboxMissing:
+    def _lost(self) -> SandboxLost | SandboxMissing:
         why = self._why()
         if self.frames.started:
             return SandboxLost(
                 f"The room ended without proof of how the command in it ended: {why}"
             )
-        return explain(why) or SandboxLost(f"The room did not open: {why}")
+        return self.explain(why) or SandboxLost(f"The room did not open: {why}")

@@ -49,7 +49,7 @@ def prefix(home: Path) -> str:
 @contextmanager
 def claim(home: Path) -> Iterator[Slot]:
     """Hold a free slot, waiting for one where all are taken."""
-    folder = _folder(home)
+    folder = open_home(home) / "rooms"
     give_up = time.monotonic() + _WAIT_SECONDS
     while True:
         for number in range(_SLOTS):
@@ -82,7 +82,7 @@ def keeper() -> int:
 @contextmanager
 def if_free(home: Path, number: int) -> Iterator[bool]:
     """Hold one slot for a moment, if nobody has it."""
-    descriptor = _lock(_folder(home) / f"slot-{number}")
+    descriptor = _lock(open_home(home) / "rooms" / f"slot-{number}")
     try:
         yield descriptor is not None
     finally:
@@ -109,10 +109,6 @@ def open_home(home: Path) -> Path:
     return home
 
 
-def _folder(home: Path) -> Path:
-    return open_home(home) / "rooms"
-
-
 def _lock(path: Path) -> int | None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -120,9 +116,6 @@ def _lock(path: Path) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
-    except BaseException:
-        os.close(descriptor)
-        raise
     return descriptor
 
 

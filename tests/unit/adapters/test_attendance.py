@@ -31,7 +31,7 @@ def late() -> Attendance:
     order = RoomOrder(argv=("true",), limits=RoomLimits(seconds=-60))
     room = Attendance(order, NONCE)
     room.hear(frame(Kind.STARTED, {}))
-    assert room.over(None, lambda: None)
+    assert room.over(None)
     return room
 
 
@@ -42,22 +42,22 @@ def test_word_of_the_end_that_comes_late_still_counts(
     late: Attendance, code: int | None, limit: str | None
 ) -> None:
     late.hear(ended(code, limit))
-    result = late.judge(None, 1.0, lambda words: None)
+    result = late.judge(None, 1.0)
     assert (result.exit_code, result.limit) == (code, limit)
 
 
 def test_without_any_the_time_is_what_ended_it(late: Attendance) -> None:
-    result = late.judge(None, 1.0, lambda words: None)
+    result = late.judge(None, 1.0)
     assert (result.exit_code, result.limit) == (None, "time")
 
 
 def test_what_the_kernel_has_counted_comes_first(late: Attendance) -> None:
     late.hear(ended(0, None))
-    result = late.judge("memory", 1.0, lambda words: None)
+    result = late.judge("memory", 1.0)
     assert (result.exit_code, result.limit) == (None, "memory")
 
 
 def test_a_room_that_says_nothing_has_proved_nothing() -> None:
     room = Attendance(RoomOrder(argv=("true",)), NONCE)
     with pytest.raises(SandboxLost, match="did not open"):
-        room.judge(None, 1.0, lambda words: None)
+        room.judge(None, 1.0)
