@@ -11,17 +11,15 @@ that an untouched line stays untouched. Submodules stay empty folders, and LFS f
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
 from agent.domain import Change, Checkout
 from agent.errors import (
     CacheGone,
-    ForgeUnavailable,
     PermanentError,
     RepositoryUnfit,
 )
@@ -159,7 +157,7 @@ def copy(checkout: Checkout, folder: Path, branch: str) -> None:
     commit, made = checkout.commit, Place(folder)
     form = "sha256" if len(commit) > _SHA1 else "sha1"
     flags = ("--quiet", "--bare", "--template=", f"--object-format={form}")
-    with _whole(checkout), process.storage(folder.parent, _ADVICE):
+    with _repaired(Path(checkout.mirror)), process.storage(folder.parent, _ADVICE):
         process.run(made, "init", *flags, f"--initial-branch={branch}")
         packs = folder / "objects" / "pack" / "pack"
         with mirror.held(Path(checkout.mirror)) as hold:
@@ -188,7 +186,7 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
     remove(folder)
     mirrored = Place(Path(checkout.mirror), stopped=stopped)
     place = mirrored.using(GIT_WORK_TREE=fresh, GIT_INDEX_FILE=index)
-    with _whole(checkout), futures.ThreadPoolExecutor(1) as beside:
+    with _repaired(Path(checkout.mirror)), futures.ThreadPoolExecutor(1) as beside:
         paths = beside.submit(_regular_files, checkout.mirror, checkout.commit)
         try:
             # Whether the disk is full is asked before the tree is taken away again.
@@ -210,13 +208,13 @@ def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
     marker = _beside(folder, ".commit")
     if not folder.is_dir() or not marker.exists() or marker.read_text() != checkout.commit:
         return lay_out(checkout, folder)
-    with _whole(checkout):
+    with _repaired(Path(checkout.mirror)):
         return WorkTree(folder, _regular_files(checkout.mirror, checkout.commit))
 
 
 def object_ids(checkout: Checkout) -> Mapping[str, str]:
     """Return the object id of each regular file of the commit, by path."""
-    with _whole(checkout):
+    with _repaired(Path(checkout.mirror)):
         return _listed(checkout.mirror, checkout.commit)
 
 
@@ -226,14 +224,8 @@ def _regular_files(mirror_path: str, commit: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=2)  # a run asks five times, and a commit never changes
 def _listed(mirror_path: str, commit: str) -> Mapping[str, str]:
-    listed = process.records(Place(Path(mirror_path)), "ls-tree", "-r", "-z", commit)
-    entries = (record.partition(b"\t") for record in listed)
-    # As git has it: mode, kind and object id before the tab.
-    return {
-        os.fsdecode(path): about.rpartition(b" ")[2].decode()
-        for about, _, path in entries
-        if about[:6] in objects.REGULAR
-    }
+    files = objects.list_files(Place(Path(mirror_path)), commit)
+    return {path: object_id for path, mode, object_id in files if mode in objects.REGULAR}
 
 
 def remove(folder: Path) -> None:
@@ -250,8 +242,12 @@ def _beside(folder: Path, suffix: str) -> Path:
     return folder.with_name(folder.name + suffix)
 
 
-def _whole(checkout: Checkout) -> AbstractContextManager[None]:
-    return _repaired(Path(checkout.mirror))
+@contextmanager
+def _holding(checkout: Checkout) -> Iterator[mirror.Hold]:
+    """Hold the mirror of a checkout, and say what a failure of git in it means."""
+    place = Path(checkout.mirror)
+    with _repaired(place), process.storage(place.parent, _ADVICE), mirror.held(place) as hold:
+        yield hold
 
 
 @contextmanager
@@ -279,13 +275,7 @@ def diff(checkout: Checkout, change: Change) -> str:
 
     A file that is not UTF-8 on either side is shown as binary.
     """
-    folder = Path(checkout.mirror)
-    with (
-        _whole(checkout),
-        process.storage(folder.parent, _ADVICE),
-        mirror.held(folder) as hold,
-        objects.writing(hold, keep=False) as place,
-    ):
+    with _holding(checkout) as hold, objects.writing(hold, keep=False) as place:
         tree = objects.tree(place, hold.scratch, checkout.commit, change)
         texts = [file.path for file in change.files if _is_text(file.before, file.after)]
         others = [file.path for file in change.files if file.path not in texts]
@@ -325,8 +315,7 @@ def commit(
         EditFailed: The Change does not fit the base commit.
         StorageFull: There is no room in the mirror.
     """
-    folder = Path(checkout.mirror)
-    with _whole(checkout), process.storage(folder.parent, _ADVICE), mirror.held(folder) as hold:
+    with _holding(checkout) as hold:
         with objects.writing(hold, keep=True) as place:
             tree = objects.tree(place, hold.scratch, checkout.commit, change)
         by = objects.Identity(author, email, date)
@@ -430,15 +419,8 @@ def push(
             ):
                 taken(name)
                 continue
-            try:
-                remote.push(hold, url, token, commit, name, expected=at)
-            except (remote.LeaseLost, ForgeUnavailable):
-                # Somebody was quicker, or the answer was lost on its way: what is there tells.
-                now = remote.head(hold, url, token, name)
-                if now == at:
-                    raise
-                if now != commit:
-                    continue
+            if remote.push_or_look(hold, url, token, commit, name, expected=at) != commit:
+                continue
             return name
     raise RepositoryUnfit(f"The repository has {branches.MOST_NAMES} branches named like {branch}")
 
@@ -541,12 +523,7 @@ def follow(
     """
     if standing.unfit:
         raise RepositoryUnfit(standing.unfit)
-    folder = Path(standing.checkout.mirror)
-    with (
-        _whole(standing.checkout),
-        process.storage(folder.parent, _ADVICE),
-        mirror.held(folder) as hold,
-    ):
+    with _holding(standing.checkout) as hold:
         pull_branch.require_there(hold.place, standing)
         by = objects.Identity(author, email, date)
         rewriting = rewriting and not standing.foreign
@@ -575,12 +552,7 @@ def push_follow(
         CacheGone: The mirror has been made anew since, without the commit.
     """
     branches.require_name(branch)
-    folder = Path(standing.checkout.mirror)
-    with (
-        _whole(standing.checkout),
-        process.storage(folder.parent, _ADVICE),
-        mirror.held(folder) as hold,
-    ):
+    with _holding(standing.checkout) as hold:
         pull_branch.require_there(hold.place, standing, commit)
         pull_branch.push(hold, standing, commit, branch, url, token, look_again=look_again)
 

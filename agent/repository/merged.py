@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from agent.domain import Record
@@ -91,7 +90,7 @@ def _compared(place: Place, hold: Hold, head: str, merged: Merged) -> Edits:
         head=head,
         merged_lines=_lines(place, start, head),
         distance=_lines(place, expected, head),
-        as_it_was=_tree(place, expected) == _tree(place, head),
+        as_it_was=objects.tree_of(place, expected) == objects.tree_of(place, head),
     )
 
 
@@ -123,10 +122,6 @@ def _fork(place: Place, side: str, commit: str) -> str:
     return found
 
 
-def _tree(place: Place, name: str) -> str:
-    return process.run(place, "rev-parse", "--verify", f"{name}^{{tree}}").decode().strip()
-
-
 # --- what would have been merged, had nobody edited it -------------------------------------------
 
 
@@ -138,8 +133,11 @@ def _expected(place: Place, hold: Hold, start: str, left: str, ours: str) -> str
         left: Where it had left it when we made our commit.
     """
     if start == left:
-        return _tree(place, ours)
-    before, after, there = (_files(place, commit) for commit in (left, ours, start))
+        return objects.tree_of(place, ours)
+    before, after, there = (
+        {path: (mode, object_id) for path, mode, object_id in objects.list_files(place, commit)}
+        for commit in (left, ours, start)
+    )
     gone, present = [], []
     for path in sorted({**before, **after}):
         if before.get(path) == after.get(path):
@@ -153,15 +151,6 @@ def _expected(place: Place, hold: Hold, start: str, left: str, ours: str) -> str
     entries = os.fsencode("".join(gone + present))
     process.run(place, "update-index", "--replace", "-z", "--index-info", stdin=entries)
     return process.run(place, "write-tree").decode().strip()
-
-
-def _files(place: Place, commit: str) -> Mapping[str, tuple[str, str]]:
-    found = {}
-    for record in process.records(place, "ls-tree", "-r", "-z", commit):
-        about, _, path = record.partition(b"\t")
-        mode, _, object_id = about.decode().split()
-        found[os.fsdecode(path)] = mode, object_id
-    return found
 
 
 def _both(place: Place, hold: Hold, before: Entry, ours: Entry, theirs: Entry) -> Entry:
@@ -187,7 +176,7 @@ def _both(place: Place, hold: Hold, before: Entry, ours: Entry, theirs: Entry) -
 def _lines(place: Place, before: str, after: str) -> int:
     """Count lines added and removed; a file that is no text has none."""
     count = 0
-    trees = (_tree(place, before), _tree(place, after))
+    trees = (objects.tree_of(place, before), objects.tree_of(place, after))
     for record in process.records(place, *_BIG, *_DIFF, "--numstat", "-z", *trees):
         more, fewer, _ = record.split(b"\t", 2)
         if more != b"-":

@@ -15,7 +15,7 @@ from agent.repository import process
 from agent.repository.mirror import Hold
 from agent.repository.process import Place
 
-REGULAR = frozenset({b"100644", b"100755"})
+REGULAR = frozenset({"100644", "100755"})
 """Modes of the files that are worked on; links and submodules stay as they are."""
 
 
@@ -40,6 +40,19 @@ def writing(hold: Hold, *, keep: bool) -> Iterator[Place]:
             GIT_ALTERNATE_OBJECT_DIRECTORIES=hold.place.git_dir / "objects",
         )
     yield place
+
+
+def list_files(place: Place, commit: str) -> Iterator[tuple[str, str, str]]:
+    """Yield path, mode and object id of every file of a commit."""
+    for record in process.records(place, "ls-tree", "-r", "-z", commit):
+        about, _, path = record.partition(b"\t")
+        mode, _, object_id = about.decode().split()
+        yield os.fsdecode(path), mode, object_id
+
+
+def tree_of(place: Place, commit: str) -> str:
+    """Return the id of a commit's tree."""
+    return process.run(place, "rev-parse", "--verify", f"{commit}^{{tree}}").decode().strip()
 
 
 def tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
@@ -105,17 +118,16 @@ def _require_base(place: Place, commit: str, change: Change) -> None:
     """Refuse a Change whose `before` is not what the commit has."""
     algorithm = "sha1" if len(commit) == 40 else "sha256"
     wanted = {file.path: file.before for file in change.files}
-    found: dict[str, tuple[bytes, str]] = {}
-    for record in process.records(place, "ls-tree", "-r", "-z", commit):
-        about, _, path = record.partition(b"\t")
-        if (known := os.fsdecode(path)) in wanted:
-            mode, _, object_id = about.split()
-            found[known] = mode, object_id.decode()
+    found = {
+        path: (mode, object_id)
+        for path, mode, object_id in list_files(place, commit)
+        if path in wanted
+    }
     for name, before in wanted.items():
         expected = None
         if before is not None:
             whole = b"blob %d\0" % len(before) + before
             expected = hashlib.new(algorithm, whole).hexdigest()
-        mode, present = found.get(name, (b"100644", None))
+        mode, present = found.get(name, ("100644", None))
         if mode not in REGULAR or present != expected:
             raise EditFailed(f"`{name}` is not in commit {commit[:12]} as the change has it")

@@ -117,7 +117,7 @@ class _Joined(NamedTuple):
 
 
 def _joined(place: Place, fork: str | None, tip: str, head: str, *, merging: bool) -> _Joined:
-    alone = _tree_of(place, head)
+    alone = objects.tree_of(place, head)
     if fork is None or fork == tip:
         return _Joined(tip, alone)
     if not merging:
@@ -130,10 +130,6 @@ def _fork(place: Place, tip: str, head: str) -> str | None:
     """Newest commit of the base branch that the branch has; None: they have none in common."""
     found = process.run(place, "merge-base", tip, head, ok=(0, 1))
     return found.decode().strip() or None
-
-
-def _tree_of(place: Place, commit: str) -> str:
-    return process.run(place, "rev-parse", "--verify", f"{commit}^{{tree}}").decode().strip()
 
 
 def _merged(place: Place, tip: str, head: str) -> tuple[str, tuple[str, ...]]:
@@ -224,7 +220,7 @@ def _difference(place: Place, commit: str, tree: str) -> Change:
                 f"The pull request's branch changes more than {MOST_FILES:,} files. A person has to"
                 " go on with it"
             )
-    regular = {mode.decode() for mode in objects.REGULAR} | {_ABSENT}
+    regular = objects.REGULAR | {_ABSENT}
     if others := [one.path for one in entries if {one.mode_before, one.mode_after} - regular]:
         raise RepositoryUnfit(
             "The pull request's branch changes symbolic links or submodules, which are left to"
@@ -327,7 +323,7 @@ def commits(
 def _rebased(place: Place, standing: Standing, by: Identity) -> str:
     """What is on the branch as one commit on the end of its base, with the words of its first."""
     tip, head, tree = standing.tip, standing.head, standing.tree
-    if tree == _tree_of(place, tip):
+    if tree == objects.tree_of(place, tip):
         return tip
     first = process.run(place, "rev-list", "--topo-order", "--reverse", f"{tip}..{head}", "--")
     form = ("log", "-1", "--no-show-signature", "--format=%B", first.split()[0].decode(), "--")
@@ -404,15 +400,9 @@ def push(
     at = remote.head(hold, url, token, branch)
     if at == standing.head != commit:
         try:
-            remote.push(hold, url, token, commit, branch, expected=at)
-        except (remote.LeaseLost, ForgeUnavailable) as problem:
-            # Somebody was quicker, or the answer was lost on its way: what is there tells.
-            now = remote.head(hold, url, token, branch)
-            if now == at:
-                raise ForgeUnavailable(problem.message) from problem
-            at = now
-        else:
-            return
+            at = remote.push_or_look(hold, url, token, commit, branch, expected=at)
+        except remote.LeaseLost as problem:
+            raise ForgeUnavailable(problem.message) from problem
     if at != commit:
         what = "Somebody has pushed to" if at else "Somebody has deleted"
         raise BranchMoved(f"{what} {branch} since it was looked at; it was left alone", look_again)

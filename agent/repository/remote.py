@@ -230,6 +230,23 @@ def push(
             raise ForgeUnavailable(f"The push of {branch} failed: {words}") from problem
 
 
+def push_or_look(
+    hold: Hold, url: str, token: str, commit: str, branch: str, *, expected: str | None
+) -> str | None:
+    """Push as `push` does; return the commit that the branch is at afterwards.
+
+    Where somebody was quicker, or the answer was lost on its way, what is there tells.
+    """
+    try:
+        push(hold, url, token, commit, branch, expected=expected)
+    except (LeaseLost, ForgeUnavailable):
+        now = head(hold, url, token, branch)
+        if now == expected:
+            raise
+        return now
+    return commit
+
+
 @contextmanager
 def _told_apart(branch: str) -> Iterator[None]:
     """Say what a failure to read from the forge means."""
