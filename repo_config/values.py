@@ -170,28 +170,10 @@ def _module(text: str) -> str:
     raise _wrong("not a dotted module name", 'write one such as "config.settings.test"')
 
 
-def _application(text: str) -> str:
-    if re.fullmatch(_APPLICATION, text):
-        return text
-    raise _wrong("not a module and a name in it", 'write both, as in "app.main:app"')
-
-
-def _model_name(text: str) -> str:
-    if re.fullmatch(_MODEL_NAME, text):
-        return text
-    raise _wrong("not a provider and a name", "write both, as in openai:NAME")
-
-
 def _model(text: str) -> str:
     if re.fullmatch(_DOTTED, text) and text.rpartition(".")[2][:1].isupper():
         return text
     raise _wrong("not the name of a model", "write its class, as in Order or shop.models.Order")
-
-
-def _attribute(text: str) -> str:
-    if re.fullmatch(_DOTTED, text) and "." not in text:
-        return text
-    raise _wrong("not the name of an attribute", "write one such as `active`")
 
 
 def _url_pattern(text: str) -> str:
@@ -222,12 +204,6 @@ def _variable(text: str) -> str:
         "not a name for an environment variable",
         "write letters, digits and underscores, not beginning with a digit",
     )
-
-
-def _plain(text: str) -> str:
-    if re.fullmatch(_PLAIN, text):
-        return text
-    raise _wrong("a text with a control character", "remove it; write one line")
 
 
 def _value(text: str) -> str:
@@ -295,18 +271,23 @@ def _service(text: str) -> str:
     raise _wrong("not a version of a service", f'write one such as "{near}:{_VERSIONS[near]}"')
 
 
-def _system_package(text: str) -> str:
-    if re.fullmatch(_DEBIAN, text):
-        return text
-    raise _wrong("not the name of a Debian package", "write one such as libpq-dev")
-
-
 def _services(entries: tuple[str, ...]) -> tuple[str, ...]:
     names = [entry.partition(":")[0] for entry in entries]
     for name in names:
         if names.count(name) > 1:
             raise _wrong(f"{name} is named more than once", "keep one of them")
     return entries
+
+
+def _fitting(pattern: str, problem: str, fix: str) -> AfterValidator:
+    """Take texts of one pattern."""
+
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text):
+            return text
+        raise _wrong(problem, fix)
+
+    return AfterValidator(check)
 
 
 def _json(pattern: str) -> WithJsonSchema:
@@ -335,7 +316,7 @@ ModuleName = Annotated[
 ]
 ApplicationName = Annotated[
     str,
-    AfterValidator(_application),
+    _fitting(_APPLICATION, "not a module and a name in it", 'write both, as in "app.main:app"'),
     _json(_APPLICATION),
     Words("a module and a name in it, as in app.main:app", "applications"),
 ]
@@ -344,13 +325,13 @@ ModelKey = Annotated[
 ]
 ModelName = Annotated[
     str,
-    AfterValidator(_model_name),
+    _fitting(_MODEL_NAME, "not a provider and a name", "write both, as in openai:NAME"),
     _json(_MODEL_NAME),
     Words("a model, as provider:name", "models"),
 ]
 AttributeName = Annotated[
     str,
-    AfterValidator(_attribute),
+    _fitting(_VARIABLE, "not the name of an attribute", "write one such as `active`"),
     _json(_VARIABLE),
     Words("the name of an attribute", "names of attributes"),
 ]
@@ -362,7 +343,11 @@ UrlPattern = Annotated[
 VariableName = Annotated[
     str, AfterValidator(_variable), _json(_VARIABLE), Words("a variable name", "variable names")
 ]
-Plain = Annotated[str, AfterValidator(_plain), Words("text", "texts")]
+Plain = Annotated[
+    str,
+    _fitting(_PLAIN, "a text with a control character", "remove it; write one line"),
+    Words("text", "texts"),
+]
 VariableValue = Annotated[str, AfterValidator(_value), Words("text", "texts")]
 BranchPrefix = Annotated[str, AfterValidator(_prefix), Words("a branch prefix", "branch prefixes")]
 ServiceName = Annotated[
@@ -373,7 +358,7 @@ ServiceName = Annotated[
 ]
 SystemPackage = Annotated[
     str,
-    AfterValidator(_system_package),
+    _fitting(_DEBIAN, "not the name of a Debian package", "write one such as libpq-dev"),
     _json(_DEBIAN),
     Words("the name of a Debian package", "names of Debian packages"),
 ]

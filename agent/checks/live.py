@@ -21,10 +21,6 @@ PER_SECOND = 2.0
 #: So many may come at once.
 BURST = 20
 LONGEST = 300
-#: What is printed without an end, as a question is, is shown when nothing was shown for so long.
-_STALE_SECONDS = 30.0
-#: What test runners print one by one: it is shown once, when the line is whole.
-_DOTS = re.compile(r"(?:\S+\s+)?[.FEsxXpPu,]*(?:\s*\[[ \d]*%?\]?)?")
 _MOST_WAITING = 8 * 1024
 #: Lines of one piece. Whoever listens to a room also ends it at its limits, and to read every line
 #: of one that prints without end takes longer than that may wait.
@@ -57,7 +53,7 @@ class Echo:
         self._name = name
         self._show = show
         self._now = now
-        self._begun = self._filled = self._shown_at = now()
+        self._begun = self._filled = now()
         self._allowance = float(BURST)
         self._waiting = b""
         self._left_out = 0
@@ -71,7 +67,7 @@ class Echo:
         if b"\n" in waiting:
             passed_over, _, waiting = waiting.rpartition(b"\n")
             self._pass_over(passed_over)
-        if len(waiting) > _MOST_WAITING or (waiting and self._is_stale(waiting)):
+        if len(waiting) > _MOST_WAITING:
             self._line(waiting)
             waiting = b""
         self._waiting = waiting
@@ -87,12 +83,6 @@ class Echo:
     def _is_loud(self) -> bool:
         return self._now() - self._begun >= QUIET_SECONDS
 
-    def _is_stale(self, waiting: bytes) -> bool:
-        """Whether an unfinished line is shown as far as it is."""
-        if not self._is_loud() or self._now() - self._shown_at <= _STALE_SECONDS:
-            return False
-        return _DOTS.fullmatch(_text(waiting)) is None
-
     def _line(self, raw: bytes) -> None:
         text = _text(raw)
         if not text or self._hides(text):
@@ -103,7 +93,6 @@ class Echo:
         if self._left_out:
             self._tell_left_out()
         cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-        self._shown_at = self._now()
         self._show(f"{self._name} | {cut}")
 
     def _pass_over(self, lines: bytes) -> None:
