@@ -753,9 +753,6 @@ class DeliveryLog(Protocol):
 
         Args:
             after: Of the page before; None: the newest.
-
-        Raises:
-            RequestRefused: There is no such page any more.
         """
         ...
 

@@ -11,21 +11,18 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 import structlog
-from pydantic import ValidationError
 
 from agent import intake
 from agent.adapters.sql_inbox import Inbox
 from agent.domain import Record
-from agent.errors import AgentError, ForgeLimited, RequestRefused
+from agent.errors import AgentError, ForgeLimited
 from agent.ports import DeliveryLog, SentDelivery, SentPage
 
 _log = structlog.get_logger()
 
-FILE_NAME = "reconcile.json"
 ACTED_ON: dict[str, frozenset[str | None]] = {
     "issues": intake.TAKES_BACK | {"labeled", "reopened", "unlocked"},
     "issue_comment": frozenset({"created"}),
@@ -45,8 +42,8 @@ the event has no such word."""
 _REACH_SECONDS = 3 * 86_400.0
 #: A delivery may take its time, and is in the log under the time at which it was tried.
 _OVERLAP_SECONDS = 1_800.0
-#: So many pages of a hundred are read in one turn; the rest is read in the next.
-_MOST_PAGES = 50
+#: Of a hundred deliveries each, in one turn.
+_MOST_PAGES = 500
 _ASKED_AT_ONCE = 100
 #: How long a delivery that did not come is left alone after each time it was asked for. Together
 #: they last for as long as somebody may need over a weekend to mend a listener.
@@ -87,8 +84,6 @@ class Missing(Record):
 
     number: int
     """Of the newest attempt that the log tells of."""
-    event: str
-    action: str | None
     at: float
     """When it was first tried, as far as the log was read."""
     tries: int = 0
@@ -99,47 +94,27 @@ class Missing(Record):
     """Given up; it stays noted for as long as the log may tell of it."""
 
 
-class Stretch(Record):
-    """A part of the log that is still to be read."""
-
-    after: str
-    down_to: float
-
-
-class Notes(Record):
-    """What is remembered across restarts."""
-
-    through: float | None = None
-    """The log was read up to here; None: it never was."""
-    anchor: str = ""
-    """A delivery from about there that is in our inbox. An inbox without it is an older one than
-    we have read the log for."""
-    rest: Stretch | None = None
-    missing: dict[str, Missing] = {}
-    """By delivery id."""
-
-
 class Redeliveries:
-    """Has deliveries that are not in our inbox sent again."""
+    """Has deliveries that are not in our inbox sent again.
+
+    Nothing is kept across restarts: log and inbox together tell what is missing.
+    """
 
     def __init__(
         self,
         log: DeliveryLog,
         inbox: Inbox,
-        home: Path,
         *,
         seconds: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Read what is remembered.
+        """Take what it works with.
 
         Args:
-            home: Where that is kept.
             seconds: From one look at the log to the next.
         """
         self._log = log
         self._inbox = inbox
-        self._path = home / FILE_NAME
         self._seconds = seconds
         self._clock = clock
         self._ahead = 0.0
@@ -147,27 +122,21 @@ class Redeliveries:
         self._look_at = -math.inf
         self._heard = -math.inf
         """When the listener was last seen to take a delivery."""
-        self._notes = self._remembered()
-        self._saved = self._notes
+        self._through = -math.inf
+        """The log was read up to here."""
+        self._missing: dict[str, Missing] = {}
+        """By delivery id."""
 
     def turn(self) -> float:
         """Read the log if it is time, and ask again for what is due."""
         if self._clock() >= self._look_at:
             # A turn that fails is followed by a pause of its own, and does not count.
-            try:
-                self._read()
-            finally:
-                self._save()
-            pause = self._seconds if self._notes.rest is None else min(self._seconds, _GAPS[0])
-            self._look_at = self._clock() + pause
-        try:
-            more = self._ask()
-        finally:
-            self._save()
-        if more:
+            self._read()
+            self._look_at = self._clock() + self._seconds
+        if self._ask():
             return _SHORTEST_PAUSE
         now = self._now()
-        due = (one.last + _gap(one) - now for one in self._notes.missing.values() if _open(one))
+        due = (one.last + _gap(one) - now for one in self._missing.values() if _is_open(one))
         return min(self._look_at - self._clock(), *due, self._seconds)
 
     # --- reading the log -----------------------------------------------------------------------
@@ -176,63 +145,33 @@ class Redeliveries:
         """Read the log as far back as it was not read before, three days at most.
 
         Raises:
-            ForgeUnavailable: It could not be read to its end; what was read is kept.
+            ForgeUnavailable: It could not be read to its end; the next look reads it again.
         """
-        notes = self._notes
-        newest = self._page(None)
-        start = newest.now - _REACH_SECONDS
-        down_to = start
-        if notes.through is not None:
-            # What is new must not be so much that the rest is never come to.
-            overlap = _OVERLAP_SECONDS if notes.rest is None else 0.0
-            down_to = max(start, notes.through - overlap)
-        rest = notes.rest
-        if self._take(newest, down_to) and newest.after is not None:
-            # An older rest lies behind this one; both are read in one go.
-            behind = down_to if rest is None else min(down_to, rest.down_to)
-            rest = Stretch(after=newest.after, down_to=behind)
-        # What is left unread is noted at every step, should the forge fall silent at the next.
-        self._update(through=newest.now, rest=rest)
-        for _ in range(1, _MOST_PAGES):
-            if rest is None:
-                return
-            try:
-                page = self._page(rest.after)
-            except RequestRefused:
-                # The next look begins anew, with all that there is.
-                self._update(rest=None, through=None)
-                return
-            more = self._take(page, max(start, rest.down_to))
-            after = page.after if more else None
-            rest = None if after is None else rest.model_copy(update={"after": after})
-            self._update(rest=rest)
-        if rest is not None:
+        page = self._log.page(None)
+        self._ahead, through = page.now - self._clock(), page.now
+        down_to = max(page.now - _REACH_SECONDS, self._through - _OVERLAP_SECONDS)
+        for _ in range(_MOST_PAGES):
+            if not self._take(page, down_to) or page.after is None:
+                break
+            page = self._log.page(page.after)
+        else:
             _log.warning("the log of deliveries goes on", pages=_MOST_PAGES)
-
-    def _page(self, after: str | None) -> SentPage:
-        page = self._log.page(after)
-        self._ahead = page.now - self._clock()
-        return page
+        self._through = through
 
     def _take(self, page: SentPage, down_to: float) -> bool:
         """Note what is missing of a page; return whether older ones are to be read."""
-        missing = dict(self._notes.missing)
         for sent in page.deliveries:
             if sent.at < down_to:
-                self._update(missing=missing)
                 return False
             acted_on = sent.action in ACTED_ON.get(sent.event, frozenset())
             if not acted_on and not (sent.heard and sent.at > self._heard):
                 continue
-            if self._inbox.find(sent.delivery_id) is None:
-                if acted_on:
-                    missing[sent.delivery_id] = _noted(missing.get(sent.delivery_id), sent)
-                continue
-            missing.pop(sent.delivery_id, None)
-            if sent.heard and sent.at > self._heard:
-                self._heard = sent.at
-                self._update(anchor=sent.delivery_id)
-        self._update(missing=missing)
+            if self._inbox.find(sent.delivery_id) is not None:
+                self._missing.pop(sent.delivery_id, None)
+                self._heard = max(self._heard, sent.at if sent.heard else -math.inf)
+            elif acted_on:
+                before = self._missing.get(sent.delivery_id)
+                self._missing[sent.delivery_id] = _noted(before, sent)
         return True
 
     # --- asking again --------------------------------------------------------------------------
@@ -243,114 +182,62 @@ class Redeliveries:
         now = self._now()
         open_ones = [
             (one.tries, one.at, delivery_id)
-            for delivery_id, one in self._notes.missing.items()
-            if _open(one)
+            for delivery_id, one in self._missing.items()
+            if _is_open(one)
         ]
         fresh, due = [], []
         for tries, at, delivery_id in sorted(open_ones):
-            one = self._notes.missing[delivery_id]
+            one = self._missing[delivery_id]
             if tries == 0 or (self._heard > one.last and now - one.last >= _GAPS[0]):
                 fresh.append((at, delivery_id))
             elif now - one.last >= _gap(one):
                 due.append(delivery_id)
         # Where nothing has come since, one of them is enough to find out whether anything does.
-        chosen = [delivery_id for _, delivery_id in sorted(fresh)][:_ASKED_AT_ONCE] or due[:1]
-        self._ask_for(chosen, now)
+        for delivery_id in [one for _, one in sorted(fresh)][:_ASKED_AT_ONCE] or due[:1]:
+            one = self._missing[delivery_id]
+            if self._log.again(one.number):
+                counted = one.model_copy(update={"tries": one.tries + 1, "last": now})
+                self._missing[delivery_id] = counted
+                _log.info("delivery asked for again", delivery=delivery_id, tries=counted.tries)
+            else:
+                self._give_up(delivery_id, "the forge does not have it any more")
         return len(fresh) > _ASKED_AT_ONCE
-
-    def _ask_for(self, chosen: list[str], now: float) -> None:
-        before = self._notes.missing
-        counted = {
-            one: before[one].model_copy(update={"tries": before[one].tries + 1, "last": now})
-            for one in chosen
-        }
-        # Written down first: whatever becomes of this process, no try goes uncounted.
-        self._update(missing={**before, **counted})
-        self._save()
-        done = 0
-        try:
-            for delivery_id in chosen:
-                one = counted[delivery_id]
-                if self._log.again(one.number):
-                    _log.info("delivery asked for again", delivery=delivery_id, tries=one.tries)
-                else:
-                    self._give_up(delivery_id, one, "the forge does not have it any more")
-                done += 1
-        except AgentError:
-            not_asked = {delivery_id: before[delivery_id] for delivery_id in chosen[done:]}
-            self._update(missing={**self._notes.missing, **not_asked})
-            raise
 
     def _drop_what_came(self) -> None:
         """Forget what is in the inbox by now, and give up what will not be there any more."""
         now = self._now()
-        for delivery_id, one in list(self._notes.missing.items()):
+        for delivery_id, one in list(self._missing.items()):
             if self._inbox.find(delivery_id) is not None:
                 if one.tries:
                     self._heard = max(self._heard, now)
                     _log.info("delivery came", delivery=delivery_id, tries=one.tries)
-                self._forget(delivery_id)
+                del self._missing[delivery_id]
             elif now - max(one.at, one.last) > _REACH_SECONDS + _OVERLAP_SECONDS:
-                self._forget(delivery_id)
+                del self._missing[delivery_id]
             elif not one.lost and now - one.at > _REACH_SECONDS:
-                self._give_up(delivery_id, one, "the forge does not send what is older")
+                self._give_up(delivery_id, "the forge does not send what is older")
             elif not one.lost and one.tries >= MOST_TRIES and now - one.last > _GAPS[1]:
-                self._give_up(delivery_id, one, "it did not come, often as it was asked for")
+                self._give_up(delivery_id, "it did not come, often as it was asked for")
 
-    def _forget(self, delivery_id: str) -> None:
-        left = {one: noted for one, noted in self._notes.missing.items() if one != delivery_id}
-        self._update(missing=left)
-
-    def _give_up(self, delivery_id: str, one: Missing, why: str) -> None:
+    def _give_up(self, delivery_id: str, why: str) -> None:
         """Ask no more for a delivery."""
-        lost = one.model_copy(update={"lost": True})
-        self._update(missing={**self._notes.missing, delivery_id: lost})
+        one = self._missing[delivery_id].model_copy(update={"lost": True})
+        self._missing[delivery_id] = one
         _log.error("delivery lost", delivery=delivery_id, tries=one.tries, reason=why)
-
-    # --- what is remembered --------------------------------------------------------------------
 
     def _now(self) -> float:
         """The forge's clock."""
         return self._clock() + self._ahead
 
-    def _update(self, **changes: object) -> None:
-        self._notes = self._notes.model_copy(update=changes)
-
-    def _remembered(self) -> Notes:
-        try:
-            notes = Notes.model_validate_json(self._path.read_bytes())
-        except FileNotFoundError:
-            return Notes()
-        except (OSError, ValidationError) as problem:
-            # All of it can be found out anew.
-            _log.warning("notes of reconciliation not read", problem=type(problem).__name__)
-            return Notes()
-        if not notes.anchor or self._inbox.find(notes.anchor) is None:
-            notes = notes.model_copy(update={"through": None, "rest": None})
-        return notes
-
-    def _save(self) -> None:
-        if self._notes == self._saved:
-            return
-        fresh = self._path.with_suffix(".new")
-        try:
-            fresh.write_text(self._notes.model_dump_json(), encoding="utf-8")
-            fresh.replace(self._path)
-        except OSError as problem:
-            # Without notes more is asked than needs be.
-            _log.warning("notes of reconciliation not written", problem=problem.strerror)
-        else:
-            self._saved = self._notes
-
 
 def _noted(before: Missing | None, sent: SentDelivery) -> Missing:
     if before is None:
-        return Missing(number=sent.number, event=sent.event, action=sent.action, at=sent.at)
+        return Missing(number=sent.number, at=sent.at)
     newest = max(before.number, sent.number)
     return before.model_copy(update={"number": newest, "at": min(before.at, sent.at)})
 
 
-def _open(one: Missing) -> bool:
+def _is_open(one: Missing) -> bool:
     return not one.lost and one.tries < MOST_TRIES
 
 

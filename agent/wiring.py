@@ -204,7 +204,7 @@ def reconciler(
 
     seconds = settings.reconcile_minutes * 60.0
     if way.app_id is not None:
-        return Redeliveries(AppDeliveries(way), inbox, settings.home, seconds=seconds)
+        return Redeliveries(AppDeliveries(way), inbox, seconds=seconds)
     if not settings.repositories:
         _log.warning("no repository is looked through", setting=given.variable("repositories"))
         return None

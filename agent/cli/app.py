@@ -292,8 +292,8 @@ def show(as_json: repository.Json = False) -> None:
 
 def _report(loaded: Settings) -> dict[str, Any]:
     report: dict[str, Any] = {
-        "permissions": [one.model_dump() for one in app_manifest.PERMISSIONS],
-        "events": [one.model_dump() for one in app_manifest.EVENTS],
+        "permissions": [one._asdict() for one in app_manifest.PERMISSIONS],
+        "events": [one._asdict() for one in app_manifest.EVENTS],
         "app": None,
     }
     if loaded.github_app_id is None and loaded.github_private_key_file is None:

@@ -627,7 +627,7 @@ def test_the_label_of_the_repositorys_configuration_starts_a_run(scene, path, te
     assert scene.asked() == before, "both are read at once"
     scene.forge.ticket(scene.run)
     scene.issue.labels.clear()
-    with pytest.raises(Superseded, match="label robot please was taken away"):
+    with pytest.raises(Superseded, match="lost the label robot please"):
         scene.forge.ticket(scene.run)
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -97,8 +94,8 @@ def forge(inbox: Inbox) -> Forge:
     return Forge(inbox)
 
 
-def reconciler(forge: Forge, home: Path, minutes: float = 5) -> Redeliveries:
-    return Redeliveries(forge, forge.inbox, home, seconds=minutes * MINUTE, clock=forge.time)
+def reconciler(forge: Forge, minutes: float = 5) -> Redeliveries:
+    return Redeliveries(forge, forge.inbox, seconds=minutes * MINUTE, clock=forge.time)
 
 
 def go_on(made: Redeliveries, forge: Forge, seconds: float) -> None:
@@ -108,7 +105,7 @@ def go_on(made: Redeliveries, forge: Forge, seconds: float) -> None:
         forge.clock += max(1.0, made.turn())
 
 
-def test_WH3_what_failed_while_nobody_listened_is_asked_for_once_and_in_its_order(forge, tmp_path):
+def test_WH3_what_failed_while_nobody_listened_is_asked_for_once_and_in_its_order(forge):
     forge.deliver("before")
     forge.listening = False
     for name in ("a", "b", "c"):
@@ -116,34 +113,34 @@ def test_WH3_what_failed_while_nobody_listened_is_asked_for_once_and_in_its_orde
         forge.deliver(name)
     forge.clock += HOUR
     forge.listening = True
-    made = reconciler(forge, tmp_path)
+    made = reconciler(forge)
     go_on(made, forge, HOUR)
     assert forge.asked == ["a", "b", "c"]
     assert {one.delivery_id for one in forge.inbox.unread()} == {"before", "a", "b", "c"}
 
 
-def test_WH3_what_failed_at_first_and_came_later_is_left_alone(forge, tmp_path):
+def test_WH3_what_failed_at_first_and_came_later_is_left_alone(forge):
     forge.listening = False
     forge.deliver("a")
     forge.listening = True
     forge.deliver("a")
-    go_on(reconciler(forge, tmp_path), forge, HOUR)
+    go_on(reconciler(forge), forge, HOUR)
     assert forge.asked == []
 
 
-def test_what_nobody_acts_on_is_left_alone(forge, tmp_path):
+def test_what_nobody_acts_on_is_left_alone(forge):
     forge.listening = False
     forge.deliver("a", None, "push")
     forge.deliver("b", "opened")
     forge.deliver("c", "labeled", "pull_request")
     forge.deliver("d", "closed")
     forge.deliver("e", None, "status")
-    reconciler(forge, tmp_path).turn()
+    reconciler(forge).turn()
     assert forge.asked == ["d", "e"]
 
 
-def test_a_listener_that_is_down_for_an_hour_loses_nothing_though_we_go_on_asking(forge, tmp_path):
-    made = reconciler(forge, tmp_path)
+def test_a_listener_that_is_down_for_an_hour_loses_nothing_though_we_go_on_asking(forge):
+    made = reconciler(forge)
     made.turn()
     forge.listening = False
     names = [f"d{number}" for number in range(6)]
@@ -156,8 +153,8 @@ def test_a_listener_that_is_down_for_an_hour_loses_nothing_though_we_go_on_askin
     assert max(forge.asked.count(name) for name in names) < reconcile.MOST_TRIES
 
 
-def test_once_something_comes_the_others_are_asked_for_at_once(forge, tmp_path):
-    made = reconciler(forge, tmp_path)
+def test_once_something_comes_the_others_are_asked_for_at_once(forge):
+    made = reconciler(forge)
     forge.listening = False
     for name in ("a", "b", "c"):
         forge.deliver(name)
@@ -168,35 +165,28 @@ def test_once_something_comes_the_others_are_asked_for_at_once(forge, tmp_path):
     assert all(forge.inbox.find(name) for name in ("a", "b", "c"))
 
 
-def test_what_never_comes_is_asked_for_a_few_times_also_across_restarts(forge, tmp_path):
+def test_what_never_comes_is_asked_for_a_few_times(forge):
     forge.listening = False
     forge.deliver("a")
-    for _ in range(24):
-        go_on(reconciler(forge, tmp_path, minutes=60), forge, 6 * HOUR)
+    go_on(reconciler(forge, minutes=60), forge, 6 * DAY)
     assert len(forge.asked) == reconcile.MOST_TRIES
-    # The forge's log tells of it no more.
-    assert "a" not in json.loads((tmp_path / reconcile.FILE_NAME).read_text())["missing"]
 
 
-def test_the_log_is_read_three_days_back_and_then_no_further_than_needed(inbox, tmp_path):
+def test_the_log_is_read_three_days_back_and_then_no_further_than_needed(inbox):
     forge = Forge(inbox, per_page=10)
     for _ in range(100):
         forge.deliver(f"d{len(forge.sent)}", None, "push")
         forge.clock += HOUR
-    made = reconciler(forge, tmp_path)
+    made = reconciler(forge)
     made.turn()
     assert len(forge.read) == 8
     forge.read.clear()
     forge.clock += 5 * MINUTE
     made.turn()
     assert forge.read == [None]
-    forge.read.clear()
-    # Another process goes on from the notes.
-    reconciler(forge, tmp_path).turn()
-    assert forge.read == [None]
 
 
-def test_GH3_a_log_that_breaks_off_is_read_on_where_it_did(inbox, tmp_path):
+def test_GH3_a_log_that_breaks_off_is_read_again(inbox):
     forge = Forge(inbox, per_page=2)
     forge.listening = False
     for number in range(7):
@@ -204,7 +194,7 @@ def test_GH3_a_log_that_breaks_off_is_read_on_where_it_did(inbox, tmp_path):
         forge.deliver(f"d{number}")
     forge.listening = True
     forge.failing, forge.failing_page = ForgeUnavailable("away"), 2
-    made = reconciler(forge, tmp_path)
+    made = reconciler(forge)
     with pytest.raises(ForgeUnavailable):
         made.turn()
     forge.failing = None
@@ -212,93 +202,37 @@ def test_GH3_a_log_that_breaks_off_is_read_on_where_it_did(inbox, tmp_path):
     assert sorted(forge.asked) == [f"d{number}" for number in range(7)]
 
 
-def test_a_mark_that_the_forge_forgot_begins_the_log_anew(forge, tmp_path):
-    forge.listening = False
-    forge.deliver("old")
-    forge.listening = True
-    for _ in range(150):
-        forge.deliver(f"d{len(forge.sent)}")
-    notes = reconcile.Notes(
-        through=forge.clock, anchor="d1", rest=reconcile.Stretch(after="gone", down_to=0.0)
-    )
-    (tmp_path / reconcile.FILE_NAME).write_text(notes.model_dump_json())
-    forge.clock += 2 * HOUR
-    made = reconciler(forge, tmp_path)
-    go_on(made, forge, 20 * MINUTE)
-    assert forge.asked == ["old"]
-
-
-def test_GH2_a_forge_that_limits_us_is_left_alone_and_no_try_is_counted(forge, tmp_path):
+def test_GH2_a_forge_that_limits_us_is_left_alone_and_no_try_is_counted(forge):
     forge.listening = False
     forge.deliver("a")
-    made = reconciler(forge, tmp_path)
+    made = reconciler(forge)
     made.turn()
     forge.clock += HOUR
     forge.failing = ForgeLimited("wait", until=forge.clock + 50 * MINUTE)
     with pytest.raises(ForgeLimited):
         made.turn()
-    (one,) = json.loads((tmp_path / reconcile.FILE_NAME).read_text())["missing"].values()
-    assert one["tries"] == 1
+    assert forge.asked == ["a"]
     forge.failing, forge.listening = None, True
     go_on(made, forge, HOUR)
     assert forge.inbox.find("a")
 
 
-def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(forge, tmp_path):
+def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(forge):
     forge.ahead = 5 * DAY
     forge.listening = False
     forge.deliver("a")
     forge.clock += HOUR
     forge.listening = True
-    reconciler(forge, tmp_path).turn()
+    reconciler(forge).turn()
     assert forge.asked == ["a"]
 
 
-def test_an_older_inbox_than_the_notes_has_the_log_read_anew(forge, tmp_path):
-    forge.deliver("a")
-    reconciler(forge, tmp_path).turn()
-    forge.clock += 2 * HOUR
-    older = tmp_path / "restored"
-    older.mkdir()
-    (older / reconcile.FILE_NAME).write_text((tmp_path / reconcile.FILE_NAME).read_text())
-    with closing(Inbox(older)) as inbox:
-        forge.inbox = inbox
-        reconciler(forge, older).turn()
-        assert forge.asked == ["a"]
-        assert inbox.find("a")
-
-
-@pytest.mark.parametrize("text", ["{", '{"odd": 2}'])
-def test_notes_that_make_no_sense_are_made_anew(forge, tmp_path, text):
-    (tmp_path / reconcile.FILE_NAME).write_text(text)
-    forge.listening = False
-    forge.deliver("a")
-    forge.listening = True
-    reconciler(forge, tmp_path).turn()
-    assert forge.asked == ["a"]
-
-
-def test_the_tries_of_a_turn_that_is_killed_are_counted(forge, tmp_path):
-    class Killed(BaseException):
-        pass
-
-    forge.listening = False
-    forge.deliver("a")
-    forge.failing_page = -1
-    made = reconciler(forge, tmp_path)
-    forge.failing = Killed()  # type: ignore[assignment]
-    with pytest.raises(Killed):
-        made.turn()
-    (one,) = json.loads((tmp_path / reconcile.FILE_NAME).read_text())["missing"].values()
-    assert one["tries"] == 1
-
-
-def test_many_are_asked_for_a_hundred_at_a_time(forge, tmp_path):
+def test_many_are_asked_for_a_hundred_at_a_time(forge):
     forge.listening = False
     for number in range(120):
         forge.deliver(f"d{number}")
     forge.listening = True
-    made = reconciler(forge, tmp_path)
+    made = reconciler(forge)
     assert made.turn() < MINUTE
     assert len(forge.asked) == 100
     go_on(made, forge, MINUTE)

@@ -54,7 +54,6 @@ def connect(
 
     Args:
         record: Is told of every write that goes out: its kind and facts, the run among them.
-        pacing: How patient to be.
         stopping: Once set, waits for GitHub end at once.
 
     Raises:

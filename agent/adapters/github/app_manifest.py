@@ -1,14 +1,13 @@
 """What our GitHub App asks for, each with its reason: the one place that says so. Pure.
 
 The page on which an App is registered, `mergewright app show`, the tables of `deploy/README.md` and
-`deploy/github_app.json` follow from here. Making tokens with less than this is left to `access`,
-talking to GitHub about the App to `app_registration`.
+`deploy/github_app.json` follow from here, and what tokens may do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from agent.domain import Record
@@ -25,7 +24,7 @@ _LEVELS = ("read", "write", "admin")
 _API = "/api/v3"
 
 
-class Permission(Record):
+class Permission(NamedTuple):
     """One permission that the App asks for."""
 
     name: str
@@ -33,96 +32,36 @@ class Permission(Record):
     reason: str
 
 
-class Event(Record):
-    """One kind of delivery that the App asks for."""
+class Event(NamedTuple):
+    """One kind of delivery that the App asks for; without the permission GitHub refuses that."""
 
     name: str
     permission: str
-    """Without it GitHub refuses the subscription."""
     reason: str
 
 
 PERMISSIONS = (
+    Permission("metadata", "read", "what people may do, the rules for branches; GitHub demands it"),
+    Permission("contents", "write", "to clone, push one branch per run, and resolve threads"),
+    Permission("issues", "write", "the ticket, answers, status comment, reactions, state labels"),
+    Permission("pull_requests", "write", "to open the pull request; to read and answer reviews"),
     Permission(
-        name="metadata",
-        level="read",
-        reason="GitHub demands it; who set a label or wrote a comment may write, and the rules for"
-        " branches",
+        "checks", "write", "the check run with our findings; check runs of the project's CI"
     ),
-    Permission(
-        name="contents",
-        level="write",
-        reason="to clone, and to push one branch per run, with a token for reading until then;"
-        " GitHub asks it as well of whoever marks a review thread as resolved",
-    ),
-    Permission(
-        name="issues",
-        level="write",
-        reason="to read the ticket and what people answer; the status comment, reactions and state"
-        " labels",
-    ),
-    Permission(
-        name="pull_requests",
-        level="write",
-        reason="to open the pull request, with labels and reviewers; to read reviews and answer"
-        " their threads",
-    ),
-    Permission(
-        name="checks",
-        level="write",
-        reason="the check run with our findings, without which a run goes on and says so; to watch"
-        " the project's CI: the check suites and check runs of its commits",
-    ),
-    Permission(
-        name="statuses",
-        level="read",
-        reason="to watch the project's CI where it reports commit statuses, as CI outside of GitHub"
-        " does",
-    ),
-    Permission(
-        name="actions",
-        level="read",
-        reason="to watch the project's CI: which workflow waits for approval, and the logs of jobs"
-        " that failed. It can start, approve and cancel nothing",
-    ),
+    Permission("statuses", "read", "commit statuses of the project's CI"),
+    Permission("actions", "read", "workflows that wait for approval, logs of jobs that failed"),
 )
 EVENTS = (
-    Event(name="issues", permission="issues", reason="the label that starts a run"),
-    Event(
-        name="issue_comment",
-        permission="issues",
-        reason="answers and commands on issues and pull requests",
-    ),
-    Event(
-        name="pull_request",
-        permission="pull_requests",
-        reason="it was merged, closed, or given commits by people",
-    ),
-    Event(
-        name="pull_request_review",
-        permission="pull_requests",
-        reason="a review was submitted: changes are asked for",
-    ),
-    Event(
-        name="pull_request_review_comment",
-        permission="pull_requests",
-        reason="a remark on a line of the pull request",
-    ),
-    Event(
-        name="pull_request_review_thread",
-        permission="pull_requests",
-        reason="somebody marked a thread as resolved: nothing is left to do there",
-    ),
-    Event(name="check_suite", permission="checks", reason="the project's CI is done with a commit"),
-    Event(name="check_run", permission="checks", reason="one check of the project's CI is done"),
-    Event(
-        name="status", permission="statuses", reason="the same of CI that reports commit statuses"
-    ),
-    Event(
-        name="workflow_run",
-        permission="actions",
-        reason="a workflow of GitHub Actions waits for approval, or is done",
-    ),
+    Event("issues", "issues", "the label that starts a run"),
+    Event("issue_comment", "issues", "answers and commands on issues and pull requests"),
+    Event("pull_request", "pull_requests", "it was merged, closed, or given commits by people"),
+    Event("pull_request_review", "pull_requests", "a review was submitted"),
+    Event("pull_request_review_comment", "pull_requests", "a remark on a line"),
+    Event("pull_request_review_thread", "pull_requests", "somebody marked a thread as resolved"),
+    Event("check_suite", "checks", "the project's CI is done with a commit"),
+    Event("check_run", "checks", "one check of the project's CI is done"),
+    Event("status", "statuses", "the same of CI that reports commit statuses"),
+    Event("workflow_run", "actions", "a workflow waits for approval, or is done"),
 )
 
 
@@ -140,8 +79,7 @@ def manifest(public_url: str, name: str, redirect_url: str | None = None) -> dic
     """Make the manifest from which GitHub registers the App.
 
     Args:
-        public_url: Address under which GitHub reaches the listener, without slash at the end.
-        name: Of the App, unique at GitHub; people can change it on GitHub's page.
+        public_url: Of the listener, without slash at the end.
         redirect_url: Where GitHub leads with the code, once the App is registered.
     """
     made: dict[str, Any] = {
@@ -194,17 +132,12 @@ class Difference(Record):
         """Whether something cannot be done."""
         return bool(self.missing_permissions or self.missing_events)
 
-    @property
-    def excess(self) -> bool:
-        """Whether the App may do more than it has a use for."""
-        return bool(self.excess_permissions or self.excess_events)
-
 
 def difference(permissions: Mapping[str, str], events: Iterable[str]) -> Difference:
     """Hold what an App has against what it needs.
 
     Args:
-        permissions: Levels by name, as `GET /app` tells them.
+        permissions: Levels by name.
     """
     wanted, given = default_permissions(), set(events)
     return Difference(

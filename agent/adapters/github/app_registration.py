@@ -1,8 +1,7 @@
 """What is asked of GitHub about our App as such: to trade a code for its key, and what it may do.
 
-The code comes from GitHub's manifest flow ("Registering a GitHub App from a manifest",
-docs.github.com). It is good for an hour and for one use, so the trade is never repeated once it may
-have reached GitHub. Keeping what comes of it is left to `agent.cli.app_files`.
+The code of GitHub's manifest flow is good for an hour and for one use, so the trade is never
+repeated once it may have reached GitHub.
 """
 
 from __future__ import annotations
@@ -34,17 +33,14 @@ _CODE = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
 class MadeApp(Record):
-    """An App that GitHub has just registered, with its secrets."""
+    """An App that GitHub has just registered, with its private key."""
 
     id: int
     slug: str
     name: str
     html_url: str
-    """Its page; below it stands `/installations/new`."""
     pem: SecretStr
-    """The private key."""
     webhook_secret: SecretStr | None
-    """None: GitHub made none."""
 
 
 class RegisteredApp(Record):
@@ -115,25 +111,15 @@ def exchange(
     try:
         with _client() as client:
             answer = retrying(client.post, address)
-        answers.judge(
-            answer.status_code,
-            {name.lower(): value for name, value in answer.headers.items()},
-            _object(answer),
-        )
+        found = _object(answer)
+        answers.judge(answer.status_code, answer.headers, found)
         # A refusal is an object too; an App without a key would be no App.
-        return MadeApp.model_validate(
-            {name: _object(answer).get(name) for name in MadeApp.model_fields}
-        )
+        return MadeApp.model_validate({name: found.get(name) for name in MadeApp.model_fields})
     except _NOT_SENT as problem:
         raise ForgeUnavailable(
             f"GitHub cannot be reached to fetch the App's key ({_words(problem)}). {begin_anew}"
         ) from problem
-    except Limited as problem:
-        raise PermanentError(
-            f"GitHub asks us to wait {round(problem.wait)} s and did not hand out the App's key"
-            f" ({problem}). {begin_anew}"
-        ) from problem
-    except Refused as problem:
+    except (Limited, Refused) as problem:
         raise PermanentError(f"{_refusal(problem)} {begin_anew}") from problem
     except (httpx.HTTPError, Unsure) as problem:
         raise PermanentError(
@@ -164,13 +150,11 @@ def registered(settings: Settings) -> RegisteredApp:
 
     def work() -> RegisteredApp:
         found = app.requestJsonAndCheck("GET", "/app")[1]
-        return RegisteredApp(
-            id=found["id"],
-            slug=found["slug"],
-            html_url=found["html_url"],
-            permissions=found["permissions"],
-            events=tuple(found["events"]),
-            installations=found.get("installations_count"),
+        return RegisteredApp.model_validate(
+            {
+                name: found.get("installations_count" if name == "installations" else name)
+                for name in RegisteredApp.model_fields
+            }
         )
 
     return way.asking().ask(work, doing="look our App up")
@@ -180,14 +164,16 @@ def _client() -> httpx.Client:
     return httpx.Client(headers=_HEADERS, timeout=_TIMEOUT_SECONDS, follow_redirects=False)
 
 
-def _refusal(problem: Refused) -> str:
+def _refusal(problem: Limited | Refused) -> str:
+    if isinstance(problem, Limited):
+        told = f"asks us to wait {round(problem.wait)} s and did not hand out the App's key"
+        return f"GitHub {told} ({problem})."
     if problem.status == 404:
         return (
             "GitHub does not know the code (404): it is older than an hour, was used before, or is"
             " of another server than MERGEWRIGHT_GITHUB_URL."
         )
-    said = "; ".join(dict.fromkeys((problem.words, *problem.problems)))
-    return f"GitHub refuses to hand out the App's key ({problem.status}: {said})."
+    return f"GitHub refuses to hand out the App's key ({problem.status}: {problem.said})."
 
 
 def _object(answer: httpx.Response) -> dict[str, Any]:

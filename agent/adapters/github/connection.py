@@ -218,14 +218,10 @@ def _bare() -> Iterator[None]:
 
 def _cause(problem: BaseException) -> str:
     """The name of what went wrong, as deep as libraries have wrapped it."""
-    inner: BaseException = problem
-    while True:
-        reason = getattr(inner, "reason", None) or next(
-            (arg for arg in getattr(inner, "args", ()) if isinstance(arg, BaseException)), None
-        )
-        if not isinstance(reason, BaseException) or reason is inner:
-            return type(inner).__name__
-        inner = reason
+    args = getattr(problem, "args", ())
+    inner = next((arg for arg in args if isinstance(arg, BaseException)), None)
+    inner = getattr(problem, "reason", None) or inner
+    return _cause(inner) if isinstance(inner, BaseException) else type(problem).__name__
 
 
 def _read(status: int, body: str) -> object:

@@ -7,10 +7,9 @@ from typing import Any
 
 from agent.adapters.github import answers
 from agent.adapters.github.access import Access
-from agent.adapters.github.answers import Refused, passing
+from agent.adapters.github.answers import passing
 from agent.adapters.github.connection import Watched
 from agent.adapters.github.session import Raw, in_our_words
-from agent.errors import RequestRefused
 from agent.ports import SentDelivery, SentPage
 
 _PATH = "/app/hook/deliveries"
@@ -36,11 +35,7 @@ class AppDeliveries:
 
     @in_our_words
     def page(self, after: str | None = None) -> SentPage:
-        """Read a page of the log, newest first.
-
-        Raises:
-            RequestRefused: The mark `after` is not valid any more.
-        """
+        """Read a page of the log, newest first."""
         wanted: dict[str, Any] = {"per_page": _PER_PAGE}
         if after is not None:
             wanted["cursor"] = after
@@ -53,12 +48,7 @@ class AppDeliveries:
                 now=answers.server_time(headers),
             )
 
-        try:
-            return self._access.asking().ask(work, doing="read the log of deliveries")
-        except Refused as problem:
-            if after is None or problem.status not in _GONE:
-                raise
-            raise RequestRefused("GitHub does not know that page of the log any more.") from problem
+        return self._access.asking().ask(work, doing="read the log of deliveries")
 
     @in_our_words
     def again(self, number: int) -> bool:

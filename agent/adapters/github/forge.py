@@ -6,9 +6,6 @@ found again, is left to the modules beside this one; when it is asked again, to 
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from threading import Lock
-
 import structlog
 
 from agent import cleaning
@@ -52,9 +49,6 @@ from agent.settings import Settings
 
 _log = structlog.get_logger()
 
-_STATUSES = 200
-#: By the label that intake has found, the run goes on.
-_LABEL_SECONDS = 3600.0
 _EDITED = "an edit made after the label was set (the approved text counts)"
 
 
@@ -66,9 +60,8 @@ class GithubForge:
         self._access = access
         self._gatekeeper = GithubGatekeeper(access, settings)
         self._public_url = settings.public_url
-        self._statuses: OrderedDict[str, StatusComment] = OrderedDict()
+        self._statuses: dict[str, StatusComment] = {}
         self._progress: dict[str, Progress] = {}
-        self._lock = Lock()
 
     @in_our_words
     def ticket(self, run: Run) -> Ticket:
@@ -125,10 +118,8 @@ class GithubForge:
 
     def pause(self, run: Run) -> None:
         """Let no edit of the status comment come any more: this attempt is over."""
-        with self._lock:
-            status = self._statuses.get(run.run_id)
-        if status is not None:
-            status.pause()
+        if run.run_id in self._statuses:
+            self._statuses[run.run_id].pause()
 
     @in_our_words
     def remote(self, run: Run) -> Remote | None:
@@ -258,10 +249,9 @@ class GithubForge:
         # Where one of them fails, the other is all that people see.
         for show in (comment, label):
             try:
-                show()
-            except (Refused, RunStopped) as problem:
-                told = problem.explained().message if isinstance(problem, Refused) else str(problem)
-                _log.warning("outcome not shown on the issue", run=run.run_id, reason=told)
+                in_our_words(show)()
+            except RunStopped as problem:
+                _log.warning("outcome not shown on the issue", run=run.run_id, reason=str(problem))
             except ForgeUnavailable as problem:
                 silent = silent or problem
         if silent is not None:
@@ -301,37 +291,31 @@ class GithubForge:
         return self._access.session(_snapshot(run).issue, run.run_id)
 
     def _status(self, run: Run) -> StatusComment:
-        with self._lock:
-            if run.run_id not in self._statuses:
-                self._statuses[run.run_id] = StatusComment(self._session(run), run)
-            while len(self._statuses) > _STATUSES:
-                self._statuses.popitem(last=False)
-            return self._statuses[run.run_id]
+        if run.run_id not in self._statuses:
+            self._statuses[run.run_id] = StatusComment(self._session(run), run)
+        return self._statuses[run.run_id]
 
     def _page(self, run: Run) -> str | None:
         return f"{self._public_url}/runs/{run.run_id}" if self._public_url else None
 
     def _still_wanted(self, snapshot: Snapshot, live: LiveIssue | None) -> None:
-        number = snapshot.issue.number
+        issue = f"Issue #{snapshot.issue.number}"
         if live is None:
-            raise Superseded(f"Issue #{number} was deleted or transferred; nothing was done.")
-        if live.is_pull_request:
-            raise Superseded(f"#{number} is a pull request, not an issue; nothing was done.")
-        if live.state == "closed":
-            raise Superseded(f"Issue #{number} was closed; nothing was done.")
-        if live.locked:
-            raise Superseded(f"Issue #{number} was locked; nothing was done.")
-        if not snapshot.by_label:
-            return
+            raise Superseded(f"{issue} was deleted or transferred; nothing was done.")
+        ends = {
+            "is a pull request": live.is_pull_request,
+            "was closed": live.state == "closed",
+            "was locked": live.locked,
+        }
+        if what := next((what for what, is_so in ends.items() if is_so), None):
+            raise Superseded(f"{issue} {what}; nothing was done.")
         present = {name.lower() for name in live.labels}
-        if present >= {name.lower() for name in snapshot.labels}:
+        if not snapshot.by_label or present >= {name.lower() for name in snapshot.labels}:
             # Whichever label it was, it is there.
             return
-        label = self._gatekeeper.known_label(snapshot.issue, seconds=_LABEL_SECONDS)
+        label = self._gatekeeper.label(snapshot.issue)
         if label.lower() not in present:
-            raise Superseded(
-                f"The label {label} was taken away from issue #{number}; nothing was done."
-            )
+            raise Superseded(f"{issue} lost the label {label}; nothing was done.")
 
 
 def _snapshot(run: Run) -> Snapshot:

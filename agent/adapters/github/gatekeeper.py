@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import get_args
 from urllib.parse import quote
@@ -84,18 +85,13 @@ class GithubGatekeeper:
 
         A configuration that cannot be read counts as none; the run will name what is wrong.
         """
-        return self.known_label(issue, seconds=_LABEL_SECONDS)
-
-    @in_our_words
-    def known_label(self, issue: IssueRef, *, seconds: float) -> str:
-        """Return the same, as it was asked for at most so many seconds ago."""
-        configured = self._configured(issue, seconds)
+        configured = self._configured(issue)
         return (configured.label if configured else None) or self._label
 
     @in_our_words
     def runs_per_day(self, issue: IssueRef) -> int | None:
         """Return how many runs a day the repository's configuration allows; None: any number."""
-        configured = self._configured(issue, _LABEL_SECONDS)
+        configured = self._configured(issue)
         return configured.limits.runs_per_day if configured else None
 
     @in_our_words
@@ -229,9 +225,7 @@ class GithubGatekeeper:
             return
         session = self._session(run.snapshot.issue)
         state_labels.react(session)
-        # There may be one already that gives no reason.
-        text = status_text.waiting(run, ahead, because)
-        StatusComment(session, run).wait(text, anew=bool(because))
+        StatusComment(session, run).wait(status_text.waiting(run, ahead, because))
 
     @in_our_words
     def find(self, repository: str, number: int) -> LiveIssue | None:
@@ -253,11 +247,11 @@ class GithubGatekeeper:
     def _session(self, issue: IssueRef) -> Session:
         return self._access.session(issue, f"intake {issue.repository_id}#{issue.number}")
 
-    def _configured(self, issue: IssueRef, seconds: float) -> RepoConfig | None:
-        """The repository's configuration as it was at most so many seconds ago, if it is sound."""
+    def _configured(self, issue: IssueRef) -> RepoConfig | None:
+        """The repository's configuration as it was a moment ago, if it is sound."""
         configs = self._access.known.configs
         known = configs.get(issue.repository_id)
-        if known is None or time.monotonic() - known[0] >= seconds:
+        if known is None or time.monotonic() - known[0] >= _LABEL_SECONDS:
             known = (time.monotonic(), self._read(self._session(issue)))
             configs[issue.repository_id] = known
         return known[1]
@@ -265,20 +259,15 @@ class GithubGatekeeper:
     def _read(self, session: Session) -> RepoConfig | None:
         """Read the configuration on the default branch."""
         # Most repositories have none of the files; one look tells.
-        there = self._listed(session, str(PurePosixPath(OWN_FILES[0]).parent))
+        listed = self._contents(session, str(PurePosixPath(OWN_FILES[0]).parent))
+        there = {one.path for one in listed} if isinstance(listed, list) else set()
         for name in (*(one for one in OWN_FILES if one in there), PYPROJECT):
             text = self._file(session, name)
-            if text is None:
-                continue
-            try:
-                return load.from_text(text, name)
-            except ConfigProblem:
+            if text is not None:
+                with suppress(ConfigProblem):
+                    return load.from_text(text, name)
                 return None
         return None
-
-    def _listed(self, session: Session, folder: str) -> frozenset[str]:
-        found = self._contents(session, folder)
-        return frozenset(one.path for one in found) if isinstance(found, list) else frozenset()
 
     def _file(self, session: Session, path: str) -> str | None:
         found = self._contents(session, path)

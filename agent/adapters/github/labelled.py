@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from agent.adapters.github import live_issue
 from agent.adapters.github.access import Access
@@ -25,14 +24,6 @@ _MOST_PAGES = 20
 #: An issue that left the list while its pages were read hides another one; so often all are
 #: looked at.
 _WHOLE_SECONDS = 3600.0
-
-
-class _Set(NamedTuple):
-    """The label as it was set last."""
-
-    event: Raw
-    renamed: bool
-    """Whether the issue got another title afterwards."""
 
 
 @dataclass
@@ -77,12 +68,13 @@ class GithubLabelledIssues:
             number, updated = int(raw["number"]), str(raw["updated_at"])
             if raw.get("pull_request") is None and seen.issues.get(number) != updated:
                 found = self._set_by(session, number, label)
-                if found is not None and seen.labels.get(number) != found.event["id"]:
+                event, renamed = found or ({}, False)
+                if event and seen.labels.get(number) != event["id"]:
                     # After the events: what is edited in between counts as edited.
                     text = self._text(session, number)
                     if text is not None:
-                        yield _labelled(ref, facts, raw, found, text)
-                    seen.labels[number] = found.event["id"]
+                        yield _labelled(ref, facts, raw, event, text, renamed=renamed)
+                    seen.labels[number] = event["id"]
             seen.issues[number] = updated
         if whole:
             there = {int(raw["number"]) for raw in listed}
@@ -110,8 +102,11 @@ class GithubLabelledIssues:
         return live_issue.text(session, number)
 
     @in_our_words
-    def _set_by(self, session: Session, number: int, label: str) -> _Set | None:
-        """Find the event that has set the label; None: it was taken off meanwhile, or by nobody."""
+    def _set_by(self, session: Session, number: int, label: str) -> tuple[Raw, bool] | None:
+        """Find the event that has set the label, and say whether the title was changed afterwards.
+
+        None: it was taken off meanwhile, or by nobody.
+        """
         renamed = False
         for event in live_issue.newest_events(session, number):
             renamed = renamed or event["event"] == "renamed"
@@ -119,21 +114,16 @@ class GithubLabelledIssues:
             if named.lower() == label.lower():
                 # An account that was deleted has no permission any more.
                 there = event["event"] == "labeled" and event["actor"] is not None
-                return _Set(event, renamed) if there else None
+                return (event, renamed) if there else None
         return None
 
 
 def _labelled(
-    ref: IssueRef,
-    facts: Raw,
-    raw: Raw,
-    found: _Set,
-    text: Raw,
+    ref: IssueRef, facts: Raw, raw: Raw, event: Raw, text: Raw, *, renamed: bool
 ) -> Labelled:
     """Make our record of an issue and of the event that has labelled it."""
-    event, edited = found.event, text["lastEditedAt"]
-    actor, at = event["actor"], str(event["created_at"])
-    renamed = found.renamed or text["title"] != raw["title"]
+    actor, at, edited = event["actor"], str(event["created_at"]), text["lastEditedAt"]
+    renamed = renamed or text["title"] != raw["title"]
     return Labelled(
         event_id=int(event["id"]),
         snapshot=Snapshot(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
@@ -56,7 +56,9 @@ def of_commit(session: Session, commit: str) -> tuple[ProjectCheck, ...]:
     Raises:
         Refused: We may not read check runs there.
     """
-    workflows = _newest_workflow_runs(session, commit)
+    of_commit = {"head_sha": commit}
+    runs = _listed(session, "actions/runs", "workflow_runs", of_commit, "actions", optional=True)
+    workflows = _Workflows(run for run in runs if run["head_sha"] == commit)
     jobs = _newest_check_runs(session, commit, workflows)
     found: dict[str, ProjectCheck] = {}
     for one in (
@@ -82,28 +84,18 @@ class _Workflows:
 
     def __init__(self, runs: Iterable[Raw]) -> None:
         every = {run["check_suite_id"]: run for run in runs if run.get("check_suite_id")}
-        self.of_suite = {suite: run for suite, run in every.items() if _is_own(run)}
+        # A fork may be gone by now.
+        self.of_suite = {
+            suite: run
+            for suite, run in every.items()
+            if (run["head_repository"] or {}).get("id") == run["repository"]["id"]
+        }
         self.of_forks = frozenset(every) - frozenset(self.of_suite)
         newest: dict[tuple[int, str], Raw] = {}
         for run in sorted(self.of_suite.values(), key=lambda run: int(run["id"])):
             newest[run["workflow_id"], run["event"]] = run
         self.newest = tuple(newest.values())
         self.suites = frozenset(run["check_suite_id"] for run in self.newest)
-
-
-def _is_own(run: Raw) -> bool:
-    """Whether a run is of a branch of the repository itself; a fork may be gone by now."""
-    return bool((run["head_repository"] or {}).get("id") == run["repository"]["id"])
-
-
-def _newest_workflow_runs(session: Session, commit: str) -> _Workflows:
-    runs = _unless_closed(
-        "workflow runs",
-        lambda: _listed(
-            session, "actions/runs", "workflow_runs", {"head_sha": commit}, "actions: read"
-        ),
-    )
-    return _Workflows(run for run in runs if run["head_sha"] == commit)
 
 
 def _of_workflow_runs(workflows: _Workflows, jobs: list[Raw]) -> Iterable[ProjectCheck]:
@@ -113,13 +105,10 @@ def _of_workflow_runs(workflows: _Workflows, jobs: list[Raw]) -> Iterable[Projec
         states.setdefault(job["check_suite"]["id"], set()).add(_state(job))
     for run in workflows.newest:
         known, state = states.get(run["check_suite_id"], set()), _state(run)
-        if state in known or (known and state != "waiting"):
-            continue
-        if state == "passed":
-            continue
-        yield ProjectCheck(
-            name=_name(run), state=state, url=str(run["html_url"]), summary=_why(run)
-        )
+        told = state in known or state != "waiting" if known else state == "passed"
+        if not told:
+            url, name = str(run["html_url"]), _name(run)
+            yield ProjectCheck(name=name, state=state, url=url, summary=_why(run))
 
 
 def _name(run: Raw) -> str:
@@ -144,21 +133,23 @@ def _newest_check_runs(session: Session, commit: str, workflows: _Workflows) -> 
     """Read the check runs of others, without those that a newer one of that name replaces."""
     newest: dict[tuple[object, ...], Raw] = {}
     for run in sorted(_check_runs(session, commit, workflows), key=lambda run: int(run["id"])):
-        workflow = workflows.of_suite.get(run["check_suite"]["id"])
-        replaced = workflow is not None and run["check_suite"]["id"] not in workflows.suites
-        of_fork = run["check_suite"]["id"] in workflows.of_forks
-        if replaced or of_fork or _is_ours(session, run):
-            continue
-        # Jobs of two workflows may have the same name.
-        source = (workflow["workflow_id"], workflow["event"]) if workflow else ()
-        newest[(_app(run).get("id"), *source, run["name"])] = run
+        suite = run["check_suite"]["id"]
+        workflow, app = workflows.of_suite.get(suite), (run["app"] or {}).get("id")
+        replaced = workflow is not None and suite not in workflows.suites
+        ours = app == session.access.app_id
+        if session.access.app_id is None:
+            ours = run["name"] == checks_report.NAME
+        if not (replaced or ours or suite in workflows.of_forks):
+            # Jobs of two workflows may have the same name.
+            source = (workflow["workflow_id"], workflow["event"]) if workflow else ()
+            newest[(app, *source, run["name"])] = run
     return list(newest.values())
 
 
 def _check_runs(session: Session, commit: str, workflows: _Workflows) -> list[Raw]:
     path = f"commits/{commit}/check-runs"
     try:
-        return _listed(session, path, "check_runs", {"filter": "latest"}, "checks: read")
+        return _listed(session, path, "check_runs", {"filter": "latest"}, "checks")
     except Refused as problem:
         closed = problem.status in (403, 404) and session.access.app_id is None
         if not closed or not workflows.newest:
@@ -175,19 +166,8 @@ def _jobs(session: Session, run: Raw) -> list[Raw]:
     said = {"title": None, "summary": None}
     return [
         {**job, "check_suite": suite, "app": app, "output": said, "details_url": None}
-        for job in _listed(session, path, "jobs", {"filter": "latest"}, "actions: read")
+        for job in _listed(session, path, "jobs", {"filter": "latest"}, "actions")
     ]
-
-
-def _is_ours(session: Session, run: Raw) -> bool:
-    if session.access.app_id is None:
-        return bool(run["name"] == checks_report.NAME)
-    return bool(_app(run).get("id") == session.access.app_id)
-
-
-def _app(run: Raw) -> Raw:
-    app: Raw = run["app"] or {}
-    return app
 
 
 def _of_check_runs(runs: list[Raw], workflows: _Workflows) -> Iterable[ProjectCheck]:
@@ -201,7 +181,7 @@ def _of_check_runs(runs: list[Raw], workflows: _Workflows) -> Iterable[ProjectCh
             name=f"{_name(workflow)} / {run['name']}" if workflow else str(run["name"]),
             state=state,
             url=str(run["html_url"] or run["details_url"] or ""),
-            job=int(run["id"]) if _app(run).get("slug") == _ACTIONS else None,
+            job=int(run["id"]) if (run["app"] or {}).get("slug") == _ACTIONS else None,
             summary=_summary(*said) if state != "passed" else "",
         )
 
@@ -226,10 +206,8 @@ def _summary(*said: str | None) -> str:
 
 
 def _of_statuses(session: Session, commit: str) -> Iterable[ProjectCheck]:
-    statuses = _unless_closed(
-        "statuses",
-        lambda: _listed(session, f"commits/{commit}/status", "statuses", {}, "statuses: read"),
-    )
+    path = f"commits/{commit}/status"
+    statuses = _listed(session, path, "statuses", {}, "statuses", optional=True)
     in_token_mode = session.access.app_id is None
     for one in statuses:
         if in_token_mode and one["context"] == checks_report.NAME:
@@ -247,21 +225,24 @@ def _of_statuses(session: Session, commit: str) -> Iterable[ProjectCheck]:
 # --- requests ----------------------------------------------------------------------------------
 
 
-def _unless_closed(what: str, read: Callable[[], list[Raw]]) -> list[Raw]:
-    """Read what a project may do without; nothing where we are not let in."""
+def _listed(
+    session: Session,
+    path: str,
+    key: str,
+    wanted: Raw,
+    permission: str,
+    *,
+    optional: bool = False,
+) -> list[Raw]:
+    """Read a list; of what is optional nothing, where we are not let in."""
+    how = {"doing": "read the project's checks", "needs": f"{permission}: read"}
     try:
-        return read()
+        return list(session.pages(path, wanted, most=_MOST_PAGES, key=key, **how))
     except Refused as problem:
-        if problem.status not in (403, 404):
+        if not optional or problem.status not in (403, 404):
             raise
-        _log.warning("part of the project's checks is not to be seen", part=what, why=problem.words)
+        _log.warning("part of the project's checks is not seen", part=key, why=problem.words)
         return []
-
-
-def _listed(session: Session, path: str, key: str, asked: dict[str, str], needs: str) -> list[Raw]:
-    doing = "read the project's checks"
-    pages = session.pages(path, asked, most=_MOST_PAGES, key=key, doing=doing, needs=needs)
-    return list(pages)
 
 
 # --- logs --------------------------------------------------------------------------------------
@@ -329,17 +310,10 @@ def _require_safe(address: str, api: str) -> None:
         Unsure: It is another.
     """
     parts = urlsplit(address)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if (
-        parts.scheme == "http"
-        and _is_loopback(parts.hostname)
-        and _is_loopback(urlsplit(api).hostname)
-    ):
-        return
-    raise Unsure(
-        f"it names {parts.scheme or 'nothing'}://{parts.hostname or ''} as the place of a log"
-    )
+    is_local = _is_loopback(parts.hostname) and _is_loopback(urlsplit(api).hostname)
+    if not parts.hostname or parts.scheme not in (("http", "https") if is_local else ("https",)):
+        named = f"{parts.scheme or 'nothing'}://{parts.hostname or ''}"
+        raise Unsure(f"it names {named} as the place of a log")
 
 
 def _is_loopback(host: str | None) -> bool:

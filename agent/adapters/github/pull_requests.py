@@ -13,7 +13,7 @@ from github.Repository import Repository
 from agent import cleaning
 from agent.adapters.github.answers import Refused, Unsure
 from agent.adapters.github.session import Session
-from agent.domain import PullRequest, Record, Snapshot
+from agent.domain import PullRequest, Snapshot
 from agent.errors import AccessLost, RepositoryUnfit, Superseded
 from agent.ports import EarlierRun, NewPullRequest, Onboarding, OwnPull
 
@@ -21,24 +21,6 @@ _SEARCHED = 100
 _REVIEWERS = 15
 _RUN_OF = re.compile(r"<!-- mergewright:run=([\w-]+) approval=([0-9a-f]+) -->")
 _NEEDS = "pull_requests: write"
-
-
-class Pull(Record):
-    """A pull request as GitHub describes it, as far as we look at it."""
-
-    number: int
-    url: str
-    open: bool
-    merged: bool
-    draft: bool
-    author: str
-    title: str
-    body: str
-    reviewers: frozenset[str]
-    """Logins and team names, in lower case."""
-    labels: frozenset[str]
-    base: str = ""
-    """The commit at the end of the branch that it goes to, where the answer tells."""
 
 
 def open_or_update(
@@ -65,14 +47,14 @@ def open_or_update(
     new = pull is None
     if pull is None:
         pull = _create(session, proposal, title, body, notes)
-    elif pull.merged:
+    elif pull.merged_at is not None:
         return _told(pull, ["it is merged already"]), False
-    elif not pull.open:
+    elif pull.state != "open":
         raise Superseded(
             f"Pull request #{pull.number} of this run was closed; for a new run take the label off"
             " and set it again."
         )
-    if not new and (pull.title, pull.body.replace("\r\n", "\n")) != (title, body):
+    if not new and (pull.title, (pull.body or "").replace("\r\n", "\n")) != (title, body):
         pull = _edit(session, pull.number, title, body)
     notes += _base_moved(pull, proposal)
     notes += _request_reviews(session, pull, proposal.reviewers)
@@ -137,32 +119,38 @@ def onboarding(session: Session, branch: str, default: str) -> Onboarding | None
         doing=f"read the branch {default}",
         needs="contents: read",
     )
-    state: Literal["open", "merged", "closed"] = "merged" if pull.merged else "closed"
-    return Onboarding(
-        number=pull.number, url=pull.url, state="open" if pull.open else state, head=head
-    )
+    state: Literal["open", "merged", "closed"] = "merged" if pull.merged_at else "closed"
+    state = "open" if pull.state == "open" else state
+    return Onboarding(number=pull.number, url=pull.html_url, state=state, head=head)
 
 
-def _told(pull: Pull, notes: list[str]) -> PullRequest:
-    return PullRequest(number=pull.number, url=pull.url, draft=pull.draft, notes=tuple(notes))
+def _told(pull: GithubPull, notes: list[str]) -> PullRequest:
+    draft = pull.draft or False
+    return PullRequest(number=pull.number, url=pull.html_url, draft=draft, notes=tuple(notes))
 
 
-def _find(session: Session, branch: str) -> Pull | None:
+def _find(session: Session, branch: str) -> GithubPull | None:
     """Look for the pull request of a branch of ours: the open one, else the newest.
 
     Raises:
         AccessLost: The open one is somebody else's, and none of ours is open beside it.
     """
     pulls, own = _of_branch(session, branch), session.access.own_logins()
-    ours = [pull for pull in pulls if pull.author.lower() in own]
-    theirs = next((pull for pull in pulls if pull.open and pull not in ours), None)
-    if theirs is not None and not any(pull.open for pull in ours):
-        raise AccessLost(
-            f"Pull request #{theirs.number} of the branch {branch} was opened by"
-            f" {cleaning.code(theirs.author)}, not by us; close it, then take the label off and set"
-            " it again."
-        )
-    return max(ours, key=lambda pull: (pull.open, pull.number), default=None)
+    ours = [pull for pull in pulls if _login(pull).lower() in own]
+    is_open = any(pull.state == "open" for pull in ours)
+    for pull in pulls:
+        if pull.state == "open" and not is_open:
+            raise AccessLost(
+                f"Pull request #{pull.number} of the branch {branch} was opened by"
+                f" {cleaning.code(_login(pull))}, not by us; close it, then take the label off and"
+                " set it again."
+            )
+    return max(ours, key=lambda pull: (pull.state == "open", pull.number), default=None)
+
+
+def _login(pull: GithubPull) -> str:
+    """Login of who opened it; empty: the account was deleted."""
+    return pull.user.login if pull.user else ""
 
 
 def any_of(session: Session, branch: str) -> bool:
@@ -170,53 +158,29 @@ def any_of(session: Session, branch: str) -> bool:
     return bool(_of_branch(session, branch))
 
 
-def _of_branch(session: Session, branch: str) -> list[Pull]:
-    head = f"{session.name.partition('/')[0]}:{branch}"
-
-    def work(repository: Repository) -> list[Pull]:
-        pulls = repository.get_pulls(state="all", head=head)
-        return [
-            _pull(pull)
-            for pull in islice(pulls, _SEARCHED)
-            # An odd server may take no notice of the filter.
-            if pull.head.ref == branch
-        ]
+def _of_branch(session: Session, branch: str) -> list[GithubPull]:
+    def work(repository: Repository) -> list[GithubPull]:
+        head = f"{session.name.partition('/')[0]}:{branch}"
+        pulls = islice(repository.get_pulls(state="all", head=head), _SEARCHED)
+        # An odd server may take no notice of the filter.
+        return [pull for pull in pulls if pull.head.ref == branch]
 
     return session.ask(work, doing="look for our pull request", needs=_NEEDS)
 
 
-def _pull(found: GithubPull) -> Pull:
-    teams = (team.slug for team in found.requested_teams or ())
-    people = (person.login for person in found.requested_reviewers or ())
-    return Pull(
-        number=found.number,
-        url=found.html_url,
-        open=found.state == "open",
-        merged=found.merged_at is not None,
-        draft=found.draft or False,
-        author=found.user.login if found.user else "",
-        title=found.title,
-        body=found.body or "",
-        reviewers=frozenset(name.lower() for name in (*teams, *people)),
-        labels=frozenset(label.name.lower() for label in found.labels or ()),
-        base=found.base.sha or "" if found.base else "",
-    )
-
-
 def _create(
     session: Session, proposal: NewPullRequest, title: str, body: str, notes: list[str]
-) -> Pull:
-    def work(repository: Repository) -> Pull:
+) -> GithubPull:
+    def work(repository: Repository) -> GithubPull:
         base, head, draft = proposal.base_branch, proposal.branch, proposal.draft
         try:
-            made = repository.create_pull(base, head, title=title, body=body, draft=draft)
+            return repository.create_pull(base, head, title=title, body=body, draft=draft)
         except Refused as problem:
             if problem.status == 422 and problem.says("head invalid", "head sha can't"):
                 raise Unsure("it does not see the branch yet") from problem
             raise
-        return _pull(made)
 
-    def found() -> Pull | None:
+    def found() -> GithubPull | None:
         return _find(session, proposal.branch)
 
     try:
@@ -249,20 +213,21 @@ def _unfit(problem: Refused, proposal: NewPullRequest) -> RepositoryUnfit | None
     return RepositoryUnfit(f"GitHub {told}")
 
 
-def _base_moved(pull: Pull, proposal: NewPullRequest) -> list[str]:
+def _base_moved(pull: GithubPull, proposal: NewPullRequest) -> list[str]:
     """Say that the checks were held against what the base branch was before."""
-    if not (pull.base and proposal.base_commit) or pull.base == proposal.base_commit:
+    base = pull.base.sha or "" if pull.base else ""
+    if not (base and proposal.base_commit) or base == proposal.base_commit:
         return []
-    before, now = proposal.base_commit[:12], pull.base[:12]
+    before, now = proposal.base_commit[:12], base[:12]
     told = f"{proposal.base_branch} has moved since the run began, from {before} to {now}"
     return [f"{told}: update the branch and let the checks run again before it is merged"]
 
 
-def _edit(session: Session, number: int, title: str, body: str) -> Pull:
-    def work(repository: Repository) -> Pull:
+def _edit(session: Session, number: int, title: str, body: str) -> GithubPull:
+    def work(repository: Repository) -> GithubPull:
         pull = repository.get_pull(number)
         pull.edit(title=title, body=body)
-        return _pull(pull)
+        return pull
 
     return session.ask(work, doing=f"bring pull request #{number} up to date", needs=_NEEDS)
 
@@ -270,22 +235,24 @@ def _edit(session: Session, number: int, title: str, body: str) -> Pull:
 # --- reviewers and labels ----------------------------------------------------------------------
 
 
-def _request_reviews(session: Session, pull: Pull, wanted: tuple[str, ...]) -> list[str]:
+def _request_reviews(session: Session, pull: GithubPull, wanted: tuple[str, ...]) -> list[str]:
     """Ask for reviews; return who could not be asked, in words."""
     own = session.access.own_logins()
     owner = session.name.partition("/")[0].lower()
-    missing = [
-        name
-        for name in dict.fromkeys(wanted)
-        if name.lower().rpartition("/")[2] not in pull.reviewers and name.lower() not in own
-    ]
-    notes = []
-    for name in [name for name in missing if "/" in name]:
-        if name.lower().partition("/")[0] != owner:
-            missing.remove(name)
+    asked = {team.slug.lower() for team in pull.requested_teams or ()}
+    asked |= {person.login.lower() for person in pull.requested_reviewers or ()}
+    missing: list[str] = []
+    notes: list[str] = []
+    for name in dict.fromkeys(wanted):
+        organization, _, short = name.lower().rpartition("/")
+        if short in asked or name.lower() in own:
+            continue
+        if organization not in ("", owner):
             notes.append(f"{name} was not asked to review: no team of this repository's owner")
-    for name in missing[_REVIEWERS:]:
-        notes.append(f"{name} was not asked to review: GitHub allows {_REVIEWERS} reviewers")
+        elif len(missing) == _REVIEWERS:
+            notes.append(f"{name} was not asked to review: GitHub allows {_REVIEWERS} reviewers")
+        else:
+            missing.append(name)
 
     def request(names: list[str]) -> None:
         people = [name for name in names if "/" not in name]
@@ -298,12 +265,13 @@ def _request_reviews(session: Session, pull: Pull, wanted: tuple[str, ...]) -> l
             needs=_NEEDS,
         )
 
-    return notes + _as_far_as_possible(request, missing[:_REVIEWERS], "was not asked to review")
+    return notes + _as_far_as_possible(request, missing, "was not asked to review")
 
 
-def _set_labels(session: Session, pull: Pull, wanted: tuple[str, ...]) -> list[str]:
+def _set_labels(session: Session, pull: GithubPull, wanted: tuple[str, ...]) -> list[str]:
     """Label the pull request; return which labels could not be set, in words."""
-    missing = [name for name in dict.fromkeys(wanted) if name.lower() not in pull.labels]
+    there = {label.name.lower() for label in pull.labels or ()}
+    missing = [name for name in dict.fromkeys(wanted) if name.lower() not in there]
 
     def label(names: list[str]) -> None:
         session.ask(

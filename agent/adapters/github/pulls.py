@@ -49,7 +49,7 @@ class GithubPulls:
     @in_our_words
     def say(self, run: Run, number: int, words: str, *, key: str) -> None:
         """Comment once for each key in the conversation."""
-        since = run.snapshot.approved_at if run.snapshot else ""
+        since = run.snapshot.approved_at if run.snapshot else None
         session, where = self._session(run), self._log(run)
         review_threads.say(session, number, words, key=key, since=since, where=where)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 import structlog
 
@@ -37,7 +36,7 @@ _CONNECTIONS = {
       pageInfo {{ hasPreviousPage startCursor }}
       nodes {{
         id isResolved isOutdated path line startLine diffSide subjectType
-        comments(first: 50) {{ pageInfo {{ hasNextPage endCursor }} {_ON_LINES} }}
+        comments(first: 100) {{ {_ON_LINES} }}
       }}
     }}""",
     "reviews": f"""reviews(last: 100, before: $reviews) {{
@@ -49,13 +48,6 @@ _CONNECTIONS = {
       nodes {{ {_SAID} }}
     }}""",
 }
-_MORE_OF_THREAD = f"""query More($id: ID!, $after: String) {{
-  node(id: $id) {{
-    ... on PullRequestReviewThread {{
-      comments(first: 100, after: $after) {{ pageInfo {{ hasNextPage endCursor }} {_ON_LINES} }}
-    }}
-  }}
-}}"""
 _END_OF_THREAD = f"""query End($id: ID!) {{
   node(id: $id) {{
     ... on PullRequestReviewThread {{ comments(last: 100) {{ nodes {{ {_SAID} }} }} }}
@@ -87,7 +79,7 @@ def read(session: Session, number: int) -> PullNow | None:
         return None
     own = session.access.number(session)
     threads = [
-        *(_on_lines(session, raw, own) for raw in found["reviewThreads"]),
+        *(_on_lines(raw, own) for raw in found["reviewThreads"]),
         *(_of_review(raw, own) for raw in found["reviews"]),
         *(_of_conversation(raw, own) for raw in found["comments"]),
     ]
@@ -157,14 +149,11 @@ def _nodes(connection: Raw | None) -> list[Raw]:
 # --- threads -----------------------------------------------------------------------------------
 
 
-def _on_lines(session: Session, raw: Raw, own: int) -> Thread | None:
+def _on_lines(raw: Raw, own: int) -> Thread | None:
     """Make a record of a thread on lines; None: all that was said in it is deleted."""
     said = _nodes(raw["comments"])
-    if raw["comments"]["pageInfo"]["hasNextPage"]:
-        said += _rest_of_thread(session, raw["id"], raw["comments"]["pageInfo"]["endCursor"])
     if not said:
         return None
-    comments = tuple(_comment(one, own) for one in said)
     # A line of the file as it was before, or of no line at all, is no line of the file.
     shown = raw["diffSide"] == "RIGHT" and raw["subjectType"] == "LINE"
     line = raw["line"] if shown else None
@@ -180,31 +169,8 @@ def _on_lines(session: Session, raw: Raw, own: int) -> Thread | None:
         asks_changes=any(
             (one["pullRequestReview"] or {}).get("state") == "CHANGES_REQUESTED" for one in said
         ),
-        comments=comments,
+        comments=tuple(_comment(one, own) for one in said),
     )
-
-
-def _rest_of_thread(session: Session, thread_id: str, after: str) -> list[Raw]:
-    found: list[Raw] = []
-    for _ in range(_MOST_PAGES):
-        given = {"id": thread_id, "after": after}
-        page = _of_node(session, _MORE_OF_THREAD, given)["comments"]
-        found += _nodes(page)
-        if not page["pageInfo"]["hasNextPage"]:
-            return found
-        after = page["pageInfo"]["endCursor"]
-    _log.warning("the newest of a thread is not read", thread=thread_id)
-    return found
-
-
-def _of_node(session: Session, query: str, given: dict[str, Any]) -> Raw:
-    """Ask for a thread by its id.
-
-    Raises:
-        Refused: 404 where it is not there.
-    """
-    doing = "read a review thread"
-    return session.query(query, given, lambda data: dict(data["node"]), doing=doing, needs=_NEEDS)
 
 
 def _of_review(raw: Raw, own: int) -> Thread | None:
@@ -269,7 +235,9 @@ def reply(
     return comments.leave(session, mark, text, on=number, since=asked).url
 
 
-def say(session: Session, number: int, words: str, *, key: str, since: str, where: str) -> None:
+def say(
+    session: Session, number: int, words: str, *, key: str, since: str | None, where: str
+) -> None:
     """Comment once for each key in the conversation.
 
     Args:
@@ -297,7 +265,13 @@ def _in_thread(session: Session, number: int, thread: Thread, mark: str, words: 
     own = session.access.number(session)
 
     def found() -> str | None:
-        for raw in _nodes(_of_node(session, _END_OF_THREAD, {"id": thread.thread_id})["comments"]):
+        for raw in session.query(
+            _END_OF_THREAD,
+            {"id": thread.thread_id},
+            lambda data: _nodes(data["node"]["comments"]),
+            doing="read a review thread",
+            needs=_NEEDS,
+        ):
             if (raw["author"] or {}).get("databaseId") == own and raw["body"].startswith(mark):
                 return str(raw["url"])
         return None

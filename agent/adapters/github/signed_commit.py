@@ -178,26 +178,24 @@ def _commit(
 def _is_this_change(session: Session, head: str, message: str, change: Change) -> bool:
     """Whether a commit is the one we would make: on the base, same message, same files."""
 
-    def work(repository: Repository) -> tuple[list[str], str, dict[str, tuple[str, str]]]:
+    def work(repository: Repository) -> bool:
         commit = repository.get_commit(head)
         files = {file.filename: (file.status, file.sha) for file in commit.files}
-        return [parent.sha for parent in commit.parents], commit.commit.message, files
+        return (
+            [parent.sha for parent in commit.parents] == [change.base_commit]
+            and commit.commit.message.split() == message.split()
+            and files.keys() == set(change.paths)
+            and all(_is_same(file, *files[file.path]) for file in change.files)
+        )
 
     doing = "compare the branch with our change"
-    parents, said, files = session.ask(work, doing=doing, needs="contents: read")
-    if parents != [change.base_commit] or said.split() != message.split():
-        return False
-    return files.keys() == set(change.paths) and all(
-        _same(file, *files[file.path]) for file in change.files
-    )
+    return session.ask(work, doing=doing, needs="contents: read")
 
 
-def _same(file: ChangedFile, status: str, blob: str) -> bool:
-    if file.after is None:
-        return status == "removed"
+def _is_same(file: ChangedFile, status: str, blob: str) -> bool:
+    if file.after is None or status == "removed":
+        return file.after is None and status == "removed"
     # As git names a content.
-    head = f"blob {len(file.after)}\0".encode()
-    return status != "removed" and blob in (
-        hashlib.sha1(head + file.after, usedforsecurity=False).hexdigest(),
-        hashlib.sha256(head + file.after).hexdigest(),
-    )
+    content = f"blob {len(file.after)}\0".encode() + file.after
+    sha1 = hashlib.sha1(content, usedforsecurity=False)
+    return blob in (sha1.hexdigest(), hashlib.sha256(content).hexdigest())

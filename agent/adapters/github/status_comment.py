@@ -77,18 +77,13 @@ class StatusComment:
         """Of the comment, once it is known."""
         return self._session.access.known.comments.get(self._issue)
 
-    def wait(self, text: str, *, anew: bool = False) -> None:
-        """Show that a run is not begun yet; where it is beginning just now, that says more.
-
-        Args:
-            anew: Whether a text that says that the run waits is to say this instead.
-        """
+    def wait(self, text: str) -> None:
+        """Show that a run is not begun yet; where it is beginning just now, that says more."""
         if not self._lock.acquire(blocking=False):
             return
         try:
             self._look()
-            waits = anew and status_text.WAITS in self._shown
-            if waits or not self._shown.startswith(self._mark):
+            if status_text.WAITS in self._shown or not self._shown.startswith(self._mark):
                 self._put(text)
         finally:
             self._lock.release()

@@ -19,8 +19,6 @@ WAITS = "**Mergewright has seen this issue, which waits for its turn.**"
 #: Of a title.
 _LINE = 150
 _BOLD = re.compile(r"\*\*.+?\*\*|.*")
-#: What seems to have taken longer comes of a clock that was set.
-_LONGEST_SECONDS = 86_400.0
 _MINUTES_FROM = 120.0
 #: Of a plan or reason; the rest of a comment is short.
 _ROOM = cleaning.TEXT_LIMIT - 15_000
@@ -195,9 +193,8 @@ def _duration(seconds: float) -> str:
 
 
 def _since(moment: float | None) -> float:
-    """Seconds since a moment; none where a clock was set meanwhile."""
-    passed = time.time() - moment if moment else 0.0
-    return passed if 0 <= passed < _LONGEST_SECONDS else 0.0
+    """Seconds since a moment; none where a clock was put back meanwhile."""
+    return max(0.0, time.time() - moment) if moment else 0.0
 
 
 def _log(run: Run, page: str | None) -> str:
