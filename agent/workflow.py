@@ -13,7 +13,7 @@ from agent.agenda import Agenda, Answer
 from agent.domain import Outcome, Prepared, Run
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
-from agent.errors import PolicyRefused, RunStopped, TimeSpent
+from agent.errors import PolicyRefused, TimeSpent
 from agent.ports import Step
 from agent.services import Services
 from agent.stages import (
@@ -95,26 +95,15 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
 
 
 def _seen_to(asked: Agenda, job: Job) -> tuple[Draft, tuple[Answer, ...]]:
-    """What is for people, what a recipe takes, what is suggested, and the rest by a model."""
+    """What is for people, what is suggested, and the rest by a model."""
     step, svc, prepared = job.step, job.svc, job.prepared
     draft = respond.begun(asked)
     answers = step("settle", respond.by_rules, asked, prepared)
-    revised = step("plan", respond.by_recipe, asked, answers, prepared, svc)
-    if revised.edits:
-        try:
-            change = step("edit", edit.carry_out, revised.plan, prepared, svc)
-        except RunStopped as problem:
-            revised = respond.refused(revised, problem)
-        else:
-            draft = respond.made_anew(draft, revised, change)
-            answers += respond.told(revised, change)
-    else:
-        answers += respond.told(revised, draft.change)
     suggested = step(
         "suggestions", respond.as_suggested, asked, answers, draft.change, prepared, svc
     )
     draft, answers = respond.with_suggested(draft, suggested), answers + suggested.answers
-    draft, more = respond.by_model(asked, answers, revised, draft, job)
+    draft, more = respond.by_model(asked, answers, draft, job)
     return draft, answers + more
 
 

@@ -18,7 +18,6 @@ from agent.domain import Reason, Record
 from agent.figures import Figures, Middle, PerLine, Share
 from agent.policy import registry, tool_rules
 from agent.policy.rule import Rule, RuleModule
-from agent.recipes.registry import recipes
 from agent.settings import Settings
 from repo_config import reference
 
@@ -96,16 +95,15 @@ _REVIEWS = """\
 
 Remarks on lines of the pull request, reviews that ask for changes, and comments that name the
 account are answered together after `MERGEWRIGHT_QUIET_SECONDS` without another. A suggestion with
-nothing beside it is put in its place as it is. What the recipe that made the change reads needs no
-model either, where nobody else has pushed to the branch; what it does not read as a whole is left
-to the model, or where none is set to a person. These are examples, said on a line that it wrote:
+nothing beside it is put in its place as it is. All else is for the model, or where none is set for
+a person.
 """
 
 
 def document() -> str:
     """Write the whole document."""
     parts = [_OPENING, reference.markdown(), "", _SETTINGS, *_settings()]
-    parts += ["", _COMMANDS, *_commands(), "", _REVIEWS, *_remarks()]
+    parts += ["", _COMMANDS, *_commands(), "", _REVIEWS]
     parts += ["", _ENDS, *_ends(), "", _FIGURES, *_figures()]
     return "\n".join([*parts, "", _RULES, *_families()])
 
@@ -125,12 +123,6 @@ def _commands() -> Iterator[str]:
         where = _PLACES.get(name, "both")
         yield f"| `/mergewright {name}` | {where} | {meaning[:1].upper()}{meaning[1:]}. |"
     yield f"\n{_CHANGED.rstrip()}"
-
-
-def _remarks() -> Iterator[str]:
-    yield from ("| recipe | reads |", "|---|---|")
-    for recipe in recipes():
-        yield f"| `{recipe.name}` | {', '.join(f'“{one}”' for one in recipe.remarks)} |"
 
 
 def _ends() -> Iterator[str]:

@@ -254,6 +254,7 @@ def _several_people(title: str, body: str) -> tuple[Scenario, ...]:
 
 
 _SERVICES = "shop/services.py"
+_SUGGESTED = "```suggestion\n            continue  # nobody to take it for\n```"
 _LEFT_OUT = "Say here what becomes of rows without a customer."
 _SCRIPT = Script(
     _SERVICES,
@@ -275,13 +276,13 @@ def _reviewed(title: str, body: str) -> tuple[Scenario, ...]:
     return (
         Scenario(
             "review",
-            "five remarks: two fixes, a question, one beyond the ticket, one without a sense",
+            "a suggestion, a fix, a question, one beyond the ticket, one without a sense",
             title,
             body,
             Reason.READY,
             acts=(
                 acts.review(
-                    (_SERVICES, "no customer has", "Please use logger.debug here."),
+                    (_SERVICES, "continue", _SUGGESTED),
                     (_SERVICES, "def import_orders", _LEFT_OUT),
                     (_SERVICES, "filter(email", "Why is the customer looked up for each row?"),
                     (_SERVICES, "taken = 0", "Please add a web page for such imports."),

@@ -12,50 +12,47 @@ from collections.abc import Sequence
 
 from agent.agenda import Suggestion
 from agent.pulls import Thread
-from agent.recipes import review_words
-from agent.recipes.recipe import Wish
-from agent.recipes.review_words import UnreadError
 
-#: Words that say no more than the suggestion beside them does.
-_NO_MORE = re.compile(
-    r"(?i)\W*(?:(?:a|an|and|apply|better|change|commit|fix|fixes|following|formatting|grammar|"
-    r"here|indentation|it|just|kindly|like|minor|naming|nit|nitpick|pls|please|reads|simpler|"
-    r"slightly|small|so|spelling|style|suggested|suggestion|the|thing|this|tiny|typo|typos|"
-    r"whitespace|wording)\b\W*)*"
+#: Whoever writes more has more to say than lines for lines.
+_LONGEST = 5_000
+_SUGGESTION = re.compile(
+    r"(?ms)^ {0,3}(?P<mark>`{3,}|~{3,})suggestion[ \t]*\r?\n(?P<text>.*?)^ {0,3}(?P=mark)[ \t]*\r?$"
 )
 
 
-def read(thread: Thread, wish: Wish, *, counted: bool) -> Suggestion | None:
-    """Read a thread as one suggestion; None: it is none, asks for more, or is for other lines.
+def read(thread: Thread, content: bytes | None, *, counted: bool) -> Suggestion | None:
+    """Read a thread as one suggestion; None: it is none, has words beside it, or is outdated.
 
     Args:
-        wish: The thread's, with the lines that it stands on.
-        counted: Whether these were counted in the very file that the thread counts them in.
+        content: Of its file on the branch; None: it stands on none.
+        counted: Whether its lines were counted in that very file.
     """
-    if wish.suggestion is None or thread.outdated or _asks_more(wish.words):
+    suggested = _read_block(thread)
+    first, last = thread.first_line or thread.line, thread.line
+    if suggested is None or thread.outdated or first is None or last is None or first > last:
         return None
-    if wish.first_line is None or wish.line is None or wish.first_line > wish.line:
-        return None
-    count = wish.line - wish.first_line + 1
-    there = tuple(wish.code.split("\n"))
+    count = last - first + 1
+    # As a forge counts them: Python takes more signs for the end of a line.
+    text = (content or b"").decode("utf-8", "replace").replace("\r\n", "\n")
+    there = tuple(text.split("\n")[first - 1 : last])
     shown = _shown(thread.hunk, count)
     if counted and (len(there) != count or (shown and shown != there)):
         return None
     code = there if counted else shown
-    new = tuple(wish.suggestion.split("\n")[:-1])
+    new = tuple(suggested.split("\n")[:-1])
     if not code or code == new:
         return None
-    return Suggestion(path=thread.path, first_line=wish.first_line, code=code, new=new)
+    return Suggestion(path=thread.path, first_line=first, code=code, new=new)
 
 
-def _asks_more(words: str) -> bool:
-    if "?" in words:
-        return True
-    try:
-        said = review_words.sentences(words)
-    except UnreadError:
-        return True
-    return not all(_NO_MORE.fullmatch(one) for one in said)
+def _read_block(thread: Thread) -> str | None:
+    """Read the lines that people suggest since our last word, where they write nothing else."""
+    said: list[str] = []
+    for comment in thread.comments:
+        said = [] if comment.ours else [*said, comment.body.strip()]
+    words = "\n\n".join(filter(None, said)).replace("\r\n", "\n")
+    found = _SUGGESTION.match(words) if len(words) <= _LONGEST else None
+    return found["text"] if found and found[0] == words else None
 
 
 def _shown(hunk: str, count: int) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Respond: see to what is asked of a pull request: by rules, a recipe, as suggested, by a model.
+"""Respond: see to what is asked of a pull request: by rules, as suggested, by a model.
 
 What comes out is a Draft on top of the branch, and an answer to each matter; nothing has left the
 machine yet.
@@ -6,7 +6,7 @@ machine yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from agent import worktree
@@ -16,42 +16,11 @@ from agent.editing import answering, by_suggestion
 from agent.editing.gate import PathGate, Refused
 from agent.editing.job import Job
 from agent.editing.rounds import LAST, Draft, Round
-from agent.errors import AgentError, EditFailed
+from agent.errors import EditFailed
 from agent.proposing import Decided
-from agent.pulls import ROUNDS_OVER, Thread
-from agent.recipes import registry, revising
-from agent.recipes.recipe import Ground, Wish
-from agent.recipes.revising import Heard
+from agent.pulls import ROUNDS_OVER
 from agent.repository.tree import WorkTree
 from agent.services import Services
-from repo_config.tree import Within
-
-#: So many examples are given of what a recipe reads in a review.
-_SHOWN_REMARKS = 3
-
-
-class Hearing(Record):
-    """What a recipe says to a matter."""
-
-    matter: int
-    """Its number."""
-    heard: Heard
-
-
-class Revised(Record):
-    """What a recipe makes of what is asked."""
-
-    plan: Plan
-    """With its parameters as they are wanted."""
-    taken: tuple[Hearing, ...] = ()
-    """Those that it sees to."""
-    left: tuple[Hearing, ...] = ()
-    """Those that it leaves, with the reason."""
-
-    @property
-    def edits(self) -> bool:
-        """Whether the recipe has something to change."""
-        return any(one.heard.end == "revised" for one in self.taken)
 
 
 class Suggested(Record):
@@ -81,68 +50,12 @@ def by_rules(asked: Agenda, prepared: Prepared) -> tuple[Answer, ...]:
     return tuple(_for_people(one, why) for one, why in told if why)
 
 
-def by_recipe(
-    asked: Agenda, answered: tuple[Answer, ...], prepared: Prepared, svc: Services
-) -> Revised:
-    """Have the recipe that made the change understand what is asked of it, as far as it can.
-
-    It makes the whole change anew, so it keeps away from a branch that people have worked on.
-    """
-    plan, standing = asked.occasion.plan, asked.standing
-    waiting = [one for one in _left(asked, answered) if one.thread is not None]
-    if not plan.recipe or standing.foreign or not waiting:
-        return Revised(plan=plan)
-    contract = prepared.contract
-    tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    ground = Ground(Within(tree, contract.config.folder), contract.config, contract.project)
-    wishes = [_wish(one.thread, standing.change, tree) for one in waiting if one.thread]
-    revision = revising.revised(plan, wishes, ground)
-    heard = [
-        Hearing(matter=matter.number, heard=one)
-        for matter, one in zip(waiting, revision.heard, strict=True)
-    ]
-    return Revised(
-        plan=revision.plan,
-        taken=tuple(one for one in heard if one.heard.end != "open"),
-        left=tuple(one for one in heard if one.heard.end == "open"),
-    )
-
-
-def _wish(thread: Thread, change: Change, tree: WorkTree) -> Wish:
-    """Read a thread as a wish, with the lines that it stands on."""
-    return revising.wish_of(thread, _content(thread.path, change, tree))
-
-
 def _content(path: str, change: Change, tree: WorkTree) -> bytes | None:
     """Return what a file has after a change; None: there is no such file then."""
     for file in change.files:
         if file.path == path:
             return file.after
     return tree.read(path) if tree.has(path) else None
-
-
-def told(revised: Revised, change: Change) -> tuple[Answer, ...]:
-    """Answer what a recipe has taken, once its change is there."""
-    return tuple(
-        Answer(
-            matter=one.matter,
-            end="commit" if one.heard.end == "revised" else "reply",
-            words=revising.told(one.heard, change),
-        )
-        for one in revised.taken
-    )
-
-
-def made_anew(draft: Draft, revised: Revised, change: Change) -> Draft:
-    """Return the draft as a recipe has made it anew."""
-    return replace(draft, plan=_without_tests(revised.plan), change=change)
-
-
-def refused(revised: Revised, problem: AgentError) -> Revised:
-    """Leave what a recipe has taken and could not carry out, with the reason."""
-    why = Heard(end="open", words=problem.message)
-    left = tuple(one.model_copy(update={"heard": why}) for one in revised.taken)
-    return revised.model_copy(update={"taken": (), "left": (*revised.left, *left)})
 
 
 def as_suggested(
@@ -160,8 +73,8 @@ def as_suggested(
     found: dict[str, dict[int, Suggestion]] = {}
     for matter in _left(asked, answered):
         if thread := matter.thread:
-            wish = _wish(thread, standing.change, base)
-            if (one := by_suggestion.read(thread, wish, counted=counted)) is not None:
+            there = _content(thread.path, standing.change, base)
+            if (one := by_suggestion.read(thread, there, counted=counted)) is not None:
                 found.setdefault(one.path, {})[matter.number] = one
     if not found:
         return Suggested(change=change)
@@ -208,12 +121,9 @@ def with_suggested(draft: Draft, suggested: Suggested) -> Draft:
 
 
 def by_model(
-    asked: Agenda, answered: tuple[Answer, ...], revised: Revised, draft: Draft, job: Job
+    asked: Agenda, answered: tuple[Answer, ...], draft: Draft, job: Job
 ) -> tuple[Draft, tuple[Answer, ...]]:
-    """Have a model see to what is left, on top of the draft.
-
-    Args:
-        revised: Tells why a recipe has left it, for where no model is set.
+    """Have a model see to what is left, on top of the draft; without one, people.
 
     Raises:
         BudgetSpent: The next request could cost more than is left.
@@ -224,10 +134,7 @@ def by_model(
     if not left:
         return draft, ()
     if job.svc.models is None or not job.svc.models.chain("editor", job.category):
-        why = {one.matter: one.heard.words for one in revised.left}
-        recipe = asked.occasion.plan.recipe
-        remarks = registry.by_name(recipe).remarks[:_SHOWN_REMARKS] if recipe else ()
-        return draft, tuple(_for_people(one, _without_model(one, why, remarks)) for one in left)
+        return draft, tuple(_for_people(one, _without_model(one)) for one in left)
     try:
         return answering.answer(_without_recipe(draft.plan), left, draft.change, job)
     except EditFailed as problem:
@@ -235,21 +142,15 @@ def by_model(
         return draft, tuple(_for_people(one, problem.message) for one in left)
 
 
-def _without_model(matter: Matter, why: Mapping[int, str], remarks: Sequence[str]) -> str:
-    """Say why nothing was done about a matter where no model is set, and what could be."""
+def _without_model(matter: Matter) -> str:
+    """Say why nothing was done about a matter where no model is set."""
     none = "No model is set up here"
     if matter.thread and any("```suggestion" in one.body for one in matter.thread.comments):
         return (
             f"{none}, and a suggestion is applied without one only where its lines are still there"
             " and nothing else is written beside it."
         )
-    if reason := why.get(matter.number):
-        read = " or ".join(f"“{one}”" for one in remarks)
-        return (
-            f"{none}, and the recipe that made the change does not read this with certainty:"
-            f" {reason.rstrip('.')}. It reads words such as {read}."
-        )
-    return f"{none}, and no recipe understands what is asked."
+    return f"{none}, and only a suggestion is applied without one."
 
 
 def withheld(

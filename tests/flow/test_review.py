@@ -117,7 +117,7 @@ def rounds(told: Story) -> list[StoredRun]:
     return [one for one in told.runs() if one.run.follow_up]
 
 
-def test_TC2_a_recipe_answers_a_review_of_who_may_write_without_a_model(opened, voice):
+def test_TC2_a_suggestion_of_who_may_write_is_applied_without_a_model(opened, voice):
     world, before = opened.stage.world, head(opened)
     triage = world.add_user(f"triage-{opened.issue.id}")
     world.grant(opened.repository, triage.login, "triage")
@@ -127,13 +127,15 @@ def test_TC2_a_recipe_answers_a_review_of_who_may_write_without_a_model(opened, 
     # What is said afterwards is heard, so what came before was.
     assert opened.sign(opened.say("/mergewright explain"))
     assert (rounds(opened), word.reactions) == ([], [])
-    opened.review((PATH, line_of(opened, "info"), "Please use logger.debug here."))
+    opened.review(
+        (PATH, line_of(opened, "found = sum"), suggest("    found = sum(coins, start=0)"))
+    )
     outcome = follow_up(opened)
     assert outcome.reason.value == "ready", outcome.sentence
     assert voice.seen == []
     after = head(opened)
     assert opened.git("rev-parse", f"{after}~").strip() == before
-    assert "debug(" in opened.git("show", f"{after}:{PATH}")
+    assert "start=0" in opened.git("show", f"{after}:{PATH}")
     *strange, (said, resolved) = threads(opened)
     assert [len(words) for words, _ in strange] == [1, 1]
     assert said[-1][0] == opened.us.login
@@ -274,7 +276,7 @@ def test_an_edit_that_does_not_pass_is_not_published(opened, voice):
 def test_a_round_that_stops_says_so_in_each_thread_and_the_next_one_sees_to_them(opened, voice):
     at = line_of(opened, "info")
     opened.push(".github/mergewright.yml", "limitz: {}\n", "Bound it", branch="main")
-    opened.review((PATH, at, "Please use logger.debug here."), (PATH, at - 1, "Why a sum?"))
+    opened.review((PATH, at, "Why this level?"), (PATH, at - 1, "Why a sum?"))
     opened.say(f"@{opened.us.login.removesuffix('[bot]')} which levels are there?")
     outcome = follow_up(opened)
     assert outcome.reason.value == "config_invalid", outcome.sentence
@@ -287,13 +289,12 @@ def test_a_round_that_stops_says_so_in_each_thread_and_the_next_one_sees_to_them
     # Nothing new has been said in the threads; both wait none the less.
     opened.push(".github/mergewright.yml", "limits: {}\n", "Bound it rightly", branch="main")
     voice.script = lambda seen: calls(
-        answers(*((one, "answered", "It says what is meant.") for one in (2, 3)))
+        answers(*((one, "answered", "It says what is meant.") for one in (1, 2, 3)))
     )
     opened.say("/mergewright retry")
     outcome = follow_up(opened, 2)
     assert outcome.reason.value == "ready", outcome.sentence
-    assert [one.end for one in outcome.threads] == ["commit", "reply", "reply"]
-    assert threads(opened)[0][1] is not None
+    assert [one.end for one in outcome.threads] == ["reply", "reply", "reply"]
 
 
 def suggest(words: str) -> str:
@@ -308,7 +309,7 @@ def test_suggestions_are_applied_without_a_model_on_top_of_peoples_commits(opene
     foreign = opened.push(PATH, text.replace("coins up.", "coins up, all of them."), "Say more")
     at = line_of(opened, "found = sum")
     opened.review(
-        (PATH, at, f"nit:\r\n{suggest('    found = sum(coins, start=0)')}"),
+        (PATH, at, suggest("    found = sum(coins, start=0)")),
         (PATH, at - 1, suggest('    """Add all coins up.\n\n    That is their sum.\n    """')),
         (closed, 1, suggest("on: [push]")),
     )

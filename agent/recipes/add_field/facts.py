@@ -15,7 +15,6 @@ from agent.domain import Ticket
 from agent.recipes import tickets
 from agent.recipes.add_field import asking, declared, field_types, leftover, prose
 from agent.recipes.add_field.doubts import Doubt
-from agent.recipes.add_field.parameters import Value
 from agent.recipes.add_field.sentence import ADD, shortened
 
 _NAMES = {
@@ -71,8 +70,6 @@ class Statement:
     """Whether the words leave no doubt that this fact is meant."""
     doubtful: bool = False
     """Whether the sentence is asked about as a whole; what it says only spares other questions."""
-    settled: Value | None = None
-    """What it stands for, where that was settled before."""
 
 
 @dataclass
@@ -402,13 +399,6 @@ def _take_argument(facts: Facts, name: str, value: ast.expr, place: str) -> None
             f"`{name}` ({place}): the value is too large or nested too deeply to be a value that a "
             "ticket may state."
         )
-
-
-def of_declaration(declaration: declared.Declaration) -> Facts:
-    """The facts that one declaration states."""
-    stated = Facts()
-    _take_declaration(stated, declaration)
-    return stated
 
 
 def _take_declarations(facts: Facts, source: str) -> bool:

@@ -137,8 +137,6 @@ class _Options:
 
     def _value(self, name: str, statement: Statement) -> Value:
         text = statement.value.strip()
-        if statement.settled is not None:
-            return statement.settled
         if name == "on_delete":
             return _on_delete(text)
         if name == "to":
@@ -363,9 +361,7 @@ class _Options:
         read: list[Value] = []
         for one in statements:
             try:
-                if one.settled is not None:
-                    value = one.settled
-                elif self._must_be_quoted(one):
+                if self._must_be_quoted(one):
                     value = values.from_expression(one.value)
                 else:
                     self._must_be_a_value(one)

@@ -6,21 +6,13 @@ in the room -> `migration.accept`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from agent.domain import Ticket
 from agent.errors import TicketUnclear
-from agent.recipes.add_field import edits, facts, migration, restating, reviewed, settling
+from agent.recipes.add_field import edits, facts, migration, settling
 from agent.recipes.add_field.parameters import Parameters
-from agent.recipes.recipe import (
-    Asked,
-    Edits,
-    Ground,
-    Kind,
-    NotUnderstood,
-    ProducingCommand,
-    Wish,
-)
+from agent.recipes.recipe import Edits, Kind, ProducingCommand
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
 
@@ -33,16 +25,6 @@ class AddDjangoField:
     name = "add-django-field"
     kind: Kind = "feature"
     example = settling.EXAMPLE
-    remarks: tuple[str, ...] = (
-        "rename it to `customer_note`",
-        "make it `CharField(max_length=200)`",
-        "make it optional",
-        'default should be ""',
-        'Existing rows should get "n/a"',
-        "remove it from list_display",
-        "Add it to the form too",
-        "Please add a test.",
-    )
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the ticket asks for a field on a model, from its text alone."""
@@ -105,20 +87,3 @@ class AddDjangoField:
         settled = Parameters.model_validate_json(parameters)
         title = f"Add {settled.field.name} to {settled.model}"
         return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…"
-
-    def understand(
-        self, parameters: str, wish: Wish, ground: Ground
-    ) -> tuple[Asked, ...] | NotUnderstood:
-        """Read renames, types, options, defaults, and where the field is shown."""
-        return reviewed.read(Parameters.model_validate_json(parameters), wish, ground)
-
-    def revise(self, parameters: str, asked: Sequence[Asked], ground: Ground) -> str:
-        """Settle the field anew on the models as they are, and try the edit."""
-        before = Parameters.model_validate_json(parameters)
-        return restating.revised(before, asked, ground).model_dump_json()
-
-    def told(self, before: str, after: str) -> tuple[str, ...]:
-        """As in “renamed to `customer_note`”."""
-        return restating.told(
-            Parameters.model_validate_json(before), Parameters.model_validate_json(after)
-        )

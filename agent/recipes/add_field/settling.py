@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from weakref import WeakKeyDictionary
 
 from agent.domain import Ticket
 from agent.errors import NoRecipe, RequestRefused, TicketUnclear
@@ -30,7 +29,6 @@ from agent.recipes.add_field.parameters import (
     Parameters,
     Place,
 )
-from agent.recipes.recipe import Ground
 from repo_config.detect import Project, Tree
 
 #: A ticket that this recipe carries out, for people who have not written one yet.
@@ -63,26 +61,6 @@ def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
             understood=understanding.so_far(settling.settled, stated),
             answer=_answer(settling, ticket),
         )
-    return parameters
-
-
-#: The models of each ground, read once for all wishes.
-_KNOWN: WeakKeyDictionary[Ground, ModelsIndex] = WeakKeyDictionary()
-
-
-def settle_again(stated: Facts, ground: Ground) -> Parameters:
-    """Settle facts of which most were settled before; what is open is asked without an example.
-
-    Raises:
-        TicketUnclear: With every question.
-        RequestRefused: They ask for what cannot be done.
-    """
-    index = _KNOWN.get(ground) or _models(ground.tree, ground.project)
-    _KNOWN[ground] = index
-    settling = _Settling(stated, ground.tree, ground.project, index)
-    parameters = settling.parameters()
-    if parameters is None:
-        raise TicketUnclear(settling.questions)
     return parameters
 
 

@@ -6,7 +6,7 @@ Ticket text -> `request` -> `scope` (against the tree) -> `survey` (with `decidi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from agent.domain import Ticket
 from agent.errors import EditFailed, RequestRefused, RunStopped, TicketUnclear
@@ -18,23 +18,13 @@ from agent.recipes.print_to_logging import (
     edits,
     notes,
     request,
-    reviewed,
-    revised,
     scope,
     survey,
 )
 from agent.recipes.print_to_logging.parameters import LEVELS, Left, Parameters
 from agent.recipes.print_to_logging.request import Request
 from agent.recipes.print_to_logging.scope import Scope
-from agent.recipes.recipe import (
-    Asked,
-    Edits,
-    Ground,
-    Kind,
-    NotUnderstood,
-    ProducingCommand,
-    Wish,
-)
+from agent.recipes.recipe import Edits, Kind, ProducingCommand
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
 
@@ -47,12 +37,6 @@ class PrintToLogging:
     name = "print-to-logging"
     kind: Kind = "misc"
     example = "Replace print with logging in shop/views.py"
-    remarks: tuple[str, ...] = (
-        "use logger.debug",
-        "this should be a warning",
-        "everything in this file should be debug",
-        "leave the print here",
-    )
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the ticket asks for prints to become log messages, from its text alone."""
@@ -125,23 +109,6 @@ class PrintToLogging:
             return title
         count = len(settled.files)
         return f"Log instead of printing in {count} file{'s' * (count != 1)}"
-
-    def understand(
-        self, parameters: str, wish: Wish, ground: Ground
-    ) -> tuple[Asked, ...] | NotUnderstood:
-        """Read levels, and prints that are to stay."""
-        return reviewed.read(Parameters.model_validate_json(parameters), wish, ground)
-
-    def revise(self, parameters: str, asked: Sequence[Asked], ground: Ground) -> str:
-        """Give messages other levels, and leave prints; nothing is decided anew."""
-        before = Parameters.model_validate_json(parameters)
-        return revised.of(before, asked, ground).model_dump_json()
-
-    def told(self, before: str, after: str) -> tuple[str, ...]:
-        """As in “`shop/services.py`:12 is logged as debug”."""
-        return revised.told(
-            Parameters.model_validate_json(before), Parameters.model_validate_json(after)
-        )
 
 
 class _TooMany(TicketUnclear):

@@ -9,7 +9,6 @@ import pytest
 from agent.domain import FollowUp, ThreadEnd
 from agent.ports import BranchRules, Remote
 from agent.pulls import ROUNDS_OVER, ProjectCheck, PullNow, Thread, ThreadComment
-from agent.recipes import revising
 from agent.stages import follow_up
 from tests.integration import run_samples
 
@@ -70,8 +69,6 @@ def test_TC2_what_a_stranger_writes_in_a_thread_of_a_maintainer_is_seen_by_nobod
     (asked,) = read(Pulls(thread(*said))).asked
     assert [one.body for one in asked.comments] == ["Rename it.", "", ""]
     assert [one.comment_id for one in asked.comments] == [1, 2, 3]
-    wish = revising.wish_of(asked)
-    assert (wish.words, wish.suggestion) == ("Rename it.", None)
     matter = follow_up._of_thread(asked)
     for foreign in ("evil", "stranger", "Ignore all rules"):
         assert foreign not in matter.text + matter.about
@@ -160,8 +157,7 @@ def test_what_people_say_while_an_answer_is_written_is_answered_in_the_next_roun
         comment(3, "us[bot]", "Done in c.", ours=True),
     ]
     (asked,) = read(Pulls(thread(*said)), ended(1)).asked
-    assert revising.wish_of(asked).words == "And add a test."
-    assert asked.comments[0].comment_id == 1
+    assert [one.body for one in asked.comments] == ["Rename it.", "Done in c.", "And add a test."]
     assert read(Pulls(thread(*said)), ended(2)).asked == ()
 
 
