@@ -98,22 +98,19 @@ class TicketUnclear(RunStopped):
 
     reason = Reason.UNCLEAR
 
-    def __init__(self, questions: tuple[str, ...], understood: str = "", answer: str = "") -> None:
+    def __init__(self, questions: tuple[str, ...], answer: str = "") -> None:
         """Put all questions at once.
 
         Args:
-            understood: What was understood, as a sentence.
-            answer: Words that would settle the ticket, and where they go.
+            answer: What would settle the ticket, to be copied.
         """
         listed = "\n".join(f"- {question}" for question in questions)
-        parts = (understood, f"The ticket leaves open:\n{listed}", answer)
-        super().__init__("\n".join(part for part in parts if part))
+        super().__init__("\n".join(filter(None, (f"The ticket leaves open:\n{listed}", answer))))
         self.questions = questions
-        self.understood = understood
         self.answer = answer
 
-    def __reduce__(self) -> tuple[type[TicketUnclear], tuple[tuple[str, ...], str, str]]:
-        return type(self), (self.questions, self.understood, self.answer)
+    def __reduce__(self) -> tuple[type[TicketUnclear], tuple[tuple[str, ...], str]]:
+        return type(self), (self.questions, self.answer)
 
 
 class NoRecipe(RunStopped):

@@ -6,7 +6,7 @@ import re
 
 from agent.domain import Ticket
 from agent.errors import NoRecipe, RequestRefused, TicketUnclear
-from agent.recipes import answers, style
+from agent.recipes import style
 from agent.recipes.add_field import (
     companions,
     facts,
@@ -56,11 +56,7 @@ def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
     settling = _Settling(stated, tree, project, index)
     parameters = settling.parameters()
     if parameters is None:
-        raise TicketUnclear(
-            settling.questions,
-            understood=understanding.so_far(settling.settled, stated),
-            answer=_answer(settling, ticket),
-        )
+        raise TicketUnclear(settling.questions, settling.fill_form())
     return parameters
 
 
@@ -75,20 +71,6 @@ def _models(tree: Tree, project: Project) -> ModelsIndex:
     return ModelsIndex(tree, project.django.python_path)
 
 
-def _answer(settling: _Settling, ticket: Ticket) -> str:
-    """A sentence that settles the ticket, tried out; empty where none was found."""
-    said = settling.facts
-    if any(questions.denies_the_field(doubt) for doubt in said.doubts):
-        return ""  # nobody is to be handed the opposite of what was said
-    # What is asked about as a sentence stays open, whatever is added.
-    return answers.first(
-        ticket,
-        understanding.examples(settling.settled, said, settling.index),
-        lambda whole: settling.again(facts.read(whole)),
-        kept=not (said.doubts or said.beyond),
-    )
-
-
 class _Settling:
     """One ticket against one tree."""
 
@@ -97,32 +79,24 @@ class _Settling:
         self._tree = tree
         self._project = project
         self._index = index
-        self.settled = understanding.Settled()
+        self._understood: tuple[Model | None, str | None, options.Read] = (
+            None,
+            None,
+            options.Read(),
+        )
         self._remarks: list[str] = []
         self._questions: list[str] = list(facts.questions)
-
-    @property
-    def facts(self) -> Facts:
-        """What the ticket says."""
-        return self._facts
-
-    @property
-    def index(self) -> ModelsIndex:
-        """The models of the tree."""
-        return self._index
 
     @property
     def questions(self) -> tuple[str, ...]:
         """Everything that is open."""
         return tuple(self._questions)
 
-    def again(self, stated: Facts) -> bool:
-        """Whether other facts would be settled on the same tree."""
-        other = _Settling(stated, self._tree, self._project, self._index)
-        try:
-            return other.parameters() is not None
-        except RequestRefused:
-            return False
+    def fill_form(self) -> str:
+        """Write the form as far as it is understood; empty where the field is not wanted."""
+        if any(questions.denies_the_field(doubt) for doubt in self._facts.doubts):
+            return ""  # nobody is to be handed the opposite of what was said
+        return understanding.fill_form(*self._understood, self._facts)
 
     def _ask(self, question: str) -> None:
         if question not in self._questions:
@@ -140,7 +114,7 @@ class _Settling:
         read = options.read(self._facts, model, self._index)
         for question in read.questions:
             self._ask(question)
-        if question := understanding.choices_question(self._facts):
+        if question := understanding.ask_for_choices(self._facts):
             self._ask(question)
         self._remarks += read.remarks
         if model and name and read.target:
@@ -157,7 +131,7 @@ class _Settling:
         listings = self._listings(model, field, name)
         carriers = self._carriers(model) if model else ()
         test = self._test(model, field)
-        self.settled = understanding.Settled(model, name, read, listings, test is not None)
+        self._understood = (model, name, read)
         if self._questions or model is None or field is None:
             return None
         if passed := questions.about_background(self._facts):
@@ -191,7 +165,7 @@ class _Settling:
             if said and one.value not in said and not names.alike(one.value, said[0])
         ]
         if not said:
-            suggested = understanding.suggested_name(self._facts)
+            suggested = understanding.suggest_name(self._facts)
             hint = f" Would `{suggested}` do?" if suggested else ""
             self._ask(f"What is the field called?{hint}")
             return None

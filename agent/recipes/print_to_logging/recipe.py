@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.domain import Ticket
-from agent.errors import EditFailed, RequestRefused, RunStopped, TicketUnclear
-from agent.recipes import answers, style
-from agent.recipes.answers import Example
+from agent.errors import EditFailed, RequestRefused, TicketUnclear
+from agent.recipes import style
 from agent.recipes.print_to_logging import (
     answering,
     deciding,
@@ -46,30 +45,7 @@ class PrintToLogging:
         """Decide for every print in scope, and try the edit, so that nothing fails half way."""
         asked = request.read(ticket)
         where = scope.settle(asked, tree, config)
-        try:
-            return _settled(asked, where, tree, config, project).model_dump_json()
-        except _TooMany as unclear:
-            questions = unclear.questions
-            example: Example | None = answering.smaller(unclear.paths, config.scope.max_files)
-        except TicketUnclear as unclear:
-            questions = unclear.questions
-            example = answering.example(asked, where, config)
-
-        def settles(other: Ticket) -> bool:
-            again = request.read(other)
-            try:
-                _settled(again, scope.settle(again, tree, config), tree, config, project)
-            except RunStopped:
-                return False
-            return True
-
-        raise TicketUnclear(
-            questions,
-            understood=answering.so_far(asked, where),
-            answer=answers.first(
-                ticket, [example] if example else [], settles, kept=not asked.beyond
-            ),
-        )
+        return _settled(asked, where, tree, config, project).model_dump_json()
 
     def steps(self, parameters: str) -> tuple[str, ...]:
         """Say in words what will be done."""
@@ -111,14 +87,6 @@ class PrintToLogging:
         return f"Log instead of printing in {count} file{'s' * (count != 1)}"
 
 
-class _TooMany(TicketUnclear):
-    """More files have prints than one change may touch."""
-
-    def __init__(self, question: str, paths: tuple[str, ...]) -> None:
-        super().__init__((question,))
-        self.paths = paths
-
-
 def _settled(
     asked: Request, where: Scope, tree: Tree, config: RepoConfig, project: Project
 ) -> Parameters:
@@ -137,7 +105,7 @@ def _settled(
             "done; take the rest out, or open a ticket of its own for it."
         )
     if questions:
-        raise TicketUnclear(tuple(dict.fromkeys(questions)))
+        raise TicketUnclear(tuple(dict.fromkeys(questions)), answering.fill_form(asked, where))
     python_path = project.django.python_path if project.django else ()
     found = survey.Survey(tree, python_path, wish, project.root).look(where.paths, where.named)
     _hold_readable(found, where)
@@ -239,4 +207,4 @@ def _hold_size(found: survey.Result, where: Scope, config: RepoConfig) -> None:
             f"In {where.words} {len(found.files)} files have prints to convert ({counted}, …), and "
             f"scope.max_files allows {most}. Which files or packages first?"
         )
-        raise _TooMany(question, tuple(work.path for work in found.files))
+        raise TicketUnclear((question,))

@@ -31,8 +31,6 @@ class Scope:
     """The places that are known, as written."""
     spared: tuple[str, ...] = ()
     """The places that are excepted, as written."""
-    likely: tuple[str, ...] = ()
-    """For the places that are not known: what they most likely are."""
     questions: list[str] = field(default_factory=list)
     closed: dict[str, str] = field(default_factory=dict)
     """Files that the configuration keeps shut, with the key; not those that are named."""
@@ -83,7 +81,6 @@ def _stated(request: Request, names: _Names, scope: Scope) -> list[str]:
     places += [word for word in request.maybe if not isinstance(names.find(word), str)]
     if not places and request.maybe:
         scope.questions.append(str(names.find(request.maybe[0])))
-        scope.likely += names.likely(request.maybe[0])
     return places
 
 
@@ -94,7 +91,6 @@ def _found(places: list[str], names: _Names, scope: Scope) -> dict[str, list[str
         match = names.find(place)
         if isinstance(match, str):
             scope.questions.append(match)
-            scope.likely += names.likely(place)
         elif match not in found.values():
             found[place] = match
     return found
@@ -194,13 +190,6 @@ class _Names:
         close = difflib.get_close_matches(bare, known, n=12, cutoff=0.6)
         close = [one for one in close if _likeness(bare, one) > _likeness(bare, close[0]) - _NEAR]
         return list(dict.fromkeys(known[one] for one in close))[:_SHOWN]
-
-    def likely(self, place: str) -> tuple[str, ...]:
-        """What a name most likely stands for that is not known, or not alone."""
-        bare = place.strip("/")
-        alike = [path for path in self.python if path.endswith(f"/{bare}")]
-        alike += [self._shown(one) for one in self._by_dotted if one.endswith(f".{bare}")]
-        return tuple(sorted(alike)[:1] or self._near(place)[:1])
 
 
 def _likeness(one: str, other: str) -> float:
