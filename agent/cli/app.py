@@ -325,14 +325,14 @@ def _show(report: dict[str, Any]) -> None:
         for key in keys:
             table.add_column(titles[key], overflow="fold", no_wrap=key != "reason")
         for one in several:
-            table.add_row(*(escape(_in_words(one[key])) for key in keys))
+            table.add_row(*(escape(_render_cell(one[key])) for key in keys))
         terminal.show(table)
         print()
     for line in _verdict(report["app"]):
         print(line)
 
 
-def _in_words(value: str | bool | None) -> str:
+def _render_cell(value: str | bool | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return value or "nothing"

@@ -93,13 +93,13 @@ def explain(
         failed = _failed(EnvironmentFailed(said.refused)) if said.refused else {}
         _print_json({**failed, **said.model_dump(mode="json")})
     else:
-        for line in _lines(said):
+        for line in _render_lines(said):
             terminal.console().print(line, soft_wrap=True)
     if said.refused:
         raise typer.Exit(1)
 
 
-def _lines(said: Explanation) -> Iterator[str]:
+def _render_lines(said: Explanation) -> Iterator[str]:
     if said.refused:
         yield f"[bold red]refused[/]\n  {escape(said.refused)}"
     else:

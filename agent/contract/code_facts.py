@@ -55,24 +55,26 @@ Uses = Iterator[tuple[str, int]]
 def counted(evidence: Evidence) -> Iterator[Fact]:
     """Yield what the code shows."""
     application, tests = evidence.survey.application, evidence.survey.tests
-    talking = _count(application, _clients)
+    talking = _count_uses(application, _find_clients)
     needed = {one.name for one in evidence.declared if one.runtime}
     if any(name in needed or len(found) > 1 for name, found in talking.items()):
         # A single file may do so for the sake of something else that it uses.
-        yield from _dominant("http_client", talking, "of the application that talk HTTP import")
-    loggers = _count(application, _loggers)
-    yield from _dominant("logging", loggers, "of the application that make loggers use")
-    tasks = _count(application, lambda source: _imported(source, _TASKS))
-    yield from _dominant("background_tasks", tasks, "of the application with tasks use")
-    factories = _count(tests, lambda source: _imported(source, _FACTORIES))
+        yield from _choose_dominant(
+            "http_client", talking, "of the application that talk HTTP import"
+        )
+    loggers = _count_uses(application, _find_loggers)
+    yield from _choose_dominant("logging", loggers, "of the application that make loggers use")
+    tasks = _count_uses(application, lambda source: _find_imported(source, _TASKS))
+    yield from _choose_dominant("background_tasks", tasks, "of the application with tasks use")
+    factories = _count_uses(tests, lambda source: _find_imported(source, _FACTORIES))
     if max(map(len, factories.values()), default=0) >= _ENOUGH_TESTS:
-        yield from _dominant(
+        yield from _choose_dominant(
             "tests.factories", factories, "of tests with factories use", sure=False
         )
     yield from concurrency(evidence)
 
 
-def _count(sources: list[Source], uses: Callable[[Source], Uses]) -> dict[str, list[Place]]:
+def _count_uses(sources: list[Source], uses: Callable[[Source], Uses]) -> dict[str, list[Place]]:
     """Find each use, with the first line of every file that has it."""
     found: dict[str, list[Place]] = {}
     for source in sources:
@@ -81,7 +83,7 @@ def _count(sources: list[Source], uses: Callable[[Source], Uses]) -> dict[str, l
     return found
 
 
-def _clients(source: Source) -> Uses:
+def _find_clients(source: Source) -> Uses:
     for name, line in source.imports:
         if client := _client(name):
             yield client, line
@@ -96,23 +98,23 @@ def _client(name: str) -> str | None:
     return module if not own else own[0] if len(own) == 1 else None
 
 
-def _loggers(source: Source) -> Uses:
+def _find_loggers(source: Source) -> Uses:
     """What loggers are made with."""
     for call in source.calls:
         name = source.dotted(call.func)
         if name in ("logging.getLogger", "structlog.get_logger", "structlog.getLogger"):
             yield name.partition(".")[0], call.lineno
-    yield from _imported(source, {"loguru": ("loguru",)})
+    yield from _find_imported(source, {"loguru": ("loguru",)})
 
 
-def _imported(source: Source, wanted: dict[str, tuple[str, ...]]) -> Uses:
+def _find_imported(source: Source, wanted: dict[str, tuple[str, ...]]) -> Uses:
     for name, line in source.imports:
         for kind, modules in wanted.items():
             if any(name == module or name.startswith(f"{module}.") for module in modules):
                 yield kind, line
 
 
-def _dominant(
+def _choose_dominant(
     key: str, found: dict[str, list[Place]], what: str, *, sure: bool = True
 ) -> Iterator[Fact]:
     """The one answer that outweighs all others, if there is one."""

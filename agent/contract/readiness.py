@@ -12,42 +12,42 @@ _NONE = "none found"
 def list_facts(evidence: Evidence) -> tuple[Fact, ...]:
     """List tests, type checker, Python, dependencies and CI, each with where it was found."""
     return (
-        _tests(evidence),
-        _type_checker(evidence),
-        _python(evidence),
-        _dependencies(evidence),
-        _ci(evidence),
+        _find_tests(evidence),
+        _find_type_checker(evidence),
+        _find_python(evidence),
+        _find_dependencies(evidence),
+        _find_ci(evidence),
     )
 
 
-def _tests(evidence: Evidence) -> Fact:
+def _find_tests(evidence: Evidence) -> Fact:
     runner, files = evidence.project.test_runner, evidence.survey.tests
     if runner is None:
-        return Fact(key="tests", value=_NONE, why="no change can be shown to break nothing")
+        return Fact(key="tests", value=_NONE, why="no test can check a change")
     value = f"{runner}; test files: {len(files)}"
     return Fact(key="tests", value=value, why=evidence.project.origins.get("test_runner", ""))
 
 
-def _type_checker(evidence: Evidence) -> Fact:
+def _find_type_checker(evidence: Evidence) -> Fact:
     value = ", ".join(evidence.project.type_tools) or _NONE
     return Fact(key="type checker", value=value, why=evidence.project.origins.get("type_tools", ""))
 
 
-def _python(evidence: Evidence) -> Fact:
+def _find_python(evidence: Evidence) -> Fact:
     found = python_versions.named(evidence.files) or python_versions.lowest(evidence.files)
     if found is None:
-        return Fact(key="Python", value="not declared", why="runs take the newest that is there")
+        return Fact(key="Python", value="not declared", why="runs take one that is installed")
     return Fact(key="Python", value=found.value, why=found.origin)
 
 
-def _dependencies(evidence: Evidence) -> Fact:
+def _find_dependencies(evidence: Evidence) -> Fact:
     locks = [path for path in kinds.PATHS if evidence.files.has(path) or evidence.whole.has(path)]
     origins = list(dict.fromkeys(one.origin for one in evidence.declared))
     value = "locked" if locks else "declared without a lock file" if origins else "not declared"
     return Fact(key="dependencies", value=value, why=places(locks or origins))
 
 
-def _ci(evidence: Evidence) -> Fact:
+def _find_ci(evidence: Evidence) -> Fact:
     workflows = evidence.ci.workflows
     value = f"GitHub workflows: {len(workflows)}" if workflows else _NONE
     return Fact(key="CI", value=value, why=places(workflows))

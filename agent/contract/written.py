@@ -88,7 +88,7 @@ def _doubt_python(fact: Fact, has_python: Callable[[str], bool]) -> Fact:
     """Leave a version for which every run would be refused to a person."""
     if fact.key != "python.version" or has_python(str(fact.value)):
         return fact
-    why = f"{fact.why}; no Python {fact.value} is to be had where runs are made"
+    why = f"{fact.why}; no Python {fact.value} is installed where runs are made"
     return fact.model_copy(update={"why": why, "sure": False})
 
 

@@ -87,7 +87,7 @@ def ensure(
     assembly = Assembly(Path(request.tree), prepared.version, prepared.declaration, bench)
     if stored := load(prepared, settings):
         say("the environment is from an earlier run")
-        if not toolsets.place_of(toolsets.GATE, bench).is_dir():
+        if not toolsets.locate(toolsets.GATE, bench).is_dir():
             assembly.run_tools(toolsets.GATE)
     else:
         with storage.locked(settings, f"build-{prepared.key}"):
@@ -101,7 +101,7 @@ def ensure(
     storage.touch(settings, prepared.key)
     more: dict[str, object] = {"services": services}
     if request.pyright:
-        place = toolsets.place_of(toolsets.TYPES, bench) / "venv"
+        place = toolsets.locate(toolsets.TYPES, bench) / "venv"
         if not place.is_dir():
             assembly.run_tools(toolsets.TYPES)
         more["type_checker_path"] = str(place)
@@ -202,7 +202,7 @@ def load(prepared: Prepared, settings: Settings) -> Stored | None:
     environment = known.environment.model_copy(
         update={
             "path": str(place / "venv"),
-            "gate_path": str(toolsets.place_of(toolsets.GATE, prepared.bench) / "venv"),
+            "gate_path": str(toolsets.locate(toolsets.GATE, prepared.bench) / "venv"),
             "scripts_path": str(storage.scripts(settings)),
             "interpreter_mounts": prepared.bench.interpreter.mounts,
             "root": prepared.bench.interpreter.root,

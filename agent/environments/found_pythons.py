@@ -37,28 +37,28 @@ def find(settings: Settings, roots: Sequence[Root]) -> tuple[Found, ...]:
     """List all interpreters, in no order."""
     shows_machine = any(root.folder == "/" for root in roots)
     found = [
-        *_of_roots(roots),
-        *(one for one in _of_machine(settings) if shows_machine or not one.system),
+        *_find_in_roots(roots),
+        *(one for one in _find_on_machine(settings) if shows_machine or not one.system),
     ]
     return tuple({(one.root, one.version, one.prefix): one for one in found}.values())
 
 
-def _of_roots(roots: Sequence[Root]) -> Iterator[Found]:
+def _find_in_roots(roots: Sequence[Root]) -> Iterator[Found]:
     for root in roots:
         for own in root.pythons:
             yield Found(**own.model_dump(), system=True, root=root.name)
         if root.folder not in (None, "/"):
             # Their libraries are those of the root, so only a room could run them to ask.
-            yield from _in_tree(Path(str(root.folder)), root.name)
+            yield from _find_in_tree(Path(str(root.folder)), root.name)
 
 
-def _in_tree(root: Path, name: str) -> Iterator[Found]:
+def _find_in_tree(root: Path, name: str) -> Iterator[Found]:
     for prefix in ("/usr", "/usr/local"):
         for program in sorted((root / prefix[1:] / "bin").glob("python3.*")):
             if minor := re.fullmatch(r"python(3\.\d+)", program.name):
                 header = root / prefix[1:] / "include" / program.name / "patchlevel.h"
                 yield Found(
-                    version=_version_in(header) or f"{minor[1]}.0",
+                    version=_read_version(header) or f"{minor[1]}.0",
                     prefix=prefix,
                     path=f"{prefix}/bin/{program.name}",
                     system=True,
@@ -66,7 +66,7 @@ def _in_tree(root: Path, name: str) -> Iterator[Found]:
                 )
 
 
-def _version_in(header: Path) -> str:
+def _read_version(header: Path) -> str:
     """The full version of an interpreter that cannot be run here."""
     try:
         match = re.search(r'#define PY_VERSION\s+"([^"+]+)', header.read_text())
@@ -75,8 +75,8 @@ def _version_in(header: Path) -> str:
     return match[1] if match else ""
 
 
-def _of_machine(settings: Settings) -> Iterator[Found]:
-    for row in uv_program.list_pythons(settings, os.pathsep.join(_search_path(settings))):
+def _find_on_machine(settings: Settings) -> Iterator[Found]:
+    for row in uv_program.list_pythons(settings, os.pathsep.join(_list_folders(settings))):
         # Builds without the lock and debug builds take other wheels than the version says.
         if (row["implementation"], row["variant"]) != ("cpython", "default"):
             continue
@@ -92,7 +92,7 @@ def _of_machine(settings: Settings) -> Iterator[Found]:
             )
 
 
-def _search_path(settings: Settings) -> Iterator[str]:
+def _list_folders(settings: Settings) -> Iterator[str]:
     """Folders of programs: those of our own, of tools that install Pythons, and of PATH."""
     home = Path.home()
     data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")

@@ -66,9 +66,9 @@ def choose(
         mark = root.mark or storage.root_mark(root.folder)
         mounts = interpreter_store.mounts(candidate, settings)
         on_host = (candidate.system and root.folder) or ""
-        changed = _changed(Path(f"{on_host}{candidate.path}").parent)
+        changed = _read_change_time(Path(f"{on_host}{candidate.path}").parent)
         trial = f"{mark} {candidate.path} {candidate.version} {changed}"
-        if (missing := _missing_modules(trial, candidate, mounts, sandbox, settings)) is None:
+        if (missing := _find_missing_modules(trial, candidate, mounts, sandbox, settings)) is None:
             continue
         if missing:
             broken.append(f"{candidate.path} lacks {', '.join(missing)}")
@@ -178,14 +178,14 @@ def _newest_allowed(hints: PythonHints) -> str | None:
     )
 
 
-def _changed(folder: Path) -> int:
+def _read_change_time(folder: Path) -> int:
     try:
         return folder.stat().st_mtime_ns
     except OSError:
         return 0  # in an image, whose mark says as much
 
 
-def _missing_modules(
+def _find_missing_modules(
     trial: str, one: Found, shown: tuple[tuple[str, str], ...], sandbox: Sandbox, settings: Settings
 ) -> list[str] | None:
     """List what of the standard library it lacks in a room; None when it does not run there.

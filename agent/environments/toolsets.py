@@ -28,9 +28,9 @@ TYPES = "types.txt"
 _TITLES = {GATE: "our own tools for this Python", TYPES: "basedpyright, and the Node.js it runs on"}
 
 
-def place_of(pins: str, bench: Bench) -> Path:
+def locate(pins: str, bench: Bench) -> Path:
     """Where the tools of one of our files of pins are for this Python, or will be."""
-    key = hashlib.sha256(bench.mark.encode() + _text(pins).encode()).hexdigest()[:32]
+    key = hashlib.sha256(bench.mark.encode() + _read_pins(pins).encode()).hexdigest()[:32]
     return storage.folder(bench.settings) / "gates" / key
 
 
@@ -40,12 +40,12 @@ def provide(pins: str, bench: Bench, fetcher: Fetcher) -> Path:
     Raises:
         EnvironmentFailed: They do not exist for this Python and platform.
     """
-    place = place_of(pins, bench)
+    place = locate(pins, bench)
     with storage.locked(bench.settings, f"gate-{place.name}"):
         if not place.is_dir():
             bench.say(f"fetching {_TITLES[pins]}")
             nowhere = TreeFiles(Path("/nonexistent"))
-            lines = requirement_files.parse(nowhere, _text(pins), pins).lines
+            lines = requirement_files.parse(nowhere, _read_pins(pins), pins).lines
             wanted = Wanted(lines=lines, exact=True)
             _store(bench, place, fetcher.install(f"tools-{place.name}", wanted, _no_supply))
     return place / "venv"
@@ -113,7 +113,7 @@ def _store(bench: Bench, place: Path, venv: Path) -> None:
         compile_all(bench, part / "venv", bench.say)
 
 
-def _text(pins: str) -> str:
+def _read_pins(pins: str) -> str:
     return (resources.files("agent.environments") / pins).read_text(encoding="utf-8")
 
 
