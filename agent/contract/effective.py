@@ -72,8 +72,6 @@ class Effective(Record):
     origin: str
     """`file:line`, `detected from …`, `default`, or what bounds it."""
     meaning: str = ""
-    given: object = None
-    """What the file asks for, where that is not what holds."""
     here: str = ""
     """What this machine makes of it, in words."""
 
@@ -118,17 +116,13 @@ def of_rule(rule: Rule, read: Read, settings: Settings, place: str | None = None
     level = levels.of(rule, read.config, settings.floors)
     asked = read.config.rules.get(rule.id)
     origin = place or "default"
-    given = None
     if level != (asked or rule.severity.value):
         by_operator = rule.id in settings.floors
         who = variable("rule_floors") if by_operator else "the rule itself"
         origin = f"bounded by {who}: no less than {level}"
-        given = asked
         if place:
             origin += f"; {place} asks for {asked}"
-    return Effective(
-        key=f"rules.{rule.id}", value=level, origin=origin, meaning=rule.demands, given=given
-    )
+    return Effective(key=f"rules.{rule.id}", value=level, origin=origin, meaning=rule.demands)
 
 
 def at_path(path: str, read: Read, project: Project) -> Iterator[Effective]:
@@ -249,6 +243,5 @@ def _bounded(
         said = f"bounded by {variable(field)}: at most {most}"
         if origin:
             said += f"; {origin} asks for {value}"
-        given = value if origin else None
-        return Effective(key=key, value=most, origin=said, meaning=meaning, given=given)
+        return Effective(key=key, value=most, origin=said, meaning=meaning)
     return Effective(key=key, value=value, origin=origin or "default", meaning=meaning)
