@@ -30,7 +30,6 @@ for command in (control.cancel, control.retry, control.pause, control.resume):
 #: Below this width a terminal wraps the lines of a table itself.
 _NARROWEST = 72
 _UNBOUNDED = 1_000
-_SHORTEST_TITLE = 20
 _FOLLOW_SECONDS = 0.5
 _COLOURS = {
     RunState.OPEN: "green",
@@ -76,28 +75,18 @@ def _show_pause(loaded: settings.Settings) -> None:
 
 
 def _show_table(stored: tuple[StoredRun, ...]) -> None:
-    console = _wide_enough()
-    rows = [
-        (one.run.run_id, kept.line(facts["issue"]), one.state.value, facts["reason"] or "", age)
-        for one in stored
-        for facts, age in [(kept.facts(one), _age(one.queued_at))]
-    ]
     table = Table(box=None, pad_edge=False)
-    # An id is there to be copied: it is neither cut nor wrapped, and the title gives way first.
-    table.add_column("run", no_wrap=True, min_width=max(len(row[0]) for row in rows))
-    headings = ("issue", "state", "reason", "age", "title")
-    for heading in headings:
+    # An id is there to be copied: it is neither cut nor wrapped.
+    table.add_column("run", no_wrap=True, min_width=max(len(one.run.run_id) for one in stored))
+    for heading in ("issue", "state", "reason", "age", "title"):
         table.add_column(heading, overflow="fold")
-    columns = zip(("run", *headings), *rows, strict=False)
-    taken = sum(max(len(str(cell)) for cell in column) + 2 for column in columns)
-    room = max(console.width - taken, _SHORTEST_TITLE)
-    for one, row in zip(stored, rows, strict=True):
-        run_id, issue, state, reason, age = row
-        title = Text(kept.line(kept.facts(one)["title"]))
-        title.truncate(room, overflow="ellipsis")
-        shown = Text(state, style=_COLOURS.get(one.state, ""))
-        table.add_row(Text(run_id), Text(issue), shown, Text(str(reason)), age, title)
-    console.print(table)
+    for one in stored:
+        facts = kept.facts(one)
+        issue, title = Text(kept.line(facts["issue"])), Text(kept.line(facts["title"]))
+        state = Text(one.state.value, style=_COLOURS.get(one.state, ""))
+        reason = Text(str(facts["reason"] or ""))
+        table.add_row(Text(one.run.run_id), issue, state, reason, _age(one.queued_at), title)
+    _wide_enough().print(table)
 
 
 @app.command()
