@@ -228,7 +228,7 @@ def _counted(
         of_day=settings.model_usd_per_day,
         kept=kept,
     )
-    return CountedModels(models, store, limits)
+    return CountedModels(models, store.spendings, limits)
 
 
 def _show_again(run: Run, services: Services, cancellation: Cancellation) -> None:

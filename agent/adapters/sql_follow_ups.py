@@ -95,12 +95,6 @@ def go_on(session: Session, over: RunRow, now: float) -> None:
                 return
 
 
-def forget(session: Session, first: RunRow) -> None:
-    """Drop what was wished for: the pull request is not open any more."""
-    first.wishes = None
-    session.add(first)
-
-
 def _add(session: Session, first: RunRow, wish: Wish, number: int, now: float) -> None:
     run_id = run_ids.new(int(now))
     about = FollowUp(

@@ -1,11 +1,9 @@
-"""The dollars that requests to models have cost, or may cost, in the store's table.
-
-Everything here is part of a transaction of the store's.
-"""
+"""The dollars that requests to models have cost, or may cost, in the store's table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 from sqlalchemy import delete, func
 from sqlmodel import Session, col, select, update
@@ -19,36 +17,45 @@ _DAY = 86_400.0
 _KEPT = 30 * _DAY
 
 
-def reserve(session: Session, usd: float, limits: SpendingLimits, now: float) -> int:
-    """Set dollars aside; see `spendings.Spendings`."""
-    most = limits.of_day
-    if most is not None and usd > most:
-        raise BudgetSpent(
-            f"One request could cost ${usd:.4f}, and models may cost a repository no more than"
-            f" ${most:.2f} within 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY)."
-        )
-    session.execute(delete(SpendingRow).where(col(SpendingRow.at) <= now - _KEPT))
-    of_run = select(func.sum(SpendingRow.usd)).where(col(SpendingRow.run_id) == limits.run_id)
-    require_left(
-        session.exec(of_run).one() or 0.0,
-        usd,
-        limits.of_run,
-        bound_by="limits.usd, MERGEWRIGHT_MODEL_USD",
-        then="What was done so far is kept: `mergewright runs retry` lets the run go on."
-        if limits.kept
-        else "No steps of it are on record: `mergewright runs retry` begins it anew.",
-    )
-    if most is not None:
-        _require_left_today(session, usd, limits.repository_id, most, now)
-    row = SpendingRow(repository_id=limits.repository_id, run_id=limits.run_id, at=now, usd=usd)
-    session.add(row)
-    session.flush()
-    return row.number or 0
+class SqlSpendings:
+    """The dollars of one store's runs; implements `spendings.Spendings`."""
 
+    def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
+        """Take what opens the store's transactions."""
+        self._transaction = transaction
 
-def settle(session: Session, number: int, usd: float) -> None:
-    """Note what came of dollars that were set aside."""
-    session.execute(update(SpendingRow).where(col(SpendingRow.number) == number).values(usd=usd))
+    def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
+        """Set dollars aside; see `spendings.Spendings`."""
+        most = limits.of_day
+        if most is not None and usd > most:
+            raise BudgetSpent(
+                f"One request could cost ${usd:.4f}, and models may cost a repository no more than"
+                f" ${most:.2f} within 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY)."
+            )
+        of_run = select(func.sum(SpendingRow.usd)).where(col(SpendingRow.run_id) == limits.run_id)
+        row = SpendingRow(repository_id=limits.repository_id, run_id=limits.run_id, at=now, usd=usd)
+        with self._transaction() as session:
+            session.execute(delete(SpendingRow).where(col(SpendingRow.at) <= now - _KEPT))
+            require_left(
+                session.exec(of_run).one() or 0.0,
+                usd,
+                limits.of_run,
+                bound_by="limits.usd, MERGEWRIGHT_MODEL_USD",
+                then="What was done so far is kept: `mergewright runs retry` lets the run go on."
+                if limits.kept
+                else "No steps of it are on record: `mergewright runs retry` begins it anew.",
+            )
+            if most is not None:
+                _require_left_today(session, usd, limits.repository_id, most, now)
+            session.add(row)
+            session.flush()
+            return row.number or 0
+
+    def settle(self, number: int, usd: float) -> None:
+        """Note what came of dollars that were set aside."""
+        asked = update(SpendingRow).where(col(SpendingRow.number) == number).values(usd=usd)
+        with self._transaction() as session:
+            session.execute(asked)
 
 
 def clock_moved(session: Session, seconds: float) -> None:

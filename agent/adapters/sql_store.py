@@ -30,10 +30,10 @@ from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from agent.adapters import sql_follow_ups, sql_guidance, sql_spendings, sqlite_file
-from agent.adapters.spendings import SpendingLimits
 from agent.adapters.sql_ends import PullEnds
 from agent.adapters.sql_follow_ups import Following, Wish
 from agent.adapters.sql_guidance import Hearing
+from agent.adapters.sql_spendings import SqlSpendings
 from agent.adapters.sql_tables import RunRow, prepare
 from agent.domain import (
     CAPS_REACHED,
@@ -110,6 +110,7 @@ class SqlStore:
         sqlite_file.touch(self.path)
         self._engine = sqlite_file.engine(self.path, busy_seconds=_BUSY_SECONDS)
         self.ends = PullEnds(self._reading, self._transaction)
+        self.spendings = SqlSpendings(self._transaction)
         try:
             with self._translated(), self._engine.begin() as connection:
                 prepare(connection, self.path)
@@ -505,9 +506,9 @@ class SqlStore:
             if row.active or row.state == state.value:
                 return False
             row.state, row.pull_ended_at = state.value, at
-            session.add(row)
             if state is not RunState.OPEN:
-                sql_follow_ups.forget(session, row)
+                row.wishes = None
+            session.add(row)
             return True
 
     def begun_since(self, at: float) -> Iterator[StoredRun]:
@@ -605,24 +606,6 @@ class SqlStore:
         """Whether a comment has had its effect on a run already."""
         with self._reading() as session:
             return sql_guidance.was_heard(session, run_id, comment)
-
-    def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
-        """Set dollars aside for a request to a model, of what the run and the day may cost.
-
-        Returns:
-            What it is settled by.
-
-        Raises:
-            ModelUnavailable: As much is not left of the day now.
-            BudgetSpent: As much is not left to the run, or a whole day does not allow it.
-        """
-        with self._transaction() as session:
-            return sql_spendings.reserve(session, usd, limits, now)
-
-    def settle(self, number: int, usd: float) -> None:
-        """Note what came of dollars that were set aside."""
-        with self._transaction() as session:
-            sql_spendings.settle(session, number, usd)
 
     def find(self, run_id: str) -> StoredRun | None:
         """Look a run up; the beginning of its id is enough when only one begins so."""

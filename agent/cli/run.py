@@ -213,13 +213,8 @@ def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
     latest = step_file.latest(runs, str(folder.resolve()), of_ticket)
     if latest is not None:
         return latest.parent.name
-    said = f"no run of {folder} is left to go on with; begin one with --ticket FILE"
-    if ticket and (other := step_file.latest(runs, str(folder.resolve()))):
-        said = (
-            f"no run of {ticket} is left to go on with, but {other.parent.name} of another ticket"
-            f" is: `mergewright run --resume {other.parent.name}`. Without --resume one of {ticket}"
-            " is begun"
-        )
+    what = f"{ticket} in {folder}" if ticket else str(folder)
+    said = f"no run of {what} is left to go on with; begin one with --ticket FILE"
     raise typer.BadParameter(said, param_hint="--resume")
 
 

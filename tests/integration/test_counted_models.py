@@ -49,7 +49,7 @@ def limits(repository_id, run=99.0, day=None, run_id="r1"):
 
 
 def counted(asked, store, repository_id, **most):
-    return CountedModels(asked, store, limits(repository_id, **most))
+    return CountedModels(asked, store.spendings, limits(repository_id, **most))
 
 
 def model(answer=lambda request: said(), usd=0.4):
@@ -78,7 +78,7 @@ def test_the_time_that_is_left_is_handed_on(store, usd):
 def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
     now = time.time()
     for at, usd in ((now - DAY - 5, 9.0), (now - 3600, 0.3), (now - 60, 0.5)):
-        store.settle(store.reserve(0.0, limits(7), at), usd)
+        store.spendings.settle(store.spendings.reserve(0.0, limits(7), at), usd)
     asked = model()
     with pytest.raises(ModelUnavailable) as told:
         counted(asked, store, 7, day=1.0).reply(REQUEST)
@@ -141,10 +141,10 @@ def test_runs_at_a_time_cannot_spend_the_same_dollars(store):
 
 def test_a_clock_that_is_put_forward_makes_nothing_older(store):
     now = time.time()
-    store.reserve(0.9, limits(7, day=1.0), now)
+    store.spendings.reserve(0.9, limits(7, day=1.0), now)
     store.clock_moved(2 * DAY)
     with pytest.raises(ModelUnavailable):
-        store.reserve(0.9, limits(7, day=1.0), now + 2 * DAY + 1)
+        store.spendings.reserve(0.9, limits(7, day=1.0), now + 2 * DAY + 1)
 
 
 def test_what_got_no_reply_counts_for_the_run_however_often_it_goes_on(store):
