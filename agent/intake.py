@@ -69,6 +69,11 @@ class Withdrawal(Record):
     label: str = ""
     """That was taken off."""
 
+    @property
+    def content_key(self) -> str:
+        """Empty: it is only an occasion to look, which may be had twice."""
+        return ""
+
 
 class Stopped(Record):
     """A run was told to stop, since its issue is no longer what was approved."""

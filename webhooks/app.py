@@ -118,9 +118,9 @@ def _verified(secret: bytes, body: bytes, signature: str, event: str, delivery_i
         delivery_id=delivery_id,
         event=event,
         action=parsed.action,
-        content_key=parsed.content_key,
+        content_key=parsed.about.content_key,
         received_at=time.time(),
-        body=parsed.request().model_dump_json().encode(),
+        body=parsed.about.model_dump_json().encode(),
     )
 
 

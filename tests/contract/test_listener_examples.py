@@ -7,10 +7,10 @@ import json
 import pytest
 
 from agent.conversation.said import Said
-from agent.intake import TAKES_BACK
+from agent.intake import TAKES_BACK, Request, Withdrawal
 from tests.contract import operations, schemas
 from webhooks.refusals import Refused
-from webhooks.sources import github_events, github_issues, github_payloads
+from webhooks.sources import github_events, github_payloads
 
 EXAMPLES = schemas.webhook_examples()
 assert EXAMPLES.keys() == set(operations.EXAMPLE_EVENTS)
@@ -24,16 +24,19 @@ def test_published_payloads_are_taken_or_ignored_with_a_reason(event):
         action = payload.get("action")
         kept += not isinstance(parsed, github_payloads.Ignored)
         if event == "issues" and action in ("labeled", "reopened", "unlocked"):
-            assert isinstance(parsed, github_issues.IssueLabeled)
-            assert parsed.snapshot.issue.number == payload["issue"]["number"]
-            assert parsed.snapshot.issue.repository == payload["repository"]["full_name"]
-            assert parsed.snapshot.actor == payload["sender"]["login"]
+            assert isinstance(parsed, github_payloads.Told)
+            request = parsed.about
+            assert isinstance(request, Request)
+            assert request.snapshot.issue.number == payload["issue"]["number"]
+            assert request.snapshot.issue.repository == payload["repository"]["full_name"]
+            assert request.snapshot.actor == payload["sender"]["login"]
             if action == "labeled":
-                assert parsed.label == payload["label"]["name"]
+                assert request.label == payload["label"]["name"]
         elif event == "issues" and action in TAKES_BACK:
-            assert isinstance(parsed, github_issues.IssueTakenBack)
-            assert parsed.withdrawal.issue.number == payload["issue"]["number"]
-            assert parsed.withdrawal.actor == payload["sender"]["login"]
+            assert isinstance(parsed, github_payloads.Told)
+            assert isinstance(parsed.about, Withdrawal)
+            assert parsed.about.issue.number == payload["issue"]["number"]
+            assert parsed.about.actor == payload["sender"]["login"]
         elif isinstance(parsed, github_payloads.Told):
             assert action in github_events.READS[event]
             told = parsed.about

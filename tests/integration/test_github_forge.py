@@ -368,14 +368,6 @@ def test_committing_again_finds_the_commit(scene):
     assert again.commit(scene.run, BRANCH, "Add a field\n\n- one\n", change(scene)) == first
 
 
-def test_GH6_the_commit_stands_on_its_base_when_main_has_moved_meanwhile(scene):
-    made = change(scene)
-    samples.put_file(scene.repository, "later.py", "y = 2\n")
-    assert samples.head(scene.repository, "main") != made.base_commit
-    commit = scene.forge.commit(scene.run, BRANCH, "Add a field", made)
-    assert samples.git(scene.repository, "rev-parse", f"{commit}^") == made.base_commit
-
-
 def test_GH6_a_base_that_was_rewritten_away_is_said(scene):
     files = change(scene).files
     gone = Change(base_commit="1" * 40, files=files)

@@ -202,29 +202,15 @@ def test_gh1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, kind)
     assert write.effects(scene) == write.expected
 
 
-@pytest.mark.parametrize("name", ["comment created", "signed commit made"])
-def test_gh1_a_request_that_never_arrived_is_sent_again(scene, name):
-    write = WRITES[name]
-    scene.fault("drop", write.method, write.path)
-    write.act(scene)
-    assert write.effects(scene) == write.expected
-
-
 # --- GH2: limits -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("kind", "status", "seconds", "waits"),
-    [("primary", 403, 3000, 3000), ("secondary", 429, 3000, 3000), ("secondary", 403, None, 60)],
-)
-def test_gh2_a_far_limit_ends_the_step_at_once_and_says_until_when(
-    scene, kind, status, seconds, waits
-):
+def test_gh2_a_far_limit_ends_the_step_at_once_and_says_until_when(scene):
     scene.access.own_logins()
-    fault = scene.fault(kind, "POST", "issues/1*", status=status, seconds=seconds, count=None)
+    fault = scene.fault("primary", "POST", "issues/1*", status=403, seconds=3000, count=None)
     with pytest.raises(ForgeLimited) as caught:
         scene.forge.begin(scene.run)
-    assert caught.value.until == pytest.approx(time.time() + waits, abs=5)
+    assert caught.value.until == pytest.approx(time.time() + 3000, abs=5)
     assert fault.hits == 1
 
 
@@ -373,7 +359,9 @@ def test_an_issue_is_found_by_name_and_number_with_all_its_ids(world, tmp_path):
         folder.mkdir()
         scene = samples.scene(world, folder, app=app)
         live = scene.gatekeeper.find(scene.name, 1)
-        assert live.issue == scene.run.snapshot.issue
+        # By which installation our App is there is looked up again with each token.
+        wanted = scene.run.snapshot.issue.model_copy(update={"installation_id": None})
+        assert live.issue == wanted
         assert (live.title, live.author, live.state) == ("Add a field", "ann", "open")
         assert scene.gatekeeper.find(scene.name, 99) is None
 

@@ -28,6 +28,7 @@ from agent.demo.simulator.records import Issue
 from agent.demo.simulator.records import Repository as Hosted
 from agent.demo.simulator.world import World
 from agent.domain import CheckReport, Delivery, Outcome
+from agent.intake import Request
 from agent.settings import Settings
 from tests.flow.stories import Repository
 from tests.integration.simulator_samples import Received, receiver
@@ -37,7 +38,7 @@ from tests.thirdparty.carried import ChangedFile, Package, Project
 from tests.thirdparty.projects import Known
 from webhooks import signatures
 from webhooks.sources import github_events
-from webhooks.sources.github_issues import IssueLabeled
+from webhooks.sources.github_payloads import Ignored
 
 OWNER, PERSON, REPORTER, LABEL = "collective", play.MAINTAINER, play.REPORTER, play.LABEL
 _LONGEST_SECONDS = 900.0
@@ -303,13 +304,13 @@ def delivery(came: Received, secret: str) -> Delivery | None:
     signatures.verify(secret.encode(), came.body, signature)
     event = given["x-github-event"]
     parsed = github_events.parse(event, came.body)
-    if not isinstance(parsed, IssueLabeled):
+    if isinstance(parsed, Ignored) or not isinstance(parsed.about, Request):
         return None
     return Delivery(
         delivery_id=given["x-github-delivery"],
         event=event,
         action="labeled",
-        content_key=parsed.content_key,
+        content_key=parsed.about.content_key,
         received_at=time.time(),
-        body=parsed.request().model_dump_json().encode(),
+        body=parsed.about.model_dump_json().encode(),
     )

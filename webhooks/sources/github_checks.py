@@ -109,7 +109,7 @@ class _Status(_Where):
     state: Literal["pending", "success", "failure", "error"]
 
 
-READS: parts.Reads[Told] = {
+READS: parts.Reads = {
     "check_run": {"completed": _run},
     "check_suite": {"completed": _suite},
     # It has no action.

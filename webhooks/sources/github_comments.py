@@ -143,7 +143,7 @@ class _Reviewed(_Where):
 
 
 # Editing or deleting one triggers nothing: who may edit a comment need not be who wrote it.
-READS: parts.Reads[Told] = {
+READS: parts.Reads = {
     "issue_comment": {"created": _comment},
     "pull_request_review": {"submitted": _review},
     "pull_request_review_comment": {"created": _remark},

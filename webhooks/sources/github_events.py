@@ -12,12 +12,9 @@ from pydantic import ValidationError
 
 from webhooks import shapes
 from webhooks.sources import github_checks, github_comments, github_issues, github_pulls
-from webhooks.sources.github_issues import IssueLabeled, IssueTakenBack
 from webhooks.sources.github_payloads import Ignored, Reads, Told
 
-Kept = IssueLabeled | IssueTakenBack | Told
-
-READS: Reads[Kept] = {
+READS: Reads = {
     **github_issues.READS,
     **github_comments.READS,
     **github_pulls.READS,
@@ -27,7 +24,7 @@ READS: Reads[Kept] = {
 _ACTION = re.compile(r"[a-z_]{1,64}")
 
 
-def parse(event: str, body: bytes) -> Kept | Ignored:
+def parse(event: str, body: bytes) -> Told | Ignored:
     """Read a delivery whose signature is verified.
 
     Args:

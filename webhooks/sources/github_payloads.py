@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from agent.conversation.said import Happened, Said
 from agent.domain import Record
+from agent.intake import Request, Withdrawal
 
 
 class Ignored(Record):
@@ -25,23 +26,13 @@ class Ignored(Record):
 
 
 class Told(Record):
-    """A delivery that tells of a conversation."""
+    """A delivery for the intake."""
 
     action: str | None
-    about: Said | Happened
-
-    @property
-    def content_key(self) -> str:
-        """Equal for deliveries that tell of the same; empty where it may be had twice."""
-        return self.about.content_key
-
-    def request(self) -> Said | Happened:
-        """Give what the intake decides on."""
-        return self.about
+    about: Said | Happened | Request | Withdrawal
 
 
-Kept = TypeVar("Kept")
-Reads = Mapping[str, Mapping[str | None, Callable[[str | None, dict[str, Any]], Kept | Ignored]]]
+Reads = Mapping[str, Mapping[str | None, Callable[[str | None, dict[str, Any]], Told | Ignored]]]
 """By event and action, how a payload is read; None: the event has no such word."""
 
 

@@ -67,7 +67,7 @@ class _Thread(parts.Part):
     installation: parts.Installation | None = None
 
 
-READS: parts.Reads[Told] = {
+READS: parts.Reads = {
     # Merged is closed as well; pushed to by anybody is `synchronize`.
     "pull_request": {
         **dict.fromkeys(("closed", "reopened", "synchronize"), _happened),

@@ -176,22 +176,6 @@ class Access:
                 self._sessions.popitem(last=False)
             return self._sessions[purpose]
 
-    def installation(self, issue: IssueRef) -> int | None:
-        """Number of our App's installation in a repository; None in token mode.
-
-        Raises:
-            AccessLost: The App is not installed there.
-        """
-        app = self.as_app(self.notice("installation"))
-        if app is None:
-            return None
-        try:
-            return self.asking().ask(
-                lambda: self._installation(app, issue), doing="look up our installation"
-            )
-        except Refused as problem:
-            raise self._unminted(problem, issue) from problem
-
     def calls(self, run_id: str) -> int:
         """How many requests a run has made so far, tokens included."""
         with self._lock:

@@ -241,7 +241,6 @@ class GithubGatekeeper:
         if found is None:
             return None
         ids = {"repository_id": int(facts["id"]), "repository": str(facts["full_name"])}
-        ids["installation_id"] = self._access.installation(unknown)
         return found.model_copy(update={"issue": found.issue.model_copy(update=ids)})
 
     def _session(self, issue: IssueRef) -> Session:

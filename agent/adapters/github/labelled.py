@@ -1,6 +1,6 @@
 """Open issues with the starting label, for whom GitHub sends no webhooks: `ports.LabelledIssues`.
 
-The list is asked for what has changed since the last look; who set the label, and when, is in an
+Only what has changed since the last look is looked at; who set the label, and when, is in an
 issue's events. The text is the one that is there at the look; whether it was edited after the label
 was set is found by those events, where the title is concerned, and for the body by the time of its
 last edit, which GraphQL alone tells.
@@ -8,7 +8,6 @@ last edit, which GraphQL alone tells.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -21,23 +20,16 @@ from agent.ports import Labelled
 from agent.settings import Settings
 
 _MOST_PAGES = 20
-#: An issue that left the list while its pages were read hides another one; so often all are
-#: looked at.
-_WHOLE_SECONDS = 3600.0
 
 
 @dataclass
 class _Seen:
     """What was seen of one repository."""
 
-    since: str | None = None
-    """The latest `updated_at`; nothing older is asked for."""
     issues: dict[int, str] = field(default_factory=dict)
     """`updated_at` by number."""
     labels: dict[int, int] = field(default_factory=dict)
     """Number of the event that set the label which was told of, by number of the issue."""
-    whole_at: float = float("-inf")
-    """When all were listed, by our steady clock."""
 
 
 class GithubLabelledIssues:
@@ -58,12 +50,11 @@ class GithubLabelledIssues:
         nobody = IssueRef(repository=repository, repository_id=0, number=0, issue_id=0)
         session = self._access.session(nobody, f"look through {repository}")
         facts = self._facts(session)
-        whole = time.monotonic() - seen.whole_at > _WHOLE_SECONDS
         ref = nobody.model_copy(
             update={"repository": facts["full_name"], "repository_id": facts["id"]}
         )
         label = self._gatekeeper.label(ref)
-        listed = self._list(session, label, None if whole else seen.since)
+        listed = self._list(session, label)
         for raw in listed:
             number, updated = int(raw["number"]), str(raw["updated_at"])
             if raw.get("pull_request") is None and seen.issues.get(number) != updated:
@@ -76,23 +67,18 @@ class GithubLabelledIssues:
                         yield _labelled(ref, facts, raw, event, text, renamed=renamed)
                     seen.labels[number] = event["id"]
             seen.issues[number] = updated
-        if whole:
-            there = {int(raw["number"]) for raw in listed}
-            seen.issues = {one: at for one, at in seen.issues.items() if one in there}
-            seen.labels = {one: event for one, event in seen.labels.items() if one in there}
-            seen.whole_at = time.monotonic()
-        seen.since = max((str(raw["updated_at"]) for raw in listed), default=seen.since)
+        there = {int(raw["number"]) for raw in listed}
+        seen.issues = {one: at for one, at in seen.issues.items() if one in there}
+        seen.labels = {one: event for one, event in seen.labels.items() if one in there}
 
     @in_our_words
     def _facts(self, session: Session) -> Raw:
         return live_issue.repository_facts(session)
 
     @in_our_words
-    def _list(self, session: Session, label: str, since: str | None) -> list[Raw]:
+    def _list(self, session: Session, label: str) -> list[Raw]:
         """List the issues, the latest change first."""
         wanted = {"state": "open", "labels": label, "sort": "updated", "direction": "desc"}
-        if since is not None:
-            wanted["since"] = since
         doing = "look for labelled issues"
         pages = session.pages("issues", wanted, most=_MOST_PAGES, doing=doing, needs="issues: read")
         return list(pages)

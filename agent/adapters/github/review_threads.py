@@ -7,7 +7,7 @@ the conversation. Which of them are answered, and with what, is left to others.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 
 import structlog
 
@@ -68,11 +68,21 @@ def read(session: Session, number: int) -> PullNow | None:
     """
     first: Raw | None = None
     found: dict[str, list[Raw]] = {name: [] for name in _CONNECTIONS}
+    cursors: dict[str, str | None] = dict.fromkeys(_CONNECTIONS)
     with passing(404):
-        for page in _pages(session, number, _CONNECTIONS):
+        for _ in range(_MOST_PAGES):
+            page = _ask(session, number, cursors)
             first = first or page
-            for name in found:
-                found[name] += _nodes(page.get(name))
+            for name in cursors:
+                found[name] += _nodes(page[name])
+            infos = {name: page[name]["pageInfo"] for name in cursors}
+            cursors = {
+                name: info["startCursor"] for name, info in infos.items() if info["hasPreviousPage"]
+            }
+            if not cursors:
+                break
+        else:
+            _log.warning("the oldest of a pull request is not read", pull=number)
     if first is None:
         # Where the repository itself is out of reach, this says so.
         live_issue.repository_facts(session)
@@ -101,26 +111,6 @@ def read(session: Session, number: int) -> PullNow | None:
             ),
         }
     )
-
-
-def _pages(session: Session, number: int, names: Iterable[str]) -> Iterator[Raw]:
-    """Read connections of a pull request page by page, the newest first, as far as there is more.
-
-    Raises:
-        Refused: 404 where it is not there.
-    """
-    cursors: dict[str, str | None] = dict.fromkeys(names)
-    for _ in range(_MOST_PAGES):
-        page = _ask(session, number, cursors)
-        yield page
-        cursors = {
-            name: page[name]["pageInfo"]["startCursor"]
-            for name in cursors
-            if page[name] and page[name]["pageInfo"]["hasPreviousPage"]
-        }
-        if not cursors:
-            return
-    _log.warning("the oldest of a pull request is not read", pull=number, left=sorted(cursors))
 
 
 def _ask(session: Session, number: int, cursors: Mapping[str, str | None]) -> Raw:
