@@ -107,13 +107,11 @@ class Root(Record):
     pythons: tuple[RootPython, ...] = ()
     """Of an image: the interpreters in it. In a folder they are looked for."""
     more: str = ""
-    """Command that adds Debian packages; their names follow, each after `option`."""
-    option: str = ""
+    """Command that adds Debian packages; their names follow."""
 
     def adding(self, packages: Sequence[str]) -> str:
         """Say the whole command; empty where none is known."""
-        named = " ".join(self.option + name for name in packages)
-        return f"{self.more} {named}" if self.more else ""
+        return " ".join((self.more, *packages)) if self.more else ""
 
 
 class RoomFile(Record):

@@ -68,6 +68,11 @@ def worst(*args: str, **limits: object) -> RoomOrder:
     return RoomOrder(argv=argv, limits=SMALL.model_copy(update=limits))
 
 
+def waiting(seconds: int, marker: str) -> RoomOrder:
+    """Order a process that stays for a while, to be found by the marker."""
+    return RoomOrder(argv=("sh", "-c", f"sleep {seconds}; :", marker), limits=SMALL)
+
+
 def alive(marker: str) -> list[int]:
     """Host processes with this word in their command line, zombies aside."""
     found = []

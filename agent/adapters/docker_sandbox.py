@@ -78,7 +78,6 @@ def _root(image: engine.Image) -> Root:
         mark=image.digest,
         pythons=known,
         more=f"mergewright images build {image.version}",
-        option="--package ",
     )
 
 

@@ -19,19 +19,13 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
 
 @app.command()
 def build(
     version: Annotated[str, typer.Argument(help="Minor version of Python, as 3.11.")],
     packages: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--package", help="A further Debian package; can be given again.", metavar="NAME"
-        ),
+        list[str] | None, typer.Argument(help="Further Debian packages.", show_default=False)
     ] = None,
-    as_json: _Json = False,
 ) -> None:
     """Build the image for a version of Python on MERGEWRIGHT_DOCKER_BASE, and try its Python.
 
@@ -40,14 +34,13 @@ def build(
     from agent.adapters.docker_rooms import building
 
     built = building.build(version, packages or [], settings.load())
-    if as_json:
-        print(json.dumps(built.model_dump()))
-    else:
-        terminal.console().print(f"[bold green]built[/] {built.reference} {built.digest}")
+    terminal.console().print(f"[bold green]built[/] {built.reference} {built.digest}")
 
 
 @app.command()
-def show(as_json: _Json = False) -> None:
+def show(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
     """List the images that rooms can be opened from here."""
     from agent.adapters.docker_rooms import engine
 

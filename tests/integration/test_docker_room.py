@@ -21,7 +21,7 @@ from agent.adapters.rooms import sheet, slots
 from agent.errors import SandboxLost, SandboxMissing
 from agent.ports import Mount, RoomOrder
 from agent.settings import Settings
-from tests.rooms import ENGINE, SMALL, settings_for, wait_for, worst
+from tests.rooms import ENGINE, SMALL, settings_for, wait_for, waiting
 
 pytestmark = pytest.mark.engine
 TRUE = RoomOrder(argv=("true",), limits=SMALL)
@@ -110,7 +110,7 @@ def test_a_room_whose_first_program_is_killed_is_lost_and_no_verdict(
 ) -> None:
     marker = secrets.token_hex(8)
     with ThreadPoolExecutor(1) as pool:
-        room = pool.submit(DockerSandbox(settings).run, worst("wait", "60", marker))
+        room = pool.submit(DockerSandbox(settings).run, waiting(60, marker))
         wait_for(marker)
         (container,) = containers(client, settings.home)
         client.kill(container)

@@ -43,7 +43,7 @@ def show(*options: str) -> str:
 
 def test_an_image_is_built_on_a_local_base_and_rooms_are_opened_from_it(settings: Settings) -> None:
     assert "mergewright images build 3.11" in show()
-    done = CliRunner().invoke(images.app, ["build", "3.11", "--package", "git"])
+    done = CliRunner().invoke(images.app, ["build", "3.11", "git"])
     assert done.exit_code == 0, done.output
     assert f"built {settings.docker_image}:3.11" in done.stdout
     (row,) = json.loads(show("--json"))["images"]

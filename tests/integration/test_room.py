@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.rooms import seccomp, slots
+from agent.adapters.rooms import attempts, seccomp, slots
 from agent.adapters.rooms.channel import Frames
 from agent.errors import SandboxLost, SandboxMissing
 from agent.ports import Companion, Mount, RoomFile, RoomLimits, RoomOrder, RoomResult, Sandbox
@@ -32,6 +32,7 @@ from tests.rooms import (
     open_sandbox,
     wait_for,
     wait_until_gone,
+    waiting,
     worst,
 )
 
@@ -237,8 +238,9 @@ def _descriptors() -> int:
 
 
 def test_links_pipes_and_too_large_files_stay_in_the_room(sandbox: Sandbox) -> None:
-    order = worst("returns", returned_bytes=MIB, disk_bytes=512 * MIB)
-    result = sandbox.run(order.model_copy(update={"collect": ("/out/**",)}))
+    limits = SMALL.model_copy(update={"returned_bytes": MIB, "disk_bytes": 512 * MIB})
+    argv = ("sh", "-c", attempts.LEAVE)
+    result = sandbox.run(RoomOrder(argv=argv, collect=("/out/**",), limits=limits))
     assert result.files == {"/out/plain": b"plain"}
     assert result.limit == "returned"
     assert result.exit_code == 0
@@ -258,7 +260,9 @@ def test_the_operator_bounds_what_an_order_may_ask_for(rooms: Callable[..., Sand
     result = sandbox.run(order)
     assert result.limit == "processes"
     assert result.output.count(".") == 15
-    assert sandbox.run(worst("fill", "/tmp", disk_bytes=512 * MIB)).output.count(".") == 8
+    more = SMALL.model_copy(update={"disk_bytes": 512 * MIB})
+    fill = RoomOrder(argv=("sh", "-c", "head -c 9M /dev/zero >/tmp/fill; sleep 5"), limits=more)
+    assert sandbox.run(fill).limit == "disk"
 
 
 def test_who_is_gone_when_the_command_is_over_is_named_with_its_last_words(
@@ -499,7 +503,7 @@ def test_a_finished_room_leaves_nothing(sandbox: Sandbox, backend: str, home: Pa
 def test_rooms_at_the_same_time_have_users_of_their_own(sandbox: Sandbox) -> None:
     markers = [secrets.token_hex(8) for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
-        rooms = [pool.submit(sandbox.run, worst("wait", "2", marker)) for marker in markers]
+        rooms = [pool.submit(sandbox.run, waiting(2, marker)) for marker in markers]
         users = []
         for marker in markers:
             wait_for(marker)

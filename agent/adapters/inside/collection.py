@@ -7,6 +7,7 @@ could block is opened.
 
 from __future__ import annotations
 
+import filecmp
 import os
 import stat
 from fnmatch import fnmatchcase
@@ -130,9 +131,7 @@ class Collection:
                 return False
             if stat.S_ISLNK(now.st_mode):
                 return bool(os.readlink(path) == os.readlink(original))
-            if not stat.S_ISREG(now.st_mode) or before.st_size != now.st_size:
-                return False
-            return same_content(path, original)
+            return stat.S_ISREG(now.st_mode) and filecmp.cmp(path, original, shallow=False)
         except OSError:
             return False
 
@@ -155,17 +154,6 @@ def objection(path: str, state: os.stat_result) -> str | None:
     if state.st_nlink != 1:
         return "has a second name (hard link)"
     return None if os.access(path, os.R_OK) else "not readable"
-
-
-def same_content(path: str, original: str) -> bool:
-    """Compare two files piece by piece."""
-    with open_plain(path) as one, open_plain(original) as two:
-        while True:
-            here, there = one.read(1 << 20), two.read(1 << 20)
-            if here != there:
-                return False
-            if not here:
-                return True
 
 
 def open_plain(path: str) -> BufferedReader:

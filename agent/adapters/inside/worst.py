@@ -1,7 +1,7 @@
 """The worst that code in a room may try, one function each; chosen by the first argument.
 
-Runs in the room with only the standard library, for `mergewright doctor` and for tests. Each
-prints a dot for each step, so that a room that was ended still tells how far it came.
+Runs in the room with only the standard library, for `mergewright doctor` and for tests: what takes
+more than a line of shell (`rooms/attempts.py`). Dots tell how far it came in a room that was ended.
 """
 
 from __future__ import annotations
@@ -121,65 +121,6 @@ def hog(children: str, mib: str) -> None:
             os._exit(0 if held else 1)
     for _ in range(int(children)):
         os.wait()
-
-
-def wait(seconds: str, marker: str) -> None:
-    """Stay for a while, to be found by the marker."""
-    say(marker.encode())
-    time.sleep(float(seconds))
-
-
-def deaf() -> None:
-    """Outlive every polite request, also in a session of its own."""
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    if os.fork() == 0:
-        os.setsid()
-        if os.fork() != 0:
-            os._exit(0)
-    time.sleep(120)
-
-
-def fill(place: str) -> None:
-    """Fill a place, a dot for each megabyte that fitted."""
-    with open(os.path.join(place, "fill"), "wb", buffering=0) as file:
-        try:
-            for _ in range(64):
-                if file.write(bytes(MIB)) < MIB:
-                    break
-                say(b".")
-        except OSError:
-            pass
-
-
-def names(folder: str) -> None:
-    """Make empty files without end, a dot for each thousand."""
-    for number in range(1_000_000):
-        try:
-            os.close(os.open("%s/name-%d" % (folder, number), os.O_CREAT | os.O_WRONLY))
-        except OSError:
-            return
-        if number % 1000 == 0:
-            say(b".")
-
-
-def loud() -> None:
-    """Print a million lines of 20 bytes."""
-    print("0123456789abcdefghi\n" * 1_000_000, end="", flush=True)
-
-
-def returns() -> None:
-    """Leave things to be collected that must not be, and one plain file."""
-    os.chdir("/out")
-    os.symlink("/etc/passwd", "link")
-    os.symlink("/etc", "folder")
-    os.mkfifo("pipe")
-    for name in ("twin", "plain"):
-        with open(name, "w") as file:
-            file.write(name)
-    os.link("twin", "second")
-    with open("large", "wb") as large:
-        large.truncate(1 << 28)
 
 
 def forge() -> None:

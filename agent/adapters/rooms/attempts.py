@@ -51,20 +51,34 @@ _LOOKS: dict[str, _Facts] = {
     "unprivileged user": {"uid outside": range(1, 2**32)},
     "bounded by the kernel*": {"memory bound": _MEMORY, "tasks bound": _TASKS},
 }
-#: Each in a room of its own: the limit, what is tried, the room's bounds, and what must come of it.
+#: What must not be collected, beside one plain file.
+LEAVE = (
+    f"cd {ROOM_OUT} && ln -s /etc/passwd link && ln -s /etc folder && mkfifo pipe && echo t >twin"
+    " && ln twin second && printf plain >plain && truncate -s 256M large"
+)
+_DEAF = """trap '' TERM HUP INT; setsid sh -c 'sleep 120; :' "$0" & sleep 120; :"""
+_NAMES = "n=0; while :; do : >/tmp/name-$n; n=$((n + 1)); done"
+_LOUD = "yes 0123456789abcdefghi | head -n 1000000"
+#: Each in a room of its own: the limit, what is tried (in a shell, or by `worst.py`),
+#: the room's bounds, and what must come of it.
 _WORST: tuple[tuple[str, str, _Facts, _Facts], ...] = (
-    ("processes", "forks 200", {"seconds": 4}, {"passed": range(1, 32), "limit": "processes"}),
-    ("memory of a process", "hog 1 400", {"memory_bytes": 96 * MIB}, {"passed": 0}),
-    ("memory of the room", "hog 6 60", {"memory_bytes": 96 * MIB}, {"limit": "memory"}),
-    ("time", "deaf", {"seconds": 1}, {"limit": "time", "seconds": range(6), "left over": 0}),
+    (
+        "processes",
+        "worst forks 200",
+        {"seconds": 4},
+        {"passed": range(1, 32), "limit": "processes"},
+    ),
+    ("memory of a process", "worst hog 1 400", {"memory_bytes": 96 * MIB}, {"passed": 0}),
+    ("memory of the room", "worst hog 6 60", {"memory_bytes": 96 * MIB}, {"limit": "memory"}),
+    ("time", _DEAF, {"seconds": 1}, {"limit": "time", "seconds": range(6), "left over": 0}),
     *(
-        (f"disk space of {place}", f"fill {place}", {}, {"passed": range(17), "limit": "disk"})
+        (f"disk space of {place}", f"head -c 17M /dev/zero >{place}/fill", {}, {"limit": "disk"})
         for place in layout.WRITABLE
     ),
-    ("number of files", "names /tmp", {"disk_bytes": 4 * MIB}, {"limit": ("disk", "memory")}),
-    ("output", "loud", {"output_bytes": MIB}, {"printed": 20_000_000, "kept": range(MIB + 100)}),
-    ("returned files", "returns", {"returned_bytes": MIB, "disk_bytes": 512 * MIB}, _RETURNED),
-    ("proof of the end", "forge", {}, {"exit": 7, "limit": None}),
+    ("number of files", _NAMES, {"disk_bytes": 4 * MIB}, {"limit": ("disk", "memory")}),
+    ("output", _LOUD, {"output_bytes": MIB}, {"printed": 20_000_000, "kept": range(MIB + 100)}),
+    ("returned files", LEAVE, {"returned_bytes": MIB, "disk_bytes": 512 * MIB}, _RETURNED),
+    ("proof of the end", "worst forge", {}, {"exit": 7, "limit": None}),
 )
 
 
@@ -114,10 +128,12 @@ def _holds(found: object, wanted: object) -> bool:
     return found in wanted if isinstance(wanted, range | tuple) else found == wanted
 
 
-def _order(marker: str, words: str, **more: Any) -> RoomOrder:
-    """Order a function of `worst.py`, whose processes are known by the marker."""
+def _order(marker: str, what: str, **more: Any) -> RoomOrder:
+    """Order what is tried; its processes are known by the marker."""
     code = resources.files("agent.adapters").joinpath("inside/worst.py").read_text()
-    argv = ("python3", "-I", "-S", "-c", f"{code}# {marker}", *words.split())
+    argv: tuple[str, ...] = ("sh", "-c", what, marker)
+    if what.startswith("worst "):
+        argv = ("python3", "-I", "-S", "-c", f"{code}# {marker}", *what.split()[1:])
     return RoomOrder(argv=argv, collect=(f"{ROOM_OUT}/**",), **{"limits": LIMITS, **more})
 
 
@@ -150,7 +166,7 @@ def _look(sandbox: Sandbox, tree: Path) -> _Facts | SandboxLost:
     ):
         hidden.bind(f"\0{marker}")
         hidden.listen()
-        words = f"look {port.getsockname()[1]} {marker} {' '.join(_NAMESPACES)}"
+        words = f"worst look {port.getsockname()[1]} {marker} {' '.join(_NAMESPACES)}"
         running = pool.submit(sandbox.run, _order(marker, words, tree=str(tree)))
         while not running.done():
             for pid in _processes_of(marker):

@@ -31,9 +31,7 @@ class Image(FakeSandbox):
     """Rooms of an image, of which nothing is on this machine."""
 
     def roots(self) -> tuple[Root, ...]:
-        return (
-            Root(name="3.11", mark="m", more="mergewright images build 3.11", option="--package "),
-        )
+        return (Root(name="3.11", mark="m", more="mergewright images build 3.11"),)
 
 
 def bench(sandbox: Sandbox, settings: Settings, root: str = "") -> Bench:
@@ -86,5 +84,5 @@ def test_the_list_of_an_image_is_read_in_a_room(home):
     given = bench(Image(answer), Settings(home=home, system_packages=("*",)), "3.11")
     system_packages.require(("gettext",), given)
     assert refusal(("libpq-dev", "git"), given).endswith(
-        "mergewright images build 3.11 --package libpq-dev --package git"
+        "mergewright images build 3.11 libpq-dev git"
     )
