@@ -44,17 +44,11 @@ def simulator(
             metavar="URL",
         ),
     ] = "http://127.0.0.1:8080",
-    empty: Annotated[
-        bool,
-        typer.Option(
-            "--empty", help="Begin with nothing; people, App and code come by set-up over HTTP."
-        ),
-    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Serve a simulated GitHub until Ctrl-C.
 
-    It begins with the repository of the demo, two people, and our App with a key. The first lines
+    It has the repository of the demo, its people, and our App with a key. The first lines
     say what to look at and which settings let `mergewright serve` work for it; after that, label
     an issue on its page. Nothing is kept: with the next start all is as it was.
     """
@@ -74,8 +68,8 @@ def simulator(
         world = World(folder or Path(scratch) / "git")
         try:
             with serving.running(world, host, port) as address:
-                furnished = {} if empty else _furnish(world, listener.rstrip("/"), Path(scratch))
-                _show(address, furnished, as_json=as_json)
+                settings = _furnish(world, listener.rstrip("/"), Path(scratch))
+                _show(address, settings, as_json=as_json)
                 ended.wait()
         except OSError as problem:
             raise typer.BadParameter(
@@ -93,7 +87,7 @@ def _furnish(world: World, listener: str, folder: Path) -> dict[str, str]:
     app, settings = play.people_and_app(world, listener, folder)
     repository = play.sample_repository(world, folder / "sample")
     scenario, author = SCENARIOS["add-field"], world.user(play.REPORTER)
-    actions.open_issue(world, repository, author, scenario.title, scenario.body, [], [])
+    actions.open_issue(world, repository, author, scenario.title, scenario.body, [])
     world.install(app, play.OWNER)
     # Told to nobody so far: the service may not be there yet.
     world.hooks.log.clear()
@@ -104,30 +98,25 @@ def _furnish(world: World, listener: str, folder: Path) -> dict[str, str]:
 
 
 def _show(address: str, settings: dict[str, str], *, as_json: bool) -> None:
+    from agent.demo import play
+
     said = {
         "base_url": address,
         "api": f"{address}/api/v3",
         "graphql": f"{address}/api/graphql",
-        "setup": f"{address}/_simulator",
+        "issue": f"{address}/{play.REPOSITORY}/issues/1",
     }
     if as_json:
         print(json.dumps({**said, "settings": settings}, indent=2), flush=True)
         return
     console = Console(highlight=False, soft_wrap=True)
-    for name, value in {"pages": address, **said}.items():
-        if name != "base_url":
-            console.print(f"{name:<9}{escape(value)}")
-    if settings:
-        from agent.demo import play
-
-        console.print("\nTo let the service work for it, in another terminal:\n")
-        for name, value in settings.items():
-            console.print(f"  export {name}={escape(shlex.quote(value))}")
-        console.print("  mergewright serve\n")
-        issue = f"{address}/{play.REPOSITORY}/issues/1"
-        console.print(
-            f"Then open {escape(issue)},\nadd the label {play.LABEL} as {play.MAINTAINER}, and"
-            " reload the page as the work goes on.\nThe front page lists what was delivered to the"
-            " service, and what it answered."
-        )
-    console.print("Ctrl-C ends it.")
+    for name, value in said.items():
+        console.print(f"{name:<9}{escape(value)}")
+    console.print("\nTo let the service work for it, in another terminal:\n")
+    for name, value in settings.items():
+        console.print(f"  export {name}={escape(shlex.quote(value))}")
+    console.print("  mergewright serve\n")
+    console.print(
+        f"Then open {escape(said['issue'])},\nadd the label {play.LABEL} as {play.MAINTAINER}, and"
+        " reload the page as the work goes on.\nCtrl-C ends it."
+    )

@@ -18,12 +18,8 @@ if TYPE_CHECKING:
     from agent.demo.play import Play
 
 MAINTAINER = "maria"
-COLLEAGUE = "tom"
-"""May write as well."""
 REPORTER = "carl"
 """May write issues and comments, and nothing else."""
-ROBOT = "echo[bot]"
-"""Another App's account, with all rights."""
 _GIT_SECONDS, _DRAIN_SECONDS = 30.0, 5.0
 
 Moment = Callable[["Play"], bool]
@@ -47,11 +43,6 @@ def waits(play: Play) -> bool:
     return play.waits()
 
 
-def heard(play: Play) -> bool:
-    """Whether all that was said before is decided."""
-    return play.settled()
-
-
 def at_once(play: Play) -> bool:
     """Whatever the service is at."""
     return True
@@ -60,16 +51,6 @@ def at_once(play: Play) -> bool:
 def opened(play: Play) -> bool:
     """Whether the pull request is there, and nothing is under way."""
     return play.pull() is not None and play.idle()
-
-
-def after(step: str) -> Moment:
-    """Return the moment at which a step of the run is over."""
-
-    def over(play: Play) -> bool:
-        run = play.run()
-        return run is not None and step in play.seconds(run)
-
-    return over
 
 
 # --- acts --------------------------------------------------------------------------------------
@@ -99,7 +80,6 @@ _TROUBLES: dict[HookFaultKind, str] = {
     "lose": " (GitHub loses the webhook)",
     "duplicate": " (GitHub delivers the webhook twice)",
     "reorder": " (GitHub delivers the webhook after a later one)",
-    "delay": " (GitHub delivers the webhook late)",
 }
 
 
@@ -117,25 +97,20 @@ def label(trouble: HookFaultKind | None = None) -> Act:
     return Act(at_once, do)
 
 
-def say(words: str, when: Moment = opened, by: str = MAINTAINER) -> Act:
+def say(words: str) -> Act:
     """Write in the conversation of the pull request."""
 
     def do(play: Play) -> str:
         world, pull = play.stage.world, play.the_pull()
         with world.lock:
-            actions.comment(world, play.repository, pull, world.user(by), words)
-        return f"{by} comments on the pull request: {words}"
+            actions.comment(world, play.repository, pull, world.user(MAINTAINER), words)
+        return f"{MAINTAINER} comments on the pull request: {words}"
 
-    return Act(when, do)
+    return Act(opened, do)
 
 
-def review(
-    *remarks: tuple[str, str, str],
-    when: Moment = opened,
-    by: str = MAINTAINER,
-    event: str = "REQUEST_CHANGES",
-) -> Act:
-    """Review the pull request.
+def review(*remarks: tuple[str, str, str]) -> Act:
+    """Review the pull request and ask for changes.
 
     Args:
         remarks: Path, words that its line has, and what is remarked there.
@@ -149,26 +124,24 @@ def review(
             {"path": path, "line": _line(play, pull.pull.head_ref, path, has), "body": words}
             for path, has, words in remarks
         ]
-        made = {"event": event, "body": "", "comments": comments}
-        _post(play, by, f"pulls/{pull.number}/reviews", made)
+        made = {"event": "REQUEST_CHANGES", "body": "", "comments": comments}
+        _post(play, f"pulls/{pull.number}/reviews", made)
         listed = "".join(f"\n  {one['path']}:{one['line']}: {one['body']}" for one in comments)
-        return f"{by} reviews the pull request:{listed}"
+        return f"{MAINTAINER} reviews the pull request:{listed}"
 
-    return Act(when, do)
+    return Act(opened, do)
 
 
-def push(
-    path: str, old: str, new: str, message: str, *, to_base: bool = False, when: Moment = opened
-) -> Act:
-    """Commit a replacement to the pull request's branch, or to its base."""
+def push_to_base(path: str, old: str, new: str, message: str) -> Act:
+    """Commit a replacement to the branch that the pull request goes to."""
 
     def do(play: Play) -> str:
         pull = play.the_pull().pull
         if pull is None:
             raise AssertionError("a pull request has a branch")
-        branch = pull.base_ref if to_base else pull.head_ref
+        branch = pull.base_ref
         name = ("-c", f"user.name={MAINTAINER}", "-c", f"user.email={MAINTAINER}@example.org")
-        host, token = play.stage.address.partition("://")[2], _token(play, MAINTAINER)
+        host, token = play.stage.address.partition("://")[2], _token(play)
         url = f"http://x-access-token:{token}@{host}/{play.repository.full_name}.git"
         with tempfile.TemporaryDirectory(prefix="mergewright-push-") as tree:
             _git("clone", "-q", "-b", branch, str(play.repository.git_dir), tree)
@@ -181,10 +154,10 @@ def push(
             _git("-C", tree, "push", "-q", url, f"HEAD:refs/heads/{branch}")
         return f"{MAINTAINER} pushes to {branch}: {message}"
 
-    return Act(when, do)
+    return Act(opened, do)
 
 
-def status(context: str, state: str, words: str, when: Moment = opened) -> Act:
+def status(context: str, state: str, words: str) -> Act:
     """Report what a check of the project's own says of the branch as it is."""
 
     def do(play: Play) -> str:
@@ -192,45 +165,17 @@ def status(context: str, state: str, words: str, when: Moment = opened) -> Act:
         if pull is None:
             raise AssertionError("a pull request has a branch")
         made = {"state": state, "context": context, "description": words}
-        _post(play, MAINTAINER, f"statuses/{pull.head_sha}", made)
+        _post(play, f"statuses/{pull.head_sha}", made)
         return f"the project's check {context} at {pull.head_sha[:12]}: {state} ({words})"
 
-    return Act(when, do)
-
-
-def close(when: Moment) -> Act:
-    """Close the issue."""
-
-    def do(play: Play) -> str:
-        world = play.stage.world
-        with world.lock:
-            person = world.user(MAINTAINER)
-            actions.set_state(world, play.repository, play.issue, "closed", "not_planned", person)
-        return f"{MAINTAINER} closes the issue"
-
-    return Act(when, do)
-
-
-def unlabel(when: Moment, name: str) -> Act:
-    """Take a label off the issue."""
-
-    def do(play: Play) -> str:
-        world = play.stage.world
-        with world.lock:
-            taken = play.repository.labels[name]
-            actions.remove_label(world, play.repository, play.issue, taken, world.user(MAINTAINER))
-        return f"{MAINTAINER} takes the label {name} off"
-
-    return Act(when, do)
+    return Act(opened, do)
 
 
 # --- how people get there ----------------------------------------------------------------------
 
 
-def _token(play: Play, login: str) -> str:
-    world = play.stage.world
-    with world.lock:
-        return world.token_for(login)
+def _token(play: Play) -> str:
+    return play.stage.world.token_for(MAINTAINER)
 
 
 def _spoil(play: Play, trouble: HookFaultKind, event: str) -> None:
@@ -240,13 +185,13 @@ def _spoil(play: Play, trouble: HookFaultKind, event: str) -> None:
     hooks.faults.append(HookFault(trouble, event))
 
 
-def _post(play: Play, by: str, path: str, made: dict[str, Any]) -> None:
-    """Use the API as a person does, below the repository."""
+def _post(play: Play, path: str, made: dict[str, Any]) -> None:
+    """Use the API as the maintainer does, below the repository."""
     url = f"{play.stage.address}/api/v3/repos/{play.repository.full_name}/{path}"
-    headers = {"Authorization": f"Bearer {_token(play, by)}"}
+    headers = {"Authorization": f"Bearer {_token(play)}"}
     answer = httpx.post(url, json=made, headers=headers, timeout=10, trust_env=False)
     if not answer.is_success:
-        raise AssertionError(f"{by} cannot do that: {answer.text}")
+        raise AssertionError(f"{MAINTAINER} cannot do that: {answer.text}")
 
 
 def _line(play: Play, branch: str, path: str, has: str) -> int:

@@ -381,10 +381,8 @@ def put_on(stage: Stage, scenario: Scenario, source: Path, name: str = REPOSITOR
     """
     world = stage.world
     repository = sample_repository(world, source, name, scenario.role, scenario.files)
-    world.grant(repository, acts.COLLEAGUE, "write")
-    world.grant(repository, acts.ROBOT, "admin")
     issue = actions.open_issue(
-        world, repository, world.user(REPORTER), scenario.title, scenario.body, [], []
+        world, repository, world.user(REPORTER), scenario.title, scenario.body, []
     )
     return Play(scenario, stage, repository, issue)
 
@@ -396,9 +394,8 @@ def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict
         listener: Address at which the service will be told of things.
         folder: Takes the App's key and the webhook secret, as files of their own.
     """
-    for login in (MAINTAINER, acts.COLLEAGUE, REPORTER):
+    for login in (MAINTAINER, REPORTER):
         world.add_user(login)
-    world.add_user(acts.ROBOT, "Bot")
     world.add_user(OWNER, "Organization")
     secret, address = secrets.token_hex(32), f"{listener}/webhooks/github"
     app = world.add_app(

@@ -7,7 +7,7 @@ from importlib import resources
 from types import MappingProxyType
 
 from agent.demo import acts
-from agent.demo.acts import COLLEAGUE, REPORTER, ROBOT, Act, after, at_once, comment, heard, opened
+from agent.demo.acts import REPORTER, Act, at_once, comment
 from agent.demo.scripted_model import Line, Script
 from agent.demo.simulator.records import Role
 from agent.domain import End, Reason
@@ -146,87 +146,11 @@ def _all() -> tuple[Scenario, ...]:
             "It takes four seconds on my machine. Make it faster.\n",
             Reason.NO_RECIPE,
         ),
-        *_taken_back(log_title, log_body),
-        *_several_people(log_title, log_body),
-        *_reviewed(log_title, log_body),
-    )
-
-
-def _taken_back(title: str, body: str) -> tuple[Scenario, ...]:
-    """What ends a run before it has published anything."""
-    stop = "/mergewright stop"
-    return (
-        Scenario(
-            "stopped-early",
-            "a comment stops the run before anything is edited",
-            title,
-            body,
-            Reason.CANCELLED,
-            acts=(comment(stop, after("checkout")),),
-        ),
-        Scenario(
-            "stopped-late",
-            "a comment stops the run while the checks look at its change",
-            title,
-            body,
-            Reason.CANCELLED,
-            acts=(comment(stop, after("policy 1")),),
-        ),
-        Scenario(
-            "closed",
-            "the issue is closed while the run is at work: nothing is published",
-            title,
-            body,
-            Reason.SUPERSEDED,
-            acts=(acts.close(after("checkout")),),
-        ),
-        Scenario(
-            "unlabelled",
-            "the label is taken off while the run is at work: nothing is published",
-            title,
-            body,
-            Reason.SUPERSEDED,
-            acts=(acts.unlabel(after("edit"), "mergewright"),),
-        ),
-    )
-
-
-def _several_people(title: str, body: str) -> tuple[Scenario, ...]:
-    """Who is heard, how often, and in which order."""
-    approve, wish = "/mergewright approve {plan}", "change the plan: leave all as it is."
-    return (
-        Scenario(
-            "two-people",
-            "two people say different things about a plan at once: one of it has an effect",
-            title,
-            body,
-            Reason.READY,
-            files=_PLAN_FIRST,
-            acts=(comment(approve), comment(wish, at_once, COLLEAGUE)),
-        ),
-        Scenario(
-            "stranger",
-            "whoever may not write approves, stops and reviews: nobody listens",
-            title,
-            body,
-            Reason.READY,
-            files=_PLAN_FIRST,
-            acts=(
-                comment(approve, by=REPORTER),
-                comment("/mergewright stop", heard, REPORTER),
-                comment(approve, heard),
-                acts.review(
-                    (_SERVICES, "Took", "Please use logger.debug here."),
-                    by=REPORTER,
-                    event="COMMENT",
-                ),
-            ),
-        ),
         Scenario(
             "unreliable",
-            "webhooks come late, twice, out of order or not at all: one pull request comes of it",
-            title,
-            body,
+            "webhooks come twice, out of order or not at all: one pull request comes of it",
+            log_title,
+            log_body,
             Reason.READY,
             files=_PLAN_FIRST,
             begins=acts.label("lose"),
@@ -235,21 +159,11 @@ def _several_people(title: str, body: str) -> tuple[Scenario, ...]:
                     f"change the plan: Replace print with logging in `{_SERVICES}`.",
                     trouble="duplicate",
                 ),
-                comment(approve, trouble="reorder"),
+                comment("/mergewright approve {plan}", trouble="reorder"),
                 comment("Thank you both.", at_once, REPORTER),
             ),
         ),
-        Scenario(
-            "second-bot",
-            "another program answers ten times with a command: no loop comes of it",
-            "Customers need a nickname",
-            "Please add a field for it to the customer.\n",
-            Reason.UNCLEAR,
-            acts=(
-                comment("/mergewright retry (1)", by=ROBOT),
-                *(comment(f"/mergewright retry ({at})", heard, ROBOT) for at in range(2, 11)),
-            ),
-        ),
+        *_reviewed(log_title, log_body),
     )
 
 
@@ -293,30 +207,13 @@ def _reviewed(title: str, body: str) -> tuple[Scenario, ...]:
             model=_SCRIPT,
         ),
         Scenario(
-            "human-commit",
-            "a person commits to the branch between rounds: the next one builds on it",
-            title,
-            body,
-            Reason.READY,
-            acts=(
-                acts.push(
-                    _SERVICES, "is refused.", "is refused, and logged.", "Say that it is logged"
-                ),
-                acts.review((_SERVICES, "def import_orders", _LEFT_OUT)),
-            ),
-            follow_ups=((Reason.READY, ("commit",)),),
-            model=_SCRIPT,
-        ),
-        Scenario(
             "conflict",
             "the base has moved and does not go together with the branch: said, and not forced",
             title,
             body,
             Reason.READY,
             acts=(
-                acts.push(
-                    _SERVICES, '"Order", ', '"Took order", ', "Say what is printed", to_base=True
-                ),
+                acts.push_to_base(_SERVICES, '"Order", ', '"Took order", ', "Say what is printed"),
                 acts.say("/mergewright rebase"),
             ),
             follow_ups=((Reason.CONFLICT, ()),),
@@ -329,7 +226,7 @@ def _reviewed(title: str, body: str) -> tuple[Scenario, ...]:
             Reason.READY,
             acts=(
                 acts.status("docs", "failure", "import_orders does not say what it leaves out"),
-                acts.status("docs", "success", "all is said", opened),
+                acts.status("docs", "success", "all is said"),
             ),
             follow_ups=((Reason.READY, ("commit",)),),
             model=_SCRIPT,

@@ -219,7 +219,7 @@ def _new_issue(first: Play) -> Issue:
     with world.lock:
         return actions.open_issue(
             world, first.repository, world.user(play.REPORTER), first.issue.title,
-            first.issue.body, [], [],
+            first.issue.body, [],
         )  # fmt: skip
 
 

@@ -100,7 +100,7 @@ class Tickets:
         world = ground.world
         with world.lock:
             issue = actions.open_issue(
-                world, repository, world.user(REPORTER), wanted.title, wanted.body, [], []
+                world, repository, world.user(REPORTER), wanted.title, wanted.body, []
             )
             label = repository.labels[LABEL]
             actions.add_labels(world, repository, issue, [label], world.user(MAINTAINER))

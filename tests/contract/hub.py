@@ -54,17 +54,6 @@ class Hub:
         answer = self.client.ask(method, path, token or self.owner, **more)
         return answer.json() if answer.content else None
 
-    def query(self, query: str, token: str = "", **variables: Any) -> dict[str, Any]:
-        """Ask GraphQL; an answer always has data or errors with words, and status 200."""
-        answer = self.client.post_graphql(
-            {"query": query, "variables": variables}, token or self.acting
-        )
-        assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.json()
-        assert told.keys() <= {"data", "errors"}
-        assert "data" in told or all(each["message"] for each in told["errors"])
-        return told
-
     def issue(self, title: str = "Add a field", **more: Any) -> int:
         """Open an issue and give its number."""
         found = self.ask("POST", f"{API}/issues", json={"title": title, **more}, expect=201)
@@ -116,8 +105,7 @@ def build(world: World, folder: Path, client: JudgedClient, hook_url: str) -> Hu
         "checks": "write", "statuses": "write", "actions": "read",
         "administration": "read",
     }  # fmt: skip
-    events = (*APP_EVENTS, "push")
-    app = world.add_app("mergewright", "octo", permissions, events, hook_url, "secret")
+    app = world.add_app("mergewright", "octo", permissions, APP_EVENTS, hook_url, "secret")
     installation = world.install(app, "octo")
     hub = Hub(
         world, repository, app, installation, client,

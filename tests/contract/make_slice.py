@@ -33,7 +33,6 @@ GRAPHQL = HERE / "github_graphql_slice.graphql.gz"
 OPENAPI = ("@octokit/openapi", "23.0.2", "generated/api.github.com.json")
 PAYLOADS = ("@octokit/webhooks-examples", "7.6.1", "api.github.com/index.json")
 SCHEMA = ("@octokit/graphql-schema", "15.26.1", "schema.graphql")
-SIMULATED = HERE.parents[1] / "agent" / "demo" / "simulator" / "schema.graphql"
 FOR_PEOPLE = frozenset({"description", "summary", "externalDocs", "tags", "x-github", "headers"})
 # Below these keys a name is a name and not a keyword: a property may be called "description".
 NAMES_BELOW = frozenset({"properties", "patternProperties"})
@@ -105,10 +104,9 @@ def wanted(payloads: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def wanted_types(schema: bytes) -> str:
-    """Choose the types of the GraphQL schema that the simulator has, without their prose."""
+    """Choose the types of the GraphQL schema that our client asks for, without their prose."""
     plain = visit(parse(schema.decode(), no_location=True), _WithoutProse())
-    mine = parse(SIMULATED.read_text("utf-8")).definitions
-    ours = {node.name.value for node in mine if getattr(node, "name", None)}
+    ours = set(operations.GRAPHQL_TYPES)
     chosen = {
         node.name.value: print_ast(node)
         for node in plain.definitions

@@ -57,18 +57,6 @@ class JudgedClient:
             )
         return answer
 
-    def post_graphql(self, body: dict[str, Any], token: str) -> httpx.Response:
-        """Ask GraphQL, which the description of the REST API says nothing of."""
-        headers = {"Authorization": f"Bearer {token}"}
-        url = self.base_url + "/api/graphql"
-        return httpx.post(url, json=body, headers=headers, timeout=30, trust_env=False)
-
-    def set_up(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """Use one of the simulator's own end points, which nobody judges."""
-        url = self.base_url + path
-        answer = httpx.request(method, url, timeout=30, trust_env=False, **more)
-        return answer.raise_for_status()
-
     def _judge(self, response: httpx.Response) -> None:
         response.read()
         request = response.request

@@ -5,6 +5,7 @@ Nothing is counted as called for standing in the code: the simulator's log of re
 
 from __future__ import annotations
 
+import json
 import time
 
 import httpx
@@ -16,11 +17,10 @@ from agent.adapters.github.deliveries import AppDeliveries
 from agent.adapters.github.labelled import GithubLabelledIssues
 from agent.adapters.github.pulls import GithubPulls
 from agent.adapters.github.session import Scope
-from agent.demo.simulator import actions, check_actions, gateway
-from agent.demo.simulator.records import Registration
+from agent.demo.simulator import actions, check_actions
 from agent.domain import Change, ChangedFile, Finding, Outcome, Reason, Severity, end_state
 from agent.ports import NewPullRequest, Progress, StageMark
-from tests.contract import operations, recording, schemas
+from tests.contract import graphql_documents, operations, recording, schemas
 from tests.contract.schemas import Operation
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
@@ -114,7 +114,7 @@ def follow_up(scene: Scene) -> None:
         assert pulls.resolve(scene.run, thread) is (thread.place == "inline")
     if scene.app is None:
         # As where the token is a fine-grained one.
-        scene.fault("refuse", "GET", f"commits/{head}/check-runs", status=403)
+        scene.fault("answer", "GET", f"commits/{head}/check-runs", status=403)
     (red,) = (one for one in pulls.checks(scene.run, head) if one.state == "failed")
     assert pulls.log(scene.run, red) == "1 failed\n"
 
@@ -143,7 +143,7 @@ def look_an_issue_up(scene: Scene) -> None:
 
 def register(scene: Scene) -> None:
     if scene.app is not None:
-        scene.world.registrations["code"] = Registration(scene.app, scene.world.now())
+        scene.world.registrations["code"] = scene.app
         made = app_registration.exchange(scene.settings.github_url, "code", "its page")
         assert made.id == scene.app.id
 
@@ -168,11 +168,7 @@ def reconcile(scene: Scene) -> None:
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory) -> list[tuple[Operation | str, bytes]]:
     """Let our client do all it can do, as an App and as a person; give what it asked for."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        samples.serving_world(tmp_path_factory.mktemp("world")) as world,
-    ):
-        patch.setattr(gateway, "_BODY_KEPT", 1_000_000)
+    with samples.serving_world(tmp_path_factory.mktemp("world")) as world:
         for app in (True, False):
             scene = samples.scene(world, tmp_path_factory.mktemp("scene"), app=app)
             for deed in (
@@ -182,7 +178,7 @@ def asked(tmp_path_factory) -> list[tuple[Operation | str, bytes]]:
                 deed(scene)
         # A request is noted when it is over, which may be after its answer has arrived.
         time.sleep(0.1)
-        log = world.requests.find(f"{recording.API}/*")
+        log = world.requests.find("/api/*")
     found: list[tuple[Operation | str, bytes]] = []
     for one in log:
         if one.agent == "mergewright":
@@ -193,9 +189,19 @@ def asked(tmp_path_factory) -> list[tuple[Operation | str, bytes]]:
 
 
 def test_every_operation_is_called_by_our_client_or_stands_in_the_list_with_a_reason(asked):
-    called = {str(operation) for operation, _ in asked}
+    called = {str(operation) for operation, _ in asked} - {"POST /api/graphql"}
     assert called | set(operations.NOT_CALLED) == set(operations.OPERATIONS)
     assert called & set(operations.NOT_CALLED) == set()
+
+
+def test_every_graphql_document_of_our_client_fits_githubs_schema(asked):
+    bodies = [json.loads(body) for one, body in asked if one == "POST /api/graphql"]
+    documents = {one["query"] for one in bodies}
+    assert len(documents) > 3
+    assert [fault for one in documents for fault in graphql_documents.faults(one)] == []
+    assert graphql_documents.faults("{ repository { celebrated issue(age: 1) { id } } }") == [
+        "Repository.celebrated", "Repository.issue(age)",
+    ]  # fmt: skip
 
 
 def test_every_request_of_our_client_is_one_that_github_takes(asked):

@@ -191,7 +191,7 @@ class Story:
         """Lock the conversation."""
         world = self.stage.world
         with world.lock:
-            actions.lock(world, self.repository, self.issue, world.user(MAINTAINER), None)
+            actions.lock(world, self.repository, self.issue, world.user(MAINTAINER))
 
     def fault(self, kind: Kind, method: str = "*", path: str = "*", **more: object) -> Fault:
         """Let requests fail; a path is below the repository's API, or begins with a slash."""
@@ -464,7 +464,7 @@ def tell(
         repository = world.add_repository(f"{owner}/till-{number}", source)
         world.grant(repository, MAINTAINER, role)
         world.add_label(repository, LABEL)
-    issue = actions.open_issue(world, repository, world.user(REPORTER), title, body, [], [])
+    issue = actions.open_issue(world, repository, world.user(REPORTER), title, body, [])
     return Story(stage, folder, repository, issue, world.requests.next_number())
 
 

@@ -87,15 +87,15 @@ def test_a_dry_run_writes_nothing_to_github(story, command):
 @pytest.mark.parametrize(
     ("fault", "path", "more", "left"),
     [
-        ("primary", "pulls", {"seconds": 3_000}, 1),
-        ("refuse", "rules/branches/*", {"status": 503, "count": None}, 0),
+        ("limit", "pulls", {"seconds": 3_000, "hourly": True}, 1),
+        ("answer", "rules/branches/*", {"status": 503, "count": None}, 0),
     ],
 )
 def test_a_github_that_is_away_for_long_ends_the_run_of_a_command(
     story, command, fault, path, more, left
 ):
     told = story()
-    told.fault(fault, "POST" if fault == "primary" else "GET", path, **more)
+    told.fault(fault, "POST" if fault == "limit" else "GET", path, **more)
     done = command("run", "--repo", told.name, "--issue", "1", "--json")
     facts = json.loads(done.stdout)
     assert (done.returncode, facts["outcome"], facts["reason"]) == (1, "failed", "unavailable")

@@ -102,7 +102,7 @@ def test_the_owner_is_asked_once_and_runs_go_on_by_themselves_once_it_is_merged(
 @pytest.mark.deep
 def test_once_it_is_closed_what_is_detected_holds_and_nobody_is_asked_again(told, tmp_path):
     # The replies to what asks are lost.
-    faults = [told.fault("perform_drop", "POST", path) for path in ("git/refs", "pulls")]
+    faults = [told.fault("lose_answer", "POST", path) for path in ("git/refs", "pulls")]
     told.label()
     pull = waits(told)
     assert [fault.hits for fault in faults] == [1, 1]

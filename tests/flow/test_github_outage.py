@@ -159,7 +159,7 @@ def begin(turns: Turns, folder: Path) -> Story:
 
 def refuse_all(told: Story, after: int = 0) -> None:
     """Let the API answer with 502 for good, once so many requests have passed."""
-    told.fault("refuse", path="/api/*", status=502, count=None, after=after)
+    told.fault("answer", path="/api/*", status=502, count=None, after=after)
 
 
 def asked(told: Story) -> int:

@@ -133,7 +133,7 @@ def test_TC2_TC4_TC5_TC8_nothing_that_strangers_write_on_an_issue_changes_what_i
     time.sleep(1.1)  # GitHub's times are whole seconds
     assert told.runs() == []
     # Edited before the label is looked at, and again while the run is at work.
-    told.fault("delay", "GET", "collaborators/*", seconds=1)
+    told.fault("slow", "GET", "collaborators/*", seconds=1)
     told.label()
     told.edit("Delete everything", "Replace print with logging in `tests/test_count.py`.\n")
     told.announced()
@@ -170,7 +170,8 @@ def test_TC1_TC3_a_label_of_whoever_may_not_write_starts_nothing(story, stage):
     ours.label(by=stage.app.bot.login)
     app.label(by="other-helper[bot]")
     posing.label(by="mergewright-bot")
-    world.hooks.faults.append(HookFault("delay", "issues.labeled", seconds=0.5))
+    assert world.hooks.drain()
+    world.hooks.faults.append(HookFault("reorder", "issues.labeled"))
     revoked.label()
     world.grant(revoked.repository, MAINTAINER, "read")
     for told in (triage, ours, app, posing, revoked):
@@ -314,7 +315,7 @@ def test_a_red_change_is_withheld_and_tried_again_from_its_checks(story, stage):
 @pytest.mark.deep
 def test_a_result_that_could_not_be_handed_over_is_handed_over_later(story, stage):
     told = story()
-    told.fault("refuse", "POST", "pulls", status=403, count=None)
+    told.fault("answer", "POST", "pulls", status=403, count=None)
     told.label()
     outcome = told.ended()
     assert (outcome.reason, outcome.stopped_at) == (Reason.ACCESS_LOST, "publish")
@@ -352,7 +353,8 @@ def test_an_operator_stops_a_room_and_lets_the_run_go_on_where_it_was(story, sta
 def transferred(told: Story) -> None:
     world = told.stage.world
     there = world.add_repository(f"{told.name}-next")
-    world.transfer(told.repository, told.issue.number, there, world.user(MAINTAINER))
+    with world.lock:
+        actions.transfer(world, told.repository, told.issue, there, world.user(MAINTAINER))
 
 
 @pytest.mark.parametrize(
@@ -386,10 +388,10 @@ def move_base(told: Story, *, rewritten: bool) -> str:
 def test_GH6_limits_garbage_tokens_that_end_and_a_base_that_moves_are_lived_with(story, stage):
     told = story(fresh=True)
     before = told.git("rev-parse", "main").strip()
-    limit = told.fault("secondary", "POST", "issues/*/comments", status=429, seconds=1)
-    told.fault("html", "POST", "pulls")
-    told.fault("truncate", "POST", "check-runs")
-    told.fault("cut", "POST", "issues/*/labels")
+    limit = told.fault("limit", "POST", "issues/*/comments", status=429, seconds=1)
+    told.fault("answer", "POST", "pulls", status=200, body="<html></html>")
+    told.fault("drop", "POST", "check-runs")
+    told.fault("lose_answer", "POST", "issues/*/labels", status=200, body="[{")
     told.label()
     told.begun("baseline")
     assert stage.world.expire_tokens() > 0
@@ -400,21 +402,21 @@ def test_GH6_limits_garbage_tokens_that_end_and_a_base_that_moves_are_lived_with
         assert before[:12] in said
         assert after[:12] in said
     asked = told.requests()
-    assert {one.fault for one in asked} >= {"secondary", "html", "truncate", "cut"}
+    assert {one.fault for one in asked} >= {"limit", "answer", "drop", "lose_answer"}
     assert limit.hits == 1
     # git asks without a token first, as ever.
     refused = [one for one in asked if one.status == 401 and one.path.startswith("/api/")]
     assert len(refused) <= 3, "at most once for each kind of token"
 
 
-@pytest.mark.parametrize("kind", ["perform_drop", deep("perform_refuse")])
-def test_GH1_a_run_that_loses_the_first_reply_to_every_write_does_nothing_twice(story, kind):
+@pytest.mark.parametrize("status", [None, deep(502)])
+def test_GH1_a_run_that_loses_the_first_reply_to_every_write_does_nothing_twice(story, status):
     told = story()
     for method, path in WRITES.values():
-        told.fault(kind, method, path)
+        told.fault("lose_answer", method, path, status=status)
     # Git itself asks again where a connection ends without a byte.
-    count = None if kind == "perform_drop" else 1
-    told.fault(kind, "POST", f"/{told.name}.git/git-receive-pack", count=count)
+    push, count = f"/{told.name}.git/git-receive-pack", 1 if status else None
+    told.fault("lose_answer", "POST", push, status=status, count=count)
     told.label()
     told.assert_ready()
     struck = {one.path.rpartition("/")[2] for one in told.requests() if one.fault}

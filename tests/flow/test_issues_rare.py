@@ -185,7 +185,7 @@ def test_GH6_a_base_that_is_not_what_it_was_is_an_honest_end(story, stage, how):
 
 def test_WH6_a_repository_renamed_between_label_and_run_is_followed(story, stage):
     told = story()
-    told.fault("delay", "GET", "collaborators/*", seconds=0.5)
+    told.fault("slow", "GET", "collaborators/*", seconds=0.5)
     told.label()
     stage.world.rename(told.repository, f"{told.repository.name}-renamed")
     pull = told.assert_ready()
@@ -197,7 +197,7 @@ def test_WH6_a_repository_renamed_between_label_and_run_is_followed(story, stage
 
 def test_GH2_a_far_limit_postpones_the_run_and_frees_the_worker(story, stage):
     limited, other = story(), story()
-    limited.fault("primary", "POST", "pulls", seconds=3_000)
+    limited.fault("limit", "POST", "pulls", seconds=3_000, hourly=True)
     limited.label()
 
     def put_back() -> float | None:
@@ -235,7 +235,7 @@ def test_what_waits_for_its_turn_or_is_paused_shows_it_at_once(story, stage):
     held.assert_ready()
     first, other, second = story(), story(), story()
     for one in (first, other):
-        one.fault("delay", "GET", "rules/branches/*", seconds=6)
+        one.fault("slow", "GET", "rules/branches/*", seconds=6)
         one.label()
         one.announced()
     second.label()
@@ -251,7 +251,7 @@ def test_what_waits_for_its_turn_or_is_paused_shows_it_at_once(story, stage):
 
 def test_what_stops_a_run_breaks_off_a_git_that_github_lets_wait(story, stage):
     told = story(fresh=True)
-    slow = told.fault("delay", "POST", f"/{told.name}.git/git-upload-pack", seconds=90, count=1)
+    slow = told.fault("slow", "POST", f"/{told.name}.git/git-upload-pack", seconds=90, count=1)
     told.label()
     await_(lambda: slow.hits or None, "the fetch", 60)
     asked = time.monotonic()

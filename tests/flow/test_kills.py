@@ -75,7 +75,7 @@ def test_WH3_GH5_a_worker_that_is_killed_at_its_pull_request_leaves_nothing_twic
     stage.world.hooks.faults.append(HookFault("lose", "issues.labeled"))
     told.label()
     # Longer than the kill takes, shorter than a start: GitHub is done with it by then.
-    fault = told.fault("delay", "POST", "pulls", seconds=1)
+    fault = told.fault("slow", "POST", "pulls", seconds=1)
     await_(lambda: fault.hits or None, "the pull request, of a label whose delivery was lost")
     before = worker_pid(stage)
     assert before is not None

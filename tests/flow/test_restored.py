@@ -61,7 +61,7 @@ def restored(
         second = homes / "second"
         stage = stack.enter_context(play.staging(first, folder))
         stories = {since: github_stories.tell(stage, folder) for since in SINCE}
-        slow = stories["nothing"].fault("delay", path="/*/info/refs", count=None, seconds=3)
+        slow = stories["nothing"].fault("slow", path="/*/info/refs", count=None, seconds=3)
         for told in stories.values():
             told.label()
         for told in stories.values():

@@ -100,8 +100,6 @@ class Scene:
 def serving_world(folder: Path) -> Iterator[World]:
     """Serve a world with a person, a machine account and our App, for the tests of a module."""
     world = World(folder)
-    # All tests of a module are the same App; the limits have tests of their own.
-    world.limits.points = world.limits.content = world.limits.content_hourly = 1_000_000
     with serving.running(world):
         for login in ("ann", "robot"):
             world.add_user(login)
@@ -110,9 +108,7 @@ def serving_world(folder: Path) -> Iterator[World]:
         yield world
 
 
-def scene(
-    world: World, folder: Path, *, app: bool = True, pacing: Pacing = QUICK, drafts: bool = True
-) -> Scene:
+def scene(world: World, folder: Path, *, app: bool = True, pacing: Pacing = QUICK) -> Scene:
     """Make an account of its own with a repository, an issue and us.
 
     Args:
@@ -124,12 +120,10 @@ def scene(
     (source / "shop.py").write_text("print('hello')\n")
     (source / "old.py").write_text("pass\n")
     owner = f"shop{world.next_id()}"
-    repository = world.add_repository(f"{owner}/store", source, drafts=drafts)
+    repository = world.add_repository(f"{owner}/store", source)
     world.grant(repository, "ann", "write")
     label = world.add_label(repository, "mergewright", "0e8a16")
-    issue = actions.open_issue(
-        world, repository, world.user("ann"), "Add a field", BODY, [label], []
-    )
+    issue = actions.open_issue(world, repository, world.user("ann"), "Add a field", BODY, [label])
     settings = Settings(
         home=folder / "home",
         github_url=f"{world.base_url}/api/v3",

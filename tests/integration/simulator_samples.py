@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import jwt
 
-from agent.demo.simulator import access, git_store, pull_actions, serving
+from agent.demo.simulator import git_store, pull_actions, serving
 from agent.demo.simulator.records import App, Installation, Repository, Token, User
 from agent.demo.simulator.world import World
 
@@ -31,7 +31,6 @@ EVENTS = (
     "pull_request_review",
     "pull_request_review_comment",
     "check_run",
-    "push",
 )
 
 
@@ -107,10 +106,10 @@ class Place:
 
     def move(self, branch: str, new: str, by: str = "ada") -> None:
         """Let a branch point elsewhere, as after a push; ZERO: delete it."""
-        caller = access.identify(self.world, f"token {self.person(by)}")
-        name, before = f"refs/heads/{branch}", self.tip(branch)
+        actor, before = self.world.user(by), self.tip(branch)
+        name = f"refs/heads/{branch}"
         with self.world.lock:
-            pull_actions.move_reference(self.world, self.repository, caller, name, before, new)
+            pull_actions.move_reference(self.world, self.repository, actor, name, before, new)
 
     def branch(
         self, name: str, content: str = "class Customer:\n    name = 3\n    age = 2\n"
@@ -164,16 +163,8 @@ def commit(
     """Make a commit on no branch: the parent's files with one of them anew."""
     with world.lock:
         blob = git_store.write_blob(repository.git_dir, content.encode())
-        edit = git_store.TreeEdit(path, "100644", blob)
-        return git_store.write_commit(
-            repository.git_dir,
-            git_store.edit_tree(repository.git_dir, parent, [edit]),
-            (parent,),
-            "A change\n",
-            pull_actions.person(world, author),
-            pull_actions.web_flow(world),
-            sign=True,
-        )
+        tree = git_store.edit_tree(repository.git_dir, parent, {path: blob})
+        return pull_actions.write_commit(world, repository, author, tree, (parent,), "A change\n")
 
 
 @dataclass(frozen=True)

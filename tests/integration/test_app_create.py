@@ -108,28 +108,15 @@ def started(*given, **more) -> Iterator[Command]:
         command.process.communicate()
 
 
-def fields(page: httpx.Response) -> tuple[str, dict[str, str]]:
-    assert [one.name for one in elements.active(page.text) if one.name != "style"] == []
-    (action,) = ACTION.findall(page.text)
-    return html.unescape(action), {
-        name: html.unescape(value) for name, value in FIELD.findall(page.text)
-    }
-
-
-def asked(person: httpx.Client, address: str) -> tuple[str, dict[str, str]]:
-    """Press the button of our page; give GitHub's form."""
-    action, sent = fields(person.get(address))
-    shown = person.post(action, data=sent, headers={"Origin": "http://127.0.0.1:1"})
-    assert shown.status_code == 200, shown.text
-    back, hidden = fields(shown)
-    return f"{httpx.URL(action).copy_with(raw_path=back.encode())}", hidden
-
-
-def confirmed(
-    person: httpx.Client, address: str, name: str, login: str = "maria"
-) -> httpx.Response:
-    action, hidden = asked(person, address)
-    return person.post(action, data={**hidden, "name": name, "as": login})
+def confirmed(person: httpx.Client, address: str) -> httpx.Response:
+    """Press the button of our page; GitHub leads back with the code."""
+    page = person.get(address).text
+    assert [one.name for one in elements.active(page) if one.name != "style"] == []
+    (action,) = ACTION.findall(page)
+    sent = {name: html.unescape(value) for name, value in FIELD.findall(page)}
+    answer = person.post(html.unescape(action), data=sent)
+    assert answer.status_code == 302, answer.text
+    return answer
 
 
 def loaded(places: app_files.Places) -> settings.Settings:
@@ -144,8 +131,9 @@ def loaded(places: app_files.Places) -> settings.Settings:
 
 def test_the_app_is_registered_and_its_files_are_what_serve_reads(world, tmp_path, person):
     folder = tmp_path / "etc"
-    with started(world, folder, "--json", "--organization", "acme") as command:
-        answer = confirmed(person, command.address(), "Our Mergewright")
+    words = ("--json", "--organization", "acme", "--name", "Our Mergewright")
+    with started(world, folder, *words) as command:
+        answer = confirmed(person, command.address())
         assert person.get(answer.headers["location"]).status_code == 200
         code, out, err = command.end()
     assert code == 0, err
@@ -263,7 +251,7 @@ def page_of(world: World) -> Iterator[app_page.Page]:
 
 def test_only_an_answer_to_this_registration_counts_and_only_the_first(world, person):
     with page_of(world) as page:
-        back = confirmed(person, page.address, "Ours").headers["location"]
+        back = confirmed(person, page.address).headers["location"]
         (code,) = world.registrations
         assert hmac.compare_digest(httpx.URL(back).params["code"], code)
         wrong = httpx.URL(back).copy_merge_params({"state": "x" * 43})
@@ -294,7 +282,7 @@ def test_the_page_is_shown_at_its_own_address_alone(world, person):
 
 def code_of(world: World, person: httpx.Client) -> str:
     with page_of(world) as page:
-        confirmed(person, page.address, "Ours")
+        confirmed(person, page.address)
     (code,) = world.registrations
     return code
 
@@ -318,7 +306,7 @@ def test_a_code_is_good_once(world, person):
 
 def test_a_lost_answer_is_explained_and_the_code_not_sent_again(world, person):
     code = code_of(world, person)
-    world.faults.add(Fault(kind="perform_drop", path="*/conversions", count=1))
+    world.faults.add(Fault(kind="lose_answer", path="*/conversions", count=1))
     with pytest.raises(PermanentError, match="was lost.*not sent again.*Delete the App"):
         trade(world, code)
     assert len(world.requests.find("*/conversions")) == 1
@@ -326,7 +314,9 @@ def test_a_lost_answer_is_explained_and_the_code_not_sent_again(world, person):
 
 def test_half_an_answer_is_no_app_and_shows_nothing_of_it(world, person):
     code = code_of(world, person)
-    world.faults.add(Fault(kind="cut", path="*/conversions", count=1))
+    world.faults.add(
+        Fault(kind="lose_answer", path="*/conversions", status=201, body='{"id": 7, "pem": "')
+    )
     with pytest.raises(PermanentError, match="is no App with a key") as told:
         trade(world, code)
     assert told.value.__cause__ is None
@@ -345,6 +335,6 @@ def test_an_address_that_is_not_githubs_is_noticed_before_anything_is_made(world
         app_registration.require_api(world.base_url)
     with pytest.raises(ForgeUnavailable, match="MERGEWRIGHT_GITHUB_URL"):
         app_registration.require_api(f"http://127.0.0.1:{closed_port()}")
-    world.faults.add(Fault(kind="refuse", path="*/app", count=1, status=503))
+    world.faults.add(Fault(kind="answer", path="*/app", count=1, status=503))
     with pytest.raises(ForgeUnavailable, match="503"):
         app_registration.require_api(f"{world.base_url}/api/v3")

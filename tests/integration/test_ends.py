@@ -46,7 +46,7 @@ class Opened:
 
     def __init__(self, scene: Scene, store: SqlStore, folder) -> None:
         self.scene, self.store, self.folder = scene, store, folder
-        self.token = scene.world.token_for("ann", scopes=("repo",))
+        self.token = scene.world.token_for("ann")
         self.commit = samples.push_branch(scene.repository, text="x = 1\ny = 2\n")
         proposal = NewPullRequest(
             branch=BRANCH, commit=self.commit, base_branch="main", title="Add a field",
@@ -168,7 +168,7 @@ def test_a_closed_one_is_on_record_without_git_and_a_reopened_one_is_not(opened)
 
 def test_what_git_cannot_tell_is_asked_again_and_in_the_end_said_to_be_unknown(opened):
     opened.people("merge")
-    opened.scene.fault("refuse", "*", f"/{opened.scene.name}.git/*", status=500, count=10_000)
+    opened.scene.fault("answer", "*", f"/{opened.scene.name}.git/*", status=500, count=10_000)
     for number in range(1, ends._MOST_TRIES):
         assert opened.ends.turn()
         told, figures = opened.known()

@@ -98,7 +98,7 @@ def test_the_ticket_is_the_visible_text_of_the_snapshot(scene):
     ("taken_back", "told"),
     [
         (lambda w, r, i, ann: actions.set_state(w, r, i, "closed", None, ann), "closed"),
-        (lambda w, r, i, ann: actions.lock(w, r, i, ann, None), "locked"),
+        (actions.lock, "locked"),
         (lambda w, r, i, ann: actions.remove_label(w, r, i, i.labels[0], ann), "label mergewright"),
         (
             lambda w, r, i, ann: actions.transfer(
@@ -202,7 +202,7 @@ def test_a_dry_run_writes_nothing_on_the_issue(scene):
 
 def test_where_the_comment_cannot_be_edited_the_label_still_tells_the_end(scene):
     scene.forge.begin(scene.run)
-    scene.fault("refuse", "PATCH", "issues/comments/*", status=503, count=None)
+    scene.fault("answer", "PATCH", "issues/comments/*", status=503, count=None)
     with pytest.raises(ForgeUnavailable):
         scene.forge.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
     assert scene.labels() == {"mergewright", "mergewright: failed"}
@@ -233,7 +233,7 @@ def test_a_run_that_waits_shows_it_and_its_start_goes_on_in_the_same_comment(sce
 
 
 def test_a_run_that_begins_while_its_waiting_is_written_has_one_comment(scene):
-    scene.fault("delay", "POST", "issues/1/comments", seconds=0.5)
+    scene.fault("slow", "POST", "issues/1/comments", seconds=0.5)
     intake = threading.Thread(target=scene.gatekeeper.queued, args=(scene.run, 1))
     intake.start()
     end = time.monotonic() + 5
@@ -397,7 +397,7 @@ def test_GH5_a_branch_that_is_deleted_meanwhile_is_not_made_again(scene):
 
 def meanwhile(scene: Scene, act: Callable[[], T]) -> Future[T]:
     """Let somebody act between the making of our branch and our commit on it."""
-    scene.fault("delay", "POST", "/api/graphql", seconds=1.0, count=1)
+    scene.fault("slow", "POST", "/api/graphql", seconds=1.0, count=1)
 
     def wait_and_act() -> T:
         until = time.monotonic() + 60
@@ -576,7 +576,7 @@ def test_every_write_is_recorded_with_its_run(scene):
 def test_requests_of_two_threads_are_never_mixed_up(scene):
     ann = scene.world.user("ann")
     numbers = [1] + [
-        actions.open_issue(scene.world, scene.repository, ann, f"{n}", "", [], []).number
+        actions.open_issue(scene.world, scene.repository, ann, f"{n}", "", []).number
         for n in range(3)
     ]
     requester = scene.forge._session(scene.run).requester(Scope.TALK)
@@ -631,7 +631,7 @@ def test_a_clone_address_on_another_port_or_with_a_user_gets_no_token(scene, pla
         "default_branch": "main",
         "clone_url": f"http://{place.format(host=api.hostname, port=api.port)}/shop/store.git",
     }  # fmt: skip
-    scene.fault("refuse", "GET", f"/api/v3/repos/{scene.name}", status=200, body=facts)
+    scene.fault("answer", "GET", f"/api/v3/repos/{scene.name}", status=200, body=facts)
     with pytest.raises(AccessLost, match="no token is sent there") as refused:
         scene.forge.remote(scene.run)
     assert "word" not in str(refused.value)

@@ -13,7 +13,6 @@ import pytest
 
 from agent.adapters.github.forge import GithubForge
 from agent.adapters.github.gatekeeper import GithubGatekeeper
-from agent.demo.simulator.faults import Kind
 from agent.demo.simulator.world import APP_PERMISSIONS, World
 from agent.domain import (
     Change,
@@ -185,18 +184,19 @@ WRITES = {
 }  # fmt: skip
 
 
-LOST: tuple[Kind, ...] = ("perform_refuse", "cut", "truncate")
-
-
 @pytest.mark.parametrize(
-    ("name", "kind"),
-    [*((name, "perform_drop") for name in WRITES), *(("comment created", kind) for kind in LOST)],
+    ("name", "more"),
+    [
+        *((name, {}) for name in WRITES),
+        ("comment created", {"status": 502}),
+        ("comment created", {"status": 201, "body": '{"id":'}),
+    ],
 )
-def test_gh1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, kind):
+def test_gh1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, more):
     write = WRITES[name]
     scene = samples.scene(world, tmp_path, app=write.app)
     write.before(scene)
-    fault = scene.fault(kind, write.method, write.path)
+    fault = scene.fault("lose_answer", write.method, write.path, **more)
     write.act(scene)
     assert fault.hits == 1
     assert write.effects(scene) == write.expected
@@ -207,7 +207,9 @@ def test_gh1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, kind)
 
 def test_gh2_a_far_limit_ends_the_step_at_once_and_says_until_when(scene):
     scene.access.own_logins()
-    fault = scene.fault("primary", "POST", "issues/1*", status=403, seconds=3000, count=None)
+    fault = scene.fault(
+        "limit", "POST", "issues/1*", status=403, seconds=3000, hourly=True, count=None
+    )
     with pytest.raises(ForgeLimited) as caught:
         scene.forge.begin(scene.run)
     assert caught.value.until == pytest.approx(time.time() + 3000, abs=5)
@@ -220,9 +222,9 @@ def test_gh2_a_far_limit_ends_the_step_at_once_and_says_until_when(scene):
 @pytest.mark.parametrize(
     ("kind", "more"),
     [
-        ("html", {"status": 502}),
+        ("answer", {"status": 502, "body": "<html>Oops</html>"}),
         ("drop", {}),
-        ("refuse", {"status": 200, "body": {"id": "seven"}}),
+        ("answer", {"status": 200, "body": {"id": "seven"}}),
     ],
 )
 def test_gh3_garbage_is_tried_a_few_times_then_told(scene, kind, more):
@@ -234,14 +236,8 @@ def test_gh3_garbage_is_tried_a_few_times_then_told(scene, kind, more):
 
 
 def test_gh3_a_redirect_elsewhere_takes_no_token_along(scene):
-    scene.fault(
-        "redirect",
-        "GET",
-        "issues/1",
-        count=None,
-        status=302,
-        location=f"{scene.world.base_url}/api/v3/stolen",
-    )
+    elsewhere = {"Location": f"{scene.world.base_url}/api/v3/stolen"}
+    scene.fault("answer", "GET", "issues/1", count=None, status=302, headers=elsewhere)
     with pytest.raises(AccessLost, match="sent us elsewhere"):
         scene.forge.ticket(scene.run)
     assert scene.asked("*", "/api/v3/stolen") == 0
@@ -321,7 +317,7 @@ def test_somebody_unknown_has_no_permission(scene):
 
 def test_a_permission_that_is_unheard_of_is_none(scene):
     answer = {"permission": "owner", "role_name": "owner", "user": {"id": 5}}
-    scene.fault("refuse", "GET", "collaborators/ann/permission", status=200, body=answer)
+    scene.fault("answer", "GET", "collaborators/ann/permission", status=200, body=answer)
     assert scene.gatekeeper.permission(scene.run.snapshot.issue, "ann").level == "none"
 
 
@@ -336,7 +332,7 @@ def test_an_address_that_is_not_the_apis_is_told_with_the_right_form(scene):
 
 
 def test_a_server_that_is_out_of_order_is_no_wrong_address(scene):
-    scene.fault("refuse", "GET", "/api/v3/app", status=502, count=None)
+    scene.fault("answer", "GET", "/api/v3/app", status=502, count=None)
     way = samples.connect(scene.settings, pacing=samples.QUICK)
     with pytest.raises(ForgeUnavailable):
         way.login()
@@ -399,7 +395,7 @@ def test_ui6_no_token_in_log_record_address_or_text(scene, caplog):
 def test_ui6_a_server_that_repeats_our_token_does_not_make_us_show_it(token_scene):
     scene = token_scene
     token = scene.settings.github_token.get_secret_value()
-    scene.fault("refuse", "GET", "issues/1", status=403, body={"message": f"bad {token}"})
+    scene.fault("answer", "GET", "issues/1", status=403, body={"message": f"bad {token}"})
     with pytest.raises(AccessLost) as caught:
         scene.forge.ticket(scene.run)
     told = "".join(traceback.format_exception(caught.value))

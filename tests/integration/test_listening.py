@@ -172,7 +172,7 @@ def test_TC8_a_flood_of_words_is_heard_to_its_end(heard):
 
 def test_what_fails_is_looked_for_again(heard):
     heard.write("/mergewright help")
-    heard.scene.fault("refuse", "GET", "issues/*/comments", status=403, count=1)
+    heard.scene.fault("answer", "GET", "issues/*/comments", status=403, count=1)
     with pytest.raises(AgentError):
         heard.look()
     heard.later(600)

@@ -562,7 +562,7 @@ def test_GH1_a_push_whose_reply_is_lost_is_made_once(pull):
         pull.push(standing, made)
     assert pull.tip() == standing.head
     pull.github.world.faults.remove(fault.id)
-    pull.github.fault("perform_drop", "POST", "/*/git-receive-pack", count=1)
+    pull.github.fault("lose_answer", "POST", "/*/git-receive-pack", count=1)
     pull.push(standing, made)
     assert pull.tip() == made
 

@@ -235,18 +235,17 @@ def test_the_same_key_never_makes_a_second_answer(talk):
     assert len(talk.ours()) == 3
 
 
-@pytest.mark.parametrize(
-    ("place", "kind"),
-    [("inline", "perform_refuse"), ("inline", "truncate"), ("issue", "perform_drop")],
-)
-def test_a_lost_reply_makes_no_second_answer(talk, place, kind):
+@pytest.mark.parametrize(("place", "status"), [("inline", 502), ("inline", None), ("issue", None)])
+def test_a_lost_reply_makes_no_second_answer(talk, place, status):
     if place == "inline":
         thread = talk.ask()
-        talk.scene.fault(kind, "POST", f"pulls/{talk.number}/comments/*/replies")
+        talk.scene.fault(
+            "lose_answer", "POST", f"pulls/{talk.number}/comments/*/replies", status=status
+        )
     else:
         talk.say("Why?")
         (thread,) = talk.threads("issue")
-        talk.scene.fault(kind, "POST", f"issues/{talk.number}/comments")
+        talk.scene.fault("lose_answer", "POST", f"issues/{talk.number}/comments")
     page = talk.reply(thread)
     assert len(talk.ours()) == 1
     assert any(c.url == page for one in talk.read().threads for c in one.comments)
@@ -311,17 +310,17 @@ def test_a_thread_that_we_may_not_resolve_or_that_is_gone_is_left(token_talk):
 def test_an_answer_of_another_shape_is_no_answer(talk):
     thread = talk.ask()
     answer = {"data": {"repository": {"pullRequest": {"number": 2}}}}
-    led = talk.scene.fault("refuse", "POST", "/api/graphql", status=200, body=answer, count=None)
+    led = talk.scene.fault("answer", "POST", "/api/graphql", status=200, body=answer, count=None)
     with pytest.raises(ForgeUnavailable):
         talk.read()
     # Where the answer to an answer is lost, it is looked for.
-    talk.scene.fault("perform_drop", "POST", f"pulls/{talk.number}/comments/*/replies")
+    talk.scene.fault("lose_answer", "POST", f"pulls/{talk.number}/comments/*/replies")
     with pytest.raises(ForgeUnavailable):
         talk.pulls.reply(talk.scene.run, talk.number, thread, "Because.", key="1")
     talk.scene.world.faults.remove(led.id)
     assert len(talk.ours()) == 1
     talk.scene.fault(
-        "refuse",
+        "answer",
         "GET",
         "*/check-runs",
         status=200,
@@ -354,7 +353,7 @@ def test_a_commit_goes_on_top_of_the_branch_signed_and_once(talk):
 
 def test_a_lost_reply_makes_no_second_commit(talk):
     before, change = samples.head(talk.scene.repository, BRANCH), change_of(talk)
-    talk.scene.fault("perform_drop", "POST", "/api/graphql", contains="createCommitOnBranch")
+    talk.scene.fault("lose_answer", "POST", "/api/graphql", contains="createCommitOnBranch")
     talk.pulls.commit(talk.scene.run, BRANCH, "Add more", change)
     count = samples.git(talk.scene.repository, "rev-list", "--count", f"{before}..{BRANCH}")
     assert count == "1"
@@ -473,7 +472,7 @@ def test_a_token_that_may_not_read_check_runs_sees_the_jobs_of_workflows(token_t
         )
     workflow(talk, conclusion="action_required", name="Waits")
     seen = checks(talk)
-    scene.fault("refuse", "GET", "commits/*/check-runs", status=403, count=None)
+    scene.fault("answer", "GET", "commits/*/check-runs", status=403, count=None)
     now = checks(talk)
     assert [(one.name, one.state, one.job) for one in now.values()] == [
         (one.name, one.state, one.job) for one in seen.values()
@@ -556,7 +555,7 @@ def test_a_log_is_read_as_people_see_it(talk):
 def test_no_token_of_ours_reaches_the_place_of_the_log(talk):
     # The store of the simulator answers 403 to whoever shows one, as that of GitHub does.
     assert talk.pulls.log(talk.scene.run, red(talk, "1 failed")) == "1 failed\n"
-    assert talk.scene.requests("GET", "/_blobs/*")[0].caller == "anonymous"
+    assert talk.scene.requests("GET", "/_logs/*")[0].caller == "anonymous"
 
 
 def test_of_a_long_log_the_end_is_kept(talk):
@@ -568,7 +567,7 @@ def test_of_a_long_log_the_end_is_kept(talk):
 
 def test_a_log_that_its_place_does_not_have_is_empty(talk):
     check = red(talk, "1 failed")
-    talk.scene.fault("refuse", "GET", "/_blobs/*", status=410)
+    talk.scene.fault("answer", "GET", "/_logs/*", status=410)
     assert talk.pulls.log(talk.scene.run, check) == ""
     gone = ProjectCheck(name="test", state="failed", job=1)
     assert talk.pulls.log(talk.scene.run, gone) == ""
@@ -578,7 +577,12 @@ def test_a_log_is_fetched_by_https_alone(talk):
     check = red(talk, "1 failed")
     for location in ("http://10.0.0.1/log", "file:///etc/passwd", ""):
         led = talk.scene.fault(
-            "redirect", "GET", "actions/jobs/*/logs", status=302, location=location, count=None
+            "answer",
+            "GET",
+            "actions/jobs/*/logs",
+            status=302,
+            headers={"Location": location},
+            count=None,
         )
         with pytest.raises(ForgeUnavailable, match="as the place of a log"):
             talk.pulls.log(talk.scene.run, check)

@@ -179,7 +179,7 @@ def test_GH5_our_commit_amended_by_a_person_is_left_alone(github, home):
 def test_GH1_a_push_whose_reply_is_lost_is_made_once(github, home):
     remote, base = prepared(github, home)
     commit, token = changed(base), github.forge.credential(github.run, write=True)
-    github.fault("perform_drop", "POST", "/*/git-receive-pack", count=1)
+    github.fault("lose_answer", "POST", "/*/git-receive-pack", count=1)
     assert worktree.push(base, commit, "mergewright/x", remote.url, token) == "mergewright/x"
     assert branches(github) == {"main": base.commit, "mergewright/x": commit}
 
@@ -188,8 +188,8 @@ def test_a_redirect_does_not_take_the_token_elsewhere(github, home):
     asked = github.world.requests
     remote = github.forge.remote(github.run)
     token = github.forge.credential(github.run, write=False)
-    github.fault("redirect", "GET", "/*/store.git/*", status=302,
-                 location=f"{github.world.base_url}/other/place.git/info/refs", count=None)  # fmt: skip
+    elsewhere = {"Location": f"{github.world.base_url}/other/place.git/info/refs"}
+    github.fault("answer", "GET", "/*/store.git/*", status=302, headers=elsewhere, count=None)
     with pytest.raises((ForgeUnavailable, AccessLost)):
         worktree.prepare_remote(remote.url, token, "main", home / "mirrors")
     assert not asked.find("/other/*")
@@ -198,7 +198,7 @@ def test_a_redirect_does_not_take_the_token_elsewhere(github, home):
 def test_UI6_the_token_is_in_no_argument_no_environment_and_no_file(github, home):
     remote = github.forge.remote(github.run)
     token = github.forge.credential(github.run, write=False)
-    github.fault("delay", "GET", "/*/store.git/*", seconds=0.8, count=1)
+    github.fault("slow", "GET", "/*/store.git/*", seconds=0.8, count=1)
     seen: list[str] = []
     looked = 0
 
@@ -288,7 +288,7 @@ SLOW = 45
 def test_a_fetch_that_is_stopped_ends_its_git_and_leaves_the_mirror_usable(github, home):
     prepared(github, home)
     wanted = grown(github, home / "scratch", [64 * 1024])
-    fault = github.fault("delay", "POST", "/*/git-upload-pack", seconds=SLOW, count=1)
+    fault = github.fault("slow", "POST", "/*/git-upload-pack", seconds=SLOW, count=1)
     slow = Stopped(github, home)
     seen(lambda: fault.hits and gits_below(home / "mirrors"))
     problem = slow.stop()

@@ -225,7 +225,7 @@ def label_an_issue(world: World, service: Service, folder: Path) -> None:
     world.install(app, owner, [repository])
     ann = world.user("ann")
     title, _, body = resources.files("agent.demo").joinpath("ticket.md").read_text().partition("\n")
-    issue = actions.open_issue(world, repository, ann, title.removeprefix("# "), body, [], [])
+    issue = actions.open_issue(world, repository, ann, title.removeprefix("# "), body, [])
     with world.lock:
         actions.add_labels(world, repository, issue, [label], ann)
 
@@ -243,7 +243,7 @@ def git_of(home: Path) -> list[int]:
 @contextmanager
 def fetching(world: World, home: Path, service: Service, folder: Path) -> Iterator[list[int]]:
     """Let a run be under way whose fetch takes long to come to its end."""
-    made = Fault(kind="delay", path="/*/info/refs", count=None, seconds=20)
+    made = Fault(kind="slow", path="/*/info/refs", count=None, seconds=20)
     world.faults.add(made)
     try:
         label_an_issue(world, service, folder)

@@ -20,9 +20,9 @@ from typing import Any
 import httpx
 import pytest
 
-from agent.demo.simulator import credentials
 from agent.demo.simulator.faults import Fault, Kind
 from agent.demo.simulator.hooks import HookFault
+from agent.demo.simulator.world import make_key_pair
 from tests.integration.simulator_samples import SECRET, Place, git, place, receiver
 from tests.unit.simulator import elements
 
@@ -71,7 +71,7 @@ def test_an_app_is_known_by_its_key_and_its_tokens_hold_an_hour(private: Place) 
     wanted = {"permissions": {"contents": "read"}}
     made = private.done("POST", path, headers=bearer(private.app_jwt()), json=wanted)
     assert made["permissions"] == {"metadata": "read", "contents": "read"}
-    other, _ = credentials.key_pair()
+    other, _ = make_key_pair()
     late = int(time.time()) - 5
     for refused in (private.app_jwt(key=other), private.app_jwt(exp=late)):
         private.refused(401, "POST", path, headers=bearer(refused), json=wanted)
@@ -96,11 +96,11 @@ def test_who_may_not_is_refused(private: Place) -> None:
 @pytest.mark.parametrize(
     ("kind", "status", "done"),
     [
-        ("refuse", 503, 0),
-        ("secondary", 403, 0),
+        ("answer", 503, 0),
+        ("limit", 403, 0),
         ("drop", None, 0),
-        ("perform_drop", None, 1),
-        ("perform_refuse", 502, 1),
+        ("lose_answer", None, 1),
+        ("lose_answer", 502, 1),
     ],
 )
 def test_a_fault_strikes_once_and_leaves_the_effect_that_it_says(
@@ -175,8 +175,8 @@ def test_nothing_hostile_acts_on_the_page_of_an_issue_or_a_pull_request(hub: Pla
 
 
 def test_a_person_labels_by_a_form_of_our_own_page_alone(hub: Place) -> None:
-    path = f"{hub.url}/acme/shop/issues/{hub.issue()}/label"
-    fields = {"label": "bug", "as": "will"}
+    path = f"{hub.url}/acme/shop/issues/{hub.issue()}"
+    fields = {"deed": "label", "label": "bug", "as": "will"}
     for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
         assert hub.client.post(path, data=fields, headers=headers).status_code == 403
     issue = hub.repository.issues[1]
@@ -184,6 +184,30 @@ def test_a_person_labels_by_a_form_of_our_own_page_alone(hub: Place) -> None:
     assert hub.client.post(path, data={**fields, "as": "rea"}).status_code == 422
     assert hub.client.post(path, data=fields).status_code == 303
     assert [(one.event, one.actor.login) for one in issue.happenings] == [("labeled", "will")]
+
+
+def test_a_person_reviews_and_merges_on_the_page_of_a_pull_request(hub: Place) -> None:
+    number = hub.pull()["number"]
+    page = f"{hub.url}/acme/shop/pull/{number}"
+
+    def act(deed: str, **fields: str) -> str:
+        answer = hub.client.post(page, data={"deed": deed, "as": "will", **fields})
+        assert answer.status_code == 303, answer.text
+        return hub.client.get(page).text
+
+    act("line", path="shop/models.py", line="2", body="Why three?")
+    act("request changes", body="Please explain.")
+    act("comment", body="Thank you.")
+    shown = act("approve")
+    for words in ("Why three?", "Please explain.", "Thank you.", "reviewed: APPROVED"):
+        assert words in shown
+    assert "merged" in act("merge")
+    issue = hub.repository.issues[number]
+    assert issue.pull is not None
+    assert [one.state for one in issue.pull.reviews] == [
+        "COMMENTED", "CHANGES_REQUESTED", "APPROVED",
+    ]  # fmt: skip
+    assert issue.pull.merged_by is hub.world.user("will")
 
 
 @pytest.mark.deep

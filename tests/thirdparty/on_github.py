@@ -196,9 +196,7 @@ class Hub:
             self._world.grant(hosted, PERSON, "write")
             self._world.add_label(hosted, LABEL)
             author = self._world.user(REPORTER)
-            issue = actions.open_issue(
-                self._world, hosted, author, wanted.title, wanted.body, [], []
-            )
+            issue = actions.open_issue(self._world, hosted, author, wanted.title, wanted.body, [])
         return hosted, issue
 
     def _look(self, hosted: Hosted, issue: Issue, outcome: Outcome, requests: int) -> Opened:

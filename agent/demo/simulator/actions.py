@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from agent.demo.simulator import events, refusals
+from agent.demo.simulator import events, shapes
 from agent.demo.simulator.records import Comment, Happening, Issue, Label, Repository, User
-from agent.demo.simulator.shapes import issues as shapes
 from agent.demo.simulator.world import World
-
-LABEL_LIMIT = 50
-LABELS_MAX = 100
 
 
 def note(
@@ -18,15 +14,23 @@ def note(
     actor: User,
     *,
     label: Label | None = None,
-    words: str = "",
-    commit: str | None = None,
+    renamed: tuple[str, str] | None = None,
 ) -> None:
     """Write an entry into the time line, and mark the issue as updated."""
+    issue.updated = world.now()
+    made = Happening(world.next_id(), event, actor, issue.updated, label, renamed)
+    issue.happenings.append(made)
+
+
+def make_issue(
+    world: World, repository: Repository, author: User, title: str, body: str | None
+) -> Issue:
+    """Give a repository its next issue, which nobody is told of."""
     now = world.now()
-    issue.updated = now
-    issue.happenings.append(
-        Happening(world.next_id(), event, actor, now, label, commit, words, actor.app_id)
-    )
+    repository.last_number += 1
+    made = Issue(world.next_id(), repository.last_number, title, body, author, now, now)
+    repository.issues[made.number] = made
+    return made
 
 
 def open_issue(
@@ -36,16 +40,9 @@ def open_issue(
     title: str,
     body: str | None,
     labels: list[Label],
-    assignees: list[User],
 ) -> Issue:
     """Open an issue."""
-    now = world.now()
-    repository.last_number += 1
-    made = Issue(
-        world.next_id(), repository.last_number, title, body, author, now, now, author.app_id
-    )
-    made.assignees = list(assignees)
-    repository.issues[made.number] = made
+    made = make_issue(world, repository, author, title, body)
     events.on_issue(world, repository, made, "opened", author)
     add_labels(world, repository, made, labels, author)
     return made
@@ -55,13 +52,12 @@ def add_labels(
     world: World, repository: Repository, issue: Issue, labels: list[Label], actor: User
 ) -> None:
     """Put labels on an issue; those it has stay without a word."""
-    new = [label for label in dict.fromkeys(labels) if label not in issue.labels]
-    if len(issue.labels) + len(new) > LABELS_MAX:
-        raise refusals.custom("Issue", f"An issue can have up to {LABELS_MAX} labels.")
-    for label in new:
-        issue.labels.append(label)
-        note(world, issue, "labeled", actor, label=label)
-        events.on_issue(world, repository, issue, "labeled", actor, label=label)
+    for label in dict.fromkeys(labels):
+        if label not in issue.labels:
+            issue.labels.append(label)
+            note(world, issue, "labeled", actor, label=label)
+            shaped = shapes.label(world, repository, label)
+            events.on_issue(world, repository, issue, "labeled", actor, label=shaped)
 
 
 def remove_label(
@@ -70,39 +66,8 @@ def remove_label(
     """Take a label off an issue."""
     issue.labels.remove(label)
     note(world, issue, "unlabeled", actor, label=label)
-    events.on_issue(world, repository, issue, "unlabeled", actor, label=label)
-
-
-def named_labels(
-    world: World, repository: Repository, names: list[str], *, may_create: bool
-) -> list[Label]:
-    """Give labels by name; as at GitHub, unknown ones are made by who may push."""
-    found: list[Label] = []
-    for name in names:
-        label = repository.labels.get(name.lower())
-        if label is None:
-            check_label_name(name)
-            if not may_create:
-                raise refusals.role_forbidden()
-            label = world.add_label(repository, name)
-        found.append(label)
-    return found
-
-
-def check_label_name(name: str) -> None:
-    """Refuse names that no label may have."""
-    if not name.strip():
-        raise refusals.invalid("Label", "name", "missing_field")
-    if len(name) > LABEL_LIMIT:
-        raise refusals.too_long("Label", "name", LABEL_LIMIT)
-
-
-def delete_label(world: World, repository: Repository, label: Label, actor: User) -> None:
-    """Delete a label of a repository; it leaves all issues."""
-    del repository.labels[label.name.lower()]
-    for issue in repository.issues.values():
-        if label in issue.labels:
-            remove_label(world, repository, issue, label, actor)
+    shaped = shapes.label(world, repository, label)
+    events.on_issue(world, repository, issue, "unlabeled", actor, label=shaped)
 
 
 def set_state(
@@ -114,16 +79,16 @@ def set_state(
     actor: User,
 ) -> None:
     """Close or reopen an issue or pull request."""
-    if state == "closed" and issue.state == "open":
-        issue.state, issue.closed, issue.closed_by = "closed", world.now(), actor
-        issue.state_reason = None if issue.pull else (reason or "completed")
-        note(world, issue, "closed", actor)
-        events.on_issue(world, repository, issue, "closed", actor)
-    elif state == "open" and issue.state == "closed":
-        issue.state, issue.closed, issue.closed_by = "open", None, None
-        issue.state_reason = None if issue.pull else "reopened"
-        note(world, issue, "reopened", actor)
-        events.on_issue(world, repository, issue, "reopened", actor)
+    if state == issue.state:
+        return
+    closes = state == "closed"
+    issue.state = "closed" if closes else "open"
+    issue.closed, issue.closed_by = (world.now(), actor) if closes else (None, None)
+    if issue.pull is None:
+        issue.state_reason = (reason or "completed") if closes else "reopened"
+    action = "closed" if closes else "reopened"
+    note(world, issue, action, actor)
+    events.on_issue(world, repository, issue, action, actor)
 
 
 def edit(
@@ -135,60 +100,55 @@ def edit(
     title: str | None,
     body: str | None,
     body_given: bool,
-    changes: dict[str, object] | None = None,
 ) -> None:
-    """Change title and body.
-
-    Args:
-        changes: What else was changed, in GitHub's words.
-    """
-    changes = dict(changes or {})
+    """Change title and body."""
+    changes: shapes.Shape = {}
     if title is not None and title != issue.title:
         changes["title"] = {"from": issue.title}
-        note(world, issue, "renamed", actor, words=f"{issue.title}\0{title}")
+        note(world, issue, "renamed", actor, renamed=(issue.title, title))
         issue.title = title
     if body_given and body != issue.body:
         changes["body"] = {"from": issue.body or ""}
         issue.body = body
+        issue.edited = issue.updated = world.now()
     if changes:
-        issue.updated = world.now()
-        if "body" in changes:
-            issue.edited = issue.updated
         events.on_issue(world, repository, issue, "edited", actor, changes=changes)
 
 
-def lock(
-    world: World, repository: Repository, issue: Issue, actor: User, reason: str | None
-) -> None:
+def lock(world: World, repository: Repository, issue: Issue, actor: User) -> None:
     """Lock a conversation."""
-    if not issue.locked:
-        issue.locked, issue.lock_reason = True, reason
-        note(world, issue, "locked", actor, words=reason or "")
-        events.on_issue(world, repository, issue, "locked", actor)
+    issue.locked = True
+    note(world, issue, "locked", actor)
+    events.on_issue(world, repository, issue, "locked", actor)
 
 
 def comment(world: World, repository: Repository, issue: Issue, author: User, body: str) -> Comment:
     """Comment on an issue or pull request."""
-    now = world.now()
-    made = Comment(world.next_id(), body, author, now, now, author.app_id)
+    now = issue.updated = world.now()
+    made = Comment(world.next_id(), body, author, now, now)
     issue.comments.append(made)
-    issue.updated = now
-    events.on_comment(world, repository, issue, made, "created", author)
+    said = {
+        "issue": shapes.issue(world, repository, issue),
+        "comment": shapes.comment(world, repository, issue, made),
+    }
+    events.deliver(world, repository, "issue_comment", "created", author, said)
     return made
 
 
 def transfer(
     world: World, source: Repository, issue: Issue, target: Repository, actor: User
-) -> Issue:
-    """Move an issue; labels that the target has not are left behind, as at GitHub."""
-    old = shapes.delivered(world, source, issue)
+) -> None:
+    """Move an issue to another repository; its old number redirects."""
+    before = shapes.issue(world, source, issue)
     del source.issues[issue.number]
     target.last_number += 1
     source.moved[issue.number] = (target.id, target.last_number)
     issue.id, issue.number = world.next_id(), target.last_number
-    kept = [target.labels.get(label.name.lower()) for label in issue.labels]
-    issue.labels = [label for label in kept if label]
+    issue.labels = []
     target.issues[issue.number] = issue
-    note(world, issue, "transferred", actor)
-    events.on_transfer(world, source, old, target, issue, actor)
-    return issue
+    changes = {
+        "new_issue": shapes.issue(world, target, issue),
+        "new_repository": shapes.repository(world, target),
+    }
+    said = {"issue": before, "changes": changes}
+    events.deliver(world, source, "issues", "transferred", actor, said)

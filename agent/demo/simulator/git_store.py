@@ -1,19 +1,15 @@
 """Read and write the bare repositories on disk; the only place here that runs git.
 
-Commits made through the API on behalf of an App carry a signature of the simulated GitHub: a MAC
-over the commit in its `gpgsig` header, so that it survives every push and cannot be forged.
+Commits that GitHub makes itself carry a `gpgsig` header, by which they are known as verified.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -21,12 +17,8 @@ from typing import NamedTuple
 ZERO = "0" * 40
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _SECONDS = 60
-_SIGNING_KEY = b"the simulated GitHub signs with this; it proves nothing outside"
-_QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
-"""Where git keeps the objects of a push while its hook judges them."""
-_ARMOUR = ("-----BEGIN PGP SIGNATURE-----", "-----END PGP SIGNATURE-----")
-
-
+_SIGNATURE = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n -----END PGP SIGNATURE-----"
+_STATUS = {"A": "added", "D": "removed", "M": "modified", "T": "changed"}
 _CONFIG = """
 [http]
 \treceivepack = true
@@ -51,11 +43,10 @@ class Person(NamedTuple):
     name: str
     email: str
     when: int
-    zone: str = "+0000"
 
     def line(self) -> str:
         """Give the person as a commit object spells it."""
-        return f"{self.name} <{self.email}> {self.when} {self.zone}"
+        return f"{self.name} <{self.email}> {self.when} +0000"
 
 
 @dataclass(frozen=True)
@@ -68,45 +59,33 @@ class Commit:
     author: Person
     committer: Person
     message: str
-    signature: str | None
-    payload: str
-
-    @property
-    def verified(self) -> bool:
-        """Tell whether the simulated GitHub itself signed this commit."""
-        return self.signature is not None and hmac.compare_digest(
-            self.signature, _signature(self.payload)
-        )
+    verified: bool
 
 
 class TreeEntry(NamedTuple):
     """One line of `git ls-tree`."""
 
-    mode: str
     kind: str
     sha: str
-    size: int | None
+    size: int
     path: str
 
 
 class FileChange(NamedTuple):
-    """One file of a comparison."""
+    """One file of a comparison; a rename is a removal and an addition."""
 
     path: str
-    previous: str | None
     status: str
     sha: str
     additions: int
     deletions: int
-    patch: str | None
+    patch: str
+    """Hunks; empty where there is no text."""
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Give the environment git runs in: nothing of this machine's own configuration."""
-    judging = _QUARANTINE[0] in os.environ
-    kept = {name: os.environ[name] for name in _QUARANTINE if judging and name in os.environ}
     return {
-        **kept,
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": "/nonexistent",
         "LC_ALL": "C.UTF-8",
@@ -150,44 +129,41 @@ def text(git_dir: Path, *arguments: str) -> str:
     return run(git_dir, *arguments).decode("utf-8", "replace").strip()
 
 
-def create(git_dir: Path, default_branch: str, source: Path | None) -> str:
+# --- repositories and references -----------------------------------------------------------------
+
+
+def create(git_dir: Path, source: Path | None) -> str:
     """Make a bare repository, empty or from a folder or repository; give its default branch."""
     git_dir.parent.mkdir(parents=True, exist_ok=True)
-    flags = ("--quiet", "--bare", "--template=", f"--initial-branch={default_branch}")
-    run(git_dir, "init", *flags, str(git_dir))
+    run(git_dir, "init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(git_dir))
     with (git_dir / "config").open("a", encoding="utf-8") as config:
         config.write(_CONFIG)
     if source is None:
-        return default_branch
-    if _is_repository(source):
-        return _take_history(git_dir, default_branch, source)
-    _take_folder(git_dir, default_branch, source)
-    return default_branch
+        return "main"
+    if (source / ".git").exists() or (source / "objects").is_dir():
+        return _take_history(git_dir, source)
+    _take_folder(git_dir, source)
+    return "main"
 
 
-def _is_repository(folder: Path) -> bool:
-    return (folder / ".git").exists() or (folder / "objects").is_dir()
-
-
-def _take_history(git_dir: Path, default_branch: str, source: Path) -> str:
+def _take_history(git_dir: Path, source: Path) -> str:
     origin = source / ".git" if (source / ".git").is_dir() else source
-    branches = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
-    run(git_dir, "fetch", "--quiet", str(origin.resolve()), *branches)
+    run(git_dir, "fetch", "--quiet", str(origin.resolve()), "+refs/heads/*:refs/heads/*")
     head = run(origin, "symbolic-ref", "--short", "HEAD", accept=(0, 1, 128)).decode().strip()
-    known = references(git_dir, "refs/heads/")
-    chosen = next((b for b in (default_branch, head) if f"refs/heads/{b}" in known), default_branch)
+    known = references(git_dir)
+    chosen = next((one for one in ("main", head) if f"refs/heads/{one}" in known), "main")
     set_default_branch(git_dir, chosen)
     return chosen
 
 
-def _take_folder(git_dir: Path, branch: str, source: Path) -> None:
+def _take_folder(git_dir: Path, source: Path) -> None:
     index = {"GIT_INDEX_FILE": str(git_dir / "import-index"), "GIT_WORK_TREE": str(source)}
     run(git_dir, "-c", "core.bare=false", "add", "--all", "--force", ".", extra=index)
     tree = run(git_dir, "write-tree", extra=index).decode().strip()
     (git_dir / "import-index").unlink()
-    someone = Person("Maintainer", "maintainer@example.com", int(datetime.now(UTC).timestamp()))
+    someone = Person("Maintainer", "maintainer@example.com", int(source.stat().st_mtime))
     first = write_commit(git_dir, tree, (), "Initial commit\n", someone, someone, sign=False)
-    update_reference(git_dir, f"refs/heads/{branch}", first, None)
+    update_reference(git_dir, "refs/heads/main", first, ZERO)
 
 
 def set_default_branch(git_dir: Path, branch: str) -> None:
@@ -211,48 +187,25 @@ def branch(git_dir: Path, name: str) -> str | None:
     return reference(git_dir, f"refs/heads/{name}")
 
 
-def update_reference(git_dir: Path, name: str, new: str, old: str | None) -> None:
-    """Set a reference that must be at `old` (None: must not exist).
+def update_reference(git_dir: Path, name: str, new: str, old: str) -> None:
+    """Set a reference that must be at `old` (ZERO: must not exist).
 
     Raises:
         GitRefused: It was elsewhere, or the name is not allowed.
     """
-    run(git_dir, "update-ref", name, new, old or ZERO)
-
-
-def delete_reference(git_dir: Path, name: str) -> None:
-    """Remove a reference."""
-    run(git_dir, "update-ref", "-d", name)
-
-
-def valid_reference(git_dir: Path, name: str) -> bool:
-    """Tell whether git allows a reference of this name."""
-    try:
-        run(git_dir, "check-ref-format", name)
-    except GitRefused:
-        return False
-    return True
+    run(git_dir, "update-ref", name, new, old)
 
 
 def resolve(git_dir: Path, revision: str) -> str | None:
-    """Give the commit that a branch, tag or object name stands for; None if there is none."""
-    if not revision or revision.startswith("-"):
-        return None
-    full = [f"refs/{where}{revision}" for where in ("heads/", "tags/", "")]
-    return next(filter(None, (peel(git_dir, name) for name in (*full, revision))), None)
+    """Give the commit that a branch or object name stands for; None if there is none."""
+    for name in (f"refs/heads/{revision}", revision):
+        arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        if found := run(git_dir, *arguments, accept=(0, 1, 128)).decode().strip():
+            return found
+    return None
 
 
-def peel(git_dir: Path, sha: str) -> str | None:
-    """Give the commit that an object is or, as a tag, stands for."""
-    arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{sha}^{{commit}}")
-    return run(git_dir, *arguments, accept=(0, 1, 128)).decode().strip() or None
-
-
-def object_kind(git_dir: Path, sha: str) -> str | None:
-    """Give blob, tree, commit or tag; None for what is not here."""
-    if not (len(sha) == 40 and all(c in "0123456789abcdef" for c in sha)):
-        return None
-    return run(git_dir, "cat-file", "-t", sha, accept=(0, 128)).decode().strip() or None
+# --- objects -------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=4096)
@@ -260,34 +213,23 @@ def read_commit(git_dir: Path, sha: str) -> Commit:
     """Read a commit object."""
     raw = run(git_dir, "cat-file", "commit", sha).decode("utf-8", "replace")
     head, _, message = raw.partition("\n\n")
-    fields: dict[str, list[str]] = {}
-    kept: list[str] = []
-    name = ""
-    for line in head.split("\n"):
-        if line.startswith(" "):
-            fields[name][-1] += "\n" + line[1:]
-        else:
-            name, _, value = line.partition(" ")
-            fields.setdefault(name, []).append(value)
-        if name != "gpgsig":
-            kept.append(line)
+    fields = [line.partition(" ") for line in head.split("\n")]
+    named = {name: value for name, _, value in fields}
     return Commit(
         sha=sha,
-        tree=fields["tree"][0],
-        parents=tuple(fields.get("parent", ())),
-        author=_person(fields["author"][0]),
-        committer=_person(fields["committer"][0]),
+        tree=named["tree"],
+        parents=tuple(value for name, _, value in fields if name == "parent"),
+        author=_person(named["author"]),
+        committer=_person(named["committer"]),
         message=message.rstrip("\n"),
-        signature=fields["gpgsig"][0] if "gpgsig" in fields else None,
-        payload="\n".join(kept) + "\n\n" + message,
+        verified="gpgsig" in named,
     )
 
 
 def _person(line: str) -> Person:
     name, _, rest = line.rpartition(" <")
     email, _, moment = rest.partition("> ")
-    when, _, zone = moment.partition(" ")
-    return Person(name.strip(), email, int(when), zone)
+    return Person(name.strip(), email, int(moment.partition(" ")[0]))
 
 
 def write_commit(
@@ -303,17 +245,10 @@ def write_commit(
     """Write a commit object and give its name."""
     lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
     lines += [f"author {author.line()}", f"committer {committer.line()}"]
-    payload = "\n".join(lines) + "\n\n" + message
-    if sign:
-        lines.append("gpgsig " + _signature(payload).replace("\n", "\n "))
+    lines += [_SIGNATURE] if sign else []
     raw = ("\n".join(lines) + "\n\n" + message).encode()
     made = run(git_dir, "hash-object", "-t", "commit", "-w", "--stdin", given=raw)
     return made.decode().strip()
-
-
-def _signature(payload: str) -> str:
-    mac = hmac.new(_SIGNING_KEY, payload.encode(), hashlib.sha512).digest()
-    return f"{_ARMOUR[0]}\n\n{base64.b64encode(mac).decode()}\n{_ARMOUR[1]}"
 
 
 def write_blob(git_dir: Path, content: bytes) -> str:
@@ -326,58 +261,70 @@ def read_blob(git_dir: Path, sha: str) -> bytes:
     return run(git_dir, "cat-file", "blob", sha)
 
 
-class TreeEdit(NamedTuple):
-    """A path to set (sha given) or to remove (sha None)."""
-
-    path: str
-    mode: str
-    sha: str | None
-
-
-def edit_tree(git_dir: Path, base: str | None, edits: Sequence[TreeEdit]) -> str:
-    """Write the tree that results from edits on a base tree, and give its name.
-
-    Raises:
-        GitRefused: A path is not allowed, or an object is missing.
-    """
-    for edit in edits:
-        if any(part.lower() in ("", ".", "..", ".git") for part in edit.path.split("/")):
-            raise GitRefused(f"{edit.path}: malformed path component")
-    index = git_dir / f"index-{os.getpid()}-{os.urandom(4).hex()}"
+def edit_tree(git_dir: Path, base: str, edits: Mapping[str, str | None]) -> str:
+    """Write the tree of a commit with other blobs at some paths (None: removed); give its name."""
+    index = git_dir / f"index-{os.urandom(4).hex()}"
     extra = {"GIT_INDEX_FILE": str(index)}
-    lines = "".join(
-        f"{edit.mode} {edit.sha}\t{edit.path}\0" if edit.sha else f"0 {ZERO}\t{edit.path}\0"
-        for edit in edits
+    lines = (
+        f"100644 {sha}\t{path}\0" if sha else f"0 {ZERO}\t{path}\0" for path, sha in edits.items()
     )
     try:
-        if base:
-            run(git_dir, "read-tree", base, extra=extra)
-        run(git_dir, "update-index", "-z", "--index-info", given=lines.encode(), extra=extra)
+        run(git_dir, "read-tree", base, extra=extra)
+        given = "".join(lines).encode()
+        run(git_dir, "update-index", "-z", "--index-info", given=given, extra=extra)
         return run(git_dir, "write-tree", extra=extra).decode().strip()
     finally:
         index.unlink(missing_ok=True)
 
 
-def list_tree(git_dir: Path, treeish: str, *, recursive: bool) -> list[TreeEntry]:
-    """List a tree; recursive gives folders too, as GitHub does."""
-    flags = ["-r", "-t"] if recursive else []
-    out = run(git_dir, "ls-tree", "-z", "-l", *flags, treeish).decode("utf-8", "surrogateescape")
-    entries = []
-    for line in filter(None, out.split("\0")):
-        fields, _, path = line.partition("\t")
-        mode, kind, sha, size = fields.split()
-        entries.append(TreeEntry(mode, kind, sha, None if size == "-" else int(size), path))
-    return entries
-
-
-def entry(git_dir: Path, commit: str, path: str) -> TreeEntry | None:
-    """Give what lies at a path of a commit; the root is a tree without path."""
-    if path == "":
-        return TreeEntry("040000", "tree", read_commit(git_dir, commit).tree, None, "")
+def list_tree(git_dir: Path, commit: str, path: str) -> list[TreeEntry]:
+    """Give what lies at a path of a commit, or with a slash at its end what lies below."""
     out = run(git_dir, "ls-tree", "-z", "-l", commit, "--", path, accept=(0, 128)).decode()
+    found = []
     for line in filter(None, out.split("\0")):
-        fields, _, found = line.partition("\t")
-        mode, kind, sha, size = fields.split()
-        if found == path:
-            return TreeEntry(mode, kind, sha, None if size == "-" else int(size), path)
-    return None
+        fields, _, name = line.partition("\t")
+        _, kind, sha, size = fields.split()
+        found.append(TreeEntry(kind, sha, 0 if size == "-" else int(size), name))
+    return found
+
+
+# --- comparing and merging -----------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def list_commits(git_dir: Path, base: str, head: str) -> tuple[str, ...]:
+    """Give the commits that head has and base has not, oldest first."""
+    return tuple(text(git_dir, "rev-list", "--reverse", f"{base}..{head}", "--").split())
+
+
+@lru_cache(maxsize=4096)
+def merge_base(git_dir: Path, one: str, other: str) -> str | None:
+    """Give the best common ancestor; None for unrelated histories."""
+    return run(git_dir, "merge-base", one, other, accept=(0, 1)).decode().strip() or None
+
+
+@lru_cache(maxsize=1024)
+def changes(git_dir: Path, old: str, new: str) -> tuple[FileChange, ...]:
+    """Give the files that differ between two trees or commits, with patches."""
+    flags = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
+    names = run(git_dir, *flags, "--raw", "-z", "--abbrev=40", old, new).decode("utf-8", "replace")
+    whole = run(git_dir, *flags, "-p", old, new).decode("utf-8", "replace")
+    patches = re.split(r"^diff --git .*\n", whole, flags=re.MULTILINE)[1:]
+    fields = names.split("\0")[:-1]
+    found: list[FileChange] = []
+    for record, path, patch in zip(fields[::2], fields[1::2], patches, strict=True):
+        _, _, old_sha, new_sha, letter = record.split()
+        at = patch.find("@@ ")
+        hunks = patch[at:].rstrip("\n") if at >= 0 else ""
+        added, deleted = (len(re.findall(rf"^\{sign}", hunks, re.MULTILINE)) for sign in "+-")
+        sha = old_sha if letter == "D" else new_sha
+        found.append(FileChange(path, _STATUS[letter], sha, added, deleted, hunks))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def merged_tree(git_dir: Path, base: str, head: str) -> str | None:
+    """Give the tree of the merge of two commits; None if they conflict."""
+    out = run(git_dir, "merge-tree", "--write-tree", base, head, accept=(0, 1)).decode()
+    first, *rest = out.splitlines()
+    return None if rest else first

@@ -1,385 +1,188 @@
-"""The pages a person looks at: repositories, issues, pull requests, hook deliveries.
+"""The two pages for people: an issue and a pull request, with forms.
 
-Owns addresses and what each page consists of. No script runs here and nothing is fetched from
-elsewhere. Left to others: the records that are shown (`views/`), forms (`forms.py`), how texts
-become HTML (`markup.py`), templates and security headers (`rendering.py`).
+A form is a call of the API with the rights of the person it is sent as. No script runs here and
+nothing is fetched from elsewhere; texts are shown as they were written.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from starlette.concurrency import run_in_threadpool
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from agent.demo.simulator import forms, git_history, git_store
-from agent.demo.simulator.records import Delivery, Issue, Label, Repository
-from agent.demo.simulator.rendering import SECURITY_HEADERS, STYLE, Problem, Renderer
-from agent.demo.simulator.views import commits, conversation, deliveries, subjects
-from agent.demo.simulator.views.subjects import PersonView
+from agent.demo.simulator import calls, git_store, shapes
+from agent.demo.simulator.calls import Caller, Refusal
+from agent.demo.simulator.records import ROLES, Issue, Repository, Token
 from agent.demo.simulator.world import World
 
-MOST_DELIVERIES = 100
+SECURITY_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none';"
+        " frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+_TEMPLATES = Path(__file__).parent / "templates"
+STYLE = (_TEMPLATES / "style.css").read_bytes()
+_PATH = re.compile(r"/([^/]+/[^/]+)/(?:issues|pull)/([0-9]{1,9})")
+_pages = Environment(
+    loader=FileSystemLoader(_TEMPLATES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_pages.filters["moment"] = shapes.moment
+Answer = tuple[int, dict[str, str], bytes]
 
 
-def router(world: World) -> APIRouter:
-    """Give the routes of all pages; they come after every other route of the application."""
-    pages = _Pages(world)
-    routes = APIRouter(include_in_schema=False)
-    for path, page in pages.readable().items():
-        routes.add_api_route(path, page, methods=["GET", "HEAD"], response_class=HTMLResponse)
-    for path, deed in pages.writable().items():
-        routes.add_api_route(path, deed, methods=["POST"])
-    return routes
+def show(world: World, path: str, chosen: str = "", notice: str = "") -> Answer:
+    """Show the issue or pull request of an address.
 
+    Args:
+        chosen: Login of the person that the forms are offered to.
+        notice: Why a form was refused.
 
-class _Pages:
-    """One method per page; each reads the world under its lock."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._renderer = Renderer(world.now)
-
-    def readable(self) -> dict[str, Callable[..., Any]]:
-        """Map addresses to pages, in the order in which they are tried."""
-        found: dict[str, Callable[..., Any]] = {
-            "/": self.front,
-            "/_pages/style.css": self.style,
-            "/_pages/deliveries/{number}": self.delivery,
-            "/apps/{login}": self.account,
-            "/{login}": self.account,
-            "/{owner}/{name}": self.issues,
-            "/{owner}/{name}/issues": self.issues,
-            "/{owner}/{name}/pulls": self.pulls,
-            "/{owner}/{name}/branches": self.branches,
-            "/{owner}/{name}/tree/{branch:path}": self.tree,
-            "/{owner}/{name}/issues/{number}": self.issue,
-            "/{owner}/{name}/pull/{number}": self.pull,
-            "/{owner}/{name}/commit/{sha}": self.commit,
-            "/{owner}/{name}/runs/{number}": self.check_run,
-            "/{owner}/{name}/{rest:path}": self.nothing,
-        }
-        return {path: self._guarded(page) for path, page in found.items()}
-
-    def writable(self) -> dict[str, Callable[..., Any]]:
-        """Map addresses to what a form does there."""
-        return {
-            "/_pages/deliveries/{number}": self.deliver_again,
-            "/{owner}/{name}/issues": self.open_issue,
-            "/{owner}/{name}/issues/{number}/{deed:path}": self.act,
-        }
-
-    def front(self, request: Request) -> Response:
-        """List repositories and hook deliveries, all or those that failed."""
-        sent = self._deliveries()
-        failed = [one for one in sent if one.state in ("failed", "lost")]
-        only_failed = request.query_params.get("deliveries") == "failed"
-        listed = failed if only_failed else sent
-        return self._renderer.page(
-            "front.html",
-            repositories=[subjects.repository(one) for one in self._world.repositories.values()],
-            deliveries=[deliveries.delivery(one) for one in listed[:MOST_DELIVERIES]],
-            deliveries_listed=len(listed),
-            deliveries_total=len(sent),
-            deliveries_failed=len(failed),
-            only_failed=only_failed,
-        )
-
-    def style(self, request: Request) -> Response:
-        """Give the one style sheet."""
-        return Response(STYLE, media_type="text/css", headers=SECURITY_HEADERS)
-
-    def delivery(self, request: Request) -> Response:
-        """Show one delivery: what was sent and what came back."""
-        found = self._delivery(request)
-        shown = deliveries.delivery(found)
-        return self._renderer.page(
-            "delivery.html", delivery=shown, body=_readable(shown.body.decode("utf-8", "replace"))
-        )
-
-    def account(self, request: Request) -> Response:
-        """Show a person, an organisation or an App, with their repositories."""
-        login = request.path_params["login"].lower()
-        found = self._world.users.get(login) or self._world.users.get(f"{login}[bot]")
-        if found is None:
-            raise Problem(404, "Nothing here", "There is no account and no page of this name.")
-        owned = [one for one in self._world.repositories.values() if one.owner is found]
-        shown = [subjects.repository(one) for one in owned]
-        return self._renderer.page("account.html", account=found, repositories=shown)
-
-    def nothing(self, request: Request) -> Response:
-        """Say that there is no such page; programs get no page."""
-        if request.path_params["owner"] in ("_simulator", "api"):
-            return Response(status_code=404)
-        self._repository(request)
-        raise Problem(404, "Nothing here", "The simulator has no such page.")
-
-    def issues(self, request: Request) -> Response:
-        """List the issues of a repository, newest first."""
-        return self._listing(self._repository(request), "issues", pulls=False)
-
-    def pulls(self, request: Request) -> Response:
-        """List the pull requests of a repository, newest first."""
-        return self._listing(self._repository(request), "pulls", pulls=True)
-
-    def branches(self, request: Request) -> Response:
-        """List the branches of a repository."""
-        repo = self._repository(request)
-        return self._repository_page(repo, "branches", branches=commits.branches(repo))
-
-    def tree(self, request: Request) -> Response:
-        """Lead from a branch's address to what is known of its newest commit."""
-        repo = self._repository(request)
-        sha = git_store.resolve(repo.git_dir, request.path_params["branch"])
-        if sha is None:
-            raise Problem(404, "No such branch", f"{repo.full_name} has no branch of that name.")
-        return _redirect(f"/{repo.full_name}/commit/{sha}")
-
-    def issue(self, request: Request) -> Response:
-        """Show an issue with its conversation and forms."""
-        repo = self._repository(request)
-        one = self._issue(repo, _number(request))
-        if one.pull:
-            return _redirect(f"/{repo.full_name}/pull/{one.number}")
-        return self._subject_page(request, repo, one)
-
-    def pull(self, request: Request) -> Response:
-        """Show a pull request with conversation, checks, commits and files."""
-        repo = self._repository(request)
-        one = self._issue(repo, _number(request))
-        if not one.pull:
-            return _redirect(f"/{repo.full_name}/issues/{one.number}")
-        return self._subject_page(request, repo, one)
-
-    def commit(self, request: Request) -> Response:
-        """Show a commit with its checks and files."""
-        repo = self._repository(request)
-        sha = git_store.resolve(repo.git_dir, request.path_params["sha"])
-        if sha is None:
-            raise Problem(404, "No such commit", f"{repo.full_name} does not have this commit.")
-        parents = git_store.read_commit(repo.git_dir, sha).parents
-        checks, verdict = commits.checks(repo, sha, self._app_names())
-        return self._renderer.page(
-            "commit.html",
-            repository=subjects.repository(repo),
-            commit=commits.commit(repo, sha),
-            checks=checks,
-            verdict=verdict,
-            files=commits.files(repo, parents[0] if parents else git_store.EMPTY_TREE, sha),
-        )
-
-    def check_run(self, request: Request) -> Response:
-        """Lead to a check run on the page of its pull request or commit."""
-        repo = self._repository(request)
-        run = repo.check_runs.get(_number(request))
-        if run is None:
-            raise Problem(404, "No such check run", f"{repo.full_name} has no such check run.")
-        for one in repo.pulls():
-            if one.pull and one.pull.head_sha == run.head_sha:
-                return _redirect(f"/{repo.full_name}/pull/{one.number}", f"check-{run.id}")
-        return _redirect(f"/{repo.full_name}/commit/{run.head_sha}", f"check-{run.id}")
-
-    async def open_issue(self, request: Request) -> Response:
-        """Open an issue and show it; a refusal is shown with what was typed."""
-        try:
-            form = await forms.read(request)
-            with self._world.lock:
-                repo = self._repository(request)
-            refused, number = await forms.open_issue(self._world, request, repo, form)
-            if refused:
-                with self._world.lock:
-                    page = self._listing(repo, "issues", pulls=False, notice=refused, form=form)
-                page.status_code = 422
-                return page
-        except Problem as problem:
-            return self._renderer.problem(problem)
-        return _after(f"/{repo.full_name}/issues/{number}", form["as"])
-
-    async def deliver_again(self, request: Request) -> Response:
-        """Send a delivery once more, and show that attempt at the head of the list."""
-        try:
-            await forms.read(request)
-            with self._world.lock:
-                self._world.hooks.redeliver(self._delivery(request))
-        except Problem as problem:
-            return self._renderer.problem(problem)
-        return RedirectResponse("/#deliveries", status_code=303, headers=SECURITY_HEADERS)
-
-    async def act(self, request: Request) -> Response:
-        """Carry out a form and show the page again; a refusal is shown with the typed text."""
-        try:
-            form = await forms.read(request)
-            repo, one = await run_in_threadpool(self._subject, request)
-            refused = await forms.carry_out(self._world, request, repo, one, form)
-        except Problem as problem:
-            return self._renderer.problem(problem)
-        if refused:
-            return await run_in_threadpool(self._refused, request, repo, one, refused, form)
-        kind = "pull" if one.pull else "issues"
-        return _after(f"/{repo.full_name}/{kind}/{one.number}", form["as"])
-
-    def _guarded(self, page: Callable[[Request], Response]) -> Callable[[Request], Response]:
-        """Hold the lock while a page is made, and tell a problem as a page."""
-
-        def guarded(request: Request) -> Response:
-            try:
-                with self._world.lock:
-                    return page(request)
-            except Problem as problem:
-                return self._renderer.problem(problem)
-
-        return guarded
-
-    def _listing(
-        self,
-        repo: Repository,
-        tab: str,
-        *,
-        pulls: bool,
-        notice: str = "",
-        form: dict[str, str] | None = None,
-    ) -> Response:
-        found = [one for one in reversed(repo.issues.values()) if bool(one.pull) is pulls]
-        shown = [subjects.subject(repo, one) for one in found]
-        return self._repository_page(repo, tab, subjects=shown, notice=notice, form=form or {})
-
-    def _repository_page(self, repo: Repository, tab: str, **shown: Any) -> Response:
-        people = subjects.people(self._world, repo)
-        wanted = shown.get("form", {}).get("as", "")
-        return self._renderer.page(
-            "repository.html",
-            repository=subjects.repository(repo),
-            tab=tab,
-            clone_address=f"{self._world.base_url}/{repo.full_name}.git",
+    Raises:
+        Refusal: There is none.
+    """
+    with world.lock:
+        repository, issue = _find(world, path)
+        people = [
+            (one.login, world.role(repository, one))
+            for one in world.users.values()
+            if one.kind == "User"
+        ]
+        people.sort(key=lambda one: (one[0] != chosen, -ROLES.index(one[1])))
+        page = _pages.get_template("subject.html").render(
+            repository=repository,
+            issue=issue,
+            entries=_list_entries(issue),
             people=people,
-            chosen=_one_of(wanted, people),
-            **shown,
+            notice=notice,
+            **_describe_changes(repository, issue),
         )
-
-    def _refused(
-        self, request: Request, repo: Repository, one: Issue, words: str, form: dict[str, str]
-    ) -> Response:
-        with self._world.lock:
-            page = self._subject_page(request, repo, one, words, form)
-        page.status_code = 422
-        return page
-
-    def _subject_page(
-        self,
-        request: Request,
-        repo: Repository,
-        one: Issue,
-        notice: str = "",
-        form: dict[str, str] | None = None,
-    ) -> Response:
-        people = subjects.people(self._world, repo)
-        wanted = (form or request.query_params).get("as", "")
-        subject = subjects.subject(repo, one)
-        carried = {each.name for each in subject.labels}
-        # Those of the project come first, then those that every new repository has, and last
-        # those that a service sets beside a label of its own: "name: state".
-        named = {each.name.lower() for each in repo.labels.values()}
-
-        def rank(each: Label) -> tuple[bool, bool]:
-            family, colon, _ = each.name.lower().partition(": ")
-            return bool(colon) and family in named, each.default
-
-        labels = sorted(repo.labels.values(), key=rank)
-        known = [subjects.label(each) for each in labels]
-        shown: dict[str, Any] = {
-            "repository": subjects.repository(repo),
-            "subject": subject,
-            "entries": conversation.entries(repo, one),
-            "people": people,
-            "chosen": _one_of(wanted, people),
-            "known_labels": [each for each in known if each.name not in carried],
-            "notice": notice,
-            "draft": (form or {}).get("body", ""),
-        }
-        if not one.pull:
-            linked = subjects.linked(repo, one)
-            return self._renderer.page("issue.html", linked=linked, **shown)
-        base, head = one.pull.base_sha, one.pull.head_sha
-        checks, verdict = commits.checks(repo, head, self._app_names())
-        start = git_history.merge_base(repo.git_dir, base, head) or git_store.EMPTY_TREE
-        return self._renderer.page(
-            "pull.html",
-            checks=checks,
-            verdict=verdict,
-            commits=commits.commits(repo, base, head),
-            files=commits.files(repo, start, head),
-            **shown,
-        )
-
-    def _subject(self, request: Request) -> tuple[Repository, Issue]:
-        with self._world.lock:
-            repo = self._repository(request)
-            return repo, self._issue(repo, _number(request))
-
-    def _repository(self, request: Request) -> Repository:
-        full_name = f"{request.path_params['owner']}/{request.path_params['name']}"
-        found = self._world.find_repository(full_name) or self._world.moved_repository(full_name)
-        if found is None:
-            raise Problem(404, "No such repository", f"There is no repository {full_name} here.")
-        return found
-
-    def _issue(self, repo: Repository, number: int) -> Issue:
-        found = repo.issues.get(number)
-        if found:
-            return found
-        words = f"{repo.full_name} has no issue or pull request {number}."
-        if number in repo.moved:
-            target, new = repo.moved[number]
-            to = self._world.repositories.get(target)
-            words = f"It was transferred to {to.full_name}#{new}." if to else "It was transferred."
-        raise Problem(404, "No such issue", words)
-
-    def _delivery(self, request: Request) -> Delivery:
-        number = _number(request)
-        for one in self._world.hooks.log:
-            if one.id == number:
-                return one
-        raise Problem(404, "No such delivery", "It may belong to an earlier run.")
-
-    def _deliveries(self) -> list[Delivery]:
-        """Give the deliveries, newest first."""
-        return sorted(self._world.hooks.log, key=lambda one: -one.id)
-
-    def _app_names(self) -> dict[int, str]:
-        return {app.id: app.slug for app in self._world.apps.values()}
+    # Titles may hold half of a surrogate pair, as JSON can.
+    return 422 if notice else 200, SECURITY_HEADERS, page.encode("utf-8", "replace")
 
 
-def _number(request: Request) -> int:
-    text = str(request.path_params["number"])
-    if not re.fullmatch(r"[0-9]{1,18}", text):
-        raise Problem(404, "Not a number", "The address ends with the number of what to show.")
-    return int(text)
+def act(world: World, path: str, headers: Mapping[str, str], form: dict[str, str]) -> Answer:
+    """Carry a form out and lead back to the page, or show it with the words of a refusal.
 
-
-def _one_of(login: str, people: Sequence[PersonView]) -> str:
-    """Give the login if it is one of theirs, else the first."""
-    logins = [each.login for each in people]
-    return login if login in logins else next(iter(logins), "")
-
-
-def _after(path: str, login: str) -> Response:
-    """Lead to what a form has changed; the next form there is that person's as well."""
-    address = f"{quote(path)}?as={quote(login)}"
-    return RedirectResponse(address, status_code=303, headers=SECURITY_HEADERS)
-
-
-def _redirect(path: str, fragment: str = "") -> Response:
-    address = quote(path) + (f"#{fragment}" if fragment else "")
-    return RedirectResponse(address, status_code=302, headers=SECURITY_HEADERS)
-
-
-def _readable(body: str) -> str:
+    Raises:
+        Refusal: It comes from elsewhere, or names nothing that can be done.
+    """
+    _refuse_foreign(world, headers)
+    with world.lock:
+        repository, issue = _find(world, path)
+        user = world.users.get(form.get("as", "").lower())
+    if user is None:
+        raise Refusal(422, "Choose one of the people in the list.")
+    method, below, body = _translate(issue, form)
+    caller, raw = Caller(Token("", None, user)), json.dumps(body).encode()
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        calls.perform(world, caller, method, f"/repos/{repository.full_name}/{below}", raw)
+    except Refusal as refusal:
+        said = f"{user.login} was refused: {refusal.message} {refusal.errors or ''}"
+        return show(world, path, user.login, said)
+    location = f"{quote(path)}?as={quote(user.login)}"
+    return 303, {**SECURITY_HEADERS, "Location": location}, b""
+
+
+def _find(world: World, path: str) -> tuple[Repository, Issue]:
+    found = _PATH.fullmatch(path)
+    repository = world.find_repository(found[1]) if found else None
+    issue = repository.issues.get(int(found[2])) if found and repository else None
+    if repository is None or issue is None:
+        raise calls.not_found()
+    return repository, issue
+
+
+def _translate(issue: Issue, form: dict[str, str]) -> tuple[str, str, dict[str, Any]]:
+    """Give method, path and body of the call that does what a form says."""
+    on_issue, on_pull = f"issues/{issue.number}", f"pulls/{issue.number}"
+    body, label = form.get("body", "").replace("\r\n", "\n"), form.get("label", "")
+    line = {"path": form.get("path", ""), "line": int(form.get("line") or 0), "body": body}
+    deeds: dict[str, tuple[str, str, dict[str, Any]]] = {
+        "label": ("POST", f"{on_issue}/labels", {"labels": [label]}),
+        "unlabel": ("DELETE", f"{on_issue}/labels/{label}", {}),
+        "comment": ("POST", f"{on_issue}/comments", {"body": body}),
+        "close": ("PATCH", on_issue, {"state": "closed"}),
+        "line": ("POST", f"{on_pull}/reviews", {"event": "COMMENT", "comments": [line]}),
+        "approve": ("POST", f"{on_pull}/reviews", {"event": "APPROVE", "body": body}),
+        "request changes": (
+            *("POST", f"{on_pull}/reviews"),
+            {"event": "REQUEST_CHANGES", "body": body},
+        ),
+        "merge": ("PUT", f"{on_pull}/merge", {}),
+    }
+    found = deeds.get(form.get("deed", ""))
+    if found is None:
+        raise calls.not_found()
+    return found
+
+
+def _refuse_foreign(world: World, headers: Mapping[str, str]) -> None:
+    """Let forms come from our own pages only; a browser tells where they come from."""
+    host = headers.get("host", "")
+    origin = headers.get("origin")
+    # A name that is made to lead to this machine makes another site look like ours.
+    borrowed = _is_loopback(urlsplit(world.base_url).hostname) and not _is_loopback(
+        urlsplit(f"//{host}").hostname
+    )
+    if borrowed or (origin is not None and urlsplit(origin).netloc != host):
+        raise Refusal(403, "Forms are taken from the simulator's own pages only.")
+
+
+def _is_loopback(name: str | None) -> bool:
+    try:
+        return name == "localhost" or ip_address(name or "").is_loopback
     except ValueError:
-        return body
+        return False
+
+
+def _list_entries(issue: Issue) -> list[dict[str, Any]]:
+    """List what was written and what happened, in the order of time."""
+    said = [(one, one.author, one.created, "commented", one.body) for one in issue.comments]
+    found: list[tuple[Any, ...]] = [*said]
+    for event in issue.happenings:
+        words = f"{event.event} {event.label.name if event.label else ''}"
+        found.append((event, event.actor, event.created, words, ""))
+    for review in issue.pull.reviews if issue.pull else ():
+        if review.body or review.state != "COMMENTED":
+            words = f"reviewed: {review.state}"
+            found.append((review, review.author, review.submitted, words, review.body))
+    for line in issue.pull.review_comments() if issue.pull else ():
+        words = f"commented on {line.path}:{line.original_line}"
+        found.append((line, line.author, line.created, words, line.body))
+    names = ("of", "by", "at", "words", "text")
+    listed = sorted(found, key=lambda one: int(one[0].id))
+    return [dict(zip(names, one, strict=True)) for one in listed]
+
+
+def _describe_changes(repository: Repository, issue: Issue) -> dict[str, Any]:
+    """Collect checks, commits and files of a pull request; an issue has none."""
+    if issue.pull is None:
+        return {"checks": [], "commits": [], "files": []}
+    pull, git_dir = issue.pull, repository.git_dir
+    checks = [
+        (one.name, one.conclusion or one.status, one.title or "")
+        for one in repository.check_runs.values()
+        if one.head_sha == pull.head_sha
+    ]
+    latest = {one.context: one for one in repository.statuses if one.sha == pull.head_sha}
+    checks += [(one.context, one.state, one.description or "") for one in latest.values()]
+    commits = git_store.list_commits(git_dir, pull.base_sha, pull.head_sha)
+    return {
+        "checks": checks,
+        "commits": [git_store.read_commit(git_dir, sha) for sha in commits],
+        "files": git_store.changes(git_dir, shapes.find_ancestor(repository, pull), pull.head_sha),
+    }

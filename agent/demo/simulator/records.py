@@ -1,15 +1,13 @@
 """What the simulated GitHub remembers. Plain mutable records; `world.World` owns and guards them.
 
-Pages and routes read these under `world.lock`. Issues and pull requests of a repository share one
-numbering and one mapping (`Repository.issues`); a pull request is an `Issue` with `pull` set.
-Everything that happened to an issue or pull request is told by `Issue.happenings` (newest last).
-Times are seconds since the epoch, read from `World.now`.
+Issues and pull requests of a repository share one numbering and one mapping (`Repository.issues`);
+a pull request is an `Issue` with `pull` set. Times are seconds since the epoch (`World.now`).
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
@@ -18,11 +16,7 @@ ROLES: tuple[Role, ...] = ("none", "read", "triage", "write", "maintain", "admin
 """From least to most."""
 
 Permissions = dict[str, str]
-"""Area ("contents", "pull_requests" ...) to "read", "write" or "admin"."""
-
-RuleKind = Literal[
-    "pull_request", "required_signatures", "creation", "update", "deletion", "non_fast_forward"
-]
+"""Area ("contents", "pull_requests" ...) to "read" or "write"."""
 
 
 @dataclass(eq=False)
@@ -32,9 +26,7 @@ class User:
     id: int
     login: str
     kind: Literal["User", "Bot", "Organization"]
-    name: str
     created: float
-    email: str | None = None
     app_id: int | None = None
     """Set on the bot of an App."""
 
@@ -47,7 +39,6 @@ class Label:
     name: str
     color: str
     description: str | None
-    default: bool = False
 
 
 @dataclass(eq=False)
@@ -69,7 +60,6 @@ class Comment:
     author: User
     created: float
     updated: float
-    app_id: int | None = None
     reactions: list[Reaction] = field(default_factory=list)
 
 
@@ -79,7 +69,6 @@ class ReviewComment:
 
     id: int
     review_id: int
-    thread_id: int
     body: str
     author: User
     path: str
@@ -89,13 +78,11 @@ class ReviewComment:
     created: float
     updated: float
     line: int | None
+    """None once a push has changed the line."""
     original_line: int
-    side: str = "RIGHT"
+    position: int | None
     start_line: int | None = None
-    start_side: str | None = None
-    position: int | None = None
     in_reply_to: int | None = None
-    subject_type: str = "line"
     reactions: list[Reaction] = field(default_factory=list)
 
 
@@ -116,9 +103,9 @@ class Review:
     author: User
     body: str
     state: str
-    """APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED or PENDING."""
+    """APPROVED, CHANGES_REQUESTED or COMMENTED."""
     commit_id: str
-    submitted: float | None
+    submitted: float
 
 
 @dataclass(eq=False)
@@ -131,7 +118,6 @@ class Pull:
     base_ref: str
     base_sha: str
     draft: bool
-    maintainer_can_modify: bool = True
     merged: float | None = None
     merged_by: User | None = None
     merge_sha: str | None = None
@@ -151,13 +137,12 @@ class Happening:
 
     id: int
     event: str
-    """labeled, unlabeled, closed, reopened, renamed, locked, head_ref_force_pushed ..."""
+    """labeled, unlabeled, closed, reopened, renamed, locked, merged ..."""
     actor: User
     created: float
     label: Label | None = None
-    commit: str | None = None
-    note: str = ""
-    app_id: int | None = None
+    renamed: tuple[str, str] | None = None
+    """The title before and after."""
 
 
 @dataclass(eq=False)
@@ -172,16 +157,13 @@ class Issue:
     created: float
     updated: float
     edited: float | None = None
-    """When the body was last edited; a title leaves an event of its own."""
-    app_id: int | None = None
+    """When the body was last edited."""
     state: Literal["open", "closed"] = "open"
     state_reason: str | None = None
     closed: float | None = None
     closed_by: User | None = None
     locked: bool = False
-    lock_reason: str | None = None
     labels: list[Label] = field(default_factory=list)
-    assignees: list[User] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     reactions: list[Reaction] = field(default_factory=list)
     happenings: list[Happening] = field(default_factory=list)
@@ -197,10 +179,6 @@ class Annotation:
     end_line: int
     level: str
     message: str
-    title: str | None = None
-    raw_details: str | None = None
-    start_column: int | None = None
-    end_column: int | None = None
 
 
 @dataclass(eq=False)
@@ -247,73 +225,44 @@ class WorkflowRun:
     id: int
     suite_id: int
     name: str
-    """Of the workflow; its file is named alike."""
     head_branch: str
     head_sha: str
     conclusion: str | None
-    """None while it is not over; `action_required` if it waits for somebody who allows it."""
+    """None while it is not over; `action_required` if it waits for approval."""
     actor: User
     created: float
     status: str = "completed"
-    """queued, in_progress, waiting (for a deployment to be allowed) or completed."""
     event: str = "pull_request"
     attempt: int = 1
     fork: int = 0
     """Number of the fork whose pull request it is of; 0: of a branch of the repository itself."""
 
 
-def pattern_covers(pattern: str, branch: str) -> bool:
-    """Tell whether GitHub's pattern meets a branch: `*` stops at a slash, `**/` does not."""
-    if pattern == "~ALL":
-        return True
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    wild = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return (
-        re.fullmatch("".join(wild.get(one) or re.escape(one) for one in parts), branch) is not None
-    )
-
-
 @dataclass(eq=False)
 class Rule:
-    """What is forbidden on branches that match a pattern, to everybody but the exempted."""
+    """A ruleset: what it forbids on branches that match a pattern, to all but the exempted."""
 
     id: int
     pattern: str
-    kinds: tuple[RuleKind, ...]
-    """pull_request: no direct push. creation, update, deletion: not at all. required_signatures:
-    every new commit verified. non_fast_forward: no force-push."""
-    classic: bool = False
-    """True: branch protection (words of GH006, `protected` in the branch); else a ruleset."""
+    kinds: tuple[str, ...]
+    """GitHub's words, such as `creation` or `non_fast_forward`; only the latter is enforced."""
     exempt: frozenset[str] = frozenset()
-    """Logins in lower case, bots of Apps among them, that may bypass it."""
+    """Logins in lower case."""
 
     def covers(self, branch: str) -> bool:
-        """Tell whether the rule holds on a branch."""
-        return pattern_covers(self.pattern, branch)
-
-    def spares(self, login: str) -> bool:
-        """Tell whether an account may bypass the rule."""
-        return login.lower() in self.exempt
+        """Tell whether the rule is about a branch."""
+        return self.pattern == "~ALL" or fnmatchcase(branch, self.pattern)
 
 
 @dataclass(eq=False)
 class Hook:
-    """Where deliveries go: of an App, or of one repository."""
+    """Where the deliveries of an App go."""
 
     id: int
     url: str
     secret: str
     events: tuple[str, ...]
-    """Names, or "*"."""
-    target: Literal["integration", "repository"]
-    target_id: int
-    active: bool = True
-
-    def wants(self, event: str) -> bool:
-        """Tell whether an event is delivered here."""
-        always = self.target == "integration" and event.startswith("installation")
-        subscribed = event in self.events or "*" in self.events
-        return self.active and bool(self.url) and (always or subscribed)
+    app_id: int
 
 
 @dataclass(eq=False)
@@ -325,13 +274,8 @@ class Repository:
     name: str
     git_dir: Path
     created: float
-    updated: float
-    pushed: float
     private: bool = False
     archived: bool = False
-    drafts: bool = True
-    """Whether draft pull requests are to be had (not in private repositories of free plans)."""
-    issues_enabled: bool = True
     description: str | None = None
     default_branch: str = "main"
     roles: dict[str, Role] = field(default_factory=dict)
@@ -346,7 +290,6 @@ class Repository:
     statuses: list[Status] = field(default_factory=list)
     workflow_runs: list[WorkflowRun] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
-    hooks: list[Hook] = field(default_factory=list)
 
     @property
     def full_name(self) -> str:
@@ -368,21 +311,12 @@ class App:
     owner: User
     bot: User
     private_key: str
-    """PEM; handed out by set-up, never by the API."""
+    """PEM."""
     public_key: str
     permissions: Permissions
     hook: Hook
     created: float
     external_url: str = ""
-    """The home page that its owner gave; empty: its page here."""
-
-
-@dataclass(eq=False)
-class Registration:
-    """An App that was registered from a manifest, and whose key nobody has fetched yet."""
-
-    app: App
-    created: float
 
 
 @dataclass(eq=False)
@@ -396,7 +330,6 @@ class Installation:
     repository_ids: set[int] | None
     """None: all of the account."""
     created: float
-    suspended: float | None = None
 
     def covers(self, repository: Repository) -> bool:
         """Tell whether the installation reaches a repository."""
@@ -416,7 +349,6 @@ class Token:
     installation: Installation | None = None
     permissions: Permissions = field(default_factory=dict)
     repository_ids: set[int] | None = None
-    scopes: tuple[str, ...] = ("repo", "workflow")
 
 
 @dataclass(eq=False)
@@ -434,10 +366,7 @@ class Delivery:
     repository_id: int | None
     redelivery: bool = False
     state: Literal["waiting", "sent", "lost", "failed"] = "waiting"
-    headers: dict[str, str] = field(default_factory=dict)
     delivered: float | None = None
     duration: float = 0.0
     status: str = "pending"
     status_code: int = 0
-    answer_headers: dict[str, str] = field(default_factory=dict)
-    answer: str = ""

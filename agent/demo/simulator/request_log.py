@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 
@@ -24,11 +24,11 @@ class Asked:
     agent: str
     fault: str | None
     body: str
-    """The first 2,000 characters of what was sent, where that is JSON."""
+    """Of calls of the API."""
 
 
 class RequestLog:
-    """All requests but those to `/_simulator`, oldest first."""
+    """All requests, oldest first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -61,8 +61,3 @@ class RequestLog:
         """Forget all requests; numbers go on."""
         with self._lock:
             self._asked.clear()
-
-
-def as_json(asked: Asked) -> dict[str, object]:
-    """Give a request as JSON."""
-    return asdict(asked)

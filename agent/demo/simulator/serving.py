@@ -1,77 +1,225 @@
-"""Serve the simulated GitHub in a thread: for tests, the demo and the command."""
+"""Serve the simulated GitHub in threads: for tests, the demo and the command."""
 
 from __future__ import annotations
 
-import asyncio
+import hashlib
+import json
 import socket
+import socketserver
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from email.utils import formatdate
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import parse_qsl, unquote
 
-import uvicorn
-from starlette.types import Scope
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
-from agent.demo.simulator.app import create_app
+from agent.demo.simulator import (
+    apps,
+    calls,
+    checks,
+    git_http,
+    graphql,
+    issues,
+    pages,
+    pulls,
+    repositories,
+)
+from agent.demo.simulator.calls import REST, Caller, Refusal
+from agent.demo.simulator.request_log import Asked
 from agent.demo.simulator.world import World
 
-_START_SECONDS = 20.0
+AREAS = (apps, checks, issues, pulls, repositories)
+"""Their operations are registered by loading them."""
+_REGISTER = "/settings/apps/new"
+Answer = tuple[int, dict[str, str], bytes]
 
 
-class _Protocol(H11Protocol):
-    """HTTP/1.1 that remembers its connections, so that a fault can close one without a word."""
+class _Request:
+    """One request, read."""
 
-    by_address: ClassVar[dict[tuple[str, int], asyncio.Transport]] = {}
+    def __init__(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> None:
+        path, _, self.query = target.partition("?")
+        self.path = unquote(path)
+        self.method = method
+        self.headers = headers
+        self.body = body
+        self.caller = Caller()
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Remember a new connection by the client's address."""
-        self.by_address[transport.get_extra_info("peername")[:2]] = transport
-        super().connection_made(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget a connection that is closed."""
-        self.by_address.pop(self.transport.get_extra_info("peername")[:2], None)
-        super().connection_lost(exc)
-
-
-def _close(scope: Scope) -> None:
-    transport = _Protocol.by_address.get(tuple(scope["client"]))
-    if transport:
-        transport.abort()
+    def form(self) -> dict[str, str]:
+        """Read the body as a form."""
+        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _server(world: World) -> uvicorn.Server:
-    config = uvicorn.Config(
-        create_app(world, close=_close),
-        http=_Protocol,
-        ws="none",
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=3,
-    )
-    return uvicorn.Server(config)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio switches Nagle off: else each answer takes 40 ms more.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _answer(world: World, request: _Request) -> Answer:
+    path = request.path
+    is_api = path.startswith("/api/")
     try:
-        listening.bind((host, port))
-    except OSError:
-        listening.close()
-        raise
-    return listening
+        if is_api or path.endswith(("/info/refs", "/git-upload-pack", "/git-receive-pack")):
+            authorization = request.headers.get("authorization", "")
+            request.caller = calls.identify(world, authorization)
+        if is_api:
+            return _answer_api(world, request)
+        return _answer_others(world, request)
+    except Refusal as refusal:
+        # Git shows its user the words of an error only if they are plain text.
+        text = json.dumps(refusal.body()) if is_api else f"{refusal.message}\n"
+        kind = "application/json" if is_api else "text/plain"
+        if refusal.status == 401 and not is_api:
+            refusal.headers["WWW-Authenticate"] = 'Basic realm="GitHub"'
+        headers = {"Content-Type": f"{kind}; charset=utf-8", **refusal.headers}
+        return refusal.status, headers, text.encode()
 
 
-def _address(listening: socket.socket) -> str:
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _answer_api(world: World, request: _Request) -> Answer:
+    if request.path == "/api/graphql":
+        if request.caller.token is None:
+            raise Refusal(401, "Requires authentication")
+        found = graphql.answer(world, request.caller, json.loads(request.body))
+        reply = calls.Reply(found, 200)
+    else:
+        path, query = request.path.removeprefix(REST), dict(parse_qsl(request.query))
+        reply = calls.perform(world, request.caller, request.method, path, request.body, query)
+    status, body = reply.status or 200, b""
+    headers = {
+        "Content-Type": "application/json; charset=utf-8",
+        "X-RateLimit-Limit": "5000",
+        "X-RateLimit-Remaining": "4999",
+        "X-RateLimit-Reset": str(int(world.now() + 3600)),
+        **reply.headers,
+    }
+    if status != 302:
+        body = json.dumps(reply.body).encode()
+    if request.method == "GET":
+        seen = request.headers.get("authorization", "").encode()
+        headers["ETag"] = f'W/"{hashlib.sha256(seen + body).hexdigest()}"'
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return 304, headers, b""
+    return status, headers, body
+
+
+def _answer_others(world: World, request: _Request) -> Answer:
+    path, method = request.path, request.method
+    if path.endswith(("/info/refs", "/git-upload-pack", "/git-receive-pack")):
+        given = (path, request.query, request.headers, request.body)
+        return git_http.answer(world, request.caller, *given)
+    if path.startswith(checks.LOGS):
+        log = world.logs.get(path.removeprefix(checks.LOGS))
+        if log is None or "authorization" in request.headers:
+            raise Refusal(403, "AuthenticationFailed")
+        return 200, {"Content-Type": "text/plain; charset=utf-8"}, log.encode()
+    if path.endswith(_REGISTER) and method == "POST":
+        owner = path.removesuffix(_REGISTER).rpartition("/")[2]
+        form = {**dict(parse_qsl(request.query)), **request.form()}
+        return 302, {"Location": apps.register(world, owner, form)}, b""
+    if path == "/_pages/style.css":
+        return 200, {"Content-Type": "text/css"}, pages.STYLE
+    if method == "POST":
+        return pages.act(world, path, request.headers, request.form())
+    return pages.show(world, path, dict(parse_qsl(request.query)).get("as", ""))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers the requests of one connection, and carries out faults."""
+
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 as the base has it
+        """Print nothing."""
+
+    def _handle(self) -> None:
+        world, begun = self.server.world, time.time()
+        number = world.requests.next_number()
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        request = _Request(self.command, self.path, headers, self._read(headers))
+        fault = world.faults.strike(request.method, request.path, request.body)
+        answered: Answer | None = None
+        if fault and fault.kind == "slow":
+            time.sleep(fault.seconds or 0)
+        if fault is None or fault.kind in ("slow", "lose_answer"):
+            answered = _answer(world, request)
+        if fault and (fault.kind == "drop" or (fault.kind == "lose_answer" and not fault.status)):
+            answered = None
+        elif fault and fault.kind != "slow":
+            answered = fault.answer()
+        is_api = request.path.startswith("/api/")
+        # Before the client can see that it is over.
+        world.requests.add(
+            Asked(
+                number=number,
+                at=begun,
+                method=request.method,
+                path=request.path,
+                query=request.query,
+                status=answered[0] if answered else 0,
+                seconds=round(time.time() - begun, 4),
+                caller=request.caller.identity,
+                agent=headers.get("user-agent", ""),
+                fault=fault.kind if fault else None,
+                body=request.body.decode("utf-8", "replace") if is_api else "",
+            )
+        )
+        if answered:
+            self._send(*answered)
+        else:
+            self.close_connection = True
+
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _handle  # noqa: N815 as the base wants
+
+    def _read(self, headers: Mapping[str, str]) -> bytes:
+        if headers.get("transfer-encoding") != "chunked":
+            return self.rfile.read(int(headers.get("content-length", 0)))
+        parts = []
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def _send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        whole = {**headers, "Content-Length": str(len(body)), "Date": formatdate(usegmt=True)}
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in whole.items()]
+        # In one piece, or the client waits for the second one.
+        self.wfile.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + body)
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, world: World, host: str, port: int) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), _Handler)
+        self.world = world
+        self._open: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember a connection, which would outlive the server."""
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget a connection that is over."""
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def close_all(self) -> None:
+        """End every connection."""
+        for one in list(self._open):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of our own mistakes; clients may be killed while they ask."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
 
 @contextmanager
@@ -81,21 +229,18 @@ def running(world: World, host: str = "127.0.0.1", port: int = 0) -> Iterator[st
     Raises:
         OSError: The port cannot be had.
     """
-    listening = _listen(host, port)
-    world.base_url = _address(listening)
-    server = _server(world)
-    thread = threading.Thread(target=server.run, args=([listening],), name="simulator", daemon=True)
-    world.hooks.start()
-    thread.start()
-    try:
-        until = time.monotonic() + _START_SECONDS
-        while not server.started:
-            if time.monotonic() > until or not thread.is_alive():
-                raise RuntimeError("the simulator did not start")
-            time.sleep(0.01)
-        yield world.base_url
-    finally:
-        server.should_exit = True
-        thread.join(_START_SECONDS)
-        world.hooks.stop()
-        listening.close()
+    with _Server(world, host, port) as server:
+        shown = f"[{host}]" if ":" in host else host
+        world.base_url = f"http://{shown}:{server.server_address[1]}"
+        thread = threading.Thread(
+            target=server.serve_forever, args=(0.05,), name="simulator", daemon=True
+        )
+        world.hooks.start()
+        thread.start()
+        try:
+            yield world.base_url
+        finally:
+            server.shutdown()
+            server.close_all()
+            thread.join()
+            world.hooks.stop()

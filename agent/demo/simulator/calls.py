@@ -1,0 +1,450 @@
+"""One call of the API: who sends it, what it may do, and the operation that answers it.
+
+An operation is a function from `Call` to JSON (or `Reply`), registered by method and path as
+GitHub's own description has them. It runs under the world's lock.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import jwt
+
+from agent.demo.simulator.records import (
+    ROLES,
+    App,
+    Comment,
+    Issue,
+    Pull,
+    Repository,
+    Role,
+    Token,
+    User,
+)
+from agent.demo.simulator.world import World
+
+REST = "/api/v3"
+LONGEST_TEXT = 65_536
+_PAGE, _LONGEST_PAGE = 30, 100
+_JWT_SECONDS = 600
+_WITH_SLASHES = frozenset({"ref", "path", "branch", "name"})
+
+T = TypeVar("T")
+
+
+class Refusal(Exception):
+    """What GitHub refuses; carries the whole answer."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        errors: Sequence[object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.errors = errors
+        self.headers = dict(headers or {})
+
+    def body(self) -> dict[str, object]:
+        """Give the JSON that GitHub answers with."""
+        said: dict[str, object] = {"message": self.message}
+        if self.errors is not None:
+            said["errors"] = list(self.errors)
+        if "Location" in self.headers:
+            said["url"] = self.headers["Location"]
+        documentation = "https://docs.github.com/rest"
+        return {**said, "documentation_url": documentation, "status": str(self.status)}
+
+
+def not_found() -> Refusal:
+    """Refuse what does not exist, or what the caller may not know of."""
+    return Refusal(404, "Not Found")
+
+
+def invalid(resource: str, name: str, code: str, message: str | None = None) -> Refusal:
+    """Refuse one field of a well-formed request."""
+    said = {"resource": resource, "code": code, "field": name}
+    said |= {"message": message} if message else {}
+    return Refusal(422, "Validation Failed", errors=[said])
+
+
+def custom(resource: str, message: str) -> Refusal:
+    """Refuse for a reason that lies in no single field."""
+    said = {"resource": resource, "code": "custom", "message": message}
+    return Refusal(422, "Validation Failed", errors=[said])
+
+
+def require_length(resource: str, name: str, text: str | None, limit: int = LONGEST_TEXT) -> None:
+    """Refuse a text over GitHub's limit."""
+    if text is not None and len(text) > limit:
+        said = f"{name} is too long (maximum is {limit} characters)"
+        raise invalid(resource, name, "custom", said)
+
+
+# --- who asks ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sent a request: with a token, as an App itself by JWT, or nobody known."""
+
+    token: Token | None = None
+    app: App | None = None
+
+    @property
+    def identity(self) -> str:
+        """Name the caller as the request log does."""
+        if self.app:
+            return f"app:{self.app.id}"
+        if self.token and self.token.installation:
+            return f"installation:{self.token.installation.id}"
+        return f"user:{self.token.user.login}" if self.token else "anonymous"
+
+    @property
+    def user(self) -> User:
+        """Give the account that acts.
+
+        Raises:
+            Refusal: Nobody is signed in.
+        """
+        if self.token is None:
+            raise Refusal(401, "Requires authentication")
+        return self.token.user
+
+    @property
+    def is_installation(self) -> bool:
+        """Tell whether it is an App where it is installed."""
+        return self.token is not None and self.token.installation is not None
+
+
+def identify(world: World, authorization: str) -> Caller:
+    """Find out who sent a request from its Authorization header.
+
+    Raises:
+        Refusal: 401, in GitHub's words.
+    """
+    scheme, _, shown = authorization.strip().partition(" ")
+    if not scheme:
+        return Caller()
+    if scheme.lower() == "basic":
+        shown = _password(shown)
+    shown = shown.strip()
+    if shown.count(".") == 2:
+        return Caller(app=_find_app(world, shown))
+    token = world.tokens.get(shown)
+    if token is None or (token.expires is not None and token.expires <= world.now()):
+        raise Refusal(401, "Bad credentials")
+    return Caller(token=token)
+
+
+def _password(encoded: str) -> str:
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _find_app(world: World, encoded: str) -> App:
+    """Check an App's JWT as GitHub does, and give the App."""
+    try:
+        issuer = jwt.decode(encoded, options={"verify_signature": False})["iss"]
+        app = next(one for one in world.apps.values() if str(one.id) == str(issuer))
+        claims = jwt.decode(
+            encoded, app.public_key, ["RS256"], {"verify_exp": False, "verify_iat": False}
+        )
+    except (jwt.InvalidTokenError, KeyError, StopIteration) as problem:
+        raise Refusal(401, "A JSON web token could not be decoded") from problem
+    if not world.now() < claims["exp"] <= world.now() + _JWT_SECONDS:
+        raise Refusal(401, "'Expiration time' claim ('exp') must be a time in the near future")
+    return app
+
+
+# --- what they may do ----------------------------------------------------------------------------
+
+
+def is_covered(caller: Caller, repository: Repository) -> bool:
+    """Tell whether an installation token was made for a repository."""
+    token = caller.token
+    if token is None or token.installation is None:
+        return False
+    narrowed = token.repository_ids
+    return token.installation.covers(repository) and (narrowed is None or repository.id in narrowed)
+
+
+def is_visible(world: World, caller: Caller, repository: Repository) -> bool:
+    """Tell whether a caller may know that a repository exists."""
+    if not repository.private:
+        return True
+    if caller.token is None or caller.is_installation:
+        return is_covered(caller, repository)
+    return world.role(repository, caller.token.user) != "none"
+
+
+def is_granted(caller: Caller, area: str, level: str) -> bool:
+    """Tell whether an installation token has a permission."""
+    held = caller.token.permissions.get(area) if caller.token else None
+    return held in (level, "write", "admin")
+
+
+def has_role(world: World, caller: Caller, repository: Repository, role: Role) -> bool:
+    """Tell whether a person has a role; an App that came so far has its permission."""
+    if caller.is_installation:
+        return True
+    return ROLES.index(world.role(repository, caller.user)) >= ROLES.index(role)
+
+
+def require(
+    world: World,
+    caller: Caller,
+    repository: Repository,
+    areas: Sequence[str],
+    level: str,
+    role: Role,
+) -> None:
+    """Let a caller pass who may do something in a repository.
+
+    Args:
+        areas: Permissions of an installation token, any of which is enough.
+        level: `read` or `write`, which it must have.
+        role: What a person must have.
+
+    Raises:
+        Refusal: 401, 403 or 404, as GitHub answers.
+    """
+    if not is_visible(world, caller, repository):
+        raise not_found()
+    reads_public = level == "read" and role == "read" and not repository.private
+    if caller.app or (caller.is_installation and not reads_public):
+        granted = any(is_granted(caller, area, level) for area in areas)
+        if not (is_covered(caller, repository) and granted):
+            named = {"X-Accepted-GitHub-Permissions": f"{areas[0]}={level}"}
+            raise Refusal(403, "Resource not accessible by integration", headers=named)
+    elif not reads_public and not has_role(world, caller, repository, role):
+        raise Refusal(403, "Must have admin rights to Repository.")
+    if level == "write" and repository.archived:
+        raise Refusal(403, "Repository was archived so is read-only.")
+
+
+# --- calls ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer with another status than the operation's usual one, or with headers."""
+
+    body: object = None
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class _Body(dict[str, Any]):
+    def __missing__(self, key: str) -> Any:
+        raise Refusal(422, f'Invalid request.\n\n"{key}" wasn\'t supplied.')
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call: who, what, and on which state."""
+
+    world: World
+    caller: Caller
+    method: str
+    path: str
+    raw: bytes = b""
+    query: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """Give the JSON that was sent; a field that is not there is refused.
+
+        Raises:
+            Refusal: 400 where it is no object.
+        """
+        try:
+            read = json.loads(self.raw or b"{}")
+        except ValueError as problem:
+            raise Refusal(400, "Problems parsing JSON") from problem
+        if isinstance(read, list):  # PyGithub sends labels so
+            read = {"labels": read}
+        if not isinstance(read, dict):
+            raise Refusal(400, "Body should be a JSON object")
+        return _Body(read)
+
+    def number(self, name: str) -> int:
+        """Give a path parameter that is a number."""
+        if not re.fullmatch(r"[0-9]{1,18}", self.params[name]):
+            raise not_found()
+        return int(self.params[name])
+
+    def repository(self) -> Repository:
+        """Give the repository of the path; renamed ones redirect, hidden ones are not found."""
+        if "id" in self.params:
+            found = self.world.repositories.get(self.number("id"))
+        else:
+            full_name = f"{self.params['owner']}/{self.params['repo']}"
+            found = self.world.find_repository(full_name)
+            moved = None if found else self.world.moved_repository(full_name)
+            if moved and is_visible(self.world, self.caller, moved):
+                rest = self.path.split("/", 4)[4:]
+                raise self.moved("/".join(["/repositories", str(moved.id), *rest]))
+        if found is None or not is_visible(self.world, self.caller, found):
+            raise not_found()
+        return found
+
+    def reading(self, *areas: str) -> Repository:
+        """Give the repository, if the caller may read one of the areas."""
+        repository = self.repository()
+        require(self.world, self.caller, repository, areas, "read", "read")
+        return repository
+
+    def writing(self, *areas: str, role: Role) -> Repository:
+        """Give the repository, if the caller may write to one of the areas."""
+        repository = self.repository()
+        require(self.world, self.caller, repository, areas, "write", role)
+        return repository
+
+    def issue(self, repository: Repository) -> Issue:
+        """Give the issue or pull request of the path; a transferred one redirects."""
+        number = self.number("issue_number")
+        if number in repository.moved:
+            target, new = repository.moved[number]
+            rest = self.path.split(f"/{number}", 1)[1]
+            raise self.moved(f"/repositories/{target}/issues/{new}{rest}")
+        if number not in repository.issues:
+            raise not_found()
+        return repository.issues[number]
+
+    def writing_issue(self, role: Role = "read") -> tuple[Repository, Issue]:
+        """Give the issue or pull request of the path, if the caller may write to it."""
+        repository = self.repository()
+        issue = self.issue(repository)
+        areas = ("issues", "pull_requests") if issue.pull else ("issues",)
+        require(self.world, self.caller, repository, areas, "write", role)
+        return repository, issue
+
+    def pull(self, repository: Repository) -> tuple[Issue, Pull]:
+        """Give the pull request of the path."""
+        found = repository.issues.get(self.number("pull_number"))
+        if found is None or found.pull is None:
+            raise not_found()
+        return found, found.pull
+
+    def comment(self, repository: Repository) -> tuple[Issue, Comment]:
+        """Give the conversation comment of the path, with its issue."""
+        number = self.number("comment_id")
+        for issue in repository.issues.values():
+            for comment in issue.comments:
+                if comment.id == number:
+                    return issue, comment
+        raise not_found()
+
+    def has_role(self, repository: Repository, role: Role) -> bool:
+        """Tell whether the caller has a role."""
+        return has_role(self.world, self.caller, repository, role)
+
+    def moved(self, path: str) -> Refusal:
+        """Refuse with the way to where a thing is now."""
+        query = f"?{urlencode(self.query)}" if self.query else ""
+        status = 301 if self.method == "GET" else 307
+        location = f"{self.world.base_url}{REST}{path}{query}"
+        return Refusal(status, "Moved Permanently", headers={"Location": location})
+
+    def page(
+        self,
+        items: Sequence[T],
+        shape: Callable[[T], object],
+        wrap: Callable[[list[object]], object] | None = None,
+    ) -> Reply:
+        """Give the page that was asked for, with the Link header to the others."""
+        size = min(int(self.query.get("per_page", _PAGE)), _LONGEST_PAGE)
+        page, last = int(self.query.get("page", 1)), max(1, math.ceil(len(items) / size))
+        chosen = [shape(item) for item in items[(page - 1) * size : page * size]]
+        numbers = {"prev": page - 1, "first": 1} if page > 1 else {}
+        numbers |= {"next": page + 1, "last": last} if page < last else {}
+        links = []
+        for rel, number in numbers.items():
+            query = urlencode({**self.query, "page": number})
+            links.append(f'<{self.world.base_url}{REST}{self.path}?{query}>; rel="{rel}"')
+        headers = {"Link": ", ".join(links)} if links else {}
+        return Reply(wrap(chosen) if wrap else chosen, headers=headers)
+
+
+# --- operations ----------------------------------------------------------------------------------
+
+Work = Callable[[Call], object]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the API, with the function that answers it."""
+
+    method: str
+    path: str
+    status: int
+    work: Work
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+OPERATIONS: list[Operation] = []
+
+
+def operation(method: str, path: str, status: int = 200) -> Callable[[Work], Work]:
+    """Register a function as an operation."""
+
+    def register(work: Work) -> Work:
+        OPERATIONS.append(Operation(method, path, status, work))
+        return work
+
+    return register
+
+
+@lru_cache
+def _pattern(path: str) -> re.Pattern[str]:
+    def group(found: re.Match[str]) -> str:
+        return f"(?P<{found[1]}>{'.+' if found[1] in _WITH_SLASHES else '[^/]+'})"
+
+    own = re.sub(r"\{(\w+)\}", group, path)
+    return re.compile(own.replace("/repos/(?P<owner>[^/]+)/(?P<repo>[^/]+)", _REPOSITORY))
+
+
+_REPOSITORY = "/(?:repos/(?P<owner>[^/]+)/(?P<repo>[^/]+)|repositories/(?P<id>[0-9]+))"
+
+
+def perform(
+    world: World,
+    caller: Caller,
+    method: str,
+    path: str,
+    raw: bytes = b"",
+    query: Mapping[str, str] | None = None,
+) -> Reply:
+    """Answer a call of the REST API.
+
+    Raises:
+        Refusal: GitHub would refuse it.
+    """
+    # Of two that fit, the one with more of the path written out.
+    for one in sorted(OPERATIONS, key=lambda each: (each.path.count("{"), -len(each.path))):
+        if one.method == method and (found := _pattern(one.path).fullmatch(path)):
+            params = {name: value for name, value in found.groupdict().items() if value is not None}
+            with world.lock:
+                done = one.work(Call(world, caller, method, path, raw, query or {}, params))
+            reply = done if isinstance(done, Reply) else Reply(done)
+            return Reply(reply.body, reply.status or one.status, reply.headers)
+    raise not_found()

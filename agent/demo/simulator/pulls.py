@@ -1,0 +1,180 @@
+"""Operations on pull requests and their reviews."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.demo.simulator import actions, events, pull_actions, shapes
+from agent.demo.simulator.calls import (
+    Call,
+    Refusal,
+    invalid,
+    not_found,
+    operation,
+    require_length,
+)
+from agent.demo.simulator.records import Pull, Review, ReviewComment, Thread
+
+_PULLS = "/repos/{owner}/{repo}/pulls"
+_PULL = f"{_PULLS}/{{pull_number}}"
+_STATES = {"APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED", "COMMENT": "COMMENTED"}
+
+
+@operation("GET", _PULLS)
+def _list_pulls(call: Call) -> object:
+    """List pull requests; `head` is OWNER:BRANCH."""
+    repository, query = call.reading("pull_requests"), call.query
+    head = query.get("head", "").partition(":")[2]
+    found = [
+        (one, one.pull)
+        for one in repository.pulls()
+        if one.pull
+        and query.get("state", "open") in ("all", one.state)
+        and head in ("", one.pull.head_ref)
+    ]
+    by_update = query.get("sort") == "updated"
+    found.sort(key=lambda one: (one[0].updated * by_update, one[0].number))
+    if query.get("direction", "asc" if by_update else "desc") == "desc":
+        found.reverse()
+    return call.page(found, lambda one: shapes.simple_pull(call.world, repository, *one))
+
+
+@operation("POST", _PULLS, 201)
+def _create_pull(call: Call) -> object:
+    repository, body = call.writing("pull_requests", role="read"), call.body
+    require_length("PullRequest", "title", body["title"], 256)
+    require_length("PullRequest", "body", body.get("body"))
+    made = pull_actions.open_pull(
+        call.world,
+        repository,
+        call.caller.user,
+        title=body["title"],
+        body=body.get("body"),
+        head=body["head"],
+        base=body["base"],
+        draft=body.get("draft", False),
+    )
+    return shapes.full_pull(call.world, repository, made, made.pull) if made.pull else None
+
+
+@operation("GET", _PULL)
+def _get_pull(call: Call) -> object:
+    repository = call.reading("pull_requests")
+    return shapes.full_pull(call.world, repository, *call.pull(repository))
+
+
+@operation("PATCH", _PULL)
+def _edit_pull(call: Call) -> object:
+    repository, body = call.writing("pull_requests", role="read"), call.body
+    issue, pull = call.pull(repository)
+    if issue.author is not call.caller.user and not call.has_role(repository, "write"):
+        raise Refusal(403, "Must have admin rights to Repository.")
+    require_length("PullRequest", "body", body.get("body"))
+    actions.edit(
+        call.world, repository, issue, call.caller.user,
+        title=body.get("title"), body=body.get("body"), body_given="body" in body,
+    )  # fmt: skip
+    if "state" in body:
+        state = body["state"]
+        actions.set_state(call.world, repository, issue, state, None, call.caller.user)
+    return shapes.full_pull(call.world, repository, issue, pull)
+
+
+@operation("PUT", f"{_PULL}/merge")
+def _merge(call: Call) -> object:
+    repository = call.writing("contents", role="write")
+    sha = pull_actions.merge(call.world, repository, *call.pull(repository), call.caller.user)
+    return {"sha": sha, "merged": True, "message": "Pull Request successfully merged"}
+
+
+@operation("POST", f"{_PULL}/requested_reviewers", 201)
+def _request_reviewers(call: Call) -> object:
+    """Ask people for a review; they must be collaborators and must not be the author."""
+    repository, world = call.writing("pull_requests", role="write"), call.world
+    issue, pull = call.pull(repository)
+    if call.body.get("team_reviewers"):
+        raise Refusal(422, "Could not resolve to a node with the global id of any of the teams.")
+    for login in call.body["reviewers"]:
+        asked = world.users.get(login.lower())
+        if asked is issue.author:
+            raise Refusal(422, "Review cannot be requested from pull request author.")
+        if asked is None or repository.roles.get(login.lower(), "none") == "none":
+            raise Refusal(422, "Reviews may only be requested from collaborators.")
+        if asked not in pull.requested:
+            pull.requested.append(asked)
+            shaped, by = shapes.user(world, asked), call.caller.user
+            actions.note(world, issue, "review_requested", by)
+            events.on_issue(
+                world, repository, issue, "review_requested", by, requested_reviewer=shaped
+            )
+    return shapes.simple_pull(world, repository, issue, pull)
+
+
+# --- reviews -------------------------------------------------------------------------------------
+
+
+@operation("GET", f"{_PULL}/reviews")
+def _list_reviews(call: Call) -> object:
+    repository = call.reading("pull_requests")
+    issue, pull = call.pull(repository)
+    return call.page(pull.reviews, lambda one: shapes.review(call.world, repository, issue, one))
+
+
+@operation("POST", f"{_PULL}/reviews")
+def _create_review(call: Call) -> object:
+    repository, body = call.writing("pull_requests", role="read"), call.body
+    issue, pull = call.pull(repository)
+    event, lines, by = body.get("event", "COMMENT"), body.get("comments", []), call.caller.user
+    if event != "APPROVE" and not (body.get("body") or lines):
+        raise Refusal(422, "Unprocessable Entity", errors=["Body can't be blank"])
+    if issue.author is by and event != "COMMENT":
+        raise Refusal(422, "Unprocessable Entity", errors=["Can not review your own pull request"])
+    places = [pull_actions.find_line(repository, pull, one["path"], one["line"]) for one in lines]
+    if None in places:
+        raise Refusal(422, "Unprocessable Entity", errors=["Line could not be resolved"])
+    review = pull_actions.add_review(call.world, pull, by, _STATES[event], body.get("body") or "")
+    made = [
+        _add_comment(call, pull, review, line, place)
+        for line, place in zip(lines, places, strict=True)
+        if place
+    ]
+    issue.updated = call.world.now()
+    events.on_review(call.world, repository, issue, review, made)
+    return shapes.review(call.world, repository, issue, review)
+
+
+def _add_comment(
+    call: Call, pull: Pull, review: Review, line: dict[str, Any], place: pull_actions.Place
+) -> ReviewComment:
+    now, number, head = call.world.now(), line["line"], pull.head_sha
+    made = ReviewComment(
+        call.world.next_id(), review.id, line["body"], review.author, line["path"], place.hunk,
+        head, head, now, now, number, number, place.position, line.get("start_line"),
+    )  # fmt: skip
+    pull.threads.append(Thread(call.world.next_id(), [made]))
+    return made
+
+
+@operation("GET", f"{_PULL}/comments")
+def _list_review_comments(call: Call) -> object:
+    repository = call.reading("pull_requests")
+    issue, pull = call.pull(repository)
+    found = pull.review_comments()
+    return call.page(found, lambda one: shapes.review_comment(call.world, repository, issue, one))
+
+
+@operation("POST", f"{_PULL}/comments/{{comment_id}}/replies", 201)
+def _create_reply(call: Call) -> object:
+    """Answer a comment on a line; answers have no answers."""
+    repository, body = call.writing("pull_requests", role="read"), call.body["body"]
+    issue, pull = call.pull(repository)
+    number = call.number("comment_id")
+    thread = next((one for one in pull.threads if one.comments[0].id == number), None)
+    if thread is None:
+        raise not_found()
+    if not body.strip():
+        raise invalid("PullRequestReviewComment", "body", "missing_field")
+    require_length("PullRequestReviewComment", "body", body)
+    review = pull_actions.add_review(call.world, pull, call.caller.user, "COMMENTED", body)
+    made = pull_actions.add_answer(call.world, repository, issue, pull, thread, review)
+    return shapes.review_comment(call.world, repository, issue, made)
