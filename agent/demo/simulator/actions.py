@@ -56,7 +56,7 @@ def add_labels(
         if label not in issue.labels:
             issue.labels.append(label)
             note(world, issue, "labeled", actor, label=label)
-            shaped = shapes.label(world, repository, label)
+            shaped = shapes.shape_label(world, repository, label)
             events.on_issue(world, repository, issue, "labeled", actor, label=shaped)
 
 
@@ -66,7 +66,7 @@ def remove_label(
     """Take a label off an issue."""
     issue.labels.remove(label)
     note(world, issue, "unlabeled", actor, label=label)
-    shaped = shapes.label(world, repository, label)
+    shaped = shapes.shape_label(world, repository, label)
     events.on_issue(world, repository, issue, "unlabeled", actor, label=shaped)
 
 
@@ -128,8 +128,8 @@ def comment(world: World, repository: Repository, issue: Issue, author: User, bo
     made = Comment(world.next_id(), body, author, now, now)
     issue.comments.append(made)
     said = {
-        "issue": shapes.issue(world, repository, issue),
-        "comment": shapes.comment(world, repository, issue, made),
+        "issue": shapes.shape_issue(world, repository, issue),
+        "comment": shapes.shape_comment(world, repository, issue, made),
     }
     events.deliver(world, repository, "issue_comment", "created", author, said)
     return made
@@ -139,7 +139,7 @@ def transfer(
     world: World, source: Repository, issue: Issue, target: Repository, actor: User
 ) -> None:
     """Move an issue to another repository; its old number redirects."""
-    before = shapes.issue(world, source, issue)
+    before = shapes.shape_issue(world, source, issue)
     del source.issues[issue.number]
     target.last_number += 1
     source.moved[issue.number] = (target.id, target.last_number)
@@ -147,8 +147,8 @@ def transfer(
     issue.labels = []
     target.issues[issue.number] = issue
     changes = {
-        "new_issue": shapes.issue(world, target, issue),
-        "new_repository": shapes.repository(world, target),
+        "new_issue": shapes.shape_issue(world, target, issue),
+        "new_repository": shapes.shape_repository(world, target),
     }
     said = {"issue": before, "changes": changes}
     events.deliver(world, source, "issues", "transferred", actor, said)

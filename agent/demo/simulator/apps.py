@@ -8,7 +8,7 @@ import secrets
 from urllib.parse import urlencode
 
 from agent.demo.simulator import shapes
-from agent.demo.simulator.calls import Call, Refusal, Reply, invalid, not_found, operation
+from agent.demo.simulator.calls import Call, InvalidField, NotFound, Refusal, Reply, operation
 from agent.demo.simulator.records import App, Delivery, Installation
 from agent.demo.simulator.world import World
 
@@ -17,7 +17,7 @@ _DELIVERIES = "/app/hook/deliveries"
 _LEVELS = ("read", "write", "admin")
 
 
-def _app(call: Call) -> App:
+def _require_app(call: Call) -> App:
     """Give the App that asks; only a JWT will do."""
     if call.caller.app is None:
         raise Refusal(401, "A JSON web token could not be decoded")
@@ -26,7 +26,7 @@ def _app(call: Call) -> App:
 
 @operation("GET", "/app")
 def _get_app(call: Call) -> object:
-    return {**shapes.app(call.world, _app(call)), "installations_count": 1}
+    return {**shapes.shape_app(call.world, _require_app(call)), "installations_count": 1}
 
 
 # --- registration --------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ def register(world: World, owner: str, form: dict[str, str]) -> str:
         login = owner or next(one.login for one in world.users.values() if one.kind == "User")
         slug = re.sub(r"[^a-z0-9]+", "-", manifest["name"].lower()).strip("-")
         if f"{slug}[bot]" in world.users:
-            raise invalid("Integration", "name", "custom", "Name is already taken")
+            raise InvalidField("Integration", "name", "custom", "Name is already taken")
         events, permissions = manifest["default_events"], manifest["default_permissions"]
         hook_url = manifest["hook_attributes"]["url"]
         app = world.add_app(slug, login, permissions, events, hook_url, secrets.token_hex(20))
@@ -59,46 +59,49 @@ def _convert_manifest(call: Call) -> object:
     """Hand out what belongs to an App that was registered from a manifest; once."""
     app = call.world.registrations.pop(call.params["code"], None)
     if app is None:
-        raise not_found()
+        raise NotFound
     given = {"client_id": secrets.token_hex(8), "client_secret": secrets.token_hex(20)}
     given |= {"webhook_secret": app.hook.secret, "pem": app.private_key}
-    return {**shapes.app(call.world, app), **given}
+    return {**shapes.shape_app(call.world, app), **given}
 
 
 # --- installations -------------------------------------------------------------------------------
 
 
-def _installation(call: Call) -> Installation:
-    app, found = _app(call), call.world.installations.get(call.number("installation_id"))
+def _find_installation(call: Call) -> Installation:
+    app, found = (
+        _require_app(call),
+        call.world.installations.get(call.read_number("installation_id")),
+    )
     if found is None or found.app is not app:
-        raise not_found()
+        raise NotFound
     return found
 
 
 @operation("GET", _INSTALLATION)
 def _get_installation(call: Call) -> object:
-    return shapes.installation(call.world, _installation(call))
+    return shapes.shape_installation(call.world, _find_installation(call))
 
 
 @operation("GET", "/repos/{owner}/{repo}/installation")
 def _get_repository_installation(call: Call) -> object:
-    app = _app(call)
+    app = _require_app(call)
     for one in call.world.installations.values():
         covered = [each for each in call.world.repositories.values() if one.covers(each)]
         names = {each.full_name.lower(): each for each in covered}
         wanted = f"{call.params.get('owner')}/{call.params.get('repo')}".lower()
         moved = call.world.moved_repository(wanted)
         if one.app is app and (wanted in names or call.params.get("id")):
-            return shapes.installation(call.world, one)
+            return shapes.shape_installation(call.world, one)
         if one.app is app and moved in covered and moved:
-            raise call.moved(f"/repositories/{moved.id}/installation")
-    raise not_found()
+            raise call.redirect(f"/repositories/{moved.id}/installation")
+    raise NotFound
 
 
 @operation("POST", f"{_INSTALLATION}/access_tokens", 201)
 def _create_token(call: Call) -> object:
     """Make an installation token, narrowed to repositories and permissions."""
-    installation, body = _installation(call), call.body
+    installation, body = _find_installation(call), call.body
     covered = [one for one in call.world.repositories.values() if installation.covers(one)]
     names = [name.lower() for name in body.get("repositories", [])]
     numbers = body.get("repository_ids", [])
@@ -116,11 +119,11 @@ def _create_token(call: Call) -> object:
     token = call.world.issue_token(installation, permissions, ids)
     shaped = {
         "token": token.value,
-        "expires_at": shapes.moment(token.expires or 0),
+        "expires_at": shapes.format_time(token.expires or 0),
         "permissions": token.permissions,
         "repository_selection": "selected" if chosen or installation.repository_ids else "all",
     }
-    listed = [shapes.repository(call.world, one) for one in chosen]
+    listed = [shapes.shape_repository(call.world, one) for one in chosen]
     return {**shaped, "repositories": listed} if listed else shaped
 
 
@@ -130,7 +133,7 @@ def _create_token(call: Call) -> object:
 @operation("GET", _DELIVERIES)
 def _list_deliveries(call: Call) -> object:
     """List the App's deliveries, newest first; a cursor is the number of the first to list."""
-    hook, size = _app(call).hook, int(call.query.get("per_page", 30))
+    hook, size = _require_app(call).hook, int(call.query.get("per_page", 30))
     done = [one for one in reversed(call.world.hooks.log) if _is_tried(one, hook.id)]
     if cursor := call.query.get("cursor"):
         done = [one for one in done if one.id <= int(cursor.removeprefix("v1_"))]
@@ -149,15 +152,15 @@ def _shape(one: Delivery) -> shapes.Shape:
     named = ("id", "guid", "redelivery", "duration", "status", "status_code", "event", "action")
     return {
         **{name: getattr(one, name) for name in (*named, "installation_id", "repository_id")},
-        "delivered_at": shapes.moment(one.delivered or one.created),
+        "delivered_at": shapes.format_time(one.delivered or one.created),
     }
 
 
 @operation("POST", f"{_DELIVERIES}/{{delivery_id}}/attempts", 202)
 def _redeliver(call: Call) -> object:
-    hook, number = _app(call).hook, call.number("delivery_id")
+    hook, number = _require_app(call).hook, call.read_number("delivery_id")
     for one in call.world.hooks.log:
         if one.id == number and _is_tried(one, hook.id):
             call.world.hooks.redeliver(one)
             return {}
-    raise not_found()
+    raise NotFound

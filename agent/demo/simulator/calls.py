@@ -69,29 +69,27 @@ class Refusal(Exception):
         return {**said, "documentation_url": documentation, "status": str(self.status)}
 
 
-def not_found() -> Refusal:
-    """Refuse what does not exist, or what the caller may not know of."""
-    return Refusal(404, "Not Found")
+class NotFound(Refusal):
+    """What does not exist, or what the caller may not know of."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "Not Found")
 
 
-def invalid(resource: str, name: str, code: str, message: str | None = None) -> Refusal:
-    """Refuse one field of a well-formed request."""
-    said = {"resource": resource, "code": code, "field": name}
-    said |= {"message": message} if message else {}
-    return Refusal(422, "Validation Failed", errors=[said])
+class InvalidField(Refusal):
+    """One field of a well-formed request that is refused."""
 
-
-def custom(resource: str, message: str) -> Refusal:
-    """Refuse for a reason that lies in no single field."""
-    said = {"resource": resource, "code": "custom", "message": message}
-    return Refusal(422, "Validation Failed", errors=[said])
+    def __init__(self, resource: str, name: str, code: str, message: str | None = None) -> None:
+        said = {"resource": resource, "code": code, "field": name}
+        said |= {"message": message} if message else {}
+        super().__init__(422, "Validation Failed", errors=[said])
 
 
 def require_length(resource: str, name: str, text: str | None, limit: int = LONGEST_TEXT) -> None:
     """Refuse a text over GitHub's limit."""
     if text is not None and len(text) > limit:
         said = f"{name} is too long (maximum is {limit} characters)"
-        raise invalid(resource, name, "custom", said)
+        raise InvalidField(resource, name, "custom", said)
 
 
 # --- who asks ------------------------------------------------------------------------------------
@@ -225,7 +223,7 @@ def require(
         Refusal: 401, 403 or 404, as GitHub answers.
     """
     if not is_visible(world, caller, repository):
-        raise not_found()
+        raise NotFound
     reads_public = level == "read" and role == "read" and not repository.private
     if caller.app or (caller.is_installation and not reads_public):
         granted = any(is_granted(caller, area, level) for area in areas)
@@ -284,86 +282,86 @@ class Call:
             raise Refusal(400, "Body should be a JSON object")
         return _Body(read)
 
-    def number(self, name: str) -> int:
+    def read_number(self, name: str) -> int:
         """Give a path parameter that is a number."""
         if not re.fullmatch(r"[0-9]{1,18}", self.params[name]):
-            raise not_found()
+            raise NotFound
         return int(self.params[name])
 
-    def repository(self) -> Repository:
+    def find_repository(self) -> Repository:
         """Give the repository of the path; renamed ones redirect, hidden ones are not found."""
         if "id" in self.params:
-            found = self.world.repositories.get(self.number("id"))
+            found = self.world.repositories.get(self.read_number("id"))
         else:
             full_name = f"{self.params['owner']}/{self.params['repo']}"
             found = self.world.find_repository(full_name)
             moved = None if found else self.world.moved_repository(full_name)
             if moved and is_visible(self.world, self.caller, moved):
                 rest = self.path.split("/", 4)[4:]
-                raise self.moved("/".join(["/repositories", str(moved.id), *rest]))
+                raise self.redirect("/".join(["/repositories", str(moved.id), *rest]))
         if found is None or not is_visible(self.world, self.caller, found):
-            raise not_found()
+            raise NotFound
         return found
 
-    def reading(self, *areas: str) -> Repository:
+    def require_reading(self, *areas: str) -> Repository:
         """Give the repository, if the caller may read one of the areas."""
-        repository = self.repository()
+        repository = self.find_repository()
         require(self.world, self.caller, repository, areas, "read", "read")
         return repository
 
-    def writing(self, *areas: str, role: Role) -> Repository:
+    def require_writing(self, *areas: str, role: Role) -> Repository:
         """Give the repository, if the caller may write to one of the areas."""
-        repository = self.repository()
+        repository = self.find_repository()
         require(self.world, self.caller, repository, areas, "write", role)
         return repository
 
-    def issue(self, repository: Repository) -> Issue:
+    def find_issue(self, repository: Repository) -> Issue:
         """Give the issue or pull request of the path; a transferred one redirects."""
-        number = self.number("issue_number")
+        number = self.read_number("issue_number")
         if number in repository.moved:
             target, new = repository.moved[number]
             rest = self.path.split(f"/{number}", 1)[1]
-            raise self.moved(f"/repositories/{target}/issues/{new}{rest}")
+            raise self.redirect(f"/repositories/{target}/issues/{new}{rest}")
         if number not in repository.issues:
-            raise not_found()
+            raise NotFound
         return repository.issues[number]
 
-    def writing_issue(self, role: Role = "read") -> tuple[Repository, Issue]:
+    def require_writing_issue(self, role: Role = "read") -> tuple[Repository, Issue]:
         """Give the issue or pull request of the path, if the caller may write to it."""
-        repository = self.repository()
-        issue = self.issue(repository)
+        repository = self.find_repository()
+        issue = self.find_issue(repository)
         areas = ("issues", "pull_requests") if issue.pull else ("issues",)
         require(self.world, self.caller, repository, areas, "write", role)
         return repository, issue
 
-    def pull(self, repository: Repository) -> tuple[Issue, Pull]:
+    def find_pull(self, repository: Repository) -> tuple[Issue, Pull]:
         """Give the pull request of the path."""
-        found = repository.issues.get(self.number("pull_number"))
+        found = repository.issues.get(self.read_number("pull_number"))
         if found is None or found.pull is None:
-            raise not_found()
+            raise NotFound
         return found, found.pull
 
-    def comment(self, repository: Repository) -> tuple[Issue, Comment]:
+    def find_comment(self, repository: Repository) -> tuple[Issue, Comment]:
         """Give the conversation comment of the path, with its issue."""
-        number = self.number("comment_id")
+        number = self.read_number("comment_id")
         for issue in repository.issues.values():
             for comment in issue.comments:
                 if comment.id == number:
                     return issue, comment
-        raise not_found()
+        raise NotFound
 
     def has_role(self, repository: Repository, role: Role) -> bool:
         """Tell whether the caller has a role."""
         return has_role(self.world, self.caller, repository, role)
 
-    def moved(self, path: str) -> Refusal:
+    def redirect(self, path: str) -> Refusal:
         """Refuse with the way to where a thing is now."""
         query = f"?{urlencode(self.query)}" if self.query else ""
         status = 301 if self.method == "GET" else 307
         location = f"{self.world.base_url}{REST}{path}{query}"
         return Refusal(status, "Moved Permanently", headers={"Location": location})
 
-    def page(
+    def paginate(
         self,
         items: Sequence[T],
         shape: Callable[[T], object],
@@ -447,4 +445,4 @@ def perform(
                 done = one.work(Call(world, caller, method, path, raw, query or {}, params))
             reply = done if isinstance(done, Reply) else Reply(done)
             return Reply(reply.body, reply.status or one.status, reply.headers)
-    raise not_found()
+    raise NotFound

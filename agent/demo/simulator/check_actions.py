@@ -87,7 +87,7 @@ def run_again(
 
 def _make_check_run(world: World, repository: Repository, run: WorkflowRun, job: Job) -> CheckRun:
     number, now = world.next_id(), world.now()
-    page = f"{shapes.page_of(world, repository)}/actions/runs/{run.id}/job/{number}"
+    page = f"{shapes.build_page_url(world, repository)}/actions/runs/{run.id}/job/{number}"
     made = CheckRun(
         number, run.suite_id, world.actions_app().id, job.name, run.head_sha, "in_progress", now,
         details_url=page,
@@ -100,5 +100,5 @@ def _make_check_run(world: World, repository: Repository, run: WorkflowRun, job:
 
 def _stamp(text: str, now: float) -> str:
     """Give a log as GitHub keeps it: a byte order mark, and the time before every line."""
-    when = shapes.moment(now).replace("Z", ".1234567Z")
+    when = shapes.format_time(now).replace("Z", ".1234567Z")
     return "\ufeff" + "".join(f"{when} {line}\r\n" for line in text.splitlines())

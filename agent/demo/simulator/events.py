@@ -29,9 +29,9 @@ def deliver(
         payload: Shape = {
             **({"action": action} if action else {}),
             **said,
-            "repository": shapes.repository(world, repository),
-            "sender": shapes.user(world, sender),
-            "installation": {"id": one.id, "node_id": shapes.node_id("MDIz", one.id)},
+            "repository": shapes.shape_repository(world, repository),
+            "sender": shapes.shape_user(world, sender),
+            "installation": {"id": one.id, "node_id": shapes.build_node_id("MDIz", one.id)},
         }
         world.hooks.emit(hook, event, payload, installation_id=one.id, repository_id=repository.id)
 
@@ -41,11 +41,11 @@ def on_issue(
 ) -> None:
     """Deliver that something happened to an issue or pull request."""
     if one.pull:
-        shaped = shapes.full_pull(world, repository, one, one.pull)
+        shaped = shapes.shape_full_pull(world, repository, one, one.pull)
         said = {"number": one.number, "pull_request": shaped, **more}
         deliver(world, repository, "pull_request", action, sender, said)
     else:
-        said = {"issue": shapes.issue(world, repository, one), **more}
+        said = {"issue": shapes.shape_issue(world, repository, one), **more}
         deliver(world, repository, "issues", action, sender, said)
 
 
@@ -55,12 +55,12 @@ def on_review(
     """Deliver that a review was submitted, and each of its comments on lines."""
     if one.pull is None:
         raise AssertionError("only pull requests are reviewed")
-    pull = shapes.simple_pull(world, repository, one, one.pull)
-    shaped = {**shapes.review(world, repository, one, review), "state": review.state.lower()}
+    pull = shapes.shape_simple_pull(world, repository, one, one.pull)
+    shaped = {**shapes.shape_review(world, repository, one, review), "state": review.state.lower()}
     said = {"review": shaped, "pull_request": pull}
     deliver(world, repository, "pull_request_review", "submitted", review.author, said)
     for comment in comments:
-        shaped = shapes.review_comment(world, repository, one, comment)
+        shaped = shapes.shape_review_comment(world, repository, one, comment)
         said = {"comment": shaped, "pull_request": pull}
         event = "pull_request_review_comment"
         deliver(world, repository, event, "created", comment.author, said)
@@ -70,11 +70,11 @@ def on_check_run(
     world: World, repository: Repository, run: CheckRun, action: str, sender: User
 ) -> None:
     """Deliver that a check run was created or completed, and that its suite is over with it."""
-    said = {"check_run": shapes.delivered_check_run(world, repository, run)}
+    said = {"check_run": shapes.shape_delivered_check_run(world, repository, run)}
     deliver(world, repository, "check_run", action, sender, said)
     runs = [one for one in repository.check_runs.values() if one.suite_id == run.suite_id]
     if action == "completed" and all(one.status == "completed" for one in runs):
-        suite = {"check_suite": shapes.check_suite(world, repository, runs)}
+        suite = {"check_suite": shapes.shape_check_suite(world, repository, runs)}
         deliver(world, repository, "check_suite", "completed", sender, suite)
 
 
@@ -83,7 +83,7 @@ def on_workflow_run(
 ) -> None:
     """Deliver that a run of a workflow was asked for or is over."""
     said = {
-        "workflow_run": shapes.workflow_run(world, repository, one),
-        "workflow": shapes.workflow(world, repository, one),
+        "workflow_run": shapes.shape_workflow_run(world, repository, one),
+        "workflow": shapes.shape_workflow(world, repository, one),
     }
     deliver(world, repository, "workflow_run", action, sender, said)

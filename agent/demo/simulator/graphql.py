@@ -23,7 +23,7 @@ from agent.demo.simulator.records import (
     Thread,
     User,
 )
-from agent.demo.simulator.shapes import Shape, node_id
+from agent.demo.simulator.shapes import Shape, build_node_id
 from agent.demo.simulator.world import World
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ class _Asked:
         for repository in self.world.repositories.values():
             for issue in repository.pulls():
                 for thread in issue.pull.threads if issue.pull else ():
-                    if node_id("PRRT", thread.id) == wanted and issue.pull:
+                    if build_node_id("PRRT", thread.id) == wanted and issue.pull:
                         return repository, issue, issue.pull, thread
         raise Refusal(404, f"Could not resolve to a node with the global id of '{wanted}'")
 
@@ -121,7 +121,7 @@ def _comment(one: Comment | ReviewComment, url: str) -> Shape:
     return {
         "fullDatabaseId": str(one.id),
         "body": one.body,
-        "createdAt": shapes.moment(one.created),
+        "createdAt": shapes.format_time(one.created),
         "url": url,
         "author": _actor(one.author),
     }
@@ -132,7 +132,7 @@ def _review(one: Review, page: str) -> Shape:
         "fullDatabaseId": str(one.id),
         "body": one.body,
         "state": one.state,
-        "submittedAt": shapes.moment(one.submitted),
+        "submittedAt": shapes.format_time(one.submitted),
         "url": f"{page}#pullrequestreview-{one.id}",
         "author": _actor(one.author),
     }
@@ -153,7 +153,7 @@ def _comments_of(asked: _Asked, page: str, pull: Pull, thread: Thread) -> Shape:
 def _thread(asked: _Asked, repository: Repository, page: str, pull: Pull, one: Thread) -> Shape:
     first = one.comments[0]
     return {
-        "id": node_id("PRRT", one.id),
+        "id": build_node_id("PRRT", one.id),
         "isResolved": one.resolved_by is not None,
         "isOutdated": first.line is None,
         "viewerCanResolve": _may_resolve(asked, repository) and one.resolved_by is None,
@@ -179,14 +179,14 @@ def _may_resolve(asked: _Asked, repository: Repository) -> bool:
 
 def _answer_text(asked: _Asked) -> Shape:
     _, issue = asked.subject("issues")
-    edited = shapes.moment_or_none(issue.edited)
+    edited = shapes.format_time_if_any(issue.edited)
     found = {"title": issue.title, "body": issue.body or "", "lastEditedAt": edited}
     return {"repository": {"issue": found}}
 
 
 def _answer_pull(asked: _Asked) -> Shape:
     repository, issue = asked.subject("pull_requests")
-    pull, page = issue.pull, shapes.page_of(asked.world, repository, issue)
+    pull, page = issue.pull, shapes.build_page_url(asked.world, repository, issue)
     if pull is None:
         raise AssertionError("that was looked at")
     found: Shape = {
@@ -221,7 +221,7 @@ def _answer_pull(asked: _Asked) -> Shape:
 def _answer_thread(asked: _Asked) -> Shape:
     repository, issue, pull, thread = asked.thread(asked.given["id"])
     calls.require(asked.world, asked.caller, repository, ("pull_requests",), "read", "read")
-    page = shapes.page_of(asked.world, repository, issue)
+    page = shapes.build_page_url(asked.world, repository, issue)
     return {"node": {"comments": _comments_of(asked, page, pull, thread)}}
 
 

@@ -7,11 +7,10 @@ from datetime import datetime
 from agent.demo.simulator import actions, shapes
 from agent.demo.simulator.calls import (
     Call,
+    InvalidField,
+    NotFound,
     Refusal,
     Reply,
-    custom,
-    invalid,
-    not_found,
     operation,
     require_length,
 )
@@ -25,14 +24,14 @@ _READS = ("issues", "pull_requests")
 _LONGEST_LABEL, _LONGEST_DESCRIPTION = 50, 100
 
 
-def _since(call: Call) -> float:
+def _read_since(call: Call) -> float:
     return datetime.fromisoformat(call.query.get("since", "1970-01-01T00:00:00Z")).timestamp()
 
 
 @operation("GET", _ISSUES)
 def _list_issues(call: Call) -> object:
     """List issues and pull requests; by default the open ones, the newest first."""
-    repository, query, since = call.reading(*_READS), call.query, _since(call)
+    repository, query, since = call.require_reading(*_READS), call.query, _read_since(call)
     wanted = {name.lower() for name in query.get("labels", "").split(",")} - {""}
     found = [
         one
@@ -45,49 +44,49 @@ def _list_issues(call: Call) -> object:
     by_update = query.get("sort") == "updated"
     newest_first = query.get("direction", "desc") == "desc"
     found.sort(key=lambda one: (one.updated * by_update, one.number), reverse=newest_first)
-    return call.page(found, lambda one: shapes.issue(call.world, repository, one))
+    return call.paginate(found, lambda one: shapes.shape_issue(call.world, repository, one))
 
 
 @operation("POST", _ISSUES, 201)
 def _create_issue(call: Call) -> object:
-    repository = call.writing("issues", role="read")
+    repository = call.require_writing("issues", role="read")
     title, body = call.body["title"], call.body.get("body")
     require_length("Issue", "body", body)
     made = actions.open_issue(call.world, repository, call.caller.user, title, body, [])
-    return shapes.issue(call.world, repository, made)
+    return shapes.shape_issue(call.world, repository, made)
 
 
 @operation("GET", _ISSUE)
 def _get_issue(call: Call) -> object:
-    repository = call.reading(*_READS)
-    return shapes.issue(call.world, repository, call.issue(repository))
+    repository = call.require_reading(*_READS)
+    return shapes.shape_issue(call.world, repository, call.find_issue(repository))
 
 
 @operation("PATCH", _ISSUE)
 def _edit_issue(call: Call) -> object:
     """Close or reopen an issue or pull request: its author, or who may triage."""
-    repository, issue = call.writing_issue()
+    repository, issue = call.require_writing_issue()
     if issue.author is not call.caller.user and not call.has_role(repository, "triage"):
         raise Refusal(403, "Must have admin rights to Repository.")
     state, reason = call.body["state"], call.body.get("state_reason")
     actions.set_state(call.world, repository, issue, state, reason, call.caller.user)
-    return shapes.issue(call.world, repository, issue)
+    return shapes.shape_issue(call.world, repository, issue)
 
 
 @operation("GET", f"{_ISSUE}/events")
 def _list_happenings(call: Call) -> object:
-    repository = call.reading(*_READS)
-    found = call.issue(repository).happenings
-    return call.page(found, lambda one: shapes.happening(call.world, repository, one))
+    repository = call.require_reading(*_READS)
+    found = call.find_issue(repository).happenings
+    return call.paginate(found, lambda one: shapes.shape_happening(call.world, repository, one))
 
 
 # --- comments ------------------------------------------------------------------------------------
 
 
-def _text(call: Call) -> str:
+def _read_text(call: Call) -> str:
     body: str = call.body["body"]
     if not body.strip():
-        raise invalid("IssueComment", "body", "missing_field", "body can't be blank")
+        raise InvalidField("IssueComment", "body", "missing_field", "body can't be blank")
     require_length("IssueComment", "body", body)
     return body
 
@@ -95,36 +94,38 @@ def _text(call: Call) -> str:
 @operation("GET", f"{_ISSUE}/comments")
 def _list_comments(call: Call) -> object:
     """List a conversation, oldest first; `since` leaves out what was last edited before."""
-    repository, since = call.reading(*_READS), _since(call)
-    issue = call.issue(repository)
+    repository, since = call.require_reading(*_READS), _read_since(call)
+    issue = call.find_issue(repository)
     found = [one for one in issue.comments if int(one.updated) >= since]
-    return call.page(found, lambda one: shapes.comment(call.world, repository, issue, one))
+    return call.paginate(
+        found, lambda one: shapes.shape_comment(call.world, repository, issue, one)
+    )
 
 
 @operation("POST", f"{_ISSUE}/comments", 201)
 def _create_comment(call: Call) -> object:
     """Comment; in a locked conversation only people with write access can."""
-    repository, issue = call.writing_issue()
+    repository, issue = call.require_writing_issue()
     if issue.locked and (call.caller.is_installation or not call.has_role(repository, "write")):
         raise Refusal(403, "Unable to create comment because issue is locked.")
-    made = actions.comment(call.world, repository, issue, call.caller.user, _text(call))
-    return shapes.comment(call.world, repository, issue, made)
+    made = actions.comment(call.world, repository, issue, call.caller.user, _read_text(call))
+    return shapes.shape_comment(call.world, repository, issue, made)
 
 
 @operation("GET", _COMMENT)
 def _get_comment(call: Call) -> object:
-    repository = call.reading(*_READS)
-    return shapes.comment(call.world, repository, *call.comment(repository))
+    repository = call.require_reading(*_READS)
+    return shapes.shape_comment(call.world, repository, *call.find_comment(repository))
 
 
 @operation("PATCH", _COMMENT)
 def _edit_comment(call: Call) -> object:
-    repository = call.writing(*_READS, role="read")
-    issue, comment = call.comment(repository)
+    repository = call.require_writing(*_READS, role="read")
+    issue, comment = call.find_comment(repository)
     if comment.author is not call.caller.user and not call.has_role(repository, "write"):
         raise Refusal(403, "Must have admin rights to Repository.")
-    comment.body, comment.updated = _text(call), call.world.now()
-    return shapes.comment(call.world, repository, issue, comment)
+    comment.body, comment.updated = _read_text(call), call.world.now()
+    return shapes.shape_comment(call.world, repository, issue, comment)
 
 
 # --- reactions -----------------------------------------------------------------------------------
@@ -134,35 +135,38 @@ def _react(call: Call, given: list[Reaction]) -> Reply:
     """React; a second time changes nothing and is 200."""
     content, user = call.body["content"], call.caller.user
     if content not in shapes.REACTIONS:
-        raise invalid("Reaction", "content", "invalid")
+        raise InvalidField("Reaction", "content", "invalid")
     for one in given:
         if one.user is user and one.content == content:
-            return Reply(shapes.reaction(call.world, one), 200)
+            return Reply(shapes.shape_reaction(call.world, one), 200)
     made = Reaction(call.world.next_id(), user, content, call.world.now())
     given.append(made)
-    return Reply(shapes.reaction(call.world, made))
+    return Reply(shapes.shape_reaction(call.world, made))
 
 
 @operation("POST", f"{_ISSUE}/reactions", 201)
 def _react_to_issue(call: Call) -> object:
-    return _react(call, call.writing_issue()[1].reactions)
+    return _react(call, call.require_writing_issue()[1].reactions)
 
 
 @operation("POST", f"{_COMMENT}/reactions", 201)
 def _react_to_comment(call: Call) -> object:
-    repository = call.writing(*_READS, role="read")
-    return _react(call, call.comment(repository)[1].reactions)
+    repository = call.require_writing(*_READS, role="read")
+    return _react(call, call.find_comment(repository)[1].reactions)
 
 
 @operation("POST", f"{_REPOSITORY}/pulls/comments/{{comment_id}}/reactions", 201)
 def _react_to_review_comment(call: Call) -> object:
     """React to a comment on a line; writing to issues is not enough for that."""
-    repository, number = call.writing("pull_requests", role="read"), call.number("comment_id")
+    repository, number = (
+        call.require_writing("pull_requests", role="read"),
+        call.read_number("comment_id"),
+    )
     for issue in repository.pulls():
         for comment in issue.pull.review_comments() if issue.pull else ():
             if comment.id == number:
                 return _react(call, comment.reactions)
-    raise not_found()
+    raise NotFound
 
 
 # --- labels --------------------------------------------------------------------------------------
@@ -170,30 +174,30 @@ def _react_to_review_comment(call: Call) -> object:
 
 @operation("POST", f"{_REPOSITORY}/labels", 201)
 def _create_label(call: Call) -> object:
-    repository, body = call.writing(*_READS, role="write"), call.body
+    repository, body = call.require_writing(*_READS, role="write"), call.body
     require_length("Label", "name", body["name"], _LONGEST_LABEL)
     require_length("Label", "description", body.get("description"), _LONGEST_DESCRIPTION)
     if body["name"].lower() in repository.labels:
-        raise invalid("Label", "name", "already_exists")
+        raise InvalidField("Label", "name", "already_exists")
     color, description = body.get("color", "ededed"), body.get("description")
     made = call.world.add_label(repository, body["name"], color, description)
-    return shapes.label(call.world, repository, made)
+    return shapes.shape_label(call.world, repository, made)
 
 
 def _list_labels(call: Call, repository: Repository, issue: Issue) -> Reply:
-    return call.page(issue.labels, lambda one: shapes.label(call.world, repository, one))
+    return call.paginate(issue.labels, lambda one: shapes.shape_label(call.world, repository, one))
 
 
 @operation("POST", f"{_ISSUE}/labels")
 def _add_labels(call: Call) -> object:
     """Put labels on an issue; as at GitHub, unknown ones are made by who may push."""
-    repository, issue = call.writing_issue("triage")
+    repository, issue = call.require_writing_issue("triage")
     labels = []
     for name in call.body["labels"]:
         require_length("Label", "name", name, _LONGEST_LABEL)
         if name.lower() not in repository.labels:
             if not call.has_role(repository, "write"):
-                raise custom("Label", "Could not resolve to a label.")
+                raise InvalidField("Label", "base", "custom", "Could not resolve to a label.")
             call.world.add_label(repository, name)
         labels.append(repository.labels[name.lower()])
     actions.add_labels(call.world, repository, issue, labels, call.caller.user)
@@ -202,7 +206,7 @@ def _add_labels(call: Call) -> object:
 
 @operation("DELETE", f"{_ISSUE}/labels/{{name}}")
 def _remove_label(call: Call) -> object:
-    repository, issue = call.writing_issue("triage")
+    repository, issue = call.require_writing_issue("triage")
     label = repository.labels.get(call.params["name"].lower())
     if label is None or label not in issue.labels:
         raise Refusal(404, "Label does not exist")

@@ -40,7 +40,7 @@ _pages = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_pages.filters["moment"] = shapes.moment
+_pages.filters["moment"] = shapes.format_time
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -102,7 +102,7 @@ def _find(world: World, path: str) -> tuple[Repository, Issue]:
     repository = world.find_repository(found[1]) if found else None
     issue = repository.issues.get(int(found[2])) if found and repository else None
     if repository is None or issue is None:
-        raise calls.not_found()
+        raise calls.NotFound
     return repository, issue
 
 
@@ -126,7 +126,7 @@ def _translate(issue: Issue, form: dict[str, str]) -> tuple[str, str, dict[str, 
     }
     found = deeds.get(form.get("deed", ""))
     if found is None:
-        raise calls.not_found()
+        raise calls.NotFound
     return found
 
 

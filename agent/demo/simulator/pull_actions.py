@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from agent.demo.simulator import actions, events, git_store, shapes
-from agent.demo.simulator.calls import Refusal, custom, invalid
+from agent.demo.simulator.calls import InvalidField, Refusal
 from agent.demo.simulator.git_store import ZERO, Person
 from agent.demo.simulator.records import (
     Issue,
@@ -58,14 +58,16 @@ def open_pull(
     tips = {name: git_store.branch(repository.git_dir, name) for name in (base, branch)}
     head_sha, base_sha = tips[branch], tips[base]
     if head_sha is None or base_sha is None:
-        raise invalid("PullRequest", "head" if base_sha else "base", "invalid")
+        raise InvalidField("PullRequest", "head" if base_sha else "base", "invalid")
     for other in repository.pulls():
         same = other.pull and (other.pull.head_ref, other.pull.base_ref) == (branch, base)
         if same and other.state == "open":
             said = f"A pull request already exists for {repository.owner.login}:{branch}."
-            raise custom("PullRequest", said)
+            raise InvalidField("PullRequest", "base", "custom", said)
     if not git_store.list_commits(repository.git_dir, base_sha, head_sha):
-        raise custom("PullRequest", f"No commits between {base} and {branch}")
+        raise InvalidField(
+            "PullRequest", "base", "custom", f"No commits between {base} and {branch}"
+        )
     made = actions.make_issue(world, repository, author, title, body)
     made.pull = Pull(world.next_id(), branch, head_sha, base, base_sha, draft)
     _point(repository, made.number, head_sha)
@@ -219,11 +221,13 @@ def resolve(
         return
     sender = actor or thread.resolved_by or issue.author
     thread.resolved_by = actor
-    comments = [shapes.review_comment(world, repository, issue, one) for one in thread.comments]
+    comments = [
+        shapes.shape_review_comment(world, repository, issue, one) for one in thread.comments
+    ]
     said = {
-        "thread": {"node_id": shapes.node_id("PRRT", thread.id), "comments": comments},
-        "pull_request": shapes.simple_pull(world, repository, issue, issue.pull),
-        "updated_at": shapes.moment(world.now()),
+        "thread": {"node_id": shapes.build_node_id("PRRT", thread.id), "comments": comments},
+        "pull_request": shapes.shape_simple_pull(world, repository, issue, issue.pull),
+        "updated_at": shapes.format_time(world.now()),
     }
     event, action = "pull_request_review_thread", "resolved" if actor else "unresolved"
     events.deliver(world, repository, event, action, sender, said)

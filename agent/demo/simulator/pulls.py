@@ -7,9 +7,9 @@ from typing import Any
 from agent.demo.simulator import actions, events, pull_actions, shapes
 from agent.demo.simulator.calls import (
     Call,
+    InvalidField,
+    NotFound,
     Refusal,
-    invalid,
-    not_found,
     operation,
     require_length,
 )
@@ -23,7 +23,7 @@ _STATES = {"APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED", "COMME
 @operation("GET", _PULLS)
 def _list_pulls(call: Call) -> object:
     """List pull requests; `head` is OWNER:BRANCH."""
-    repository, query = call.reading("pull_requests"), call.query
+    repository, query = call.require_reading("pull_requests"), call.query
     head = query.get("head", "").partition(":")[2]
     found = [
         (one, one.pull)
@@ -36,12 +36,12 @@ def _list_pulls(call: Call) -> object:
     found.sort(key=lambda one: (one[0].updated * by_update, one[0].number))
     if query.get("direction", "asc" if by_update else "desc") == "desc":
         found.reverse()
-    return call.page(found, lambda one: shapes.simple_pull(call.world, repository, *one))
+    return call.paginate(found, lambda one: shapes.shape_simple_pull(call.world, repository, *one))
 
 
 @operation("POST", _PULLS, 201)
 def _create_pull(call: Call) -> object:
-    repository, body = call.writing("pull_requests", role="read"), call.body
+    repository, body = call.require_writing("pull_requests", role="read"), call.body
     require_length("PullRequest", "title", body["title"], 256)
     require_length("PullRequest", "body", body.get("body"))
     made = pull_actions.open_pull(
@@ -54,19 +54,19 @@ def _create_pull(call: Call) -> object:
         base=body["base"],
         draft=body.get("draft", False),
     )
-    return shapes.full_pull(call.world, repository, made, made.pull) if made.pull else None
+    return shapes.shape_full_pull(call.world, repository, made, made.pull) if made.pull else None
 
 
 @operation("GET", _PULL)
 def _get_pull(call: Call) -> object:
-    repository = call.reading("pull_requests")
-    return shapes.full_pull(call.world, repository, *call.pull(repository))
+    repository = call.require_reading("pull_requests")
+    return shapes.shape_full_pull(call.world, repository, *call.find_pull(repository))
 
 
 @operation("PATCH", _PULL)
 def _edit_pull(call: Call) -> object:
-    repository, body = call.writing("pull_requests", role="read"), call.body
-    issue, pull = call.pull(repository)
+    repository, body = call.require_writing("pull_requests", role="read"), call.body
+    issue, pull = call.find_pull(repository)
     if issue.author is not call.caller.user and not call.has_role(repository, "write"):
         raise Refusal(403, "Must have admin rights to Repository.")
     require_length("PullRequest", "body", body.get("body"))
@@ -77,21 +77,21 @@ def _edit_pull(call: Call) -> object:
     if "state" in body:
         state = body["state"]
         actions.set_state(call.world, repository, issue, state, None, call.caller.user)
-    return shapes.full_pull(call.world, repository, issue, pull)
+    return shapes.shape_full_pull(call.world, repository, issue, pull)
 
 
 @operation("PUT", f"{_PULL}/merge")
 def _merge(call: Call) -> object:
-    repository = call.writing("contents", role="write")
-    sha = pull_actions.merge(call.world, repository, *call.pull(repository), call.caller.user)
+    repository = call.require_writing("contents", role="write")
+    sha = pull_actions.merge(call.world, repository, *call.find_pull(repository), call.caller.user)
     return {"sha": sha, "merged": True, "message": "Pull Request successfully merged"}
 
 
 @operation("POST", f"{_PULL}/requested_reviewers", 201)
 def _request_reviewers(call: Call) -> object:
     """Ask people for a review; they must be collaborators and must not be the author."""
-    repository, world = call.writing("pull_requests", role="write"), call.world
-    issue, pull = call.pull(repository)
+    repository, world = call.require_writing("pull_requests", role="write"), call.world
+    issue, pull = call.find_pull(repository)
     if call.body.get("team_reviewers"):
         raise Refusal(422, "Could not resolve to a node with the global id of any of the teams.")
     for login in call.body["reviewers"]:
@@ -102,12 +102,12 @@ def _request_reviewers(call: Call) -> object:
             raise Refusal(422, "Reviews may only be requested from collaborators.")
         if asked not in pull.requested:
             pull.requested.append(asked)
-            shaped, by = shapes.user(world, asked), call.caller.user
+            shaped, by = shapes.shape_user(world, asked), call.caller.user
             actions.note(world, issue, "review_requested", by)
             events.on_issue(
                 world, repository, issue, "review_requested", by, requested_reviewer=shaped
             )
-    return shapes.simple_pull(world, repository, issue, pull)
+    return shapes.shape_simple_pull(world, repository, issue, pull)
 
 
 # --- reviews -------------------------------------------------------------------------------------
@@ -115,15 +115,17 @@ def _request_reviewers(call: Call) -> object:
 
 @operation("GET", f"{_PULL}/reviews")
 def _list_reviews(call: Call) -> object:
-    repository = call.reading("pull_requests")
-    issue, pull = call.pull(repository)
-    return call.page(pull.reviews, lambda one: shapes.review(call.world, repository, issue, one))
+    repository = call.require_reading("pull_requests")
+    issue, pull = call.find_pull(repository)
+    return call.paginate(
+        pull.reviews, lambda one: shapes.shape_review(call.world, repository, issue, one)
+    )
 
 
 @operation("POST", f"{_PULL}/reviews")
 def _create_review(call: Call) -> object:
-    repository, body = call.writing("pull_requests", role="read"), call.body
-    issue, pull = call.pull(repository)
+    repository, body = call.require_writing("pull_requests", role="read"), call.body
+    issue, pull = call.find_pull(repository)
     event, lines, by = body.get("event", "COMMENT"), body.get("comments", []), call.caller.user
     if event != "APPROVE" and not (body.get("body") or lines):
         raise Refusal(422, "Unprocessable Entity", errors=["Body can't be blank"])
@@ -140,7 +142,7 @@ def _create_review(call: Call) -> object:
     ]
     issue.updated = call.world.now()
     events.on_review(call.world, repository, issue, review, made)
-    return shapes.review(call.world, repository, issue, review)
+    return shapes.shape_review(call.world, repository, issue, review)
 
 
 def _add_comment(
@@ -157,24 +159,26 @@ def _add_comment(
 
 @operation("GET", f"{_PULL}/comments")
 def _list_review_comments(call: Call) -> object:
-    repository = call.reading("pull_requests")
-    issue, pull = call.pull(repository)
+    repository = call.require_reading("pull_requests")
+    issue, pull = call.find_pull(repository)
     found = pull.review_comments()
-    return call.page(found, lambda one: shapes.review_comment(call.world, repository, issue, one))
+    return call.paginate(
+        found, lambda one: shapes.shape_review_comment(call.world, repository, issue, one)
+    )
 
 
 @operation("POST", f"{_PULL}/comments/{{comment_id}}/replies", 201)
 def _create_reply(call: Call) -> object:
     """Answer a comment on a line; answers have no answers."""
-    repository, body = call.writing("pull_requests", role="read"), call.body["body"]
-    issue, pull = call.pull(repository)
-    number = call.number("comment_id")
+    repository, body = call.require_writing("pull_requests", role="read"), call.body["body"]
+    issue, pull = call.find_pull(repository)
+    number = call.read_number("comment_id")
     thread = next((one for one in pull.threads if one.comments[0].id == number), None)
     if thread is None:
-        raise not_found()
+        raise NotFound
     if not body.strip():
-        raise invalid("PullRequestReviewComment", "body", "missing_field")
+        raise InvalidField("PullRequestReviewComment", "body", "missing_field")
     require_length("PullRequestReviewComment", "body", body)
     review = pull_actions.add_review(call.world, pull, call.caller.user, "COMMENTED", body)
     made = pull_actions.add_answer(call.world, repository, issue, pull, thread, review)
-    return shapes.review_comment(call.world, repository, issue, made)
+    return shapes.shape_review_comment(call.world, repository, issue, made)

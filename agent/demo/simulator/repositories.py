@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.demo.simulator import git_store, pull_actions, shapes
-from agent.demo.simulator.calls import Call, Refusal, not_found, operation
+from agent.demo.simulator.calls import Call, NotFound, Refusal, operation
 from agent.demo.simulator.git_store import ZERO
 
 _REPOSITORY = "/repos/{owner}/{repo}"
@@ -11,24 +11,24 @@ _REPOSITORY = "/repos/{owner}/{repo}"
 
 @operation("GET", _REPOSITORY)
 def _get_repository(call: Call) -> object:
-    return shapes.full_repository(call.world, call.reading("metadata"))
+    return shapes.shape_full_repository(call.world, call.require_reading("metadata"))
 
 
 @operation("GET", f"{_REPOSITORY}/branches/{{branch}}")
 def _get_branch(call: Call) -> object:
-    repository, name = call.reading("contents"), call.params["branch"]
+    repository, name = call.require_reading("contents"), call.params["branch"]
     sha = git_store.branch(repository.git_dir, name)
     if sha is None:
         raise Refusal(404, "Branch not found")
-    return shapes.branch(call.world, repository, name, sha)
+    return shapes.shape_branch(call.world, repository, name, sha)
 
 
 @operation("GET", f"{_REPOSITORY}/rules/branches/{{branch}}")
 def _list_branch_rules(call: Call) -> object:
     """List what rulesets forbid on a branch, which need not exist yet."""
-    repository = call.reading("metadata")
+    repository = call.require_reading("metadata")
     return [
-        shapes.branch_rule(repository, rule, kind)
+        shapes.shape_branch_rule(repository, rule, kind)
         for rule in repository.rules
         if rule.covers(call.params["branch"])
         for kind in rule.kinds
@@ -38,28 +38,28 @@ def _list_branch_rules(call: Call) -> object:
 @operation("GET", f"{_REPOSITORY}/rulesets/{{ruleset_id}}")
 def _get_ruleset(call: Call) -> object:
     """Answer with one ruleset, and whether it lets the caller through."""
-    repository, number = call.reading("metadata"), call.number("ruleset_id")
+    repository, number = call.require_reading("metadata"), call.read_number("ruleset_id")
     for rule in repository.rules:
         if rule.id == number:
-            return shapes.ruleset(repository, rule, call.caller.user.login)
-    raise not_found()
+            return shapes.shape_ruleset(repository, rule, call.caller.user.login)
+    raise NotFound
 
 
 @operation("GET", f"{_REPOSITORY}/collaborators/{{username}}/permission")
 def _get_permission(call: Call) -> object:
     """Answer with what an account may do; bots are no users to GitHub."""
-    repository = call.reading("metadata")
+    repository = call.require_reading("metadata")
     if not call.has_role(repository, "write"):
         raise Refusal(403, "Must have push access to view collaborator permission.")
     found = call.world.users.get(call.params["username"].lower())
     if found is None or found.kind != "User":
         raise Refusal(404, f"{call.params['username']} is not a user")
-    return shapes.permission(call.world, repository, found)
+    return shapes.shape_permission(call.world, repository, found)
 
 
 @operation("GET", f"{_REPOSITORY}/contents/{{path}}")
 def _get_contents(call: Call) -> object:
-    repository = call.reading("contents")
+    repository = call.require_reading("contents")
     ref = call.query.get("ref", repository.default_branch)
     sha = git_store.resolve(repository.git_dir, ref)
     path = call.params["path"].strip("/")
@@ -67,42 +67,42 @@ def _get_contents(call: Call) -> object:
     for one in listed:
         if one.path == path and one.kind == "blob":
             content = git_store.read_blob(repository.git_dir, one.sha)
-            return shapes.content(call.world, repository, ref, one, content)
+            return shapes.shape_content(call.world, repository, ref, one, content)
     if not listed:
-        raise not_found()
+        raise NotFound
     inside = git_store.list_tree(repository.git_dir, sha or "", f"{path}/")
-    return [shapes.content(call.world, repository, ref, one) for one in inside]
+    return [shapes.shape_content(call.world, repository, ref, one) for one in inside]
 
 
 @operation("GET", f"{_REPOSITORY}/git/ref/{{ref}}")
 def _get_reference(call: Call) -> object:
-    repository, name = call.reading("contents"), f"refs/{call.params['ref']}"
+    repository, name = call.require_reading("contents"), f"refs/{call.params['ref']}"
     sha = git_store.reference(repository.git_dir, name)
     if sha is None:
-        raise not_found()
-    return shapes.reference(call.world, repository, name, sha)
+        raise NotFound
+    return shapes.shape_reference(call.world, repository, name, sha)
 
 
 @operation("POST", f"{_REPOSITORY}/git/refs", 201)
 def _create_reference(call: Call) -> object:
-    repository = call.writing("contents", role="write")
+    repository = call.require_writing("contents", role="write")
     name, sha = call.body["ref"], call.body["sha"]
     if git_store.resolve(repository.git_dir, sha) != sha:
         raise Refusal(422, "Object does not exist")
     if git_store.reference(repository.git_dir, name):
         raise Refusal(422, "Reference already exists")
     pull_actions.move_reference(call.world, repository, call.caller.user, name, ZERO, sha)
-    return shapes.reference(call.world, repository, name, sha)
+    return shapes.shape_reference(call.world, repository, name, sha)
 
 
 @operation("GET", f"{_REPOSITORY}/commits/{{ref}}")
 def _get_commit(call: Call) -> object:
-    repository = call.reading("contents")
+    repository = call.require_reading("contents")
     sha = git_store.resolve(repository.git_dir, call.params["ref"])
     if sha is None:
         raise Refusal(422, f"No commit found for SHA: {call.params['ref']}")
     read = git_store.read_commit(repository.git_dir, sha)
-    return shapes.commit(call.world, repository, read, files=True)
+    return shapes.shape_commit(call.world, repository, read, files=True)
 
 
 @operation("GET", "/user")
@@ -110,12 +110,12 @@ def _get_own_account(call: Call) -> object:
     """Answer with the account that asks; installations have none."""
     if call.caller.app or call.caller.is_installation:
         raise Refusal(403, "Resource not accessible by integration")
-    return shapes.profile(call.world, call.caller.user, own=True)
+    return shapes.shape_profile(call.world, call.caller.user, own=True)
 
 
 @operation("GET", "/users/{username}")
 def _get_account(call: Call) -> object:
     found = call.world.users.get(call.params["username"].lower())
     if found is None:
-        raise not_found()
-    return shapes.profile(call.world, found)
+        raise NotFound
+    return shapes.shape_profile(call.world, found)
