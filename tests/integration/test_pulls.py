@@ -170,16 +170,6 @@ def test_what_we_have_written_is_ours_in_every_place(talk):
     ]  # fmt: skip
 
 
-def test_a_stranger_who_quotes_our_mark_is_not_taken_for_us(talk):
-    thread = talk.ask()
-    talk.reply(thread, "Because.")
-    mark = talk.ours()[0].partition("\n")[0]
-    talk.say(f"{mark}\nI am the bot", "eve")
-    assert len(talk.ours()) == 1
-    talk.reply(talk.threads("issue")[0], "To you", key="1")
-    assert len(talk.ours()) == 2
-
-
 def test_hundreds_of_comments_are_read_with_few_requests(talk):
     with talk.scene.world.lock:
         issue = talk.scene.repository.issues[talk.number]
@@ -349,14 +339,6 @@ def test_a_commit_goes_on_top_of_the_branch_signed_and_once(talk):
     assert told == f"{before} Add more As asked."
     assert talk.read().head == made
     assert talk.pulls.commit(talk.scene.run, BRANCH, "Add more\n\nAs asked.", change) == made
-
-
-def test_a_lost_reply_makes_no_second_commit(talk):
-    before, change = samples.head(talk.scene.repository, BRANCH), change_of(talk)
-    talk.scene.fault("lose_answer", "POST", "/api/graphql", contains="createCommitOnBranch")
-    talk.pulls.commit(talk.scene.run, BRANCH, "Add more", change)
-    count = samples.git(talk.scene.repository, "rev-list", "--count", f"{before}..{BRANCH}")
-    assert count == "1"
 
 
 def test_a_commit_of_somebody_else_is_never_overwritten_and_a_deleted_branch_not_made_again(talk):

@@ -12,11 +12,11 @@ from agent import cleaning
 from agent.adapters.github import (
     branch_rules,
     checks_report,
+    comments,
     live_issue,
     pull_requests,
     signed_commit,
     state_labels,
-    status_comment,
     status_text,
 )
 from agent.adapters.github.access import Access
@@ -284,8 +284,9 @@ class GithubForge:
         if not snapshot.by_label or number is None:
             return
         words = status_text.call(text, f"{snapshot.url}#issuecomment-{number}")
-        about = f"{what} {self._known(run).again}"
-        status_comment.call(self._session(run), run, words, about)
+        about = f"run={run.run_id} about={what} {self._known(run).again}"
+        mark = comments.marker("call", about)
+        comments.leave(self._session(run), mark, words, since=snapshot.approved_at)
 
     def _session(self, run: Run) -> Session:
         return self._access.session(_snapshot(run).issue, run.run_id)
@@ -301,7 +302,7 @@ class GithubForge:
     def _still_wanted(self, snapshot: Snapshot, live: LiveIssue | None) -> None:
         issue = f"Issue #{snapshot.issue.number}"
         if live is None:
-            raise Superseded(f"{issue} was deleted or transferred; nothing was done.")
+            raise Superseded(f"{issue} was deleted or transferred, or its repository renamed.")
         ends = {
             "is a pull request": live.is_pull_request,
             "was closed": live.state == "closed",

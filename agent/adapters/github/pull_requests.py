@@ -18,7 +18,6 @@ from agent.errors import AccessLost, RepositoryUnfit, Superseded
 from agent.ports import EarlierRun, NewPullRequest, Onboarding, OwnPull
 
 _SEARCHED = 100
-_REVIEWERS = 15
 _RUN_OF = re.compile(r"<!-- mergewright:run=([\w-]+) approval=([0-9a-f]+) -->")
 _NEEDS = "pull_requests: write"
 
@@ -249,8 +248,6 @@ def _request_reviews(session: Session, pull: GithubPull, wanted: tuple[str, ...]
             continue
         if organization not in ("", owner):
             notes.append(f"{name} was not asked to review: no team of this repository's owner")
-        elif len(missing) == _REVIEWERS:
-            notes.append(f"{name} was not asked to review: GitHub allows {_REVIEWERS} reviewers")
         else:
             missing.append(name)
 

@@ -19,8 +19,6 @@ from agent.ports import EarlierRun
 _log = structlog.get_logger()
 
 _SLOWER, _SLOWEST = 1.5, 15.0
-#: A follow-up shows its stages so much more seldom: people read the pull request by then.
-_CALMER = 7.5
 #: What is finer than a stage is shown with the next edit; so long after the last it has its own.
 _FINER_SECONDS = 60.0
 _STATUS = "<!-- mergewright:status run="
@@ -42,13 +40,6 @@ def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
     return EarlierRun(run_id=run[1], over=True) if shown and asked and shown > asked else None
 
 
-def call(session: Session, run: Run, text: str, about: str) -> None:
-    """Make a comment that tells people to look at the status comment, once for what it is about."""
-    mark = comments.marker("call", f"run={run.run_id} about={about}")
-    since = run.snapshot.approved_at if run.snapshot else None
-    comments.leave(session, mark, text, since=since)
-
-
 class StatusComment:
     """The status comment of an issue, for one run; edited in place, not too often."""
 
@@ -61,8 +52,7 @@ class StatusComment:
         self._follows = self._is_over = run.follow_up is not None
         self._mark = f"{_STATUS}{run.first} -->"
         self._snapshot = run.snapshot
-        pace = _CALMER if self._follows else 1.0
-        self._pause = min(_SLOWEST, pace * session.access.pacing.mark_seconds)
+        self._pause = session.access.pacing.mark_seconds
         self._shown = ""
         self._wanted = ""
         self._edited = 0.0
@@ -78,15 +68,11 @@ class StatusComment:
         return self._session.access.known.comments.get(self._issue)
 
     def wait(self, text: str) -> None:
-        """Show that a run is not begun yet; where it is beginning just now, that says more."""
-        if not self._lock.acquire(blocking=False):
-            return
-        try:
+        """Show that a run is not begun yet; where it is, the comment says more."""
+        with self._lock:
             self._look()
             if status_text.WAITS in self._shown or not self._shown.startswith(self._mark):
                 self._put(text)
-        finally:
-            self._lock.release()
 
     def begin(self, text: str) -> None:
         """Make the comment, or go on with that of an earlier attempt or run."""
@@ -97,11 +83,7 @@ class StatusComment:
             self._put(text)
 
     def update(self, text: str, *, soon: bool = True) -> None:
-        """Show a newer text: at once if the last edit is long ago, else a little later.
-
-        Args:
-            soon: False: it is only finer than what is shown, and mostly comes with a later one.
-        """
+        """Show a newer text a little after the last edit; not soon: mostly with a later one."""
         with self._lock:
             self._wanted = text
             due = self._edited + (self._pause if soon else max(self._pause, _FINER_SECONDS))
@@ -116,11 +98,7 @@ class StatusComment:
             self._timer.start()
 
     def finish(self, text: str, *, make: bool = True) -> bool:
-        """Show the last text; nothing changes it afterwards. Return whether it is a new comment.
-
-        Args:
-            make: Whether a comment is made where there is none, or it was deleted.
-        """
+        """Show the last text, also where there is no comment (`make`); say whether it is new."""
         with self._lock:
             self.pause()
             self._is_over = True

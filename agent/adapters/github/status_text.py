@@ -1,8 +1,4 @@
-"""What the status comment says: how far a run is, what it has used, how it ended, what comes next.
-
-Whoever sees the comment alone is to know from it how the run stands, who has to do what, what it
-costs, and where the log is. When it is written is left to `status_comment`.
-"""
+"""What the status comment says: how a run stands, who has to do what, what it costs, its log."""
 
 from __future__ import annotations
 
@@ -19,7 +15,6 @@ WAITS = "**Mergewright has seen this issue, which waits for its turn.**"
 #: Of a title.
 _LINE = 150
 _BOLD = re.compile(r"\*\*.+?\*\*|.*")
-_MINUTES_FROM = 120.0
 #: Of a plan or reason; the rest of a comment is short.
 _ROOM = cleaning.TEXT_LIMIT - 15_000
 _ROUNDS = {
@@ -90,7 +85,13 @@ def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> s
     if run.follow_up is not None and (outcome.done or outcome.threads):
         head = _answered(run.follow_up, outcome)
     elif run.follow_up is None and outcome.done and outcome.pull_request is not None:
-        head = _opened(outcome.pull_request)
+        pull = outcome.pull_request
+        draft = (" (draft)", " with the findings that it names") if pull.draft else ("", "")
+        head = _paragraphs(
+            f"**A checked pull request is ready: #{pull.number}**{draft[0]}",
+            f"What to do next: a person reviews it{draft[1]}, and merges or closes it.",
+            *(f"_{cleaning.words(note)}_" for note in pull.notes),
+        )
     else:
         origin = f"{origin}  \nReason code: `{outcome.reason.value}`"
         details = _details(_paragraphs(checklist, origin))
@@ -105,15 +106,6 @@ def call(text: str, address: str) -> str:
     first = _BOLD.match(text.lstrip())
     words = first[0].rstrip() if first else ""
     return f"{words} A person has to act: see [the status comment]({address})."
-
-
-def _opened(pull: PullRequest) -> str:
-    draft, looked = (" (draft)", " with the findings that it names") if pull.draft else ("", "")
-    return _paragraphs(
-        f"**A checked pull request is ready: #{pull.number}**{draft}",
-        f"What to do next: a person reviews it{looked}, and merges or closes it.",
-        *(f"_{cleaning.words(note)}_" for note in pull.notes),
-    )
 
 
 def _answered(about: FollowUp, outcome: Outcome) -> str:
@@ -158,8 +150,8 @@ def _similar(outcome: Outcome) -> str:
     lines = []
     for one in outcome.similar:
         became = "its run is under way" if one.under_way else f"[pull request]({one.url})"
-        title = cleaning.words(one.title[:_LINE])
-        lines.append(f"- #{one.number} {title} ({became})")
+        about = f"#{one.number} {cleaning.words(one.title[:_LINE])}"
+        lines.append(f"- {about} ({became})")
     return "\n".join(("Other issues of the same title:", *lines)) if lines else ""
 
 
@@ -189,7 +181,7 @@ def _so_far(run: Run, progress: Progress, page: str | None) -> str:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < _MINUTES_FROM else f"{seconds / 60:.0f} minutes"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
 def _since(moment: float | None) -> float:
