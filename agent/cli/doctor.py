@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -46,8 +45,7 @@ def examine(
 ) -> dict[str, Any]:
     """Gather limits, versions and places; `sound` says whether tickets can be worked on here.
 
-    `missing`, `broken` and `limits` are those of the kind of room that is used; `kinds` has them
-    for every kind. `needed` says the same in words, line by line.
+    `missing`, `broken` and `limits` are those of the kind of room that is used.
     """
     used = sandboxes.choose(given)
     kinds = {kind: _measure(make(kind, given), given) for kind in KINDS}
@@ -64,8 +62,6 @@ def examine(
             "git": _ask_version("git"),
             "bwrap": _ask_version("bwrap"),
         },
-        "user": os.geteuid(),
-        "home": str(given.home),
     }
 
 
@@ -81,9 +77,8 @@ def _measure(sandbox: Sandbox, given: settings.Settings) -> dict[str, Any]:
 def _list_needed(
     given: settings.Settings, used: Kind, rooms: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    broken = f"{used}: not enforced: {', '.join(rooms['broken'])}" if rooms["broken"] else None
-    problem = rooms["missing"] or broken
-    yield _line("rooms", problem, f"{used}; every required limit holds")
+    broken = rooms["broken"] and f"{used}: not enforced: {', '.join(rooms['broken'])}"
+    yield _line("rooms", rooms["missing"] or broken, f"{used}; every required limit holds")
     git = _ask_version("git")
     yield _line("git", None if git else "not found; on Debian: apt-get install git", git or "")
     try:
@@ -96,7 +91,7 @@ def _list_needed(
 
 
 def _line(what: str, problem: str | None, detail: str) -> dict[str, Any]:
-    return {"what": what, "there": problem is None, "detail": problem or detail}
+    return {"what": what, "there": not problem, "detail": problem or detail}
 
 
 def _ask_version(program: str) -> str | None:

@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 from packaging.version import InvalidVersion, Version
 
 from agent import cleaning
-from agent.domain import SERVICE_TITLES, Record, RoomService
+from agent.domain import SERVICE_TITLES, RoomService
 from agent.environments import storage
 from agent.environments.bench import Bench
 from agent.errors import EnvironmentFailed
@@ -56,14 +56,6 @@ _DATABASES = ("PGDATABASE", "POSTGRES_DB", "DB_NAME")
 _URL = "DATABASE_URL"
 
 
-class Program(Record):
-    """A server's program in the room's root file system."""
-
-    name: str
-    version: str
-    program: str
-
-
 def provide(asked: Sequence[str], env: Mapping[str, str], bench: Bench) -> tuple[RoomService, ...]:
     """Find what `services` asks for, make what it begins with, and see it start.
 
@@ -82,15 +74,12 @@ def provide(asked: Sequence[str], env: Mapping[str, str], bench: Bench) -> tuple
     given = []
     for wanted in asked:
         program = chosen(wanted, there, root)
-        if program.name == "postgres":
-            given.append(_postgres(program, env, bench))
-        else:
-            given.append(RoomService(**program.model_dump()))
+        given.append(_postgres(program, env, bench) if program.name == "postgres" else program)
     _try(tuple(given), bench)
     return tuple(given)
 
 
-def chosen(wanted: str, there: Sequence[Program], root: Root) -> Program:
+def chosen(wanted: str, there: Sequence[RoomService], root: Root) -> RoomService:
     """Choose the newest program that fits what is asked for.
 
     Args:
@@ -116,7 +105,7 @@ def chosen(wanted: str, there: Sequence[Program], root: Root) -> Program:
     )
 
 
-def _age(one: Program) -> Version:
+def _age(one: RoomService) -> Version:
     with suppress(InvalidVersion):
         return Version(one.version)
     return Version("0")
@@ -138,7 +127,7 @@ def _order(bench: Bench, script: str, argument: str = "", **more: object) -> Roo
     return order.model_copy(update=more)
 
 
-def programs(bench: Bench) -> tuple[Program, ...]:
+def programs(bench: Bench) -> tuple[RoomService, ...]:
     """See which servers a room has.
 
     Raises:
@@ -147,7 +136,7 @@ def programs(bench: Bench) -> tuple[Program, ...]:
     report = f"{ROOM_OUT}/report.json"
     order = _order(bench, "find_services.py", collect=(report,))
     found = _run(order, report, "it could not be seen which servers a room has", bench)
-    return tuple(Program.model_validate(one) for one in json.loads(found))
+    return tuple(RoomService.model_validate(one) for one in json.loads(found))
 
 
 def _run(order: RoomOrder, handed: str, problem: str, bench: Bench) -> bytes:
@@ -159,7 +148,7 @@ def _run(order: RoomOrder, handed: str, problem: str, bench: Bench) -> bytes:
     return result.files[handed]
 
 
-def _postgres(program: Program, env: Mapping[str, str], bench: Bench) -> RoomService:
+def _postgres(program: RoomService, env: Mapping[str, str], bench: Bench) -> RoomService:
     """Have a cluster with the users and databases that the repository's variables name."""
     users, databases = accounts(env)
     job = {
@@ -175,11 +164,9 @@ def _postgres(program: Program, env: Mapping[str, str], bench: Bench) -> RoomSer
             if not place.is_dir():
                 bench.say(f"making an empty database of PostgreSQL {program.version}")
                 _make_cluster(job, place, bench)
-    return RoomService(
-        **program.model_dump(),
-        template=str(place / "cluster.tar"),
-        user=users[0],
-        database=databases[0],
+    template = str(place / "cluster.tar")
+    return program.model_copy(
+        update={"template": template, "user": users[0], "database": databases[0]}
     )
 
 

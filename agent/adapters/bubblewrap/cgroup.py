@@ -20,6 +20,12 @@ from agent.errors import SandboxLost
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 _PARENT = "mergewright"
 _GONE_SECONDS = 5.0
+#: What the kernel counts: limit, controller, file (of version 2 or 1), and the word in it.
+_COUNTS = (
+    ("memory", "memory", "memory.events", "oom_kill"),
+    ("memory", "memory", "memory.oom_control", "oom_kill"),
+    ("processes", "pids", "pids.events", "max"),
+)
 
 
 @dataclass
@@ -43,10 +49,11 @@ class Cgroup:
 
     def hit(self) -> str | None:
         """Name the limit that was reached so far."""
-        if _count(self.folders.get("memory"), ("memory.events", "memory.oom_control"), "oom_kill"):
-            return "memory"
-        if _count(self.folders.get("pids"), ("pids.events",), "max"):
-            return "processes"
+        for limit, controller, file, word in _COUNTS:
+            with suppress(KeyError, OSError):
+                lines = (self.folders[controller] / file).read_text().splitlines()
+                if dict(line.split() for line in lines).get(word, "0") != "0":
+                    return limit
         return None
 
     def kill(self) -> None:
@@ -55,9 +62,10 @@ class Cgroup:
             with suppress(OSError):
                 (folder / "cgroup.kill").write_text("1")
                 continue
-            for pid in _members(folder):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            with suppress(FileNotFoundError):
+                for pid in (folder / "cgroup.procs").read_text().split():
+                    with suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
 
     def remove(self) -> None:
         """Take the group down; whatever is still in it is killed.
@@ -99,12 +107,7 @@ def create(name: str, memory_bytes: int, tasks: int, root: Path = CGROUP_ROOT) -
 
 def remove_stale(name: str, root: Path = CGROUP_ROOT) -> None:
     """Remove a group that a killed process left behind; call it under the lock of its slot."""
-    left = {
-        controller: parent / name
-        for controller, parent in _parents(root).items()
-        if (parent / name).is_dir()
-    }
-    Cgroup(left).remove()
+    Cgroup({controller: parent / name for controller, parent in _parents(root).items()}).remove()
 
 
 def names(prefix: str, root: Path = CGROUP_ROOT) -> set[str]:
@@ -130,13 +133,10 @@ def _parents(root: Path) -> dict[str, Path]:
     parents = {}
     for controller in ("memory", "pids"):
         parent = root / controller / _PARENT
-        try:
-            if not (root / controller / "cgroup.procs").exists():
-                continue
-            parent.mkdir(exist_ok=True)
-        except OSError:
-            continue
-        parents[controller] = parent
+        with suppress(OSError):
+            if (root / controller / "cgroup.procs").exists():
+                parent.mkdir(exist_ok=True)
+                parents[controller] = parent
     return parents
 
 
@@ -151,22 +151,3 @@ def _set(folder: Path, controller: str, memory_bytes: int, tasks: int) -> None:
         (folder / "memory.limit_in_bytes").write_text(str(memory_bytes))
         with suppress(OSError):
             (folder / "memory.memsw.limit_in_bytes").write_text(str(memory_bytes))
-
-
-def _members(folder: Path) -> list[int]:
-    try:
-        return [int(line) for line in (folder / "cgroup.procs").read_text().split()]
-    except OSError:
-        return []
-
-
-def _count(folder: Path | None, files: tuple[str, ...], key: str) -> int:
-    if folder is None:
-        return 0
-    for name in files:
-        with suppress(OSError):
-            for line in (folder / name).read_text().splitlines():
-                word, _, number = line.partition(" ")
-                if word == key:
-                    return int(number)
-    return 0

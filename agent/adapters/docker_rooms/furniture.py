@@ -16,13 +16,7 @@ from agent.adapters.rooms import layout, slots
 
 
 def lay_out(home: Path, uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
-    """Have the files in place; return which place of the room shows which path.
-
-    Args:
-        home: The data folder.
-        uid: Of the room's user.
-        hosts: Further names of the room itself.
-    """
+    """Have the files in place; return which place of the room shows which path."""
     ours = dict(layout.runner())
     # Places that something else may be laid over: a read-only folder takes no new ones.
     ours[Path(layout.PROXY).name] = b""

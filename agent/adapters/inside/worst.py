@@ -123,30 +123,25 @@ def hog(children: str, mib: str) -> None:
         os.wait()
 
 
+def write(path: str, content: bytes) -> None:
+    """Write into whatever that is."""
+    with open(path, "wb", buffering=0) as file:
+        file.write(content)
+
+
 def forge() -> None:
     """Claim success by every way out, attack process 1, and end with 7."""
     claim = b'{"exit_code": 0, "limit": null, "files": [], "refused": []}'
-    frames = [
+    frames = b"".join(
         struct.pack("!16sBQ", bytes(16), kind, len(body)) + body
         for kind, body in ((1, b"{}"), (2, claim))
-    ]
+    )
     for number in range(256):
-        for path in ("/proc/1/fd/%d" % number, "/proc/self/fd/%d" % number):
-            try:
-                with open(path, "wb", buffering=0) as file:
-                    file.writelines(frames)
-            except OSError:
-                continue
-        for frame in frames:
-            try:
-                os.write(number, frame)
-            except OSError:
-                break
+        attempt(write, "/proc/1/fd/%d" % number, frames)
+        attempt(write, "/proc/self/fd/%d" % number, frames)
+        attempt(os.write, number, frames)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGSTOP, signal.SIGKILL):
-        try:
-            os.kill(1, number)
-        except OSError:
-            continue
+        attempt(os.kill, 1, number)
     os._exit(7)
 
 

@@ -11,7 +11,7 @@ import secrets
 import select
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
@@ -168,11 +168,12 @@ def _look(sandbox: Sandbox, tree: Path) -> _Facts | SandboxLost:
         hidden.listen()
         words = f"worst look {port.getsockname()[1]} {marker} {' '.join(_NAMESPACES)}"
         running = pool.submit(sandbox.run, _order(marker, words, tree=str(tree)))
-        while not running.done():
+        while seen["uid outside"] is None and not running.done():
             for pid in _processes_of(marker):
                 with suppress(OSError):
                     seen |= _see(pid)
             time.sleep(0.05)
+        wait([running])
         seen["listeners reached"] = len(select.select([port, hidden], [], [], 0)[0])
     try:
         output = running.result().output

@@ -6,17 +6,16 @@ import pytest
 
 from agent.domain import RoomService
 from agent.environments import room_services
-from agent.environments.room_services import Program
 from agent.errors import EnvironmentFailed
 from agent.ports import RoomOrder, RoomResult, Root
 
 
-def postgres(version: str) -> Program:
+def postgres(version: str) -> RoomService:
     program = f"/usr/lib/postgresql/{version.partition('.')[0]}/bin/postgres"
-    return Program(name="postgres", version=version, program=program)
+    return RoomService(name="postgres", version=version, program=program)
 
 
-REDIS = Program(name="redis", version="7.0.15", program="/usr/bin/redis-server")
+REDIS = RoomService(name="redis", version="7.0.15", program="/usr/bin/redis-server")
 THERE = (postgres("9.6.24"), postgres("15.18"), postgres("17beta1"), postgres("14.2"), REDIS)
 
 
