@@ -91,7 +91,7 @@ def _all() -> tuple[Scenario, ...]:
             "unclear",
             "facts are missing: all questions in one list",
             "Customers need a nickname",
-            "Please add a field for it to the customer.\n",
+            "### Model\nCustomer\n\n### Field name\nnickname\n",
             Reason.UNCLEAR,
         ),
         Scenario(

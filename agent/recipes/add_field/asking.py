@@ -1,8 +1,6 @@
 """Whether a ticket asks for a field on a model, from its text alone.
 
-Generous where a field or its type is named, in whatever words; careful where only a thing and a
-model are: what is then no model of the repository is found out by `settling`. Which facts the
-ticket states is left to `facts`.
+Which facts it states is left to `facts`.
 """
 
 from __future__ import annotations
@@ -10,7 +8,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from typing import Literal
 
 from agent.recipes import tickets
 from agent.recipes.add_field.sentence import (
@@ -22,9 +19,6 @@ from agent.recipes.add_field.sentence import (
     TYPE,
     Sentence,
 )
-
-#: How surely a text asks for a field; `loosely` where no word says that a field is meant.
-Strength = Literal["plainly", "loosely"]
 
 _ADDING = r"add|adding|create|creating|introduce|introducing|include|insert|extend|give|append"
 #: Verbs that may follow “we need to …” without making it another request.
@@ -87,7 +81,6 @@ _FRAGMENT = re.compile(
 )
 #: A field, or one of the types it may have.
 _NAMED = re.compile(rf"\b{FIELD_WORD}\b|{TYPE}")
-_SHORT = r"(?i:boolean|bool|integer|decimal|float|date|datetime|uuid|json|flag|timestamp)"
 _BUG = re.compile(
     r"(?i)\b(?:crash\w*|exceptions?|traceback|stack\s?-?trace|bugs?|broken|breaks|fails?|failing|"
     r"regressions?|(?:does|do|is|are|was)(?:\s+not|n['\u2019]t)\s+\w+|throws?|raises?|wrong(?:ly)?|"
@@ -97,10 +90,6 @@ _NO_MODEL = re.compile(
     r"(?i)\bno\s+(?:model|database|schema)\s+(?:changes?|fields?)\b|"
     r"\b(?:not|without)\s+(?:changing\s+|touching\s+)?(?:on\s+|in\s+|to\s+)?the\s+(?:model|database)\b|"
     r"\b(?:serializer|form|api)\s+(?:field\s+)?only\b"
-)
-_NEEDY_MODEL = re.compile(
-    rf"^\W*(?i:(?:the|our|each|every|an?|please)\s+)*{OPEN}?(?:[a-z_]\w*\.)*[A-Z]\w*{CLOSE}?"
-    rf"\s+(?i:{_WISH})\s+(?i:an?|the|some|another|one|new|optional)\s+\w"
 )
 _CHANGES = re.compile(
     rf"(?i)^\W*(?:please\s+|fix:\s+)*(?:{CHANGING}|change|increase|decrease|reduce|widen|shorten|"
@@ -126,31 +115,15 @@ def removes(title: str) -> bool:
     return changes(title) and _REMOVES.match(title) is not None
 
 
-def strength(text: str) -> Strength | None:
-    """How surely a text asks for a field to be added to a model; None: it does not."""
+def asks_for_field(text: str) -> bool:
+    """Whether a sentence asks for a field, or a type of one, to be added to a model."""
     if _NO_MODEL.search(text):
-        return None
+        return False
     about_models = re.search(r"(?i:\bmodels?\b)", text) is not None
-    found: Strength | None = None
-    reports = _BUG.search(text) is not None
-    for line in dict.fromkeys(tickets.sentences(text)):
-        # A clause that changes or removes what is there is another request, and no hint.
-        rest = Sentence(line).rest
-        if _CHANGES.match(rest) and not _ASK.search(rest):
-            continue
-        if _plainly(rest, about_models=about_models):
-            return "plainly"
-        if found is None and not reports and _loosely(rest):
-            found = "loosely"
-    if found is None and not reports and _specified(_open_sentences(text)):
-        found = "loosely"
-    return found
-
-
-def _open_sentences(text: str) -> list[str]:
-    """The sentences without those that change or remove what is there."""
     lines = [Sentence(line).rest for line in dict.fromkeys(tickets.sentences(text))]
-    return [line for line in lines if not (_CHANGES.match(line) and not _ASK.search(line))]
+    # A clause that changes or removes what is there is another request, and no hint.
+    asking = (line for line in lines if _ASK.search(line) or not _CHANGES.match(line))
+    return any(_asks(line, about_models=about_models) for line in asking)
 
 
 def adds(text: str) -> bool:
@@ -172,42 +145,7 @@ def _objects(sentence: str) -> Iterator[str]:
             yield sentence
 
 
-#: “`pages`, PositiveIntegerField”, in whatever order, or with the type in a sentence of its own.
-_SPECIFIED = re.compile(rf"\b(?:models\.)?(?:{EXACT})\b")
-_NEW = re.compile(rf"(?i)^\W*(?:one\s+|an?\s+|the\s+)?new\s+{FIELD_WORD}\b")
-
-
-def _specified(lines: list[str]) -> bool:
-    """Whether one sentence asks for something, and one names it and its exact type."""
-    if not any(_SPECIFIED.search(line) for line in lines):
-        return False
-    for line in lines:
-        if not re.search(rf"{OPEN}[a-z_]\w*{CLOSE}", line) and not _SPECIFIED.search(line):
-            continue
-        if _belongs_elsewhere(line) and not _lists(line):
-            continue
-        if _FROM_TO.search(line):
-            return True
-        asked = _ASK.search(line)
-        if _NEW.match(line) or (asked and (_quotes_first(line[asked.end() :]) or _lists(line))):
-            return True
-    return False
-
-
-def _quotes_first(wanted: str) -> bool:
-    """Whether what is asked for is a name in quotes, as in “add `isbn` to Book”."""
-    return re.match(rf"\s+{_LEADING}{OPEN}[a-z_]\w*{CLOSE}", wanted) is not None
-
-
-def _lists(line: str) -> bool:
-    """Whether a colon leads to the name and the type, as in “a page count: `pages`, …”."""
-    return (
-        re.search(rf":\s*{OPEN}[a-z_]\w*{CLOSE}\W+(?:an?\s+)?`?(?:models\.)?(?:{EXACT})\b", line)
-        is not None
-    )
-
-
-def _plainly(sentence: str, *, about_models: bool) -> bool:
+def _asks(sentence: str, *, about_models: bool) -> bool:
     if _FRAGMENT.match(sentence) and not (_BUG.search(sentence) or _ASK.search(sentence)):
         return True
     if not _NAMED.search(sentence):
@@ -220,32 +158,6 @@ def _plainly(sentence: str, *, about_models: bool) -> bool:
         if exact or about_models or _names_a_model(sentence) or _FROM_TO.search(wanted):
             return True
     return False
-
-
-def _loosely(sentence: str) -> bool:
-    for wanted in _objects(sentence):
-        thing = re.match(
-            rf"\s+{_LEADING}(?:\w+\s+)??(?:{OPEN}?[\w-]+{CLOSE}?\s+){{1,4}}?"
-            rf"(?:\([^()]*\)\s+)?(?i:to|on|for)\s",
-            wanted,
-        )
-        typed = re.match(rf"\s+{_LEADING}{_SHORT}\s", wanted) is not None
-        if (thing or typed) and not _belongs_elsewhere(sentence):
-            if _names_a_model(sentence) or (typed and _PLACE.search(wanted)):
-                return True
-        if _NEEDY_MODEL.match(sentence) and not _belongs_elsewhere(sentence):
-            return True
-        if re.match(rf"\s+.*\b{FIELD_WORD}\b.*\b(?i:to|on|for)\s", wanted):
-            if not _belongs_elsewhere(sentence) and not about_nothing(wanted):
-                return True
-    return False
-
-
-def about_nothing(wanted: str) -> bool:
-    """Whether “a field” stands alone, without a name or a type."""
-    head = wanted.partition(" to ")[0]
-    named = re.sub(rf"(?i)\b{_LEADING}|\b{FIELD_WORD}\b|\W", "", head + " ")
-    return not named
 
 
 def _names_a_model(sentence: str) -> bool:

@@ -85,8 +85,6 @@ class Facts:
     """Sentences that say why, and the part of each that does."""
     passed: list[str] = field(default_factory=list)
     """Sentences that ask for nothing, as far as can be told."""
-    passing: list[str] = field(default_factory=list)
-    """Models of the repository that the ticket names in plain words, where it names none else."""
 
     def add(self, fact: str, statement: Statement) -> None:
         """Note a statement."""
@@ -230,18 +228,18 @@ def _plain(text: str) -> str:
     return re.sub(rf"(?i)[`\"']|{ADD}|\b(?:field|the|an?)\b", " ", text).strip().lower()
 
 
-def strength(ticket: Ticket) -> asking.Strength | None:
-    """How surely a ticket's text asks for a field to be added to a model; None: it does not."""
+def asks_for_field(ticket: Ticket) -> bool:
+    """Whether a ticket's text asks for a field to be added to a model."""
     document = tickets.read(ticket.body, lambda key: fact_of(key) is not None)
     keys = {fact_of(entry.key) for entry in document.entries} & {"model", "name", "type"}
     text = "\n\n".join([ticket.title, *document.headings, document.prose])
     if len(keys) == 3 and not asking.removes(ticket.title):
-        return "plainly"  # an issue form; its title may be about anything
+        return True  # an issue form; its title may be about anything
     if len(keys) == 2 and not asking.changes(ticket.title):
-        return "plainly"
+        return True
     if asking.adds(text) and any(declared.fields(source)[0] for source in document.code):
-        return "plainly"
-    return asking.strength(text)
+        return True
+    return asking.asks_for_field(text)
 
 
 def _take_entry(facts: Facts, entry: tickets.Entry) -> None:

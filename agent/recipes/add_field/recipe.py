@@ -28,7 +28,7 @@ class AddDjangoField:
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the ticket asks for a field on a model, from its text alone."""
-        return facts.strength(ticket) is not None
+        return facts.asks_for_field(ticket)
 
     def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
         """Prove every fact by the code, and try the edit, so that nothing fails half way."""

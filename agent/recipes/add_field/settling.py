@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agent.domain import Ticket
-from agent.errors import NoRecipe, RequestRefused, TicketUnclear
+from agent.errors import RequestRefused, TicketUnclear
 from agent.recipes import style
 from agent.recipes.add_field import (
     companions,
@@ -13,7 +13,6 @@ from agent.recipes.add_field import (
     names,
     new_test_place,
     options,
-    passing,
     questions,
     understanding,
     which_model,
@@ -40,19 +39,10 @@ def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
 
     Raises:
         TicketUnclear: With every question.
-        NoRecipe: Nothing says that a field is meant, and the model it names is none.
         RequestRefused: The ticket asks for what cannot be done.
     """
     index = _models(tree, project)
     stated = facts.read(ticket)
-    passing.note(stated, ticket, index)
-    if facts.strength(ticket) == "loosely" and not which_model.names_one(stated, index):
-        if not stated.passing:
-            raise NoRecipe(
-                "No recipe fits this ticket: it names no model of this repository to which a field "
-                "could be added, so it is for a person. To have a field added, name the model, as "
-                f"in “{EXAMPLE}”."
-            )
     settling = _Settling(stated, tree, project, index)
     parameters = settling.parameters()
     if parameters is None:

@@ -45,9 +45,9 @@ class WhichModel:
         """The model; questions are asked where it is not certain."""
         statements = self._facts.all("model")
         if not statements:
-            passing = self._facts.passing
-            known = self._some_models() if not passing else f" Is it {' or '.join(passing)}?"
-            self._ask(f"Which model gets the field? State it as in `app.Model`.{known}")
+            self._ask(
+                f"Which model gets the field? State it as in `app.Model`.{self._some_models()}"
+            )
             return None
         apps = {one.value.lower() for one in self._facts.all("app")}
         found: dict[int, Model] = {}
@@ -244,29 +244,6 @@ def singulars(word: str) -> list[str]:
     found += [word[:-2]] if re.search(r"(?:s|x|z|ch|sh|o)es$", lower) else []
     found += [f"{word[:-3]}y"] if lower.endswith("ies") else []
     return [one for one in found if one]
-
-
-def in_passing(text: str, index: ModelsIndex) -> list[Model]:
-    """The models that a text names as people do: in lower case, and in the plural."""
-    real = [model for model in index.models if not model.test_only]
-    known = {model.name.lower() for model in real}
-    found: dict[int, Model] = {}
-    for word in dict.fromkeys(re.findall(r"[a-z_]\w+", text.lower())):
-        if word in known:
-            found |= {id(model): model for model in real if model.name.lower() == word}
-        elif known.intersection(singulars(word)):
-            found |= {id(model): model for model in of_plural(word, index)}
-    return list(found.values())
-
-
-def names_one(facts: Facts, index: ModelsIndex) -> bool:
-    """Whether what the ticket calls a model is one here, be it misspelt or in the plural."""
-    near = tuple(model.name for model in index.models)
-    return any(
-        any(_means(model, one.value) for model in index.models)
-        or field_types.nearest(one.value.rpartition(".")[2], near, cutoff=0.8)
-        for one in facts.said.get("model", [])
-    )
 
 
 def listed(statements: list[Statement]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.errors import NoRecipe, TicketUnclear
+from agent.errors import TicketUnclear
 from agent.recipes.add_field import facts
 from agent.recipes.add_field.parameters import Parameters
 from agent.stages import triage
@@ -50,30 +50,25 @@ def unclear(body: str, title: str = "A field") -> TicketUnclear:
 
 
 @pytest.mark.parametrize(
-    ("text", "strength"),
+    ("text", "asks"),
     [
-        ("Add nickname CharField to Customer", "plainly"),
-        ("- [ ] TextField `notes`, blank=True\n- [ ] on Customer", "plainly"),
-        ("Do NOT add a CharField `nick` to Customer.", "plainly"),
-        ("Customer needs a phone number", "loosely"),
-        ("The CharField `name` on the Customer model does not accept new lines", None),
-        ("We need to remove the CharField `email` from Member.", None),
-        ("Add a CharField `phone` to the MemberForm", None),
-        ("", None),
+        ("Add nickname CharField to Customer", True),
+        ("- [ ] TextField `notes`, blank=True\n- [ ] on Customer", True),
+        ("Do NOT add a CharField `nick` to Customer.", True),
+        ("Customer needs a phone number", False),
+        ("The CharField `name` on the Customer model does not accept new lines", False),
+        ("We need to remove the CharField `email` from Member.", False),
+        ("Add a CharField `phone` to the MemberForm", False),
+        ("", False),
     ],
 )
-def test_a_field_for_a_model_is_matched_and_nothing_else(text: str, strength: str | None) -> None:
-    assert facts.strength(ticket(text, "A wish")) == strength
+def test_a_field_for_a_model_is_matched_and_nothing_else(text: str, asks: bool) -> None:
+    assert facts.asks_for_field(ticket(text, "A wish")) is asks
 
 
 def test_a_form_whose_title_removes_or_renames_is_not_matched() -> None:
-    assert facts.strength(ticket(form(), "Rename nickname")) is None
-    assert facts.strength(ticket(form(), "Remove name and add nickname to Customer")) == "plainly"
-
-
-def test_a_thing_for_what_is_no_model_is_for_a_person() -> None:
-    with pytest.raises(NoRecipe):
-        settle("Settings needs a dark mode", SHOP)
+    assert not facts.asks_for_field(ticket(form(), "Rename nickname"))
+    assert facts.asks_for_field(ticket(form(), "Remove name and add nickname to Customer"))
 
 
 # --- what is said plainly ---------------------------------------------------------------------
