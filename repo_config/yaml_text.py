@@ -15,6 +15,7 @@ from ruamel.yaml.events import (
     CollectionEndEvent,
     CollectionStartEvent,
     NodeEvent,
+    ScalarEvent,
 )
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
@@ -34,6 +35,7 @@ from repo_config.located import (
 )
 
 _TAG = "tag:yaml.org,2002:"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SYNTAX_FIX = "Correct the YAML at this place"
 
 
@@ -48,7 +50,7 @@ def read(text: str, file: str) -> Reading:
         return Reading(None, (refused,))
     if root is None or _kind(root) == "null":
         return Reading(None)
-    problems = _broken_texts(root, file)
+    problems: list[Problem] = []
     located = _convert(root, (), START, file, problems)
     return Reading(located, tuple(problems))
 
@@ -68,30 +70,13 @@ def _refuse(text: str, file: str) -> Problem | None:
         elif isinstance(event, NodeEvent) and event.anchor is not None:
             name = shown(event.anchor, quoted=False)
             message, fix = f"an anchor (&{name})", "Remove it; anchors and aliases are not taken"
+        elif isinstance(event, ScalarEvent) and _SURROGATE.search(event.value):
+            message = "an escape of half a character (\\ud800 to \\udfff)"
+            fix = "Write the character itself"
         else:
             continue
         return problem_at(file, _position(event.start_mark), (), message, fix)
     return None
-
-
-def _broken_texts(root: Node, file: str) -> list[Problem]:
-    """Find escapes of half a character (a surrogate), and put a whole one in their place."""
-    problems: list[Problem] = []
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ScalarNode):
-            whole = str(node.value).encode("utf-8", "replace").decode()
-            if whole != node.value:
-                node.value = whole
-                at = _position(node.start_mark)
-                message = "an escape of half a character (\\ud800 to \\udfff)"
-                problems.append(problem_at(file, at, (), message, "Write the character itself"))
-        elif isinstance(node, MappingNode):
-            waiting += [child for pair in node.value for child in pair]
-        else:
-            waiting += node.value
-    return problems
 
 
 def _convert(
