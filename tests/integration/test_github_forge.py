@@ -362,12 +362,6 @@ def test_a_commit_through_the_api_is_verified_and_holds_the_change(scene):
         content(scene, commit, "old.py")
 
 
-def test_committing_again_finds_the_commit(scene):
-    first = scene.forge.commit(scene.run, BRANCH, "Add a field\n\n- one\n", change(scene))
-    again = GithubForge(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
-    assert again.commit(scene.run, BRANCH, "Add a field\n\n- one\n", change(scene)) == first
-
-
 def test_GH6_a_base_that_was_rewritten_away_is_said(scene):
     files = change(scene).files
     gone = Change(base_commit="1" * 40, files=files)

@@ -178,9 +178,6 @@ WRITES = {
     "signed commit made": Write(
         "POST", "/api/graphql", commit, _history, 2,
     ),
-    "refusal explained": Write(
-        "POST", "issues/1/comments", _explain, lambda scene: len(scene.own_comments()), 1,
-    ),
 }  # fmt: skip
 
 

@@ -87,11 +87,11 @@ class StatusComment:
         with self._lock:
             self._wanted = text
             due = self._edited + (self._pause if soon else max(self._pause, _FINER_SECONDS))
-            if self._is_closed or (self._timer is not None and self._due <= due):
+            is_settled = self._is_closed or self._whole(text) == self._shown
+            if is_settled or (self._timer is not None and self._due <= due):
                 return
             if self._timer is not None:
                 self._timer.cancel()
-            # A stage that takes long would else be shown as what came before it.
             self._due, later = due, telemetry.carried_along(self._edit_later)
             self._timer = threading.Timer(max(0.0, due - time.monotonic()), later)
             self._timer.daemon = True

@@ -53,17 +53,6 @@ def test_a_file_that_is_no_key_is_refused_without_showing_it(tmp_path, text):
     assert caught.value.__cause__ is None
 
 
-def test_a_right_key_asks_github_nothing_yet(tmp_path, pem):
-    (tmp_path / "key.pem").write_text(pem)
-    settings = Settings(
-        home=tmp_path,
-        github_app_id=1,
-        github_private_key_file=tmp_path / "key.pem",
-        github_url="http://127.0.0.1:9",
-    )
-    assert access.connect(settings).app_id == 1
-
-
 def test_the_token_shows_in_no_representation(tmp_path):
     settings = Settings(home=tmp_path, github_token=SecretStr(TOKEN))
     made = access.connect(settings)

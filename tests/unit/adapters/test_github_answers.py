@@ -9,7 +9,7 @@ import pytest
 
 from agent.adapters.github import answers
 from agent.adapters.github.answers import Limited, Refused, Unsure
-from agent.errors import AccessLost, ForgeLimited, RequestRefused, Superseded
+from agent.errors import AccessLost, RequestRefused, Superseded
 
 
 def refusal(status: int, message: str, errors: object = None, **headers: str) -> Refused:
@@ -54,13 +54,6 @@ def test_a_limit_without_a_time_is_a_minute():
 def test_a_limit_in_the_past_is_no_negative_wait():
     headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1"}
     assert limit(403, headers).wait == 0
-
-
-def test_a_limit_says_until_when():
-    error = limit(403, {"retry-after": "3000"}).explained("comment")
-    assert isinstance(error, ForgeLimited)
-    assert error.until == pytest.approx(time.time() + 3000, abs=5)
-    assert "3000 s" in error.message
 
 
 def test_a_plain_403_is_no_limit_and_names_the_permission_of_the_header():
