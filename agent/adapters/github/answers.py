@@ -16,13 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from requests.utils import parse_header_links
 
-from agent.errors import (
-    AccessLost,
-    AgentError,
-    ForgeLimited,
-    RequestRefused,
-    Superseded,
-)
+from agent.errors import AccessLost, AgentError, ForgeLimited, RequestRefused, Superseded
 
 #: GitHub's advice where it limits us without saying for how long.
 _UNNAMED_WAIT = 60.0

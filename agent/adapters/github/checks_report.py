@@ -25,11 +25,7 @@ _LONGEST_STATUS = 140
 _SEARCHED = 300
 _NEEDS = "statuses: write"
 
-_LEVELS = {
-    Severity.BLOCK: "failure",
-    Severity.REVIEW: "warning",
-    Severity.INFO: "notice",
-}
+_LEVELS = {Severity.BLOCK: "failure", Severity.REVIEW: "warning", Severity.INFO: "notice"}
 
 
 def report(

@@ -25,16 +25,7 @@ from agent.adapters.github.gatekeeper import GithubGatekeeper
 from agent.adapters.github.session import Scope, Session, in_our_words
 from agent.adapters.github.state_labels import StateLabel
 from agent.adapters.github.status_comment import StatusComment
-from agent.domain import (
-    Change,
-    Outcome,
-    Plan,
-    PullRequest,
-    Reason,
-    Run,
-    Snapshot,
-    Ticket,
-)
+from agent.domain import Change, Outcome, Plan, PullRequest, Reason, Run, Snapshot, Ticket
 from agent.errors import AccessLost, ForgeUnavailable, RequestRefused, RunStopped, Superseded
 from agent.ports import (
     BranchRules,

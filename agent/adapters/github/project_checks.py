@@ -226,13 +226,7 @@ def _of_statuses(session: Session, commit: str) -> Iterable[ProjectCheck]:
 
 
 def _listed(
-    session: Session,
-    path: str,
-    key: str,
-    wanted: Raw,
-    permission: str,
-    *,
-    optional: bool = False,
+    session: Session, path: str, key: str, wanted: Raw, permission: str, *, optional: bool = False
 ) -> list[Raw]:
     """Read a list; of what is optional nothing, where we are not let in."""
     how = {"doing": "read the project's checks", "needs": f"{permission}: read"}

@@ -37,9 +37,7 @@ def open_or_update(
     """
     title = session.access.hide(proposal.title)
     body = cleaning.cut(
-        session.access.hide(proposal.body),
-        cleaning.TEXT_LIMIT,
-        where=page or "the log of the run",
+        session.access.hide(proposal.body), cleaning.TEXT_LIMIT, where=page or "the log of the run"
     )
     notes: list[str] = []
     pull = _find(session, proposal.branch)
