@@ -88,7 +88,7 @@ def test_a_bug_is_reproduced_mended_repaired_and_reviewed(shop, carried):
     assert [use["role"] for use in uses] == ["planner", "editor", "reviewer"]
     assert sum(use["calls"] for use in uses) == len(requests)
     assert ended.result["tokens"]["input"] == sum(use["input_tokens"] for use in uses)
-    first = {"passed": False, "reason": "new_failures", "new_failures": 2}
+    first = {"passed": False, "reason": "new_failures"}
     assert ledger(ended)[-2]["outcome"]["first_round"] == first
 
 
