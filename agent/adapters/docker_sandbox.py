@@ -46,12 +46,7 @@ class DockerSandbox:
                 return room.attend(cancelled)
 
     def roots(self) -> tuple[Root, ...]:
-        """List the images that rooms can be opened from, by minor version of Python.
-
-        Raises:
-            SandboxMissing: There is no engine, or no image.
-            SandboxLost: The engine does not answer.
-        """
+        """List the images that rooms can be opened from, by minor version of Python."""
         with self._connected().client() as client:
             usual = engine.choose(client, self._settings)
             others = engine.images(client, self._settings)

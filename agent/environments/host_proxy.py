@@ -48,11 +48,7 @@ class HostProxy(Record):
         return {"Proxy-Authorization": f"Basic {coded}"}
 
     def connect(self) -> socket.socket:
-        """Open a connection on which whole addresses can be asked for.
-
-        Raises:
-            OSError: It does not answer.
-        """
+        """Open a connection on which whole addresses can be asked for."""
         try:
             return socket.create_connection((self.host, self.port), _SECONDS)
         except OSError as problem:
@@ -104,11 +100,7 @@ class HostProxies:
 
 
 def read() -> HostProxies:
-    """Read the environment of this process.
-
-    Raises:
-        SettingsInvalid: A proxy is not one that is asked by HTTP.
-    """
+    """Read the environment of this process."""
     return HostProxies(urllib.request.getproxies_environment())
 
 

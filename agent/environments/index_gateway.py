@@ -78,14 +78,7 @@ def forward(
     proxy: HostProxy | None,
     gateway: Gateway | None,
 ) -> None:
-    """Carry one request of the room to a host, and its answer back.
-
-    Args:
-        asked: The request, for a whole address.
-        upstream: A connection to that host.
-        proxy: Of this host, where it is what answers on that connection.
-        gateway: The index with credentials that is meant; None: a host as it is named.
-    """
+    """Carry a request of the room to a host, or to the index of a gateway, and the answer back."""
     parts = urlsplit(asked.path)
     real = urlsplit(gateway.origin) if gateway else parts
     host = real.netloc.rpartition("@")[2]

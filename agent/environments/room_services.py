@@ -59,10 +59,6 @@ _URL = "DATABASE_URL"
 def provide(asked: Sequence[str], env: Mapping[str, str], bench: Bench) -> tuple[RoomService, ...]:
     """Find what `services` asks for, make what it begins with, and see it start.
 
-    Args:
-        asked: As in the configuration: `postgres`, `redis:7`.
-        env: The configuration's variables; users and databases that they name are made.
-
     Raises:
         EnvironmentFailed: One is not to be had or does not start; says what would help.
     """
@@ -80,16 +76,7 @@ def provide(asked: Sequence[str], env: Mapping[str, str], bench: Bench) -> tuple
 
 
 def chosen(wanted: str, there: Sequence[RoomService], root: Root) -> RoomService:
-    """Choose the newest program that fits what is asked for.
-
-    Args:
-        wanted: As in the configuration.
-        there: What a room has.
-        root: The one that it is looked for in.
-
-    Raises:
-        EnvironmentFailed: There is none; says what would provide it.
-    """
+    """Choose the newest program that fits what is asked for."""
     name, _, version = wanted.partition(":")
     same = sorted((one for one in there if one.name == name), key=_age, reverse=True)
     for one in same:
@@ -128,11 +115,7 @@ def _order(bench: Bench, script: str, argument: str = "", **more: object) -> Roo
 
 
 def programs(bench: Bench) -> tuple[RoomService, ...]:
-    """See which servers a room has.
-
-    Raises:
-        EnvironmentFailed: It cannot be seen.
-    """
+    """See which servers a room has."""
     report = f"{ROOM_OUT}/report.json"
     order = _order(bench, "find_services.py", collect=(report,))
     found = _run(order, report, "it could not be seen which servers a room has", bench)
@@ -171,11 +154,7 @@ def _postgres(program: RoomService, env: Mapping[str, str], bench: Bench) -> Roo
 
 
 def accounts(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """List users and databases that variables name, the first of each for whoever names none.
-
-    Raises:
-        EnvironmentFailed: PostgreSQL takes no such name, or an address is none.
-    """
+    """List users and databases that variables name, the first of each for whoever names none."""
     try:
         url = urlsplit(env.get(_URL, ""))
     except ValueError as problem:
@@ -275,13 +254,7 @@ def variables(services: Sequence[RoomService]) -> dict[str, str]:
 
 
 def beside(order: RoomOrder, services: Sequence[RoomService], python: str) -> RoomOrder:
-    """Have servers started before the order's command begins.
-
-    Args:
-        order: Of a command that runs the project.
-        services: None: the order stays as it is.
-        python: Path of an interpreter that is nobody's environment.
-    """
+    """Have servers started before the order's command begins."""
     if not services:
         return order
     failure = f"{_FAILURE}{secrets.token_hex(16)}"
@@ -321,12 +294,7 @@ def not_started(order: RoomOrder, result: RoomResult) -> str:
 
 
 def ended(result: RoomResult, during: str) -> str:
-    """Say which servers ended before the command did, with their last words; empty where none.
-
-    Args:
-        result: Of an order with servers beside it.
-        during: What the command was.
-    """
+    """Say which servers ended before the command did, with their last words; empty where none."""
     return "; ".join(
         f"{name} ended during {during}. The last it said: {_last_words(log)}"
         for name, log in result.gone.items()

@@ -20,11 +20,7 @@ _NO_NAMESPACES = (
 
 
 def check() -> None:
-    """Refuse to go on where there is no bubblewrap of a version that has every wall.
-
-    Raises:
-        SandboxMissing: With the one command that installs it.
-    """
+    """Refuse to go on where there is no bubblewrap of a version that has every wall."""
     found = shutil.which("bwrap")
     if found is None:
         raise SandboxMissing(

@@ -32,11 +32,7 @@ def _make_command(place: Path) -> str:
 
 
 def folder(name: str, settings: Settings) -> Path | None:
-    """Say where the root file system of that name is; None: this machine's own.
-
-    Raises:
-        SandboxMissing: It is not there any more.
-    """
+    """Say where the root file system of that name is; None: this machine's own."""
     if not name:
         return settings.room_root
     place = settings.home / FOLDER / name

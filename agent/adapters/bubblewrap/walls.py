@@ -43,13 +43,7 @@ _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 
 
 def arguments(order: RoomOrder, root: Path | None, lend: Lend) -> list[str]:
-    """List bubblewrap's arguments up to, but not with, the program.
-
-    Args:
-        order: What is to be shown, and its sizes.
-        root: Root file system of the room; None for the host's /usr.
-        lend: See `Lend`.
-    """
+    """List bubblewrap's arguments up to, but not with, the program."""
     args = [f"--unshare-{name}" for name in _NAMESPACES]
     args += ["--disable-userns", "--uid", str(UID), "--gid", str(UID)]
     args += ["--hostname", layout.HOSTNAME]
@@ -107,11 +101,7 @@ def _entry(path: Path, target: str) -> list[str]:
 
 
 def interpreter(order: RoomOrder, root: Path | None) -> str:
-    """Find the Python that runs our runner: the root's own, else one that the order mounts.
-
-    Raises:
-        SandboxMissing: There is none.
-    """
+    """Find the Python that runs our runner: the root's own, else one that the order mounts."""
     base = root or Path("/")
     for name in ("usr/bin/python3", "usr/local/bin/python3"):
         if _inside(base / name, base) is not None:

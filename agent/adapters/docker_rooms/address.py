@@ -15,11 +15,7 @@ USUAL = f"{SCHEME}/var/run/docker.sock"
 
 
 def of(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
-    """Say where the engine is; only one on this machine will do.
-
-    Raises:
-        SandboxMissing: It is on another machine.
-    """
+    """Say where the engine is; only one on this machine will do."""
     told = settings.docker_host or environ.get("DOCKER_HOST") or USUAL
     if told.startswith("/"):
         told = f"{SCHEME}{told}"

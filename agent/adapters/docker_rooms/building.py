@@ -19,12 +19,6 @@ _ASK = "import platform, sys; print(platform.python_version(), sys.base_prefix)"
 def build(version: str, packages: list[str], settings: Settings) -> engine.Image:
     """Build the image of a version of Python, and write down on it which Python it has.
 
-    Args:
-        version: As `3.11`.
-        packages: Debian packages beyond the usual ones. The engine takes from the network what the
-            base lacks.
-        settings: The operator's.
-
     Raises:
         SandboxMissing: It cannot be built here; the message says why, and what would help.
     """

@@ -50,11 +50,7 @@ class Engine:
 
     @contextmanager
     def client(self) -> Iterator[docker.APIClient]:
-        """Open a client of one's own: threads that share one get in each other's way.
-
-        Raises:
-            SandboxLost: The engine does not answer any more, or did not do what was asked.
-        """
+        """Open a client of one's own: threads that share one get in each other's way."""
         with told(self.address):
             try:
                 # Where nobody listens, the client would leave its socket open.
@@ -110,11 +106,7 @@ def images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
 
 
 def choose(client: docker.APIClient, settings: Settings, version: str = "") -> Image:
-    """Choose the image of a room: of this version, else the newest.
-
-    Raises:
-        SandboxMissing: There is none.
-    """
+    """Choose the image of a room: of this version, else the newest."""
     found = images(client, settings)
     if version in found:
         return found[version]
@@ -129,11 +121,7 @@ def choose(client: docker.APIClient, settings: Settings, version: str = "") -> I
 
 @contextmanager
 def told(where: str) -> Iterator[None]:
-    """Turn the errors of the engine into ours.
-
-    Raises:
-        SandboxLost: It does not answer, or did not do what was asked.
-    """
+    """Turn the errors of the engine into ours."""
     try:
         yield
     except errors.APIError as problem:
@@ -146,11 +134,7 @@ def told(where: str) -> Iterator[None]:
 
 
 def _make_client(where: str, version: str) -> docker.APIClient:
-    """Make a client, which reads this user's configuration of docker whether we need it or not.
-
-    Raises:
-        SandboxMissing: That configuration cannot be read.
-    """
+    """Make a client, which reads this user's configuration of docker whether we need it or not."""
     try:
         return docker.APIClient(where, version=version, timeout=_ANSWER_SECONDS)
     except ValueError as problem:
@@ -161,12 +145,7 @@ def _make_client(where: str, version: str) -> docker.APIClient:
 
 
 def _knock(where: str) -> None:
-    """See whether somebody answers at the address, and whether we may talk to it.
-
-    Raises:
-        SandboxMissing: With the one command that helps.
-        SandboxLost: Somebody listens and says nothing.
-    """
+    """See whether somebody answers at the address, and whether we may talk to it."""
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(_PING_SECONDS)
         try:

@@ -28,14 +28,7 @@ _COUNTERS = (
 def host_config(
     order: RoomOrder, uid: int, shown: Mapping[str, str], settings: Settings
 ) -> dict[str, Any]:
-    """Say how the room is sealed, how large it is, and what it sees of this machine.
-
-    Args:
-        order: What is to run.
-        uid: Of the room's user.
-        shown: Which place of the room shows which file or folder of ours.
-        settings: The operator's.
-    """
+    """Say how the room is sealed, how large it is, and what it sees of this machine."""
     limits = order.limits
     mounts = [Mount(place, path, "bind", read_only=True) for place, path in shown.items()]
     if order.tree is not None:

@@ -92,11 +92,7 @@ class Measure(NamedTuple):
 
 
 def measure(sandbox: Sandbox, settings: Settings) -> tuple[Measure, ...]:
-    """Try every limit, several rooms at once; the order of the answer is always the same.
-
-    Raises:
-        SandboxMissing: Not even a first room can be opened here.
-    """
+    """Try every limit, several rooms at once; the order of the answer is always the same."""
     home = slots.open_home(settings.home)
     with TemporaryDirectory(prefix="measure-", dir=home) as name, ThreadPoolExecutor(4) as pool:
         tree = Path(name, "tree")

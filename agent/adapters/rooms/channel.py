@@ -79,11 +79,7 @@ class Frames:
         return self.ended is not None and len(self.files) == len(self.ended.files)
 
     def feed(self, content: bytes) -> None:
-        """Take in what was read from the pipe.
-
-        Raises:
-            SandboxLost: It is not what a runner of ours sends.
-        """
+        """Take in what was read from the pipe."""
         self._buffer += content
         while len(self._buffer) >= _FRAME.size and not self.complete:
             nonce, kind, length = _FRAME.unpack_from(self._buffer)

@@ -32,12 +32,7 @@ _MODULES = ("room.py", "collection.py", "relay.py")
 
 
 def etc(uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
-    """Make up the files of `/etc` that tell of users and hosts.
-
-    Args:
-        uid: Of the room's user, as it is seen inside.
-        hosts: Further names of the room itself.
-    """
+    """Make up the files of `/etc` that tell of users and hosts."""
     return {
         "passwd": f"root:x:0:0:root:/root:/bin/sh\nroom:x:{uid}:{uid}:room:{HOME}:/bin/sh\n"
         "nobody:x:65534:65534:nobody:/:/bin/false\n",

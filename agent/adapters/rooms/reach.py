@@ -18,11 +18,7 @@ from agent.settings import Settings
 def prepare(
     order: RoomOrder, root: Path | None, settings: Settings
 ) -> Iterator[tuple[RoomOrder, slots.Slot, int]]:
-    """Yield the order with limits no wider than the settings, a slot, and the room's host user.
-
-    Raises:
-        SandboxMissing: Something that is to be shown is absent or out of reach.
-    """
+    """Yield the order with limits no wider than the settings, a slot, and the room's host user."""
     limits = order.limits
     most = {
         "memory_bytes": min(limits.memory_bytes, settings.room_memory_mb * 1024**2),
