@@ -55,11 +55,7 @@ class HostProxy(Record):
             raise OSError(_plain(problem)) from problem
 
     def tunnel(self, host: str, port: int) -> socket.socket:
-        """Open a connection to a host behind it.
-
-        Raises:
-            OSError: It does not answer, or refuses.
-        """
+        """Open a connection to a host behind it."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=_SECONDS)
         connection.set_tunnel(host, port, {"Host": f"{host}:{port}", **self.headers})
         try:

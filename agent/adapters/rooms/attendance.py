@@ -82,11 +82,7 @@ class Attendance:
         return None
 
     def over(self, cancelled: Flag | None) -> bool:
-        """Say whether there is nothing more to wait for; looks ten times a second at most.
-
-        Raises:
-            SandboxLost: The room takes too long, or nobody wants to know any more.
-        """
+        """Say whether there is nothing more to wait for; looks ten times a second at most."""
         if self.frames.complete:
             return True
         if time.monotonic() < self._look:

@@ -82,11 +82,7 @@ def entries_for(most_bytes: int) -> int:
 
 
 def _give(folder: Path, uid: int, gid: int, apart: str = "") -> None:
-    """Set owner and mode; a cache has many files, most of which need no second call.
-
-    Args:
-        apart: Folder in it that is left as it is.
-    """
+    """Set owner and mode, but for the folder `apart`; most files of a cache need no second call."""
     keeper = slots.keeper()
     # By descriptor and without following links: the content was made by foreign code.
     # The folder itself comes last where nothing is left out: by its owner it is known to be done.

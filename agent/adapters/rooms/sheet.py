@@ -29,11 +29,7 @@ def write(
 ) -> bytes:
     """Write all that the runner has to know, and the files it is to lay out.
 
-    Args:
-        order: What is to run.
-        bounded: The kernel bounds memory and tasks of the room as a whole; otherwise the runner
-            bounds each process and looks from time to time.
-        more: What only this kind of room asks of its runner.
+    In a room that the kernel has not bounded as a whole, the runner bounds each process, and looks.
     """
     limits = order.limits
     spare = _SPARE_TASKS if bounded else 0
