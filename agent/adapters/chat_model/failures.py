@@ -109,6 +109,9 @@ def _classify(problem: Exception, name: str, summary: str, said: str) -> Failure
         case theirs.ModelRequestTimeout():
             words = f"its answer did not come within {problem.timeout:g} s"
             return Failure(words, paid=True)
+        case theirs.ModelTimeoutError() if problem.phase == "read":
+            words = "it said nothing for longer than MERGEWRIGHT_MODEL_SILENCE_SECONDS"
+            return Failure(words, paid=True)
         case theirs.ModelAPIError():
             return Failure(summary, after=problem.retry_after, paid=_may_be_charged(problem))
     return Failure(f"its answer makes no sense ({summary})", paid=True)

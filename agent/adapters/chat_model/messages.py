@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -35,7 +35,7 @@ def parameters(request: ChatRequest) -> ModelRequestParameters:
                 description=tool.description,
                 parameters_json_schema=tool.parameters,
                 # Elsewhere a provider cannot hold a model to the letter, and words for it are idle.
-                strict=None if _all_required(tool) else False,
+                strict=None if _count(tool, "required") == _count(tool, "properties") else False,
             )
             for tool in request.tools
         ],
@@ -60,8 +60,8 @@ def history(request: ChatRequest, *, failures: bool = False) -> list[theirs.Mode
     return found
 
 
-def _all_required(tool: ToolSpec) -> bool:
-    return len(tool.parameters.get("required", ())) == len(tool.parameters.get("properties", {}))
+def _count(tool: ToolSpec, key: str) -> int:
+    return len(tool.parameters.get(key, ()))
 
 
 def _parts(message: Asked | Returned, *, failures: bool) -> Iterator[theirs.ModelRequestPart]:
@@ -119,13 +119,12 @@ def tidied(response: theirs.ModelResponse, request: ChatRequest) -> theirs.Model
         if isinstance(message, Answered)
         for call in message.reply.calls
     }
-    parts: list[theirs.ModelResponsePart] = []
-    for part in response.parts:
-        if isinstance(part, theirs.ToolCallPart):
-            own = _own(part.tool_call_id, taken)
-            taken.add(own)
-            part = replace(part, tool_call_id=own)  # noqa: PLW2901
-        parts.append(part)
+    parts = [
+        replace(part, tool_call_id=_take_id(part.tool_call_id, taken))
+        if isinstance(part, theirs.ToolCallPart)
+        else part
+        for part in response.parts
+    ]
     return replace(response, parts=parts)
 
 
@@ -148,11 +147,12 @@ def _written_out(value: Any) -> Any:
     return value
 
 
-def _own(call_id: str, taken: Collection[str]) -> str:
-    if _SENDABLE.fullmatch(call_id) and call_id not in taken:
-        return call_id
-    stem = re.sub(r"[^a-zA-Z0-9_-]", "_", call_id)[:50] or "call"
-    return next(one for n in range(1, 10**6) if (one := f"{stem}-{n}") not in taken)
+def _take_id(call_id: str, taken: set[str]) -> str:
+    if not _SENDABLE.fullmatch(call_id) or call_id in taken:
+        stem = _sendable(call_id)[:50]
+        call_id = next(one for n in range(1, 10**6) if (one := f"{stem}-{n}") not in taken)
+    taken.add(call_id)
+    return call_id
 
 
 def reply(
