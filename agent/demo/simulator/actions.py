@@ -25,7 +25,7 @@ def note(
 def make_issue(
     world: World, repository: Repository, author: User, title: str, body: str | None
 ) -> Issue:
-    """Give a repository its next issue, which nobody is told of."""
+    """Give a repository its next issue, without a delivery."""
     now = world.now()
     repository.last_number += 1
     made = Issue(world.next_id(), repository.last_number, title, body, author, now, now)
@@ -127,11 +127,11 @@ def comment(world: World, repository: Repository, issue: Issue, author: User, bo
     now = issue.updated = world.now()
     made = Comment(world.next_id(), body, author, now, now)
     issue.comments.append(made)
-    said = {
+    fields = {
         "issue": shapes.shape_issue(world, repository, issue),
         "comment": shapes.shape_comment(world, repository, issue, made),
     }
-    events.deliver(world, repository, "issue_comment", "created", author, said)
+    events.deliver(world, repository, "issue_comment", "created", author, fields)
     return made
 
 
@@ -150,5 +150,5 @@ def transfer(
         "new_issue": shapes.shape_issue(world, target, issue),
         "new_repository": shapes.shape_repository(world, target),
     }
-    said = {"issue": before, "changes": changes}
-    events.deliver(world, source, "issues", "transferred", actor, said)
+    fields = {"issue": before, "changes": changes}
+    events.deliver(world, source, "issues", "transferred", actor, fields)

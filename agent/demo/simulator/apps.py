@@ -112,8 +112,8 @@ def _create_token(call: Call) -> object:
     for area, level in wanted.items():
         held = installation.permissions.get(area)
         if held is None or _LEVELS.index(held) < _LEVELS.index(level):
-            said = "The permissions requested are not granted to this installation."
-            raise Refusal(422, said)
+            message = "The permissions requested are not granted to this installation."
+            raise Refusal(422, message)
     permissions = {"metadata": "read", **wanted} if wanted else None
     ids = {one.id for one in chosen} if chosen else None
     token = call.world.issue_token(installation, permissions, ids)

@@ -60,13 +60,13 @@ class Refusal(Exception):
 
     def body(self) -> dict[str, object]:
         """Give the JSON that GitHub answers with."""
-        said: dict[str, object] = {"message": self.message}
+        answer: dict[str, object] = {"message": self.message}
         if self.errors is not None:
-            said["errors"] = list(self.errors)
+            answer["errors"] = list(self.errors)
         if "Location" in self.headers:
-            said["url"] = self.headers["Location"]
+            answer["url"] = self.headers["Location"]
         documentation = "https://docs.github.com/rest"
-        return {**said, "documentation_url": documentation, "status": str(self.status)}
+        return {**answer, "documentation_url": documentation, "status": str(self.status)}
 
 
 class NotFound(Refusal):
@@ -80,16 +80,16 @@ class InvalidField(Refusal):
     """One field of a well-formed request that is refused."""
 
     def __init__(self, resource: str, name: str, code: str, message: str | None = None) -> None:
-        said = {"resource": resource, "code": code, "field": name}
-        said |= {"message": message} if message else {}
-        super().__init__(422, "Validation Failed", errors=[said])
+        error = {"resource": resource, "code": code, "field": name}
+        error |= {"message": message} if message else {}
+        super().__init__(422, "Validation Failed", errors=[error])
 
 
 def require_length(resource: str, name: str, text: str | None, limit: int = LONGEST_TEXT) -> None:
     """Refuse a text over GitHub's limit."""
     if text is not None and len(text) > limit:
-        said = f"{name} is too long (maximum is {limit} characters)"
-        raise InvalidField(resource, name, "custom", said)
+        message = f"{name} is too long (maximum is {limit} characters)"
+        raise InvalidField(resource, name, "custom", message)
 
 
 # --- who asks ------------------------------------------------------------------------------------

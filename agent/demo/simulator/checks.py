@@ -112,17 +112,17 @@ def _create_status(call: Call) -> object:
     )  # fmt: skip
     repository.statuses.append(made)
     shaped = shapes.shape_status(world, repository, made)
-    told = ("avatar_url", "target_url", "context", "description", "state")
+    shared = ("avatar_url", "target_url", "context", "description", "state")
     commit = git_store.read_commit(repository.git_dir, sha)
-    said = {
+    fields = {
         "id": made.id,
         "sha": sha,
         "name": repository.full_name,
-        **{name: shaped[name] for name in (*told, "created_at", "updated_at")},
+        **{name: shaped[name] for name in (*shared, "created_at", "updated_at")},
         "commit": shapes.shape_commit(world, repository, commit),
         "branches": [],
     }
-    events.deliver(world, repository, "status", None, call.caller.user, said)
+    events.deliver(world, repository, "status", None, call.caller.user, fields)
     return shaped
 
 

@@ -19,7 +19,12 @@ from agent.demo.simulator.world import World
 
 
 def deliver(
-    world: World, repository: Repository, event: str, action: str | None, sender: User, said: Shape
+    world: World,
+    repository: Repository,
+    event: str,
+    action: str | None,
+    sender: User,
+    fields: Shape,
 ) -> None:
     """Send an event to the Apps on a repository that have subscribed to it."""
     for one in world.installations.values():
@@ -28,7 +33,7 @@ def deliver(
             continue
         payload: Shape = {
             **({"action": action} if action else {}),
-            **said,
+            **fields,
             "repository": shapes.shape_repository(world, repository),
             "sender": shapes.shape_user(world, sender),
             "installation": {"id": one.id, "node_id": shapes.build_node_id("MDIz", one.id)},
@@ -42,11 +47,11 @@ def on_issue(
     """Deliver that something happened to an issue or pull request."""
     if one.pull:
         shaped = shapes.shape_full_pull(world, repository, one, one.pull)
-        said = {"number": one.number, "pull_request": shaped, **more}
-        deliver(world, repository, "pull_request", action, sender, said)
+        fields = {"number": one.number, "pull_request": shaped, **more}
+        deliver(world, repository, "pull_request", action, sender, fields)
     else:
-        said = {"issue": shapes.shape_issue(world, repository, one), **more}
-        deliver(world, repository, "issues", action, sender, said)
+        fields = {"issue": shapes.shape_issue(world, repository, one), **more}
+        deliver(world, repository, "issues", action, sender, fields)
 
 
 def on_review(
@@ -57,21 +62,21 @@ def on_review(
         raise AssertionError("only pull requests are reviewed")
     pull = shapes.shape_simple_pull(world, repository, one, one.pull)
     shaped = {**shapes.shape_review(world, repository, one, review), "state": review.state.lower()}
-    said = {"review": shaped, "pull_request": pull}
-    deliver(world, repository, "pull_request_review", "submitted", review.author, said)
+    fields = {"review": shaped, "pull_request": pull}
+    deliver(world, repository, "pull_request_review", "submitted", review.author, fields)
     for comment in comments:
         shaped = shapes.shape_review_comment(world, repository, one, comment)
-        said = {"comment": shaped, "pull_request": pull}
+        fields = {"comment": shaped, "pull_request": pull}
         event = "pull_request_review_comment"
-        deliver(world, repository, event, "created", comment.author, said)
+        deliver(world, repository, event, "created", comment.author, fields)
 
 
 def on_check_run(
     world: World, repository: Repository, run: CheckRun, action: str, sender: User
 ) -> None:
     """Deliver that a check run was created or completed, and that its suite is over with it."""
-    said = {"check_run": shapes.shape_delivered_check_run(world, repository, run)}
-    deliver(world, repository, "check_run", action, sender, said)
+    fields = {"check_run": shapes.shape_delivered_check_run(world, repository, run)}
+    deliver(world, repository, "check_run", action, sender, fields)
     runs = [one for one in repository.check_runs.values() if one.suite_id == run.suite_id]
     if action == "completed" and all(one.status == "completed" for one in runs):
         suite = {"check_suite": shapes.shape_check_suite(world, repository, runs)}
@@ -82,8 +87,8 @@ def on_workflow_run(
     world: World, repository: Repository, one: WorkflowRun, action: str, sender: User
 ) -> None:
     """Deliver that a run of a workflow was asked for or is over."""
-    said = {
+    fields = {
         "workflow_run": shapes.shape_workflow_run(world, repository, one),
         "workflow": shapes.shape_workflow(world, repository, one),
     }
-    deliver(world, repository, "workflow_run", action, sender, said)
+    deliver(world, repository, "workflow_run", action, sender, fields)

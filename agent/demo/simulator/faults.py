@@ -1,7 +1,7 @@
 """Faults of requests on demand: which request is hit, and with what. `serving` carries them out.
 
     answer       `status` (default 500), `headers` and `body` (JSON or text); nothing is performed
-    limit        a rate limit: `status` (403 or 429), Retry-After of `seconds` (None: not told);
+    limit        a rate limit: `status` (403 or 429), Retry-After of `seconds` (None: no header);
                  with `hourly` the limit of an hour, whose headers say when it ends
     slow         `seconds` pass, then the request is performed
     drop         the connection is closed without a byte; nothing is performed
@@ -50,24 +50,24 @@ class Fault:
     def answer(self) -> tuple[int, dict[str, str], bytes]:
         """Give status, headers and body in place of the true answer."""
         status = self.status or (403 if self.kind == "limit" else 500)
-        headers, said = dict(self.headers), self.body
+        headers, body = dict(self.headers), self.body
         if self.kind == "limit" and self.hourly:
             headers |= {
                 "X-RateLimit-Limit": "5000",
                 "X-RateLimit-Remaining": "0",
                 "X-RateLimit-Reset": str(int(time.time() + (self.seconds or 0))),
             }
-            said = {"message": "API rate limit exceeded for installation ID 1."}
+            body = {"message": "API rate limit exceeded for installation ID 1."}
         elif self.kind == "limit":
-            said = {"message": _LIMITED}
+            body = {"message": _LIMITED}
             headers |= {} if self.seconds is None else {"Retry-After": str(int(self.seconds))}
-        if isinstance(said, str):
-            return status, {"Content-Type": "text/html; charset=utf-8", **headers}, said.encode()
-        if said is None:
-            said = {"message": "Server Error"}
-        if isinstance(said, dict):
-            said = {"documentation_url": "https://docs.github.com", "status": str(status), **said}
-        return status, {"Content-Type": "application/json", **headers}, json.dumps(said).encode()
+        if isinstance(body, str):
+            return status, {"Content-Type": "text/html; charset=utf-8", **headers}, body.encode()
+        if body is None:
+            body = {"message": "Server Error"}
+        if isinstance(body, dict):
+            body = {"documentation_url": "https://docs.github.com", "status": str(status), **body}
+        return status, {"Content-Type": "application/json", **headers}, json.dumps(body).encode()
 
 
 class Faults:

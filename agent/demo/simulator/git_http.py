@@ -91,12 +91,12 @@ def _find(world: World, caller: Caller, full_name: str, *, pushing: bool) -> Rep
     except Refusal as refusal:
         who = caller.user.login
         if found.archived:
-            said = "This repository was archived so it is read-only."
+            message = "This repository was archived so it is read-only."
         elif pushing:
-            said = f"Permission to {found.full_name}.git denied to {who}."
+            message = f"Permission to {found.full_name}.git denied to {who}."
         else:
-            said = "Write access to repository not granted."
-        raise Refusal(403, said) from refusal
+            message = "Write access to repository not granted."
+        raise Refusal(403, message) from refusal
     return found
 
 

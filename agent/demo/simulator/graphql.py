@@ -142,9 +142,9 @@ def _comments_of(asked: _Asked, page: str, pull: Pull, thread: Thread) -> Shape:
     states = {one.id: one.state for one in pull.reviews}
 
     def shape(one: ReviewComment) -> Shape:
-        said = _comment(one, f"{page}#discussion_r{one.id}")
+        shaped = _comment(one, f"{page}#discussion_r{one.id}")
         review = {"state": states[one.review_id]}
-        return {**said, "diffHunk": one.diff_hunk, "pullRequestReview": review}
+        return {**shaped, "diffHunk": one.diff_hunk, "pullRequestReview": review}
 
     start = "comments(first" if "comments(first" in asked.text else "comments(last"
     return asked.page(start, thread.comments, shape)

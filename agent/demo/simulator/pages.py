@@ -91,8 +91,8 @@ def act(world: World, path: str, headers: Mapping[str, str], form: dict[str, str
     try:
         calls.perform(world, caller, method, f"/repos/{repository.full_name}/{below}", raw)
     except Refusal as refusal:
-        said = f"{user.login} was refused: {refusal.message} {refusal.errors or ''}"
-        return show(world, path, user.login, said)
+        notice = f"{user.login} was refused: {refusal.message} {refusal.errors or ''}"
+        return show(world, path, user.login, notice)
     location = f"{quote(path)}?as={quote(user.login)}"
     return 303, {**SECURITY_HEADERS, "Location": location}, b""
 
@@ -151,8 +151,9 @@ def _is_loopback(name: str | None) -> bool:
 
 def _list_entries(issue: Issue) -> list[dict[str, Any]]:
     """List what was written and what happened, in the order of time."""
-    said = [(one, one.author, one.created, "commented", one.body) for one in issue.comments]
-    found: list[tuple[Any, ...]] = [*said]
+    found: list[tuple[Any, ...]] = [
+        (one, one.author, one.created, "commented", one.body) for one in issue.comments
+    ]
     for event in issue.happenings:
         words = f"{event.event} {event.label.name if event.label else ''}"
         found.append((event, event.actor, event.created, words, ""))

@@ -62,8 +62,8 @@ def open_pull(
     for other in repository.pulls():
         same = other.pull and (other.pull.head_ref, other.pull.base_ref) == (branch, base)
         if same and other.state == "open":
-            said = f"A pull request already exists for {repository.owner.login}:{branch}."
-            raise InvalidField("PullRequest", "base", "custom", said)
+            message = f"A pull request already exists for {repository.owner.login}:{branch}."
+            raise InvalidField("PullRequest", "base", "custom", message)
     if not git_store.list_commits(repository.git_dir, base_sha, head_sha):
         raise InvalidField(
             "PullRequest", "base", "custom", f"No commits between {base} and {branch}"
@@ -189,7 +189,7 @@ def _follow_line(repository: Repository, pull: Pull, comment: ReviewComment) -> 
 
 
 def add_review(world: World, pull: Pull, author: User, state: str, body: str) -> Review:
-    """Add a review, which nobody is told of yet."""
+    """Add a review; its delivery is left to the caller."""
     made = Review(world.next_id(), author, body, state, pull.head_sha, world.now())
     pull.reviews.append(made)
     if author in pull.requested:
@@ -198,18 +198,18 @@ def add_review(world: World, pull: Pull, author: User, state: str, body: str) ->
 
 
 def add_answer(
-    world: World, repository: Repository, issue: Issue, pull: Pull, thread: Thread, said: Review
+    world: World, repository: Repository, issue: Issue, thread: Thread, review: Review
 ) -> ReviewComment:
-    """Add the words of a review to a thread, and deliver them."""
+    """Move the text of a review into a thread, and deliver it."""
     first, now = thread.comments[0], world.now()
     made = ReviewComment(
-        world.next_id(), said.id, said.body, said.author, first.path, first.diff_hunk,
+        world.next_id(), review.id, review.body, review.author, first.path, first.diff_hunk,
         first.commit_id, first.original_commit_id, now, now, first.line, first.original_line,
         first.position, first.start_line, first.id,
     )  # fmt: skip
-    said.body, issue.updated = "", now
+    review.body, issue.updated = "", now
     thread.comments.append(made)
-    events.on_review(world, repository, issue, said, [made])
+    events.on_review(world, repository, issue, review, [made])
     return made
 
 
@@ -224,10 +224,10 @@ def resolve(
     comments = [
         shapes.shape_review_comment(world, repository, issue, one) for one in thread.comments
     ]
-    said = {
+    fields = {
         "thread": {"node_id": shapes.build_node_id("PRRT", thread.id), "comments": comments},
         "pull_request": shapes.shape_simple_pull(world, repository, issue, issue.pull),
         "updated_at": shapes.format_time(world.now()),
     }
     event, action = "pull_request_review_thread", "resolved" if actor else "unresolved"
-    events.deliver(world, repository, event, action, sender, said)
+    events.deliver(world, repository, event, action, sender, fields)

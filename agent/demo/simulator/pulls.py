@@ -180,5 +180,5 @@ def _create_reply(call: Call) -> object:
         raise InvalidField("PullRequestReviewComment", "body", "missing_field")
     require_length("PullRequestReviewComment", "body", body)
     review = pull_actions.add_review(call.world, pull, call.caller.user, "COMMENTED", body)
-    made = pull_actions.add_answer(call.world, repository, issue, pull, thread, review)
+    made = pull_actions.add_answer(call.world, repository, issue, thread, review)
     return shapes.shape_review_comment(call.world, repository, issue, made)
