@@ -83,7 +83,7 @@ def set_state(
         return
     closes = state == "closed"
     issue.state = "closed" if closes else "open"
-    issue.closed, issue.closed_by = (world.now(), actor) if closes else (None, None)
+    issue.closed = world.now() if closes else None
     if issue.pull is None:
         issue.state_reason = (reason or "completed") if closes else "reopened"
     action = "closed" if closes else "reopened"

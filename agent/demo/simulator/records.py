@@ -161,7 +161,6 @@ class Issue:
     state: Literal["open", "closed"] = "open"
     state_reason: str | None = None
     closed: float | None = None
-    closed_by: User | None = None
     locked: bool = False
     labels: list[Label] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
