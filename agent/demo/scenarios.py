@@ -72,13 +72,7 @@ def _all() -> tuple[Scenario, ...]:
             body,
             Reason.READY,
         ),
-        Scenario(
-            "logging",
-            "print calls become logging",
-            log_title,
-            log_body,
-            Reason.READY,
-        ),
+        Scenario("logging", "print calls become logging", log_title, log_body, Reason.READY),
         Scenario(
             "red",
             "the change breaks a test of the repository: no pull request, and the reason",

@@ -19,10 +19,7 @@ from agent.demo.simulator import git_store, pull_actions, serving
 from agent.demo.simulator.records import App, Installation, Repository, Token, User
 from agent.demo.simulator.world import World
 
-FILES = {
-    "README.md": "# Shop\n",
-    "shop/models.py": "class Customer:\n    name = 1\n    age = 2\n",
-}
+FILES = {"README.md": "# Shop\n", "shop/models.py": "class Customer:\n    name = 1\n    age = 2\n"}
 SECRET = "a hook secret"
 EVENTS = (
     "issues",

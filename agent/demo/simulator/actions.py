@@ -71,12 +71,7 @@ def remove_label(
 
 
 def set_state(
-    world: World,
-    repository: Repository,
-    issue: Issue,
-    state: str,
-    reason: str | None,
-    actor: User,
+    world: World, repository: Repository, issue: Issue, state: str, reason: str | None, actor: User
 ) -> None:
     """Close or reopen an issue or pull request."""
     if state == issue.state:

@@ -7,14 +7,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from agent.demo.simulator import calls, events, git_store, shapes
-from agent.demo.simulator.calls import (
-    Call,
-    NotFound,
-    Refusal,
-    Reply,
-    operation,
-    require_length,
-)
+from agent.demo.simulator.calls import Call, NotFound, Refusal, Reply, operation, require_length
 from agent.demo.simulator.records import Annotation, CheckRun, Repository, Status
 
 LOGS = "/_logs/"
