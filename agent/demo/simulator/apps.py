@@ -69,11 +69,8 @@ def _convert_manifest(call: Call) -> object:
 
 
 def _find_installation(call: Call) -> Installation:
-    app, found = (
-        _require_app(call),
-        call.world.installations.get(call.read_number("installation_id")),
-    )
-    if found is None or found.app is not app:
+    found = call.world.installations.get(call.read_number("installation_id"))
+    if found is None or found.app is not _require_app(call):
         raise NotFound
     return found
 
@@ -85,16 +82,16 @@ def _get_installation(call: Call) -> object:
 
 @operation("GET", "/repos/{owner}/{repo}/installation")
 def _get_repository_installation(call: Call) -> object:
-    app = _require_app(call)
-    for one in call.world.installations.values():
-        covered = [each for each in call.world.repositories.values() if one.covers(each)]
-        names = {each.full_name.lower(): each for each in covered}
-        wanted = f"{call.params.get('owner')}/{call.params.get('repo')}".lower()
-        moved = call.world.moved_repository(wanted)
-        if one.app is app and (wanted in names or call.params.get("id")):
-            return shapes.shape_installation(call.world, one)
-        if one.app is app and moved in covered and moved:
-            raise call.redirect(f"/repositories/{moved.id}/installation")
+    app, world = _require_app(call), call.world
+    full_name = f"{call.params.get('owner')}/{call.params.get('repo')}"
+    moved = world.moved_repository(full_name)
+    by_id = world.repositories.get(int(call.params.get("id", 0)))
+    found = by_id or world.find_repository(full_name) or moved
+    for installation in world.installations.values():
+        if found and installation.app is app and installation.covers(found):
+            if found is moved:
+                raise call.redirect(f"/repositories/{found.id}/installation")
+            return shapes.shape_installation(world, installation)
     raise NotFound
 
 
