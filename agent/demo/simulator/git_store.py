@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -161,7 +162,7 @@ def _take_folder(git_dir: Path, source: Path) -> None:
     run(git_dir, "-c", "core.bare=false", "add", "--all", "--force", ".", extra=index)
     tree = run(git_dir, "write-tree", extra=index).decode().strip()
     (git_dir / "import-index").unlink()
-    someone = Person("Maintainer", "maintainer@example.com", int(source.stat().st_mtime))
+    someone = Person("Maintainer", "maintainer@example.com", int(time.time()))
     first = write_commit(git_dir, tree, (), "Initial commit\n", someone, someone, sign=False)
     update_reference(git_dir, "refs/heads/main", first, ZERO)
 
