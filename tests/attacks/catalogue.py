@@ -195,7 +195,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "raw and abstract sockets": (_ESCAPE, _ESCAPE_CONTROL, _SILENT),
         "root, capabilities, privileges, the root's files": (_ESCAPE, _ESCAPE_CONTROL),
         "checked at the start": (
-            (DOCTOR, "test_every_required_limit_holds_and_the_level_is_the_measured_one"),
+            (DOCTOR, "test_every_limit_of_a_kind_holds"),
             (DOCTOR, "test_a_broken_wall_is_named_as_the_reason_to_refuse"),
         ),
     },
@@ -573,7 +573,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         ),
         "delete": (_NOT_AS_IT_WAS,),
         "rename": (
-            (RARE, "test_WH6_a_repository_renamed_between_label_and_run_is_followed"),
+            (RARE, "test_WH6_a_repository_renamed_between_label_and_run_ends_without_a_pull_request"),
             _NOT_AS_IT_WAS,
         ),
         "moved": (

@@ -183,13 +183,15 @@ def test_GH6_a_base_that_is_not_what_it_was_is_an_honest_end(story, stage, how):
     assert outcome.branch is None or f"`{outcome.branch}`" in comment.body
 
 
-def test_WH6_a_repository_renamed_between_label_and_run_is_followed(story, stage):
-    told = story()
-    told.fault("slow", "GET", "collaborators/*", seconds=0.5)
+def test_WH6_a_repository_renamed_between_label_and_run_ends_without_a_pull_request(story, stage):
+    told = story(fresh=True)
     told.label()
+    told.begun("baseline")
     stage.world.rename(told.repository, f"{told.repository.name}-renamed")
-    pull = told.assert_ready()
-    assert told.runs()[0].outcome.pull_request.url.endswith(f"/{told.name}/pull/{pull.number}")
+    outcome = told.ended()
+    assert outcome.reason in (Reason.ACCESS_LOST, Reason.SUPERSEDED), outcome.sentence
+    assert "renamed" in outcome.sentence
+    assert told.pulls() == []
 
 
 # --- limits and waits -----------------------------------------------------------------------------

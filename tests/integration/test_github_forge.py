@@ -362,6 +362,14 @@ def test_a_commit_through_the_api_is_verified_and_holds_the_change(scene):
         content(scene, commit, "old.py")
 
 
+def test_GH6_the_commit_stands_on_its_base_when_main_has_moved_meanwhile(scene):
+    made = change(scene)
+    samples.put_file(scene.repository, "later.py", "y = 2\n")
+    assert samples.head(scene.repository, "main") != made.base_commit
+    commit = scene.forge.commit(scene.run, BRANCH, "Add a field", made)
+    assert samples.git(scene.repository, "rev-parse", f"{commit}^") == made.base_commit
+
+
 def test_GH6_a_base_that_was_rewritten_away_is_said(scene):
     files = change(scene).files
     gone = Change(base_commit="1" * 40, files=files)
