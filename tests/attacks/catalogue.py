@@ -578,7 +578,6 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         ),
         "moved": (
             _LIVED_WITH,
-            (FORGE, "test_GH6_the_commit_stands_on_its_base_when_main_has_moved_meanwhile"),
             (REVIEW, "test_a_base_that_moved_is_merged_in_and_the_checks_run_on_that"),
         ),
         "conflict": (_CONFLICT,),
