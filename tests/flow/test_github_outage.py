@@ -178,15 +178,3 @@ def test_GH3_ten_minutes_of_5xx_leave_what_a_run_would_have_left(turns, tmp_path
     turns.finish()
     told.assert_ready()
     assert len(told.runs()) == 1
-
-
-@pytest.mark.deep
-def test_GH3_what_lasts_for_longer_than_we_wait_ends_with_the_reason(turns, tmp_path):
-    told = begin(turns, tmp_path)
-    refuse_all(told, after=14)
-    told.label()
-    turns.go_on(8 * HOURS)
-    (stored,) = told.runs()
-    assert (stored.outcome.state.value, stored.outcome.reason.value) == ("failed", "unavailable")
-    assert asked(told) < 1_000
-    told.assert_nothing_pushed()

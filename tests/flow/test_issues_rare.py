@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from contextlib import closing
-from pathlib import Path
 
 import httpx
 import pytest
@@ -17,9 +13,8 @@ from agent.adapters.sql_store import SqlStore
 from agent.demo.play import LABEL, MAINTAINER, REPORTER
 from agent.demo.simulator import actions, git_store
 from agent.domain import Reason, RunState
-from tests.flow.github_stories import BODY, FILES, SLOW, Story, await_, told_by
+from tests.flow.github_stories import FILES, SLOW, Story, await_, told_by
 from tests.flow.test_issues import move_base
-from tests.integration.git_samples import git
 
 pytestmark = pytest.mark.deep
 A_WHILE = {**FILES, "tests/test_a_while.py": SLOW["tests/test_slow.py"].replace("300", "2")}
@@ -41,17 +36,6 @@ def end(told: Story, number: int, how: str) -> None:
         else:
             done = client.put(f"{below}/merge", json={"merge_method": how})
     assert done.status_code == 200, done.text
-
-
-def stats(told: Story) -> dict[str, object]:
-    """What the command tells of the repository of a story."""
-    done = subprocess.run(
-        [sys.executable, "-m", "agent", "stats", "--by", "repository", "--json"],
-        env={**os.environ, "MERGEWRIGHT_HOME": str(told.stage.home)},
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    groups = json.loads(done.stdout)["groups"]
-    return next(one for one in groups if one["group"] == told.name)
 
 
 # --- pull requests that are there already ---------------------------------------------------------
@@ -83,33 +67,6 @@ def test_the_label_set_again_makes_no_second_one_until_people_have_closed_the_fi
     ledger = json.dumps(told.events(attempt=3))
     assert "We log by structlog here." in ledger
     assert "I want it too!" not in ledger
-
-
-def test_what_people_changed_before_they_merged_is_known_and_shown(story, tmp_path):
-    told = story()
-    told.label()
-    pull = told.assert_ready()
-    git(tmp_path, "clone", "-q", "-b", pull.pull.head_ref, str(told.repository.git_dir), "clone")
-    with (tmp_path / "clone/till/count.py").open("a") as file:
-        file.write("# checked by hand\n")
-    git(tmp_path / "clone", "commit", "-q", "-a", "-m", "As I like it")
-    told.pushed(tmp_path / "clone", pull.pull.head_ref, MAINTAINER)
-    end(told, pull.number, "squash")
-    await_(lambda: told.runs()[0].state is RunState.MERGED or None, "the merge")
-
-    def figures():
-        with closing(SqlStore(told.stage.home)) as store:
-            run_id = told.runs()[0].run.run_id
-            return next((known for end, known in store.ends if end.run_id == run_id), None)
-
-    known = await_(figures, "the figures")
-    assert (known.by, known.recipe, known.first_round.passed) == (
-        MAINTAINER, "print-to-logging", True,
-    )  # fmt: skip
-    assert (known.edits.distance, known.edits.as_it_was) == (1, False)
-    shown = stats(told)
-    assert (shown["runs"], shown["states"]) == (1, {"merged": 1})
-    assert shown["edit_distance"] == {"median": 1, "known": 1, "unknown": 0}
 
 
 # --- what we may do there -------------------------------------------------------------------------
@@ -251,22 +208,6 @@ def test_what_waits_for_its_turn_or_is_paused_shows_it_at_once(story, stage):
     assert second.comments() == [waiting]
 
 
-def test_what_stops_a_run_breaks_off_a_git_that_github_lets_wait(story, stage):
-    told = story(fresh=True)
-    slow = told.fault("slow", "POST", f"/{told.name}.git/git-upload-pack", seconds=90, count=1)
-    told.label()
-    await_(lambda: slow.hits or None, "the fetch", 60)
-    asked = time.monotonic()
-    told.unlabel()
-    outcome = told.ended(seconds=30)
-    assert time.monotonic() - asked < 30
-    assert (outcome.reason, outcome.stopped_at) == (Reason.SUPERSEDED, "checkout")
-    told.assert_nothing_pushed()
-    told.label()
-    # What was broken off has left nothing that is in the way.
-    assert told.ended(2).reason is Reason.READY
-
-
 # --- out of order, and anew -----------------------------------------------------------------------
 
 
@@ -284,17 +225,3 @@ def test_PF6_an_issue_that_is_closed_and_opened_again_ends_with_its_pull_request
     await_(lambda: all(not one.active for one in told.runs()) or None, "the end of all", 60)
     assert len(told.pulls()) == 1
     assert told.labels() == {LABEL, "mergewright: ready"}
-
-
-def test_PF6_a_label_off_and_on_for_another_text_ends_with_that_text(story, stage):
-    told = story(fresh=True, files=SLOW)
-    told.label()
-    told.in_a_room()
-    told.edit(body=BODY + "\nAnd only there.\n")
-    label_again(told)
-    assert told.ended(1).reason is Reason.SUPERSEDED
-    new = told.present(2)
-    assert new.run.snapshot.body.endswith("And only there.\n")
-    told.begun("baseline", 2)
-    assert told_by(stage, "cancel", new.run.run_id)["state"] == "cancelled"
-    assert len(told.runs()) == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -12,11 +11,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
-from agent import metrics
 from agent.demo import play
 from agent.demo.play import MAINTAINER, Service, Stage
 from agent.demo.simulator import actions
@@ -139,46 +135,6 @@ def test_PF7_a_run_waits_for_rooms_and_goes_on_when_they_are_there(story, stage,
         dies.unlink()
     told.assert_ready()
     assert not mark.exists(), "nothing of it ran outside of a room"
-
-
-@pytest.mark.deep
-def test_every_line_of_the_log_is_of_a_run_and_what_happened_is_in_the_figures(story, stage):
-    told, log = story(), stage.service.log
-    since = log.stat().st_size
-
-    def figures() -> dict[tuple, float]:
-        """What Prometheus is given, once the worker has written after this moment."""
-        written, now = stage.home / metrics.FILE_NAME, time.time()
-        await_(lambda: (written.exists() and written.stat().st_mtime > now) or None, "the figures")
-        time.sleep(1.1)  # the listener gives the same answer within a second
-        answer = httpx.get(f"{stage.service.address}/metrics", timeout=10)
-        return {
-            (sample.name, *sorted(sample.labels.items())): sample.value
-            for family in text_string_to_metric_families(answer.text)
-            for sample in family.samples
-        }
-
-    before = figures()
-    told.label()
-    told.assert_ready()
-    after, run_id = figures(), told.runs()[0].run.run_id
-
-    def more(name: str, **labels: str) -> float:
-        key = (name, *sorted(labels.items()))
-        return after[key] - before.get(key, 0)
-
-    assert more("mergewright_runs_ended_total", state="open", reason="ready") == 1
-    assert more("mergewright_deliveries_settled_total", outcome="accepted") == 1
-    assert more("mergewright_github_requests_total", kind="write", answer="2xx") > 3
-    for step in ("read ticket", "environment", "baseline", "checks", "publish"):
-        assert more("mergewright_step_seconds_count", step=step, result="done") == 1, step
-    assert after[("mergewright_queue_runs",)] == after[("mergewright_inbox_deliveries",)] == 0
-    for key in after:
-        assert not any(name in str(key) for name in (told.name, "maria", told.issue.title)), key
-    lines = [json.loads(line) for line in log.read_bytes()[since:].decode().splitlines()]
-    assert all({"event", "level", "timestamp"} <= one.keys() for one in lines)
-    of_run = {one["event"] for one in lines if one.get("run") == run_id}
-    assert {"accepted", "ended"} <= of_run
 
 
 # --- a service with a token, which nobody tells of anything ---------------------------------------

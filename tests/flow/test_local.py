@@ -19,7 +19,6 @@ from tests.flow.github_stories import FILES
 from tests.flow.stories import TICKET, Repository
 
 PROSE = "Add a CharField `nickname` with max_length=50, blank=True and default '' to Customer.\n"
-SLOW = "# Make it faster\n\nThe shop is slow.\n"
 ROOT = "services/till"
 #: What `git diff --name-status` says of the ticket.
 ADDED = [
@@ -65,19 +64,6 @@ def test_a_field_is_added_on_a_branch_that_passes_its_checks(sample, run):
     assert (folder / "pull_request.md").read_text() == ended.text
     assert sample.git("rev-parse", "main").strip()[:12] in ended.text
     assert list(ended.result["seconds"])[-4:] == ["review", "compare", "decide", "publish"]
-
-
-@pytest.mark.deep
-def test_the_same_ticket_again_names_the_branch_that_is_there_and_overwrites_none(sample, run):
-    first, second = (run(sample.path, TICKET.read_text()).result for _ in range(2))
-    assert (second["branch"], second["commit"]) == (first["branch"], first["commit"])
-    sample.git("checkout", "-q", first["branch"])
-    sample.write("note.txt", "by hand\n")
-    mine = sample.commit("Add a note")
-    sample.git("checkout", "-q", "main")
-    third = run(sample.path, TICKET.read_text()).result
-    assert third["branch"] == f"{first['branch']}-2"
-    assert sample.git("rev-parse", first["branch"]).strip() == mine
 
 
 @pytest.mark.deep
@@ -132,41 +118,27 @@ def no_such_packages(sample: Repository) -> None:
     path.write_text(path.read_text().replace("django>=5.2,<5.3", "django>=5.2,<5.3,!=5.2.*"))
 
 
-def no_utf8(sample: Repository) -> None:
-    models = (sample.path / "shop/models.py").read_bytes()
-    sample.write("shop/models.py", models.replace(b"in euros", b"in \xa4uros"))
-
-
-def pending(sample: Repository) -> None:
-    models = (sample.path / "shop/models.py").read_text()
-    sample.write("shop/models.py", models.replace("max_digits=8", "max_digits=9"))
-
-
-#: What is done to the repository, the ticket, further words, and reason and facts of the answer.
+#: What is done to the repository, the ticket, and reason and facts of the answer.
 REFUSED = [
-    (config, PROSE, (), "config_invalid", [".github/mergewright.yml:3:14", "scope.max_files"]),
-    (people_only, PROSE, (), "policy", ["shop/models.py", "human_only"]),
-    (None, "Add a CharField `nick` to Custmer.", (), "unclear", ["max_length", "Customer"]),
-    deep(no_tests, PROSE, (), "no_tests", []),
-    deep(no_such_packages, PROSE, (), "environment_failed", ["django"]),
-    deep(no_utf8, PROSE, (), None, ["shop/models.py"]),
-    deep(pending, PROSE, (), "unasked_operations", ["amount"]),
-    deep(None, PROSE, ("--base", "mian"), "repository_unfit", ["mian", "main"]),
-    deep(None, PROSE + "x" * 65_536, (), "refused", ["65,536"]),
-    deep(None, SLOW, (), "no_recipe", []),
+    (config, PROSE, "config_invalid", [".github/mergewright.yml:3:14", "scope.max_files"]),
+    (people_only, PROSE, "policy", ["shop/models.py", "human_only"]),
+    (None, "Add a CharField `nick` to Custmer.", "unclear", ["max_length", "Customer"]),
+    deep(no_tests, PROSE, "no_tests", []),
+    deep(no_such_packages, PROSE, "environment_failed", ["django"]),
+    deep(None, PROSE + "x" * 65_536, "refused", ["65,536"]),
 ]
 
 
-@pytest.mark.parametrize(("happens", "ticket", "words", "reason", "told"), REFUSED)
+@pytest.mark.parametrize(("happens", "ticket", "reason", "told"), REFUSED)
 def test_what_cannot_be_done_ends_with_its_reason_and_place_and_no_branch(
-    sample, run, happens, ticket, words, reason, told
+    sample, run, happens, ticket, reason, told
 ):
     if happens:
         happens(sample)
         sample.commit()
-    ended = run(sample.path, ticket, *words)
+    ended = run(sample.path, ticket)
     assert ended.exit_code == (2 if reason == "config_invalid" else 1), ended.result
-    assert reason in (None, ended.result["reason"]), ended.result["sentence"]
+    assert ended.result["reason"] == reason, ended.result["sentence"]
     assert [fact for fact in told if fact not in ended.result["sentence"]] == []
     assert ended.result["branch"] is None
     assert Path(ended.result["log"]).is_file()
@@ -226,23 +198,6 @@ def test_RX6_tests_that_write_outside_and_print_ten_million_lines_are_bounded(
     assert Path(ended.result["log"]).stat().st_size < 1024**2
 
 
-def test_PF3_a_disk_that_is_full_while_cloning(sample, run, tmp_path):
-    small = tmp_path / "small"
-    small.mkdir()
-    mount = ("mount", "-t", "tmpfs", "-o", "size=1m,mode=0711", "tmpfs", str(small))
-    subprocess.run(mount, check=True)
-    try:
-        sample.write("big.bin", os.urandom(3 * 1024**2))
-        sample.commit()
-        before = sample.state()
-        ended = run(sample.path, PROSE, home=small)
-        assert (ended.exit_code, ended.result["reason"]) == (1, "storage_full")
-        assert str(small) in ended.result["sentence"]
-        assert sample.state() == before
-    finally:
-        subprocess.run(["umount", "-l", str(small)], check=True)
-
-
 def test_no_room_is_refused_with_the_command_that_installs_one(sample, store, tmp_path):
     tools = tmp_path / "bin"
     tools.mkdir()
@@ -293,17 +248,3 @@ def test_an_interrupt_leaves_nothing_half_done(sample, run, store, stage):
     assert (sample.state(), sample.branches()) == (before, ["main"])
     assert [path.name for path in (store / "trees").iterdir()] == [".lock"]
     assert run(sample.path, TICKET.read_text(), "--dry-run").exit_code == 0
-
-
-@pytest.mark.deep
-def test_a_umask_that_shuts_others_out_does_no_harm(sample, home):
-    done = subprocess.run(
-        [
-            *("sh", "-c", 'umask 077; exec "$@"', "sh", sys.executable, "-m", "agent", "run"),
-            *("--repo", str(sample.path), "--ticket", str(TICKET), "--dry-run"),
-        ],
-        env={**os.environ, "MERGEWRIGHT_HOME": str(home / "made" / "here")},
-        cwd=Path(__file__).parents[2],
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr

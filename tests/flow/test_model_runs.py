@@ -121,17 +121,6 @@ def test_a_model_may_ask_or_decline_before_anything_is_edited(shop, carried, fac
 
 
 @pytest.mark.deep
-def test_a_check_that_fails_on_base_in_the_same_way_costs_no_repair(shop, carried):
-    broken = f'{model.PROJECT["pyproject.toml"]}\n[tool.mypy]\nplugins = ["nobody.has_it"]\n'
-    shop.write("pyproject.toml", broken)
-    shop.commit("Name a plugin that is not there")
-    ended, requests = carried(Scripts())
-    assert ended.result["reason"] == "unverified", ended.result["sentence"]
-    assert ended.check("mypy")["verdict"] == "unverified"
-    assert len(requests) == 5
-
-
-@pytest.mark.deep
 def test_a_reviewer_that_rejects_makes_a_draft_that_says_so(carried):
     found = {"text": "Keep the old name.", "path": "shop/prices.py", "line": 3, "blocking": True}
     rejected = [calls(("submit_review", {"approve": False, "remarks": [found]}))]
@@ -160,30 +149,3 @@ def test_a_test_that_holds_is_shown_red_with_its_target_broken(carried):
     (row,) = [line for line in ended.text.splitlines() if line.startswith(f"| `{name}` |")]
     assert "`shop/prices.py::total`" in row
     assert len(requests) == 2
-
-
-@pytest.mark.deep
-def test_of_several_attempts_that_pass_a_judge_takes_one_and_all_are_on_record(shop, carried):
-    shop.write(".github/mergewright.yml", "version: 1\nlimits: {candidates: 3, repair_rounds: 0}\n")
-    shop.commit("Ask for several attempts")
-
-    def attempt(text):
-        return [calls(edit("shop/prices.py", "prices[1:]", text), finish(f"By {text}."))]
-
-    def judge(seen):
-        # What did not pass is not offered, and nobody knows who made what.
-        assert "iter(prices)" in seen.text
-        assert "list(prices)" in seen.text
-        assert "prices[2:]" not in seen.text
-        return calls(("choose", {"number": 2, "why": "It is the clearer one."}))
-
-    attempts = [attempt(text) for text in ("iter(prices)", "prices[2:]", "list(prices)")]
-    ended, requests = carried(
-        Scripts(edit=attempts, judge=[judge]), MERGEWRIGHT_MODEL_JUDGE="openai-chat:scripted"
-    )
-    assert ended.result["reason"] == "ready", ended.result["sentence"]
-    changed = shop.git("show", f"{ended.result['branch']}:shop/prices.py")
-    assert "for price in list(prices):" in changed
-    assert len(model.openings(requests, "edit")) == 3
-    kept = {one["step"] for one in ledger(ended) if "result" in one}
-    assert kept >= {"policy 1", "policy 2", "policy 3"}

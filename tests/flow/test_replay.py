@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,23 +75,6 @@ class Recorded:
         assert done.stdout, done.stderr
         return done.returncode, json.loads(done.stdout)
 
-    def replay_changed(self, chosen: Callable[[dict], bool], old: str, new: str) -> dict:
-        """Replay with one place in one event of the ledger changed, which is never the same."""
-        whole = self.ledger.read_text()
-        lines = whole.splitlines()
-        number = next(
-            place for place, line in enumerate(lines) if chosen(json.loads(line)) and old in line
-        )
-        lines[number] = lines[number].replace(old, new, 1)
-        self.ledger.write_text("\n".join((*lines, "")))
-        try:
-            code, told = self.replay(self.run_id, "--repo", str(self.shop.path))
-        finally:
-            self.ledger.write_text(whole)
-        # The chain shows that it was not written so.
-        assert (code, told["same"], told["problems"] != []) == (1, False, True)
-        return told
-
 
 @pytest.fixture(scope="module")
 def recorded(store, tmp_path_factory):
@@ -124,34 +106,6 @@ def test_the_same_patch_and_text_come_out_without_a_key(recorded):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert code.stdout.strip() == recorded.result["commit"]
-
-
-def called(conversation: str, turn: int, kind: str = "model.called") -> Callable[[dict], bool]:
-    return lambda event: (
-        (event["event"], event.get("conversation"), event.get("turn")) == (kind, conversation, turn)
-    )
-
-
-@pytest.mark.parametrize(
-    ("chosen", "old", "new", "where"),
-    [
-        (called("tests 1", 1), "created, 5", "created, 6", "create of tests 1 1 differs"),
-        (called("edit 1", 1, "model.answered"), "result = 7", "result = 8", "opening of repair 2"),
-        (called("repair 2", 1, "model.asked"), "assert 7 == 0", "assert 7 == 1", "opening of repair 2"),
-    ],
-)  # fmt: skip
-def test_one_changed_byte_stops_it_where_a_model_is_told_otherwise(
-    recorded, chosen, old, new, where
-):
-    assert where in recorded.replay_changed(chosen, old, new)["sentence"]
-
-
-@pytest.mark.parametrize(
-    ("event", "old", "new"),
-    [("started", '"at": 1', '"at": 2'), ("ended", '"commit": "', '"commit": "0')],
-)
-def test_a_ledger_that_was_changed_elsewhere_is_not_called_the_same(recorded, event, old, new):
-    recorded.replay_changed(lambda one: one["event"] == event, old, new)
 
 
 def test_a_run_of_an_issue_meets_a_simulated_github(story):

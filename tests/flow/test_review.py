@@ -302,32 +302,6 @@ def suggest(words: str) -> str:
 
 
 @pytest.mark.deep
-def test_suggestions_are_applied_without_a_model_on_top_of_peoples_commits(opened, voice):
-    closed = ".github/workflows/ci.yml"
-    text = opened.git("show", f"{opened.branches()[0]}:{PATH}")
-    opened.push(closed, "on: push\njobs: {}\n", "Run something")
-    foreign = opened.push(PATH, text.replace("coins up.", "coins up, all of them."), "Say more")
-    at = line_of(opened, "found = sum")
-    opened.review(
-        (PATH, at, suggest("    found = sum(coins, start=0)")),
-        (PATH, at - 1, suggest('    """Add all coins up.\n\n    That is their sum.\n    """')),
-        (closed, 1, suggest("on: [push]")),
-    )
-    outcome = follow_up(opened)
-    assert outcome.reason.value == "ready", outcome.sentence
-    assert voice.seen == []
-    after = head(opened)
-    assert opened.git("rev-parse", f"{after}~").strip() == foreign
-    wanted = text.replace("sum(coins)", "sum(coins, start=0)").replace(
-        '"""Add the coins up."""', '"""Add all coins up.\n\n    That is their sum.\n    """'
-    )
-    assert opened.git("show", f"{after}:{PATH}") == wanted
-    assert opened.git("show", f"{after}:{closed}") == "on: push\njobs: {}\n"
-    assert [resolved is not None for _, resolved in threads(opened)] == [True, True, False]
-    assert closed in threads(opened)[2][0][-1][1]
-
-
-@pytest.mark.deep
 def test_a_base_that_moved_is_merged_in_and_the_checks_run_on_that(opened, voice):
     opened.push("till/other.py", '"""Other."""\n', "Add another module", branch="main")
     tip = opened.git("rev-parse", "main").strip()

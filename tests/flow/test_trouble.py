@@ -25,12 +25,7 @@ from agent.adapters.engine import Engine
 from agent.adapters.sql_store import SqlStore
 from agent.dispatch import Bounds, Carrier, Dispatcher
 from agent.domain import Outcome, Reason, RunState
-from agent.errors import (
-    SandboxLost,
-    SandboxMissing,
-    StorageFull,
-    StoreUnavailable,
-)
+from agent.errors import SandboxLost, SandboxMissing, StorageFull, StoreUnavailable
 from agent.ports import RoomOrder
 from agent.settings import Settings
 from tests.integration.run_samples import run
@@ -336,25 +331,3 @@ def test_a_folder_that_cannot_be_written_to_is_said_in_one_line(small_disk):
     disk = small_disk(1)
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     assert f"MERGEWRIGHT_HOME: {disk} cannot be used (Read-only file system)" in refused(disk)
-
-
-@pytest.mark.deep
-def test_a_second_worker_is_said_in_one_line(home):
-    program = (
-        "import sys; from pathlib import Path; from agent.adapters.engine import Engine;"
-        " Engine(Path(sys.argv[1]), str).launch(); print('held', flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", program, str(home)], cwd=ROOT, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, text=True,
-    ) as other:  # fmt: skip
-        try:
-            assert other.stdout.readline() == "held\n"
-            with HTTPServer(("127.0.0.1", 0), Answer) as server:
-                threading.Thread(target=server.serve_forever, daemon=True).start()
-                url = f"http://127.0.0.1:{server.server_port}"
-                line = refused(home, MERGEWRIGHT_GITHUB_URL=url)
-                server.shutdown()
-            assert f"{home} is worked on by process {other.pid}" in line
-        finally:
-            other.kill()
