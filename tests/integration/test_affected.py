@@ -103,9 +103,7 @@ def test_what_passes_first_passes_nothing_before_the_whole_suite_ran(
 
 
 @pytest.mark.deep
-def test_a_failure_that_the_imports_do_not_show_is_still_found(
-    stage: Callable[..., Stage],
-) -> None:
+def test_a_failure_that_the_imports_do_not_show_is_still_found(stage: Callable[..., Stage]) -> None:
     hidden = "import importlib\n\ndef test_z():\n    assert importlib.import_module('su' + 'ms').add(1, 1) == 2\n"
     files = {
         **PYTEST,
@@ -129,22 +127,3 @@ def test_tests_that_need_others_before_them_are_not_called_red_for_it(
     judged = Judged(stage(files, test_runner="pytest"), sums_DOT_py=SUB)
     assert judged.verdict.reason is Reason.READY
     assert judged.tests.head_count == 11
-
-
-@pytest.mark.deep
-def test_what_fails_at_times_does_not_end_the_wait(stage: Callable[..., Stage]) -> None:
-    luck = "import sums\n\ndef test_add():\n    assert open('/tmp/turn').read() == 'P'\n"
-    made = stage({**PYTEST, "test_add.py": luck}, test_runner="pytest")
-    judged = Judged(made, head="FFP", sums_DOT_py=SUB)
-    assert judged.tests.head_count == 10
-    assert judged.verdict.reason is Reason.READY
-
-
-@pytest.mark.deep
-def test_a_fast_suite_is_run_whole_at_once(
-    stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(early, "SLOW_SECONDS", 3600.0)
-    judged = Judged(stage(PYTEST, test_runner="pytest"), sums_DOT_py=SUB)
-    assert judged.tests.head_count == 10
-    assert [item.item_id for item in judged.tests.new_failures] == ["test_add.py::test_add"]

@@ -117,22 +117,6 @@ def test_a_repository_that_floods_the_queue_does_not_hold_the_others_up(service)
     assert order[:2] == ["r1", "r9"]
 
 
-def test_what_waits_for_longest_comes_first_whatever_its_repository_has_had(service):
-    order = []
-
-    def carry(stored, *_):
-        order.append(stored.run.run_id)
-        return done(stored)
-
-    one = service(carry, most=1)
-    now = time.time()
-    one.store.add(run(1, 7), now - 5000)
-    one.store.add(run(2, 7), now - 4000)
-    one.store.add(run(9, 8), now - 3000)
-    one.until(lambda: one.over("r9"))
-    assert order == ["r1", "r2", "r9"]
-
-
 def test_a_run_that_waits_goes_on_with_its_step_and_nothing_is_done_again(service):
     asked, away = [], [True, True]
 
@@ -324,10 +308,7 @@ def test_what_is_over_the_runs_of_a_day_waits_and_others_do_not(service):
     one.until(lambda: one.over("r3"))
 
 
-@pytest.mark.parametrize(
-    ("own", "operator", "held"),
-    [(1, 2, ["r2", "r3"]), (None, 2, ["r3"])],
-)
+@pytest.mark.parametrize(("own", "operator", "held"), [(1, 2, ["r2", "r3"]), (None, 2, ["r3"])])
 def test_the_lower_of_a_repositorys_and_the_operators_runs_a_day_counts(
     service, own, operator, held
 ):

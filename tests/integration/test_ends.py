@@ -185,13 +185,6 @@ def test_what_git_cannot_tell_is_asked_again_and_in_the_end_said_to_be_unknown(o
     assert not opened.ends.turn()
 
 
-def test_without_a_commit_of_ours_there_is_nothing_to_compare(opened):
-    opened.finish(opened.run.run_id)
-    opened.people("merge")
-    assert opened.ends.turn()
-    assert opened.known()[1].unknown == "No commit of ours is known in it."
-
-
 def test_the_attempt_before_is_the_newest_pull_request_of_the_issue_that_is_not_merged(opened):
     store, first = opened.store, opened.store.get(opened.run.run_id).run
     assert store.earlier_pull(first) is None

@@ -125,7 +125,7 @@ def test_a_lock_file_is_followed_to_the_version_and_hash(settings, folder):
         {
             "pyproject.toml": '[project]\nname = "mine"\nversion = "1"\n'
             'requires-python = ">=3.9"\ndependencies = ["six<1.17"]\n'
-            '[dependency-groups]\ndev = ["iniconfig<2.1"]\nother = ["attrs"]\n',
+            '[dependency-groups]\ndev = ["iniconfig<2.1"]\nother = ["attrs"]\n'
         },
     )
     subprocess.run(
@@ -142,16 +142,6 @@ def test_a_lock_file_is_followed_to_the_version_and_hash(settings, folder):
     (folder / "uv.lock").write_text(locked)
     with pytest.raises(EnvironmentFailed, match=r"[Hh]ash"):
         ensure(settings, folder)
-
-
-@pytest.mark.deep
-def test_a_package_that_exists_only_as_source_is_built(settings, folder):
-    lay(folder, {"requirements.txt": "docopt==0.6.2\n"})
-    said: list[str] = []
-    environment = ensure(settings, folder, said=said)
-    assert environment.packages == ("docopt==0.6.2",)
-    assert any("docopt exists only as source" in line for line in said)
-    assert python(settings, environment, folder, "import docopt; print(docopt.__version__)")
 
 
 # --- an index of our own ---------------------------------------------------------------------
@@ -461,13 +451,7 @@ def test_a_pth_file_of_a_package_never_runs_while_the_environment_is_made(settin
 @pytest.fixture
 def repository(home):
     place = home / "repository"
-    lay(
-        place,
-        {
-            "requirements.txt": "six==1.17.0\n",
-            "requirements-docs.txt": "sphinx\n",
-        },
-    )
+    lay(place, {"requirements.txt": "six==1.17.0\n", "requirements-docs.txt": "sphinx\n"})
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "start"]):
         subprocess.run([*git, *command], cwd=place, check=True, timeout=30)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +13,6 @@ from agent.environments.build import EnvironmentRequest
 from agent.environments.egress import Target
 from agent.environments.fetch import open_proxy
 from agent.environments.host_proxy import HostProxies
-from agent.errors import IndexUnavailable
 from agent.settings import Settings
 from tests.deep import deep
 from tests.integration.environment_building import lay, with_our_tools
@@ -169,21 +166,3 @@ def test_a_proxy_that_refuses_is_named_without_its_password(settings, tmp_path):
         for fact in (f"127.0.0.1:{proxy.port}", "HTTPS_PROXY", "index.corp.invalid:443", "407")
     )
     assert SECRET not in repr(by.to("index.corp.invalid", 443, tls=True))
-
-
-def test_a_proxy_that_does_not_answer_stops_a_build_in_words(settings, home, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    monkeypatch.setenv("HTTP_PROXY", f"http://clerk:{SECRET}@127.0.0.1:{port}")
-    folder: Path = home / "tree"
-    folder.mkdir()
-    lay(folder, {"requirements.txt": "direct\n"})
-    said: list[str] = []
-    index = SimpleIndex(
-        settings.model_copy(update={"index_url": "http://index.corp.invalid/simple"}), {}
-    )
-    with pytest.raises(IndexUnavailable) as caught:
-        build.ensure(
-            EnvironmentRequest(tree=str(folder)), Recorder(settings), index, settings, said.append
-        )
-    assert leaked(settings, *said, caught.value.message) == []

@@ -132,8 +132,7 @@ def ended_again(talk: Talk, run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("by", "words"),
-    [("tria", f"approve {PLAN}"), ("rita", "stop"), ("stranger", "unheard-of")],
+    ("by", "words"), [("tria", f"approve {PLAN}"), ("rita", "stop"), ("stranger", "unheard-of")]
 )
 def test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer(talk, by, words):
     run = talk.planned()
@@ -362,15 +361,6 @@ def test_a_review_of_another_pull_request_costs_no_question(talk):
     assert talk.scene.asked("GET", "*/collaborators/*") == 0
 
 
-def test_a_run_is_stopped(talk):
-    run = talk.begun()
-    assert isinstance(talk.say("/mergewright stop"), Heard)
-    stored = talk.store.get(run.run_id)
-    assert "wanda" in stored.stopped
-    assert stored.stopped_for is Reason.CANCELLED
-    assert talk.reactions() == ["+1"]
-
-
 @pytest.mark.parametrize("command", ["stop", "approve", "plan smaller, please", "rebase"])
 def test_what_makes_no_sense_now_is_explained(talk, command):
     talk.ended(Reason.NEW_FAILURES)
@@ -441,13 +431,6 @@ def test_TC4_a_text_that_was_edited_after_the_command_is_not_taken(talk):
     assert isinstance(talk.hear(said), Heard)
     assert talk.reactions() == ["confused"]
     assert talk.store.latest(9) == ()
-
-
-def test_a_run_that_a_limit_has_ended_goes_on_where_it_was(talk):
-    run = talk.ended(Reason.BUDGET_SPENT, stopped_at="edit 1 reply")
-    assert isinstance(talk.say("/mergewright retry"), Heard)
-    stored = talk.store.get(run.run_id)
-    assert (stored.active, stored.begin_with, stored.grants) == (True, "edit 1 reply", 2)
 
 
 # --- answers -----------------------------------------------------------------------------------

@@ -70,43 +70,6 @@ def view(request: HttpRequest):
 
 
 @pytest.mark.deep
-def test_what_is_there_or_guarded_or_made_up_is_left_alone(workshop: Workshop) -> None:
-    code = """\
-import os.path
-import sys
-import unittest.mock
-
-import httpx
-import msvcrt
-from django.conf import settings
-from django.contrib.auth.models import User
-from django.http import HttpResponse
-from requests.packages import urllib3
-
-try:
-    from httpx import AsyncSession
-except ImportError:
-    AsyncSession = httpx.AsyncClient
-
-if hasattr(httpx, "fetch"):
-    httpx.fetch()
-if sys.version_info >= (3, 99):
-    httpx.later()
-settings.ANYTHING
-User.objects.none()
-httpx.Client(timeout=3).get("http://localhost")
-unittest.mock.Mock().anything()
-
-
-def used(answer: HttpResponse):
-    # Of a subclass that the library has.
-    answer.render()
-"""
-    result = answered(workshop, code)
-    assert (result.status, result.items) == (Status.PASSED, ()), result.output
-
-
-@pytest.mark.deep
 @pytest.mark.parametrize(
     "told",
     ["import os\n\n\nos._exit(0)\n", "import builtins\n\n\nbuiltins.getattr = lambda *_: 1\n"],

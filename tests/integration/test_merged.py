@@ -126,33 +126,6 @@ def test_a_branch_that_was_brought_up_to_date_by_people_has_no_more_distance_for
     assert (found.merged_lines, found.as_it_was) == (4, True)
 
 
-def test_where_people_resolved_a_conflict_otherwise_than_we_had_it_that_counts(told):
-    told.commit("main", {"shop.py": LINES.replace("line 3\n", "line drei\n")})
-    told.at("checkout", "-q", "ours")
-    git(told.tree, "merge", "main", check=False)
-    told.commit("ours", {"shop.py": LINES.replace("line 3\n", "line three, drei\n")}, "Merge main")
-    found = told.measure(told.merge("squash"))
-    # Of ours two lines are gone, and one that is neither side's came.
-    assert (found.distance, found.merged_lines) == (3, 3)
-
-
-def test_files_that_are_no_text_have_no_lines_and_are_seen_all_the_same(told):
-    told.ours = told.commit("ours", {"logo.png": b"\0one"})
-    told.commit("ours", {"logo.png": b"\0two"})
-    found = told.measure(told.merge("squash"))
-    assert (found.distance, found.as_it_was) == (0, False)
-
-
-def test_our_last_commit_counts_though_people_have_pushed_another_history_over_it(told):
-    told.at("checkout", "-q", "main")
-    told.at("checkout", "-q", "-B", "ours")
-    told.commit(
-        "ours", {"shop.py": OURS.replace("line three\n", "line tres\n"), "new.py": "a = 1\n"}
-    )
-    found = told.measure(told.merge("squash"))
-    assert (found.distance, found.merged_lines) == (2, 4)
-
-
 def test_what_is_not_to_be_had_is_said(told):
     commit = told.merge("squash")
     with pytest.raises(ForgeUnavailable, match="git cannot reach the forge"):

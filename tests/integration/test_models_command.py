@@ -109,16 +109,6 @@ def test_each_model_is_asked_for_one_word(called):
     assert KEY not in json.dumps(told)
 
 
-def test_a_key_that_is_missing_is_named_whoever_else_answers(called):
-    with scripted.serving(lambda seen: Said("ready")) as server:
-        environ = server.environ() | {"MERGEWRIGHT_MODEL": "openai-chat:one,anthropic:two"}
-        code, told = called("--check", "--json", **environ | {"ANTHROPIC_API_KEY": ""})
-    assert code == 2
-    (problem,) = told["problems"]
-    assert "anthropic:two" in problem and "ANTHROPIC_API_KEY" in problem
-    assert [one.model for one in server.requests] == ["one"]
-
-
 def test_nothing_is_asked_without_a_check(called):
     with scripted.serving([]) as server:
         code, told = called(**server.environ())

@@ -101,8 +101,7 @@ def _signed(
 def fill(served: local_index.LocalIndex) -> None:
     served.login = f"me:{PASSWORD}"
     served.add(
-        local_index.wheel("direct", "1.0", ("onlysource",)),
-        local_index.sdist("onlysource", "1.0"),
+        local_index.wheel("direct", "1.0", ("onlysource",)), local_index.sdist("onlysource", "1.0")
     )
 
 
@@ -161,19 +160,6 @@ def test_a_wrong_password_is_said_without_it(settings, folder, tmp_path):
             ensure(settings, folder, index=SimpleIndex(settings, {"PIP_INDEX_URL": url}))
         assert PASSWORD not in str(caught.value)
         assert served.url in str(caught.value)
-
-
-@pytest.mark.deep
-def test_what_a_private_index_lacks_is_said_with_its_real_address(settings, folder):
-    with local_index.serving() as served:
-        fill(served)
-        url = served.url.replace("://", f"://me:{PASSWORD}@")
-        lay(folder, {"requirements.txt": "nowhere-to-be-had\n"})
-        with pytest.raises(EnvironmentFailed) as caught:
-            ensure(settings, folder, index=SimpleIndex(settings, {"PIP_INDEX_URL": url}))
-        assert "nowhere-to-be-had" in str(caught.value)
-        assert "index.invalid" not in str(caught.value)
-        assert PASSWORD not in str(caught.value)
 
 
 # --- several indexes -------------------------------------------------------------------------

@@ -14,14 +14,7 @@ import pytest
 from agent import worktree
 from agent.agenda import Occasion
 from agent.domain import Change, ChangedFile, FollowUp, Plan
-from agent.errors import (
-    AccessLost,
-    BranchMoved,
-    CacheGone,
-    ForgeUnavailable,
-    MergeConflict,
-    RepositoryUnfit,
-)
+from agent.errors import AccessLost, BranchMoved, ForgeUnavailable, MergeConflict, RepositoryUnfit
 from agent.pulls import PullNow, Standing
 from agent.redaction import Redactor
 from agent.repository import process, pull_branch, remote
@@ -202,14 +195,6 @@ def test_what_other_people_have_committed_is_told_by_who_made_it(pull):
     }  # fmt: skip
 
 
-def test_a_base_that_moved_is_merged_in(pull):
-    tip = pull.on_base({"lines.txt": LINES + "one more\n"})
-    standing = pull.standing()
-    assert (standing.moved, standing.conflicts, standing.checkout.commit) == (True, (), tip)
-    assert contents(standing.change) == {"shop.py": b"print('hi')\n"}
-    assert standing.tree == pull.git("merge-tree", "--write-tree", "main", BRANCH)
-
-
 def test_where_they_do_not_go_together_all_is_held_against_the_fork(pull):
     fork = pull.tip("main")
     tip = pull.on_base({"shop.py": "print('moin')\n", "keep.py": "kept = 2\n"})
@@ -352,8 +337,7 @@ def with_entry(pull, branch, mode, object_id, path, *, author=ANN):
 
 
 @pytest.mark.parametrize(
-    ("mode", "target", "path"),
-    [("120000", b"shop.py", "link.py"), ("160000", None, "inner")],
+    ("mode", "target", "path"), [("120000", b"shop.py", "link.py"), ("160000", None, "inner")]
 )
 def test_links_and_submodules_in_a_branch_are_left_to_people(pull, mode, target, path):
     object_id = pull.git("hash-object", "-w", "--stdin", stdin=target) if target else "1" * 40
@@ -616,23 +600,3 @@ def test_what_was_cut_off_anywhere_is_done_by_the_next_try(pull, monkeypatch):
     assert pull.show("log", "--format=%s", "--first-parent", "-2", BRANCH) == (
         "Answer the review\nMerge main"
     )
-
-
-def test_a_mirror_that_is_gone_or_damaged_is_made_anew(pull):
-    standing = pull.standing()
-    change = plus(standing, "new.py", b"n = 1\n")
-    made = pull.follow(standing, change)
-    place = Path(standing.checkout.mirror)
-    for pack in place.glob("objects/pack/*.pack"):
-        pack.chmod(0o600)
-        pack.write_bytes(b"")
-    with pytest.raises(CacheGone) as problem:
-        pull.push(standing, made)
-    assert problem.value.made_by == "checkout"
-    with pytest.raises(CacheGone):
-        pull.follow(standing, change)
-    again = pull.standing()
-    assert again == standing
-    assert pull.follow(again, change) == made
-    pull.push(again, made)
-    assert pull.tip() == made

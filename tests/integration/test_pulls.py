@@ -153,23 +153,6 @@ def test_lines_that_have_changed_since_have_no_number(talk):
     assert (now.first_line, now.line, now.outdated) == (None, None, True)
 
 
-def test_what_we_have_written_is_ours_in_every_place(talk):
-    thread = talk.ask()
-    talk.reply(thread)
-    talk.say("A question")
-    talk.reply(talk.threads("issue")[0], key="2")
-    found = [
-        (one.place, comment.ours, comment.author)
-        for one in talk.read().threads
-        for comment in one.comments
-    ]
-    bot = talk.scene.login
-    assert found == [
-        ("inline", False, "ann"), ("inline", True, bot),
-        ("issue", False, "ann"), ("issue", True, bot),
-    ]  # fmt: skip
-
-
 def test_hundreds_of_comments_are_read_with_few_requests(talk):
     with talk.scene.world.lock:
         issue = talk.scene.repository.issues[talk.number]
@@ -372,15 +355,6 @@ def workflow(
     return made
 
 
-def begin(talk: Talk, name: str = "CI", **more: Any) -> WorkflowRun:
-    scene = talk.scene
-    with scene.world.lock:
-        return check_actions.begin_workflow(
-            scene.world, scene.repository, BRANCH, head_of(talk), name, scene.world.user("ann"),
-            **more,
-        )  # fmt: skip
-
-
 def status(talk: Talk, state: str, context: str = "ci/elsewhere", **more: str) -> None:
     talk.person("POST", f"statuses/{head_of(talk)}", state=state, context=context, **more)
 
@@ -461,16 +435,6 @@ def test_a_token_that_may_not_read_check_runs_sees_the_jobs_of_workflows(token_t
     ]
     assert states(talk) == {"CI / lint": "passed", "CI / test": "failed", "Waits": "waiting"}
     assert talk.pulls.log(scene.run, seen["CI / test"]) == "1 failed\n"
-
-
-def test_a_workflow_that_waits_for_approval_is_told(talk):
-    workflow(talk, conclusion="action_required")
-    (one,) = checks(talk).values()
-    assert (one.name, one.state, one.job) == ("CI", "waiting", None)
-    assert "approval" in one.summary
-    assert "/actions/runs/" in one.url
-    begin(talk, "Deploy", status="waiting", event="push")
-    assert states(talk) == {"CI": "waiting", "Deploy": "waiting"}
 
 
 def test_the_check_run_of_another_app_is_one_of_the_projects(talk):

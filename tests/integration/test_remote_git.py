@@ -109,14 +109,6 @@ def test_a_token_is_sent_to_https_or_this_machine_only(home, url):
         worktree.prepare_remote(url, "ghs_x", "main", home / "mirrors")
 
 
-def test_a_push_makes_the_branch_and_a_second_one_finds_it(github, home):
-    remote, base = prepared(github, home)
-    commit, token = changed(base), github.forge.credential(github.run, write=True)
-    assert worktree.push(base, commit, "mergewright/x", remote.url, token) == "mergewright/x"
-    assert worktree.push(base, commit, "mergewright/x", remote.url, token) == "mergewright/x"
-    assert branches(github)["mergewright/x"] == commit
-
-
 def test_GH5_a_strangers_branch_is_left_alone(github, home):
     remote, base = prepared(github, home)
     token = github.forge.credential(github.run, write=True)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from agent.checks import comparison
 from agent.checks.check import Site
-from agent.cli import main
 from agent.domain import CheckReport, CheckResult, Status
 from agent.environments import room_services, rooms
 from agent.errors import EnvironmentFailed
@@ -22,7 +19,7 @@ from tests import rooms as kinds
 from tests.deep import deep
 from tests.folders import data_folder
 from tests.integration import check_samples
-from tests.integration.check_samples import Files, lay_tree
+from tests.integration.check_samples import Files
 
 pytestmark = pytest.mark.index
 
@@ -262,34 +259,6 @@ def test_the_command_ends_as_it_would_without_a_server(ground):
             order, site.environment.services, site.environment.interpreter
         )
         assert (ground.sandbox.run(beside).exit_code, plain.exit_code) == (code, code), program
-
-
-@pytest.mark.deep
-def test_a_ticket_is_carried_out_on_postgres(ground, monkeypatch):
-    """From the text to the branch: the migration is made and the tests run beside the servers."""
-    monkeypatch.setenv("MERGEWRIGHT_HOME", str(ground.home))
-    monkeypatch.setenv("MERGEWRIGHT_SANDBOX", ground.settings.sandbox)
-    monkeypatch.setenv("MERGEWRIGHT_DOCKER_HOST", kinds.ENGINE)
-    files = {**SHOP, ".github/mergewright.yml": "services: [postgres, redis]\n"}
-    tree = lay_tree(ground.home, files)
-    for words in (
-        ("init", "-q", "-b", "main"), ("add", "-A"),
-        ("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "-m", "base"),
-    ):  # fmt: skip
-        subprocess.run(["git", "-C", str(tree), *words], check=True)
-    ticket = ground.home / "ticket.md"
-    ticket.write_text(
-        "# Orders need a note\n\nAdd a CharField `note` with max_length=50, blank=True to the model"
-        ' `shop.Order`. Existing rows get "". Add a test.\n'
-    )
-    done = CliRunner().invoke(
-        main.app, ["run", "--repo", str(tree), "--ticket", str(ticket), "--json"]
-    )
-    said = json.loads(done.stdout)
-    assert (done.exit_code, said["reason"]) == (0, "ready"), said
-    text = Path(said["pull_request_path"]).read_text()
-    assert "4 passed, 2 new" in text
-    assert "PostgreSQL 1" in text and "Redis" in text
 
 
 # --- how a project finds them ------------------------------------------------------------------

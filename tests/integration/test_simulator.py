@@ -186,30 +186,6 @@ def test_a_person_labels_by_a_form_of_our_own_page_alone(hub: Place) -> None:
     assert [(one.event, one.actor.login) for one in issue.happenings] == [("labeled", "will")]
 
 
-def test_a_person_reviews_and_merges_on_the_page_of_a_pull_request(hub: Place) -> None:
-    number = hub.pull()["number"]
-    page = f"{hub.url}/acme/shop/pull/{number}"
-
-    def act(deed: str, **fields: str) -> str:
-        answer = hub.client.post(page, data={"deed": deed, "as": "will", **fields})
-        assert answer.status_code == 303, answer.text
-        return hub.client.get(page).text
-
-    act("line", path="shop/models.py", line="2", body="Why three?")
-    act("request changes", body="Please explain.")
-    act("comment", body="Thank you.")
-    shown = act("approve")
-    for words in ("Why three?", "Please explain.", "Thank you.", "reviewed: APPROVED"):
-        assert words in shown
-    assert "merged" in act("merge")
-    issue = hub.repository.issues[number]
-    assert issue.pull is not None
-    assert [one.state for one in issue.pull.reviews] == [
-        "COMMENTED", "CHANGES_REQUESTED", "APPROVED",
-    ]  # fmt: skip
-    assert issue.pull.merged_by is hub.world.user("will")
-
-
 @pytest.mark.deep
 def test_the_command_tells_what_a_service_needs_and_leaves_nothing_behind(tmp_path: Path) -> None:
     code = "import typer; from agent.cli.simulator import simulator; typer.run(simulator)"

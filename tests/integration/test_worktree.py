@@ -9,9 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent import futures
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,9 @@ from agent.errors import EditFailed, RepositoryUnfit, StorageFull
 from agent.repository import mirror as mirror_module
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
+from tests.integration.small_disks import small_disk
 
+__all__ = ["small_disk"]
 DATE = 1_700_000_000
 
 
@@ -106,11 +107,7 @@ def test_a_shallow_clone_serves(repository: Path, mirrors: Path, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("base", "words"),
-    [
-        ("relase/1.2", "Nearest: release/1.2"),
-        ("v9", "`v9`"),
-        ("main~1", "expression"),
-    ],
+    [("relase/1.2", "Nearest: release/1.2"), ("v9", "`v9`"), ("main~1", "expression")],
 )
 def test_an_unknown_base_is_answered_with_the_nearest_names(
     repository: Path, mirrors: Path, base: str, words: str
@@ -503,42 +500,19 @@ def test_a_base_that_the_user_has_thrown_away_comes_with_the_branch(
 # --- full disks ------------------------------------------------------------------------------
 
 
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """Mount a file system of a few megabytes; needs root, as in the container tests run in."""
-    folder.mkdir(parents=True)
-    options = f"size={size},mode=0755"
-    subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True, timeout=30
+def test_a_disk_that_is_full_while_cloning_is_said_and_nothing_is_left(
+    tmp_path: Path, small_disk: Callable[[int], Path]
+) -> None:
+    repository = samples.make(
+        tmp_path / "project", {"a.py": "x = 1\n", "big": os.urandom(5 * 1024**2)}
     )
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=30)
-
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
-
-
-def noise(megabytes: float) -> bytes:
-    return random.Random(1).randbytes(int(megabytes * 1024**2))
-
-
-def enlarge(folder: Path) -> None:
-    grow = ["mount", "-o", "remount,size=64m", str(folder)]
-    subprocess.run(grow, check=True, timeout=30)
-
-
-@needs_root
-def test_a_disk_that_is_full_while_cloning_is_said_and_nothing_is_left(tmp_path: Path) -> None:
-    repository = samples.make(tmp_path / "project", {"a.py": "x = 1\n", "big": noise(5)})
-    with small_disk(tmp_path / "small", "2m") as disk:
-        for _ in range(2):
-            with pytest.raises(StorageFull, match=f"{disk}/mirrors is full. Make room"):
-                worktree.prepare(str(repository), None, disk / "mirrors")
-            left = [path.name for path in (disk / "mirrors").iterdir()]
-            assert all(name.endswith(".lock") for name in left), left
-        enlarge(disk)
-        checkout = worktree.prepare(str(repository), None, disk / "mirrors")
-        tree = worktree.lay_out(checkout, tmp_path / "tree")
-        assert len(tree.read("big")) == 5 * 1024**2
+    disk = small_disk(2)
+    for _ in range(2):
+        with pytest.raises(StorageFull, match=f"{disk}/mirrors is full. Make room"):
+            worktree.prepare(str(repository), None, disk / "mirrors")
+        left = [path.name for path in (disk / "mirrors").iterdir()]
+        assert all(name.endswith(".lock") for name in left), left
+    subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True, timeout=30)
+    checkout = worktree.prepare(str(repository), None, disk / "mirrors")
+    tree = worktree.lay_out(checkout, tmp_path / "tree")
+    assert len(tree.read("big")) == 5 * 1024**2

@@ -58,14 +58,7 @@ def test_a_fence_holds_when_an_escape_joins_two_runs():
     assert shown.startswith("````")
 
 
-@pytest.mark.parametrize(
-    "start",
-    [
-        "# a",
-        "1. a",
-        "=== a",
-    ],
-)
+@pytest.mark.parametrize("start", ["# a", "1. a", "=== a"])
 def test_a_line_of_foreign_words_begins_no_block(start):
     (token, *_) = MarkdownIt("commonmark").parse(cleaning.words(start))
     assert token.type == "paragraph_open"

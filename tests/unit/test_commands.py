@@ -15,11 +15,7 @@ from agent.cli.main import app
 pytestmark = pytest.mark.usefixtures("commands_home")
 
 #: Each reads the repository that is here, or the one of --repo.
-COMMANDS = (
-    ("config", "check"),
-    ("env", "explain"),
-    ("run", "--ticket", "ticket.md"),
-)
+COMMANDS = (("config", "check"), ("env", "explain"), ("run", "--ticket", "ticket.md"))
 
 
 def run(*args: object):

@@ -13,13 +13,7 @@ from agent import intake, reconcile, settings
 from agent.adapters.sql_inbox import Inbox
 from agent.adapters.sql_store import SqlStore
 from agent.domain import Delivery, IssueRef, Outcome, Reason, Run, Snapshot
-from agent.errors import (
-    AccessLost,
-    ForgeLimited,
-    ForgeUnavailable,
-    RequestRefused,
-    SettingsInvalid,
-)
+from agent.errors import AccessLost, ForgeLimited, ForgeUnavailable, RequestRefused, SettingsInvalid
 from agent.intake import Accepted, Ignored, Request
 from agent.polling import Polling
 from agent.ports import Changed, EarlierRun, Labelled, LiveIssue, SentDelivery, SentPage

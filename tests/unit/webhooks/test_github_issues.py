@@ -74,11 +74,7 @@ def test_what_github_leaves_empty_is_no_hindrance():
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [
-        ("issue.updated_at", "2026-11-01T10:00:01Z"),
-        ("label.name", "other"),
-        ("repository.id", 6),
-    ],
+    [("issue.updated_at", "2026-11-01T10:00:01Z"), ("label.name", "other"), ("repository.id", 6)],
 )
 def test_another_version_label_or_object_is_another_content(path, value):
     one, other = labeled(), None

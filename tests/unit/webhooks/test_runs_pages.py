@@ -234,13 +234,7 @@ def test_UI3_the_host_named_by_the_client_is_nowhere(runs):
 
 
 @pytest.mark.parametrize(
-    "run_id",
-    [
-        "..%2f..%2fetc",
-        f"{RUN}%00",
-        RUN.upper(),
-        "२०261101-100000-abcdef",
-    ],
+    "run_id", ["..%2f..%2fetc", f"{RUN}%00", RUN.upper(), "२०261101-100000-abcdef"]
 )
 def test_UI3_only_a_run_that_is_there_is_shown(runs, run_id):
     (runs.parent / "log").write_text("secret")
