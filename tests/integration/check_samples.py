@@ -231,7 +231,6 @@ class CountingSandbox:
 
     def __init__(self, sandbox: BubblewrapSandbox) -> None:
         self._sandbox = sandbox
-        self.measure = sandbox.measure
         self.count = 0
 
     def run(

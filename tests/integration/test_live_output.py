@@ -43,8 +43,6 @@ def test_lines_of_a_check_are_shown_before_it_ends(stage: Callable[..., Stage]) 
     class Ended:
         """The real sandbox, whose rooms are taken down once the line was seen."""
 
-        measure = made.sandbox.measure
-
         def run(self, order, cancelled=None, hear=None):
             return made.sandbox.run(order, seen, hear)
 
