@@ -61,11 +61,7 @@ class Opened:
     """What GitHub and git show afterwards."""
 
     issue: dict[str, Any]
-    comments: list[dict[str, Any]]
-    """Of the issue."""
     pulls: list[dict[str, Any]]
-    check_runs: list[dict[str, Any]]
-    """On the head of the first pull request."""
     files: dict[str, ChangedFile]
     """On its branch, fetched by git."""
     runs: int
@@ -208,13 +204,10 @@ class Hub:
             return httpx.get(f"{below}/{path}", headers=given).raise_for_status().json()
 
         pulls = ask("pulls?state=all")
-        checks = ask(f"commits/{pulls[0]['head']['sha']}/check-runs") if pulls else {}
         folder = self._home / "runs" / outcome.run_id
         return Opened(
             issue=ask(f"issues/{issue.number}"),
-            comments=ask(f"issues/{issue.number}/comments"),
             pulls=pulls,
-            check_runs=checks.get("check_runs", []),
             files=self._fetched(hosted, pulls[0]["head"]["ref"], token) if pulls else {},
             runs=len(self._store.latest(100, hosted.full_name)),
             outcome=outcome,

@@ -19,7 +19,6 @@ from tests.thirdparty.on_github import Both
 pytestmark = pytest.mark.thirdparty
 
 _MOST_REQUESTS = 40
-_STAGES = 6
 
 
 def test_one_pull_request_is_open_on_the_default_branch(both: Both) -> None:
@@ -67,25 +66,6 @@ def test_the_body_has_the_same_table_as_the_local_text(both: Both) -> None:
     table = _table(both.opened.pulls[0]["body"])
     assert table == _table(both.text)
     assert {row[-1] for row in table.values()} == {"passed"}
-
-
-def test_the_commit_has_one_check_run_and_it_succeeded(both: Both) -> None:
-    (run,) = both.opened.check_runs
-    assert (run["name"], run["status"], run["conclusion"]) == (
-        "Mergewright", "completed", "success",
-    )  # fmt: skip
-    assert run["head_sha"] == both.opened.pulls[0]["head"]["sha"]
-    assert run["external_id"] == both.opened.outcome.run_id
-
-
-def test_the_issue_has_one_comment_that_ends_with_the_pull_request(both: Both) -> None:
-    (comment,) = both.opened.comments
-    (pull,) = both.opened.pulls
-    assert comment["user"]["login"] == "mergewright[bot]"
-    assert f"A checked pull request is ready: #{pull['number']}" in comment["body"]
-    assert comment["body"].count("- [x] ") == _STAGES
-    labels = {label["name"] for label in both.opened.issue["labels"]}
-    assert labels == {"mergewright", "mergewright: ready"}
 
 
 def test_what_the_local_run_measured_is_not_measured_again(both: Both) -> None:

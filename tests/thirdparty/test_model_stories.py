@@ -20,10 +20,8 @@ from tests.thirdparty.model_stories import (
     fastapi_docs,
     flask_openapi,
     flaskr,
-    robots,
     served,
     slugify,
-    surfactant,
     yarg,
 )
 from tests.thirdparty.model_stories.diffs import amiss
@@ -33,8 +31,12 @@ from tests.thirdparty.model_stories.story import Story, parallel
 pytestmark = pytest.mark.thirdparty
 
 _PROJECTS = (
-    *(fastapi_docs, slugify, robots, flask_openapi, surfactant),
-    *(api_key, yarg, flaskr),
+    fastapi_docs,
+    slugify,
+    flask_openapi,
+    api_key,
+    yarg,
+    flaskr,
 )
 #: Those whose replies come as a whole are the second act.
 STORIES: tuple[Story, ...] = tuple(

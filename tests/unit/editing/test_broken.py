@@ -56,12 +56,6 @@ def test_all_else_stays_to_the_letter():
     assert after == f'{MODULE[:start]}raise AssertionError("{SAID}"){MODULE[end:]}'
 
 
-def test_of_several_the_last_one_counts():
-    _, names = broken("f", "def f():\n    return 1\n\n\ndef f():\n    return 2\n")
-    with pytest.raises(AssertionError, match=SAID):
-        names["f"]()
-
-
 @pytest.mark.parametrize("name", ["nothing", "Order", "Order.nothing"])
 def test_what_is_no_function_is_said(name):
     with pytest.raises(NoSuchFunction, match="it has no function"):

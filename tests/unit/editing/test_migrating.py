@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import posixpath
 from pathlib import Path
 
 import pytest
 
-from agent import testing
-from agent.chat import ToolCall
-from agent.editing.toolbox import Phase, Toolbox
+from agent.editing.toolbox import Phase
 from agent.ports import ROOM_OUT, ROOM_TREE, RoomResult
 from tests.unit.editing.test_by_recipe import sample
-from tests.unit.editing.tool_samples import NOTHING, Bench, bench, lay, prepared, services
+from tests.unit.editing.tool_samples import Bench, bench
 
 FINE = json.dumps({"problem": None}).encode()
 
@@ -43,27 +39,6 @@ def test_new_files_below_the_migrations_of_the_app_are_taken(tmp_path: Path) -> 
         "`shop/migrations/0002_a.py`: made by Django\nx = 1"
     )
     assert [file.path for file in made.tree.changes()] == ["shop/migrations/0002_a.py"]
-
-
-def test_they_are_formatted_as_the_project_runs_its_formatters(tmp_path: Path) -> None:
-    root = "backend"
-    files = {posixpath.join(root, path): text for path, text in sample().items()}
-    files.pop(posixpath.join(root, "pyproject.toml"))
-    files[posixpath.join(root, "tox.ini")] = (
-        "[testenv:lint]\ncommands =\n  black --check -l 99 .\n  isort --check --profile black .\n"
-    )
-    tree = lay(tmp_path / "tree", files)
-    known = prepared(tree, {"root": root})
-    sandbox = testing.FakeSandbox(lambda _: NOTHING)
-    svc = dataclasses.replace(services(tmp_path / "home"), sandbox=sandbox)
-    call = ToolCall(
-        call_id="c", name="makemigrations",
-        arguments=json.dumps({"app": posixpath.join(root, "shop")}),
-    )  # fmt: skip
-    Toolbox(tree, known, svc, phase="source").carry_out((call,))
-    (order,) = sandbox.orders
-    asked = json.loads(order.argv[-1])
-    assert asked["formatters"] == [["isort", ["--profile", "black"]], ["black", ["-l", "99"]]]
 
 
 @pytest.mark.parametrize(

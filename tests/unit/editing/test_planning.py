@@ -66,16 +66,11 @@ def test_what_the_rules_allow_is_accepted(facts):
     ("facts", "words"),
     [
         ({"title": "x" * 73}, "- `title` has to be one line of at most 72 characters."),
-        ({"lines": 601}, "- 601 lines are more than the 600 that one change may have."),
         (
             {"tests": (RED.model_copy(update={"name": "shop/prices.py::test_x"}),)},
             "- `shop/prices.py::test_x` is no test",
         ),
         ({"tests": (HOLDS,)}, "would hold before and after, which proves nothing of a bug"),
-        (
-            {"category": "refactor", "tests": (RED.model_copy(update={"breaks": "gone.py::f"}),)},
-            "`gone.py::f`: there is no file gone.py on the base commit",
-        ),
         (
             {
                 "category": "refactor",
@@ -102,7 +97,6 @@ def test_a_plan_cannot_make_a_bug_something_else():
     "facts",
     [
         {"tests": ()},
-        {"tests": (), "category": "docs"},
         {"tests": (), "category": "docs", "files": ("README.md", "shop/prices.py")},
     ],
 )

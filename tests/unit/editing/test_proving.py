@@ -9,12 +9,9 @@ from agent.domain import (
     CheckItem,
     CheckResult,
     Plan,
-    Proof,
-    ProofRow,
-    Reason,
     Status,
 )
-from agent.editing import proving, tests_first
+from agent.editing import proving
 
 TEST = AcceptanceTest(name="shop/tests/test_prices.py::TestTotal::test_first", shows="it counts")
 PLAN = Plan(
@@ -54,18 +51,6 @@ def test_a_test_is_found_by_the_ids_of_every_runner(item_id):
 )
 def test_another_test_is_not_taken_for_it(item_id):
     assert proving._outcome(TEST, result(item(item_id)))[0] == "not collected"
-
-
-def test_what_tests_do_not_show_goes_back_beside_remarks_of_linters():
-    passing = ProofRow(
-        name="a", without="passed", with_change="", problem="passes without the change"
-    )
-    shown = Proof(rows=(passing,))
-    assert tests_first.objection(Proof()) is None
-    told = tests_first.objection(shown, ("flake8: tests/test_a.py:1: unused",))
-    assert told.reason is Reason.EDIT_FAILED
-    assert "passes without the change" in told.text
-    assert told.text.endswith("\n- flake8: tests/test_a.py:1: unused")
 
 
 def test_of_several_cases_the_worst_counts():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from agent.chat import ToolCall, ToolResult
 from agent.editing.stall import Watch
 
@@ -28,29 +30,19 @@ def test_reading_one_new_thing_after_the_other_is_work():
     assert found == (None, "")
 
 
-def test_the_same_turn_over_and_over_is_stopped():
-    found = turns_until_stopped(lambda watch, n: turn(watch, "read", "a.py"))
-    assert found[0] == 3
-
-
-def test_two_turns_in_alternation_are_stopped():
-    def each(watch, n):
+@pytest.mark.parametrize(
+    ("each", "turns"),
+    [
+        (lambda watch, n: turn(watch, "read", "a.py"), 3),
         # One edit, and the edit that takes it back.
-        turn(watch, "edit", n % 2, "done", state=str(n % 2))
-
-    assert turns_until_stopped(each)[0] == 6
-
-
-def test_calls_that_only_fail_are_stopped():
-    found = turns_until_stopped(
-        lambda watch, n: turn(watch, "read", n, "no such file", failed=True)
-    )
-    assert found[0] == 9
-
-
-def test_replies_without_a_call_are_stopped():
-    found = turns_until_stopped(lambda watch, n: watch.turn((), (), "s"))
-    assert found[0] == 3
+        (lambda watch, n: turn(watch, "edit", n % 2, "done", state=str(n % 2)), 6),
+        (lambda watch, n: turn(watch, "read", n, "no such file", failed=True), 9),
+        (lambda watch, n: watch.turn((), (), "s"), 3),
+    ],
+    ids=["the same turn", "two in alternation", "failures alone", "no call"],
+)
+def test_what_leads_nowhere_is_stopped(each, turns):
+    assert turns_until_stopped(each)[0] == turns
 
 
 def test_there_is_a_warning_before():

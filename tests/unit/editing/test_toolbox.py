@@ -116,12 +116,6 @@ def test_edit_shows_what_comes_nearest(tmp_path: Path) -> None:
     )
     assert "differ in white space only" in said
     assert said.endswith("5\t    def total(self):\n6\t        return rounded(1)")
-    assert "8\t    def count(self):" in made.refused(
-        "edit", path="shop/models.py", old="    def counts(self):", new="x"
-    )
-    assert made.refused("edit", path="shop/models.py", old="§§§§", new="x").endswith(
-        "read it again"
-    )
 
 
 def test_edit_keeps_how_lines_end(tmp_path: Path) -> None:

@@ -52,17 +52,6 @@ def test_words_of_the_model_stand_apart_and_after_the_facts():
     assert facts < told < words.index("Callers may")
 
 
-def test_words_of_the_reviewer_are_marked_as_such():
-    remarks = (
-        Remark(text="Close the file.", path="a.py", line=3, blocking=True),
-        Remark(text="A shorter name would do."),
-    )
-    notes = ReviewNotes(ran=True, sentence="x:y reviewed the change: 2 remarks.", remarks=remarks)
-    words = text.pull_request(evidence(work=WORK, review=notes))
-    assert "- `a.py:3` (blocking): Close the file." in words
-    assert "- A shorter name would do." in words
-
-
 def test_what_models_write_is_inert():
     plan = PLAN.model_copy(update={"risks": (EVIL,)})
     work = WORK.model_copy(update={"words": EVIL, "passed_over": (EVIL,), "rounds": (EVIL,)})

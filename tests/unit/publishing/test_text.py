@@ -155,7 +155,6 @@ USE = ModelUse(
     ("said", "left", "uses", "told"),
     [
         (("maria",), 3, (USE,), "its remark was read, 3 more were not"),
-        ((), 0, (USE,), "nobody"),
         (("maria",), 2, (), "recipe"),
     ],
 )
@@ -167,16 +166,6 @@ def test_an_earlier_attempt_that_was_closed_is_named(said, left, uses, told):
     (found,) = [line for line in whole.split("\n") if line.startswith("Earlier attempt")]
     assert "#7" in found
     assert told in found
-
-
-def test_the_only_failing_test_is_named_once():
-    failing = red().new_failures[0].model_copy(update={"item_id": "tests/t.py::test_x", "text": ""})
-    check = red().model_copy(update={"new_failures": (failing,)})
-    sentence = "Tests: 1 test fails with the change and not without it: tests/t.py::test_x."
-    verdict = Verdict(publish=False, reason=Reason.NEW_FAILURES, sentence=sentence)
-    words = text.withheld(of_an_issue(comparisons=(check,), verdict=verdict))
-    assert len(re.findall(r"test\\?_x", words)) == 1
-    assert "At `t.py:1`\n" in words
 
 
 def of_an_issue(**changes) -> text.Evidence:
@@ -227,15 +216,6 @@ def test_foreign_words_are_inert(render, of_issue):
     outside_fences(words)
     assert acting(words) == []
     assert "\u202e" not in words
-
-
-def test_a_long_log_gives_way_and_says_so():
-    result = CheckResult(name="tests", status=Status.PASSED, output="x" * 200_000)
-    report = CheckReport(side="head", commit="a", change_digest=None, results=(result,))
-    words = text.pull_request(evidence(after=report))
-    assert len(words) <= cleaning.TEXT_LIMIT
-    assert "/runs/r1/run.log" in words
-    outside_fences(words)
 
 
 #: The one text of a pull request that is held word for word.
@@ -410,18 +390,6 @@ def test_the_summary_of_a_check_begins_with_the_sentence_and_the_table():
     assert "<details>" not in outside_fences(words)
     huge = (red(1).model_copy(update={"reason": "r" * 2_000, "new_failures": ()}),) * 60
     assert len(text.checks_summary(huge, made.verdict)) <= 65_000
-
-
-def test_the_title_of_a_check_tells_what_ran_and_how_it_was():
-    clean = red(0).model_copy(update={"verdict": Status.PASSED})
-    absent = clean.model_copy(
-        update={"name": "types", "base": Status.ABSENT, "head": Status.ABSENT}
-    )
-    known = clean.model_copy(update={"head_failures": 2, "base_failures": 2})
-    assert text.checks_title((clean, absent)).endswith(": tests")
-    assert " 2 " in text.checks_title((known,))
-    for nothing in ((), (absent,)):
-        assert text.compared(nothing) == ()
 
 
 def test_flaky_tests_are_named_with_their_runs_and_not_called_known_failures():

@@ -15,9 +15,6 @@ from tests.unit.recipes.trees import DictTree
 RECIPE = PrintToLogging()
 ASKS = "Replace print with logging in `shop`."
 
-#: What a file of its own has at the top once it has a logger.
-HEAD = "import logging\n\nlogger = logging.getLogger(__name__)\n\n\n"
-
 
 def ticket(body: str, title: str = "Prints") -> Ticket:
     return Ticket(ticket_id="1", title=title, body=body, digest="")

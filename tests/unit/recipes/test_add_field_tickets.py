@@ -53,22 +53,14 @@ def unclear(body: str, title: str = "A field") -> TicketUnclear:
     ("text", "asks"),
     [
         ("Add nickname CharField to Customer", True),
-        ("- [ ] TextField `notes`, blank=True\n- [ ] on Customer", True),
         ("Do NOT add a CharField `nick` to Customer.", True),
         ("Customer needs a phone number", False),
-        ("The CharField `name` on the Customer model does not accept new lines", False),
         ("We need to remove the CharField `email` from Member.", False),
-        ("Add a CharField `phone` to the MemberForm", False),
         ("", False),
     ],
 )
 def test_a_field_for_a_model_is_matched_and_nothing_else(text: str, asks: bool) -> None:
     assert facts.asks_for_field(ticket(text, "A wish")) is asks
-
-
-def test_a_form_whose_title_removes_or_renames_is_not_matched() -> None:
-    assert not facts.asks_for_field(ticket(form(), "Rename nickname"))
-    assert facts.asks_for_field(ticket(form(), "Remove name and add nickname to Customer"))
 
 
 # --- what is said plainly ---------------------------------------------------------------------
@@ -85,13 +77,6 @@ def test_a_form_whose_title_removes_or_renames_is_not_matched() -> None:
             "Customer.nickname CharField max_length=50, null=True; existing 'n/a'",
         ),
         (
-            (
-                "Please add this field.\n\n```python\nclass Customer(models.Model):\n"
-                "    seen = models.DateTimeField(null=True)\n```\n"
-            ),
-            "Customer.seen DateTimeField null=True",
-        ),
-        (
             "We need a ForeignKey from Order to Customer called `buyer`, SET_NULL, optional.",
             "Order.buyer ForeignKey to='Customer', on_delete=models.SET_NULL, null=True, blank=True",
         ),
@@ -102,18 +87,6 @@ def test_a_form_whose_title_removes_or_renames_is_not_matched() -> None:
             ),
             f"{NICK}; admin; test",
         ),
-        (
-            (
-                f"Hi team,\n\nRegulars like it. {ADD} See #12 and https://example.org/Order?x=1.\n\n"
-                "cc @ada\n\nCheers,\nAda"
-            ),
-            NICK,
-        ),
-        (form(default_for_existing_rows='"value of name"'), f"{FORM}; existing 'value of name'"),
-        (
-            form(field_type="CharField(max_length=9)", options="blank=True"),
-            FORM.replace("50", "9"),
-        ),
     ],
 )
 def test_what_is_said_plainly_is_understood(body: str, wanted: str) -> None:
@@ -123,20 +96,12 @@ def test_what_is_said_plainly_is_understood(body: str, wanted: str) -> None:
 @pytest.mark.parametrize(
     ("sentence", "fact", "value"),
     [
-        ("It should be visible in CustomerAdmin.", "admin", "CustomerAdmin"),
         ("Expose it in the CustomerSerializer but not in the admin list.", "admin", "no"),
-        ("Please add a test.", "test", "yes"),
     ],
 )
 def test_wishes_in_words(sentence: str, fact: str, value: str) -> None:
     found = facts.read(ticket(f"Add a TextField `notes` to `Customer`. {sentence}"))
     assert [one.value for one in found.all(fact)] == [value]
-
-
-def test_what_is_taken_for_background_is_remarked() -> None:
-    remarks = settle(f"Support asks for it daily. {ADD} Thanks!", FILES).remarks
-    assert any("Support asks for it daily" in one for one in remarks)
-    assert not any("Thanks" in one for one in remarks)
 
 
 def test_a_ticket_as_long_as_github_allows_is_read() -> None:
@@ -154,13 +119,9 @@ def test_a_ticket_as_long_as_github_allows_is_read() -> None:
     [
         (f"Please do NOT a{BARE[1:]}.", f"Please do NOT a{BARE[1:]}."),
         (f"{ADD} Only if legal agrees.", "Only if legal agrees."),
-        (f"We could a{BARE[1:]}.", f"We could a{BARE[1:]}."),
-        (f"{ADD} Sorry, I meant Order.", "Sorry, I meant Order."),
         (f"{ADD} Length: 60", "`max_length`"),
-        (f"{ADD} Existing rows get `name`.", "`name` is a field of shop.Customer"),
         (f"{ADD} Encrypt it.", "Encrypt it"),
         (f"{ADD}\n\n```python\ndef clean(self): ...\n```\n", "def clean(self): ..."),
-        (f"{ADD} Same for Order.", "Order"),
     ],
 )
 def test_what_is_more_or_less_than_a_fact_is_asked_about(body: str, about: str) -> None:
@@ -172,8 +133,6 @@ def test_what_is_more_or_less_than_a_fact_is_asked_about(body: str, about: str) 
     ("title", "about"),
     [
         ("feat(shop): nickname for customers (#12)", None),
-        ("Should we add a nickname?", None),
-        ("Add nickname and an index", "Add nickname and an index"),
         ("Add nickname to Order", "Order"),
     ],
 )

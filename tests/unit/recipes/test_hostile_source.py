@@ -58,7 +58,6 @@ def test_the_place_is_named() -> None:
     "text",
     [
         "x = [" + "('a', 'A'),\n" * 800 + "]",
-        "class A:\n" + "".join(f"    a{n} = f(max_length={n})\n" for n in range(1_000)),
     ],
 )
 def test_a_large_but_plain_file_is_read(text: str) -> None:

@@ -15,7 +15,6 @@ from agent.recipes.print_to_logging.programs import _SCRIPT
     "code",
     [
         'name in (\n"alice",\n)',
-        "x or (\n1,\n)",
         "f(\n  a,\n  b,\n)",
     ],
 )

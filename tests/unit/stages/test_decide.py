@@ -107,7 +107,6 @@ DECISIONS = {
         [suite(verdict=FAILED, new_failures=failing("t::new"), flaky=FLAKY)],
         {}, "withhold", "NEW_FAILURES", "t::new",
     ),
-    "tests that are unmatched": ([suite(unmatched=("t::a[0x7f]",))], {}, "open", "READY", ""),
     "a test fails newly": (
         [suite(head=FAILED, verdict=FAILED, new_failures=failing("t.py::test_a"))],
         {}, "withhold", "NEW_FAILURES", "t.py::test_a",
@@ -131,7 +130,6 @@ DECISIONS = {
     "a check proves nothing": (
         [suite(), UNPROVED], {}, "withhold", "UNVERIFIED", "the report is odd",
     ),
-    "red comes before unproved": ([UNPROVED, RED_TOOL], {}, "withhold", "NEW_FAILURES", ""),
     "a rule blocks a finding of a tool": (
         [suite(), tool("names", findings=(finding(Severity.BLOCK, path="a.py", line=3),))],
         {}, "withhold", "POLICY", "a.py:3",
@@ -147,9 +145,6 @@ DECISIONS = {
     "an acceptance test shows nothing": (
         [suite()], {"proof": proved("", "passes without the change")},
         "withhold", "UNVERIFIED", "t::1 passes without the change",
-    ),
-    "acceptance tests show the change": (
-        [suite()], {"proof": proved("", "")}, "open", "READY", "",
     ),
     "no suite": ([tool("mypy")], {}, "withhold", "NO_TESTS", "checks.tests.runner"),
     "a suite of nothing": (
@@ -184,15 +179,6 @@ def test_what_is_measured_decides(name):
     assert named in verdict.sentence
 
 
-def test_the_table_is_whole_and_only_its_last_two_rows_publish():
-    assert [row.publish for row in decide.TABLE[-3:]] == [False, True, True]
-    assert not any(row.publish for row in decide.TABLE[:-2])
-    assert [row.draft for row in decide.TABLE[-2:]] == [True, False]
-    facts = [row.fact for row in decide.TABLE]
-    assert all(facts)
-    assert len(set(facts)) == len(facts)
-
-
 def test_only_proved_combinations_are_published():
     for base, head, verdict in product(Status, repeat=3):
         found = weigh(suite(), tool("mypy", base=base, head=head, verdict=verdict))
@@ -206,12 +192,3 @@ def test_findings_have_their_place():
     assert (found.severity, found.path, found.line) == (Severity.BLOCK, "tests/test_new.py", 1)
     # Where the run proves nothing, new tests are not looked for.
     assert weigh(suite(verdict=UNVERIFIED, added=()), files=(NEW_TEST,)).findings == ()
-
-
-def test_a_new_finding_of_a_tool_is_told_by_its_words_and_place():
-    item = CheckItem(
-        item_id="a.py: E: no", outcome="finding", text="Name x is not defined.\nmore",
-        place="a.py:3",
-    )  # fmt: skip
-    verdict = weigh(suite(), tool("mypy", verdict=FAILED, new_failures=(item,)))
-    assert "Name x is not defined at a.py:3" in verdict.sentence

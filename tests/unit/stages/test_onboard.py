@@ -61,19 +61,6 @@ def test_the_first_run_proposes_a_file_that_is_valid_and_waits(asked):
     assert "https://forge.example/shop/app/pull/100" in line
 
 
-def test_the_text_has_the_reason_of_each_value_and_calls_nobody(asked):
-    with pytest.raises(OwnerAwaited):
-        settle(asked)
-    body = asked[1].proposals[0].body
-    for told in (
-        "#42",
-        "| `http_client` | `httpx` | 2 of 2 files",
-        "| `CI` |",
-    ):
-        assert told in body
-    assert "@" not in body.replace("`", "")
-
-
 @pytest.mark.deep
 def test_a_python_that_runs_could_not_take_is_proposed_as_a_comment(tmp_path):
     files = FILES | {"pyproject.toml": "[project]\nrequires-python = '==3.99.*'\n"}

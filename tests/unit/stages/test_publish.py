@@ -70,17 +70,6 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     assert str(home) not in proposal.body
 
 
-def test_a_pull_request_names_an_open_one_that_adds_to_the_same_migrations(made):
-    there, base, svc = made
-    adds = runs.decided(base, path="shop/migrations/0002_x.py", before=None)
-    publish.open_pull_request(base, adds, svc)
-    second = later(base, number=43)
-    publish.open_pull_request(second, adds, svc)
-    first, other = (proposal.body for proposal in there.proposals)
-    assert "also adds a migration" not in first
-    assert "#100 also adds a migration to `shop`" in other
-
-
 def later(prepared, number=42):
     """Another run, of the same issue or another one."""
     run = prepared.run

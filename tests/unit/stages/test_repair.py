@@ -164,16 +164,6 @@ def test_a_new_attempt_writes_tests_anew_that_may_be_wrong(prepared, home, monke
     assert begun(job) == ["edit 3"]
 
 
-def test_a_new_attempt_that_changes_nothing_leaves_what_there_is(prepared, home):
-    model = script(*(said(finish(f"{number}")) for number in range(6)))
-    job = desks.job(prepared, home, model)
-    first = job.over(judged(1, draft(prepared), "t.py::test_x"))
-    assert repair.next_draft([first], job) is None
-    assert begun(job) == ["repair 2", "edit 2"]
-    # Whatever is begun next has names of its own.
-    assert job.number == 3
-
-
 def test_at_the_cap_a_candidate_that_passed_is_not_lost_for_one_that_does_not(
     prepared, home, monkeypatch
 ):

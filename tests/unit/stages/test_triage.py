@@ -140,10 +140,3 @@ def test_what_has_the_same_title_is_named(tmp_path: Path) -> None:
     kinds = [one.split(":")[0] for one in found.reasons]
     assert kinds == ["category feature", "same title", "priority high"]
     assert found.similar[0].told in telemetry.tell(found)
-
-
-def test_a_run_on_this_machine_has_nothing_beside_it(tmp_path: Path) -> None:
-    run = forge_runs.run(on_forge=False, repository=str(tmp_path))
-    found = decided(tmp_path, run)
-    assert found.similar == ()
-    assert not any(one.startswith(("same title", "priority")) for one in found.reasons)
