@@ -10,7 +10,6 @@ from tests.thirdparty.sources import Source
 PROJECT = Project(
     Source("flask", "3.1.3", "0ef0e52b8a9cd932855379197dd8f94047b359ca0a78695144304cb45f87c9eb"),
     wire="anthropic",
-    stream=False,
     config="root: examples/tutorial\n",
 )
 _ROOT = "examples/tutorial"

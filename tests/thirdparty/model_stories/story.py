@@ -78,7 +78,7 @@ class Story:
     edit: tuple[Turn, ...]
     """Replies while the source is edited; empty: only tests were asked for."""
     files: Mapping[str, str]
-    """What is on the branch: A, M or D by path; a `*` stands for a part that is not foreseen."""
+    """What is on the branch: A, M or D by path."""
     diff: Mapping[str, Part]
     """What it does to each of them, and to no other."""
     never: tuple[str, ...] = ()
@@ -88,8 +88,6 @@ class Story:
     words: str = ""
     """Of the editing model, in the pull request."""
     remarks: tuple[Remark, ...] = ()
-    review: tuple[str, ...] = ()
-    """Rules for which a person has to look: then the pull request is a draft."""
     checks: tuple[str, ...] = ("tests",)
     """At least these pass."""
 
@@ -138,22 +136,6 @@ def when(*words: str, then: Said) -> Turn:
         return then
 
     return say
-
-
-def block(seen: Seen, path: str, first: str, last: str) -> str:
-    """Take lines of a file from what a call of `read` showed: those words stand in them."""
-    lines = shown(seen, path)
-    start = next(at for at, line in enumerate(lines) if first in line)
-    end = next(at for at, line in enumerate(lines) if at >= start and last in line)
-    return "".join(lines[start : end + 1])
-
-
-def shown(seen: Seen, path: str) -> list[str]:
-    """Lines of a file, as the last call of `read` showed them."""
-    head = f"`{path}`, lines "
-    result = next(text for kind, text in reversed(seen.messages) if text.startswith(head))
-    numbered = (line.partition("\t") for line in result.splitlines())
-    return [f"{line}\n" for number, tab, line in numbered if tab and number.isdigit()]
 
 
 def _after_last_reply(seen: Seen) -> int:

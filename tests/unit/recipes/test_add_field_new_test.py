@@ -9,7 +9,6 @@ import pytest
 from tests.unit.recipes.trees import SHOP, edited, form, project, questions, settle
 
 FUNCTIONS = "import pytest\n\n\n@pytest.mark.django_db\ndef test_one():\n    assert True\n"
-CLASSES = "from django.test import TestCase\n\n\nclass OneTests(TestCase):\n    pass\n"
 SIMPLE = SHOP | {
     "shop/models.py": "from django.db import models\n\n\nclass Customer(models.Model):\n"
     "    name = models.CharField(max_length=100)\n"
@@ -37,26 +36,6 @@ def test_functions_where_the_app_has_functions() -> None:
         "    customer.save()\n"
         "    customer.refresh_from_db()\n\n"
         '    assert customer.nickname == ""\n'
-    )
-
-
-def test_classes_where_the_app_has_classes() -> None:
-    files = SIMPLE | {"shop/tests/__init__.py": "", "shop/tests/test_a.py": CLASSES}
-    assert written("shop/tests/test_customer_nickname.py", files) == (
-        "from django.db import models\nfrom django.test import TestCase\n\n"
-        "from shop.models import Customer\n\n\n"
-        "class CustomerNicknameTests(TestCase):\n"
-        "    def test_customer_has_nickname(self):\n"
-        '        field = Customer._meta.get_field("nickname")\n\n'
-        "        self.assertIsInstance(field, models.CharField)\n"
-        "        self.assertEqual(field.max_length, 50)\n"
-        "        self.assertTrue(field.blank)\n"
-        "        self.assertFalse(field.null)\n\n"
-        "    def test_nickname_of_a_new_customer(self):\n"
-        "        customer = Customer()\n"
-        "        customer.save()\n"
-        "        customer.refresh_from_db()\n\n"
-        '        self.assertEqual(customer.nickname, "")\n'
     )
 
 

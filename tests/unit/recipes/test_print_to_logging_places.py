@@ -146,11 +146,6 @@ def f(x):
     )
 
 
-def test_a_traceback_outside_of_a_handler_stays():
-    code = "import traceback\n\n\ndef f():\n    traceback.print_exc()\n"
-    assert list(left(module(code))) == ["shop/stock.py:5"]
-
-
 # --- the logger -------------------------------------------------------------------------------
 
 USE = "\n\ndef f(x):\n    print('hi', x)\n"
