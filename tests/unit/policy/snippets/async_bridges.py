@@ -40,14 +40,8 @@ CASES = {
         fails={
             "call": _in("notify(order)", 9),
             "of the ORM": _in("Order.objects.acreate()", 9),
-            "became async": Snippet(
-                {"app/views.py": "def g():\n    pass\n\n\ng()\n".replace("def", "async def")},
-                base={"app/views.py": "def g():\n    pass\n\n\ng()\n"},
-                line=5,
-            ),
         },
         passes={
-            "awaited": _in("await notify(order)"),
             "both kinds by one name": Snippet(
                 "if x:\n    async def g():\n        pass\nelse:\n    def g():\n        pass\n\n\ng()\n"
             ),
@@ -63,7 +57,6 @@ CASES = {
             ),
         },
         passes={
-            "a plain function": _in("return await sync_to_async(count)(order)"),
             "a method of the ORM": _in("return await sync_to_async(Order.objects.get)(pk=1)"),
             "options only": _in(
                 "return 1", None, "@sync_to_async(thread_sensitive=True)\ndef f(order):\n"
@@ -80,9 +73,6 @@ CASES = {
         },
         passes={
             "list": _in("return await sync_to_async(list)(Order.objects.filter(a=1))"),
-            "evaluated inside": _in(
-                "return await sync_to_async(lambda: list(Order.objects.filter(a=1)))()"
-            ),
             "partial": _in(
                 "return await sync_to_async(partial(count, order))()",
                 more="from functools import partial\n",

@@ -35,14 +35,12 @@ _DB = "from sqlalchemy.orm import Session, sessionmaker\n"
 CASES = {
     "async-query": Cases(
         fails={
-            "get": _in("return Order.objects.get(pk=pk)", 5),
             "comprehension": _in("return [one for one in Order.objects.all()]", 5),
             "argument that names its class": _in(
                 "order.delete()", 5, how="async def f(order: 'Order | None'):\n"
             ),
         },
         passes={
-            "async method": _in("return await Order.objects.aget(pk=pk)"),
             "async comprehension": _in("return [one async for one in Order.objects.all()]"),
             "save of its own": _in("tag = Tag()\ntag.save()"),
         },
@@ -50,12 +48,6 @@ CASES = {
     "async-session": Cases(
         fails={
             "argument": _in("return db.execute(q)", 4, _DB + "\n", "async def f(db: Session):\n"),
-            "alias of a type": _in(
-                "db.commit()",
-                5,
-                _DB + "from typing import Annotated\nDb = Annotated[Session, 1]\n",
-                "async def f(db: Db):\n",
-            ),
             "sessionmaker": _in(
                 "with Local() as db:\n    db.flush()", 5, _DB + "Local = sessionmaker()\n"
             ),
@@ -70,12 +62,6 @@ CASES = {
                 "return await db.run_sync(lambda s: s.query(1))",
                 None,
                 _DB,
-                "async def f(db: Session):\n",
-            ),
-            "another class of that name": _in(
-                "return db.get(q)",
-                None,
-                "from requests import Session\n",
                 "async def f(db: Session):\n",
             ),
         },

@@ -40,21 +40,16 @@ def _task(body: str, line: int | None = None) -> Snippet:
 CASES = {
     "background-tasks": Cases(
         fails={
-            "import": _asked("import dramatiq\n", 1),
             "through a module": _asked("from app import jobs\njobs.queue.enqueue(1)\n", 2),
             "none at all": _asked("import celery\n", 1, system="none"),
         },
         passes={
             "the configured one": _asked("from celery import shared_task\n"),
-            "for types only": _asked(
-                "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import rq\n"
-            ),
             "there already": _asked(_RQ + "x = 1\n", base=_RQ),
         },
     ),
     "background-tasks-use": Cases(
         fails={
-            "once more": _asked(_RQ + "queue.enqueue(2)\n", 5, base=_RQ),
             "another part": _asked(_RQ + "rq.Worker([])\n", 5, base=_RQ),
             "one more argument": _asked(
                 "from fastapi import BackgroundTasks as B\n\n\ndef f(tasks: B):\n    pass\n\n\n"
@@ -64,20 +59,17 @@ CASES = {
             ),
         },
         passes={
-            "untouched": _asked(_RQ + "x = 1\n", base=_RQ),
             "moved down": _asked("x = 1\n" + _RQ, base=_RQ),
             "the configured one": _asked(_RQ + "queue.enqueue(2)\n", base=_RQ, system="rq"),
         },
     ),
     "handler-thread": Cases(
         fails={
-            "thread": _view("threading.Thread(target=send).start()", 11),
             "process under another name": _view("P(target=send).start()", 11),
             "none at all": _view("threading.Thread(target=send).start()", 11, "none"),
         },
         passes={
             "no handler": _view("threading.Thread(target=send).start()", how="def f():\n"),
-            "any": _view("threading.Thread(target=send).start()", system="any"),
             "pool for one answer": _view("with ThreadPoolExecutor() as pool:\n    pool.map(f, [])"),
         },
     ),
@@ -85,12 +77,8 @@ CASES = {
         fails={
             "create_task": _task("asyncio.create_task(g())", 5),
             "of the loop": _task("asyncio.get_running_loop().create_task(g())", 5),
-            "under another name": Snippet(
-                "from asyncio import create_task as go\n\n\nasync def f():\n    go(g())\n", line=5
-            ),
         },
         passes={
-            "kept": _task("task = asyncio.create_task(g())\nawait task"),
             "kept in a set": _task("tasks.add(asyncio.create_task(g()))"),
             "group": _task("async with asyncio.TaskGroup() as group:\n    group.create_task(g())"),
         },

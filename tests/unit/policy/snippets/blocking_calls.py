@@ -28,9 +28,6 @@ CASES = {
     "blocking-call": Cases(
         fails={
             "sleep": _in("time.sleep(5)", 3, _TIME),
-            "session of another module": _in(
-                "return session.post(url)", 3, "from .net import session\n"
-            ),
             "in an argument of a thread, which is called first": _in(
                 "await asyncio.to_thread(requests.get(url))", 5, "import asyncio\n" + _HTTP
             ),
@@ -43,23 +40,15 @@ CASES = {
                 _TIME + "from contextlib import asynccontextmanager\n\n\n",
                 "@asynccontextmanager\nasync def f(app):\n",
             ),
-            "there already": Snippet(
-                _TIME + "x = 1\n\n\nasync def f():\n    time.sleep(1)\n",
-                base=_TIME + "async def f():\n    time.sleep(1)\n",
-            ),
         },
     ),
     "blocking-io": Cases(
         fails={
-            "open": _in("with open(url) as file:\n    return file.read()", 2),
             "path in parts": _in("(root / 'a').write_bytes(b'')", 2),
             "database driver": _in("return psycopg2.connect(url)", 3, "import psycopg2\n"),
         },
         passes={
             "plain function": _in("return open(url)", None, "", "def f(url):\n"),
-            "handed over": _in(
-                "return await asyncio.to_thread(Path(url).read_text)", None, "import asyncio\n"
-            ),
             "main": _in("return open(url)", None, "", "async def main(url):\n"),
         },
     ),
@@ -68,12 +57,6 @@ CASES = {
             "function": _in("return fetch(url)", 14, _DEEP),
             "nested function": _in(
                 "def g():\n    return requests.get(url)\nreturn g()", 5, "import requests\n"
-            ),
-            "session": _in(
-                "return rows(1)",
-                9,
-                "from sqlalchemy.orm import Session\n\n\ndef rows(db: Session):\n"
-                "    return db.execute('a')\n\n\n",
             ),
         },
         passes={

@@ -16,9 +16,6 @@ _API: dict[str, object] = {
         ],
     }
 }
-_OPEN: dict[str, object] = {
-    "concurrency": {"mode": "sync", "overrides": [{"paths": ["app/**"], "mode": "any"}]}
-}
 _VIEW = (
     "from django.http import JsonResponse\n\n\n"
     "async def orders(request):\n    return JsonResponse({})\n"
@@ -52,16 +49,9 @@ CASES = {
                 },
                 5,
             ),
-            "consumer": _asked(
-                "from channels.generic.websocket import AsyncWebsocketConsumer\n\n\n"
-                "class Chat(AsyncWebsocketConsumer):\n    async def receive(self, text):\n"
-                "        pass\n",
-                5,
-            ),
         },
         passes={
             "sync view": _asked(_SYNC_VIEW),
-            "any by override": _asked(_VIEW, config=_OPEN),
             "middleware": _asked(
                 "from fastapi import FastAPI\n\napp = FastAPI()\n\n\n"
                 "@app.middleware('http')\nasync def time(request, call_next):\n"
@@ -71,12 +61,10 @@ CASES = {
     ),
     "sync-handler": Cases(
         fails={
-            "view": _asked(_SYNC_VIEW, 4, config=_ASYNC),
             "endpoint": _asked(_SYNC_ENDPOINT, 7, config=_ASYNC),
             "by override": _asked({"app/api.py": _SYNC_ENDPOINT}, 7, config=_API),
         },
         passes={
-            "async view": _asked(_VIEW, config=_ASYNC),
             "Django REST framework": _asked(
                 "from rest_framework.views import APIView\n\n\nclass A(APIView):\n"
                 "    def get(self, request):\n        return None\n",
@@ -89,12 +77,8 @@ CASES = {
         fails={
             "function": _asked("async def prices():\n    return 1\n", 1),
             "method": _asked("class A:\n    async def prices(self):\n        return 1\n", 2),
-            "nested in a plain one": _asked(
-                "def f():\n    async def g():\n        return 1\n    return g\n", 2
-            ),
         },
         passes={
-            "plain function": _asked("def prices():\n    return 1\n"),
             "lifespan": _asked(
                 "from contextlib import asynccontextmanager as acm\n\n\n@acm\n"
                 "async def lifespan(app):\n    yield\n"

@@ -35,9 +35,6 @@ _INDEX = _HEAD + "class A(models.Model):\n    class Meta:\n        indexes = [mo
 CASES = {
     "django-database": Cases(
         fails={
-            "a field of PostgreSQL": _said(
-                "from django.contrib.postgres.fields import ArrayField\n", 1
-            ),
             "in a Q": _said(_HEAD + "q = Q(data__contained_by={'a': 1})\n", 5, "oracle"),
             "conflicts by names": _said(
                 _HEAD + "Order.objects.bulk_create(\n    [], update_conflicts=True,"
@@ -60,18 +57,12 @@ CASES = {
     ),
     "django-database-likely": Cases(
         fails={
-            "rows that SQLite does not lock": _said(
-                _HEAD + "found = Order.objects.select_for_update()\n", 5
-            ),
             "a search": _said(_HEAD + "found = Order.objects.filter(text__search='a')\n", 5),
             "a partial index": _said(
                 _INDEX.format("fields=['a'], name='a', condition=Q(b=1)"), 7, "mysql"
             ),
         },
         passes={
-            "it is PostgreSQL": _said(
-                _INDEX.format("fields=['a'], name='a', include=['b']"), None, "postgres"
-            ),
             "MySQL locks rows": _said(
                 _HEAD + "found = Order.objects.select_for_update()\n", None, "mysql"
             ),

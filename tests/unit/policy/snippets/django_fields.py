@@ -12,11 +12,6 @@ CASES = {
     "django-on-delete": Cases(
         fails={
             "a foreign key": Snippet(_FK, line=5),
-            "in an abstract base": Snippet(
-                _HEAD + "    to = models.ForeignKey('self', related_name='+')\n"
-                "    class Meta:\n        abstract = True\n",
-                line=5,
-            ),
             "taken away": Snippet(
                 _FK,
                 base=_FK.replace("'Customer')", "'Customer', on_delete=models.CASCADE)"),
@@ -26,19 +21,11 @@ CASES = {
         passes={
             "by keyword": Snippet(_FK.replace("'Customer'", "'C', on_delete=models.CASCADE")),
             "unpacked": Snippet(_FK.replace("'Customer'", "'C', **options")),
-            "of SQLAlchemy": Snippet(
-                "from sqlalchemy import ForeignKey\n\nx = ForeignKey('a.id')\n"
-            ),
         },
     ),
     "django-null-text": Cases(
         fails={
             "a text": Snippet(_NULL, line=5),
-            "under another name": Snippet(
-                "from django.db.models import EmailField as Mail\n\n"
-                "class A:\n    mail: str = Mail(null=True)\n",
-                line=4,
-            ),
             "made null": Snippet(_NULL, base=_NULL.replace(", null=True", ""), line=5),
         },
         passes={
@@ -46,10 +33,6 @@ CASES = {
                 _HEAD + "    slug = models.SlugField(unique=True, null=True, blank=True)\n"
             ),
             "the ticket asks for it": Snippet(_NULL, ticket="Add a nullable CharField `note`."),
-            "of a serializer": Snippet(
-                "from rest_framework import serializers\n\nclass A:\n"
-                "    note = serializers.CharField(null=True)\n"
-            ),
         },
     ),
 }

@@ -22,14 +22,9 @@ def _loop(text: str, line: int | None = None) -> Snippet:
     return Snippet(_IMPORT + text, base=_SHOP, line=line)
 
 
-_ALL = "def f():\n    for order in Order.objects.all():\n        print(order.customer.name)\n"
-
 CASES = {
     "django-query-in-loop": Cases(
         fails={
-            "get": _loop(
-                "def f(keys):\n    for key in keys:\n        Order.objects.get(pk=key)\n", 5
-            ),
             "in a condition": _loop(
                 "def f(keys):\n    return {k for k in keys if Order.objects.filter(pk=k).exists()}\n",
                 4,
@@ -44,7 +39,6 @@ CASES = {
             "before the loop": _loop(
                 "def f():\n    for o in [Order.objects.first()]:\n        print(o)\n"
             ),
-            "prefetched": _loop(_ALL.replace("all()", "filter(a=1).prefetch_related('customer')")),
             "tries": _loop("def f():\n    for i in range(3):\n        Order.objects.first()\n"),
         },
     ),

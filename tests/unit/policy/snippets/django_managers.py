@@ -57,9 +57,6 @@ CASES = {
     "django-manager": Cases(
         fails={
             "objects": _asked(_IMPORT + "Order.objects.all()\n", 3),
-            "through another module": _asked(
-                "from shop.api import Purchase\n\nPurchase.objects.all()\n", 3
-            ),
             "of the registry": _asked(
                 "from django.apps import apps\n\napps.get_model('shop', 'Order').objects.all()\n", 3
             ),
@@ -69,29 +66,14 @@ CASES = {
             "a namesake of another app": _asked(
                 "from wine.models import Order\n\nOrder.objects.all()\n", config=_DOTTED
             ),
-            "there already": _asked(
-                _IMPORT + "x = 1\nOrder.objects.all()\n",
-                base={**_SHOP, "app/views.py": _IMPORT + "Order.objects.all()\n"},
-            ),
         },
     ),
     "django-implicit-manager": Cases(
         fails={
-            "get_object_or_404": _asked(
-                "from django.shortcuts import get_object_or_404\n"
-                + _IMPORT
-                + "get_object_or_404(Order, pk=1)\n",
-                4,
-            ),
             "inherited after another": _asked(_GOT, 4, base=_OTHER_FIRST),
             "a generic view": _asked(_GENERIC + "class All(ListView):\n    model = Order\n", 5),
         },
         passes={
-            "handed the manager": _asked(
-                "from django.shortcuts import get_object_or_404\n"
-                + _IMPORT
-                + "get_object_or_404(Order.active, pk=1)\n"
-            ),
             "the one that Django makes": _asked(
                 _GOT, base=_PLAIN, config={"django": {"managers": {"Order": "objects"}}}
             ),

@@ -35,9 +35,6 @@ CASES = {
         },
         passes={
             "not forbidden": Snippet(_HAS),
-            "moved to another file": _asked(
-                {"app/views.py": "", "app/handlers.py": _HAS}, base=_HAS
-            ),
             "a signal of Celery": _asked(
                 "from celery.signals import task_failure\n\ntask_failure.connect(print)\n"
             ),
@@ -45,10 +42,6 @@ CASES = {
     ),
     "django-library-signals": Cases(
         fails={
-            "of a library": _asked(
-                "from allauth.account.signals import user_signed_up\n\nuser_signed_up.connect(print)\n",
-                3,
-            ),
             "under another name": _asked(
                 "from wagtail.signals import page_published as out\n\nout.connect(print)\n", 3
             ),
@@ -58,9 +51,6 @@ CASES = {
         },
         passes={
             "of Django": _asked(_HAS),
-            "not forbidden": Snippet(
-                "from allauth.account.signals import user_signed_up\n\nuser_signed_up.connect(print)\n"
-            ),
             "a method of a socket": _asked("import socket\n\nsocket.socket().connect(('a', 1))\n"),
         },
     ),

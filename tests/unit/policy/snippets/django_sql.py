@@ -20,17 +20,10 @@ CASES = {
             "a cursor that is kept": Snippet(
                 _DB + "def f():\n    c = connection.cursor()\n    c.executemany('x', [])\n", line=5
             ),
-            "an expression": Snippet(
-                "from django.db.models.expressions import RawSQL as R\n\nx = R('now()', ())\n",
-                line=3,
-            ),
         },
         passes={
             "the ORM": Snippet("def f(Model):\n    return Model.objects.filter(a=1)\n"),
             "another raw": Snippet("def f(camera):\n    return camera.raw('a')\n"),
-            "another cursor": Snippet(
-                "import sqlite3\n\nsqlite3.connect('a').cursor().execute('select 1')\n"
-            ),
         },
     ),
 }

@@ -40,7 +40,6 @@ def _functions(
 CASES = {
     "django-views": Cases(
         fails={
-            "a URL leads to it": _classes(_VIEW, 1, base=_APP),
             "of the REST framework": _classes(
                 "from rest_framework.decorators import api_view\n\n@api_view(['GET'])\n"
                 "def orders(request, pk):\n    return 1\n",
@@ -59,20 +58,11 @@ CASES = {
         passes={
             "any": Snippet(_DECORATED),
             "no URL leads to it": _classes(_VIEW.replace("orders", "total"), base=_APP),
-            "a handler of errors": _classes(
-                "from django.views.decorators.csrf import requires_csrf_token\n\n"
-                "@requires_csrf_token\ndef missing(request, exception):\n    return 1\n"
-            ),
         },
     ),
     "django-likely-views": Cases(
         fails={
             "it renders": _classes(_RENDERED, 3),
-            "a response that is kept": _classes(
-                "from django.http import HttpResponse\n\ndef api(request):\n"
-                "    answer = HttpResponse()\n    return answer\n",
-                3,
-            ),
             "of the REST framework": _classes(
                 "from rest_framework.response import Response\n\nasync def api(request):\n"
                 "    return Response([])\n",
@@ -80,7 +70,6 @@ CASES = {
             ),
         },
         passes={
-            "a part of a view": _classes(_RENDERED.replace("orders", "_page")),
             "a URL leads to it": _classes(_RENDERED, base=_APP),
             "there already": _classes(_RENDERED + "x = 1\n", base=_RENDERED),
         },

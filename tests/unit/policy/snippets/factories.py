@@ -47,16 +47,10 @@ CASES = {
     "test-factories": Cases(
         fails={
             "create": _said(_CREATE, 8),
-            "a user of Django": _said(
-                "from django.contrib.auth.models import User\n\n\ndef test_one(db):\n"
-                "    User.objects.create_user('a')\n",
-                11,
-            ),
             "a table": _said("def test_one(session):\n    session.add(Line(code='a'))\n", 8),
         },
         passes={
             "any": _said(_CREATE, wanted="any"),
-            "in memory": _said("def test_one():\n    assert Order(code='a').code == 'a'\n"),
             "no model": _said(
                 "def test_one():\n    Basket.objects.create()\n    Basket().save()\n"
             ),

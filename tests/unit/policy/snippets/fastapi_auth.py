@@ -61,7 +61,6 @@ def _whole(text: str) -> Snippet:
 CASES = {
     "fastapi-auth": Cases(
         fails={
-            "nothing is asked": _endpoint("@router.get('/users')\ndef users(): ...\n"),
             "taken out where another file takes it in": _asked(
                 {
                     "app/main.py": (
@@ -82,9 +81,6 @@ CASES = {
             ),
         },
         passes={
-            "in the signature": _endpoint(
-                "@router.get('/users')\ndef users(user=Depends(admin)): ...\n"
-            ),
             "by a name that was assigned": _endpoint(
                 "wanted = Depends(admin)\n@router.get('/users')\ndef users(user=wanted): ...\n"
             ),

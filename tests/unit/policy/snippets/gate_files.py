@@ -14,15 +14,11 @@ _TOML = '[project]\nname = "a"\n\n[tool.pytest.ini_options]\naddopts = "-q"\n'
 CASES = {
     "gate-files": Cases(
         fails={
-            "what every test loads": _one("tests/deep/conftest.py"),
             "a folder that shadows a tool": Snippet({"pytest/__init__.py": ""}),
             "a table of a tool": _one("pyproject.toml", _TOML.replace("-q", "-x"), _TOML),
         },
         passes={
             "a test": _one("tests/test_orders.py"),
-            "tables in another order": _one(
-                "pyproject.toml", "\n".join(_TOML.split("\n\n")[::-1]), _TOML
-            ),
             "a folder below that is called like a tool": Snippet({"app/pytest/a.py": ""}),
         },
     ),

@@ -10,14 +10,12 @@ _WORD = "winter" + "2027"
 CASES = {
     "hard-coded-secret": Cases(
         fails={
-            "a variable": Snippet(f"x = 1\nDB_PASSWORD = '{_LIVE}'\n", line=2),
             "what opens": Snippet(
                 f"def f(password):\n    if password == '{_LIVE}':\n        return True\n", line=2
             ),
             "otherwise": Snippet(f"import os\nTOKEN = os.getenv('A') or '{_LIVE}'\n", line=2),
         },
         passes={
-            "from the environment": Snippet("import os\nDB_PASSWORD = os.environ['DB_PASSWORD']\n"),
             "an example of an interface": Snippet(
                 f"A = {{'example': {{'access_token': '{_LIVE}'}}}}\n"
             ),
@@ -26,12 +24,10 @@ CASES = {
     ),
     "possible-secret": Cases(
         fails={
-            "a variable": Snippet(f"x = 1\nDB_PASSWORD = '{_WORD}'\n", line=2),
             "a default": Snippet(f"def f(token='{_WORD}'): ...\n", line=1),
             "into a table": Snippet(f"A['SECRET_KEY'] = '{_WORD}'\n", line=1),
         },
         passes={
-            "a word alone": Snippet("PASSWORD = 'password_confirmation'\n"),
             "a dotted name": Snippet("TOKEN = 'app.tokens.V2'\n"),
             "of another name": Snippet(f"SEASON = '{_WORD}'\n"),
         },

@@ -34,20 +34,6 @@ CASES = {
     "http-retries-by-hand": Cases(
         fails={
             "for": _said(_LOOP, 8),
-            "while": _said(
-                """
-                def f(url, tries=3):
-                    while tries:
-                        try:
-                            answer = requests.post(url, json={})
-                            break
-                        except requests.ConnectionError:
-                            tries -= 1
-                            continue
-                    return answer
-                """,
-                8,
-            ),
             "by a name that is set": _said(
                 """
                 def f(url):
@@ -63,16 +49,6 @@ CASES = {
             ),
         },
         passes={
-            "each address once": _said(
-                """
-                def f(urls):
-                    for url in urls:
-                        try:
-                            return httpx.get(url)
-                        except httpx.HTTPError:
-                            continue
-                """
-            ),
             "no request": _said(
                 """
                 def f(path):
@@ -141,15 +117,6 @@ CASES = {
                         answer = httpx.get(url)
                         if answer.status_code == 200:
                             return answer
-                """
-            ),
-            "by itself for each page": _said(
-                """
-                def f(url):
-                    answer = httpx.get(url).json()
-                    if answer["next"]:
-                        return answer["items"] + f(answer["next"])
-                    return answer["items"]
                 """
             ),
         },

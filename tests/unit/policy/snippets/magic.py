@@ -16,7 +16,6 @@ def _edit(text: str) -> Snippet:
 CASES = {
     "runtime-magic": Cases(
         fails={
-            "a metaclass": Snippet("class Meta(type):\n    pass\n", line=1),
             "a patched class of the repository": Snippet(
                 "from app.models import Order\nOrder.total = property(lambda self: 1)\n",
                 base={"app/__init__.py": "", "app/models.py": "class Order: ...\n"},
@@ -27,9 +26,6 @@ CASES = {
             ),
         },
         passes={
-            "an abstract class": Snippet(
-                "from abc import ABCMeta\nclass A(metaclass=ABCMeta): ...\n"
-            ),
             "a setting of a library": Snippet(
                 "import stripe\nfrom app import conf\nstripe.api_key = conf.KEY\n"
             ),
@@ -40,12 +36,10 @@ CASES = {
         fails={
             "a metaclass": _edit(_META),
             "eval under another name": _edit("run = eval\ndef f(x):\n    return run(x)\n"),
-            "an import hook": _edit("import sys\nsys.path_hooks.append(len)\n"),
         },
         passes={
             "a file without any": _edit("class A: ...\n"),
             "a method called eval": _edit("def f(frame):\n    return frame.eval('a')\n"),
-            "deleted": Snippet({"app/views.py": None}, base={"app/views.py": _META}),
         },
     ),
 }

@@ -26,25 +26,16 @@ def _looped(handler: str) -> str:
 CASES = {
     "complexity": Cases(
         fails={
-            "a new function": Snippet(_branches(15), line=1),
             "one branch more": Snippet(_branches(16), base=_branches(15), line=1),
             "in a class": Snippet("class A:\n    " + _branches(15).replace("\n", "\n    "), line=2),
         },
         passes={
             "at the bound": Snippet(_branches(14)),
             "no worse than before": Snippet(_branches(16, more=" + 1"), base=_branches(16)),
-            "moved": Snippet(
-                {"app/new.py": _branches(16), "app/views.py": None}, base=_branches(16)
-            ),
         },
     ),
     "lost-types": Cases(
         fails={
-            "of an argument": Snippet(
-                "def f(x) -> int:\n    return x\n",
-                base="def f(x: int) -> int:\n    return x\n",
-                line=1,
-            ),
             "of the result": Snippet(
                 "def f(x: int):\n    return x\n",
                 base="def f(x: int) -> int:\n    return x\n",
@@ -57,9 +48,6 @@ CASES = {
             ),
         },
         passes={
-            "another type": Snippet(
-                "def f(x: str):\n    pass\n", base="def f(x: int):\n    pass\n"
-            ),
             "the argument is gone": Snippet(
                 "def f():\n    pass\n", base="def f(x: int):\n    pass\n"
             ),
@@ -69,23 +57,16 @@ CASES = {
     "untyped-function": Cases(
         fails={
             "a function": Snippet(_TYPED + "def g(x):\n    return x\n", base=_TYPED, line=17),
-            "a method": Snippet(
-                _TYPED + "class A:\n    def g(self, x):\n        return x\n", base=_TYPED, line=18
-            ),
             "with defaults": Snippet(_TYPED + "def g(x=1):\n    return x\n", base=_TYPED, line=17),
         },
         passes={
             "with types": Snippet(_TYPED + "def g(x: int) -> int:\n    return x\n", base=_TYPED),
-            "a private one": Snippet(_TYPED + "def _g(x):\n    return x\n", base=_TYPED),
             "among untyped ones": Snippet(_SPEAKS + "def g(x):\n    return x\n", base=_SPEAKS),
         },
     ),
     "missing-docstring": Cases(
         fails={
             "a function": Snippet(_SPEAKS + "def g(x):\n    return x\n", base=_SPEAKS, line=21),
-            "a method": Snippet(
-                _SPEAKS + "class A:\n    def g(self):\n        pass\n", base=_SPEAKS, line=22
-            ),
             "with a comment": Snippet(
                 _SPEAKS + "def g(x):\n    # says nothing\n    return x\n", base=_SPEAKS, line=21
             ),
@@ -93,12 +74,10 @@ CASES = {
         passes={
             "with one": Snippet(_SPEAKS + "def g(x):\n    '''Say.'''\n", base=_SPEAKS),
             "a private one": Snippet(_SPEAKS + "def _g(x):\n    return x\n", base=_SPEAKS),
-            "among silent ones": Snippet(_TYPED + "def g(x):\n    return x\n", base=_TYPED),
         },
     ),
     "swallowed-exception": Cases(
         fails={
-            "pass": Snippet(_tried("except Exception:\n        pass"), line=4),
             "an empty list": Snippet(
                 _tried("except (ValueError, Exception):\n        return []"), line=4
             ),
@@ -109,10 +88,6 @@ CASES = {
         passes={
             "one kind": Snippet(_tried("except ValueError:\n        pass")),
             "logged": Snippet(_tried("except Exception:\n        log.exception('x')")),
-            "there before": Snippet(
-                _tried("except Exception:\n        pass") + "\nX = 1\n",
-                base=_tried("except Exception:\n        pass"),
-            ),
         },
     ),
     "silent-filter": Cases(
@@ -123,12 +98,6 @@ CASES = {
                 "    except json.JSONDecodeError:\n        continue\n",
                 line=5,
             ),
-            "beside another handler": Snippet(
-                _looped(
-                    "except KeyError:\n            raise\n        except ValueError:\n            continue"
-                ),
-                line=7,
-            ),
         },
         passes={
             "logged": Snippet(
@@ -137,20 +106,14 @@ CASES = {
             "the end of an iterator": Snippet(
                 _looped("except StopIteration:\n            continue")
             ),
-            "there before": Snippet(
-                "\n" + _looped("except ValueError:\n            continue"),
-                base=_looped("except ValueError:\n            continue"),
-            ),
         },
     ),
     "unused-import": Cases(
         fails={
-            "a module": Snippet("import json\n", line=1),
             "an alias": Snippet("import json as j\n\njson = 1\n", line=1),
             "in a function": Snippet("def f():\n    import json\n", line=2),
         },
         passes={
-            "used": Snippet("import json\n\njson.loads('1')\n"),
             "in a text": Snippet("import json\n\nX: 'json.JSONDecoder'\n"),
             "for others": Snippet(
                 "from json import loads as loads\nfrom os import path  # noqa: F401\n"
@@ -160,11 +123,9 @@ CASES = {
     "dead-code": Cases(
         fails={
             "after a return": Snippet("def f(x):\n    return x\n    x.save()\n", line=3),
-            "a function": Snippet("def _f(x):\n    return x\n", line=1),
             "a commented block": Snippet("# if x:\n#     f(x)\nX = 1\n", line=1),
         },
         passes={
-            "reached": Snippet("def f(x):\n    if x:\n        return 1\n    return 2\n"),
             "used elsewhere in the change": Snippet(
                 {"app/views.py": "def _f():\n    pass\n", "app/a.py": "from app.views import _f\n"},
                 base={"app/models.py": ""},
@@ -174,30 +135,22 @@ CASES = {
     ),
     "new-print": Cases(
         fails={
-            "a print": Snippet("def f(x):\n    print(x)\n", line=2),
             "pprint": Snippet("from pprint import pprint\n\n\ndef f(x):\n    pprint(x)\n", line=5),
             "an alias": Snippet("say = print\nsay('a')\n", line=2),
         },
         passes={
             "a log": Snippet("import logging\n\nlogging.info('a')\n"),
-            "only when started": Snippet("if __name__ == '__main__':\n    print(1)\n"),
             "as it did before": Snippet("print(1)\nprint(2)\n", base="print(1)\n"),
         },
     ),
     "public-api": Cases(
         fails={
-            "a function is gone": Snippet(
-                "class Shop:\n    def open(self):\n        pass\n", base=_LIBRARY
-            ),
             "an argument is demanded": Snippet(
                 _LIBRARY.replace("tax=0", "rate, tax=0"), base=_LIBRARY, line=1
             ),
             "the module is gone": Snippet({"app/views.py": None}, base=_LIBRARY),
         },
         passes={
-            "an argument with a default": Snippet(
-                _LIBRARY.replace("tax=0", "tax=0, rate=1"), base=_LIBRARY
-            ),
             "kept by an import": Snippet(
                 "from app.sums import total\n" + _LIBRARY.partition("\n\n\n")[2], base=_LIBRARY
             ),
@@ -206,9 +159,6 @@ CASES = {
     ),
     "nested-scan": Cases(
         fails={
-            "the same list": Snippet(
-                "def f(xs):\n    for a in xs:\n        for b in xs:\n            a(b)\n", line=3
-            ),
             "by enumerate": Snippet(
                 "for n, a in enumerate(xs):\n    for b in xs:\n        a(b)\n", line=2
             ),
@@ -217,9 +167,6 @@ CASES = {
         passes={
             "two lists": Snippet("for a in xs:\n    for b in ys:\n        a(b)\n"),
             "a new list each time": Snippet("for a in f():\n    for b in f():\n        a(b)\n"),
-            "there before": Snippet(
-                "X = 1\nfor a in xs:\n    xs.index(a)\n", base="for a in xs:\n    xs.index(a)\n"
-            ),
         },
     ),
 }

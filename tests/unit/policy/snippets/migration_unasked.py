@@ -17,7 +17,6 @@ _NOTED = _MODELS.replace(
 _BASE = {**SHOP, "shop/models.py": _MODELS}
 _TICKET = "Add a text `note` to Order."
 _NOTE = "migrations.AddField('order', 'note', models.TextField(default=''))"
-_CODE = "migrations.AlterField('order', 'code', models.CharField(max_length=30))"
 _PHONE = "migrations.RemoveField('customer', 'phone')"
 _STATE = "migrations.AlterField('order', 'state', models.CharField(choices=[]))"
 
@@ -41,7 +40,6 @@ def _asked(
 CASES = {
     "migration-unasked": Cases(
         fails={
-            "a column of another model": _asked(_NOTE, _PHONE, line=FIRST + 1),
             "a new table": _asked("migrations.CreateModel('Basket', [])", _NOTE, line=FIRST),
             "an index on other fields": _asked(
                 "migrations.AddIndex('customer', models.Index(fields=['phone'], name='p'))",
@@ -50,11 +48,6 @@ CASES = {
         },
         passes={
             "what the ticket names": _asked(_NOTE),
-            "what the change edits": _asked(
-                _CODE,
-                ticket="Longer codes are refused.",
-                models=_MODELS.replace("max_length=20", "max_length=30"),
-            ),
             "what a class of choices says": Snippet(
                 {
                     "shop/models.py": _MODELS.replace("=STATES", "=State.choices").replace(
@@ -78,22 +71,10 @@ CASES = {
                 _PHONE, line=FIRST, ticket="Add the missing migrations.", models=_MODELS
             ),
             "a newer lock": _asked(_NOTE, _PHONE, line=FIRST + 1, change={"uv.lock": "a\n"}),
-            "options": _asked(
-                _NOTE, "migrations.AlterModelOptions('customer', {})", line=FIRST + 1
-            ),
         },
         passes={
             "what the ticket names": _asked(_NOTE, ticket="Add the migration for `note`."),
             "no ticket": _asked(_PHONE, ticket=None),
-            "what was squashed": Snippet(
-                {
-                    "shop/migrations/0001_squashed.py": migration(
-                        _PHONE, replaces=("0001_initial", "0002_note")
-                    )
-                },
-                base=dict(_BASE),
-                ticket="Squash the migrations.",
-            ),
         },
     ),
 }

@@ -28,7 +28,6 @@ def _asked(after: str, line: int | None = None, **more: str) -> Snippet:
 CASES = {
     "missing-name": Cases(
         fails={
-            "a class": _asked("from app.models import Bill, Invoice\n", 1),
             "a module": _asked("import app.billing\n", 1),
             "through a star": _asked("from app.net import post\n", 1),
         },

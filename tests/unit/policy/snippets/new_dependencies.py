@@ -49,14 +49,8 @@ CASES = {
             "in a requirements file": _files(
                 {"requirements.txt": "httpx\ntablib\n"}, {"requirements.txt": "httpx\n"}, 2
             ),
-            "for poetry": _files(
-                {"pyproject.toml": '[tool.poetry.dependencies]\npython = "^3.11"\ntablib = "^3"\n'},
-                {"pyproject.toml": '[tool.poetry.dependencies]\npython = "^3.11"\n'},
-                3,
-            ),
         },
         passes={
-            "another version": _asked(("httpx>=0.28",)),
             "written otherwise": _asked(("Typing_Extensions",), base=("typing-extensions",)),
             "allowed": _asked(("httpx", "tablib"), scope="allow"),
         },
@@ -65,31 +59,24 @@ CASES = {
         fails={
             "in pyproject": _asked(("httpx", "tablib"), 5, scope="forbid"),
             "with an extra": _asked(("httpx", "tablib[xlsx]>=3"), 5, scope="forbid"),
-            "from a repository": _asked(
-                ("httpx", "tablib @ git+https://example.org/tablib"), 5, scope="forbid"
-            ),
         },
         passes={
-            "asked for": _asked(("httpx", "tablib")),
             "allowed": _asked(("httpx", "tablib"), scope="allow"),
             "newer": _asked(("httpx>=0.28",), scope="forbid"),
         },
     ),
     "dependency-lookalike": Cases(
         fails={
-            "two letters changed places": _asked(("httpx", "reqeusts"), 5),
             "a letter more": _asked(("httpx", "djangoo"), 5),
             "without its dash": _asked(("httpx", "pythondateutil"), 5, scope="allow"),
         },
         passes={
-            "the known one": _asked(("httpx", "requests")),
             "two that are both known": _asked(("psycopg2", "psycopg"), base=("psycopg2",)),
             "a short name": _asked(("httpx", "rq")),
         },
     ),
     "dependency-source": Cases(
         fails={
-            "by git": _asked(("httpx", "tablib @ git+https://example.org/tablib"), 5),
             "in a requirements file": _files(
                 {"requirements.txt": "git+https://example.org/tablib.git@main#egg=tablib\n"},
                 {"requirements.txt": ""},
@@ -101,18 +88,11 @@ CASES = {
         },
         passes={
             "from the index": _asked(("httpx", "tablib>=3")),
-            "there before": _asked(
-                ("httpx @ git+https://example.org/httpx", "rich"),
-                base=("httpx @ git+https://example.org/httpx",),
-            ),
             "the project itself": _files({"requirements.txt": "-e .\n"}, {"requirements.txt": ""}),
         },
     ),
     "dependency-unpinned": Cases(
         fails={
-            "among exact ones": _files(
-                {"requirements.txt": _PINNED + "tablib\n"}, {"requirements.txt": _PINNED}, 4
-            ),
             "none among bounds": _asked((*_BOUND, "tablib"), 7, base=_BOUND),
             "any version for poetry": _files(
                 {
@@ -131,9 +111,6 @@ CASES = {
                 {"requirements.txt": _PINNED + "tablib==3.8.0\n"}, {"requirements.txt": _PINNED}
             ),
             "too few to say": _asked(("httpx==0.28.1", "tablib"), base=("httpx==0.28.1",)),
-            "there before": _files(
-                {"requirements.txt": _PINNED + "tablib\n"}, {"requirements.txt": _PINNED + "tablib"}
-            ),
         },
     ),
     "lock-behind": Cases(
@@ -144,15 +121,8 @@ CASES = {
                 {"requirements.in": "httpx\n", "requirements.txt": "httpx==0.28.1\n"},
                 2,
             ),
-            "a longer name in the lock": _asked(
-                ("httpx", "tablib"), 5, uv__lock=_LOCK + 'name = "tablib-extra"\n'
-            ),
         },
         passes={
-            "the lock comes with it": Snippet(
-                {"pyproject.toml": _pyproject("httpx", "tablib"), "uv.lock": _LOCK + '"tablib"\n'},
-                base={"pyproject.toml": _pyproject("httpx"), "uv.lock": _LOCK},
-            ),
             "a lock that lags anyway": _asked(
                 ("httpx", "rich", "tablib"), base=("httpx", "rich"), uv__lock=_LOCK
             ),

@@ -29,23 +29,19 @@ CASES = {
     "paths": Cases(
         fails={
             "a workflow": _new(".github/workflows/ci.yml"),
-            "out of the tree": _new("app/../../outside.py"),
             "a name with an invisible letter": _new("app/x\u200b.py"),
         },
         passes={
-            "a new file": _new("app/new.py"),
             "a pattern taken back": _new("docs/b.txt", protect=["docs/**", "!docs/b.txt"]),
             "two dots in a name": _new("app/x..y.py"),
         },
     ),
     "file-mode": Cases(
         fails={
-            "a new program": Snippet({"tool": "#!/bin/sh\n"}, executable=("tool",)),
             "nothing but the mode, back": _mode("exit\n", executable=False, was=True),
             "beside an edit": _mode("exit 1\n", executable=True, was=False),
         },
         passes={
-            "a new file": Snippet({"tool.py": "x = 1\n"}),
             "a script that stays a program": _mode("exit 1\n", executable=True, was=True),
             "a module that stays one": _mode("exit 1\n", executable=False, was=False),
         },

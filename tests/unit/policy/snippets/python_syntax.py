@@ -24,17 +24,9 @@ CASES = {
     "python-syntax": Cases(
         fails={
             "a module of the library": _on("3.9", "x = 1\nimport tomllib\n", 2),
-            "a statement behind a guard": _on(
-                "3.9",
-                "import sys\nif sys.version_info >= (3, 10):\n    match 1:\n        case 1: pass\n",
-                3,
-            ),
             "an annotation that is evaluated": _on("3.9", "def f(a: int | None): ...\n", 1),
         },
         passes={
-            "behind a guard": _on(
-                "3.9", "import sys\nif sys.version_info >= (3, 11):\n    import tomllib\n"
-            ),
             "behind a way out": _on(
                 "3.9",
                 "import sys\ndef f():\n    if sys.version_info < (3, 11):\n        sys.exit(1)\n"
@@ -49,7 +41,6 @@ CASES = {
     ),
     "python-syntax-of-data": Cases(
         fails={
-            "data of tests": _data("tests/data/case.py", "import tomllib\n"),
             "no Python at all": _data("tests/fixtures/broken.py", "def f(:\n"),
             "left out by conftest.py": _data(
                 "tests/test_match.py",
@@ -59,11 +50,6 @@ CASES = {
         },
         passes={
             "a test": _data("tests/test_match.py", "import tomllib\n", {"tests/conftest.py": ""}),
-            "another one is left out": _data(
-                "tests/test_match.py",
-                "import tomllib\n",
-                {"tests/conftest.py": "collect_ignore = ['test_other.py']\n"},
-            ),
             "data of the application": _data("app/data/case.py", "import tomllib\n"),
         },
     ),
@@ -71,12 +57,8 @@ CASES = {
         fails={
             "never parsed": _on("3.11", _OLD + "x = 1\n", base=_OLD),
             "newer than this service": _on("3.99", "x = 1\nwhen x:\n    pass\n", 2),
-            "a template of a module": _on(
-                "3.9", "class {{ name }}:\n    x = 2\n", base="class {{ name }}:\n    x = 1\n"
-            ),
         },
         passes={
-            "it parses": _on("3.11", "x = 1\n"),
             "it parses again": _on("3.11", "print('a')\n", base=_OLD),
             "broken by the change, which `python-syntax` holds": _on("3.9", _OLD, base="x = 1\n"),
         },
@@ -84,11 +66,9 @@ CASES = {
     "hidden-from-rules": Cases(
         fails={
             "a sum that is too deep": _on("3.9", _DEEP),
-            "letters that cannot be decoded": _file(b"x = '\xff'\n"),
             "too large": _file(b"x = 1\n" * 200_000),
         },
         passes={
-            "a sum": _on("3.9", f"x = {' + '.join('1' * 50)}\n"),
             "a declared encoding": _file("# coding: latin-1\nx = 'é'\n".encode("latin-1")),
             "moved as it was": Snippet(
                 {"a/x.py": None, "b/x.py": b"x = '\xff'\n"}, base={"a/x.py": b"x = '\xff'\n"}

@@ -29,12 +29,6 @@ CASES = {
             "nested at any depth": _said(
                 2, app__api_DOT_py="@app.get('/')\ndef f(n: " + "a+" * 400 + "a): return 1\n"
             ),
-            "a test that only moved": _said(
-                6,
-                app__prices_DOT_py=_EDITED,
-                tests__test_prices_DOT_py=None,
-                tests__unit__test_prices_DOT_py=_TEST,
-            ),
         },
         passes={
             "with a test": _said(
@@ -42,7 +36,6 @@ CASES = {
                 tests__test_prices_DOT_py=_TEST
                 + "\n\ndef test_none():\n    assert not total([])\n",
             ),
-            "a docstring": _said(app__prices_DOT_py=_CODE.replace("Add.", "Add all.")),
             "types": _said(
                 app__prices_DOT_py=_CODE.replace("(prices)", "(prices: list[int]) -> int", 1)
             ),

@@ -43,11 +43,6 @@ CASES = {
     "sql-injection": Cases(
         fails={
             "an argument of a view": _django(_EXECUTE, 2),
-            "added to a text": _django(
-                "    sql = 'SELECT * FROM t'\n    if name:\n        sql += f' WHERE a = {name}'\n"
-                "    connection.cursor().execute(sql)\n",
-                5,
-            ),
             "a class-based view under a decorator": Snippet(
                 "from django.views.generic import ListView\nfrom app.models import A\n\n\n"
                 "class List(ListView):\n    @cached\n    def get_queryset(self):\n"
@@ -61,10 +56,6 @@ CASES = {
             ),
             "converted before it is used": _django(
                 f"    raw = name\n    name = int(raw)\n{_EXECUTE}    name = raw\n"
-            ),
-            "there already": Snippet(
-                f"{_DJANGO}x = 1\ndef view(request, name):\n{_EXECUTE}",
-                base=f"{_DJANGO}def view(request, name):\n{_EXECUTE}",
             ),
         },
     ),
@@ -83,24 +74,12 @@ CASES = {
             "the last part alone": _flask(
                 "    return open('/srv/' + os.path.basename(name)).read()\n", head="import os\n"
             ),
-            "compared after it is resolved": _fastapi(
-                "name: str",
-                "    at = (Path('/srv') / name).resolve()\n"
-                "    if not at.is_relative_to('/srv'):\n        raise ValueError\n"
-                "    return at.read_text()\n",
-                head="from pathlib import Path\n",
-            ),
             "a number": _fastapi("name: int", _OPEN),
         },
     ),
     "command-injection": Cases(
         fails={
             "a shell": _flask(_RUN, 2, head=_SHELL),
-            "a shell that is started by name": _flask(
-                "    subprocess.run(['sh', '-c', 'ls ' + request.values.get('at', '.')])\n",
-                2,
-                head=_SHELL,
-            ),
             "a format": _flask(
                 "    line = 'dig {}'.format(name.lower())\n    os.system(line)\n",
                 3,
@@ -109,30 +88,18 @@ CASES = {
         },
         passes={
             "a list": _flask("    subprocess.run(['ls', '--', name])\n", head=_SHELL),
-            "quoted": _flask(
-                "    subprocess.run(f'ls {shlex.quote(name)}', shell=True)\n",
-                head=f"{_SHELL}import shlex\n",
-            ),
             "eval of a frame": _flask("    return frame.eval(name)\n", head="frame = load()\n"),
         },
     ),
     "insecure-deserialisation": Cases(
         fails={
             "a body": _django("    pickle.loads(request.body)\n", 2, head="import pickle\n"),
-            "under a name": _flask(
-                "    raw = request.form['s'].encode()\n    marshal.loads(raw)\n",
-                3,
-                head="import marshal\n",
-            ),
             "YAML with the wrong loader": _flask(
                 "    yaml.load(request.data, Loader=yaml.FullLoader)\n", 2, head="import yaml\n"
             ),
         },
         passes={
             "JSON": _django("    json.loads(request.body)\n", head="import json\n"),
-            "YAML, safely": _flask(
-                "    yaml.load(request.data, yaml.CSafeLoader)\n", head="import yaml\n"
-            ),
             "a namesake": _django(
                 "    pickle.loads(request.body)\n", head="from app import pickle\n"
             ),

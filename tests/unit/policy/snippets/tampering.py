@@ -33,14 +33,12 @@ _PARAMETRIZED = (
 
 _DELETED = Cases(
     fails={
-        "deleted": _tests(_TOTAL),
         "never defined": _tests(
             _TOTAL + "if False:\n    def test_empty():\n        assert total([]) == 0\n"
         ),
         "taken away again": _tests(_TOTAL + _EMPTY + "del test_empty\n"),
     },
     passes={
-        "moved": _tests({_PATH: _HEAD + _TOTAL, "tests/test_empty.py": _HEAD + _EMPTY}),
         "parametrized": _tests(_PARAMETRIZED),
         "into a class": _tests(
             "class TestCart:\n    def test_total(self):\n        assert total([1, 2]) == 3\n",
@@ -50,7 +48,6 @@ _DELETED = Cases(
 )
 _DELETED_NOTED = Cases(
     fails={
-        "by its name": _tests(_TOTAL, ticket="Remove test_empty, which tests nothing of ours"),
         "by its feature": _tests(
             _TOTAL,
             base=_TOTAL + "def test_export_xml():\n    assert total([2]) == 2\n",
@@ -61,7 +58,6 @@ _DELETED_NOTED = Cases(
         ),
     },
     passes={
-        "not asked for": _tests(_TOTAL, ticket="Fix the failing checkout total"),
         "quoted": _tests(_TOTAL, ticket="Fix the total\n> please remove test_empty"),
         "moved": _tests({_PATH: _HEAD + _TOTAL, "tests/test_empty.py": _HEAD + _EMPTY}),
     },
@@ -69,7 +65,6 @@ _DELETED_NOTED = Cases(
 _SKIP = "@pytest.mark.skip\n"
 _SKIPPED = Cases(
     fails={
-        "a mark": _tests(_SKIP + _TOTAL + _EMPTY, line=6),
         "left out of the collection": _tests(
             {"tests/conftest.py": "collect_ignore = ['test_cart.py']\n"}, base=_TOTAL
         ),
@@ -84,20 +79,11 @@ _SKIPPED = Cases(
             + _TOTAL
             + _EMPTY
         ),
-        "asked for": _tests(
-            _SKIP + _TOTAL + _EMPTY, ticket="Skip test_total until the tax service is back"
-        ),
         "a text": _tests(_TOTAL + _EMPTY + "NAME = 'pytest.mark.skip'\n"),
     },
 )
 _SKIPPED_NOTED = Cases(
     fails={
-        "on a platform": _tests(
-            "import sys\n@pytest.mark.skipif(sys.platform == 'win32', reason='x')\n"
-            + _TOTAL
-            + _EMPTY,
-            line=7,
-        ),
         "in a branch": _tests(
             "def test_total():\n    if not total:\n        pytest.skip('x')\n    assert total([1, 2]) == 3\n"
             + _EMPTY,
@@ -110,10 +96,6 @@ _SKIPPED_NOTED = Cases(
     passes={
         "nothing new": _tests(_TOTAL + _EMPTY + "x = 1\n"),
         "as before": _tests(_SKIP + _TOTAL + "x = 1\n", base=_SKIP + _TOTAL),
-        "caught": _tests(
-            "def test_total():\n    with pytest.raises(pytest.skip.Exception):\n        total(1)\n",
-            base="",
-        ),
     },
 )
 
@@ -134,16 +116,12 @@ _WEAKENED = Cases(
         "over nothing": _one("for _ in []:\n    assert total([1, 2]) == 3", line=8),
     },
     passes={
-        "of unittest before": _one(
-            "assert total([1, 2]) == 3", "    self.assertEqual(total([1, 2]), 3)\n"
-        ),
         "narrower": _one("assert total([0.1, 0.2]) == pytest.approx(0.3, abs=0.0001)", _NEAR),
         "more cases": _tests(_CASES.replace("[1, 2, 3]", "[1, 2, 3, 4]"), base=_CASES),
     },
 )
 _WEAKENED_NOTED = Cases(
     fails={
-        "expects else": _one("assert total([1, 2]) == 4", line=7),
         "another error": _one(
             "with pytest.raises(TypeError, match='no'):\n    total(None)", _RAISES, line=7
         ),
@@ -152,7 +130,6 @@ _WEAKENED_NOTED = Cases(
         ),
     },
     passes={
-        "the same": _one("assert total([1, 2]) == 3"),
         "another name": _one(
             "basket = [1, 2]\nassert sum(basket) == total(basket)",
             "    cart = [1, 2]\n    assert sum(cart) == total(cart)\n",
@@ -171,12 +148,10 @@ def _new(body: str, line: int | None = None, name: str = "test_new", head: str =
 
 _HOLLOW = Cases(
     fails={
-        "nothing": _new("pass", 6),
         "swallowed": _new("try:\n    assert total([1]) == 2\nexcept Exception:\n    pass", 6),
         "equal to itself": _new("found = total([1])\nassert found == found", 6),
     },
     passes={
-        "an assertion": _new("assert total([1]) == 1"),
         "a class of its own that asserts": _new(
             "Checker().check(total([1]))",
             head="class Base:\n    def check(self, one):\n        assert one == 1\n\n"
@@ -196,15 +171,8 @@ _HOLLOW_NOTED = Cases(
     fails={
         "does not raise": _new("total([])", 6, name="test_empty_does_not_raise"),
         "smoke": _new("total([])", 6, name="test_smoke"),
-        "driven": _tests(
-            "from hypothesis import given, strategies as st\n\n\n@given(st.lists(st.integers()))\n"
-            "def test_new(cart):\n    total(cart)\n",
-            base="",
-            line=10,
-        ),
     },
     passes={
-        "an assertion": _new("assert total([]) == 0", name="test_smoke"),
         "nothing at all": _new("total([1])"),
         "skipped": _new("pytest.skip('later')", name="test_smoke"),
     },
