@@ -24,13 +24,11 @@ from tests.bench import (
     bare,
     checkout,
     contained,
-    dispatch,
     first_sign,
     label,
     model,
     outline,
     resume,
-    rules,
     timing,
 )
 
@@ -41,8 +39,6 @@ _SECTIONS = {
     "acknowledge": acknowledge.measure,
     "resume": resume.measure,
     "first_sign": first_sign.measure,
-    "dispatch": dispatch.measure,
-    "rules": rules.measure,
     "outline": outline.measure,
     "model": model.measure,
 }

@@ -1,9 +1,8 @@
 """How soon a delivery is acknowledged that is on disk by then: our listener, and a bare one.
 
 The bare one is what a person writes who wants only that: FastAPI, the signature, one queue, one
-transaction for what has gathered, `synchronous=FULL`. A third server is ours with a handler that
-does nothing: what HTTP alone costs. All are processes of their own, and get such signed bodies over
-as many connections, in turns.
+transaction for what has gathered, `synchronous=FULL`. Both are processes of
+their own, and get such signed bodies over as many connections, in turns.
 """
 
 from __future__ import annotations
@@ -40,13 +39,12 @@ BAR = 1 / 0.9
 def measure(scratch: Path, rounds: int, say: Callable[[str], None]) -> list[timing.Section]:
     """Deliver to all in turns; every round has deliveries that were never seen."""
     say(f"acknowledge: {DELIVERIES:,} deliveries, {CONNECTIONS} connections, {rounds} rounds")
-    measured: dict[str, list[_Round]] = {"ours": [], "bare": [], "no-op": []}
+    measured: dict[str, list[_Round]] = {"ours": [], "bare": []}
     with (
         _ours(scratch / "ours") as ours,
-        _apart("bare", str(scratch / "bare.sqlite")) as bare,
-        _apart("no-op") as idle,
+        _bare(scratch / "bare.sqlite") as bare,
     ):
-        servers = {"ours": ours, "bare": bare, "no-op": idle}
+        servers = {"ours": ours, "bare": bare}
         for name, server in servers.items():
             _deliver(server.port, WARM)  # the first requests load what is loaded late
             say(f"acknowledge: {name} is warm")
@@ -55,20 +53,12 @@ def measure(scratch: Path, rounds: int, say: Callable[[str], None]) -> list[timi
                 measured[name].append(_round(servers[name]))
     _all_there(scratch / "ours" / "inbox.sqlite", "deliveries", rounds * DELIVERIES + WARM)
     _all_there(scratch / "bare.sqlite", "hooks", rounds * DELIVERIES + WARM)
-    note = f"Each {BODY_BYTES:,} bytes, signed, {CONNECTIONS} connections."
-    counted = f"{note} Counted in the files afterwards. {_rates(measured, 'bare')}"
-    against = f"{note} The no-op reads the body and answers 202. {_rates(measured, 'no-op')}"
-    title = "Acknowledging a delivery that is on disk"
-    return [
-        timing.Section(
-            "acknowledge", f"{title}, and a bare server doing so", "bare",
-            _rows(measured, "bare", BAR), counted,
-        ),
-        timing.Section(
-            "acknowledge-no-op", f"{title}, and the same server doing nothing", "no-op",
-            _rows(measured, "no-op", None), against,
-        ),
-    ]  # fmt: skip
+    note = (
+        f"Each {BODY_BYTES:,} bytes, signed, {CONNECTIONS} connections."
+        f" Counted in the files afterwards. {_rates(measured)}"
+    )
+    title = "Acknowledging a delivery that is on disk, and a bare server doing so"
+    return [timing.Section("acknowledge", title, "bare", _rows(measured), note)]
 
 
 class _Server(NamedTuple):
@@ -92,27 +82,28 @@ def _round(server: _Server) -> _Round:
     return _Round(seconds, timing.processor_seconds(server.pid) - before, sorted(waits))
 
 
-def _rows(measured: dict[str, list[_Round]], other: str, bar: float | None) -> list[timing.Row]:
+def _rows(measured: dict[str, list[_Round]]) -> list[timing.Row]:
     def row(what: str, of: Callable[[_Round], float], bar: float | None = None) -> timing.Row:
-        ours, others = ([of(one) for one in measured[name]] for name in ("ours", other))
+        ours, others = ([of(one) for one in measured[name]] for name in ("ours", "bare"))
         return timing.Row(what, ours, others, bar)
 
     return [
-        row(f"{DELIVERIES:,} deliveries", lambda one: one.seconds, bar),
+        row(f"{DELIVERIES:,} deliveries", lambda one: one.seconds, BAR),
         row("  processor time of the server", lambda one: one.busy),
         row("wait of one, p50", lambda one: one.waits[len(one.waits) * 50 // 100]),
         row("wait of one, p99", lambda one: one.waits[len(one.waits) * 99 // 100]),
     ]
 
 
-def _rates(measured: dict[str, list[_Round]], other: str) -> str:
-    """Deliveries in a second, at the median and at best, and the share of the other's ours are."""
+def _rates(measured: dict[str, list[_Round]]) -> str:
+    """Deliveries in a second, at the median and at best, and the share of bare's ours are."""
     told = []
     for words, chosen in (("Per second", statistics.median), ("at best", min)):
         ours, others = (
-            DELIVERIES / chosen([one.seconds for one in measured[name]]) for name in ("ours", other)
+            DELIVERIES / chosen([one.seconds for one in measured[name]])
+            for name in ("ours", "bare")
         )
-        told.append(f"{words}: ours {ours:,.0f}, {other} {others:,.0f}, {ours / others:.2f} of it")
+        told.append(f"{words}: ours {ours:,.0f}, bare {others:,.0f}, {ours / others:.2f} of it")
     return "; ".join(told) + "."
 
 
@@ -130,9 +121,9 @@ def _ours(home: Path) -> Iterator[_Server]:
 
 
 @contextmanager
-def _apart(which: str, *args: str) -> Iterator[_Server]:
+def _bare(database: Path) -> Iterator[_Server]:
     port = _free_port()
-    argv = [sys.executable, "-m", "tests.bench.acknowledge", which, str(port), *args]
+    argv = [sys.executable, "-m", "tests.bench.acknowledge", str(port), str(database)]
     with _server(argv, {"PATH": os.environ["PATH"]}, port) as server:
         yield server
 
@@ -318,40 +309,13 @@ def _bare_app(database: str) -> Any:
     return app
 
 
-# --- the server that does nothing ------------------------------------------------------------
-
-
-def _serve_nothing(port: int) -> None:
-    """Serve as the listener does, with its HTTP implementation and limits, but for the work."""
-    from fastapi import FastAPI
-    from starlette.requests import Request
-    from starlette.responses import JSONResponse, Response
-
-    from webhooks import __main__ as listener
-
-    async def hook(request: Request) -> Response:
-        await request.body()
-        return JSONResponse({"accepted": True}, 202)
-
-    app = FastAPI()
-    app.add_route("/webhooks/github", hook, methods=["POST"])
-    # Its protocol named, as the listener does: else every answer waits for Nagle's delay.
-    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    door.bind(("127.0.0.1", port))
-    door.listen()
-    listener.run(app, door)
-
-
 if __name__ == "__main__":
     import uvicorn
 
-    if sys.argv[1] == "no-op":
-        _serve_nothing(int(sys.argv[2]))
-    else:
-        uvicorn.run(
-            _bare_app(sys.argv[3]),
-            port=int(sys.argv[2]),
-            log_level="warning",
-            access_log=False,
-            http="h11",
-        )
+    uvicorn.run(
+        _bare_app(sys.argv[2]),
+        port=int(sys.argv[1]),
+        log_level="warning",
+        access_log=False,
+        http="h11",
+    )

@@ -11,14 +11,13 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.adapters import sandboxes
 from agent.adapters.package_index import SimpleIndex
-from agent.checks import check, measuring, type_cache
+from agent.checks import check, type_cache
 from agent.checks.check import Check, Site
 from agent.checks.django_state import Makemigrations
 from agent.checks.mypy_types import MypyTypes, known_place
@@ -101,8 +100,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
             say(f"contained: no rooms of {kind} here: {problem.message}")
             continue
         stand = _stand(scratch, kind, settings, sandbox, say)
-        rows = [*_rows(stand, rounds, BARS[kind], kind, say), *_whole(stand, rounds, kind, say)]
-        rows.append(_opened(stand, rounds))
+        rows = [*_rows(stand, rounds, BARS[kind], kind, say), _opened(stand, rounds)]
         title = f"Checks contained and bare: {kind}"
         sections.append(timing.Section(f"contained-{kind}", title, "bare", rows, _NOTE))
     return sections
@@ -183,41 +181,6 @@ def _copied(stand: _Stand, tests: int) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
-
-
-def _whole(stand: _Stand, rounds: int, kind: str, say: Say) -> Iterator[timing.Row]:
-    """Time all checks that the project has, one after the other and two at a time."""
-    for what, at_once in (("all, in sequence", 1), ("all, two at a time", 2)):
-        site = replace(stand.sites[FEW], at_once=at_once)
-        say(f"contained, {kind}: {what}, {rounds} rounds")
-        row = timing.Row(what, [])
-        for number in range(-1, rounds):
-            ours, results = timing.taken(
-                lambda site=site: measuring.measure(site, stand.sandbox, lambda _: None)
-            )
-            ran = [one for one in results if one.status is not Status.ABSENT]
-            for one in ran:
-                _hold(f"{what}: {one.name}", one, FEW if one.name == check.TESTS else 0)
-            other = _all_bare([list(one.command) for one in ran][::-1], at_once, stand)
-            if number >= 0:
-                row.ours.append(ours)
-                row.bare.append(other)
-        yield row
-
-
-def _all_bare(commands: list[list[str]], at_once: int, stand: _Stand) -> float:
-    def work() -> None:
-        with ThreadPoolExecutor(at_once) as pool:
-            list(pool.map(lambda argv: bare.run(argv, folder, stand.shell), commands))
-
-    with _copied(stand, FEW) as folder:
-        (folder / ".mypy_cache").write_text("")  # a file: nothing is kept there
-        for argv in commands:
-            if argv[0] == "mypy":
-                argv += ["--cache-dir", "/dev/null"]
-            if argv[0] == "ruff":
-                argv += ["--no-cache"]
-        return timing.taken(work)[0]
 
 
 def _opened(stand: _Stand, rounds: int) -> timing.Row:

@@ -1,4 +1,4 @@
-"""What Mergewright spends itself while a model works: time by turn, characters, memory, the start.
+"""What Mergewright spends itself while a model works: time by turn, characters, the start.
 
 The model is a scripted server without latency, in the process of the bench; who asks it is a
 process of its own. The task is one bug of a paginator, in 7 turns: look, read, test, edit, test,
@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,18 +29,6 @@ SHORT, LONG = 7, 31
 _CHARACTERS = {SHORT: 40_000, LONG: 600_000}
 #: Milliseconds of a turn over those of the bare loop.
 _OWN_MS = {"direct": 25.0, "durable": 40.0}
-_MEMORY_MB = 80.0
-_OPENAI, _ANTHROPIC = "openai:gpt-6-luna", "anthropic:claude-opus-5-5"
-#: What is asked, by the settings of an operator.
-_ASKED = {
-    _OPENAI: {"MODEL": _OPENAI},
-    _ANTHROPIC: {"MODEL": _ANTHROPIC},
-    f"{_OPENAI}, for which {_ANTHROPIC} stands in": {"MODEL": f"{_OPENAI},{_ANTHROPIC}"},
-    f"{_OPENAI} and {_ANTHROPIC} beside each other": {
-        "MODEL": _OPENAI,
-        "MODEL_PLANNER": _ANTHROPIC,
-    },
-}
 _START_SECONDS = 1.0
 _ROOT = Path(__file__).parents[2]
 
@@ -158,7 +146,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
         most = _CHARACTERS[turns]
         notes.append(f"{turns} turns: {_against(ours, most)} characters sent; bare loop {theirs:,}")
         if turns == SHORT:
-            notes += _of_the_start(found["direct"]) + _of_memory()
+            notes += _of_the_start(found["direct"])
     title = "A turn of a model, on our side of the wire"
     return [timing.Section("model", title, "bare", rows, "\n".join(notes))]
 
@@ -201,25 +189,6 @@ def _of_the_start(side: _Side) -> list[str]:
     return [
         f"start of an edit to its first request: {warm} in a warm worker; in a new one {waits[0]:.2f} s"
     ]
-
-
-def _of_memory() -> list[str]:
-    return [
-        f"packages for {who}: {_against(_added_mb(asked), _MEMORY_MB, ' MB')} more in a worker"
-        for who, asked in _ASKED.items()
-    ]
-
-
-def _added_mb(asked: Mapping[str, str]) -> float:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.model_memory", json.dumps(asked)],
-        cwd=_ROOT,
-        env={**os.environ, "OPENAI_API_KEY": "none", "ANTHROPIC_API_KEY": "none"},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return float(done.stdout)
 
 
 def _against(found: float, bar: float, unit: str = "") -> str:

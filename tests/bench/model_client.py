@@ -8,7 +8,6 @@ monotonic clock.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from dataclasses import replace
@@ -127,12 +126,6 @@ def _over(engine: Engine, segment: Segment) -> bool | None:
     if standing is Standing.BROKEN:
         raise BareFailed(f"the engine lost its run: {told}")
     return True if standing is Standing.ENDED else None
-
-
-def resident_mb() -> float:
-    """How much memory this process has (RSS)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1024**2
 
 
 def main() -> None:

@@ -30,27 +30,6 @@ def change(**files: tuple[str | None, str | None]) -> Change:
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        "a/b/conftest.py",
-        "backend/manage.py",
-        "bin/all_tests.py",
-        "pytest.py",
-        "backend/config/settings.py",
-        "Conftest.py",
-    ],
-)
-def test_files_that_rule_are_known(path: str) -> None:
-    assert gate.rule_files(change(**{path: ("a", "b")}), PROJECT) == {path}
-    assert gate.rule_files(change(**{path: (None, "b")}), PROJECT) == {path}
-
-
-@pytest.mark.parametrize("path", ["shop/models.py", "tests/test_a.py", "a/black.py"])
-def test_other_files_do_not_rule(path: str) -> None:
-    assert gate.rule_files(change(**{path: ("a", "b")}), PROJECT) == frozenset()
-
-
-@pytest.mark.parametrize(
     ("before", "after", "rules"),
     [
         ("[project]\nname='a'", "[project]\nname='b'", False),

@@ -160,19 +160,6 @@ def test_one_key_and_one_that_is_not_known(repo):
     assert "Did you mean http_client" in " ".join(wrong.output.replace("│", " ").split())
 
 
-@pytest.mark.parametrize(
-    ("key", "said"),
-    [
-        ("rules.new-prin", "Did you mean rules.new-print"),
-        ("zzz.qqq[", "`config explain` lists them"),
-    ],
-)
-def test_a_key_that_is_not_known_is_answered_by_the_nearest(repo, key, said):
-    result = run("config", "explain", key, "--repo", repo)
-    assert result.exit_code == 2
-    assert said in " ".join(result.output.replace("│", " ").split())
-
-
 def test_a_file_that_is_not_there_is_answered_by_the_nearest(repo):
     write(repo, "shop/models.py", "")
     (repo / "shop" / "linked.py").symlink_to(repo / "shop" / "models.py")

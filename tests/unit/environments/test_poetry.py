@@ -26,29 +26,6 @@ def test_alternatives_of_python_become_one_specifier():
     assert not any(version in found for version in ("3.8.1", "3.10.1", "4.0"))
 
 
-def test_groups_old_and_new_with_extras_and_markers():
-    table = {
-        "dev-dependencies": {"black": "*"},
-        "group": {
-            "test": {
-                "dependencies": {
-                    "pytest": "^8.0",
-                    "uvicorn": {"version": "^0.30", "extras": ["standard"], "python": ">=3.9"},
-                    "colorama": {"version": "*", "markers": "sys_platform == 'win32'"},
-                    "later": {"version": "*", "optional": True},
-                }
-            }
-        },
-    }
-    groups = poetry.groups(table, "pyproject.toml")
-    assert [line.text for line in groups["dev"]] == ["black"]
-    assert [line.text for line in groups["test"]] == [
-        "pytest>=8.0,<9",
-        'uvicorn[standard]>=0.30,<0.31 ; python_full_version >= "3.9"',
-        "colorama ; (sys_platform == 'win32')",
-    ]
-
-
 def test_a_git_dependency_is_refused_by_name():
     table = {"dependencies": {"mine": {"git": "https://example.org/mine.git"}}}
     with pytest.raises(EnvironmentFailed, match="`mine` comes from a git address"):

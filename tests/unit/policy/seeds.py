@@ -46,80 +46,6 @@ def orders(request):
 """,
     ),
     Seed(
-        "text() in FastAPI",
-        "CVE-2019-7164 (SQLAlchemy takes text in order_by) and many applications with text(f'')",
-        """\
-from fastapi import APIRouter, Depends
-from sqlalchemy import text
-from sqlalchemy.orm import Session
-
-from app.db import get_session
-
-router = APIRouter()
-
-
-@router.get("/users/{user_id}")
-def read_user(user_id: str, session: Session = Depends(get_session)):
-    statement = text(f"SELECT * FROM users WHERE id = {user_id}")
-    return session.execute(statement).mappings().first()
-""",
-        """\
-from fastapi import APIRouter, Depends
-from sqlalchemy import text
-from sqlalchemy.orm import Session
-
-from app.db import get_session
-
-router = APIRouter()
-
-
-@router.get("/users/{user_id}")
-def read_user(user_id: str, session: Session = Depends(get_session)):
-    statement = text("SELECT * FROM users WHERE id = :user_id")
-    return session.execute(statement, {"user_id": user_id}).mappings().first()
-""",
-    ),
-    Seed(
-        "sqlite3 behind a Flask form",
-        "CWE-89; the login that every course on SQL injection begins with",
-        """\
-import sqlite3
-
-from flask import Flask, request
-
-app = Flask(__name__)
-
-
-@app.post("/login")
-def login():
-    db = sqlite3.connect("shop.db")
-    name = request.form["name"]
-    password = request.form["password"]
-    row = db.execute(
-        "SELECT id FROM user WHERE name = '" + name + "' AND password = '" + password + "'"
-    ).fetchone()
-    return {"ok": row is not None}
-""",
-        """\
-import sqlite3
-
-from flask import Flask, request
-
-app = Flask(__name__)
-
-
-@app.post("/login")
-def login():
-    db = sqlite3.connect("shop.db")
-    name = request.form["name"]
-    password = request.form["password"]
-    row = db.execute(
-        "SELECT id FROM user WHERE name = ? AND password = ?", (name, password)
-    ).fetchone()
-    return {"ok": row is not None}
-""",
-    ),
-    Seed(
         "os.system",
         "CWE-78; the page that pings",
         """\
@@ -141,32 +67,6 @@ from django.http import HttpResponse
 def ping(request):
     done = subprocess.run(["ping", "-c", "1", "--", request.GET["host"]], check=False)
     return HttpResponse(str(done.returncode))
-""",
-    ),
-    Seed(
-        "eval of an expression",
-        "CWE-95; CVE-2023-39662 and kin",
-        """\
-from flask import Flask, request
-
-app = Flask(__name__)
-
-
-@app.get("/calc")
-def calc():
-    return {"result": eval(request.args["expression"])}
-""",
-        """\
-import ast
-
-from flask import Flask, request
-
-app = Flask(__name__)
-
-
-@app.get("/calc")
-def calc():
-    return {"result": ast.literal_eval(request.args["expression"])}
 """,
     ),
     Seed(
@@ -195,63 +95,6 @@ app = FastAPI()
 async def import_(file: UploadFile):
     rows = yaml.safe_load(await file.read())
     return {"rows": len(rows)}
-""",
-    ),
-    Seed(
-        "marshal of a body",
-        "CWE-502; the documentation of marshal warns of it",
-        """\
-import marshal
-
-from fastapi import FastAPI, Request
-
-app = FastAPI()
-
-
-@app.post("/events")
-async def events(request: Request):
-    body = await request.body()
-    return {"kind": marshal.loads(body)["kind"]}
-""",
-        """\
-import json
-
-from fastapi import FastAPI, Request
-
-app = FastAPI()
-
-
-@app.post("/events")
-async def events(request: Request):
-    body = await request.body()
-    return {"kind": json.loads(body)["kind"]}
-""",
-    ),
-    Seed(
-        "open() below a folder",
-        "CVE-2021-45452 and kin (Django's storages)",
-        """\
-import os
-
-from django.conf import settings
-from django.http import HttpResponse
-
-
-def page(request):
-    name = request.GET["page"]
-    with open(os.path.join(settings.PAGES, name + ".html")) as file:
-        return HttpResponse(file.read())
-""",
-        """\
-from django.conf import settings
-from django.http import HttpResponse
-from django.utils._os import safe_join
-
-
-def page(request):
-    name = request.GET["page"]
-    with open(safe_join(settings.PAGES, name + ".html")) as file:
-        return HttpResponse(file.read())
 """,
     ),
     Seed(
@@ -287,32 +130,6 @@ def upload(file: UploadFile):
     return {"name": file.filename}
 """,
     ),
-    Seed(
-        "an argument of the URL, Django",
-        "CVE-2024-39330 and kin",
-        """\
-import os
-
-from django.conf import settings
-from django.http import FileResponse
-
-
-def download(request, filename):
-    path = os.path.join(settings.MEDIA_ROOT, "exports", filename)
-    return FileResponse(open(path, "rb"))
-""",
-        """\
-import os
-
-from django.conf import settings
-from django.http import FileResponse
-
-
-def download(request, filename):
-    path = os.path.join(settings.MEDIA_ROOT, "exports", os.path.basename(filename))
-    return FileResponse(open(path, "rb"))
-""",
-    ),
 )
 HARD_CODED_SECRETS = (
     Seed(
@@ -345,31 +162,6 @@ DATABASES = {
         path="config/settings/production.py",
     ),
     Seed(
-        "the key that tokens are signed with",
-        "CVE-2023-27524 (Superset) and CVE-2024-21583: known signing keys",
-        """\
-import jwt
-
-JWT_SECRET = "s1gn-All-the-T0kens-2024"
-
-
-def issue(user_id):
-    return jwt.encode({"sub": user_id}, JWT_SECRET, algorithm="HS256")
-""",
-        """\
-import os
-
-import jwt
-
-JWT_SECRET = os.environ["JWT_SECRET"]
-
-
-def issue(user_id):
-    return jwt.encode({"sub": user_id}, JWT_SECRET, algorithm="HS256")
-""",
-        path="app/tokens.py",
-    ),
-    Seed(
         "handed to a client",
         "CWE-798",
         """\
@@ -388,22 +180,5 @@ def sync():
     return httpx.get("https://erp.example/api", auth=(settings.ERP_USER, settings.ERP_PASSWORD))
 """,
         path="app/erp.py",
-    ),
-    Seed(
-        "in an address",
-        "CWE-798; connection strings",
-        """\
-from sqlalchemy import create_engine
-
-engine = create_engine("postgresql://app:Zk4x9Qm-71@db.shop.example/app")
-""",
-        """\
-import os
-
-from sqlalchemy import create_engine
-
-engine = create_engine(f"postgresql://app:{os.environ['DB_PASSWORD']}@db.shop.example/app")
-""",
-        path="app/db.py",
     ),
 )

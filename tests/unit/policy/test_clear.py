@@ -43,12 +43,6 @@ def judge(after, base=None, **keys):
     return policy.judge(proposal, {})
 
 
-def test_an_ordinary_change_is_cleared_without_remarks():
-    cleared = judge({"app/models.py": MODELS + "\n\nclass Item:\n    pass\n"})
-    assert cleared.findings == ()
-    assert cleared.change.paths == ("app/models.py",)
-
-
 def test_remarks_go_with_the_cleared_change():
     cleared = judge({"conftest.py": "import pytest\n"})
     assert [finding.severity for finding in cleared.findings] == [Severity.REVIEW]

@@ -7,7 +7,7 @@ from agent.policy import registry
 from agent.policy.migrations import data, destructive, graph, history, locks, unasked
 from agent.policy.proposal import Proposal
 from tests.unit.policy.cases import blocking, change, config, project, review
-from tests.unit.policy.migration_files import FIRST, NOTE, ORDER, SHOP, migration
+from tests.unit.policy.migration_files import NOTE, ORDER, SHOP, migration
 
 MODULES = (history, unasked, destructive, locks, data)
 PAID = "migrations.AddField('order', 'paid', models.BooleanField(default=False))"
@@ -45,35 +45,6 @@ def test_of_several_apps_the_one_with_two_ends_is_named():
     assert finding.severity is Severity.BLOCK
 
 
-def test_a_dependency_on_another_app_makes_no_end():
-    between = migration(after="0001_initial", app="wine").replace(
-        '("wine", "0001_initial"),', '("wine", "0001_initial"), ("shop", "0002_note"),'
-    )
-    asked = proposal({"wine/migrations/0002_a.py": between})
-    assert found(asked) == []
-    assert graph.app(asked, "wine/migrations", after=True).leaves == ("0002_a",)
-    assert graph.app(asked, "shop/migrations", after=True).leaves == ("0002_note",)
-
-
-def test_run_before_is_a_link_as_well():
-    early = migration(PAID, after="0001_initial").replace(
-        "    operations", '    run_before = [("shop", "0002_note")]\n    operations', 1
-    )
-    assert found(proposal({"shop/migrations/0001_early.py": early})) == []
-
-
-def test_a_name_in_another_file_does_not_hide_an_end():
-    """What looks like a dependency is parsed where it matters, and a comment is none."""
-    asked = proposal(
-        {
-            "shop/migrations/0003_paid.py": migration(PAID, after="0001_initial"),
-            "shop/migrations/0004_size.py": "# after (shop, 0003_paid)\n"
-            + migration(after="0002_note"),
-        }
-    )
-    assert named(found(asked))[0][:2] == ("migration-graph", "shop/migrations/0003_paid.py")
-
-
 def test_squashed_twice_there_is_still_one_end():
     base = {
         **SHOP,
@@ -89,16 +60,6 @@ def test_squashed_twice_there_is_still_one_end():
     assert graph.app(asked, "shop/migrations", after=True).leaves == ("0001_squashed_0003",)
 
 
-def test_an_edited_migration_says_where_and_a_new_one_beside_it_stays_fine():
-    asked = proposal(
-        {
-            "shop/migrations/0002_note.py": migration(NOTE, PAID, after="0001_initial"),
-            "wine/migrations/0002_a.py": migration(after="0001_initial", app="wine"),
-        }
-    )
-    assert named(found(asked)) == [("migration-merged", "shop/migrations/0002_note.py", FIRST + 1)]
-
-
 def test_what_a_field_was_is_found_where_it_was_last_altered():
     longer = "migrations.AlterField('order', 'code', models.CharField(max_length=40, null=True))"
     base = {**SHOP, "shop/migrations/0003_code.py": migration(longer, after="0002_note")}
@@ -107,20 +68,6 @@ def test_what_a_field_was_is_found_where_it_was_last_altered():
     (finding,) = found(asked)
     assert finding.rule == "migration-destructive"
     assert "from 40 down to 30" in finding.message
-
-
-def test_after_a_renaming_nothing_is_said_of_what_was():
-    base = {
-        **SHOP,
-        "shop/migrations/0003_code.py": migration(
-            "migrations.RenameField('order', 'code', 'number')", after="0002_note"
-        ),
-    }
-    shorter = "migrations.AlterField('order', 'number', models.CharField(max_length=2))"
-    asked = proposal(
-        {"shop/migrations/0004_number.py": migration(shorter, after="0003_code")}, base
-    )
-    assert found(asked) == []
 
 
 def test_of_a_long_history_only_what_is_new_is_parsed(monkeypatch):

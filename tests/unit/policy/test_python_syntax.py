@@ -163,32 +163,6 @@ def test_a_guard_that_is_taken_away_is_a_finding():
     assert "`tomllib`" in finding.message
 
 
-CBRT = "def f(x):\n    return math.cbrt(x)\n"
-FELL = "def f(x):\n    raise ExceptionGroup('a', x)\n"
-QUOTED = f"class A:\n    '''\n{CBRT}'''\n"
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "what"),
-    [
-        ("def f(x):\n    return x\n", CBRT, "`math.cbrt`"),
-        (f"import old as math\n{CBRT}", f"import math\n{CBRT}", "`math.cbrt`"),
-        (QUOTED, QUOTED + CBRT, "`math.cbrt`"),
-        (f"x = 1\n{CBRT}".replace("\n", "\r"), f"x = 1\n{CBRT}{FELL}", "`ExceptionGroup`"),
-    ],
-)
-def test_what_is_new_is_found_beside_what_stands_as_it_was(before, after, what):
-    start = "" if "import math" in after else "import math\n"
-    found = findings(f"{start}{after}", "3.8", before=f"{start}{before}")
-    assert [what in one.message for one in found] == [True]
-
-
-def test_what_stands_as_it_was_is_no_finding_wherever_it_stands():
-    before = f"import math\n{CBRT}\n\ndef g(x):\n    return f'{{x}}'\n"
-    after = f"import math\n\n\ndef g(x):\n    return f'{{x}}!'\n\n\n{CBRT}"
-    assert findings(after, "3.8", before=before) == []
-
-
 def test_the_finding_says_where_the_version_is_declared():
     made, tree = cases.change({"a.py": "x = 1\nimport tomllib\n"})
     project = cases.project("3.9").model_copy(

@@ -9,7 +9,6 @@ import pytest
 from repo_config import detect, load
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
-from repo_config.tool_options import Told
 
 MANAGE = """\
 #!/usr/bin/env python
@@ -75,68 +74,6 @@ def test_a_django_site_with_manage_py(tree):
             "lint_tools": "flake8: setup.cfg: [flake8], black: pyproject.toml: tool.black",
         },
     )
-
-
-def test_a_site_in_a_folder_of_its_own(tree):
-    project = detected(
-        tree(
-            {
-                "backend/manage.py": MANAGE.format("site.settings"),
-                "backend/site/settings.py": APPS,
-                "backend/app/tests/test_views.py": TESTS,
-                "backend/requirements.txt": "django\n",
-                "frontend/package.json": "{}",
-            }
-        )
-    )
-    assert project.django == DjangoProject(
-        settings_module="site.settings", manage="backend/manage.py", python_path=("backend", "")
-    )
-    assert (project.test_runner, project.test_script) == ("django", "backend/manage.py")
-
-
-def test_a_reusable_app_with_pytest_ini(tree):
-    project = detected(
-        tree(
-            {
-                "setup.py": "from setuptools import setup\n"
-                "DJANGO = ['Django>=4.2']\n"
-                "setup(name='x', python_requires='>=3.9', install_requires=DJANGO + ['asgiref'])\n",
-                "pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = tests.settings\npythonpath = . lib\n",
-                "axes/models.py": "",
-                "tests/__init__.py": "",
-                "tests/settings.py": APPS,
-                "tests/test_models.py": TESTS,
-                "example/manage.py": MANAGE.format("example.settings"),
-            }
-        )
-    )
-    assert project.framework == "django"
-    assert project.origins["framework"] == "setup.py: install_requires"
-    assert project.python_version == "3.9"
-    assert project.origins["python_version"] == "setup.py: python_requires"
-    assert project.django == DjangoProject(
-        settings_module="tests.settings", manage=None, python_path=("", "lib")
-    )
-    assert (project.test_runner, project.test_script) == ("pytest", None)
-    assert project.origins["test_runner"] == "pytest.ini"
-
-
-def test_a_script_that_configures_settings_itself_has_no_settings_module(tree):
-    project = detected(
-        tree(
-            {
-                "setup.cfg": "[options]\ninstall_requires =\n    Django>=3.2\n    bleach\n",
-                "quicktest.py": "from django.conf import settings\nsettings.configure(INSTALLED_APPS=[])\n",
-                "helpdesk/tests/test_ticket.py": TESTS,
-                "tests/settings.py": APPS,
-            }
-        )
-    )
-    assert (project.test_runner, project.test_script) == ("django", "quicktest.py")
-    assert project.django is not None
-    assert project.django.settings_module is None
-    assert "django.settings_module" not in project.origins
 
 
 def test_a_fastapi_app(tree):
@@ -229,20 +166,6 @@ def test_settings_are_found_where_projects_name_them(tree, files, module, origin
     assert project.django is not None
     assert project.django.settings_module == module
     assert project.origins["django.settings_module"] == origin
-
-
-@pytest.mark.parametrize(
-    "files",
-    [
-        {"a/settings.py": APPS, "b/settings.py": APPS},
-        {"manage.py": "import django\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', name)\n"},
-        {"Makefile": "\tpython manage.py test --settings=$(SETTINGS)\n"},
-    ],
-)
-def test_settings_are_not_guessed(tree, files):
-    project = detected(tree(files), "framework: django")
-    assert project.django is not None
-    assert project.django.settings_module is None
 
 
 def test_a_manage_py_that_configures_the_settings_itself_starts_django(tree):
@@ -440,28 +363,6 @@ checks: {tests: {runner: django, script: go.py}, types: {tool: "off"}, lint: [bl
         "test_script": "configuration: checks.tests.script",
         "lint_tools": "black: configuration: checks.lint, ruff: configuration: checks.lint",
     }
-
-
-HOOK = "repos:\n- repo: https://example.org/isort\n  hooks:\n  - id: isort\n"
-
-
-@pytest.mark.parametrize(
-    ("files", "origin", "args"),
-    [
-        ({"pyproject.toml": "[tool.isort]\nprofile = 'black'\n"}, "pyproject.toml: tool.isort", ()),
-        ({"setup.cfg": "[isort]\nprofile=black\n"}, "setup.cfg: [isort]", ()),
-        (
-            {".pre-commit-config.yaml": HOOK + "    args: [--profile, black]\n"},
-            ".pre-commit-config.yaml: isort",
-            ("--profile", "black"),
-        ),
-    ],
-)
-def test_isort_is_found_wherever_it_is_configured(tree, files, origin, args):
-    project = detected(tree(files))
-    assert project.lint_tools == ("isort",)
-    assert project.origins["lint_tools"] == f"isort: {origin}"
-    assert project.told.get("isort", Told()).args == args
 
 
 def test_checks_that_are_off_are_off(tree):

@@ -43,18 +43,9 @@ def tox(command: str, more: str = "") -> str:
             "black", Told(args=("--line-length=100",)), f"{HOOKS}: black",
         ),
         (
-            {HOOKS: hook("mypy")},
-            "mypy", Told(args=("--ignore-missing-imports", "--scripts-are-modules")),
-            f"{HOOKS}: mypy",
-        ),
-        (
             {"tox.ini": tox("flake8 -j 4 --max-line-length 99 {posargs:{toxinidir}/src tests}")},
             "flake8", Told(args=("--max-line-length", "99"), paths=("src", "tests")),
             "tox.ini [testenv:lint]",
-        ),
-        (
-            {"tox.toml": "[env.lint]\ncommands = [['mypy', '--strict', 'src']]\n"},
-            "mypy", Told(args=("--strict",), paths=("src",)), "tox.toml lint",
         ),
         (
             {CI: job("flake8 . --count --select=E9,F63 --show-source --statistics",
@@ -68,10 +59,6 @@ def tox(command: str, more: str = "") -> str:
         (
             {CI: "jobs:\n  a:\n    steps:\n    - uses: psf/black@stable\n"},
             "black", Told(), f"{CI} job a",
-        ),
-        (
-            {".gitlab-ci.yml": "lint:\n  script:\n  - basedpyright --threads 2 src\n"},
-            "basedpyright", Told(paths=("src",)), ".gitlab-ci.yml job lint",
         ),
     ],
 )  # fmt: skip

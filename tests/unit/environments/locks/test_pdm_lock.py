@@ -68,28 +68,6 @@ def test_of_the_groups_of_development_those_for_tests_are_taken(installed):
     assert told == {"group test": True, "group types": False, "group docs": False}
 
 
-# --- packages that do not --------------------------------------------------------------------
-
-FOLLOWED = (
-    '[metadata]\nlock_version = "3.1"\n[metadata.files]\n'
-    f'"HTTPX 0.28.1" = [{{file = "h.whl", hash = "sha256:{B}"}}]\n'
-    + HTTPX + 'dependencies = ["anyio; python_version < \\"3.12\\""]\n'
-    + HTTPX + SOCKS
-    + "".join(map(package, ["anyio", "socksio", "redis", "pytest", "mypy", "sphinx", "unused"]))
-    + package("numpy", "2.0.2", 'requires_python = ">=3.9"')
-    + package("numpy", "2.3.1", 'requires_python = ">=3.11"')
-)  # fmt: skip
-
-
-def test_dependencies_are_followed_with_extras_and_included_groups(installed):
-    found, _ = installed(FOLLOWED)
-    assert texts(found) == [
-        "anyio==1", "httpx==0.28.1", "mypy==1", "numpy==2.3.1", "pytest==1", "redis==1",
-        "socksio==1",
-    ]  # fmt: skip
-    assert {line.hashes for line in found.lines if line.name == "httpx"} == {(f"sha256:{B}",)}
-
-
 # --- sources and freshness -------------------------------------------------------------------
 
 
