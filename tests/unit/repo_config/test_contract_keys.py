@@ -89,6 +89,7 @@ def test_the_http_client_is_a_name_or_says_more_and_survives_json():
         ('fastapi: {auth: [{paths: ["/**"]}]}', 18, "dependency"),
         ('fastapi: {auth: [{path: ["/**"], paths: ["/**"], dependency: a.b}]}', 19, "paths?"),
         ('scope: {licences: {forbid: ["GPL-3"]}}', 29, "GPL-3.0"),
+        ('scope: {licences: {forbid: ["GLP-*"]}}', 29, "GPL-*"),
     ],
 )
 def test_a_mistake_is_named_at_its_place_with_the_way_out(text, column, words):

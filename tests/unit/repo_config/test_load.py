@@ -212,6 +212,7 @@ def test_the_version_that_was_meant_is_named(written, meant):
         ("checks: {lint: [ruff, pylint]}", "1:23 checks.lint[1]", "ruff, flake8, black, isort"),
         ("checks: {types: mypy}", "1:17 checks.types", "tool, args"),
         ("checks: {tests: {minutes: '10'}}", "1:27 checks.tests.minutes", "10 without quotes"),
+        ("limits: {usd: 0}", "1:15 limits.usd", "above 0"),
         ("limits: {minutes: true}", "1:19 limits.minutes", "at least 1"),
         ("python: {install: pytest}", "1:19 python.install", '["pytest"]'),
         ("python: {extras: [1]}", "1:19 python.extras[0]", '"1" in quotes'),
@@ -220,6 +221,7 @@ def test_the_version_that_was_meant_is_named(written, meant):
         ("env: [A]", "1:6 env", "mapping"),
         ("limits:\n", "1:1 limits", "remove the line"),
         ("version: 2", "1:10 version", "1"),
+        ("version: true", "1:10 version", "1"),
         ("- version: 1", "1:1", "version: 1"),
     ],
 )
@@ -233,14 +235,17 @@ def test_a_wrong_value_is_answered_at_its_place_with_the_way_out(text, at, fix):
     ("text", "at", "fix"),
     [
         ('python: {version: "2.7"}', "1:19 python.version", '"3.11"'),
+        ('python: {version: "3.11\\n"}', "1:19 python.version", '"3.11"'),
         ("python: {install: [-e .]}", "1:20 python.install[0]", "-r"),
         ("python: {install: [-r ../x.txt]}", "1:20 python.install[0]", "inside the repository"),
         ("python: {groups: [a b]}", "1:19 python.groups[0]", "letters"),
         ("python: {system_packages: ['libpq=15']}", "1:28 python.system_packages[0]", "libpq-dev"),
         ("services: [mysql]", "1:12 services[0]", "postgres or redis"),
         ("services: ['postgres:latest']", "1:12 services[0]", '"postgres:15"'),
+        ("services: [redis, 'redis:7']", "1:11 services", "one of them"),
         ("django: {managers: {order: active}}", "1:21 django.managers.order", "Order"),
         ("django: {manage: C:/x}", "1:18 django.manage", "relative"),
+        ("django: {manage: a\\b}", "1:18 django.manage", "/"),
         ("django: {settings: a/b.py}", "1:20 django.settings", '"a.b"'),
         ("env: {MERGEWRIGHT_HOME: x}", "1:7 env.MERGEWRIGHT_HOME", "another name"),
         ("env: {PYTHONINSPECT: '1'}", "1:7 env.PYTHONINSPECT", "Take it out"),
@@ -255,6 +260,7 @@ def test_a_wrong_value_is_answered_at_its_place_with_the_way_out(text, at, fix):
             "1:31 pull_request.branch_prefix",
             "Git does not take it",
         ),
+        ("pull_request: {branch_prefix: '\uff4dain/'}", "1:31 pull_request.branch_prefix", "ASCII"),
     ],
 )
 def test_a_text_of_the_wrong_form_is_refused_at_its_place(text, at, fix):

@@ -93,8 +93,6 @@ def test_where_stubs_are():
 
 # --- which of the two is run --------------------------------------------------------------------
 
-HOOK = "repos:\n- hooks:\n  - id: {}\n"
-
 
 def tox(command):
     return f"[testenv:types]\ncommands = {command}\n"

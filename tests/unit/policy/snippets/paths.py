@@ -38,6 +38,7 @@ CASES = {
     ),
     "file-mode": Cases(
         fails={
+            "a new program": Snippet({"tool": "#!/bin/sh\n"}, executable=("tool",)),
             "nothing but the mode, back": _mode("exit\n", executable=False, was=True),
             "beside an edit": _mode("exit 1\n", executable=True, was=False),
         },

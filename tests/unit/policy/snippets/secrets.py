@@ -19,6 +19,9 @@ CASES = {
         fails={
             "of a service": Snippet(f"import os\nTOKEN = '{_GITHUB}'\n", line=2),
             "random, called a password": Snippet(f"SMTP_PASSWORD = '{_RANDOM}'\n", line=1),
+            "in an address": Snippet(
+                {"settings.toml": f'url = "postgres://app:{_RANDOM}@db.shop.example/app"\n'}, line=1
+            ),
         },
         passes={
             "for visitors": Snippet(f"KEY = 'phc_{_RANDOM}{_RANDOM}'\nAPI_KEY = 'phc_{_RANDOM}'\n"),

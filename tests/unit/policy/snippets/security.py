@@ -43,6 +43,11 @@ CASES = {
     "sql-injection": Cases(
         fails={
             "an argument of a view": _django(_EXECUTE, 2),
+            "added to a text": _django(
+                "    sql = 'SELECT * FROM t'\n    if name:\n        sql += f' WHERE a = {name}'\n"
+                "    connection.cursor().execute(sql)\n",
+                5,
+            ),
             "a class-based view under a decorator": Snippet(
                 "from django.views.generic import ListView\nfrom app.models import A\n\n\n"
                 "class List(ListView):\n    @cached\n    def get_queryset(self):\n"
@@ -94,6 +99,11 @@ CASES = {
     "insecure-deserialisation": Cases(
         fails={
             "a body": _django("    pickle.loads(request.body)\n", 2, head="import pickle\n"),
+            "under a name": _flask(
+                "    raw = request.form['s'].encode()\n    marshal.loads(raw)\n",
+                3,
+                head="import marshal\n",
+            ),
             "YAML with the wrong loader": _flask(
                 "    yaml.load(request.data, Loader=yaml.FullLoader)\n", 2, head="import yaml\n"
             ),

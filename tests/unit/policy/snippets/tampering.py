@@ -65,6 +65,7 @@ _DELETED_NOTED = Cases(
 _SKIP = "@pytest.mark.skip\n"
 _SKIPPED = Cases(
     fails={
+        "a mark": _tests(_SKIP + _TOTAL + _EMPTY, line=6),
         "left out of the collection": _tests(
             {"tests/conftest.py": "collect_ignore = ['test_cart.py']\n"}, base=_TOTAL
         ),
@@ -148,6 +149,7 @@ def _new(body: str, line: int | None = None, name: str = "test_new", head: str =
 
 _HOLLOW = Cases(
     fails={
+        "nothing": _new("pass", 6),
         "swallowed": _new("try:\n    assert total([1]) == 2\nexcept Exception:\n    pass", 6),
         "equal to itself": _new("found = total([1])\nassert found == found", 6),
     },
