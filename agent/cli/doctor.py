@@ -6,22 +6,18 @@ import json
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from agent import settings
 from agent.adapters import sandboxes
 from agent.adapters.rooms import attempts
-from agent.adapters.sandboxes import KINDS, Kind
 from agent.cli import terminal
 from agent.errors import SandboxLost, SandboxMissing, SettingsInvalid
-from agent.ports import Sandbox
 
-_SOUND = "[bold green]All that is needed is there.[/] Tickets can be worked on here."
+_SOUND = "All that is needed is there. Tickets can be worked on here."
 
 
 def doctor(
@@ -36,90 +32,72 @@ def doctor(
     if as_json:
         print(json.dumps(report))
     else:
-        _show(report, terminal.console())
+        _show(report)
     raise typer.Exit(0 if report["sound"] else 1)
 
 
-def examine(
-    given: settings.Settings, make: Callable[[Kind, settings.Settings], Sandbox] = sandboxes.make
-) -> dict[str, Any]:
+def examine(given: settings.Settings) -> dict[str, Any]:
     """Gather limits, versions and places; `sound` says whether tickets can be worked on here.
 
     `missing`, `broken` and `limits` are those of the kind of room that is used.
     """
     used = sandboxes.choose(given)
-    kinds = {kind: _measure(make(kind, given), given) for kind in KINDS}
-    needed = list(_list_needed(given, used, kinds[used]))
-    return {
-        "sound": all(line["there"] for line in needed),
-        "used": used,
-        **kinds[used],
-        "kinds": kinds,
-        "needed": needed,
-        "versions": {
-            "python": platform.python_version(),
-            "kernel": platform.release(),
-            "git": _ask_version("git"),
-            "bwrap": _ask_version("bwrap"),
-        },
-    }
-
-
-def _measure(sandbox: Sandbox, given: settings.Settings) -> dict[str, Any]:
-    try:
-        lines = attempts.measure(sandbox, given)
-    except (SandboxMissing, SandboxLost) as problem:
-        return {"missing": problem.message, "broken": [], "limits": []}
-    broken = [line.limit for line in lines if line.required and not line.enforced]
-    return {"missing": None, "broken": broken, "limits": [line._asdict() for line in lines]}
-
-
-def _list_needed(
-    given: settings.Settings, used: Kind, rooms: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    broken = rooms["broken"] and f"{used}: not enforced: {', '.join(rooms['broken'])}"
-    yield _line("rooms", rooms["missing"] or broken, f"{used}; every required limit holds")
-    git = _ask_version("git")
-    yield _line("git", None if git else "not found; on Debian: apt-get install git", git or "")
+    kinds = {kind: _measure(kind, given) for kind in sandboxes.KINDS}
+    broken = kinds[used]["broken"] and f"not enforced: {', '.join(kinds[used]['broken'])}"
+    git, folder = _ask_version("git"), ""
     try:
         settings.require_home(given)
     except SettingsInvalid as invalid:
-        yield _line("data folder", invalid.message, "")
-    else:
-        free = shutil.disk_usage(given.home).free / 1024**3
-        yield _line("data folder", None, f"{given.home}, {free:.1f} GiB free")
+        folder = invalid.message
+    space = f"{given.home}, {shutil.disk_usage(given.home).free / 1024**3:.1f} GiB free"
+    needed = (
+        ("rooms", kinds[used]["missing"] or broken, "every required limit holds"),
+        ("git", not git and "not found; on Debian: apt-get install git", git),
+        ("data folder", folder, space),
+    )
+    versions = {"python": platform.python_version(), "kernel": platform.release(), "git": git}
+    return {
+        "sound": not any(problem for _, problem, _ in needed),
+        "used": used,
+        **kinds[used],
+        "kinds": kinds,
+        "needed": [
+            {"what": what, "there": not problem, "detail": problem or detail}
+            for what, problem, detail in needed
+        ],
+        "versions": versions | {"bwrap": _ask_version("bwrap")},
+    }
 
 
-def _line(what: str, problem: str | None, detail: str) -> dict[str, Any]:
-    return {"what": what, "there": not problem, "detail": problem or detail}
+def _measure(kind: sandboxes.Kind, given: settings.Settings) -> dict[str, Any]:
+    try:
+        limits = attempts.measure(sandboxes.make(kind, given), given)
+    except (SandboxMissing, SandboxLost) as problem:
+        return {"missing": problem.message, "broken": [], "limits": []}
+    broken = [line["limit"] for line in limits if line["required"] and not line["enforced"]]
+    return {"missing": None, "broken": broken, "limits": limits}
 
 
 def _ask_version(program: str) -> str | None:
     """Ask a program for its version; None where it is not there or does not work."""
+    ask = [program, "--version"]
     try:
-        answer = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=10, check=True
-        )
+        answer = subprocess.run(ask, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return next(
-        (word for word in answer.stdout.split() if word[:1].isdigit()), "of no known version"
-    )
+    return answer.stdout.strip()
 
 
-def _show(report: dict[str, Any], console: Console) -> None:
+def _show(report: dict[str, Any]) -> None:
+    show = partial(terminal.console().print, markup=False, highlight=False)
     for kind, found in report["kinds"].items():
         used = "used" if kind == report["used"] else "not used"
-        console.print(f"[bold]{kind}[/] ({used})", escape(found["missing"] or ""), highlight=False)
+        show(f"{kind} ({used})", found["missing"] or "")
         for line in found["limits"]:
-            no = "[bold red]NO[/]" if line["required"] else "[yellow]no, optional[/]"
-            mark = "[green]yes[/]" if line["enforced"] else no
-            console.print(f"  {line['limit']}: {mark};", escape(line["detail"]), highlight=False)
-    console.print("[bold]needed[/]")
+            no = "NO" if line["required"] else "no, optional"
+            show(f"  {line['limit']}: {'yes' if line['enforced'] else no}; {line['detail']}")
+    show("needed")
     for line in report["needed"]:
-        mark = "[green]yes[/]" if line["there"] else "[bold red]no[/]"
-        console.print(f"  {line['what']}: {mark};", escape(line["detail"]), highlight=False)
+        show(f"  {line['what']}: {'yes' if line['there'] else 'NO'}; {line['detail']}")
     missing = ", ".join(line["what"] for line in report["needed"] if not line["there"])
-    console.print(
-        f"[bold red]Missing: {missing}.[/] Nothing will be run here." if missing else _SOUND
-    )
+    show(f"Missing: {missing}. Nothing will be run here." if missing else _SOUND)

@@ -120,8 +120,7 @@ def test_a_user_who_is_not_root_has_the_same_rooms(home: Path) -> None:
     sandbox = BubblewrapSandbox(Settings(home=own))
 
     def measured() -> str:
-        found = attempts.measure(sandbox, Settings(home=own))
-        return json.dumps([line._asdict() for line in found])
+        return json.dumps(attempts.measure(sandbox, Settings(home=own)))
 
     lines = json.loads(_as_user(64_321, measured))
     assert [line["limit"] for line in lines if line["required"] and not line["enforced"]] == []

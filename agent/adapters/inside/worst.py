@@ -14,97 +14,87 @@ import socket
 import struct
 import sys
 import time
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
 
-MIB = 1024 * 1024
 CLONE_NEWUSER = 0x10000000
 PTRACE_SEIZE = 0x4206
+VARIABLES = {"PATH", "HOME", "LANG", "TMPDIR", "PWD", "LC_CTYPE"}
 
 
-def say(letter: bytes) -> None:
-    """Print at once."""
-    os.write(1, letter)
+def list_done(**attempts) -> list[str]:
+    """Do what is forbidden; list what came through."""
+    done = []
+    for name, attempt in attempts.items():
+        with suppress(OSError):
+            if attempt() != -1:
+                done.append(name)
+    return done
 
 
-def attempt(work, *args) -> str:
-    """Do something forbidden; return `done` or the error's name."""
-    try:
-        work(*args)
-    except OSError as problem:
-        return problem.strerror or str(problem)
-    return "done"
+def list_writable(sizes: dict[str, int]) -> list[str]:
+    """List where files can be made, places that are as small as they should be aside."""
+    mounts = {line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()}
+    places = list_done(**{place: partial(TemporaryFile, dir=place) for place in mounts})
+    found = {place: os.statvfs(place).f_blocks * os.statvfs(place).f_frsize for place in places}
+    return [place for place in places if not 0 < found[place] <= sizes.get(place, 0)]
 
 
-def write_into(folder: str) -> None:
-    """Leave a file there, and take it away."""
-    path = os.path.join(folder, "mergewright-probe")
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    os.unlink(path)
-
-
-def reach(family: int, address: object, kind: int = socket.SOCK_STREAM) -> None:
-    """Send something there."""
-    with socket.socket(family, kind) as client:
-        client.settimeout(2)
-        client.connect(address)
-        client.sendall(b"out")
-
-
-def call(name: str, *args: int) -> None:
-    """Use a function of the C library."""
-    if getattr(ctypes.CDLL(None, use_errno=True), name)(*args) == -1:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
-def look(port: str, abstract: str, *namespaces: str) -> None:
-    """Try the walls, print one JSON object of what happened, and stay to be seen from outside."""
-    with open("/proc/self/status") as file:
-        status = {name: value.strip() for name, value in (line.split(":", 1) for line in file)}
-    with open("/proc/self/mounts") as file:
-        mounts = sorted({line.split()[1] for line in file})
-    places = [one for one in mounts if os.path.isdir(one) and attempt(write_into, one) == "done"]
-    folders = ("/", "/usr", "/etc", "/usr/bin", "/dev", "/room")
-    sets = (status.get(name, "ffff") for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb"))
+def look(host_facts: str) -> None:
+    """Try the walls, print by limit what came through, and stay to be seen from outside."""
+    host = json.loads(host_facts)
+    library, usr = ctypes.CDLL(None), os.stat("/usr")
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    wanted = {"NoNewPrivs": 1, "CapEff": 0, "CapPrm": 0, "CapBnd": 0, "CapAmb": 0}
+    links = host["namespaces"].items()
+    shared = {name for name, link in links if os.readlink("/proc/self/ns/" + name) == link}
+    numbers = {name for name in os.listdir("/proc") if name.isdigit()}
     seen = {
-        "written": [folder for folder in folders if attempt(write_into, folder) == "done"],
-        "writable": {one: os.statvfs(one).f_blocks * os.statvfs(one).f_frsize for one in places},
-        "sealed": bool(os.statvfs("/").f_flag & os.ST_RDONLY),
-        "tree": attempt(write_into, "/src"),
-        "interfaces": [name for _, name in socket.if_nameindex()],
-        "loopback": attempt(reach, socket.AF_INET, ("127.0.0.1", int(port))),
-        "abstract": attempt(reach, socket.AF_UNIX, "\0" + abstract),
-        # An address that is reserved for documentation.
-        "datagram": attempt(reach, socket.AF_INET, ("192.0.2.1", 53), socket.SOCK_DGRAM),
-        "raw": attempt(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()),
-        "no new privileges": status.get("NoNewPrivs"),
-        "capabilities": [word for word in sets if int(word, 16)],
-        "filter": status.get("Seccomp"),
-        "unshare": attempt(call, "unshare", CLONE_NEWUSER),
-        "trace": attempt(call, "ptrace", PTRACE_SEIZE, 1, 0, 0),
-        "memory": attempt(lambda: os.close(os.open("/proc/1/mem", os.O_RDONLY))),
-        "descriptors": attempt(os.listdir, "/proc/1/fd"),
-        "kill": attempt(os.kill, 1, 9),
-        "sysctl": attempt(lambda: open("/proc/sys/kernel/core_pattern", "w").close()),
-        "variables": sorted(os.environ),
-        "other processes": sorted(
-            {name for name in os.listdir("/proc") if name.isdigit()} - {"1", str(os.getpid())}
+        "read-only root": list_writable(host["sizes"])
+        + ([] if os.statvfs("/").f_flag & os.ST_RDONLY else ["not sealed"]),
+        "source tree": list_done(written=partial(TemporaryFile, dir="/src")),
+        "no network": [name for _, name in socket.if_nameindex() if name != "lo"]
+        + list_done(
+            loopback=lambda: socket.create_connection(("127.0.0.1", host["port"]), 2),
+            abstract=lambda: socket.socket(socket.AF_UNIX).connect("\0" + host["abstract"]),
+            # An address that is reserved for documentation.
+            datagram=lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(
+                b"out", ("192.0.2.1", 53)
+            ),
+            raw=lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW),
         ),
-        "namespaces": [os.readlink("/proc/self/ns/" + name) for name in namespaces],
-        "usr": [os.stat("/usr").st_dev, os.stat("/usr").st_ino],
+        "no privileges": [
+            name for name in wanted if int(status.get(name, "-1"), 16) != wanted[name]
+        ],
+        "kernel call filter": [] if status.get("Seccomp", "").strip() == "2" else ["none"],
+        "own namespaces": sorted(shared - {"user"}),
+        "own user ids": sorted(shared & {"user"}),
+        "no further namespaces": list_done(
+            unshare=lambda: library.unshare(CLONE_NEWUSER),
+            sysctl=partial(open, "/proc/sys/kernel/core_pattern", "w"),
+        ),
+        "runner out of reach": list_done(
+            trace=lambda: library.ptrace(PTRACE_SEIZE, 1, 0, 0),
+            memory=partial(open, "/proc/1/mem"),
+            descriptors=lambda: os.listdir("/proc/1/fd"),
+        ),
+        "clean environment": sorted(set(os.environ) - VARIABLES),
+        "own processes only": sorted(numbers - {"1", str(os.getpid())}),
+        "own root file system": ["/usr"] if [usr.st_dev, usr.st_ino] == host["usr"] else [],
     }
-    say(json.dumps(seen).encode())
-    time.sleep(1)
+    print(json.dumps(seen), flush=True)
+    time.sleep(3)
 
 
 def forks(wanted: str) -> None:
     """Start as many processes as it can, a dot for each."""
-    for _ in range(int(wanted)):
-        try:
+    with suppress(OSError):
+        for _ in range(int(wanted)):
             if os.fork() == 0:
-                time.sleep(60)
-                os._exit(0)
-        except OSError:
-            break
-        say(b".")
+                break
+            os.write(1, b".")
     time.sleep(60)
 
 
@@ -112,36 +102,25 @@ def hog(children: str, mib: str) -> None:
     """Let children fill memory, a dot for each that got it, and end well itself."""
     for _ in range(int(children)):
         if os.fork() == 0:
-            try:
-                held = bytearray(b"x") * (int(mib) * MIB)
-            except MemoryError:
-                os._exit(1)
-            say(b".")
-            time.sleep(1)
-            os._exit(0 if held else 1)
+            with suppress(MemoryError):
+                held = bytearray(b".") * (int(mib) * 1024**2)
+                os.write(1, held[:1])
+                time.sleep(1)
+            os._exit(0)
     for _ in range(int(children)):
         os.wait()
-
-
-def write(path: str, content: bytes) -> None:
-    """Write into whatever that is."""
-    with open(path, "wb", buffering=0) as file:
-        file.write(content)
 
 
 def forge() -> None:
     """Claim success by every way out, attack process 1, and end with 7."""
     claim = b'{"exit_code": 0, "limit": null, "files": [], "refused": []}'
-    frames = b"".join(
-        struct.pack("!16sBQ", bytes(16), kind, len(body)) + body
-        for kind, body in ((1, b"{}"), (2, claim))
-    )
+    content = struct.pack("!16sBQ", bytes(16), 2, len(claim)) + claim
     for number in range(256):
-        attempt(write, "/proc/1/fd/%d" % number, frames)
-        attempt(write, "/proc/self/fd/%d" % number, frames)
-        attempt(os.write, number, frames)
+        paths = Path(f"/proc/1/fd/{number}"), Path(f"/proc/self/fd/{number}")
+        list_done(**{str(path): partial(path.write_bytes, content) for path in paths})
+        list_done(inherited=partial(os.write, number, content))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGSTOP, signal.SIGKILL):
-        attempt(os.kill, 1, number)
+        list_done(killed=partial(os.kill, 1, number))
     os._exit(7)
 
 
