@@ -62,10 +62,9 @@ def code(text: str, **more: Any) -> RoomOrder:
     return RoomOrder(argv=(*PYTHON, textwrap.dedent(text)), **given)
 
 
-def worst(*args: str, **limits: object) -> RoomOrder:
-    """Order one of the functions of `inside/worst.py`."""
-    argv = (*PYTHON, (INSIDE / "worst.py").read_text(), *args)
-    return RoomOrder(argv=argv, limits=SMALL.model_copy(update=limits))
+def shell(script: str, **limits: object) -> RoomOrder:
+    """Order a piece of shell within these limits."""
+    return RoomOrder(argv=("sh", "-c", script), limits=SMALL.model_copy(update=limits))
 
 
 def waiting(seconds: int, marker: str) -> RoomOrder:

@@ -17,8 +17,6 @@ from agent.adapters.rooms import attempts
 from agent.cli import terminal
 from agent.errors import SandboxLost, SandboxMissing, SettingsInvalid
 
-_SOUND = "All that is needed is there. Tickets can be worked on here."
-
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -37,10 +35,7 @@ def doctor(
 
 
 def examine(given: settings.Settings) -> dict[str, Any]:
-    """Gather limits, versions and places; `sound` says whether tickets can be worked on here.
-
-    `missing`, `broken` and `limits` are those of the kind of room that is used.
-    """
+    """Gather limits, versions and places; `sound` says whether tickets can be worked on here."""
     used = sandboxes.choose(given)
     kinds = {kind: _measure(kind, given) for kind in sandboxes.KINDS}
     broken = kinds[used]["broken"] and f"not enforced: {', '.join(kinds[used]['broken'])}"
@@ -80,19 +75,16 @@ def _measure(kind: sandboxes.Kind, given: settings.Settings) -> dict[str, Any]:
 
 def _ask_version(program: str) -> str | None:
     """Ask a program for its version; None where it is not there or does not work."""
-    ask = [program, "--version"]
     try:
-        answer = subprocess.run(ask, capture_output=True, text=True, timeout=10, check=True)
+        return subprocess.check_output([program, "--version"], text=True, timeout=10).strip()
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer.stdout.strip()
 
 
 def _show(report: dict[str, Any]) -> None:
     show = partial(terminal.console().print, markup=False, highlight=False)
     for kind, found in report["kinds"].items():
-        used = "used" if kind == report["used"] else "not used"
-        show(f"{kind} ({used})", found["missing"] or "")
+        show(f"{kind} ({'' if kind == report['used'] else 'not '}used)", found["missing"] or "")
         for line in found["limits"]:
             no = "NO" if line["required"] else "no, optional"
             show(f"  {line['limit']}: {'yes' if line['enforced'] else no}; {line['detail']}")
@@ -100,4 +92,5 @@ def _show(report: dict[str, Any]) -> None:
     for line in report["needed"]:
         show(f"  {line['what']}: {'yes' if line['there'] else 'NO'}; {line['detail']}")
     missing = ", ".join(line["what"] for line in report["needed"] if not line["there"])
-    show(f"Missing: {missing}. Nothing will be run here." if missing else _SOUND)
+    sound = "All that is needed is there. Tickets can be worked on here."
+    show(f"Missing: {missing}. Nothing will be run here." if missing else sound)

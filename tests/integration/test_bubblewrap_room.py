@@ -15,7 +15,7 @@ from agent.adapters.rooms import attempts, slots
 from agent.errors import SandboxLost
 from agent.ports import Mount, RoomOrder, RoomResult
 from agent.settings import Settings
-from tests.rooms import MIB, SMALL, code, worst
+from tests.rooms import MIB, SMALL, code, shell
 
 FORK_BOMB = """
 import os
@@ -62,7 +62,7 @@ class Unbounded(BubblewrapSandbox):
 
 def test_without_cgroups_limits_hold_by_sampling(home: Path) -> None:
     sandbox = Unbounded(Settings(home=home))
-    all_together = sandbox.run(worst("hog", "6", "60", memory_bytes=128 * MIB))
+    all_together = sandbox.run(shell(attempts.HOGS, memory_bytes=128 * MIB))
     assert (all_together.limit, all_together.exit_code) == ("memory", None)
     bomb = sandbox.run(code(FORK_BOMB))
     assert (bomb.limit, bomb.exit_code) == ("processes", None)

@@ -1,7 +1,6 @@
-"""The worst that code in a room may try, one function each; chosen by the first argument.
+"""The worst that code in a room may try, where it takes more than a line of shell.
 
-Runs in the room with only the standard library, for `mergewright doctor` and for tests: what takes
-more than a line of shell (`rooms/attempts.py`). Dots tell how far it came in a room that was ended.
+Runs in the room with only the standard library; the first argument chooses the function.
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 
-CLONE_NEWUSER = 0x10000000
-PTRACE_SEIZE = 0x4206
+CLONE_NEWUSER, PTRACE_SEIZE = 0x10000000, 0x4206
 VARIABLES = {"PATH", "HOME", "LANG", "TMPDIR", "PWD", "LC_CTYPE"}
 
 
@@ -34,25 +32,20 @@ def list_done(**attempts) -> list[str]:
     return done
 
 
-def list_writable(sizes: dict[str, int]) -> list[str]:
-    """List where files can be made, places that are as small as they should be aside."""
-    mounts = {line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()}
-    places = list_done(**{place: partial(TemporaryFile, dir=place) for place in mounts})
-    found = {place: os.statvfs(place).f_blocks * os.statvfs(place).f_frsize for place in places}
-    return [place for place in places if not 0 < found[place] <= sizes.get(place, 0)]
-
-
 def look(host_facts: str) -> None:
     """Try the walls, print by limit what came through, and stay to be seen from outside."""
     host = json.loads(host_facts)
     library, usr = ctypes.CDLL(None), os.stat("/usr")
+    mounts = {line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()}
+    places = list_done(**{place: partial(TemporaryFile, dir=place) for place in mounts})
+    found = {place: os.statvfs(place).f_blocks * os.statvfs(place).f_frsize for place in places}
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     wanted = {"NoNewPrivs": 1, "CapEff": 0, "CapPrm": 0, "CapBnd": 0, "CapAmb": 0}
-    links = host["namespaces"].items()
-    shared = {name for name, link in links if os.readlink("/proc/self/ns/" + name) == link}
-    numbers = {name for name in os.listdir("/proc") if name.isdigit()}
+    links = {name: os.readlink("/proc/self/ns/" + name) for name in host["namespaces"]}
+    shared = {name for name, link in host["namespaces"].items() if link == links[name]}
+    others = set(os.listdir("/proc")) - {"1", str(os.getpid())}
     seen = {
-        "read-only root": list_writable(host["sizes"])
+        "read-only root": [at for at in places if not 0 < found[at] <= host["sizes"].get(at, 0)]
         + ([] if os.statvfs("/").f_flag & os.ST_RDONLY else ["not sealed"]),
         "source tree": list_done(written=partial(TemporaryFile, dir="/src")),
         "no network": [name for _, name in socket.if_nameindex() if name != "lo"]
@@ -60,9 +53,7 @@ def look(host_facts: str) -> None:
             loopback=lambda: socket.create_connection(("127.0.0.1", host["port"]), 2),
             abstract=lambda: socket.socket(socket.AF_UNIX).connect("\0" + host["abstract"]),
             # An address that is reserved for documentation.
-            datagram=lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(
-                b"out", ("192.0.2.1", 53)
-            ),
+            datagram=lambda: socket.socket(type=socket.SOCK_DGRAM).sendto(b"", ("192.0.2.1", 53)),
             raw=lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW),
         ),
         "no privileges": [
@@ -81,34 +72,11 @@ def look(host_facts: str) -> None:
             descriptors=lambda: os.listdir("/proc/1/fd"),
         ),
         "clean environment": sorted(set(os.environ) - VARIABLES),
-        "own processes only": sorted(numbers - {"1", str(os.getpid())}),
+        "own processes only": sorted(filter(str.isdigit, others)),
         "own root file system": ["/usr"] if [usr.st_dev, usr.st_ino] == host["usr"] else [],
     }
     print(json.dumps(seen), flush=True)
     time.sleep(3)
-
-
-def forks(wanted: str) -> None:
-    """Start as many processes as it can, a dot for each."""
-    with suppress(OSError):
-        for _ in range(int(wanted)):
-            if os.fork() == 0:
-                break
-            os.write(1, b".")
-    time.sleep(60)
-
-
-def hog(children: str, mib: str) -> None:
-    """Let children fill memory, a dot for each that got it, and end well itself."""
-    for _ in range(int(children)):
-        if os.fork() == 0:
-            with suppress(MemoryError):
-                held = bytearray(b".") * (int(mib) * 1024**2)
-                os.write(1, held[:1])
-                time.sleep(1)
-            os._exit(0)
-    for _ in range(int(children)):
-        os.wait()
 
 
 def forge() -> None:

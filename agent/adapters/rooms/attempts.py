@@ -1,8 +1,4 @@
-"""Try every limit of a room by an attempt to break it, and say what happened.
-
-Nothing is concluded from a version, a flag or a setting: each line comes from a room in which
-code did its worst (`inside/worst.py`), or from what the kernel says of that code's processes.
-"""
+"""Try every limit of a room by an attempt to break it, never by a version, flag or setting."""
 
 from __future__ import annotations
 
@@ -38,7 +34,12 @@ LEAVE = (
     " && ln twin second && printf plain >plain && truncate -s 256M large"
 )
 _LOOK = "worst look"
-_FORKS = {"passed": range(1, 32), "limit": ["processes"]}
+_FEW = {"passed": range(1, 32), "limit": ["processes"]}
+#: Dots tell how far it came in a room that was ended.
+FORKS = "(for n in $(seq 200); do sleep 60 & printf .; done); sleep 60 & printf .; exec sleep 60"
+HOG = "for size in 1 400; do head -c ${size}M /dev/zero | tail >/dev/null && printf .; done"
+HOGS = "for n in 1 2 3 4 5 6; do (head -c 60M /dev/zero; sleep 1) | tail >/dev/null & done; wait"
+_FILL, _FULL = "head -c 17M /dev/zero", {"limit": ["disk"]}
 _DEAF = """trap '' TERM HUP INT; setsid sh -c 'sleep 120; :' "$0" & sleep 120; :"""
 _NAMES = "n=0; while :; do : >/tmp/name-$n; n=$((n + 1)); done"
 _LOUD = "yes 0123456789abcdefghi | head -n 1000000"
@@ -48,14 +49,11 @@ _PLAIN = {"limit": ["returned"], "files": [{f"{ROOM_OUT}/plain": b"plain"}]}
 #: found the values that show that it holds. Each attempt has a room of its own.
 _ATTEMPTS: tuple[tuple[str, str, _Facts, _Facts], ...] = (
     *((limit, _LOOK, {}, {limit: [[]]}) for limit in _LOOKS),
-    ("processes", "worst forks 200", {"seconds": 4}, _FORKS),
-    ("memory of a process", "worst hog 1 400", {"memory_bytes": 96 * MIB}, {"passed": [0]}),
-    ("memory of the room", "worst hog 6 60", {"memory_bytes": 96 * MIB}, {"limit": ["memory"]}),
+    ("processes", FORKS, {"seconds": 4}, _FEW),
+    ("memory of a process", HOG, {"memory_bytes": 96 * MIB}, {"passed": [1]}),
+    ("memory of the room", HOGS, {"memory_bytes": 96 * MIB}, {"limit": ["memory"]}),
     ("time", _DEAF, {"seconds": 1}, {"limit": ["time"], "seconds": range(6), "left over": [0]}),
-    *(
-        (f"disk space of {place}", f"head -c 17M /dev/zero >{place}/fill", {}, {"limit": ["disk"]})
-        for place in layout.WRITABLE
-    ),
+    *((f"disk space of {at}", f"{_FILL} >{at}/fill", {}, _FULL) for at in layout.WRITABLE),
     ("number of files", _NAMES, {"disk_bytes": 4 * MIB}, {"limit": ["disk", "memory"]}),
     ("output", _LOUD, {"output_bytes": MIB}, _CUT),
     ("returned files", LEAVE, {"returned_bytes": MIB, "disk_bytes": 512 * MIB}, _PLAIN),
@@ -64,15 +62,10 @@ _ATTEMPTS: tuple[tuple[str, str, _Facts, _Facts], ...] = (
 
 
 def measure(sandbox: Sandbox, settings: Settings) -> list[_Facts]:
-    """Try every limit, several rooms at once, and say which are required and which enforced.
-
-    `detail` says what was tried and what came of it.
-    """
+    """Try every limit, several rooms at once; `detail` says what was tried and what came of it."""
     home = slots.open_home(settings.home)
     with TemporaryDirectory(prefix="measure-", dir=home) as name, ThreadPoolExecutor(4) as pool:
-        tree = Path(name, "tree")
-        tree.mkdir()
-        tree.parent.chmod(0o755)  # rooms run as another user
+        tree = Path(name)
         tree.chmod(0o777)  # so that only the read-only mount keeps the room from writing to it
         ends = {_LOOK: pool.submit(_look, sandbox, tree)}
         for _, what, bounds, _ in _ATTEMPTS[len(_LOOKS) :]:
@@ -129,31 +122,28 @@ def _look(sandbox: Sandbox, tree: Path) -> _Facts:
         }
         order = _order(marker, _LOOK, json.dumps(host), tree=str(tree))
         end = sandbox.run(order, hear=lambda _: seen.update(_see(marker)))
-    try:
-        seen |= json.loads(end.output)
-    except ValueError:
-        raise SandboxLost(f"The probe did not finish: {end.output[-300:]}") from None
-    return seen
+    if end.exit_code != 0:
+        raise SandboxLost(f"The probe did not finish: {end.output[-300:]}")
+    return {**seen, **json.loads(end.output)}
 
 
 def _see(marker: str) -> _Facts:
-    """Say which ids of processes are root's, and what no kernel bound of their group holds."""
+    """Say which of its user ids are root's, and what the kernel does not bound of its group."""
     seen: _Facts = {}
-    bounds = {"pids": LIMITS.processes + 2, "memory": LIMITS.memory_bytes}
+    most = {"pids.max": LIMITS.processes + 2, "memory.max": LIMITS.memory_bytes}
+    most["memory.limit_in_bytes"] = LIMITS.memory_bytes
     for proc in _list_processes(marker):
         with suppress(OSError):
             ids = (proc / "status").read_text().partition("Uid:")[2].split()[:4]
-            free = set(bounds)
+            seen["unprivileged user"] = [number for number in ids if number == "0"]
+            bounded = set()
             for line in (proc / "cgroup").read_text().splitlines():
                 _, controller, path = line.split(":", 2)
-                group = CGROUP_ROOT / controller / path.strip("/")
-                for file in ("pids.max", "memory.max", "memory.limit_in_bytes"):
+                for file, bound in most.items():
                     with suppress(OSError, ValueError):  # `max`: no bound
-                        name = file.partition(".")[0]
-                        if 0 < int((group / file).read_text()) <= bounds[name]:
-                            free.discard(name)
-            seen["unprivileged user"] = [number for number in ids if number == "0"]
-            seen["bounded by the kernel"] = sorted(free)
+                        found = (CGROUP_ROOT / controller / path.strip("/") / file).read_text()
+                        bounded |= {file.split(".")[0]} if 0 < int(found) <= bound else set()
+            seen["bounded by the kernel"] = sorted({"memory", "pids"} - bounded)
     return seen
 
 
