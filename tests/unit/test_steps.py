@@ -236,7 +236,7 @@ def test_what_has_a_record_is_never_done_again(tmp_path):
 
 #: Those that are made of more than words.
 ERRORS = [
-    TicketUnclear(("Which model?", "Which type?"), "A field.", "Say it."),
+    TicketUnclear(("Which model?", "Which type?"), "Say it."),
     PolicyRefused(
         (Finding(rule="r", severity=Severity.BLOCK, path="a.py", line=3, message="m", fix="f"),)
     ),

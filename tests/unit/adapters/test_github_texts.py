@@ -185,27 +185,19 @@ def ended_thread(end: str, about: str = "shop/views.py:3: why?") -> ThreadEnd:
 FOLLOW_UP = FollowUp(of="r1", pull=9, round=2, kind="review")
 
 
-@pytest.mark.parametrize(
-    ("ends", "counted"),
-    [
-        (("commit", "commit", "reply", "human"), "2 commits, 1 answer, 1 for a person"),
-        (("commit", "reply", "reply"), "1 commit, 2 answers"),
-        ((), "Said \\*so\\*"),
-    ],
-)
-def test_a_round_tells_how_its_threads_ended_and_who_acts(ends, counted):
+@pytest.mark.parametrize("ends", [("commit", "human"), ("commit", "reply"), ()])
+def test_a_round_tells_how_its_threads_ended_and_who_acts(ends):
     run = RUN.model_copy(update={"run_id": "r2", "follow_up": FOLLOW_UP})
     threads = tuple(ended_thread(end) for end in ends)
     waiting = tuple(one for one in threads if one.end == "human")
     for reason in (Reason.READY, *([Reason.NEW_FAILURES] if threads else [])):
         update = {"threads": threads, "waiting": waiting}
         ended = outcome(reason, "body", PULL).model_copy(update=update)
-        text = status.followed(run, FOLLOW_UP, ended, PROGRESS, PAGE)
+        text = status.ended(run, ended, PROGRESS, PAGE)
     label = state_labels.of(ended, follows=True)
     assert (label is StateLabel.NEEDS_HUMAN) == bool(threads)
     head, _, rest = text.partition("\n\n")
-    assert "#9 is open; round 2" in head
-    assert counted in head
+    assert head == "**#9 is open; round 2 of its review is over: Said \\*so\\*.**"
     assert ("- [shop/views.py:3: why?](https://g/9#t)" in rest) == ("human" in ends)
 
 
