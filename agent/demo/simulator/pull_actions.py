@@ -64,6 +64,9 @@ def open_pull(
         if same and other.state == "open":
             message = f"A pull request already exists for {repository.owner.login}:{branch}."
             raise InvalidField("PullRequest", "base", "custom", message)
+    if git_store.merge_base(repository.git_dir, base_sha, head_sha) is None:
+        message = f"The {branch} branch has no history in common with {base}"
+        raise InvalidField("PullRequest", "base", "custom", message)
     if not git_store.list_commits(repository.git_dir, base_sha, head_sha):
         raise InvalidField(
             "PullRequest", "base", "custom", f"No commits between {base} and {branch}"
