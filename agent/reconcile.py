@@ -86,6 +86,8 @@ class Missing(Record):
     """Of the newest attempt that the log tells of."""
     at: float
     """When it was first tried, as far as the log was read."""
+    numbers: frozenset[int] = frozenset()
+    """Of all attempts that the log tells of."""
     tries: int = 0
     """How often we have asked for it."""
     last: float = 0.0
@@ -155,7 +157,8 @@ class Redeliveries:
                 break
             page = self._log.page(page.after)
         else:
-            _log.warning("the log of deliveries goes on", pages=_MOST_PAGES)
+            _log.error("the log of deliveries goes on; older ones were not read", pages=_MOST_PAGES)
+            return
         self._through = through
 
     def _take(self, page: SentPage, down_to: float) -> bool:
@@ -232,9 +235,18 @@ class Redeliveries:
 
 def _noted(before: Missing | None, sent: SentDelivery) -> Missing:
     if before is None:
-        return Missing(number=sent.number, at=sent.at)
-    newest = max(before.number, sent.number)
-    return before.model_copy(update={"number": newest, "at": min(before.at, sent.at)})
+        return Missing(number=sent.number, at=sent.at, numbers=frozenset({sent.number}))
+    numbers = before.numbers | {sent.number}
+    # Each time that we asked, also before a restart, is an attempt of its own in the log.
+    return before.model_copy(
+        update={
+            "number": max(numbers),
+            "numbers": numbers,
+            "at": min(before.at, sent.at),
+            "tries": max(before.tries, len(numbers) - 1),
+            "last": max(before.last, sent.at, before.at),
+        }
+    )
 
 
 def _is_open(one: Missing) -> bool:

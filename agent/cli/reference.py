@@ -19,6 +19,7 @@ from agent.figures import Figures, Middle, PerLine, Share
 from agent.policy import registry, tool_rules
 from agent.policy.rule import Rule, RuleModule
 from agent.settings import Settings
+from agent.stages.decide import TABLE
 from repo_config import reference
 
 _OPENING = """\
@@ -46,6 +47,11 @@ _ENDS = """\
 A run of a ticket file goes on with `mergewright run --resume` where the table says so, and keeps
 what is on record; a run of an issue does with `mergewright runs retry`, after every end but `ready`
 and `dry_run`.
+"""
+_DECISION = """\
+## Decision
+
+Once the checks have run with the change, the first row that holds decides.
 """
 #: A run of a ticket file never ends so.
 _OF_ISSUES = (Reason.DUPLICATE, Reason.UNANSWERED, Reason.SUPERSEDED, Reason.ACCESS_LOST)
@@ -104,7 +110,7 @@ def document() -> str:
     """Write the whole document."""
     parts = [_OPENING, reference.markdown(), "", _SETTINGS, *_settings()]
     parts += ["", _COMMANDS, *_commands(), "", _REVIEWS]
-    parts += ["", _ENDS, *_ends(), "", _FIGURES, *_figures()]
+    parts += ["", _ENDS, *_ends(), "", _DECISION, *_list_decisions(), "", _FIGURES, *_figures()]
     return "\n".join([*parts, "", _RULES, *_families()])
 
 
@@ -133,6 +139,15 @@ def _ends() -> Iterator[str]:
         on = "of issues alone" if reason in _OF_ISSUES else on
         state = domain.end_state(reason).value
         yield f"| `{reason.value}` | `{state}` | {on} | {told[reason.name]} |"
+
+
+def _list_decisions() -> Iterator[str]:
+    yield from ("| when | result | reason |", "|---|---|---|")
+    for row in TABLE:
+        result = (
+            ("draft pull request" if row.draft else "pull request") if row.publish else "nothing"
+        )
+        yield f"| {row.fact} | {result} | `{row.reason.value}` |"
 
 
 def _figures() -> Iterator[str]:

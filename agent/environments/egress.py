@@ -17,6 +17,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
@@ -31,6 +32,7 @@ from agent.environments.index_gateway import Gateway
 
 _CONNECT_SECONDS = 20.0
 _IDLE_SECONDS = 120.0
+_CLOSING_SECONDS = 5.0
 _MOST_NOTES = 50
 _LONGEST_FAULT = 400
 _CHUNK = 64 * 1024
@@ -65,6 +67,9 @@ class EgressProxy(ThreadingUnixStreamServer):
     `inside` names it: the index itself may be configured there.
     """
 
+    # What waits for a silent host holds up neither closing nor the end of the process for long.
+    daemon_threads = True
+
     def __init__(
         self,
         socket_path: Path,
@@ -85,6 +90,7 @@ class EgressProxy(ThreadingUnixStreamServer):
         self._faults: list[str] = []
         self._closing = False
         self._open: set[socket.socket] = set()
+        self._attending: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self.request_queue_size = most_connections
         super().__init__(str(socket_path), _Request)
@@ -113,7 +119,10 @@ class EgressProxy(ThreadingUnixStreamServer):
             for connection in self._open:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-        self.server_close()  # waits for every thread
+        self.server_close()
+        ends = time.monotonic() + _CLOSING_SECONDS
+        for thread in tuple(self._attending):
+            thread.join(max(0.0, ends - time.monotonic()))
         self._thread.join()
         self.socket_path.unlink(missing_ok=True)
 
@@ -152,10 +161,12 @@ class EgressProxy(ThreadingUnixStreamServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Attend to a connection, and give its place back."""
+        self._attending.add(threading.current_thread())
         try:
             with suppress(OSError), self.watched(request):
                 super().process_request_thread(request, client_address)
         finally:
+            self._attending.discard(threading.current_thread())
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -194,6 +205,8 @@ class EgressProxy(ThreadingUnixStreamServer):
                 _add(self._faults, f"{way}: {problem}"[:_LONGEST_FAULT])
                 raise _RefusedError(502) from problem
         for address in addresses:
+            if self._closing:
+                break
             with suppress(OSError):
                 return socket.create_connection((address, wanted.port), _CONNECT_SECONDS), None
         raise _RefusedError(502)

@@ -14,6 +14,7 @@ import http.client
 import re
 import socket
 import ssl
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit, urlunsplit
 
@@ -27,6 +28,8 @@ _SECONDS = 60.0
 _DROPPED = frozenset(
     {"host", "connection", "keep-alive", "proxy-connection", "proxy-authorization", "te"}
     | {"authorization", "cookie", "accept-encoding", "transfer-encoding", "upgrade", "trailer"}
+    # What is forwarded has no body.
+    | {"content-length", "expect"}
 )
 _NOT_HANDED_BACK = frozenset(
     {"connection", "keep-alive", "transfer-encoding", "content-length", "set-cookie", "trailer"}
@@ -95,37 +98,65 @@ def forward(
         for name, value in kept.items():
             connection.putheader(name, value)
         connection.endheaders()
-        _hand_back(asked, connection.getresponse(), gateway)
-    except (http.client.HTTPException, ssl.SSLError, ValueError):
+        response = connection.getresponse()
+        is_page = _is_page(response)
+        page = _read_page(response, gateway) if is_page and asked.command == "GET" else None
+    except (http.client.HTTPException, OSError, ValueError):
         asked.send_error(502)
+        return
+    asked.close_connection = True
+    with suppress(http.client.HTTPException):
+        _hand_back(asked, response, gateway, page, is_page=is_page)
+
+
+def _is_page(response: http.client.HTTPResponse) -> bool:
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return kind in ("text/html", "application/json") or "pypi.simple" in kind
+
+
+def _read_page(response: http.client.HTTPResponse, gateway: Gateway | None) -> bytes:
+    """Read a page whole: one that breaks off must not look like a shorter list.
+
+    Raises:
+        http.client.HTTPException: It breaks off, or is far too large.
+    """
+    content = response.read(_MOST_PAGE_BYTES + 1)
+    if len(content) > _MOST_PAGE_BYTES or response.length:
+        raise http.client.HTTPException("a page that is no whole page")
+    if gateway is None:
+        return content
+    page = gateway.hide(content.decode("utf-8", "surrogateescape"))
+    return page.encode("utf-8", "surrogateescape")
 
 
 def _hand_back(
-    asked: BaseHTTPRequestHandler, response: http.client.HTTPResponse, gateway: Gateway | None
+    asked: BaseHTTPRequestHandler,
+    response: http.client.HTTPResponse,
+    gateway: Gateway | None,
+    page: bytes | None,
+    *,
+    is_page: bool,
 ) -> None:
-    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    is_page = gateway and (kind in ("text/html", "application/json") or "pypi.simple" in kind)
-    length = response.headers.get("Content-Length")
-    body = None
-    if gateway and is_page:
-        length = None
-        if asked.command == "GET":
-            content = response.read(_MOST_PAGE_BYTES + 1)
-            if len(content) > _MOST_PAGE_BYTES:
-                raise http.client.HTTPException("a page that is far too large")
-            page = gateway.hide(content.decode("utf-8", "surrogateescape"))
-            body = page.encode("utf-8", "surrogateescape")
-            length = str(len(body))
-    asked.close_connection = True
+    length = None if is_page else response.headers.get("Content-Length")
+    if page is not None:
+        length = str(len(page))
+    has_body = asked.command == "GET" and response.status not in (204, 304)
+    is_chunked = has_body and length is None
     asked.send_response_only(response.status, response.reason)
     for name, value in response.getheaders():
         if name.lower() not in _NOT_HANDED_BACK:
             asked.send_header(name, gateway.hide(value) if gateway else value)
     if length is not None:
         asked.send_header("Content-Length", length)
+    if is_chunked:
+        # Without a length only the last chunk says that nothing is missing.
+        asked.send_header("Transfer-Encoding", "chunked")
     asked.send_header("Connection", "close")
     asked.end_headers()
-    if body is not None:
-        asked.wfile.write(body)
+    if page is not None:
+        asked.wfile.write(page)
+        return
     while chunk := response.read(_CHUNK):
-        asked.wfile.write(chunk)
+        asked.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk)
+    if is_chunked:
+        asked.wfile.write(b"0\r\n\r\n")

@@ -1,7 +1,7 @@
 """Decide over all facts: publish, or withhold and say why.
 
-Pure, and no opinion: the first row of `TABLE` that holds decides. The documentation prints the
-same rows. Owns the order of the reasons and the sentence for maintainers; the facts come from
+Pure, and no opinion: the first row of `TABLE` that holds decides; REFERENCE.md prints the same
+rows. Owns the order of the reasons and the sentence for maintainers; the facts come from
 `checks` and `policy`.
 """
 

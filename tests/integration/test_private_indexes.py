@@ -118,7 +118,6 @@ def canaries(settings: Settings) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.deep
 @pytest.mark.parametrize(
     ("form", "absolute", "tls"), [("json", False, True), deep("html", True, False)]
 )

@@ -166,6 +166,15 @@ def test_what_never_comes_is_asked_for_a_few_times(forge):
     assert len(forge.asked) == reconcile.MOST_TRIES
 
 
+def test_what_never_comes_is_asked_for_no_more_often_after_restarts(forge):
+    forge.listening = False
+    forge.deliver("a")
+    for _ in range(20):
+        reconciler(forge).turn()
+        forge.clock += 10 * MINUTE
+    assert len(forge.asked) <= reconcile.MOST_TRIES
+
+
 def test_the_log_is_read_three_days_back_and_then_no_further_than_needed(inbox):
     forge = Forge(inbox, per_page=10)
     for _ in range(100):

@@ -62,7 +62,7 @@ class Cgroup:
             with suppress(OSError):
                 (folder / "cgroup.kill").write_text("1")
                 continue
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 for pid in (folder / "cgroup.procs").read_text().split():
                     with suppress(ProcessLookupError):
                         os.kill(int(pid), signal.SIGKILL)

@@ -120,7 +120,7 @@ class StatusComment:
             if problem.status != 404:
                 raise
             # Somebody has deleted it meanwhile.
-            self._session.access.known.comments.pop(self._issue)
+            self._session.access.known.comments.pop(self._issue, None)
         if self.number is not None or not make:
             return False
         mark, _, rest = self._whole(text).partition("\n")
