@@ -224,7 +224,7 @@ class Dispatcher:
             # The next segment begins with the records of this one.
             self._engine.forget([_segment(stored, back=1)])
         if end.held:
-            self._store.hold(run_id, "everything is paused", time.time())
+            self._store.hold(run_id, "everything is paused")
         elif end.outcome is None:
             self._store.postpone(
                 *(run_id, end.until or 0.0, end.begin_with, end.waits_for),

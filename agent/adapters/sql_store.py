@@ -352,7 +352,7 @@ class SqlStore:
             )
             sql_spendings.clock_moved(session, seconds)
 
-    def hold(self, run_id: str, words: str, now: float) -> None:
+    def hold(self, run_id: str, words: str) -> None:
         """Put a run that was under way back to wait for its turn; nothing of it is done again."""
         with self._transaction() as session:
             row = session.get_one(RunRow, run_id)

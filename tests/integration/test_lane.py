@@ -253,7 +253,7 @@ def test_what_is_said_while_a_run_looks_is_not_lost(talk, kind, begins, ending, 
     if ending == "approval":
         talk.ask(run, PLAN)
     elif ending == "held":
-        talk.store.hold(run.run_id, "paused", time.time())
+        talk.store.hold(run.run_id, "paused")
     else:
         talk.store.postpone(run.run_id, time.time() - 1, "approval", "GitHub is silent")
     # What is held goes on when it would have gone on before.

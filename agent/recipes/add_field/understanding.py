@@ -21,13 +21,15 @@ _IN_WORDS = "choices in words"
 
 def fill_form(model: Model | None, name: str | None, read: Read, facts: Facts) -> str:
     """Write the lines of the form; what nobody has said is left open, or out if it may be."""
+    # Where all else is told, it is what the question is about.
+    existing = _OPEN if model and name and read.type_name else ""
     options = (f"{one.name}={one.value.shown()}" for one in read.options)
     filled = {
         "Model": model.label if model else _OPEN,
         "Field name": name or _OPEN,
         "Field type": read.type_name or _OPEN,
         "Options": ", ".join(options).replace("conf.settings", "settings"),
-        "Default for existing rows": read.existing.shown() if read.existing else "",
+        "Default for existing rows": read.existing.shown() if read.existing else existing,
     }
     for fact, key in _WISHES.items():
         said = {one.value for one in facts.all(fact)}

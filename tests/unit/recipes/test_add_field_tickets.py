@@ -148,7 +148,12 @@ def test_a_title_may_sum_up_but_not_contradict(title: str, about: str | None) ->
     [
         (
             "Add a CharField `nick` with max_length=50 to Customer.",
-            ["Model: shop.Customer", "Field name: nick", "Options: max_length=50"],
+            [
+                "Model: shop.Customer",
+                "Field name: nick",
+                "Options: max_length=50",
+                "Default for existing rows: …",
+            ],
         ),
         ("Customer needs a phone number", ["Model: shop.Customer", "Field name: …"]),
         (
@@ -165,9 +170,11 @@ def test_the_form_comes_filled_in_with_what_was_understood(body: str, filled: li
         "Model: …": "Model: shop.Customer",
         "Field name: …": "Field name: phone",
         "Field type: …": "Field type: DateField",
+        "Default for existing rows: …": 'Default for existing rows: ""',
     }
     whole = [open_lines.get(line, line) for line in lines]
-    whole += [] if "Options: null=True" in whole else ['Default for existing rows: ""']
+    rows = 'Default for existing rows: ""'
+    whole += [] if "Options: null=True" in whole or rows in whole else [rows]
     whole = ["Field type: TextField" if "phone" in body and "type" in one else one for one in whole]
     assert settle("\n".join(whole), FILES, "").model == "Customer"
 
