@@ -72,6 +72,7 @@ class _Told:
     def effects(self) -> Effects:
         issue = self._issue
         heads = set(self._branches.values())
+        ours = {str(run[0]) for run in self._runs}
         return {
             "run": [f"{state} {reason} active={active}" for _, state, reason, active in self._runs],
             "ledger": [problem for run in self._runs for problem in self._ledger(str(run[0]))],
@@ -83,7 +84,8 @@ class _Told:
             "check": [
                 self._check(one)
                 for one in self._repository.check_runs.values()
-                if one.head_sha in heads
+                # Equal changes of one second are one commit, so another issue may report on it too.
+                if one.head_sha in heads and one.external_id in ours
             ],
             "comment": [self._comment(one) for one in issue.comments],
             "label": [one.name for one in issue.labels],
