@@ -99,14 +99,14 @@ def forward(
             connection.putheader(name, value)
         connection.endheaders()
         response = connection.getresponse()
-        is_page = _is_page(response)
-        page = _read_page(response, gateway) if is_page and asked.command == "GET" else None
+        is_read = asked.command == "GET" and _is_page(response)
+        page = _read_page(response, gateway) if is_read else None
     except (http.client.HTTPException, OSError, ValueError):
         asked.send_error(502)
         return
     asked.close_connection = True
     with suppress(http.client.HTTPException):
-        _hand_back(asked, response, gateway, page, is_page=is_page)
+        _hand_back(asked, response, gateway, page)
 
 
 def _is_page(response: http.client.HTTPResponse) -> bool:
@@ -134,10 +134,9 @@ def _hand_back(
     response: http.client.HTTPResponse,
     gateway: Gateway | None,
     page: bytes | None,
-    *,
-    is_page: bool,
 ) -> None:
-    length = None if is_page else response.headers.get("Content-Length")
+    # Of a page the links change, and with them its length.
+    length = None if _is_page(response) else response.headers.get("Content-Length")
     if page is not None:
         length = str(len(page))
     has_body = asked.command == "GET" and response.status not in (204, 304)

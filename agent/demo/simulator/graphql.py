@@ -150,13 +150,12 @@ def _comments_of(asked: _Asked, page: str, pull: Pull, thread: Thread) -> Shape:
     return asked.page(start, thread.comments, shape)
 
 
-def _thread(asked: _Asked, repository: Repository, page: str, pull: Pull, one: Thread) -> Shape:
+def _thread(asked: _Asked, page: str, pull: Pull, one: Thread) -> Shape:
     first = one.comments[0]
     return {
         "id": build_node_id("PRRT", one.id),
         "isResolved": one.resolved_by is not None,
         "isOutdated": first.line is None,
-        "viewerCanResolve": _may_resolve(asked, repository) and one.resolved_by is None,
         "path": first.path,
         "line": first.line,
         "startLine": first.start_line if first.line else None,
@@ -164,14 +163,6 @@ def _thread(asked: _Asked, repository: Repository, page: str, pull: Pull, one: T
         "subjectType": "LINE",
         "comments": _comments_of(asked, page, pull, one),
     }
-
-
-def _may_resolve(asked: _Asked, repository: Repository) -> bool:
-    """Tell whether the caller may resolve threads; GitHub asks Apps for `contents` as well."""
-    if asked.caller.is_installation:
-        areas = ("pull_requests", "contents")
-        return all(calls.is_granted(asked.caller, area, "write") for area in areas)
-    return calls.has_role(asked.world, asked.caller, repository, "write")
 
 
 # --- operations ----------------------------------------------------------------------------------
@@ -205,7 +196,7 @@ def _answer_pull(asked: _Asked) -> Shape:
         found["reviewThreads"] = asked.page(
             "reviewThreads(last",
             pull.threads,
-            lambda one: _thread(asked, repository, page, pull, one),
+            lambda one: _thread(asked, page, pull, one),
         )
     if "reviews(" in asked.text:
         found["reviews"] = asked.page("reviews(last", pull.reviews, lambda one: _review(one, page))
@@ -261,7 +252,6 @@ def _commit(asked: _Asked) -> Shape:
 _OPERATIONS: dict[str, Callable[[_Asked], Shape]] = {
     "Text": _answer_text,
     "Pull": _answer_pull,
-    "More": _answer_thread,
     "End": _answer_thread,
     "Resolve": _resolve,
     "Commit": _commit,
