@@ -87,7 +87,7 @@ def _furnish(world: World, listener: str, folder: Path) -> dict[str, str]:
     app, settings = play.people_and_app(world, listener, folder)
     repository = play.sample_repository(world, folder / "sample")
     scenario, author = SCENARIOS["add-field"], world.user(play.REPORTER)
-    actions.open_issue(world, repository, author, scenario.title, scenario.body, [])
+    actions.open_issue(repository, author, scenario.title, scenario.body, [])
     world.install(app, play.OWNER)
     # Told to nobody so far: the service may not be there yet.
     world.hooks.log.clear()

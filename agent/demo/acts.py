@@ -70,7 +70,7 @@ def comment(
         with world.lock:
             if trouble:
                 _spoil(play, trouble, "issue_comment.created")
-            actions.comment(world, play.repository, play.issue, world.user(by), said)
+            actions.comment(play.issue, world.user(by), said)
         return f"{by} comments: {said}{_TROUBLES[trouble] if trouble else ''}"
 
     return Act(when, do)
@@ -103,7 +103,7 @@ def say(words: str) -> Act:
     def do(play: Play) -> str:
         world, pull = play.stage.world, play.the_pull()
         with world.lock:
-            actions.comment(world, play.repository, pull, world.user(MAINTAINER), words)
+            actions.comment(pull, world.user(MAINTAINER), words)
         return f"{MAINTAINER} comments on the pull request: {words}"
 
     return Act(opened, do)

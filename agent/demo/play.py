@@ -187,7 +187,7 @@ class Play:
         with world.lock:
             label = self.repository.labels[LABEL]
             person = world.user(MAINTAINER)
-            actions.add_labels(world, self.repository, self.issue, [label], person)
+            actions.add_labels(self.issue, [label], person)
 
     def begin(self) -> str:
         """Do what starts the run; return what is to be told of it."""
@@ -381,9 +381,7 @@ def put_on(stage: Stage, scenario: Scenario, source: Path, name: str = REPOSITOR
     """
     world = stage.world
     repository = sample_repository(world, source, name, scenario.role, scenario.files)
-    issue = actions.open_issue(
-        world, repository, world.user(REPORTER), scenario.title, scenario.body, []
-    )
+    issue = actions.open_issue(repository, world.user(REPORTER), scenario.title, scenario.body, [])
     return Play(scenario, stage, repository, issue)
 
 
@@ -439,7 +437,7 @@ def sample_repository(
     for path, text in files.items():
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         (source / path).write_text(text)
-    repository = world.add_repository(name, source, description="A corner shop, in Django")
+    repository = world.add_repository(name, source)
     world.grant(repository, MAINTAINER, role)
     world.add_label(repository, LABEL, "1f6feb", "Let Mergewright carry this out")
     return repository

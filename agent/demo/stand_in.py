@@ -68,7 +68,7 @@ def _open(world: World, repository: Repository, snapshot: Snapshot, labels: Iter
             carried.append(repository.labels[name])
         repository.last_number = issue.number - 1
         world.number_next(issue.issue_id)
-        actions.open_issue(world, repository, author, snapshot.title, snapshot.body, carried)
+        actions.open_issue(repository, author, snapshot.title, snapshot.body, carried)
 
 
 def _person(world: World, login: str) -> User:

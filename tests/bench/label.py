@@ -218,7 +218,7 @@ def _new_issue(first: Play) -> Issue:
     world = first.stage.world
     with world.lock:
         return actions.open_issue(
-            world, first.repository, world.user(play.REPORTER), first.issue.title,
+            first.repository, world.user(play.REPORTER), first.issue.title,
             first.issue.body, [],
         )  # fmt: skip
 

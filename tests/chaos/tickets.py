@@ -100,10 +100,10 @@ class Tickets:
         world = ground.world
         with world.lock:
             issue = actions.open_issue(
-                world, repository, world.user(REPORTER), wanted.title, wanted.body, []
+                repository, world.user(REPORTER), wanted.title, wanted.body, []
             )
             label = repository.labels[LABEL]
-            actions.add_labels(world, repository, issue, [label], world.user(MAINTAINER))
+            actions.add_labels(issue, [label], world.user(MAINTAINER))
         self.all.append(Ticket(wanted, repository, issue))
         return self.all[-1]
 

@@ -1,5 +1,7 @@
 """Judge requests, responses and hooks by GitHub's own description of its API.
 
+What the simulator sends may lack fields that no client of ours reads; those it has are GitHub's.
+
 Owns the validators (one per schema, made when first needed, from the closure of that schema
 alone) and the way from a concrete path to its operation. Left to others: driving the simulator
 (`recording.py`), making the slice (`make_slice.py`).
@@ -130,7 +132,7 @@ def response_faults(
         return (f"{operation}: the body of {status} is not JSON: {error}",)
     if schema is None or status >= 400:
         return _error_faults(value, f"{operation} {status}", schema)
-    return faults_of(value, schema, f"{operation} {status}")
+    return faults_of(value, schema, f"{operation} {status}", partial=True)
 
 
 def request_faults(operation: Operation, body: bytes) -> tuple[str, ...]:
@@ -153,18 +155,27 @@ def hook_faults(event: str, body: bytes) -> tuple[str, ...]:
     schema = description()["x-webhooks"].get(name)
     if schema is None:
         return (f"hook {name}: not in the vendored slice; add it to operations.HOOKS",)
-    return faults_of(value, schema, f"hook {name}")
+    return faults_of(value, schema, f"hook {name}", partial=True)
 
 
 def faults_of(
-    value: Any, schema: dict[str, Any], subject: str, *, closed: bool = False
+    value: Any,
+    schema: dict[str, Any],
+    subject: str,
+    *,
+    closed: bool = False,
+    partial: bool = False,
 ) -> tuple[str, ...]:
     """Validate one value; each fault names the place and what is wrong there.
 
     Args:
+        value: What was sent, read from JSON.
+        schema: Of OpenAPI.
+        subject: What the value is, for the words of a fault.
         closed: Fields that the description does not know are faults too.
+        partial: Fields that are missing are none.
     """
-    validator = _validator(json.dumps(schema, sort_keys=True), closed=closed)
+    validator = _validator(json.dumps(schema, sort_keys=True), closed=closed, partial=partial)
     faults = [
         f"{subject}: at {'/'.join(map(str, error.instance_path)) or 'the top'}: {_words(error)}"
         for each in validator.iter_errors(value)
@@ -219,7 +230,9 @@ def invented_fields(operation: Operation, status: int, body: bytes) -> tuple[str
     schema = _json_schema_of(described.get("content", {}))
     if schema is None or status >= 400:
         return ()
-    return _only_invented(faults_of(json.loads(body), schema, f"{operation} {status}", closed=True))
+    subject = f"{operation} {status}"
+    found = faults_of(json.loads(body), schema, subject, closed=True, partial=True)
+    return _only_invented(found)
 
 
 def invented_in_hook(event: str, body: bytes) -> tuple[str, ...]:
@@ -228,7 +241,7 @@ def invented_in_hook(event: str, body: bytes) -> tuple[str, ...]:
     schema = description()["x-webhooks"].get(_hook_name(event, value))
     if schema is None:
         return ()
-    return _only_invented(faults_of(value, schema, f"hook {event}", closed=True))
+    return _only_invented(faults_of(value, schema, f"hook {event}", closed=True, partial=True))
 
 
 def _only_invented(faults: tuple[str, ...]) -> tuple[str, ...]:
@@ -256,11 +269,33 @@ def json_schema(schema: dict[str, Any], *, closed: bool = False) -> dict[str, An
 
 
 @functools.cache
-def _validator(schema: str, *, closed: bool = False) -> jsonschema_rs.Draft202012Validator:
+def _validator(schema: str, *, closed: bool, partial: bool) -> jsonschema_rs.Draft202012Validator:
     converted = json_schema(json.loads(schema), closed=closed)
     return jsonschema_rs.Draft202012Validator(
-        converted, validate_formats=True, formats={"email": _is_address}
+        _without_required(converted) if partial else converted,
+        validate_formats=True,
+        formats={"email": _is_address},
     )
+
+
+def _without_required(node: Any, *, names: bool = False) -> Any:
+    """Give a JSON Schema that lets fields be missing; one that did could then fit two of `oneOf`.
+
+    Args:
+        node: A part of it.
+        names: The node maps names to schemas.
+    """
+    if isinstance(node, list):
+        return [_without_required(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        "anyOf" if key == "oneOf" and not names else key: _without_required(
+            value, names=key in {"properties", "patternProperties"} and not names
+        )
+        for key, value in node.items()
+        if names or key != "required"
+    }
 
 
 def _is_address(text: str) -> bool:

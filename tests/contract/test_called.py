@@ -17,12 +17,13 @@ from agent.adapters.github.deliveries import AppDeliveries
 from agent.adapters.github.labelled import GithubLabelledIssues
 from agent.adapters.github.pulls import GithubPulls
 from agent.adapters.github.session import Scope
-from agent.demo.simulator import actions, check_actions
+from agent.demo.simulator import actions
 from agent.domain import Change, ChangedFile, Finding, Outcome, Reason, Severity, end_state
 from agent.ports import NewPullRequest, Progress, StageMark
 from tests.contract import graphql_documents, operations, recording, schemas
 from tests.contract.schemas import Operation
 from tests.integration import github_samples as samples
+from tests.integration import workflow_runs
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
 
 _SIGNED = "mergewright/1-signed"
@@ -48,7 +49,7 @@ def intake(scene: Scene) -> None:
     scene.gatekeeper.queued(scene.run, 1)
     with scene.world.lock:
         ann = scene.world.user("ann")
-        said = actions.comment(scene.world, scene.repository, scene.issue, ann, "/mergewright help")
+        said = actions.comment(scene.issue, ann, "/mergewright help")
     scene.gatekeeper.react(issue, said.id, "+1", inline=False)
     assert [one.content for one in said.reactions] == ["+1"]
     assert scene.gatekeeper.has_comment(issue, said.id)
@@ -66,7 +67,7 @@ def work(scene: Scene) -> None:
 
 def publish(scene: Scene) -> None:
     forge, run = scene.forge, scene.run
-    scene.world.add_rule(scene.repository, "mergewright/*", ["creation"], exempt=[scene.login])
+    samples.add_rule(scene.repository, "mergewright/*", "creation", exempt=[scene.login])
     assert forge.rules(run, BRANCH).refused is None
     forge.credential(run, write=True)
     commit = samples.push_branch(scene.repository)
@@ -100,9 +101,9 @@ def follow_up(scene: Scene) -> None:
     sent = {"event": "REQUEST_CHANGES", "body": "Please change this.", "comments": [line]}
     assert httpx.post(url, json=sent, headers=headers, timeout=30).status_code == 200
     with scene.world.lock:
-        check_actions.conclude_workflow(
-            scene.world, scene.repository, BRANCH, head, "CI", "failure", ann,
-            [check_actions.Job("test", "failure", "1 failed")],
+        workflow_runs.conclude_workflow(
+            scene.repository, head, "CI", "failure", ann,
+            [workflow_runs.Job("test", "failure", "1 failed")],
         )  # fmt: skip
     on_line = issue.pull.review_comments()[0]
     ref = scene.run.snapshot.issue.model_copy(update={"number": issue.number, "issue_id": 0})

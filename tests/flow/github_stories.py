@@ -79,29 +79,26 @@ class Story:
         world = self.stage.world
         with world.lock:
             label = self.repository.labels[name]
-            actions.add_labels(world, self.repository, self.issue, [label], world.user(by))
+            actions.add_labels(self.issue, [label], world.user(by))
 
     def unlabel(self, name: str = LABEL) -> None:
         """Take a label off the issue."""
         world = self.stage.world
         with world.lock:
             label = self.repository.labels[name]
-            actions.remove_label(world, self.repository, self.issue, label, world.user(MAINTAINER))
+            actions.remove_label(self.issue, label, world.user(MAINTAINER))
 
     def edit(self, title: str | None = None, body: str | None = None) -> None:
         """Change title or body."""
         world = self.stage.world
         with world.lock:
-            actions.edit(
-                world, self.repository, self.issue, world.user(REPORTER),
-                title=title, body=body, body_given=body is not None,
-            )  # fmt: skip
+            actions.edit(self.issue, world.user(REPORTER), title=title, body=body)
 
     def comment(self, body: str, by: str = MAINTAINER) -> Comment:
         """Comment on the issue."""
         world = self.stage.world
         with world.lock:
-            return actions.comment(world, self.repository, self.issue, world.user(by), body)
+            return actions.comment(self.issue, world.user(by), body)
 
     def person(self, login: str = MAINTAINER) -> httpx.Client:
         """Give a client with which a person uses the API, below the repository."""
@@ -144,7 +141,7 @@ class Story:
         (pull,) = self.pulls()
         world = self.stage.world
         with world.lock:
-            return actions.comment(world, self.repository, pull, world.user(by), body)
+            return actions.comment(pull, world.user(by), body)
 
     def push(
         self, path: str, text: str, message: str, by: str = MAINTAINER, branch: str = ""
@@ -183,15 +180,13 @@ class Story:
         """Close the issue."""
         world = self.stage.world
         with world.lock:
-            actions.set_state(
-                world, self.repository, self.issue, "closed", None, world.user(MAINTAINER)
-            )
+            actions.set_state(self.issue, "closed", world.user(MAINTAINER))
 
     def lock(self) -> None:
         """Lock the conversation."""
         world = self.stage.world
         with world.lock:
-            actions.lock(world, self.repository, self.issue, world.user(MAINTAINER))
+            actions.lock(self.issue, world.user(MAINTAINER))
 
     def fault(self, kind: Kind, method: str = "*", path: str = "*", **more: object) -> Fault:
         """Let requests fail; a path is below the repository's API, or begins with a slash."""
@@ -464,7 +459,7 @@ def tell(
         repository = world.add_repository(f"{owner}/till-{number}", source)
         world.grant(repository, MAINTAINER, role)
         world.add_label(repository, LABEL)
-    issue = actions.open_issue(world, repository, world.user(REPORTER), title, body, [])
+    issue = actions.open_issue(repository, world.user(REPORTER), title, body, [])
     return Story(stage, folder, repository, issue, world.requests.next_number())
 
 

@@ -26,6 +26,7 @@ from tests.flow.github_stories import (
     sleeping,
     told_by,
 )
+from tests.integration import github_samples as samples
 
 #: On the changed code alone it fails.
 RED = {
@@ -212,7 +213,7 @@ def test_what_no_recipe_fits_goes_to_a_person_and_is_tried_again_with_other_word
     for state, stands in (("closed", RunState.CLOSED), ("open", RunState.OPEN)):
         with stage.world.lock:
             person = stage.world.user(MAINTAINER)
-            actions.set_state(stage.world, told.repository, pull, state, None, person)
+            actions.set_state(pull, state, person)
         await_(lambda wanted=stands: told.runs()[1].state is wanted or None, stands.value)
 
 
@@ -350,16 +351,7 @@ def test_an_operator_stops_a_room_and_lets_the_run_go_on_where_it_was(story, sta
     told.assert_nothing_pushed()
 
 
-def transferred(told: Story) -> None:
-    world = told.stage.world
-    there = world.add_repository(f"{told.name}-next")
-    with world.lock:
-        actions.transfer(world, told.repository, told.issue, there, world.user(MAINTAINER))
-
-
-@pytest.mark.parametrize(
-    "happens", [Story.close, deep(Story.unlabel), deep(Story.lock), deep(transferred)]
-)
+@pytest.mark.parametrize("happens", [Story.close, deep(Story.unlabel), deep(Story.lock)])
 def test_GH7_an_issue_that_is_taken_back_stops_its_room_at_once(story, happens):
     told = story(fresh=True, files=SLOW)
     told.label()
@@ -394,7 +386,7 @@ def test_GH6_limits_garbage_tokens_that_end_and_a_base_that_moves_are_lived_with
     told.fault("lose_answer", "POST", "issues/*/labels", status=200, body="[{")
     told.label()
     told.begun("baseline")
-    assert stage.world.expire_tokens() > 0
+    samples.expire_tokens(stage.world)
     after = move_base(told, rewritten=False)
     pull = told.assert_ready()
     assert told.git("rev-parse", f"{pull.pull.head_sha}^").strip() == before

@@ -15,6 +15,7 @@ from agent.demo.simulator import actions, git_store
 from agent.domain import Reason, RunState
 from tests.flow.github_stories import FILES, SLOW, Story, await_, told_by
 from tests.flow.test_issues import move_base
+from tests.integration import github_samples as samples
 
 pytestmark = pytest.mark.deep
 A_WHILE = {**FILES, "tests/test_a_while.py": SLOW["tests/test_slow.py"].replace("300", "2")}
@@ -54,7 +55,7 @@ def test_the_label_set_again_makes_no_second_one_until_people_have_closed_the_fi
     world = told.stage.world
     for words, by in (("We log by structlog here.", MAINTAINER), ("I want it too!", REPORTER)):
         with world.lock:
-            actions.comment(world, told.repository, pull, world.user(by), words)
+            actions.comment(pull, world.user(by), words)
     end(told, pull.number, "closed")
     closed = RunState.CLOSED
     await_(lambda: closed in {one.state for one in told.runs()} or None, "its end")
@@ -88,7 +89,7 @@ def test_an_app_that_may_not_open_pull_requests_is_told_before_anything_is_pushe
 
 def test_required_signatures_are_met_by_a_commit_that_github_signs(story, stage):
     told = story()
-    stage.world.add_rule(told.repository, "~ALL", ("required_signatures",))
+    samples.add_rule(told.repository, "~ALL", "required_signatures")
     told.label()
     pull = told.assert_ready()
     assert git_store.read_commit(told.repository.git_dir, pull.pull.head_sha).verified
@@ -104,7 +105,7 @@ def test_GH4_a_repository_that_is_out_of_reach_stops_its_run_cleanly(story, stag
     told.label()
     told.begun("baseline")
     if how == "removed":
-        stage.world.uninstall(installation)
+        samples.uninstall(stage.world, installation)
     else:
         told.repository.archived = True
     assert told.ended().reason is Reason.ACCESS_LOST
@@ -140,11 +141,11 @@ def test_GH6_a_base_that_is_not_what_it_was_is_an_honest_end(story, stage, how):
     assert outcome.branch is None or f"`{outcome.branch}`" in comment.body
 
 
-def test_WH6_a_repository_renamed_between_label_and_run_ends_without_a_pull_request(story, stage):
+def test_WH6_a_repository_renamed_between_label_and_run_ends_without_a_pull_request(story):
     told = story(fresh=True)
     told.label()
     told.begun("baseline")
-    stage.world.rename(told.repository, f"{told.repository.name}-renamed")
+    told.fault("answer", "*", "*", status=301, count=None)
     outcome = told.ended()
     assert outcome.reason in (Reason.ACCESS_LOST, Reason.SUPERSEDED), outcome.sentence
     assert "renamed" in outcome.sentence
@@ -217,9 +218,7 @@ def test_PF6_an_issue_that_is_closed_and_opened_again_ends_with_its_pull_request
     told.begun("baseline")
     for state in ("closed", "open", "closed", "open"):
         with world.lock:
-            actions.set_state(
-                world, told.repository, told.issue, state, None, world.user(MAINTAINER)
-            )
+            actions.set_state(told.issue, state, world.user(MAINTAINER))
     await_(lambda: told.pulls() or None, "the pull request", 120)
     world.hooks.drain()
     await_(lambda: all(not one.active for one in told.runs()) or None, "the end of all", 60)

@@ -96,8 +96,7 @@ def test_PF6_whatever_happens_while_the_service_is_down_leads_to_what_github_sho
     opened.close()
     world = stage.world
     with world.lock:
-        actions.set_state(world, opened.repository, opened.issue, "open", None,
-                          world.user(MAINTAINER))  # fmt: skip
+        actions.set_state(opened.issue, "open", world.user(MAINTAINER))  # fmt: skip
     time.sleep(1.1)  # GitHub's times are whole seconds
     twice.edit(body="It is very slow.\n")
     twice.label()

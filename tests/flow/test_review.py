@@ -383,7 +383,7 @@ def answering(told: Story, who: User, words: str) -> Iterator[None]:
                 if one.author is told.us and one.created < late and one.id not in seen:
                     seen.add(one.id)
                     with world.lock:
-                        actions.comment(world, told.repository, subject, who, words)
+                        actions.comment(subject, who, words)
         for pull in told.pulls():
             for thread in pull.pull.threads:
                 newest = thread.comments[-1]

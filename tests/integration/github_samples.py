@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from agent.adapters.github.gatekeeper import GithubGatekeeper
 from agent.adapters.github.retrying import Pacing
 from agent.demo.simulator import actions, serving
 from agent.demo.simulator.faults import Fault, Kind
-from agent.demo.simulator.records import App, Comment, Installation, Issue, Repository
+from agent.demo.simulator.records import App, Comment, Installation, Issue, Repository, Rule
 from agent.demo.simulator.request_log import Asked
 from agent.demo.simulator.world import World
 from agent.domain import IssueRef, Run, Snapshot
@@ -123,7 +123,7 @@ def scene(world: World, folder: Path, *, app: bool = True, pacing: Pacing = QUIC
     repository = world.add_repository(f"{owner}/store", source)
     world.grant(repository, "ann", "write")
     label = world.add_label(repository, "mergewright", "0e8a16")
-    issue = actions.open_issue(world, repository, world.user("ann"), "Add a field", BODY, [label])
+    issue = actions.open_issue(repository, world.user("ann"), "Add a field", BODY, [label])
     settings = Settings(
         home=folder / "home",
         github_url=f"{world.base_url}/api/v3",
@@ -176,6 +176,29 @@ def _run(base: str, repository: Repository, issue: Issue, installation: Installa
         ),
         started=0,
     )
+
+
+def add_rule(repository: Repository, pattern: str, *kinds: str, exempt: Iterable[str] = ()) -> Rule:
+    """Add a ruleset; accounts that are exempt may bypass it."""
+    spared = frozenset(login.lower() for login in exempt)
+    made = Rule(repository.world.next_id(), pattern, kinds, spared)
+    repository.rules.append(made)
+    return made
+
+
+def expire_tokens(world: World) -> None:
+    """End every token of an App now."""
+    with world.lock:
+        for token in world.tokens.values():
+            if token.installation:
+                token.expires = world.now() - 1
+
+
+def uninstall(world: World, installation: Installation) -> None:
+    """Remove an installation, as its owner would."""
+    with world.lock:
+        del world.installations[installation.id]
+        expire_tokens(world)
 
 
 def push_branch(repository: Repository, branch: str = BRANCH, text: str = "x = 1\n") -> str:

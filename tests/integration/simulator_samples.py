@@ -106,7 +106,7 @@ class Place:
         actor, before = self.world.user(by), self.tip(branch)
         name = f"refs/heads/{branch}"
         with self.world.lock:
-            pull_actions.move_reference(self.world, self.repository, actor, name, before, new)
+            pull_actions.move_reference(self.repository, actor, name, before, new)
 
     def branch(
         self, name: str, content: str = "class Customer:\n    name = 3\n    age = 2\n"
@@ -161,7 +161,7 @@ def commit(
     with world.lock:
         blob = git_store.write_blob(repository.git_dir, content.encode())
         tree = git_store.edit_tree(repository.git_dir, parent, {path: blob})
-        return pull_actions.write_commit(world, repository, author, tree, (parent,), "A change\n")
+        return pull_actions.write_commit(repository, author, tree, (parent,), "A change\n")
 
 
 @dataclass(frozen=True)

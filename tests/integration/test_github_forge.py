@@ -97,20 +97,21 @@ def test_the_ticket_is_the_visible_text_of_the_snapshot(scene):
 @pytest.mark.parametrize(
     ("taken_back", "told"),
     [
-        (lambda w, r, i, ann: actions.set_state(w, r, i, "closed", None, ann), "closed"),
+        (lambda issue, ann: actions.set_state(issue, "closed", ann), "closed"),
         (actions.lock, "locked"),
-        (lambda w, r, i, ann: actions.remove_label(w, r, i, i.labels[0], ann), "label mergewright"),
-        (
-            lambda w, r, i, ann: actions.transfer(
-                w, r, i, w.add_repository(f"{r.owner.login}/archive"), ann
-            ),
-            "transferred",
-        ),
+        (lambda issue, ann: actions.remove_label(issue, issue.labels[0], ann), "label mergewright"),
+        (lambda issue, ann: issue.repository.issues.clear(), "transferred"),
     ],
 )
 def test_an_issue_that_is_taken_back_ends_the_run(scene, taken_back, told):
-    taken_back(scene.world, scene.repository, scene.issue, scene.world.user("ann"))
+    taken_back(scene.issue, scene.world.user("ann"))
     with pytest.raises(Superseded, match=told):
+        scene.forge.ticket(scene.run)
+
+
+def test_an_issue_that_was_transferred_ends_the_run(scene):
+    scene.fault("answer", "GET", f"issues/{scene.issue.number}", status=301)
+    with pytest.raises(Superseded, match="transferred"):
         scene.forge.ticket(scene.run)
 
 
@@ -130,9 +131,7 @@ def test_the_start_shows_as_reaction_comment_and_label(either):
 
 def test_a_strangers_comment_that_quotes_the_marker_is_never_adopted(scene):
     quoted = f"<!-- mergewright:status run={RUN_ID} -->\nI am the bot"
-    theirs = actions.comment(
-        scene.world, scene.repository, scene.issue, scene.world.user("ann"), quoted
-    )
+    theirs = actions.comment(scene.issue, scene.world.user("ann"), quoted)
     scene.forge.begin(scene.run)
     scene.forge.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
     assert theirs.body == quoted
@@ -305,7 +304,7 @@ def test_the_remote_is_where_git_finds_the_repository(either):
 
 def test_a_token_reaches_no_other_repository(scene):
     other = scene.world.add_repository(f"{scene.owner}/secret", private=True)
-    scene.world.narrow(scene.installation, [scene.repository, other])
+    scene.installation.repository_ids = {scene.repository.id, other.id}
     token = scene.world.tokens[scene.forge.credential(scene.run, write=True)]
     assert token.repository_ids == {scene.repository.id}
     wanted = {"metadata": "read", "contents": "write", "pull_requests": "write"}
@@ -317,18 +316,16 @@ def test_a_token_reaches_no_other_repository(scene):
 
 @pytest.mark.parametrize("kind", ["creation", "pull_request", "update"])
 def test_a_rule_over_our_branches_is_told_before_the_push(scene, kind):
-    scene.world.add_rule(scene.repository, "mergewright/*", [kind])
+    samples.add_rule(scene.repository, "mergewright/*", kind)
     assert "pull_request.branch_prefix" in scene.forge.rules(scene.run, BRANCH).refused
 
 
 def test_a_rule_against_rewriting_is_seen_unless_we_may_pass_it(scene):
-    rule = scene.world.add_rule(scene.repository, "mergewright/*", ["non_fast_forward"])
+    rule = samples.add_rule(scene.repository, "mergewright/*", "non_fast_forward")
     rules = scene.forge.rules(scene.run, BRANCH)
     assert (rules.refused, rules.forward_only) == (None, True)
     scene.repository.rules.remove(rule)
-    scene.world.add_rule(
-        scene.repository, "mergewright/*", ["non_fast_forward"], exempt=[scene.login]
-    )
+    samples.add_rule(scene.repository, "mergewright/*", "non_fast_forward", exempt=[scene.login])
     assert not scene.forge.rules(scene.run, BRANCH).forward_only
 
 
@@ -353,7 +350,7 @@ def content(scene: Scene, commit: str, path: str) -> bytes:
 
 
 def test_a_commit_through_the_api_is_verified_and_holds_the_change(scene):
-    scene.world.add_rule(scene.repository, "mergewright/*", ["required_signatures"])
+    samples.add_rule(scene.repository, "mergewright/*", "required_signatures")
     commit = scene.forge.commit(scene.run, BRANCH, "Add a field\n\n- one\n- two\n", change(scene))
     assert samples.head(scene.repository, BRANCH) == commit
     assert content(scene, commit, "new.py") == "ü = 1\n".encode()
@@ -454,21 +451,19 @@ def test_proposing_again_brings_the_pull_request_up_to_date(scene):
 def test_a_strangers_pull_request_for_our_branch_is_never_touched(scene):
     commit = samples.push_branch(scene.repository)
     theirs = pull_actions.open_pull(
-        scene.world, scene.repository, scene.world.user("ann"), title="Mine", body="mine",
+        scene.repository, scene.world.user("ann"), title="Mine", body="mine",
         head=BRANCH, base="main", draft=False,
     )  # fmt: skip
     with pytest.raises(AccessLost, match="opened by `ann`, not by us"):
         scene.forge.propose(scene.run, proposal(commit))
-    assert (theirs.title, theirs.body) == ("Mine", "mine")
+    assert (theirs.issue.title, theirs.issue.body) == ("Mine", "mine")
 
 
 def test_a_pull_request_that_a_person_closed_is_not_opened_again(scene):
     commit = samples.push_branch(scene.repository)
     scene.forge.propose(scene.run, proposal(commit))
     (opened,) = scene.repository.pulls()
-    actions.set_state(
-        scene.world, scene.repository, opened, "closed", None, scene.world.user("ann")
-    )
+    actions.set_state(opened, "closed", scene.world.user("ann"))
     with pytest.raises(Superseded, match="was closed"):
         scene.forge.propose(scene.run, proposal(commit))
     assert len(scene.repository.pulls()) == 1
@@ -481,13 +476,11 @@ def test_only_open_pull_requests_of_ours_on_other_branches_are_told_of_in_one_ca
     gone = scene.forge.propose(scene.run, proposal("a" * 40, branch="mergewright/3", body="three"))
     scene.forge.propose(scene.run, proposal("a" * 40))
     pull_actions.open_pull(
-        scene.world, scene.repository, scene.world.user("ann"), title="Mine", body="mine",
+        scene.repository, scene.world.user("ann"), title="Mine", body="mine",
         head="theirs", base="main", draft=False,
     )  # fmt: skip
     closed = next(one for one in scene.repository.pulls() if one.number == gone.number)
-    actions.set_state(
-        scene.world, scene.repository, closed, "closed", None, scene.world.user("ann")
-    )
+    actions.set_state(closed, "closed", scene.world.user("ann"))
     before = scene.asked()
     told = scene.forge.own_pulls(scene.run, BRANCH)
     assert scene.asked() - before == 1
@@ -578,8 +571,7 @@ def test_every_write_is_recorded_with_its_run(scene):
 def test_requests_of_two_threads_are_never_mixed_up(scene):
     ann = scene.world.user("ann")
     numbers = [1] + [
-        actions.open_issue(scene.world, scene.repository, ann, f"{n}", "", []).number
-        for n in range(3)
+        actions.open_issue(scene.repository, ann, f"{n}", "", []).number for n in range(3)
     ]
     requester = scene.forge._session(scene.run).requester(Scope.TALK)
     mixed = []

@@ -245,14 +245,14 @@ def test_gh3_a_redirect_elsewhere_takes_no_token_along(scene):
 
 def test_gh4_a_token_that_ends_mid_run_is_renewed_once(scene):
     scene.forge.ticket(scene.run)
-    scene.world.expire_tokens(installation=scene.installation)
+    samples.expire_tokens(scene.world)
     scene.forge.begin(scene.run)
     assert len(scene.own_comments()) == 1
 
 
 def test_gh4_an_app_removed_from_the_account_is_told(scene):
     scene.forge.ticket(scene.run)
-    scene.world.uninstall(scene.installation)
+    samples.uninstall(scene.world, scene.installation)
     with pytest.raises(AccessLost, match="no access to .+/store"):
         scene.forge.begin(scene.run)
     assert scene.own_comments() == []

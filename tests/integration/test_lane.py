@@ -59,7 +59,7 @@ class Talk:
         """Write a comment on the issue; what a delivery would tell of it."""
         scene, author = self.scene, self.scene.world.user(by)
         with scene.world.lock:
-            made = actions.comment(scene.world, scene.repository, scene.issue, author, body)
+            made = actions.comment(scene.issue, author, body)
         given = {
             "subject": scene.run.snapshot.issue,
             "on_pull": False,
@@ -347,10 +347,7 @@ def test_a_run_that_people_did_not_ask_for_is_not_revived_by_talk(talk, more):
 def test_an_answer_under_a_closed_issue_does_not_count(talk):
     run = talk.ended(Reason.UNCLEAR)
     with talk.scene.world.lock:
-        actions.set_state(
-            talk.scene.world, talk.scene.repository, talk.scene.issue, "closed", None,
-            talk.scene.world.user("ann"),
-        )  # fmt: skip
+        actions.set_state(talk.scene.issue, "closed", talk.scene.world.user("ann"))
     assert isinstance(talk.say("Closing, done by hand."), Ignored)
     assert not talk.store.get(run.run_id).active
 
@@ -399,10 +396,7 @@ def test_a_run_begins_with_the_text_as_it_stands(talk):
     talk.ended(Reason.NEW_FAILURES)
     scene = talk.scene
     with scene.world.lock:
-        actions.edit(
-            scene.world, scene.repository, scene.issue, scene.world.user("ann"),
-            title="Another title", body=None, body_given=False,
-        )  # fmt: skip
+        actions.edit(scene.issue, scene.world.user("ann"), title="Another title")
     time.sleep(1.1)
     begun = talk.say("/mergewright plan")
     assert isinstance(begun, Accepted)
@@ -424,10 +418,7 @@ def test_TC4_a_text_that_was_edited_after_the_command_is_not_taken(talk):
     said = talk.write("/mergewright retry")
     scene = talk.scene
     with scene.world.lock:
-        actions.edit(
-            scene.world, scene.repository, scene.issue, scene.world.user("ann"),
-            title=None, body="Something else.", body_given=True,
-        )  # fmt: skip
+        actions.edit(scene.issue, scene.world.user("ann"), body="Something else.")
     assert isinstance(talk.hear(said), Heard)
     assert talk.reactions() == ["confused"]
     assert talk.store.latest(9) == ()

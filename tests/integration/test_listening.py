@@ -76,7 +76,7 @@ class Heard:
         world = self.scene.world
         with world.lock:
             subject = on or self.scene.issue
-            return actions.comment(world, self.scene.repository, subject, world.user(by), body)
+            return actions.comment(subject, world.user(by), body)
 
     def words(self) -> list[tuple[str, str]]:
         """Look, and give the author and words of each comment that is new."""
@@ -237,7 +237,7 @@ def test_the_end_of_a_pull_request_is_told_once(heard):
     ours = opened(heard)
     world = heard.scene.world
     with world.lock:
-        actions.set_state(world, heard.scene.repository, ours, "closed", None, world.user("ann"))
+        actions.set_state(ours, "closed", world.user("ann"))
     (delivery,) = heard.look()
     told = said.read(delivery.body)
     assert isinstance(told, Happened)

@@ -296,7 +296,7 @@ def test_a_rebase_that_would_need_a_signature_is_left_to_people(pull):
     assert not follow_up.stand(found(), run, svc).moved
     pull.on_base({"keep.py": "kept = 2\n"})
     assert follow_up.stand(found(), run, svc).brought_up
-    github.world.add_rule(github.repository, "mergewright/*", ["required_signatures"])
+    samples.add_rule(github.repository, "mergewright/*", "required_signatures")
     with pytest.raises(MergeConflict, match="Update branch"):
         follow_up.stand(found(), run, svc)
     review = run.model_copy(update={"follow_up": about.model_copy(update={"kind": "review"})})
@@ -553,9 +553,9 @@ def test_GH1_a_push_whose_reply_is_lost_is_made_once(pull):
 
 def test_a_forge_that_lets_nobody_rewrite_gets_a_merge(pull):
     tip = pull.on_base({"keep.py": "kept = 2\n"})
-    pull.github.world.add_rule(pull.github.repository, "mergewright/**", ["non_fast_forward"])
+    samples.git(pull.github.repository, "config", "receive.denyNonFastForwards", "true")
     standing = pull.standing()
-    with pytest.raises(AccessLost, match="Cannot force-push"):
+    with pytest.raises(AccessLost, match="non-fast-forward"):
         pull.push(standing, pull.follow(standing, standing.change))
     assert pull.tip() == standing.head
     pull.push(standing, pull.follow(standing, standing.change, rewriting=False))

@@ -64,9 +64,7 @@ class Proposed:
         """Close it or open it again."""
         world = self.scene.world
         with world.lock:
-            actions.set_state(
-                world, self.scene.repository, self.issue, state, None, world.user("ann")
-            )
+            actions.set_state(self.issue, state, world.user("ann"))
 
     def follow_ups(self) -> list[tuple[str, RunState]]:
         """What goes on with the pull request: about what, and where it is."""

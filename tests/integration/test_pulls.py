@@ -12,8 +12,7 @@ import pytest
 from agent.adapters.github import project_checks
 from agent.adapters.github.answers import Unsure
 from agent.adapters.github.pulls import GithubPulls
-from agent.demo.simulator import actions, check_actions
-from agent.demo.simulator.check_actions import Job
+from agent.demo.simulator import actions
 from agent.demo.simulator.records import WorkflowRun
 from agent.demo.simulator.world import World
 from agent.domain import Change, ChangedFile
@@ -21,7 +20,9 @@ from agent.errors import BranchTaken, ForgeUnavailable
 from agent.ports import NewPullRequest
 from agent.pulls import ProjectCheck, PullNow, Thread
 from tests.integration import github_samples as samples
+from tests.integration import workflow_runs
 from tests.integration.github_samples import BRANCH, Scene
+from tests.integration.workflow_runs import Job
 
 LINES = "".join(f"line_{number} = {number}\n" for number in range(1, 9))
 ASK = {"path": "new.py", "line": 2, "body": "Why two?"}
@@ -158,7 +159,7 @@ def test_hundreds_of_comments_are_read_with_few_requests(talk):
         issue = talk.scene.repository.issues[talk.number]
         ann = talk.scene.world.user("ann")
         for number in range(120):
-            actions.comment(talk.scene.world, talk.scene.repository, issue, ann, f"No. {number}")
+            actions.comment(issue, ann, f"No. {number}")
     thread = talk.ask()
     first = thread.comments[0].comment_id
     # One answer as it is made; the others are like it.
@@ -347,10 +348,9 @@ def workflow(
 ) -> WorkflowRun:
     scene = talk.scene
     with scene.world.lock:
-        made = check_actions.conclude_workflow(
-            scene.world, scene.repository, BRANCH, head_of(talk), name, conclusion,
-            scene.world.user("ann"), jobs,
-        )  # fmt: skip
+        made = workflow_runs.conclude_workflow(
+            scene.repository, head_of(talk), name, conclusion, scene.world.user("ann"), jobs
+        )
         made.fork = fork
     return made
 
@@ -397,8 +397,8 @@ def test_only_the_newest_of_a_name_counts(talk):
     assert set(states(talk).values()) == {"failed"}
     scene = talk.scene
     with scene.world.lock:
-        check_actions.run_again(
-            scene.world, scene.repository, first, "success", scene.world.user("ann"),
+        workflow_runs.run_again(
+            scene.repository, first, "success", scene.world.user("ann"),
             [Job("lint"), Job("test")],
         )  # fmt: skip
     status(talk, "success")
@@ -423,9 +423,7 @@ def test_a_token_that_may_not_read_check_runs_sees_the_jobs_of_workflows(token_t
     scene = talk.scene
     with scene.world.lock:
         jobs = [Job("lint"), Job("test", "failure", "1 failed")]
-        check_actions.run_again(
-            scene.world, scene.repository, first, "failure", scene.world.user("ann"), jobs
-        )
+        workflow_runs.run_again(scene.repository, first, "failure", scene.world.user("ann"), jobs)
     workflow(talk, conclusion="action_required", name="Waits")
     seen = checks(talk)
     scene.fault("answer", "GET", "commits/*/check-runs", status=403, count=None)
@@ -442,7 +440,11 @@ def test_the_check_run_of_another_app_is_one_of_the_projects(talk):
     with scene.world.lock:
         other = scene.world.add_app(f"other{scene.world.next_id()}", "ourselves", events=())
         token = scene.world.issue_token(scene.world.install(other, scene.owner)).value
-    output = {"title": "2 problems", "summary": "first\n\n\x1b[31msecond\x1b[0m\n" + "more\n" * 50}
+    output = {
+        "title": "2 problems",
+        "summary": "first\n\n\x1b[31msecond\x1b[0m\n" + "more\n" * 50,
+        "annotations": [],
+    }
     sent = {
         "name": "quality", "head_sha": head_of(talk), "status": "completed",
         "conclusion": "failure", "output": output,

@@ -225,9 +225,9 @@ def label_an_issue(world: World, service: Service, folder: Path) -> None:
     world.install(app, owner, [repository])
     ann = world.user("ann")
     title, _, body = resources.files("agent.demo").joinpath("ticket.md").read_text().partition("\n")
-    issue = actions.open_issue(world, repository, ann, title.removeprefix("# "), body, [])
+    issue = actions.open_issue(repository, ann, title.removeprefix("# "), body, [])
     with world.lock:
-        actions.add_labels(world, repository, issue, [label], ann)
+        actions.add_labels(issue, [label], ann)
 
 
 def git_of(home: Path) -> list[int]:

@@ -167,7 +167,7 @@ class Hub:
             since = self._world.requests.next_number()
             with self._world.lock:
                 person, label = self._world.user(PERSON), hosted.labels[LABEL]
-                actions.add_labels(self._world, hosted, issue, [label], person)
+                actions.add_labels(issue, [label], person)
             self._work()
             outcome = self._ended(hosted, wanted.name)
             asked = self._world.requests.find("/api/*", since)
@@ -192,7 +192,7 @@ class Hub:
             self._world.grant(hosted, PERSON, "write")
             self._world.add_label(hosted, LABEL)
             author = self._world.user(REPORTER)
-            issue = actions.open_issue(self._world, hosted, author, wanted.title, wanted.body, [])
+            issue = actions.open_issue(hosted, author, wanted.title, wanted.body, [])
         return hosted, issue
 
     def _look(self, hosted: Hosted, issue: Issue, outcome: Outcome, requests: int) -> Opened:

@@ -8,6 +8,6 @@ product calls, and has no password: it belongs on loopback.
 Where to look: `world` (state, and its set-up in Python), `records` (what the state is made of),
 `serving` (`running(world)`), `calls` (who may do what), `issues`, `pulls`, `checks`, `apps`,
 `repositories` and `graphql` (the operations), `shapes` (records as GitHub's JSON), `actions`,
-`pull_actions` and `check_actions` (what people do), `git_store` and `git_http` (repositories),
+`pull_actions` (what people do), `git_store` and `git_http` (repositories),
 `hooks` (deliveries, and what goes wrong with them), `faults` (what goes wrong with requests).
 """

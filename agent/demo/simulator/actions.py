@@ -4,146 +4,94 @@ from __future__ import annotations
 
 from agent.demo.simulator import events, shapes
 from agent.demo.simulator.records import Comment, Happening, Issue, Label, Repository, User
-from agent.demo.simulator.world import World
 
 
-def note(
-    world: World,
-    issue: Issue,
-    event: str,
-    actor: User,
-    *,
-    label: Label | None = None,
-    renamed: tuple[str, str] | None = None,
-) -> None:
+def note(issue: Issue, event: str, actor: User, label: Label | None = None) -> None:
     """Write an entry into the time line, and mark the issue as updated."""
+    world = issue.repository.world
     issue.updated = world.now()
-    made = Happening(world.next_id(), event, actor, issue.updated, label, renamed)
-    issue.happenings.append(made)
+    issue.happenings.append(Happening(world.next_id(), event, actor, issue.updated, label))
 
 
-def make_issue(
-    world: World, repository: Repository, author: User, title: str, body: str | None
-) -> Issue:
+def make_issue(repository: Repository, author: User, title: str, body: str | None) -> Issue:
     """Give a repository its next issue, without a delivery."""
-    now = world.now()
+    world = repository.world
     repository.last_number += 1
-    made = Issue(world.next_id(), repository.last_number, title, body, author, now, now)
-    repository.issues[made.number] = made
+    now, number = world.now(), repository.last_number
+    made = Issue(repository, world.next_id(), number, title, body, author, now, now)
+    repository.issues[number] = made
     return made
 
 
 def open_issue(
-    world: World,
-    repository: Repository,
-    author: User,
-    title: str,
-    body: str | None,
-    labels: list[Label],
+    repository: Repository, author: User, title: str, body: str | None, labels: list[Label]
 ) -> Issue:
     """Open an issue."""
-    made = make_issue(world, repository, author, title, body)
-    events.on_issue(world, repository, made, "opened", author)
-    add_labels(world, repository, made, labels, author)
+    made = make_issue(repository, author, title, body)
+    events.on_issue(made, "opened", author)
+    add_labels(made, labels, author)
     return made
 
 
-def add_labels(
-    world: World, repository: Repository, issue: Issue, labels: list[Label], actor: User
-) -> None:
+def add_labels(issue: Issue, labels: list[Label], actor: User) -> None:
     """Put labels on an issue; those it has stay without a word."""
     for label in dict.fromkeys(labels):
         if label not in issue.labels:
             issue.labels.append(label)
-            note(world, issue, "labeled", actor, label=label)
-            shaped = shapes.shape_label(world, repository, label)
-            events.on_issue(world, repository, issue, "labeled", actor, label=shaped)
+            _tell_of_label(issue, "labeled", label, actor)
 
 
-def remove_label(
-    world: World, repository: Repository, issue: Issue, label: Label, actor: User
-) -> None:
+def remove_label(issue: Issue, label: Label, actor: User) -> None:
     """Take a label off an issue."""
     issue.labels.remove(label)
-    note(world, issue, "unlabeled", actor, label=label)
-    shaped = shapes.shape_label(world, repository, label)
-    events.on_issue(world, repository, issue, "unlabeled", actor, label=shaped)
+    _tell_of_label(issue, "unlabeled", label, actor)
 
 
-def set_state(
-    world: World, repository: Repository, issue: Issue, state: str, reason: str | None, actor: User
-) -> None:
+def _tell_of_label(issue: Issue, action: str, label: Label, actor: User) -> None:
+    note(issue, action, actor, label)
+    events.on_issue(issue, action, actor, label={"name": label.name, "color": label.color})
+
+
+def set_state(issue: Issue, state: str, actor: User) -> None:
     """Close or reopen an issue or pull request."""
     if state == issue.state:
         return
     closes = state == "closed"
     issue.state = "closed" if closes else "open"
-    issue.closed = world.now() if closes else None
-    if issue.pull is None:
-        issue.state_reason = (reason or "completed") if closes else "reopened"
+    issue.closed = issue.repository.world.now() if closes else None
     action = "closed" if closes else "reopened"
-    note(world, issue, action, actor)
-    events.on_issue(world, repository, issue, action, actor)
+    note(issue, action, actor)
+    events.on_issue(issue, action, actor)
 
 
-def edit(
-    world: World,
-    repository: Repository,
-    issue: Issue,
-    actor: User,
-    *,
-    title: str | None,
-    body: str | None,
-    body_given: bool,
-) -> None:
+def edit(issue: Issue, actor: User, *, title: str | None = None, body: str | None = None) -> None:
     """Change title and body."""
     changes: shapes.Shape = {}
     if title is not None and title != issue.title:
         changes["title"] = {"from": issue.title}
-        note(world, issue, "renamed", actor, renamed=(issue.title, title))
         issue.title = title
-    if body_given and body != issue.body:
+        note(issue, "renamed", actor)
+    if body is not None and body != issue.body:
         changes["body"] = {"from": issue.body or ""}
         issue.body = body
-        issue.edited = issue.updated = world.now()
+        issue.edited = issue.updated = issue.repository.world.now()
     if changes:
-        events.on_issue(world, repository, issue, "edited", actor, changes=changes)
+        events.on_issue(issue, "edited", actor, changes=changes)
 
 
-def lock(world: World, repository: Repository, issue: Issue, actor: User) -> None:
+def lock(issue: Issue, actor: User) -> None:
     """Lock a conversation."""
     issue.locked = True
-    note(world, issue, "locked", actor)
-    events.on_issue(world, repository, issue, "locked", actor)
+    note(issue, "locked", actor)
+    events.on_issue(issue, "locked", actor)
 
 
-def comment(world: World, repository: Repository, issue: Issue, author: User, body: str) -> Comment:
+def comment(issue: Issue, author: User, body: str) -> Comment:
     """Comment on an issue or pull request."""
+    world = issue.repository.world
     now = issue.updated = world.now()
     made = Comment(world.next_id(), body, author, now, now)
     issue.comments.append(made)
-    fields = {
-        "issue": shapes.shape_issue(world, repository, issue),
-        "comment": shapes.shape_comment(world, repository, issue, made),
-    }
-    events.deliver(world, repository, "issue_comment", "created", author, fields)
+    fields = {"issue": shapes.shape_issue(issue), "comment": shapes.shape_comment(issue, made)}
+    events.deliver(issue.repository, "issue_comment", "created", author, fields)
     return made
-
-
-def transfer(
-    world: World, source: Repository, issue: Issue, target: Repository, actor: User
-) -> None:
-    """Move an issue to another repository; its old number redirects."""
-    before = shapes.shape_issue(world, source, issue)
-    del source.issues[issue.number]
-    target.last_number += 1
-    source.moved[issue.number] = (target.id, target.last_number)
-    issue.id, issue.number = world.next_id(), target.last_number
-    issue.labels = []
-    target.issues[issue.number] = issue
-    changes = {
-        "new_issue": shapes.shape_issue(world, target, issue),
-        "new_repository": shapes.shape_repository(world, target),
-    }
-    fields = {"issue": before, "changes": changes}
-    events.deliver(world, source, "issues", "transferred", actor, fields)

@@ -47,7 +47,7 @@ def register(world: World, owner: str, form: dict[str, str]) -> str:
         events, permissions = manifest["default_events"], manifest["default_permissions"]
         hook_url = manifest["hook_attributes"]["url"]
         app = world.add_app(slug, login, permissions, events, hook_url, secrets.token_hex(20))
-        app.name, app.external_url = manifest["name"], manifest["url"]
+        app.name = manifest["name"]
         code = secrets.token_hex(20)
         world.registrations[code] = app
     back = {"code": code, "state": form.get("state", "")}
@@ -68,6 +68,10 @@ def _convert_manifest(call: Call) -> object:
 # --- installations -------------------------------------------------------------------------------
 
 
+def _shape_installation(found: Installation) -> shapes.Shape:
+    return {"id": found.id, "permissions": found.permissions}
+
+
 def _find_installation(call: Call) -> Installation:
     found = call.world.installations.get(call.read_number("installation_id"))
     if found is None or found.app is not _require_app(call):
@@ -77,21 +81,16 @@ def _find_installation(call: Call) -> Installation:
 
 @operation("GET", _INSTALLATION)
 def _get_installation(call: Call) -> object:
-    return shapes.shape_installation(call.world, _find_installation(call))
+    return _shape_installation(_find_installation(call))
 
 
 @operation("GET", "/repos/{owner}/{repo}/installation")
 def _get_repository_installation(call: Call) -> object:
     app, world = _require_app(call), call.world
-    full_name = f"{call.params.get('owner')}/{call.params.get('repo')}"
-    moved = world.moved_repository(full_name)
-    by_id = world.repositories.get(int(call.params.get("id", 0)))
-    found = by_id or world.find_repository(full_name) or moved
+    found = world.find_repository(f"{call.params['owner']}/{call.params['repo']}")
     for installation in world.installations.values():
         if found and installation.app is app and installation.covers(found):
-            if found is moved:
-                raise call.redirect(f"/repositories/{found.id}/installation")
-            return shapes.shape_installation(world, installation)
+            return _shape_installation(installation)
     raise NotFound
 
 
@@ -120,7 +119,7 @@ def _create_token(call: Call) -> object:
         "permissions": token.permissions,
         "repository_selection": "selected" if chosen or installation.repository_ids else "all",
     }
-    listed = [shapes.shape_repository(call.world, one) for one in chosen]
+    listed = [shapes.shape_repository(one) for one in chosen]
     return {**shaped, "repositories": listed} if listed else shaped
 
 
@@ -146,9 +145,9 @@ def _is_tried(one: Delivery, hook_id: int) -> bool:
 
 
 def _shape(one: Delivery) -> shapes.Shape:
-    named = ("id", "guid", "redelivery", "duration", "status", "status_code", "event", "action")
+    named = ("id", "guid", "redelivery", "status_code", "event", "action")
     return {
-        **{name: getattr(one, name) for name in (*named, "installation_id", "repository_id")},
+        **{name: getattr(one, name) for name in named},
         "delivered_at": shapes.format_time(one.delivered or one.created),
     }
 

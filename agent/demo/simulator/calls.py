@@ -63,8 +63,6 @@ class Refusal(Exception):
         answer: dict[str, object] = {"message": self.message}
         if self.errors is not None:
             answer["errors"] = list(self.errors)
-        if "Location" in self.headers:
-            answer["url"] = self.headers["Location"]
         documentation = "https://docs.github.com/rest"
         return {**answer, "documentation_url": documentation, "status": str(self.status)}
 
@@ -182,13 +180,13 @@ def is_covered(caller: Caller, repository: Repository) -> bool:
     return token.installation.covers(repository) and (narrowed is None or repository.id in narrowed)
 
 
-def is_visible(world: World, caller: Caller, repository: Repository) -> bool:
+def is_visible(caller: Caller, repository: Repository) -> bool:
     """Tell whether a caller may know that a repository exists."""
     if not repository.private:
         return True
     if caller.token is None or caller.is_installation:
         return is_covered(caller, repository)
-    return world.role(repository, caller.token.user) != "none"
+    return repository.world.role(repository, caller.token.user) != "none"
 
 
 def is_granted(caller: Caller, area: str, level: str) -> bool:
@@ -197,20 +195,16 @@ def is_granted(caller: Caller, area: str, level: str) -> bool:
     return held in (level, "write", "admin")
 
 
-def has_role(world: World, caller: Caller, repository: Repository, role: Role) -> bool:
+def has_role(caller: Caller, repository: Repository, role: Role) -> bool:
     """Tell whether a person has a role; an App that came so far has its permission."""
     if caller.is_installation:
         return True
-    return ROLES.index(world.role(repository, caller.user)) >= ROLES.index(role)
+    held = repository.world.role(repository, caller.user)
+    return ROLES.index(held) >= ROLES.index(role)
 
 
 def require(
-    world: World,
-    caller: Caller,
-    repository: Repository,
-    areas: Sequence[str],
-    level: str,
-    role: Role,
+    caller: Caller, repository: Repository, areas: Sequence[str], level: str, role: Role
 ) -> None:
     """Let a caller pass who may do something in a repository.
 
@@ -222,7 +216,7 @@ def require(
     Raises:
         Refusal: 401, 403 or 404, as GitHub answers.
     """
-    if not is_visible(world, caller, repository):
+    if not is_visible(caller, repository):
         raise NotFound
     reads_public = level == "read" and role == "read" and not repository.private
     if caller.app or (caller.is_installation and not reads_public):
@@ -230,7 +224,7 @@ def require(
         if not (is_covered(caller, repository) and granted):
             named = {"X-Accepted-GitHub-Permissions": f"{areas[0]}={level}"}
             raise Refusal(403, "Resource not accessible by integration", headers=named)
-    elif not reads_public and not has_role(world, caller, repository, role):
+    elif not reads_public and not has_role(caller, repository, role):
         raise Refusal(403, "Must have admin rights to Repository.")
     if level == "write" and repository.archived:
         raise Refusal(403, "Repository was archived so is read-only.")
@@ -259,7 +253,6 @@ class Call:
 
     world: World
     caller: Caller
-    method: str
     path: str
     raw: bytes = b""
     query: Mapping[str, str] = field(default_factory=dict)
@@ -289,39 +282,27 @@ class Call:
         return int(self.params[name])
 
     def find_repository(self) -> Repository:
-        """Give the repository of the path; renamed ones redirect, hidden ones are not found."""
-        if "id" in self.params:
-            found = self.world.repositories.get(self.read_number("id"))
-        else:
-            full_name = f"{self.params['owner']}/{self.params['repo']}"
-            found = self.world.find_repository(full_name)
-            moved = None if found else self.world.moved_repository(full_name)
-            if moved and is_visible(self.world, self.caller, moved):
-                rest = self.path.split("/", 4)[4:]
-                raise self.redirect("/".join(["/repositories", str(moved.id), *rest]))
-        if found is None or not is_visible(self.world, self.caller, found):
+        """Give the repository of the path; hidden ones are not found."""
+        found = self.world.find_repository(f"{self.params['owner']}/{self.params['repo']}")
+        if found is None or not is_visible(self.caller, found):
             raise NotFound
         return found
 
     def require_reading(self, *areas: str) -> Repository:
         """Give the repository, if the caller may read one of the areas."""
         repository = self.find_repository()
-        require(self.world, self.caller, repository, areas, "read", "read")
+        require(self.caller, repository, areas, "read", "read")
         return repository
 
     def require_writing(self, *areas: str, role: Role) -> Repository:
         """Give the repository, if the caller may write to one of the areas."""
         repository = self.find_repository()
-        require(self.world, self.caller, repository, areas, "write", role)
+        require(self.caller, repository, areas, "write", role)
         return repository
 
     def find_issue(self, repository: Repository) -> Issue:
-        """Give the issue or pull request of the path; a transferred one redirects."""
+        """Give the issue or pull request of the path."""
         number = self.read_number("issue_number")
-        if number in repository.moved:
-            target, new = repository.moved[number]
-            rest = self.path.split(f"/{number}", 1)[1]
-            raise self.redirect(f"/repositories/{target}/issues/{new}{rest}")
         if number not in repository.issues:
             raise NotFound
         return repository.issues[number]
@@ -331,15 +312,15 @@ class Call:
         repository = self.find_repository()
         issue = self.find_issue(repository)
         areas = ("issues", "pull_requests") if issue.pull else ("issues",)
-        require(self.world, self.caller, repository, areas, "write", role)
+        require(self.caller, repository, areas, "write", role)
         return repository, issue
 
-    def find_pull(self, repository: Repository) -> tuple[Issue, Pull]:
+    def find_pull(self, repository: Repository) -> Pull:
         """Give the pull request of the path."""
         found = repository.issues.get(self.read_number("pull_number"))
         if found is None or found.pull is None:
             raise NotFound
-        return found, found.pull
+        return found.pull
 
     def find_comment(self, repository: Repository) -> tuple[Issue, Comment]:
         """Give the conversation comment of the path, with its issue."""
@@ -352,14 +333,7 @@ class Call:
 
     def has_role(self, repository: Repository, role: Role) -> bool:
         """Tell whether the caller has a role."""
-        return has_role(self.world, self.caller, repository, role)
-
-    def redirect(self, path: str) -> Refusal:
-        """Refuse with the way to where a thing is now."""
-        query = f"?{urlencode(self.query)}" if self.query else ""
-        status = 301 if self.method == "GET" else 307
-        location = f"{self.world.base_url}{REST}{path}{query}"
-        return Refusal(status, "Moved Permanently", headers={"Location": location})
+        return has_role(self.caller, repository, role)
 
     def paginate(
         self,
@@ -417,11 +391,7 @@ def _pattern(path: str) -> re.Pattern[str]:
     def group(found: re.Match[str]) -> str:
         return f"(?P<{found[1]}>{'.+' if found[1] in _WITH_SLASHES else '[^/]+'})"
 
-    own = re.sub(r"\{(\w+)\}", group, path)
-    return re.compile(own.replace("/repos/(?P<owner>[^/]+)/(?P<repo>[^/]+)", _REPOSITORY))
-
-
-_REPOSITORY = "/(?:repos/(?P<owner>[^/]+)/(?P<repo>[^/]+)|repositories/(?P<id>[0-9]+))"
+    return re.compile(re.sub(r"\{(\w+)\}", group, path))
 
 
 def perform(
@@ -440,9 +410,8 @@ def perform(
     # Of two that fit, the one with more of the path written out.
     for one in sorted(OPERATIONS, key=lambda each: (each.path.count("{"), -len(each.path))):
         if one.method == method and (found := _pattern(one.path).fullmatch(path)):
-            params = {name: value for name, value in found.groupdict().items() if value is not None}
             with world.lock:
-                done = one.work(Call(world, caller, method, path, raw, query or {}, params))
+                done = one.work(Call(world, caller, path, raw, query or {}, found.groupdict()))
             reply = done if isinstance(done, Reply) else Reply(done)
             return Reply(reply.body, reply.status or one.status, reply.headers)
     raise NotFound

@@ -17,22 +17,6 @@ from agent.demo.simulator.world import World
 
 _SECONDS = 300
 _FETCH, _PUSH = "git-upload-pack", "git-receive-pack"
-#: Refuses to rewrite branches whose rules forbid it.
-_HOOK = r"""#!/bin/sh
-set -f
-while read old new name; do
-  case "$old$new" in *0000000000000000000000000000000000000000*) continue ;; esac
-  for pattern in $SIMULATOR_FORWARD_ONLY; do
-    case "$name" in
-      $pattern) git merge-base --is-ancestor "$old" "$new" || {
-        echo "error: GH013: Repository rule violations found for $name." >&2
-        echo "- Cannot force-push to this branch" >&2
-        exit 1
-      } ;;
-    esac
-  done
-done
-"""
 _pushing: dict[int, threading.Lock] = {}
 """By repository id: pushes to one repository come one after the other."""
 
@@ -54,9 +38,6 @@ def answer(
     with world.lock:
         full_name = f"{owner}/{name.removesuffix('.git')}"
         repository = _find(world, caller, full_name, pushing=service == _PUSH)
-    if repository.full_name.lower() != full_name.lower():
-        location = f"{world.base_url}/{repository.full_name}.git/{rest}" + f"?{query}" * bool(query)
-        raise Refusal(301 if query else 307, "Moved", headers={"Location": location})
     variables = {
         "GIT_PROJECT_ROOT": str(repository.git_dir.parent),
         "GIT_HTTP_EXPORT_ALL": "1",
@@ -78,16 +59,16 @@ def answer(
 
 def _find(world: World, caller: Caller, full_name: str, *, pushing: bool) -> Repository:
     """Give the repository, if the caller may do to it what git is about to do."""
-    found = world.find_repository(full_name) or world.moved_repository(full_name)
+    found = world.find_repository(full_name)
     sign_in = {"WWW-Authenticate": 'Basic realm="GitHub"'}
-    if found is None or not calls.is_visible(world, caller, found):
+    if found is None or not calls.is_visible(caller, found):
         status, headers = (404, {}) if caller.token else (401, sign_in)
         raise Refusal(status, "Repository not found.", headers=headers)
     if pushing and caller.token is None:
         raise Refusal(401, "No anonymous write access.", headers=sign_in)
     level = "write" if pushing else "read"
     try:
-        calls.require(world, caller, found, ("contents",), level, "write" if pushing else "read")
+        calls.require(caller, found, ("contents",), level, "write" if pushing else "read")
     except Refusal as refusal:
         who = caller.user.login
         if found.archived:
@@ -103,18 +84,7 @@ def _find(world: World, caller: Caller, full_name: str, *, pushing: bool) -> Rep
 def _push(
     world: World, caller: Caller, repository: Repository, variables: dict[str, str], body: bytes
 ) -> Answer:
-    hook = repository.git_dir / "hooks" / "pre-receive"
-    hook.parent.mkdir(exist_ok=True)
-    hook.write_text(_HOOK)
-    hook.chmod(0o755)
-    login = caller.user.login.lower()
-    forward_only = [
-        "refs/heads/*" if rule.pattern == "~ALL" else f"refs/heads/{rule.pattern}"
-        for rule in repository.rules
-        if "non_fast_forward" in rule.kinds and login not in rule.exempt
-    ]
     before = git_store.references(repository.git_dir)
-    variables["SIMULATOR_FORWARD_ONLY"] = " ".join(forward_only)
     answered = _run_backend(variables, body)
     after = git_store.references(repository.git_dir)
     compressed = variables["HTTP_CONTENT_ENCODING"] == "gzip"
@@ -124,7 +94,7 @@ def _push(
         if after.get(one.name, ZERO) == one.new != before.get(one.name, ZERO)
     ]
     with world.lock:
-        pull_actions.follow_push(world, repository, caller.user, done)
+        pull_actions.follow_push(repository, caller.user, done)
     return answered
 
 

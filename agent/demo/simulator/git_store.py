@@ -55,7 +55,6 @@ class Commit:
     """A commit object, read."""
 
     sha: str
-    tree: str
     parents: tuple[str, ...]
     author: Person
     committer: Person
@@ -218,7 +217,6 @@ def read_commit(git_dir: Path, sha: str) -> Commit:
     named = {name: value for name, _, value in fields}
     return Commit(
         sha=sha,
-        tree=named["tree"],
         parents=tuple(value for name, _, value in fields if name == "parent"),
         author=_person(named["author"]),
         committer=_person(named["committer"]),

@@ -1,4 +1,4 @@
-"""The six questions that our client asks GraphQL, known by the names of their operations.
+"""The five questions that our client asks GraphQL, known by the names of their operations.
 
 The fields of an answer are those that the client names; `tests/contract` holds its documents
 against GitHub's schema.
@@ -57,28 +57,28 @@ class _Asked:
 
     def repository(self, full_name: str) -> Repository:
         """Give a repository that the caller can see."""
-        found = self.world.find_repository(full_name) or self.world.moved_repository(full_name)
-        if found is None or not calls.is_visible(self.world, self.caller, found):
+        found = self.world.find_repository(full_name)
+        if found is None or not calls.is_visible(self.caller, found):
             raise Refusal(404, f"Could not resolve to a Repository with the name '{full_name}'.")
         return found
 
-    def subject(self, area: str) -> tuple[Repository, Issue]:
+    def subject(self, area: str) -> Issue:
         """Give the issue or pull request that the variables name."""
         found = self.repository(f"{self.given['owner']}/{self.given['name']}")
-        calls.require(self.world, self.caller, found, (area,), "read", "read")
+        calls.require(self.caller, found, (area,), "read", "read")
         number = self.given["number"]
         issue = found.issues.get(number)
         if issue is None or bool(issue.pull) is not (area == "pull_requests"):
             raise Refusal(404, f"Could not resolve to a subject with the number of {number}.")
-        return found, issue
+        return issue
 
-    def thread(self, wanted: str) -> tuple[Repository, Issue, Pull, Thread]:
+    def thread(self, wanted: str) -> tuple[Pull, Thread]:
         """Give the review thread of an id."""
         for repository in self.world.repositories.values():
             for issue in repository.pulls():
                 for thread in issue.pull.threads if issue.pull else ():
                     if build_node_id("PRRT", thread.id) == wanted and issue.pull:
-                        return repository, issue, issue.pull, thread
+                        return issue.pull, thread
         raise Refusal(404, f"Could not resolve to a node with the global id of '{wanted}'")
 
     def page(self, start: str, items: Sequence[T], shape: Callable[[T], Shape]) -> Shape:
@@ -138,11 +138,11 @@ def _review(one: Review, page: str) -> Shape:
     }
 
 
-def _comments_of(asked: _Asked, page: str, pull: Pull, thread: Thread) -> Shape:
+def _comments_of(asked: _Asked, pull: Pull, thread: Thread) -> Shape:
     states = {one.id: one.state for one in pull.reviews}
 
     def shape(one: ReviewComment) -> Shape:
-        shaped = _comment(one, f"{page}#discussion_r{one.id}")
+        shaped = _comment(one, f"{pull.issue.page_url}#discussion_r{one.id}")
         review = {"state": states[one.review_id]}
         return {**shaped, "diffHunk": one.diff_hunk, "pullRequestReview": review}
 
@@ -150,7 +150,7 @@ def _comments_of(asked: _Asked, page: str, pull: Pull, thread: Thread) -> Shape:
     return asked.page(start, thread.comments, shape)
 
 
-def _thread(asked: _Asked, page: str, pull: Pull, one: Thread) -> Shape:
+def _thread(asked: _Asked, pull: Pull, one: Thread) -> Shape:
     first = one.comments[0]
     return {
         "id": build_node_id("PRRT", one.id),
@@ -161,7 +161,7 @@ def _thread(asked: _Asked, page: str, pull: Pull, one: Thread) -> Shape:
         "startLine": first.start_line if first.line else None,
         "diffSide": "RIGHT",
         "subjectType": "LINE",
-        "comments": _comments_of(asked, page, pull, one),
+        "comments": _comments_of(asked, pull, one),
     }
 
 
@@ -169,15 +169,15 @@ def _thread(asked: _Asked, page: str, pull: Pull, one: Thread) -> Shape:
 
 
 def _answer_text(asked: _Asked) -> Shape:
-    _, issue = asked.subject("issues")
+    issue = asked.subject("issues")
     edited = shapes.format_time_if_any(issue.edited)
     found = {"title": issue.title, "body": issue.body or "", "lastEditedAt": edited}
     return {"repository": {"issue": found}}
 
 
 def _answer_pull(asked: _Asked) -> Shape:
-    repository, issue = asked.subject("pull_requests")
-    pull, page = issue.pull, shapes.build_page_url(asked.world, repository, issue)
+    issue = asked.subject("pull_requests")
+    pull, page = issue.pull, issue.page_url
     if pull is None:
         raise AssertionError("that was looked at")
     found: Shape = {
@@ -190,13 +190,11 @@ def _answer_pull(asked: _Asked) -> Shape:
         "headRefName": pull.head_ref,
         "headRefOid": pull.head_sha,
         "baseRefName": pull.base_ref,
-        "mergeable": "MERGEABLE" if shapes.is_mergeable(repository, pull) else "CONFLICTING",
+        "mergeable": "MERGEABLE" if shapes.is_mergeable(pull) else "CONFLICTING",
     }
     if "reviewThreads(" in asked.text:
         found["reviewThreads"] = asked.page(
-            "reviewThreads(last",
-            pull.threads,
-            lambda one: _thread(asked, page, pull, one),
+            "reviewThreads(last", pull.threads, lambda one: _thread(asked, pull, one)
         )
     if "reviews(" in asked.text:
         found["reviews"] = asked.page("reviews(last", pull.reviews, lambda one: _review(one, page))
@@ -210,25 +208,24 @@ def _answer_pull(asked: _Asked) -> Shape:
 
 
 def _answer_thread(asked: _Asked) -> Shape:
-    repository, issue, pull, thread = asked.thread(asked.given["id"])
-    calls.require(asked.world, asked.caller, repository, ("pull_requests",), "read", "read")
-    page = shapes.build_page_url(asked.world, repository, issue)
-    return {"node": {"comments": _comments_of(asked, page, pull, thread)}}
+    pull, thread = asked.thread(asked.given["id"])
+    calls.require(asked.caller, pull.issue.repository, ("pull_requests",), "read", "read")
+    return {"node": {"comments": _comments_of(asked, pull, thread)}}
 
 
 def _resolve(asked: _Asked) -> Shape:
-    repository, issue, _, thread = asked.thread(asked.given["input"]["threadId"])
+    pull, thread = asked.thread(asked.given["input"]["threadId"])
     for area in ("pull_requests", "contents"):
-        calls.require(asked.world, asked.caller, repository, (area,), "write", "write")
-    pull_actions.resolve(asked.world, repository, issue, thread, asked.caller.user)
+        calls.require(asked.caller, pull.issue.repository, (area,), "write", "write")
+    pull_actions.resolve(pull, thread, asked.caller.user)
     return {"resolveReviewThread": {"thread": {"isResolved": True}}}
 
 
 def _commit(asked: _Asked) -> Shape:
     """Make one signed commit on a branch that must be where the caller says."""
-    given, world, by = asked.given["input"], asked.world, asked.caller.user
+    given, by = asked.given["input"], asked.caller.user
     repository = asked.repository(given["branch"]["repositoryNameWithOwner"])
-    calls.require(world, asked.caller, repository, ("contents",), "write", "write")
+    calls.require(asked.caller, repository, ("contents",), "write", "write")
     name = given["branch"]["branchName"]
     tip = git_store.branch(repository.git_dir, name)
     if tip is None:
@@ -244,8 +241,8 @@ def _commit(asked: _Asked) -> Shape:
     tree = git_store.edit_tree(git_dir, tip, edits)
     message = given["message"]
     text = f"{message['headline']}\n\n{message.get('body', '')}".strip() + "\n"
-    made = pull_actions.write_commit(world, repository, by, tree, (tip,), text)
-    pull_actions.move_reference(world, repository, by, f"refs/heads/{name}", tip, made)
+    made = pull_actions.write_commit(repository, by, tree, (tip,), text)
+    pull_actions.move_reference(repository, by, f"refs/heads/{name}", tip, made)
     return {"createCommitOnBranch": {"commit": {"oid": made}}}
 
 

@@ -75,23 +75,13 @@ class Hooks:
         return True
 
     def emit(
-        self,
-        hook: Hook,
-        event: str,
-        payload: dict[str, Any],
-        *,
-        installation_id: int | None = None,
-        repository_id: int | None = None,
+        self, hook: Hook, event: str, payload: dict[str, Any], repository_id: int | None = None
     ) -> None:
         """Queue one delivery of an event."""
         body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
-        world = self._world
-        self._enqueue(
-            Delivery(
-                world.next_id(), str(uuid.uuid4()), hook, event, payload.get("action"), body,
-                world.now(), installation_id, repository_id,
-            )
-        )  # fmt: skip
+        number, now = self._world.next_id(), self._world.now()
+        guid, action = str(uuid.uuid4()), payload.get("action")
+        self._enqueue(Delivery(number, guid, hook, event, action, body, now, repository_id))
 
     def redeliver(self, first: Delivery) -> None:
         """Queue one more attempt: the same GUID and body, another id."""
@@ -134,8 +124,7 @@ class Hooks:
                 self._held.append((delivery, time.monotonic() + _HELD_SECONDS))
             return
         if fault and fault.kind == "lose":
-            delivery.state, delivery.status = "lost", "timed out"
-            delivery.delivered = self._world.now()
+            delivery.state, delivery.delivered = "lost", self._world.now()
         else:
             for _ in range(2 if fault else 1):
                 self._send(client, delivery)
@@ -151,20 +140,16 @@ class Hooks:
         return None
 
     def _send(self, client: httpx.Client, delivery: Delivery) -> None:
-        begun = time.monotonic()
         delivery.delivered = self._world.now()
         try:
             answer = client.post(
                 delivery.hook.url, content=delivery.body, headers=_headers(delivery)
             )
-        except (httpx.HTTPError, httpx.InvalidURL) as problem:
-            delivery.status = f"failed to connect to host: {type(problem).__name__}"
+        except (httpx.HTTPError, httpx.InvalidURL):
             delivery.status_code = 0
         else:
-            code = delivery.status_code = answer.status_code
-            delivery.status = "OK" if answer.is_success else f"Invalid HTTP Response: {code}"
-        delivery.duration = round(time.monotonic() - begun, 3)
-        delivery.state = "sent" if delivery.status == "OK" else "failed"
+            delivery.status_code = answer.status_code
+        delivery.state = "sent" if 200 <= delivery.status_code < 300 else "failed"
 
 
 def _headers(delivery: Delivery) -> dict[str, str]:

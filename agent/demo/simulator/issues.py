@@ -14,13 +14,14 @@ from agent.demo.simulator.calls import (
     operation,
     require_length,
 )
-from agent.demo.simulator.records import Issue, Reaction, Repository
+from agent.demo.simulator.records import Issue, Reaction
 
 _REPOSITORY = "/repos/{owner}/{repo}"
 _ISSUES = f"{_REPOSITORY}/issues"
 _ISSUE = f"{_ISSUES}/{{issue_number}}"
 _COMMENT = f"{_ISSUES}/comments/{{comment_id}}"
 _READS = ("issues", "pull_requests")
+_REACTIONS = ("+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes")
 _LONGEST_LABEL, _LONGEST_DESCRIPTION = 50, 100
 
 
@@ -44,7 +45,7 @@ def _list_issues(call: Call) -> object:
     by_update = query.get("sort") == "updated"
     newest_first = query.get("direction", "desc") == "desc"
     found.sort(key=lambda one: (one.updated * by_update, one.number), reverse=newest_first)
-    return call.paginate(found, lambda one: shapes.shape_issue(call.world, repository, one))
+    return call.paginate(found, shapes.shape_issue)
 
 
 @operation("POST", _ISSUES, 201)
@@ -52,14 +53,14 @@ def _create_issue(call: Call) -> object:
     repository = call.require_writing("issues", role="read")
     title, body = call.body["title"], call.body.get("body")
     require_length("Issue", "body", body)
-    made = actions.open_issue(call.world, repository, call.caller.user, title, body, [])
-    return shapes.shape_issue(call.world, repository, made)
+    made = actions.open_issue(repository, call.caller.user, title, body, [])
+    return shapes.shape_issue(made)
 
 
 @operation("GET", _ISSUE)
 def _get_issue(call: Call) -> object:
     repository = call.require_reading(*_READS)
-    return shapes.shape_issue(call.world, repository, call.find_issue(repository))
+    return shapes.shape_issue(call.find_issue(repository))
 
 
 @operation("PATCH", _ISSUE)
@@ -68,16 +69,15 @@ def _edit_issue(call: Call) -> object:
     repository, issue = call.require_writing_issue()
     if issue.author is not call.caller.user and not call.has_role(repository, "triage"):
         raise Refusal(403, "Must have admin rights to Repository.")
-    state, reason = call.body["state"], call.body.get("state_reason")
-    actions.set_state(call.world, repository, issue, state, reason, call.caller.user)
-    return shapes.shape_issue(call.world, repository, issue)
+    actions.set_state(issue, call.body["state"], call.caller.user)
+    return shapes.shape_issue(issue)
 
 
 @operation("GET", f"{_ISSUE}/events")
 def _list_happenings(call: Call) -> object:
     repository = call.require_reading(*_READS)
     found = call.find_issue(repository).happenings
-    return call.paginate(found, lambda one: shapes.shape_happening(call.world, repository, one))
+    return call.paginate(found, shapes.shape_happening)
 
 
 # --- comments ------------------------------------------------------------------------------------
@@ -97,9 +97,7 @@ def _list_comments(call: Call) -> object:
     repository, since = call.require_reading(*_READS), _read_since(call)
     issue = call.find_issue(repository)
     found = [one for one in issue.comments if int(one.updated) >= since]
-    return call.paginate(
-        found, lambda one: shapes.shape_comment(call.world, repository, issue, one)
-    )
+    return call.paginate(found, lambda one: shapes.shape_comment(issue, one))
 
 
 @operation("POST", f"{_ISSUE}/comments", 201)
@@ -108,14 +106,14 @@ def _create_comment(call: Call) -> object:
     repository, issue = call.require_writing_issue()
     if issue.locked and (call.caller.is_installation or not call.has_role(repository, "write")):
         raise Refusal(403, "Unable to create comment because issue is locked.")
-    made = actions.comment(call.world, repository, issue, call.caller.user, _read_text(call))
-    return shapes.shape_comment(call.world, repository, issue, made)
+    made = actions.comment(issue, call.caller.user, _read_text(call))
+    return shapes.shape_comment(issue, made)
 
 
 @operation("GET", _COMMENT)
 def _get_comment(call: Call) -> object:
     repository = call.require_reading(*_READS)
-    return shapes.shape_comment(call.world, repository, *call.find_comment(repository))
+    return shapes.shape_comment(*call.find_comment(repository))
 
 
 @operation("PATCH", _COMMENT)
@@ -125,7 +123,7 @@ def _edit_comment(call: Call) -> object:
     if comment.author is not call.caller.user and not call.has_role(repository, "write"):
         raise Refusal(403, "Must have admin rights to Repository.")
     comment.body, comment.updated = _read_text(call), call.world.now()
-    return shapes.shape_comment(call.world, repository, issue, comment)
+    return shapes.shape_comment(issue, comment)
 
 
 # --- reactions -----------------------------------------------------------------------------------
@@ -134,14 +132,14 @@ def _edit_comment(call: Call) -> object:
 def _react(call: Call, given: list[Reaction]) -> Reply:
     """React; a second time changes nothing and is 200."""
     content, user = call.body["content"], call.caller.user
-    if content not in shapes.REACTIONS:
+    if content not in _REACTIONS:
         raise InvalidField("Reaction", "content", "invalid")
     for one in given:
         if one.user is user and one.content == content:
-            return Reply(shapes.shape_reaction(call.world, one), 200)
-    made = Reaction(call.world.next_id(), user, content, call.world.now())
+            return Reply({"id": one.id, "content": content}, 200)
+    made = Reaction(call.world.next_id(), user, content)
     given.append(made)
-    return Reply(shapes.shape_reaction(call.world, made))
+    return Reply({"id": made.id, "content": content})
 
 
 @operation("POST", f"{_ISSUE}/reactions", 201)
@@ -181,11 +179,11 @@ def _create_label(call: Call) -> object:
         raise InvalidField("Label", "name", "already_exists")
     color, description = body.get("color", "ededed"), body.get("description")
     made = call.world.add_label(repository, body["name"], color, description)
-    return shapes.shape_label(call.world, repository, made)
+    return {"name": made.name, "color": made.color}
 
 
-def _list_labels(call: Call, repository: Repository, issue: Issue) -> Reply:
-    return call.paginate(issue.labels, lambda one: shapes.shape_label(call.world, repository, one))
+def _list_labels(call: Call, issue: Issue) -> Reply:
+    return call.paginate(issue.labels, lambda one: {"name": one.name, "color": one.color})
 
 
 @operation("POST", f"{_ISSUE}/labels")
@@ -200,8 +198,8 @@ def _add_labels(call: Call) -> object:
                 raise InvalidField("Label", "base", "custom", "Could not resolve to a label.")
             call.world.add_label(repository, name)
         labels.append(repository.labels[name.lower()])
-    actions.add_labels(call.world, repository, issue, labels, call.caller.user)
-    return _list_labels(call, repository, issue)
+    actions.add_labels(issue, labels, call.caller.user)
+    return _list_labels(call, issue)
 
 
 @operation("DELETE", f"{_ISSUE}/labels/{{name}}")
@@ -210,5 +208,5 @@ def _remove_label(call: Call) -> object:
     label = repository.labels.get(call.params["name"].lower())
     if label is None or label not in issue.labels:
         raise Refusal(404, "Label does not exist")
-    actions.remove_label(call.world, repository, issue, label, call.caller.user)
-    return _list_labels(call, repository, issue)
+    actions.remove_label(issue, label, call.caller.user)
+    return _list_labels(call, issue)

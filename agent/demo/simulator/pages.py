@@ -185,5 +185,5 @@ def _describe_changes(repository: Repository, issue: Issue) -> dict[str, Any]:
     return {
         "checks": checks,
         "commits": [git_store.read_commit(git_dir, sha) for sha in commits],
-        "files": git_store.changes(git_dir, shapes.find_ancestor(repository, pull), pull.head_sha),
+        "files": git_store.changes(git_dir, shapes.find_ancestor(pull), pull.head_sha),
     }

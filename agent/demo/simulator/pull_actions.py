@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import NamedTuple
 
 from agent.demo.simulator import actions, events, git_store, shapes
 from agent.demo.simulator.calls import InvalidField, Refusal
 from agent.demo.simulator.git_store import ZERO, Person
-from agent.demo.simulator.records import (
-    Issue,
-    Pull,
-    Repository,
-    Review,
-    ReviewComment,
-    Thread,
-    User,
-)
-from agent.demo.simulator.world import World
+from agent.demo.simulator.records import Pull, Repository, Review, ReviewComment, Thread, User
 
 _HUNK = re.compile(r"@@ -\S+ \+(\d+)")
 
@@ -31,10 +23,10 @@ class Update(NamedTuple):
 
 
 def write_commit(
-    world: World, repository: Repository, user: User, tree: str, parents: tuple[str, ...], text: str
+    repository: Repository, user: User, tree: str, parents: tuple[str, ...], text: str
 ) -> str:
     """Make a commit as GitHub itself makes it on behalf of an account; give its name."""
-    now = int(world.now())
+    now = int(repository.world.now())
     author = Person(user.login, f"{user.id}+{user.login}@users.noreply.github.com", now)
     github = Person("GitHub", "noreply@github.com", now)
     return git_store.write_commit(
@@ -43,7 +35,6 @@ def write_commit(
 
 
 def open_pull(
-    world: World,
     repository: Repository,
     author: User,
     *,
@@ -52,7 +43,7 @@ def open_pull(
     head: str,
     base: str,
     draft: bool,
-) -> Issue:
+) -> Pull:
     """Open a pull request, if GitHub would."""
     branch = head.rpartition(":")[2]
     tips = {name: git_store.branch(repository.git_dir, name) for name in (base, branch)}
@@ -71,35 +62,34 @@ def open_pull(
         raise InvalidField(
             "PullRequest", "base", "custom", f"No commits between {base} and {branch}"
         )
-    made = actions.make_issue(world, repository, author, title, body)
-    made.pull = Pull(world.next_id(), branch, head_sha, base, base_sha, draft)
-    _point(repository, made.number, head_sha)
-    events.on_issue(world, repository, made, "opened", author)
-    return made
+    issue = actions.make_issue(repository, author, title, body)
+    number = repository.world.next_id()
+    issue.pull = Pull(number, issue, branch, head_sha, base, base_sha, draft)
+    _point(issue.pull)
+    events.on_issue(issue, "opened", author)
+    return issue.pull
 
 
-def _point(repository: Repository, number: int, sha: str) -> None:
+def _point(pull: Pull) -> None:
     """Keep refs/pull/N/head, by which anybody can fetch a pull request."""
-    name = f"refs/pull/{number}/head"
-    old = git_store.reference(repository.git_dir, name)
-    git_store.update_reference(repository.git_dir, name, sha, old or ZERO)
+    git_dir, name = pull.issue.repository.git_dir, f"refs/pull/{pull.issue.number}/head"
+    old = git_store.reference(git_dir, name)
+    git_store.update_reference(git_dir, name, pull.head_sha, old or ZERO)
 
 
 # --- references ----------------------------------------------------------------------------------
 
 
-def move_reference(
-    world: World, repository: Repository, actor: User, name: str, old: str, new: str
-) -> None:
+def move_reference(repository: Repository, actor: User, name: str, old: str, new: str) -> None:
     """Move a reference, or make it (old ZERO), through the API."""
     try:
         git_store.update_reference(repository.git_dir, name, new, old)
     except git_store.GitRefused as problem:
         raise Refusal(422, "Reference update failed") from problem
-    follow_push(world, repository, actor, [Update(old, new, name)])
+    follow_push(repository, actor, [Update(old, new, name)])
 
 
-def follow_push(world: World, repository: Repository, pusher: User, updates: list[Update]) -> None:
+def follow_push(repository: Repository, pusher: User, updates: list[Update]) -> None:
     """Let pull requests follow their branches."""
     for update in updates:
         branch = update.name.removeprefix("refs/heads/")
@@ -107,39 +97,38 @@ def follow_push(world: World, repository: Repository, pusher: User, updates: lis
             if issue.pull is None or issue.state != "open":
                 continue
             if issue.pull.head_ref == branch:
-                _follow_head(world, repository, issue, issue.pull, update, pusher)
+                _follow_head(issue.pull, update, pusher)
             elif issue.pull.base_ref == branch and update.new != ZERO:
-                _follow_base(world, repository, issue, issue.pull, update, pusher)
+                _follow_base(issue.pull, update, pusher)
 
 
-def _follow_head(
-    world: World, repository: Repository, issue: Issue, pull: Pull, update: Update, pusher: User
-) -> None:
+def _follow_head(pull: Pull, update: Update, pusher: User) -> None:
+    issue = pull.issue
     if update.new == ZERO:
-        actions.note(world, issue, "head_ref_deleted", pusher)
-        actions.set_state(world, repository, issue, "closed", None, pusher)
+        actions.note(issue, "head_ref_deleted", pusher)
+        actions.set_state(issue, "closed", pusher)
         return
-    pull.head_sha, issue.updated = update.new, world.now()
-    _point(repository, issue.number, update.new)
+    pull.head_sha, issue.updated = update.new, issue.repository.world.now()
+    _point(pull)
     for comment in pull.review_comments():
-        _follow_line(repository, pull, comment)
-    moved = {"before": update.old, "after": update.new}
-    events.on_issue(world, repository, issue, "synchronize", pusher, **moved)
+        _follow_line(pull, comment)
+    events.on_issue(issue, "synchronize", pusher, before=update.old, after=update.new)
 
 
-def _follow_base(
-    world: World, repository: Repository, issue: Issue, pull: Pull, update: Update, pusher: User
-) -> None:
+def _follow_base(pull: Pull, update: Update, pusher: User) -> None:
+    repository = pull.issue.repository
     if git_store.merge_base(repository.git_dir, update.new, pull.head_sha) == pull.head_sha:
-        pull.merged, pull.merged_by, pull.merge_sha = world.now(), pusher, update.new
-        actions.note(world, issue, "merged", pusher)
-        actions.set_state(world, repository, issue, "closed", None, pusher)
+        pull.merged, pull.merged_by = repository.world.now(), pusher
+        pull.merge_sha = update.new
+        actions.note(pull.issue, "merged", pusher)
+        actions.set_state(pull.issue, "closed", pusher)
     else:
         pull.base_sha = update.new
 
 
-def merge(world: World, repository: Repository, issue: Issue, pull: Pull, actor: User) -> str:
+def merge(pull: Pull, actor: User) -> str:
     """Merge a pull request; give the commit."""
+    issue, repository = pull.issue, pull.issue.repository
     git_dir = repository.git_dir
     tip = git_store.branch(git_dir, pull.base_ref)
     tree = git_store.merged_tree(git_dir, tip, pull.head_sha) if tip else None
@@ -147,90 +136,79 @@ def merge(world: World, repository: Repository, issue: Issue, pull: Pull, actor:
         raise Refusal(405, "Pull Request is not mergeable")
     branch = f"{repository.owner.login}/{pull.head_ref}"
     text = f"Merge pull request #{issue.number} from {branch}\n\n{issue.title}\n"
-    made = write_commit(world, repository, actor, tree, (tip, pull.head_sha), text)
-    move_reference(world, repository, actor, f"refs/heads/{pull.base_ref}", tip, made)
+    made = write_commit(repository, actor, tree, (tip, pull.head_sha), text)
+    move_reference(repository, actor, f"refs/heads/{pull.base_ref}", tip, made)
     return made
 
 
 # --- reviews -------------------------------------------------------------------------------------
 
 
-class Place(NamedTuple):
-    """A line of a difference: the hunk up to it, and its position below the first `@@`."""
+def find_line(pull: Pull, path: str, line: int) -> str | None:
+    """Find a line of a file as it is now in a pull request's difference.
 
-    hunk: str
-    position: int
-
-
-def find_line(repository: Repository, pull: Pull, path: str, line: int) -> Place | None:
-    """Find a line of a file as it is now in a pull request's difference; None if not shown."""
-    start = shapes.find_ancestor(repository, pull)
-    changed = git_store.changes(repository.git_dir, start, pull.head_sha)
+    Gives the hunk up to it; None: it is not shown.
+    """
+    git_dir = pull.issue.repository.git_dir
+    changed = git_store.changes(git_dir, shapes.find_ancestor(pull), pull.head_sha)
     patch = next((change.patch for change in changed if change.path == path), "")
     number = 0
     hunk: list[str] = []
-    for position, row in enumerate(patch.splitlines()):
+    for row in patch.splitlines():
         if header := _HUNK.match(row):
             number, hunk = int(header[1]) - 1, [row]
             continue
         hunk.append(row)
         number += row[:1] in ("+", " ")
         if number == line and row[:1] in ("+", " "):
-            return Place("\n".join(hunk), position)
+            return "\n".join(hunk)
     return None
 
 
-def _follow_line(repository: Repository, pull: Pull, comment: ReviewComment) -> None:
+def _follow_line(pull: Pull, comment: ReviewComment) -> None:
     """After a push: a comment on a line that is no longer shown is outdated (no line)."""
     if comment.line is None:
         return
-    place = find_line(repository, pull, comment.path, comment.line)
-    if place and place.hunk.splitlines()[-1] == comment.diff_hunk.splitlines()[-1]:
-        comment.commit_id, comment.position = pull.head_sha, place.position
-    else:
-        comment.line = comment.position = None
+    hunk = find_line(pull, comment.path, comment.line)
+    if hunk is None or hunk.splitlines()[-1] != comment.diff_hunk.splitlines()[-1]:
+        comment.line = None
 
 
-def add_review(world: World, pull: Pull, author: User, state: str, body: str) -> Review:
+def add_review(pull: Pull, author: User, state: str, body: str) -> Review:
     """Add a review; its delivery is left to the caller."""
-    made = Review(world.next_id(), author, body, state, pull.head_sha, world.now())
+    world = pull.issue.repository.world
+    made = Review(world.next_id(), author, body, state, world.now())
     pull.reviews.append(made)
     if author in pull.requested:
         pull.requested.remove(author)
     return made
 
 
-def add_answer(
-    world: World, repository: Repository, issue: Issue, thread: Thread, review: Review
-) -> ReviewComment:
+def add_answer(pull: Pull, thread: Thread, review: Review) -> ReviewComment:
     """Move the text of a review into a thread, and deliver it."""
-    first, now = thread.comments[0], world.now()
-    made = ReviewComment(
-        world.next_id(), review.id, review.body, review.author, first.path, first.diff_hunk,
-        first.commit_id, first.original_commit_id, now, now, first.line, first.original_line,
-        first.position, first.start_line, first.id,
+    first, world = thread.comments[0], pull.issue.repository.world
+    now = pull.issue.updated = world.now()
+    made = replace(
+        first, id=world.next_id(), review_id=review.id, body=review.body, author=review.author,
+        created=now, in_reply_to=first.id, reactions=[],
     )  # fmt: skip
-    review.body, issue.updated = "", now
+    review.body = ""
     thread.comments.append(made)
-    events.on_review(world, repository, issue, review, [made])
+    events.on_review(pull, review, [made])
     return made
 
 
-def resolve(
-    world: World, repository: Repository, issue: Issue, thread: Thread, actor: User | None
-) -> None:
+def resolve(pull: Pull, thread: Thread, actor: User | None) -> None:
     """Resolve a thread, or with no actor take it up again in the name of who resolved it."""
-    if issue.pull is None or bool(thread.resolved_by) is bool(actor):
+    if bool(thread.resolved_by) is bool(actor):
         return
-    sender = actor or thread.resolved_by or issue.author
+    sender = actor or thread.resolved_by or pull.issue.author
     thread.resolved_by = actor
-    comments = [
-        shapes.shape_review_comment(world, repository, issue, one) for one in thread.comments
-    ]
+    comments = [shapes.shape_review_comment(pull, one) for one in thread.comments]
+    node_id = shapes.build_node_id("PRRT", thread.id)
     fields = {
-        "thread": {"node_id": shapes.build_node_id("PRRT", thread.id), "comments": comments},
-        "pull_request": shapes.shape_simple_pull(world, repository, issue, issue.pull),
-        "updated_at": shapes.format_time(world.now()),
+        "thread": {"node_id": node_id, "comments": comments},
+        "pull_request": shapes.shape_pull(pull),
     }
     event, action = "pull_request_review_thread", "resolved" if actor else "unresolved"
-    events.deliver(world, repository, event, action, sender, fields)
+    events.deliver(pull.issue.repository, event, action, sender, fields)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from agent.demo.simulator import actions, events, pull_actions, shapes
 from agent.demo.simulator.calls import (
     Call,
@@ -13,7 +11,7 @@ from agent.demo.simulator.calls import (
     operation,
     require_length,
 )
-from agent.demo.simulator.records import Pull, Review, ReviewComment, Thread
+from agent.demo.simulator.records import ReviewComment, Thread
 
 _PULLS = "/repos/{owner}/{repo}/pulls"
 _PULL = f"{_PULLS}/{{pull_number}}"
@@ -26,17 +24,17 @@ def _list_pulls(call: Call) -> object:
     repository, query = call.require_reading("pull_requests"), call.query
     head = query.get("head", "").partition(":")[2]
     found = [
-        (one, one.pull)
+        one.pull
         for one in repository.pulls()
         if one.pull
         and query.get("state", "open") in ("all", one.state)
         and head in ("", one.pull.head_ref)
     ]
     by_update = query.get("sort") == "updated"
-    found.sort(key=lambda one: (one[0].updated * by_update, one[0].number))
+    found.sort(key=lambda one: (one.issue.updated * by_update, one.issue.number))
     if query.get("direction", "asc" if by_update else "desc") == "desc":
         found.reverse()
-    return call.paginate(found, lambda one: shapes.shape_simple_pull(call.world, repository, *one))
+    return call.paginate(found, shapes.shape_pull)
 
 
 @operation("POST", _PULLS, 201)
@@ -45,7 +43,6 @@ def _create_pull(call: Call) -> object:
     require_length("PullRequest", "title", body["title"], 256)
     require_length("PullRequest", "body", body.get("body"))
     made = pull_actions.open_pull(
-        call.world,
         repository,
         call.caller.user,
         title=body["title"],
@@ -54,60 +51,55 @@ def _create_pull(call: Call) -> object:
         base=body["base"],
         draft=body.get("draft", False),
     )
-    return shapes.shape_full_pull(call.world, repository, made, made.pull) if made.pull else None
+    return shapes.shape_full_pull(made)
 
 
 @operation("GET", _PULL)
 def _get_pull(call: Call) -> object:
     repository = call.require_reading("pull_requests")
-    return shapes.shape_full_pull(call.world, repository, *call.find_pull(repository))
+    return shapes.shape_full_pull(call.find_pull(repository))
 
 
 @operation("PATCH", _PULL)
 def _edit_pull(call: Call) -> object:
     repository, body = call.require_writing("pull_requests", role="read"), call.body
-    issue, pull = call.find_pull(repository)
+    pull = call.find_pull(repository)
+    issue = pull.issue
     if issue.author is not call.caller.user and not call.has_role(repository, "write"):
         raise Refusal(403, "Must have admin rights to Repository.")
     require_length("PullRequest", "body", body.get("body"))
-    actions.edit(
-        call.world, repository, issue, call.caller.user,
-        title=body.get("title"), body=body.get("body"), body_given="body" in body,
-    )  # fmt: skip
-    if "state" in body:
-        state = body["state"]
-        actions.set_state(call.world, repository, issue, state, None, call.caller.user)
-    return shapes.shape_full_pull(call.world, repository, issue, pull)
+    by = call.caller.user
+    actions.edit(issue, by, title=body.get("title"), body=body.get("body"))
+    actions.set_state(issue, body.get("state", issue.state), by)
+    return shapes.shape_full_pull(pull)
 
 
 @operation("PUT", f"{_PULL}/merge")
 def _merge(call: Call) -> object:
     repository = call.require_writing("contents", role="write")
-    sha = pull_actions.merge(call.world, repository, *call.find_pull(repository), call.caller.user)
+    sha = pull_actions.merge(call.find_pull(repository), call.caller.user)
     return {"sha": sha, "merged": True, "message": "Pull Request successfully merged"}
 
 
 @operation("POST", f"{_PULL}/requested_reviewers", 201)
 def _request_reviewers(call: Call) -> object:
     """Ask people for a review; they must be collaborators and must not be the author."""
-    repository, world = call.require_writing("pull_requests", role="write"), call.world
-    issue, pull = call.find_pull(repository)
+    repository, by = call.require_writing("pull_requests", role="write"), call.caller.user
+    pull = call.find_pull(repository)
     if call.body.get("team_reviewers"):
         raise Refusal(422, "Could not resolve to a node with the global id of any of the teams.")
     for login in call.body["reviewers"]:
-        asked = world.users.get(login.lower())
-        if asked is issue.author:
+        asked = call.world.users.get(login.lower())
+        if asked is pull.issue.author:
             raise Refusal(422, "Review cannot be requested from pull request author.")
         if asked is None or repository.roles.get(login.lower(), "none") == "none":
             raise Refusal(422, "Reviews may only be requested from collaborators.")
         if asked not in pull.requested:
             pull.requested.append(asked)
-            shaped, by = shapes.shape_user(world, asked), call.caller.user
-            actions.note(world, issue, "review_requested", by)
-            events.on_issue(
-                world, repository, issue, "review_requested", by, requested_reviewer=shaped
-            )
-    return shapes.shape_simple_pull(world, repository, issue, pull)
+            actions.note(pull.issue, "review_requested", by)
+            shaped = shapes.shape_user(asked)
+            events.on_issue(pull.issue, "review_requested", by, requested_reviewer=shaped)
+    return shapes.shape_pull(pull)
 
 
 # --- reviews -------------------------------------------------------------------------------------
@@ -116,62 +108,50 @@ def _request_reviewers(call: Call) -> object:
 @operation("GET", f"{_PULL}/reviews")
 def _list_reviews(call: Call) -> object:
     repository = call.require_reading("pull_requests")
-    issue, pull = call.find_pull(repository)
-    return call.paginate(
-        pull.reviews, lambda one: shapes.shape_review(call.world, repository, issue, one)
-    )
+    return call.paginate(call.find_pull(repository).reviews, shapes.shape_review)
 
 
 @operation("POST", f"{_PULL}/reviews")
 def _create_review(call: Call) -> object:
     repository, body = call.require_writing("pull_requests", role="read"), call.body
-    issue, pull = call.find_pull(repository)
+    pull = call.find_pull(repository)
     event, lines, by = body.get("event", "COMMENT"), body.get("comments", []), call.caller.user
     if event != "APPROVE" and not (body.get("body") or lines):
         raise Refusal(422, "Unprocessable Entity", errors=["Body can't be blank"])
-    if issue.author is by and event != "COMMENT":
+    if pull.issue.author is by and event != "COMMENT":
         raise Refusal(422, "Unprocessable Entity", errors=["Can not review your own pull request"])
-    places = [pull_actions.find_line(repository, pull, one["path"], one["line"]) for one in lines]
-    if None in places:
+    hunks = [pull_actions.find_line(pull, one["path"], one["line"]) for one in lines]
+    if None in hunks:
         raise Refusal(422, "Unprocessable Entity", errors=["Line could not be resolved"])
-    review = pull_actions.add_review(call.world, pull, by, _STATES[event], body.get("body") or "")
-    made = [
-        _add_comment(call, pull, review, line, place)
-        for line, place in zip(lines, places, strict=True)
-        if place
-    ]
-    issue.updated = call.world.now()
-    events.on_review(call.world, repository, issue, review, made)
-    return shapes.shape_review(call.world, repository, issue, review)
-
-
-def _add_comment(
-    call: Call, pull: Pull, review: Review, line: dict[str, Any], place: pull_actions.Place
-) -> ReviewComment:
-    now, number, head = call.world.now(), line["line"], pull.head_sha
-    made = ReviewComment(
-        call.world.next_id(), review.id, line["body"], review.author, line["path"], place.hunk,
-        head, head, now, now, number, number, place.position, line.get("start_line"),
-    )  # fmt: skip
-    pull.threads.append(Thread(call.world.next_id(), [made]))
-    return made
+    review = pull_actions.add_review(pull, by, _STATES[event], body.get("body") or "")
+    pull.issue.updated = call.world.now()
+    made = []
+    for line, hunk in zip(lines, hunks, strict=True):
+        number, start = line["line"], line.get("start_line")
+        made.append(
+            ReviewComment(
+                call.world.next_id(), review.id, line["body"], by, line["path"], hunk or "",
+                pull.issue.updated, number, number, start,
+            )
+        )  # fmt: skip
+        pull.threads.append(Thread(call.world.next_id(), [made[-1]]))
+    events.on_review(pull, review, made)
+    return shapes.shape_review(review)
 
 
 @operation("GET", f"{_PULL}/comments")
 def _list_review_comments(call: Call) -> object:
     repository = call.require_reading("pull_requests")
-    issue, pull = call.find_pull(repository)
+    pull = call.find_pull(repository)
     found = pull.review_comments()
-    return call.paginate(
-        found, lambda one: shapes.shape_review_comment(call.world, repository, issue, one)
-    )
+    return call.paginate(found, lambda one: shapes.shape_review_comment(pull, one))
 
 
 @operation("POST", f"{_PULL}/comments/{{comment_id}}/replies", 201)
 def _create_reply(call: Call) -> object:
     """Answer a comment on a line; answers have no answers."""
     repository, body = call.require_writing("pull_requests", role="read"), call.body["body"]
-    issue, pull = call.find_pull(repository)
+    pull = call.find_pull(repository)
     number = call.read_number("comment_id")
     thread = next((one for one in pull.threads if one.comments[0].id == number), None)
     if thread is None:
@@ -179,6 +159,5 @@ def _create_reply(call: Call) -> object:
     if not body.strip():
         raise InvalidField("PullRequestReviewComment", "body", "missing_field")
     require_length("PullRequestReviewComment", "body", body)
-    review = pull_actions.add_review(call.world, pull, call.caller.user, "COMMENTED", body)
-    made = pull_actions.add_answer(call.world, repository, issue, thread, review)
-    return shapes.shape_review_comment(call.world, repository, issue, made)
+    review = pull_actions.add_review(pull, call.caller.user, "COMMENTED", body)
+    return shapes.shape_review_comment(pull, pull_actions.add_answer(pull, thread, review))

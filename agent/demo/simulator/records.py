@@ -1,7 +1,8 @@
 """What the simulated GitHub remembers. Plain mutable records; `world.World` owns and guards them.
 
 Issues and pull requests of a repository share one numbering and one mapping (`Repository.issues`);
-a pull request is an `Issue` with `pull` set. Times are seconds since the epoch (`World.now`).
+a pull request is an `Issue` with `pull` set. Each knows what it is part of, up to the world. Times
+are seconds since the epoch (`World.now`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from agent.demo.simulator.world import World
 
 Role = Literal["none", "read", "triage", "write", "maintain", "admin"]
 ROLES: tuple[Role, ...] = ("none", "read", "triage", "write", "maintain", "admin")
@@ -26,7 +30,6 @@ class User:
     id: int
     login: str
     kind: Literal["User", "Bot", "Organization"]
-    created: float
     app_id: int | None = None
     """Set on the bot of an App."""
 
@@ -35,7 +38,6 @@ class User:
 class Label:
     """A label of one repository."""
 
-    id: int
     name: str
     color: str
     description: str | None
@@ -48,7 +50,6 @@ class Reaction:
     id: int
     user: User
     content: str
-    created: float
 
 
 @dataclass(eq=False)
@@ -73,14 +74,10 @@ class ReviewComment:
     author: User
     path: str
     diff_hunk: str
-    commit_id: str
-    original_commit_id: str
     created: float
-    updated: float
     line: int | None
     """None once a push has changed the line."""
     original_line: int
-    position: int | None
     start_line: int | None = None
     in_reply_to: int | None = None
     reactions: list[Reaction] = field(default_factory=list)
@@ -104,7 +101,6 @@ class Review:
     body: str
     state: str
     """APPROVED, CHANGES_REQUESTED or COMMENTED."""
-    commit_id: str
     submitted: float
 
 
@@ -113,6 +109,7 @@ class Pull:
     """What a pull request has beyond an issue."""
 
     id: int
+    issue: Issue
     head_ref: str
     head_sha: str
     base_ref: str
@@ -141,14 +138,13 @@ class Happening:
     actor: User
     created: float
     label: Label | None = None
-    renamed: tuple[str, str] | None = None
-    """The title before and after."""
 
 
 @dataclass(eq=False)
 class Issue:
     """An issue, or a pull request where `pull` is set."""
 
+    repository: Repository
     id: int
     number: int
     title: str
@@ -159,7 +155,6 @@ class Issue:
     edited: float | None = None
     """When the body was last edited."""
     state: Literal["open", "closed"] = "open"
-    state_reason: str | None = None
     closed: float | None = None
     locked: bool = False
     labels: list[Label] = field(default_factory=list)
@@ -168,16 +163,10 @@ class Issue:
     happenings: list[Happening] = field(default_factory=list)
     pull: Pull | None = None
 
-
-@dataclass(eq=False)
-class Annotation:
-    """A remark of a check run on lines of a file."""
-
-    path: str
-    start_line: int
-    end_line: int
-    level: str
-    message: str
+    @property
+    def page_url(self) -> str:
+        """Give the address for people."""
+        return f"{self.repository.page_url}/{'pull' if self.pull else 'issues'}/{self.number}"
 
 
 @dataclass(eq=False)
@@ -190,15 +179,13 @@ class CheckRun:
     name: str
     head_sha: str
     status: str
-    started: float
     conclusion: str | None = None
-    completed: float | None = None
     external_id: str | None = None
     details_url: str | None = None
     title: str | None = None
     summary: str | None = None
-    text: str | None = None
-    annotations: list[Annotation] = field(default_factory=list)
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+    """As the client gave them."""
     log: str | None = None
     """Of a job of GitHub Actions that is over."""
 
@@ -214,7 +201,6 @@ class Status:
     description: str | None
     target_url: str | None
     creator: User
-    created: float
 
 
 @dataclass(eq=False)
@@ -224,15 +210,11 @@ class WorkflowRun:
     id: int
     suite_id: int
     name: str
-    head_branch: str
     head_sha: str
-    conclusion: str | None
+    conclusion: str | None = None
     """None while it is not over; `action_required` if it waits for approval."""
-    actor: User
-    created: float
     status: str = "completed"
     event: str = "pull_request"
-    attempt: int = 1
     fork: int = 0
     """Number of the fork whose pull request it is of; 0: of a branch of the repository itself."""
 
@@ -244,7 +226,7 @@ class Rule:
     id: int
     pattern: str
     kinds: tuple[str, ...]
-    """GitHub's words, such as `creation` or `non_fast_forward`; only the latter is enforced."""
+    """GitHub's words, such as `creation`; they are told, and nothing is refused for them."""
     exempt: frozenset[str] = frozenset()
     """Logins in lower case."""
 
@@ -268,22 +250,19 @@ class Hook:
 class Repository:
     """A repository: its settings, people, issues, and the bare git repository on disk."""
 
+    world: World
     id: int
     owner: User
     name: str
     git_dir: Path
-    created: float
     private: bool = False
     archived: bool = False
-    description: str | None = None
     default_branch: str = "main"
     roles: dict[str, Role] = field(default_factory=dict)
     """Login in lower case to role; the owner is admin without an entry."""
     labels: dict[str, Label] = field(default_factory=dict)
     """By name in lower case."""
     issues: dict[int, Issue] = field(default_factory=dict)
-    moved: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Transferred issues: old number to (repository id, new number)."""
     last_number: int = 0
     check_runs: dict[int, CheckRun] = field(default_factory=dict)
     statuses: list[Status] = field(default_factory=list)
@@ -294,6 +273,16 @@ class Repository:
     def full_name(self) -> str:
         """Give OWNER/NAME."""
         return f"{self.owner.login}/{self.name}"
+
+    @property
+    def page_url(self) -> str:
+        """Give the address for people."""
+        return f"{self.world.base_url}/{self.full_name}"
+
+    @property
+    def api_url(self) -> str:
+        """Give the address for programs."""
+        return f"{self.world.base_url}/api/v3/repos/{self.full_name}"
 
     def pulls(self) -> list[Issue]:
         """Give the pull requests, oldest first."""
@@ -314,8 +303,6 @@ class App:
     public_key: str
     permissions: Permissions
     hook: Hook
-    created: float
-    external_url: str = ""
 
 
 @dataclass(eq=False)
@@ -328,7 +315,6 @@ class Installation:
     permissions: Permissions
     repository_ids: set[int] | None
     """None: all of the account."""
-    created: float
 
     def covers(self, repository: Repository) -> bool:
         """Tell whether the installation reaches a repository."""
@@ -361,11 +347,8 @@ class Delivery:
     action: str | None
     body: bytes
     created: float
-    installation_id: int | None
     repository_id: int | None
     redelivery: bool = False
     state: Literal["waiting", "sent", "lost", "failed"] = "waiting"
     delivered: float | None = None
-    duration: float = 0.0
-    status: str = "pending"
     status_code: int = 0

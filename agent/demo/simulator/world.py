@@ -28,7 +28,6 @@ from agent.demo.simulator.records import (
     Permissions,
     Repository,
     Role,
-    Rule,
     Token,
     User,
 )
@@ -83,8 +82,6 @@ class World:
         self.lock = threading.RLock()
         self.users: dict[str, User] = {}
         self.repositories: dict[int, Repository] = {}
-        self.renamed: dict[str, int] = {}
-        """Former full names in lower case to repository id."""
         self.apps: dict[int, App] = {}
         self.registrations: dict[str, App] = {}
         """By the code that GitHub leads back with."""
@@ -118,7 +115,7 @@ class World:
     def add_user(self, login: str, kind: Literal["User", "Bot", "Organization"] = "User") -> User:
         """Add an account."""
         with self.lock:
-            made = User(self.next_id(), login, kind, self.now())
+            made = User(self.next_id(), login, kind)
             self.users[login.lower()] = made
             return made
 
@@ -148,7 +145,6 @@ class World:
         source: Path | None = None,
         *,
         private: bool = False,
-        description: str | None = None,
     ) -> Repository:
         """Add a repository: empty, or from a folder's files, or from a git repository's history."""
         with self.lock:
@@ -157,10 +153,7 @@ class World:
             number = self.next_id()
             git_dir = self.folder / f"{number}.git"
             branch = git_store.create(git_dir, source)
-            made = Repository(
-                number, owner, name, git_dir, self.now(), private,
-                description=description, default_branch=branch,
-            )  # fmt: skip
+            made = Repository(self, number, owner, name, git_dir, private, default_branch=branch)
             self.repositories[number] = made
             for label, color in _LABELS.items():
                 self.add_label(made, label, color)
@@ -175,16 +168,6 @@ class World:
                 if one.full_name.lower() == full_name.lower()
             )
             return next(found, None)
-
-    def moved_repository(self, full_name: str) -> Repository | None:
-        """Give the repository that once had this name."""
-        return self.repositories.get(self.renamed.get(full_name.lower(), 0))
-
-    def rename(self, repository: Repository, name: str) -> None:
-        """Rename a repository; its old name redirects."""
-        with self.lock:
-            self.renamed[repository.full_name.lower()] = repository.id
-            repository.name = name
 
     def set_default_branch(self, repository: Repository, branch: str) -> None:
         """Make a branch the default one; it need not exist."""
@@ -206,23 +189,8 @@ class World:
     ) -> Label:
         """Add a label to a repository."""
         with self.lock:
-            made = Label(self.next_id(), name, color, description)
+            made = Label(name, color, description)
             repository.labels[name.lower()] = made
-            return made
-
-    def add_rule(
-        self,
-        repository: Repository,
-        pattern: str,
-        kinds: Iterable[str],
-        *,
-        exempt: Iterable[str] = (),
-    ) -> Rule:
-        """Add a ruleset; accounts that are exempt may bypass it."""
-        with self.lock:
-            spared = frozenset(login.lower() for login in exempt)
-            made = Rule(self.next_id(), pattern, tuple(kinds), spared)
-            repository.rules.append(made)
             return made
 
     # apps
@@ -244,7 +212,7 @@ class World:
             hook = Hook(self.next_id(), hook_url, hook_secret, tuple(events), number)
             made = App(
                 number, slug, slug, self.user(owner), bot, private, public,
-                {"metadata": "read", **(permissions or APP_PERMISSIONS)}, hook, self.now(),
+                {"metadata": "read", **(permissions or APP_PERMISSIONS)}, hook,
             )  # fmt: skip
             self.apps[number] = made
             return made
@@ -269,22 +237,10 @@ class World:
         """Install an App on an account, for all of its repositories or some."""
         with self.lock:
             chosen = None if repositories is None else {one.id for one in repositories}
-            made = Installation(
-                self.next_id(), app, self.user(account), dict(permissions or app.permissions),
-                chosen, self.now(),
-            )  # fmt: skip
+            held, on = dict(permissions or app.permissions), self.user(account)
+            made = Installation(self.next_id(), app, on, held, chosen)
             self.installations[made.id] = made
             return made
-
-    def uninstall(self, installation: Installation) -> None:
-        """Remove an installation; its tokens end at once."""
-        with self.lock:
-            del self.installations[installation.id]
-            self.expire_tokens(installation)
-
-    def narrow(self, installation: Installation, repositories: Iterable[Repository]) -> None:
-        """Change the repositories that an installation reaches."""
-        installation.repository_ids = {one.id for one in repositories}
 
     def issue_token(
         self,
@@ -300,15 +256,3 @@ class World:
             )  # fmt: skip
             self.tokens[made.value] = made
             return made
-
-    def expire_tokens(self, installation: Installation | None = None) -> int:
-        """End tokens now: of an installation, or all; give how many."""
-        with self.lock:
-            ended = [
-                token
-                for token in self.tokens.values()
-                if installation is None or token.installation is installation
-            ]
-            for token in ended:
-                token.expires = self.now() - 1
-            return len(ended)

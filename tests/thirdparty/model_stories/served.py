@@ -91,9 +91,9 @@ class Theatre:
             world = self.stage.world
             with world.lock:
                 author = world.user(play.REPORTER)
-                issue = actions.open_issue(world, where, author, story.title, story.body, [])
+                issue = actions.open_issue(where, author, story.title, story.body, [])
                 person, label = world.user(play.MAINTAINER), where.labels[play.LABEL]
-                actions.add_labels(world, where, issue, [label], person)
+                actions.add_labels(issue, [label], person)
             self._begun[story.name] = where, issue, repository
 
     def _second_act(self) -> None:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from agent.demo.simulator import events, shapes
 from agent.demo.simulator.records import CheckRun, Repository, User, WorkflowRun
-from agent.demo.simulator.world import World
 
 
 class Job(NamedTuple):
@@ -21,9 +20,7 @@ class Job(NamedTuple):
 
 
 def conclude_workflow(
-    world: World,
     repository: Repository,
-    branch: str,
     sha: str,
     name: str,
     conclusion: str,
@@ -36,18 +33,13 @@ def conclude_workflow(
         conclusion: GitHub's word; with `action_required` it has not run, it waits for approval.
         actor: Whose push began it.
     """
-    made = WorkflowRun(
-        world.next_id(), world.next_id(), name, branch, sha, None, actor, world.now(), attempt=0
-    )
-    repository.workflow_runs.append(made)
-    run_again(world, repository, made, conclusion, actor, jobs)
+    made = _make_run(repository, sha, name)
+    run_again(repository, made, conclusion, actor, jobs)
     return made
 
 
 def begin_workflow(
-    world: World,
     repository: Repository,
-    branch: str,
     sha: str,
     name: str,
     actor: User,
@@ -56,16 +48,20 @@ def begin_workflow(
     event: str = "pull_request",
 ) -> WorkflowRun:
     """Let a workflow have begun on a commit, or wait for its turn or for approval."""
-    made = WorkflowRun(
-        world.next_id(), world.next_id(), name, branch, sha, None, actor, world.now(), status, event
-    )
+    made = _make_run(repository, sha, name)
+    made.status, made.event = status, event
+    events.on_workflow_run(repository, made, "requested", actor)
+    return made
+
+
+def _make_run(repository: Repository, sha: str, name: str) -> WorkflowRun:
+    next_id = repository.world.next_id
+    made = WorkflowRun(next_id(), next_id(), name, sha)
     repository.workflow_runs.append(made)
-    events.on_workflow_run(world, repository, made, "requested", actor)
     return made
 
 
 def run_again(
-    world: World,
     repository: Repository,
     run: WorkflowRun,
     conclusion: str,
@@ -73,21 +69,21 @@ def run_again(
     jobs: Iterable[Job] = (),
 ) -> None:
     """Let a run be done again: it keeps its number and its suite; its jobs are other ones."""
-    run.attempt += 1
-    run.status, run.conclusion, run.actor = "completed", conclusion, actor
+    run.status, run.conclusion = "completed", conclusion
     for job in jobs:
-        made = _make_check_run(world, repository, run, job)
+        made = _make_check_run(repository, run, job)
         repository.check_runs[made.id] = made
-        events.on_check_run(world, repository, made, "created", actor)
+        events.on_check_run(repository, made, "created", actor)
         if made.status == "completed":
-            events.on_check_run(world, repository, made, "completed", actor)
+            events.on_check_run(repository, made, "completed", actor)
     action = "requested" if conclusion == "action_required" else "completed"
-    events.on_workflow_run(world, repository, run, action, actor)
+    events.on_workflow_run(repository, run, action, actor)
 
 
-def _make_check_run(world: World, repository: Repository, run: WorkflowRun, job: Job) -> CheckRun:
+def _make_check_run(repository: Repository, run: WorkflowRun, job: Job) -> CheckRun:
+    world = repository.world
     number, now = world.next_id(), world.now()
-    page = f"{shapes.build_page_url(world, repository)}/actions/runs/{run.id}/job/{number}"
+    page = f"{repository.page_url}/actions/runs/{run.id}/job/{number}"
     made = CheckRun(
         number, run.suite_id, world.actions_app().id, job.name, run.head_sha, "in_progress", now,
         details_url=page,
