@@ -123,7 +123,8 @@ class _Told:
         return self._plain(f"{facts} by {one.author.login} {labels} {one.title}\n{one.body}")
 
     def _check(self, one: CheckRun) -> str:
-        notes = [(note.path, note.start_line, note.level, note.message) for note in one.annotations]
+        said = ("path", "start_line", "annotation_level", "message")
+        notes = [tuple(note[name] for name in said) for note in one.annotations]
         words = f"{one.name} {one.external_id} {one.status} {one.conclusion} {one.title}"
         return self._plain(f"{words}\n{one.summary}\n{notes}")
 
