@@ -33,7 +33,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
     folder = scratch / "resume"
     folder.mkdir(mode=0o711)
     with laid_out(folder) as ground:
-        tickets = Tickets(ground, folder / "repositories", repositories=1)
+        tickets = Tickets(ground, folder / "repositories")
         measured = _resumptions(ground, tickets, rounds, say)
     took = [seconds for seconds, _ in measured]
     slowest = max(took)

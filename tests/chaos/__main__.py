@@ -27,7 +27,6 @@ from tests.chaos.ground import Ground, Stuck, Workers, laid_out
 from tests.chaos.judge import Verdict
 from tests.chaos.tickets import KINDS, Tickets
 
-_REPOSITORIES = 2
 #: Of the last measurement, in which the worker is a process of its own.
 _ROUNDS = 3
 _SHOWN = 40
@@ -47,7 +46,7 @@ def main() -> int:
     kept = asked.keep
     try:
         with laid_out(folder) as ground:
-            tickets = Tickets(ground, folder / "repositories", repositories=_REPOSITORIES)
+            tickets = Tickets(ground, folder / "repositories")
             campaign = Campaign(ground, tickets, asked.seed, say)
             campaign.undisturbed(tuple(KINDS))
             with _at_fault(ground, asked.broken) as faulty:

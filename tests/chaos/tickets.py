@@ -71,21 +71,18 @@ class Tickets:
         ground: Ground,
         folder: Path,
         *,
-        repositories: int,
         kinds: Mapping[str, Kind] = MappingProxyType(KINDS),
     ) -> None:
         """Open nothing yet.
 
         Args:
             folder: Takes the files of the repositories.
-            repositories: So many for each kind, taken in turn.
             kinds: Of tickets, by name.
         """
         self._ground = ground
         self._folder = folder
         self._repositories: dict[str, Repository] = {}
         self._kinds = kinds
-        self._turn = {name: itertools.cycle(range(repositories)) for name in kinds}
         self.all: list[Ticket] = []
         """Every one that was labelled, in order."""
 
@@ -95,9 +92,8 @@ class Tickets:
 
     def label(self, kind: str) -> Ticket:
         """Open an issue and set the label on it."""
-        ground, wanted = self._ground, self._kinds[kind]
-        repository = self._repository(wanted, next(self._turn[kind]))
-        world = ground.world
+        wanted, world = self._kinds[kind], self._ground.world
+        repository = self._find_idle(wanted)
         with world.lock:
             issue = actions.open_issue(
                 repository, world.user(REPORTER), wanted.title, wanted.body, []
@@ -107,8 +103,20 @@ class Tickets:
         self.all.append(Ticket(wanted, repository, issue))
         return self.all[-1]
 
-    def _repository(self, kind: Kind, number: int) -> Repository:
-        name = f"{kind.name}-{number + 1}"
+    def _find_idle(self, kind: Kind) -> Repository:
+        """Give a repository where no run is under way: the same words twice would be a duplicate."""
+        ended = set(
+            self._ground.rows("SELECT repository_id, number FROM runs WHERE NOT active") or ()
+        )
+        busy = {
+            one.repository.full_name
+            for one in self.all
+            if (one.repository.id, one.issue.number) not in ended
+        }
+        names = (f"{kind.name}-{number}" for number in itertools.count(1))
+        return self._repository(kind, next(one for one in names if f"{OWNER}/{one}" not in busy))
+
+    def _repository(self, kind: Kind, name: str) -> Repository:
         if name not in self._repositories:
             source = self._folder / name
             if kind.on_sample:

@@ -231,7 +231,7 @@ def ground(store: Path) -> Iterator[Ground]:
 @pytest.fixture(scope="module")
 def campaign(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     """One that knows what comes of a small ticket without kills."""
-    tickets = Tickets(ground, tmp_path_factory.mktemp("repositories"), repositories=1)
+    tickets = Tickets(ground, tmp_path_factory.mktemp("repositories"))
     made = Campaign(ground, tickets, 1, print)
     made.undisturbed(("logging",))
     return made

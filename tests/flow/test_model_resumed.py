@@ -88,7 +88,7 @@ def ground(store: Path, folder: Path, provider: Provider) -> Iterator[Ground]:
 
 @pytest.fixture(scope="module")
 def campaign(ground: Ground, folder: Path) -> Campaign:
-    tickets = Tickets(ground, folder / "repositories", repositories=1, kinds=KINDS)
+    tickets = Tickets(ground, folder / "repositories", kinds=KINDS)
     return Campaign(ground, tickets, 1, print)
 
 
