@@ -19,6 +19,7 @@ from agent.domain import (
     IssueRef,
     Outcome,
     Plan,
+    Prepared,
     PullRequest,
     Reason,
     Record,
@@ -233,6 +234,84 @@ class Sandbox(Protocol):
 
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that rooms can have, the usual one first."""
+        ...
+
+
+class Ran(Record):
+    """What became of a command in a session."""
+
+    output: str
+    """stdout and stderr together, undecodable bytes replaced; head and tail where it was long."""
+    exit_code: int | None
+    """Negative for a signal; None where the command was ended, or its sandbox was."""
+    timed_out: bool = False
+    seconds: float
+    restarted: bool = False
+    """Whether the sandbox had to be opened again, with the change as it was last taken."""
+    cut: int = 0
+    """Bytes left out in the middle; the output says so at that place."""
+
+
+class Taken(Record):
+    """What differs between the base commit and a session's tree."""
+
+    change: Change
+    findings: tuple[Finding, ...]
+    """What is not part of the change, and why: links, binary files, modes, more than is taken."""
+    ignored: tuple[str, ...]
+    """New files that the base's rules ignore; a folder of nothing else ends in a slash."""
+
+
+class SandboxSession(Protocol):
+    """A sandbox that stays open around one writable tree; for one thread at a time.
+
+    Every method may raise SandboxLost, and Cancelled once the session's flag is set.
+    """
+
+    def run(self, command: str, *, seconds: float) -> Ran:
+        """Run `bash -c` in the tree; whatever it leaves running is ended with it."""
+        ...
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a regular file of the tree; None: there is none of that name.
+
+        Raises:
+            EditFailed: It is larger than a file of a change may be.
+        """
+        ...
+
+    def write(self, path: str, content: bytes) -> None:
+        """Create or replace a file, inside the sandbox; it keeps its mode, folders are made.
+
+        Raises:
+            EditFailed: The name leads outside or through a link, or there is no space.
+        """
+        ...
+
+    def take(self, include: tuple[str, ...] = ()) -> Taken:
+        """Return what differs between base and the tree, in which nothing runs any more.
+
+        Args:
+            include: Ignored files or folders that are part of the change all the same.
+        """
+        ...
+
+    def close(self) -> None:
+        """End everything in the sandbox, and the sandbox; may be called twice."""
+        ...
+
+
+class Sessions(Protocol):
+    """Opens sandboxes that stay open. Raises SandboxMissing when there is no way to open one."""
+
+    def open(
+        self, prepared: Prepared, change: Change, stopped: Flag | None = None
+    ) -> SandboxSession:
+        """Lay out the base commit and the change, with the repository's environment.
+
+        Args:
+            stopped: Once it is set, what runs in the session is ended within half a second.
+        """
         ...
 
 

@@ -12,7 +12,16 @@ from agent.domain import Environment, Guidance, Prepared, Run, StoredRun
 from agent.environments import build as environments
 from agent.environments import storage
 from agent.errors import RequestRefused
-from agent.ports import ChatModel, Flag, Forge, OtherRun, PackageIndex, Pulls, Sandbox
+from agent.ports import (
+    ChatModel,
+    Flag,
+    Forge,
+    OtherRun,
+    PackageIndex,
+    Pulls,
+    Sandbox,
+    Sessions,
+)
 from agent.redaction import Redactor
 from agent.settings import Settings
 
@@ -34,6 +43,8 @@ class Services:
     """Takes secrets out of every text that leaves."""
     stopped: Flag = field(default_factory=threading.Event)
     """Set once the run is to stop; whatever takes more than a second looks at it."""
+    sessions: Sessions | None = None
+    """Opens what a model works in; None where no model does."""
     models: ChatModel | None = None
     """None: no model is configured."""
     bound: Callable[[float], None] = lambda usd: None

@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from agent.chat import ChatRequest, Reply, Role, ToolCall, Usage, Worst
-from agent.domain import Change, Outcome, Plan, PullRequest, Run, Ticket
+from agent.domain import (
+    Change,
+    ChangedFile,
+    Finding,
+    Outcome,
+    Plan,
+    Prepared,
+    PullRequest,
+    Run,
+    Severity,
+    Ticket,
+)
+from agent.errors import EditFailed
 from agent.ports import (
     BranchRules,
     Flag,
@@ -15,10 +34,12 @@ from agent.ports import (
     Onboarding,
     OwnPull,
     Progress,
+    Ran,
     Remote,
     RoomOrder,
     RoomResult,
     Root,
+    Taken,
 )
 
 
@@ -267,3 +288,113 @@ class FakeSandbox:
     def roots(self) -> tuple[Root, ...]:
         """Have none."""
         return ()
+
+
+class FakeSessions:
+    """Opens sessions on temporary folders of this machine: nothing in them is contained."""
+
+    def __init__(self, files: Mapping[str, bytes], ignored: tuple[str, ...] = ()) -> None:
+        """Take what the base commit has.
+
+        Args:
+            ignored: Patterns of new files that the base ignores.
+        """
+        self._files = dict(files)
+        self._ignored = ignored
+        self.opened: list[FakeSession] = []
+
+    def open(self, prepared: Prepared, change: Change, stopped: Flag | None = None) -> FakeSession:
+        """Lay out base and change in a folder of its own."""
+        session = FakeSession(self._files, self._ignored, change)
+        self.opened.append(session)
+        return session
+
+
+class FakeSession:
+    """Runs commands as plain processes in a temporary folder, which stands for the sandbox."""
+
+    def __init__(self, base: Mapping[str, bytes], ignored: tuple[str, ...], change: Change) -> None:
+        self._base = base
+        self._ignored = ignored
+        self._commit = change.base_commit
+        self._place = TemporaryDirectory(prefix="session-")
+        self._tree = Path(self._place.name).resolve()
+        self.commands: list[str] = []
+        wanted = base | {file.path: file.after for file in change.files}
+        for path, content in wanted.items():
+            if content is not None:
+                self.write(path, content)
+
+    def run(self, command: str, *, seconds: float) -> Ran:
+        """Run it with what this process has in its environment."""
+        self.commands.append(command)
+        began = time.monotonic()
+        process = subprocess.Popen(
+            ["bash", "-c", command],
+            cwd=self._tree,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        timed_out = False
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+        return Ran(
+            output=output.decode("utf-8", "replace"),
+            exit_code=None if timed_out else process.returncode,
+            timed_out=timed_out,
+            seconds=time.monotonic() - began,
+        )
+
+    def read(self, path: str) -> bytes | None:
+        """Return what a regular file holds."""
+        place = self._tree / path
+        inside = place.resolve().is_relative_to(self._tree)
+        return place.read_bytes() if inside and place.is_file() else None
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write below the folder, and nowhere else."""
+        place = self._tree / path
+        if place.resolve() != place or not place.is_relative_to(self._tree):
+            raise EditFailed(f"`{path}` leads outside or through a link")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
+    def take(self, include: tuple[str, ...] = ()) -> Taken:
+        """Compare the folder with the base."""
+        files, ignored, findings = [], [], []
+        places = {
+            place.relative_to(self._tree).as_posix(): place for place in self._tree.rglob("*")
+        }
+        for path, place in sorted(places.items()):
+            if place.is_symlink():
+                findings.append(_remark(path, "A symbolic link is not part of the change."))
+            if place.is_symlink() or not place.is_file() or path.startswith(".git/"):
+                continue
+            content = place.read_bytes()
+            hidden = any(fnmatchcase(path, pattern) for pattern in self._ignored)
+            if path not in self._base and hidden and path not in include:
+                ignored.append(path)
+            elif content != self._base.get(path):
+                files.append(ChangedFile(path=path, before=self._base.get(path), after=content))
+        gone = (path for path in self._base if path not in places)
+        files += [ChangedFile(path=path, before=self._base[path], after=None) for path in gone]
+        change = Change(
+            base_commit=self._commit, files=tuple(sorted(files, key=lambda file: file.path))
+        )
+        return Taken(change=change, findings=tuple(findings), ignored=tuple(ignored))
+
+    def close(self) -> None:
+        """Remove the folder."""
+        self._place.cleanup()
+
+
+def _remark(path: str, message: str) -> Finding:
+    return Finding(
+        rule="not-taken", severity=Severity.REVIEW, path=path, line=None, message=message, fix=""
+    )
