@@ -320,7 +320,7 @@ class FakeSession:
         self._place = TemporaryDirectory(prefix="session-")
         self._tree = Path(self._place.name).resolve()
         self.commands: list[str] = []
-        wanted = base | {file.path: file.after for file in change.files}
+        wanted = {**base, **{file.path: file.after for file in change.files}}
         for path, content in wanted.items():
             if content is not None:
                 self.write(path, content)

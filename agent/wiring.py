@@ -20,6 +20,7 @@ from agent.domain import Run
 from agent.errors import ModelUnusable, SettingsInvalid
 from agent.ports import Gatekeeper, Sandbox
 from agent.redaction import Redactor
+from agent.sandbox.opening import OpenSessions
 from agent.services import Services
 from agent.settings import Settings
 
@@ -50,6 +51,7 @@ def local(settings: Settings, say: Callable[[str], None]) -> Services:
         say=say,
         redactor=redactor(settings),
         models=models(settings),
+        sessions=OpenSessions(settings),
     )
 
 
@@ -157,7 +159,7 @@ def on_github(
     secrets = redactor(settings)
     secrets("What looks like a secret is loaded by the first text, which is this one.")
     # Shared by all runs: connections to providers are kept from one to the next.
-    asked = models(settings)
+    asked, sessions = models(settings), OpenSessions(settings)
     if asked is not None:
         # What providers need takes seconds to load; the first run does not wait for all of it.
         threading.Thread(target=asked.ready, name="load models", daemon=True).start()
@@ -175,6 +177,7 @@ def on_github(
             say=say,
             redactor=secrets.another(),
             models=asked,
+            sessions=sessions,
         )
 
     return compose

@@ -11,7 +11,8 @@ that an untouched line stays untouched. Submodules stay empty folders, and LFS f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent import futures
 from contextlib import contextmanager
 from functools import lru_cache
@@ -31,6 +32,7 @@ from agent.repository import (
     folders,
     mirror,
     objects,
+    one_commit,
     process,
     pull_branch,
     remote,
@@ -210,6 +212,38 @@ def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
         return lay_out(checkout, folder)
     with _repaired(Path(checkout.mirror)):
         return WorkTree(folder, _regular_files(checkout.mirror, checkout.commit))
+
+
+def lay_out_one_commit(checkout: Checkout, folder: Path) -> None:
+    """Make what sandboxes have for a repository: the commit without its history, for reading.
+
+    Raises:
+        StorageFull: There is no room; nothing is left half done.
+    """
+    if folder.is_dir():
+        return
+    fresh = _beside(folder, ".new")
+    folders.delete(fresh)
+    with _holding(checkout) as hold:
+        one_commit.make(hold, checkout.commit, fresh)
+    fresh.rename(folder)
+
+
+def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozenset[str]:
+    """Say which of these paths the ignore files of the commit ignore.
+
+    Args:
+        tree: A work tree of the commit that no foreign code can write to.
+    """
+    # Begun like this, no name means more to git than itself.
+    asked = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)
+    if not asked:
+        return frozenset()
+    place = Place(Path(checkout.mirror)).using(GIT_WORK_TREE=tree, GIT_LITERAL_PATHSPECS="0")
+    with _repaired(Path(checkout.mirror)):
+        args = ("check-ignore", "--no-index", "-z", "--stdin")
+        found = process.run(place, *args, stdin=asked, ok=(0, 1))
+    return frozenset(os.fsdecode(path[2:]) for path in found.split(b"\0") if path)
 
 
 def object_ids(checkout: Checkout) -> Mapping[str, str]:

@@ -29,6 +29,7 @@ from tests.bench import (
     model,
     outline,
     resume,
+    session,
     timing,
 )
 
@@ -41,6 +42,7 @@ _SECTIONS = {
     "first_sign": first_sign.measure,
     "outline": outline.measure,
     "model": model.measure,
+    "session": session.measure,
 }
 
 

@@ -49,12 +49,16 @@ class Cgroup:
 
     def hit(self) -> str | None:
         """Name the limit that was reached so far."""
+        return next((limit for limit in ("memory", "processes") if self.count(limit)), None)
+
+    def count(self, wanted: str) -> int:
+        """Say how often the kernel has enforced a limit; 0 where it does not tell."""
         for limit, controller, file, word in _COUNTS:
-            with suppress(KeyError, OSError):
-                lines = (self.folders[controller] / file).read_text().splitlines()
-                if dict(line.split() for line in lines).get(word, "0") != "0":
-                    return limit
-        return None
+            if limit == wanted:
+                with suppress(KeyError, OSError):
+                    lines = (self.folders[controller] / file).read_text().splitlines()
+                    return int(dict(line.split() for line in lines).get(word, "0"))
+        return 0
 
     def kill(self) -> None:
         """Kill everything in the group."""

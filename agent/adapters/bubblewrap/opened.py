@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from io import FileIO
+from typing import Any
 
 from agent.adapters.bubblewrap import presence, walls
 from agent.adapters.bubblewrap.cgroup import Cgroup
@@ -57,15 +58,15 @@ class OpenedRoom(Attendance):
 
         args = arguments(self._order, lend)
         bounded = {"memory", "pids"} <= self._group.folders.keys()
-        ordered = lend(sheet.write(self._order, bounded=bounded))
+        told = self._hand_over(bounded, lend)
         ends = {name: self._pipe(name) for name in ("output", "channel", "complaints", "status")}
         waiting, go = os.pipe()
         ends["waiting"], self._files["go"] = self._own(waiting), self._own(go)
         status, channel = ends["status"].fileno(), ends["channel"].fileno()
-        runner = [python, "-I", "-S", layout.RUNNER, str(channel), str(ordered)]
+        runner = [python, "-I", "-S", layout.RUNNER, str(channel), *told]
         root = os.geteuid() == 0
         try:
-            process = subprocess.Popen(
+            process = self._start(
                 ["bwrap", "--info-fd", str(status), *args, "--", *runner],
                 stdin=ends["waiting"],
                 stdout=ends["output"],
@@ -118,6 +119,17 @@ class OpenedRoom(Attendance):
 
     # --- opening ---
 
+    def _hand_over(self, bounded: bool, lend: walls.Lend) -> list[str]:  # noqa: FBT001
+        """Have the order where the runner finds it; return the arguments that say so."""
+        return [str(lend(sheet.write(self._order, bounded=bounded)))]
+
+    def _start(self, argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(argv, **options)
+
+    def _let_begin(self) -> None:
+        self._files["go"].write(self._nonce)
+        self._files["go"].close()
+
     def _own(self, descriptor: int) -> FileIO:
         return self._stack.enter_context(FileIO(descriptor, "r+b", closefd=True))
 
@@ -153,8 +165,7 @@ class OpenedRoom(Attendance):
         with suppress(ProcessLookupError):  # it died at once; its complaint says why
             self._runner = os.pidfd_open(pid)
             self._group.add([pid])
-            self._files["go"].write(self._nonce)
-        self._files["go"].close()
+            self._let_begin()
 
     # --- the end ---
 

@@ -6,7 +6,7 @@ Owns the argument list, and which Python runs our runner. Starts nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.adapters.rooms import layout, seccomp
@@ -42,13 +42,25 @@ _NOT_SHOWN = {"proc", "dev", "sys", "tmp", "run", "work", "out", "src", "room", 
 _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 
 
-def arguments(order: RoomOrder, root: Path | None, lend: Lend) -> list[str]:
-    """List bubblewrap's arguments up to, but not with, the program."""
+def arguments(
+    order: RoomOrder,
+    root: Path | None,
+    lend: Lend,
+    *,
+    lasting: bool = False,
+    more: Sequence[str] = (),
+) -> list[str]:
+    """List bubblewrap's arguments up to, but not with, the program.
+
+    Args:
+        lasting: The sandbox stays open for several commands.
+        more: Arguments for what is laid over the rest.
+    """
     args = [f"--unshare-{name}" for name in _NAMESPACES]
     args += ["--disable-userns", "--uid", str(UID), "--gid", str(UID)]
     args += ["--hostname", layout.HOSTNAME]
     args += ["--die-with-parent", "--new-session", "--as-pid-1", "--clearenv", "--cap-drop", "ALL"]
-    if (program := seccomp.program()) is not None:
+    if (program := seccomp.program(lasting=lasting)) is not None:
         args += ["--seccomp", str(lend(program))]
     args += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", layout.ROOM]
     args += _host_root() if root is None else _own_root(root)
@@ -72,7 +84,7 @@ def arguments(order: RoomOrder, root: Path | None, lend: Lend) -> list[str]:
             args += ["--perms", "0444", "--file", str(lend(bundle)), layout.CERTIFICATES]
     for name, source in layout.runner().items():
         args += ["--perms", "0444", "--file", str(lend(source)), f"{layout.ROOM}/{name}"]
-    return [*args, "--remount-ro", "/", "--chdir", "/"]
+    return [*args, *more, "--remount-ro", "/", "--chdir", "/"]
 
 
 def _host_root() -> list[str]:

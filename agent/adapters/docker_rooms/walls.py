@@ -65,7 +65,9 @@ def host_config(
     return config
 
 
-def container(uid: int, slot: slots.Slot, image: Image, home: Path) -> dict[str, Any]:
+def container(
+    uid: int, slot: slots.Slot, image: Image, home: Path, *, lasting: bool = False
+) -> dict[str, Any]:
     """Say what runs first in the room, and as whom."""
     return {
         "image": image.digest,
@@ -74,7 +76,7 @@ def container(uid: int, slot: slots.Slot, image: Image, home: Path) -> dict[str,
         "user": f"{uid}:{_group(uid)}",
         # Never one of a mount: foreign code of an earlier room may have replaced it.
         "entrypoint": ["python3", "-I", "-S", layout.RUNNER, "2", "0"],
-        "command": [],
+        "command": ["session"] if lasting else [],
         "environment": {"PATH": sheet.PATH},
         "working_dir": "/",
         "stdin_open": True,
@@ -89,9 +91,9 @@ def _group(uid: int) -> int:
     return uid if os.geteuid() == 0 else os.getegid()
 
 
-def asked_of_runner() -> dict[str, Any]:
+def asked_of_runner(*, lasting: bool = False) -> dict[str, Any]:
     """Say what the runner in such a room has to see to by itself."""
-    program = seccomp.program()
+    program = seccomp.program(lasting=lasting)
     return {
         "counters": [
             {"limit": limit, "path": path, "word": word} for limit, path, word in _COUNTERS

@@ -186,12 +186,13 @@ def set_limits(order: Order) -> None:
         file.write("500")  # should memory run out, foreign code goes before process 1
 
 
-def start_command(order: Order, environ: dict[str, str]) -> int:
+def start_command(order: Order, environ: dict[str, str], output: int = 1) -> int:
     """Start the ordered command with nothing open but null, output and output."""
     pid = os.fork()
     if pid != 0:
         return pid
     try:
+        os.dup2(output, 1)
         os.dup2(1, 2)
         keep_only(set())
         os.umask(0o022)
@@ -375,8 +376,8 @@ def read_order(descriptor: int) -> Order:
     return order
 
 
-def main() -> None:
-    """Serve one order."""
+def begin() -> tuple[Channel, Order, int]:
+    """Close the doors and read what is to be done; return also where that was read from."""
     if sys.version_info < (3, 9):
         raise SystemExit("mergewright: the room's python3 is older than 3.9")
     close_the_doors()
@@ -387,21 +388,33 @@ def main() -> None:
         os.dup2(1, 2)
     channel = Channel(descriptor, read_exactly(0, 16))
     os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
-    order = read_order(order_descriptor)
+    return channel, read_order(order_descriptor), order_descriptor
+
+
+def prepare(channel: Channel, order: Order) -> dict[str, str] | None:
+    """Give up calls and lay out; return the command's environment, or None once it is refused."""
+    try:
+        if order["filter"] is not None:
+            refuse_calls(bytes.fromhex(order["filter"]))
+        return lay_out(order)
+    except (OSError, SetupError) as problem:
+        full = "disk" if getattr(problem, "errno", None) == errno.ENOSPC else None
+        full = counted_limit(order) or full_place(order) or full
+        channel.send(FAILED, {"limit": full, "message": str(problem)})
+        return None
+
+
+def main() -> None:
+    """Serve one order."""
+    channel, order, order_descriptor = begin()
     host = select.poll()
     if order["lifeline"]:
         # Nothing more comes this way, but it ends when the host does.
         host.register(order_descriptor, 0)
     else:
         os.close(order_descriptor)
-    try:
-        if order["filter"] is not None:
-            refuse_calls(bytes.fromhex(order["filter"]))
-        environ = lay_out(order)
-    except (OSError, SetupError) as problem:
-        full = "disk" if getattr(problem, "errno", None) == errno.ENOSPC else None
-        full = counted_limit(order) or full_place(order) or full
-        channel.send(FAILED, {"limit": full, "message": str(problem)})
+    environ = prepare(channel, order)
+    if environ is None:
         return
     channel.send(STARTED, {})
     code, limit = supervise(start_command(order, environ), order, host)

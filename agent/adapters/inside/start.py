@@ -1,12 +1,15 @@
-"""The way into `room.py`: as a module, that one is loaded from bytecode where there is some."""
+"""The way into `room.py` or `session.py`: modules are loaded from bytecode where there is some."""
 
 import os
 import sys
 
 # `-I` leaves the script's own folder out.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import room
+if sys.argv[3:] == ["session"]:
+    import session as first
+else:
+    import room as first
 
-room.main()
+first.main()
 # Everything is said; the room is gone as soon as its process 1 is, without tidying up itself.
 os._exit(0)

@@ -69,12 +69,27 @@ _REFUSED: dict[str, tuple[int | None, int]] = {
     "userfaultfd": (323, 282),
     "vhangup": (153, 58),
 }
+#: Calls by which one process changes another: number, and where the other's id stands.
+_OTHERS = (
+    ("prlimit64", (302, 261), _FIRST),
+    ("sched_setaffinity", (203, 122), _FIRST),
+    ("sched_setattr", (314, 274), _FIRST),
+    ("sched_setparam", (142, 118), _FIRST),
+    ("sched_setscheduler", (144, 119), _FIRST),
+    ("setpriority", (141, 140), _SECOND),
+    ("ioprio_set", (251, 30), _SECOND),
+)
 _CLONE, _CLONE3, _SOCKET, _IOCTL = (56, 220), (435, 435), (41, 198), (16, 29)
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 
-def program(machine: str | None = None) -> bytes | None:
-    """Build the filter for this processor; None where it is not known."""
+def program(machine: str | None = None, *, lasting: bool = False) -> bytes | None:
+    """Build the filter for this processor; None where it is not known.
+
+    Args:
+        lasting: For a sandbox whose runner outlives commands: they may set limits and priorities
+            for themselves only, or they could starve it.
+    """
     found = _ARCHITECTURES.get(machine or platform.machine())
     if found is None:
         return None
@@ -95,6 +110,9 @@ def program(machine: str | None = None) -> bytes | None:
     steps += _call(_CLONE[column], [_load(_FIRST), *_if(_ANY_BIT, _NEW_NAMESPACES, errno.EPERM)])
     steps += _call(_IOCTL[column], [_load(_SECOND), *_any_of(_TYPING, errno.EPERM)])
     steps += _call(_SOCKET[column], [_load(_FIRST), *_none_of(_FAMILIES, errno.EAFNOSUPPORT)])
+    if lasting:
+        for _, numbers, place in _OTHERS:
+            steps += _call(numbers[column], [_load(place), *_unless(_EQUAL, 0, errno.EPERM)])
     return b"".join([*steps, _give(_ALLOW)])
 
 

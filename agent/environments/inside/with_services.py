@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -107,6 +108,8 @@ KINDS = {
 
 def start(told):
     """Start a server that is nobody's child but the room's, and write its number down."""
+    # In a sandbox that stays open an earlier command has left one.
+    shutil.rmtree(told["folder"], ignore_errors=True)
     os.makedirs(told["folder"], 0o700)
     arguments = KINDS[told["name"]][0](told)
     shell = ["/bin/sh", "-c", START, "sh", told["folder"], told["program"], *arguments]

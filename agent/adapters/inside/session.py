@@ -1,0 +1,295 @@
+"""The first program inside a sandbox that stays open: one tree, request after request.
+
+Beside `room.py`, whose doors, limits and frames it has. When a command is over, everything but
+this process is killed, so nothing moves while files are read or written: a name that was looked at
+is still the same when it is opened. It ends when the host does.
+
+A request is a length, a JSON object and the bytes that its `size` announces. The answer is a frame
+`ended` that lists one JSON object and what belongs to it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import select
+import stat
+import struct
+import time
+from contextlib import contextmanager, suppress
+
+import differing
+import room
+
+TYPE_CHECKING = False  # see room.py
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    Answer = tuple[dict[str, Any], list[bytes]]
+    """Facts, and contents that go with them."""
+
+KEPT_BYTES = 16 * 1024
+"""Of the head of what a command prints, and of its tail."""
+PIECE_BYTES = 1 << 16
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+TEMPORARY = ".mergewright-part"
+
+
+class Printed:
+    """Head and tail of what a command prints, in bounded memory."""
+
+    def __init__(self) -> None:
+        self.head = b""
+        self.tail = b""
+        self.total = 0
+
+    def add(self, content: bytes) -> None:
+        """Take in a piece."""
+        self.total += len(content)
+        free = KEPT_BYTES - len(self.head)
+        self.head += content[:free]
+        self.tail = (self.tail + content[free:])[-KEPT_BYTES:]
+
+    def drain(self, descriptor: int) -> None:
+        """Take in what is left; nobody can write any more."""
+        while content := os.read(descriptor, PIECE_BYTES):
+            self.add(content)
+
+
+class Session:
+    """What requests work on."""
+
+    def __init__(self, order: room.Order, environ: dict[str, str], requests: int) -> None:
+        self.order = order
+        self.environ = environ
+        self.requests = requests
+
+    # --- commands ------------------------------------------------------------------------------
+
+    def run(self, request: dict[str, Any], content: bytes) -> Answer:
+        """Run a command to its end, or to that of its time; nothing that it started stays."""
+        for counter in self.order["counters"]:
+            counter["before"] = room.count(counter)
+        inside = self.order["tree"] + "/"
+        for file in self.order["files"]:
+            # What the start of a command reads, such as which servers it wants.
+            if not file["path"].startswith(inside):
+                room.lay_file(file["path"], file["content"])
+        names = used_names(self.order)
+        printed, began = Printed(), time.monotonic()
+        reading, writing = os.pipe()
+        argv = [*self.order["argv"], request["command"]]
+        pid = room.start_command({**self.order, "argv": argv}, self.environ, writing)
+        os.close(writing)
+        try:
+            until = began + request["limit"]
+            code, limit = self.attend(pid, reading, printed, until, names)
+            seconds = time.monotonic() - began
+            limit = limit or room.counted_limit(self.order)
+            room.end_everything()
+            printed.drain(reading)
+        finally:
+            os.close(reading)
+        facts = {"exit_code": code, "limit": limit, "seconds": seconds, "printed": printed.total}
+        return facts, [printed.head, printed.tail]
+
+    def attend(
+        self, pid: int, reading: int, printed: Printed, until: float, names: int
+    ) -> tuple[int | None, str | None]:
+        """Read until the command's own process ends or a limit is reached."""
+        ended = os.pidfd_open(pid)
+        poll = select.poll()
+        poll.register(self.requests, 0)
+        for descriptor in (ended, reading):
+            poll.register(descriptor, select.POLLIN)
+        look = 0.0
+        try:
+            while True:
+                code = room.reap(pid)
+                if code is not None:
+                    return code, None
+                now = time.monotonic()
+                if now >= until:
+                    return None, "time"
+                if now >= look:
+                    look = now + room.TICK_SECONDS
+                    limit = self.reached(names)
+                    if limit is not None:
+                        return None, limit
+                for descriptor, _ in poll.poll(min(room.TICK_SECONDS, until - now) * 1000):
+                    if descriptor == self.requests:
+                        os._exit(1)  # the host is gone, and with process 1 all others end
+                    if descriptor == reading:
+                        content = os.read(reading, PIECE_BYTES)
+                        printed.add(content)
+                        if not content:
+                            poll.unregister(reading)
+        finally:
+            os.close(ended)
+
+    def reached(self, names: int) -> str | None:
+        """Name a limit that no kernel holds for us: file names, and memory without a cgroup."""
+        used = used_names(self.order)
+        if used > max(names, self.order["inodes"]):
+            return "disk"
+        return room.sampled_limit(self.order)
+
+    # --- files ---------------------------------------------------------------------------------
+
+    def look(self, request: dict[str, Any], content: bytes) -> Answer:
+        """List what differs between base and tree."""
+        found = differing.Difference(self.order["base"], self.order["tree"], self.order["guide"])
+        found.walk()
+        return {"is_cut": found.is_cut}, [json.dumps(found.entries).encode("ascii")]
+
+    def read(self, request: dict[str, Any], content: bytes) -> Answer:
+        """Return regular files, each with the reason where it is not had; None: there is none."""
+        problems: list[str | None] = []
+        contents = []
+        for path in request["paths"]:
+            problem, content = self.read_one(path, request["most_bytes"])
+            problems.append(problem)
+            contents.append(content)
+        return {"problems": problems}, contents
+
+    def read_one(self, path: str, most_bytes: int) -> tuple[str | None, bytes]:
+        """Read one of them; "" for one that is there."""
+        try:
+            with self.parent(path) as (parent, name):
+                descriptor = os.open(name, READ, dir_fd=parent)
+        except (OSError, ValueError):
+            return None, b""
+        try:
+            state = os.fstat(descriptor)
+            if not stat.S_ISREG(state.st_mode):
+                return None, b""
+            if state.st_size > most_bytes:
+                return "it has %d bytes" % state.st_size, b""
+            return "", read_all(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def write(self, request: dict[str, Any], content: bytes) -> Answer:
+        """Put a file in the place of what has its name, and make the folders to it."""
+        try:
+            with self.parent(request["path"], create=True) as (parent, name):
+                replace(parent, name, content, executable=request["executable"])
+        except (OSError, ValueError) as problem:
+            return {"problem": explain(problem)}, []
+        return {"problem": ""}, []
+
+    def delete(self, request: dict[str, Any], content: bytes) -> Answer:
+        """Delete a file, and the folders that are empty without it."""
+        path = request["path"]
+        try:
+            with self.parent(path) as (parent, name):
+                os.unlink(name, dir_fd=parent)
+            while "/" in path:
+                path = path.rpartition("/")[0]
+                with self.parent(path) as (parent, name):
+                    os.rmdir(name, dir_fd=parent)
+        except OSError as problem:
+            if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                return {"problem": explain(problem)}, []
+        return {"problem": ""}, []
+
+    @contextmanager
+    def parent(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+        """Open the folder of a path, name by name and through no link."""
+        *folders, name = path.split("/")
+        here = os.open(self.order["tree"], FOLDER)
+        try:
+            for folder in folders:
+                if create:
+                    with suppress(FileExistsError):
+                        os.mkdir(folder, 0o755, dir_fd=here)
+                below = os.open(folder, FOLDER, dir_fd=here)
+                os.close(here)
+                here = below
+            yield here, name
+        finally:
+            os.close(here)
+
+
+def read_all(descriptor: int) -> bytes:
+    """Read a file to its end."""
+    pieces = []
+    while piece := os.read(descriptor, PIECE_BYTES):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def replace(parent: int, name: str, content: bytes, *, executable: bool | None) -> None:
+    """Lay a whole new file in the place of another; None keeps that one's mode."""
+    mode = 0o755 if executable else 0o644
+    with suppress(FileNotFoundError):
+        before = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        if stat.S_ISLNK(before.st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if not stat.S_ISREG(before.st_mode):
+            raise OSError(errno.EEXIST, "something that is no regular file is in its place")
+        if executable is None:
+            mode = stat.S_IMODE(before.st_mode) & 0o777
+    with suppress(FileNotFoundError):
+        os.unlink(TEMPORARY, dir_fd=parent)
+    descriptor = os.open(TEMPORARY, NEW, 0o600, dir_fd=parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            os.fchmod(descriptor, mode)
+        os.replace(TEMPORARY, name, src_dir_fd=parent, dst_dir_fd=parent)
+    except OSError:
+        os.unlink(TEMPORARY, dir_fd=parent)
+        raise
+
+
+def explain(problem: OSError | ValueError) -> str:
+    """Say why a file could not be written."""
+    if getattr(problem, "errno", None) in (errno.ELOOP, errno.ENOTDIR):
+        return "it leads through a symbolic link or a file; links are not followed"
+    return str(getattr(problem, "strerror", None) or problem)
+
+
+def used_names(order: room.Order) -> int:
+    """How many files and folders there are in the writable place that has most."""
+    states = [os.statvfs(place) for place in order["places"]]
+    return max(state.f_files - state.f_ffree for state in states)
+
+
+def receive(requests: int) -> tuple[dict[str, Any], bytes]:
+    """Wait for the next request."""
+    length = struct.unpack("!Q", room.read_exactly(requests, 8))[0]
+    request: dict[str, Any] = json.loads(room.read_exactly(requests, length))
+    return request, room.read_exactly(requests, request.get("size", 0))
+
+
+def reply(channel: room.Channel, answer: Answer) -> None:
+    """Send facts and contents."""
+    facts, contents = answer
+    parts = [json.dumps(facts).encode("ascii"), *contents]
+    files = [{"path": str(number), "size": len(part)} for number, part in enumerate(parts)]
+    channel.send(room.ENDED, {"exit_code": None, "limit": None, "files": files, "refused": []})
+    for part in parts:
+        channel.open_frame(room.CONTENT, len(part))
+        channel.write(part)
+
+
+def main() -> None:
+    """Serve requests until no more come."""
+    channel, order, requests = room.begin()
+    environ = room.prepare(channel, order)
+    if environ is None:
+        return
+    session = Session(order, environ, requests)
+    serve = {name: getattr(session, name) for name in ("run", "look", "read", "write", "delete")}
+    channel.send(room.STARTED, {})
+    while True:
+        try:
+            request, content = receive(requests)
+        except room.SetupError:
+            return  # the host has closed its end
+        reply(channel, serve[request["op"]](request, content))

@@ -1,0 +1,1 @@
+"""Sandboxes that stay open: one tree, command after command, and the change that comes of it."""

@@ -1,0 +1,92 @@
+"""Open sessions of the kind that the settings ask for."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from agent import worktree
+from agent.adapters import sandboxes
+from agent.checks import check
+from agent.domain import Change, Prepared
+from agent.environments import room_services, rooms
+from agent.ports import ROOM_TREE, Flag, Mount, RoomFile, RoomOrder
+from agent.repository import one_commit
+from agent.repository.tree import WorkTree
+from agent.sandbox import bubblewrap
+from agent.sandbox.conversation import Conversation
+from agent.sandbox.session import Session
+from agent.settings import Settings
+
+if TYPE_CHECKING:
+    from agent.adapters.docker_rooms.engine import Engine
+
+
+class OpenSessions:
+    """Opens a sandbox for each session; which kind that is, is found out with the first."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._choosing = Lock()
+        self._kind: sandboxes.Kind | None = None
+        self._engine: Engine | None = None
+
+    def open(self, prepared: Prepared, change: Change, stopped: Flag | None = None) -> Session:
+        """Lay out base and change; see the port."""
+        folder = self._settings.home / "trees" / prepared.run.run_id
+        base = worktree.open_tree(prepared.checkout, folder / "base")
+        order = self._order(prepared, base)
+        self._choose()
+
+        def opened(stack: ExitStack) -> Conversation:
+            if self._engine is None:
+                checkout = prepared.checkout
+                return bubblewrap.open_conversation(order, checkout, self._settings, stack, stopped)
+            from agent.sandbox import docker
+
+            return docker.open_conversation(order, self._engine, self._settings, stack, stopped)
+
+        inside = f"{ROOM_TREE}/"
+        laid = {
+            file.path.removeprefix(inside): file.content
+            for file in order.files
+            if file.path.startswith(inside)
+        }
+        return Session(opened, base, prepared.checkout, change, laid=laid, stopped=stopped)
+
+    def _order(self, prepared: Prepared, base: WorkTree) -> RoomOrder:
+        """Say what the sandbox shows: the environment, and git on one commit."""
+        environment, config = prepared.environment, prepared.contract.config
+        history = base.folder.with_name("base.git")
+        worktree.lay_out_one_commit(prepared.checkout, history)
+        environ = {**room_services.variables(environment.services), **config.env}
+        if config.django.settings:
+            environ["DJANGO_SETTINGS_MODULE"] = config.django.settings
+        order = rooms.order(
+            environment,
+            base.folder,
+            ("bash", "-c"),
+            environ={**environ, **one_commit.ENVIRON},
+            limits=check.granted(self._settings),
+            files=tuple(
+                RoomFile(path=f"{ROOM_TREE}/.git/{name}", content=content)
+                for name, content in one_commit.files(history).items()
+            ),
+        )
+        shown = Mount(source=str(history), target=one_commit.SHOWN)
+        order = order.model_copy(update={"mounts": (*order.mounts, shown)})
+        return room_services.beside(order, environment.services, environment.interpreter)
+
+    def _choose(self) -> None:
+        """Find out the kind once, and remove what killed processes left of it."""
+        with self._choosing:
+            if self._kind is not None:
+                return
+            kind = sandboxes.choose(self._settings)
+            sandboxes.remove_strays(self._settings)
+            if kind == "docker":
+                from agent.adapters.docker_rooms import engine
+
+                self._engine = engine.connect(self._settings)
+            self._kind = kind

@@ -1,0 +1,236 @@
+"""A sandbox that stays open, as the service sees it: opened again when it is lost.
+
+Whatever happens in it, the host has the change as it was last taken, and nothing else of it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
+
+from agent.domain import Change, ChangedFile, Checkout, Record
+from agent.errors import EditFailed, SandboxLost
+from agent.ports import Flag, Ran, Taken
+from agent.repository import names
+from agent.repository.tree import WorkTree
+from agent.sandbox import taking
+from agent.sandbox.conversation import Answer, Conversation
+
+_GRACE_SECONDS = 10.0
+"""The runner ends a command in time; this much later the host ends the sandbox."""
+_FILE_SECONDS = 120.0
+_LIMITS = {
+    "memory": "The command was ended: it reached the limit on memory.",
+    "disk": "The command was ended: it reached the limit on the number of files.",
+    "processes": "The command was ended: it reached the limit on processes.",
+}
+
+T = TypeVar("T")
+
+#: Opens the sandbox with the base laid out; the stack takes it down.
+Open = Callable[[ExitStack], Conversation]
+
+
+class _Facts(Record):
+    """What the runner says of a command."""
+
+    exit_code: int | None
+    limit: str | None
+    seconds: float
+    printed: int
+
+
+class Session:
+    """See `agent.ports.SandboxSession`."""
+
+    def __init__(
+        self,
+        opened: Open,
+        base: WorkTree,
+        checkout: Checkout,
+        change: Change,
+        *,
+        laid: Mapping[str, bytes],
+        stopped: Flag | None,
+    ) -> None:
+        """Open the sandbox and lay the change.
+
+        Args:
+            base: The work tree of the commit, which no sandbox can write to.
+            laid: What else is put into the tree, by path; no part of a change as it is.
+        """
+        self._open = opened
+        self._base = base
+        self._checkout = checkout
+        self._last = change
+        self._laid = laid
+        self._stopped = stopped
+        self._stack = ExitStack()
+        self._was_lost = False
+        self._start()
+
+    def run(self, command: str, *, seconds: float) -> Ran:
+        """Run `bash -c`; see the port."""
+        began = time.monotonic()
+        try:
+            return self._run(command, seconds)
+        except SandboxLost as problem:
+            lost = problem.message
+        self._restart()
+        self._was_lost = False
+        took = time.monotonic() - began
+        return Ran(
+            output=f"[The sandbox was lost during this command: {lost}. It is open"
+            " again, with the change as it was last taken.]",
+            exit_code=None,
+            timed_out=took >= seconds,
+            seconds=took,
+            restarted=True,
+        )
+
+    def read(self, path: str) -> bytes | None:
+        """Return what a regular file holds; see the port."""
+        if names.name_problem(path) is not None:
+            return None
+        problem, content = self._twice(lambda: self._read([path])[0])
+        if problem:
+            raise EditFailed(f"`{path}` cannot be read: {problem}")
+        return None if problem is None else content
+
+    def write(self, path: str, content: bytes) -> None:
+        """Create or replace a file; see the port."""
+        problem = names.name_problem(path)
+        shown = path.encode("unicode_escape").decode()[:200] if problem else path
+        problem = problem or self._twice(lambda: self._write(path, content, executable=None))
+        if problem:
+            raise EditFailed(f"`{shown}` cannot be written: {problem}")
+
+    def take(self, include: tuple[str, ...] = ()) -> Taken:
+        """Return what differs from the base; see the port."""
+        taken = self._twice(lambda: self._take(include))
+        self._last = taken.change
+        return taken
+
+    def close(self) -> None:
+        """End the sandbox with everything in it."""
+        self._stack.close()
+
+    # --- what is asked of the runner -----------------------------------------------------------
+
+    def _run(self, command: str, seconds: float) -> Ran:
+        kills = self._talk.count_memory_kills()
+        with _reading():
+            late = seconds + _GRACE_SECONDS
+            answer = self._ask("run", seconds=late, command=command, limit=seconds)
+            facts = _Facts.model_validate(answer.facts)
+            head, tail = answer.contents
+        words = _LIMITS.get(facts.limit or "", "")
+        if not words and self._talk.count_memory_kills() > kills:
+            words = "The limit on memory was reached: the kernel has killed a process."
+        cut = max(0, facts.printed - len(head) - len(tail))
+        restarted, self._was_lost = self._was_lost, False
+        return Ran(
+            output=_compose(head, tail, cut, words),
+            exit_code=facts.exit_code,
+            timed_out=facts.limit == "time",
+            seconds=facts.seconds,
+            restarted=restarted,
+            cut=cut,
+        )
+
+    def _read(self, paths: list[str]) -> list[tuple[str | None, bytes]]:
+        """Read files, each with its problem: None where there is no such file, "" for none."""
+        with _reading():
+            answer = self._ask("read", paths=paths, most_bytes=taking.MOST_FILE_BYTES)
+            return list(zip(answer.facts["problems"], answer.contents, strict=True))
+
+    def _write(self, path: str, content: bytes, *, executable: bool | None) -> str:
+        """Write a file; return what keeps it from being written."""
+        with _reading():
+            answer = self._ask("write", content, path=path, executable=executable)
+            return str(answer.facts["problem"])
+
+    def _take(self, include: tuple[str, ...]) -> Taken:
+        with _reading():
+            answer = self._ask("look")
+            entries = [
+                taking.Entry(str(path), taking.Kind(kind), int(size), bool(is_executable))
+                for path, kind, size, is_executable in json.loads(answer.contents[0])
+            ]
+            is_cut = bool(answer.facts["is_cut"])
+        return taking.take(
+            entries,
+            self._fetch,
+            self._base,
+            self._checkout,
+            include=include,
+            laid=self._laid,
+            is_cut=is_cut,
+        )
+
+    def _fetch(self, entries: Sequence[taking.Entry]) -> dict[str, bytes | None]:
+        paths = [entry.path for entry in entries]
+        found = self._read(paths) if paths else []
+        return {
+            path: content if problem == "" else None
+            for path, (problem, content) in zip(paths, found, strict=True)
+        }
+
+    def _ask(
+        self, operation: str, content: bytes = b"", *, seconds: float = _FILE_SECONDS, **told: Any
+    ) -> Answer:
+        return self._talk.ask(operation, content, seconds=seconds, stopped=self._stopped, **told)
+
+    # --- the sandbox ---------------------------------------------------------------------------
+
+    def _twice(self, work: Callable[[], T]) -> T:
+        """Do it; where the sandbox is lost, do it in the one that is opened in its place."""
+        try:
+            return work()
+        except SandboxLost:
+            self._restart()
+            return work()
+
+    def _restart(self) -> None:
+        self._stack.close()
+        self._was_lost = True
+        self._start()
+
+    def _start(self) -> None:
+        with ExitStack() as stack:
+            self._talk = self._open(stack)
+            # Deletions first: a file may stand where a folder is.
+            for file in sorted(self._last.files, key=lambda file: file.after is not None):
+                self._lay(file)
+            # Only what is whole stays open.
+            self._stack = stack.pop_all()
+
+    def _lay(self, file: ChangedFile) -> None:
+        if file.after is None:
+            with _reading():
+                problem = str(self._ask("delete", path=file.path).facts["problem"])
+        else:
+            problem = self._write(file.path, file.after, executable=file.executable)
+        if problem:
+            raise EditFailed(f"`{file.path}` cannot be laid into the sandbox: {problem}")
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Take an answer of the wrong form for a sandbox that is lost."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as problem:
+        raise SandboxLost("its answer cannot be read") from problem
+
+
+def _compose(head: bytes, tail: bytes, cut: int, words: str) -> str:
+    if cut:
+        shown = [head.decode("utf-8", "replace"), f"[... {cut} bytes left out ...]"]
+        output = "\n".join([*shown, tail.decode("utf-8", "replace")])
+    else:
+        output = (head + tail).decode("utf-8", "replace")
+    return f"{output.rstrip()}\n[{words}]" if words else output

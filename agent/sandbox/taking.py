@@ -1,0 +1,275 @@
+"""Make a Change of what a sandbox says has changed in its tree.
+
+Owns what counts: regular files of text that the base's rules do not ignore, within the caps. What
+is left out becomes a finding. A tree that lies can only fool itself: the gate judges the Change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+from agent import worktree
+from agent.domain import Change, ChangedFile, Checkout, Finding, Severity
+from agent.ports import Taken
+from agent.repository import names
+from agent.repository.tree import WorkTree
+
+RULE = "not-taken"
+MOST_FILES = 2_000
+MOST_BYTES = 48 * 1024**2
+"""Of all files of a change together, before and after."""
+MOST_FILE_BYTES = 8 * 1024**2
+_MOST_FINDINGS = 50
+_MOST_IGNORED = 200
+_PORTION = 200
+"""Files that are asked for at a time."""
+#: As git decides: a zero byte among the first ones.
+_LOOKED_AT = 8000
+#: https://bford.info/cachedir/: whoever writes it says that nothing beside it needs to be kept.
+_TAG, _SIGNATURE = "CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55"
+
+
+class Kind(IntEnum):
+    """What a path has become; must equal those of `agent/adapters/inside/differing.py`."""
+
+    FILE = 0
+    GONE = 1
+    MODE = 2
+    LINK = 3
+    SPECIAL = 4
+    REPOSITORY = 5
+    CLOSED = 6
+
+
+class Entry(NamedTuple):
+    """A path of the tree that differs from the base."""
+
+    path: str
+    kind: Kind
+    size: int
+    is_executable: bool
+
+
+#: Returns the contents of regular files; None where there is none that can be read.
+Fetch = Callable[[Sequence[Entry]], Mapping[str, bytes | None]]
+
+
+@dataclass
+class _Basket:
+    """What has been decided so far."""
+
+    files: list[ChangedFile] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    bytes: int = 0
+    left_out: int = 0
+    unlisted: int = 0
+
+    def add(self, file: ChangedFile) -> None:
+        """Take a file, if it fits."""
+        size = len(file.before or b"") + len(file.after or b"")
+        if len(self.files) >= MOST_FILES or self.bytes + size > MOST_BYTES:
+            self.left_out += 1
+            return
+        self.bytes += size
+        self.files.append(file)
+
+    def note(self, path: str, message: str, fix: str, severity: Severity = Severity.REVIEW) -> None:
+        """Say what is not taken."""
+        if len(self.findings) >= _MOST_FINDINGS:
+            self.unlisted += 1
+            return
+        is_plain = names.name_problem(path) is None
+        shown = path if is_plain else path.encode("unicode_escape").decode()[:300]
+        finding = Finding(
+            rule=RULE, severity=severity, path=shown, line=None, message=message, fix=fix
+        )
+        self.findings.append(finding)
+
+    def close(self, is_cut: bool) -> tuple[Finding, ...]:  # noqa: FBT001
+        """Return the findings, with one for all that is beyond the caps."""
+        if self.left_out or is_cut:
+            message = (
+                f"The change is larger than {MOST_FILES} files or {MOST_BYTES // 1024**2} MiB:"
+                f" {self.left_out or 'many'} files are not part of it."
+            )
+            self._close_with(message, "Remove files that do not belong to the change.")
+        if self.unlisted:
+            self._close_with(f"{self.unlisted} more paths are not part of the change.", "")
+        return tuple(self.findings)
+
+    def _close_with(self, message: str, fix: str) -> None:
+        finding = Finding(
+            rule=RULE, severity=Severity.REVIEW, path="", line=None, message=message, fix=fix
+        )
+        self.findings.append(finding)
+
+
+def take(
+    entries: Iterable[Entry],
+    fetch: Fetch,
+    base: WorkTree,
+    checkout: Checkout,
+    *,
+    include: tuple[str, ...] = (),
+    laid: Mapping[str, bytes],
+    is_cut: bool = False,
+) -> Taken:
+    """Decide what is part of the change.
+
+    Args:
+        base: The work tree of the commit, which no foreign code can write to.
+        laid: Files that were put beside the base when the sandbox was opened.
+        is_cut: There were more entries than are listed.
+    """
+    basket = _Basket()
+    changed = _sort_out(list(entries), base, basket)
+    new = [entry for entry in changed if not base.has(entry.path)]
+    ignored = _find_ignored(new, fetch, base, checkout, include)
+    wanted = [entry for entry in changed if entry.path not in ignored]
+    basket.left_out += max(0, len(wanted) - MOST_FILES)
+    for part in _split(wanted[:MOST_FILES]):
+        contents = fetch(part)
+        for entry in part:
+            _decide(entry, contents.get(entry.path), base, laid, basket)
+    files = tuple(sorted(basket.files, key=lambda file: file.path))
+    kept = {entry.path for entry in wanted}
+    return Taken(
+        change=Change(base_commit=checkout.commit, files=files),
+        findings=basket.close(is_cut),
+        ignored=_summarize(ignored, [*base.paths(), *kept]),
+    )
+
+
+def _sort_out(entries: list[Entry], base: WorkTree, basket: _Basket) -> list[Entry]:
+    """Take deletions, note what no change can hold; return regular files, tracked ones first."""
+    links = {entry.path for entry in entries if entry.kind == Kind.LINK}
+    found = []
+    for entry in sorted(entries, key=lambda entry: (not base.has(entry.path), entry.path)):
+        if entry.kind == Kind.GONE:
+            if base.has(entry.path):
+                basket.add(ChangedFile(path=entry.path, before=base.read(entry.path), after=None))
+        elif entry.kind == Kind.LINK:
+            basket.note(entry.path, "A symbolic link is not part of the change.", _USE_FILE)
+        elif entry.kind == Kind.MODE:
+            word = "executable" if entry.is_executable else "not executable"
+            basket.note(
+                entry.path,
+                f"The file became {word}; modes of existing files stay as they are.",
+                "Change the mode by hand if it is needed.",
+                Severity.INFO,
+            )
+        elif entry.kind != Kind.FILE:
+            basket.note(entry.path, f"{_KINDS[entry.kind]} is not part of the change.", _USE_FILE)
+        elif (problem := names.name_problem(entry.path)) is not None:
+            basket.note(entry.path, f"The file is not part of the change: {problem}.", _RENAME)
+        elif not any(parent in links for parent in _parents(entry.path)):
+            found.append(entry)
+    return found
+
+
+_USE_FILE = "Use a regular file."
+_RENAME = "Give it another name."
+_KINDS = {
+    Kind.SPECIAL: "A pipe, socket or device",
+    Kind.REPOSITORY: "A repository within the repository",
+    Kind.CLOSED: "What cannot be read",
+}
+
+
+def _decide(
+    entry: Entry,
+    content: bytes | None,
+    base: WorkTree,
+    laid: Mapping[str, bytes],
+    basket: _Basket,
+) -> None:
+    """Take one regular file, or say why not."""
+    path, is_tracked = entry.path, base.has(entry.path)
+    if content is None:
+        basket.note(path, f"The file cannot be read, or has over {MOST_FILE_BYTES} bytes.", _LESS)
+    elif b"\0" in content[:_LOOKED_AT]:
+        basket.note(path, "A binary file is not part of the change.", "Add it by hand.")
+    elif is_tracked:
+        before, was_executable = base.read(path), base.is_executable(path)
+        if entry.is_executable != was_executable:
+            basket.note(path, "Its mode stays as it is.", "", Severity.INFO)
+        if content != before:
+            basket.add(
+                ChangedFile(
+                    path=path,
+                    before=before,
+                    after=content,
+                    executable=was_executable,
+                    was_executable=was_executable,
+                )
+            )
+    elif laid.get(path) != content:
+        is_script = entry.is_executable and content.startswith(b"#!")
+        basket.add(ChangedFile(path=path, before=None, after=content, executable=is_script))
+
+
+_LESS = "Leave it out, or make it smaller."
+
+
+# --- what is ignored -------------------------------------------------------------------------
+
+
+def _find_ignored(
+    new: list[Entry],
+    fetch: Fetch,
+    base: WorkTree,
+    checkout: Checkout,
+    include: tuple[str, ...],
+) -> frozenset[str]:
+    """Say which new files the base's rules ignore, and which lie in a folder tagged as a cache."""
+    paths = [entry.path for entry in new]
+    ignored = worktree.find_ignored(checkout, base.folder, paths)
+    tags = [entry for entry in new if entry.path.rpartition("/")[2] == _TAG and "/" in entry.path]
+    caches = tuple(
+        path.removesuffix(_TAG)
+        for path, content in fetch(tags[:MOST_FILES]).items()
+        if content is not None and content.startswith(_SIGNATURE)
+    )
+    folders = {parent for path in base.paths() for parent in _parents(path)}
+    caches = tuple(cache for cache in caches if cache.rstrip("/") not in folders)
+    cached = {path for path in paths if path.startswith(caches)} if caches else set()
+    wanted = {path.rstrip("/") for path in include}
+    return frozenset(
+        path for path in ignored | cached if wanted.isdisjoint((path, *_parents(path)))
+    )
+
+
+def _summarize(ignored: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+    """Name folders that hold nothing else in place of the files in them."""
+    shared = {parent for path in others for parent in _parents(path)}
+    shown = set()
+    for path in ignored:
+        folder = next((parent for parent in _parents(path) if parent not in shared), None)
+        shown.add(path if folder is None else f"{folder}/")
+    return tuple(sorted(shown)[:_MOST_IGNORED])
+
+
+def _parents(path: str) -> list[str]:
+    """List the folders of a path, the outermost first."""
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+# --- portions --------------------------------------------------------------------------------
+
+
+def _split(entries: list[Entry]) -> Iterable[list[Entry]]:
+    """Make portions that an answer can hold; files beyond the caps are in none."""
+    part: list[Entry] = []
+    size = 0
+    for entry in entries:
+        if part and (len(part) >= _PORTION or size + entry.size > MOST_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(entry)
+        size += min(entry.size, MOST_FILE_BYTES)
+    if part:
+        yield part

@@ -1,0 +1,137 @@
+"""Sessions for tests: a repository, an environment of a few files, and what opens sandboxes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from agent import worktree
+from agent.domain import Change, ChangedFile, Contract, Environment, Prepared, Run
+from agent.ports import Flag
+from agent.sandbox.opening import OpenSessions
+from agent.sandbox.session import Session
+from agent.settings import Settings
+from repo_config.schema import RepoConfig
+from tests.integration import git_samples
+from tests.integration.check_samples import project
+
+FILES: dict[str, str | bytes] = {
+    ".gitignore": "*.log\nbuild/\n",
+    "app/models.py": "class Model:\n    name = 'first'\n",
+    "app/views.py": "def view():\n    return 1\n",
+    "docs/index.md": "# Title\n",
+    "tracked.log": "tracked all the same\n",
+    "picture.bin": b"\x00\x01\x02",
+    "run.sh": "#!/bin/sh\necho ran\n",
+}
+#: Small enough to be filled within a moment.
+LIMITS: dict[str, Any] = {"room_memory_mb": 512, "room_disk_mb": 48, "room_processes": 64}
+
+
+class Workplace:
+    """A committed repository, and sessions on it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        files: Mapping[str, str | bytes] = FILES,
+        config: Mapping[str, object] | None = None,
+    ) -> None:
+        home = settings.home
+        repository = git_samples.make(home / "repository", {})
+        git_samples.put(repository, dict(files))
+        if "run.sh" in files:
+            (repository / "run.sh").chmod(0o755)
+        (repository / "link").symlink_to("docs/index.md")
+        git_samples.git(repository, "add", "--all", "--force")
+        git_samples.commit_all(repository, "Second")
+        self.home = home
+        checkout = worktree.prepare(str(repository), None, home / "mirrors")
+        self.prepared = Prepared(
+            run=Run(
+                run_id="run-1", repository=str(repository), ticket="t.md", started=1_700_000_000
+            ),
+            checkout=checkout,
+            contract=Contract(
+                config=RepoConfig.model_validate(config or {}, strict=False),
+                project=project(),
+                source=None,
+            ),
+            environment=_environment(home / "built"),
+        )
+        self.commit = checkout.commit
+        self.sessions = OpenSessions(settings)
+
+    def change(self, **files: tuple[bytes | None, bytes | None]) -> Change:
+        """A change of files by path (`__` for `/`, `_DOT_` for `.`), before and after."""
+        changed = (
+            ChangedFile(
+                path=key.replace("__", "/").replace("_DOT_", "."), before=before, after=after
+            )
+            for key, (before, after) in files.items()
+        )
+        files_ = tuple(sorted(changed, key=lambda file: file.path))
+        return Change(base_commit=self.commit, files=files_)
+
+    def open(self, change: Change | None = None, stopped: Flag | None = None) -> Session:
+        """A session on the base, or on a change of it."""
+        return self.sessions.open(self.prepared, change or self.change(), stopped)
+
+
+def _environment(folder: Path) -> Environment:
+    """An environment of two programs, without any package."""
+    for place, program in (("environment", "project-tool"), ("gate", "gate-tool")):
+        (folder / place / "bin").mkdir(parents=True)
+        (folder / place / "bin" / program).write_text(f"#!/bin/sh\necho {program}\n")
+        (folder / place / "bin" / program).chmod(0o755)
+    (folder / "environment" / "bin" / "python").symlink_to("/usr/bin/python3")
+    (folder / "scripts").mkdir()
+    return Environment(
+        key="environment",
+        path=str(folder / "environment"),
+        gate_path=str(folder / "gate"),
+        scripts_path=str(folder / "scripts"),
+        python="3.11.2",
+        interpreter_mounts=(),
+        interpreter="/usr/bin/python3",
+        sources=(),
+        packages=(),
+    )
+
+
+def paths(change: Change) -> dict[str, str]:
+    """What a change does to each path: added, changed or deleted."""
+    return {
+        file.path: "deleted"
+        if file.after is None
+        else "added"
+        if file.before is None
+        else "changed"
+        for file in change.files
+    }
+
+
+#: A process that opens a session, starts a command and says so, to be killed.
+OPENING = """
+import sys
+from pathlib import Path
+from tests.integration.session_samples import LIMITS, Workplace
+from tests.rooms import settings_for
+place = Workplace(settings_for(sys.argv[1], Path(sys.argv[2]), **LIMITS))
+session = place.open()
+print("open", flush=True)
+session.run("sleep 300; : " + sys.argv[3], seconds=300)
+"""
+
+
+def start_elsewhere(backend: str, home: Path, marker: str) -> subprocess.Popen[bytes]:
+    """Open a session in another process."""
+    return subprocess.Popen(
+        [sys.executable, "-c", OPENING, backend, str(home), marker],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )

@@ -1,0 +1,255 @@
+"""A sandbox that stays open: what it gives, and what is taken from it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.domain import Change
+from agent.errors import Cancelled, EditFailed
+from agent.sandbox.session import Session
+from tests.integration.session_samples import LIMITS, Workplace, paths
+from tests.rooms import settings_for
+
+
+@pytest.fixture
+def place(backend: str, home: Path) -> Workplace:
+    return Workplace(settings_for(backend, home, **LIMITS))
+
+
+@pytest.fixture
+def session(place: Workplace) -> Iterator[Session]:
+    session = place.open()
+    yield session
+    session.close()
+
+
+# --- commands ----------------------------------------------------------------------------------
+
+
+def test_commands_run_one_after_the_other_in_the_tree(session: Session) -> None:
+    first = session.run("echo out; echo err >&2; pwd; exit 3", seconds=20)
+    assert (first.output, first.exit_code) == ("out\nerr\n/work\n", 3)
+    assert not (first.timed_out or first.restarted or first.cut)
+    session.run("echo more >>app/models.py", seconds=20)
+    assert session.run("./run.sh; tail -n1 app/models.py", seconds=20).output == "ran\nmore\n"
+    assert session.run("kill -SEGV $$", seconds=20).exit_code == -11
+    assert session.run("read line || echo no input", seconds=20).output == "no input\n"
+
+
+def test_the_environment_is_first_on_the_path_and_cannot_be_written_to(session: Session) -> None:
+    shown = session.run(
+        "project-tool; gate-tool; command -v python; echo $PYTHONDONTWRITEBYTECODE;"
+        " touch /env/bin/x /gate/x /mergewright/x /base.git/x /src/x 2>&1 | grep -c Read-only",
+        seconds=20,
+    )
+    assert shown.output.split() == ["project-tool", "gate-tool", "/env/bin/python", "1", "5"]
+    assert session.run("touch ~/x $TMPDIR/y && echo written", seconds=20).output == "written\n"
+
+
+def test_there_is_no_network_no_privilege_and_nothing_of_ours_in_the_environment(
+    session: Session,
+) -> None:
+    script = """
+import os, socket
+print([name for _, name in socket.if_nameindex()])
+print(sorted(name for name in os.environ if "TOKEN" in name or "MERGEWRIGHT" in name))
+print([line.split()[1] for line in open("/proc/self/status") if line[:6] in ("CapEff", "NoNewP")])
+"""
+    session.write("look.py", script.encode())
+    shown = session.run("python look.py", seconds=20).output.splitlines()
+    assert shown == ["['lo']", "[]", "['0000000000000000', '1']"]
+
+
+def test_a_command_past_its_time_is_ended_with_what_it_printed(session: Session) -> None:
+    begun = time.monotonic()
+    ended = session.run("echo begun; sleep 60 & sleep 60; echo over", seconds=1)
+    assert time.monotonic() - begun < 10
+    assert (ended.output, ended.exit_code, ended.timed_out) == ("begun\n", None, True)
+    assert session.run("pgrep sleep || echo none", seconds=20).output == "none\n"
+
+
+def test_long_output_is_cut_in_the_middle_and_says_how_much(session: Session) -> None:
+    ran = session.run("echo first; yes 0123456789 | head -n 200000; echo last", seconds=30)
+    assert ran.exit_code == 0
+    assert ran.cut > 2_000_000
+    assert len(ran.output) < 40_000
+    assert ran.output.startswith("first\n")
+    assert ran.output.endswith("\nlast\n")
+    assert f"[... {ran.cut} bytes left out ...]" in ran.output
+
+
+def test_a_stopped_run_ends_its_command_within_a_moment(place: Workplace) -> None:
+    stopped = threading.Event()
+    session = place.open(stopped=stopped)
+    try:
+        threading.Timer(0.3, stopped.set).start()
+        begun = time.monotonic()
+        with pytest.raises(Cancelled):
+            session.run("sleep 60", seconds=60)
+        assert time.monotonic() - begun < 5
+    finally:
+        session.close()
+        session.close()
+
+
+def test_sessions_are_open_at_the_same_time_and_see_nothing_of_each_other(
+    place: Workplace,
+) -> None:
+    sessions = [place.open() for _ in range(3)]
+    try:
+        for number, one in enumerate(sessions):
+            one.run(f"echo {number} >app/views.py; touch /tmp/{number}", seconds=20)
+        for number, one in enumerate(sessions):
+            assert one.run("ls /tmp; cat app/views.py", seconds=20).output.split() == [
+                str(number), "home", str(number),
+            ]  # fmt: skip
+    finally:
+        for one in sessions:
+            one.close()
+
+
+# --- git ---------------------------------------------------------------------------------------
+
+
+def test_git_works_on_one_commit_of_the_base(session: Session) -> None:
+    session.run("echo '    size = 1' >>app/models.py; echo new >app/new.py", seconds=20)
+    assert session.run("git log --format=%s; git status --porcelain", seconds=20).output == (
+        "Base\n M app/models.py\n?? app/new.py\n"
+    )
+    assert "+    size = 1" in session.run("git diff", seconds=20).output
+    assert session.run("git grep -l size", seconds=20).output == "app/models.py\n"
+    stashed = session.run("git stash -qu && git status --porcelain && git stash pop -q", seconds=20)
+    assert (stashed.output, stashed.exit_code) == ("", 0)
+    assert session.run("git add -A && git commit -qm More && git log --oneline | wc -l", seconds=20)
+    taken = session.take().change
+    assert paths(taken) == {"app/models.py": "changed", "app/new.py": "added"}
+
+
+# --- files -------------------------------------------------------------------------------------
+
+
+def test_files_are_read_and_written_inside(session: Session) -> None:
+    assert session.read("app/views.py") == b"def view():\n    return 1\n"
+    session.write("app/deep/er/new.py", b"x = 1\n")
+    session.write("run.sh", b"#!/bin/sh\necho again\n")
+    assert session.run("cat app/deep/er/new.py; ./run.sh", seconds=20).output == "x = 1\nagain\n"
+    session.run("mkfifo pipe; ln -s /etc/passwd out; ln -s / root", seconds=20)
+    for path in ("none", "app", "pipe", "out", "root/etc/passwd", "../etc/passwd", "/etc/passwd"):
+        assert session.read(path) is None, path
+
+
+def test_what_leads_out_or_is_no_file_is_not_written_to(session: Session) -> None:
+    session.run("mkfifo pipe; ln -s /tmp out", seconds=20)
+    refused = ("../x", "/tmp/x", ".git/config", "out/x", "link", "pipe", "app", "a\0b", "")
+    for path in refused:
+        with pytest.raises(EditFailed):
+            session.write(path, b"x")
+    assert session.run("ls /tmp", seconds=20).output == "home\n"
+
+
+# --- what is taken -----------------------------------------------------------------------------
+
+
+def test_the_change_is_what_differs_and_goes_into_another_session_as_it_is(
+    place: Workplace, session: Session
+) -> None:
+    session.run(
+        "sed -i s/first/second/ app/models.py; rm app/views.py; mkdir -p new/er; echo x >new/er/f;"
+        "mv docs pages; printf '#!/bin/sh\\n' >tool; chmod +x tool; touch docs; rm docs",
+        seconds=20,
+    )
+    taken = session.take()
+    assert paths(taken.change) == {
+        "app/models.py": "changed",
+        "app/views.py": "deleted",
+        "docs/index.md": "deleted",
+        "new/er/f": "added",
+        "pages/index.md": "added",
+        "tool": "added",
+    }
+    assert [file.path for file in taken.change.files if file.executable] == ["tool"]
+    assert (taken.findings, taken.ignored) == ((), ())
+    other = place.open(taken.change)
+    try:
+        assert other.take() == taken
+        assert other.run("test -x tool && ls", seconds=20).exit_code == 0
+    finally:
+        other.close()
+
+
+def test_nothing_is_taken_where_nothing_differs(session: Session) -> None:
+    session.run("touch app/*.py; cp app/views.py x; cat x >app/views.py; rm x", seconds=20)
+    session.run("rm -rf docs; mkdir docs; echo '# Title' >docs/index.md; mkdir empty", seconds=20)
+    assert session.take().change.files == ()
+
+
+def test_ignored_is_what_the_base_ignores(session: Session) -> None:
+    session.run(
+        "echo '*' >.gitignore; echo a >a.log; mkdir -p build/x; echo b >build/x/b; echo c >c.txt;"
+        "echo more >>tracked.log; mkdir .cache; echo d >.cache/d;"
+        "echo 'Signature: 8a477f597d28d172789f06886806bc55' >.cache/CACHEDIR.TAG;"
+        "mkdir -p app/sub; echo '*' >app/sub/.gitignore; echo e >app/sub/e.py",
+        seconds=20,
+    )
+    taken = session.take()
+    assert taken.ignored == (".cache/", "a.log", "build/")
+    assert paths(taken.change) == {
+        ".gitignore": "changed",
+        "app/sub/.gitignore": "added",
+        "app/sub/e.py": "added",
+        "c.txt": "added",
+        "tracked.log": "changed",
+    }
+    more = session.take(("a.log", "build"))
+    assert {"a.log", "build/x/b"} < set(more.change.paths)
+    assert more.ignored == (".cache/",)
+
+
+def test_links_binary_files_and_modes_are_reported_and_not_taken(session: Session) -> None:
+    session.run(
+        "ln -s /etc/passwd out; rm link; ln -s app link; rm docs/index.md;"
+        "ln -s ../run.sh docs/index.md; printf 'a\\0b' >b.dat; printf '\\0' >>picture.bin;"
+        "chmod +x app/views.py; chmod -x run.sh; echo '#!/bin/sh' >s; chmod +x s;"
+        "echo no >plain; chmod +x plain; mkfifo pipe",
+        seconds=20,
+    )
+    taken = session.take()
+    found = {finding.path for finding in taken.findings}
+    assert found == {
+        "out", "link", "docs/index.md", "b.dat", "picture.bin", "app/views.py", "run.sh", "pipe",
+    }  # fmt: skip
+    assert {file.path: file.executable for file in taken.change.files} == {
+        "plain": False,
+        "s": True,
+    }
+
+
+def test_a_session_begins_with_the_change_it_is_given(place: Workplace) -> None:
+    change = place.change(
+        app__models_DOT_py=(b"class Model:\n    name = 'first'\n", b"changed = True\n"),
+        docs__index_DOT_md=(b"# Title\n", None),
+        docs=(None, b"a file now\n"),
+    )
+    session = place.open(change)
+    try:
+        assert session.run("cat docs app/models.py", seconds=20).output == (
+            "a file now\nchanged = True\n"
+        )
+        assert session.take().change.digest == change.digest
+    finally:
+        session.close()
+
+
+def test_the_base_is_the_same_after_all_that(place: Workplace, session: Session) -> None:
+    session.run("rm -rf app docs; echo x >tracked.log", seconds=20)
+    assert session.take().change.files
+    again = place.open(Change(base_commit=place.commit, files=()))
+    try:
+        assert again.run("git status --porcelain", seconds=20).output == ""
+    finally:
+        again.close()

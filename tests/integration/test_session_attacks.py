@@ -1,0 +1,267 @@
+"""A hostile model in a sandbox that stays open: the runner, the limits, the tree."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.adapters import sandboxes
+from agent.sandbox import overlay, taking
+from agent.sandbox.session import Session
+from tests.integration.session_samples import LIMITS, Workplace, paths, start_elsewhere
+from tests.rooms import alive, left_of, settings_for, wait_for, wait_until_gone
+
+
+@pytest.fixture
+def place(backend: str, home: Path) -> Workplace:
+    return Workplace(settings_for(backend, home, **LIMITS))
+
+
+@pytest.fixture
+def session(place: Workplace) -> Iterator[Session]:
+    session = place.open()
+    yield session
+    session.close()
+
+
+def works(session: Session) -> bool:
+    ran = session.run("echo works; cat app/views.py >/dev/null", seconds=20)
+    return (ran.output, ran.exit_code, ran.restarted) == ("works\n", 0, False)
+
+
+# --- the runner --------------------------------------------------------------------------------
+
+_POISON = """
+import ctypes, os, resource, signal
+tried = {}
+def attempt(name, call):
+    try:
+        call()
+        tried[name] = "done"
+    except OSError as problem:
+        tried[name] = problem.errno
+def call(*numbers):
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.syscall(*map(ctypes.c_long, numbers)) == -1:
+        raise OSError(ctypes.get_errno(), "")
+one = (1, 1)
+attempt("prlimit", lambda: resource.prlimit(1, resource.RLIMIT_NOFILE, one))
+attempt("memory", lambda: resource.prlimit(1, resource.RLIMIT_AS, one))
+attempt("priority", lambda: os.setpriority(os.PRIO_PROCESS, 1, 19))
+attempt("affinity", lambda: os.sched_setaffinity(1, {0}))
+attempt("scheduler", lambda: os.sched_setscheduler(1, os.SCHED_IDLE, os.sched_param(0)))
+if os.uname().machine == "x86_64":
+    attempt("io", lambda: call(251, 1, 1, 3 << 13))
+attempt("memory file", lambda: open("/proc/1/mem", "rb"))
+attempt("descriptors", lambda: os.listdir("/proc/1/fd"))
+for number in range(1, signal.SIGRTMAX):
+    attempt("signal %d" % number, lambda: os.kill(1, number))
+print({name: end for name, end in tried.items() if end == "done" and "signal" not in name})
+os.nice(1), resource.setrlimit(resource.RLIMIT_CORE, (0, 0)), os.sched_setaffinity(0, {0})
+"""
+
+
+def test_nothing_inside_reaches_the_runner(session: Session) -> None:
+    session.write("poison.py", _POISON.encode())
+    ran = session.run("python poison.py", seconds=20)
+    assert (ran.output, ran.exit_code) == ("{}\n", 0)
+    assert works(session)
+
+
+def test_a_lost_sandbox_is_opened_again_with_what_was_last_taken(
+    place: Workplace, session: Session
+) -> None:
+    session.run("echo kept >kept.txt; rm app/views.py", seconds=20)
+    session.take()
+    session.run("echo lost >lost.txt", seconds=20)
+    marker = secrets.token_hex(8)
+
+    def kill() -> None:
+        wait_for(marker)
+        # What runs first is killed from outside, as the kernel does it for want of memory.
+        runner = Path(f"/proc/{alive(marker)[0]}/status").read_text().partition("PPid:")[2]
+        os.kill(int(runner.split()[0]), signal.SIGKILL)
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    ran = session.run(f"echo begun; sleep 60; : {marker}", seconds=60)
+    killing.join()
+    assert (ran.exit_code, ran.restarted, ran.timed_out) == (None, True, False)
+    assert paths(session.take().change) == {"app/views.py": "deleted", "kept.txt": "added"}
+    assert not session.run("true", seconds=20).restarted
+
+
+# --- limits ------------------------------------------------------------------------------------
+
+
+def test_a_fork_bomb_ends_with_its_command(session: Session) -> None:
+    bomb = session.run("b() { b | b & }; b; sleep 1", seconds=10)
+    assert bomb.seconds < 10
+    assert works(session)
+    assert session.run("python -c 'while 1:\n import os\n os.fork()'", seconds=3).exit_code != 0
+    assert works(session)
+
+
+def test_no_daemon_survives_its_command(session: Session) -> None:
+    marker = secrets.token_hex(8)
+    begun = time.monotonic()
+    ran = session.run(
+        f"(setsid nohup sh -c 'trap \"\" TERM HUP; sleep 300; : {marker}' &) ; sleep 0.3; echo on",
+        seconds=20,
+    )
+    assert (ran.output, ran.exit_code) == ("on\n", 0)
+    assert time.monotonic() - begun < 10
+    assert alive(marker) == []
+
+
+def test_a_full_disk_is_the_commands_own_failure(session: Session) -> None:
+    full = session.run("head -c 100M /dev/zero >fill; echo $?", seconds=30)
+    assert full.output.endswith("1\n"), full.output
+    session.run("rm fill; head -c 100M /dev/zero >/tmp/fill; rm /tmp/fill", seconds=30)
+    assert works(session)
+    names = "n=0; while :; do : >names-$n || break; n=$((n + 1)); done; echo over $n"
+    ended = session.run(f"mkdir many; cd many; {names} 2>/dev/null", seconds=30)
+    assert not ended.timed_out
+    session.run("rm -rf many", seconds=30)
+    assert works(session)
+    assert session.take().change.files == ()
+
+
+def test_too_much_memory_is_the_commands_own_end(session: Session) -> None:
+    hog = session.run("head -c 900M /dev/zero | tail >/dev/null; echo $?", seconds=60)
+    assert "memory" in hog.output or hog.restarted or "Cannot allocate" in hog.output
+    assert works(session)
+
+
+# --- the tree ----------------------------------------------------------------------------------
+
+
+def test_a_page_that_was_written_through_a_mapping_is_seen(session: Session) -> None:
+    script = """
+import mmap, os
+before = os.stat("app/views.py")
+with open("app/views.py", "r+b") as file:
+    page = mmap.mmap(file.fileno(), 0)
+    page[4:8] = b"gone"
+    page.close()
+os.utime("app/views.py", ns=(before.st_atime_ns, before.st_mtime_ns))
+"""
+    session.run(f"python - <<'E'\n{script}\nE", seconds=20)
+    (file,) = session.take().change.files
+    assert (file.path, file.after) == ("app/views.py", b"def gone():\n    return 1\n")
+
+
+def test_special_files_closed_folders_and_a_second_name_hold_nothing_up(session: Session) -> None:
+    session.run(
+        "mkfifo app/pipe; python -c \"import socket; socket.socket(1).bind('sock')\";"
+        "ln run.sh second; echo x >closed.txt; mkdir shut; echo y >shut/y; chmod 0 closed.txt shut;"
+        "mknod null c 1 3",
+        seconds=20,
+    )
+    taken = session.take()
+    assert paths(taken.change) == {"closed.txt": "added", "second": "added", "shut/y": "added"}
+    assert {finding.path for finding in taken.findings} == {"app/pipe", "sock"}
+
+
+def test_a_repository_in_the_tree_runs_nothing_of_ours(place: Workplace, session: Session) -> None:
+    canary = place.home / "canary"
+    session.run(
+        "mkdir sub; cd sub; git init -q; git config core.fsmonitor 'touch /tmp/hit';"
+        f"git config core.hooksPath /tmp; echo x >a.py; cd ..; "
+        f"git config core.fsmonitor 'touch {canary}'; git config filter.x.clean 'touch {canary}';"
+        "echo '* filter=x' >.gitattributes; mkdir -p app/.GIT; echo x >app/.GIT/config",
+        seconds=20,
+    )
+    taken = session.take()
+    assert paths(taken.change) == {".gitattributes": "added", "sub/a.py": "added"}
+    assert {finding.path for finding in taken.findings} == {"sub/.git", "app/.GIT"}
+    assert not canary.exists()
+
+
+def test_names_that_cannot_be_shown_are_reported(session: Session) -> None:
+    session.run(
+        "touch $'new\\nline' $'back\\\\slash' $'not-utf8-\\xff' -- -dash 'üml'; mkdir -p $'d\\x1b/'x;"
+        "touch $'d\\x1b/x/y'; deep=$(printf 'a/%.0s' $(seq 1 250)); mkdir -p $deep; touch $deep/f",
+        seconds=20,
+    )
+    taken = session.take()
+    assert taken.change.paths == ("üml",)
+    assert len(taken.findings) == 6, taken.findings
+
+
+def test_100_000_files_are_counted_and_not_carried(backend: str, home: Path) -> None:
+    session = Workplace(settings_for(backend, home, **(LIMITS | {"room_disk_mb": 1024}))).open()
+    script = "import os\nos.mkdir('m')\nfor n in range(100_000): open(f'm/{n}', 'w').close()"
+    try:
+        session.write("make.py", script.encode())
+        assert session.run("python make.py && ls m | wc -l", seconds=60).output == "100000\n"
+        taken = session.take()
+        assert len(taken.change.files) == taking.MOST_FILES
+        assert "98001 files are not part of it" in taken.findings[-1].message
+        session.run("rm -rf m", seconds=60)
+        assert session.take().change.paths == ("make.py",)
+    finally:
+        session.close()
+
+
+def test_a_large_file_is_left_out(session: Session) -> None:
+    session.run("yes | head -c 9M >large.txt; echo x >small.txt", seconds=20)
+    taken = session.take()
+    assert taken.change.paths == ("small.txt",)
+    assert [finding.path for finding in taken.findings] == ["large.txt"]
+
+
+def test_without_an_overlay_all_of_the_tree_is_compared(
+    backend: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if backend == "docker":
+        pytest.skip("never has one")
+    monkeypatch.setattr(overlay, "is_possible", lambda base: False)
+    session = Workplace(settings_for(backend, home, **LIMITS)).open()
+    try:
+        session.run(
+            "echo 1 >app/views.py; rm -rf docs; echo x >y; chmod +x app/models.py", seconds=20
+        )
+        taken = session.take()
+        assert paths(taken.change) == {
+            "app/views.py": "changed", "docs/index.md": "deleted", "y": "added",
+        }  # fmt: skip
+        assert [finding.path for finding in taken.findings] == ["app/models.py"]
+    finally:
+        session.close()
+
+
+# --- the end -----------------------------------------------------------------------------------
+
+
+def test_closing_leaves_nothing(backend: str, home: Path) -> None:
+    place = Workplace(settings_for(backend, home, **LIMITS))
+    session = place.open()
+    session.run("echo x >/tmp/x", seconds=20)
+    session.close()
+    assert left_of(backend, home) == set()
+
+
+def test_a_killed_worker_leaves_nothing_behind(backend: str, home: Path) -> None:
+    marker = secrets.token_hex(8)
+    process = start_elsewhere(backend, home, marker)
+    try:
+        wait_for(marker, 2)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        wait_until_gone(marker)
+
+        sandboxes.remove_strays(settings_for(backend, home))
+        assert left_of(backend, home) == set()
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
