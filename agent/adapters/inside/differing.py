@@ -14,7 +14,6 @@ import collection
 
 TYPE_CHECKING = False  # see room.py
 if TYPE_CHECKING:
-
     Entries = dict[str, os.DirEntry[str]]
 
 MOST_ENTRIES = 200_000
