@@ -206,7 +206,14 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
 
 
 def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
-    """Open the work tree that `lay_out` made of the commit; make it if it is not there."""
+    """Open the work tree that `lay_out` made of the commit; make it if it is not there.
+
+    Beside it lies what sandboxes have for a repository: the commit without its history.
+
+    Raises:
+        StorageFull: There is no room; nothing is left half done.
+    """
+    _lay_out_one_commit(checkout, folder.with_name(one_commit.NAME))
     marker = _beside(folder, ".commit")
     if not folder.is_dir() or not marker.exists() or marker.read_text() != checkout.commit:
         return lay_out(checkout, folder)
@@ -214,19 +221,17 @@ def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
         return WorkTree(folder, _regular_files(checkout.mirror, checkout.commit))
 
 
-def lay_out_one_commit(checkout: Checkout, folder: Path) -> None:
-    """Make what sandboxes have for a repository: the commit without its history, for reading.
-
-    Raises:
-        StorageFull: There is no room; nothing is left half done.
-    """
-    if folder.is_dir():
+def _lay_out_one_commit(checkout: Checkout, folder: Path) -> None:
+    if one_commit.is_of(folder, checkout.commit):
         return
     fresh = _beside(folder, ".new")
-    folders.delete(fresh)
     with _holding(checkout) as hold:
-        one_commit.make(hold, checkout.commit, fresh)
-    fresh.rename(folder)
+        # Somebody else may have made it meanwhile, or was cut off at it.
+        if not one_commit.is_of(folder, checkout.commit):
+            folders.delete(fresh)
+            one_commit.make(hold, checkout.commit, fresh)
+            folders.delete(folder)
+            fresh.rename(folder)
 
 
 def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozenset[str]:

@@ -68,4 +68,5 @@ def order(
         collect=collect,
         folder=site.project.root,
     )
+    order = rooms.with_git(order, site.tree)
     return room_services.beside(order, site.environment.services, site.environment.interpreter)

@@ -19,9 +19,11 @@ from agent.ports import (
     RoomLimits,
     RoomOrder,
 )
+from agent.repository import one_commit
 
 #: The environment's Python, and the place of our scripts (`checks/…`, `recipes/…`).
 PYTHON = f"{ROOM_ENVIRONMENT}/bin/python"
+_GIT_CONFIG = "/tmp/home/.gitconfig"  # noqa: S108 - in the room, whose home this is
 
 
 def order(
@@ -64,6 +66,22 @@ def order(
         directory=posixpath.join(ROOM_TREE, folder).rstrip("/"),
         collect=collect,
         limits=limits,
+    )
+
+
+def with_git(order: RoomOrder, tree: Path) -> RoomOrder:
+    """Add the throw-away repository of one commit that lies beside the tree, if there is one."""
+    history = tree.with_name(one_commit.NAME)
+    if not history.is_dir():
+        return order
+    own = (
+        RoomFile(path=f"{ROOM_TREE}/.git/{name}", content=content)
+        for name, content in one_commit.read_files(history).items()
+    )
+    told = RoomFile(path=_GIT_CONFIG, content=one_commit.CONFIG)
+    shown = Mount(source=str(history), target=one_commit.SHOWN)
+    return order.model_copy(
+        update={"mounts": (*order.mounts, shown), "files": (*order.files, told, *own)}
     )
 
 

@@ -11,33 +11,26 @@ from pathlib import Path
 from agent.repository import objects, process
 from agent.repository.mirror import Hold
 
-#: Where sandboxes see the folder.
-SHOWN = "/base.git"
-ENVIRON = {"GIT_CONFIG_GLOBAL": f"{SHOWN}/gitconfig", "GIT_CONFIG_NOSYSTEM": "1"}
-_CONFIG = """\
+NAME = "base.git"
+"""Of the folder, beside the work trees of a run."""
+SHOWN = f"/{NAME}"
+"""Where sandboxes see it."""
+CONFIG = b"""\
 [user]
 	name = base
 	email = base@localhost
 [safe]
 	directory = *
 [core]
-	hooksPath = /dev/null
-	fsmonitor = false
 	fsync = none
 [gc]
 	auto = 0
 [maintenance]
 	auto = false
-[protocol]
-	allow = never
-[advice]
-	detachedHead = false
 """
-_FORMAT = {
-    40: "[core]\n\trepositoryformatversion = 0\n",
-    64: "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n",
-}
-_OWN = "\tfilemode = true\n\tbare = false\n"
+"""What git is told in a sandbox; a test that makes a home of its own is told nothing."""
+_CORE = b"\trepositoryformatversion = %d\n\tfilemode = true\n\tbare = false\n"
+_SHA1 = 40
 
 
 def make(hold: Hold, commit: str, folder: Path) -> None:
@@ -51,17 +44,24 @@ def make(hold: Hold, commit: str, folder: Path) -> None:
         args = ("pack-objects", "--revs", "--quiet", str(packs / "pack"))
         process.run(place, *args, stdin=f"{single}\n".encode())
         process.run(place.using(GIT_INDEX_FILE=folder / "index"), "read-tree", single)
-    (folder / "gitconfig").write_text(_CONFIG)
     (folder / "commit").write_text(single)
+    (folder / "base").write_text(commit)
 
 
-def files(folder: Path) -> dict[str, bytes]:
+def is_of(folder: Path, commit: str) -> bool:
+    """Say whether a folder is there and was made of the commit."""
+    base = folder / "base"
+    return base.is_file() and base.read_text() == commit
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
     """Return what a sandbox has in its own `.git`, by path in there."""
     commit = (folder / "commit").read_bytes()
-    core = _FORMAT[len(commit)].replace("[core]\n", f"[core]\n{_OWN}", 1)
+    is_sha1 = len(commit) == _SHA1
+    extension = b"" if is_sha1 else b"[extensions]\n\tobjectformat = sha256\n"
     return {
         "HEAD": b"ref: refs/heads/main\n",
-        "config": core.encode(),
+        "config": b"[core]\n" + _CORE % (0 if is_sha1 else 1) + extension,
         "index": (folder / "index").read_bytes(),
         "objects/info/alternates": f"{SHOWN}/objects\n".encode(),
         "refs/heads/main": commit + b"\n",

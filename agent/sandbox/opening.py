@@ -11,8 +11,7 @@ from agent.adapters import sandboxes
 from agent.checks import check
 from agent.domain import Change, Prepared
 from agent.environments import room_services, rooms
-from agent.ports import ROOM_TREE, Flag, Mount, RoomFile, RoomOrder
-from agent.repository import one_commit
+from agent.ports import ROOM_TREE, Flag, RoomOrder
 from agent.repository.tree import WorkTree
 from agent.sandbox import bubblewrap
 from agent.sandbox.conversation import Conversation
@@ -58,8 +57,6 @@ class OpenSessions:
     def _order(self, prepared: Prepared, base: WorkTree) -> RoomOrder:
         """Say what the sandbox shows: the environment, and git on one commit."""
         environment, config = prepared.environment, prepared.contract.config
-        history = base.folder.with_name("base.git")
-        worktree.lay_out_one_commit(prepared.checkout, history)
         environ = {**room_services.variables(environment.services), **config.env}
         if config.django.settings:
             environ["DJANGO_SETTINGS_MODULE"] = config.django.settings
@@ -67,15 +64,10 @@ class OpenSessions:
             environment,
             base.folder,
             ("bash", "-c"),
-            environ={**environ, **one_commit.ENVIRON},
+            environ=environ,
             limits=check.granted(self._settings),
-            files=tuple(
-                RoomFile(path=f"{ROOM_TREE}/.git/{name}", content=content)
-                for name, content in one_commit.files(history).items()
-            ),
         )
-        shown = Mount(source=str(history), target=one_commit.SHOWN)
-        order = order.model_copy(update={"mounts": (*order.mounts, shown)})
+        order = rooms.with_git(order, base.folder)
         return room_services.beside(order, environment.services, environment.interpreter)
 
     def _choose(self) -> None:

@@ -1445,3 +1445,23 @@ def test_lines_of_a_change_that_no_test_runs_are_named(stage: Callable[..., Stag
     assert (finding.path, finding.line) == ("shop/sums.py", 3)
     assert all(fact in finding.message for fact in ("3-4, 13", "40 %", "80")), finding.message
     assert (compared["tests"].verdict, compared["tests"].head_count) == (Status.PASSED, 1)
+
+
+def test_a_test_may_ask_git_on_both_sides(stage: Callable[..., Stage]) -> None:
+    made = stage(
+        {
+            "test_git.py": """
+            import subprocess
+
+            def ask(*argv):
+                return subprocess.check_output(["git", *argv], text=True).split()
+
+            def test_git_knows_the_files():
+                assert ask("ls-files") == ["test_git.py"]
+                assert ask("rev-list", "--count", "HEAD") == ["1"]
+            """
+        },
+        test_runner="pytest",
+    )
+    found = made.compared(new_DOT_py="x = 1\n")["tests"]
+    assert (found.base, found.head) == (Status.PASSED, Status.PASSED)
