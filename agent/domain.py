@@ -117,6 +117,8 @@ class Reason(StrEnum):
     """A check fails with the change that passes without it."""
     UNVERIFIED = "unverified"
     """A check could not prove anything, so nothing is published."""
+    CHECK_UNFINISHED = "check_unfinished"
+    """A check of the base commit was ended by a limit, twice."""
     NO_TESTS = "no_tests"
     """The repository has no tests that could prove the change."""
     NO_ROOM = "no_room"
@@ -771,6 +773,8 @@ class Status(StrEnum):
     """Its parts do not agree, or it proved nothing; never counted as passed."""
     ABSENT = "absent"
     """The repository does not have this check."""
+    UNMEASURABLE = "not measurable"
+    """On base the tool itself failed, the same way twice; then no change is held against it."""
 
 
 class CheckItem(Record):
@@ -900,6 +904,14 @@ class Comparison(Record):
     base_skipped: int = 0
     """Of the tests; they prove nothing."""
     head_skipped: int = 0
+    base_xfailed: int = 0
+    """Tests that fail and are expected to."""
+    head_xfailed: int = 0
+    base_uncollected: int = 0
+    """Modules that could not be collected; they are among the failures and no tests."""
+    head_uncollected: int = 0
+    known: int = 0
+    """Failures or findings of head that base has as well."""
     new_failures: tuple[CheckItem, ...] = ()
     flaky: tuple[Repeated, ...] = ()
     """Tests that failed with the change and fail at times on base as well: no new failures."""
@@ -916,6 +928,11 @@ class Comparison(Record):
     """Ids that only head has."""
     seconds: float = 0.0
     """On head."""
+
+    @property
+    def is_in_the_way(self) -> bool:
+        """Whether it keeps a change from being published."""
+        return self.verdict not in (Status.PASSED, Status.UNMEASURABLE)
 
 
 class Remark(Record):

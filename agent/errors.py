@@ -177,6 +177,12 @@ class EnvironmentFailed(RunStopped):
     reason = Reason.ENVIRONMENT
 
 
+class CheckUnfinished(RunStopped):
+    """A limit ended a check of the base commit twice."""
+
+    reason = Reason.CHECK_UNFINISHED
+
+
 class EditFailed(RunStopped):
     """The edit could not be made as asked."""
 

@@ -24,6 +24,7 @@ from agent.domain import (
     ReviewNotes,
     Severity,
     Similar,
+    Status,
     Ticket,
     Verdict,
 )
@@ -180,7 +181,7 @@ def proposal(
         findings=svc.redactor.inside(findings(decided)),
         summary=text.checks_summary(decided.compared, decided.verdict, svc.redactor),
         check_title=text.checks_title(decided.compared, svc.redactor),
-        checked=bool(text.compared(decided.compared)),
+        checked=any({one.base, one.head} != {Status.ABSENT} for one in decided.compared),
         begun=prepared.run.started,
     )
 

@@ -18,7 +18,7 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 
-from agent import cleaning
+from agent import check_summary, cleaning
 from agent.chat import Reply
 from agent.domain import (
     Change,
@@ -191,10 +191,8 @@ def _tell_check(side: str, check: CheckResult) -> str:
 
 def tell_comparison(comparison: Comparison) -> str:
     """One line for the end of the log."""
-    text = (
-        f"{comparison.name}: base {comparison.base.value}, head {comparison.head.value},"
-        f" {len(comparison.new_failures)} new"
-    )
+    said = check_summary.summarize(comparison)
+    text = f"{comparison.name}: base {said.base}; head {said.head}; new failures: {said.new}"
     if flaky := [one.item_id for one in (*comparison.flaky, *comparison.unsure)]:
         text += f", flaky: {', '.join(flaky)}"
     return f"{text} ({comparison.reason})" if comparison.reason else text

@@ -75,21 +75,24 @@ def _absent(name: str) -> CheckResult:
 def _compare(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     is_tests = name.removesuffix(BASE_RULES) == check.TESTS
     found = _tests(name, before, after) if is_tests else _findings(name, before, after)
+    if before.status is Status.UNMEASURABLE:
+        if after.status is Status.PASSED:
+            return found.model_copy(update={"verdict": Status.PASSED})
+        return _not_told_apart(found, Status.UNMEASURABLE, f"on base, twice: {before.reason}")
     if unproved := _unproved(before, after):
-        # Neither what is new nor what is gone can be told from a side that says nothing.
-        told_apart = ("new_failures", "flaky", "unsure", "gone", "unmatched", "added")
-        return found.model_copy(
-            update={
-                "verdict": Status.UNVERIFIED,
-                "reason": unproved,
-                **dict.fromkeys(told_apart, ()),
-            }
-        )
+        return _not_told_apart(found, Status.UNVERIFIED, unproved)
     if _as_a_whole(after):
         # Tests that were not reached are not gone.
         found = found.model_copy(update={"gone": (), "unmatched": ()})
     verdict, reason = _verdict(found, before, after)
     return found.model_copy(update={"verdict": verdict, "reason": reason})
+
+
+def _not_told_apart(found: Comparison, verdict: Status, reason: str) -> Comparison:
+    """Take out what is new and what is gone, which a side that says nothing cannot tell."""
+    lists = ("new_failures", "flaky", "unsure", "gone", "unmatched", "added")
+    facts = {"verdict": verdict, "reason": reason, "known": 0, **dict.fromkeys(lists, ())}
+    return found.model_copy(update=facts)
 
 
 def _unproved(before: CheckResult, after: CheckResult) -> str:
@@ -155,8 +158,8 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     missing = [item_id for item_id in old if item_id not in new and _is_test(item_id)]
     unmatched = dict.fromkeys(_unmatched(missing, unstable, unsure))
     failures = [item for item in new.values() if _is_worse(old.get(item.item_id), item)]
-    failures = list(_without_renamed(failures, old, new, families))
-    proved = _proved(failures, after)
+    new_ones = list(_without_renamed(failures, old, new, families))
+    proved = _proved(new_ones, after)
     return Comparison(
         name=name,
         base=before.status,
@@ -169,6 +172,11 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         head_failures=after.count(*FAILING),
         base_skipped=before.count("skipped"),
         head_skipped=after.count("skipped"),
+        base_xfailed=before.count("xfailed"),
+        head_xfailed=after.count("xfailed"),
+        base_uncollected=len(before.items) - _count_tests(before),
+        head_uncollected=len(after.items) - _count_tests(after),
+        known=after.count(*FAILING) - sum(item.outcome in FAILING for item in new_ones),
         new_failures=tuple(_told(item, after) for item in proved[Proof.STEADY]),
         flaky=tuple(_repeated(after)[item.item_id] for item in proved[Proof.FLAKY]),
         unsure=tuple(_repeated(after)[item.item_id] for item in proved[Proof.UNSURE]),
@@ -284,6 +292,7 @@ def _findings(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         head_count=after.count(_COUNTED),
         base_failures=before.count(_COUNTED),
         head_failures=after.count(_COUNTED),
+        known=after.count(_COUNTED) - len(new),
         new_failures=tuple(new),
         added=tuple(dict.fromkeys(item.item_id for item in new)),
         seconds=after.seconds,

@@ -109,8 +109,9 @@ def linters(
 def single(
     name: str, site: Site, sandbox: Sandbox, *, show: Show = lambda line: None
 ) -> CheckResult:
-    """Run one of these checks."""
-    check = next(check for check in _TOOLS if check.name == name)
+    """Run one of these checks, or the tests."""
+    checks: tuple[Check, ...] = (*_TOOLS, suite_of(site) or _NoSuite())
+    check = next(check for check in checks if check.name == name)
     return _run(check, site, sandbox, Event(), show)
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent import cleaning
+from agent import check_summary, cleaning
 from agent.domain import Comparison, Outcome, Reason, Status
 from agent.errors import AgentError
 from agent.publishing import spoken
@@ -174,33 +174,12 @@ def check_table(checks: tuple[Comparison, ...]) -> Table:
         table.add_column(heading, no_wrap=heading == "check")
     for check in checks:
         colour = _COLOURS.get(check.verdict, "white")
-        table.add_row(
-            _shown(check.name),
-            _words(check, check.base, check.base_count, check.base_failures, check.base_skipped),
-            _with_change(check),
-            str(len(check.new_failures)),
-            f"[{colour}]{check.verdict.value}[/]",
-        )
+        said = check_summary.summarize(check)
+        cells = (check.name, said.base, said.head, said.new)
+        table.add_row(*map(_shown, cells), f"[{colour}]{check.verdict.value}[/]")
     return table
 
 
 def _shown(text: str) -> str:
     """Make foreign words safe for the terminal: no markup of ours, no escapes of theirs."""
     return escape(cleaning.terminal(text))
-
-
-def _with_change(check: Comparison) -> str:
-    if check.figures and check.head in (Status.PASSED, Status.FAILED):
-        return _shown(check.figures)
-    return _words(check, check.head, check.head_count, check.head_failures, check.head_skipped)
-
-
-def _words(check: Comparison, status: Status, count: int, failures: int, skipped: int) -> str:
-    if status in (Status.ABSENT, Status.UNVERIFIED):
-        return status.value
-    if check.counts_tests:
-        ran = count - skipped
-        tests = f"{ran} test{'s' * (ran != 1)}"
-        said = f"{tests}, {failures} failed" if failures else f"{tests} passed"
-        return f"{said}, {skipped} skipped" if skipped else said
-    return f"{count} finding{'s' * (count != 1)}" if count else "clean"

@@ -15,7 +15,6 @@ from agent.domain import (
     Record,
     Remark,
     Severity,
-    Status,
     Verdict,
 )
 from agent.ports import ROOM_TREE
@@ -108,7 +107,7 @@ def _of_check(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]
     for finding in check.findings:
         if finding.severity is Severity.BLOCK:
             yield f"{finding.rule} {finding.path} {finding.message}", _finding(finding)
-    if check.verdict is not Status.PASSED and not (check.new_failures or check.gone):
+    if check.is_in_the_way and not (check.new_failures or check.gone):
         said = check.reason or f"{check.name} ended {check.head.value}"
         yield f"{check.name} as a whole", f"{check.name}: {said}\n{_last_lines(output)}".rstrip()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from agent import check_summary
 from agent.chat import vendor
 from agent.domain import Change, Comparison, Finding, Record, Remark, ReviewNotes, Severity
 from agent.editing import forms, opening, prompting
@@ -164,7 +165,8 @@ def _notes(found: SubmittedReview, job: Job) -> ReviewNotes:
 def checked(compared: tuple[Comparison, ...]) -> str:
     """Say how the checks of a change ended."""
     told = [
-        f"{one.name} {one.verdict.value} ({len(one.new_failures)} new failures)" for one in compared
+        f"{one.name} {one.verdict.value} (new failures: {check_summary.summarize(one).new})"
+        for one in compared
     ]
     return f"Checks of the change: {'; '.join(told)}."
 

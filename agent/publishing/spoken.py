@@ -26,6 +26,7 @@ _HEADLINES = {
     Reason.CONFIG_INVALID: "The configuration of this repository has a mistake.",
     Reason.UNFIT: "The repository cannot be worked on as it is.",
     Reason.ENVIRONMENT: "The project's environment could not be built.",
+    Reason.CHECK_UNFINISHED: "A check of the base commit does not end.",
     Reason.EDIT_FAILED: "The edit could not be made as asked.",
     Reason.UNASKED_OPERATIONS: "The change would do more than the issue asks for.",
     Reason.TIME_SPENT: "The run has used up its time.",
@@ -77,6 +78,10 @@ _NEXT = {
     Reason.ENVIRONMENT: (
         "What to do next: correct the declared dependencies, or `python` in"
         f" `.github/mergewright.yml`, {_AGAIN}"
+    ),
+    Reason.CHECK_UNFINISHED: (
+        "What to do next: allow more with `checks.tests.minutes` in `.github/mergewright.yml`,"
+        f" switch the check off there, or have whoever runs the service raise the limit, {_AGAIN}"
     ),
     Reason.EDIT_FAILED: (
         "What to do next: see what the log says. Change the issue, or where a model is named as the"
@@ -157,6 +162,10 @@ _HERE = {
     Reason.ENVIRONMENT: (
         "See `mergewright env explain` for what is installed and why. Correct the declared"
         f" dependencies, or `python` in `.github/mergewright.yml`, {_COMMIT}"
+    ),
+    Reason.CHECK_UNFINISHED: (
+        "Allow more with `checks.tests.minutes` in `.github/mergewright.yml`, or switch the check"
+        f" off there, {_COMMIT}"
     ),
     Reason.EDIT_FAILED: (
         "See what the log says. Change the ticket, or where a model is named as the one that failed"

@@ -15,7 +15,7 @@ from functools import cache
 
 import jinja2
 
-from agent import cleaning, telemetry
+from agent import check_summary, cleaning, telemetry
 from agent.domain import (
     CheckReport,
     Comparison,
@@ -212,26 +212,9 @@ def checks_summary(
     return _fitted(whole, cleaning.TEXT_LIMIT, "see the pull request", None, redactor)
 
 
-def compared(comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
-    """Leave out the checks that ran on neither side."""
-    return tuple(check for check in comparisons if {check.base, check.head} != {Status.ABSENT})
-
-
 def checks_title(comparisons: tuple[Comparison, ...], redactor: Redactor | None = None) -> str:
     """Say in one line what the checks of a change that passed have shown."""
-    ran = compared(comparisons)
-    if not ran:
-        return "No check ran"
-    names = (redactor or Redactor())(", ".join(check.name for check in ran))
-    known = sum(check.head_failures for check in ran)
-    if flaky_tests := sum(len(check.flaky) for check in ran):
-        # As on base, where they fail at times; what fails there each time is counted besides.
-        few = f"{flaky_tests:,} flaky test{'s' * (flaky_tests != 1)}"
-        others = f", {known - flaky_tests:,} as on the base commit" if known > flaky_tests else ""
-        return f"Nothing new fails but {few}{others}: {names}"
-    if known:
-        return f"Nothing new fails, {known:,} as on the base commit: {names}"
-    return f"The project's own checks passed: {names}"
+    return (redactor or Redactor())(check_summary.summarize_all(comparisons))
 
 
 def title(words: str, redactor: Redactor | None = None) -> str:
@@ -406,7 +389,7 @@ def _environment() -> jinja2.Environment:
         excerpt=_excerpt,
         minute=_minute,
         cell=cleaning.cell,
-        side=_side,
+        summary=check_summary.summarize,
         in_all=ModelTotal.of,
     )
     return environment
@@ -422,22 +405,3 @@ def _minute(moment: str) -> str:
         return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     except ValueError:
         return cleaning.words(moment)
-
-
-def _side(comparison: Comparison, side: str) -> str:
-    """One table cell: how a check ended on one side, with its counts."""
-    status = comparison.base if side == "base" else comparison.head
-    count = comparison.base_count if side == "base" else comparison.head_count
-    failures = comparison.base_failures if side == "base" else comparison.head_failures
-    skipped = comparison.base_skipped if side == "base" else comparison.head_skipped
-    if status is Status.ABSENT:
-        return "not there"
-    if status is Status.UNVERIFIED:
-        return "unverified"
-    if comparison.figures and side == "head":
-        return comparison.figures
-    if comparison.counts_tests:
-        passed = count - failures - skipped
-        said = f"{passed} of {count} passed" if failures else f"{passed} passed"
-        return f"{said}, {skipped} skipped" if skipped else said
-    return f"{count} finding{'s' * (count != 1)}" if count else "clean"

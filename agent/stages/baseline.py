@@ -6,7 +6,7 @@ Kept by `agent.checks.baselines`, so that a second run on the same base does not
 from __future__ import annotations
 
 from agent import worktree
-from agent.checks import baselines, check, measuring, reports, type_cache
+from agent.checks import baselines, check, measurable, measuring, reports, type_cache
 from agent.checks.check import Site
 from agent.domain import CheckReport, Prepared
 from agent.services import Services
@@ -17,6 +17,7 @@ def measure(prepared: Prepared, svc: Services) -> CheckReport:
 
     Raises:
         StorageFull: The measurement could not be stored.
+        CheckUnfinished: A limit ended a check twice.
     """
     stored = baselines.place(prepared, svc.settings)
     if report := baselines.load(stored):
@@ -40,6 +41,7 @@ def _measured(prepared: Prepared, svc: Services) -> CheckReport:
         type_cache=type_cache.of(prepared, svc.base_folder(prepared.run), svc.settings, base=True),
     )
     results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say)
+    results = measurable.confirm(results, site, svc.sandbox, svc.say)
     return CheckReport(
         side="base",
         commit=prepared.checkout.commit,

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from agent.checks import flaky, new_tests
+from agent.check_summary import count_things, name_check, summarize
+from agent.checks import comparison, flaky, new_tests
 from agent.domain import (
     CheckItem,
     ClearedChange,
@@ -26,6 +27,7 @@ from agent.domain import (
 )
 from agent.editing import reviewing
 from agent.editing.rounds import Round
+from agent.policy.django.files import is_migration
 
 _SHOWN = 3
 
@@ -63,7 +65,27 @@ class Facts:
     def remarks(self) -> tuple[Finding, ...]:
         """What a person has to look at before the change is merged."""
         told = (one for one in self.told if one.severity is Severity.REVIEW)
-        return (*told, *self.left_open)
+        return (*told, *self.unmeasured, *self.left_open)
+
+    @property
+    def unmeasured(self) -> tuple[Finding, ...]:
+        """Touched models and migrations that nothing could hold against each other."""
+        unmeasured = (one for one in self.compared if one.verdict is Status.UNMEASURABLE)
+        names = {one.name.removesuffix(comparison.BASE_RULES) for one in unmeasured}
+        if "makemigrations" not in names:
+            return ()
+        return tuple(
+            Finding(
+                rule="makemigrations",
+                severity=Severity.REVIEW,
+                path=path,
+                line=None,
+                message="Base does not let it be measured whether models and migrations agree.",
+                fix="Run `makemigrations --check` where it works, and compare by hand.",
+            )
+            for path in self.cleared.change.paths
+            if is_migration(path) or "models" in path.removesuffix(".py").split("/")
+        )
 
     @property
     def told(self) -> tuple[Finding, ...]:
@@ -117,7 +139,7 @@ def weigh(
         sentence = row.sentence(facts)
         if sentence is not None:
             findings = facts.uncollected if row.sentence is _uncollected else ()
-            findings += (*facts.flaky, *facts.left_open)
+            findings += (*facts.flaky, *facts.unmeasured, *facts.left_open)
             return Verdict(
                 publish=row.publish,
                 reason=row.reason,
@@ -147,13 +169,13 @@ def _new_failures(facts: Facts) -> str | None:
     count = len(first.new_failures)
     if first.counts_tests:
         verb = "fails" if count == 1 else "fail"
-        said = f"{_count(count, 'test')} {verb} with the change and not without it"
+        said = f"{count_things(count, 'test')} {verb} with the change and not without it"
     else:
-        said = _count(count, "new finding")
+        said = count_things(count, "new finding")
     shown = _listed([_described(item) for item in first.new_failures])
     others = [check.name for check in failing[1:]]
     also = f" Also red: {', '.join(others)}." if others else ""
-    return f"{_named(first)}: {said}: {shown}.{also}"
+    return f"{name_check(first)}: {said}: {shown}.{also}"
 
 
 def _gone(facts: Facts) -> str | None:
@@ -161,10 +183,8 @@ def _gone(facts: Facts) -> str | None:
         if check.gone:
             shown = _listed(check.gone)
             are = "are" if len(check.gone) > 1 else "is"
-            return (
-                f"{_named(check)}: {_count(len(check.gone), 'test')} of the base commit {are}"
-                f" gone with the change: {shown}."
-            )
+            gone = f"{count_things(len(check.gone), 'test')} of the base commit {are} gone"
+            return f"{name_check(check)}: {gone} with the change: {shown}."
     return None
 
 
@@ -172,7 +192,7 @@ def _failed(facts: Facts) -> str | None:
     for check in facts.compared:
         if check.verdict is Status.FAILED:
             why = check.reason or "it fails with the change and did not before"
-            return f"{_named(check)}: {why.rstrip('.')}."
+            return f"{name_check(check)}: {why.rstrip('.')}."
     return None
 
 
@@ -180,19 +200,17 @@ def _unsure(facts: Facts) -> str | None:
     for check in facts.compared:
         if check.unsure:
             shown = _listed([f"{one.item_id} {one.told}" for one in check.unsure])
-            return f"{_named(check)}, run again, do not agree, so nothing is proved: {shown}."
+            return f"{name_check(check)}, run again, do not agree, so nothing is proved: {shown}."
     return None
 
 
 def _unverified(facts: Facts) -> str | None:
     for check in facts.compared:
-        proved = check.verdict is Status.PASSED and Status.UNVERIFIED not in (
-            check.base,
-            check.head,
-        )
-        if not proved:
-            why = check.reason or "its result could not be proved"
-            return f"{_named(check)} proves nothing: {why.rstrip('.')}."
+        if check.verdict is Status.UNMEASURABLE and not check.counts_tests:
+            continue
+        sides = (check.base, check.head)
+        if check.verdict is not Status.PASSED or Status.UNVERIFIED in sides:
+            return summarize(check).sentence
     return None
 
 
@@ -239,23 +257,18 @@ def _to_review(facts: Facts) -> str | None:
 
 
 def _ready(facts: Facts) -> str:
+    measured = [check for check in facts.compared if check.verdict is Status.PASSED]
     said = [
-        f"Nothing fails that did not fail before, in {_count(len(facts.compared), 'check')}."
+        f"Nothing fails that did not fail before, in {count_things(len(measured), 'check')}."
+        if measured
+        else "No check could be measured."
         if facts.compared
         else "No check runs in this repository."
     ]
-    said += [_test_counts(check) for check in facts.tests]
     if facts.tests_are_off:
         said.append("Tests are switched off in the configuration.")
-    for check in facts.compared:
-        if known := check.head_failures - len(check.flaky):
-            word = "failure" if check.counts_tests else "finding"
-            said.append(f"{_named(check)}: {_count(known, word)} as on base.")
-        if check.flaky:
-            shown = _listed([one.item_id for one in check.flaky])
-            what = "a flaky test" if len(check.flaky) == 1 else f"{len(check.flaky)} flaky tests"
-            said.append(f"{_named(check)}: {what} failed, on base at times as well: {shown}.")
-    return " ".join(said)
+    said += [summarize(check).sentence for check in facts.compared]
+    return " ".join(filter(None, said))
 
 
 #: The decision table: the first row that holds decides.
@@ -307,23 +320,6 @@ def _places(findings: Iterable[Finding]) -> tuple[str, ...]:
 def _said(finding: Finding) -> str:
     place = f"{finding.path}:{finding.line}" if finding.line else finding.path
     return f"{place} {finding.message.rstrip('.')} ({finding.rule})".strip()
-
-
-def _named(check: Comparison) -> str:
-    return check.name[:1].upper() + check.name[1:]
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'s' * (number != 1)}"
-
-
-def _test_counts(check: Comparison) -> str:
-    new = f", {len(check.added):,} new" if check.added else ""
-    if skipped := check.head_skipped:
-        new += f", {skipped:,} of them skipped"
-    return (
-        f"{_named(check)}: {check.base_count:,} on base, {check.head_count:,} with the change{new}."
-    )
 
 
 def _described(item: CheckItem) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.domain import Change, CheckReport, Comparison, Plan, Prepared, Proof, Status
+from agent.domain import Change, CheckReport, Comparison, Plan, Prepared, Proof
 from agent.editing import proving
 from agent.services import Services
 
@@ -18,6 +18,6 @@ def show(
     """Run the final tests once more without the change, where all else has passed."""
     if prepared.contract.config.checks.tests.runner == "off":
         return Proof(unneeded="tests are switched off in the configuration")
-    if any(one.verdict is not Status.PASSED for one in compared):
+    if any(one.is_in_the_way for one in compared):
         return Proof(unneeded="the change does not pass its checks")
     return proving.with_change(plan, change, after, prepared, svc)

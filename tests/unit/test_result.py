@@ -41,6 +41,4 @@ def test_a_row_has_what_was_counted_on_both_sides():
     unproved = COVERAGE.model_copy(update={"head": Status.UNVERIFIED})
     assert shown(COVERAGE)[0][2] == "3 of 8 lines run"
     assert shown(unproved)[0][2] == "unverified"
-    assert shown(TESTS) == [
-        ["tests", "4 tests passed", "5 tests, 1 failed, 1 skipped", "0", "passed"]
-    ]
+    assert shown(TESTS) == [["tests", "4 passed", "4 passed, 1 failed, 1 skipped", "0", "passed"]]

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.checks import measuring
+from agent.checks import measurable, measuring
 from agent.checks.check import Site
+from agent.domain import CheckResult, Status
+from agent.errors import CheckUnfinished
 from agent.ports import RoomOrder, RoomResult
 from agent.testing import FakeSandbox
 from repo_config.schema import RepoConfig
@@ -52,3 +54,40 @@ def test_as_many_checks_at_once_as_are_allowed_and_have_a_processor(
     counting = Counting(together)
     measuring.measure(replace(linted, at_once=at_once), FakeSandbox(counting), lambda _: None)
     assert counting.most == together
+
+
+def ended(code: int | None, limit: str | None = None) -> RoomResult:
+    return RoomResult(exit_code=code, output="why", output_bytes=3, seconds=0.1, limit=limit)
+
+
+def confirm(linted: Site, first: CheckResult, second: RoomResult) -> CheckResult:
+    sandbox = FakeSandbox(lambda _: second)
+    [found] = measurable.confirm((first,), linted, sandbox, lambda _: None)
+    return found
+
+
+BROKEN = CheckResult(name="flake8", status=Status.FAILED, exit_code=2, reason="no such plugin")
+
+
+def test_a_tool_that_base_breaks_the_same_way_twice_cannot_be_measured(linted: Site) -> None:
+    found = confirm(linted, BROKEN, ended(2))
+    assert found.status is Status.UNMEASURABLE
+    assert "why" in found.reason
+
+
+def test_a_tool_that_was_only_disturbed_counts_as_it_ends_then(linted: Site) -> None:
+    assert confirm(linted, BROKEN, ended(3)).status is Status.FAILED
+    odd = BROKEN.model_copy(update={"status": Status.UNVERIFIED, "exit_code": 0})
+    assert confirm(linted, odd, ended(2)).status is Status.FAILED
+
+
+def test_a_limit_that_ends_a_check_of_base_twice_ends_the_run(linted: Site) -> None:
+    late = BROKEN.model_copy(update={"exit_code": None, "reason": "it was ended after 10 minutes"})
+    with pytest.raises(CheckUnfinished, match="flake8"):
+        confirm(linted, late, ended(None, "time"))
+    assert confirm(linted, late, ended(2)).status is Status.FAILED
+
+
+def test_findings_are_not_measured_again(linted: Site) -> None:
+    red = CheckResult(name="flake8", status=Status.FAILED, exit_code=1)
+    assert confirm(linted, red, ended(None, "time")) == red

@@ -398,7 +398,7 @@ def test_flaky_tests_are_named_with_their_runs_and_not_called_known_failures():
         base=(Rerun(outcome="failed"), Rerun(outcome="passed")),
         head=(Rerun(outcome="passed"),),
     )
-    flaky = {"verdict": Status.PASSED, "head_failures": 3, "flaky": (run,)}
+    flaky = {"verdict": Status.PASSED, "head_failures": 3, "known": 2, "flaky": (run,)}
     check = red(0).model_copy(update=flaky)
     words = text.checks_summary((check,), evidence().verdict)
     assert "`t.py::t[@team]` failed in 1 of 2 runs with the change and in 1 of 3" in words

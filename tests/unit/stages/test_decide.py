@@ -87,13 +87,17 @@ def proved(*problems: str) -> Proof:
 NEW_TEST = ChangedFile(path="tests/test_new.py", before=None, after=b"def test_new():\n    pass\n")
 RED_TOOL = tool("mypy", verdict=FAILED, new_failures=failing("x", outcome="finding"))
 UNPROVED = tool("makemigrations", verdict=UNVERIFIED, reason="the report is odd")
+UNMEASURED = tool(
+    "makemigrations", base=Status.UNMEASURABLE, verdict=Status.UNMEASURABLE, reason="no module"
+)
+MODELS = ChangedFile(path="shop/models.py", before=b"a = 1\n", after=b"a = 2\n")
 FLAKY = (flips("t::a", "pf", "p"),)
 
 #: By what is measured: what is decided, why, and what the sentence names.
 DECISIONS = {
     "green on both sides": ([tool("mypy"), suite()], {}, "open", "READY", "12 on base, 13"),
     "red as on base": (
-        [suite(base=FAILED, head=FAILED, base_failures=2, head_failures=2)],
+        [suite(base=FAILED, head=FAILED, base_failures=2, head_failures=2, known=2)],
         {}, "open", "READY", "2 failures as on base",
     ),
     "a flaky test": (
@@ -162,6 +166,12 @@ DECISIONS = {
     "tests are off, another check is red": (
         [RED_TOOL], {"runner": "off"}, "withhold", "NEW_FAILURES", "",
     ),
+    "base breaks a tool": (
+        [suite(), UNMEASURED], {}, "open", "READY", "Makemigrations cannot be measured: no module",
+    ),
+    "base breaks makemigrations, and models are touched": (
+        [suite(), UNMEASURED], {"files": (MODELS,)}, "open as draft", "READY", "shop/models.py",
+    ),
     "a person has to look": (
         [suite()], {"findings": (finding(Severity.REVIEW), finding(Severity.INFO))},
         "open as draft", "READY", "a.",
@@ -191,7 +201,8 @@ def test_only_the_last_two_rows_publish():
 def test_only_proved_combinations_are_published():
     for base, head, verdict in product(Status, repeat=3):
         found = weigh(suite(), tool("mypy", base=base, head=head, verdict=verdict))
-        assert found.publish is (verdict is PASSED and UNVERIFIED not in (base, head))
+        is_proved = verdict is PASSED and UNVERIFIED not in (base, head)
+        assert found.publish is (is_proved or verdict is Status.UNMEASURABLE)
 
 
 def test_findings_have_their_place():

@@ -1,0 +1,135 @@
+"""No sentence about a check contradicts what both sides have reported."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.check_summary import summarize, summarize_all
+from agent.checks import check, comparison, suite
+from agent.domain import CheckItem, CheckReport, CheckResult, Status
+
+FAILING = ("failed", "error")
+IDS = st.sampled_from([f"t.py::test_{n}" for n in range(6)] + [f"t{suite.COLLECTION}"])
+OUTCOMES = st.sampled_from(["passed", "failed", "error", "skipped", "xfailed", "xpassed"])
+
+
+@st.composite
+def results(draw, name):
+    is_tests = name == check.TESTS
+    reason = draw(st.sampled_from(["", "", "", "it broke"]))
+    if is_tests:
+        found = draw(st.dictionaries(IDS, OUTCOMES, min_size=1))
+        items = [
+            CheckItem(item_id=one, outcome="error" if one.endswith(suite.COLLECTION) else outcome)
+            for one, outcome in found.items()
+        ]
+    else:
+        ids = draw(st.lists(st.sampled_from("abc"), max_size=4))
+        items = [CheckItem(item_id=one, outcome="finding") for one in ids]
+    if reason:
+        status = draw(st.sampled_from([Status.FAILED, Status.UNVERIFIED, Status.UNMEASURABLE]))
+        items = [] if status is not Status.UNVERIFIED else items
+    else:
+        red = any(one.outcome in ("finding", *FAILING) for one in items)
+        status = Status.FAILED if red else Status.PASSED
+    return CheckResult(name=name, status=status, items=tuple(items), reason=reason)
+
+
+def sides():
+    names = st.sampled_from([check.TESTS, "mypy"])
+    return names.flatmap(lambda name: st.tuples(results(name), results(name)))
+
+
+def report(side, *found):
+    return CheckReport(side=side, commit="0", change_digest=None, results=found)
+
+
+def numbers(text, word):
+    return [int(one) for one in re.findall(rf"(\d+) {word}", text)]
+
+
+@given(sides())
+def test_every_cell_and_sentence_says_what_was_reported(pair):
+    before, after = pair
+    [compared] = comparison.compare(report("base", before), report("head", after))
+    said = summarize(compared)
+    for cell, side in ((said.base, before), (said.head, after)):
+        outcomes = Counter(one.outcome for one in side.items)
+        if side.status in (Status.UNVERIFIED, Status.UNMEASURABLE):
+            assert cell.startswith(side.status.value)
+        elif side.reason:
+            assert cell.startswith("failed as a whole")
+        elif side.name == check.TESTS:
+            hidden = sum(one.item_id.endswith(suite.COLLECTION) for one in side.items)
+            assert numbers(f"{cell} ", "passed") == _some(outcomes["passed"] + outcomes["xpassed"])
+            assert numbers(cell, r"failed(?! as)") == _some(
+                sum(outcomes[one] for one in FAILING) - hidden
+            )
+            assert numbers(cell, "skipped") == _some(outcomes["skipped"])
+            assert numbers(cell, "failed as expected") == _some(outcomes["xfailed"])
+            assert numbers(cell, "not collected") == _some(hidden)
+        else:
+            assert cell.startswith("clean") == (not side.items)
+            assert numbers(cell, "finding") == _some(len(side.items))
+    old = Counter(_red(before))
+    new = Counter(_red(after))
+    if compared.verdict is Status.PASSED and not before.reason and not after.reason:
+        both = sum((old & new).values())
+        assert numbers(said.sentence, r"(?:failure|finding)s? as on base") == _some(both)
+        title = summarize_all((compared,))
+        assert numbers(title, "as on the base commit") == _some(both)
+        assert ("checks passed" in title) == (not both)
+    if compared.verdict in (Status.UNVERIFIED, Status.UNMEASURABLE):
+        assert said.new == "not known"
+        assert not re.search(r"\d", said.sentence)
+        assert "passed" not in summarize_all((compared,))
+    if said.new != "not known" and not after.reason and compared.name != check.TESTS:
+        assert int(said.new) == sum((new - old).values())
+        assert numbers(said.head, "new") == _some(int(said.new))
+
+
+def _red(side):
+    return [one.item_id for one in side.items if one.outcome in ("finding", *FAILING)]
+
+
+def _some(number):
+    return [number] if number else []
+
+
+def test_new_findings_that_a_rule_weighs_are_not_called_known():
+    before = CheckResult(name="mypy", status=Status.PASSED)
+    item = CheckItem(item_id="a", outcome="finding")
+    after = CheckResult(name="mypy", status=Status.FAILED, items=(item,))
+    [compared] = comparison.compare(report("base", before), report("head", after))
+    weighed = compared.model_copy(update={"new_failures": (), "verdict": Status.PASSED})
+    assert summarize(weighed).sentence == "Mypy: 1 new finding."
+    assert summarize(weighed).head == "1 finding, 1 new"
+    assert "as on the base" not in summarize_all((weighed,))
+
+
+def test_skipped_tests_are_no_part_of_the_new_ones():
+    def side(*outcomes):
+        items = [CheckItem(item_id=f"t::{n}", outcome=one) for n, one in enumerate(outcomes)]
+        return CheckResult(name=check.TESTS, status=Status.PASSED, items=tuple(items))
+
+    before, after = side("passed", "skipped"), side("passed", "skipped", "passed")
+    [compared] = comparison.compare(report("base", before), report("head", after))
+    assert summarize(compared).sentence == (
+        "Tests: 2 on base, 3 with the change, 1 new. 1 test skipped with the change."
+    )
+
+
+def test_a_check_that_base_breaks_is_a_row_and_a_note():
+    before = CheckResult(name="mypy", status=Status.UNMEASURABLE, reason="no module named plugin")
+    after = CheckResult(name="mypy", status=Status.FAILED, reason="no module named plugin")
+    [compared] = comparison.compare(report("base", before), report("head", after))
+    assert compared.verdict is Status.UNMEASURABLE
+    assert not compared.is_in_the_way
+    assert "no module named plugin" in summarize(compared).sentence
+    mended = after.model_copy(update={"status": Status.PASSED, "reason": ""})
+    [compared] = comparison.compare(report("base", before), report("head", mended))
+    assert compared.verdict is Status.PASSED
