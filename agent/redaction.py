@@ -1,7 +1,7 @@
 """Take secrets out of every text that leaves, or is kept where people read it.
 
-Two ways: the values that we hold ourselves, also when they are encoded, cut or taken apart; and
-whatever looks like a credential (`secret_shapes`), whosoever it may be.
+Three ways: the values that we hold ourselves, also when they are encoded, cut or taken apart;
+whatever looks like a credential (`secret_shapes`); and what a name calls one (`secret_names`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import NamedTuple, TypeVar, cast
 
 from pydantic import BaseModel
 
-from agent import secret_shapes
-from agent.vendor_tokens import Span
+from agent import secret_names, secret_shapes
+from agent.secret_shapes import Span
 
 T = TypeVar("T")
 
@@ -52,11 +52,12 @@ class _Needle(NamedTuple):
 class Redactor:
     """Knows the secrets in hand; may be told more while others use it."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, secrets: Iterable[str] = (), *, names: bool = True) -> None:
         """Take the values that must not get out."""
         self._needles: tuple[_Needle, ...] = ()
         self._grams: dict[bytes, tuple[tuple[int, int], ...]] = {}
         self._seen: set[str] = set()
+        self._reads_names = names
         for secret in secrets:
             self.learn(secret)
 
@@ -85,9 +86,13 @@ class Redactor:
         # In this order: who looks meanwhile finds every needle that a gram names.
         self._needles, self._grams = tuple(needles), grams
 
-    def another(self) -> Redactor:
-        """Give one that knows the same; what it is told from now on, it knows alone."""
-        made = Redactor()
+    def another(self, *, names: bool = True) -> Redactor:
+        """Give one that knows the same; what it is told from now on, it knows alone.
+
+        Args:
+            names: Whether it takes out what a name calls a secret.
+        """
+        made = Redactor(names=names)
         made._needles, made._grams, made._seen = self._needles, self._grams, set(self._seen)
         return made
 
@@ -99,8 +104,9 @@ class Redactor:
         """Return the text without secrets, and how many there were."""
         known = self.known(text)
         text = _replaced(text, known)
-        shaped = secret_shapes.find(text)
-        return Redacted(_replaced(text, shaped), len(known) + len(shaped))
+        named = secret_names.find(text) if self._reads_names else ()
+        others = secret_shapes.merge((*secret_shapes.find(text), *named))
+        return Redacted(_replaced(text, others), len(known) + len(others))
 
     def inside(self, value: T) -> T:
         """Return a record, or a JSON value, without secrets in any of its texts; bytes stay."""
@@ -112,17 +118,25 @@ class Redactor:
         elif isinstance(value, list):
             cleaned = [self.inside(one) for one in value]
         elif isinstance(value, dict):
-            cleaned = {self.inside(key): self.inside(one) for key, one in value.items()}
+            cleaned = {self.inside(key): self._given(key, one) for key, one in value.items()}
         elif isinstance(value, BaseModel):
-            cleaned = value.model_copy(update={name: self.inside(one) for name, one in value})
+            # Code that goes into the repository stays what it is, so that a replay makes the same.
+            redactor = self.another(names=False) if getattr(value, "is_code", False) else self
+            cleaned = value.model_copy(update={name: redactor.inside(one) for name, one in value})
         return cast(T, cleaned)
+
+    def _given(self, name: object, value: T) -> T:
+        """Return what a table has under a name."""
+        if isinstance(name, str) and isinstance(value, str) and secret_names.is_given(name, value):
+            return cast(T, REMOVED)
+        return self.inside(value)
 
     def known(self, text: str) -> tuple[Span, ...]:
         """Return where secrets in hand stand, in whatever form: sorted, apart from each other."""
         if not self._needles:
             return ()
         letters = text.encode("ascii", "ignore").lower().translate(None, _OTHERS)
-        found = secret_shapes.merged(set(self._finds(letters)))
+        found = secret_shapes.merge(self._finds(letters))
         if not found:
             return ()
         places = [place for place, sign in enumerate(text) if sign in _LETTERS]
@@ -171,7 +185,7 @@ def _replaced(text: str, spans: Iterable[Span]) -> str:
 
 def _without(found: str) -> str:
     """Replace a secret that was found; what stood between its parts (fences, lines) stays."""
-    if not any(sign.isspace() or sign in "`|<>" for sign in found):
+    if "\n" not in found and not any(sign in "`|<>" for sign in found):
         return REMOVED
     return REMOVED + "".join(sign for sign in found if sign not in _LETTERS)
 

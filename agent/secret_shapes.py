@@ -1,49 +1,40 @@
 """Find values that look like credentials, by their shape alone. Pure.
 
-The shapes are those of detect-secrets' plugins, what vendors' credentials begin with
-(`vendor_tokens`), and a few of our own. Each is looked for near a mark that it cannot be without,
-so that a long log costs little. What only looks random (commit ids, digests, UUIDs) is left alone
-unless it is given to a name such as `secret_key`. Secrets whose value we know are the matter of
+The shapes are those of detect-secrets' plugins; besides them stands whatever was made by chance
+behind a short beginning, as most services give out keys. Commit ids, digests, UUIDs and names are
+left alone. What a name calls a secret is the matter of `secret_names`, values in hand that of
 `redaction`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from typing import NamedTuple
 
-from agent import vendor_tokens
-from agent.vendor_tokens import Span
+Span = tuple[int, int]
 
 #: How far from its mark a value may begin and end. What is longer is followed to its end.
 _BEFORE = 80
 _AFTER = 400
-_LONGEST = 4096
 #: Read in one go; a pattern that takes the square of the time is then still quick.
 _PIECE = 800
-
 #: Plugins of detect-secrets: module, class, and marks in lower case one of which is always there.
 #: Left out are those that fire on ordinary output: public addresses, anything random in quotes,
-#: Artifactory's `AP…` words.
+#: Artifactory's `AP…` words; and what a name calls a secret.
 _PLUGINS = (
     ("aws", "AWSKeyDetector", ("a3t", "abia", "acca", "akia", "asia", "aws")),
     ("azure_storage_key", "AzureStorageKeyDetector", ("accountkey=",)),
-    ("basic_auth", "BasicAuthDetector", ("://",)),
     ("cloudant", "CloudantDetector", ("cloudant", "cl_", "cl-", "clou")),
     ("discord", "DiscordBotTokenDetector", ("discord", "bot")),
     ("github_token", "GitHubTokenDetector", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_")),
-    (
-        "gitlab_token",
-        "GitLabTokenDetector",
-        (
-            *("glpat-", "gldt-", "glft-", "glsoat-", "glrt-", "gr1348941", "glcbt-", "glimt-"),
-            *("glptt-", "glagent-", "gloas-"),
-        ),
-    ),
+    ("gitlab_token", "GitLabTokenDetector", ("glpat-", "gldt-", "glft-", "glsoat-", "glrt-")),
+    ("gitlab_token", "GitLabTokenDetector", ("gr1348941", "glcbt-", "glimt-", "glptt-")),
+    ("gitlab_token", "GitLabTokenDetector", ("glagent-", "gloas-")),
     ("mailchimp", "MailchimpDetector", ("-us",)),
+    ("npm", "NpmDetector", (":_authtoken=",)),
     ("openai", "OpenAIDetector", ("t3blbkfj",)),
     ("pypi_token", "PypiTokenDetector", ("pypi-age",)),
     ("sendgrid", "SendGridDetector", ("sg.",)),
@@ -54,38 +45,13 @@ _PLUGINS = (
     ("telegram_token", "TelegramBotTokenDetector", ("telegram", "bot")),
     ("twilio", "TwilioKeyDetector", ("twilio", "account_sid")),
 )
-
-_NAMES = (
-    *("secret", "token", "passwd", "password", "pwd", "credential"),
-    *(
-        f"{owner}{joint}key"
-        for owner in ("api", "access", "auth", "client", "private", "account", "service", "db")
-        for joint in ("", "_", "-")
-    ),
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_PLACEHOLDER = re.compile(r"[{}<>]|://|x{6,}|\.{3,}|\*{3,}|\$\(|%\(", re.IGNORECASE)
+_LOCAL = re.compile(
+    r"@(?:localhost|127\.0\.0\.1|\[::1\]|0\.0\.0\.0|db|postgres|mysql|redis)(?![.-]?\w)"
 )
-#: What follows one of these names where a value is given to it.
-_ASSIGNED = re.compile(
-    r"[\w-]{0,30}+[\"'\])]{0,3}+[ \t]{0,4}+(?::=|=>|={1,3}|!=|:)[ \t]{0,4}+"
-    r"(?:[rbuf]{0,2}(?P<quote>[\"'`])(?P<quoted>[^\"'`\s\\]{16,512}+)(?P=quote)"
-    r"|(?P<bare>[\w+/=.~-]{16,512}+)(?=[\s,;)\]}\"'`\\]|\Z))"
-)
-_UUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
-_HEX = re.compile(r"[0-9a-f]+", re.IGNORECASE)
-#: A part of a name, a path or a version, as people write them.
-_WORD = re.compile(r"[A-Za-z]*\d{0,4}|v?\d+")
-_PLACEHOLDER = re.compile(r"[{}<>]|://|\.\.\.|\*\*\*|\$\(|%\(|x{6}", re.IGNORECASE)
-#: Letters of one kind in a row: in names and words these are long, by chance they are short.
-_RUN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
-_LONG_RUNS = 3.2
-#: Bits per character; words of a language have fewer.
-_RANDOM_BITS = 3.5
-
-_BEARER = re.compile(
-    r"(?:authorization|x-api-key|private-token)[\"']?[ \t]{0,4}[:=][ \t]{0,4}[\"']?"
-    r"(?:(?:basic|bearer|token)[ \t]{1,4})?(?P<value>[\w+/=.~-]{8,4096}+)",
-    re.IGNORECASE,
-)
-_DOTTED_NAME = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)+")
+#: What goes on behind the part of a value by which it was recognised.
+_TAIL = re.compile(r"[\w+/=-]{0,4096}+")
 #: From the beginning of a word only: a text full of beginnings is then read once.
 _JWT = re.compile(
     r"(?<![\w-])(?P<claims>eyJ[\w-]{8,4096}+\.[\w-]{8,16384}+)(?:\.[\w-]{0,4096}+){0,3}"
@@ -97,42 +63,48 @@ _KEY_LINES = re.compile(
     r"(?:(?:\s|\\[nr]|[+>|\"'-]){0,8}+[A-Za-z0-9+/=]{16,}+)++"
 )
 _KEY_LENGTH = 20_000
-#: What goes on behind the part of a value by which it was recognised.
-_TAIL = re.compile(rf"[\w+/=-]{{0,{_LONGEST}}}+")
-_LOCAL = re.compile(
-    r"@(?:localhost|127\.0\.0\.1|\[::1\]|0\.0\.0\.0|db|postgres|mysql|redis)(?![.-]?\w)"
-)
 
-
-class _Shape(NamedTuple):
-    marks: tuple[str, ...]
-    find: Callable[[str, int, int], Iterator[Span]]
-    """Finds values in a part of a text."""
+_WORD = re.compile(r"(?<![\w.~-])[A-Za-z0-9][\w.~-]{19,}+")
+_PARTS = re.compile(r"[A-Za-z0-9]+")
+#: A beginning, and the value behind it.
+_BEGUN = re.compile(r"(?P<begins>[A-Za-z][A-Za-z0-9]{0,15}[_.-](?:[A-Za-z0-9]{1,8}[_.-]){0,3})")
+_HEX = re.compile(r"[0-9a-f]+", re.IGNORECASE)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
+#: Letters of one kind in a row: in names and words these are long, by chance they are short.
+_RUN = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
+_LONG_RUNS = 3.0
+#: Bits per character; words of a language have fewer.
+_RANDOM_BITS = 3.5
+_SHORTEST, _SHORTEST_ALONE, _SHORTEST_HEX = 18, 36, 32
 
 
 def find(text: str) -> tuple[Span, ...]:
     """Return where values stand that look like credentials: sorted, apart from each other."""
+    spans = (span for span, _ in find_given_out(text))
+    return merge((*spans, *_random_words(text)))
+
+
+def find_given_out(text: str) -> Iterator[tuple[Span, bool]]:
+    """Yield where detect-secrets knows a credential, and if nobody can make up one for a test."""
+    yield from ((span, False) for span in _private_keys(text))
+    if "eyJ" in text:
+        yield from ((span, False) for span in _web_tokens(text))
     lowered = text.lower()
     if len(lowered) != len(text):
         # A few letters are two in lower case; the places must stay the same.
-        lowered = text.translate(_ASCII_LOWER)
-    spans: set[Span] = set(_private_keys(text)) if "PRIVATE KEY" in text else set()
-    if "eyJ" in text:
-        spans.update(_web_tokens(text))
-    spans.update(vendor_tokens.find(text))
-    if there := _marks_in(lowered):
-        spans.update(_assigned(text, lowered, there))
-        for shape in _SHAPES:
-            marks = [mark for mark in shape.marks if mark in there]
-            for start, end in _windows(lowered, marks):
-                spans.update(shape.find(text, start, end))
-    return merged(spans)
+        lowered = text.translate(_LOWER)
+    if "://" in text:
+        yield from ((span, False) for span in _each(lowered, ("://",), text, _basic_auth))
+    for module, name, marks in _PLUGINS:
+        if any(mark in lowered for mark in marks):
+            by_plugin = _by_plugin(module, name)
+            yield from ((span, True) for span in _each(lowered, marks, text, by_plugin))
 
 
-def merged(spans: set[Span]) -> tuple[Span, ...]:
+def merge(spans: Iterable[Span]) -> tuple[Span, ...]:
     """Join what overlaps."""
     joined: list[Span] = []
-    for start, end in sorted(spans):
+    for start, end in sorted(set(spans)):
         if joined and start < joined[-1][1]:
             joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
         else:
@@ -140,75 +112,65 @@ def merged(spans: set[Span]) -> tuple[Span, ...]:
     return tuple(joined)
 
 
-_ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+def is_random(value: str) -> bool:
+    """Whether a value was made by chance, not written by a person."""
+    if _PLACEHOLDER.search(value) or _UUID.fullmatch(value):
+        return False
+    if _HEX.fullmatch(value) and any(map(str.isdigit, value)):
+        return len(value) >= _SHORTEST_HEX
+    if value.islower() or value.isupper() or not any(map(str.isalpha, value)):
+        return False
+    runs = _RUN.findall(value)
+    return sum(map(len, runs)) <= _LONG_RUNS * len(runs) and _bits(value) > _RANDOM_BITS
 
 
-def _marks_in(lowered: str) -> set[str]:
-    """All marks and names that a text may have, in one reading: it has no others."""
-    anything, all_of = _any_mark()
-    found: set[str] = set()
-    place = anything.search(lowered)
-    while place:
-        found.add(place[0])
-        # One may begin within another.
-        place = anything.search(lowered, place.start() + 1)
-    return {mark for shortest in found for mark in all_of[shortest]}
+def _bits(value: str) -> float:
+    from detect_secrets.plugins.high_entropy_strings import Base64HighEntropyString
 
-
-@cache
-def _any_mark() -> tuple[re.Pattern[str], dict[str, list[str]]]:
-    """A pattern that finds each, and all that begin as what it finds."""
-    marks = {*_NAMES, *(mark for shape in _SHAPES for mark in shape.marks)}
-    anything = re.compile(vendor_tokens.any_of(sorted(marks)))
-    all_of: dict[str, list[str]] = {}
-    for mark in marks:
-        if begins := anything.match(mark):
-            all_of.setdefault(begins[0], []).append(mark)
-    return anything, all_of
-
-
-def _windows(lowered: str, marks: Sequence[str]) -> Iterator[Span]:
-    """The parts of a text around marks, joined where they meet, in pieces of bounded length."""
-    near = {
-        (max(0, at - _BEFORE), min(len(lowered), at + _AFTER))
-        for mark in marks
-        for at in _places(lowered, mark, apart=_AFTER // 2)
-    }
-    for start, end in merged(near):
-        for at in range(start, end, _PIECE):
-            yield max(start, at - _AFTER), min(end, at + _PIECE)
-
-
-def _places(lowered: str, mark: str, *, apart: int = 1) -> Iterator[int]:
-    at = lowered.find(mark)
-    while at >= 0:
-        yield at
-        at = lowered.find(mark, at + apart)
-
-
-def _followed(text: str, start: int, end: int) -> Span:
-    """Take in the rest of a value that was recognised by its beginning."""
-    tail = _TAIL.match(text, end)
-    return start, tail.end() if tail else end
+    return float(Base64HighEntropyString().calculate_shannon_entropy(value))
 
 
 # --- shapes of detect-secrets ---------------------------------------------------------------------
+
+_Find = Callable[[str, int, int], Iterator[Span]]
+
+
+def _each(lowered: str, marks: Sequence[str], text: str, find: _Find) -> Iterator[Span]:
+    """Look around marks, joined where they meet, in pieces of bounded length."""
+    near = {
+        (max(0, at - _BEFORE), min(len(text), at + _AFTER))
+        for mark in marks
+        for at in _places(lowered, mark)
+    }
+    for start, end in merge(near):
+        for at in range(start, end, _PIECE):
+            yield from find(text, max(start, at - _AFTER), min(end, at + _PIECE))
+
+
+def _places(lowered: str, mark: str) -> Iterator[int]:
+    at = lowered.find(mark)
+    while at >= 0:
+        yield at
+        at = lowered.find(mark, at + _AFTER // 2)
 
 
 @cache
 def _plugin(module: str, name: str) -> tuple[re.Pattern[str], ...]:
     # Imported when its mark turns up: most texts have none, and the import takes a while.
     found = importlib.import_module(f"detect_secrets.plugins.{module}")
-    return tuple(getattr(found, name)().denylist)
+    patterns = getattr(found, name)().denylist
+    # What may follow a value is no part of it.
+    return tuple(re.compile(one.pattern.removesuffix(".*"), one.flags) for one in patterns)
 
 
-def _by_plugin(module: str, name: str) -> Callable[[str, int, int], Iterator[Span]]:
+def _by_plugin(module: str, name: str) -> _Find:
     def find(text: str, start: int, end: int) -> Iterator[Span]:
         for pattern in _plugin(module, name):
             for match in pattern.finditer(text, start, end):
                 first, last = _value(match)
-                if vendor_tokens.made_by_chance(text[first:last]):
-                    yield _followed(text, first, last)
+                if _is_no_example(text[first:last]):
+                    tail = _TAIL.match(text, last)
+                    yield first, tail.end() if tail else last
 
     return find
 
@@ -221,6 +183,13 @@ def _value(match: re.Match[str]) -> Span:
     return match.span()
 
 
+def _is_no_example(value: str) -> bool:
+    """Whether a value is none of the examples that people write: all x, zeros, words."""
+    value = _PLACEHOLDER.sub("", value)
+    has_digits = any(map(str.isdigit, value))
+    return len(set(value)) >= 8 and (has_digits or not (value.islower() or value.isupper()))
+
+
 def _basic_auth(text: str, start: int, end: int) -> Iterator[Span]:
     """Passwords in addresses, but for those that every developer's own database has."""
     for pattern in _plugin("basic_auth", "BasicAuthDetector"):
@@ -228,60 +197,8 @@ def _basic_auth(text: str, start: int, end: int) -> Iterator[Span]:
             user = match[0].removeprefix("://").partition(":")[0]
             if _LOCAL.match(text, match.end() - 1) or match[1] in (user, "password", "pass"):
                 continue
-            if _PLACEHOLDER.search(match[1]):
-                continue
-            yield match.span(1)
-
-
-# --- shapes of our own ----------------------------------------------------------------------------
-
-
-def _assigned(text: str, lowered: str, there: set[str]) -> Iterator[Span]:
-    for name in there.intersection(_NAMES):
-        for at in _places(lowered, name):
-            if match := _ASSIGNED.match(text, at + len(name)):
-                group = "quoted" if match["quoted"] else "bare"
-                if _random(match[group]):
-                    yield match.span(group)
-
-
-def _random(value: str) -> bool:
-    """Whether a value that a name calls secret was made by chance, not written by a person."""
-    if _PLACEHOLDER.search(value) or _UUID.fullmatch(value):
-        return False
-    if not any(map(str.isdigit, value)) or not any(map(str.isalpha, value)):
-        return False
-    if _HEX.fullmatch(value):
-        return len(value) >= 32
-    if all(_WORD.fullmatch(part) for part in re.split(r"[\W_]+", value)):
-        return False
-    runs = _RUN.findall(value)
-    if sum(map(len, runs)) > _LONG_RUNS * len(runs):
-        return False
-    return _bits(value) > _RANDOM_BITS
-
-
-def _bits(value: str) -> float:
-    from detect_secrets.plugins.high_entropy_strings import Base64HighEntropyString
-
-    return float(Base64HighEntropyString().calculate_shannon_entropy(value))
-
-
-def _by_pattern(pattern: re.Pattern[str]) -> Callable[[str, int, int], Iterator[Span]]:
-    def find(text: str, start: int, end: int) -> Iterator[Span]:
-        return (match.span() for match in pattern.finditer(text, start, end))
-
-    return find
-
-
-def _headers(text: str, start: int, end: int) -> Iterator[Span]:
-    for match in _BEARER.finditer(text, start, end):
-        value = match["value"]
-        # `authorization = request.headers.get(…)` is code, `Authorization: required` a sentence.
-        if _DOTTED_NAME.fullmatch(value):
-            continue
-        if not value.isalpha() or not (value.istitle() or value.islower() or value.isupper()):
-            yield match.span("value")
+            if not _PLACEHOLDER.search(match[1]):
+                yield match.span(1)
 
 
 def _web_tokens(text: str) -> Iterator[Span]:
@@ -301,11 +218,25 @@ def _private_keys(text: str) -> Iterator[Span]:
         yield head.start(), end.end() if end else lines.end()
 
 
-_SHAPES = (
-    *(
-        _Shape(marks, _basic_auth if module == "basic_auth" else _by_plugin(module, name))
-        for module, name, marks in _PLUGINS
-    ),
-    *(_Shape((mark.lower(),), _by_pattern(pattern)) for mark, pattern in vendor_tokens.INSIDE),
-    _Shape(("authorization", "x-api-key", "private-token"), _headers),
-)
+# --- made by chance -------------------------------------------------------------------------------
+
+
+def _random_words(text: str) -> Iterator[Span]:
+    """Words that begin as keys of services do and go on by chance; long ones without that."""
+    for match in _WORD.finditer(text):
+        begun = _BEGUN.match(match[0])
+        begins = begun["begins"] if begun else ""
+        if begins.rstrip("_.-").lower() in hashlib.algorithms_available:
+            continue
+        parts = [part[0] for part in _PARTS.finditer(match[0], len(begins))]
+        if _is_key("".join(parts), begins) or any(_is_key(part, begins) for part in parts):
+            yield match.span()
+
+
+def _is_key(value: str, begins: str) -> bool:
+    if _HEX.fullmatch(value):
+        # `main-<commit>` names a build, `vendor_<hex>` a key.
+        is_key = begins.endswith("_") and len(value) >= _SHORTEST_HEX
+    else:
+        is_key = len(value) >= (_SHORTEST if begins else _SHORTEST_ALONE) and is_random(value)
+    return is_key and _is_no_example(value)

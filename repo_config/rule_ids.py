@@ -42,7 +42,6 @@ _SECURITY = (
     "insecure-deserialisation",
     "path-traversal",
     "command-injection",
-    "hard-coded-secret",
     "possible-secret",
 )
 _VERSIONS = (

@@ -8,12 +8,13 @@ import string
 
 import pytest
 
+from agent.chat import ToolCall
 from agent.domain import Comparison, Finding, Severity, Status
 from agent.redaction import REMOVED, Redactor
 
 _CHANCE = random.Random(11)
 #: No shape that anybody knows: only the exact list can find it.
-SECRET = "".join(_CHANCE.choice(string.ascii_letters + string.digits) for _ in range(40))
+SECRET = "".join(_CHANCE.choice(string.ascii_lowercase + string.digits) for _ in range(40))
 SYMBOLS = "p%4/" + "".join(_CHANCE.choice(string.ascii_letters + "+/%&=") for _ in range(28))
 KEY = (
     "-----BEGIN PRIVATE KEY-----\n"
@@ -110,3 +111,10 @@ def test_records_are_redacted_in_every_text():
     redactor = Redactor([SECRET])
     assert redactor.inside((finding,))[0].message == REMOVED
     assert redactor.inside(made) == made.model_copy(update={"gone": (REMOVED,)})
+
+
+def test_code_that_a_model_writes_loses_shapes_and_no_names():
+    token = "ghp_" + "aB3dE6gH9" * 4
+    call = ToolCall(call_id="1", name="write", arguments=f"password = 'winter' # {token}")
+    kept = Redactor().inside((call,))[0]
+    assert kept.arguments == f"password = 'winter' # {REMOVED}"

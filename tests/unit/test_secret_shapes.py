@@ -34,10 +34,13 @@ CREDENTIALS = {
     "json web token": f"{encoded({'alg': 'HS256'})}.{encoded({'sub': 'me'})}.{some(43)}",
     "npm in npmrc": f"//r.example/:_authToken={uuid.UUID(int=_CHANCE.getrandbits(128))}",
     "telegram bot": "telegram 123456789:" + some(35),
+    "of no vendor in particular": "sk-vendor-api03-" + some(40),
+    "hex behind a beginning": "dop_v1_" + some(64, HEX),
+    "without a beginning": "AIza" + some(35),
 }
 
 
-@pytest.mark.parametrize("around", ["{}xxxxxxxx", "ghp_ghp_{}"])
+@pytest.mark.parametrize("around", ["{}xxxxxxxx", "ghp_ghp_{}", "a=ghp_{}"])
 def test_a_credential_is_not_hidden_by_what_looks_like_an_example(around):
     value = "gho_" + some(36)
     text = around.format(value)
@@ -60,22 +63,6 @@ def test_a_credential_is_found_to_its_end(kind, around):
     assert text[slice(*found[0])] == value
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("clone https://bot:s3cr3t@git.example.org/x.git", "s3cr3t"),
-        ("'authorization': 'Bearer abc123def456'", "abc123def456"),
-        ('"client_secret": "f4Ke9xQ2Lm7Zt1Rv8Bn3"', "f4Ke9xQ2Lm7Zt1Rv8Bn3"),
-        (f"API_TOKEN={'9f' * 20}", "9f" * 20),
-    ],
-)
-def test_a_value_that_a_name_calls_secret_is_found(text, value):
-    found = secret_shapes.find(text)
-    assert len(found) == 1
-    shown = text[slice(*found[0])]
-    assert shown == (value or text.split("'")[1])
-
-
 def key_text(lines: int = 12) -> str:
     body = "\n".join(some(64) for _ in range(lines))
     return f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----"
@@ -95,7 +82,7 @@ ORDINARY = [
     "ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx glpat-<your-token> AKIAIOSFOD",
     f"django==5.2 \\\n    --hash=sha256:{some(64, HEX)} \\\n    --hash=sha256:{some(64, HEX)}",
     "tests/test_auth.py::test_token_is_refreshed_after_2_hours[password-key_1] PASSED [ 12%]",
-    "token: str | None = settings.SOCIAL_AUTH_TOKEN_2024",
+    f"image:main-{some(40, HEX)} sha256-{some(43)}= cache-Linux-py3.11-{some(64, HEX)}",
     "postgres://postgres:postgres@localhost:5432/shop postgres://shop:dev@127.0.0.1/x",
     'HEAD = "-----BEGIN PRIVATE KEY-----"',
 ]
@@ -109,15 +96,12 @@ def test_ordinary_output_is_left_alone(text):
 def test_our_own_sources_are_left_alone():
     for path in (ROOT / "agent").rglob("*.py"):
         text = path.read_text()
-        assert [text[slice(*span)] for span in secret_shapes.find(text)] == [], path
+        assert list(secret_shapes.find_given_out(text)) == [], path
 
 
 def test_places_hold_where_lower_case_is_longer():
-    text = "İ" * 9 + " token='f4Ke9xQ2Lm7Zt1Rv8Bn3' AKIAQ2Z7K4M9B1X8T5R3"
-    assert [text[slice(*span)] for span in secret_shapes.find(text)] == [
-        "f4Ke9xQ2Lm7Zt1Rv8Bn3",
-        "AKIAQ2Z7K4M9B1X8T5R3",
-    ]
+    text = "İ" * 9 + " AKIAQ2Z7K4M9B1X8T5R3"
+    assert [text[slice(*span)] for span in secret_shapes.find(text)] == ["AKIAQ2Z7K4M9B1X8T5R3"]
 
 
 @pytest.mark.parametrize("unit", ["eyJaaaaaaaa.", "sk-sk-T3BlbkFJ", "AccountKey=AccountKey"])

@@ -1,10 +1,9 @@
 """Hold back a change that would publish a credential.
 
 What is pushed cannot be taken back, in a public repository least of all. Only values that the
-base does not hold already: those are no news to anybody who may read it. Tests and examples are
-full of values made up for them, which no shape tells from real ones; so there only what a vendor
-gives out blocks, and the rest is for the reviewer. What counts as a credential is known to
-`secret_shapes`.
+base does not hold already: those are no news to anybody who may read it. What counts are the
+shapes of detect-secrets alone. Tests and examples are full of values made up for them; so there
+only what a vendor gives out blocks, and the rest is for the reviewer.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from agent import secret_shapes, vendor_tokens
+from agent import secret_shapes
 from agent.domain import ChangedFile, Finding, Severity
 from agent.policy import layout
 from agent.policy.proposal import Proposal
@@ -43,14 +42,8 @@ _FIX = "Take the value out of the ticket, and read it from the environment or a 
 _SAMPLE_FIX = "Check that it opens nothing, or let the test make it."
 _SAMPLE_FOLDER = re.compile(r"docs?(?:_.*)?|(?:.*[-_])?examples?|samples?|tutorials?|demos?|t")
 _PROSE = (".md", ".rst", ".adoc")
-#: `auth_header`, `not-a-real-token`: what people write where a value stands.
-_WORDS = re.compile(r"[A-Za-z]+(?:[-_][A-Za-z]+)+")
 #: Published by its vendor for everybody: the account of Azure's storage emulator.
 _PUBLIC = ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF",)
-
-#: What pages hand to every visitor: PostHog's key of a project.
-_FOR_VISITORS = ("phc_",)
-_CODE = (".py", ".js", ".jsx", ".ts", ".tsx", ".vue")
 
 
 def check(proposal: Proposal) -> Iterator[Finding]:
@@ -68,26 +61,17 @@ def check(proposal: Proposal) -> Iterator[Finding]:
                 yield SAMPLE_SECRETS.at(
                     file.path, "brings in what looks like a credential", _SAMPLE_FIX, line
                 )
-        if secret_shapes.find(file.path) and file.before is None:
+        if file.before is None and any(secret_shapes.find_given_out(file.path)):
             yield SECRETS.at("", "A new path holds what looks like a credential", _FIX)
 
 
 def _fresh(file: ChangedFile) -> Iterator[tuple[int, str, bool]]:
     """Lines and values that are in the new content and not in the old, and if a vendor's."""
     after = (file.after or b"").decode("utf-8", "replace")
-    spans = secret_shapes.find(after)
-    vendors = list(vendor_tokens.find(after)) if spans else []
-    for start, end in spans:
+    for (start, end), of_vendor in secret_shapes.find_given_out(after):
         value = after[start:end]
-        if _WORDS.fullmatch(value) or any(public in value for public in _PUBLIC):
-            continue
-        if value.startswith(_FOR_VISITORS):
-            continue
-        # `{Authorization: token}` and `authorization: Credentials` are names in code.
-        if value.isalpha() and after[start - 1 : start] == " " and file.path.endswith(_CODE):
-            continue
-        if value.encode() not in (file.before or b""):
-            of_vendor = any(first < end and start < last for first, last in vendors)
+        is_public = any(public in value for public in _PUBLIC)
+        if not is_public and value.encode() not in (file.before or b""):
             yield after.count("\n", 0, start) + 1, value, of_vendor
 
 

@@ -1,10 +1,9 @@
-"""Hold back passwords and keys that are written into the code, known by what they are called.
+"""Show the reviewer passwords and keys that are written into the code, by what they are called.
 
-`content.secrets` knows the shapes of credentials; a password that a person made up has none. Here
-the name says what a value is: a variable, a key of a table, an argument, a default, what a
-password is compared with. What then looks made up to be guessed by nobody blocks; what may just
-be a word is for the reviewer. Names of fields, addresses, paths and placeholders are left alone,
-and so are tests and examples.
+`content.secrets` blocks what has the shape of a credential; a password that a person made up has
+none. Here the name says what a value is: a variable, a key of a table, an argument, a default,
+what a password is compared with. Names of fields, addresses, paths and placeholders are left
+alone, and so are tests and examples.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from agent import secret_shapes
+from agent import secret_names, secret_shapes
 from agent.domain import Finding, Severity
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
@@ -21,14 +20,6 @@ from agent.policy.security import spots
 from agent.policy.security.spots import Spot
 from agent.policy.view import View, Visit
 
-HARD_CODED_SECRET = Rule(
-    id="hard-coded-secret",
-    demands="No password, key or token is written into the code.",
-    severity=Severity.BLOCK,
-    floor=Severity.REVIEW,
-    bad='DB_PASSWORD = "Vk8!prod-Ze44"',
-    good='DB_PASSWORD = os.environ["DB_PASSWORD"]',
-)
 POSSIBLE_SECRET = Rule(
     id="possible-secret",
     demands="What is called a password, a key or a token is no word of the code.",
@@ -36,18 +27,12 @@ POSSIBLE_SECRET = Rule(
     bad='connect(password="winter20")',
     good="connect(password=settings.DB_PASSWORD)",
 )
-RULES = (HARD_CODED_SECRET, POSSIBLE_SECRET)
+RULES = (POSSIBLE_SECRET,)
 
 _FIX = "Read it from the environment or a secret store, without a value to fall back to."
 _MARKS = re.compile(rb"pass|pwd|secret|token|key|credential|auth", re.IGNORECASE)
-_SECRET = re.compile(
-    r"(?:.*[_.])?(?:password|passwd|passphrase|pwd|pass|secret|token|credential|apikey"
-    r"|(?:api|auth|access|private|secret|signing|encryption|account|service|client|master|jwt"
-    r"|fernet|session|hmac)_?key)(?:_(?:value|prod|production|live|staging|default|old|new|\d+))?"
-)
 #: What is done with a password is no password: a limit, an address, a template.
 _DEED = re.compile(r"(?:.*_)?(?:change|reset|forgot|forgotten|update|confirm)_?(?:password|token)")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SAMPLE_FOLDER = re.compile(r"docs?(?:_.*)?|(?:.*[-_])?examples?|samples?|tutorials?|demos?|t")
 _PLACEHOLDER = re.compile(
     r"change[-_ ]?me|replace|example|insecure|dummy|fake|sample|placeholder|your[-_]|xxx|\*\*\*"
@@ -59,10 +44,7 @@ _NO_SECRET = re.compile(
     r"\w+://.*|[./~].*|.*\.(?:py|json|ya?ml|html?|txt|pem|key|cr?t)|[A-Za-z_]\w*(?:\.\w+)+"
     r"|[A-Z][A-Z0-9_]*|[a-z]+(?:[-_ ./:][a-z]+)*|\d+"
 )
-_SPECIAL = re.compile(r"[!@#$%^&*?+=~]")
-#: A digit between letters, or letters of both cases beside one: as in `s1gn` or `Qx20`.
-_ODD = re.compile(r"[A-Za-z]\d+[A-Za-z]|[a-z][A-Z]+\d|\d[a-z]+[A-Z]|[A-Z]{2,}[a-z]+\d{2}")
-_LEAST, _LEAST_OF_REAL = 8, 10
+_LEAST = 8
 _LOGINS = frozenset({"auth", "basic_auth", "http_auth"})
 _ENVIRONMENTS = frozenset({"get", "getenv", "config", "env", "str", "getvar", "setdefault"})
 
@@ -82,31 +64,26 @@ def _spots(view: View) -> Iterator[Spot]:
         if not isinstance(value, (str, bytes)) or id(node) in told:
             continue
         text = value if isinstance(value, str) else value.decode("latin-1")
-        if not _is_secret(name) or (rule := _weigh(text, name)) is None:
+        if not _is_secret(name) or not _may_open(text, name):
             continue
         line = view.line(node.lineno)
-        if any(text in line[start - 1 : end + 1] for start, end in secret_shapes.find(line)):
+        if any(text in line[at - 1 : to + 1] for (at, to), _ in secret_shapes.find_given_out(line)):
             continue  # `content.secrets` says so
         told.add(id(node))
-        yield Spot(rule, node, f"has a value for `{name}` written out")
+        yield Spot(POSSIBLE_SECRET, node, f"has a value for `{name}` written out")
 
 
 def _is_secret(name: str) -> bool:
-    plain = _CAMEL.sub("_", name).replace("-", "_").lower()
-    return _SECRET.fullmatch(plain) is not None and not _DEED.match(plain)
+    return secret_names.says_secret(name) and not _DEED.fullmatch(name.lower())
 
 
-def _weigh(text: str, name: str) -> Rule | None:
-    """Say how sure it is that a text is a secret; None: it is none."""
+def _may_open(text: str, name: str) -> bool:
+    """Whether a text is more than a word, a placeholder, an address or a path."""
     if len(text) < _LEAST or any(map(str.isspace, text)) or not any(map(str.isdigit, text)):
-        return None
-    if _PLACEHOLDER.search(text) or _NO_SECRET.fullmatch(text) or text.lower() in name.lower():
-        return None
-    letters = any(map(str.isalpha, text))
-    odd = len(_ODD.findall(text))
-    if len(text) >= _LEAST_OF_REAL and letters and (odd >= 1 or _SPECIAL.search(text)):
-        return HARD_CODED_SECRET
-    return POSSIBLE_SECRET
+        return False
+    return not (
+        _PLACEHOLDER.search(text) or _NO_SECRET.fullmatch(text) or text.lower() in name.lower()
+    )
 
 
 # --- what has a name ------------------------------------------------------------------------------

@@ -8,8 +8,10 @@ _LIVE = "Vk8!prod-" + "Ze44"
 _WORD = "winter" + "2027"
 
 CASES = {
-    "hard-coded-secret": Cases(
+    "possible-secret": Cases(
         fails={
+            "a default": Snippet(f"def f(token='{_WORD}'): ...\n", line=1),
+            "into a table": Snippet(f"A['SECRET_KEY'] = '{_WORD}'\n", line=1),
             "what opens": Snippet(
                 f"def f(password):\n    if password == '{_LIVE}':\n        return True\n", line=2
             ),
@@ -20,14 +22,6 @@ CASES = {
                 f"A = {{'example': {{'access_token': '{_LIVE}'}}}}\n"
             ),
             "there already": Snippet(f"x = 1\nPWD = '{_LIVE}'\n", base=f"PWD = '{_LIVE}'\n"),
-        },
-    ),
-    "possible-secret": Cases(
-        fails={
-            "a default": Snippet(f"def f(token='{_WORD}'): ...\n", line=1),
-            "into a table": Snippet(f"A['SECRET_KEY'] = '{_WORD}'\n", line=1),
-        },
-        passes={
             "a dotted name": Snippet("TOKEN = 'app.tokens.V2'\n"),
             "of another name": Snippet(f"SEASON = '{_WORD}'\n"),
         },

@@ -18,13 +18,12 @@ CASES = {
     "secrets": Cases(
         fails={
             "of a service": Snippet(f"import os\nTOKEN = '{_GITHUB}'\n", line=2),
-            "random, called a password": Snippet(f"SMTP_PASSWORD = '{_RANDOM}'\n", line=1),
             "in an address": Snippet(
                 {"settings.toml": f'url = "postgres://app:{_RANDOM}@db.shop.example/app"\n'}, line=1
             ),
         },
         passes={
-            "for visitors": Snippet(f"KEY = 'phc_{_RANDOM}{_RANDOM}'\nAPI_KEY = 'phc_{_RANDOM}'\n"),
+            "of no shape that detect-secrets knows": Snippet(f"KEY = 'phc_{_RANDOM}{_RANDOM}'\n"),
             "moved from another file": Snippet(
                 {"app/new.py": f"TOKEN = '{_GITHUB}'\n"}, base={"old.py": f"TOKEN = '{_GITHUB}'\n"}
             ),
@@ -34,12 +33,14 @@ CASES = {
         fails={
             "a private key for tests": Snippet({"tests/keys/a.pem": _KEY}, line=1),
             "in a docstring": Snippet(
-                f'def f():\n    """Send it.\n\n    Authorization: Token {_RANDOM}\n    """\n',
+                f'def f():\n    """Ask.\n\n    https://app:{_RANDOM}@shop.example/\n    """\n',
                 line=4,
             ),
         },
         passes={
-            "in the application, which `secrets` holds": Snippet(f"API_KEY = '{_RANDOM}'\n"),
+            "by its name, which `possible-secret` holds": Snippet(
+                {"tests/test_b.py": f"API_KEY = '{_RANDOM}'\n"}
+            ),
             "a variable": Snippet({"tests/test_a.py": "A = {'Authorization': auth_header}\n"}),
         },
     ),
