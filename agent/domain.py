@@ -468,6 +468,8 @@ class Change(Record):
     """Sorted by path, each path once."""
     notes: tuple[str, ...] = ()
     """What was done, in words, for the pull-request text."""
+    not_done: tuple[str, ...] = ()
+    """Sentences of the ticket that nobody has read or carried out; foreign words."""
 
     @property
     def digest(self) -> str:

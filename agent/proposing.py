@@ -206,6 +206,7 @@ def words(
         ticket=decided.ticket,
         title=decided.plan.title,
         notes=decided.cleared.change.notes,
+        not_done=decided.cleared.change.not_done,
         diff=worktree.diff(prepared.checkout, decided.cleared.change),
         comparisons=decided.compared,
         findings=findings(decided),

@@ -94,7 +94,7 @@ _PLACES: dict[commands.Name, str] = {
 _CHANGED = """\
 Without a command: a comment that answers what was asked lets the run go on, and
 `change the plan: …` has a plan that waits made anew with what follows. A plan of a recipe takes
-whole sentences as they would stand in the issue.
+the form, or the facts as code, as they would stand in the issue.
 """
 _REVIEWS = """\
 ### Reviews

@@ -51,6 +51,8 @@ def test_the_export_has_a_column_for_every_field():
 """
 
 
+_SERVICES = "shop/services.py"
+_WISHED = f"Replace `print` with `logging` in `{_SERVICES}`, level `info`."
 _PLAN_FIRST = MappingProxyType({".github/mergewright.yml": "plan: {approval: always}\n"})
 
 
@@ -83,18 +85,18 @@ def _all() -> tuple[Scenario, ...]:
         ),
         Scenario(
             "unclear",
-            "facts are missing: all questions in one list",
+            "facts are missing: the form comes back, filled in so far",
             "Customers need a nickname",
-            "### Model\nCustomer\n\n### Field name\nnickname\n",
+            "Add a `CharField` called `nickname` to `shop.Customer`.\n",
             Reason.UNCLEAR,
         ),
         Scenario(
             "answered",
-            "a question is answered by a comment, and the run goes on to its pull request",
+            "a comment states what was missing, and the run goes on to its pull request",
             log_title,
-            "Replace print with logging in `shop/servies.py`.\n",
+            "Replace `print` with `logging` in `shop/servies.py`, level `info`.\n",
             Reason.READY,
-            acts=(comment("Replace print with logging in `shop/services.py`."),),
+            acts=(comment(_WISHED),),
         ),
         Scenario(
             "approved",
@@ -104,7 +106,7 @@ def _all() -> tuple[Scenario, ...]:
             Reason.READY,
             files=_PLAN_FIRST,
             acts=(
-                comment("change the plan: Replace print with logging in `shop/services.py`."),
+                comment(f"change the plan: {_WISHED}"),
                 comment("/mergewright approve {plan}"),
             ),
         ),
@@ -149,10 +151,7 @@ def _all() -> tuple[Scenario, ...]:
             files=_PLAN_FIRST,
             begins=acts.label("lose"),
             acts=(
-                comment(
-                    f"change the plan: Replace print with logging in `{_SERVICES}`.",
-                    trouble="duplicate",
-                ),
+                comment(f"change the plan: {_WISHED}", trouble="duplicate"),
                 comment("/mergewright approve {plan}", trouble="reorder"),
                 comment("Thank you both.", at_once, REPORTER),
             ),
@@ -161,7 +160,6 @@ def _all() -> tuple[Scenario, ...]:
     )
 
 
-_SERVICES = "shop/services.py"
 _SUGGESTED = "```suggestion\n            continue  # nobody to take it for\n```"
 _LEFT_OUT = "Say here what becomes of rows without a customer."
 _SCRIPT = Script(

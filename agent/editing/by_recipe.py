@@ -21,7 +21,7 @@ _MOST_REQUEST = 4_000
 
 
 class AskRecipe(Record):
-    """What is wanted, as a ticket would say it; the first line is its title."""
+    """What is wanted, as a ticket with a recipe's form, or with its facts as code."""
 
     request: str
 
@@ -46,8 +46,8 @@ def carry_out(
     ticket = Ticket(ticket_id="request", title=title, body=body.strip(), digest="")
     recipe = next((one for one in registry.recipes() if one.match(ticket)), None)
     if recipe is None:
-        examples = "; ".join(one.example for one in registry.recipes())
-        raise Refused(f"no recipe has this shape; what they carry out: {examples}")
+        examples = "\n".join(f"{one.example}\n{one.form}" for one in registry.recipes())
+        raise Refused(f"no recipe has this shape; these have:\n{examples}")
     contract, before = prepared.contract, tree.changes()
     mine = Within(tree, contract.config.folder)
     try:

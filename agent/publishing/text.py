@@ -45,8 +45,6 @@ _COMMENT_LIMIT = cleaning.TEXT_LIMIT - 5_000
 #: How much of log and diff is shown, if all the rest leaves the room.
 _ROOM = ((20_000, 40_000), (5_000, 20_000), (1_000, 5_000))
 _EXCERPT = 4_000
-#: How a note begins that tells of what was read and not done.
-READ_AS_BACKGROUND = "Read as background"
 _LISTED = 10
 #: A run may end so after the push too, or when it begins anew after one.
 _MAY_HAVE_PUSHED = frozenset(
@@ -75,6 +73,8 @@ class Evidence(Record):
     title: str
     notes: tuple[str, ...]
     """What was done, in words."""
+    not_done: tuple[str, ...] = ()
+    """Sentences of the ticket that the change does not carry out."""
     diff: str
     comparisons: tuple[Comparison, ...]
     findings: tuple[Finding, ...]
@@ -274,8 +274,7 @@ def _facts(evidence: Evidence, log_limit: int, diff_limit: int) -> dict[str, obj
         "log_place": _log_place(where, prepared.run),
         "listed": _LISTED,
         "uses_http": _names(config.http.name, evidence.diff),
-        "done": tuple(note for note in evidence.notes if not note.startswith(READ_AS_BACKGROUND)),
-        "background": tuple(note for note in evidence.notes if note.startswith(READ_AS_BACKGROUND)),
+        "done": evidence.notes,
         "rivals": migrations.by_app(evidence.rivals),
         "patch": shlex.quote(evidence.patch),
         "variables": [

@@ -19,6 +19,8 @@ class Edits(Record):
     files: dict[str, bytes]
     """By path; new or replaced."""
     notes: tuple[str, ...]
+    not_done: tuple[str, ...] = ()
+    """Sentences of the ticket that these edits do not carry out."""
 
 
 class ProducingCommand(Record):
@@ -36,7 +38,7 @@ class ProducingCommand(Record):
 
 
 class Recipe(Protocol):
-    """One ticket shape. Implemented by modules' single instance; none has state."""
+    """One ticket shape, known by its structure alone. None has state."""
 
     name: str
     """Short, with dashes: `add-django-field`."""
@@ -44,16 +46,18 @@ class Recipe(Protocol):
     """For the changelog."""
     example: str
     """A sentence that it carries out, for people who have not written a ticket yet."""
+    form: str
+    """The form that states all facts, empty."""
 
     def match(self, ticket: Ticket) -> bool:
-        """Whether the ticket has this shape, from its text alone."""
+        """Whether the structure of the ticket's text names this recipe."""
         ...
 
     def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
         """Turn the ticket into the recipe's parameters (JSON), every fact proved by the code.
 
         Raises:
-            TicketUnclear: With every question at once; nothing is guessed.
+            TicketUnclear: Facts are missing or do not fit; with the form, filled in so far.
             RequestRefused: The ticket asks for what cannot be done.
         """
         ...

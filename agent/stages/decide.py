@@ -65,7 +65,7 @@ class Facts:
     def remarks(self) -> tuple[Finding, ...]:
         """What a person has to look at before the change is merged."""
         told = (one for one in self.told if one.severity is Severity.REVIEW)
-        return (*told, *self.unmeasured, *self.left_open)
+        return (*told, *self.unmeasured, *self.left_open, *_not_done(self.cleared))
 
     @property
     def unmeasured(self) -> tuple[Finding, ...]:
@@ -256,6 +256,21 @@ def _to_review(facts: Facts) -> str | None:
     return f"{said} Second review: {facts.review.sentence}"
 
 
+def _not_done(cleared: ClearedChange) -> tuple[Finding, ...]:
+    """Have a person look at what the ticket says besides."""
+    return tuple(
+        Finding(
+            rule="the rest of the ticket",
+            severity=Severity.REVIEW,
+            path="",
+            line=None,
+            message=f"Not done by this change: “{sentence}”",
+            fix="Do it in a change of its own.",
+        )
+        for sentence in cleared.change.not_done
+    )
+
+
 def _ready(facts: Facts) -> str:
     measured = [check for check in facts.compared if check.verdict is Status.PASSED]
     said = [
@@ -299,7 +314,8 @@ TABLE: tuple[Row, ...] = (
         _no_tests,
     ),
     Row(
-        "a rule asks for a person's look, or a second model's review does not end in approval",
+        "a rule asks for a person's look, the ticket says more than is done, or a second model's"
+        " review does not end in approval",
         Reason.READY,
         _to_review,
         draft=True,

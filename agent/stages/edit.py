@@ -51,7 +51,12 @@ def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
     if not tree.changes():
         raise EditFailed("The recipe changed nothing: the code already is as the ticket asks.")
     notes += _enter(plan, recipe.kind, tree, prepared, svc)
-    return Change(base_commit=prepared.checkout.commit, files=tree.changes(), notes=notes)
+    return Change(
+        base_commit=prepared.checkout.commit,
+        files=tree.changes(),
+        notes=notes,
+        not_done=edits.not_done,
+    )
 
 
 def tests_first(plan: Plan, job: Job) -> Change:

@@ -20,7 +20,14 @@ from agent.domain import (
 )
 from agent.editing import planning
 from agent.editing.job import Job
-from agent.errors import ApprovalAwaited, ForPeople, NoRecipe, PolicyRefused, RepositoryUnfit
+from agent.errors import (
+    ApprovalAwaited,
+    ForPeople,
+    PolicyRefused,
+    RepositoryUnfit,
+    RequestRefused,
+    TicketUnclear,
+)
 from agent.recipes import registry
 from agent.services import Services
 from agent.triage import human_only
@@ -37,13 +44,12 @@ def settle(
 ) -> str:
     """Turn the ticket into the recipe's parameters, before anything costly is started.
 
-    Nothing comes of it where a model takes the ticket: none fits, or the one that seemed to does
-    not.
+    Nothing comes of it where a model takes the ticket: no recipe fits, or one cannot carry it out
+    alone.
 
     Raises:
-        TicketUnclear: Facts are missing or wrong; every question at once.
-        RequestRefused: The ticket asks for what cannot be done.
-        NoRecipe: The recipe does not fit after all, and no model is configured.
+        TicketUnclear: Facts are missing or wrong, and no model is configured.
+        RequestRefused: The ticket asks for what cannot be done, and no model is configured.
         PolicyRefused: It needs a file that only people change.
         ForPeople: All that the ticket names is left to people.
         RepositoryUnfit: A model would have no tests to show its work by.
@@ -57,9 +63,10 @@ def settle(
     mine = Within(tree, contract.config.folder)
     try:
         parameters = recipe.settle(ticket, mine, contract.config, contract.project)
-    except NoRecipe:
+    except (TicketUnclear, RequestRefused) as problem:
         if svc.models is None or not svc.models.chain("editor", decision.category):
             raise
+        svc.say(f"recipe {recipe.name} leaves it to the model: {problem.message}")
         _require_open(ticket, run, base, contract, svc)
         _require_tests(contract)
         return ""

@@ -35,8 +35,8 @@ def read(run: Run, svc: Services) -> Ticket:
 def guided(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
     """Add answers and other wishes to a ticket's text.
 
-    What says the whole of a recipe's ticket, as the line that our questions propose, stands in
-    place of its text; other words are added to it.
+    What is a recipe's ticket by itself, as the form that we propose, stands in place of its text;
+    other words are added to it.
     """
     told = [one for one in said if one.kind in ("answer", "change")]
     if not told:
@@ -69,7 +69,7 @@ def decide(ticket: Ticket, run: Run, svc: Services) -> Decision:
     """Choose who carries a ticket out, and look which other runs are of the same.
 
     Raises:
-        TicketUnclear: The ticket is empty, or several recipes fit it.
+        TicketUnclear: The ticket is empty.
         Duplicate: Another issue says the same, and its run is under way.
         NoRecipe: No recipe fits, and no model is configured.
         NoModel: No recipe fits, and what the models need is not set.
@@ -97,7 +97,7 @@ def judge(
     """Choose the recipe for a ticket; what none fits is for a model, or else for a person. Pure.
 
     Raises:
-        TicketUnclear: The ticket is empty, or several recipes fit it.
+        TicketUnclear: The ticket is empty.
         NoRecipe: No recipe fits, and no model is configured.
         NoModel: No recipe fits, and what the models need is not set.
     """
@@ -105,26 +105,17 @@ def judge(
         hidden = f" ({', '.join(ticket.removed)} removed)" if ticket.removed else ""
         raise TicketUnclear((f"The ticket has no visible text{hidden}. What is to be done?",))
     fitting = _fitting(ticket)
-    if len(fitting) > 1:
-        raise TicketUnclear(
-            (
-                (
-                    f"Several recipes fit this ticket ({', '.join(fitting)}), and a run carries "
-                    "out one. Which one is it? Leave the rest to a ticket of its own."
-                ),
-            )
-        )
     kind, label = category.read_category(labels)
     reasons = (f"category {kind}: {_named_by(label)}",)
-    if fitting:
+    if len(fitting) == 1:
         sentence = f"recipe {fitting[0]}"
         return Decision(recipe=fitting[0], sentence=sentence, category=kind, reasons=reasons)
     if models is None or not (editors := models.chain("editor", kind)):
-        shown = "; ".join(f"“{recipe.example}”" for recipe in registry.recipes())
+        shown = "\n".join(f"- {one.example}\n{one.form}" for one in registry.recipes())
         raise NoRecipe(
             "No recipe fits this ticket, and no model is configured (MERGEWRIGHT_MODEL or"
-            " MERGEWRIGHT_MODEL_EDITOR), so it is for a person. What recipes carry out reads like"
-            f" this: {shown}."
+            " MERGEWRIGHT_MODEL_EDITOR), so it is for a person. Tickets for recipes state their"
+            f" facts as code, or in a form:\n{shown}"
         )
     if missing := models.missing("planner", kind) or models.missing("editor", kind):
         raise NoModel(f"No recipe fits this ticket, and no model can be asked ({missing}).")

@@ -31,7 +31,7 @@ from tests.flow import stories
 T = TypeVar("T")
 
 TITLE = "Log instead of printing"
-BODY = "Replace print with logging in `till/count.py`.\n"
+BODY = "Replace `print` with `logging` in `till/count.py`, level `info`.\n"
 #: Small, so that a run of it takes a moment.
 FILES: Mapping[str, str] = {
     "pyproject.toml": (
@@ -50,7 +50,7 @@ FILES: Mapping[str, str] = {
     ),
 }
 #: Names a file that is not there, which is asked about.
-WRONG = "Replace print with logging in `till/cuont.py`.\n"
+WRONG = "Replace `print` with `logging` in `till/cuont.py`, level `info`.\n"
 #: Each plan waits for a word.
 ALWAYS = {**FILES, ".github/mergewright.yml": "plan: {approval: always}\n"}
 #: Its tests last for longer than any story.

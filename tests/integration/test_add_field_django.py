@@ -205,8 +205,8 @@ def form(model: str, name: str, type_name: str, options: str, existing: str = ""
     [
         deep("max_length=50, null=True", "", None),
         deep("max_length=50, blank=True", '""', ""),
-        deep("max_length=50, default='new'", "old", "old"),
-        ("max_length=50", 'it\'s "new"', 'it\'s "new"'),
+        deep("max_length=50, default='new'", "'old'", "old"),
+        ("max_length=50", repr('it\'s "new"'), 'it\'s "new"'),
     ],
 )
 def test_rows_survive_with_the_stated_value(

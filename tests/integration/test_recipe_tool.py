@@ -64,7 +64,7 @@ def opened(made: Stage) -> Opened:
 
 def test_a_model_has_a_field_added_with_its_migration(stage: Callable[..., Stage]) -> None:
     made = opened(stage(sample()))
-    request = "Add a CharField `nickname` to `shop.Customer` with max_length=50, blank=True"
+    request = "Add `nickname = models.CharField(max_length=50, blank=True)` to `shop.Customer`"
     assert made.said("recipe", request=request).startswith("add-django-field changed shop/")
     assert "shop/models.py" in made.paths
     (migration,) = [path for path in made.paths if "/migrations/" in path]

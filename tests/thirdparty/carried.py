@@ -162,7 +162,7 @@ class Package:
     """By side."""
 
 
-PRINTS = "# Replace print with logging in the whole repository\n"
+PRINTS = "# Replace `print` with `logging`, levels `by context`, in `.`\n"
 
 
 def package(known: KnownPrinting, folder: Path, index: SimpleIndex, bench: Bench) -> Package:

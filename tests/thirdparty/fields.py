@@ -1,4 +1,4 @@
-"""Tickets that ask for a field, in the words that people use, and what must come of each."""
+"""Tickets that ask for a field, in the shapes that people use, and what must come of each."""
 
 from __future__ import annotations
 
@@ -28,11 +28,7 @@ class Wish:
     def ticket(self, label: str, *, admin: bool) -> str:
         """The whole ticket, as Markdown."""
         text = self.words(label)
-        if text.startswith("### "):
-            text += _answers(admin=admin, test=self.test)
-        else:
-            text += "\nShow it in the admin list." * admin + "\nAdd a test." * self.test
-        return f"{text}\n"
+        return text + (_answers(admin=admin, test=self.test) if text.startswith("### ") else "")
 
 
 def _form(
@@ -41,9 +37,8 @@ def _form(
     """What GitHub makes of an issue form."""
 
     def words(label: str) -> str:
-        app, _, model = label.partition(".")
         return (
-            f"### App\n\n{app}\n\n### Model\n\n{model}\n\n### Field name\n\n{name}\n\n"
+            f"### Model\n\n{label}\n\n### Field name\n\n{name}\n\n"
             f"### Field type\n\n{type_name}\n\n### Options\n\n{options}\n\n"
             f"### Default for existing rows\n\n{existing}\n"
         )
@@ -58,8 +53,9 @@ def _answers(*, admin: bool, test: bool) -> str:
     return f"\n### Show in admin list\n\n{box(admin)}\n\n### Add a test\n\n{box(test)}\n"
 
 
-def _prose(title: str, sentence: str) -> Callable[[str], str]:
-    return lambda label: f"# {title}\n\n{sentence.format(model=label)}"
+def _define(definition: str) -> Callable[[str], str]:
+    """The same form with the field as the model's file has it."""
+    return lambda label: f"### Model\n\n{label}\n\n### Field\n\n```python\n{definition}\n```\n"
 
 
 #: One for each ticket on a project, in their order.
@@ -79,11 +75,7 @@ WISHES = (
         "TextField",
         {"null": "False", "blank": "False"},
         "not told",
-        _prose(
-            "The whole story",
-            "Add a TextField `handling_story` to the model `{model}`. "
-            'Existing rows get "not told".',
-        ),
+        _form("handling_story", "TextField", "_No response_", '"not told"'),
     ),
     Wish(
         "handling_tries",
@@ -99,11 +91,7 @@ WISHES = (
         "BooleanField",
         {"null": "False", "default": "False"},
         "False",
-        _prose(
-            "Tell what was done by hand",
-            "Please add a boolean field `handled_by_hand` to the `{model}` model. "
-            "It defaults to False.",
-        ),
+        _define("handled_by_hand = models.BooleanField(default=False)"),
         admin=True,
         test=True,
     ),
@@ -119,11 +107,9 @@ WISHES = (
         "ForeignKey",
         {"null": "True", "blank": "True"},
         "None",
-        _prose(
-            "Who did it",
-            "Add a ForeignKey `handled_by` to the model `{model}`, pointing to "
-            "`settings.AUTH_USER_MODEL`: null=True, blank=True, on_delete=models.SET_NULL, "
-            'related_name="+".',
+        _define(
+            "handled_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True,"
+            ' blank=True, related_name="+")'
         ),
         target="auth.User",
         on_delete="SET_NULL",

@@ -15,20 +15,14 @@ from agent.recipes.add_field.models_index import ModelsIndex
 from agent.recipes.add_field.parameters import Listing, Place
 from agent.recipes.modules import External, FoundClass, Module
 
-Kind = Literal["admin", "filter", "form", "serializer"]
+Kind = Literal["admin", "form", "serializer"]
 
-_WORDS = {
-    "admin": "ModelAdmin",
-    "filter": "ModelAdmin",
-    "form": "ModelForm",
-    "serializer": "ModelSerializer",
-}
-_OF_ADMINS = {"admin": "list_display", "filter": "list_filter"}
+_WORDS = {"admin": "ModelAdmin", "form": "ModelForm", "serializer": "ModelSerializer"}
 _PLAIN_ADMINS = frozenset({"ModelAdmin", "GISModelAdmin", "OSMGeoAdmin", "GeoModelAdmin"})
 
 
 class UnsettledError(ValueError):
-    """It cannot be said from the code; the message is the question to ask."""
+    """The code does not say where the field is listed; the message says why."""
 
 
 def find(
@@ -43,39 +37,22 @@ def find(
     Raises:
         UnsettledError: None, several, or one that cannot be edited safely.
     """
-    found = _unique(_admins(models, index) if kind in _OF_ADMINS else _lists(kind, models, index))
+    found = _unique(_admins(models, index) if kind == "admin" else _lists(kind, models, index))
     shown = " or ".join(model.label for model in models) or "the model"
     if wanted:
         named = [one for one in found if one.node.name == wanted.rpartition(".")[2]]
+        known = f"; known are {_places(found)}" if found else ""
         if not named:
-            known = f" Known are {_places(found)}." if found else ""
-            raise UnsettledError(
-                f"There is no {_WORDS[kind]} `{wanted}` for {shown}.{known} Which one is meant?"
-            )
+            raise UnsettledError(f"{shown} has no {_WORDS[kind]} `{wanted}`{known}")
         found = named
-    real = [one for one in found if not _in_tests(one)] or found
+    real = [one for one in found if "test" not in one.module.path.lower()] or found
     if not real:
-        without = _registered_alone(models, index) if kind in _OF_ADMINS else None
-        if without:
-            raise UnsettledError(
-                f"{shown} is registered without a ModelAdmin class ({without}), so there is no "
-                f"{_OF_ADMINS[kind]} to add `{field}` to. Give it a ModelAdmin class first, or "
-                "leave the admin list out."
-            )
-        raise UnsettledError(
-            f"No {_WORDS[kind]} for {shown} was found. Which class is to list `{field}`? "
-            "If there is none yet, it is a ticket of its own."
-        )
+        raise UnsettledError(f"{shown} has no {_WORDS[kind]} class")
     if len(real) > 1:
-        raise UnsettledError(
-            f"{shown} has several {_WORDS[kind]} classes: {_places(real)}. "
-            f"Which one is to list `{field}`?"
-        )
-    return (
-        _admin_listing(kind, real[0], field, index)
-        if kind in _OF_ADMINS
-        else _fields_listing(kind, real[0], field, index)
-    )
+        raise UnsettledError(f"{shown} has several {_WORDS[kind]} classes: {_places(real)}")
+    if kind == "admin":
+        return _list_in_admin(real[0], field, index)
+    return _list_in_meta(kind, real[0], field, index)
 
 
 def _places(found: Iterable[FoundClass]) -> str:
@@ -86,14 +63,8 @@ def _place(found: FoundClass) -> Place:
     return Place(path=found.module.path, class_name=found.node.name, line=found.node.lineno)
 
 
-def _in_tests(found: FoundClass) -> bool:
-    return "test" in found.module.path.lower()
-
-
 def _unique(found: Iterable[FoundClass]) -> list[FoundClass]:
-    seen: dict[tuple[str, int], FoundClass] = {}
-    for one in found:
-        seen.setdefault((one.module.path, one.node.lineno), one)
+    seen = {(one.module.path, one.node.lineno): one for one in found}
     return [seen[key] for key in sorted(seen)]
 
 
@@ -126,15 +97,6 @@ def _admins(models: tuple[Model, ...], index: ModelsIndex) -> Iterator[FoundClas
                     yield target
 
 
-def _registered_alone(models: tuple[Model, ...], index: ModelsIndex) -> str | None:
-    for module in _files(index, models, b"register"):
-        for statement in modules.flat(module.node.body):
-            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-                if _registers(statement.value, module, models, index) is statement.value:
-                    return f"{module.path}:{statement.lineno}"
-    return None
-
-
 def _registers(
     node: ast.expr, module: Module, models: tuple[Model, ...], index: ModelsIndex
 ) -> ast.expr | None:
@@ -146,11 +108,8 @@ def _registers(
         return None
     first = node.args[0]
     named = list(first.elts) if isinstance(first, ast.List | ast.Tuple) else list(node.args)
-    for argument in named:
-        dotted = modules.name_of(argument)
-        if dotted and index.model_of(module, dotted) in models:
-            break
-    else:
+    dotted = [name for argument in named if (name := modules.name_of(argument))]
+    if not any(index.model_of(module, name) in models for name in dotted):
         return None
     for word in node.keywords:
         if word.arg == "admin_class":
@@ -162,88 +121,68 @@ def _registers(
 
 def _bases(found: FoundClass, index: ModelsIndex) -> Iterator[tuple[str, FoundClass | str]]:
     for base in found.node.bases:
-        dotted = modules.name_of(base)
-        if dotted is None:
-            continue
-        target = index.modules.resolve(found.module, dotted)
-        if isinstance(target, FoundClass):
-            yield dotted, target
-        else:
-            yield dotted, target.dotted if isinstance(target, External) else dotted
+        if dotted := modules.name_of(base):
+            target = index.modules.resolve(found.module, dotted)
+            if isinstance(target, FoundClass):
+                yield dotted, target
+            else:
+                yield dotted, target.dotted if isinstance(target, External) else dotted
 
 
 def _values(node: ast.ClassDef, name: str) -> list[ast.expr]:
     found: list[ast.expr] = []
     for statement in node.body:
-        if isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                if isinstance(target, ast.Name) and target.id == name:
-                    found.append(statement.value)
-        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            if isinstance(statement.target, ast.Name) and statement.target.id == name:
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            if any(isinstance(one, ast.Name) and one.id == name for one in targets):
                 found.append(statement.value)
     return found
 
 
-def _defines(node: ast.ClassDef, method: str) -> bool:
-    return any(
-        isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) and one.name == method
-        for one in node.body
-    )
-
-
-def _line_of(found: FoundClass, index: ModelsIndex, name: str) -> list[FoundClass]:
+def _line_of(found: FoundClass, index: ModelsIndex) -> list[FoundClass]:
     """The class and its bases of the tree, nearest first."""
     line = [found]
     for _, base in _bases(found, index):
         if isinstance(base, FoundClass) and all(base.node is not one.node for one in line):
-            line += _line_of(base, index, name)
+            line += _line_of(base, index)
     return line
 
 
-def _admin_listing(kind: Kind, found: FoundClass, field: str, index: ModelsIndex) -> Listing:
-    place, name = _place(found), _OF_ADMINS[kind]
-    for one in _line_of(found, index, name):
-        if _defines(one.node, f"get_{name}"):
-            raise UnsettledError(
-                f"{place.shown()} works its list out in get_{name}() "
-                f"({one.module.path}:{one.node.lineno}). How is `{field}` to get into the list?"
-            )
-    own = _values(found.node, name)
-    if own:
-        return _literal_listing(kind, place, own, name, field)
+def _list_in_admin(found: FoundClass, field: str, index: ModelsIndex) -> Listing:
+    place, name = _place(found), "list_display"
+    for one in _line_of(found, index):
+        if any(isinstance(n, ast.FunctionDef) and n.name == f"get_{name}" for n in one.node.body):
+            raise UnsettledError(f"{place.shown()} works its list out in get_{name}()")
+    if own := _values(found.node, name):
+        return _extend("admin", place, own, name, field)
     plain = True
     for source, base in _bases(found, index):
         if isinstance(base, FoundClass):
-            for one in _line_of(base, index, name):
-                if above := _values(one.node, name):
-                    if any(field in _strings(value) for value in above):
-                        return _nothing(kind, place, f"{one.node.name} lists it already")
-                    return Listing(
-                        kind=kind,
-                        place=place,
-                        action="inherit",
-                        parent=f"{source}.{name}",
-                    )
+            above = [value for one in _line_of(base, index) for value in _values(one.node, name)]
+            if any(field in _strings(value) for value in above):
+                return _nothing("admin", place, f"{base.node.name} lists it already")
+            if above:
+                return Listing(
+                    kind="admin", place=place, action="inherit", parent=f"{source}.{name}"
+                )
             plain = plain and _ends_in_model_admin(base, index)
-        elif base.rpartition(".")[2] not in _PLAIN_ADMINS and not base.endswith("Mixin"):
+        elif not _is_plain(base):
             if not base.endswith("Admin"):
                 plain = False
                 continue
-            return Listing(kind=kind, place=place, action="inherit", parent=f"{source}.{name}")
+            return Listing(kind="admin", place=place, action="inherit", parent=f"{source}.{name}")
     if not plain:
-        raise UnsettledError(
-            f"{place.shown()} has no {name} of its own, and its bases are not known here. "
-            f"Which list is `{field}` to join?"
-        )
-    return Listing(kind=kind, place=place, action="create")
+        raise UnsettledError(f"{place.shown()} has no {name}, and its bases are not known here")
+    return Listing(kind="admin", place=place, action="create")
+
+
+def _is_plain(base: str) -> bool:
+    return base.rpartition(".")[2] in _PLAIN_ADMINS or base.endswith("Mixin")
 
 
 def _ends_in_model_admin(found: FoundClass, index: ModelsIndex) -> bool:
     return all(
-        _ends_in_model_admin(base, index)
-        if isinstance(base, FoundClass)
-        else base.rpartition(".")[2] in _PLAIN_ADMINS or base.endswith("Mixin")
+        _ends_in_model_admin(base, index) if isinstance(base, FoundClass) else _is_plain(base)
         for _, base in _bases(found, index)
     )
 
@@ -255,33 +194,18 @@ def _nothing(kind: Kind, place: Place, why: str) -> Listing:
 def _strings(value: ast.expr) -> set[str]:
     if not isinstance(value, ast.List | ast.Tuple):
         return set()
-    return {
-        one.value
-        for one in value.elts
-        if isinstance(one, ast.Constant) and isinstance(one.value, str)
-    }
+    return {str(one.value) for one in value.elts if isinstance(one, ast.Constant)}
 
 
-def _literal_listing(
-    kind: Kind, place: Place, values: list[ast.expr], name: str, field: str
-) -> Listing:
-    if len(values) > 1:
-        raise UnsettledError(
-            f"{place.shown()} sets {name} {len(values)} times. Which one is to get `{field}`?"
-        )
+def _extend(kind: Kind, place: Place, values: list[ast.expr], name: str, field: str) -> Listing:
     value = values[0]
-    if not isinstance(value, ast.List | ast.Tuple):
+    if len(values) > 1 or not isinstance(value, ast.List | ast.Tuple):
         raise UnsettledError(
-            f"{place.shown()} works its {name} out (`{_cut(ast.unparse(value))}`); only a literal "
-            f"tuple or list can be extended safely. How is `{field}` to get into it?"
+            f"{place.shown()} works its {name} out; only a literal can be extended safely"
         )
     if field in _strings(value):
         return _nothing(kind, place, f"its {name} has it already")
     return Listing(kind=kind, place=place, action="insert")
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 # --- forms and serializers -------------------------------------------------------------------
@@ -341,22 +265,19 @@ def _metas_above(
                     yield target, inner
 
 
-def _fields_listing(kind: Kind, found: FoundClass, field: str, index: ModelsIndex) -> Listing:
-    place = _place(found)
-    meta = _meta_of(found.node)
+def _list_in_meta(kind: Kind, found: FoundClass, field: str, index: ModelsIndex) -> Listing:
+    place, meta = _place(found), _meta_of(found.node)
     if meta is None:
-        raise UnsettledError(f"{place.shown()} has no Meta. Where is `{field}` to be listed?")
-    own = _values(meta, "fields")
-    if own:
-        return _everything(kind, place, own) or _literal_listing(kind, place, own, "fields", field)
+        raise UnsettledError(f"{place.shown()} has no Meta")
+    if own := _values(meta, "fields"):
+        return _everything(kind, place, own) or _extend(kind, place, own, "fields", field)
     if excluded := _values(meta, "exclude"):
         if any(field in _strings(value) for value in excluded):
-            raise UnsettledError(f"{place.shown()} excludes `{field}`. Is it to be shown or not?")
+            raise UnsettledError(f"{place.shown()} excludes `{field}`")
         if all(isinstance(value, ast.List | ast.Tuple) for value in excluded):
             return _nothing(kind, place, "it shows all fields but those it excludes")
     for above, inner in _metas_above(found, meta, index):
-        values = _values(inner, "fields")
-        if not values:
+        if not (values := _values(inner, "fields")):
             continue
         if everything := _everything(kind, place, values):
             return everything
@@ -364,10 +285,7 @@ def _fields_listing(kind: Kind, found: FoundClass, field: str, index: ModelsInde
             return _nothing(kind, place, f"{above.node.name} lists it already")
         source = ast.unparse(meta.bases[0])
         return Listing(kind=kind, place=place, action="inherit", parent=f"{source}.fields")
-    raise UnsettledError(
-        f"{place.shown()} has neither `fields` nor `exclude` that can be read. "
-        f"Where is `{field}` to be listed?"
-    )
+    raise UnsettledError(f"{place.shown()} has neither `fields` nor `exclude` that can be read")
 
 
 def _everything(kind: Kind, place: Place, values: list[ast.expr]) -> Listing | None:

@@ -68,7 +68,11 @@ def make(tree: Tree, parameters: Parameters) -> Edits:
             made[path] = result
     for path, content in made.items():
         _parses(path, content)
-    return Edits(files=dict(sorted(made.items())), notes=(*notes, *parameters.remarks))
+    return Edits(
+        files=dict(sorted(made.items())),
+        notes=(*notes, *parameters.remarks),
+        not_done=parameters.not_done,
+    )
 
 
 def _parses(path: str, content: bytes) -> None:

@@ -56,7 +56,6 @@ def _same_field(operation: migration_file.Operation, parameters: Parameters) -> 
         raise EditFailed(
             f"{path}: `{migration_file.cut(call)}` is not how Django writes a {written}."
         )
-    kind = field_types.BY_NAME[field.type_name]
     asked = {one.name: one for one in field.options}
     one_off = _is_one_off(operation)
     for option in field.options:
@@ -64,7 +63,7 @@ def _same_field(operation: migration_file.Operation, parameters: Parameters) -> 
             continue  # for this one step the value of existing rows stands in its place
         if problem := _differs(option, words, field.target):
             raise EditFailed(f"{path}: {problem}")
-    allowed = set(asked) | kind.implied
+    allowed = set(asked) | field_types.IMPLIED.get(field.type_name, frozenset())
     if one_off and parameters.existing is not None:
         allowed |= {"default"}
         if problem := _differs(Option(name="default", value=parameters.existing), words):
@@ -123,7 +122,7 @@ def _same_history(operation: migration_file.Operation, parameters: Parameters) -
         if name in words and name not in _HISTORY_FREE:
             if problem := _differs(option, words, field.target):
                 raise EditFailed(f"{path}: {problem}")
-    implied = field_types.BY_NAME[field.type_name].implied
+    implied = field_types.IMPLIED.get(field.type_name, frozenset())
     if more := sorted(set(words) - set(asked) - implied - _HISTORY_FREE):
         raise EditFailed(f"{path} gives the field {', '.join(more)}, which nobody asked for.")
 
@@ -163,8 +162,8 @@ def _differs(option: Option, words: dict[str, ast.expr], target: str = "") -> st
     elif value.kind == "call":
         same = _same_call(node, value)
     elif value.kind == "local":
-        # The choices of a class of the repository: Django writes them out.
-        same = isinstance(node, ast.List | ast.Tuple | ast.Dict)
+        # What a class of the repository holds: Django writes it out.
+        same = isinstance(node, ast.List | ast.Tuple | ast.Dict | ast.Constant)
     else:
         same = _literal_of(node) == _listed(values.plain(value))
     return None if same else f"`{option.name}` is {written}, not {value.shown()}."
@@ -178,22 +177,17 @@ def _also_written(value: Value) -> tuple[str, ...]:
 
 _BUILT: dict[str, Callable[..., object]] = {
     "date": dt.date,
-    "datetime": dt.datetime,
     "time": dt.time,
     "timedelta": dt.timedelta,
     "Decimal": decimal.Decimal,
     "UUID": uuid.UUID,
 }
-_UTC = frozenset({"utc", "datetime.timezone.utc", "django.utils.timezone.utc"})
 
 
 def _same_call(node: ast.expr, value: Value) -> bool:
     """Whether a written call gives the asked value: Django writes spans in units of its own."""
     asked = ast.parse(f"{value.name}({value.text})", mode="eval").body
     built = _built(node)
-    if value.name == "datetime.fromisoformat" and isinstance(asked, ast.Call):
-        moment = dt.datetime.fromisoformat(ast.literal_eval(asked.args[0]))
-        return isinstance(built, dt.datetime) and built.tzinfo is not None and built == moment
     wanted = _built(asked)
     return built is not None and type(built) is type(wanted) and built == wanted
 
@@ -206,8 +200,7 @@ def _built(node: ast.expr) -> object:
     try:
         words: dict[str, object] = {}
         for word in node.keywords:
-            is_zone = word.arg == "tzinfo" and migration_file.dotted(word.value) in _UTC
-            words[word.arg or ""] = dt.UTC if is_zone else ast.literal_eval(word.value)
+            words[word.arg or ""] = ast.literal_eval(word.value)
         return _BUILT[name](*(ast.literal_eval(one) for one in node.args), **words)
     except (ValueError, TypeError, OverflowError, ArithmeticError, AttributeError):
         return None

@@ -1,11 +1,10 @@
-"""Where a test of the new field goes, in which style, and how much of the model it may build.
+"""Where a test of the new field goes, and in which style.
 
 What it says is left to `new_test`.
 """
 
 from __future__ import annotations
 
-import ast
 import itertools
 import os
 import re
@@ -14,12 +13,11 @@ from collections.abc import Iterator
 from typing import Literal
 
 from agent.errors import RequestRefused
-from agent.recipes import modules
-from agent.recipes.add_field import field_types, new_test, rendering
+from agent.recipes.add_field import new_test, rendering
 from agent.recipes.add_field.model_classes import Model
 from agent.recipes.add_field.models_index import ModelsIndex
 from agent.recipes.add_field.parameters import Field, NewTest
-from agent.recipes.modules import External, FoundClass
+from agent.recipes.modules import FoundClass
 from agent.recipes.source import SourceFile
 from repo_config.detect import Project
 
@@ -28,9 +26,6 @@ _CLASS = re.compile(rb"^class \w+\([^)]*TestCase\b", re.MULTILINE)
 _FUNCTION = re.compile(rb"^(?:async )?def test_", re.MULTILINE)
 _PLAIN = re.compile(rb"^\s*(?:async )?def test_\w+\([^)]*\):", re.MULTILINE)
 _ANNOTATED = re.compile(rb"^\s*(?:async )?def test_\w+\([^)]*\) -> None:", re.MULTILINE)
-_FILLED_BY_DJANGO = frozenset({"auto_now", "auto_now_add", "default", "db_default"})
-_HOOKS = frozenset({"save", "save_base", "full_clean", "clean", "clean_fields"})
-_KNOWN_ROOTS = frozenset({"django.db.models.Model", "django.db.models.base.Model"})
 
 
 class NoPlaceError(ValueError):
@@ -38,7 +33,7 @@ class NoPlaceError(ValueError):
 
 
 def plan(model: Model, field: Field, index: ModelsIndex, project: Project) -> NewTest:
-    """Settle where the test goes, in which style, and how much of the model it may build.
+    """Settle where the test goes, and in which style.
 
     Raises:
         NoPlaceError: The repository has no tests.
@@ -55,22 +50,12 @@ def plan(model: Model, field: Field, index: ModelsIndex, project: Project) -> Ne
     annotated = sum(len(_ANNOTATED.findall(content)) for content in sources)
     plain = sum(len(_PLAIN.findall(content)) for content in sources)
     path, append = _path(model, field, nearby, index)
-    marked = any(
-        b"django_db" in index.modules.content(one)
-        for one in index.modules.paths
-        if _TEST_FILE.search(one) or one.endswith("conftest.py")
-    )
-    instance = _instance(model, field, index)
-    if instance == "saved" and style == "function" and not marked:
-        instance = "unsaved"
     return NewTest(
         path=path,
         append=append,
         style=style,
         model=model.name,
         model_module=_module_of(model, index),
-        instance=instance,
-        marker=instance == "saved" and style == "function",
         annotated=annotated > plain,
     )
 
@@ -148,49 +133,3 @@ def _module_of(model: Model, index: ModelsIndex) -> str:
         if isinstance(target, FoundClass) and target.node is model.node:
             return package
     return model.module.dotted
-
-
-def _instance(
-    model: Model, field: Field, index: ModelsIndex
-) -> Literal["none", "unsaved", "saved"]:
-    line = (model, *model.ancestors())
-    kind = field_types.BY_NAME.get(field.type_name)
-    if model.abstract or kind is None or kind.family in ("many", "relation"):
-        return "none"
-    if new_test.expected(field) is None:
-        return "none"
-    for one in line:
-        if "__init__" in one.names or "__new__" in one.names or set(one.external) - _KNOWN_ROOTS:
-            return "none"
-        for mixin in one.plain:
-            if {"__init__", "__new__"} & {getattr(n, "name", "") for n in mixin.node.body}:
-                return "none"
-    hooked = any(_HOOKS & set(one.names) or one.plain or "constraints" in one.meta for one in line)
-    if hooked or not all(_fills_itself(one, index) for one in line) or _has_signals(index):
-        return "unsaved"
-    return "saved"
-
-
-def _has_signals(index: ModelsIndex) -> bool:
-    return any(
-        b"pre_save" in index.modules.content(path) or b"post_save" in index.modules.content(path)
-        for path in index.modules.paths
-    )
-
-
-def _fills_itself(model: Model, index: ModelsIndex) -> bool:
-    """Whether a row can be saved with nothing but the defaults of its fields."""
-    for one in model.fields.values():
-        called = modules.name_of(one.call.func) or ""
-        target = index.modules.resolve(model.module, called)
-        if not isinstance(target, External) or not target.dotted.startswith("django.db.models."):
-            return False
-        kind = field_types.BY_NAME.get(one.type_name)
-        words = {word.arg: word.value for word in one.call.keywords}
-        null = words.get("null")
-        if kind is None or "primary_key" in words:
-            return False
-        filled = _FILLED_BY_DJANGO & set(words) or kind.family in ("text", "file", "many")
-        if not filled and not (isinstance(null, ast.Constant) and null.value is True):
-            return False
-    return True

@@ -28,19 +28,6 @@ class Value(Record):
         dotted = f"{parent}.{self.name}" if parent else self.name
         return f"{dotted}({self.text})" if self.kind == "call" else dotted
 
-    def said(self) -> str:
-        """The value in words, without the call that only code needs."""
-        if self.kind == "call" and self.name in _BARE_CALLS:
-            return self.text.strip("'\"")
-        if self.kind == "call" and self.name == "date":
-            year, month, day = (int(part) for part in self.text.split(","))
-            return f"{year:04}-{month:02}-{day:02}"
-        return self.shown()
-
-
-#: Calls that wrap what people write as it is.
-_BARE_CALLS = frozenset({"Decimal", "UUID", "datetime.fromisoformat"})
-
 
 class Option(Record):
     """One keyword argument of the field."""
@@ -88,7 +75,7 @@ class Place(Record):
 class Listing(Record):
     """A tuple or list of field names that the new one joins, or a word on why it need not."""
 
-    kind: Literal["admin", "filter", "form", "serializer"]
+    kind: Literal["admin", "form", "serializer"]
     place: Place
     action: Literal["insert", "inherit", "create", "nothing"]
     """insert: into the literal that is there; inherit: a new attribute that extends the one of
@@ -102,7 +89,7 @@ class Listing(Record):
     @property
     def attribute(self) -> str:
         """Name of the attribute that lists the fields."""
-        return {"admin": "list_display", "filter": "list_filter"}.get(self.kind, "fields")
+        return "list_display" if self.kind == "admin" else "fields"
 
 
 class Carrier(Record):
@@ -125,10 +112,6 @@ class NewTest(Record):
     """The model that is tested: for an abstract one a child."""
     model_module: str
     """What the model is imported from."""
-    instance: Literal["none", "unsaved", "saved"]
-    """How far the model can be built from nothing but its defaults."""
-    marker: bool = False
-    """Whether a function that uses the database is marked with `pytest.mark.django_db`."""
     annotated: bool = False
     """Whether tests here say `-> None`."""
 
@@ -155,3 +138,5 @@ class Parameters(Record):
     """Whether a formatter would join what a linter wants broken, unless a comma ends each line."""
     remarks: tuple[str, ...] = ()
     """What a reader should know, for the pull-request text."""
+    not_done: tuple[str, ...] = ()
+    """Sentences of the ticket that this change does not carry out."""

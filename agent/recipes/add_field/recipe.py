@@ -1,7 +1,7 @@
 """The recipe: add a field to a Django model, with its migration and where else it is asked for.
 
-Ticket text -> `facts` -> `settling` (against `models_index`) -> `edits` -> Django's own migration
-in the room -> `migration.accept`.
+Ticket -> `stated` -> `settling` (against `models_index`) -> `edits` -> Django's own migration in
+the sandbox -> `migration.accept`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.domain import Ticket
-from agent.errors import TicketUnclear
-from agent.recipes.add_field import edits, facts, migration, settling
+from agent.recipes import tickets
+from agent.recipes.add_field import edits, migration, settling, stated
 from agent.recipes.add_field.parameters import Parameters
 from agent.recipes.recipe import Edits, Kind, ProducingCommand
 from repo_config.detect import Project, Tree
@@ -24,16 +24,15 @@ class AddDjangoField:
 
     name = "add-django-field"
     kind: Kind = "feature"
-    example = settling.EXAMPLE
+    example = "Add `nickname = models.CharField(max_length=50, blank=True)` to `shop.Customer`."
+    form = tickets.write_form({"model": "", "field": "", "default for existing rows": ""})
 
     def match(self, ticket: Ticket) -> bool:
-        """Whether the ticket asks for a field on a model, from its text alone."""
-        return facts.asks_for_field(ticket)
+        """Whether the structure of the ticket's text states a field for a model."""
+        return stated.read(ticket).names_recipe
 
     def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
         """Prove every fact by the code, and try the edit, so that nothing fails half way."""
-        if not ticket.title.strip() and not ticket.body.strip():
-            raise TicketUnclear(("The ticket is empty. Which field goes on which model?",))
         parameters = settling.settle(ticket, tree, project)
         edits.make(tree, parameters)
         return parameters.model_dump_json()

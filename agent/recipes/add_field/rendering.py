@@ -24,7 +24,6 @@ _IMPORTS: dict[tuple[str, str], tuple[str, str | None, str]] = {
         "gettext_lazy",
         "gettext_lazy",
     ),
-    ("django.conf", "settings"): ("django.conf", "settings", "settings"),
 }
 
 

@@ -1,56 +1,57 @@
-"""Turn stated facts into settled parameters: each proved by the code, all doubts asked at once."""
+"""Turn stated facts into settled parameters: each proved by the code, as far as code shows it.
+
+What the values of options do together is for Django to say, when it makes the migration.
+"""
 
 from __future__ import annotations
 
-import re
+import ast
+import difflib
 
 from agent.domain import Ticket
 from agent.errors import RequestRefused, TicketUnclear
 from agent.recipes import style
 from agent.recipes.add_field import (
     companions,
-    facts,
+    field_types,
     names,
     new_test_place,
-    options,
-    questions,
-    understanding,
-    which_model,
+    relation_target,
+    stated,
+    values,
 )
-from agent.recipes.add_field.facts import Facts
-from agent.recipes.add_field.model_classes import App, Model
+from agent.recipes.add_field.model_classes import Model
 from agent.recipes.add_field.models_index import ModelsIndex
 from agent.recipes.add_field.parameters import (
     Carrier,
     Field,
     Listing,
     NewTest,
+    Option,
     Parameters,
     Place,
+    Value,
 )
+from agent.recipes.add_field.stated import Stated
 from repo_config.detect import Project, Tree
 
-#: A ticket that this recipe carries out, for people who have not written one yet.
-EXAMPLE = "Add a CharField `nickname` to `shop.Customer` with max_length=50, blank=True"
+#: Options that are code, or that a filled table cannot take.
+_NOT_STATED = frozenset(
+    ("primary_key", "validators", "storage", "encoder", "decoder", "parent_link", "name")
+)
+_LEADING = ("to", "on_delete", "max_length", "max_digits", "decimal_places")
+#: What an option says when it is not stated; stating it changes nothing.
+_UNSTATED = {"null": "False", "blank": "False", "unique": "False", "editable": "True"}
+_MOST_PROBLEMS = 5
 
 
 def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
-    """Settle every fact, or ask for all that is open in one list.
+    """Settle every fact, or answer with the form as far as it is understood.
 
     Raises:
-        TicketUnclear: With every question.
+        TicketUnclear: A fact is missing, or does not fit the code.
         RequestRefused: The ticket asks for what cannot be done.
     """
-    index = _models(tree, project)
-    stated = facts.read(ticket)
-    settling = _Settling(stated, tree, project, index)
-    parameters = settling.parameters()
-    if parameters is None:
-        raise TicketUnclear(settling.questions, settling.fill_form())
-    return parameters
-
-
-def _models(tree: Tree, project: Project) -> ModelsIndex:
     if project.django is None:
         raise RequestRefused(
             "This repository is not a Django project, so there is no model to add a field to. "
@@ -58,82 +59,51 @@ def _models(tree: Tree, project: Project) -> ModelsIndex:
         )
     if project.django.missing:
         raise RequestRefused(project.django.missing)
-    return ModelsIndex(tree, project.django.python_path)
+    said = stated.read(ticket)
+    settling = _Settling(said, project, ModelsIndex(tree, project.django.python_path))
+    parameters = settling.settle(tree)
+    if parameters is None:
+        problems = "; ".join(settling.problems[:_MOST_PROBLEMS])
+        form = said.fill_form(asks_existing=settling.asks_existing)
+        raise TicketUnclear((f"{problems[:1].upper()}{problems[1:]}.",), form)
+    return parameters
 
 
 class _Settling:
     """One ticket against one tree."""
 
-    def __init__(self, facts: Facts, tree: Tree, project: Project, index: ModelsIndex) -> None:
-        self._facts = facts
-        self._tree = tree
+    def __init__(self, said: Stated, project: Project, index: ModelsIndex) -> None:
+        self._said = said
         self._project = project
         self._index = index
-        self._understood: tuple[Model | None, str | None, options.Read] = (
-            None,
-            None,
-            options.Read(),
-        )
         self._remarks: list[str] = []
-        self._questions: list[str] = list(facts.questions)
+        self.problems: list[str] = list(said.problems)
+        self.asks_existing = False
 
-    @property
-    def questions(self) -> tuple[str, ...]:
-        """Everything that is open."""
-        return tuple(self._questions)
-
-    def fill_form(self) -> str:
-        """Write the form as far as it is understood; empty where the field is not wanted."""
-        if any(questions.denies_the_field(doubt) for doubt in self._facts.doubts):
-            return ""  # nobody is to be handed the opposite of what was said
-        return understanding.fill_form(*self._understood, self._facts)
-
-    def _ask(self, question: str) -> None:
-        if question not in self._questions:
-            self._questions.append(question)
-
-    def parameters(self) -> Parameters | None:
-        """Settle everything; None where there are questions."""
-        for question in questions.about_sentences(self._facts):
-            self._ask(question)
-        settings = self._project.django.settings_module if self._project.django else None
-        model = which_model.WhichModel(self._facts, self._index, settings, self._ask).find()
-        if model and (other := questions.other_model(self._facts, model.name, self._index)):
-            self._ask(other)
-        name = self._name(model)
-        read = options.read(self._facts, model, self._index)
-        for question in read.questions:
-            self._ask(question)
-        if question := understanding.ask_for_choices(self._facts):
-            self._ask(question)
-        self._remarks += read.remarks
-        if model and name and read.target:
-            self._relation(model, name, read)
-        field = None
-        if name and read.type_name:
-            field = Field(
-                name=name,
-                type_name=read.type_name,
-                own_type=read.own_type,
-                options=read.options,
-                target=read.target_label,
-            )
-        listings = self._listings(model, field, name)
-        carriers = self._carriers(model) if model else ()
-        test = self._test(model, field)
-        self._understood = (model, name, read)
-        if self._questions or model is None or field is None:
+    def settle(self, tree: Tree) -> Parameters | None:
+        """Settle everything; None where there are problems."""
+        model = self._find_model()
+        name = self._said.name
+        if not name:
+            self.problems.append("the field's name is missing")
+        elif problem := names.find_problem(model, name, self._index):
+            self.problems.append(problem)
+        field = self._settle_field(model)
+        existing = self._settle_existing(field)
+        if model is None or self.problems:
             return None
-        if passed := questions.about_background(self._facts):
-            self._remarks.append(passed)
-        shape = style.of(self._tree, self._project)
+        carriers = self._find_carriers(model)
+        listings, test = self._find_listings(model), self._place_test(model, field)
+        if self.problems:
+            return None
+        shape = style.of(tree, self._project)
         return Parameters(
             app_label=model.app.label,
             model=model.name,
             place=Place(path=model.path, class_name=model.name, line=model.line),
             abstract=model.abstract,
             field=field,
-            existing=read.existing,
+            existing=existing,
             carriers=carriers,
             listings=listings,
             test=test,
@@ -141,152 +111,183 @@ class _Settling:
             formatters=shape.formatters,
             one_per_line=shape.one_per_line,
             remarks=tuple(self._remarks),
+            not_done=self._said.not_done,
         )
 
-    # --- name -------------------------------------------------------------------------------
+    # --- model --------------------------------------------------------------------------------
 
-    def _name(self, model: Model | None) -> str | None:
-        statements = self._facts.all("name")
-        # Of two spellings the last one is that of the text, not of the title.
-        said = list({names.spelt(one.value): one.value for one in statements}.values())
-        said += [
-            one.value
-            for one in self._facts.weak("name")
-            if said and one.value not in said and not names.alike(one.value, said[0])
-        ]
-        if not said:
-            suggested = understanding.suggest_name(self._facts)
-            hint = f" Would `{suggested}` do?" if suggested else ""
-            self._ask(f"What is the field called?{hint}")
+    def _find_model(self) -> Model | None:
+        text = self._said.model
+        if not text:
+            self.problems.append("the model is missing")
             return None
-        if len(said) > 1 or re.search(r"[,;]|\band\b", said[0]):
-            several = ", ".join(f"`{one}`" for one in said)
-            self._ask(
-                f"The ticket names several fields: {several}. One ticket adds one field; which "
-                "one is it? Please open a ticket for each other one."
+        known = [one for one in self._index.models if _is_called(one, text)]
+        known = [one for one in known if not one.test_only] or known
+        if len(known) == 1:
+            return self._fit_model(known[0])
+        if known:
+            places = ", ".join(sorted(one.where for one in known))
+            self.problems.append(f"`{text}` may be {places}")
+            return None
+        labels = {one.name: one.label for one in self._index.models if not one.test_only}
+        near = difflib.get_close_matches(text.rpartition(".")[2], labels, n=1, cutoff=0.5)
+        hint = f"; is it {labels[near[0]]}?" if near else ""
+        broken = sorted(self._index.modules.unreadable)[:3]
+        hint += f" ({', '.join(broken)} cannot be read as Python)" if broken else ""
+        self.problems.append(f"`{text}` is no model of this repository{hint}")
+        return None
+
+    def _fit_model(self, model: Model) -> Model:
+        if model.proxy:
+            parents = " or ".join(one.label for one in model.parents) or "its parent"
+            raise RequestRefused(
+                f"{model.where} is a proxy model: it has no table of its own. "
+                f"Ask for the field on {parents}."
             )
-            return None
-        name = said[0]
-        if all(one.doubtful for one in statements):
-            return name  # the sentence is asked about
-        if problem := names.unfit(name):
-            self._ask(problem)
-            return None
-        if model and (found := names.clash(model, name, self._index)):
-            what = "exists already" if found.startswith("a field of") else "is taken"
-            self._ask(
-                f"The name `{name}` {what} on {model.label}: it is {found}. "
-                "What is the new field called?"
+        if model.meta_flag("managed") is False:
+            raise RequestRefused(
+                f"{model.where} is unmanaged (`managed = False`): Django does not change its "
+                "table, so no migration can add the column. Change the table where it is managed."
             )
-        return name
+        return model
 
-    # --- relation ---------------------------------------------------------------------------
-
-    def _relation(self, model: Model, name: str, read: options.Read) -> None:
-        target = read.target
-        if target is None or read.type_name is None:
-            return
-        stated = next((one.value for one in read.options if one.name == "related_name"), None)
-        related = stated.text.strip("'\"") if stated else None
-        fill = (
-            [model]
-            if not model.abstract
-            else [one for one in self._index.children(model) if not one.abstract and not one.proxy]
-        )
-        if related and model.abstract and len(fill) > 1 and "%(class)s" not in related:
-            if not related.endswith("+"):
-                self._ask(
-                    f"{model.label} has several children ({', '.join(m.label for m in fill)}), so "
-                    f"`related_name` needs `%(class)s` in it. Which related_name is meant?"
+    def _find_carriers(self, model: Model) -> tuple[Carrier, ...]:
+        """Find the models whose tables get the column: for an abstract one its children."""
+        found = [model]
+        if model.abstract:
+            found = [
+                child
+                for child in self._index.children(model)
+                if not (child.abstract or child.proxy or child.meta_flag("managed") is False)
+                and not any(not a.abstract and model in a.ancestors() for a in child.ancestors())
+            ]
+        kept = [one for one in found if self._index.has_migrations(one.app)]
+        for one in found:
+            if one not in kept and not one.test_only:
+                raise RequestRefused(
+                    f"The app {one.app.label} has no migrations to add to: "
+                    f"{self._index.migrations_state(one.app)}. Run `python manage.py "
+                    f"makemigrations {one.app.label}` on the base branch and commit the result."
                 )
-            return
-        taken = {one.name: one.place for one in names.reverses(target, self._index)}
-        for one in (target, *target.ancestors()):
-            for own, line in one.names.items():
-                taken.setdefault(own, f"{one.name}.{own} ({one.path}:{line})")
-        for one in fill:
-            relation = names.Relation(one, name, read.type_name, related, one.line)
-            for reverse in names.reverse_names(relation):
-                if reverse in taken or (target is one and reverse == name):
-                    place = taken.get(reverse, f"the field `{name}` itself")
-                    self._ask(
-                        f"The reverse name `{reverse}` on {target.label} is taken by {place}. "
-                        f"Which related_name is `{name}` to have?"
-                    )
-                    return
-
-    # --- everything else --------------------------------------------------------------------
-
-    def _carriers(self, model: Model) -> tuple[Carrier, ...]:
-        if not model.abstract:
-            if not self._index.has_migrations(model.app):
-                raise RequestRefused(_no_migrations(model.app, self._index))
-            return (_carrier(model),)
-        children = [
-            child
-            for child in self._index.children(model)
-            if not child.abstract
-            and not child.proxy
-            and child.meta_flag("managed") is not False
-            and not any(
-                not above.abstract and model in above.ancestors() for above in child.ancestors()
-            )
-        ]
-        kept = [child for child in children if self._index.has_migrations(child.app)]
-        bare = [child for child in children if child not in kept]
-        for child in bare:
-            if not child.test_only:
-                raise RequestRefused(_no_migrations(child.app, self._index))
-        if kept:
-            labels = ", ".join(child.label for child in kept)
+        if model.abstract:
+            labels = ", ".join(one.label for one in kept)
             self._remarks.append(
                 f"{model.label} is abstract: its concrete children get the column ({labels})."
+                if kept
+                else f"{model.label} is abstract and has no concrete child with migrations here."
             )
-        else:
-            self._remarks.append(
-                f"{model.label} is abstract and has no concrete child with migrations here, "
-                "so there is nothing to migrate."
-            )
-        return tuple(_carrier(child) for child in kept)
+        return tuple(
+            Carrier(app_label=one.app.label, model=one.name, migrations=one.app.migrations)
+            for one in kept
+        )
 
-    def _listings(
-        self, model: Model | None, field: Field | None, name: str | None
-    ) -> tuple[Listing, ...]:
+    # --- field --------------------------------------------------------------------------------
+
+    def _settle_field(self, model: Model | None) -> Field:
+        said = self._said
+        own = said.type_name not in field_types.OF_DJANGO
+        in_scope = model is None or _has(model, said.type_name)
+        if not said.type_name:
+            self.problems.append("the field's type is missing")
+        elif own and not in_scope:
+            self.problems.append(f"{model.path if model else ''} has no type `{said.type_name}`")
+        missing = [
+            name
+            for name in field_types.REQUIRED.get(said.type_name, ())
+            if name not in said.options
+        ]
+        if missing:
+            self.problems.append(f"a {said.type_name} needs {' and '.join(missing)}")
+        options: dict[str, Value] = {}
+        target = ""
+        for name, node in said.options.items():
+            try:
+                if name == "to" and said.type_name in field_types.RELATIONS:
+                    if model is not None:
+                        found = relation_target.find(node, model, self._index)
+                        options["to"], target = found.written, found.label
+                else:
+                    options[name] = self._read_option(name, node, model)
+            except values.UnreadableError as problem:
+                self.problems.append(f"the value of `{name}` {problem}")
+        ordered = [name for name in _LEADING if name in options]
+        ordered += [name for name in options if name not in ordered]
+        return Field(
+            name=said.name,
+            type_name=said.type_name,
+            own_type=not own,
+            options=tuple(
+                Option(name=name, value=options[name])
+                for name in ordered
+                if options[name].text != _UNSTATED.get(name)
+            ),
+            target=target,
+        )
+
+    def _read_option(self, name: str, node: ast.expr, model: Model | None) -> Value:
+        if name in _NOT_STATED:
+            raise values.UnreadableError("is code, which a ticket cannot state")
+        if name == "on_delete":
+            return values.read_on_delete(node)
+        value = values.from_node(node)
+        if value.kind == "local" and model and not _has(model, value.text.partition(".")[0]):
+            raise values.UnreadableError(f"is not known in {model.path}")
+        mutable = name == "default" and values.plain(value) in ({}, [])
+        if mutable:
+            return Value(kind="symbol", name="list" if value.text == "[]" else "dict")
+        return value
+
+    def _settle_existing(self, field: Field) -> Value | None:
+        """Settle what rows that are there already get."""
+        existing = None
+        try:
+            if self._said.existing:
+                existing = values.from_expression(self._said.existing)
+        except values.UnreadableError as problem:
+            self.problems.append(f"the default for existing rows {problem}")
+        default = field.option("default")
+        if existing == values.NONE and not (default and field.is_on("null")):
+            existing = None
+        stated_options = {one.name for one in field.options}
+        by_django = (
+            field.type_name == "ManyToManyField"
+            or field.is_on("null")
+            or field.is_on("auto_now")
+            or stated_options & {"default", "db_default"}
+            or (field.type_name in field_types.TEXTS and field.is_on("blank"))
+        )
+        if not by_django and existing is None and field.own_type and field.type_name:
+            self.asks_existing = True
+            self.problems.append(
+                "existing rows need a value: a default, null=True, or one for them"
+            )
+        unique = field.is_on("unique") or field.type_name == "OneToOneField"
+        if unique and (existing or default or not field.is_on("null")):
+            self.problems.append(
+                "a unique field needs null=True, and one value is not for all rows"
+            )
+        return None if existing == default else existing
+
+    # --- everything else ----------------------------------------------------------------------
+
+    def _find_listings(self, model: Model) -> tuple[Listing, ...]:
         found: list[Listing] = []
-        kinds: tuple[companions.Kind, ...] = ("admin", "filter", "form", "serializer")
+        models: tuple[Model, ...] = (model,)
+        if model.abstract:
+            models = tuple(one for one in self._index.children(model) if not one.abstract)
+        kinds: tuple[companions.Kind, ...] = ("admin", "form", "serializer")
         for kind in kinds:
-            said = {one.value for one in self._facts.all(kind)}
-            if "no" in said and len(said) > 1:
-                self._ask(
-                    f"The ticket says both yes and no to the {kind}: "
-                    f"{which_model.listed(self._facts.all(kind))}. Which holds?"
-                )
-                continue
-            if not said or said == {"no"} or model is None or name is None:
-                continue
-            if problem := _unshowable(kind, field):
-                self._ask(problem)
-                continue
-            wanted = sorted(said - {"yes"})
-            models: tuple[Model, ...] = (model,)
-            if model.abstract:
-                models = tuple(m for m in self._index.children(model) if not m.abstract)
-            choices: list[str | None] = [*wanted] or [None]
-            for one in choices:
+            wanted = self._said.wishes.get(kind)
+            if wanted:
+                only = None if wanted == "yes" else wanted
                 try:
-                    found.append(companions.find(kind, models, one, name, self._index))
-                except companions.UnsettledError as open_question:
-                    self._ask(str(open_question))
+                    found.append(companions.find(kind, models, only, self._said.name, self._index))
+                except companions.UnsettledError as problem:
+                    self.problems.append(str(problem))
         return tuple(found)
 
-    def _test(self, model: Model | None, field: Field | None) -> NewTest | None:
-        said = {one.value for one in self._facts.all("test")}
-        if len(said) > 1:
-            self._ask(
-                "The ticket says both yes and no to a test: "
-                f"{which_model.listed(self._facts.all('test'))}. Which holds?"
-            )
-        if said != {"yes"} or model is None or field is None:
+    def _place_test(self, model: Model, field: Field) -> NewTest | None:
+        if "test" not in self._said.wishes:
             return None
         tested = model
         if model.abstract:
@@ -295,42 +296,26 @@ class _Settling:
         try:
             return new_test_place.plan(tested, field, self._index, self._project)
         except new_test_place.NoPlaceError:
-            self._ask(
-                "The ticket asks for a test, but the repository has none whose style a new one "
-                "could follow. Leave the test out, or add a first test file."
-            )
-        return None
+            self.problems.append("the repository has no test whose style a new one could follow")
+            return None
 
 
-def _carrier(model: Model) -> Carrier:
-    return Carrier(app_label=model.app.label, model=model.name, migrations=model.app.migrations)
+def _has(model: Model, name: str) -> bool:
+    """Whether the model's file, or the model before its last field, has a name in scope."""
+    module = model.module
+    last_field = max((one.line for one in model.fields.values()), default=model.line)
+    in_body = model.names.get(name, last_field + 1) <= last_field
+    return in_body or name in module.bindings or name in module.classes
 
 
-def _no_migrations(app: App, index: ModelsIndex) -> str:
-    return (
-        f"The app {app.label} has no migrations to add to: {index.migrations_state(app)}. Run "
-        f"`python manage.py makemigrations {app.label}` on the base branch and commit the result, "
-        "then ask again."
+def _is_called(model: Model, text: str) -> bool:
+    """Whether `Customer`, `shop.Customer` or `shop.models.Customer` means a model."""
+    before, _, bare = text.rpartition(".")
+    known = (
+        "",
+        model.app.label,
+        model.module.dotted,
+        model.app.dotted,
+        f"{model.app.label}.models",
     )
-
-
-def _unshowable(kind: str, field: Field | None) -> str | None:
-    if field is None:
-        return None
-    if kind == "admin" and field.type_name == "ManyToManyField":
-        return (
-            "Django cannot show a ManyToManyField in list_display. Leave the admin list out, or "
-            "ask for a method that shows it in a ticket of its own."
-        )
-    editable = field.option("editable")
-    hidden = (
-        (editable and editable.text == "False")
-        or field.is_on("auto_now")
-        or (field.is_on("auto_now_add"))
-    )
-    if kind == "form" and hidden:
-        return (
-            f"`{field.name}` is not editable, so Django refuses it in a form. "
-            "Is it to be editable, or left out of the form?"
-        )
-    return None
+    return bare == model.name and before in known

@@ -1,8 +1,7 @@
-"""Read the values a ticket states, as data.
+"""Read the values that a definition states, as data.
 
 Nothing is evaluated: literals go through `ast.literal_eval`, and of names and calls only a small
-table is known. Whether a value fits its field is left to `fitting`, writing it into a file to
-`rendering`.
+table is known. Whether a value fits its field is for Django to say.
 """
 
 from __future__ import annotations
@@ -15,44 +14,47 @@ import sys
 import uuid
 from collections.abc import Callable
 
-from agent.recipes.add_field.field_types import FieldType
 from agent.recipes.add_field.parameters import Value
 
 NONE = Value(kind="literal", text="None")
 TRUE = Value(kind="literal", text="True")
-FALSE = Value(kind="literal", text="False")
 
 _NOW = Value(kind="symbol", module="django.utils.timezone", name="now")
 _TODAY = Value(kind="symbol", module="datetime", name="date.today")
+_UUID4 = Value(kind="symbol", module="uuid", name="uuid4")
 _SYMBOLS = {
     "timezone.now": _NOW,
     "django.utils.timezone.now": _NOW,
-    "now": _NOW,
     "date.today": _TODAY,
     "datetime.date.today": _TODAY,
-    "today": _TODAY,
     "timezone.localdate": Value(kind="symbol", module="django.utils.timezone", name="localdate"),
-    "uuid4": Value(kind="symbol", module="uuid", name="uuid4"),
-    "uuid.uuid4": Value(kind="symbol", module="uuid", name="uuid4"),
+    "uuid4": _UUID4,
+    "uuid.uuid4": _UUID4,
     "dict": Value(kind="symbol", name="dict"),
     "list": Value(kind="symbol", name="list"),
+    "settings.AUTH_USER_MODEL": Value(
+        kind="symbol", module="django.conf", name="settings.AUTH_USER_MODEL"
+    ),
 }
-_CALLS = {
-    "Decimal": ("decimal", "Decimal"),
-    "date": ("datetime", "date"),
-    "time": ("datetime", "time"),
-    "timedelta": ("datetime", "timedelta"),
-    "UUID": ("uuid", "UUID"),
+_CALLS: dict[str, tuple[str, Callable[..., object]]] = {
+    "Decimal": ("decimal", decimal.Decimal),
+    "date": ("datetime", dt.date),
+    "time": ("datetime", dt.time),
+    "timedelta": ("datetime", dt.timedelta),
+    "UUID": ("uuid", uuid.UUID),
 }
-_TRANSLATED = frozenset({"_", "gettext_lazy", "gettext", "ugettext_lazy"})
+_TRANSLATED = frozenset({"_", "gettext_lazy", "gettext"})
+#: A class of the model's file, or what it holds: `Status`, `Status.choices`, `Status.NEW`.
+_LOCAL = re.compile(r"_?[A-Z]\w*(?:\.\w+)*")
+ON_DELETE = ("CASCADE", "PROTECT", "RESTRICT", "SET_NULL", "SET_DEFAULT", "DO_NOTHING")
 
 
 class UnreadableError(ValueError):
-    """The text is not one of the values a ticket may state; the message says what it may be."""
+    """The text is not one of the values a ticket may state; the message says why."""
 
 
 def literal(python_value: object) -> Value:
-    """A Python value as a literal.
+    """Make a literal of a Python value.
 
     Raises:
         UnreadableError: It cannot be written down so that it is read back as it was.
@@ -64,28 +66,15 @@ def literal(python_value: object) -> Value:
         same = False
     if not same:
         raise UnreadableError(
-            "the value is no number or text that can be written into code: it is infinite, or "
-            f"has more than {sys.get_int_max_str_digits():,} digits, or is nested too deeply"
+            "is infinite, nested too deeply, or has more than "
+            f"{sys.get_int_max_str_digits():,} digits"
         )
     return Value(kind="literal", text=text)
 
 
 def plain(value: Value) -> object:
-    """The Python value of a literal; of anything else its text."""
+    """Return the Python value of a literal; of anything else its text."""
     return ast.literal_eval(value.text) if value.kind == "literal" else value.shown()
-
-
-def meaning(value: Value) -> object:
-    """What two values have in common that say the same: 0, 0.00 and Decimal('0')."""
-    if value.kind == "call" and value.name == "Decimal":
-        try:
-            return decimal.Decimal(ast.literal_eval(value.text))
-        except (ArithmeticError, TypeError, ValueError, SyntaxError):
-            return value
-    content = plain(value)
-    if isinstance(content, int) and not isinstance(content, bool):
-        return decimal.Decimal(content)
-    return value
 
 
 def from_expression(source: str) -> Value:
@@ -97,9 +86,7 @@ def from_expression(source: str) -> Value:
     try:
         node = ast.parse(source.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise UnreadableError(
-            f"`{_short(source)}` is not a Python value; text needs quotes"
-        ) from None
+        raise UnreadableError("is not a Python value; text needs quotes") from None
     return from_node(node)
 
 
@@ -114,68 +101,61 @@ def from_node(node: ast.expr) -> Value:
     try:
         source = ast.unparse(node)
     except (ValueError, RecursionError, MemoryError):
-        raise UnreadableError(
-            "the value is too large or nested too deeply to be a value that a ticket may state"
-        ) from None
+        raise UnreadableError("is too large or nested too deeply") from None
     if source in _SYMBOLS:
         return _SYMBOLS[source]
-    if re.fullmatch(r"[A-Za-z_]\w*\.choices", source):
+    if _LOCAL.fullmatch(source):
         return Value(kind="local", text=source)
     if isinstance(node, ast.Call):
-        return _call(node, source)
-    raise UnreadableError(
-        f"`{_short(source)}` is neither a literal nor one of the values a ticket may name "
-        "(timezone.now, date.today, uuid.uuid4, dict, list); "
-        "text needs quotes"
-    )
+        return _read_call(node, source)
+    raise UnreadableError("is neither a literal nor a known name; text needs quotes")
 
 
-def _call(node: ast.Call, source: str) -> Value:
+def read_on_delete(node: ast.expr) -> Value:
+    """Read what becomes of a row whose target is deleted, as in `models.CASCADE`.
+
+    Raises:
+        UnreadableError: Django has no such rule.
+    """
+    bare = ast.unparse(node).strip("'\"").rpartition(".")[2]
+    if bare not in ON_DELETE:
+        raise UnreadableError(f"is none of {', '.join(ON_DELETE)}")
+    return Value(kind="symbol", module="django.db.models", name=bare)
+
+
+def _read_call(node: ast.Call, source: str) -> Value:
     called = ast.unparse(node.func)
-    if called in _SYMBOLS and not node.args and not node.keywords:
-        return _SYMBOLS[called].model_copy(update={"kind": "call"})
+    if called in _SYMBOLS:
+        raise UnreadableError(
+            "would be worked out once, when the code is loaded; leave the parentheses out"
+        )
     literals = all(_is_literal(arg) for arg in node.args) and all(
         word.arg and _is_literal(word.value) for word in node.keywords
     )
     bare = called.rpartition(".")[2]
     arguments = source[len(called) + 1 : -1]
     if literals and bare in _CALLS:
-        return _made(node, source, bare, arguments)
-    translated = literals and bare in _TRANSLATED and len(node.args) == 1 and not node.keywords
-    if translated and isinstance(ast.literal_eval(node.args[0]), str):
+        return _make_known(node, bare, arguments)
+    if literals and called in _TRANSLATED and len(node.args) == 1 and not node.keywords:
         return Value(
             kind="call", module="django.utils.translation", name="gettext_lazy", text=arguments
         )
-    raise UnreadableError(
-        f"`{_short(source)}` is a call that a ticket cannot state; known are "
-        f"{', '.join((*_CALLS, '_'))} with literal arguments"
-    )
+    raise UnreadableError(f"is a call; known are {', '.join((*_CALLS, '_'))} with literals")
 
 
-def _made(node: ast.Call, source: str, bare: str, arguments: str) -> Value:
+def _make_known(node: ast.Call, bare: str, arguments: str) -> Value:
     """Read one of the known calls, after making the value: its arguments may be wrong."""
-    module, name = _CALLS[bare]
+    module, make = _CALLS[bare]
     try:
-        made = _MAKERS[bare](
+        made = make(
             *(ast.literal_eval(one) for one in node.args),
             **{word.arg or "": ast.literal_eval(word.value) for word in node.keywords},
         )
     except (ValueError, TypeError, ArithmeticError, AttributeError) as problem:
-        raise UnreadableError(
-            f"`{_short(source)}` cannot be made: {_short(str(problem)) or type(problem).__name__}"
-        ) from None
+        raise UnreadableError(f"cannot be made: {type(problem).__name__}") from None
     if isinstance(made, dt.date):
         arguments = f"{made.year}, {made.month}, {made.day}"
-    return Value(kind="call", module=module, name=name, text=arguments)
-
-
-_MAKERS: dict[str, Callable[..., object]] = {
-    "Decimal": decimal.Decimal,
-    "date": dt.date,
-    "time": dt.time,
-    "timedelta": dt.timedelta,
-    "UUID": uuid.UUID,
-}
+    return Value(kind="call", module=module, name=bare, text=arguments)
 
 
 def _is_literal(node: ast.expr) -> bool:
@@ -184,152 +164,3 @@ def _is_literal(node: ast.expr) -> bool:
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return False
     return True
-
-
-def _short(source: str) -> str:
-    line = " ".join(source.split())
-    return line if len(line) <= 60 else line[:57] + "..."
-
-
-def from_words(text: str, kind: FieldType | None) -> Value:
-    """Read a default as people write it: text without quotes, yes and no, dates, numbers.
-
-    Raises:
-        UnreadableError: It is no value of that type.
-    """
-    bare = text.strip()
-    if len(bare) > 1 and bare[0] == bare[-1] == "`":
-        bare = bare.strip("`").strip()
-    if bare.lower() in ("null", "none"):
-        return NONE
-    if bare.lower() in ("empty string", "the empty string", "an empty string", "empty"):
-        return literal("")
-    family = kind.family if kind else ""
-    reader = _READERS.get(family)
-    unquoted = bare[1:-1] if re.fullmatch(r"'[^']*'|\"[^\"]*\"", bare) else bare
-    if reader and (read := reader(unquoted)):
-        return read
-    try:
-        value = from_expression(bare)
-    except UnreadableError:
-        if family in {"text", "file"}:
-            return literal(bare)
-        raise
-    if family == "decimal" and value.name == "Decimal":
-        return _read_decimal(value.text.strip("'\"")) or value
-    if family in ("text", "file") and not isinstance(plain(value), str):
-        return literal(bare)
-    if family in ("text", "file") and value.kind != "literal":
-        return literal(bare)
-    return value
-
-
-_INSTRUCTION = re.compile(
-    r"(?i)\b(?:from|copy|copied|values?\s+of|same\s+as|derived?|computed?|calculated?|based\s+on|"
-    r"according\s+to|depend(?:s|ing)|leave|keep|whatever|should|must)\b|^(?:tbd|todo|unchanged)$|"
-    r"^\?{2,}$|\w\?$|^\w+\([^)]*\)$"
-)
-
-
-def is_instruction(text: str) -> bool:
-    """Whether unquoted words say where a value comes from, instead of being one."""
-    quoted = re.fullmatch(r"'[^']*'|\"[^\"]*\"", text) is not None
-    return not quoted and _INSTRUCTION.search(text) is not None and not _is_call(text)
-
-
-def _is_call(text: str) -> bool:
-    try:
-        return from_expression(text).kind in ("call", "symbol")
-    except UnreadableError:
-        return False
-
-
-def _read_boolean(text: str) -> Value | None:
-    if text.lower() in ("true", "yes", "on"):
-        return TRUE
-    if text.lower() in ("false", "no", "off"):
-        return FALSE
-    return None
-
-
-def _read_decimal(text: str) -> Value | None:
-    try:
-        number = decimal.Decimal(text)
-    except decimal.InvalidOperation:
-        return None
-    if not number.is_finite():
-        return None
-    if number == number.to_integral_value() and re.fullmatch(r"[+-]?\d+", text):
-        return _whole(text)
-    return Value(kind="call", module="decimal", name="Decimal", text=repr(text))
-
-
-def _read_date(text: str) -> Value | None:
-    try:
-        day = dt.date.fromisoformat(text)
-    except ValueError:
-        return None
-    return Value(
-        kind="call", module="datetime", name="date", text=f"{day.year}, {day.month}, {day.day}"
-    )
-
-
-def _read_moment(text: str) -> Value | None:
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        raise UnreadableError(
-            f"`{text}` leaves the time zone open; state it as in `2024-01-31T10:00:00+00:00`"
-        )
-    return Value(
-        kind="call",
-        module="datetime",
-        name="datetime.fromisoformat",
-        text=repr(moment.isoformat()),
-    )
-
-
-def _read_time(text: str) -> Value | None:
-    try:
-        clock = dt.time.fromisoformat(text)
-    except ValueError:
-        return None
-    parts = [clock.hour, clock.minute] + ([clock.second] if clock.second else [])
-    return Value(
-        kind="call", module="datetime", name="time", text=", ".join(str(part) for part in parts)
-    )
-
-
-def _read_uuid(text: str) -> Value | None:
-    try:
-        number = uuid.UUID(text)
-    except ValueError:
-        return None
-    return Value(kind="call", module="uuid", name="UUID", text=repr(str(number)))
-
-
-def _read_number(text: str) -> Value | None:
-    plain_text = text.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+", text) else text
-    return _whole(plain_text) if re.fullmatch(r"[+-]?\d+", plain_text) else None
-
-
-def _whole(digits: str) -> Value:
-    try:
-        return literal(int(digits))
-    except ValueError:
-        raise UnreadableError(
-            f"`{_short(digits)}` has too many digits for a number that a ticket may state"
-        ) from None
-
-
-_READERS: dict[str, Callable[[str], Value | None]] = {
-    "boolean": _read_boolean,
-    "decimal": _read_decimal,
-    "date": _read_date,
-    "datetime": _read_moment,
-    "time": _read_time,
-    "uuid": _read_uuid,
-    "integer": _read_number,
-}

@@ -31,7 +31,6 @@ _CALLS = {
     ("datetime", "date"): dt.date,
     ("datetime", "time"): dt.time,
     ("datetime", "timedelta"): dt.timedelta,
-    ("datetime", "datetime.fromisoformat"): dt.datetime.fromisoformat,
     ("uuid", "UUID"): uuid.UUID,
 }
 _SYMBOLS = {
@@ -132,6 +131,7 @@ def make(request, report, root):
         check_migrations_module(label, root)
     for model in carriers:
         check_name(model, request["field"], request["defined_in"])
+        check_field(model._meta.get_field(request["field"]), request["existing"])
     before = migration_files(labels)
     with without_gate_tools():
         run_makemigrations(request, carriers, labels, report)
@@ -230,6 +230,26 @@ def check_name(model, name, defined_in):
                 "the name %s is taken: %s.%s, which %s inherits from, has it"
                 % (name, klass.__module__, klass.__qualname__, model._meta.label)
             )
+
+
+def check_field(field, existing):
+    """Django's own checks must allow the field, and the field its default and existing values."""
+    from django.core import checks, exceptions
+
+    refused = [one.msg for one in field.check() if one.level >= checks.ERROR]
+    if refused:
+        raise Problem("Django does not allow %s: %s" % (field.name, " ".join(refused)))
+    given = [field.default] if field.has_default() else []
+    given += [stated_value(existing)] if existing else []
+    for value in given:
+        if value is None or callable(value):
+            continue
+        try:
+            field.run_validators(field.to_python(value))
+        except exceptions.ValidationError as problem:
+            raise Problem(
+                "%r is no value of %s: %s" % (value, field.name, " ".join(problem.messages))
+            ) from problem
 
 
 # --- makemigrations --------------------------------------------------------------------------

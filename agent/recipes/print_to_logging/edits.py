@@ -42,7 +42,8 @@ def make(tree: Tree, parameters: Parameters) -> Edits:
     files: dict[str, bytes] = {}
     for work in parameters.files:
         files[work.path] = _File(work, tree.read(work.path), parameters).result()
-    return Edits(files=dict(sorted(files.items())), notes=notes.written(parameters))
+    written = notes.written(parameters)
+    return Edits(files=dict(sorted(files.items())), notes=written, not_done=parameters.not_done)
 
 
 class _File:

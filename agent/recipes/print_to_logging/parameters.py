@@ -82,3 +82,5 @@ class Parameters(Record):
     """Longest line the repository's style allows."""
     one_per_line: bool = False
     """Whether a formatter would join what a linter wants broken, unless a comma ends each line."""
+    not_done: tuple[str, ...] = ()
+    """Sentences of the ticket that this change does not carry out."""

@@ -1,6 +1,6 @@
 """The recipe: prints of a library become log messages, with the logger that is there.
 
-Ticket text -> `request` -> `scope` (against the tree) -> `survey` (with `deciding` for every print)
+Ticket -> `request` -> `scope` (against the tree) -> `survey` (with `deciding` for every print)
 -> `edits`. What is printed on purpose stays, and is named with the reason.
 """
 
@@ -11,15 +11,7 @@ from collections.abc import Mapping
 from agent.domain import Ticket
 from agent.errors import EditFailed, RequestRefused, TicketUnclear
 from agent.recipes import style
-from agent.recipes.print_to_logging import (
-    answering,
-    deciding,
-    edits,
-    notes,
-    request,
-    scope,
-    survey,
-)
+from agent.recipes.print_to_logging import deciding, edits, notes, request, scope, survey
 from agent.recipes.print_to_logging.parameters import LEVELS, Left, Parameters
 from agent.recipes.print_to_logging.request import Request
 from agent.recipes.print_to_logging.scope import Scope
@@ -35,11 +27,12 @@ class PrintToLogging:
 
     name = "print-to-logging"
     kind: Kind = "misc"
-    example = "Replace print with logging in shop/views.py"
+    example = "Replace `print` with `logging` in `shop/views.py`, at the level `info`."
+    form = Request().fill_form()
 
     def match(self, ticket: Ticket) -> bool:
-        """Whether the ticket asks for prints to become log messages, from its text alone."""
-        return request.looks_like_one(ticket)
+        """Whether the structure of the ticket's text names prints that become log messages."""
+        return request.read(ticket).names_recipe
 
     def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
         """Decide for every print in scope, and try the edit, so that nothing fails half way."""
@@ -93,26 +86,28 @@ def _settled(
     """Settle everything that a ticket asks for.
 
     Raises:
-        TicketUnclear: With every question.
+        TicketUnclear: A fact is missing, or does not fit; with the form, filled in so far.
         RequestRefused: It asks for what cannot be done.
     """
-    wish, questions = _wish(asked, config)
-    questions = [*asked.questions, *where.questions, *questions]
-    if asked.beyond:
-        said = ", ".join(f"“{one}”" for one in dict.fromkeys(asked.beyond))
-        questions.append(
-            f"The ticket also says: {said}. Prints become log messages here, and nothing else is "
-            "done; take the rest out, or open a ticket of its own for it."
-        )
-    if questions:
-        raise TicketUnclear(tuple(dict.fromkeys(questions)), answering.fill_form(asked, where))
+    problems = [*asked.problems, *where.problems]
+    library = asked.library or config.logging
+    if config.logging not in ("any", library):
+        problems.append(f"`logging: {config.logging}` of the configuration rules {library} out")
+    if problems:
+        raise _unclear("; ".join(problems), asked)
+    level = next((one for one in LEVELS if one == asked.level), None)
+    wish = deciding.Wish(library, level)
     python_path = project.django.python_path if project.django else ()
     found = survey.Survey(tree, python_path, wish, project.root).look(where.paths, where.named)
     _hold_readable(found, where)
     left = _left(found, where, tree)
     if not found.files:
         raise RequestRefused(_nothing(where, left))
-    _hold_size(found, where, config)
+    if len(found.files) > (most := config.scope.max_files):
+        count = len(found.files)
+        raise _unclear(
+            f"{count} files have prints to convert, and scope.max_files allows {most}", asked
+        )
     shape = style.of(tree, project)
     parameters = Parameters(
         scope=where.words,
@@ -120,38 +115,14 @@ def _settled(
         left=left,
         width=shape.width,
         one_per_line=shape.one_per_line,
+        not_done=asked.not_done,
     )
     edits.make(tree, parameters)
     return parameters
 
 
-def _wish(asked: Request, config: RepoConfig) -> tuple[deciding.Wish, list[str]]:
-    """How it is to be logged, and what is open about that."""
-    questions: list[str] = []
-    levels = list(dict.fromkeys(asked.levels))
-    if len(levels) > 1:
-        questions.append(
-            f"The ticket names several levels: {', '.join(levels)}. Name one for all messages, or "
-            "none: then each gets its level by what it says and where it stands."
-        )
-    libraries = list(dict.fromkeys(asked.libraries))
-    library = config.logging
-    if "loguru" in libraries:
-        questions.append(
-            "New loggers are made with logging or structlog; loguru is used only where a file has "
-            "it already. Which of the two is it?"
-        )
-    elif len(libraries) > 1:
-        questions.append(f"Which library is it: {' or '.join(libraries)}?")
-    elif libraries and library not in ("any", libraries[0]):
-        questions.append(
-            f"The ticket asks for {libraries[0]}, and `logging: {library}` in the configuration "
-            "says otherwise. Which one holds?"
-        )
-    elif libraries:
-        library = "structlog" if libraries[0] == "structlog" else "logging"
-    level = next((one for one in LEVELS if levels and one == levels[0]), None)
-    return deciding.Wish(library, level), questions
+def _unclear(problem: str, asked: Request) -> TicketUnclear:
+    return TicketUnclear((f"{problem[:1].upper()}{problem[1:]}.",), asked.fill_form())
 
 
 def _hold_readable(found: survey.Result, where: Scope) -> None:
@@ -196,15 +167,3 @@ def _nothing(where: Scope, left: tuple[Left, ...]) -> str:
         f"Every print in {where.words} is left as it is, for the reason given below, so there is "
         f"nothing to change.{offer}\n{listed}"
     )
-
-
-def _hold_size(found: survey.Result, where: Scope, config: RepoConfig) -> None:
-    """Ask for a smaller scope before anything costly is started."""
-    most = config.scope.max_files
-    if len(found.files) > most:
-        counted = ", ".join(work.path for work in found.files[:5])
-        question = (
-            f"In {where.words} {len(found.files)} files have prints to convert ({counted}, …), and "
-            f"scope.max_files allows {most}. Which files or packages first?"
-        )
-        raise TicketUnclear((question,))

@@ -13,7 +13,7 @@ from repo_config.schema import RepoConfig
 from tests.unit.recipes.trees import DictTree
 
 RECIPE = PrintToLogging()
-ASKS = "Replace print with logging in `shop`."
+ASKS = "Replace `print` with `logging` in `shop`, levels `by context`."
 
 
 def ticket(body: str, title: str = "Prints") -> Ticket:

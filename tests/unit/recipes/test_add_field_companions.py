@@ -81,10 +81,10 @@ def test_an_inherited_list_is_extended_not_changed() -> None:
 @pytest.mark.parametrize(
     ("text", "about"),
     [
-        (REGISTERED + "    list_display = columns()\n", "`columns()`"),
+        (REGISTERED + "    list_display = columns()\n", "works its list_display out"),
         (
             REGISTERED + "    def get_list_display(self, request):\n        return ()\n",
-            "get_list_display() (shop/admin.py:7)",
+            "get_list_display()",
         ),
     ],
 )
@@ -102,12 +102,6 @@ def test_a_named_admin_settles_which() -> None:
     for said in ("Yes", "Third"):
         (asked,) = questions(form(show_in_admin_list=said), files)
         assert "CustomerAdmin (shop/admin.py:7), Other (shop/admin.py:11)" in asked
-
-
-def test_relations_to_many_are_not_shown_in_a_list() -> None:
-    body = form(show_in_admin_list="Yes", field_type="ManyToManyField", options="to=Shop")
-    (asked,) = questions(body, SHOP | {"shop/admin.py": REGISTERED + "    pass\n"})
-    assert "ManyToManyField" in asked
 
 
 FORM = "from django import forms\nfrom shop.models import Customer\n\n\n"
@@ -153,7 +147,7 @@ def test_forms_are_told_from_filters_and_tests() -> None:
     ("meta", "about"),
     [
         ('exclude = ["nickname"]', "excludes `nickname`"),
-        ("fields = NAMES", "`NAMES`"),
+        ("fields = NAMES", "works its fields out"),
     ],
 )
 def test_what_a_form_leaves_open_is_asked(meta: str, about: str) -> None:

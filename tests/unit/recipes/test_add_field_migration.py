@@ -42,15 +42,15 @@ def test_the_asked_column_is_accepted() -> None:
 def test_the_value_for_existing_rows_is_accepted() -> None:
     one_off = ADD.format("models.CharField(blank=True, default='x', max_length=50)")
     one_off = one_off.replace("),", ", preserve_default=False),")
-    accept({FILE: migration(one_off)}, default_for_existing_rows="x")
-    other = refused({FILE: migration(one_off)}, default_for_existing_rows="y")
+    accept({FILE: migration(one_off)}, default_for_existing_rows="'x'")
+    other = refused({FILE: migration(one_off)}, default_for_existing_rows="'y'")
     assert "'x'" in other.message
     assert "'y'" in other.message
     assert FILE in refused({FILE: migration(one_off)}).message
 
 
 def test_a_default_and_another_value_for_existing_rows_take_two_operations() -> None:
-    facts = {"options": "max_length=50, default='new'", "default_for_existing_rows": "old"}
+    facts = {"options": "max_length=50, default='new'", "default_for_existing_rows": "'old'"}
     first = ADD.format("models.CharField(default='old', max_length=50)")
     first = first.replace("),", ", preserve_default=False),")
     second = ADD.replace("AddField", "AlterField").format(
@@ -59,7 +59,7 @@ def test_a_default_and_another_value_for_existing_rows_take_two_operations() -> 
     accept({FILE: migration(first, second)}, **facts)
     wrong = second.replace("'new'", "'newer'")
     assert "'newer'" in refused({FILE: migration(first, wrong)}, **facts).message
-    assert refused({FILE: migration(first, second)}, default_for_existing_rows="old").reason is (
+    assert refused({FILE: migration(first, second)}, default_for_existing_rows="'old'").reason is (
         Reason.UNASKED_OPERATIONS
     )
 
@@ -131,7 +131,7 @@ def test_what_the_report_says_reaches_the_reader() -> None:
 
 def test_the_command_names_the_folders_the_settings_and_the_value() -> None:
     linted = project(lint=("ruff", "flake8"))
-    settled = settle(form(default_for_existing_rows="n/a"), detected=linted)
+    settled = settle(form(default_for_existing_rows="'n/a'"), detected=linted)
     command = RECIPE.produce(settled.model_dump_json(), linted)
     assert command is not None
     assert command.script == "make_migration.py"

@@ -23,19 +23,13 @@ def written(path: str, files: dict[str, str], runner: str = "pytest", **facts: s
 def test_functions_where_the_app_has_functions() -> None:
     files = SIMPLE | {"shop/tests/__init__.py": "", "shop/tests/test_a.py": FUNCTIONS}
     assert written("shop/tests/test_customer_nickname.py", files) == (
-        "import pytest\nfrom django.db import models\n\nfrom shop.models import Customer\n\n\n"
+        "from django.db import models\n\nfrom shop.models import Customer\n\n\n"
         "def test_customer_has_nickname():\n"
         '    field = Customer._meta.get_field("nickname")\n\n'
         "    assert isinstance(field, models.CharField)\n"
         "    assert field.max_length == 50\n"
         "    assert field.blank is True\n"
-        "    assert field.null is False\n\n\n"
-        "@pytest.mark.django_db\n"
-        "def test_nickname_of_a_new_customer():\n"
-        "    customer = Customer()\n"
-        "    customer.save()\n"
-        "    customer.refresh_from_db()\n\n"
-        '    assert customer.nickname == ""\n'
+        "    assert field.null is False\n"
     )
 
 
@@ -70,38 +64,12 @@ def test_the_file_goes_beside_its_like(siblings: dict[str, str], path: str) -> N
     assert path in edited(form(add_a_test="yes"), SHOP | siblings)
 
 
-@pytest.mark.parametrize(
-    ("change", "instance"),
-    [
-        ("", "saved"),
-        ("    age = models.IntegerField()\n", "unsaved"),
-        ("    def __init__(self, x):\n        pass\n", "none"),
-    ],
-)
-def test_no_instance_is_built_from_guesses(change: str, instance: str) -> None:
-    files = SIMPLE | {"shop/models.py": SIMPLE["shop/models.py"] + change}
-    files |= {"shop/test_a.py": FUNCTIONS}
-    settled = settle(form(add_a_test="yes"), files)
-    assert settled.test is not None
-    assert settled.test.instance == instance
-
-
-def test_without_a_fixed_default_only_the_field_is_tested() -> None:
-    files = SIMPLE | {"shop/test_a.py": FUNCTIONS}
-    facts = {"field_type": "IntegerField", "options": "none", "default_for_existing_rows": "3"}
-    text = written("shop/test_customer_nickname.py", files, **facts)
-    assert text.count("def test_") == 1
-    assert "assert isinstance(field, models.IntegerField)" in text
-    assert "pytest" not in text
-
-
 def test_options_are_checked_one_by_one() -> None:
     files = SIMPLE | {"shop/test_a.py": FUNCTIONS}
     options = "max_length=1, choices=[('a', 'A')], default='a', unique=False, help_text='x'"
     text = written("shop/test_customer_nickname.py", files, options=options)
-    assert '    assert field.choices == [("a", "A")]\n' in text
+    assert '    assert field.default == "a"\n' in text
     assert '    assert field.help_text == "x"\n' in text
-    assert '    assert customer.nickname == "a"\n' in text
     relation = written(
         "shop/test_customer_nickname.py",
         files,
@@ -147,7 +115,7 @@ def test_a_file_that_uses_a_needed_name_for_something_else_gets_a_new_one_beside
     [
         (
             FUNCTIONS + "\n\ndef test_customer_has_nickname():\n    pass\n",
-            ["def test_customer_has_nickname_field():", "def test_nickname_of_a_new_customer():"],
+            ["def test_customer_has_nickname_field():"],
         ),
     ],
 )

@@ -6,8 +6,7 @@ import re
 
 import pytest
 
-from agent.errors import RequestRefused
-from tests.unit.recipes.trees import SHOP, edited, form, models_file, project
+from tests.unit.recipes.trees import SHOP, edited, form, models_file, project, questions
 
 NEW = "    nickname = models.CharField(max_length=50, blank=True)\n"
 
@@ -96,25 +95,17 @@ def test_a_byte_order_mark_stays() -> None:
 def test_a_coding_cookie_is_obeyed() -> None:
     text = ("# -*- coding: latin-1 -*-\n" + SHOP["shop/models.py"]).replace("buys", "käuft")
     body = form(options='max_length=50, help_text="für 5 €"')
-    body += "\n\n### Default for existing rows\n\nx"
+    body += "\n\n### Default for existing rows\n\n'x'"
     after = edited(body, SHOP | {"shop/models.py": text.encode("latin-1")})["shop/models.py"]
     assert inserted(text, after.decode("latin-1")) == (
         '    nickname = models.CharField(max_length=50, help_text="f\\xfcr 5 \\u20ac")\n'
     )
 
 
-@pytest.mark.parametrize(
-    "broken",
-    [
-        SHOP["shop/models.py"].encode() + b"def (:\n",
-    ],
-)
-def test_a_file_that_cannot_be_read_is_refused_by_name(broken: bytes) -> None:
-    with pytest.raises(
-        RequestRefused,
-        match="^shop/models.py has a class Customer",
-    ):
-        edited(form(), SHOP | {"shop/models.py": broken})
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    broken = SHOP["shop/models.py"].encode() + b"def (:\n"
+    (asked,) = questions(form(), SHOP | {"shop/models.py": broken})
+    assert "shop/models.py cannot be read" in asked
 
 
 @pytest.mark.parametrize(

@@ -1,40 +1,32 @@
-"""What a ticket says in ordinary words: facts, questions, background, and the line that settles it."""
+"""Which tickets state a field by their structure, and what is answered where they do not."""
 
 from __future__ import annotations
 
 import pytest
 
-from agent.errors import TicketUnclear
-from agent.recipes.add_field import facts
-from agent.recipes.add_field.parameters import Parameters
+from agent.errors import NoRecipe, TicketUnclear
+from agent.recipes.add_field import stated
 from agent.stages import triage
 from tests.unit.recipes.trees import RECIPE, SHOP, form, settle, ticket
 
 FILES = SHOP | {
     "shop/models.py": SHOP["shop/models.py"]
     + "\n\nclass Order(models.Model):\n    total = models.IntegerField()\n",
-    "shop/admin.py": "from django.contrib import admin\n\nfrom .models import Customer, Order\n\n\n"
+    "shop/admin.py": "from django.contrib import admin\n\nfrom .models import Customer\n\n\n"
     "@admin.register(Customer)\nclass CustomerAdmin(admin.ModelAdmin):\n"
-    '    list_display = ("name", "email")\n\n\n'
-    "@admin.register(Order)\nclass OrderAdmin(admin.ModelAdmin):\n"
-    '    list_display = ("total",)\n',
+    '    list_display = ("name", "email")\n',
     "shop/test_models.py": "def test_name():\n    pass\n",
 }
-ADD = "Add a CharField `nick` with max_length=50, blank=True to Customer."
-BARE = ADD.removesuffix(".")
-NICK = "Customer.nick CharField max_length=50, blank=True"
-FORM = "Customer.nickname CharField max_length=50, blank=True"
+NICK = "shop.Customer.nick CharField max_length=50, blank=True"
 
 
 def told(body: str, title: str = "A field") -> str:
     """What is settled, in one line, for a ticket that the recipe is chosen for."""
     assert triage.judge(ticket(body, title)).recipe == RECIPE.name
-    return _line(settle(body, FILES, title))
-
-
-def _line(settled: Parameters) -> str:
+    settled = settle(body, FILES, title)
     options = ", ".join(f"{one.name}={one.value.shown()}" for one in settled.field.options)
-    said = f"{settled.model}.{settled.field.name} {settled.field.type_name} {options}".strip()
+    said = f"{settled.app_label}.{settled.model}.{settled.field.name} {settled.field.type_name}"
+    said += f" {options}" if options else ""
     said += f"; existing {settled.existing.shown()}" if settled.existing else ""
     said += "".join(f"; {one.kind}" for one in settled.listings)
     return said + ("; test" if settled.test else "")
@@ -46,140 +38,162 @@ def unclear(body: str, title: str = "A field") -> TicketUnclear:
     return raised.value
 
 
-# --- which tickets ----------------------------------------------------------------------------
+SHAPES = {
+    "front matter": (
+        "---\nmodel: shop.Customer\nfield: nick = models.CharField(max_length=50, blank=True)\n---\n",
+        NICK,
+    ),
+    "a form with the definition": (
+        ("### Model\n\nshop.Customer\n\n### Field\n\n```python\nnick = models.CharField("
+        "max_length=50, blank=True)\n```\n\n### Add a test\n\nYes\n"),
+        f"{NICK}; test",
+    ),
+    "a form with each fact": (
+        form(field_name="nick", show_in_admin_list="Yes", add_to_form="_No response_"),
+        f"{NICK}; admin",
+    ),
+    "code marks": (
+        "Add `nick` to `shop.Customer`: `CharField(max_length=50, blank=True)`.",
+        NICK,
+    ),
+    "code marks for options": (
+        "Please add a `CharField` `nick` to `Customer` with `max_length=50` and `blank=True`.",
+        NICK,
+    ),
+    "a path": ("Add `shop.Customer.nick`, a `CharField(max_length=50, blank=True)`.", NICK),
+    "a block": (
+        "On `shop.Customer`:\n\n```python\nnick = models.CharField(max_length=50, blank=True)\n```\n",
+        NICK,
+    ),
+    "a class in a block": (
+        ("```python\nclass Customer(models.Model):\n    ...\n"
+        "    nick = models.CharField(max_length=50, blank=True)\n```\n"),
+        NICK,
+    ),
+    "a relation": (
+        "Add `buyer = models.ForeignKey(Customer, models.SET_NULL, null=True)` to `Order`.",
+        "shop.Order.buyer ForeignKey to='Customer', on_delete=models.SET_NULL, null=True",
+    ),
+    "a value for existing rows": (
+        form(field_name="nick", options="max_length=50", default_for_existing_rows="'n/a'"),
+        "shop.Customer.nick CharField max_length=50; existing 'n/a'",
+    ),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("text", "asks"),
-    [
-        ("Add nickname CharField to Customer", True),
-        ("Do NOT add a CharField `nick` to Customer.", True),
-        ("Customer needs a phone number", False),
-        ("We need to remove the CharField `email` from Member.", False),
-        ("", False),
-    ],
-)
-def test_a_field_for_a_model_is_matched_and_nothing_else(text: str, asks: bool) -> None:
-    assert facts.asks_for_field(ticket(text, "A wish")) is asks
-
-
-# --- what is said plainly ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("body", "wanted"),
-    [
-        (
-            (
-                "Add a nullable CharField `nickname` with max length 50 to the `Customer` model. "
-                "Existing rows should get 'n/a'."
-            ),
-            "Customer.nickname CharField max_length=50, null=True; existing 'n/a'",
-        ),
-        (
-            "We need a ForeignKey from Order to Customer called `buyer`, SET_NULL, optional.",
-            "Order.buyer ForeignKey to='Customer', on_delete=models.SET_NULL, null=True, blank=True",
-        ),
-        (
-            (
-                "Acceptance:\n- [ ] CharField `nick`, max_length=50, blank=True\n- [ ] on Customer\n"
-                "- [ ] visible in the admin list\n- [ ] not in the public form\n- [ ] test\n"
-            ),
-            f"{NICK}; admin; test",
-        ),
-    ],
-)
-def test_what_is_said_plainly_is_understood(body: str, wanted: str) -> None:
+@pytest.mark.parametrize("name", SHAPES)
+def test_what_structure_states_is_settled(name: str) -> None:
+    body, wanted = SHAPES[name]
     assert told(body) == wanted
 
 
 @pytest.mark.parametrize(
-    ("sentence", "fact", "value"),
+    "body",
     [
-        ("Expose it in the CustomerSerializer but not in the admin list.", "admin", "no"),
+        "Add a CharField nickname with max_length=50, blank=True to Customer",
+        "Customer needs a phone number",
+        "`shop.Customer` has no `nickname`, please add one.",
+        "- model: shop.Customer\n- field name: nick\n- type: CharField\n",
+        "",
     ],
 )
-def test_wishes_in_words(sentence: str, fact: str, value: str) -> None:
-    found = facts.read(ticket(f"Add a TextField `notes` to `Customer`. {sentence}"))
-    assert [one.value for one in found.all(fact)] == [value]
-
-
-def test_a_ticket_as_long_as_github_allows_is_read() -> None:
-    body = form() + "\n\n### Why\n\n" + "Customers ask this of the model, a lot, and so on. " * 1250
-    assert told(body[:65_536]) == FORM
-    for noise in ("a" * 65_536, "add " * 16_000, "| a " * 16_000):
-        RECIPE.match(ticket(noise))
-
-
-# --- what is asked about ----------------------------------------------------------------------
+def test_sentences_alone_are_for_a_model_or_a_person(body: str) -> None:
+    assert not RECIPE.match(ticket(body))
+    with pytest.raises(NoRecipe) as raised:
+        triage.judge(ticket(body, "Add a field"))
+    assert RECIPE.form in raised.value.message
 
 
 @pytest.mark.parametrize(
-    ("body", "about"),
-    [
-        (f"Please do NOT a{BARE[1:]}.", f"Please do NOT a{BARE[1:]}."),
-        (f"{ADD} Only if legal agrees.", "Only if legal agrees."),
-        (f"{ADD} Length: 60", "`max_length`"),
-        (f"{ADD} Encrypt it.", "Encrypt it"),
-        (f"{ADD}\n\n```python\ndef clean(self): ...\n```\n", "def clean(self): ..."),
-    ],
-)
-def test_what_is_more_or_less_than_a_fact_is_asked_about(body: str, about: str) -> None:
-    (asked,) = unclear(body).questions
-    assert about in asked
-
-
-@pytest.mark.parametrize(
-    ("title", "about"),
-    [
-        ("feat(shop): nickname for customers (#12)", None),
-        ("Add nickname to Order", "Order"),
-    ],
-)
-def test_a_title_may_sum_up_but_not_contradict(title: str, about: str | None) -> None:
-    if about is None:
-        assert told(form(), title) == FORM
-        return
-    assert any(about in one for one in unclear(form(), title).questions)
-
-
-@pytest.mark.parametrize(
-    ("body", "filled"),
+    ("body", "problem", "lines"),
     [
         (
-            "Add a CharField `nick` with max_length=50 to Customer.",
-            [
-                "Model: shop.Customer",
-                "Field name: nick",
-                "Options: max_length=50",
-                "Default for existing rows: …",
-            ],
+            "Add a `CharField` called `nick` to `shop.Customer`",
+            "max_length",
+            {"model: shop.Customer", "field: nick = models.CharField(…)"},
         ),
-        ("Customer needs a phone number", ["Model: shop.Customer", "Field name: …"]),
         (
-            "Add a DateField `born` with null=True to Custmer. Show it in the admin list.",
-            ["Model: …", "Field type: DateField", "Options: null=True", "Show in admin list: Yes"],
+            "Add `nick = models.CharField(max_length=50)` to `shop.Customer`",
+            "xisting rows",
+            {"default for existing rows: …"},
         ),
+        (
+            "Add `born = models.DateField(null=True)` to `shop.Custmer`",
+            "is it shop.Customer?",
+            {"field: born = models.DateField(null=True)"},
+        ),
+        (
+            "Add `email = models.TextField(blank=True)` to `Customer`",
+            "taken by Customer.email (shop/models.py:12)",
+            {"model: Customer"},
+        ),
+        ("Add `a = models.TextField()` and `b = models.TextField()` to `Order`", "several fields", set()),
+        ("`CharField(max_length=9, null=True)` `nick` or `name` on `Order`", "the field's name", set()),
+        ("Add `nick = models.TextField(blank=True)` to `Order`, or `Customer`", "the model", set()),
+        ("`nick = models.TextField(blank=True)`, `Order`\n\n```\nTraceback: boom\n```\n", "no definition", set()),
+        (form(show_in_admin_list="perhaps not"), "neither yes nor no", set()),
+        (form(options="fifty characters"), "no list of options", set()),
+        ("### Model\n\nOrder\n\n### Field type\n\nmoney\n\n### Field name\n\nx", "no field of Django", set()),
     ],
-)
-def test_the_form_comes_filled_in_with_what_was_understood(body: str, filled: list[str]) -> None:
-    first, *lines = unclear(body).answer.split("\n  ")
+)  # fmt: skip
+def test_what_is_missing_comes_back_as_the_form_filled_in_so_far(
+    body: str, problem: str, lines: set[str]
+) -> None:
+    asked = unclear(body)
+    assert len(asked.questions) == 1
+    assert problem in asked.questions[0]
+    first, *given = asked.answer.split("\n  ")
     assert first == "This form, filled in, answers it:"
-    assert set(filled) <= set(lines)
-    open_lines = {
-        "Model: …": "Model: shop.Customer",
-        "Field name: …": "Field name: phone",
-        "Field type: …": "Field type: DateField",
-        "Default for existing rows: …": 'Default for existing rows: ""',
-    }
-    whole = [open_lines.get(line, line) for line in lines]
-    rows = 'Default for existing rows: ""'
-    whole += [] if "Options: null=True" in whole or rows in whole else [rows]
-    whole = ["Field type: TextField" if "phone" in body and "type" in one else one for one in whole]
-    assert settle("\n".join(whole), FILES, "").model == "Customer"
+    assert (given[0], given[-1]) == ("---", "---")
+    assert lines <= set(given)
 
 
-def test_no_form_is_shown_that_says_the_opposite_or_settles_nothing() -> None:
-    assert unclear("Don't add a CharField `mark` with max_length=5 to Order.").answer == ""
-    asked = unclear("Please add a field for the badge, unique per shop, to the Order.")
-    assert "unique=True" not in asked.answer
+def test_the_form_that_comes_back_settles_the_ticket_once_it_is_filled_in() -> None:
+    asked = unclear("Add `nick = models.CharField(max_length=50)` to `shop.Customer`")
+    filled = "\n".join(asked.answer.split("\n  ")[1:]).replace("…", "'-'")
+    assert told(filled) == "shop.Customer.nick CharField max_length=50; existing '-'"
+
+
+def test_sentences_beside_the_facts_are_named_as_not_done() -> None:
+    body = SHAPES["code marks"][0] + " Encrypt it. Mail everybody!\n\nThanks in advance"
+    assert settle(body, FILES, "Delete all orders").not_done == (
+        "Encrypt it.", "Mail everybody!", "Thanks in advance",
+    )  # fmt: skip
+    assert settle(form() + "\n\n### Why\n\nThey ask for it.", FILES).not_done == (
+        "They ask for it.",
+    )
+    assert settle(form(), FILES).not_done == ()
+
+
+def test_text_is_data_and_never_code() -> None:
+    for options in (
+        "max_length=50, default=__import__('os').system('true')",
+        "max_length=50, default=open('/etc/passwd').read()",
+        "max_length=50, default=[x for x in ()]",
+        "max_length=50, default=f'{1}'",
+        "max_length=9**9**9",
+        "max_length=50, null=True, validators=[f]",
+        "max_length=50, null=True, choices=Kinds.choices",
+        "**options",
+    ):
+        with pytest.raises(TicketUnclear):
+            settle(form(options=options))
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["[1e999]", "9" * 10_000, "(" * 3_000, "[" * 10_000 + "]" * 10_000, "-" * 5_000 + "1"],
+)
+def test_a_value_that_cannot_be_written_down_is_a_problem(options: str) -> None:
+    body = form(options=f"max_length=5, default={options}")
+    stated.read(ticket(body)).fill_form(asks_existing=True)
+    with pytest.raises(TicketUnclear):
+        settle(body)
+
+
+def test_what_the_file_of_the_model_holds_may_be_named() -> None:
+    head = "from django.db import models\n\n\nclass Kind(models.TextChoices):\n    NEW = 'n'\n\n\n"
+    files = SHOP | {"shop/models.py": head + SHOP["shop/models.py"].partition("\n\n\n")[2]}
+    options = "max_length=1, choices=Kind.choices, default=Kind.NEW"
+    settled = settle(form(options=options), files)
+    assert [one.value.kind for one in settled.field.options] == ["literal", "local", "local"]

@@ -6,7 +6,7 @@ import pytest
 
 from agent.errors import EditFailed
 from agent.recipes.add_field import migration, values
-from agent.recipes.add_field.field_types import BY_NAME
+from agent.recipes.add_field.field_types import OF_DJANGO
 from agent.recipes.add_field.parameters import Carrier, Field, Option, Parameters, Place, Value
 
 FILE = "shop/migrations/0002_customer_nickname.py"
@@ -19,17 +19,14 @@ def on_delete(name: str) -> Value:
 
 
 def asked(type_name: str, target: str = "", /, **options: str | Value) -> Parameters:
-    kind = BY_NAME.get(type_name)
     read = {
-        name: one
-        if isinstance(one, Value)
-        else (values.from_words(one, kind) if name == "default" else values.from_expression(one))
+        name: one if isinstance(one, Value) else values.from_expression(one)
         for name, one in options.items()
     }
     field = Field(
         name="nickname",
         type_name=type_name,
-        own_type=kind is not None,
+        own_type=type_name in OF_DJANGO,
         options=tuple(Option(name=name, value=one) for name, one in read.items()),
         target=target,
     )
@@ -86,18 +83,10 @@ STRICT = (
 REAL = {
     "char": (asked("CharField", blank="True", max_length="50"), written(CHAR)),
     "uuid": (
-        asked("UUIDField", default="12345678-1234-5678-1234-567812345678"),
+        asked("UUIDField", default="uuid.UUID('12345678-1234-5678-1234-567812345678')"),
         written(
             "models.UUIDField(default=uuid.UUID('12345678-1234-5678-1234-567812345678'))",
             "import uuid",
-        ),
-    ),
-    "moment of Django 3.2": (
-        asked("DateTimeField", default="2024-01-31T12:00:00+00:00"),
-        written(
-            "models.DateTimeField(default=datetime.datetime(2024, 1, 31, 12, 0, tzinfo=utc))",
-            "import datetime",
-            "from django.utils.timezone import utc",
         ),
     ),
     "user": (

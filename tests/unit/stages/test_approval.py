@@ -124,7 +124,7 @@ def test_whoever_calls_a_command_or_tries_it_out_is_not_asked(asked):
 
 @pytest.mark.parametrize("kind", ["answer", "change"])
 def test_words_that_say_it_all_stand_in_place_of_the_text(kind):
-    asked = ticket("Replace the print calls in shop/veiws.py with logging.")
+    asked = ticket("Replace `print` with `logging` in `shop/veiws.py`, level `info`.")
     told = triage.guided(asked, [said(kind, PRINT)])
     assert (told.title, told.body) == ("A wish", PRINT)
     assert told.digest != asked.digest

@@ -28,7 +28,7 @@ def carried(tmp_path, home, files, *, config=None, on_forge=True):
     )  # fmt: skip
     svc, said = runs.services(home, FakeForge(runs.TICKET))
     ticket = runs.TICKET.model_copy(
-        update={"title": "Replace print with logging in `shop/pay.py`", "body": ""}
+        update={"title": "Replace `print` with `logging` in `shop/pay.py`, `info`", "body": ""}
     )
     tree = edit.worktree.open_tree(base.checkout, svc.base_folder(base.run))
     contract = base.contract
