@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Mapping
 
 from agent.errors import EditFailed
 from agent.recipes.add_field.parameters import Parameters
@@ -34,9 +33,8 @@ class Operation:
     def word(self, name: str) -> str:
         """Return a text that is given by keyword; empty where none is."""
         value = self.words.get(name)
-        return (
-            value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
-        )
+        text = value.value if isinstance(value, ast.Constant) else ""
+        return text if isinstance(text, str) else ""
 
     def shown(self) -> str:
         """Write it on one line for people."""
@@ -63,33 +61,27 @@ _FROM = {
     "decimal": {"Decimal"},
     "django.utils.timezone": {"utc"},
 }
-#: What Django writes of other modules: names that may be called, and names that may be named.
-_CALLED = {
-    "datetime": re.compile(r"date|time|datetime|timedelta|timezone"),
+#: What Django writes of the standard library: names that may be called, or only named.
+_STANDARD = {
+    "datetime": re.compile(
+        r"date|time|datetime|timedelta|timezone|timezone\.utc|date\.today|datetime\.now"
+    ),
     "decimal": re.compile(r"Decimal"),
-    "uuid": re.compile(r"UUID"),
+    "uuid": re.compile(r"UUID|uuid[14]"),
     "re": re.compile(r"compile"),
     "zoneinfo": re.compile(r"ZoneInfo"),
-    "pathlib": re.compile(r"Pure(?:Posix|Windows)Path"),
-    "functools": re.compile(r"partial"),
-    "collections": re.compile(r"OrderedDict"),
-}
-_NAMED = {
-    "datetime": re.compile(r"timezone\.utc|date\.today|datetime\.now|timedelta"),
-    "uuid": re.compile(r"uuid[14]"),
-    "re": re.compile(r"RegexFlag|[A-Z]+"),
-    "django.utils.timezone": re.compile(r"now|localdate|utc"),
-    "django.core.validators": re.compile(r"[A-Z]\w*|validate_\w+"),
 }
 _DJANGO = re.compile(
     r"django\.(?:utils\.timezone|core\.(?:validators|files\.storage|serializers\.json)|"
     r"(?:db|contrib\.gis\.db)\.models|contrib\.(?:postgres|contenttypes))(?:\.\w+)*"
 )
 _CLASS = re.compile(r"[A-Z]\w*(?:\.[A-Z]\w*)*")
+#: Functions of Django that are named, and never called.
+_FUNCTION = re.compile(r"now|localdate|utc|validate_\w+")
+_OWN_NAME = re.compile(r"\w+|[A-Z]\w*(?:\.\w+)+")
 _RUNS_SQL = re.compile(r"RawSQL|Func|RunSQL|RunPython|Extra\w*")
-_FUNCTION = re.compile(r"\w+|[A-Z]\w*(?:\.\w+)+")
-_BUILTIN_CALLS = frozenset({"float", "frozenset", "set", "range"})
-_BUILTIN_NAMES = frozenset({"dict", "list", "set", "tuple", "str", "int", "float", "bool"})
+_BUILTINS = frozenset({"dict", "list", "set", "tuple", "str", "int", "float", "bool"})
+_MODEL_SETTING = re.compile(r"settings\.[A-Z0-9_]*MODEL[A-Z0-9_]*")
 
 
 class File:
@@ -123,30 +115,25 @@ class File:
         )
 
     def _read(self, tree: ast.Module) -> None:
-        body = list(tree.body)
-        if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-            if isinstance(body[0].value.value, str):
-                body.pop(0)
-        classes = [one for one in body if isinstance(one, ast.ClassDef)]
-        for statement in body:
+        classes: list[ast.ClassDef] = []
+        for statement in tree.body:
+            is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 self._import(statement)
-            elif not isinstance(statement, ast.ClassDef):
+            elif isinstance(statement, ast.ClassDef):
+                classes.append(statement)
+            elif not is_text:
                 raise self._no("holds more than one migration", statement)
         if len(classes) != 1:
             raise self._no("holds more than one migration", tree)
         node = classes[0]
-        if (
-            node.name != "Migration"
-            or [dotted(base) for base in node.bases] != ["migrations.Migration"]
-            or node.keywords
-            or node.decorator_list
-            or "migrations" not in self._from
-        ):
+        is_plain = node.name == "Migration" and not (node.keywords or node.decorator_list)
+        bases = [dotted(base) for base in node.bases]
+        if not is_plain or bases != ["migrations.Migration"] or "migrations" not in self._from:
             raise self._no("its class is no plain migration", node)
         seen: set[str] = set()
-        for statement in node.body:
-            self._attribute(statement, seen)
+        for line in node.body:
+            self._attribute(line, seen)
 
     def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
         for alias in statement.names:
@@ -158,10 +145,10 @@ class File:
                 if not known and not (self._may_import(source) and self._is_new(alias.name)):
                     raise self._no(f"imports {alias.name} from {source}", statement)
                 self._from[alias.name] = source
-            else:
-                if not self._may_import(alias.name):
-                    raise self._no(f"imports {alias.name}", statement)
+            elif self._may_import(alias.name):
                 self._imported.add(alias.name)
+            else:
+                raise self._no(f"imports {alias.name}", statement)
 
     def _may_import(self, module: str) -> bool:
         top = module.partition(".")[0]
@@ -170,7 +157,7 @@ class File:
         if top == "django":
             return _DJANGO.fullmatch(module) is not None
         if top in sys.stdlib_module_names:
-            return module in _CALLED
+            return module in _STANDARD
         return not self._own_type or (self._local and top in self._packages)
 
     def _is_new(self, name: str) -> bool:
@@ -179,10 +166,9 @@ class File:
         return _CLASS.fullmatch(name) is not None and name not in hides and name not in self._from
 
     def _attribute(self, statement: ast.stmt, seen: set[str]) -> None:
-        name = ""
-        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-            name = dotted(statement.targets[0])
-        if not isinstance(statement, ast.Assign) or name in seen:
+        is_single = isinstance(statement, ast.Assign) and len(statement.targets) == 1
+        name = dotted(statement.targets[0]) if isinstance(statement, ast.Assign) else ""
+        if not isinstance(statement, ast.Assign) or not is_single or name in seen:
             raise self._no("holds more than a migration's operations", statement)
         seen.add(name)
         value = statement.value
@@ -190,10 +176,9 @@ class File:
             fine = isinstance(value, ast.Constant) and isinstance(value.value, bool)
         elif name in ("dependencies", "run_before"):
             fine = isinstance(value, ast.List) and all(map(self._is_dependency, value.elts))
-        elif name == "operations":
-            fine = isinstance(value, ast.List)
-            if isinstance(value, ast.List):
-                self.operations = [Operation(self.path, one) for one in value.elts]
+        elif name == "operations" and isinstance(value, ast.List):
+            fine = True
+            self.operations = [Operation(self.path, one) for one in value.elts]
         else:
             raise self._no("holds more than a migration's operations", statement)
         if not fine:
@@ -211,9 +196,7 @@ class File:
         )
 
     def _is_model_setting(self, written: str) -> bool:
-        return "settings" in self._from and bool(
-            re.fullmatch(r"settings\.[A-Z0-9_]*MODEL[A-Z0-9_]*", written)
-        )
+        return "settings" in self._from and _MODEL_SETTING.fullmatch(written) is not None
 
     # --- what may stand in an operation ---------------------------------------------------
 
@@ -226,9 +209,9 @@ class File:
                 raise self._no(f"`{name}` of an operation cannot be read", value)
         call = operation.words["field"]
         if not self._own_type and isinstance(call, ast.Call):
-            self._packages.add(dotted(call.func).partition(".")[0])
-            if where := self._from.get(dotted(call.func)):
-                self._packages.add(where.partition(".")[0])
+            called = dotted(call.func)
+            where = self._from.get(called, called)
+            self._packages |= {called.partition(".")[0], where.partition(".")[0]}
         try:
             for value in operation.words.values():
                 self._hold(value)
@@ -241,104 +224,66 @@ class File:
             if not module.startswith("django."):
                 raise EditFailed(
                     f"{self.path} was produced, but imports {module} without using it, which "
-                    "Django does not do. Remove what changes how Django writes migrations, or "
-                    "make this migration by hand."
+                    "Django does not do. Make this migration by hand."
                 )
 
     def _hold(self, node: ast.expr) -> None:
-        if isinstance(node, ast.Constant) and node.value is not ...:
-            return
-        if isinstance(node, ast.List | ast.Tuple | ast.Set):
-            for one in node.elts:
-                self._hold(one)
+        fine, inner = False, list[ast.expr]()
+        if isinstance(node, ast.Constant):
+            fine = node.value is not ...
+        elif isinstance(node, ast.List | ast.Tuple | ast.Set):
+            fine, inner = True, node.elts
         elif isinstance(node, ast.Dict):
-            for key in node.keys:
-                if key is None:
-                    raise self._no("unpacks a mapping", node)
-                self._hold(key)
-            for one in node.values:
-                self._hold(one)
-        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-            if not isinstance(node.operand, ast.Constant):
-                raise self._no(f"has `{cut(node)}`", node)
+            keys = [key for key in node.keys if key is not None]
+            fine, inner = len(keys) == len(node.values), [*keys, *node.values]
+        elif isinstance(node, ast.UnaryOp):
+            fine = isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant)
         elif isinstance(node, ast.Call):
-            self._hold_call(node)
-        elif not self._is_flags(node) and not self._may_name(dotted(node)):
+            fine = all(word.arg for word in node.keywords) and self._may_call(dotted(node.func))
+            inner = [*node.args, *(word.value for word in node.keywords)]
+        else:
+            fine = self._may_name(dotted(node))
+        if not fine:
             raise self._no(f"has `{cut(node)}`", node)
-
-    def _is_flags(self, node: ast.expr) -> bool:
-        """Whether it is a member of an enumeration, or several joined by `|`."""
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-            return all(self._is_flags(one) for one in (node.left, node.right))
-        if isinstance(node, ast.Subscript):
-            key = node.slice
-            is_text = isinstance(key, ast.Constant) and isinstance(key.value, str)
-            _, name = self._split(dotted(node.value))
-            is_class = _CLASS.fullmatch(name) is not None
-            return is_text and is_class and self._may_name(dotted(node.value))
-        return dotted(node).startswith("re.") and self._may_name(dotted(node))
-
-    def _hold_call(self, node: ast.Call) -> None:
-        called = dotted(node.func)
-        arguments = list(node.args)
-        pairs = [(word.arg, word.value) for word in node.keywords]
-        if called == "functools.partial" and len(arguments) == 2 and len(pairs) == 1:
-            # Django writes partial(function, *(...), **{...}).
-            stars = (arguments[1], pairs[0][1])
-            if (
-                isinstance(stars[0], ast.Starred)
-                and isinstance(stars[0].value, ast.Tuple)
-                and pairs[0][0] is None
-                and isinstance(stars[1], ast.Dict)
-            ):
-                arguments[1], pairs = stars[0].value, [("", stars[1])]
-        if any(name is None for name, _ in pairs) or not self._may_call(node, called):
-            raise self._no(f"calls `{cut(node)}`", node)
-        for one in (*arguments, *(value for _, value in pairs)):
+        for one in inner:
             self._hold(one)
+
+    def _may_call(self, written: str) -> bool:
+        if written in ("float", "set", "frozenset"):
+            return written not in self._from
+        module, name = self._split(written)
+        is_class = _CLASS.fullmatch(name) or (module in _STANDARD and "." not in name)
+        return bool(is_class) and self._may(module, name)
+
+    def _may_name(self, written: str) -> bool:
+        if written in _BUILTINS:
+            return True
+        if self._is_model_setting(written):
+            self._used.add("django.conf")
+            return True
+        return self._may(*self._split(written))
 
     def _split(self, written: str) -> tuple[str, str]:
         """The imported module that a dotted name begins with, and the name in it."""
         first = written.partition(".")[0]
         if first in self._from:
-            return self._from[first], written
+            return self._from[first], written.removeprefix("models.")
         found = [one for one in self._imported if written.startswith(f"{one}.")]
         module = max(found, key=len, default="")
         return module, written[len(module) + 1 :] if module else ""
 
-    def _may_call(self, node: ast.Call, written: str) -> bool:
-        if written in _BUILTIN_CALLS:
-            return written not in self._from and not node.keywords
-        if written == "type":  # type(None)
-            return ast.unparse(node) == "type(None)"
-        return self._may(written, _CALLED, _CLASS)
-
-    def _may_name(self, written: str) -> bool:
-        if written in _BUILTIN_NAMES:
-            return True
-        if self._is_model_setting(written):
-            self._used.add("django.conf")
-            return True
-        return self._may(written, _NAMED, _FUNCTION)
-
-    def _may(
-        self, written: str, known: Mapping[str, re.Pattern[str]], foreign: re.Pattern[str]
-    ) -> bool:
+    def _may(self, module: str, name: str) -> bool:
         """Whether a name of an imported module may stand there; a module of a module never."""
-        module, name = self._split(written)
         if not module or not name or re.search(r"(?:^|\.)__", name):
             return False
         self._used.add(module)
         top = module.partition(".")[0]
-        if module in known:
-            return known[module].fullmatch(name) is not None
-        if module == "django.db":
-            name = name.removeprefix("models.")
+        if module in _STANDARD:
+            return _STANDARD[module].fullmatch(name) is not None
         if top == "django":
-            return _CLASS.fullmatch(name) is not None and not _RUNS_SQL.fullmatch(name)
-        if top in sys.stdlib_module_names or top not in self._packages:
-            return False
-        return foreign.fullmatch(name) is not None
+            known = _CLASS.fullmatch(name) or _FUNCTION.fullmatch(name)
+            return bool(known) and not _RUNS_SQL.fullmatch(name)
+        return top in self._packages and _OWN_NAME.fullmatch(name) is not None
 
 
 def cut(node: ast.expr) -> str:

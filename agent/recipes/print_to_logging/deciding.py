@@ -70,7 +70,7 @@ class Decisions:
         own_entries = frozenset(function for one, function in entries if one in names)
         self._programs = programs.Programs(found, own_entries, outside)
         self._available = loggers.of_module(module, known)
-        self._of_classes = [] if self._available else loggers.of_classes(module, known)
+        self._of_classes = [] if self._available else loggers.of_classes(module)
         self._flask = None if self._available else loggers.of_flask(module)
         self._known = known
         self._new: NewLogger | None = None

@@ -8,7 +8,7 @@ import re
 import libcst as cst
 
 from agent.errors import EditFailed
-from agent.recipes import imports, layout
+from agent.recipes import imports
 from agent.recipes.print_to_logging import (
     calls,
     handled,
@@ -102,10 +102,7 @@ class _File:
         if conversion.level == "exception" or conversion.traceback:
             said = handled.without_exception(said, call.context)
         bare = _without_level(said, conversion.level)
-        braces = conversion.library == "braces" and any(
-            mark in one.value for one in said if isinstance(one, Text) for mark in "{}"
-        )
-        if bare != said or braces:
+        if bare != said:
             said, whole = bare, None
         if whole is not None and not conversion.traceback and len(node.args) == 1:
             if self._fits(call, head):
@@ -173,20 +170,7 @@ class _File:
     # --- logger and imports -------------------------------------------------------------------
 
     def _add_logger(self, new: NewLogger) -> None:
-        source = self._source
-        if new.module:
-            self._import_logger(new)
-            return
-        end = scoping.import_end(self._tree)
-        if new.made:
-            line = f"{new.name} = {layout.quoted(new.made, source)}"
-            if end == 0:
-                self._first_lines(["from {} import {}".format(*new.getter)], line)
-                return
-            imports.add_imports(source, [new.getter], self._parameters.width)
-            at = self._line_offset(end)
-            source.insert_lines(at, ["", line, *self._blank_after(at)])
-            return
+        source, end = self._source, scoping.import_end(self._tree)
         library = new.library
         bound = _imported_as(self._tree, library)
         name = bound or library
@@ -243,26 +227,6 @@ class _File:
                 start = source.line_start(source.line_start(start) - 1)
             at = source.line_start(start)
             source.insert_lines(at, [*lines, *self._blank_after(at)])
-
-    def _import_logger(self, new: NewLogger) -> None:
-        """The import of the package's logger, after the last import of its kind."""
-        source = self._source
-        line = f"from {new.module} import {new.name}"
-        end = scoping.import_end(self._tree)
-        if end == 0:
-            self._first_lines([], line)
-            return
-        if not new.module.startswith("."):
-            imports.add_imports(source, [(new.module, new.name)], self._parameters.width)
-            return
-        lines = [
-            node.end_lineno or node.lineno
-            for node in self._tree.body
-            if isinstance(node, ast.ImportFrom) and node.level and node.lineno <= end
-        ]
-        at = self._line_offset(max(lines, default=end))
-        blank = [] if lines else [""]
-        source.insert_lines(at, [*blank, line, *([] if lines else self._blank_after(at))])
 
 
 def _without_level(said: tuple[Piece, ...], level: Level) -> tuple[Piece, ...]:

@@ -13,21 +13,9 @@ from agent.recipes.print_to_logging.parameters import Level
 from agent.recipes.print_to_logging.pieces import Break, Piece, Text, Value
 
 _TRACEBACK = re.compile(r"(?:\w+\.)?format_exc\(\)")
-_READ = 100
 _PARTS = (".message", ".args", ".__class__.__name__", ".reason")
 #: What stands between a sentence and the exception at its end, and after it.
 _EDGE = " \t\n:=,;.!|()[]{}<>'\"`\u2018\u2019\u201c\u201d\u2013\u2014-"
-#: Words that only lead to the exception.
-_LEADS = re.compile(
-    r"(?i)(?:^|[\s,;:(\u2013\u2014-]+)(?:due\s+to|because(?:\s+of)?|caused\s+by|details?|reason|"
-    r"with(?:\s+the)?(?:\s+following)?\s+(?:error|exception|message)|"
-    r"(?:the\s+)?(?:error|exception|message|reason)\s+(?:was|is))$"
-)
-#: Words after which a sentence is not at its end.
-_OPEN = re.compile(
-    r"(?i)\b(?:an?|the|and|or|of|for|to|in|on|at|as|by|from|with|is|was|are|that|this|got|caught|"
-    r"raised|raises|returned|says|said)$"
-)
 
 
 def level(call: Call, pieces: Sequence[Piece]) -> Level | None:
@@ -102,17 +90,21 @@ def _cut(pieces: Sequence[Piece], name: str) -> tuple[Piece, ...] | None:
     ]
     if len(kept) == len(pieces) and not _ends_with_exception(kept, name):
         return None
+    is_apart = False
     while kept:
         last = kept[-1]
         if isinstance(last, Value):
             if not _is_exception(last, name):
                 break
-        elif isinstance(last, Text) and (text := _ended(last.value)):
-            if _OPEN.search(text[-_READ:]):
+        elif isinstance(last, Text) and (text := last.value.rstrip(_EDGE)):
+            # What no sign sets apart from the exception goes on with it, as in “got {e}”.
+            if not is_apart and not last.value[len(text) :].strip():
                 return None
             same = last.source == last.value
             kept[-1] = Text(text, text if same else None, last.quote if same else "")
             break
+        else:
+            is_apart = True
         kept.pop()
     values = [one for one in kept if isinstance(one, Value)]
     said = any(isinstance(one, Text) and re.search(r"\w", one.value) for one in kept)
@@ -130,11 +122,3 @@ def _ends_with_exception(pieces: list[Piece], name: str) -> bool:
         if isinstance(one, Break):
             continue
     return False
-
-
-def _ended(text: str) -> str:
-    """A text without what leads to the exception after it."""
-    bare = text.rstrip(_EDGE)
-    # What leads to it stands at the end; the rest of a long text costs no time.
-    head, tail = bare[:-_READ], bare[-_READ:]
-    return (head + _LEADS.sub("", tail)).rstrip(_EDGE)

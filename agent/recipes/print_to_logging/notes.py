@@ -38,10 +38,7 @@ def _of_file(work: FileWork) -> str:
         said.append(f"{merged} traceback{'s' * (merged != 1)} logged with the message before")
     new = work.new_logger
     if new:
-        origin = f"imported from {new.module}" if new.module else f"made with {new.library}"
-        if new.made:
-            origin = f"made with {'.'.join(new.getter)}, as in the modules around it"
-        said.append(f"`{new.name}` is {origin}")
+        said.append(f"`{new.name}` is made with {new.library}")
     else:
         used = sorted({one.logger for one in work.conversions if one.logger})
         if used:

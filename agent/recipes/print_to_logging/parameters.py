@@ -7,8 +7,8 @@ from typing import Literal
 from agent.domain import Record
 
 Level = Literal["debug", "info", "warning", "error", "critical", "exception"]
-Library = Literal["logging", "structlog", "loguru", "braces"]
-"""How messages are formatted; `braces` is a logger of the repository's own that takes `{}`."""
+Library = Literal["logging", "structlog", "loguru"]
+"""How messages are formatted."""
 
 #: From quiet to loud, as they are listed.
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error", "critical", "exception")
@@ -38,12 +38,6 @@ class NewLogger(Record):
 
     name: str
     library: Library
-    module: str = ""
-    """What it is imported from, as in `.log`; "": the file makes its own."""
-    getter: tuple[str, str] = ("", "")
-    """Module and name of what makes it, where the repository has a function of its own for that."""
-    made: str = ""
-    """The call that makes it then."""
 
 
 class FileWork(Record):

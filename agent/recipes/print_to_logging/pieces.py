@@ -1,6 +1,6 @@
 """Take the arguments of a `print` apart: text that is always the same, and values within it.
 
-Knows f-strings, `%`, `.format` and `+`. What has no equivalent that means the same stays whole,
+Knows f-strings, `%` and `+`. What has no equivalent that means the same stays whole,
 as one value. The order in which calls are evaluated never changes.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import re
-import string
 from dataclasses import dataclass, replace
 
 import libcst as cst
@@ -207,19 +206,13 @@ class Taker:
         return found
 
     def _call(self, node: cst.Call) -> list[Piece]:
-        """`str(x)` and `repr(x)` are the value itself; `"…".format(…)` is taken apart."""
+        """`str(x)` and `repr(x)` are the value itself."""
         plain = len(node.args) == 1 and not node.args[0].keyword and not node.args[0].star
         name = node.func.value if isinstance(node.func, cst.Name) else ""
         if plain and name in ("str", "repr") and name not in self._own:
             inner = node.args[0].value
             if not isinstance(inner, cst.GeneratorExp):
                 return [self.value(inner, "s" if name == "str" else "r")]
-        if (
-            isinstance(node.func, cst.Attribute)
-            and node.func.attr.value == "format"
-            and (taken := self._format(node.func.value, node)) is not None
-        ):
-            return taken
         return [self.value(node)]
 
     def _percent(self, node: cst.BinaryOperation) -> list[Piece]:
@@ -282,66 +275,6 @@ class Taker:
             same_said = len(inner) == 1 and isinstance(inner[0], Value)
             found += inner if same_said else [self.value(node, conversion)]
 
-    def _format(self, template: cst.BaseExpression, call: cst.Call) -> list[Piece] | None:
-        pieces = self._string(template) if _is_text(template) else []
-        if not pieces or not all(isinstance(one, Text | Break) for one in pieces):
-            return None
-        if any(arg.star for arg in call.args):
-            return None
-        given: dict[str, cst.BaseExpression] = {}
-        for number, arg in enumerate(call.args):
-            given[arg.keyword.value if arg.keyword else str(number)] = arg.value
-        used: list[str] = []
-        found: list[Piece] = []
-        for piece in pieces:
-            if isinstance(piece, Text):
-                taken = self._format_text(piece, given, used)
-                if taken is None:
-                    return None
-                found += taken
-            else:
-                found.append(piece)
-        return found if self._same_order(given, used) else None
-
-    def _format_text(
-        self, piece: Text, given: dict[str, cst.BaseExpression], used: list[str]
-    ) -> list[Piece] | None:
-        found: list[Piece] = []
-        same = piece.source == piece.value
-        try:
-            fields = list(string.Formatter().parse(piece.value))
-        except ValueError:
-            return None
-        for text, name, spec, conversion in fields:
-            found += _cut(piece, text, same=same)
-            if name is None:
-                continue
-            head = re.match(r"\w*", name)
-            key = head[0] if head else ""
-            key = key or str(sum(one.isdigit() for one in used))
-            if key not in given or "{" in (spec or ""):
-                return None
-            used.append(key)
-            node = given[key]
-            value = self.value(node)
-            path = name[len(head[0]) if head else 0 :]
-            if path:
-                reached = _reached(value.code, path) if dotted_name(node) else None
-                if reached is None:
-                    return None
-                value = Value(reached)
-            formatted = self._with_spec(value, conversion, spec or "")
-            if formatted is None:
-                return None
-            found.append(formatted)
-        return found
-
-    def _same_order(self, given: dict[str, cst.BaseExpression], used: list[str]) -> bool:
-        """Whether every argument is evaluated once, in its turn; names may come as they like."""
-        if all(_is_still(node) for node in given.values()):
-            return True
-        return used == list(given)
-
 
 def _plain(node: cst.SimpleString) -> Text | None:
     """The text of a string; None for bytes."""
@@ -394,23 +327,3 @@ def _addends(node: cst.BaseExpression) -> list[cst.BaseExpression]:
         found.append(node.right)
         node = node.left
     return [node, *reversed(found)]
-
-
-def _is_still(node: cst.BaseExpression) -> bool:
-    """Whether it does not matter when a value is evaluated, or how often."""
-    return bool(dotted_name(node)) or isinstance(node, cst.SimpleString | cst.Integer | cst.Float)
-
-
-def _reached(code: str, path: str) -> str | None:
-    """`.attribute` and `[key]` of a format field as Python."""
-    for found in re.finditer(
-        r"\.(?P<attribute>[A-Za-z_]\w*)|\[(?P<key>[^\]]+)\]|(?P<rest>.)", path
-    ):
-        if found["rest"]:
-            return None
-        if found["attribute"]:
-            code += found[0]
-        else:
-            key = found["key"]
-            code += f"[{key}]" if key.isdigit() else f"[{key!r}]"
-    return code

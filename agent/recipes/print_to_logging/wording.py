@@ -17,7 +17,6 @@ from agent.recipes.source import SourceFile
 _TAKEN = word_lists.words(
     "event level timestamp logger exc_info stack_info positional_args self args kw method_name"
 )
-_BRACES: tuple[Library, ...] = ("loguru", "braces")
 #: Between a text and a value at its end, or between two values: says nothing of its own.
 _JOINT = re.compile(r"[\s:=,;|()\[\]\u2013\u2014-]*")
 
@@ -30,7 +29,7 @@ def arguments(
     if library == "structlog" and (said := _event(pieces)):
         event, named = said
         return [[_literal([Text(event)], source)]], named
-    if library in _BRACES and any(one.conversion not in ("s", "r", "a") for one in values):
+    if library == "loguru" and any(one.conversion not in ("s", "r", "a") for one in values):
         whole = _percent(pieces, source)
         return [['"{}"']], [f"{whole} % ({', '.join(one.code for one in values)},)"]
     parts: list[list[str]] = []
@@ -43,13 +42,12 @@ def arguments(
         elif isinstance(piece, Value):
             current.append(_placeholder(piece, library))
         else:
-            formatted = bool(values) or library == "braces"
-            current.append(_escaped(piece, library) if formatted else piece)
+            current.append(_escaped(piece, library) if values else piece)
     return parts or [['""']], [one.code for one in values]
 
 
 def _placeholder(value: Value, library: Library) -> Text:
-    if library in _BRACES:
+    if library == "loguru":
         mark = "{}" if value.conversion == "s" else f"{{!{value.conversion}}}"
     else:
         mark = f"%{value.conversion}"
@@ -58,7 +56,7 @@ def _placeholder(value: Value, library: Library) -> Text:
 
 def _escaped(text: Text, library: Library) -> Text:
     """Text that stands for itself in a format."""
-    marks = "{}" if library in _BRACES else "%"
+    marks = "{}" if library == "loguru" else "%"
     value, source = text.value, text.source
     for mark in marks:
         if source is not None and source.count(mark) != value.count(mark):

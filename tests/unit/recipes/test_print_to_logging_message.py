@@ -19,7 +19,6 @@ from tests.unit.recipes.print_trees import edited, function, line, lines, module
         ('print(f"{x}% of {y!r}, {{kept}}")', 'logger.info("%s%% of %r, {kept}", x, y)'),
         ('print(f"{x=}")', 'logger.info("x=%r", x)'),
         ('print("a %s" % x)', 'logger.info("%s", "a %s" % x)'),
-        ('print("{a.b} {0[k]}".format(x, a=y))', "logger.info(\"%s %s\", y.b, x['k'])"),
         ('print("{1} {0}".format(x(), y()))', 'logger.info("%s", "{1} {0}".format(x(), y()))'),
         ('print("a" + str(x) + "b" + y)', 'logger.info("a%sb%s", x, y)'),
         ('print("a"); x = 1', 'logger.info("a"); x = 1'),

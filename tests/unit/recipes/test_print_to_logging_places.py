@@ -163,7 +163,7 @@ USE = "\n\ndef f(x):\n    print('hi', x)\n"
                 "cart": "from .log import logger\n",
             },
             "logger.info",
-            "from .log import logger\n",
+            "logger = logging.getLogger(__name__)\n",
         ),
         (
             "from flask import Flask\n\napp = Flask(__name__)\napp.logger.debug('up')\n",
