@@ -40,9 +40,9 @@ lint: $(READY)
 bench: $(READY) room
 	$(BIN)/python -m tests.bench $(ARGS)
 
-# What a turn of a model costs on our side, the outline of a large repository, the open sandbox.
+# What a turn of a model costs on our side, and the open sandbox.
 bench-model: $(READY) room
-	$(BIN)/python -m tests.bench model outline session $(ARGS)
+	$(BIN)/python -m tests.bench model session $(ARGS)
 
 bench-ack: $(READY)
 	$(BIN)/python -m tests.bench acknowledge $(ARGS)

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from agent.domain import Record
 
-Role = Literal["planner", "editor", "reviewer", "judge"]
+Role = Literal["editor", "reviewer"]
 """What a model is asked to be; each is routed on its own."""
 #: Of one reply.
 MOST_TOKENS = 8_192

@@ -627,18 +627,6 @@ class Brought(Record):
     known: VulnerabilityData = VulnerabilityData()
 
 
-class AcceptanceTest(Record):
-    """A test that says when the ticket is carried out."""
-
-    name: str
-    """File and test, as in `shop/tests/test_prices.py::test_no_discount`."""
-    shows: str
-    """What it shows, in words."""
-    breaks: str = ""
-    """Empty: it fails before the change. Otherwise it holds before and after, and what it holds is
-    this function, as in `shop/prices.py::Order.total`: with that broken on purpose, it fails."""
-
-
 class Plan(Record):
     """What will be done, by whom, in which files."""
 
@@ -652,12 +640,7 @@ class Plan(Record):
     """In words, in order."""
     category: Category = "feature"
     files: tuple[str, ...] = ()
-    """That a model expects to touch, besides those of the tests."""
-    tests: tuple[AcceptanceTest, ...] = ()
-    risks: tuple[str, ...] = ()
-    """In a model's words."""
-    lines: int = 0
-    """Added and removed, as a model estimates."""
+    """That a model expects to touch."""
 
     @property
     def number(self) -> str:
@@ -666,30 +649,28 @@ class Plan(Record):
 
 
 class ProofRow(Record):
-    """What one acceptance test did without the change, and with it; outcomes as in a CheckItem."""
+    """What one test of the change did without it, and with it; outcomes as in a CheckItem."""
 
     name: str
     without: str
-    """With the final tests alone, on the base commit; where it breaks something on purpose, with
-    that broken in the final code."""
+    """With the tests of the change alone, on the base commit."""
     with_change: str
-    breaks: str = ""
-    """As in the AcceptanceTest."""
-    problem: str = ""
-    """Why this proves nothing, in words; empty: it is proved."""
+
+    @property
+    def shows(self) -> bool:
+        """Whether it shows that the change does something."""
+        return self.without in ("failed", "error") and self.with_change == "passed"
 
 
 class Proof(Record):
-    """That the acceptance tests fail without the change and pass with it."""
+    """That tests fail without the change and pass with it."""
 
     rows: tuple[ProofRow, ...] = ()
+    """Of its new and changed tests; those that show something come first."""
+    missing: str = ""
+    """Why the change is not proved, in words; empty: it is, or need not be."""
     unneeded: str = ""
     """Why there is nothing to prove, in words."""
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """What is not proved, in words."""
-        return tuple(f"{row.name} {row.problem}" for row in self.rows if row.problem)
 
 
 class Contract(Record):

@@ -19,8 +19,7 @@ import structlog
 
 from agent.chat import Reply
 from agent.domain import MOVES, Contract, Outcome, Plan, Run, RunState
-from agent.editing import budget, planning
-from agent.editing.called import Called
+from agent.editing import budget
 from agent.errors import AgentError
 from agent.ports import Forge, Progress, StageMark
 from agent.redaction import Redactor
@@ -51,31 +50,24 @@ _PLACES: dict[str, tuple[int | None, RunState | None]] = {
     "environment": (1, RunState.PREPARING),
     "baseline": (2, RunState.PREPARING),
     "plan": (3, RunState.PLANNING),
-    "tests": (3, RunState.EDITING),
     "answer": (3, RunState.EDITING),
     "edit": (3, RunState.EDITING),
     "repair": (3, None),
     "policy": (3, RunState.EDITING),
     "checks": (4, RunState.CHECKING),
-    "judge": (None, RunState.REVIEWING),
     "review": (None, RunState.REVIEWING),
     "compare": (None, RunState.REVIEWING),
     "decide": (None, RunState.REVIEWING),
     "publish": (5, RunState.PUBLISHING),
 }
-_MODEL_REPAIRS = re.compile(r"repair \d+ \w")
 #: A turn of a model by the name of its step, and what it is about in words.
 _TURN = re.compile(r"(?P<part>[a-z]+)(?: (?P<round>\d+))? (?P<turn>\d+) (?:reply|calls)")
 _TURN_OF = {
     "plan": "a model plans",
-    "tests": "a model writes tests",
     "edit": "a model edits",
     "answer": "a model sees to what was asked",
-    "repair": "a model mends what failed",
     "review": "a second model reviews",
-    "judge": "a model compares the attempts",
 }
-_HANDS_IN_PLAN = re.compile(r"plan \d+ calls")
 #: Below this there is no time to tell.
 _SHORTEST_SECONDS = 0.1
 #: Nobody asks what becomes of a run that stands still for less than this.
@@ -97,8 +89,6 @@ def _now(step: str) -> str:
 
 
 def _state_at(step: str) -> RunState | None:
-    if _MODEL_REPAIRS.match(step):
-        return RunState.EDITING
     return _place(step)[1]
 
 
@@ -161,8 +151,6 @@ class Milestones:
                 facts = {"most_minutes": most * self._grants, "most_usd": caps.usd}
             case Plan():
                 facts = {"plan": result}
-            case Called(form=form) if form and _HANDS_IN_PLAN.fullmatch(step):
-                facts = {"plan": planning.handed_in(form)}
             case Reply(cost_usd=cost):
                 whole = None if known.usd is None or cost is None else known.usd + cost
                 facts = {"replies": known.replies + 1, "usd": whole}

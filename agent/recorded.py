@@ -33,6 +33,8 @@ class Turn(Record):
     """Whether something was taken out of the reply."""
     results: tuple[ToolResult, ...] | None = None
     """What its calls came to; None: the run did not come to that."""
+    change: str = ""
+    """Digest of the change after them."""
 
 
 class Recording(Record):
@@ -119,4 +121,4 @@ def _take(event: dict[str, Any], facts: dict[str, Any]) -> None:
             redacted = event.get("redacted", False)
             turns[turn] |= {"reply": event["reply"], "redacted": redacted}
         case "model.called":
-            turns[turn]["results"] = event["results"]
+            turns[turn] |= {"results": event["results"], "change": event["change_digest"]}

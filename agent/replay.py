@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 
 from agent import measured, telemetry, worker, worktree
 from agent.adapters.recorded_chat import Differs, RecordedModels, show_difference
-from agent.chat import Asked
+from agent.chat import Asked, Returned, ToolResult
 from agent.domain import Checkout, Outcome, Reason, Record, Run
 from agent.editing.called import Called, Opening
 from agent.errors import LedgerUnusable, TimeSpent
@@ -100,35 +100,43 @@ class _Again(Steps):
         return super().__call__(name, again, *args)
 
     def _as_then(self, result: object) -> object:
-        """Give what models are told with the durations and addresses of then."""
+        """Give what models are told with the durations and addresses of then.
+
+        What a shell prints may hang on anything; what it makes of the files has to be the same.
+        """
         at = self._models.at
         match result:
             case Opening(text=text):
-                turn = self._recording.turns.get(f"{at} 1")
-                told = turn.messages[0] if turn and turn.messages else None
-                then = told.text if isinstance(told, Asked) else text
-                return Opening(text=self._same(text, then, f"the opening of {at}"))
-            case Called(results=results):
+                then = self._then(at, text)
+                return Opening(text=self._same(text, then, f"what is said at {at}"))
+            case Called(results=results, change=change):
                 turn = self._recording.turns.get(at)
                 if turn is None or turn.results is None:
                     raise Differs(f"the record ends before the calls of {at}")
-                words = {
-                    now.content: self._same(now.content, then.content, f"{then.name} of {at}")
-                    for now, then in zip(results, turn.results, strict=False)
-                }
-                changed = [
-                    one.model_copy(update={"content": words.get(one.content, one.content)})
-                    for one in results
-                ]
-                # What was objected is said to the model as a result.
-                objections = [
-                    one.model_copy(update={"text": words.get(one.text, one.text)})
-                    for one in result.objections
-                ]
-                return result.model_copy(
-                    update={"results": tuple(changed), "objections": tuple(objections)}
-                )
+                if change is not None and change.digest != turn.change:
+                    raise Differs(f"the calls of {at} make another change")
+                pairs = zip(results, turn.results, strict=False)
+                changed = tuple(self._printed(now, then) for now, then in pairs)
+                return result.model_copy(update={"results": changed})
         return result
+
+    def _then(self, at: str, text: str) -> str:
+        """Return what was said then, at the start of a conversation or to what was handed in."""
+        turn = self._recording.turns.get(f"{at} 1")
+        if turn and turn.messages and isinstance(turn.messages[0], Asked):
+            return turn.messages[0].text
+        name, _, number = at.rpartition(" ")
+        after = self._recording.turns.get(f"{name} {int(number) + 1}") if number.isdigit() else None
+        last = after.messages[-1] if after and after.messages else None
+        said = [one.content for one in last.results] if isinstance(last, Returned) else []
+        alike = (one for one in said if measured.masked(one) == measured.masked(text))
+        return next(alike, said[-1] if said else text)
+
+    def _printed(self, now: ToolResult, then: ToolResult) -> ToolResult:
+        """Return what a call printed then; where that says the same, as nobody has redacted it."""
+        if measured.masked(self._redactor(now.content)) == measured.masked(then.content):
+            return now.model_copy(update={"content": measured.as_before(now.content, then.content)})
+        return then
 
     def _same(self, now: str, then: str, what: str) -> str:
         """Return a text with what was measured then.
@@ -170,7 +178,7 @@ def run_again(
     folder.parent.mkdir(exist_ok=True, mode=0o700)
     folder.mkdir(mode=0o700)
     bounded = {"model_usd": _UNBOUNDED, "model_tokens": None, "model_calls": _UNBOUNDED}
-    roles = ("model", "model_planner", "model_editor", "model_reviewer", "model_judge")
+    roles = ("model", "model_editor", "model_reviewer")
     nobody = dict.fromkeys((*roles, "model_routes", "model_allow"), ())
     free = settings.model_copy(update={**bounded, **nobody, "public_url": None})
     base = _code(then, free, folder, repository, local=run.snapshot is None)

@@ -33,8 +33,6 @@ _LISTS = (
     "model",
     "model_allow",
     "model_editor",
-    "model_judge",
-    "model_planner",
     "model_prices",
     "model_reviewer",
     "model_routes",
@@ -44,7 +42,7 @@ _LISTS = (
 )
 _MODEL = re.compile(r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}")
 _PRICES = re.compile(r"[0-9]+(\.[0-9]+)?/[0-9]+(\.[0-9]+)?")
-_ROUTE = re.compile(r"(planner|editor|reviewer|judge)/[a-z]{2,20}=(.*)", re.DOTALL)
+_ROUTE = re.compile(r"(editor|reviewer)/[a-z]{2,20}=(.*)", re.DOTALL)
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
 #: Given by value or by file, never both.
 _BY_FILE = ("github_token", "webhook_secret")
@@ -155,14 +153,10 @@ class Settings(Record):
     `openai-chat:NAME`, with its address in OPENAI_BASE_URL; then no key is needed. It has to speak
     chat completions with tools: requests are sent with `tool_choice: required` where the provider
     has that. `openai:NAME` speaks the Responses API. None: recipes alone."""
-    model_planner: tuple[str, ...] = ()
-    """For plans; None: `model`."""
     model_editor: tuple[str, ...] = ()
-    """For edits; None: `model`."""
+    """For plans and edits; None: `model`."""
     model_reviewer: tuple[str, ...] = ()
     """For the review of finished changes; None: `model`."""
-    model_judge: tuple[str, ...] = ()
-    """For the choice between attempts; None: `model`."""
     model_routes: tuple[str, ...] = ()
     """By the category that a label names, as `editor/docs=openai:NAME`; several are a chain."""
     model_allow: tuple[str, ...] = ()
@@ -219,9 +213,7 @@ class Settings(Record):
                 raise ValueError(f"entry {place + 1}: after {rule}= give one of {levels}")
         return value
 
-    @field_validator(
-        "model", "model_planner", "model_editor", "model_reviewer", "model_judge", "model_allow"
-    )
+    @field_validator("model", "model_editor", "model_reviewer", "model_allow")
     @classmethod
     def _names_of_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for place, name in enumerate(value):
@@ -246,7 +238,7 @@ class Settings(Record):
             if found is None or not _MODEL.fullmatch(found[2]):
                 raise ValueError(
                     f"entry {place + 1} is not of the form role/category=provider:name, with one of"
-                    " planner, editor, reviewer, judge"
+                    " editor, reviewer"
                 )
         return value
 
@@ -254,8 +246,7 @@ class Settings(Record):
     def models_allowed(self) -> frozenset[str]:
         """Models that a repository may name."""
         named = (
-            *(self.model, self.model_planner, self.model_editor, self.model_reviewer),
-            *(self.model_judge, self.model_allow),
+            *(self.model, self.model_editor, self.model_reviewer, self.model_allow),
             tuple(entry.partition("=")[2] for entry in self.model_routes),
         )
         return frozenset(name for several in named for name in several)

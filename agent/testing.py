@@ -204,7 +204,7 @@ class FakeModel:
         self,
         answer: Callable[[ChatRequest], Reply],
         *,
-        roles: tuple[Role, ...] = ("planner", "editor"),
+        roles: tuple[Role, ...] = ("editor",),
         name: str = "fake:one",
         worst: Worst | None = None,
         missing: str = "",

@@ -8,6 +8,8 @@ steps as well, one for each reply and one for its calls: `agent.editing.loop`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent import proposing
 from agent.agenda import Agenda, Answer
 from agent.domain import Outcome, Prepared, Run
@@ -150,14 +152,13 @@ def _by_recipe(job: Job) -> proposing.Decided:
 
 
 def _by_model(job: Job) -> proposing.Decided:
-    """Plan, tests that fail, candidates, each mended until it passes; a second model's review."""
-    agreed = plan.agree(job)
-    job.step("approval", plan.approve, agreed, job.prepared, job.svc)
-    tests = edit.tests_first(agreed, job)
+    """One conversation from the plan to a change that passes; a second model's review."""
+    attempt = plan.agree(job)
+    job.step("approval", plan.approve, attempt.plan, job.prepared, job.svc)
     candidates: list[Round] = []
-    while (draft := edit.next_candidate(agreed, tests, candidates, job)) is not None:
+    while (draft := edit.next_candidate(attempt, candidates, job)) is not None:
         candidates.append(_until_green(draft, job))
-    chosen = review.choose(candidates, job)
+    chosen = best(candidates)
     notes = review.examine_draft(chosen, job)
     if (draft := repair.answer(chosen, notes, job)) is not None:
         chosen, notes = review.settled(chosen, _until_green(draft, job), notes, job)
@@ -189,7 +190,7 @@ def _weighed(draft: Draft, job: Job) -> Round:
     step, svc, prepared, number = job.step, job.svc, job.prepared, job.number
     made = draft.plan, draft.change, number
     change = step(f"changelog {number}", edit.entered, *made, prepared, svc)
-    draft = draft.edited(change, draft.words)
+    draft = replace(draft, change=change)
     try:
         held = change, job.ticket, prepared, svc, job.stood
         cleared = step(f"policy {number}", policy.clear, *held)

@@ -287,8 +287,9 @@ class LimitsSection(Section):
     """Tokens that a run may use; default: as many as the operator allows, and never more."""
     repair_rounds: int = Field(default=4, ge=0, le=20)
     """So often at most a model may mend its change after rules or checks have refused it."""
-    candidates: int = Field(default=1, ge=1, le=5)
-    """Independent attempts of a model, of which the best one is taken."""
+    candidates: int = Field(default=2, ge=1, le=5)
+    """Maximum number of attempts from the base; another begins where the one before does not
+    pass."""
     review_rounds: int = Field(default=5, ge=0, le=20)
     """Rounds of answers to what people say in a pull request; after these a person goes on. What
     is said within a minute is one round."""
@@ -306,14 +307,10 @@ class ModelsSection(Section):
     Whoever the operator has for a role is asked where they do not answer.
     """
 
-    planner: ModelName | None = None
-    """Makes plans; default: the operator's."""
     editor: ModelName | None = None
-    """Writes tests and edits; default: the operator's."""
+    """Plans and edits; default: the operator's."""
     reviewer: ModelName | None = None
     """Looks at finished changes; default: the operator's."""
-    judge: ModelName | None = None
-    """Chooses between attempts; default: the operator's."""
 
 
 class PullRequestSection(Section):

@@ -74,14 +74,14 @@ def reply(script: Script, messages: list[dict[str, Any]]) -> list[tuple[str, dic
     if _ANSWERS not in system:
         return []
     if not any(one["role"] == "assistant" for one in messages):
-        return [("read", {"path": script.path})]
+        return [("bash", {"command": f"cat {script.path}"})]
     edit = {"path": script.path, "old": script.old, "new": script.new}
     answers = [
         {"matter": matter, "became": line.became, "words": line.words}
         for line in script.lines
         if (matter := _matter(line.to, "\n".join(text[1:]))) is not None
     ]
-    return [("edit", edit), ("finish", {"answers": answers})]
+    return [("edit", edit), ("submit", {"summary": "", "answers": answers})]
 
 
 def _matter(words: str, opening: str) -> int | None:

@@ -1,17 +1,16 @@
 """Ask a recipe: what has the shape of one of them is carried out without the model's own edits.
 
-The request is held to what a ticket is held to, so nothing is guessed; what the recipe edits and
-its command produces goes through the same gate as the model's edits, all of it or nothing.
+The request is held to what a ticket is held to, so nothing is guessed. A recipe works on a tree of
+ours; what comes of it is all of its files, or nothing.
 """
 
 from __future__ import annotations
 
-from agent import cleaning
-from agent.domain import Prepared, Record, Ticket
+from agent import cleaning, worktree
+from agent.domain import Change, Prepared, Record, Ticket
 from agent.editing import producing
-from agent.editing.gate import PathGate, Refused
-from agent.editing.minutes import SecondsLeft, unbounded
-from agent.errors import EditFailed, RequestRefused, TicketUnclear
+from agent.editing.minutes import Refused, SecondsLeft, unbounded
+from agent.errors import RequestRefused, TicketUnclear
 from agent.recipes import registry
 from agent.repository.tree import WorkTree
 from agent.services import Services
@@ -26,19 +25,27 @@ class AskRecipe(Record):
     request: str
 
 
+class Made(Record):
+    """What a recipe makes of a request."""
+
+    recipe: str
+    files: dict[str, bytes]
+    notes: tuple[str, ...]
+
+
 def carry_out(
     asked: AskRecipe,
-    gate: PathGate,
-    tree: WorkTree,
+    change: Change,
     prepared: Prepared,
     svc: Services,
     left: SecondsLeft = unbounded,
-) -> str:
-    """Have the recipe that fits carry a request out; say what it changed.
+) -> Made:
+    """Have the recipe that fits carry a request out on top of a change.
 
     Raises:
-        Refused: None fits, facts are missing, or what it would change may not be changed.
-        SandboxLost: The room ended without a word.
+        Refused: None fits, facts are missing, or nothing would change.
+        EditFailed: What was produced is not what was asked for.
+        SandboxLost: The sandbox ended without a word.
     """
     if (count := len(asked.request)) > _MOST_REQUEST:
         raise Refused(f"`request` has {count:,} characters; {_MOST_REQUEST:,} are the most")
@@ -48,21 +55,29 @@ def carry_out(
     if recipe is None:
         examples = "\n".join(f"{one.example}\n{one.form}" for one in registry.recipes())
         raise Refused(f"no recipe has this shape; these have:\n{examples}")
-    contract, before = prepared.contract, tree.changes()
+    contract = prepared.contract
+    tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
+    tree.replay(change)
     mine = Within(tree, contract.config.folder)
     try:
         parameters = recipe.settle(ticket, mine, contract.config, contract.project)
-        edits = recipe.apply(mine, parameters)
-        with gate.whole():
-            gate.write(edits.files)
-            paths, notes = sorted(edits.files), edits.notes
-            if command := recipe.produce(parameters, contract.project):
-                made = producing.produce(command, tree, prepared, svc, left)
-                notes += recipe.accept_produced(parameters, made.report, made.files)
-                gate.write(made.files)
-                paths += sorted(made.files)
-    except (TicketUnclear, RequestRefused, EditFailed) as problem:
+    except (TicketUnclear, RequestRefused) as problem:
         raise Refused(problem.message) from problem
-    if tree.changes() == before:
+    edits = recipe.apply(mine, parameters)
+    files = {
+        path: content for path, content in edits.files.items() if not _has(tree, path, content)
+    }
+    notes = edits.notes
+    if command := recipe.produce(parameters, contract.project):
+        for path, content in files.items():
+            tree.write(path, content)
+        made = producing.produce(command, tree, prepared, svc, left)
+        notes += recipe.accept_produced(parameters, made.report, made.files)
+        files |= made.files
+    if not files:
         raise Refused("the code already is as asked, so nothing was changed")
-    return "\n".join([f"{recipe.name} changed {', '.join(paths)}", *notes])
+    return Made(recipe=recipe.name, files=files, notes=notes)
+
+
+def _has(tree: WorkTree, path: str, content: bytes) -> bool:
+    return tree.has(path) and tree.read(path) == content

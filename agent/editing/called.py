@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from agent.chat import ToolResult
-from agent.domain import Change, Reason, Record
+from agent.domain import Change, Record
 
 
 class Opening(Record):
-    """The first message of a conversation."""
+    """What we say first in a conversation, or to what was handed in."""
 
     text: str
-
-
-class Objection(Record):
-    """What is wrong with a form that was handed in."""
-
-    text: str
-    """For the model: precise, with the way out."""
-    reason: Reason = Reason.EDIT_FAILED
-    """With which the run ends if nothing better comes."""
 
 
 class Called(Record):
     """What became of the calls of one reply."""
 
     results: tuple[ToolResult, ...]
+    """One for each call, in their order."""
     change: Change | None
     """Against the base commit, after the calls; None: as it was before them."""
+    ignored: tuple[str, ...] = ()
+    """New files that the base's rules ignore, so that they are no part of the change."""
+    used: bool = False
+    """Whether the sandbox was used."""
+    handed: str = ""
+    """Name of the form that was handed in; empty: none was."""
+    at: int = 0
+    """Which of the calls that was."""
     form: str = ""
-    """The form that ends the conversation, as JSON."""
-    objections: tuple[Objection, ...] = ()
-    """To forms that were handed in and do not end it."""
+    """The form as JSON."""
+    text: str = ""
+    """What we say besides."""

@@ -11,7 +11,6 @@ from agent.domain import (
     CheckReport,
     Comparison,
     Finding,
-    Proof,
     Record,
     Remark,
     Severity,
@@ -52,14 +51,11 @@ def refused(findings: tuple[Finding, ...]) -> Failures:
     return _made([(f"{one.rule} {one.path} {one.message}", _finding(one)) for one in blocking])
 
 
-def red(
-    compared: tuple[Comparison, ...], proof: Proof, verdict: Verdict, after: CheckReport
-) -> Failures:
+def red(compared: tuple[Comparison, ...], verdict: Verdict, after: CheckReport) -> Failures:
     """Tell what checks have against a change; nothing where it is let through."""
     if verdict.publish:
         return Failures(names=(), words="")
     found = [pair for check in compared for pair in _of_check(check, after)]
-    found += [(f"proof {words}", words) for words in proof.problems]
     found += [
         (f"{one.rule} {one.path} {one.message}", _finding(one))
         for one in verdict.findings
@@ -74,11 +70,11 @@ def remarked(remarks: tuple[Remark, ...]) -> str:
     return "\n".join(("A reviewer demands:", *lines))
 
 
-def given_up(found: Failures, why: str) -> str:
-    """Tell whoever begins anew what failed before."""
+def given_up(found: Failures) -> str:
+    """Tell what failed in an attempt that was given up."""
     return (
-        f"An earlier attempt was given up: {why}. It is gone; take another way. At its best, this"
-        f" stood against it:\n{found.words}"
+        "An earlier attempt was given up. It is gone; take another way. At its best, this stood"
+        f" against it:\n{found.words}"
     )
 
 

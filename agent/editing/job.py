@@ -6,7 +6,7 @@ run that goes on after a kill counts the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -51,10 +51,13 @@ class Job:
     judged: list[Round] = field(default_factory=list)
     latest: Change | None = None
     """As the last calls of a model have left it."""
-    idle_candidates: int = 0
+    idle_attempts: int = 0
     """Attempts from the start that changed nothing."""
+    closing: list[Callable[[], None]] = field(default_factory=list)
+    """Ends what is open for the job, once it is over."""
     _replies: list[tuple[Role, Reply]] = field(default_factory=list)
     _given_up: int = 0
+    _had_a_try: set[str] = field(default_factory=set)
     _undone: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -110,11 +113,18 @@ class Job:
             checked = [one for one in self.judged if one.cleared is not None]
             problem.change = rounds.best(checked).draft.change if checked else self.latest
             raise
+        finally:
+            for close in self.closing:
+                close()
 
     def over(self, judged: Round) -> Round:
         """Take note of how a round ended."""
         self.judged.append(judged)
         return judged
+
+    def try_another(self) -> None:
+        """Leave those to the end who have made an attempt, so that the next model makes one."""
+        self._had_a_try.add(self.answered("editor"))
 
     def give_up(self) -> None:
         """Count a round that came to nothing, so that what follows has names of its own."""
@@ -167,7 +177,8 @@ class Job:
         chain = self.models.chain(role, self.category)
         answered = self.answered(role)
         first = answered if answered in (wanted, *chain) else wanted
-        if not (away := self._away()):
+        away = self._away() | (self._had_a_try if role == "editor" else set())
+        if not away:
             return first
         line = [name for name in (first, wanted, *chain) if name]
         return next((name for name in line if name not in away), first)

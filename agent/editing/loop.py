@@ -1,4 +1,4 @@
-"""The loop: ask, carry out what is called, ask again, until a form is handed in that is accepted.
+"""The loop: ask, carry out what is called, ask again, until a form is handed in.
 
 Each reply is a durable step, each batch of calls another; all that is said is made of their
 results, so a run that goes on after a kill says the same and asks for nothing twice.
@@ -6,18 +6,17 @@ results, so a run that goes on after a kill says the same and asks for nothing t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Generic
+from dataclasses import dataclass, field
 
 from agent.chat import MOST_TOKENS, Answered, Asked, Message, Reply, Returned, Role
-from agent.domain import Change, Record
+from agent.domain import Change
 from agent.editing import asking
 from agent.editing.asking import Turn
-from agent.editing.called import Objection, Opening
-from agent.editing.desk import Desk, F
+from agent.editing.called import Called, Opening
 from agent.editing.job import Job
 from agent.editing.prompting import Prompt
 from agent.editing.stall import Watch
+from agent.editing.tools import LOST, Tools
 from agent.editing.trimming import trimmed
 
 MOST_TURNS = 60
@@ -25,75 +24,111 @@ _CUT = f"Your reply was cut off: it may have {MOST_TOKENS:,} tokens. Write less 
 
 
 @dataclass(frozen=True)
-class Conversation(Generic[F]):
-    """What is said to whom, where, and about what."""
+class Handed:
+    """A form that a model hands in; without a name its conversation is over, for a reason."""
+
+    name: str = ""
+    form: str = ""
+    """As JSON."""
+    why: str = ""
+
+
+@dataclass
+class Conversation:
+    """What is said between us and one model about one change."""
 
     name: str
-    """Unique in the run."""
+    """Unique in the run, with the numbers of its turns."""
     role: Role
     prompt: Prompt
+    tools: Tools
     opening: Opening
-    desk: Desk[F]
     change: Change
-    """That it begins with."""
+    """As the last calls have left it."""
     most_turns: int = MOST_TURNS
-    most_objections: int = 3
-    """After so many to what was handed in, it is over."""
+    include: tuple[str, ...] = ()
+    """Ignored files that belong to the change."""
+    ignored: tuple[str, ...] = ()
+    """New files that do not, after the last calls."""
+    _number: int = 0
+    """Of the last turn under this name."""
+    _count: int = 0
+    _said: tuple[Message, ...] = ()
+    _told: int = 0
+    """Messages that were sent already."""
+    _has_run: bool = False
+    _cut_off: int = 0
+    _watch: Watch = field(default_factory=Watch)
+    _open: tuple[Reply, Called] | None = None
+    """The reply whose form is not answered yet, and what became of its calls."""
+    _why: str = ""
+    """It is over."""
 
-    @property
-    def reminder(self) -> str:
-        """What is said to a reply without a call."""
-        return f"Call a tool. When you are done, call `{self.desk.form_name}`."
+    def next_form(self, job: Job) -> Handed:
+        """Ask until a form is handed in, or the conversation is over.
 
-    def enough_of(self, objections: tuple[Objection, ...]) -> str:
-        """Say that there were too many; empty: there were not."""
-        number = len(objections)
-        return f"{number} times it was not accepted" if number >= self.most_objections else ""
+        Raises:
+            BudgetSpent: The next request could cost more than is left.
+            ModelRefused: The model will not go on.
+            ModelUnavailable: Nobody answered.
+        """
+        self._said = self._said or (Asked(text=self.opening.text),)
+        while not self._why:
+            reply, done = self._ask(job)
+            if done.handed:
+                self._open = reply, done
+                return Handed(done.handed, done.form)
+            self._say(reply, done)
+        return Handed(why=self._why)
+
+    def answer(self, words: str, job: Job, *, accepted: bool = False) -> None:
+        """Answer the form that was handed in last; what is said is a step, for replays."""
+        if self._open is None:
+            return
+        (reply, done), self._open = self._open, None
+        said = job.step(f"{self.name} {self._number} answer", _told, words).text
+        answer = {"content": said, "failed": not accepted}
+        results = list(done.results)
+        results[done.at] = results[done.at].model_copy(update=answer)
+        self._say(reply, done.model_copy(update={"results": tuple(results)}))
+
+    def go_on_as(self, name: str) -> None:
+        """Give the turns that follow another name; what was said stays said."""
+        self.name, self._number = name, 0
+
+    def _ask(self, job: Job) -> tuple[Reply, Called]:
+        """Have the next reply, and its calls carried out."""
+        self._number, self._count = self._number + 1, self._count + 1
+        turn = Turn(
+            conversation=self.name, number=self._number, prompts=self.prompt.files, told=self._told
+        )
+        messages = trimmed(self._said, self._count)
+        system, tools = self.prompt.system, self.tools.specs
+        reply = asking.reply(job, turn, self.role, system, tools, messages)
+        self._told = len(self._said) + 1
+        given = reply, self.change, self.include, turn, LOST if self._has_run else ""
+        done = job.step(f"{self.name} {self._number} calls", self.tools.carry_out, *given)
+        self.change = job.latest = done.change or self.change
+        if done.used:
+            self._has_run, self.ignored = True, done.ignored
+        self._cut_off += reply.finish == "length"
+        self._watch.turn(reply.calls, done.results, self.change.digest)
+        ended = f"it had its {self.most_turns} turns" if self._count >= self.most_turns else ""
+        if why := self._watch.circles or ended:
+            self._why = f"{why}{_of_length(self._cut_off)}"
+        return reply, done
+
+    def _say(self, reply: Reply, done: Called) -> None:
+        """Add a reply and its answers to what was said."""
+        names = ", ".join(f"`{spec.name}`" for spec in self.tools.specs)
+        more = self._watch.warning if reply.calls else f"Call a tool: {names}."
+        text = "\n".join(filter(None, (_CUT * (reply.finish == "length"), done.text, more)))
+        answer = Returned(results=done.results, text=text) if reply.calls else Asked(text=text)
+        self._said = (*self._said, Answered(reply=reply), answer)
 
 
-class Ended(Record):
-    """How a conversation ended."""
-
-    change: Change
-    form: str = ""
-    """What was handed in, as JSON; empty: nothing that was accepted."""
-    why: str = ""
-    """Without a form: why it was ended, in words."""
-    objection: Objection | None = None
-    """The last one to what was handed in."""
-
-
-def converse(about: Conversation[F], job: Job) -> Ended:
-    """Talk with a model until it hands its form in, turns in circles or has had its turns.
-
-    Raises:
-        BudgetSpent: The next request could cost more than is left.
-        ModelRefused: The model will not go on.
-        ModelUnavailable: Nobody answered.
-    """
-    said: tuple[Message, ...] = (Asked(text=about.opening.text),)
-    change, watch, told, tools = about.change, Watch(), 0, about.desk.specs
-    objections: tuple[Objection, ...] = ()
-    cut_off = 0
-    for number in range(1, about.most_turns + 1):
-        turn = Turn(conversation=about.name, number=number, prompts=about.prompt.files, told=told)
-        messages = trimmed(said, number)
-        reply = asking.reply(job, turn, about.role, about.prompt.system, tools, messages)
-        told = len(said) + 1
-        done = job.step(f"{about.name} {number} calls", about.desk.carry_out, reply, change, turn)
-        change = job.latest = done.change or change
-        if done.form:
-            return Ended(change=change, form=done.form)
-        objections += done.objections
-        watch.turn(reply.calls, done.results, change.digest)
-        cut_off += reply.finish == "length"
-        if why := watch.circles or about.enough_of(objections):
-            why += _of_length(cut_off)
-            return Ended(change=change, why=why, objection=next(iter(objections[::-1]), None))
-        words = _words(reply, watch.warning if reply.calls else about.reminder)
-        answer = Returned(results=done.results, text=words) if reply.calls else Asked(text=words)
-        said = (*said, Answered(reply=reply), answer)
-    return Ended(change=change, why=f"it had its {about.most_turns} turns{_of_length(cut_off)}")
+def _told(words: str) -> Opening:
+    return Opening(text=words)
 
 
 def _of_length(cut_off: int) -> str:
@@ -102,10 +137,3 @@ def _of_length(cut_off: int) -> str:
         return ""
     was = "reply was" if cut_off == 1 else "replies were"
     return f"; {cut_off} {was} cut off at {MOST_TOKENS:,} tokens (finish_reason: length)"
-
-
-def _words(reply: Reply, words: str) -> str:
-    """Say what is said to a reply besides, first of all why its end is missing."""
-    if reply.finish != "length":
-        return words
-    return f"{_CUT} {words}".rstrip()

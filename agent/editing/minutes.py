@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from agent.editing.gate import Refused
-
 #: With less than this left, nothing is begun.
-_LEAST_SECONDS = 5.0
+LEAST_SECONDS = 5.0
 
 SecondsLeft = Callable[[], float]
+
+
+class Refused(Exception):
+    """A call is not carried out; the message says why, and what would be right."""
 
 
 def unbounded() -> float:
@@ -28,7 +30,7 @@ def bounded(most: float, left: SecondsLeft) -> int:
         Refused: Too little is left to begin it.
     """
     seconds = math.floor(min(most, left()))
-    if seconds < _LEAST_SECONDS:
+    if seconds < LEAST_SECONDS:
         raise Refused(
             "the minutes of the run (limits.minutes) are used, so nothing is run any more"
         )

@@ -1,18 +1,15 @@
-"""A second model looks at a change, and another one chooses between several."""
+"""A second model looks at a change."""
 
 from __future__ import annotations
 
-from pydantic import Field
-
 from agent import check_summary
 from agent.chat import vendor
-from agent.domain import Change, Comparison, Finding, Record, Remark, ReviewNotes, Severity
+from agent.domain import Change, Finding, Record, Remark, ReviewNotes, Severity
 from agent.editing import forms, opening, prompting
-from agent.editing.called import Objection
-from agent.editing.desk import Desk
 from agent.editing.job import Job, why
-from agent.editing.loop import Conversation, Ended, converse
+from agent.editing.loop import Conversation, Handed
 from agent.editing.rounds import Round
+from agent.editing.tools import Tools
 from agent.errors import ASKING_ENDS
 
 _MOST_TURNS = 15
@@ -40,11 +37,9 @@ class SubmittedReview(Record):
     remarks: tuple[SubmittedRemark, ...] = ()
 
 
-class Choice(Record):
-    """An attempt that was chosen."""
-
-    number: int
-    why: str = Field(description="one sentence")
+FORMS: dict[str, tuple[str, type[Record]]] = {
+    "submit_review": ("Hand the review in.", SubmittedReview)
+}
 
 
 def review(best: Round, job: Job) -> ReviewNotes:
@@ -52,12 +47,12 @@ def review(best: Round, job: Job) -> ReviewNotes:
     if "reviewer" not in job.terms.roles:
         return ReviewNotes(ran=False, sentence="Not run: no model is set for reviews.")
     try:
-        ended = _reviewed(best, job)
+        handed = _reviewed(best, job)
     except ASKING_ENDS as problem:
         return _unfinished(why(problem))
-    if not ended.form:
-        return _unfinished(ended.why)
-    return _notes(SubmittedReview.model_validate_json(ended.form), job)
+    if not handed.name:
+        return _unfinished(handed.why)
+    return _notes(SubmittedReview.model_validate_json(handed.form), job)
 
 
 def _unfinished(reason: str) -> ReviewNotes:
@@ -109,23 +104,25 @@ def _place(remark: Remark, change: Change) -> tuple[str, int | None]:
     return file.path, remark.line if remark.line and 1 <= remark.line <= lines else None
 
 
-def _reviewed(best: Round, job: Job) -> Ended:
+def _reviewed(best: Round, job: Job) -> Handed:
     draft, name = best.draft, f"review {best.number}"
     told = job.step(
-        f"{name} opening", opening.of_review, draft.plan, draft.change, checked(best.compared),
-        job.ticket, job.prepared, job.svc,
+        f"{name} opening", opening.of_review, draft.plan, draft.change, draft.words,
+        checked(best), job.ticket, job.prepared, job.before,
     )  # fmt: skip
-    form = ("submit_review", "Hand the review in.", SubmittedReview)
-    about = Conversation(
+    talk = Conversation(
         name=name,
         role="reviewer",
         prompt=prompting.prompt("review", job.prepared),
+        tools=Tools(job, FORMS, edits=False),
         opening=told,
-        desk=Desk(job, form, lambda found, change: None, phase="look"),
         change=draft.change,
         most_turns=_MOST_TURNS,
     )
-    return converse(about, job)
+    try:
+        return talk.next_form(job)
+    finally:
+        talk.tools.close()
 
 
 def _notes(found: SubmittedReview, job: Job) -> ReviewNotes:
@@ -162,49 +159,13 @@ def _notes(found: SubmittedReview, job: Job) -> ReviewNotes:
     )
 
 
-def checked(compared: tuple[Comparison, ...]) -> str:
-    """Say how the checks of a change ended."""
+def checked(best: Round) -> str:
+    """Say how the checks of a change ended, and what its tests prove."""
     told = [
         f"{one.name} {one.verdict.value} (new failures: {check_summary.summarize(one).new})"
-        for one in compared
+        for one in best.compared
     ]
-    return f"Checks of the change: {'; '.join(told)}."
-
-
-def choose(passed: list[Round], job: Job) -> Round:
-    """Have a model choose between changes that nothing measured tells apart.
-
-    Where it does not, the first one counts.
-    """
-    if len(passed) == 1 or "judge" not in job.terms.roles:
-        return passed[0]
-    try:
-        ended = _chosen(passed, job)
-    except ASKING_ENDS as problem:
-        job.leave(problem, f"a model had chosen between {len(passed)} attempts that passed")
-        return passed[0]
-    return passed[Choice.model_validate_json(ended.form).number - 1] if ended.form else passed[0]
-
-
-def _chosen(passed: list[Round], job: Job) -> Ended:
-    changes = tuple(one.draft.change for one in passed)
-    told = job.step(
-        "judge opening", opening.of_choice, passed[0].draft.plan, changes, job.ticket, job.prepared
-    )
-    form = ("choose", "Choose an attempt by its number.", Choice)
-
-    def accept(found: Choice, change: Change) -> Objection | None:
-        if 1 <= found.number <= len(passed):
-            return None
-        return Objection(text=f"There are attempts 1 to {len(passed)}.")
-
-    about = Conversation(
-        name="judge",
-        role="judge",
-        prompt=prompting.prompt("judge", job.prepared),
-        opening=told,
-        desk=Desk(job, form, accept, phase="look"),
-        change=passed[0].draft.change,
-        most_turns=_MOST_TURNS,
-    )
-    return converse(about, job)
+    proof = best.proof
+    shown = [row.name for row in proof.rows if row.shows]
+    words = f"Tests that fail without the change: {', '.join(shown)}." if shown else ""
+    return f"Checks of the change: {'; '.join(told)}. {words or proof.missing or proof.unneeded}"

@@ -1,4 +1,4 @@
-"""What became of each change that was judged, and whether it is worth going on. Pure.
+"""What became of each change that was judged. Pure.
 
 It is made of the results of steps alone: the same again after a restart.
 """
@@ -6,7 +6,8 @@ It is made of the results of steps alone: the same again after a restart.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from agent.domain import (
     Change,
@@ -21,35 +22,22 @@ from agent.domain import (
 from agent.editing import failures
 from agent.editing.failures import Failures
 
-LAST = 2
-"""Number of an attempt that is mended or left, and not begun anew from the start."""
-#: So many rounds in a row may bring no fewer failures, as long as they bring others.
-_PATIENCE = 2
+if TYPE_CHECKING:
+    from agent.editing.attempts import Attempt
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A change as a model left it."""
+    """A change as it was submitted."""
 
     plan: Plan
-    tests: Change
-    """The acceptance tests alone."""
     change: Change
     words: str = ""
     """What the model says of it: claims, no facts."""
-    repairs: int = 0
-    """Of this candidate so far."""
-    attempt: int = 1
-    """1: the candidate's first, `LAST`: it was begun anew, or goes on with what is published."""
-
-    def edited(self, change: Change, words: str) -> Draft:
-        """Return it as an attempt has left it."""
-        return replace(self, change=change, words=words)
-
-    def mended(self, change: Change, words: str) -> Draft:
-        """Return it as a repair has left it; what was noted of it before still holds."""
-        change = change.model_copy(update={"notes": self.change.notes})
-        return replace(self, change=change, words=words or self.words, repairs=self.repairs + 1)
+    by: Attempt | None = None
+    """The conversation that it comes from; None: no model has edited it."""
+    submitted: Change | None = None
+    """As it came from there, before anything of ours was added."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +66,7 @@ class Round:
         """All that stands against it."""
         if self.verdict is None or self.after is None:
             return failures.refused(self.refused)
-        return failures.red(self.compared, self.proof, self.verdict, self.after)
+        return failures.red(self.compared, self.verdict, self.after)
 
     @property
     def findings(self) -> int:
@@ -108,19 +96,3 @@ class Round:
 def best(rounds: Sequence[Round]) -> Round:
     """Return the best one; of equals the first."""
     return max(rounds, key=lambda one: (one.rank, -one.number))
-
-
-def is_known(change: Change, tried: Sequence[Round]) -> bool:
-    """Whether a change was judged before."""
-    return any(one.draft.change.digest == change.digest for one in tried)
-
-
-def stuck(rounds: Sequence[Round]) -> str:
-    """Say why going on as before would lead nowhere; empty: it may lead somewhere."""
-    *earlier, last = rounds
-    if any(one.failures.names == last.failures.names for one in earlier):
-        return "the same fails as before"
-    lowest = [one.failures.score for one in rounds]
-    if len(rounds) > _PATIENCE and min(lowest[-_PATIENCE:]) >= min(lowest[:-_PATIENCE]):
-        return f"{_PATIENCE} rounds brought no fewer failures"
-    return ""

@@ -18,7 +18,7 @@ class Terms(Record):
     """How often things are tried, and by whom."""
 
     repair_rounds: int = 4
-    candidates: int = 1
+    candidates: int = 2
     roles: tuple[Role, ...] = ()
     """For which a model is set."""
 

@@ -30,6 +30,8 @@ from agent.editing.rounds import Round
 from agent.policy.django.files import is_migration
 
 _SHOWN = 3
+PROOF = "proof"
+"""Stands for a rule in the finding that a change is not proved."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Facts:
     def remarks(self) -> tuple[Finding, ...]:
         """What a person has to look at before the change is merged."""
         told = (one for one in self.told if one.severity is Severity.REVIEW)
-        return (*told, *self.unmeasured, *self.left_open, *_not_done(self.cleared))
+        return (*told, *self.unmeasured, *self.unproved, *self.left_open, *_not_done(self.cleared))
 
     @property
     def unmeasured(self) -> tuple[Finding, ...]:
@@ -85,6 +87,22 @@ class Facts:
             )
             for path in self.cleared.change.paths
             if is_migration(path) or "models" in path.removesuffix(".py").split("/")
+        )
+
+    @property
+    def unproved(self) -> tuple[Finding, ...]:
+        """That no test shows the change, as a finding."""
+        if not self.proof.missing:
+            return ()
+        return (
+            Finding(
+                rule=PROOF,
+                severity=Severity.REVIEW,
+                path="",
+                line=None,
+                message=f"The change is not proved: {self.proof.missing}.",
+                fix="See whether a test could fail without the change.",
+            ),
         )
 
     @property
@@ -139,7 +157,7 @@ def weigh(
         sentence = row.sentence(facts)
         if sentence is not None:
             findings = facts.uncollected if row.sentence is _uncollected else ()
-            findings += (*facts.flaky, *facts.unmeasured, *facts.left_open)
+            findings += (*facts.flaky, *facts.unmeasured, *facts.unproved, *facts.left_open)
             return Verdict(
                 publish=row.publish,
                 reason=row.reason,
@@ -229,12 +247,6 @@ def _uncollected(facts: Facts) -> str | None:
     return f"Tests prove nothing about the change: {said}."
 
 
-def _unshown(facts: Facts) -> str | None:
-    if not facts.proof.problems:
-        return None
-    return f"The acceptance tests do not show the change: {_listed(facts.proof.problems)}."
-
-
 def _no_tests(facts: Facts) -> str | None:
     if facts.tests_are_off:
         return None
@@ -304,18 +316,13 @@ TABLE: tuple[Row, ...] = (
     Row("a rule that blocks speaks of what a tool has found", Reason.POLICY, _blocked),
     Row("a test that the change adds was not collected", Reason.UNVERIFIED, _uncollected),
     Row(
-        "an acceptance test does not fail without the change and pass with it",
-        Reason.UNVERIFIED,
-        _unshown,
-    ),
-    Row(
         "there are no tests, or none ran, and they are not switched off",
         Reason.NO_TESTS,
         _no_tests,
     ),
     Row(
-        "a rule asks for a person's look, the ticket says more than is done, or a second model's"
-        " review does not end in approval",
+        "a rule asks for a person's look, no test shows the change, the ticket says more than is"
+        " done, or a second review does not end in approval",
         Reason.READY,
         _to_review,
         draft=True,

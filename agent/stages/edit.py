@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from agent import cleaning, worktree
 from agent.domain import Category, Change, ChangedFile, Plan, Prepared, Severity
-from agent.editing import authoring, producing
-from agent.editing import tests_first as acceptance
+from agent.editing import attempts, failures, producing
+from agent.editing.attempts import Attempt
 from agent.editing.job import Job
-from agent.editing.rounds import Draft, Round
-from agent.errors import ASKING_ENDS, EditFailed
+from agent.editing.rounds import Draft, Round, best
+from agent.errors import EditFailed
 from agent.policy.content import paths, size
 from agent.policy.proposal import Proposal
 from agent.publishing import changelog
@@ -59,21 +59,15 @@ def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
     )
 
 
-def tests_first(plan: Plan, job: Job) -> Change:
-    """Have a model write the acceptance tests, which then fail on the base commit.
+def next_candidate(first: Attempt, tried: Sequence[Round], job: Job) -> Draft | None:
+    """Have a model make the change, once more from the base where what was tried does not pass.
 
-    Raises:
-        TicketUnclear: They pass there.
-        EditFailed: They could not be shown to fail.
-        BudgetSpent: The next request could cost more than is left.
-    """
-    return acceptance.write(plan, job)
+    Args:
+        first: The attempt that has made the plan.
+        tried: The best round of each attempt so far.
 
-
-def next_candidate(plan: Plan, tests: Change, tried: Sequence[Round], job: Job) -> Draft | None:
-    """Have a model make the change, independently of what was tried; None: it was often enough.
-
-    So it was after one that fails for what no edit would change.
+    Returns:
+        None: A change passes, no edit would help, or there were enough attempts.
 
     Raises:
         BudgetSpent: The next request could cost more than is left, and nothing has passed.
@@ -81,25 +75,26 @@ def next_candidate(plan: Plan, tests: Change, tried: Sequence[Round], job: Job) 
         ModelRefused: The model will not go on, and nothing has passed.
         EditFailed: Nothing was changed by any of them.
     """
-    most, idle = job.terms.candidates, None
-    if any(job.is_beyond_edits(one) for one in tried):
+    if job.has_passed or any(job.is_beyond_edits(one) for one in tried):
         return None
-    while (number := len(tried) + job.idle_candidates + 1) <= most:
-        words = f"This is attempt {number} of {most}; none knows of the others."
-        try:
-            return authoring.attempt(plan, tests, job, which=words if most > 1 else "")
-        except EditFailed as problem:
-            idle = problem
-            job.idle_candidates += 1
-        except ASKING_ENDS as problem:
-            if not job.has_passed:
-                raise
-            job.leave(problem, f"attempt {number} of {most} (limits.candidates) was made")
-            most = 0
+    attempt = first
+    while (number := len(tried) + job.idle_attempts) < job.terms.candidates:
+        if number == 0:
+            attempt.go_on()
+        else:
+            attempt.close()
+            attempt = attempts.begin_anew(first.plan, _given_up(tried), job)
+        if (draft := attempt.next_draft()) is not None:
+            return draft
+        job.idle_attempts += 1
         job.give_up()
-    if idle is not None and not tried:
-        raise idle
+    if not tried:
+        raise EditFailed(f"The model changed nothing: {attempt.why}.")
     return None
+
+
+def _given_up(tried: Sequence[Round]) -> str:
+    return failures.given_up(best(tried).failures) if tried else ""
 
 
 def entered(plan: Plan, change: Change, number: int, prepared: Prepared, svc: Services) -> Change:

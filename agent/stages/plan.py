@@ -18,7 +18,8 @@ from agent.domain import (
     Ticket,
     approval,
 )
-from agent.editing import planning
+from agent.editing import attempts, plans
+from agent.editing.attempts import Attempt
 from agent.editing.job import Job
 from agent.errors import (
     ApprovalAwaited,
@@ -70,7 +71,7 @@ def settle(
         _require_open(ticket, run, base, contract, svc)
         _require_tests(contract)
         return ""
-    if found := planning.closed(recipe.touches(parameters), tree, contract, base.commit):
+    if found := plans.closed(recipe.touches(parameters), tree, contract, base.commit):
         raise PolicyRefused(found)
     return parameters
 
@@ -113,18 +114,19 @@ def draft(decision: Decision, parameters: str) -> Plan:
     )
 
 
-def agree(job: Job) -> Plan:
+def agree(job: Job) -> Attempt:
     """Have a model plan what no recipe fits.
 
     Raises:
         RepositoryUnfit: Whatever is made, a check would prove nothing.
-        TicketUnclear: Facts are missing, or nothing would show that it is carried out.
-        RequestRefused: It needs what a change may not touch.
+        TicketUnclear: The model has questions.
+        ForPeople: The model leaves it to people.
+        TooLarge: The model takes it for several tickets.
         EditFailed: No plan came that the rules allow.
         BudgetSpent: The next request could cost more than is left.
     """
     require_proofs(job.before)
-    return planning.plan(job)
+    return attempts.begin(job)
 
 
 def approve(plan: Plan, prepared: Prepared, svc: Services) -> str:
@@ -161,8 +163,7 @@ def _to_be_asked(plan: Plan, prepared: Prepared, said: Sequence[Guidance]) -> bo
     if config.plan.approval == "never" or plan.recipe:
         # What a recipe does is known beforehand, and the same each time.
         return False
-    files = {*plan.files, *(test.name.partition("::")[0] for test in plan.tests)}
-    return 2 * len(files) > config.scope.max_files or 2 * plan.lines > config.scope.max_lines
+    return 2 * len({*plan.files}) > config.scope.max_files
 
 
 def require_proofs(before: CheckReport) -> None:

@@ -1,4 +1,4 @@
-"""Prove: the acceptance tests fail without the change and pass with it."""
+"""Prove: new and changed tests fail without the change and pass with it."""
 
 from __future__ import annotations
 
@@ -20,4 +20,6 @@ def show(
         return Proof(unneeded="tests are switched off in the configuration")
     if any(one.is_in_the_way for one in compared):
         return Proof(unneeded="the change does not pass its checks")
-    return proving.with_change(plan, change, after, prepared, svc)
+    if prepared.run.follow_up is not None:
+        return Proof(unneeded="its tests were seen to fail without it when it was opened")
+    return proving.with_change(change, after, prepared, svc)

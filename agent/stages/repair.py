@@ -1,18 +1,23 @@
 """Repair: what to try next with a change that does not pass.
 
 A recipe is deterministic: run again it would make the same change, so its first result stands. A
-model is shown what fails; where that leads nowhere it begins anew once, knowing what failed.
+model is told what fails, as the answer to what it submitted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.domain import Change, CheckReport, ClearedChange, ReviewNotes
-from agent.editing import authoring, failures, rounds, tests_first
+from agent import cleaning
+from agent.domain import Category, Change, CheckReport, ClearedChange, ReviewNotes
+from agent.editing import attempts, failures
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
-from agent.errors import ASKING_ENDS, EditFailed, TicketUnclear
+from agent.errors import ASKING_ENDS
+
+_MOST_WORDS = 8_000
+#: What does something that it did not do before, so that a test can tell.
+_SHOWABLE: frozenset[Category] = frozenset({"bug", "feature"})
 
 
 def revise(cleared: ClearedChange, before: CheckReport, after: CheckReport) -> Change | None:
@@ -21,12 +26,12 @@ def revise(cleared: ClearedChange, before: CheckReport, after: CheckReport) -> C
 
 
 def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
-    """Have a change mended, or made anew; None: it passes, or nothing is left to try.
+    """Have a change fixed; None: it passes, or nothing is left to try.
 
     Nothing is paid for where no edit could have it pass.
 
     Args:
-        tried: The rounds of one candidate, in their order.
+        tried: The rounds of one conversation, in their order.
 
     Raises:
         BudgetSpent: The next request could cost more than is left, and nothing has passed.
@@ -34,42 +39,40 @@ def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
         ModelRefused: The model will not go on, and nothing has passed.
     """
     last = tried[-1]
-    if last.passed or not last.failures.names or last.draft.repairs >= job.terms.repair_rounds:
-        return None
-    if job.is_beyond_edits(last):
+    words = _find_objection(tried, job)
+    if not words or len(tried) > job.terms.repair_rounds or job.is_beyond_edits(last):
         return None
     try:
-        return _following(tried, job)
+        return _following(last, cleaning.cut(words, _MOST_WORDS, where="run the checks"), job)
     except ASKING_ENDS as problem:
         if not job.has_passed:
             raise
-        job.leave(problem, "another change, which did not pass, was mended")
-    except (EditFailed, TicketUnclear):
-        pass  # a new beginning that led to nothing; what came of the first one stands
-    job.give_up()
+        job.give_up()
+        job.leave(problem, "another change was made")
     return None
 
 
-def _following(tried: Sequence[Round], job: Job) -> Draft | None:
-    draft, failed = tried[-1].draft, tried[-1].failures
-    why = rounds.stuck([one for one in tried if one.draft.attempt == draft.attempt])
-    if not why:
-        mended = authoring.repair(draft, failed.words, job)
-        if not rounds.is_known(mended.change, tried):
-            return mended
-        why = "what came of a repair was tried before"
-    return _anew(rounds.best(tried), why, job) if draft.attempt == 1 else None
+def _find_objection(tried: Sequence[Round], job: Job) -> str:
+    """Say what stands against the last change, for the model; empty: nothing."""
+    last = tried[-1]
+    if not last.passed:
+        return last.failures.words if last.failures.names else ""
+    shows = not last.proof.missing or last.draft.plan.category not in _SHOWABLE
+    if shows or any(one.passed for one in tried[:-1]) or last.draft.by is None:
+        return ""
+    return (
+        f"The change passes, but it is not proved: {last.proof.missing}. Add a test that fails"
+        " without the change, or submit it as it is."
+    )
 
 
-def _anew(given_up: Round, why: str, job: Job) -> Draft:
-    """Begin again from the tests; from the plan, where they themselves may be what is wrong."""
-    job.svc.say(f"the change is begun anew as edit {job.number}, from its tests: {why}")
-    draft, failed = given_up.draft, given_up.failures
-    told = failures.given_up(failed, why)
-    tests = draft.tests
-    if any(test.name in failed.words for test in draft.plan.tests):
-        tests = tests_first.write(draft.plan, job, failed=told)
-    return authoring.attempt(draft.plan, tests, job, after=draft, failed=told)
+def _following(last: Round, words: str, job: Job) -> Draft | None:
+    attempt = last.draft.by or attempts.on_pull(last.draft, (), words, job)
+    if last.draft.by is not None:
+        attempt.answer(words, last.draft, passed=last.passed)
+    if (following := attempt.next_draft()) is None:
+        job.give_up()
+    return following
 
 
 def answer(best: Round, notes: ReviewNotes, job: Job) -> Draft | None:
@@ -80,14 +83,15 @@ def answer(best: Round, notes: ReviewNotes, job: Job) -> Draft | None:
     if not notes.blocking or not best.passed:
         return None
     try:
-        mended = authoring.repair(best.draft, failures.remarked(notes.blocking), job)
+        following = _following(best, failures.remarked(notes.blocking), job)
     except ASKING_ENDS as problem:
+        job.give_up()
         job.leave(problem, "the reviewer's blocking remarks were seen to")
         return None
-    if rounds.is_known(mended.change, [best]):
+    if following is None:
         job.note(
             "An edit was asked for that answers the reviewer's blocking remarks, and changed"
             " nothing."
         )
         return None
-    return mended
+    return following

@@ -12,11 +12,9 @@ from dataclasses import replace
 from agent import worktree
 from agent.agenda import Agenda, Answer, Matter, Suggestion
 from agent.domain import Change, Plan, Prepared, Record
-from agent.editing import answering, by_suggestion
-from agent.editing.gate import PathGate, Refused
+from agent.editing import attempts, by_suggestion, plans
 from agent.editing.job import Job
-from agent.editing.rounds import LAST, Draft, Round
-from agent.errors import EditFailed
+from agent.editing.rounds import Draft, Round
 from agent.proposing import Decided
 from agent.pulls import ROUNDS_OVER
 from agent.repository.tree import WorkTree
@@ -80,7 +78,6 @@ def as_suggested(
         return Suggested(change=change)
     tree = worktree.lay_out(prepared.checkout, svc.head_folder(run), svc.stopped)
     tree.replay(change)
-    gate = PathGate(tree, prepared.contract, phase="source")
     answers: list[Answer] = []
     for path, suggestions in found.items():
         content = _content(path, change, base)
@@ -90,22 +87,27 @@ def as_suggested(
         after, put = by_suggestion.applied(content, tuple(suggestions.values()), counted=same)
         taken = {number: one for number, one in suggestions.items() if one in put}
         if taken:
-            answers += _put(path, after, taken, gate, tree)
+            answers += _put(path, after, taken, tree, prepared, base)
     return Suggested(
         change=change.model_copy(update={"files": tree.changes()}), answers=tuple(answers)
     )
 
 
 def _put(
-    path: str, content: bytes, taken: dict[int, Suggestion], gate: PathGate, tree: WorkTree
+    path: str,
+    content: bytes,
+    taken: dict[int, Suggestion],
+    tree: WorkTree,
+    prepared: Prepared,
+    base: WorkTree,
 ) -> Iterator[Answer]:
     """Write a file as people suggest it, unless its path is closed."""
-    try:
-        gate.write({path: content})
-    except Refused as problem:
-        words = f"It was not applied: {problem}"
+    shut = plans.closed((path,), base, prepared.contract, prepared.checkout.commit)
+    if shut:
+        words = f"It was not applied: {shut[0].message} {shut[0].fix}"
         yield from (Answer(matter=number, end="human", words=words) for number in taken)
         return
+    tree.write(path, content)
     # A file that is as in the base again is no part of the change.
     changed = any(file.path == path for file in tree.changes())
     for number, one in taken.items():
@@ -135,11 +137,13 @@ def by_model(
         return draft, ()
     if job.svc.models is None or not job.svc.models.chain("editor", job.category):
         return draft, tuple(_for_people(one, _without_model(one)) for one in left)
-    try:
-        return answering.answer(_without_recipe(draft.plan), left, draft.change, job)
-    except EditFailed as problem:
+    attempt = attempts.on_pull(replace(draft, plan=_without_recipe(draft.plan)), left, "", job)
+    following = attempt.next_draft()
+    if following is None:
         job.give_up()
-        return draft, tuple(_for_people(one, problem.message) for one in left)
+        words = f"The model did not answer what was asked: {attempt.why}."
+        return draft, tuple(_for_people(one, words) for one in left)
+    return following, attempt.answers
 
 
 def _without_model(matter: Matter) -> str:
@@ -197,14 +201,7 @@ def _not_done(answer: Answer, words: str) -> Answer:
 def begun(asked: Agenda) -> Draft:
     """Return the change as it stands, before anything is done about it."""
     change = asked.standing.change
-    nothing = Change(base_commit=change.base_commit, files=())
-    plan = _without_tests(asked.occasion.plan)
-    return Draft(plan=plan, tests=nothing, change=change, attempt=LAST)
-
-
-def _without_tests(plan: Plan) -> Plan:
-    """What its tests prove was proved when the change was opened; they may change by now."""
-    return plan.model_copy(update={"tests": ()})
+    return Draft(plan=asked.occasion.plan, change=change)
 
 
 def _without_recipe(plan: Plan) -> Plan:

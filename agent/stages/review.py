@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from agent.domain import ClearedChange, Plan, ReviewNotes
-from agent.editing import reviewing, rounds
+from agent.editing import reviewing
 from agent.editing.job import Job
 from agent.editing.rounds import Round
 
@@ -25,13 +23,6 @@ def examine_draft(best: Round, job: Job) -> ReviewNotes:
     if not best.passed:
         return ReviewNotes(ran=False, sentence="Not run: the change did not pass.")
     return reviewing.review(best, job)
-
-
-def choose(candidates: Sequence[Round], job: Job) -> Round:
-    """Choose the best of the candidates: by what was measured, and only then by a model."""
-    best = rounds.best(candidates)
-    equals = [one for one in candidates if one.rank == best.rank]
-    return reviewing.choose(equals, job) if best.passed else best
 
 
 def settled(

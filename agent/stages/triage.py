@@ -1,6 +1,6 @@
 """Triage: who can carry this ticket out? Looks at the ticket, and at other runs beside it.
 
-What it leaves open is for the planning model. What needs the code is asked later, in
+What it leaves open is for the model. What needs the code is asked later, in
 `agent.stages.plan`.
 """
 
@@ -117,7 +117,7 @@ def judge(
             " MERGEWRIGHT_MODEL_EDITOR), so it is for a person. Tickets for recipes state their"
             f" facts as code, or in a form:\n{shown}"
         )
-    if missing := models.missing("planner", kind) or models.missing("editor", kind):
+    if missing := models.missing("editor", kind):
         raise NoModel(f"No recipe fits this ticket, and no model can be asked ({missing}).")
     sentence = f"{kind}, for {editors[0]}"
     return Decision(recipe="", sentence=sentence, category=kind, reasons=reasons)

@@ -24,11 +24,10 @@ GR_ROOMS = "tests/attacks/test_gr_rooms.py"
 WHOLE = "tests/attacks/test_whole_runs.py"
 CALLS = "tests/attacks/test_hostile_calls.py"
 MODELS = "tests/attacks/test_hostile_models.py"
-PATHS = "tests/unit/editing/test_path_gate.py"
 RULES = "tests/unit/policy/test_rules.py"
 TAMPERINGS = "tests/unit/policy/test_tamperings.py"
-TOOLS = "tests/unit/editing/test_toolbox.py"
-PLANS = "tests/unit/editing/test_planning.py"
+TOOLS = "tests/unit/editing/test_tools.py"
+PLANS = "tests/unit/stages/test_candidates.py"
 LOOP = "tests/unit/editing/test_loop.py"
 PROMPTS = "tests/unit/editing/test_prompting.py"
 CHAT = "tests/integration/test_chat_model.py"
@@ -104,10 +103,8 @@ _BROKEN = (CALLS, "test_MO1_a_reply_that_is_broken_comes_to_a_named_end")
 _EVERY_WIRE = (CALLS, "test_MO1_so_it_does_on_every_wire")
 _SENSES = (CALLS, "test_MO1_a_model_that_comes_to_its_senses_is_heard")
 _MEASURE = (LOOP, "test_a_reply_without_measure_ends_the_run")
-_NO_WAY_OUT = (CALLS, "test_MO2_no_tool_leads_out_of_the_tree")
-_NOT_READ = (PATHS, "test_MO2_nothing_outside_is_read_found_or_touched")
-_NOT_WRITTEN = (PATHS, "test_MO2_nothing_outside_is_written")
-_OPTIONS = (CALLS, "test_MO3_no_argument_becomes_an_option")
+_NO_WAY_OUT = (CALLS, "test_MO2_no_edit_leads_out_of_the_tree")
+_ANSWERED = (TOOLS, "test_what_cannot_be_done_is_the_answer_of_its_call")
 _WITHOUT_END = (CALLS, "test_MO4_work_without_end_is_ended")
 _OBEDIENT = (
     MODELS,
@@ -116,7 +113,7 @@ _OBEDIENT = (
 _HIDDEN = (MODELS, "test_TC5_no_place_where_text_can_hide_has_an_effect")
 _CHEATING = (MODELS, "test_MO6_a_change_that_cheats_is_refused_by_name")
 _TAMPERING = (TAMPERINGS, "test_a_tampering_is_held_back")
-_CLOSED = (PATHS, "test_what_the_contract_protects_is_refused_for_writing_with_the_reason")
+_CLOSED = (PLANS, "test_the_first_call_is_a_plan_and_nothing_is_done_before")
 _PASSES = (CHAT, "test_what_may_pass_is_tried_again")
 _NEVER = (CHAT, "test_what_never_passes_is_tried_once")
 _NOT_HEARD = (LANE, "test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer")
@@ -354,9 +351,9 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     "MO1": {
         "bad JSON": (_BROKEN, _EVERY_WIRE, _SENSES),
         "cut stream": (_BROKEN,),
-        "wrong types": (_BROKEN, (TOOLS, "test_MO1_a_malformed_call_is_answered_precisely_and_shortly")),
-        "unknown tool": (_BROKEN, (TOOLS, "test_MO1_an_unknown_tool_is_answered_with_those_there_are")),
-        "duplicate ids": (_EVERY_WIRE, (TOOLS, "test_MO1_of_calls_with_one_id_the_first_counts")),
+        "wrong types": (_BROKEN, _ANSWERED),
+        "unknown tool": (_BROKEN, _ANSWERED),
+        "duplicate ids": (_EVERY_WIRE, (TOOLS, "test_a_call_that_is_no_json_is_answered")),
         "lone surrogates": (
             _EVERY_WIRE, (CHAT, "test_halves_of_surrogate_pairs_are_written_out"),
         ),
@@ -371,20 +368,16 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         ),
     },
     "MO2": {
-        "../, absolute, ~": (_NO_WAY_OUT, _NOT_READ, _NOT_WRITTEN, _OBEDIENT),
-        ".git and .GIT": (_NO_WAY_OUT, _NOT_READ, _NOT_WRITTEN, _OBEDIENT),
-        "NUL and control characters": (_NO_WAY_OUT, _NOT_READ, _NOT_WRITTEN),
-        "sibling prefix": (_NOT_READ, _NOT_WRITTEN),
-        "links": (_NOT_READ, (PATHS, "test_MO2_a_file_that_became_a_link_is_not_followed")),
+        "../, absolute, ~": (_NO_WAY_OUT, _ANSWERED, _OBEDIENT),
+        ".git and .GIT": (_NO_WAY_OUT, _ANSWERED, _OBEDIENT),
+        "NUL and control characters": (_NO_WAY_OUT, _ANSWERED),
+        "links": ((TOOLS, "test_a_link_is_told_and_not_taken"),),
         "/proc/self/environ": (_NO_WAY_OUT, _OBEDIENT),
-        "in a plan": ((PLANS, "test_MO2_a_plan_names_paths_of_the_repository"),),
+        "in a plan": (_CLOSED,),
     },
     "MO3": {
-        "selector -p x": (_OPTIONS,),
-        "--rootdir=/": (_OPTIONS,),
-        ";cmd": (_OPTIONS,),
-        "--python-executable": (_OPTIONS, _OBEDIENT),
-        "in a plan": ((PLANS, "test_MO3_a_planned_test_has_a_name_and_nothing_else"),),
+        "a shell": (_OBEDIENT,),
+        "a path like an option": (_ANSWERED,),
     },
     "MO4": {
         "same call": (_WITHOUT_END,),
@@ -397,16 +390,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "an endless reply": ((CHAT, "test_a_reply_that_takes_too_long_is_broken_off"),),
     },
     "MO5": {
-        "thousands of files": (
-            (CALLS, "test_MO5_a_change_keeps_its_measure"),
-            (PATHS, "test_MO5_a_change_touches_no_more_files_than_it_may"),
-        ),
-        "large and binary files": (
-            (PATHS, "test_MO5_large_and_binary_files_are_neither_read_nor_made"),
-        ),
-        "mass reformat": ((PATHS, "test_MO5_a_new_layout_alone_is_refused"),),
-        "mode change": ((PATHS, "test_MO5_no_tool_sets_a_mode_and_a_moved_file_keeps_its_own"),),
-        "delete all": ((PATHS, "test_MO5_most_files_stay"),),
+        "thousands of files": ((RULES, "test_a_rule_finds"),),
     },
     "MO6": {
         "workflows, CODEOWNERS": (_CLOSED, _OBEDIENT),

@@ -18,15 +18,14 @@ from agent import settings as given
 from agent import wiring
 from agent.adapters.chat_model import provided
 from agent.editing.job import Job
-from agent.editing.loop import Ended, converse
-from agent.editing.toolbox import Phase
+from agent.editing.loop import Handed
 from agent.errors import AgentError, BudgetSpent
 from agent.ledger import verify
 from tests import scripted
 from tests.attacks import hostile_models, planted
-from tests.attacks.hostile_models import BROKEN, CLOSED, ELSEWHERE, ON_EVERY_WIRE
+from tests.attacks.hostile_models import BROKEN, ELSEWHERE, ON_EVERY_WIRE
 from tests.deep import deep
-from tests.flow.model_scripts import calls, create, finish, read
+from tests.flow.model_scripts import bash, calls, edit, submit, write
 from tests.scripted import Said, Script, Server
 from tests.scripted.server import KEY
 from tests.unit.editing import desks
@@ -49,7 +48,7 @@ class Talk:
     job: Job
     server: Server
     folder: Path
-    ended: Ended | None
+    ended: Handed | None
     problem: AgentError | None
     secret: str
     beside: tuple[Path, ...]
@@ -58,6 +57,8 @@ class Talk:
     """How that was."""
     heard: list[str]
     """What whoever watches was shown."""
+    paths: tuple[str, ...]
+    """Of the change."""
 
     @property
     def why(self) -> str:
@@ -100,7 +101,7 @@ def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     (tmp_path / "home").symlink_to(home)
     with ExitStack() as stack:
 
-        def have(script: Script, wire: str = "chat", phase: Phase = "source", **more: str) -> Talk:
+        def have(script: Script, wire: str = "chat", **more: str) -> Talk:
             server = stack.enter_context(scripted.serving(script))
             environ = {**server.environ(wire), "MERGEWRIGHT_HOME": str(home), **more}
             for name, value in {**environ, "CANARY_TOKEN": secret}.items():
@@ -115,12 +116,15 @@ def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             before = planted.state(*beside)
             heard: list[str] = []
             job = desks.job(prepared, home, models, settings=settings, hear=heard.append)
-            about = desks.conversation(job, phase=phase)
+            about = desks.conversation(job)
+            problem, ended = None, None
             try:
-                ended, problem = converse(about, job), None
+                with job.keeping():
+                    ended = about.next_form(job)
             except AgentError as error:
-                ended, problem = None, error
-            return Talk(job, server, tmp_path, ended, problem, secret, beside, before, heard)
+                problem = error
+            paths = about.change.paths
+            return Talk(job, server, tmp_path, ended, problem, secret, beside, before, heard, paths)
 
         yield have
 
@@ -149,7 +153,7 @@ def test_MO1_a_reply_that_is_broken_comes_to_a_named_end(talk: Talker, name: str
     assert_named(had, "chat")
     assert len(had.server.requests) <= 3
     had.assert_contained()
-    assert had.ended is None or had.ended.change.files == ()
+    assert had.paths == ()
 
 
 @pytest.mark.parametrize("wire", ["responses", deep("anthropic"), deep("gemini")])
@@ -168,48 +172,27 @@ def test_MO1_a_model_that_comes_to_its_senses_is_heard(talk: Talker, stream: str
     bad = [one for one in bad if len(repr(one)) < 200_000][:6]
     script = [
         *bad,
-        calls(read("shop/prices.py")),
-        calls(create("shop/new.py", "x = 1\n"), finish()),
+        calls(bash("cat shop/prices.py")),
+        calls(write("shop/new.py", "x = 1\n"), submit()),
     ]
     had = talk(script, MERGEWRIGHT_MODEL_STREAM=stream)
     assert had.ended is not None
-    assert had.ended.form
-    assert [file.path for file in had.ended.change.files] == ["shop/new.py"]
+    assert had.ended.name == "submit"
+    assert had.paths == ("shop/new.py",)
     had.assert_contained()
 
 
-# --- MO2, MO3: paths and arguments ----------------------------------------------------------------
+# --- MO2: paths ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("phase", ["source", deep("look"), deep("tests")])
-def test_MO2_no_tool_leads_out_of_the_tree(talk: Talker, phase: Phase) -> None:
-    wanted = hostile_models.everywhere((*ELSEWHERE, *CLOSED))
+def test_MO2_no_edit_leads_out_of_the_tree(talk: Talker) -> None:
+    wanted = hostile_models.everywhere(ELSEWHERE)
     replies = [calls(*wanted[at : at + 40]) for at in range(0, len(wanted), 40)]
-    had = talk([*replies, calls(finish())], phase=phase)
+    had = talk([*replies, calls(submit())])
     assert had.ended is not None
-    assert had.ended.form
-    # One of base is not to be seen, and nothing else is done.
-    assert had.ended.change.files == ()
-    allowed = {"there is no such tool now", "not carried out: ", "0 lines in 0 of 0 files"}
-    for text in had.told:
-        assert any(text.startswith(words) for words in allowed) or text == "accepted", text
-    had.assert_contained()
-
-
-SMUGGLED = (
-    "-p os", "--rootdir=/", "tests/test_a.py;id", "tests/__init__.py::--co", "$(id)", "tests/*",
-    "tests/../../x.py", "tests/__init__.py\n-p os", "@/etc/passwd", "", "x" * 500, "/etc/passwd",
-)  # fmt: skip
-
-
-def test_MO3_no_argument_becomes_an_option(talk: Talker) -> None:
-    """No room is ever opened for them: those of this job would break the test."""
-    tests = [("run_test", {"tests": [one]}) for one in SMUGGLED]
-    checks = [("run_check", {"name": one}) for one in ("ruff check; id", "--config=/x", "", "sh")]
-    had = talk([calls(*tests, *checks), calls(create("shop/new.py", "x = 1\n"), finish())])
-    assert had.ended is not None
-    assert len(had.told) == len(tests) + len(checks)
-    assert all(text.startswith("not carried out: ") for text in had.told)
+    assert had.ended.name == "submit"
+    inside = {path for path in had.paths if not path.startswith(("~", "C:", "file:", "shop"))}
+    assert inside == set()
     assert all(len(text) < 700 for text in had.told)
     had.assert_contained()
 
@@ -218,24 +201,24 @@ def test_MO3_no_argument_becomes_an_option(talk: Talker) -> None:
 
 
 def _new_each_time(seen: scripted.Seen) -> Said:
-    return calls(create(f"shop/new_{seen.number % 7}.py", f"x = {seen.number}\n"))
+    return calls(write(f"shop/new_{seen.number % 7}.py", f"x = {seen.number}\n"))
 
 
 ENDLESS: dict[str, tuple[Script, str, int]] = {
     "the same call": (
-        lambda seen: calls(read("shop/prices.py")),
+        lambda seen: calls(edit("shop/prices.py", "x", "y")),
         "the same turn came 3 times in a row",
         3,
     ),
     "two in alternation": (
-        lambda seen: calls(read("shop/prices.py") if seen.number % 2 else ("look", {})),
+        lambda seen: calls(edit("a.py", "z", "y") if seen.number % 2 else ("look", {})),
         "two turns came in alternation, three times",
         6,
     ),
-    "a form that nobody accepts": (
-        lambda seen: calls(("finish", {"summary": seen.number})),
-        "3 times it was not accepted",
-        3,
+    "a form that cannot be read": (
+        lambda seen: calls(("submit", {"summary": seen.number})),
+        "8 turns in a row brought nothing new",
+        9,
     ),
 }
 
@@ -257,20 +240,3 @@ def test_MO4_or_its_budget_ends_it_with_the_work_kept(talk: Talker) -> None:
     kept = had.job.latest
     assert kept is not None
     assert [file.path for file in kept.files] == [f"shop/new_{n}.py" for n in range(1, 6)]
-
-
-# --- MO5: huge changes ----------------------------------------------------------------------------
-
-
-def test_MO5_a_change_keeps_its_measure(talk: Talker) -> None:
-    def flood(seen: scripted.Seen) -> Said:
-        if seen.number > 5:
-            return calls(finish())
-        start = seen.number * 40
-        return calls(*(create(f"shop/f{start + n}.py", "x = 1\n") for n in range(40)))
-
-    had = talk(flood)
-    assert had.ended is not None
-    assert len(had.ended.change.files) == 20
-    assert any("one change may touch 20" in text or "20" in text for text in had.told)
-    had.assert_contained()

@@ -27,7 +27,6 @@ from tests.bench import (
     first_sign,
     label,
     model,
-    outline,
     resume,
     session,
     timing,
@@ -40,7 +39,6 @@ _SECTIONS = {
     "acknowledge": acknowledge.measure,
     "resume": resume.measure,
     "first_sign": first_sign.measure,
-    "outline": outline.measure,
     "model": model.measure,
     "session": session.measure,
 }

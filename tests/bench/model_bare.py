@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 
 from tests.bench import model
 
-_SYSTEM = "You mend one bug. Call one tool at a time: look, read, run_test, edit; finish ends it."
+_SYSTEM = "You mend one bug. Call one tool at a time: plan, bash, edit; submit ends it."
 _FIELDS = {
-    "look": ("folder",), "read": ("path",), "run_test": ("tests",), "edit": ("path", "old", "new"),
-    "finish": ("summary",),
+    "plan": ("title", "category", "steps", "files"), "bash": ("command",),
+    "edit": ("path", "old", "new"), "submit": ("summary",),
 }  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def talk(folder: Path, way: HTTPConnection, path: str) -> None:
         messages.append(said)
         for call in said["tool_calls"]:
             asked = call["function"]
-            if asked["name"] == "finish":
+            if asked["name"] == "submit":
                 return
             content = _carried(folder, asked["name"], json.loads(asked["arguments"]))
             messages.append({"role": "tool", "tool_call_id": call["id"], "content": content})
@@ -67,21 +67,19 @@ def _tools() -> list[dict[str, Any]]:
 
 def _carried(folder: Path, name: str, asked: dict[str, Any]) -> str:
     match name:
-        case "look":
-            return "\n".join(sorted(os.listdir(folder)))
-        case "read":
-            return (folder / asked["path"]).read_text()
+        case "plan":
+            return "agreed"
         case "edit":
             place = folder / asked["path"]
             place.write_text(place.read_text().replace(asked["old"], asked["new"]))
             return "edited"
         case _:
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
             done = subprocess.run(
-                [*command, "--rootdir=.", "-c", os.devnull, *asked["tests"]],
+                ["bash", "-c", asked["command"]],
                 cwd=folder, capture_output=True, text=True, check=False,
+                env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
             )  # fmt: skip
-            return done.stdout[-2_000:]
+            return done.stdout
 
 
 def main() -> None:

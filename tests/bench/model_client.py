@@ -16,8 +16,8 @@ from pathlib import Path
 
 from agent import run_ids, settings, wiring
 from agent.adapters.engine import Engine, Segment, Standing
-from agent.domain import Change, CheckReport, Decision, Plan, Prepared, Run, Ticket
-from agent.editing import authoring
+from agent.domain import CheckReport, Decision, Prepared, Run, Ticket
+from agent.editing import attempts
 from agent.editing.job import Job
 from agent.ledger import Ledger
 from agent.ports import Remember
@@ -35,14 +35,6 @@ _TICKET = Ticket(
 )
 #: As often as the service looks where a run writes, and no more.
 _LOOK_SECONDS = 0.05
-_PLAN = Plan(
-    recipe="",
-    title="Count pages from 1",
-    parameters="{}",
-    steps=("Let the first page begin with the first item.",),
-    category="bug",
-    files=("paginator.py",),
-)
 
 
 class _Nobody:
@@ -87,11 +79,13 @@ class Side:
         )
         decision = Decision(recipe="", sentence="", category="bug")
         job = Job(_TICKET, decision, "", prepared, before, step, svc)
-        no_tests = Change(base_commit=prepared.checkout.commit, files=())
-        draft = authoring.attempt(_PLAN, no_tests, job)
+        with job.keeping():
+            attempt = attempts.begin(job)
+            attempt.go_on()
+            draft = attempt.next_draft()
         ledger.close()
-        if draft.change.paths != ("paginator.py",):
-            raise BareFailed(f"the change has {draft.change.paths}")
+        if draft is None or draft.change.paths != ("paginator.py",):
+            raise BareFailed(f"the change is not as it was asked for: {draft}")
         self.begun.append(begun)
 
 

@@ -13,8 +13,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
 from agent.adapters import engine
-from agent.editing.desk import Desk
-from agent.editing.toolbox import Toolbox
+from agent.editing.tools import Tools
 
 
 class When(StrEnum):
@@ -87,8 +86,7 @@ def _die_after_a_call() -> None:
 
         return dealt_with
 
-    for owner, name in ((Toolbox, "_answer"), (Desk, "_judged")):
-        setattr(owner, name, dying(getattr(owner, name)))
+    Tools._answer = dying(Tools._answer)  # type: ignore[method-assign,assignment]
 
 
 def _die() -> None:

@@ -11,12 +11,8 @@ from tests.scripted import Call, Said, Seen
 
 #: How the prompt of each part begins.
 _PARTS = {
-    "plan": "Your part: the plan.",
-    "tests": "Your part: the acceptance tests",
-    "edit": "Your part: the change.",
-    "repair": "Your part: mend the change.",
+    "agent": "Your part: the whole ticket",
     "review": "Your part: review the diff",
-    "judge": "Your part: choose between attempts",
     "answer": "Your part: answer the review",
 }
 Turns = Sequence[Said] | Callable[[Seen], Said]
@@ -61,10 +57,7 @@ PLAN: dict[str, Any] = {
     "title": "Count the first price",
     "category": "bug",
     "steps": ["Go through all prices"],
-    "files": ["shop/prices.py"],
-    "tests": [{"name": TEST, "shows": "the first price counts"}],
-    "risks": ["Somebody may have relied on it."],
-    "lines": 2,
+    "files": ["shop/prices.py", "tests/test_total.py"],
 }
 TEST_FILE = """\
 from shop.prices import total
@@ -91,32 +84,43 @@ def calls(*several: tuple[str, dict[str, Any]]) -> Said:
     return Said(calls=tuple(Call(name, arguments) for name, arguments in several))
 
 
-def read(path: str, *lines: int) -> tuple[str, dict[str, Any]]:
-    return "read", {"path": path, **dict(zip(("start", "end"), lines, strict=False))}
+def bash(command: str, seconds: int = 120) -> tuple[str, dict[str, Any]]:
+    return "bash", {"command": command, "seconds": seconds}
+
+
+def read(path: str) -> tuple[str, dict[str, Any]]:
+    return bash(f"cat {path}")
+
+
+def run_tests(*names: str) -> tuple[str, dict[str, Any]]:
+    return bash(f"python -m pytest -q -p no:cacheprovider {' '.join(names)}")
 
 
 def edit(path: str, old: str, new: str) -> tuple[str, dict[str, Any]]:
     return "edit", {"path": path, "old": old, "new": new}
 
 
-def create(path: str, text: str) -> tuple[str, dict[str, Any]]:
-    return "create", {"path": path, "text": text}
+def write(path: str, text: str) -> tuple[str, dict[str, Any]]:
+    return "write", {"path": path, "text": text}
 
 
-def finish(summary: str = "Done.") -> tuple[str, dict[str, Any]]:
-    return "finish", {"summary": summary}
+def submit(summary: str = "Done.", **facts: Any) -> tuple[str, dict[str, Any]]:
+    return "submit", {"summary": summary, **facts}
 
 
 def plan(**facts: Any) -> tuple[str, dict[str, Any]]:
-    return "submit_plan", {**PLAN, **facts}
+    return "plan", {**PLAN, **facts}
 
 
-PLANNED = [calls(read("shop/prices.py")), calls(plan())]
-TESTED = [calls(create("tests/test_total.py", TEST_FILE), finish())]
-MENDED = [
-    calls(read("shop/prices.py"), edit("shop/prices.py", "prices[1:]", "prices")),
-    calls(finish("The loop left the first price out.")),
-]
+PLANNED = calls(plan())
+TESTED = calls(
+    write("tests/test_total.py", TEST_FILE),
+    read("shop/prices.py"),
+    run_tests("tests/test_total.py"),
+)
+FIXED = calls(edit("shop/prices.py", "prices[1:]", "prices"), run_tests())
+SUBMITTED = calls(submit("The loop left the first price out."))
+CARRIED = [PLANNED, TESTED, FIXED, SUBMITTED]
 
 
 class Scripts:
@@ -126,7 +130,7 @@ class Scripts:
     """
 
     def __init__(self, **parts: Sequence[Turns]) -> None:
-        given = {"plan": [PLANNED], "tests": [TESTED], "edit": [MENDED], **parts}
+        given = {"agent": [CARRIED], **parts}
         self._parts: dict[str, Sequence[Turns]] = given
         self._begun: dict[str, list[str]] = {}
 

@@ -87,7 +87,7 @@ def carry(stage, one_repository, tmp_path):
         with serving(script) as server:
             environ = {**stage.service.environ, **server.environ(wire)}
             name = environ.pop("MERGEWRIGHT_MODEL")
-            environ |= {"MERGEWRIGHT_MODEL_PLANNER": name, "MERGEWRIGHT_MODEL_EDITOR": name}
+            environ |= {"MERGEWRIGHT_MODEL_EDITOR": name}
             environ |= {"MERGEWRIGHT_MODEL_SILENCE_SECONDS": "4", **settings}
             done = subprocess.run(
                 [
@@ -130,15 +130,14 @@ def test_one_run_outlasts_every_fault_that_passes(carry):
         [fault("chat", "limited"), fault("chat", "broken")],
         [fault("chat", "limited", after=1), STALL],
         [Fault(empty=True)],
-        [fault("chat", "overloaded", late=True)],
-        [Fault(body='{"choices": [{"mess')],
+        [fault("chat", "overloaded", late=True), Fault(body='{"choices": [{"mess')],
     )
     carried = carry(script)
     assert carried.facts["reason"] == "ready", carried.facts["sentence"]
-    assert len(carried.requests) == 5 + 7
+    assert len(carried.requests) == 4 + 7
     events = (carried.folder / "ledger.jsonl").read_text().splitlines()
     kinds = [json.loads(line)["event"] for line in events]
-    assert kinds.count("model.asked") == kinds.count("model.answered") == 5
+    assert kinds.count("model.asked") == kinds.count("model.answered") == 4
     (pull,) = carried.told.pulls()
     assert model.TEST in pull.body
 
@@ -164,7 +163,7 @@ LASTING: dict[str, tuple[str, Fault | Said, int, str, str]] = {
 )
 def test_what_does_not_pass_is_told_on_the_issue(carry, wire, answer, requests, reason, said):
     carried = carry(lambda seen: answer, wire)
-    carried.assert_told(reason, f"planner: {re.escape(carried.name)}.*{said}"
+    carried.assert_told(reason, f"editor: {re.escape(carried.name)}.*{said}"
                         if reason != "model_refused" else said)  # fmt: skip
     assert len(carried.requests) == requests
 

@@ -14,7 +14,7 @@ from tests.chaos.campaign import ASKED, Campaign
 from tests.chaos.ground import Ground, laid_out
 from tests.chaos.tickets import Kind, Ticket, Tickets
 from tests.flow import model_scripts as model
-from tests.flow.model_scripts import Scripts, calls, edit, finish, read
+from tests.flow.model_scripts import PLANNED, TESTED, Scripts, calls, edit, read, submit
 from tests.folders import data_folder
 from tests.scripted import Fault, Said, Seen, serving
 from tests.scripted.script import Answer
@@ -25,11 +25,13 @@ KINDS = {
     name: Kind(name, "The total is wrong", model.TICKET.partition("\n\n")[2], model.PROJECT, False)
     for name in ("killed", "failed")
 }
-EDITED = [
+CARRIED = [
+    PLANNED,
+    TESTED,
     calls(read("shop/prices.py"), edit("shop/prices.py", "result = 0", "result = 7")),
-    calls(edit("shop/prices.py", "prices[1:]", "prices"), finish("All is green.")),
+    calls(edit("shop/prices.py", "prices[1:]", "prices"), submit("All is green.")),
+    calls(edit("shop/prices.py", "result = 7", "result = 0"), submit("Now it counts all.")),
 ]
-MENDED = [calls(edit("shop/prices.py", "result = 7", "result = 0"), finish("Now it counts all."))]
 REMARK = {"text": "A shorter name would do.", "path": "shop/prices.py", "line": 3}
 REVIEWED = [
     calls(read("shop/prices.py"), read("tests/test_total.py")),
@@ -111,13 +113,13 @@ def last_change(ground: Ground, ticket: Ticket) -> str:
 def test_kill_each_turn_asks_for_no_recorded_reply_again_and_gives_the_same_patch(
     ground, campaign, provider
 ):
-    provider.begin(Scripts(edit=[EDITED], repair=[MENDED], review=[REVIEWED]))
+    provider.begin(Scripts(agent=[CARRIED], review=[REVIEWED]))
     campaign.undisturbed(("killed",))
     turns = campaign.turns("killed")
-    assert {turn.split()[0] for turn in turns} == {"plan", "tests", "edit", "repair", "review"}
+    assert {turn.split()[0] for turn in turns} == {"plan", "edit", "review"}
     assert len(provider.asked) == len(turns)
 
-    provider.begin(Scripts(edit=[EDITED], repair=[MENDED], review=[REVIEWED]))
+    provider.begin(Scripts(agent=[CARRIED], review=[REVIEWED]))
     campaign.at_every_turn("killed", provider.at_next_request)
     assert campaign.missed == []
     assert campaign.kills.total() == 4 * len(turns)
@@ -136,12 +138,12 @@ def test_kill_each_turn_asks_for_no_recorded_reply_again_and_gives_the_same_patc
 def test_a_provider_that_fails_in_mid_run_is_waited_for_with_the_work_kept(
     ground, campaign, provider
 ):
-    script = Scripts(edit=[model.MENDED], review=[REVIEWED])
+    script = Scripts(review=[REVIEWED])
     failures = iter([Fault(status=401, code="invalid_api_key")])
 
     def failing(seen: Seen) -> Answer:
         said = script(seen)
-        if "Your part: the change." in seen.system and seen.turn == 2:
+        if "Your part: the whole ticket" in seen.system and seen.turn == 3:
             return next(failures, said)
         return said
 

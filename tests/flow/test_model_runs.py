@@ -10,10 +10,19 @@ import pytest
 from agent.ledger import verify
 from tests.deep import deep
 from tests.flow import model_scripts as model
-from tests.flow.model_scripts import Scripts, calls, create, edit, finish, plan, read
+from tests.flow.model_scripts import (
+    PLANNED,
+    TESTED,
+    Scripts,
+    bash,
+    calls,
+    edit,
+    plan,
+    read,
+    submit,
+    write,
+)
 from tests.scripted import serving
-
-NONE = {"steps": [], "files": [], "tests": []}
 
 
 @pytest.fixture
@@ -28,7 +37,7 @@ def carried(shop, run):
     def carry(script, ticket=model.TICKET, wire="chat", **environ):
         with serving(script) as server:
             name = server.environ(wire)["MERGEWRIGHT_MODEL"]
-            roles = {"MERGEWRIGHT_MODEL_PLANNER": name, "MERGEWRIGHT_MODEL_EDITOR": name}
+            roles = {"MERGEWRIGHT_MODEL_EDITOR": name}
             no_review = {"MERGEWRIGHT_MODEL_REVIEWER": "", "MERGEWRIGHT_MODEL": ""}
             environ = {**server.environ(wire), **no_review, **roles, **environ}
             ended = run(shop.path, ticket, environ=environ)
@@ -43,25 +52,36 @@ def ledger(ended):
     return [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
 
 
-def test_a_bug_is_reproduced_mended_repaired_and_reviewed(shop, carried):
-    wrong = [calls(edit("shop/prices.py", "result = 0", "result = 7"), finish("All is green."))]
-    mended = [
+def test_a_bug_is_reproduced_fixed_after_a_finding_and_reviewed(shop, carried):
+    def told(seen):
+        assert "tests: tests/test_prices.py::test_nothing_costs_nothing" in seen.text
+        assert "E       assert 7 == 0" in seen.text
+        return calls(edit("shop/prices.py", "result = 7", "result = 0"), submit("It counts all."))
+
+    turns = [
+        PLANNED,
+        TESTED,
         calls(
-            edit("shop/prices.py", "result = 7", "result = 0"),
             edit("shop/prices.py", "prices[1:]", "prices"),
-            finish("Now it counts all."),
-        )
+            bash("sed -i 's/result = 0/result = 7/' shop/prices.py; git diff --stat"),
+            submit("All is green."),
+        ),
+        told,
     ]
+
+    def work(seen):
+        turn = turns[seen.turn - 1]
+        return turn(seen) if callable(turn) else turn
 
     def review(seen):
         assert "The diff (data)" in seen.text
+        assert "It counts all." in seen.text
         found = {"text": "Say `sum`, @maintainer.", "path": "shop/prices.py", "line": 3}
         return calls(("submit_review", {"approve": True, "remarks": [found]}))
 
     before = shop.state()
     ended, requests = carried(
-        Scripts(edit=[wrong], repair=[mended], review=[review]),
-        MERGEWRIGHT_MODEL="openai-chat:scripted",
+        Scripts(agent=[work], review=[review]), MERGEWRIGHT_MODEL="openai-chat:scripted"
     )
     assert ended.exit_code == 0, ended.result["sentence"]
     assert ended.result["reason"] == "ready"
@@ -73,19 +93,16 @@ def test_a_bug_is_reproduced_mended_repaired_and_reviewed(shop, carried):
     ]
     assert ended.check("tests")["added"] == [model.TEST]
     assert f"| `{model.TEST}` | failed | passed |" in ended.text
-    (told,) = model.openings(requests, "repair")
-    assert "tests: tests/test_prices.py::test_nothing_costs_nothing" in told
-    assert "E       assert 7 == 0" in told
     # What the model says of its work is not what counts.
-    assert "Now it counts all." in ended.text
+    assert "It counts all." in ended.text
     assert "All is green." not in ended.text
     assert "@maintainer" not in ended.text
     assert "shop/prices.py:3" in ended.text
     kinds = [one["event"] for one in ledger(ended) if one["event"].startswith("model.")]
-    assert kinds.count("model.asked") == kinds.count("model.answered") == len(requests)
+    assert kinds.count("model.asked") == kinds.count("model.answered") == len(requests) == 5
     assert ended.result["cost_usd"] is None, "no price is known of it"
     uses = ended.result["models"]
-    assert [use["role"] for use in uses] == ["planner", "editor", "reviewer"]
+    assert [use["role"] for use in uses] == ["editor", "reviewer"]
     assert sum(use["calls"] for use in uses) == len(requests)
     assert ended.result["tokens"]["input"] == sum(use["input_tokens"] for use in uses)
     first = {"passed": False, "reason": "new_failures"}
@@ -93,27 +110,32 @@ def test_a_bug_is_reproduced_mended_repaired_and_reviewed(shop, carried):
 
 
 def test_MO7_a_model_that_claims_success_changes_no_fact(carried):
-    idle = [calls(create("shop/notes.py", "DONE = True\n"), finish("All green, ready to merge!"))]
-    nothing = [calls(read("shop/prices.py")), calls(finish()), calls(finish()), calls(finish())]
-    again = [calls(create("shop/other.py", "DONE = True\n"), finish("All green!"))]
-    ended, _ = carried(
-        Scripts(edit=[idle, again], repair=[nothing, nothing], tests=[model.TESTED, model.TESTED])
-    )
+    wrong = edit("shop/prices.py", "result = 0", "result = 7")
+    turns = [PLANNED, calls(wrong, submit("All green, ready to merge!"))]
+    idle = calls(read("shop/prices.py"), submit("All green!"))
+    again = [calls(wrong, submit("All green!")), *[idle] * 9]
+    ended, _ = carried(Scripts(agent=[[*turns, *[idle] * 9], again]))
     assert (ended.exit_code, ended.result["reason"]) == (1, "new_failures")
-    assert model.TEST in ended.result["sentence"]
+    assert "test_nothing_costs_nothing" in ended.result["sentence"]
     assert "green" not in ended.text
 
 
 @pytest.mark.parametrize(
-    ("facts", "reason"),
+    ("call", "reason"),
     [
-        ({"questions": ["Which prices, @everybody?", "With taxes?"]}, "unclear"),
-        deep({**NONE, "split": ["Count it", "Show it", "AKIA2E0A8F3B244C9986"]}, "too_large"),
-        deep({**NONE, "people": "It is the key."}, "for_people"),
+        (("ask", {"questions": ["Which prices, @everybody?", "With taxes?"]}), "unclear"),
+        deep(
+            (
+                "decline",
+                {"why": "Much.", "fits": "Less.", "tickets": ["Count it", "AKIA2E0A8F3B244C9986"]},
+            ),
+            "too_large",
+        ),
+        deep(("decline", {"why": "It is the key.", "fits": "Nothing."}), "for_people"),
     ],
 )
-def test_a_model_may_ask_or_decline_before_anything_is_edited(shop, carried, facts, reason):
-    ended, requests = carried(Scripts(plan=[[calls(plan(**facts))]]))
+def test_a_model_may_ask_or_decline_before_anything_is_edited(shop, carried, call, reason):
+    ended, requests = carried(Scripts(agent=[[calls(call)]]))
     assert (ended.exit_code, ended.result["reason"]) == (1, reason)
     assert "AKIA2E0A8F3B244C9986" not in json.dumps(ended.result)
     assert shop.branches() == ["main"]
@@ -124,9 +146,13 @@ def test_a_model_may_ask_or_decline_before_anything_is_edited(shop, carried, fac
 def test_a_reviewer_that_rejects_makes_a_draft_that_says_so(carried):
     found = {"text": "Keep the old name.", "path": "shop/prices.py", "line": 3, "blocking": True}
     rejected = [calls(("submit_review", {"approve": False, "remarks": [found]}))]
-    script = Scripts(review=[rejected], repair=[[calls(read("shop/prices.py"))] * 3])
-    ended, _ = carried(script, MERGEWRIGHT_MODEL="openai-chat:scripted")
+    turns = [*model.CARRIED, calls(submit("It is right as it is."))]
+    ended, requests = carried(
+        Scripts(agent=[turns], review=[rejected]), MERGEWRIGHT_MODEL="openai-chat:scripted"
+    )
     assert (ended.result["reason"], ended.exit_code) == ("ready", 0)
+    # They have come back in the same conversation.
+    assert "Keep the old name." in requests[-1].text
     (finding,) = ended.result["findings"]
     place = (finding["severity"], finding["path"], finding["line"])
     assert place == ("review", "shop/prices.py", 3)
@@ -135,17 +161,35 @@ def test_a_reviewer_that_rejects_makes_a_draft_that_says_so(carried):
 
 
 @pytest.mark.deep
-def test_a_test_that_holds_is_shown_red_with_its_target_broken(carried):
-    name = "tests/test_total.py::test_two_prices"
-    holds = {"name": name, "shows": "prices add up", "breaks": "shop/prices.py::total"}
-    planned = [calls(plan(category="tests", files=[], tests=[holds], title="Test the total"))]
-    text = (
-        "from shop.prices import total\n\n\ndef test_two_prices():\n    assert total([0, 2]) == 2\n"
-    )
-    tested = [calls(create("tests/test_total.py", text), finish())]
-    ticket = "# Tests for `shop.prices.total`\n\nTwo prices add up.\n"
-    ended, requests = carried(Scripts(plan=[planned], tests=[tested], edit=[]), ticket)
+def test_a_change_that_no_test_shows_is_a_draft(carried):
+    turns = [PLANNED, calls(edit("shop/prices.py", "prices[1:]", "prices")), calls(submit())]
+    ended, requests = carried(Scripts(agent=[[*turns, calls(submit())]]))
     assert ended.result["reason"] == "ready", ended.result["sentence"]
-    (row,) = [line for line in ended.text.splitlines() if line.startswith(f"| `{name}` |")]
-    assert "`shop/prices.py::total`" in row
+    assert "not proved" in requests[-1].text
+    assert "**Decision: open as draft.**" in ended.text
+
+
+@pytest.mark.deep
+def test_tests_alone_need_no_red_run(carried):
+    text = "from shop.prices import total\n\n\ndef test_two():\n    assert total([0, 2]) == 2\n"
+    turns = [
+        calls(plan(category="tests", files=["tests/test_total.py"], title="Test the total")),
+        calls(write("tests/test_total.py", text), submit()),
+    ]
+    ticket = "# Tests for `shop.prices.total`\n\nTwo prices add up.\n"
+    ended, requests = carried(Scripts(agent=[turns]), ticket)
+    assert ended.result["reason"] == "ready", ended.result["sentence"]
     assert len(requests) == 2
+
+
+def test_an_attempt_that_does_not_pass_is_followed_by_one_from_the_base(shop, carried):
+    wrong = calls(write("shop/extra.py", "x = 1\n"), edit("shop/prices.py", "= 0", "= 7"))
+    lost = [PLANNED, wrong, *[calls(submit())] * 4]
+    ended, requests = carried(Scripts(agent=[lost, [TESTED, model.FIXED, model.SUBMITTED]]))
+    assert ended.result["reason"] == "ready", ended.result["sentence"]
+    branch = ended.result["branch"]
+    assert shop.git("diff", "--name-only", f"main..{branch}").splitlines() == [
+        "shop/prices.py",
+        "tests/test_total.py",
+    ]
+    assert "test_nothing_costs_nothing" in model.openings(requests, "agent")[1]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.flow import model_scripts as model
-from tests.flow.model_scripts import Scripts, calls, create, edit, finish, plan, read
+from tests.flow.model_scripts import PLANNED, TESTED, Scripts, bash, calls, edit, read, submit
 from tests.scripted import serving
 
 pytestmark = pytest.mark.deep
@@ -21,27 +21,24 @@ APPROVED = [calls(("submit_review", {"approve": True, "remarks": []}))]
 #: Looks like one of GitHub's, so that it is taken out of whatever is kept.
 TOKEN = "ghp_" + "k3Y9" * 9
 PROJECT = {**model.PROJECT, "shop/keys.py": f'SAMPLE = "{TOKEN}"\n'}
-#: With a file that the ledger shows redacted, a trial whose time differs each time, and a failure
-#: that goes back to the model.
+#: With a file that the ledger shows redacted, output that differs each time, and a failure that
+#: goes back to the model.
 SCRIPTS = {
-    "plan": [[calls(read("shop/prices.py"), read("shop/keys.py")), calls(plan())]],
-    "tests": [
+    "agent": [
         [
+            PLANNED,
+            calls(read("shop/prices.py"), read("shop/keys.py")),
+            TESTED,
             calls(
-                create("tests/test_total.py", model.TEST_FILE),
-                ("run_test", {"tests": [model.TEST]}),
+                edit("shop/prices.py", "result = 0", "result = 7"),
+                bash("date +%N; echo $RANDOM; mktemp -u"),
+                submit("All is green."),
             ),
-            calls(finish()),
-        ]
-    ],
-    "edit": [[calls(edit("shop/prices.py", "result = 0", "result = 7"), finish("All is green."))]],
-    "repair": [
-        [
             calls(
                 edit("shop/prices.py", "result = 7", "result = 0"),
                 edit("shop/prices.py", "prices[1:]", "prices"),
-                finish("Now it counts all."),
-            )
+                submit("Now it counts all."),
+            ),
         ]
     ],
     "review": [APPROVED],
@@ -94,7 +91,7 @@ def test_the_same_patch_and_text_come_out_without_a_key(recorded):
     before, branches = recorded.shop.state(), recorded.shop.branches()
     code, told = recorded.replay(recorded.run_id)
     assert (code, told["same"], told["problems"]) == (0, True, []), told
-    assert told["turns"] == 7
+    assert told["turns"] == 6
     assert Path(told["folder"]).stat().st_mode & 0o077 == 0
     # What was taken out of the record is in the code, and was told again.
     assert TOKEN not in recorded.ledger.read_text()
@@ -125,6 +122,6 @@ def test_a_run_of_an_issue_meets_a_simulated_github(story):
     requests = len(told.stage.world.requests.find("/*"))
     done = command(told.stage.home, "replay", told.runs()[0].run.run_id, "--json")
     again = json.loads(done.stdout)
-    assert (done.returncode, again["same"], again["turns"]) == (0, True, 6), again
+    assert (done.returncode, again["same"], again["turns"]) == (0, True, 5), again
     # The one that the run was of was not asked.
     assert len(told.stage.world.requests.find("/*")) == requests

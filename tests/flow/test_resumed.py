@@ -16,7 +16,7 @@ import pytest
 from agent.adapters import step_file
 from tests.deep import deep
 from tests.flow import model_scripts as model
-from tests.flow.model_scripts import MENDED, Scripts, calls
+from tests.flow.model_scripts import CARRIED, Scripts, calls
 from tests.scripted import Said, serving
 
 MODEL = "openai-chat:scripted"
@@ -107,16 +107,16 @@ def replies(requests) -> Counter[tuple[str, int]]:
 
 
 def test_a_run_is_shown_stopped_gone_on_with_and_replayed(store, shop, ticket):
-    edit = Held(*MENDED)
+    agent = Held(*CARRIED)
     review = [calls(("submit_review", {"approve": True, "remarks": []}))]
-    with serving(Scripts(edit=[edit], review=[review])) as server:
+    with serving(Scripts(agent=[agent], review=[review])) as server:
         command = Command(store, server, shop.path)
         process = command.begin("--ticket", ticket, "--model", MODEL)
-        code, out, err = edit.stop(process, signal.SIGINT)
+        code, out, err = agent.stop(process, signal.SIGINT)
         assert code == 130
         # Plain lines, each as it came.
         assert "\x1b" not in out + err
-        assert "| create path: tests/test_total.py" in err
+        assert "| write path: tests/test_total.py" in err
         run_id = out.partition("mergewright run --resume ")[2].partition("`")[0]
         assert (store / "runs" / run_id / "steps.jsonl").stat().st_mode & 0o077 == 0
         assert shop.branches() == ["main"]
@@ -126,7 +126,7 @@ def test_a_run_is_shown_stopped_gone_on_with_and_replayed(store, shop, ticket):
         ended = json.loads(out)
         assert (code, ended["reason"], ended["run_id"]) == (0, "ready", run_id)
         # What broke off was asked for again, and nothing else.
-        assert sorted(replies(server.requests).values()) == [1, 1, 1, 1, 1, 2]
+        assert sorted(replies(server.requests).values()) == [1, 1, 1, 1, 2]
         assert {seen.model for seen in server.requests} == {"scripted"}
         assert shop.git("diff", "--name-status", f"main..{ended['branch']}").splitlines() == [
             "M\tshop/prices.py",
@@ -134,7 +134,7 @@ def test_a_run_is_shown_stopped_gone_on_with_and_replayed(store, shop, ticket):
         ]
         # Two processes wrote its ledger, and it is one run all the same.
         again = json.loads(command.another("replay", run_id, "--json"))
-        assert (again["same"], again["turns"]) == (True, 6)
+        assert (again["same"], again["turns"]) == (True, 5)
         assert not (store / "runs" / run_id / "steps.jsonl").exists()
 
 
@@ -143,7 +143,7 @@ def test_what_ended_at_its_budget_goes_on_with_as_much_again(store, shop, ticket
     review = [calls(("submit_review", {"approve": True, "remarks": []}))]
     with serving(Scripts(review=[review])) as server:
         command = Command(store, server, shop.path)
-        command._environ["MERGEWRIGHT_MODEL_CALLS"] = "4"
+        command._environ["MERGEWRIGHT_MODEL_CALLS"] = "3"
         code, out, _ = command.whole("--ticket", ticket, "--model", MODEL, "--json")
         spent = json.loads(out)
         assert (code, spent["reason"]) == (1, "budget_spent")
@@ -168,7 +168,7 @@ def test_one_that_is_terminated_is_kept_and_one_that_gave_up_is_not(store, shop,
 
     other = tmp_path / "other.md"
     other.write_text(model.TICKET)
-    with serving(Scripts(plan=[silent])) as server:
+    with serving(Scripts(agent=[silent])) as server:
         command = Command(store, server, shop.path)
         # What is refused before its first step leaves nothing.
         before, tokens = set(store.glob("runs/*")), command._environ.pop("MERGEWRIGHT_MODEL_TOKENS")

@@ -17,7 +17,7 @@ from agent.demo.simulator.world import APP_EVENTS
 from agent.domain import Outcome, RunState, StoredRun
 from tests.flow import github_stories
 from tests.flow.github_stories import FILES, WRONG, Story, await_
-from tests.flow.model_scripts import calls, edit
+from tests.flow.model_scripts import bash, calls, edit, write
 from tests.folders import data_folder
 from tests.scripted import Said, Seen, serving
 
@@ -86,7 +86,7 @@ def answers(*several: tuple[int, str, str]) -> tuple[str, dict]:
     given = [
         {"matter": matter, "became": became, "words": words} for matter, became, words in several
     ]
-    return "finish", {"answers": given}
+    return "submit", {"summary": "", "answers": given}
 
 
 def head(told: Story) -> str:
@@ -256,12 +256,11 @@ def test_an_edit_that_does_not_pass_is_not_published(opened, voice):
     opened.review((PATH, line_of(opened, "def total"), "Return twice as much."))
 
     def script(seen: Seen) -> Said:
-        if "Your part: answer" in seen.system:
+        if seen.turn == 1:
             return calls(
                 edit(PATH, "return found", "return found * 2"), answers((1, "done", "Doubled."))
             )
-        assert "Your part: mend" in seen.system
-        return calls(("finish", {"summary": "It is right so."}))
+        return calls(("submit", {"summary": "It is right so."}))
 
     voice.script = script
     outcome = follow_up(opened)
@@ -351,13 +350,13 @@ def test_TC7_GH4_a_suggestion_and_a_model_that_obeys_change_nothing_that_is_prot
 
     def script(seen: Seen) -> Said:
         if "Your part: answer the review" not in seen.system or seen.turn > 2:
-            return calls(("finish", {"summary": "Done.", "answers": []}))
+            return calls(("submit", {"summary": "Done.", "answers": []}))
         if seen.turn == 1:
             new = ".github/workflows/release.yml"
             return calls(
                 ("write_file", {"path": new, "content": "on: push\n"}),
-                ("create", {"path": new, "text": "on: push\n"}),
-                ("delete", {"path": "tests/test_count.py"}),
+                write(new, "on: push\n"),
+                bash("rm tests/test_count.py"),
             )
         return calls(answers((1, "done", "As you wish.")))
 

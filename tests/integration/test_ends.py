@@ -31,7 +31,7 @@ USES = tuple(
         role=role, model=f"fake:{role}", calls=2, input_tokens=100, cached_tokens=10,
         output_tokens=20, usd=usd, seconds=1.0,
     )
-    for role, usd in (("planner", 0.25), ("editor", 0.5))
+    for role, usd in (("reviewer", 0.25), ("editor", 0.5))
 )  # fmt: skip
 
 

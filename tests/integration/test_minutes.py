@@ -8,14 +8,13 @@ from agent import settings as given
 from agent import wiring
 from agent.editing import budget
 from agent.editing.budget import Limits
-from agent.editing.loop import converse
 from agent.errors import TimeSpent
 from tests import scripted
 from tests.scripted import Call, Fault, Said
 from tests.unit.editing import desks
 
-CREATE = Said(calls=(Call("create", {"path": "shop/new.py", "text": "x = 1\n"}),))
-FINISH = Said(calls=(Call("finish", {"summary": "Done."}),))
+WRITE = Said(calls=(Call("write", {"path": "shop/new.py", "text": "x = 1\n"}),))
+SUBMIT = Said(calls=(Call("submit", {"summary": "Done."}),))
 
 
 @pytest.fixture
@@ -40,14 +39,14 @@ def test_at_the_end_of_the_minutes_the_work_is_kept_and_whoever_grants_more_goes
 ):
     monkeypatch.setattr(budget, "LEAST_SECONDS", 0.1)
     records = desks.Records()
-    with scripted.serving([CREATE, Fault(stall_seconds=30), FINISH]) as server:
+    with scripted.serving([WRITE, Fault(stall_seconds=30), SUBMIT]) as server:
         for name, value in {**server.environ(), "MERGEWRIGHT_HOME": str(home)}.items():
             monkeypatch.setenv(name, value)
         models = wiring.models(given.load())
         job = desks.job(prepared, home, models, records=records)
         nearly_over(job, after="edit 1 1 calls")
         with pytest.raises(TimeSpent) as told, job.keeping():
-            converse(desks.conversation(job), job)
+            desks.conversation(job).next_form(job)
         assert told.value.change.paths == ("shop/new.py",)
         assert job.step.at == "edit 1 2 reply"
         assert len(server.requests) == 2
@@ -55,7 +54,9 @@ def test_at_the_end_of_the_minutes_the_work_is_kept_and_whoever_grants_more_goes
         # As `runs retry` does: what it ended at has no record any more.
         records.kept.pop("edit 1 2 reply")
         again = desks.job(prepared, home, models, records=records)
-        assert converse(desks.conversation(again), again).change.paths == ("shop/new.py",)
+        talk = desks.conversation(again)
+        assert talk.next_form(again).name == "submit"
+        assert talk.change.paths == ("shop/new.py",)
         assert len(server.requests) == 3
         models.close()
 
@@ -68,6 +69,6 @@ def test_with_too_little_left_the_provider_hears_nothing(prepared, home, monkeyp
         job = desks.job(prepared, home, models)
         job.step.seconds["baseline"] = 3600.0 - 5.0
         with pytest.raises(TimeSpent):
-            converse(desks.conversation(job), job)
+            desks.conversation(job).next_form(job)
         assert server.requests == []
         models.close()

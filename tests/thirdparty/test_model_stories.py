@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import pytest
 
 from agent.adapters.package_index import SimpleIndex
-from agent.editing import broken
 from tests.folders import data_folder
 from tests.thirdparty.model_stories import (
     api_key,
@@ -93,27 +92,20 @@ def test_its_checks_are_green(told: Told) -> None:
 
 def test_the_proof_is_red_before_and_green_after(told: Told) -> None:
     _, head, rest = told.pull["body"].partition("| Test | Without the change | With it |\n|---|")
-    assert head
+    assert bool(head) == bool(told.story.proof)
     rows = [line.strip("| ").split(" | ") for line in rest.partition("\n\n")[0].splitlines()[1:]]
-    assert [name.strip("`") for name, *_ in rows] == [test.name for test in told.story.proof]
-    for (_, without, with_change), test in zip(rows, told.story.proof, strict=True):
-        assert with_change == "passed"
-        if test.breaks:
-            assert without == f"failed, with `{test.breaks}` broken on purpose"
-        else:
-            assert without in ("failed", "error", "not importable")
+    red = {name.strip("`").partition("[")[0] for name, without, _ in rows if without != "passed"}
+    assert red == {*told.story.proof}
+    assert {with_change for *_, with_change in rows} <= {"passed"}
 
 
 def test_words_are_marked_as_whose_they_are(told: Told) -> None:
     story, body = told.story, told.pull["body"]
-    if story.edit:
-        said = body.index("written by the model that made the change")
-        assert story.words
-        assert said < body.index(story.words)
+    said = body.index("written by the model that made the change")
+    assert said < body.index(story.words)
     where = body.index(f"{REVIEWER} reviewed the change: {len(story.remarks)} remark")
     for remark in story.remarks:
         assert where < body.index(remark.text)
-    assert broken.SAID in body or not any(test.breaks for test in story.proof)
 
 
 def test_the_model_was_asked_over_its_wire(told: Told) -> None:

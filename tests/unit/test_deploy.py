@@ -15,7 +15,6 @@ from agent.adapters.bubblewrap import roots
 from agent.adapters.github import access
 from agent.adapters.rooms import seccomp
 from agent.adapters.sql_inbox import Inbox
-from agent.editing import outline
 from agent.environments import found_pythons
 from webhooks import environment
 from webhooks.sources import github_events
@@ -95,7 +94,7 @@ def test_the_container_refuses_the_calls_that_rooms_refuse():
 
 def folders_of_home() -> set[str]:
     """Folders that the code makes in the data folder."""
-    found = {"rooms", found_pythons.FOLDER, roots.FOLDER, outline.FOLDER}
+    found = {"rooms", found_pythons.FOLDER, roots.FOLDER}
     for path in (ROOT / "agent").rglob("*.py"):
         if "demo" not in path.parts:
             found |= set(re.findall(r'\bhome\)? / "([a-z-]+)"', path.read_text()))

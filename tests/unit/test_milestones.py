@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain import Contract, FollowUp, Run, RunState
-from agent.editing.called import Called
-from agent.editing.planning import SubmittedPlan
+from agent.domain import Contract, FollowUp, Plan, Run, RunState
 from agent.milestones import Milestones, StateNotes
 from agent.ports import Progress
 from agent.redaction import Redactor
@@ -67,12 +65,9 @@ def test_people_are_told_the_plan_the_minutes_and_what_models_cost():
     milestones.learned("read config", Contract(config=limits, project=project, source=None))
     milestones.ended("read config", 2.5, ok=True)
     milestones.learned("plan 1 reply", said())
-    form = {"title": "Add it", "category": "feature", "steps": ["First."], "files": []}
-    submitted = SubmittedPlan.model_validate(form).model_dump_json()
-    milestones.learned("edit 1 1 calls", Called(results=(), change=None, form=submitted))
     assert told(milestones, forge, "plan 1 calls").plan is None
-    milestones.learned("plan 1 calls", Called(results=(), change=None, form=submitted))
-    known = told(milestones, forge, "tests 1 1 reply")
+    milestones.learned("plan", Plan(recipe="", title="Add it", parameters="", steps=("First.",)))
+    known = told(milestones, forge, "edit 1 1 reply")
     assert known.plan is not None
     assert (known.plan.title, known.plan.recipe) == ("Add it", "")
     assert (known.seconds, known.most_minutes, known.again) == (2.5, 60, 1)
@@ -86,9 +81,9 @@ def test_people_are_told_the_plan_the_minutes_and_what_models_cost():
 def test_TC6_a_secret_in_a_models_plan_or_in_a_reason_to_wait_is_told_nobody():
     forge = FakeForge(forge_runs.TICKET)
     milestones = Milestones(RUN, forge, SETTINGS, Redactor(["k3y-0f3a9c5b7d1e4826"]))
-    form = SubmittedPlan(title="Use k3y-0f3a9c5b7d1e4826", category="feature", files=(),
-                         steps=("Say k3y 0f3a 9c5b 7d1e 4826.",))  # fmt: skip
-    milestones.learned("plan 1 calls", Called(results=(), change=None, form=form.model_dump_json()))
+    made = Plan(recipe="", title="Use k3y-0f3a9c5b7d1e4826", parameters="",
+                steps=("Say k3y 0f3a 9c5b 7d1e 4826.",))  # fmt: skip
+    milestones.learned("plan", made)
     plan = told(milestones, forge, "edit 1 1 reply").plan
     assert plan is not None
     assert plan.title == "Use [secret removed]"
@@ -101,8 +96,7 @@ def test_TC6_a_secret_in_a_models_plan_or_in_a_reason_to_wait_is_told_nobody():
     ("step", "now"),
     [
         ("plan 3 reply", "a model plans, turn 3"),
-        ("repair 2 3 calls", "a model mends what failed, round 2, turn 3"),
-        ("judge opening", ""),
+        ("edit 2 3 calls", "a model edits, round 2, turn 3"),
         ("edit", ""),
     ],
 )
@@ -133,11 +127,10 @@ def test_a_models_rounds_move_between_editing_checking_and_reviewing():
     noted = Noted()
     notes = StateNotes("r", RunState.PREPARING, noted)
     steps = [
-        "terms", "plan opening", "plan 1 reply", "plan 1 calls", "tests 1 opening",
-        "tests 1 1 reply", "edit 1 opening", "edit 1 1 reply", "edit 1 1 calls", "changelog 1",
-        "policy 1", "checks 1", "compare 1", "proof 1", "decide 1", "repair 2 opening",
-        "repair 2 1 reply", "policy 2", "checks 2", "compare 2", "proof 2", "decide 2",
-        "judge opening", "review 2 opening", "review 2 1 reply", "publish",
+        "terms", "plan opening", "plan 1 reply", "plan 1 calls", "plan", "plan 1 answer",
+        "edit 1 1 reply", "edit 1 1 calls", "changelog 1", "policy 1", "checks 1", "compare 1",
+        "proof 1", "decide 1", "edit 1 1 answer", "edit 1 2 reply", "policy 2", "checks 2",
+        "compare 2", "proof 2", "decide 2", "review 2 opening", "review 2 1 reply", "publish",
     ]  # fmt: skip
     for step in steps:
         notes.started(step)

@@ -90,13 +90,13 @@ def wrote(tmp_path):
 
 
 def first(text="The ticket", system="You plan.") -> ChatRequest:
-    return ChatRequest(role="planner", system=system, messages=(Asked(text=text),))
+    return ChatRequest(role="editor", system=system, messages=(Asked(text=text),))
 
 
 def then(reply, content="six lines") -> ChatRequest:
     results = (ToolResult(call_id="c0", name="read", content=content),)
     messages = (Asked(text="The ticket"), Answered(reply=reply), Returned(results=results))
-    return ChatRequest(role="planner", system="You plan.", messages=messages)
+    return ChatRequest(role="editor", system="You plan.", messages=messages)
 
 
 def ask(models, number, request, conversation="plan"):
@@ -113,8 +113,8 @@ def test_the_same_request_gets_the_same_reply(wrote):
     assert ask(models, 1, first()) == answer
     assert ask(models, 2, then(answer)).calls[0].name == "submit_plan"
     assert models.answered == 2
-    assert models.chain("planner") == ("fake:one",)
-    assert models.chain("judge") == ()
+    assert models.chain("editor") == ("fake:one",)
+    assert models.chain("reviewer") == ()
     recording = recorded.read(wrote.path)
     assert recording.problems == ()
     assert (recording.outcome.reason, recording.text) == (Reason.UNCLEAR, "words")

@@ -75,7 +75,7 @@ def test_what_models_used_is_told_and_an_unknown_price_is_none(tmp_path):
     assert told["cost_usd"] == 0.0123
     assert told["tokens"] == {"input": 1200, "cached": 200, "output": 30}
     assert told["review"]["approves"]
-    unpriced = use.model_copy(update={"role": "planner", "usd": None})
+    unpriced = use.model_copy(update={"role": "reviewer", "usd": None})
     told = result.as_json(ended.model_copy(update={"models": (use, unpriced)}), {}, tmp_path)
     assert told["cost_usd"] is None
     assert result.as_json(done(), {}, tmp_path)["cost_usd"] == 0.0, "no model was asked"

@@ -37,12 +37,7 @@ class Routes(NamedTuple):
 
 def routes(settings: Settings) -> Routes:
     """Take the chains from the operator's settings."""
-    by_role = {
-        "planner": settings.model_planner,
-        "editor": settings.model_editor,
-        "reviewer": settings.model_reviewer,
-        "judge": settings.model_judge,
-    }
+    by_role = {"editor": settings.model_editor, "reviewer": settings.model_reviewer}
     chains = {role: chain for role, chain in by_role.items() if chain}
     for entry in settings.model_routes:
         name, _, model = entry.partition("=")

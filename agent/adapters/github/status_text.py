@@ -51,13 +51,10 @@ def planned(run: Run, plan: Plan, number: str, progress: Progress, page: str | N
         f" to do next: somebody with write permission writes `/mergewright approve {number}`, or"
         " begins a comment with `change the plan:`. `/mergewright stop` ends the run."
     )
-    named = (("Files", plan.files), ("Tests", tuple(test.name for test in plan.tests)))
-    facts = [f"- {what}: {', '.join(map(cleaning.code, found))}" for what, found in named if found]
-    facts += [f"- About {plan.lines:,} lines, added and removed"] if plan.lines else []
-    facts += [f"- Risk: {cleaning.words(risk)}" for risk in plan.risks]
+    files = f"- Files: {', '.join(map(cleaning.code, plan.files))}" if plan.files else ""
     whose = "" if plan.recipe else "_The words of the plan are a model's._"
     title = f"**{cleaning.words(plan.title)}**"
-    text = _cut(_paragraphs(title, _steps(plan), "\n".join(facts), whose), page)
+    text = _cut(_paragraphs(title, _steps(plan), files, whose), page)
     return _paragraphs(head, text, _so_far(run, progress, page), _details(_origin(run, page)))
 
 

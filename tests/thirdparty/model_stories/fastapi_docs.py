@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.flow.model_scripts import calls, edit, finish, read
+from tests.flow.model_scripts import bash, calls, edit, read, run_tests, submit
 from tests.thirdparty.model_stories.diffs import Part
-from tests.thirdparty.model_stories.story import Project, Story, Test, run_test, when
+from tests.thirdparty.model_stories.story import Project, Story, when
 from tests.thirdparty.sources import Source
 
 PROJECT = Project(
@@ -36,21 +36,19 @@ MIDDLEWARE = Story(
         "In `docs_src/middleware/tutorial001.py`, like the one that is there: `X-Request-ID` is"
         " that of the request or, where it has none, a new one."
     ),
-    look=(
-        calls(
-            read(_MIDDLEWARE),
-            ("look", {"folder": "tests/test_tutorial/test_middleware"}),
-            read(_TEST_MIDDLEWARE),
-        ),
-    ),
     plan={
         "title": "Add a middleware for request ids",
         "category": "feature",
         "steps": ["Add `add_request_id_header` in the manner of the other one"],
         "files": [_MIDDLEWARE],
     },
-    proof=(Test(f"{_TEST_MIDDLEWARE}::test_request_id", "an id comes back, or a new one"),),
-    tests=(
+    proof=(f"{_TEST_MIDDLEWARE}::test_request_id",),
+    work=(
+        calls(
+            read(_MIDDLEWARE),
+            bash("ls tests/test_tutorial/test_middleware"),
+            read(_TEST_MIDDLEWARE),
+        ),
         calls(
             edit(
                 _TEST_MIDDLEWARE,
@@ -66,10 +64,8 @@ def test_request_id():
 def test_openapi_schema():
 """,
             ),
-            finish("One test."),
+            run_tests(_TEST_MIDDLEWARE),
         ),
-    ),
-    edit=(
         calls(
             edit(_MIDDLEWARE, "import time\n", "import time\nfrom uuid import uuid4\n"),
             edit(
@@ -88,9 +84,9 @@ async def add_request_id_header(request: Request, call_next):
     return response
 """,
             ),
-            run_test(_TEST_MIDDLEWARE),
+            run_tests(_TEST_MIDDLEWARE),
         ),
-        when("passed", then=calls(finish("It wraps the one that is there."))),
+        when("passed", then=calls(submit("It wraps the one that is there."))),
     ),
     files={_MIDDLEWARE: "M", _TEST_MIDDLEWARE: "M"},
     diff={

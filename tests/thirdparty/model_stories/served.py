@@ -205,7 +205,6 @@ def _environ(server: Server) -> dict[str, str]:
     return {
         **server.environ(),
         "MERGEWRIGHT_MODEL": "",
-        "MERGEWRIGHT_MODEL_PLANNER": f"openai:{EDITOR}",
         "MERGEWRIGHT_MODEL_EDITOR": f"openai:{EDITOR}",
         "MERGEWRIGHT_MODEL_REVIEWER": f"openai:{REVIEWER}",
         "MERGEWRIGHT_MODEL_ALLOW": ",".join(every),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from tests.flow.model_scripts import calls, create, finish, read
+from tests.flow.model_scripts import calls, read, run_tests, submit, write
 from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.model_stories.story import (
     Project,
     Remark,
     Story,
-    Test,
-    run_test,
     when,
 )
 from tests.thirdparty.projects import SLUGIFY
@@ -17,28 +15,23 @@ from tests.thirdparty.projects import SLUGIFY
 PROJECT = Project(SLUGIFY.source, wire="chat", reviewed_by="anthropic")
 
 _EDGES = "tests/test_modern_edges.py"
-_HELD = "slugify/slugify.py::_modern_slugify"
 
 EDGES = Story(
     name="tests-for-a-function-1",
     project=PROJECT,
     title="Tests for modern slugify with None, empty text and a hundred words",
     body="`slugify(..., algorithm='modern')` has no test for `None`, for `''` and for N=100 words.",
-    look=(calls(read("slugify/slugify.py"), read("tests/test_modern_word_boundary.py")),),
     plan={
         "title": "Test modern slugify at its edges",
         "category": "tests",
         "steps": ["Test None, empty text and 100 words"],
         "files": [],
     },
-    proof=(
-        Test(f"{_EDGES}::ModernEdgesTests::test_none_is_refused", "None is a TypeError", _HELD),
-        Test(f"{_EDGES}::ModernEdgesTests::test_empty_text_stays_empty", "'' stays ''", _HELD),
-        Test(f"{_EDGES}::ModernEdgesTests::test_a_hundred_words", "100 words, cut at 50", _HELD),
-    ),
-    tests=(
+    proof=(),
+    work=(
+        calls(read("slugify/slugify.py"), read("tests/test_modern_word_boundary.py")),
         calls(
-            create(
+            write(
                 _EDGES,
                 """\
 import unittest
@@ -62,11 +55,10 @@ class ModernEdgesTests(unittest.TestCase):
         self.assertEqual(short, 'word0-word1-word2-word3-word4-word5-word6-word7')
 """,
             ),
-            run_test(_EDGES),
+            run_tests(_EDGES),
         ),
-        when("3 passed", then=calls(finish("Three tests at the edges."))),
+        when("3 passed", then=calls(submit("Three tests at the edges."))),
     ),
-    edit=(),
     files={_EDGES: "A"},
     diff={
         _EDGES: Part(

@@ -26,7 +26,7 @@ class Project:
 
     source: Source
     wire: Wire
-    """Of planner and editor."""
+    """Of the editing model."""
     stream: bool = True
     """Whether replies come piece by piece."""
     config: str = ""
@@ -38,18 +38,6 @@ class Project:
     def name(self) -> str:
         """As on the index."""
         return self.source.name
-
-
-@dataclass(frozen=True)
-class Test:
-    """An acceptance test."""
-
-    __test__ = False
-
-    name: str
-    shows: str
-    breaks: str = ""
-    """What it holds, if it passes before."""
 
 
 @dataclass(frozen=True)
@@ -71,20 +59,17 @@ class Story:
     """Of the issue; no two stories have the same."""
     body: str
     plan: Mapping[str, Any]
-    """Title, category, steps, files, as handed in; the tests come from below."""
-    proof: tuple[Test, ...]
-    tests: tuple[Turn, ...]
-    """Replies while the tests are written; the last one finishes."""
-    edit: tuple[Turn, ...]
-    """Replies while the source is edited; empty: only tests were asked for."""
+    """Title, category, steps, files, as handed in."""
+    proof: tuple[str, ...]
+    """The tests that fail without the change."""
+    work: tuple[Turn, ...]
+    """Replies after the plan; the last one submits."""
     files: Mapping[str, str]
     """What is on the branch: A, M or D by path."""
     diff: Mapping[str, Part]
     """What it does to each of them, and to no other."""
     never: tuple[str, ...] = ()
     """What no line has that is added."""
-    look: tuple[Turn, ...] = ()
-    """Replies before the plan is handed in."""
     words: str = ""
     """Of the editing model, in the pull request."""
     remarks: tuple[Remark, ...] = ()
@@ -94,21 +79,12 @@ class Story:
     @property
     def script(self) -> Scripts:
         """What the model says in it."""
-        handed_in = {
-            "steps": ["See `files`"],
-            "risks": [],
-            "lines": 60,
-            **self.plan,
-            "tests": [vars(test) for test in self.proof],
-        }
         remarks = [
             {"text": one.text, "path": one.path, "line": one.line, "blocking": False}
             for one in self.remarks
         ]
         return Scripts(
-            plan=[_in_turn((*self.look, calls(("submit_plan", handed_in))))],
-            tests=[_in_turn(self.tests)],
-            edit=[_in_turn(self.edit)],
+            agent=[_in_turn((calls(("plan", dict(self.plan))), *self.work))],
             review=[_in_turn((calls(("submit_review", {"approve": True, "remarks": remarks})),))],
         )
 
@@ -119,10 +95,6 @@ def _in_turn(turns: Sequence[Turn]) -> Callable[[Seen], Said]:
         return turn(seen) if callable(turn) else turn
 
     return say
-
-
-def run_test(*names: str) -> tuple[str, dict[str, Any]]:
-    return "run_test", {"tests": list(names)}
 
 
 def when(*words: str, then: Said) -> Turn:

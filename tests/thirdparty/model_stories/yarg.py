@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from tests.flow.model_scripts import calls, create, edit, finish, read
+from tests.flow.model_scripts import calls, edit, read, run_tests, submit, write
 from tests.thirdparty.model_stories.diffs import Part
 from tests.thirdparty.model_stories.story import (
     Project,
     Story,
-    Test,
-    run_test,
     when,
 )
 from tests.thirdparty.sources import Source
@@ -31,17 +29,17 @@ HINTS = Story(
         "Annotate `newest_packages` and `latest_updated_packages`, and `Package.date`; Python 3.8"
         " has to go on working."
     ),
-    look=(calls(read(_PARSE, 24, 110), read("tests/test_parse.py", 1, 20)),),
     plan={
         "title": "Annotate the public functions of yarg.parse",
         "category": "typing",
         "steps": ["Annotate them by `typing`, for Python 3.8"],
         "files": [_PARSE],
     },
-    proof=(Test(f"{_HINTS}::TestHints::test_parse", "the hints can be read at run time"),),
-    tests=(
+    proof=(f"{_HINTS}::TestHints::test_parse",),
+    work=(
+        calls(read(_PARSE), read("tests/test_parse.py")),
         calls(
-            create(
+            write(
                 _HINTS,
                 """\
 from datetime import datetime
@@ -62,10 +60,8 @@ class TestHints(unittest.TestCase):
                          typing.get_type_hints(parse.Package.date.fget))
 """,
             ),
-            finish("One test."),
+            run_tests(_HINTS),
         ),
-    ),
-    edit=(
         calls(
             edit(
                 _PARSE,
@@ -86,9 +82,9 @@ class TestHints(unittest.TestCase):
                 ') -> List["Package"]:\n',
             ),
             edit(_PARSE, "    def date(self):\n", "    def date(self) -> datetime:\n"),
-            run_test(_HINTS, "tests/test_parse.py"),
+            run_tests(_HINTS, "tests/test_parse.py"),
         ),
-        when("passed", then=calls(finish("Only annotations; nothing is done otherwise."))),
+        when("passed", then=calls(submit("Only annotations; nothing is done otherwise."))),
     ),
     files={_PARSE: "M", _HINTS: "A"},
     diff={

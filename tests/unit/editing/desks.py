@@ -8,19 +8,22 @@ from pathlib import Path
 
 from agent.domain import Change, CheckReport, Decision, Prepared
 from agent.editing import prompting
-from agent.editing.called import Objection, Opening
-from agent.editing.desk import Desk
+from agent.editing.called import Opening
 from agent.editing.job import Job
 from agent.editing.loop import Conversation
-from agent.editing.tests_first import FINISH
+from agent.editing.tools import Submit, Tools
 from agent.ledger import Ledger
 from agent.ports import ChatModel
 from agent.redaction import Redactor
 from agent.steps import Steps
 from agent.telemetry import RunLog
-from agent.testing import FakeForge
+from agent.testing import FakeForge, FakeSessions
 from tests.unit.stages import forge_runs
 
+FILES = {
+    "shop/prices.py": "def total(prices):\n    return sum(prices[1:])\n",
+    "tests/__init__.py": "",
+}
 BEFORE = CheckReport(side="base", commit="c", change_digest=None, results=())
 
 
@@ -50,16 +53,7 @@ class Records:
 
 
 def repository(folder: Path, home: Path, **facts: object) -> Prepared:
-    return forge_runs.prepared(
-        folder / "app",
-        home,
-        {
-            "shop/prices.py": "def total(prices):\n    return sum(prices[1:])\n",
-            "tests/__init__.py": "",
-        },
-        on_forge=False,
-        **facts,
-    )
+    return forge_runs.prepared(folder / "app", home, FILES, on_forge=False, **facts)
 
 
 def job(
@@ -80,6 +74,10 @@ def job(
     svc = replace(
         svc,
         models=model,
+        sessions=FakeSessions(
+            {path: words.encode() for path, words in {"a.py": "x = 1\n", **FILES}.items()},
+            ignored=("*.log",),
+        ),
         record=ledger.notes("model", within=True),
         redactor=redactor or Redactor(),
         **facts,
@@ -91,29 +89,35 @@ def job(
     return Job(forge_runs.TICKET, decision, "", prepared, BEFORE, step, svc)
 
 
-def nothing_against(found: object, change: Change) -> Objection | None:
-    return None
-
-
-def conversation(made: Job, accept=nothing_against, phase="source", **facts) -> Conversation:
+def conversation(made: Job, **facts: object) -> Conversation:
+    """Begin a conversation that ends with the form `submit`."""
     return Conversation(
         name="edit 1",
         role="editor",
-        prompt=prompting.prompt("edit", made.prepared),
+        prompt=prompting.prompt("agent", made.prepared),
+        tools=Tools(made, {"submit": ("Submit.", Submit)}),
         opening=Opening(text="Mend it."),
-        desk=Desk(made, FINISH, accept, phase=phase),
         change=Change(base_commit=made.prepared.checkout.commit, files=()),
         **facts,
     )
 
 
-def read(path="shop/prices.py"):
-    return ("read", {"path": path})
+def bash(command="cat shop/prices.py", **facts):
+    return ("bash", {"command": command, **facts})
 
 
-def create(path="shop/new.py", text="x = 1\n"):
-    return ("create", {"path": path, "text": text})
+def write(path="shop/new.py", text="x = 1\n"):
+    return ("write", {"path": path, "text": text})
 
 
-def finish(summary="Done."):
-    return ("finish", {"summary": summary})
+def edit(path="shop/prices.py", old="prices[1:]", new="prices"):
+    return ("edit", {"path": path, "old": old, "new": new})
+
+
+def submit(summary="Done.", **facts):
+    return ("submit", {"summary": summary, **facts})
+
+
+def plan(**facts):
+    given = {"title": "Count all", "category": "bug", "steps": ["Sum all"], "files": []}
+    return ("plan", {**given, **facts})

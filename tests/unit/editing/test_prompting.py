@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from agent.chat import Asked, ChatRequest
-from agent.editing import answering, planning, prompting, reviewing
-from agent.editing.desk import Desk
+from agent.domain import CheckItem, CheckReport, CheckResult, Status
+from agent.editing import attempts, base_state, prompting, reviewing
+from agent.editing.answering import SubmittedAnswers
 from agent.editing.prompting import fenced
-from agent.editing.tests_first import FINISH
+from agent.editing.tools import Tools
 from agent.testing import FakeModel, said
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
@@ -18,13 +19,9 @@ from tests.unit.editing import desks
 
 PROMPTS = Path(prompting.__file__).parent / "prompts"
 FORMS = {
-    "plan": (("submit_plan", "Hand the plan in.", planning.SubmittedPlan), "look"),
-    "tests": (FINISH, "tests"),
-    "edit": (FINISH, "source"),
-    "repair": (FINISH, "source"),
-    "review": (("submit_review", "Hand the review in.", reviewing.SubmittedReview), "look"),
-    "answer": (("finish", "Say that you are done.", answering.SubmittedAnswers), "answer"),
-    "judge": (("choose", "Choose an attempt by its number.", reviewing.Choice), "look"),
+    "agent": attempts._EDITING,
+    "answer": {"submit": ("Submit.", SubmittedAnswers)},
+    "review": reviewing.FORMS,
 }
 
 
@@ -33,7 +30,7 @@ def test_every_prompt_has_its_part():
 
 
 @pytest.mark.parametrize("part", FORMS)
-def test_the_fixed_part_is_below_3000_characters(part, tmp_path, home):
+def test_the_fixed_part_is_below_4000_characters(part, tmp_path, home):
     config = {"http_client": "httpx", "logging": "structlog", "concurrency": {"mode": "sync"}}
     prepared = desks.repository(
         tmp_path, home, config=RepoConfig.model_validate(config, strict=False)
@@ -44,14 +41,13 @@ def test_the_fixed_part_is_below_3000_characters(part, tmp_path, home):
     contract = prepared.contract.model_copy(update={"project": project})
     prepared = prepared.model_copy(update={"contract": contract})
     job = desks.job(prepared, home, FakeModel(lambda _: said()))
-    form, phase = FORMS[part]
     request = ChatRequest(
         role="editor",
         system=prompting.prompt(part, prepared).system,
-        tools=Desk(job, form, desks.nothing_against, phase=phase).specs,
+        tools=Tools(job, FORMS[part], edits=part != "review").specs,
         messages=(Asked(text=""),),
     )
-    assert request.characters < 3_000
+    assert request.characters < 4_000
 
 
 def test_the_contract_stands_first(tmp_path, home):
@@ -67,7 +63,7 @@ def test_the_contract_stands_first(tmp_path, home):
     prepared = desks.repository(
         tmp_path, home, config=RepoConfig.model_validate(config, strict=False)
     )
-    prompt = prompting.prompt("edit", prepared)
+    prompt = prompting.prompt("agent", prepared)
     stack, purpose, expected, constraints = prompt.system.split("\n")[1:5]
     for fact in ("Python 3.11.7", "httpx", "celery", "structlog", "pytest"):
         assert fact in stack
@@ -75,7 +71,31 @@ def test_the_contract_stands_first(tmp_path, home):
     assert expected.startswith("Expected: ")
     for fact in ("7 files", "600 lines", ".github/**, pay/**", "async", "timeout", "pickle"):
         assert fact in constraints
-    assert prompt.system.index("Constraints: ") < prompt.system.index("Your part: the change.")
+    assert prompt.system.index("Constraints: ") < prompt.system.index("Your part: the whole ticket")
+
+
+def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp_path, home):
+    prepared = desks.repository(tmp_path, home)
+    packages = ("django==5.1", "idna==3.10", "pytest==8.3")
+    environment = prepared.environment.model_copy(update={"packages": packages})
+    prepared = prepared.model_copy(update={"environment": environment})
+    red = CheckItem(item_id="t.py::test_old", outcome="failed")
+    results = (
+        CheckResult(name="tests", status=Status.FAILED, items=(red,), command=("pytest", "-q")),
+        CheckResult(name="ruff", status=Status.PASSED, command=("ruff", "check", ".")),
+        CheckResult(name="mypy", status=Status.UNVERIFIED, reason="it crashed"),
+        CheckResult(name="black", status=Status.ABSENT),
+    )
+    before = CheckReport(side="base", commit="c", change_digest=None, results=results)
+    told = base_state.describe(before, prepared).splitlines()[2:-1]
+    assert told == [
+        "Versions: django==5.1, pytest==8.3",
+        "Passes: ruff",
+        "Fails already: tests: t.py::test_old",
+        "Cannot be measured: mypy (it crashed)",
+        "tests: pytest -q",
+        "ruff: ruff check .",
+    ]
 
 
 def test_foreign_words_cannot_end_their_fence():

@@ -1,118 +1,65 @@
-"""Which outcomes of acceptance tests prove something, and which do not."""
+"""Which outcomes of new and changed tests show that a change does something."""
 
 from __future__ import annotations
 
 import pytest
 
-from agent.domain import (
-    AcceptanceTest,
-    CheckItem,
-    CheckResult,
-    Plan,
-    Status,
-)
+from agent.domain import CheckItem, CheckResult, ProofRow, Status
 from agent.editing import proving
 
-TEST = AcceptanceTest(name="shop/tests/test_prices.py::TestTotal::test_first", shows="it counts")
-PLAN = Plan(
-    recipe="", title="t", parameters="", steps=("s",), tests=(TEST,),
-    files=("src/shop/prices.py", "shop/discounts/rules.py", "README.md"),
-)  # fmt: skip
+FILE = "shop/tests/test_prices.py"
 
 
-def result(*items, **facts):
-    given = {"name": "tests", "status": Status.FAILED, **facts}
-    return CheckResult(items=tuple(items), **given)
+def result(**outcomes):
+    """Give a run of tests of the file, by their names."""
+    items = tuple(
+        CheckItem(item_id=f"{FILE}::{name}", outcome=outcome) for name, outcome in outcomes.items()
+    )
+    return CheckResult(name="tests", status=Status.FAILED, items=items)
 
 
-def item(item_id, outcome="failed", text=""):
-    return CheckItem(item_id=item_id, outcome=outcome, text=text)
+def rows(on_base, head):
+    return {
+        row.name.removeprefix(f"{FILE}::"): row for row in proving._rows((FILE,), on_base, head)
+    }
 
 
-@pytest.mark.parametrize(
-    "item_id",
-    [
-        "shop/tests/test_prices.py::TestTotal::test_first",
-        "shop/tests/test_prices.py::TestTotal::test_first[None]",
-        "tests.test_prices.TestTotal.test_first #2",
-    ],
-)
-def test_a_test_is_found_by_the_ids_of_every_runner(item_id):
-    assert proving._outcome(TEST, result(item(item_id)))[0] == "failed"
+def test_what_fails_without_the_change_and_passes_with_it_shows_it():
+    found = rows(
+        result(test_new="failed", test_old="passed", test_red="failed"),
+        result(test_new="passed", test_old="passed", test_red="failed"),
+    )
+    assert {name: row.shows for name, row in found.items()} == {
+        "test_new": True, "test_old": False, "test_red": False,
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "item_id",
-    [
-        "shop/tests/test_prices.py::TestTotal::test_first_again",
-        "shop.tests.test_prices.OtherTotal.test_first",
-        "other/test_prices.py::TestTotal::test_first",
-    ],
-)
-def test_another_test_is_not_taken_for_it(item_id):
-    assert proving._outcome(TEST, result(item(item_id)))[0] == "not collected"
+def test_a_file_that_cannot_be_imported_without_the_change_fails_there():
+    lost = CheckItem(item_id=f"{FILE} (collection)", outcome="error")
+    on_base = CheckResult(name="tests", status=Status.FAILED, items=(lost,))
+    assert rows(on_base, result(test_new="passed"))["test_new"].shows
 
 
-def test_of_several_cases_the_worst_counts():
-    cases = [item(f"{TEST.name}[{n}]", outcome) for n, outcome in enumerate(["passed", "failed"])]
-    assert proving._outcome(TEST, result(*cases))[0] == "failed"
-    cases = [item(f"{TEST.name}[{n}]", outcome) for n, outcome in enumerate(["skipped", "passed"])]
-    assert proving._outcome(TEST, result(*cases))[0] == "skipped"
-
-
-def test_a_run_that_proves_nothing_says_nothing_of_its_tests():
-    found = result(item(TEST.name), status=Status.UNVERIFIED, reason="the report is forged")
-    assert proving._outcome(TEST, found) == ("unproved", "the report is forged")
-    assert proving._outcome(TEST, None)[0] == "not collected"
-
-
-def test_a_module_that_cannot_be_imported_hides_its_tests():
-    for place in ("shop/tests/test_prices.py", "tests/test_prices.py", "shop.tests.test_prices"):
-        found = result(item(f"{place} (collection)", "error", "ImportError: x"))
-        assert proving._outcome(TEST, found) == ("not importable", "ImportError: x")
-    found = result(item("shop/tests/test_others.py (collection)", "error"))
-    assert proving._outcome(TEST, found)[0] == "not collected"
+def test_tests_of_other_files_prove_nothing_of_it():
+    other = CheckItem(item_id="tests/test_other.py::test_x", outcome="passed")
+    head = CheckResult(name="tests", status=Status.PASSED, items=(other,))
+    assert list(proving._rows((FILE,), head, head)) == []
 
 
 @pytest.mark.parametrize(
-    ("outcome", "text"),
+    ("item_id", "inside"),
     [
-        ("failed", "AssertionError: assert 2 == 3"),
-        ("not importable", "ImportError: cannot import name 'first' from 'shop.prices' (/w/p.py)"),
-        ("not importable", "ModuleNotFoundError: No module named 'shop.discounts.rules'"),
+        ("shop/tests/test_prices.py::TestTotal::test_first", True),
+        ("tests/test_prices.py::test_first[None]", True),
+        ("tests.test_prices.TestTotal.test_first #2", True),
+        ("other/test_prices.py::TestTotal::test_first", False),
+        ("shop.tests.test_others.TestTotal.test_first", False),
     ],
 )
-def test_what_is_red_for_want_of_the_change(outcome, text):
-    assert proving._not_red(outcome, text, PLAN) == ""
+def test_a_test_is_found_by_the_ids_of_every_runner(item_id, inside):
+    assert proving._is_in(item_id, FILE) is inside
 
 
-@pytest.mark.parametrize(
-    ("outcome", "text", "words"),
-    [
-        ("passed", "", "passes without the change, so it shows nothing"),
-        ("skipped", "no Redis", "was skipped without the change, and has to fail: no Redis"),
-        ("not importable", "SyntaxError: invalid syntax", "cannot be collected: SyntaxError"),
-        (
-            "not importable",
-            "No module named 'faker'\ncannot import name 'first' from 'shop.prices'",
-            "cannot be collected",
-        ),
-    ],
-)
-def test_what_is_not_red_says_why(outcome, text, words):
-    assert proving._not_red(outcome, text, PLAN).startswith(words)
-
-
-@pytest.mark.parametrize(
-    ("held", "outcome", "text", "words"),
-    [
-        ("passed", "failed", "", ""),
-        ("passed", "not importable", "AssertionError: broken on purpose", ""),
-        ("passed", "passed", "", "passes with what it holds broken on purpose"),
-        ("failed", "failed", "", "has to pass before the change, and was failed"),
-    ],
-)
-def test_what_holds_throughout_has_to_fail_with_its_target_broken(held, outcome, text, words):
-    found = proving._not_held(held, outcome, text)
-    assert found.startswith(words)
-    assert bool(found) == bool(words)
+def test_a_test_that_errs_without_the_change_shows_it_too():
+    assert ProofRow(name="t", without="error", with_change="passed").shows
+    assert not ProofRow(name="t", without="skipped", with_change="passed").shows

@@ -13,7 +13,6 @@ from agent.domain import (
     Finding,
     Plan,
     Proof,
-    ProofRow,
     Reason,
     Severity,
     Status,
@@ -70,7 +69,7 @@ def failed(*ids, output=OUTPUT, **facts):
 def judged(number, *ids, content=None, verdict=None, refused=(), findings=0):
     file = ChangedFile(path="a.py", before=b"", after=(content or str(number)).encode())
     change = Change(base_commit="c" * 40, files=(file,))
-    draft = Draft(plan=PLAN, tests=change, change=change)
+    draft = Draft(plan=PLAN, change=change)
     if refused:
         return Round(number, draft, refused=refused)
     check, after = failed(*ids)
@@ -82,7 +81,7 @@ def judged(number, *ids, content=None, verdict=None, refused=(), findings=0):
 
 def test_a_test_that_fails_is_told_by_what_was_executed_and_where():
     check, after = failed("tests/test_a.py::TestA::test_first")
-    found = failures.red((check,), Proof(), RED, after)
+    found = failures.red((check,), RED, after)
     assert found.names == ("tests tests/test_a.py::TestA::test_first",)
     assert "tests/test_a.py::TestA::test_first at a:7\n>       assert total" in found.words
     assert found.words.endswith("tests/test_a.py:7: AssertionError")
@@ -111,7 +110,7 @@ Ran 2 tests in 0.1s
 
 def test_of_unittest_the_frames_in_the_repository_are_told():
     check, after = failed("shop.tests.TestB.test_x", output=UNITTEST)
-    assert failures.red((check,), Proof(), RED, after).words.endswith(
+    assert failures.red((check,), RED, after).words.endswith(
         "test_x at a:7\n"
         "shop/tests.py:7: in test_x: self.assertEqual(total([1, 2]), 3)\n"
         'shop/prices.py:2: in total: raise ValueError("none")\n'
@@ -126,36 +125,14 @@ def test_a_check_that_fails_as_a_whole_is_told_by_its_last_lines():
     )  # fmt: skip
     result = CheckResult(name="mypy", status=Status.UNVERIFIED, output="a\nKilled\n")
     after = CheckReport(side="head", commit="c", change_digest=None, results=(result,))
-    found = failures.red((check,), Proof(), RED, after)
+    found = failures.red((check,), RED, after)
     assert found.names == ("mypy as a whole",)
     assert found.words.endswith("mypy: it ended at the memory limit\na\nKilled")
 
 
-def test_tests_that_are_gone_and_proofs_that_fail_count():
+def test_tests_that_are_gone_count():
     check, after = failed(gone=("t.py::test_old",))
-    row = ProofRow(name="t.py::test_a", without="passed", with_change="passed", problem="passes")
-    found = failures.red((check,), Proof(rows=(row,)), RED, after)
-    assert found.names == ("gone t.py::test_old", "proof t.py::test_a passes")
-
-
-def test_a_change_that_was_judged_is_known():
-    tried = [judged(1, "a", content="x"), judged(2, "b")]
-    assert rounds.is_known(judged(3, content="x").draft.change, tried)
-    assert not rounds.is_known(judged(3).draft.change, tried)
-
-
-def test_fewer_failures_are_headway_and_the_same_lead_nowhere():
-    assert rounds.stuck([judged(1, "a", "b"), judged(2, "a")]) == ""
-    assert rounds.stuck([judged(1, "a"), judged(2, "a")]) != ""
-    tried = [judged(1, "a", "b"), judged(2, "a"), judged(3, "b", "a")]
-    assert rounds.stuck(tried) != ""
-
-
-def test_other_failures_get_one_more_round():
-    tried = [judged(1, "a", "b"), judged(2, "c", "d")]
-    assert rounds.stuck(tried) == ""
-    tried.append(judged(3, "e", "f"))
-    assert rounds.stuck(tried) != ""
+    assert failures.red((check,), RED, after).names == ("gone t.py::test_old",)
 
 
 def test_the_best_passed_then_was_checked_then_has_the_fewest_failures():

@@ -61,7 +61,7 @@ def test_TC6_no_field_of_a_text_tells_a_credential(render: Callable[..., str]) -
         title=ALL, ticket=TICKET, notes=(ALL,), findings=(finding,), comparisons=(COMPARED,),
         verdict=VERDICT, review=notes,
         work=ModelWork(uses=(USED,), words=ALL, rounds=(ALL,), undone=(ALL,)),
-        plan=Plan(recipe="", title="t", parameters="", steps=(), risks=(ALL,)),
+        plan=Plan(recipe="", title=ALL, parameters="", steps=(ALL,)),
     )  # fmt: skip
     words = render(made, Redactor())
     assert_nothing_told(words)

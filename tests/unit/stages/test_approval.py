@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.domain import AcceptanceTest, Guidance, Plan
+from agent.domain import Guidance, Plan
 from agent.errors import ApprovalAwaited
 from agent.stages import plan, triage
 from agent.testing import FakeForge
@@ -54,14 +54,15 @@ def large(**more: object) -> Plan:
 
 
 FILES = tuple(f"a{number}.py" for number in range(10))
+MANY = (*FILES, "one_more.py")
 
 
 @pytest.mark.parametrize(
     ("agreed", "config"),
     [
         (MODEL, "plan: {approval: never}"),
-        (large(files=FILES, lines=300), ""),
-        (RECIPE.model_copy(update={"lines": 9_000}), ""),
+        (large(files=FILES), ""),
+        (RECIPE.model_copy(update={"files": MANY}), ""),
     ],
 )
 def test_nobody_is_asked_about_a_plan_of_ordinary_size(asked, agreed, config):
@@ -75,12 +76,7 @@ def test_nobody_is_asked_about_a_plan_of_ordinary_size(asked, agreed, config):
     [
         (MODEL, "plan: {approval: always}", {}),
         (RECIPE, "plan: {approval: never}", {"plan_first": True}),
-        (large(lines=301), "", {}),
-        (
-            large(files=FILES, tests=(AcceptanceTest(name="tests/t.py::test_a", shows="a"),)),
-            "",
-            {},
-        ),
+        (large(files=MANY), "", {}),
     ],
 )
 def test_a_plan_waits_for_a_word_on_exactly_this_one(asked, agreed, config, run):
@@ -94,7 +90,7 @@ def test_a_plan_waits_for_a_word_on_exactly_this_one(asked, agreed, config, run)
 
 def test_TC6_what_is_shown_of_a_plan_has_no_secret_and_its_number_is_that_of_the_plan(asked):
     approve, forge = asked
-    telling = large(title=f"Add {KEY}", steps=(" ".join(KEY),), lines=301)
+    telling = large(title=f"Add {KEY}", steps=(" ".join(KEY),), files=MANY)
     with pytest.raises(ApprovalAwaited) as waits:
         approve(telling)
     assert (waits.value.plan, forge.told) == (telling.number, [telling.number])

@@ -1,104 +1,142 @@
-"""Several attempts at one ticket: each from the tests alone, as many as the repository wants."""
+"""Several attempts at one ticket: another begins from the base where one does not pass."""
 
 from __future__ import annotations
 
 import pytest
 
 from agent import workflow
-from agent.editing import budget, rounds
+from agent.editing import attempts, budget, rounds
 from agent.editing.budget import Limits
-from agent.errors import BudgetSpent, EditFailed, TimeSpent
+from agent.errors import BudgetSpent, EditFailed, ForPeople, TicketUnclear, TimeSpent, TooLarge
 from agent.stages import edit, repair
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
-from tests.unit.editing.desks import create, finish
-from tests.unit.stages.test_repair import PLAN, begun, draft, judged
+from tests.unit.editing.desks import plan, submit, write
+from tests.unit.stages.test_repair import begun, draft, judged, script
 
 
 @pytest.fixture
 def prepared(tmp_path, home):
-    made = desks.repository(tmp_path, home)
-    limits = made.contract.config.limits.model_copy(update={"candidates": 2})
-    config = made.contract.config.model_copy(update={"limits": limits})
-    contract = made.contract.model_copy(update={"config": config})
-    return made.model_copy(update={"contract": contract})
+    return desks.repository(tmp_path, home)
 
 
-def job(prepared, home, *replies):
-    left = iter(replies)
-    return desks.job(prepared, home, FakeModel(lambda request: next(left)))
-
-
-def candidate(prepared, job, *tried):
-    tests = draft(prepared).tests
-    return edit.next_candidate(PLAN, tests, [job.over(one) for one in tried], job)
+def planned(prepared, home, *replies, model=None):
+    """Begin a job whose plan is agreed."""
+    job = desks.job(prepared, home, model or script(said(plan()), *replies))
+    return attempts.begin(job), job
 
 
 def idle():
-    return [said(finish(f"{number}")) for number in range(3)]
+    return [said(submit(f"{number}")) for number in range(3)] + [said()] * 3
 
 
-def test_a_further_one_is_made_from_the_tests_alone(prepared, home):
-    at = job(prepared, home, said(create("shop/other.py")), said(finish("Another way.")))
-    first = judged(1, draft(prepared, "x = 'the first one'\n"))
-    found = candidate(prepared, at, first)
-    assert found.change.paths == ("shop/other.py", "tests/test_a.py")
-    assert begun(at) == ["edit 2"]
-    told = at.models.requests[0].messages[0].text
-    assert "attempt 2 of 2" in told
-    assert "the first one" not in told
+def test_the_first_call_is_a_plan_and_nothing_is_done_before(prepared, home):
+    model = script(said(write(), plan(title="x" * 80)), said(plan(files=[".github/x.yml"])),
+                   said(plan(), write()), said(write()), said(submit("Done.")))  # fmt: skip
+    first, job = planned(prepared, home, model=model)
+    assert first.plan.title == "Count all"
+    too_early, too_long = model.requests[1].messages[-1].results
+    assert (too_early.failed, "72 characters" in too_long.content) == (True, True)
+    assert ".github/x.yml" in model.requests[2].messages[-1].results[0].content
+    found = edit.next_candidate(first, [], job)
+    agreed, late = model.requests[3].messages[-1].results
+    assert (agreed.failed, late.failed) == (False, True)
+    assert (found.change.paths, found.words) == (("shop/new.py",), "Done.")
+    assert begun(job) == ["plan", "edit 1"]
 
 
-def test_there_are_no_more_than_the_repository_wants(prepared, home):
-    at = job(prepared, home)
-    tried = [judged(1, draft(prepared), "t.py::test_x"), judged(2, draft(prepared, "x = 2\n"))]
-    assert candidate(prepared, at, *tried) is None
-    assert begun(at) == []
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (("ask", {"questions": ["Which\nprices?"]}), TicketUnclear, "Which prices?"),
+        (("decline", {"why": "Keys.", "fits": "None."}), ForPeople, "would make it fit: “None.”"),
+        (("decline", {"why": "Much.", "fits": "Less.", "tickets": ["A", "B"]}), TooLarge, "- B"),
+    ],
+)
+def test_a_model_may_ask_or_decline_in_its_first_reply(prepared, home, call, error, words):
+    job = desks.job(prepared, home, script(said(call)))
+    with pytest.raises(error) as ended:
+        attempts.begin(job)
+    assert words in str(ended.value)
+
+
+def test_a_model_that_makes_no_plan_ends_the_run(prepared, home):
+    job = desks.job(prepared, home, FakeModel(lambda request: said(write())))
+    with pytest.raises(EditFailed, match="made no plan"):
+        attempts.begin(job)
+
+
+def test_a_further_one_begins_from_the_base_and_knows_what_failed(prepared, home):
+    first, job = planned(prepared, home, said(write("shop/other.py")), said(submit("Another.")))
+    failed = job.over(judged(1, draft(prepared, "x = 'the first'\n"), "t.py::test_x"))
+    found = edit.next_candidate(first, [failed], job)
+    assert found.change.paths == ("shop/other.py",)
+    assert begun(job) == ["plan", "edit 2"]
+    told = job.models.requests[1].messages[0].text
+    assert "t.py::test_x" in told
+    assert "Sum all" in told, "the plan stays"
+    assert "the first" not in told
+
+
+def test_the_next_model_makes_it(prepared, home):
+    model = FakeModel(lambda request: said(plan()))
+    model.chain = lambda role, category="": ("fake:one", "fake:two")
+    _, job = planned(prepared, home, model=model)
+    assert job.first_in_line("editor") == "fake:one"
+    job.try_another()
+    assert job.first_in_line("editor") == "fake:two"
+
+
+def test_there_are_no_more_than_the_repository_wants_and_none_after_a_pass(prepared, home):
+    first, job = planned(prepared, home)
+    tried = [judged(1, draft(prepared), "t.py::test_x"), judged(2, draft(prepared, "x = 2\n"), "t")]
+    assert edit.next_candidate(first, tried, job) is None
+    assert edit.next_candidate(first, [job.over(judged(3, draft(prepared)))], job) is None
+    assert begun(job) == ["plan"]
 
 
 def test_one_that_changes_nothing_is_followed_by_the_next(prepared, home):
-    at = job(prepared, home, *idle(), said(create("shop/other.py")), said(finish("A way.")))
-    assert candidate(prepared, at).words == "A way."
-    assert begun(at) == ["edit 1", "edit 2"]
-    assert "attempt 2 of 2" in at.models.requests[3].messages[0].text
+    first, job = planned(
+        prepared, home, *idle(), said(write("shop/other.py")), said(submit("A way."))
+    )
+    assert edit.next_candidate(first, [], job).words == "A way."
+    assert begun(job) == ["plan", "edit 1", "edit 2"]
     # It counts as one of them.
-    assert candidate(prepared, at, judged(2, draft(prepared), "t.py::test_x")) is None
-    assert begun(at) == ["edit 1", "edit 2"]
+    failed = judged(2, draft(prepared), "t.py::test_x")
+    assert edit.next_candidate(first, [failed], job) is None
 
 
-def test_they_end_the_run_only_if_none_changes_anything(prepared, home):
-    at = job(prepared, home, *idle(), *idle())
+def test_they_end_the_run_if_none_changes_anything(prepared, home):
+    first, job = planned(prepared, home, *idle(), *idle())
     with pytest.raises(EditFailed, match="changed nothing"):
-        candidate(prepared, at)
-    assert begun(at) == ["edit 1", "edit 2"]
-    at = job(prepared, home, *idle())
-    assert candidate(prepared, at, judged(1, draft(prepared), "t.py::test_x")) is None
-    assert at.number == 3
+        edit.next_candidate(first, [], job)
 
 
-def test_what_passed_is_not_given_up_at_the_cap(prepared, home, monkeypatch):
+def test_what_was_edited_and_never_submitted_is_judged_all_the_same(prepared, home):
+    first, job = planned(prepared, home, said(write()), *[said()] * 3)
+    assert edit.next_candidate(first, [], job).change.paths == ("shop/new.py",)
+
+
+def test_at_the_cap_the_run_ends(prepared, home, monkeypatch):
+    first, job = planned(prepared, home)
     monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(calls=0))
-    at = job(prepared, home)
-    assert candidate(prepared, at, judged(1, draft(prepared))) is None
-    (undone,) = at.work("").undone
-    assert "limits.candidates" in undone
     with pytest.raises(BudgetSpent):
-        candidate(prepared, job(prepared, home), judged(1, draft(prepared), "t.py::test_x"))
+        edit.next_candidate(first, [judged(1, draft(prepared), "t.py::test_x")], job)
 
 
 def test_where_the_minutes_end_while_it_is_checked_what_passed_stays(prepared, home):
     second = draft(prepared, "x = 2\n")
-    at = job(prepared, home)
-    at.step.seconds["baseline"] = 3601.0
+    job = desks.job(prepared, home, script())
+    job.step.seconds["baseline"] = 3601.0
     with pytest.raises(TimeSpent):
-        workflow._judged(second, at)
-    at = job(prepared, home)
-    at.step.seconds["baseline"] = 3601.0
-    first = at.over(judged(1, draft(prepared)))
-    late = workflow._judged(second, at)
+        workflow._judged(second, job)
+    job = desks.job(prepared, home, script())
+    job.step.seconds["baseline"] = 3601.0
+    first = job.over(judged(1, draft(prepared)))
+    late = workflow._judged(second, job)
     assert (late.number, late.passed) == (2, False)
-    assert repair.next_draft([late], at) is None
+    assert repair.next_draft([late], job) is None
     assert rounds.best([late, first]) is first
-    assert len(at.work("").rounds) == 2
-    (undone,) = at.work("").undone
+    assert len(job.work("").rounds) == 2
+    (undone,) = job.work("").undone
     assert "limits.minutes" in undone

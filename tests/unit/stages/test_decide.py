@@ -15,7 +15,6 @@ from agent.domain import (
     Contract,
     Finding,
     Proof,
-    ProofRow,
     Reason,
     Repeated,
     Rerun,
@@ -74,14 +73,6 @@ def flips(item_id: str, base: str, head: str) -> Repeated:
     names = {"p": "passed", "f": "failed"}
     sides = [tuple(Rerun(outcome=names[one]) for one in side) for side in (base, head)]
     return Repeated(item_id=item_id, base=sides[0], head=sides[1], place="tests/test_a.py:3")
-
-
-def proved(*problems: str) -> Proof:
-    rows = tuple(
-        ProofRow(name=f"t::{n}", without="failed", with_change="passed", problem=problem)
-        for n, problem in enumerate(problems)
-    )
-    return Proof(rows=rows)
 
 
 NEW_TEST = ChangedFile(path="tests/test_new.py", before=None, after=b"def test_new():\n    pass\n")
@@ -146,9 +137,9 @@ DECISIONS = {
         [suite(added=("tests/test_new.py::test_new",))],
         {"files": (NEW_TEST,)}, "open", "READY", "",
     ),
-    "an acceptance test shows nothing": (
-        [suite()], {"proof": proved("", "passes without the change")},
-        "withhold", "UNVERIFIED", "t::1 passes without the change",
+    "no test shows the change": (
+        [suite()], {"proof": Proof(missing="the change brings no test")},
+        "open as draft", "READY", "proof",
     ),
     "no suite": ([tool("mypy")], {}, "withhold", "NO_TESTS", "checks.tests.runner"),
     "a suite of nothing": (

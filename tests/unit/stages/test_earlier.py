@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from agent.domain import Change, Run, Ticket
+from agent.domain import Change, CheckReport, Run, Ticket
 from agent.editing import opening
 from agent.errors import AccessLost, ForgeUnavailable
 from agent.ports import Pulls
@@ -137,7 +137,8 @@ def told_to_models(ticket: Ticket, tmp_path) -> str:
     prepared = forge_runs.prepared(tmp_path / "repository", tmp_path / "home")
     plan = forge_runs.PLAN
     change = Change(base_commit=prepared.checkout.commit, files=())
-    told = opening.of_choice(plan, (change,), ticket, prepared).text
+    before = CheckReport(side="base", commit="c", change_digest=None, results=())
+    told = opening.of_review(plan, change, "", "", ticket, prepared, before).text
     return told.partition("\n\nThe plan (data)")[0]
 
 

@@ -1,4 +1,4 @@
-"""What is tried next with a model's change: mended, begun anew once, or left as it is."""
+"""What is tried next with a model's change: fixed in the same conversation, or left as it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from agent import proposing
 from agent.domain import (
-    AcceptanceTest,
     Change,
     ChangedFile,
     CheckItem,
@@ -24,18 +23,18 @@ from agent.domain import (
     Status,
     Verdict,
 )
-from agent.editing import budget
+from agent.editing import attempts, budget
 from agent.editing.budget import Limits
 from agent.editing.rounds import Draft, Round
 from agent.errors import BudgetSpent
 from agent.stages import edit, repair
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
-from tests.unit.editing.desks import create, finish
+from tests.unit.editing.desks import submit, write
 
 PLAN = Plan(
     recipe="", title="Count all", parameters="", steps=("Sum all",), files=("shop/prices.py",),
-    tests=(AcceptanceTest(name="tests/test_a.py::test_all", shows="all count"),),
+    category="bug",
 )  # fmt: skip
 BLOCKING = ReviewNotes(
     ran=True, sentence="x", remarks=(Remark(text="Close it.", path="shop/new.py", blocking=True),)
@@ -51,12 +50,11 @@ def draft(prepared, text="x = 0\n", **facts):
     commit = prepared.checkout.commit
     test = ChangedFile(path="tests/test_a.py", before=None, after=b"")
     file = ChangedFile(path="shop/new.py", before=None, after=text.encode())
-    tests = Change(base_commit=commit, files=(test,))
     change = Change(base_commit=commit, files=(file, test))
-    return Draft(plan=PLAN, tests=tests, change=change, **facts)
+    return Draft(plan=PLAN, change=change, **facts)
 
 
-def judged(number, one, *ids, reason=Reason.NEW_FAILURES):
+def judged(number, one, *ids, reason=Reason.NEW_FAILURES, missing=""):
     items = tuple(CheckItem(item_id=name, outcome="failed", text="assert 1 == 2") for name in ids)
     state = Status.FAILED if ids else Status.PASSED
     check = Comparison(
@@ -69,7 +67,7 @@ def judged(number, one, *ids, reason=Reason.NEW_FAILURES):
         publish=passed, reason=Reason.READY if passed else reason, sentence="As it is."
     )
     cleared = ClearedChange(change=one.change, findings=())
-    return Round(number, one, (), cleared, after, (check,), Proof(), verdict)
+    return Round(number, one, (), cleared, after, (check,), Proof(missing=missing), verdict)
 
 
 def script(*replies):
@@ -79,36 +77,76 @@ def script(*replies):
 
 def begun(job):
     """Name the conversations, in their order."""
-    names = [name.removesuffix(" opening") for name in job.step._watcher.names]
-    return [name for name in names if name.count(" ") == 1]
+    asked = [name for name in job.step._watcher.names if name.endswith(" reply")]
+    return list(dict.fromkeys(name.rsplit(" ", 2)[0] for name in asked))
 
 
-def test_what_passes_what_no_edit_could_mend_and_what_was_mended_enough_is_left_alone(
-    prepared, home
-):
+def submitted(prepared, home, *replies):
+    """Have a change submitted in a conversation that goes on with these replies."""
+    model = script(said(write("shop/new.py")), said(submit("First.")), *replies)
+    job = desks.job(prepared, home, model)
+    begin = Draft(plan=PLAN, change=Change(base_commit=prepared.checkout.commit, files=()))
+    found = attempts.on_pull(begin, (), "", job).next_draft()
+    return found, job, model
+
+
+def test_what_passes_what_no_edit_could_fix_and_what_was_fixed_enough_is_left_alone(prepared, home):
     job = desks.job(prepared, home, script())
     withheld = judged(1, draft(prepared), reason=Reason.NO_TESTS)
-    first = judged(1, draft(prepared, "x = 1\n"), "t.py::test_x")
-    tried = [
-        judged(2, draft(prepared, text, attempt=2), "t.py::test_x")
-        for text in ("x = 2\n", "x = 3\n")
-    ]
-    for rounds in (
-        [judged(1, draft(prepared))],
-        [withheld],
-        [judged(1, draft(prepared, repairs=4), "t.py::test_x")],
-        [first, *tried],
-    ):
-        assert repair.next_draft(rounds, job) is None
+    red = [judged(number, draft(prepared, f"x = {number}\n"), "t::x") for number in range(5)]
+    for tried in ([judged(1, draft(prepared))], [withheld], red):
+        assert repair.next_draft(tried, job) is None
 
 
-def test_what_is_red_is_mended_by_whoever_is_shown_what_fails(prepared, home):
-    model = script(said(create("shop/more.py")), said(finish("Better.")))
+def test_what_is_red_comes_back_as_the_answer_of_submit(prepared, home):
+    one, job, model = submitted(prepared, home, said(write("shop/more.py"), submit("Better.")))
+    found = repair.next_draft([job.over(judged(1, one, "t.py::test_x"))], job)
+    assert found.change.paths == ("shop/more.py", "shop/new.py")
+    assert found.words == "Better."
+    assert begun(job) == ["edit 1"]
+    (answer,) = model.requests[2].messages[-1].results
+    assert (answer.name, answer.failed) == ("submit", True)
+    assert "tests: t.py::test_x\nassert 1 == 2" in answer.content
+
+
+def test_the_same_change_is_not_judged_twice(prepared, home):
+    same = [said(submit("Again.")), said(write("shop/more.py"), submit("Better."))]
+    one, job, model = submitted(prepared, home, *same)
+    found = repair.next_draft([job.over(judged(1, one, "t.py::test_x"))], job)
+    assert found.words == "Better."
+    assert "Nothing has changed" in model.requests[3].messages[-1].results[0].content
+
+
+def test_a_change_that_nothing_shows_is_told_so_once_and_may_stay(prepared, home):
+    one, job, model = submitted(prepared, home, said(submit("It is a rename.")))
+    passed = job.over(judged(1, one, missing="the change brings no test"))
+    assert repair.next_draft([passed], job) is None
+    assert "brings no test" in model.requests[2].messages[-1].results[0].content
+    again = job.over(judged(2, one, missing="the change brings no test"))
+    assert repair.next_draft([passed, again], job) is None
+    assert len(model.requests) == 3
+
+
+def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, home):
+    worse = said(write("shop/new.py", "x = 2\n"), submit("Worse."))
+    fixed = said(write("shop/more.py"), submit("Closed."))
+    one, job, model = submitted(prepared, home, worse, fixed)
+    first = job.over(judged(1, one, missing="the change brings no test"))
+    second = repair.next_draft([first], job)
+    assert second.change.files[0].after == b"x = 2\n"
+    job.over(judged(2, second, "t.py::test_x"))
+    found = repair.answer(first, BLOCKING, job)
+    assert {file.path: file.after for file in found.change.files} == {
+        "shop/more.py": b"x = 1\n", "shop/new.py": b"x = 1\n",
+    }  # fmt: skip
+    assert "shop/new.py: Close it." in model.requests[3].messages[-1].results[-1].content
+
+
+def test_a_change_that_no_model_has_made_is_fixed_in_a_conversation_of_its_own(prepared, home):
+    model = script(said(write("shop/more.py"), submit("Better.")))
     job = desks.job(prepared, home, model)
     found = repair.next_draft([job.over(judged(1, draft(prepared), "t.py::test_x"))], job)
     assert found.change.paths == ("shop/more.py", "shop/new.py", "tests/test_a.py")
-    assert (found.words, found.repairs, found.attempt) == ("Better.", 1, 1)
-    assert begun(job) == ["repair 2"]
     told = model.requests[0].messages[0].text
     assert "tests: t.py::test_x\nassert 1 == 2" in told
     assert "+x = 0" in told
@@ -122,46 +160,10 @@ def test_what_base_fails_in_the_same_way_is_not_paid_for(prepared, home):
     red = judged(1, draft(prepared), "t.py::test_x", reason=Reason.UNVERIFIED)
     red = job.over(replace(red, after=report))
     assert repair.next_draft([red], job) is None
-    assert edit.next_candidate(PLAN, red.draft.tests, [red], job) is None
+    assert edit.next_candidate(None, [red], job) is None
     assert begun(job) == []
     decided = proposing.decided(red, ReviewNotes(ran=False, sentence="x"), job)
     assert "mypy" in decided.verdict.sentence
-
-
-def test_a_repair_that_brings_nothing_is_followed_by_one_new_attempt(prepared, home):
-    model = script(
-        *(said(finish(f"{number}")) for number in range(3)),
-        said(create("shop/other.py")),
-        said(finish("Another way.")),
-    )
-    job = desks.job(prepared, home, model)
-    found = repair.next_draft([job.over(judged(1, draft(prepared), "t.py::test_x"))], job)
-    assert begun(job) == ["repair 2", "edit 2"]
-    assert found.change.paths == ("shop/other.py", "tests/test_a.py")
-    assert (found.words, found.repairs, found.attempt) == ("Another way.", 0, 2)
-    told = model.requests[3].messages[0].text
-    assert "t.py::test_x" in told
-    assert "+x = 0" not in told
-
-
-def test_a_new_attempt_writes_tests_anew_that_may_be_wrong(prepared, home, monkeypatch):
-    written = []
-    tests = draft(prepared).tests
-    monkeypatch.setattr(
-        repair.tests_first,
-        "write",
-        lambda plan, job, *, failed: written.append(failed) or tests,
-    )
-    model = script(said(create("shop/other.py")), said(finish()))
-    told = []
-    job = desks.job(prepared, home, model, say=told.append)
-    first = job.over(judged(1, draft(prepared, "x = 1\n"), "tests/test_a.py::test_all"))
-    again = job.over(judged(2, draft(prepared, "x = 2\n"), "tests/test_a.py::test_all"))
-    found = repair.next_draft([first, again], job)
-    assert found.attempt == 2
-    assert len(written) == 1
-    assert "edit 3" in told[0]
-    assert begun(job) == ["edit 3"]
 
 
 def test_at_the_cap_a_candidate_that_passed_is_not_lost_for_one_that_does_not(
@@ -187,11 +189,10 @@ def test_nor_for_a_model_that_refuses(prepared, home):
 
 
 def test_blocking_remarks_go_back(prepared, home):
-    model = script(said(create("shop/more.py")), said(finish()))
-    job = desks.job(prepared, home, model)
-    found = repair.answer(job.over(judged(1, draft(prepared))), BLOCKING, job)
+    one, job, model = submitted(prepared, home, said(write("shop/more.py"), submit()))
+    found = repair.answer(job.over(judged(1, one)), BLOCKING, job)
     assert "shop/more.py" in found.change.paths
-    assert "shop/new.py: Close it." in model.requests[0].messages[0].text
+    assert "shop/new.py: Close it." in model.requests[2].messages[-1].results[0].content
 
 
 def test_other_remarks_do_not(prepared, home):

@@ -1,4 +1,4 @@
-"""A second model's look, and the choice between candidates."""
+"""A second model's look."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent.testing import FakeModel, said
 from tests.unit.editing import desks
 from tests.unit.stages.test_repair import draft, judged
 
-ROLES = ("editor", "reviewer", "judge")
+ROLES = ("editor", "reviewer")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_review_is_asked_for_with_ticket_plan_and_diff(prepared, home):
     told = request.messages[0].text
     assert told.index("The ticket (data)") < told.index("The plan (data)") < told.index("The diff")
     assert "+x = 0" in told
-    assert {"edit", "create"}.isdisjoint(tool.name for tool in request.tools)
+    assert [tool.name for tool in request.tools] == ["bash", "submit_review"]
 
 
 def test_a_blocking_remark_that_nothing_answers_makes_a_draft_with_its_place(prepared, home):
@@ -138,23 +138,13 @@ def test_a_reviewer_that_does_not_review_ends_no_run(prepared, home, replies):
     assert (notes.ran, notes.unfinished, notes.remarks) == (False, True, ())
 
 
-def test_without_time_for_it_none_looks_and_the_first_of_equals_counts(prepared, home):
+def test_without_time_for_it_none_looks(prepared, home):
     job = desks.job(prepared, home, FakeModel(lambda request: said(), roles=ROLES))
     assert job.terms.roles  # read before the first request
     job.step.seconds["baseline"] = 3595.0
-    first, second = (job.over(one) for one in candidates(prepared, (), ()))
-    assert review.choose([first, second], job) is first
-    notes = review.examine_draft(first, job)
+    notes = review.examine_draft(job.over(judged(1, draft(prepared))), job)
     assert (notes.ran, notes.unfinished) == (False, True)
     assert "limits.minutes" in notes.sentence
-    (undone,) = job.work("").undone
-    assert "limits.minutes" in undone
-
-
-def chosen(prepared, home, rounds, *replies, roles=ROLES):
-    left = iter(replies)
-    model = FakeModel(lambda request: next(left), roles=roles)
-    return review.choose(rounds, desks.job(prepared, home, model)).number, model
 
 
 def candidates(prepared, *failing):
@@ -162,26 +152,6 @@ def candidates(prepared, *failing):
         judged(number, draft(prepared, f"x = {number}\n"), *ids)
         for number, ids in enumerate(failing, 1)
     ]
-
-
-def choose(number):
-    return said(("choose", {"number": number, "why": "It is clear."}))
-
-
-def test_what_was_measured_decides_before_any_model(prepared, home):
-    rounds = candidates(prepared, ("t::a", "t::b"), (), ("t::a",))
-    assert chosen(prepared, home, rounds)[0] == 2
-    assert chosen(prepared, home, candidates(prepared, ("t::a", "t::b"), ("t::a",)))[0] == 2
-
-
-def test_a_judge_chooses_among_equals(prepared, home):
-    rounds = candidates(prepared, (), ("t::a",), ())
-    number, model = chosen(prepared, home, rounds, choose(3), choose(2))
-    assert number == 3
-    told = model.requests[0].messages[0].text
-    assert told.index("Attempt 1 (data)") < told.index("Attempt 2 (data)")
-    assert "+x = 2" not in told
-    assert model.requests[1].messages[-1].results[0].content == "There are attempts 1 to 2."
 
 
 def test_a_change_that_answers_a_review_is_taken_if_it_passes(prepared, home):

@@ -1,0 +1,210 @@
+"""An attempt: one conversation in which a model plans, edits, and answers what judges find."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from agent.agenda import Answer, Matter
+from agent.domain import Change, Plan
+from agent.editing import answering, opening, plans, prompting
+from agent.editing.answering import SubmittedAnswers
+from agent.editing.called import Opening
+from agent.editing.job import Job
+from agent.editing.loop import Conversation
+from agent.editing.rounds import Draft
+from agent.editing.tools import Form, Submit, Tools
+from agent.errors import EditFailed
+
+_SUBMIT = "Have the change judged by rules, checks and proof; what they find comes back."
+_EDITING: Mapping[str, Form] = {
+    "plan": ("Say what will be done.", plans.SubmittedPlan),
+    "submit": (_SUBMIT, Submit),
+    **plans.FORMS,
+}
+_UNCHANGED = "Nothing has changed since the last submit. Edit first."
+
+
+class Attempt:
+    """One conversation about one change, through all of its rounds."""
+
+    def __init__(
+        self, talk: Conversation, plan: Plan, job: Job, matters: tuple[Matter, ...] = ()
+    ) -> None:
+        """Take a conversation whose plan is agreed.
+
+        Args:
+            matters: What a review asks; each needs an answer with the first submit.
+        """
+        self.plan = plan
+        self.answers: tuple[Answer, ...] = ()
+        """To the matters of a review."""
+        self.why = ""
+        """Why nothing more comes."""
+        self._talk, self._job, self._matters = talk, job, matters
+        self._begun = talk.change
+        self._last = talk.change.digest
+        self._may_stay = False
+
+    def go_on(self) -> None:
+        """Let the plan be carried out."""
+        self._talk.answer("The plan is agreed. Carry it out, then call `submit`.", self._job,
+                          accepted=True)  # fmt: skip
+        self._talk.go_on_as(f"edit {self._job.number}")
+        self._talk.tools.are_open = True
+
+    def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None:
+        """Answer the last submit.
+
+        Args:
+            draft: What the words are about; where that is not the last one, it is laid out again.
+            passed: Whether it may stay as it is.
+        """
+        self._may_stay = passed
+        if draft.submitted and draft.submitted.digest != self._talk.change.digest:
+            self._talk.change, self._last = draft.submitted, draft.submitted.digest
+            words = f"The tree is again as it was at an earlier submit, which is better.\n\n{words}"
+        if self._talk.ignored:
+            listed = "\n".join(self._talk.ignored)
+            words += (
+                "\n\nNew files that the repository's rules ignore, so they are no part of the"
+                f" change; `include` adds them:\n{listed}"
+            )
+        self._talk.answer(words, self._job)
+
+    def next_draft(self) -> Draft | None:
+        """Have a change submitted; None: none comes that is new.
+
+        Raises:
+            TicketUnclear: The model has questions.
+            ForPeople: The model leaves it to people.
+            TooLarge: The model takes it for several tickets.
+        """
+        talk, job = self._talk, self._job
+        while (handed := talk.next_form(job)).name:
+            if handed.name == "submit":
+                draft, words = self._submitted(handed.form)
+                if not words:
+                    return draft
+            elif handed.name == "plan":
+                words = "A plan is agreed. Carry it out; say in the summary what differs."
+            elif job.has_passed:
+                words = "The change has passed. Call `submit`."
+            else:
+                raise plans.declined(handed.name, handed.form, job)
+            talk.answer(words, job)
+        self.why = handed.why
+        is_whole = bool(self.answers) or not self._matters
+        return self._draft("") if self._has_news and is_whole else None
+
+    def close(self) -> None:
+        """End the sandbox."""
+        self._talk.tools.close()
+
+    @property
+    def _has_news(self) -> bool:
+        return self._talk.change.digest != self._last
+
+    def _submitted(self, form: str) -> tuple[Draft | None, str]:
+        """Return what was submitted, or why it is not taken."""
+        if self._matters and not self.answers:
+            return self._answered(SubmittedAnswers.model_validate_json(form))
+        found = Submit.model_validate_json(form)
+        self._talk.include += found.include
+        if self._has_news:
+            return self._draft(found.summary), ""
+        return None, "" if self._may_stay else _UNCHANGED
+
+    def _answered(self, found: SubmittedAnswers) -> tuple[Draft | None, str]:
+        """Return what answers a review, or what does not hold together in it."""
+        if problems := answering.problems(found, self._talk.change, self._matters, self._begun):
+            return None, "\n".join(f"- {one}" for one in problems)
+        self._talk.include += found.include
+        self.answers = answering.read(found)
+        return self._draft(answering.said(found)), ""
+
+    def _draft(self, words: str) -> Draft:
+        self._last = self._talk.change.digest
+        return Draft(plan=self.plan, change=self._talk.change, words=words, by=self,
+                     submitted=self._talk.change)  # fmt: skip
+
+
+def begin(job: Job) -> Attempt:
+    """Have the ticket planned.
+
+    Raises:
+        TicketUnclear: The model has questions.
+        ForPeople: The model leaves it to people.
+        TooLarge: The model takes it for several tickets.
+        EditFailed: No plan came that the rules allow.
+    """
+    told = job.step(
+        "plan opening", opening.of_ticket, job.ticket, job.prepared, job.before, job.svc
+    )
+    talk = _conversation("plan", "agent", told, _base(job), job)
+    talk.tools.are_open = False
+    words = ""
+    while (handed := talk.next_form(job)).name:
+        if handed.name in plans.FORMS:
+            raise plans.declined(handed.name, handed.form, job)
+        words = "Call `plan` first."
+        if handed.name == "plan":
+            plan = plans.read(handed.form)
+            if not (words := plans.problems(plan, job)):
+                return Attempt(talk, job.step("plan", plans.read, handed.form), job)
+        talk.answer(words, job)
+    against = f" Against the last one stood:\n{words}" if words else ""
+    raise EditFailed(f"The model made no plan that holds: {handed.why}.{against}")
+
+
+def begin_anew(plan: Plan, failed: str, job: Job) -> Attempt:
+    """Begin from the base once more, with the next model.
+
+    Args:
+        failed: What stood against the earlier attempt, in words for the model.
+    """
+    job.try_another()
+    name = f"edit {job.number}"
+    told = job.step(
+        f"{name} opening", opening.of_attempt, plan, failed, job.ticket, job.prepared, job.before,
+        job.svc,
+    )  # fmt: skip
+    return Attempt(_conversation(name, "agent", told, _base(job), job), plan, job)
+
+
+def on_pull(draft: Draft, matters: tuple[Matter, ...], failed: str, job: Job) -> Attempt:
+    """Go on with the change of a pull request.
+
+    Args:
+        matters: What people ask of it; nothing where only judges do.
+        failed: What stands against it, in words for the model; empty: nothing.
+    """
+    name = f"{'answer' if matters else 'edit'} {job.number}"
+    told = job.step(
+        f"{name} opening", opening.of_pull, draft.plan, draft.change, matters, failed, job.ticket,
+        job.prepared, job.before, job.svc,
+    )  # fmt: skip
+    forms: Mapping[str, Form] = {"submit": (_SUBMIT, SubmittedAnswers if matters else Submit)}
+    talk = _conversation(name, "answer" if matters else "agent", told, draft.change, job, forms)
+    return Attempt(talk, draft.plan, job, matters)
+
+
+def _base(job: Job) -> Change:
+    return Change(base_commit=job.prepared.checkout.commit, files=())
+
+
+def _conversation(
+    name: str,
+    prompt: str,
+    told: Opening,
+    change: Change,
+    job: Job,
+    forms: Mapping[str, Form] = _EDITING,
+) -> Conversation:
+    return Conversation(
+        name=name,
+        role="editor",
+        prompt=prompting.prompt(prompt, job.prepared),
+        tools=Tools(job, forms),
+        opening=told,
+        change=change,
+    )

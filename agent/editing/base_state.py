@@ -1,0 +1,65 @@
+"""What a model is told of the base: how each check is run, how it ended, and which versions count.
+
+Pure: made of the report on the base commit and of the environment.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from agent.domain import CheckReport, CheckResult, Prepared, Status
+from agent.editing.prompting import fenced
+
+_FAILING = ("failed", "error")
+_MOST_NAMED = 8
+_MOST_REASON = 300
+#: Packages of which a model has to know the version to write for them.
+_VERSIONED = frozenset(
+    {
+        "aiohttp", "celery", "django", "djangorestframework", "fastapi", "flask", "httpx",
+        "jinja2", "numpy", "pandas", "pydantic", "pytest", "requests", "sqlalchemy", "starlette",
+    }
+)  # fmt: skip
+
+
+def describe(before: CheckReport, prepared: Prepared) -> str:
+    """Say how the checks are run, what passes, what fails and what cannot be measured."""
+    results = before.results
+    commands = [
+        f"{one.name}: {shlex.join(one.command)}"
+        for one in results
+        if one.command and one.status is not Status.ABSENT
+    ]
+    passing = [_counted(one) for one in results if one.status is Status.PASSED]
+    failing = [_failed(one) for one in results if one.status is Status.FAILED]
+    unknown = [
+        f"{one.name} ({' '.join(one.reason.split())[:_MOST_REASON]})"
+        for one in results
+        if one.status is Status.UNVERIFIED
+    ]
+    versions = [
+        package
+        for package in prepared.environment.packages
+        if package.partition("==")[0].lower() in _VERSIONED
+    ]
+    lines = [
+        f"Versions: {', '.join(versions)}" if versions else "",
+        f"Passes: {', '.join(passing)}" if passing else "",
+        f"Fails already: {'; '.join(failing)}" if failing else "",
+        f"Cannot be measured: {'; '.join(unknown)}" if unknown else "",
+        *commands,
+    ]
+    words = "\n".join(filter(None, lines))
+    return fenced("The base, and its checks", words, prepared.run.run_id) if words else ""
+
+
+def _counted(result: CheckResult) -> str:
+    tests = result.count("passed")
+    return f"{result.name} ({tests:,} tests)" if tests else result.name
+
+
+def _failed(result: CheckResult) -> str:
+    found = [item.item_id for item in result.items if item.outcome in (*_FAILING, "finding")]
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    named = f"{', '.join(found[:_MOST_NAMED])}{more}" if found else result.reason[:_MOST_REASON]
+    return f"{result.name}: {named}"

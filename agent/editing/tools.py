@@ -1,0 +1,334 @@
+"""The tools of a model: a shell and edits in its sandbox, and the forms that it hands in.
+
+The sandbox is a cache. It is opened anew from the base commit and the last Change when the process
+has lost it. Whatever a model wrote, each of its calls gets an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import Field
+
+from agent import cleaning
+from agent.chat import Reply, ToolCall, ToolResult, ToolSpec
+from agent.domain import Change, Record
+from agent.editing import by_recipe, forms, replacing
+from agent.editing.asking import Turn
+from agent.editing.called import Called
+from agent.editing.job import Job
+from agent.editing.minutes import LEAST_SECONDS, Refused, bounded
+from agent.errors import EditFailed, SandboxMissing
+from agent.ports import SandboxSession
+from agent.repository import names
+
+MOST_CALLS = 40
+MOST_OF_A_BATCH = 48_000
+_MOST_RESULT = 24_000
+_MOST_SECONDS = 600
+_MOST_LISTED = 20
+#: Of what an observer is shown of a call.
+_MOST_LINE = 160
+_MOST_VALUE = 80
+LOST = "This is a new sandbox: of the last one, only your change was kept."
+
+
+class Bash(Record):
+    """A command in the tree."""
+
+    command: str
+    seconds: int = Field(default=120, ge=1, le=_MOST_SECONDS)
+
+
+class Edit(Record):
+    """An exact replacement."""
+
+    path: str
+    old: str
+    new: str
+
+
+class Write(Record):
+    """A whole file."""
+
+    path: str
+    text: str
+
+
+class Submit(Record):
+    """A change that is to be judged."""
+
+    summary: str
+    """For the reviewer: what changed, and what to look at."""
+    include: tuple[str, ...] = Field(default=(), description="ignored files that belong to it")
+
+
+Form = tuple[str, type[Record]]
+"""What a form is for, and what it holds."""
+_Tool = tuple[str, type[Record], Callable[["Tools", SandboxSession, Any], str]]
+
+
+class Tools:
+    """Carries out the calls of one conversation, in a sandbox of its own."""
+
+    def __init__(self, job: Job, given: Mapping[str, Form], *, edits: bool = True) -> None:
+        """Take the forms that can be handed in, by name.
+
+        Args:
+            edits: Whether what happens in the sandbox becomes part of the change.
+        """
+        self._job, self._given, self._edits = job, given, edits
+        self._tools = {name: _TOOLS[name] for name in (_TOOLS if edits else ("bash",))}
+        self._session: SandboxSession | None = None
+        self._at = ""
+        """Digest of the change that the sandbox holds; empty: not known."""
+        self._until = 0.0
+        self.are_open = True
+        """Whether more than forms may be called."""
+        job.closing.append(self.close)
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The tools as a model is shown them; the same throughout a conversation."""
+        tools = (forms.form(name, tool[0], tool[1]) for name, tool in self._tools.items())
+        given = (forms.form(name, *form) for name, form in self._given.items())
+        return (*tools, *given)
+
+    def close(self) -> None:
+        """End the sandbox."""
+        if self._session is not None:
+            self._session.close()
+        self._session, self._at = None, ""
+
+    def carry_out(
+        self, reply: Reply, before: Change, include: tuple[str, ...], turn: Turn, if_new: str
+    ) -> Called:
+        """Carry the calls of a reply out in order, and take what they made of the tree.
+
+        Args:
+            before: The change so far.
+            include: Ignored files that belong to it.
+            if_new: What is said where the sandbox has to be opened anew.
+
+        Raises:
+            SandboxLost: The sandbox ended without a word, or the run was stopped.
+            SandboxMissing: No sandbox is to be had.
+        """
+        self._until = time.monotonic() + self._job.step.seconds_left
+        batch = _Batch(before, if_new)
+        for number, call in enumerate(reply.calls, 1):
+            self._show(f"{forms.plain(call.name)} {_shown(call.arguments)}")
+            said, failed = self._answer(call, number, batch)
+            batch.answer(call, said, failed=failed)
+        if isinstance(batch.form, Submit) and batch.form.include:
+            include += batch.form.include
+            self._open(batch)
+        called = self._called(batch, include)
+        self._record(called, before, turn)
+        return called
+
+    def _answer(self, call: ToolCall, number: int, batch: _Batch) -> tuple[str, bool]:
+        """Return what a call is answered with, and whether it failed."""
+        if batch.handed:
+            return f"not carried out: `{batch.handed}` has to be the last call of a reply", True
+        if number > MOST_CALLS:
+            return f"not carried out: a reply may have {MOST_CALLS} calls", True
+        if any(call.call_id == one.call_id for one in batch.results):
+            return "not carried out: an earlier call of this reply has the same id", True
+        if call.name in self._given:
+            read = forms.read(call, self._given[call.name][1])
+            if isinstance(read, str):
+                return f"not carried out: {read}", True
+            batch.handed, batch.at, batch.form = call.name, number - 1, read
+            return "accepted", False
+        if call.name not in self._tools:
+            there = ", ".join((*self._tools, *self._given))
+            return f"there is no such tool; there are {there}", True
+        if not self.are_open:
+            return f"not carried out: call one of {', '.join(self._given)} first", True
+        _, kind, work = self._tools[call.name]
+        asked = forms.read(call, kind)
+        if isinstance(asked, str):
+            return f"not carried out: {asked}", True
+        try:
+            return work(self, self._open(batch), asked), False
+        except (Refused, EditFailed) as problem:
+            return f"not carried out: {problem}", True
+
+    def _open(self, batch: _Batch) -> SandboxSession:
+        """Have the sandbox with the change in it."""
+        job, sessions = self._job, self._job.svc.sessions
+        if batch.session is not None:
+            return batch.session
+        if sessions is None:
+            raise SandboxMissing("No sandbox is configured for models.")
+        if self._session is None or self._at != batch.before.digest:
+            self.close()
+            self._session = sessions.open(job.prepared, batch.before, job.svc.stopped)
+            batch.text = batch.if_new
+        # What the tree holds is not known again until all calls are carried out.
+        self._at, batch.session = "", self._session
+        return self._session
+
+    def _called(self, batch: _Batch, include: tuple[str, ...]) -> Called:
+        """Take what the calls have made of the tree."""
+        before, ignored = batch.before, tuple[str, ...]()
+        change, said = before, [batch.text] if batch.text else []
+        if batch.session is not None and self._edits:
+            taken = batch.session.take(include)
+            change = taken.change.model_copy(update={"notes": before.notes})
+            ignored = taken.ignored[:_MOST_LISTED]
+            said += [f"{one.path}: {one.message}" for one in taken.findings[:_MOST_LISTED]]
+        if batch.session is not None:
+            self._at = change.digest
+        return Called(
+            results=tuple(batch.results),
+            change=change if change.digest != before.digest else None,
+            ignored=ignored,
+            used=batch.session is not None,
+            handed=batch.handed,
+            at=batch.at,
+            form=batch.form.model_dump_json() if batch.form else "",
+            text="\n".join(said),
+        )
+
+    # --- the tools --------------------------------------------------------------------------------
+
+    def bash(self, session: SandboxSession, asked: Bash) -> str:
+        """Run a command."""
+        seconds = bounded(max(asked.seconds, LEAST_SECONDS), self._left)
+        ran = session.run(asked.command, seconds=seconds)
+        said = [cleaning.terminal(ran.output).rstrip()]
+        if ran.timed_out:
+            said.append(f"[ended after {seconds} seconds]")
+        elif ran.exit_code != 0 and not ran.restarted:
+            said.append(f"[exit code {ran.exit_code}]")
+        if ran.restarted:
+            said.append(f"[the sandbox broke down. {LOST}]")
+        return "\n".join(filter(None, said)) or "(no output)"
+
+    def edit(self, session: SandboxSession, asked: Edit) -> str:
+        """Replace what occurs exactly once; ends of lines stay what they are."""
+        _require_name(asked.path)
+        content = session.read(asked.path)
+        if content is None:
+            raise Refused("there is no such file")
+        try:
+            words = content.decode()
+        except UnicodeDecodeError as problem:
+            raise Refused("the file is no UTF-8") from problem
+        crlf = "\r\n" in words and words.count("\r\n") == words.count("\n")
+        plain = words.replace("\r\n", "\n") if crlf else words
+        try:
+            edited, first, last = replacing.once(plain, asked.old, asked.new)
+        except replacing.NotThere as problem:
+            raise Refused(str(problem)) from problem
+        session.write(asked.path, (edited.replace("\n", "\r\n") if crlf else edited).encode())
+        return f"lines {first} to {last}" if last >= first else "removed"
+
+    def write(self, session: SandboxSession, asked: Write) -> str:
+        """Write a file."""
+        _require_name(asked.path)
+        session.write(asked.path, asked.text.encode())
+        return f"{asked.text.count(chr(10)):,} lines"
+
+    def recipe(self, session: SandboxSession, asked: by_recipe.AskRecipe) -> str:
+        """Have a recipe carry a request out, and write what it makes."""
+        job = self._job
+        made = by_recipe.carry_out(asked, session.take().change, job.prepared, job.svc, self._left)
+        for path, content in sorted(made.files.items()):
+            session.write(path, content)
+        return "\n".join((f"{made.recipe} changed {', '.join(sorted(made.files))}", *made.notes))
+
+    def _left(self) -> float:
+        return self._until - time.monotonic()
+
+    # --- what is kept of it -----------------------------------------------------------------------
+
+    def _record(self, called: Called, before: Change, turn: Turn) -> None:
+        for result in called.results:
+            line = result.content.partition("\n")[0]
+            self._show(f"{result.name}: {_cut(line, _MOST_LINE)}")
+        results = self._job.svc.redactor.inside(called.results)
+        facts = {
+            "conversation": turn.conversation,
+            "turn": turn.number,
+            "results": [result.model_dump(mode="json") for result in results],
+            "change_digest": (called.change or before).digest,
+        }
+        redacted = {"redacted": True} if results != called.results else {}
+        self._job.svc.record("model.called", {**facts, **redacted})
+
+    def _show(self, line: str) -> None:
+        """Show an observer a line; the words in it are foreign."""
+        if self._job.svc.hear is not None:
+            self._job.svc.hear(f"\n{line}\n")
+
+
+@dataclass
+class _Batch:
+    """The calls of one reply, as far as they are carried out."""
+
+    before: Change
+    if_new: str
+    results: list[ToolResult] = field(default_factory=list)
+    handed: str = ""
+    at: int = 0
+    form: Record | None = None
+    session: SandboxSession | None = None
+    """Once it is used."""
+    text: str = ""
+    left: int = MOST_OF_A_BATCH
+
+    def answer(self, call: ToolCall, said: str, *, failed: bool) -> None:
+        """Add the answer to a call, as far as there is room for it."""
+        said = cleaning.cut(said, min(_MOST_RESULT, max(self.left, 200)), where="ask for less")
+        self.left -= len(said)
+        name = forms.plain(call.name)
+        self.results.append(
+            ToolResult(call_id=call.call_id, name=name, content=said, failed=failed)
+        )
+
+
+_TOOLS: dict[str, _Tool] = {
+    "bash": ("Run a command with bash in the root of the tree.", Bash, Tools.bash),
+    "edit": ("Replace old, which occurs exactly once.", Edit, Tools.edit),
+    "write": ("Write a file.", Write, Tools.write),
+    "recipe": (
+        "Have a codemod do it: a Django field with its migration, prints to logging.",
+        by_recipe.AskRecipe,
+        Tools.recipe,
+    ),
+}
+
+
+def _require_name(path: str) -> None:
+    if problem := names.name_problem(path):
+        raise Refused(f"{forms.plain(path)} is no path of the repository: {problem}")
+
+
+def _shown(arguments: str) -> str:
+    """Tell the arguments of a call in a line: what is long by its length."""
+    try:
+        given = json.loads(arguments)
+        if not isinstance(given, dict):
+            return _cut(_value(given), _MOST_LINE)
+        told = [f"{forms.plain(name)}: {_value(value)}" for name, value in given.items()]
+    except (ValueError, RecursionError):
+        return f"({len(arguments)} characters that are no JSON)"
+    return _cut(", ".join(told), _MOST_LINE)
+
+
+def _value(value: object) -> str:
+    words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if len(words) > _MOST_VALUE or "\n" in words:
+        return f"({len(words):,} characters)"
+    return forms.plain(words, _MOST_VALUE)
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else f"{words[: most - 1]}…"

@@ -1,0 +1,169 @@
+"""The tools in the sandbox: what they do there, what of it is taken, and what a call is answered."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agent.chat import Reply, ToolCall
+from agent.domain import Change
+from agent.editing import tools
+from agent.editing.asking import Turn
+from agent.editing.tools import Submit, Tools
+from agent.testing import FakeModel, said
+from tests.unit.editing import desks
+from tests.unit.editing.desks import bash, edit, submit, write
+
+TURN = Turn(conversation="edit 1", number=1, prompts={}, told=0)
+
+
+class Opened:
+    """The tools on a small repository."""
+
+    def __init__(self, prepared, home, **facts):
+        self.job = desks.job(prepared, home, FakeModel(lambda request: said()))
+        self.tools = Tools(self.job, {"submit": ("Submit.", Submit)}, **facts)
+        self.change = Change(base_commit=prepared.checkout.commit, files=())
+
+    def call(self, *calls, if_new=""):
+        reply = calls[0] if isinstance(calls[0], Reply) else said(*calls)
+        done = self.tools.carry_out(reply, self.change, (), TURN, if_new)
+        self.change = done.change or self.change
+        return done
+
+    def content(self, *calls):
+        return self.call(*calls).results[-1].content
+
+    @property
+    def files(self):
+        return {file.path: file.after for file in self.change.files}
+
+
+@pytest.fixture
+def opened(tmp_path, home):
+    made = Opened(desks.repository(tmp_path, home), home)
+    with made.job.keeping():
+        yield made
+
+
+def test_a_command_runs_in_the_tree_and_says_how_it_ended(opened):
+    assert opened.content(bash("cat shop/prices.py")).startswith("def total")
+    assert opened.content(bash("echo no; exit 3")) == "no\n[exit code 3]"
+    assert opened.content(bash("true")) == "(no output)"
+
+
+def test_a_command_past_its_limit_is_told_with_what_it_printed(opened, monkeypatch):
+    monkeypatch.setattr(tools, "LEAST_SECONDS", 1)
+    monkeypatch.setattr(tools, "bounded", lambda most, left: most)
+    said_so = opened.content(bash("echo first; sleep 20", seconds=1))
+    assert said_so == "first\n[ended after 1 seconds]"
+
+
+def test_calls_run_in_order_and_what_they_make_is_the_change(opened):
+    done = opened.call(
+        edit(), write("shop/new.py"), bash("rm a.py; cat shop/new.py; echo x > b.txt")
+    )
+    assert [one.failed for one in done.results] == [False] * 3
+    assert opened.files == {
+        "a.py": None,
+        "b.txt": b"x\n",
+        "shop/new.py": b"x = 1\n",
+        "shop/prices.py": b"def total(prices):\n    return sum(prices)\n",
+    }
+    assert opened.call(bash("git status")).change is None
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (edit(old="nowhere"), "old is not in the file"),
+        (edit(old="prices", new="p"), "old is there 2 times"),
+        (edit(path="shop/nowhere.py"), "no such file"),
+        (write("../out.py"), "no path of the repository"),
+        (write("-p"), "no path of the repository"),
+        (write(".git/config"), "no path of the repository"),
+        (edit(path="/etc/passwd"), "no path of the repository"),
+        (edit(path="a\0.py"), "no path of the repository"),
+        (("fly", {}), "there is no such tool"),
+        (("bash", {"comand": "true"}), "`command` is missing"),
+    ],
+)
+def test_what_cannot_be_done_is_the_answer_of_its_call(opened, call, words):
+    (result,) = opened.call(call).results
+    assert result.failed
+    assert words in result.content
+    assert not opened.files
+
+
+def test_ends_of_lines_stay_what_they_are(opened):
+    opened.call(bash(r"printf 'a = 1\r\nb = 2\r\n' > w.py"), edit("w.py", "b = 2\n", "b = 3\n"))
+    assert opened.files["w.py"] == b"a = 1\r\nb = 3\r\n"
+
+
+def test_ignored_files_are_named_and_taken_where_they_are_asked_for(opened):
+    done = opened.call(bash("echo x > run.log"))
+    assert (done.ignored, opened.files) == (("run.log",), {})
+    opened.call(submit(include=["run.log"]))
+    assert opened.files == {"run.log": b"x\n"}
+
+
+def test_a_link_is_told_and_not_taken(opened):
+    done = opened.call(bash("ln -s /etc/passwd shop/link.py"))
+    assert "shop/link.py" in done.text
+    assert not opened.files
+
+
+def test_a_sandbox_that_was_lost_comes_back_with_the_change_alone(opened):
+    opened.call(write(), bash("echo x > run.log"))
+    opened.tools.close()
+    done = opened.call(bash("ls run.log shop"), if_new=tools.LOST)
+    assert "new.py" in done.results[0].content
+    assert "cannot access 'run.log'" in done.results[0].content
+    assert "only your change was kept" in done.text
+
+
+def test_before_a_plan_nothing_else_is_carried_out(opened):
+    opened.tools.are_open = False
+    (result,) = opened.call(write()).results
+    assert (result.failed, opened.files) == (True, {})
+
+
+def test_whoever_only_reads_changes_nothing(tmp_path, home):
+    made = Opened(desks.repository(tmp_path, home), home, edits=False)
+    with made.job.keeping():
+        assert [spec.name for spec in made.tools.specs] == ["bash", "submit"]
+        done = made.call(bash("echo x > a.py"))
+    assert done.change is None
+
+
+def test_a_recipe_writes_what_it_makes_in_the_sandbox(opened):
+    opened.call(write("shop/jobs.py", "def run():\n    print('ran')\n"))
+    request = "Replace print with logging in `shop/jobs.py`"
+    (result,) = opened.call(("recipe", {"request": request})).results
+    assert not result.failed, result.content
+    assert b"logger.info(" in opened.files["shop/jobs.py"]
+
+
+def test_replies_of_many_calls_are_bounded(opened):
+    several = said(*[bash("yes | head -c 9000")] * 50)
+    several = several.model_copy(
+        update={
+            "calls": tuple(
+                one.model_copy(update={"call_id": f"c{number}"})
+                for number, one in enumerate(several.calls)
+            )
+        }
+    )
+    done = opened.call(several)
+    assert [one.failed for one in done.results].count(True) == 50 - tools.MOST_CALLS
+    assert sum(len(one.content) for one in done.results) < tools.MOST_OF_A_BATCH + 50 * 300
+
+
+def test_a_call_that_is_no_json_is_answered(opened):
+    torn = ToolCall(call_id="c1", name="bash", arguments='{"command": ')
+    done = opened.call(said().model_copy(update={"calls": (torn, torn)}))
+    assert ["no JSON" in done.results[0].content, "same id" in done.results[1].content] == [
+        True
+    ] * 2
+    assert json.loads(done.model_dump_json())["handed"] == ""
