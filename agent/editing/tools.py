@@ -17,7 +17,7 @@ from pydantic import Field
 from agent import cleaning
 from agent.chat import Reply, ToolCall, ToolResult, ToolSpec
 from agent.domain import Change, Record
-from agent.editing import by_recipe, forms, replacing
+from agent.editing import by_recipe, forms, rebuilding, replacing
 from agent.editing.asking import Turn
 from agent.editing.called import Called
 from agent.editing.job import Job
@@ -35,6 +35,7 @@ _MOST_LISTED = 20
 _MOST_LINE = 160
 _MOST_VALUE = 80
 LOST = "This is a new sandbox: of the last one, only your change was kept."
+_AS_BASE = "The environment is that of the base again."
 
 
 class Bash(Record):
@@ -86,6 +87,8 @@ class Tools:
         self._session: SandboxSession | None = None
         self._at = ""
         """Digest of the change that the sandbox holds; empty: not known."""
+        self._prepared, self._declared = job.prepared, ""
+        """With the environment that the change declares, and a mark of what that is."""
         self._until = 0.0
         self.are_open = True
         """Whether more than forms may be called."""
@@ -168,8 +171,9 @@ class Tools:
             raise SandboxMissing("No sandbox is configured for models.")
         if self._session is None or self._at != batch.before.digest:
             self.close()
-            self._session = sessions.open(job.prepared, batch.before, job.svc.stopped)
-            batch.text = batch.if_new
+            words = self._rebuild(batch.before)
+            self._session = sessions.open(self._prepared, batch.before, job.svc.stopped)
+            batch.text = "\n".join(filter(None, (batch.if_new, words)))
         # What the tree holds is not known again until all calls are carried out.
         self._at, batch.session = "", self._session
         return self._session
@@ -185,6 +189,9 @@ class Tools:
             said += [f"{one.path}: {one.message}" for one in taken.findings[:_MOST_LISTED]]
         if batch.session is not None:
             self._at = change.digest
+            if self._edits and (words := self._rebuild(change)):
+                self.close()
+                said += [words]
         return Called(
             results=tuple(batch.results),
             change=change if change.digest != before.digest else None,
@@ -195,6 +202,17 @@ class Tools:
             form=batch.form.model_dump_json() if batch.form else "",
             text="\n".join(said),
         )
+
+    def _rebuild(self, change: Change) -> str:
+        """Have the environment that a change declares; say what is new, where it is another."""
+        job = self._job
+        declared = rebuilding.mark(change, job.prepared, job.svc)
+        if declared == self._declared:
+            return ""
+        self._declared, self._prepared, words = declared, job.prepared, _AS_BASE
+        if declared:
+            self._prepared, words = rebuilding.rebuild(change, job.prepared, job.svc)
+        return words
 
     # --- the tools --------------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ from agent.domain import Change
 from agent.editing import tools
 from agent.editing.asking import Turn
 from agent.editing.tools import Submit, Tools
+from agent.errors import EnvironmentFailed
+from agent.services import Services
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, edit, submit, write
@@ -167,3 +169,20 @@ def test_a_call_that_is_no_json_is_answered(opened):
         True
     ] * 2
     assert json.loads(done.model_dump_json())["handed"] == ""
+
+
+def test_another_declaration_brings_another_environment_and_says_so(opened, monkeypatch):
+    def build(services, prepared):
+        tree = services.head_folder(prepared.run)
+        if "nonsense" in (tree / "requirements.txt").read_text():
+            raise EnvironmentFailed("There is no such package.")
+        return prepared.environment.model_copy(update={"packages": ("httpx==0.28.1",)})
+
+    monkeypatch.setattr(Services, "environment_of_change", build)
+    done = opened.call(write("requirements.txt", "httpx\n"))
+    assert "httpx==0.28.1" in done.text
+    assert opened.call(bash("true")).text == ""
+    assert len(opened.job.svc.sessions.opened) == 2, "the next command has the packages"
+    done = opened.call(write("requirements.txt", "nonsense\n"))
+    assert "There is no such package." in done.text
+    assert "the base again" in opened.call(bash("rm requirements.txt")).text

@@ -1,0 +1,56 @@
+"""The environment that a change declares, for the sandbox of the model that makes the change."""
+
+from __future__ import annotations
+
+import hashlib
+
+from agent import cleaning, worktree
+from agent.domain import Change, Prepared
+from agent.errors import EnvironmentFailed
+from agent.policy.proposal import Proposal
+from agent.policy.upkeep import requirements
+from agent.services import Services
+
+_MOST_PROBLEM = 3_000
+_MOST_NAMED = 40
+
+
+def mark(change: Change, prepared: Prepared, svc: Services) -> str:
+    """Tell apart what changes declare; empty: the packages of the base."""
+    proposal = _proposal(change, prepared, svc)
+    if not requirements.differs(proposal):
+        return ""
+    _, after = requirements.sides(proposal)
+    said = repr((requirements.declared(after), requirements.brought(proposal)))
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def rebuild(change: Change, prepared: Prepared, svc: Services) -> tuple[Prepared, str]:
+    """Build the environment that a change declares; say what came of it, for the model.
+
+    Where it cannot be built, that of the base stays.
+    """
+    svc.say("the change declares other packages, so its sandbox is opened with those")
+    folder = svc.head_folder(prepared.run)
+    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
+    try:
+        built = svc.environment_of_change(prepared)
+    except EnvironmentFailed as problem:
+        words = cleaning.cut(problem.message, _MOST_PROBLEM, where="the log")
+        return prepared, f"The packages that you declare cannot be installed: {words}"
+    had, has = set(prepared.environment.packages), set(built.packages)
+    names = {one.partition("==")[0] for one in has}
+    asked = requirements.brought(_proposal(change, prepared, svc))
+    absent = sorted({one.name for one in asked} - names)
+    said = [f"New in the environment: {', '.join(sorted(has - had)[:_MOST_NAMED]) or 'nothing'}."]
+    if absent:
+        said.append(
+            f"Not installed: {', '.join(absent[:_MOST_NAMED])}. A lock file decides what is, and"
+            " its own tool has to update it; say so in the summary."
+        )
+    return prepared.model_copy(update={"environment": built}), " ".join(said)
+
+
+def _proposal(change: Change, prepared: Prepared, svc: Services) -> Proposal:
+    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    return Proposal(change, prepared.contract.config, prepared.contract.project, base)
