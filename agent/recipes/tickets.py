@@ -20,7 +20,12 @@ _FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(?P<lines>.*?)\n---[ \t]*(?:\n|\Z)", 
 _PAIR = re.compile(r"(?P<key>[A-Za-z][\w .-]*?)[ \t]*:[ \t]*(?P<value>.*)")
 _MARK = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-_MOST_SENTENCES, _LONGEST_SENTENCE = 10, 200
+#: Pictures, tags and addresses of links, which no reader of a page sees as words.
+_MARKUP = re.compile(
+    r"!\[[^\]]{0,200}\]\([^)]{0,500}\)|<[^>]{0,500}>|"
+    r"\[([^\]]{0,200})\](?:\([^)]{0,500}\)|\[\w*\])"
+)
+_MOST_READ, _MOST_SENTENCES, _LONGEST_SENTENCE = 1_000, 10, 200
 #: Deeper lists and quotations hold no answer.
 _DEEPEST = 20
 
@@ -42,9 +47,11 @@ class Document:
         """List what the ticket says besides; a sentence that holds a used mark is the request."""
         marked = {f"`{one}`" for one in used}
         rest = [one for one in self.sentences if not any(mark in one for mark in marked)]
-        rest += [f"`{one}`" for one in self.blocks if one not in used]
-        shown = [shorten(one, _LONGEST_SENTENCE) for one in rest[:_MOST_SENTENCES]]
-        more = len(rest) - len(shown)
+        seen = [_MARKUP.sub(r"\1", one[:_MOST_READ]) for one in rest]
+        seen = [one for one in seen if re.search(r"\w", one)]
+        seen += [f"`{one}`" for one in self.blocks if one not in used]
+        shown = [shorten(one, _LONGEST_SENTENCE) for one in seen[:_MOST_SENTENCES]]
+        more = len(seen) - len(shown)
         return (*shown, *([f"{more} more sentences"] if more else []))
 
 

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable
 
 from agent.errors import EditFailed
-from agent.recipes import modules, word_lists
+from agent.recipes import word_lists
 from agent.recipes.add_field import field_types, migration_file, values
 from agent.recipes.add_field.parameters import Carrier, Option, Parameters, Value
 
@@ -30,103 +30,55 @@ def judge(
     model = operation.word("model_name")
     for carrier in carriers:
         if model == carrier.model.lower():
-            _same_field(operation, parameters)
+            _hold_field(operation, parameters, is_history=False)
             return (carrier.app_label, model), ""
         if model == f"historical{carrier.model.lower()}":
-            _same_history(operation, parameters)
+            _hold_field(operation, parameters, is_history=True)
             note = f"The history table of {carrier.model} follows: AddField on {model}."
             return (carrier.app_label, model), note
     return None, ""
 
 
-def _same_field(operation: migration_file.Operation, parameters: Parameters) -> None:
-    call = operation.words.get("field")
-    path = operation.path
-    if not isinstance(call, ast.Call):
-        raise EditFailed(f"{path}: the field that is added cannot be read.")
-    field = parameters.field
-    written = (modules.name_of(call.func) or "").rpartition(".")[2]
-    if written != field.type_name:
-        raise EditFailed(f"{path} adds a {written}, but a {field.type_name} was asked for.")
-    words = {word.arg: word.value for word in call.keywords if word.arg}
-    if not field.own_type:  # how a foreign type writes itself down is its own affair, mostly
-        _foreign_defaults(operation, words, parameters)
-        return
-    if not migration_file.dotted(call.func).startswith(("models.", "django.")) or call.args:
-        raise EditFailed(
-            f"{path}: `{migration_file.cut(call)}` is not how Django writes a {written}."
-        )
-    asked = {one.name: one for one in field.options}
-    one_off = _is_one_off(operation)
-    for option in field.options:
-        if option.name == "default" and one_off and parameters.existing is not None:
-            continue  # for this one step the value of existing rows stands in its place
-        if problem := _differs(option, words, field.target):
-            raise EditFailed(f"{path}: {problem}")
-    allowed = set(asked) | field_types.IMPLIED.get(field.type_name, frozenset())
-    if one_off and parameters.existing is not None:
-        allowed |= {"default"}
-        if problem := _differs(Option(name="default", value=parameters.existing), words):
-            raise EditFailed(f"{path}: for existing rows, {problem}")
-    elif one_off:
-        raise EditFailed(f"{path} fills existing rows with a value that nobody asked for.")
-    if more := sorted(set(words) - allowed):
-        raise EditFailed(f"{path} gives the field {', '.join(more)}, which nobody asked for.")
-
-
-def _foreign_defaults(
-    operation: migration_file.Operation, words: dict[str, ast.expr], parameters: Parameters
+def _hold_field(
+    operation: migration_file.Operation, parameters: Parameters, *, is_history: bool
 ) -> None:
-    """Refuse code that runs for every row, where the type's own default is no plain value."""
-    asked = parameters.field.option("default")
-    if parameters.existing is not None and _is_one_off(operation):
-        asked = parameters.existing
-    if "db_default" in words and parameters.field.option("db_default") is None:
-        raise EditFailed(f"{operation.path} gives the field db_default, which nobody asked for.")
-    default = words.get("default")
-    if default is None:
-        return
-    if asked is not None:
-        problem = _differs(Option(name="default", value=asked), words)
-        if problem is None:
-            return
-        if isinstance(default, ast.Call | ast.Attribute | ast.Name):
-            raise EditFailed(f"{operation.path}: {problem}")
-    if _literal_of(default) is _NOT_LITERAL and ast.unparse(default) not in _PLAIN_DEFAULTS:
-        raise EditFailed(f"{operation.path} gives the field default, which nobody asked for.")
+    """Hold a column against what was asked; in a history table relations and keys loosen."""
+    field, path, call = parameters.field, operation.path, operation.words.get("field")
+    written = migration_file.dotted(call.func) if isinstance(call, ast.Call) else ""
+    kind = written.rpartition(".")[2]
+    if kind not in (field.type_name, *(_HISTORY_TYPES.get(field.type_name, ()) * is_history)):
+        raise EditFailed(f"{path} adds a {kind or written}, but a {field.type_name} was asked for.")
+    assert isinstance(call, ast.Call)  # noqa: S101  it has a name
+    words = {word.arg: word.value for word in call.keywords if word.arg}
+    asked = {one.name: one for one in field.options}
+    preserved = operation.words.get("preserve_default")
+    if isinstance(preserved, ast.Constant) and preserved.value is False:
+        if parameters.existing is None:
+            raise EditFailed(f"{path} fills existing rows with a value that nobody asked for.")
+        # For this one step the value of existing rows stands in place of the default.
+        asked["default"] = Option(name="default", value=parameters.existing)
+    free = _HISTORY_FREE if is_history else frozenset[str]()
+    if not field.own_type:  # how a foreign type writes itself down is its own affair, mostly
+        default = words.get("default")
+        is_plain = default is None or _literal_of(default) is not _NOT_LITERAL
+        free |= set(words) - {"default", "db_default"}
+        free |= (
+            {"default"} if is_plain or ast.unparse(words["default"]) in _PLAIN_DEFAULTS else set()
+        )
+    elif call.args or not written.startswith(("models.", "django.")):
+        raise EditFailed(f"{path}: `{migration_file.cut(call)}` is not how Django writes a {kind}.")
+    for name, option in asked.items():
+        is_free = name in free or (name not in words and (is_history or not field.own_type))
+        if not is_free and (problem := _differs(option, words, field.target)):
+            raise EditFailed(f"{path}: {problem}")
+    implied = field_types.IMPLIED.get(field.type_name, frozenset())
+    if more := sorted(set(words) - set(asked) - implied - free):
+        raise EditFailed(f"{path} gives the field {', '.join(more)}, which nobody asked for.")
 
 
 _PLAIN_DEFAULTS = word_lists.words(
     "django.utils.timezone.now uuid.uuid4 datetime.date.today dict list"
 )
-
-
-def _same_history(operation: migration_file.Operation, parameters: Parameters) -> None:
-    """Hold the column of a history table against what was asked; relations and keys loosen."""
-    field, call, path = parameters.field, operation.words.get("field"), operation.path
-    if not isinstance(call, ast.Call):
-        raise EditFailed(f"{path}: the field that is added cannot be read.")
-    written = migration_file.dotted(call.func).rpartition(".")[2]
-    if written not in (field.type_name, *_HISTORY_TYPES.get(field.type_name, ())):
-        raise EditFailed(f"{path} adds a {written}, but a {field.type_name} was asked for.")
-    words = {word.arg: word.value for word in call.keywords if word.arg}
-    if not field.own_type:
-        _foreign_defaults(operation, words, parameters)
-        return
-    asked = {one.name: one for one in field.options}
-    if _is_one_off(operation):
-        if parameters.existing is None:
-            raise EditFailed(f"{path} fills existing rows with a value that nobody asked for.")
-        asked["default"] = Option(name="default", value=parameters.existing)
-    for name, option in asked.items():
-        if name in words and name not in _HISTORY_FREE:
-            if problem := _differs(option, words, field.target):
-                raise EditFailed(f"{path}: {problem}")
-    implied = field_types.IMPLIED.get(field.type_name, frozenset())
-    if more := sorted(set(words) - set(asked) - implied - _HISTORY_FREE):
-        raise EditFailed(f"{path} gives the field {', '.join(more)}, which nobody asked for.")
-
-
 #: What a history table keeps of types that cannot be there twice.
 _HISTORY_TYPES = {
     "FileField": ("TextField", "CharField"),
@@ -137,11 +89,6 @@ _HISTORY_FREE = word_lists.words(
     "on_delete related_name related_query_name null blank unique db_index db_constraint "
     "auto_now auto_now_add editable upload_to max_length"
 )
-
-
-def _is_one_off(operation: migration_file.Operation) -> bool:
-    preserved = operation.words.get("preserve_default")
-    return isinstance(preserved, ast.Constant) and preserved.value is False
 
 
 def _differs(option: Option, words: dict[str, ast.expr], target: str = "") -> str | None:

@@ -90,15 +90,6 @@ class Model:
             else None
         )
 
-    def meta_text(self, name: str) -> str | None:
-        """A text option of Meta; None where it is not stated as one."""
-        value = self.meta.get(name)
-        return (
-            value.value
-            if isinstance(value, ast.Constant) and isinstance(value.value, str)
-            else None
-        )
-
     @property
     def abstract(self) -> bool:
         """Whether it has no table of its own and lends its fields to its children."""

@@ -108,15 +108,6 @@ class FileNames:
             self.needed.append((source, imported))
         return code
 
-    def refer_module(self, module: str) -> str:
-        """How the file refers to a top-level module; notes the import where there is none yet."""
-        for bound, origin in self._bound.items():
-            if origin == (module, None):
-                return bound
-        if (module, None) not in self.needed:
-            self.needed.append((module, None))
-        return module
-
     def field_type(self, field: Field) -> str:
         """How the file refers to a field type."""
         if not field.own_type:

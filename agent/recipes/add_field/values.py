@@ -17,7 +17,6 @@ from collections.abc import Callable
 from agent.recipes.add_field.parameters import Value
 
 NONE = Value(kind="literal", text="None")
-TRUE = Value(kind="literal", text="True")
 
 _NOW = Value(kind="symbol", module="django.utils.timezone", name="now")
 _TODAY = Value(kind="symbol", module="datetime", name="date.today")
