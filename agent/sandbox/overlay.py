@@ -1,7 +1,7 @@
 """Lay a writable layer over the base, by the kernel: then that layer lists what was written to.
 
-Everything is mounted in a name space of its own, which is gone with the last process in it. Needs
-root; where it cannot be had, sandboxes copy the base and compare all of it.
+Everything is mounted in a name space of its own, which is gone with the last process in it. Where
+that cannot be had, sandboxes copy the base and compare all of it.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from agent.ports import ROOM_TREE, RoomLimits
 #: Where the runner sees the upper layer, read-only.
 GUIDE = f"{layout.ROOM}/upper"
 _SECONDS = 10
-# The arguments are the place, its size, its number of names, the user and the base.
+# The arguments are the place, its size, its number of names, the user, options, the base.
 _SCRIPT = """\
 set -e
 mount -t tmpfs -o "size=$2,nr_inodes=$3,nosuid,nodev,mode=0755" session "$1"
 mkdir -m 0755 "$1/upper" "$1/work" "$1/tree"
 chown "$4:$4" "$1/upper" "$1/work"
-layers="lowerdir=$5,upperdir=$1/upper,workdir=$1/work"
-mount -t overlay -o "$layers,nosuid,nodev,metacopy=off,redirect_dir=off" session "$1/tree"
-shift 5
+layers="lowerdir=$6,upperdir=$1/upper,workdir=$1/work"
+mount -t overlay -o "$layers,nosuid,nodev,$5" session "$1/tree"
+shift 6
 exec "$@"
 """
+# A folder that is made anew hides what the base has there, which not every kernel lets us say.
+_TRIAL = 'rm -r "$1/below" && mkdir "$1/below" && test ! -e "$1/below/file"'
 
 
 class Overlay(NamedTuple):
@@ -41,9 +43,7 @@ class Overlay(NamedTuple):
     def prefix(self, limits: RoomLimits) -> list[str]:
         """Say what starts bubblewrap as the sandbox's user, with the layers in place."""
         size, names = limits.disk_bytes, lending.entries_for(limits.disk_bytes)
-        told = (self.place, size, names, self.uid, self.base)
-        user = ("setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups")
-        return [*_enter(*map(str, told)), *user]
+        return _enter(self.place, size, names, self.uid, self.base)
 
     def arguments(self) -> list[str]:
         """Say to bubblewrap what is shown of them."""
@@ -51,9 +51,17 @@ class Overlay(NamedTuple):
         return ["--bind", str(tree), ROOM_TREE, "--ro-bind", str(upper), GUIDE]
 
 
-def _enter(*told: str) -> list[str]:
-    apart = ("unshare", "--mount", "--propagation", "private", "--")
-    return [*apart, "sh", "-c", _SCRIPT, "sh", *told]
+def _enter(place: Path, size: int, names: int, uid: int, base: Path) -> list[str]:
+    """Say what mounts the layers and then becomes a program as this user."""
+    apart = ["unshare", "--mount", "--propagation", "private"]
+    if os.geteuid() == 0:
+        become = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
+        options = "metacopy=off,redirect_dir=off"
+    else:
+        apart += ["--user", "--map-root-user"]
+        uid, become, options = 0, [], "metacopy=off,userxattr"
+    told = (str(place), str(size), str(names), str(uid), options, str(base))
+    return [*apart, "--", "sh", "-c", _SCRIPT, "sh", *told, *become]
 
 
 def lay(base: Path, uid: int) -> Overlay:
@@ -70,24 +78,25 @@ _known: dict[int, bool] = {}
 def is_possible(base: Path) -> bool:
     """Say whether layers can be mounted over this folder, by trying it once for its disk."""
     # These characters mean something in the options of a mount.
-    if os.geteuid() != 0 or any(sign in str(base) for sign in ":,\\"):
+    if any(sign in str(base) for sign in ":,\\"):
         return False
     disk = base.stat().st_dev
     if disk not in _known:
-        _known[disk] = _works(base)
+        _known[disk] = _works(base.parent)
     return _known[disk]
 
 
-def _run(command: list[str]) -> int:
-    done = subprocess.run(command, check=False, capture_output=True, timeout=_SECONDS)
-    return done.returncode
-
-
-def _works(base: Path) -> bool:
-    with tempfile.TemporaryDirectory(prefix="overlay-") as place:
-        told = (place, str(1024**2), "100", "0", str(base))
-        command = [*_enter(*told), "test", "-d", f"{place}/tree"]
+def _works(folder: Path) -> bool:
+    with tempfile.TemporaryDirectory(prefix="overlay-", dir=folder) as name:
+        place, base = Path(name, "layers"), Path(name, "base")
+        for made in (Path(name), place, base, base / "below"):
+            made.mkdir(exist_ok=True)
+            made.chmod(0o755)
+        (base / "below" / "file").touch()
+        command = _enter(place, 1024**2, 100, os.geteuid(), base)
+        command += ["sh", "-c", _TRIAL, "sh", f"{place}/tree"]
         try:
-            return _run(command) == 0
+            done = subprocess.run(command, check=False, capture_output=True, timeout=_SECONDS)
         except (OSError, subprocess.SubprocessError):
             return False
+    return done.returncode == 0
