@@ -18,6 +18,8 @@ from agent.domain import CheckItem, CheckReport, CheckResult, Comparison, Repeat
 BASE_RULES = ", base rules"
 _NOT_RUN = ("skipped", "xfailed")
 _COUNTED = "finding"
+#: Outcome of an item that names a part of a tool which is no longer the tool's own.
+REPLACED = "replaced"
 
 
 def compare(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
@@ -100,6 +102,10 @@ def _unproved(before: CheckResult, after: CheckResult) -> str:
     for side, result in (("base", before), ("the change", after)):
         if result.status is Status.UNVERIFIED:
             return f"on {side}: {result.reason}"
+    own = {item.item_id for item in before.items if item.outcome == REPLACED}
+    for item in after.items:
+        if item.outcome == REPLACED and item.item_id not in own:
+            return f"the change replaces {item.item_id}, which decides what the check finds"
     if _as_a_whole(before) and _as_a_whole(after):
         return f"on base and with the change: {after.reason}"
     if _as_a_whole(before) and after.status is Status.FAILED:

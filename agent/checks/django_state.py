@@ -1,7 +1,7 @@
 """Django's own questions about a project: missing migrations, conflicts, system check.
 
-The answers are believed only when Django, asked in the same process, also found a model that has
-no migration and an error that must be found.
+The answers are believed only when Django, asked in the same process, also found models and fields
+that have no migration and an error that must be found.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import posixpath
 from typing import Literal
 
 from agent.checks import check, openapi_map, scripts, sealed, suite
+from agent.checks.comparison import REPLACED
 from agent.checks.openapi_map import Routes
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.domain import CheckItem, CheckResult, Status
@@ -32,13 +33,9 @@ class Migrations(Event):
     conflicts: bool
     migrated: list[Text]
     probed: list[Text]
-    """Apps to which a model was added."""
+    """Models and fields that were added, and fields that were altered, by app or model."""
     found: list[Text]
-    """Those of them in which it was seen."""
-    quiet: bool
-    """Whether a state held against itself showed nothing."""
-    command_exit: int | None
-    """Of Django's own command."""
+    """Those of them that were seen."""
     switched_off: list[Text]
 
 
@@ -51,6 +48,14 @@ class SystemCheck(Event):
     """Whether the error that must be found was."""
     asked: list[Text]
     """Which of our two functions were called."""
+
+
+class Replaced(Event):
+    """What of Django's own functions and classes is another's."""
+
+    event: Literal["replaced"]
+    parts: list[Id]
+    """Full names, each with a digest."""
 
 
 class _DjangoState:
@@ -110,12 +115,13 @@ class Makemigrations(_DjangoState):
 
     def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
         """Say which operations no migration has, and which migrations are in conflict."""
-        report = sealed.read(result, secret, (Migrations,))
+        report = sealed.read(result, secret, (Migrations, Replaced))
         said = report.first(Migrations)
         if said is None:
             return _nothing_said(self, site, report, result)
         problem = report.problem or _migrations_problem(said)
-        return _result(self, site, result, said.items, problem, _migrations_note(said))
+        found = _result(self, site, result, said.items, problem, _migrations_note(said))
+        return _with_replaced(found, report)
 
 
 class DjangoCheck(_DjangoState):
@@ -130,14 +136,14 @@ class DjangoCheck(_DjangoState):
 
     def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
         """Say which messages there are; those below error do not fail."""
-        report = sealed.read(result, secret, (SystemCheck, Routes))
+        report = sealed.read(result, secret, (SystemCheck, Replaced, Routes))
         said = report.first(SystemCheck)
         if said is None:
             return _nothing_said(self, site, report, result)
         problem = report.problem
         if said.asked != ["fails", "passes"] or not said.seen:
             problem = "an error that the system check must report was not reported"
-        found = _result(self, site, result, said.items, problem, "")
+        found = _with_replaced(_result(self, site, result, said.items, problem, ""), report)
         return found.model_copy(update={"routes": openapi_map.read(report.first(Routes))})
 
 
@@ -148,15 +154,8 @@ def _migrations_problem(said: Migrations) -> str:
     if not said.migrated:
         return ""
     if not said.probed or set(said.found) != set(said.probed):
-        missed = sorted(set(said.probed) - set(said.found)) or ["any app"]
-        return f"a model without a migration, added on purpose, was not noticed in {missed[0]}"
-    if not said.quiet:
-        return "a state held against itself showed a difference"
-    if bool(said.items) != (said.command_exit != 0):
-        return (
-            f"Django's own command ended with {said.command_exit}, "
-            f"but {len(said.items)} operations were found"
-        )
+        missed = sorted(set(said.probed) - set(said.found)) or ["a new model in any app"]
+        return f"a difference that was made on purpose was not noticed: {missed[0]}"
     return ""
 
 
@@ -197,6 +196,15 @@ def _result(
         reason=problem or absent,
         output=suite.output(result),
     )
+
+
+def _with_replaced(found: CheckResult, report: sealed.Report) -> CheckResult:
+    """Add what of Django was replaced; whether base has the same is left to the comparison."""
+    said = report.first(Replaced)
+    items = tuple(
+        CheckItem(item_id=part, outcome=REPLACED) for part in (said.parts if said else ())
+    )
+    return found.model_copy(update={"items": (*found.items, *items)})
 
 
 def _nothing_said(

@@ -1,26 +1,29 @@
 """Ask Django itself for missing migrations, conflicts and system check messages.
 
 The project is entered by its own manage.py, where there is one, so that whatever that does to
-`sys.path` and the environment is done; the command that is then run is Django's own, never a
-project's override of it. That the answer can be trusted is tried each time: a model added to the
-state must be found, and a state held against itself must show nothing.
+`sys.path` and the environment is done; what is then asked is Django's own autodetector, no command
+of the project. That the answer can be trusted is tried each time: a model, a field and an altered
+field that are put into the state must be found, and what of Django's own functions was replaced is
+said.
 
 Arguments: `makemigrations` or `check`.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import runpy
 import sys
 
 import mergewright_entry
+import mergewright_originals
 import mergewright_report
 import mergewright_routes
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_MOST_PARTS = 1000
+_MOST_MODELS = 50
 
 
 def main():
@@ -35,6 +38,7 @@ def main():
         # Django itself is in the tree.
         sys.path[:] = [*order["python_path"], *whole_path]
         from django.core import management
+    own = mergewright_originals.take()
     if order["manage"]:
         # Python puts the script's folder first; the others come after it.
         folder = os.path.dirname(os.path.abspath(order["manage"]))
@@ -53,7 +57,11 @@ def main():
         import django
 
         django.setup()
+        early = mergewright_originals.replaced(own)
         done[0] = jobs[job](order, report)
+        # Migrations and checks are imported on the way.
+        late = mergewright_originals.replaced(own)
+        report.add("replaced", parts=sorted({*early, *late})[:_MOST_PARTS])
 
     def enter():
         if order["manage"]:
@@ -89,22 +97,17 @@ def migrations(order, report):
         for label, names in sorted(conflicts.items())
     ]
     probes = sorted(set(own) & loader.migrated_apps) or sorted(loader.migrated_apps)[:1]
-    found, quiet, exit_code = [], False, None
+    probed, found = [], []
     if not conflicts:
-        found = _probe(loader, probes, order["must_fail"])
-        quiet = not _changes(loader, loader.project_state(), loader.project_state())
+        probed, found = _probe(loader, probes, order["must_fail"])
         items += _pending(loader)
-        _name_databases()
-        exit_code = _own_command()
     report.add(
         "migrations",
         items=items,
         conflicts=bool(conflicts),
         migrated=sorted(loader.migrated_apps),
-        probed=probes,
+        probed=probed,
         found=found,
-        quiet=quiet,
-        command_exit=exit_code,
         switched_off=switched_off,
     )
     for item in items:
@@ -178,36 +181,68 @@ def _changes(loader, before, after):
     return MigrationAutodetector(before, after, questioner).changes(graph=loader.graph)
 
 
-def _now():
-    from django.apps import apps
-    from django.db.migrations.state import ProjectState
-
-    return ProjectState.from_apps(apps)
-
-
 def _probe(loader, labels, name):
-    """Add a model to each app; return the apps in which it was found."""
+    """Add a model to each app, and to each of its models a field; alter one that it has.
+
+    Returns:
+        What was done, and what of it was found.
+    """
     from django.db import models
     from django.db.migrations.state import ModelState
 
-    after = _now()
+    before = loader.project_state()
+    after = before.clone()
+    # Models that are made of a state are made anew.
+    after.__dict__.pop("apps", None)
+    probed = set()
     for label in labels:
-        fields = [("id", models.AutoField(primary_key=True))]
-        after.add_model(ModelState(label, name, fields))
-    changes = _changes(loader, loader.project_state(), after)
-    return sorted(
-        label
-        for label, found in changes.items()
-        if any(
-            type(operation).__name__ == "CreateModel" and operation.name == name
-            for migration in found
-            for operation in migration.operations
-        )
-    )
+        for model in _plain_models(before, label):
+            state = after.models[label, model]
+            fields = dict(state.fields)
+            altered = _altered(fields)
+            fields.update(altered, **{name: models.IntegerField(null=True)})
+            state.fields = fields if isinstance(state.fields, dict) else list(fields.items())
+            probed.add("%s.%s: a new field" % (label, model))
+            probed.update("%s.%s: an altered field" % (label, model) for _ in altered)
+        after.add_model(ModelState(label, name, [("id", models.AutoField(primary_key=True))]))
+        probed.add("%s: a new model" % label)
+    wanted = {"CreateModel": ("", "a new model")}
+    wanted.update(AddField=(".%s", "a new field"), AlterField=(".%s", "an altered field"))
+    found = set()
+    for label, migrations in _changes(loader, before, after).items():
+        for operation in (one for migration in migrations for one in migration.operations):
+            place, what = wanted.get(type(operation).__name__, ("", ""))
+            model = getattr(operation, "model_name", "").lower()
+            found.add("%s%s: %s" % (label, place and place % model, what))
+    return sorted(probed), sorted(found & probed)
+
+
+def _plain_models(state, label):
+    """Return the names of an app's models that have a table of their own."""
+    return [
+        model
+        for (app, model), one in sorted(state.models.items())
+        if app == label and one.options.get("managed", True) and not one.options.get("proxy")
+    ][:_MOST_MODELS]
+
+
+def _altered(fields):
+    """Return one of the fields that may not be empty as one that may; none where there is none."""
+    for name, field in fields.items():
+        # A field of the project itself may be made in ways of its own.
+        plain = type(field).__module__.startswith("django.")
+        if plain and not (field.null or field.primary_key or field.is_relation):
+            altered = field.clone()
+            altered.null = True
+            return {name: altered}
+    return {}
 
 
 def _pending(loader):
-    changes = _changes(loader, loader.project_state(), _now())
+    from django.apps import apps
+    from django.db.migrations.state import ProjectState
+
+    changes = _changes(loader, loader.project_state(), ProjectState.from_apps(apps))
     return [
         {
             "id": "%s: %s" % (label, _described(operation)),
@@ -231,35 +266,6 @@ def _described(operation):
         except Exception:
             said += " as " + type(field).__name__
     return _ADDRESS.sub("", said)[:400]
-
-
-def _name_databases():
-    """Keep databases in memory to which the settings give no name.
-
-    Test settings leave it out, since Django's test runner does the same; its command for
-    migrations opens each database and fails at those.
-    """
-    from django.db import connections
-
-    for database in connections.settings.values():
-        if database["ENGINE"].endswith(("sqlite3", "spatialite")) and not database["NAME"]:
-            database["NAME"] = ":memory:"
-
-
-def _own_command():
-    """Run Django's own command and return its exit code."""
-    from django.core.management import CommandError, call_command
-    from django.core.management.commands.makemigrations import Command
-
-    options = {"check_changes": True, "dry_run": True, "interactive": False}
-    try:
-        call_command(Command(stdout=io.StringIO(), stderr=sys.stderr), skip_checks=True, **options)
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
-    except CommandError as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    return 0
 
 
 # --- system check ----------------------------------------------------------------------------
