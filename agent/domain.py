@@ -719,6 +719,9 @@ class Environment(Record):
     type_checker_path: str = ""
     """Folder of basedpyright and its Node.js, mounted as `/type-checker` in the rooms that run it;
     empty where none does."""
+    tools: tuple[tuple[str, str], ...] = ()
+    """Tools in the version that the repository pins, each with its folder, mounted as
+    `/tools/<name>`."""
     scripts_path: str
     """Our scripts (`checks/`, `recipes/`, `environments/`), copied to where a room's user can
     reach them; mounted as `/mergewright`."""

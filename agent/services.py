@@ -100,16 +100,7 @@ class Services:
         return environments.ensure(request, self.sandbox, self.index, self.settings, self.say)
 
     def _request(self, prepared: Prepared, tree: Path) -> environments.EnvironmentRequest:
-        config = prepared.contract.config
-        return environments.EnvironmentRequest(
-            tree=str(tree),
-            nearest_tag=prepared.checkout.nearest_tag,
-            root=config.folder,
-            python=config.python,
-            services=config.services,
-            env=config.env,
-            pyright=prepared.contract.project.uses_pyright,
-        )
+        return environments.EnvironmentRequest.of(prepared.contract, prepared.checkout, tree)
 
     def run_folder(self, run: Run) -> Path:
         """Folder that keeps the run's text, log and ledger."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
+from itertools import product
 from typing import NamedTuple
 
-from repo_config import formatters, pyright_settings, tool_commands, tool_options
+from repo_config import pre_commit, pyright_settings, tool_commands, tool_options, tool_pins
 from repo_config.dependencies import Dependency
 from repo_config.located import inert
 from repo_config.project_files import Files, Found, table
@@ -24,6 +25,9 @@ _RUFF, _RUFF_FORMAT = "ruff check", "ruff format"
 #: The checks that a tool is run for, where they are not called as it is.
 _CHECKS = {"ruff": (_RUFF, _RUFF_FORMAT)}
 _PYRIGHTS: tuple[pyright_settings.Tool, ...] = ("basedpyright", "pyright")
+#: Files of a tool's own that are its table.
+_OWN = {"ruff": ("ruff.toml", ".ruff.toml")}
+_INI = (".flake8", "setup.cfg", "tox.ini")
 #: They are told on the command line what no file of settings says.
 _ALWAYS_TOLD = frozenset({_RUFF_FORMAT, "isort", *_PYRIGHTS})
 
@@ -39,6 +43,12 @@ class Tools(NamedTuple):
     """By check; see `detect.Project`."""
     pyright: pyright_settings.Settings | None
     """What files tell pyright or basedpyright, where one of them is run."""
+    ruff_formats: bool
+    """See `detect.Project`."""
+    own_excludes: tuple[str, ...]
+    """See `detect.Project`."""
+    pins: dict[str, tuple[str, ...]]
+    """See `detect.Project`."""
 
 
 def find(files: Files, whole: Files, config: RepoConfig, declared: Iterable[Dependency]) -> Tools:
@@ -58,14 +68,24 @@ def find(files: Files, whole: Files, config: RepoConfig, declared: Iterable[Depe
         check: one
         for tool in running
         for check in _CHECKS.get(tool, (tool,))
-        if (one := named.told.get(check)) and (check not in own or check in _ALWAYS_TOLD)
+        if (one := named.told.get(check))
+        and (check not in own or check in _ALWAYS_TOLD or (one.args and check in named.hooks))
     }
     not_run = {check: why for check, why in named.why.items() if check not in {*running, *own}}
     if "ruff" in running and config.checks.lint != "auto":
         not_run.pop(_RUFF, None)
     elif "ruff" in running and _RUFF not in {*own, *told}:
         not_run.setdefault(_RUFF, f"{named.origin[_RUFF_FORMAT]} runs `ruff format` alone")
-    return Tools(types, lint, told, not_run, _pyright(whole, config, types, told))
+    return Tools(
+        types,
+        lint,
+        told,
+        not_run,
+        _pyright(whole, config, types, told),
+        ruff_formats=_RUFF_FORMAT in {*own, *told},
+        own_excludes=tuple(sorted(tool for tool in running if _excludes(files, tool, told))),
+        pins=tool_pins.find(files, running),
+    )
 
 
 class _Named:
@@ -75,6 +95,8 @@ class _Named:
         self.told: dict[str, Told] = {}
         self.origin: dict[str, str] = {}
         """Of what is told."""
+        self.hooks: set[str] = set()
+        """Of the checks those that a hook tells, which names no paths."""
         self.why: dict[str, str] = {}
         """Why a check that is named cannot be followed, where no other place of it can."""
         there = {"."}
@@ -93,6 +115,8 @@ class _Named:
             if isinstance(found, Told):
                 self.told[one.check], self.origin[one.check] = found, inert(one.origin)
                 self.why.pop(one.check, None)
+                if one.is_hook:
+                    self.hooks.add(one.check)
             else:
                 self.why.setdefault(one.check, f"{inert(one.origin)} names it, and {found}")
 
@@ -112,8 +136,8 @@ def _own_settings(files: Files, named: _Named, required: dict[str, str]) -> dict
     """Where each check is configured by files of its tool, or asked for; by check."""
     found = {
         "mypy": _section_of(files, "mypy", ("mypy.ini", ".mypy.ini"), ("setup.cfg",)),
-        _RUFF: _section_of(files, "ruff", ("ruff.toml", ".ruff.toml"), ()),
-        _RUFF_FORMAT: "ruff's settings" if formatters.ruff_formats(files.text) else None,
+        _RUFF: _section_of(files, "ruff", _OWN["ruff"], ()),
+        _RUFF_FORMAT: "ruff's settings" if _formats(files) else None,
         "flake8": _section_of(
             files, "flake8", (".flake8",), ("setup.cfg", "tox.ini"), in_pyproject=False
         ),
@@ -193,6 +217,32 @@ def type_args(
     if given and tools[:1] == (tool,):
         return given
     return told[tool].words if tool in told else ()
+
+
+def _formats(files: Files) -> bool:
+    """Whether a hook has ruff format some files, or its settings say how."""
+    tables = _tables(files, "ruff", _OWN["ruff"])
+    hooks = (pre_commit.TOOLS.get(hook.name) for hook in pre_commit.hooks(files))
+    return _RUFF_FORMAT in hooks or any("format" in one for one in tables)
+
+
+def _excludes(files: Files, tool: str, told: dict[str, Told]) -> bool:
+    """Whether the project lists all that a tool leaves out, in place of the tool's own list."""
+    key = "skip" if tool == "isort" else "exclude"
+    checks = _CHECKS.get(tool, (tool,))
+    words = [word for check in checks if check in told for word in told[check].args]
+    keys = {key for one in _tables(files, tool, _OWN.get(tool, ())) for key in one}
+    keys |= {
+        key
+        for path, section in ((".isort.cfg", "settings"), *product(_INI, (tool, f"tool:{tool}")))
+        for key in files.ini(path).get(section, {})
+    }
+    return key in keys or any(word.startswith(f"--{key}") for word in words)
+
+
+def _tables(files: Files, tool: str, own: tuple[str, ...]) -> list[dict[str, object]]:
+    """The tables of TOML files that a tool is configured by."""
+    return [table(files.pyproject, "tool", tool), *(files.toml(path) for path in own)]
 
 
 def _given(tool: str, key: str) -> Found:

@@ -86,9 +86,15 @@ class Project(BaseModel):
     """The folder in which its module begins, relative to the root."""
     lint_tools: tuple[str, ...]
     """Of ruff, flake8, black, isort."""
+    ruff_formats: bool = False
+    """Whether ruff formats the project, and does not only lint it."""
+    own_excludes: tuple[str, ...] = ()
+    """Of these tools the project lists all that they leave out, in place of their own list."""
+    tool_pins: dict[str, tuple[str, ...]] = {}
+    """By tool: the requirements of its version that the project pins, and of its plugins."""
     told: dict[str, Told] = {}
     """By check: what hooks of pre-commit, tox or CI tell a tool where nothing else configures it;
-    isort and pyright also beside their configuration."""
+    beside its configuration the options of a hook, and all for isort and pyright."""
     not_run: dict[str, str] = {}
     """Checks that hooks, tox or CI name and that are not run, each with the reason."""
     plugins: tuple[str, ...] = ()
@@ -190,6 +196,9 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         fastapi_app=app,
         fastapi_path=fastapi_apps.folder(files, app) if app else "",
         lint_tools=tuple(found.value for found in tools.lint),
+        ruff_formats=tools.ruff_formats,
+        own_excludes=tools.own_excludes,
+        tool_pins=tools.pins,
         told=tools.told,
         not_run=tools.not_run,
         type_settings=tools.pyright.files if tools.pyright else (),

@@ -9,6 +9,14 @@ from repo_config import loose_yaml
 from repo_config.project_files import Files, texts
 
 NAME = ".pre-commit-config.yaml"
+#: By the name of a hook: the check that its tool is run for.
+TOOLS = {
+    **{name: name for name in ("flake8", "black", "isort", "mypy", "pyright", "basedpyright")},
+    "black-jupyter": "black",
+    "ruff": "ruff check",
+    "ruff-check": "ruff check",
+    "ruff-format": "ruff format",
+}
 #: By these a hook looks at some files only, which a check of the whole tree could not follow.
 _LIMITING = frozenset({"files", "exclude", "types", "types_or", "exclude_types", "stages"})
 #: Types of files that every hook for Python names.
@@ -25,6 +33,10 @@ class Hook(NamedTuple):
     """The command, of a hook that the repository makes itself."""
     limited: bool
     """Whether it looks at some files only, or not before commits."""
+    revision: str = ""
+    """The tag of its repository."""
+    additional: tuple[str, ...] = ()
+    """What is installed beside its tool, as requirements."""
 
 
 def hooks(files: Files) -> Iterator[Hook]:
@@ -37,7 +49,10 @@ def hooks(files: Files) -> Iterator[Hook]:
         return
     limited = bool(whole.keys() & {"files", "exclude"})
     for repository in _items(whole.get("repos")):
-        for one in _items(repository.get("hooks")) if isinstance(repository, dict) else ():
+        if not isinstance(repository, dict):
+            continue
+        revision = repository.get("rev")
+        for one in _items(repository.get("hooks")):
             if isinstance(one, dict) and isinstance(one.get("id"), str):
                 told = tuple(texts(one["args"])) if isinstance(one.get("args"), list) else None
                 entry = one.get("entry")
@@ -46,6 +61,8 @@ def hooks(files: Files) -> Iterator[Hook]:
                     told,
                     entry if isinstance(entry, str) else "",
                     limited or any(_limits(key, one[key]) for key in one.keys() & _LIMITING),
+                    revision if isinstance(revision, str) else "",
+                    tuple(texts(one.get("additional_dependencies"))),
                 )
 
 

@@ -53,14 +53,14 @@ class Files:
         """The names of all files, without their folders."""
         return frozenset(self._by_name)
 
-    def text(self, path: str) -> str:
+    def text(self, path: str, most: int = _MOST_BYTES) -> str:
         """What a file says, undecodable bytes replaced; empty when there is no such file."""
         if not self.has(path):
             return ""
         if path not in self._texts:
             content = self._tree.read(path)
-            if len(content) > _MOST_BYTES:
-                self.unreadable[path] = f"larger than {_MOST_BYTES // 1024} KiB"
+            if len(content) > most:
+                self.unreadable[path] = f"larger than {most // 1024} KiB"
                 content = b""
             self._texts[path] = content.decode("utf-8-sig", "replace")
         return self._texts[path] or ""

@@ -133,6 +133,7 @@ _UPKEEP = (
     "complexity",
     "lost-types",
     "untyped-function",
+    "hidden-from-type-checker",
     "missing-docstring",
     "unused-import",
     "dead-code",
@@ -140,9 +141,11 @@ _UPKEEP = (
 )
 _TOOLS = (
     "security-lint",
+    "unread-file",
     "invented-api",
     "unknown-module",
     "coverage-of-change",
+    "other-settings",
     "url-map",
     "url-map-new",
     "forbidden-licence",

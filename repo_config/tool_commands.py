@@ -14,15 +14,8 @@ from typing import Any, NamedTuple
 from repo_config import loose_yaml, pre_commit
 from repo_config.project_files import Files, table, texts
 
-#: By the name of a program, or of the hook of pre-commit that runs it: the check.
+#: By the name of a program: the check.
 _PROGRAMS = {name: name for name in ("flake8", "black", "isort", "mypy", "pyright", "basedpyright")}
-_HOOKS = {
-    **_PROGRAMS,
-    "black-jupyter": "black",
-    "ruff": "ruff check",
-    "ruff-check": "ruff check",
-    "ruff-format": "ruff format",
-}
 #: What a hook is told where its owner tells it nothing; as its author says.
 _HOOK_ARGS = {"mypy": ("--ignore-missing-imports", "--scripts-are-modules")}
 #: Actions of GitHub that run a tool; what they are told beside its version is not followed.
@@ -92,7 +85,7 @@ def _hooks(files: Files) -> Iterator[Command]:
         if entry:
             check, words = _tool(_unwrapped(entry))
         else:
-            check, words = _HOOKS.get(hook.name, ""), ()
+            check, words = pre_commit.TOOLS.get(hook.name, ""), ()
         if not check:
             continue
         told = hook.arguments if hook.arguments is not None else _HOOK_ARGS.get(hook.name, ())

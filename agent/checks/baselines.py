@@ -16,7 +16,7 @@ from agent.domain import CheckReport, CheckResult, Prepared, Repeated, Status
 from agent.settings import Settings
 
 #: What of an environment its key does not tell: servers, and tools of our own.
-_TOOLS = {"services", "gate_path", "type_checker_path"}
+_TOOLS = {"services", "gate_path", "type_checker_path", "tools"}
 _MOST_RUNS = 40
 """Kept of one test."""
 

@@ -19,7 +19,15 @@ from packaging.utils import canonicalize_name
 from agent.checks.sealed import Secret
 from agent.checks.type_cache import TypeCache
 from agent.domain import CheckResult, Environment, Status
-from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TREE, RoomLimits, RoomOrder, RoomResult
+from agent.ports import (
+    ROOM_ENVIRONMENT,
+    ROOM_GATE,
+    ROOM_TOOLS,
+    ROOM_TREE,
+    RoomLimits,
+    RoomOrder,
+    RoomResult,
+)
 from agent.settings import Settings
 from repo_config import checking_tools
 from repo_config.detect import Project
@@ -55,8 +63,11 @@ class Site:
         return any(canonicalize_name(name) == wanted for name in names)
 
     def program(self, package: str) -> str:
-        """Path of a tool in the room: the repository's own, else ours."""
-        place = ROOM_ENVIRONMENT if self.has(package) else ROOM_GATE
+        """Path of a tool in the room: the pinned one, else the environment's, else ours."""
+        if package in dict(self.environment.tools):
+            place = f"{ROOM_TOOLS}/{package}"
+        else:
+            place = ROOM_ENVIRONMENT if self.has(package) else ROOM_GATE
         return f"{place}/bin/{package}"
 
     def packages_of(self, place: str) -> str:

@@ -16,13 +16,12 @@ from agent.checks import check, scripts, sealed, suite
 from agent.checks.sealed import Secret
 from agent.domain import CheckItem, CheckResult, Status
 from agent.environments import rooms
-from agent.ports import ROOM_GATE, RoomFile, RoomOrder, RoomResult
+from agent.ports import ROOM_GATE, ROOM_OURS, RoomFile, RoomOrder, RoomResult
 from repo_config.tool_options import Told
 
 #: What a shell, or a room, says when there is no such program.
 _NO_PROGRAM = 127
-#: Puts all that a tool prints into the report file, whole.
-_INTO_FILE = 'exec "$@" >"$0" 2>&1'
+_REWRITTEN = (f"{ROOM_GATE}/bin/python", "-I", "-S", f"{ROOM_OURS}/checks/mergewright_rewritten.py")
 # Figures that move with the code around a finding, or only say by how much a bound is passed.
 _FIGURES = re.compile(r"(?<=\bline )\d+|(?<=\()\d+(?= > \d+)|(?<=too complex \()\d+")
 
@@ -54,11 +53,12 @@ class LintCheck:
     probe: str
     """Content of a file that the tool must object to."""
     read: Reader
-    configured: Callable[[check.Site], bool]
+    configured: Callable[[check.Site], bool] | None = None
+    """Whether the repository has it, where its name among the linters does not say so."""
     arguments: tuple[str, ...] = ()
     """For a person, in place of those of the room."""
-    prints_report: bool = False
-    """Whether the report is what the tool prints, for tools that write none."""
+    rewrites: bool = False
+    """Whether it writes files anew, which are then what it found."""
     unreadable_probe: str = ""
     """The same of another one, for selections that only object to what cannot be parsed."""
     unreadable_code: int = 1
@@ -69,12 +69,22 @@ class LintCheck:
     """Whether the gate's own is run, whatever the repository has."""
     rule: str = ""
     """Id of the rule that weighs what it finds; it is not run where that is off."""
+    named: tuple[str, ...] = ()
+    """By these it leaves out what settings say also of files that are named; `{pattern}` becomes
+    an expression for these files."""
+    built_in: tuple[str, ...] = ()
+    """By these it leaves out no others of its own accord."""
+    takes_paths: bool = True
+    """Whether files are named by their paths."""
+    only: tuple[str, ...] = ()
+    """The files that it looks at, relative to the project's folder; empty: those of its command."""
 
     def absent(self, site: check.Site) -> str:
         """Say why the tool is not run."""
         if self.rule and site.config.rules.get(self.rule) == "off":
             return f"the rule {self.rule} is off"
-        if self.configured(site):
+        has = self.configured(site) if self.configured else self.name in site.project.lint_tools
+        if has:
             return ""
         if site.config.checks.lint == "off":
             return "checks.lint is off"
@@ -100,10 +110,10 @@ class LintCheck:
         probes = {probe: self.probe}
         if self.unreadable_probe:
             probes[f"{secret.module}/{probe}"] = self.unreadable_probe
-        looked_at = told.paths or (".",)
-        argv = (program, *subcommand, *told.args, *arguments, *looked_at, *probes)
-        if self.prints_report:
-            argv = ("/bin/sh", "-c", _INTO_FILE, secret.report, *argv)
+        looked_at = self._looked_at(site, (*(self.only or told.paths or (".",)), *probes))
+        argv = (program, *subcommand, *told.args, *arguments, *looked_at)
+        if self.rewrites:
+            argv = (*_REWRITTEN, secret.report, *argv)
         return rooms.order(
             site.environment,
             site.tree,
@@ -119,12 +129,23 @@ class LintCheck:
             folder=site.project.root,
         )
 
+    def _looked_at(self, site: check.Site, paths: tuple[str, ...]) -> tuple[str, ...]:
+        """Name what it is to look at, and what of that it may leave out."""
+        if not self.only:
+            return paths
+        pattern = "|".join(f"/{re.escape(path)}$" for path in paths)
+        leaves_out = () if self.command_words[0] in site.project.own_excludes else self.built_in
+        named = tuple(part.format(pattern=pattern) for part in self.named)
+        return (*leaves_out, *named, *(paths if self.takes_paths else ()))
+
     def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
         """Say what the tool found."""
         content = result.files.get(secret.report)
         remarks = None if content is None else self.read(content)
         if remarks is not None:
             remarks = [replace(one, path=site.path_of(one.path)) for one in remarks]
+            if self.rewrites and result.exit_code == self.unreadable_code:
+                remarks.append(Remark("some files", "unreadable", "cannot be parsed"))
         items = list_items(remarks or [], secret)
         status, reason = self._verdict(result, content, remarks, items, secret)
         if limit := check.limit_reached(result, site.tool_limits(), f"{self.name} was"):
@@ -153,9 +174,8 @@ class LintCheck:
         seen = any(is_probe(remark, secret) for remark in remarks or [])
         done = {0, 1, self.unreadable_code} if seen else {0, 1}
         if result.exit_code not in done:
-            said = _text(content or b"") if self.prints_report else ""
-            words = suite.last_words(result.model_copy(update={"output": said + result.output}))
             status = Status.UNVERIFIED if result.exit_code == _NO_PROGRAM else Status.FAILED
+            words = suite.last_words(result)
             return status, f"{self.name} could not run (exit code {result.exit_code}): {words}"
         if problem := self._problem(result, remarks, seen=seen):
             return Status.UNVERIFIED, problem
@@ -167,7 +187,7 @@ class LintCheck:
             return f"{self.name} left no report that can be read: {words}"
         if not seen:
             return f"{self.name} reports nothing about a file that it must object to"
-        if result.exit_code == 0:
+        if result.exit_code == 0 and not self.rewrites:
             return f"{self.name} found something and still ended with 0"
         return ""
 
@@ -240,60 +260,12 @@ def read_flake8(content: bytes) -> list[Remark] | None:
     ]
 
 
-# It does not say alike in all versions why it cannot read a file, and names lines that move.
-_BLACK = re.compile(
-    r"^(?:would reformat (?P<path>.+)|error: cannot (?:format|parse):? (?P<broken>[^:\n]+).*)$",
-    re.MULTILINE,
-)
-
-
-def read_black(content: bytes) -> list[Remark] | None:
-    """Read what `black --check` prints."""
-    return [
-        _unformatted(found["path"])
-        if found["path"]
-        else Remark(found["broken"], "unreadable", "cannot be parsed")
-        for found in _BLACK.finditer(_text(content))
-    ]
-
-
-_ISORT = re.compile(
-    r"^(?:(?:\x1b\[\d+m)?ERROR(?:\x1b\[0m)?: )?(?P<path>.+?) Imports are incorrectly sorted.*$",
-    re.MULTILINE,
-)
-
-
-def read_isort(content: bytes) -> list[Remark] | None:
-    """Read what `isort --check-only` prints; a file that is named and found is there twice."""
-    paths = dict.fromkeys(found["path"] for found in _ISORT.finditer(_text(content)))
-    return [Remark(path, "imports", "are not sorted as configured") for path in paths]
-
-
-_PLACE = r"\n\s*--> (?P<{}>.+?)(?::\d+:\d+)?"
-#: Each form first as it was up to ruff 0.14, then as it is later.
-_RUFF_FORMAT = re.compile(
-    r"^(?:Would reformat: (?P<path>.+)"
-    rf"|unformatted: .*{_PLACE.format('place')}"
-    r"|error: Failed to parse (?P<broken>.+?):\d+:\d+: (?P<why>.*)"
-    rf"|invalid-syntax: (?P<reason>.*){_PLACE.format('unread')})$",
-    re.MULTILINE,
-)
-
-
-def read_ruff_format(content: bytes) -> list[Remark] | None:
-    """Read what `ruff format --check` prints for people; it has no other form that is stable."""
-    return [
-        _unformatted(found["path"] or found["place"])
-        if found["path"] or found["place"]
-        else Remark(
-            found["broken"] or found["unread"], "unreadable", found["why"] or found["reason"]
-        )
-        for found in _RUFF_FORMAT.finditer(_text(content))
-    ]
-
-
-def _unformatted(path: str) -> Remark:
-    return Remark(path.strip(), "format", "would be reformatted")
+def read_rewritten(content: bytes) -> list[Remark] | None:
+    """Read which files a formatter wrote anew."""
+    try:
+        return [Remark(str(path), "format", "would be reformatted") for path in json.loads(content)]
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
 def _text(content: bytes) -> str:

@@ -11,19 +11,15 @@ from threading import Event
 
 from agent import telemetry
 from agent.checks import running, suite, type_cache
-from agent.checks.black_format import BLACK
 from agent.checks.check import Check, Site, Suite, workers
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.django_suite import DjangoSuite
-from agent.checks.flake8_lint import FLAKE8
-from agent.checks.isort_order import ISORT
-from agent.checks.lint import LintCheck
+from agent.checks.linters import ALL
 from agent.checks.live import Show
 from agent.checks.mypy_types import MypyTypes, known_place
 from agent.checks.openapi_map import OpenapiMap
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT
 from agent.checks.pytest_suite import PytestSuite
-from agent.checks.ruff_lint import RUFF_CHECK, RUFF_FORMAT
 from agent.checks.sealed import Secret
 from agent.checks.security_lint import SECURITY
 from agent.domain import CheckResult, Status
@@ -35,11 +31,7 @@ Say = Callable[[str], None]
 #: those before it.
 _TOOLS: tuple[Check, ...] = (
     SECURITY,
-    RUFF_CHECK,
-    RUFF_FORMAT,
-    FLAKE8,
-    BLACK,
-    ISORT,
+    *ALL,
     DjangoCheck(),
     Makemigrations(),
     OpenapiMap(),
@@ -101,8 +93,7 @@ def linters(
     site: Site, sandbox: Sandbox, *, show: Show = lambda line: None
 ) -> tuple[CheckResult, ...]:
     """Run what the repository has of linters and formatters, which need nothing but the files."""
-    found = (check for check in _TOOLS if isinstance(check, LintCheck) and not check.rule)
-    there = (check for check in found if not check.absent(site))
+    there = (check for check in ALL if not check.absent(site))
     return tuple(_run(check, site, sandbox, Event(), show) for check in there)
 
 

@@ -17,7 +17,7 @@ from agent.checks.lint import Remark
 from agent.checks.sealed import Event, Secret, Text
 from agent.domain import CheckItem, CheckResult, Status
 from agent.environments import rooms
-from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, RoomFile, RoomOrder, RoomResult
+from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TOOLS, RoomFile, RoomOrder, RoomResult
 
 #: Two errors of different codes, in case a configuration turns one off; strict in all else.
 _PROBE = '''"""Checked on purpose: mypy must find errors in the second function only."""
@@ -71,7 +71,8 @@ class MypyTypes:
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run mypy by a script of ours, beside a module that must have errors."""
         own, cache = site.has("mypy"), site.type_cache
-        python = rooms.PYTHON if own else f"{ROOM_GATE}/bin/python"
+        pinned = f"{ROOM_TOOLS}/mypy" if "mypy" in dict(site.environment.tools) else ROOM_GATE
+        python = rooms.PYTHON if own else f"{pinned}/bin/python"
         fills = cache is not None and cache.fills
         limits = site.tool_limits()
         if fills:
@@ -86,10 +87,9 @@ class MypyTypes:
             told={
                 "python": "" if own else rooms.PYTHON,
                 "plugins": [] if own else [site.packages_of(ROOM_ENVIRONMENT)],
-                "known": type_cache.ROOM_TYPES if cache and cache.is_there else "",
+                "known": type_cache.ROOM_TYPES if cache and cache.source else "",
                 "hand_out": known_place(secret) if fills else "",
                 "hand_out_bytes": type_cache.MOST_BYTES,
-                "libraries": [site.packages_of(ROOM_ENVIRONMENT), site.packages_of(ROOM_GATE)],
             },
             files=(RoomFile(path=site.in_room(f"{secret.module}.py"), content=_PROBE.encode()),),
             collect=(secret.report, f"{known_place(secret)}/**"),

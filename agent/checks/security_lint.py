@@ -20,7 +20,8 @@ SECURITY = lint.LintCheck(
     arguments=("--isolated", "--ignore-noqa", "--select", _SELECTED, "--ignore", _LEFT_OUT),
     machine_arguments=(
         "--isolated", "--ignore-noqa", "--select", _SELECTED, "--ignore", _LEFT_OUT,
-        "--no-cache", "--no-fix", "--output-format=json", "--output-file={report}",
+        "--no-cache", "--no-fix", "--no-respect-gitignore", "--exclude", "node_modules",
+        "--output-format=json", "--output-file={report}",
     ),
     # One of each kind that has to be found: a syntax error alone is found without any selection.
     probe="import pickle\n\npickle.loads(input().encode())\n",

@@ -1,29 +1,22 @@
-"""Keep what mypy knows of libraries, per repository, environment and configuration.
+"""Keep what mypy knows of base commits, so that a type check of a change begins with it.
 
-A type check may begin with it, and is as good as one without:
-
-- Only the room of a base commit hands a cache out, and only where its configuration names no
-  plugin: then no code of the tree runs in that room, of base or of a change. What code of the
-  environment runs there runs in every type check of that environment, cached or not.
-- Modules of the tree are in no cache, neither when it is kept nor when it is read: each is
-  checked anew from its source, in the room whose verdict counts.
-- A room gets a copy, and what it makes of that is thrown away with it.
-
-The other half, which runs in the room, is `inside/mergewright_mypy.py`. The host reads nothing of
-a cache.
+mypy holds each module against the digest of its source, and so is as thorough as from nothing. Only
+the room of a base commit hands a cache out, and only where its configuration names no plugin: then
+no code of the tree runs in that room, of base or of a change. What code of the environment runs
+there runs in every type check of that environment. A room gets a copy, and what it makes of that
+is thrown away with it; the host reads nothing of a cache. The other half, which runs in the room,
+is `inside/mergewright_mypy.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import posixpath
 import re
 import shutil
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import structlog
@@ -31,7 +24,6 @@ import structlog
 from agent.domain import CheckResult, Prepared, Status
 from agent.ports import Mount, RoomOrder, RoomResult
 from agent.settings import Settings
-from repo_config import checking_tools
 
 #: Where a room finds it, read-only.
 ROOM_TYPES = "/mergewright-types"
@@ -42,7 +34,6 @@ _MOST_KEPT = 20
 _MOST_KEPT_BYTES = 2 * 1024**3
 #: The files of mypy's SQLite cache, below a folder for the version of Python.
 _NAME = re.compile(r"3\.\d{1,2}/cache(?:\.\d{1,3})?\.db")
-_CONFIGURED_BY = ("mypy.ini", ".mypy.ini", "pyproject.toml", "setup.cfg")
 
 _log = structlog.get_logger()
 
@@ -55,51 +46,38 @@ class TypeCache:
     fills: bool
 
     def shown(self, order: RoomOrder) -> RoomOrder:
-        """Show it in the room, where there is one."""
-        if not self.is_there:
+        """Show the room what there is: of this commit, else of the one that was last of use."""
+        if self.source is None:
             return order
-        # What is read was of use; what was not for longest goes first.
         with suppress(OSError):
-            os.utime(self.folder)
-        mount = Mount(source=str(self.folder), target=ROOM_TYPES)
+            os.utime(self.source)
+        mount = Mount(source=str(self.source), target=ROOM_TYPES)
         return order.model_copy(update={"mounts": (*order.mounts, mount)})
 
     @property
-    def is_there(self) -> bool:
-        """Whether there is something to read."""
-        return self.folder.is_dir()
+    def source(self) -> Path | None:
+        """The folder to read; None: there is nothing yet."""
+        if self.folder.is_dir():
+            return self.folder
+        start, _, _ = self.folder.name.partition("-")
+        others = self.folder.parent.glob(f"{start}-*")
+        return max(others, key=lambda path: path.stat().st_mtime, default=None)
 
 
-def of(prepared: Prepared, tree: Path, settings: Settings, *, base: bool) -> TypeCache:
-    """Say where the cache for a tree is kept.
+def of(prepared: Prepared, settings: Settings, *, base: bool) -> TypeCache:
+    """Say where the cache of a commit is kept.
 
     Args:
-        tree: On the side of base or of head; what it configures mypy with decides.
-        base: Whether it is the tree of a base commit, whose room may fill the cache.
+        base: Whether it is the base commit that is checked, whose room may fill the cache.
     """
-    total = hashlib.sha256()
-    project = prepared.contract.project
-    args = checking_tools.type_args(
-        prepared.contract.config, project.type_tools, project.told, "mypy"
+    parts = (
+        prepared.checkout.repository,
+        prepared.environment.key,
+        prepared.contract.project.root,
     )
-    root = project.root
-    for part in (prepared.checkout.repository, prepared.environment.key, root, *args):
-        total.update(f"{len(part)}:{part}".encode())
-    named = [arg.partition("=")[2] for arg in args if arg.startswith("--config-file=")]
-    named += [after for arg, after in pairwise(args) if arg == "--config-file"]
-    for name in (*_CONFIGURED_BY, *named):
-        content = _content(tree, posixpath.join(root, name))
-        total.update(f"{len(name)}:{name}:{len(content)}:".encode() + content)
-    folder = settings.home / "type-caches" / total.hexdigest()[:32]
+    start = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    folder = settings.home / "type-caches" / f"{start}-{prepared.checkout.commit[:16]}"
     return TypeCache(folder, fills=base and not folder.is_dir())
-
-
-def _content(tree: Path, name: str) -> bytes:
-    """Read a file of the tree; a link, or what is not there, counts as empty."""
-    path = tree / name
-    if not path.resolve().is_relative_to(tree.resolve()) or not path.is_file():
-        return b""
-    return path.read_bytes()[: 4 * 1024**2]
 
 
 def keep(cache: TypeCache | None, place: str, result: RoomResult, judged: CheckResult) -> None:

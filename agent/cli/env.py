@@ -225,18 +225,7 @@ def _request(
         try:
             pinned = checkout.prepare(run, svc)
             contract = checkout.contract(run, pinned, svc)
-            yield _Asked(
-                environments.EnvironmentRequest(
-                    tree=str(folder),
-                    nearest_tag=pinned.nearest_tag,
-                    root=contract.config.folder,
-                    python=contract.config.python,
-                    services=contract.config.services,
-                    env=contract.config.env,
-                    pyright=contract.project.uses_pyright,
-                ),
-                svc,
-            )
+            yield _Asked(environments.EnvironmentRequest.of(contract, pinned, folder), svc)
         except (RunStopped, TransientError) as problem:
             _stop(problem, as_json=as_json)
         finally:

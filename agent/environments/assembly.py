@@ -6,7 +6,8 @@ Owns the order of the phases. What each does is in `wheels` (B), `fetch` (A) and
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -69,10 +70,7 @@ class Assembly:
         started = time.monotonic()
         bench = self._bench
         toolsets.sweep_builders(bench)
-        with (
-            storage.workplace(bench.settings) as workplace,
-            closing(Fetcher(bench, workplace)) as fetcher,
-        ):
+        with self._fetcher() as fetcher:
             gate = toolsets.provide(toolsets.GATE, bench, fetcher)
             workshop = wheels.Workshop(bench, gate, fetcher)
             found, exact = self._requirements(fetcher)
@@ -111,11 +109,26 @@ class Assembly:
 
     def run_tools(self, pins: str) -> Path:
         """Make only tools of our own, for an environment that is there already."""
+        with self._fetcher() as fetcher:
+            return toolsets.provide(pins, self._bench, fetcher)
+
+    def run_pinned(self, tools: dict[str, tuple[str, ...]]) -> None:
+        """Make tools in the versions that the repository pins; those that exist as wheels."""
+        with self._fetcher() as fetcher:
+            for lines in tools.values():
+                try:
+                    toolsets.provide_pinned(lines, self._bench, fetcher)
+                except EnvironmentFailed as problem:
+                    words = problem.message.partition("\n")[0]
+                    self._bench.say(f"{lines[0]} cannot be had, so another version runs: {words}")
+
+    @contextmanager
+    def _fetcher(self) -> Iterator[Fetcher]:
         with (
             storage.workplace(self._bench.settings) as workplace,
             closing(Fetcher(self._bench, workplace)) as fetcher,
         ):
-            return toolsets.provide(pins, self._bench, fetcher)
+            yield fetcher
 
     def _requirements(self, fetcher: Fetcher) -> tuple[Requirements, bool]:
         """All that is to be installed, and whether that is a full resolution already."""

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.domain import Environment, Record
+from agent.domain import Checkout, Contract, Environment, Record
 from agent.environments import (
     declare,
     interpreters,
@@ -59,6 +59,23 @@ class EnvironmentRequest(Record):
     """The configuration's variables; they name users and databases of the servers."""
     pyright: bool = False
     """Whether pyright or basedpyright is among the checks."""
+    tools: dict[str, tuple[str, ...]] = {}
+    """By tool: the requirements of its version that the repository pins, and of its plugins."""
+
+    @classmethod
+    def of(cls, contract: Contract, checkout: Checkout, tree: Path) -> EnvironmentRequest:
+        """Compose the request for a commit, or for a change of it that is laid out in a folder."""
+        config, project = contract.config, contract.project
+        return cls(
+            tree=str(tree),
+            nearest_tag=checkout.nearest_tag,
+            root=config.folder,
+            python=config.python,
+            services=config.services,
+            env=config.env,
+            pyright=project.uses_pyright,
+            tools=project.tool_pins,
+        )
 
 
 def ensure(
@@ -105,7 +122,22 @@ def ensure(
         if not place.is_dir():
             assembly.run_tools(toolsets.TYPES)
         more["type_checker_path"] = str(place)
+    more["tools"] = _pinned(request.tools, stored.environment, assembly, bench)
     return stored.environment.model_copy(update=more)
+
+
+def _pinned(
+    tools: dict[str, tuple[str, ...]], environment: Environment, assembly: Assembly, bench: Bench
+) -> tuple[tuple[str, str], ...]:
+    """Give the folders of pinned tools, but for those that the environment has just so."""
+    wanted = {
+        tool: lines for tool, lines in tools.items() if not set(lines) <= {*environment.packages}
+    }
+    places = {tool: toolsets.locate_pinned(lines, bench) / "venv" for tool, lines in wanted.items()}
+    missing = {tool: lines for tool, lines in wanted.items() if not places[tool].is_dir()}
+    if missing:
+        assembly.run_pinned(missing)
+    return tuple((tool, str(place)) for tool, place in places.items() if place.is_dir())
 
 
 def again(

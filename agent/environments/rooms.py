@@ -13,6 +13,7 @@ from agent.ports import (
     ROOM_ENVIRONMENT,
     ROOM_GATE,
     ROOM_OURS,
+    ROOM_TOOLS,
     ROOM_TREE,
     Mount,
     RoomFile,
@@ -46,6 +47,7 @@ def order(
     mounts = [
         Mount(source=environment.path, target=ROOM_ENVIRONMENT),
         Mount(source=environment.gate_path, target=ROOM_GATE),
+        *(Mount(source=host, target=f"{ROOM_TOOLS}/{tool}") for tool, host in environment.tools),
         *(Mount(source=host, target=room) for host, room in environment.interpreter_mounts),
         Mount(source=environment.scripts_path, target=ROOM_OURS),
     ]

@@ -30,8 +30,7 @@ _TITLES = {GATE: "our own tools for this Python", TYPES: "basedpyright, and the 
 
 def locate(pins: str, bench: Bench) -> Path:
     """Where the tools of one of our files of pins are for this Python, or will be."""
-    key = hashlib.sha256(bench.mark.encode() + _read_pins(pins).encode()).hexdigest()[:32]
-    return storage.folder(bench.settings) / "gates" / key
+    return _place(_read_pins(pins), bench)
 
 
 def provide(pins: str, bench: Bench, fetcher: Fetcher) -> Path:
@@ -40,13 +39,40 @@ def provide(pins: str, bench: Bench, fetcher: Fetcher) -> Path:
     Raises:
         EnvironmentFailed: They do not exist for this Python and platform.
     """
-    place = locate(pins, bench)
+    return _provide(
+        locate(pins, bench), _TITLES[pins], _read_pins(pins), bench, fetcher, exact=True
+    )
+
+
+def locate_pinned(lines: tuple[str, ...], bench: Bench) -> Path:
+    """Where a tool that a repository pins is for this Python, or will be."""
+    return _place("\0".join((bench.index.mark, *lines)), bench)
+
+
+def provide_pinned(lines: tuple[str, ...], bench: Bench, fetcher: Fetcher) -> Path:
+    """Give a tool in the version that a repository pins, with its plugins.
+
+    Raises:
+        EnvironmentFailed: There are no wheels of it for this Python and platform.
+    """
+    place = locate_pinned(lines, bench)
+    return _provide(place, " ".join(lines), "\n".join(lines), bench, fetcher, exact=False)
+
+
+def _place(text: str, bench: Bench) -> Path:
+    key = hashlib.sha256(bench.mark.encode() + text.encode()).hexdigest()[:32]
+    return storage.folder(bench.settings) / "gates" / key
+
+
+def _provide(
+    place: Path, title: str, text: str, bench: Bench, fetcher: Fetcher, *, exact: bool
+) -> Path:
     with storage.locked(bench.settings, f"gate-{place.name}"):
         if not place.is_dir():
-            bench.say(f"fetching {_TITLES[pins]}")
+            bench.say(f"fetching {title}")
             nowhere = TreeFiles(Path("/nonexistent"))
-            lines = requirement_files.parse(nowhere, _read_pins(pins), pins).lines
-            wanted = Wanted(lines=lines, exact=True)
+            lines = requirement_files.parse(nowhere, text, title).lines
+            wanted = Wanted(lines=lines, exact=exact)
             _store(bench, place, fetcher.install(f"tools-{place.name}", wanted, _no_supply))
     return place / "venv"
 
@@ -119,5 +145,5 @@ def _read_pins(pins: str) -> str:
 
 def _no_supply(project: str, words: str) -> Path:
     raise EnvironmentFailed(
-        f"Our own tools lack a wheel of {project} for this Python and platform:\n{words}"
+        f"There is no wheel of {project} for this Python and platform:\n{words}"
     )

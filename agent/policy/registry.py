@@ -51,6 +51,7 @@ from agent.policy.upkeep import (
     prints,
     public_api,
     swallowed,
+    type_checking,
     unused,
 )
 from agent.policy.versions import python_syntax
@@ -110,6 +111,7 @@ _UPKEEP: tuple[RuleModule, ...] = (
     public_api,
     complexity,
     lost_types,
+    type_checking,
     docstrings,
     unused,
     nested_scans,

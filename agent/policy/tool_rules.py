@@ -22,6 +22,24 @@ SECURITY_LINT = Rule(
     good="requests.get(url)",
 )
 
+UNREAD_FILE = Rule(
+    id="unread-file",
+    demands="What linters find in files of a change that they pass over is looked at first.",
+    severity=Severity.REVIEW,
+    bad="dist/orders.py has an unused import, and ruff never reads dist/",
+    good="shop/orders.py, which ruff reads",
+)
+
+OTHER_SETTINGS = Rule(
+    id="other-settings",
+    demands="What a check finds by the settings of base is looked at first, where it finds nothing "
+    "by those of the change.",
+    severity=Severity.REVIEW,
+    floor=Severity.REVIEW,
+    bad="line-length is raised from 88 to 120, and lines are longer",
+    good="line-length is raised from 88 to 120, and no line is longer",
+)
+
 INVENTED_API = Rule(
     id="invented-api",
     demands="What a change takes from a library is there, in the version that is installed.",
@@ -47,17 +65,20 @@ COVERAGE_OF_CHANGE = Rule(
 )
 
 _FIX = "Write it so that the tool does not object, or tell the reviewer why it is safe here."
+_SETTINGS_FIX = "See that the change may be judged by its own settings."
 _NAME_FIX = "Take what the installed version has, or guard it where another version has it."
 _COVERAGE_FIX = "Add a test that runs them, or tell the reviewer why none can."
 _MODULE_FIX = "Declare what brings it, or do without; a name from memory may be anybody's."
 #: By the name of the check whose new findings they weigh.
 BY_CHECK: dict[str, tuple[Rule, ...]] = {
     "security": (SECURITY_LINT,),
+    "unread files": (UNREAD_FILE,),
     "names": (INVENTED_API, UNKNOWN_MODULE),
     "coverage of the change": (COVERAGE_OF_CHANGE,),
 }
 RULES: tuple[Rule, ...] = (
     *(rule for rules in BY_CHECK.values() for rule in rules),
+    OTHER_SETTINGS,
     *url_map.OF_ROUTES,
     *brought.OF_PACKAGES,
 )
@@ -82,6 +103,12 @@ def findings(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iterator[
             yield rule.at(path, f"takes what is not there: {said}", fix, at)
         elif rule is COVERAGE_OF_CHANGE:
             yield rule.at(path, item.text, _COVERAGE_FIX, at)
+        elif rule is OTHER_SETTINGS:
+            yield rule.at(
+                path, f"is objected to by the settings of base: {said}", _SETTINGS_FIX, at
+            )
+        elif rule is UNREAD_FILE:
+            yield rule.at(path, f"is passed over by the linters: {said}", _FIX, at)
         # Tests do on purpose what would be a hole in an application.
         elif not is_test(path):
             text = item.item_id.partition(": ")[2] or item.text

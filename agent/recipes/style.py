@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from repo_config import formatters, toml_text
+from repo_config import toml_text
 from repo_config.detect import Project
 from repo_config.tree import Below, Tree
 
@@ -36,7 +36,7 @@ def of(whole: Tree, project: Project) -> Style:
     def text(path: str) -> str:
         return tree.read(path).decode("utf-8", "replace") if path in paths else ""
 
-    looking = _formatters(text, project)
+    looking = _formatters(project)
     told = {check: one.args for check, one in project.told.items()}
     formatted = [*_from_toml(text), *_from_options({**told, "flake8": (), "isort": ()})]
     linted = [*_from_ini(text), *_from_options({"flake8": told.get("flake8", ())})]
@@ -50,12 +50,12 @@ def of(whole: Tree, project: Project) -> Style:
     return Style(width, options, shaped and max(formatted, default=_DEFAULT) > width)
 
 
-def _formatters(text: Callable[[str], str], project: Project) -> tuple[str, ...]:
+def _formatters(project: Project) -> tuple[str, ...]:
     found: list[str] = []
     if "ruff" in project.lint_tools:
         if "ruff check" not in project.not_run:
             found.append("ruff check")
-        if formatters.ruff_formats(text) or "ruff format" in project.told:
+        if project.ruff_formats:
             found.append("ruff format")
     return (*found, *(tool for tool in ("isort", "black") if tool in project.lint_tools))
 

@@ -38,7 +38,7 @@ def _measured(prepared: Prepared, svc: Services) -> CheckReport:
         project=prepared.contract.project,
         limits=check.granted(svc.settings),
         at_once=svc.settings.checks_at_once,
-        type_cache=type_cache.of(prepared, svc.base_folder(prepared.run), svc.settings, base=True),
+        type_cache=type_cache.of(prepared, svc.settings, base=True),
     )
     results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say)
     results = measurable.confirm(results, site, svc.sandbox, svc.say)

@@ -22,6 +22,7 @@ from agent.checks import (
     packages,
     reports,
     type_cache,
+    unread,
 )
 from agent.checks.check import TESTS, Check, Site, Suite, granted
 from agent.checks.library_names import LibraryNames
@@ -70,11 +71,13 @@ def run(
     measured = _first_red(change, tree, site, before, prepared, svc) or _measured(
         site, before, prepared, svc, also=_of_change(change, site, prepared, svc)
     )
+    base = _base_site(site, prepared, svc)
+    unseen = unread.look(change, site, base, measured, svc.sandbox, svc.say)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
         change_digest=change.digest,
-        results=(*results, *measured),
+        results=(*results, *measured, *((unseen,) if unseen else ())),
     )
     if comparison.hangs_on_ids(before, report):
         report = _with_unstable_ids(report, site, svc)
@@ -128,7 +131,9 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """Hold the two sides against each other, check by check; rules weigh what some tools find."""
     config, floors = prepared.contract.config, svc.settings.floors
-    weighed = (_weighed(one, config, floors) for one in comparison.compare(base, head))
+    compared = comparison.compare(base, head)
+    clean = {one.name for one in compared if one.verdict is Status.PASSED}
+    weighed = (_weighed(one, config, floors, clean) for one in compared)
     routed = (_with_routes(one, base, head, config, floors) for one in weighed)
     return tuple(_with_packages(one, head, config, floors) for one in routed)
 
@@ -161,8 +166,18 @@ def _with_packages(
     return found.model_copy(update={"findings": (*found.findings, *more)})
 
 
-def _weighed(found: Comparison, config: RepoConfig, floors: Mapping[str, Level]) -> Comparison:
-    rules = tool_rules.BY_CHECK.get(found.name.removesuffix(comparison.BASE_RULES))
+def _weighed(
+    found: Comparison, config: RepoConfig, floors: Mapping[str, Level], clean: set[str]
+) -> Comparison:
+    """Have rules weigh what is new.
+
+    Args:
+        clean: The checks that find nothing new.
+    """
+    name = found.name.removesuffix(comparison.BASE_RULES)
+    rules = tool_rules.BY_CHECK.get(name)
+    if rules is None and name != found.name and name in clean and not found.counts_tests:
+        rules = (tool_rules.OTHER_SETTINGS,)
     if rules is None or not found.new_failures:
         return found
     told = tool_rules.findings(rules, found.new_failures)
@@ -263,17 +278,21 @@ def _first_red(
 
 def _both(site: Site, suite: Suite, prepared: Prepared, svc: Services) -> again.Again:
     """Have the tree of base beside that of head."""
-    worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     return again.Again(
-        base=replace(
-            site, tree=svc.base_folder(prepared.run), environment=svc.environment(prepared)
-        ),
+        base=_base_site(site, prepared, svc),
         head=site,
         suite=suite,
         sandbox=svc.sandbox,
         say=svc.say,
         show=svc.say,
     )
+
+
+def _base_site(site: Site, prepared: Prepared, svc: Services) -> Site:
+    """Have the tree of base, with its environment."""
+    tree = svc.base_folder(prepared.run)
+    worktree.open_tree(prepared.checkout, tree)
+    return replace(site, tree=tree, environment=svc.environment(prepared))
 
 
 def _under_base_rules(
@@ -312,10 +331,7 @@ def _laid_out(
         limits=granted(svc.settings),
         at_once=svc.settings.checks_at_once,
         type_cache=type_cache.of(
-            prepared.model_copy(update={"environment": environment}),
-            folder,
-            svc.settings,
-            base=False,
+            prepared.model_copy(update={"environment": environment}), svc.settings, base=False
         ),
     )
     return site, tree

@@ -17,13 +17,5 @@ def build(run: Run, base: Checkout, contract: Contract, svc: Services) -> Enviro
     tree = svc.base_folder(run)
     # A run that goes on after a kill has its records, but no files.
     worktree.open_tree(base, tree)
-    request = environments.EnvironmentRequest(
-        tree=str(tree),
-        nearest_tag=base.nearest_tag,
-        root=contract.config.folder,
-        python=contract.config.python,
-        services=contract.config.services,
-        env=contract.config.env,
-        pyright=contract.project.uses_pyright,
-    )
+    request = environments.EnvironmentRequest.of(contract, base, tree)
     return environments.ensure(request, svc.sandbox, svc.index, svc.settings, svc.say)

@@ -208,6 +208,7 @@ def declared_site(
         services=config.services,
         env=config.env,
         pyright=found.uses_pyright,
+        tools=found.tool_pins,
     )
     return Site(
         tree=tree,

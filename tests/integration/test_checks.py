@@ -605,6 +605,48 @@ def test_no_lie_hides_a_missing_migration(workshop: Workshop, name: str) -> None
         ]
 
 
+FORGED = """
+    from django.db.migrations.autodetector import MigrationAutodetector
+
+    own = MigrationAutodetector.changes
+
+    def changes(self, *args, **kwargs):
+        found = own(self, *args, **kwargs)
+        for migration in found.get("shop", ()):
+            migration.operations = [
+                one for one in migration.operations if getattr(one, "name", "") != "note"
+            ]
+        return {app: some for app, some in found.items() if any(one.operations for one in some)}
+
+    MigrationAutodetector.changes = changes
+"""
+
+
+def test_an_autodetector_that_is_neither_djangos_nor_bases_is_unverified(
+    workshop: Workshop,
+) -> None:
+    """It finds what is put in on purpose, and hides one field."""
+    forged = {**PENDING, "shop/__init__.py": FORGED}
+    found = workshop.compared("makemigrations", DJANGO, forged, **NO_TESTS)
+    assert found.verdict is Status.UNVERIFIED
+    assert "MigrationAutodetector.changes" in found.reason
+    patched = {**DJANGO, "shop/__init__.py": FORGED}
+    assert workshop.compared("makemigrations", patched, forged, **NO_TESTS).verdict is Status.PASSED
+
+
+@pytest.mark.parametrize("name", ["generate_added_fields", "generate_altered_fields"])
+def test_a_kind_of_difference_that_is_no_longer_found_is_unverified(
+    workshop: Workshop, name: str
+) -> None:
+    forged = f"""
+        from django.db.migrations.autodetector import MigrationAutodetector
+        MigrationAutodetector.{name} = lambda self: None
+    """
+    result = workshop.one("makemigrations", {**DJANGO, "shop/__init__.py": forged}, **NO_TESTS)
+    assert result.status is Status.UNVERIFIED
+    assert "made on purpose" in result.reason
+
+
 @pytest.mark.deep
 def test_a_project_without_manage_py_is_entered_by_its_settings(workshop: Workshop) -> None:
     files = {path: text for path, text in PENDING.items() if path != "manage.py"}
@@ -977,16 +1019,14 @@ def test_tests_see_an_interpreter_that_was_started_as_usual(workshop: Workshop) 
 UNTIDY = {"shop/__init__.py": "", "shop/sums.py": "import os\nimport abc\nvalue   = [1,2]\n"}
 TIDY = {"shop/__init__.py": "", "shop/sums.py": "value = [1, 2]\n"}
 LINTED: dict[str, Any] = {"lint_tools": ("ruff", "flake8", "black", "isort")}
-RUFF_FORMATS = {"pyproject.toml": "[tool.ruff.format]\nquote-style = 'double'\n"}
+FORMATTED = {**LINTED, "ruff_formats": True}
 
 
 @pytest.mark.parametrize("packages", [TOOLS, deep(())], ids=["own", "gate"])
 def test_linters_and_formatters_find_and_place(
     workshop: Workshop, packages: tuple[str, ...]
 ) -> None:
-    report = workshop.measure(
-        workshop.site({**UNTIDY, **RUFF_FORMATS}, packages=packages, **LINTED)
-    )
+    report = workshop.measure(workshop.site(UNTIDY, packages=packages, **FORMATTED))
     found = {result.name: result for result in report.results}
     tools = ("ruff check", "ruff format", "flake8", "black", "isort")
     assert [found[name].status for name in tools] == [Status.FAILED] * 5
@@ -1037,9 +1077,9 @@ POSING = """
         with open(report, "w") as file:
             file.write(probe + "\\t1\\tE1\\tx\\n")
         os._exit(1)
-    if "--check" in words:
-        print("would reformat " + probe, flush=True)
-        os._exit(1)
+    if "--no-color" in words:
+        open(probe, "a").close()
+        os._exit(0)
 """
 
 
@@ -1081,8 +1121,8 @@ def test_older_ruffs_are_read_as_well(workshop: Workshop) -> None:
 
 @pytest.mark.deep
 def test_files_that_cannot_be_parsed_are_findings_and_hide_no_others(workshop: Workshop) -> None:
-    files = {**UNTIDY, **RUFF_FORMATS, "broken.py": "def broken(:\n"}
-    report = workshop.measure(workshop.site(files, **LINTED))
+    files = {**UNTIDY, "broken.py": "def broken(:\n"}
+    report = workshop.measure(workshop.site(files, **FORMATTED))
     for name in ("ruff format", "black"):
         result = report.result(name)
         assert result is not None
@@ -1105,6 +1145,43 @@ def test_a_broken_configuration_is_a_failure_with_the_tools_words(workshop: Work
     result = workshop.one("ruff check", files, lint_tools=("ruff",))
     assert result.status is Status.FAILED
     assert "no-such-option" in result.reason
+
+
+def test_files_that_linters_pass_over_are_named_to_the_reviewer(
+    stage: Callable[..., Stage],
+) -> None:
+    files = {
+        **GREEN,
+        "pyproject.toml": "[tool.ruff]\nextend-exclude = ['old']\n",
+        "dist/known.py": "import os\n",
+    }
+    made = stage(files, test_runner="pytest", lint_tools=("ruff", "black"))
+    found = made.weighed(
+        dist__new_DOT_py="import json\n\nx   = 1\n",
+        dist__known_DOT_py="import os\n\n# more\n",
+        old__new_DOT_py="import json\n",
+    )["unread files"]
+    assert found.verdict is Status.PASSED
+    assert {(one.path, one.severity) for one in found.findings} == {
+        ("dist/new.py", Severity.REVIEW)
+    }
+    assert len(found.findings) == len(("ruff check", "black"))
+
+
+def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
+    stage: Callable[..., Stage],
+) -> None:
+    made = stage({**GREEN, "ruff.toml": "line-length = 40\n[lint]\nselect = ['E501']\n"},
+                 test_runner="pytest", lint_tools=("ruff",))  # fmt: skip
+    found = made.weighed(
+        ruff_DOT_toml="line-length = 80\n[lint]\nselect = ['E501']\n",
+        more_DOT_py="number = 1000 + 1000 + 1000 + 1000 + 1000\n",
+    )
+    assert found["ruff check"].verdict is Status.PASSED
+    held = found["ruff check, base rules"]
+    assert (held.verdict, [one.rule for one in held.findings]) == (
+        Status.PASSED, ["other-settings"],
+    )  # fmt: skip
 
 
 HOLE = "import pickle\n\n\ndef loaded(text):\n    return pickle.loads(text)\n"

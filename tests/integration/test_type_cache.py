@@ -1,4 +1,4 @@
-"""What mypy knows of libraries is kept, and no poison in it turns a verdict green; in real rooms."""
+"""What mypy knows is kept, and turns no verdict green; in real rooms."""
 
 from __future__ import annotations
 
@@ -98,14 +98,12 @@ def typed(stage: Callable[..., Stage]) -> Callable[..., Typed]:
     return lambda files=TYPED: Typed(stage, files)
 
 
-def test_base_fills_a_cache_of_libraries_alone_and_head_reads_it(
+def test_base_fills_a_cache_and_head_finds_with_it_what_it_finds_without(
     typed: Callable[..., Typed],
 ) -> None:
     made = typed()
     assert made.mypy().status is Status.PASSED
-    modules = made.modules()
-    assert {"builtins", "json/__init__"} <= modules
-    assert not [name for name in modules if name.startswith("shop")]
+    assert {"builtins", "json/__init__"} <= made.modules()
     before = made.kept()
     found = made.head(shop__sums_DOT_py=WRONG)
     assert found.verdict is Status.FAILED
@@ -120,23 +118,6 @@ def test_with_a_plugin_nothing_is_kept_and_what_it_spoils_hides_nothing(
     made = typed(WITH_PLUGIN)
     found = made.head(shop__sums_DOT_py=WRONG)
     assert made.kept() == {}
-    assert found.verdict is Status.FAILED
-    assert found.new_failures[0].item_id.startswith(MISTAKE)
-
-
-def test_what_a_spoiled_cache_says_of_the_tree_is_not_read(typed: Callable[..., Typed]) -> None:
-    """Put into the cache that the mistake was looked at, and that it was none."""
-    made = typed()
-    made.base()
-    [kept] = made.folder.iterdir()
-    # mypy is asked itself: from this cache it takes that all is well.
-    forged = _forged(made)
-    assert "Success" in _plain_mypy(made, WRONG, forged)
-    assert MISTAKE.rsplit(maxsplit=1)[-1].rstrip(":") in _plain_mypy(made, WRONG, None)
-    for path in forged.rglob("*.db"):
-        (kept / path.relative_to(forged)).write_bytes(path.read_bytes())
-    assert any(name.startswith("shop") for name in made.modules()), "the forgery is in place"
-    found = made.head(shop__sums_DOT_py=WRONG)
     assert found.verdict is Status.FAILED
     assert found.new_failures[0].item_id.startswith(MISTAKE)
 
@@ -189,23 +170,6 @@ def _plain_mypy(made: Typed, content: str, cache: Path | None, goal: Path | None
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(body)
     return result.output
-
-
-def test_a_module_of_the_tree_that_poses_as_a_librarys_is_not_kept(
-    typed: Callable[..., Typed],
-) -> None:
-    made = typed(
-        {
-            **TYPED,
-            "mypy.ini": "[mypy]\nstrict = True\nmypy_path = stubs\n",
-            "stubs/iniconfig.pyi": "def read() -> int: ...\n",
-            "shop/sums.py": "import iniconfig\n" + RIGHT,
-        }
-    )
-    assert made.mypy().status is Status.PASSED
-    modules = made.modules()
-    assert "json/__init__" in modules
-    assert "iniconfig" not in modules
 
 
 def test_a_cache_that_lies_in_the_tree_is_not_read(stage: Callable[..., Stage]) -> None:

@@ -489,7 +489,7 @@ def format_files(formatters, paths, root):
     if not paths:
         return
     # black applies exclusions only to what it finds by itself.
-    only = "|".join("^/%s$" % re.escape(path) for path in paths)
+    only = "|".join("/%s$" % re.escape(path) for path in paths)
     commands = {
         "ruff check": (["ruff", "check", "-q", "--no-cache", "--force-exclude", "--fix"], paths),
         "ruff format": (["ruff", "format", "-q", "--no-cache", "--force-exclude"], paths),
@@ -498,8 +498,10 @@ def format_files(formatters, paths, root):
     }
     for formatter, told in formatters:
         start, targets = commands[formatter]
-        command = [*start, *told, *targets]
-        if shutil.which(command[0]):
+        # The version that the repository pins comes before any other.
+        program = shutil.which("/tools/{0}/bin/{0}".format(start[0])) or shutil.which(start[0])
+        if program:
+            command = [program, *start[1:], *told, *targets]
             # What goes wrong here is seen by the check, which then withholds the change.
             subprocess.run(command, cwd=root, capture_output=True, check=False)
 

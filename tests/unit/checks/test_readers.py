@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.checks import lint, mypy_types
-from agent.checks.black_format import BLACK
 from agent.checks.check import Site, limit_reached
-from agent.checks.flake8_lint import FLAKE8
-from agent.checks.isort_order import ISORT
-from agent.checks.ruff_lint import RUFF_CHECK, RUFF_FORMAT
+from agent.checks.linters import BLACK, FLAKE8, RUFF_CHECK
 from agent.checks.sealed import Secret
 from agent.domain import CheckResult, Status
 from agent.ports import RoomLimits, RoomResult
@@ -108,37 +106,25 @@ def test_each_limit_has_its_words(limit: str, words: str) -> None:
     assert limit_reached(result, RoomLimits(seconds=90), "the tests were") == words
 
 
-def test_formatters_name_files_in_every_version(site: Site) -> None:
+def test_a_file_that_a_formatter_writes_anew_is_a_finding(site: Site) -> None:
     secret = Secret()
     probe = f"{secret.module}.py"
-    old = f"Would reformat: {probe}\nWould reformat: a/b.py\n2 files would be reformatted\n"
-    new = (
-        f"unformatted: File would be reformatted\n --> {probe}:1:1\n  |\n1 | x\n\n"
-        "unformatted: File would be reformatted\n --> a/b.py:3:7\n  |\n"
-        "  - unformatted: no\n   --> c.py:1:1\n"
-    )
-    black = f"would reformat /work/a/b.py\nwould reformat {probe}\n\nOh no!\n"
-    for tool, said in ((RUFF_FORMAT, old), (RUFF_FORMAT, new), (BLACK, black)):
-        result = judged(tool, site, secret, said)
-        assert [item.item_id for item in result.items] == ["a/b.py: format: would be reformatted"]
+    result = judged(BLACK, site, secret, json.dumps(["a/b.py", probe]), 0)
+    assert [item.item_id for item in result.items] == ["a/b.py: format: would be reformatted"]
+    assert judged(BLACK, site, secret, json.dumps([probe]), 0).status is Status.PASSED
+    assert judged(BLACK, site, secret, "[]", 0).status is Status.UNVERIFIED
+    [item] = judged(BLACK, site, secret, json.dumps([probe]), 123).items
+    assert item.item_id == "some files: unreadable: cannot be parsed"
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "ERROR: {} Imports are incorrectly sorted.",
-        "\x1b[31mERROR\x1b[0m: {} Imports are incorrectly sorted and/or formatted.",
-    ],
-)
-def test_isort_names_each_file_once_in_every_version(site: Site, line: str) -> None:
-    secret = Secret()
-    named = ["/work/a/b c.py", f"/work/{secret.module}.py", f"/work/{secret.module}.py"]
-    said = "Skipped 2 files\n" + "".join(line.format(path) + "\n" for path in named)
-    result = judged(ISORT, site, secret, said)
-    assert [item.item_id for item in result.items] == [
-        "a/b c.py: imports: are not sorted as configured"
-    ]
-    assert judged(ISORT, site, secret, "Skipped 2 files\n", 0).status is Status.UNVERIFIED
+def test_named_files_are_looked_at_but_for_those_that_the_project_leaves_out(site: Site) -> None:
+    named = replace(RUFF_CHECK, only=("a.py",)).order(site, Secret()).argv
+    assert named[named.index("a.py") - 3] == "--exclude"
+    project = site.project.model_copy(update={"own_excludes": ("ruff",)})
+    own = replace(RUFF_CHECK, only=("a.py",)).order(replace(site, project=project), Secret()).argv
+    assert "--exclude" not in own
+    assert "--force-exclude" in own
+    assert "a.py" not in replace(BLACK, only=("a.py",)).order(site, Secret()).argv
 
 
 def test_flake8_lines_are_read(site: Site) -> None:
@@ -149,6 +135,8 @@ def test_flake8_lines_are_read(site: Site) -> None:
 
 
 def test_tools_are_taken_from_the_repository_before_the_gate(site: Site) -> None:
+    pinned = site.environment.model_copy(update={"tools": (("ruff", "/t"),)})
+    assert replace(site, environment=pinned).program("ruff") == "/tools/ruff/bin/ruff"
     assert site.program("ruff") == "/env/bin/ruff"
     assert site.program("black") == "/gate/bin/black"
     assert site.has("Typing-Extensions")

@@ -1,0 +1,96 @@
+"""Have linters read the files of a change that their own command passes over.
+
+What a repository writes about files to leave out holds, and so do the folders that its command
+names. What a tool leaves out beside that, by a list of its own or by an ignore file, it is shown
+by name: what it then finds is for the reviewer.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from agent.checks import linters, running
+from agent.checks.check import Site
+from agent.checks.lint import LintCheck
+from agent.checks.live import Show
+from agent.checks.sealed import Secret
+from agent.domain import Change, CheckItem, CheckResult, Status
+from agent.ports import Sandbox
+
+NAME = "unread files"
+_MOST = 1000
+
+
+def look(
+    change: Change,
+    head: Site,
+    base: Site,
+    results: Iterable[CheckResult],
+    sandbox: Sandbox,
+    show: Show,
+) -> CheckResult | None:
+    """Return what linters find in files that they did not read; None where they find nothing.
+
+    Args:
+        head: With the change.
+        base: Without it; what is found there as well is not the change's.
+        results: Of the commands themselves, on head.
+    """
+    known = {one.name: one for one in results if one.status in (Status.PASSED, Status.FAILED)}
+    items: list[CheckItem] = []
+    for check in linters.ALL:
+        first = known.get(check.name)
+        if first is None or first.reason:
+            continue
+        after = _paths(check, head, (one.path for one in change.files if one.after is not None))
+        more = _beyond(_found(check, after, head, sandbox, show), first.items)
+        if more:
+            before = _paths(
+                check, head, (one.path for one in change.files if one.before is not None)
+            )
+            more = _beyond(more, _found(check, before, base, sandbox, show))
+        items += more
+    if not items:
+        return None
+    lines = (f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items)
+    return CheckResult(
+        name=NAME, status=Status.FAILED, exit_code=1, items=tuple(items), output="\n".join(lines)
+    )
+
+
+def _paths(check: LintCheck, site: Site, paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the Python files that the command is to read, relative to the project's folder."""
+    told = site.project.told.get(check.name)
+    folders = told.paths if told and told.paths else (".",)
+    found = []
+    for path in paths:
+        inner = posixpath.relpath(path, site.project.root or ".")
+        named = any(f"{inner}/".startswith(f"{folder}/") or folder == "." for folder in folders)
+        if path.endswith((".py", ".pyi")) and named and not inner.startswith("../"):
+            found.append(inner)
+    return tuple(found[:_MOST])
+
+
+def _found(
+    check: LintCheck, paths: tuple[str, ...], site: Site, sandbox: Sandbox, show: Show
+) -> tuple[CheckItem, ...]:
+    if not paths:
+        return ()
+    named, secret = replace(check, only=paths), Secret()
+    order = named.order(site, secret)
+    result = running.heard(order, check.name, secret, sandbox, show)
+    judged = running.judged(named, site, secret, order, result)
+    return () if judged.reason else judged.items
+
+
+def _beyond(items: Iterable[CheckItem], known: Iterable[CheckItem]) -> list[CheckItem]:
+    left = Counter(item.item_id for item in known)
+    found = []
+    for item in items:
+        left[item.item_id] -= 1
+        if left[item.item_id] < 0:
+            found.append(item)
+    return found

@@ -1,0 +1,94 @@
+"""Which version of a linter or of mypy a project pins, and which plugins come with it. Pure.
+
+The revision of a hook of pre-commit comes first, since the hook runs in an environment of its own;
+then what the tool's own settings require, a lock, and a requirement that allows one version alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from repo_config import dependencies, pre_commit
+from repo_config.project_files import Files, table
+
+TOOLS = frozenset({"ruff", "flake8", "black", "isort", "mypy"})
+#: All three write a package's name and version in lines of their own, one after the other.
+_LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
+_LOCKED = r'^name = "{}"\r?\nversion = "([^"\n]+)"'
+_MOST_BYTES = 8 * 1024**2
+
+
+def find(files: Files, tools: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return by tool the requirements of its version and its plugins."""
+    found = {}
+    for tool in sorted(TOOLS & set(tools)):
+        several = (_of_hooks, _of_settings, _of_locks, _of_requirements)
+        pins = next((pins for look in several if (pins := look(files, tool))), ())
+        if pins:
+            found[tool] = pins
+    return found
+
+
+def _of_hooks(files: Files, tool: str) -> tuple[str, ...]:
+    for hook in pre_commit.hooks(files):
+        version = _version(hook.revision)
+        if version and pre_commit.TOOLS.get(hook.name, "").split(" ")[0] == tool:
+            # What mypy is to know of packages, it finds where these are installed.
+            more = () if tool == "mypy" else tuple(_plain(hook.additional))
+            return (f"{tool}=={version}", *more)
+    return ()
+
+
+def _of_settings(files: Files, tool: str) -> tuple[str, ...]:
+    tables = [table(files.pyproject, "tool", tool)]
+    tables += [files.toml(path) for path in ("ruff.toml", ".ruff.toml") if tool == "ruff"]
+    for one in tables:
+        required = one.get("required-version")
+        if isinstance(required, str):
+            is_plain = required[:1].isdigit()
+            # black takes a bare number for all versions of that year.
+            exact = f"=={required}" + (".*" if required.isdigit() else "")
+            return tuple(_plain([tool + (exact if is_plain else required)]))
+    return ()
+
+
+def _of_locks(files: Files, tool: str) -> tuple[str, ...]:
+    for path in _LOCKS:
+        found = re.search(_LOCKED.format(tool), files.text(path, _MOST_BYTES), re.MULTILINE)
+        if found and (version := _version(found[1])):
+            return (f"{tool}=={version}",)
+    return ()
+
+
+def _of_requirements(files: Files, tool: str) -> tuple[str, ...]:
+    for lines, _, _ in dependencies.written(files):
+        for text in _plain(line.partition(" #")[0].strip() for line in lines):
+            requirement = Requirement(text)
+            operators = [one.operator for one in requirement.specifier]
+            if canonicalize_name(requirement.name) == tool and operators == ["=="]:
+                return (f"{tool}{requirement.specifier}",)
+    return ()
+
+
+def _version(text: str) -> str:
+    """The version that a tag names; empty where it names none."""
+    try:
+        return str(Version(text))
+    except InvalidVersion:
+        return ""
+
+
+def _plain(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the requirements that a package index can meet."""
+    for line in lines:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue
+        if requirement.url is None:
+            yield str(requirement)

@@ -1,0 +1,57 @@
+"""Which versions of tools a project pins."""
+
+from __future__ import annotations
+
+import pytest
+
+from repo_config import tool_pins
+from repo_config.project_files import Files
+from tests.unit.policy.cases import DictTree
+
+HOOKS = """
+repos:
+- repo: https://github.com/PyCQA/flake8
+  rev: 6.1.0
+  hooks:
+  - id: flake8
+    additional_dependencies: [flake8-bugbear==23.1.1, "evil @ https://example.org/evil.whl", .]
+- repo: https://github.com/pre-commit/mirrors-mypy
+  rev: v1.5.1
+  hooks:
+  - id: mypy
+    additional_dependencies: [types-requests]
+- repo: https://github.com/psf/black
+  rev: 1f6a4c0
+  hooks: [{id: black}]
+- repo: https://github.com/astral-sh/ruff-pre-commit
+  rev: v0.4.4
+  hooks: [{id: ruff-format}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "pins"),
+    [
+        (
+            {".pre-commit-config.yaml": HOOKS, "uv.lock": '[[package]]\nname = "ruff"\nversion = "0.9"\n'},
+            {"flake8": ("flake8==6.1.0", "flake8-bugbear==23.1.1"), "mypy": ("mypy==1.5.1",),
+             "ruff": ("ruff==0.4.4",)},
+        ),
+        (
+            {"poetry.lock": '[[package]]\nname = "black"\nversion = "22.1.0"\n',
+             "tox.ini": "[testenv:lint]\ndeps =\n    isort==5.10.1\n    flake8>=3\n"},
+            {"black": ("black==22.1.0",), "isort": ("isort==5.10.1",)},
+        ),
+        (
+            {"pyproject.toml": "[tool.black]\nrequired-version = '23'\n[tool.ruff]\n"
+                               "required-version = '>=0.4,<0.5'\n"},
+            {"black": ("black==23.*",), "ruff": ("ruff<0.5,>=0.4",)},
+        ),
+        ({"pyproject.toml": "[tool.ruff]\nrequired-version = 'x; y'\n"}, {}),
+    ],
+)  # fmt: skip
+def test_the_first_place_that_pins_a_version_counts(
+    files: dict[str, str], pins: dict[str, tuple[str, ...]]
+) -> None:
+    tree = DictTree({path: text.encode() for path, text in files.items()})
+    assert tool_pins.find(Files(tree), tool_pins.TOOLS) == pins
