@@ -662,6 +662,17 @@ class ProofRow(Record):
         return self.without in ("failed", "error") and self.with_change == "passed"
 
 
+class TakenBack(Record):
+    """What tests did when hunks of source were taken back, one at a time; places as `path:line`."""
+
+    noticed: tuple[str, ...] = ()
+    """A test fails without it."""
+    unnoticed: tuple[str, ...] = ()
+    """No test does."""
+    untried: tuple[str, ...] = ()
+    """There was no time left, or its run proved nothing."""
+
+
 class Proof(Record):
     """That tests fail without the change and pass with it."""
 
@@ -671,6 +682,9 @@ class Proof(Record):
     """Why the change is not proved, in words; empty: it is, or need not be."""
     unneeded: str = ""
     """Why there is nothing to prove, in words."""
+    hunks: TakenBack = TakenBack()
+    is_required: bool = False
+    """Whether a change without proof is withheld; else a person looks at it."""
 
 
 class Contract(Record):

@@ -210,6 +210,10 @@ class OwnTestsSection(Section):
     factories: Literal["factory_boy", "model_bakery", "mixer", "polyfactory", "any"] = "any"
     """What tests make their rows with; a new test that creates a model's row itself is for the
     reviewer then."""
+    proof: Literal["require", "review", "off"] = "review"
+    """Each hunk of source is taken back alone, and the tests are run: one of them has to notice.
+    require: what no test notices withholds the change; review: it is for the reviewer; off: nothing
+    is taken back."""
     coverage_of_change: Annotated[int, Field(ge=1, le=100)] | None = None
     """Percent of the statements that a change adds or edits which the tests have to run; lines that
     are missed are named to the reviewer. The suite runs once more for it, in one process and

@@ -91,18 +91,28 @@ class Facts:
 
     @property
     def unproved(self) -> tuple[Finding, ...]:
-        """That no test shows the change, as a finding."""
-        if not self.proof.missing:
-            return ()
-        return (
+        """Hunks of source that no test notices, or that were not tried; else the whole change."""
+        hunks = self.proof.hunks
+        found = [
+            (place, "No test notices when this is taken back, or wrong.")
+            for place in hunks.unnoticed
+        ]
+        if untried := hunks.untried:
+            parts = count_things(len(untried), "part")
+            message = f"Whether tests notice {parts} of the code, from here on, was not tried."
+            found.append((untried[0], message))
+        if self.proof.missing and not (hunks.noticed or found):
+            found.append((":0", f"The change is not proved: {self.proof.missing}."))
+        return tuple(
             Finding(
                 rule=PROOF,
                 severity=Severity.REVIEW,
-                path="",
-                line=None,
-                message=f"The change is not proved: {self.proof.missing}.",
-                fix="See whether a test could fail without the change.",
-            ),
+                path=place.rpartition(":")[0],
+                line=int(place.rpartition(":")[2]) or None,
+                message=message,
+                fix="Add a test that fails without it, or look at it closely.",
+            )
+            for place, message in found
         )
 
     @property
@@ -247,6 +257,14 @@ def _uncollected(facts: Facts) -> str | None:
     return f"Tests prove nothing about the change: {said}."
 
 
+def _unproved(facts: Facts) -> str | None:
+    if not facts.unproved or not facts.proof.is_required:
+        return None
+    places = facts.proof.hunks.unnoticed
+    said = f"No test fails without {_listed(places)}" if places else "No test shows the change"
+    return f"{said}, and tests.proof is require."
+
+
 def _no_tests(facts: Facts) -> str | None:
     if facts.tests_are_off:
         return None
@@ -315,6 +333,11 @@ TABLE: tuple[Row, ...] = (
     Row("a check does not prove its result, on either side", Reason.UNVERIFIED, _unverified),
     Row("a rule that blocks speaks of what a tool has found", Reason.POLICY, _blocked),
     Row("a test that the change adds was not collected", Reason.UNVERIFIED, _uncollected),
+    Row(
+        "no test notices a part of the source, and `tests.proof` is `require`",
+        Reason.UNVERIFIED,
+        _unproved,
+    ),
     Row(
         "there are no tests, or none ran, and they are not switched off",
         Reason.NO_TESTS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.domain import Change, CheckReport, Comparison, Plan, Prepared, Proof
-from agent.editing import proving
+from agent.editing import proving, taking_back
 from agent.services import Services
 
 
@@ -22,4 +22,8 @@ def show(
         return Proof(unneeded="the change does not pass its checks")
     if prepared.run.follow_up is not None:
         return Proof(unneeded="its tests were seen to fail without it when it was opened")
-    return proving.with_change(change, after, prepared, svc)
+    if (wanted := prepared.contract.config.tests.proof) == "off":
+        return Proof(unneeded="tests.proof is off")
+    proof = proving.with_change(change, after, prepared, svc)
+    taken_back = taking_back.take_back(change, after, prepared, svc)
+    return proof.model_copy(update={"hunks": taken_back, "is_required": wanted == "require"})

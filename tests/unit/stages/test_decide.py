@@ -20,6 +20,7 @@ from agent.domain import (
     Rerun,
     Severity,
     Status,
+    TakenBack,
     Verdict,
 )
 from agent.stages import decide
@@ -82,6 +83,7 @@ UNMEASURED = tool(
     "makemigrations", base=Status.UNMEASURABLE, verdict=Status.UNMEASURABLE, reason="no module"
 )
 MODELS = ChangedFile(path="shop/models.py", before=b"a = 1\n", after=b"a = 2\n")
+UNNOTICED = Proof(hunks=TakenBack(unnoticed=("a.py:3",), untried=("b.py:9",)))
 FLAKY = (flips("t::a", "pf", "p"),)
 
 #: By what is measured: what is decided, why, and what the sentence names.
@@ -162,6 +164,13 @@ DECISIONS = {
     ),
     "base breaks makemigrations, and models are touched": (
         [suite(), UNMEASURED], {"files": (MODELS,)}, "open as draft", "READY", "shop/models.py",
+    ),
+    "no test notices a part of the source": (
+        [suite()], {"proof": UNNOTICED}, "open as draft", "READY", "a.py:3, b.py:9",
+    ),
+    "no test notices a part, and proof is required": (
+        [suite()], {"proof": UNNOTICED.model_copy(update={"is_required": True})},
+        "withhold", "UNVERIFIED", "a.py:3",
     ),
     "a person has to look": (
         [suite()], {"findings": (finding(Severity.REVIEW), finding(Severity.INFO))},

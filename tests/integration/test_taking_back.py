@@ -1,0 +1,41 @@
+"""Hunks of a change are taken back one at a time, in real rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.domain import TakenBack
+from agent.editing import taking_back
+from agent.stages import baseline, checks
+from tests.integration.check_samples import Stage
+
+SUMS = "def add(a, b):\n    return a\n\n\ndef less(a, b):\n    return a\n"
+ADDED = SUMS.replace("return a\n", "return a + b\n", 1)
+TEST = "import sums\n\n\ndef test_add():\n    assert sums.add(1, 0) == 1\n"
+
+
+def take_back(made: Stage, **edits: str) -> TakenBack:
+    base = baseline.measure(made.prepared, made.services)
+    cleared = made.cleared(**edits)
+    head = checks.run(cleared, base, made.prepared, made.services)
+    return taking_back.take_back(cleared.change, head, made.prepared, made.services)
+
+
+def test_a_hunk_that_no_test_notices_is_named(stage: Callable[..., Stage]) -> None:
+    made = stage({"sums.py": SUMS, "test_sums.py": TEST}, test_runner="pytest")
+    found = take_back(
+        made,
+        sums_DOT_py=ADDED[: ADDED.rindex("a")] + "a - b\n",
+        test_sums_DOT_py=TEST.replace("1, 0) == 1", "1, 2) == 3"),
+    )
+    assert found == TakenBack(noticed=("sums.py:2",), unnoticed=("sums.py:6",))
+
+
+def test_tests_alone_have_to_notice_mistakes(stage: Callable[..., Stage]) -> None:
+    made = stage({"sums.py": ADDED, "test_sums.py": "def test_a(): ...\n"}, test_runner="pytest")
+    # Nothing added: what adds could as well take away.
+    assert take_back(made, test_sums_DOT_py=TEST) == TakenBack(
+        noticed=("sums.py:2",), unnoticed=("sums.py:2",)
+    )
+    seeing = TEST.replace("1, 0) == 1", "1, 2) == 3")
+    assert take_back(made, test_sums_DOT_py=seeing).noticed == ("sums.py:2", "sums.py:2")

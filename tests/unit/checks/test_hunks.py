@@ -1,0 +1,58 @@
+"""Which parts of a change are taken back, and what is left then."""
+
+from __future__ import annotations
+
+from agent.checks import hunks, mutants
+from agent.domain import Change, ChangedFile
+
+BASE = b"""\
+def area(side):
+    return side
+
+
+def name():
+    return "square"
+"""
+
+
+def split(after: bytes, before: bytes | None = BASE, path: str = "a.py"):
+    return hunks.split(ChangedFile(path=path, before=before, after=after))
+
+
+def test_each_part_is_taken_back_alone():
+    after = BASE.replace(b"return side", b"return side * side").replace(b"square", b"Square")
+    first, second = split(after)
+    assert (first.place, second.place) == ("a.py:2", "a.py:6")
+    assert first.without == BASE.replace(b"square", b"Square")
+    assert second.without == BASE.replace(b"return side", b"return side * side")
+    file = ChangedFile(path="a.py", before=BASE, after=after)
+    change = Change(base_commit="0" * 40, files=(file,))
+    assert first.take_back(change).files[0].after == first.without
+
+
+def test_what_changes_nothing_that_runs_needs_no_proof():
+    after = BASE.replace(b"def area(side):", b'def area(side: int) -> int:\n    """Area."""')
+    assert split(b"# Shapes.\n" + after) == ()
+    assert split(BASE + b"\n\n") == ()
+
+
+def test_parts_that_cannot_stand_alone_go_together():
+    before, after = b"x = [\n    1,\n]\n", b"x = list([\n    1,\n])\n"
+    [hunk] = split(after, before)
+    assert hunk.without == before
+
+
+def test_a_mistake_is_made_in_what_a_test_names():
+    source = BASE + b"\n\ndef is_big(side):\n    return side > 10\n"
+    names = mutants.names_in(b"assert shapes.is_big(11)\n")
+    found = [hunk.without.removeprefix(BASE) for hunk in mutants.make("a.py", source, names)]
+    assert found == [
+        b"\n\ndef is_big(side):\n    return (None)\n",
+        b"\n\ndef is_big(side):\n    return (side <= 10)\n",
+    ]
+
+
+def test_new_deleted_and_foreign_files_have_no_parts():
+    assert split(b"x = 1\n", before=None) == ()
+    assert split(b"x = (\n") == ()
+    assert split(b"x", before=b"y", path="a.txt") == ()
