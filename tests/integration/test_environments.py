@@ -54,7 +54,9 @@ def test_a_requirements_file_becomes_a_read_only_environment_once(settings, fold
     place, read_only = python(settings, environment, folder, program).split()
     assert place.startswith("/env/lib/python3")
     assert read_only == "1"
-    search = "import subprocess; print(subprocess.check_output(['rg', '-l', 'six==', '.']).decode())"
+    search = (
+        "import subprocess; print(subprocess.check_output(['rg', '-l', 'six==', '.']).decode())"
+    )
     assert python(settings, environment, folder, search) == "./requirements.txt"
     compiled = list(Path(environment.path).glob("lib/python3*/site-packages/__pycache__/six.*.pyc"))
     assert len(compiled) == 1
