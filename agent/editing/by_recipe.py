@@ -76,6 +76,7 @@ def carry_out(
         files |= made.files
     if not files:
         raise Refused("the code already is as asked, so nothing was changed")
+    notes += tuple(f"not done by this: {sentence}" for sentence in edits.not_done)
     return Made(recipe=recipe.name, files=files, notes=notes)
 
 

@@ -29,7 +29,7 @@ _KEYS = {
     "add a test": "test",
 }
 WISHES = ("admin", "form", "serializer", "test")
-_TYPE = re.compile(r"(?:\w+\.)*[A-Z]\w*(?:Field|Key)")
+_TYPE = re.compile(r"(?:\w+\.)*(?:[A-Z]\w*Field|ForeignKey|ParentalKey)")
 _MODEL = re.compile(r"(?:[a-z_]\w*\.)*[A-Z]\w*")
 _MODEL_AND_NAME = re.compile(r"(?P<model>(?:[a-z_]\w*\.)*[A-Z]\w*)\.(?P<name>[a-z_]\w*)")
 _NAME = re.compile(r"[a-z_]\w*")

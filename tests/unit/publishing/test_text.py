@@ -315,6 +315,13 @@ def test_the_text_of_a_pull_request_is_this():
     assert words == PULL_REQUEST % {"approval": approval, "e": "e" * 64}
 
 
+def test_sentences_of_the_ticket_that_are_not_done_are_told_inert():
+    words = text.pull_request(of_an_issue(not_done=("Mail @acme <b>now</b>",)))
+    assert "\nNot done by this change: “Mail " in words
+    assert "@acme" not in words
+    assert "<b>" not in words
+
+
 def test_a_text_on_this_machine_has_a_title_and_says_nothing_of_what_is_not_there():
     words = text.pull_request(evidence())
     assert words.startswith("# Add nickname to Customer\n")

@@ -53,8 +53,10 @@ def weigh(
     runner: str = "auto",
     files: tuple[ChangedFile, ...] = (),
     proof: Proof | None = None,
+    not_done: tuple[str, ...] = (),
 ) -> Verdict:
-    cleared = ClearedChange(change=Change(base_commit="0" * 40, files=files), findings=findings)
+    change = Change(base_commit="0" * 40, files=files, not_done=not_done)
+    cleared = ClearedChange(change=change, findings=findings)
     project = Project(
         framework="none", python_version=None, django=None, test_runner=None, test_script=None,
         type_tools=(), lint_tools=(),
@@ -203,6 +205,12 @@ def test_only_proved_combinations_are_published():
         found = weigh(suite(), tool("mypy", base=base, head=head, verdict=verdict))
         is_proved = verdict is PASSED and UNVERIFIED not in (base, head)
         assert found.publish is (is_proved or verdict is Status.UNMEASURABLE)
+
+
+def test_what_the_ticket_says_besides_opens_a_draft():
+    assert weigh(suite()).decision == "open"
+    assert weigh(suite(), not_done=("Mail everybody.",)).decision == "open as draft"
+    assert weigh(suite(verdict=UNVERIFIED), not_done=("Mail everybody.",)).decision == "withhold"
 
 
 def test_findings_have_their_place():

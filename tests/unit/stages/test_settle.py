@@ -1,0 +1,42 @@
+"""What a recipe cannot settle alone goes to the model; without one the form comes back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from agent.domain import Decision
+from agent.errors import TicketUnclear
+from agent.stages import plan
+from agent.testing import FakeForge, FakeModel, said
+from tests.unit.stages import forge_runs
+
+WHOLE = "Replace `print` with `logging` in `a.py`, level `info`."
+HALF = "Replace `print` with `logging` in `a.py`."
+DECISION = Decision(recipe="print-to-logging", sentence="recipe print-to-logging")
+
+
+@pytest.fixture
+def settle(tmp_path):
+    def settle(body: str, *, model: bool) -> str:
+        files = {"a.py": "def f():\n    print('x')\n"}
+        made = forge_runs.prepared(tmp_path / "app", tmp_path / "home", files)
+        svc, _ = forge_runs.services(tmp_path / "home", FakeForge(forge_runs.TICKET))
+        svc = replace(svc, models=FakeModel(lambda _: said()) if model else None)
+        ticket = forge_runs.TICKET.model_copy(update={"body": body})
+        return plan.settle(ticket, DECISION, made.run, made.checkout, made.contract, svc)
+
+    return settle
+
+
+@pytest.mark.parametrize("model", [True, False])
+def test_a_whole_ticket_is_the_recipes(settle, model):
+    assert '"a.py"' in settle(WHOLE, model=model)
+
+
+def test_half_a_ticket_is_the_models_or_comes_back_as_the_form(settle):
+    assert settle(HALF, model=True) == ""
+    with pytest.raises(TicketUnclear) as raised:
+        settle(HALF, model=False)
+    assert "where prints become log messages: a.py" in raised.value.answer
