@@ -62,11 +62,10 @@ class Session:
             base: The work tree of the commit, which no sandbox can write to.
             laid: What else is put into the tree, by path; no part of a change as it is.
         """
+        given = {file.path: file for file in change.files if file.after is not None}
         self._open = opened
-        self._base = base
-        self._checkout = checkout
+        self._ground = taking.Ground(checkout, base, given, laid)
         self._last = change
-        self._laid = laid
         self._stopped = stopped
         self._stack = ExitStack()
         self._was_lost = False
@@ -161,15 +160,7 @@ class Session:
                 for path, kind, size, is_executable in json.loads(answer.contents[0])
             ]
             is_cut = bool(answer.facts["is_cut"])
-        return taking.take(
-            entries,
-            self._fetch,
-            self._base,
-            self._checkout,
-            include=include,
-            laid=self._laid,
-            is_cut=is_cut,
-        )
+        return taking.take(entries, self._fetch, self._ground, include=include, is_cut=is_cut)
 
     def _fetch(self, entries: Sequence[taking.Entry]) -> dict[str, bytes | None]:
         paths = [entry.path for entry in entries]

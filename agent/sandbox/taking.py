@@ -57,10 +57,24 @@ class Entry(NamedTuple):
 Fetch = Callable[[Sequence[Entry]], Mapping[str, bytes | None]]
 
 
+@dataclass(frozen=True)
+class Ground:
+    """What a tree is held against."""
+
+    checkout: Checkout
+    base: WorkTree
+    """The work tree of the commit, which no foreign code can write to."""
+    given: Mapping[str, ChangedFile]
+    """Files of the change that the tree began with: what cannot be taken stays as it is there."""
+    laid: Mapping[str, bytes]
+    """Files that were put beside the base when the sandbox was opened."""
+
+
 @dataclass
 class _Basket:
     """What has been decided so far."""
 
+    given: Mapping[str, ChangedFile]
     files: list[ChangedFile] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     bytes: int = 0
@@ -76,33 +90,38 @@ class _Basket:
         self.bytes += size
         self.files.append(file)
 
-    def note(self, path: str, message: str, fix: str, severity: Severity = Severity.REVIEW) -> None:
-        """Say what is not taken."""
+    def leave(self, path: str, message: str, fix: str) -> None:
+        """Say what is not taken; what was given stays."""
+        self.note(path, message, fix, Severity.REVIEW)
+        if path in self.given:
+            self.add(self.given[path])
+
+    def note(self, path: str, message: str, fix: str, severity: Severity) -> None:
+        """Say a word on a path."""
         if len(self.findings) >= _MOST_FINDINGS:
             self.unlisted += 1
             return
         is_plain = names.name_problem(path) is None
         shown = path if is_plain else path.encode("unicode_escape").decode()[:300]
-        finding = Finding(
-            rule=RULE, severity=severity, path=shown, line=None, message=message, fix=fix
-        )
-        self.findings.append(finding)
+        self._find(shown, message, fix, severity)
 
-    def close(self, is_cut: bool) -> tuple[Finding, ...]:  # noqa: FBT001
+    def close(self, *, is_cut: bool) -> tuple[Finding, ...]:
         """Return the findings, with one for all that is beyond the caps."""
         if self.left_out or is_cut:
             message = (
                 f"The change is larger than {MOST_FILES} files or {MOST_BYTES // 1024**2} MiB:"
                 f" {self.left_out or 'many'} files are not part of it."
             )
-            self._close_with(message, "Remove files that do not belong to the change.")
+            self._find("", message, "Remove files that do not belong to the change.")
         if self.unlisted:
-            self._close_with(f"{self.unlisted} more paths are not part of the change.", "")
+            self._find("", f"{self.unlisted} more paths are not part of the change.", "")
         return tuple(self.findings)
 
-    def _close_with(self, message: str, fix: str) -> None:
+    def _find(
+        self, path: str, message: str, fix: str, severity: Severity = Severity.REVIEW
+    ) -> None:
         finding = Finding(
-            rule=RULE, severity=Severity.REVIEW, path="", line=None, message=message, fix=fix
+            rule=RULE, severity=severity, path=path, line=None, message=message, fix=fix
         )
         self.findings.append(finding)
 
@@ -110,62 +129,54 @@ class _Basket:
 def take(
     entries: Iterable[Entry],
     fetch: Fetch,
-    base: WorkTree,
-    checkout: Checkout,
+    ground: Ground,
     *,
     include: tuple[str, ...] = (),
-    laid: Mapping[str, bytes],
     is_cut: bool = False,
 ) -> Taken:
     """Decide what is part of the change.
 
     Args:
-        base: The work tree of the commit, which no foreign code can write to.
-        laid: Files that were put beside the base when the sandbox was opened.
         is_cut: There were more entries than are listed.
     """
-    basket = _Basket()
-    changed = _sort_out(list(entries), base, basket)
-    new = [entry for entry in changed if not base.has(entry.path)]
-    ignored = _find_ignored(new, fetch, base, checkout, include)
+    base, basket = ground.base, _Basket(ground.given)
+    changed = _sort_out(list(entries), ground, basket)
+    new = [entry for entry in changed if not (base.has(entry.path) or entry.path in ground.given)]
+    ignored = _find_ignored(new, fetch, ground, include)
     wanted = [entry for entry in changed if entry.path not in ignored]
     basket.left_out += max(0, len(wanted) - MOST_FILES)
     for part in _split(wanted[:MOST_FILES]):
         contents = fetch(part)
         for entry in part:
-            _decide(entry, contents.get(entry.path), base, laid, basket)
+            _decide(entry, contents.get(entry.path), ground, basket)
     files = tuple(sorted(basket.files, key=lambda file: file.path))
     kept = {entry.path for entry in wanted}
     return Taken(
-        change=Change(base_commit=checkout.commit, files=files),
-        findings=basket.close(is_cut),
+        change=Change(base_commit=ground.checkout.commit, files=files),
+        findings=basket.close(is_cut=is_cut),
         ignored=_summarize(ignored, [*base.paths(), *kept]),
     )
 
 
-def _sort_out(entries: list[Entry], base: WorkTree, basket: _Basket) -> list[Entry]:
+def _sort_out(entries: list[Entry], ground: Ground, basket: _Basket) -> list[Entry]:
     """Take deletions, note what no change can hold; return regular files, tracked ones first."""
+    base = ground.base
     links = {entry.path for entry in entries if entry.kind == Kind.LINK}
     found = []
     for entry in sorted(entries, key=lambda entry: (not base.has(entry.path), entry.path)):
+        path = entry.path
         if entry.kind == Kind.GONE:
-            if base.has(entry.path):
-                basket.add(ChangedFile(path=entry.path, before=base.read(entry.path), after=None))
+            if base.has(path):
+                basket.add(ChangedFile(path=path, before=base.read(path), after=None))
         elif entry.kind == Kind.LINK:
-            basket.note(entry.path, "A symbolic link is not part of the change.", _USE_FILE)
+            basket.leave(path, "A symbolic link is not part of the change.", _USE_FILE)
         elif entry.kind == Kind.MODE:
-            word = "executable" if entry.is_executable else "not executable"
-            basket.note(
-                entry.path,
-                f"The file became {word}; modes of existing files stay as they are.",
-                "Change the mode by hand if it is needed.",
-                Severity.INFO,
-            )
+            _decide_mode(entry, ground, basket)
         elif entry.kind != Kind.FILE:
-            basket.note(entry.path, f"{_KINDS[entry.kind]} is not part of the change.", _USE_FILE)
-        elif (problem := names.name_problem(entry.path)) is not None:
-            basket.note(entry.path, f"The file is not part of the change: {problem}.", _RENAME)
-        elif not any(parent in links for parent in _parents(entry.path)):
+            basket.leave(path, f"{_KINDS[entry.kind]} is not part of the change.", _USE_FILE)
+        elif (problem := names.name_problem(path)) is not None:
+            basket.leave(path, f"The file is not part of the change: {problem}.", _RENAME)
+        elif not any(parent in links for parent in _parents(path)):
             found.append(entry)
     return found
 
@@ -177,41 +188,50 @@ _KINDS = {
     Kind.REPOSITORY: "A repository within the repository",
     Kind.CLOSED: "What cannot be read",
 }
-
-
-def _decide(
-    entry: Entry,
-    content: bytes | None,
-    base: WorkTree,
-    laid: Mapping[str, bytes],
-    basket: _Basket,
-) -> None:
-    """Take one regular file, or say why not."""
-    path, is_tracked = entry.path, base.has(entry.path)
-    if content is None:
-        basket.note(path, f"The file cannot be read, or has over {MOST_FILE_BYTES} bytes.", _LESS)
-    elif b"\0" in content[:_LOOKED_AT]:
-        basket.note(path, "A binary file is not part of the change.", "Add it by hand.")
-    elif is_tracked:
-        before, was_executable = base.read(path), base.is_executable(path)
-        if entry.is_executable != was_executable:
-            basket.note(path, "Its mode stays as it is.", "", Severity.INFO)
-        if content != before:
-            basket.add(
-                ChangedFile(
-                    path=path,
-                    before=before,
-                    after=content,
-                    executable=was_executable,
-                    was_executable=was_executable,
-                )
-            )
-    elif laid.get(path) != content:
-        is_script = entry.is_executable and content.startswith(b"#!")
-        basket.add(ChangedFile(path=path, before=None, after=content, executable=is_script))
-
-
 _LESS = "Leave it out, or make it smaller."
+_BY_HAND = "Change it by hand if it is needed."
+
+
+def _decide_mode(entry: Entry, ground: Ground, basket: _Basket) -> None:
+    """Take a mode that was given; name one that is new."""
+    known = ground.given.get(entry.path)
+    if known is not None and known.executable == entry.is_executable:
+        basket.add(known)
+    else:
+        basket.note(entry.path, "Its mode stays as it is.", _BY_HAND, Severity.INFO)
+
+
+def _decide(entry: Entry, content: bytes | None, ground: Ground, basket: _Basket) -> None:
+    """Take one regular file, or say why not."""
+    path, base, known = entry.path, ground.base, ground.given.get(entry.path)
+    if content is None:
+        basket.leave(path, f"The file cannot be read, or has over {MOST_FILE_BYTES} bytes.", _LESS)
+        return
+    if known is None and not base.has(path) and ground.laid.get(path) == content:
+        return
+    is_same = known is not None and content == known.after
+    if b"\0" in content[:_LOOKED_AT] and not is_same:
+        basket.leave(path, "A binary file is not part of the change.", _BY_HAND)
+        return
+    before, is_executable, was_executable = None, False, None
+    if base.has(path):
+        before, is_executable = base.read(path), base.is_executable(path)
+        was_executable = is_executable
+    if known is not None:
+        is_executable, was_executable = known.executable, known.was_executable
+    elif before is None:
+        is_executable = entry.is_executable and content.startswith(b"#!")
+    if (known is not None or before is not None) and entry.is_executable != is_executable:
+        basket.note(path, "Its mode stays as it is.", _BY_HAND, Severity.INFO)
+    basket.add(
+        ChangedFile(
+            path=path,
+            before=before,
+            after=content,
+            executable=is_executable,
+            was_executable=was_executable,
+        )
+    )
 
 
 # --- what is ignored -------------------------------------------------------------------------
@@ -220,13 +240,12 @@ _LESS = "Leave it out, or make it smaller."
 def _find_ignored(
     new: list[Entry],
     fetch: Fetch,
-    base: WorkTree,
-    checkout: Checkout,
+    ground: Ground,
     include: tuple[str, ...],
 ) -> frozenset[str]:
     """Say which new files the base's rules ignore, and which lie in a folder tagged as a cache."""
-    paths = [entry.path for entry in new]
-    ignored = worktree.find_ignored(checkout, base.folder, paths)
+    paths, base = [entry.path for entry in new], ground.base
+    ignored = worktree.find_ignored(ground.checkout, base.folder, paths)
     tags = [entry for entry in new if entry.path.rpartition("/")[2] == _TAG and "/" in entry.path]
     caches = tuple(
         path.removesuffix(_TAG)

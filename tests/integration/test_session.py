@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain import Change
+from agent.domain import Change, ChangedFile
 from agent.errors import Cancelled, EditFailed
 from agent.sandbox.session import Session
 from tests.integration.session_samples import LIMITS, Workplace, paths
@@ -244,6 +244,34 @@ def test_a_session_begins_with_the_change_it_is_given(place: Workplace) -> None:
             "a file now\nchanged = True\n"
         )
         assert session.take().change.digest == change.digest
+    finally:
+        session.close()
+
+
+def test_what_was_given_stays_where_it_cannot_be_taken(place: Workplace) -> None:
+    views = b"def view():\n    return 1\n"
+    files = {
+        "a.log": (None, b"ignored\n", False),
+        "new.bin": (None, b"\0new", False),
+        "picture.bin": (b"\x00\x01\x02", b"\0given", False),
+        "tool": (None, b"no script\n", True),
+        "app/views.py": (views, views, True),
+    }
+    change = Change(
+        base_commit=place.commit,
+        files=tuple(
+            ChangedFile(path=path, before=before, after=after, executable=mode)
+            for path, (before, after, mode) in sorted(files.items())
+        ),
+    )
+    session = place.open(change)
+    try:
+        assert session.take().change.digest == change.digest
+        session.run("printf '\\0other' >picture.bin; rm new.bin tool; ln -s a.log tool", seconds=20)
+        taken = session.take()
+        assert {finding.path for finding in taken.findings} == {"picture.bin", "tool"}
+        assert taken.change.paths == ("a.log", "app/views.py", "picture.bin", "tool")
+        assert {file.path: file.after for file in taken.change.files}["picture.bin"] == b"\0given"
     finally:
         session.close()
 
