@@ -1,4 +1,4 @@
-"""Find the calls of `print` and `traceback.print_exc` in a file, each with what is around it.
+"""Find the calls of `print` in a file, each with what is around it.
 
 Looks at the syntax tree alone. Whether a call may be converted is left to `purposes`.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import libcst as cst
 
@@ -37,20 +36,12 @@ class Context:
         """The innermost function."""
         return self.functions[-1] if self.functions else None
 
-    def described(self) -> str:
-        """The innermost function's name, with its class."""
-        if not self.functions:
-            return "the module"
-        name = self.functions[0].name.value
-        return f"{self.classes[0].name.value}.{name}" if self.classes else name
-
 
 @dataclass(frozen=True)
 class Call:
     """One call."""
 
     node: cst.Call
-    kind: Literal["print", "traceback"]
     context: Context
     statement: _Line | None
     """The line it is on; None where its value is used."""
@@ -97,7 +88,6 @@ class _Walk:
     def __init__(self) -> None:
         self.found = Found()
         self._statements: dict[cst.Call, tuple[_Line, _Beside]] = {}
-        self._prints_traceback: set[str] = set()
         self._no_values: set[cst.CSTNode] = set()
 
     def visit(self, node: cst.CSTNode, around: Context) -> None:
@@ -179,13 +169,11 @@ class _Walk:
             self.found.started.add(name)
         if name == "set_defaults":
             self.found.handlers |= {dotted_name(arg.value) for arg in node.args} - {""}
-        kind: Literal["print", "traceback"] = "print" if dotted == "print" else "traceback"
-        if kind == "print":
-            self._no_values.add(func)
-        elif dotted not in self._prints_traceback:
+        if dotted != "print":
             return
+        self._no_values.add(func)
         line, beside = self._statements.get(node, (None, ()))
-        self.found.calls.append(Call(node, kind, around, line, beside))
+        self.found.calls.append(Call(node, around, line, beside))
 
     # --- names --------------------------------------------------------------------------------
 
@@ -201,10 +189,6 @@ class _Walk:
             self._no_values |= {bound, alias.name}
             name = dotted_name(alias.name)
             self.found.imported.add((origin or name).partition(".")[0])
-            if origin == "traceback" and name == "print_exc":
-                self._prints_traceback.add(dotted_name(bound))
-            elif not origin and name == "traceback":
-                self._prints_traceback.add(f"{dotted_name(bound)}.print_exc")
 
     def _name(self, node: cst.CSTNode, around: Context) -> None:
         if isinstance(node, cst.AssignTarget | cst.AnnAssign | cst.For | cst.NamedExpr):

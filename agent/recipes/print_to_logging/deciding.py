@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ast
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import libcst as cst
 
 from agent.recipes.modules import Module, Modules
-from agent.recipes.nodes import dotted_name
 from agent.recipes.print_to_logging import (
     calls,
     captures,
@@ -29,7 +27,6 @@ from agent.recipes.print_to_logging.parameters import (
     FileWork,
     Left,
     Level,
-    Library,
     NewLogger,
 )
 from agent.recipes.print_to_logging.pieces import Taker, Text, Value
@@ -127,14 +124,12 @@ class Decisions:
 
     def _decide(self, call: Call) -> str | None:
         """Take a call up; or say why not."""
-        if call.kind == "print" and self._found.shadow is not None:
+        if self._found.shadow is not None:
             return (
                 f"`print` is another function here (line {self._source.line(self._found.shadow)})"
             )
         if reason := purposes.of_call(call, self._found, self._programs):
             return reason
-        if call.kind == "traceback":
-            return self._decide_traceback(call)
         try:
             said = printed.read(call, self._taker, self._own)
         except printed.Unfit as unfit:
@@ -172,53 +167,6 @@ class Decisions:
             of_exception=handled.level(call, said.pieces),
         )
 
-    def _decide_traceback(self, call: Call) -> str | None:
-        if call.context.handler is None:
-            return "it is in no `except`, so there is no traceback that a logger would find"
-        if any(not (arg.keyword and _to_terminal(arg)) for arg in call.node.args):
-            return "it writes to a file or stream of its own, or only a part of the traceback"
-        logger = self._logger(call)
-        if isinstance(logger, str):
-            return logger
-        # `exception` is `error` with the traceback.
-        level = None if self._wish.level == "error" else self._wish.level
-        before = self._converted_before(call)
-        if before is not None:
-            changes: dict[str, object] = {"traceback": True} if level else {"level": "exception"}
-            self._conversions[before] = self._conversions[before].model_copy(update=changes)
-            self._add(call, Conversion(line=0, column=0, action="remove", traceback=True))
-            return None
-        self._add(
-            call,
-            Conversion(
-                line=0,
-                column=0,
-                action="log",
-                level=level or "exception",
-                logger=logger.expression,
-                library=logger.library,
-                message=f"Exception in {call.context.described()}",
-                traceback=level is not None,
-            ),
-        )
-        return None
-
-    def _converted_before(self, call: Call) -> cst.Call | None:
-        """The print on the line before, whose message goes with the traceback."""
-        for statement in reversed(
-            list(itertools.takewhile(lambda one: one is not call.statement, call.block))
-        ):
-            if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
-                return None
-            small = statement.body[0]
-            node = small.value if isinstance(small, cst.Expr) else None
-            done = self._conversions.get(node) if isinstance(node, cst.Call) else None
-            if done is None or not isinstance(node, cst.Call):
-                return None
-            if done.action == "log":
-                return node
-        return None
-
     def _add(self, call: Call, conversion: Conversion) -> None:
         start = self._source.start(call.node)
         place = {
@@ -251,8 +199,6 @@ class Decisions:
         """The logger for a call; or why there is none."""
         line = self._source.line(call.node)
         local = scoping.of_functions(call.context, self._module.node)
-        if found := self._local_logger(call, local):
-            return found
         for one in self._usable(call):
             head = one.expression.partition(".")[0]
             if head in local and head != "self":
@@ -289,30 +235,6 @@ class Decisions:
                 ]
         return found
 
-    def _local_logger(self, call: Call, local: frozenset[str]) -> Logger | None:
-        """A logger that the function itself makes before."""
-        function = call.context.function
-        if function is None:
-            return None
-        line = self._source.line(call.node)
-        body = function.body.body
-        for statement in body:
-            if not isinstance(statement, cst.SimpleStatementLine):
-                continue
-            for small in statement.body:
-                if (
-                    isinstance(small, cst.Assign)
-                    and isinstance(small.targets[0].target, cst.Name)
-                    and isinstance(small.value, cst.Call)
-                    and self._source.line(statement) < line
-                ):
-                    name = small.targets[0].target.value
-                    dotted = dotted_name(small.value.func)
-                    if name in local and dotted in ("logging.getLogger", "structlog.get_logger"):
-                        library: Library = "structlog" if "structlog" in dotted else "logging"
-                        return Logger(name, library, line)
-        return None
-
 
 def _spoken(said: Printed) -> str:
     """What the message says, with the sentences that stand within its values."""
@@ -328,11 +250,6 @@ def _spoken(said: Printed) -> str:
             if isinstance(one, ast.Constant) and isinstance(one.value, str) and " " in one.value
         ]
     return " ".join(found)
-
-
-def _to_terminal(arg: cst.Arg) -> bool:
-    keyword = arg.keyword.value if arg.keyword else ""
-    return keyword == "file" and dotted_name(arg.value) in ("sys.stdout", "sys.stderr", "None")
 
 
 def _long_parts(said: Printed) -> list[str]:

@@ -11,7 +11,6 @@ from agent.errors import EditFailed
 from agent.recipes import imports
 from agent.recipes.print_to_logging import (
     calls,
-    handled,
     levels,
     notes,
     printed,
@@ -93,26 +92,16 @@ class _File:
         node, source = call.node, self._source
         head = f"{conversion.logger}.{conversion.level}"
         start, end = source.start(node), source.end(node)
-        if conversion.message:
-            said: tuple[Piece, ...] = (Text(conversion.message),)
-            whole = None
-        else:
-            found = printed.read(call, self._taker, self._own)
-            said, whole = found.pieces, found.whole
-        if conversion.level == "exception" or conversion.traceback:
-            said = handled.without_exception(said, call.context)
+        found = printed.read(call, self._taker, self._own)
+        said, whole = found.pieces, found.whole
         bare = _without_level(said, conversion.level)
         if bare != said:
             said, whole = bare, None
-        if whole is not None and not conversion.traceback and len(node.args) == 1:
+        if whole is not None and len(node.args) == 1:
             if self._fits(call, head):
                 source.replace(start, source.end(node.func), head)
                 return
-        if not any(isinstance(one, Value) or one != Text("") for one in said):
-            said = (Text(f"Exception in {call.context.described()}"),)
         message, rest = wording.arguments(said, conversion.library, source)
-        if conversion.traceback:
-            rest.append("exc_info=True")
         indent = source.indent_at(start)
         if source.text[source.line_start(start) : start].strip():
             indent += "    "

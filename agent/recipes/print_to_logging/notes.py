@@ -31,11 +31,8 @@ def _of_file(work: FileWork) -> str:
     levels = Counter(one.level for one in work.conversions if one.action == "log")
     said = [f"{work.path}: {_by_level(levels)}" if levels else f"{work.path}:"]
     removed = [one for one in work.conversions if one.action == "remove"]
-    lines = sum(not one.traceback for one in removed)
-    if lines:
+    if lines := len(removed):
         said.append(f"{lines} print{'s' * (lines != 1)} of a blank or separating line removed")
-    if merged := len(removed) - lines:
-        said.append(f"{merged} traceback{'s' * (merged != 1)} logged with the message before")
     new = work.new_logger
     if new:
         said.append(f"`{new.name}` is made with {new.library}")

@@ -21,16 +21,11 @@ class Conversion(Record):
     column: int
     """1-based and 0-based, of the call's first character."""
     action: Literal["log", "remove"]
-    """remove: it prints nothing but a blank or separating line, or its traceback (then `traceback`
-    is set) goes with the message before."""
+    """remove: it prints nothing but a blank or separating line."""
     level: Level = "info"
     logger: str = ""
     """The expression that the message is logged with, as in `self.logger`."""
     library: Library = "logging"
-    message: str = ""
-    """For a bare traceback: the words that stand for it."""
-    traceback: bool = False
-    """Whether the traceback is handed on with `exc_info`, as the level alone does not say so."""
 
 
 class NewLogger(Record):

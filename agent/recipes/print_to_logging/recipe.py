@@ -127,12 +127,6 @@ def _unclear(problem: str, asked: Request) -> TicketUnclear:
 
 def _hold_readable(found: survey.Result, where: Scope) -> None:
     """Refuse files that are named and cannot be edited; others are left."""
-    old = [place for place in found.python2 if place.rpartition(":")[0] in where.named]
-    if old:
-        raise RequestRefused(
-            f"{', '.join(old)}: this is Python 2 (print as a statement). Convert it to Python 3, "
-            "then ask again."
-        )
     for path, problem in found.unreadable:
         if path in where.named:
             raise RequestRefused(problem if problem.startswith(path) else f"{path}: {problem}")
@@ -141,9 +135,6 @@ def _hold_readable(found: survey.Result, where: Scope) -> None:
 def _left(found: survey.Result, where: Scope, tree: Tree) -> tuple[Left, ...]:
     """Everything that stays, in the order of files and lines."""
     stays = list(found.left)
-    for place in found.python2:
-        path, _, line = place.rpartition(":")
-        stays.append(Left(path=path, line=int(line), reason="it is Python 2, which cannot be read"))
     for path, problem in found.unreadable:
         said = problem.removeprefix(f"{path} ").rstrip(".")
         stays.append(Left(path=path, line=0, reason=f"the file {said}"))

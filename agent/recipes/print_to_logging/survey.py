@@ -22,10 +22,8 @@ class Result:
 
     files: list[FileWork] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
-    python2: list[str] = field(default_factory=list)
-    """Files of Python 2, and the line that shows it."""
     unreadable: list[tuple[str, str]] = field(default_factory=list)
-    """Other files that cannot be edited, with the reason."""
+    """Files that cannot be edited, with the reason."""
 
 
 class Survey:
@@ -56,8 +54,6 @@ class Survey:
                 continue
             if path not in named and (reason := purposes.of_path(path, self._packages)):
                 self._leave_file(path, content, reason, result)
-            elif problem := python2(content):
-                result.python2.append(f"{path}:{problem}")
             else:
                 self._look_into(path, content, result, named=path in named)
         return result
@@ -115,30 +111,13 @@ class Survey:
 
 
 def _may_print(content: bytes) -> bool:
-    """Whether a file has `print` as a name, or prints tracebacks; quicker than LibCST can say."""
+    """Whether a file has `print` as a name; quicker than LibCST can say."""
     try:
         nodes = ast.walk(_parsed(content))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return True  # what is wrong is said by whoever tries to edit it
-    return any(
-        (isinstance(node, ast.Name) and node.id in ("print", "print_exc"))
-        or (isinstance(node, ast.Attribute) and node.attr == "print_exc")
-        for node in nodes
-    )
+    return any(isinstance(node, ast.Name) and node.id == "print" for node in nodes)
 
 
 def _parsed(content: bytes) -> ast.Module:
     return foreign_python.parse(content)
-
-
-def python2(content: bytes) -> str | None:
-    """The line and the words that show that a file is Python 2; None for any other."""
-    try:
-        _parsed(content)
-    except SyntaxError as problem:
-        said = problem.msg or ""
-        if "Missing parentheses in call to 'print'" in said or "print" in (problem.text or ""):
-            return f"{problem.lineno}"
-    except (ValueError, RecursionError, MemoryError):
-        pass
-    return None

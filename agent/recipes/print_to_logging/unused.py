@@ -1,4 +1,4 @@
-"""Take out what only prints needed: imports of `sys` and `traceback`, names of exceptions."""
+"""Take out imports of `sys` and `traceback` that only prints needed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import libcst as cst
 from agent.recipes.source import SourceFile
 
 _MODULES = ("sys", "traceback")
-_NAMES = ("print_exc", "format_exc", "exc_info", "stderr", "stdout")
+_NAMES = ("format_exc", "exc_info", "stderr", "stdout")
 
 
 def dropped(path: str, before: ast.Module, made: bytes) -> bytes:
@@ -29,7 +29,6 @@ def dropped(path: str, before: ast.Module, made: bytes) -> bytes:
         if _mentions([before], name) and not _mentions([now], name)
     }
     changed = [_drop_import(source, name) for name in sorted(gone)]
-    changed.append(_drop_exceptions(source, before, now))
     return source.result() if any(changed) else made
 
 
@@ -83,29 +82,3 @@ def _drop_alias(
     else:
         source.replace(source.end(names[place - 1].name), source.end(alias.name), "")
     return True
-
-
-def _drop_exceptions(source: SourceFile, before: ast.Module, now: ast.Module) -> bool:
-    """Take `as e` out of handlers in which only the print used it."""
-    names = {
-        handler.lineno: handler.name or ""
-        for old, handler in zip(_handlers(before), _handlers(now), strict=True)
-        if handler.name
-        and _mentions(old.body, handler.name)
-        and not _mentions(handler.body, handler.name)
-    }
-    waiting: list[cst.CSTNode] = [source.module] if names else []
-    changed = False
-    while waiting:
-        node = waiting.pop()
-        waiting += node.children
-        if isinstance(node, cst.ExceptHandler) and node.type and node.name:
-            if source.line(node) in names:
-                source.replace(source.end(node.type), source.end(node.name), "")
-                changed = True
-    return changed
-
-
-def _handlers(module: ast.Module) -> list[ast.ExceptHandler]:
-    found = [node for node in ast.walk(module) if isinstance(node, ast.ExceptHandler)]
-    return sorted(found, key=lambda one: (one.lineno, one.col_offset))
