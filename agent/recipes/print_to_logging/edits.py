@@ -26,7 +26,7 @@ from agent.recipes.print_to_logging.parameters import (
     NewLogger,
     Parameters,
 )
-from agent.recipes.print_to_logging.pieces import Break, Piece, Taker, Text, Value
+from agent.recipes.print_to_logging.pieces import Piece, Taker, Text, Value
 from agent.recipes.recipe import Edits
 from agent.recipes.source import SourceFile
 from repo_config.tree import Tree
@@ -225,9 +225,7 @@ def _without_level(said: tuple[Piece, ...], level: Level) -> tuple[Piece, ...]:
         return said
     if first.value.isalpha() and not (len(said) > 1 and _is_blank(said[1])):
         return said  # f"DEBUG{suffix}" is one word
-    same = first.source is not None and first.source.startswith(first.value[:cut])
-    source = first.source[cut:] if same and first.source else None
-    kept = [Text(first.value[cut:], source, first.quote if same else ""), *said[1:]]
+    kept = [Text(first.value[cut:]), *said[1:]]
     while kept and _is_blank(kept[0]):
         del kept[0]
     if kept and isinstance(kept[0], Value) and level in kept[0].code.lower():
@@ -236,7 +234,7 @@ def _without_level(said: tuple[Piece, ...], level: Level) -> tuple[Piece, ...]:
 
 
 def _is_blank(piece: Piece) -> bool:
-    return isinstance(piece, Break) or (isinstance(piece, Text) and not piece.value.strip())
+    return isinstance(piece, Text) and not piece.value.strip()
 
 
 def _imported_as(module: ast.Module, library: str) -> str | None:

@@ -24,9 +24,6 @@ class Text:
     """Text that is always the same."""
 
     value: str
-    source: str | None = None
-    """As it stands between its quotes, where that can be used again."""
-    quote: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,12 +37,7 @@ class Value:
     """The last part of its name, where it is nothing but a name."""
 
 
-@dataclass(frozen=True)
-class Break:
-    """Where one string ended and another one began on the next line."""
-
-
-Piece = Text | Value | Break
+Piece = Text | Value
 
 _PERCENT = re.compile(
     r"%(?P<key>\([^)]*\))?(?P<spec>[-+ #0]*(?:\d+|\*)?(?:\.(?:\d+|\*))?)[hlL]?(?P<type>.)",
@@ -55,7 +47,6 @@ _NUMBER = re.compile(
     r"(?P<sign>[+ ]?)(?P<zero>0?)(?P<width>\d*)(?P<precision>\.\d+)?(?P<type>[dxXoeEfFgG])"
 )
 _TEXT = re.compile(r"(?P<align>[<>]?)(?P<width>\d*)(?P<precision>\.\d+)?s?")
-_REUSABLE = frozenset({"", "u", "U", "f", "F"})
 
 
 class Taker:
@@ -119,12 +110,10 @@ class Taker:
         if isinstance(node, cst.ConcatenatedString):
             if isinstance(node.evaluated_value, bytes):
                 return [self.value(node)]
-            gap = self._module.code_for_node(node.whitespace_between)
-            between: list[Piece] = [Break()] if "\n" in gap or "\r" in gap else []
-            return [*self._string(node.left), *between, *self._string(node.right)]
+            return [*self._string(node.left), *self._string(node.right)]
         if isinstance(node, cst.SimpleString):
-            text = _plain(node)
-            return [self.value(node)] if text is None else [text]
+            said = node.evaluated_value
+            return [Text(said)] if isinstance(said, str) else [self.value(node)]
         if isinstance(node, cst.FormattedString):
             return self._formatted(node)
         return [self.value(node)]
@@ -217,7 +206,7 @@ class Taker:
 
     def _percent(self, node: cst.BinaryOperation) -> list[Piece]:
         pieces = self._string(node.left) if _is_text(node.left) else []
-        if not pieces or not all(isinstance(one, Text | Break) for one in pieces):
+        if not pieces or not all(isinstance(one, Text) for one in pieces):
             return [self.value(node)]
         right = node.right
         given: list[cst.BaseExpression] = [right]
@@ -251,16 +240,15 @@ class Taker:
         found: list[Piece] = []
         at = 0
         text = piece.value
-        same = piece.source == text
         while True:
             place = text.find("%", at)
             if place < 0:
-                found += _cut(piece, text[at:], same=same)
+                found += [Text(text[at:])] if text[at:] else []
                 return found
             spec = _PERCENT.match(text, place)
             if spec is None or spec["key"] is not None or "*" in spec["spec"]:
                 return None
-            found += _cut(piece, text[at:place], same=same)
+            found += [Text(text[at:place])] if text[at:place] else []
             at = spec.end()
             if spec["type"] == "%":
                 if spec[0] != "%%":
@@ -276,16 +264,6 @@ class Taker:
             found += inner if same_said else [self.value(node, conversion)]
 
 
-def _plain(node: cst.SimpleString) -> Text | None:
-    """The text of a string; None for bytes."""
-    value = node.evaluated_value
-    if not isinstance(value, str):
-        return None
-    # Of three quotes or raw, it would not stand in another string as it is.
-    reusable = node.prefix in _REUSABLE and len(node.quote) == 1
-    return Text(value, node.raw_value if reusable else None, node.quote if reusable else "")
-
-
 def _decoded(source: str, prefix: str, quote: str) -> Text | None:
     """The text of a part of an f-string."""
     single = source.replace("{{", "{").replace("}}", "}")
@@ -294,20 +272,7 @@ def _decoded(source: str, prefix: str, quote: str) -> Text | None:
         value = ast.literal_eval(f"{marks}{quote}{single}{quote}")
     except (SyntaxError, ValueError):
         return None
-    if not isinstance(value, str):
-        return None
-    reusable = not marks and len(quote) == 1
-    return Text(value, single if reusable else None, quote if reusable else "")
-
-
-def _cut(piece: Text, text: str, *, same: bool) -> list[Piece]:
-    """A part of a text."""
-    if not text:
-        return []
-    whole = text == piece.value
-    if whole:
-        return [piece]
-    return [Text(text, text if same else None, piece.quote if same else "")]
+    return Text(value) if isinstance(value, str) else None
 
 
 def _is_text(node: cst.BaseExpression) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import libcst as cst
 
 from agent.recipes.nodes import dotted_name
 from agent.recipes.print_to_logging.calls import Call
-from agent.recipes.print_to_logging.pieces import Break, Piece, Taker, Text, Value
+from agent.recipes.print_to_logging.pieces import Piece, Taker, Text, Value
 
 _COLOUR = re.compile(
     r"\b(?:style\.[A-Z_]+|(?:termcolor\.)?colored|Fore\.|Back\.|click\.style|crayons\.|colorama\.)"
@@ -137,33 +137,13 @@ def _stripped(pieces: list[Piece]) -> tuple[Piece, ...]:
     """Without the line ends around the message, which only set it apart on a terminal."""
     found = [one for one in pieces if one != Text("")]
     for place, cut in ((0, str.lstrip), (-1, str.rstrip)):
-        while found:
-            one = found[place]
-            if isinstance(one, Break):
-                del found[place]
-                continue
-            if not isinstance(one, Text) or cut(one.value, "\n") == one.value:
-                break
+        while found and isinstance(one := found[place], Text):
             left = cut(one.value, "\n")
             if left:
-                found[place] = _without_line_ends(one, left, at_start=place == 0)
+                found[place] = Text(left)
                 break
             del found[place]
     return tuple(found)
-
-
-def _without_line_ends(one: Text, left: str, *, at_start: bool) -> Text:
-    """Keep the way in which the rest is written, where its line ends are escapes."""
-    source = one.source
-    count = len(one.value) - len(left)
-    if source is not None and at_start and source.startswith("\\n" * count):
-        return replace(one, value=left, source=source[2 * count :])
-    ended = "\\n" * count
-    if source is not None and source.endswith(ended):
-        kept = source[: -2 * count]
-        if (len(kept) - len(kept.rstrip("\\"))) % 2 == 0:
-            return replace(one, value=left, source=kept)
-    return Text(left)
 
 
 def _has_comment(node: cst.CSTNode) -> bool:

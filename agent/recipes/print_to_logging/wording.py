@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from agent.recipes import layout, word_lists
 from agent.recipes.print_to_logging.parameters import Library
-from agent.recipes.print_to_logging.pieces import Break, Piece, Text, Value
+from agent.recipes.print_to_logging.pieces import Piece, Text, Value
 from agent.recipes.source import SourceFile
 
 #: What structlog itself has a use for.
@@ -23,27 +23,28 @@ _JOINT = re.compile(r"[\s:=,;|()\[\]\u2013\u2014-]*")
 
 def arguments(
     pieces: Sequence[Piece], library: Library, source: SourceFile
-) -> tuple[list[list[str]], list[str]]:
-    """The message, as strings by the parts it was written in, and the arguments after it."""
+) -> tuple[list[str], list[str]]:
+    """The message, as a literal for each of its lines, and the arguments after it."""
     values = [one for one in pieces if isinstance(one, Value)]
     if library == "structlog" and (said := _event(pieces)):
         event, named = said
-        return [[_literal([Text(event)], source)]], named
+        return [_literal(event, source)], named
     if library == "loguru" and any(one.conversion not in ("s", "r", "a") for one in values):
-        whole = _percent(pieces, source)
-        return [['"{}"']], [f"{whole} % ({', '.join(one.code for one in values)},)"]
-    parts: list[list[str]] = []
-    current: list[Text] = []
-    for piece in [*pieces, Break()]:
-        if isinstance(piece, Break):
-            if current:
-                parts.append(_chunks(current, source))
-            current = []
-        elif isinstance(piece, Value):
-            current.append(_placeholder(piece, library))
-        else:
-            current.append(_escaped(piece, library) if values else piece)
-    return parts or [['""']], [one.code for one in values]
+        formats = (
+            _placeholder(one, "logging") if isinstance(one, Value) else _escape(one, "logging")
+            for one in pieces
+        )
+        whole = _literal("".join(one.value for one in formats), source)
+        return ['"{}"'], [f"{whole} % ({', '.join(one.code for one in values)},)"]
+    texts = [
+        _placeholder(one, library)
+        if isinstance(one, Value)
+        else (_escape(one, library) if values else one)
+        for one in pieces
+    ]
+    whole = "".join(one.value for one in texts)
+    lines = whole.splitlines(keepends=True) if "\n" in whole.rstrip("\n") else [whole]
+    return [_literal(line, source) for line in lines] or ['""'], [one.code for one in values]
 
 
 def _placeholder(value: Value, library: Library) -> Text:
@@ -51,54 +52,25 @@ def _placeholder(value: Value, library: Library) -> Text:
         mark = "{}" if value.conversion == "s" else f"{{!{value.conversion}}}"
     else:
         mark = f"%{value.conversion}"
-    return Text(mark, mark)
+    return Text(mark)
 
 
-def _escaped(text: Text, library: Library) -> Text:
-    """Text that stands for itself in a format."""
-    marks = "{}" if library == "loguru" else "%"
-    value, source = text.value, text.source
-    for mark in marks:
-        if source is not None and source.count(mark) != value.count(mark):
-            source = None
+def _escape(text: Text, library: Library) -> Text:
+    """Have a text stand for itself in a format."""
+    value = text.value
+    for mark in "{}" if library == "loguru" else "%":
         value = value.replace(mark, mark * 2)
-        source = None if source is None else source.replace(mark, mark * 2)
-    return Text(value, source, text.quote)
+    return Text(value)
 
 
-def _percent(pieces: Sequence[Piece], source: SourceFile) -> str:
-    texts = [
-        _placeholder(one, "logging") if isinstance(one, Value) else _escaped(one, "logging")
-        for one in pieces
-        if not isinstance(one, Break)
-    ]
-    return _literal(texts, source)
-
-
-def _chunks(texts: list[Text], source: SourceFile) -> list[str]:
-    """One literal; of a text of several lines one for each line."""
-    whole = "".join(one.value for one in texts)
-    if "\n" in whole.rstrip("\n") and any(one.source is None for one in texts):
-        return [_literal([Text(line)], source) for line in whole.splitlines(keepends=True)]
-    return [_literal(texts, source)]
-
-
-def _literal(texts: Sequence[Text], source: SourceFile) -> str:
-    """A string literal, written as the file wrote its text."""
-    quotes = [one.quote for one in texts if one.quote]
-    quote = quotes[0] if quotes else source.quote
+def _literal(whole: str, source: SourceFile) -> str:
+    """A string literal in the file's quotes, where that needs no escape."""
+    quote = source.quote
     other = "'" if quote == '"' else '"'
-    whole = "".join(one.value for one in texts)
-    if quote in whole and other not in whole and not quotes:
+    if quote in whole and other not in whole:
         quote = other
-    return quote + "".join(_inner(one, quote, source) for one in texts) + quote
-
-
-def _inner(text: Text, quote: str, source: SourceFile) -> str:
-    if text.source is not None and (text.quote in ("", quote) or quote not in text.source):
-        return text.source
     found = ""
-    for letter in text.value:
+    for letter in whole:
         if letter in (quote, "\\"):
             found += "\\" + letter
         elif letter in "\n\t":
@@ -107,7 +79,7 @@ def _inner(text: Text, quote: str, source: SourceFile) -> str:
             found += letter
         else:
             found += ascii(letter)[1:-1]
-    return found
+    return quote + found + quote
 
 
 def _event(pieces: Sequence[Piece]) -> tuple[str, list[str]] | None:
@@ -142,7 +114,7 @@ def _without_labels(text: str, names: list[str]) -> str:
 
 def wrapped(
     head: str,
-    message: list[list[str]],
+    message: list[str],
     rest: list[str],
     *,
     indent: str,
@@ -151,7 +123,7 @@ def wrapped(
 ) -> str:
     """The call in one line, or in as many as the width asks for, as black would break it."""
     rest = [flat(code) for code in rest]
-    joined = _joined([part for parts in message for part in parts])
+    joined = _joined(message)
     lines = layout.wrapped(head, [joined, *rest], indent, width, one_per_line=one_per_line)
     step = "\t" if "\t" in indent and "    " not in indent else "    "
     deeper = indent + step
@@ -225,14 +197,10 @@ def _joined(literals: list[str]) -> str:
     return " ".join(literals)
 
 
-def _fitting(message: list[list[str]], space: int) -> list[str]:
-    """One literal where it fits, else the parts it was written in, else cut at spaces."""
-    literals = [one for part in message for one in part]
-    joined = _joined(literals)
-    if len(joined) <= space and len(literals) == 1:
-        return [joined]
+def _fitting(message: list[str], space: int) -> list[str]:
+    """The literals of the lines, each cut at spaces where it does not fit."""
     found: list[str] = []
-    for literal in literals:
+    for literal in message:
         found += [literal] if len(literal) <= space else _split(literal, space)
     return found
 
