@@ -54,14 +54,10 @@ class Found:
     """What a file has of calls."""
 
     calls: list[Call] = field(default_factory=list)
-    passed: list[cst.Name] = field(default_factory=list)
-    """`print` as a value."""
     shadow: cst.CSTNode | None = None
     """Where the file makes `print` something else."""
     functions: list[tuple[cst.FunctionDef, Context]] = field(default_factory=list)
     """All functions, with what is around each."""
-    docstrings: list[cst.CSTNode] = field(default_factory=list)
-    """Strings that stand for themselves."""
     called: dict[cst.FunctionDef, set[str]] = field(default_factory=dict)
     """What each function calls: the last part of each name."""
     written: dict[cst.FunctionDef, set[str]] = field(default_factory=dict)
@@ -88,7 +84,6 @@ class _Walk:
     def __init__(self) -> None:
         self.found = Found()
         self._statements: dict[cst.Call, tuple[_Line, _Beside]] = {}
-        self._no_values: set[cst.CSTNode] = set()
 
     def visit(self, node: cst.CSTNode, around: Context) -> None:
         """Look at a node, then at all that is in it."""
@@ -123,7 +118,6 @@ class _Walk:
     def _function(self, node: cst.FunctionDef, around: Context) -> Context:
         if not around.classes or around.functions:
             self._bind(node.name, around)
-        self._no_values.add(node.name)
         self.found.functions.append((node, around))
         self.found.called[node] = set()
         self.found.written[node] = set()
@@ -152,8 +146,6 @@ class _Walk:
             if isinstance(small, cst.Expr):
                 if isinstance(small.value, cst.Call):
                     self._statements.setdefault(small.value, (node, tuple(node.body)))
-                elif isinstance(small.value, cst.SimpleString | cst.ConcatenatedString):
-                    self.found.docstrings.append(small.value)
 
     # --- calls --------------------------------------------------------------------------------
 
@@ -171,7 +163,6 @@ class _Walk:
             self.found.handlers |= {dotted_name(arg.value) for arg in node.args} - {""}
         if dotted != "print":
             return
-        self._no_values.add(func)
         line, beside = self._statements.get(node, (None, ()))
         self.found.calls.append(Call(node, around, line, beside))
 
@@ -186,32 +177,20 @@ class _Walk:
         for alias in node.names:
             bound = alias.asname.name if alias.asname else alias.name
             self._bind(bound, around)
-            self._no_values |= {bound, alias.name}
             name = dotted_name(alias.name)
             self.found.imported.add((origin or name).partition(".")[0])
 
     def _name(self, node: cst.CSTNode, around: Context) -> None:
         if isinstance(node, cst.AssignTarget | cst.AnnAssign | cst.For | cst.NamedExpr):
             self._bind(node.target, around)
-        elif isinstance(node, cst.AsName):
+        elif isinstance(node, cst.AsName | cst.Param):
             self._bind(node.name, around)
-        elif isinstance(node, cst.Param):
-            self._bind(node.name, around)
-            self._no_values.add(node.name)
-        elif isinstance(node, cst.Arg) and node.keyword:
-            self._no_values.add(node.keyword)
-        elif isinstance(node, cst.Attribute):
-            self._no_values.add(node.attr)
-        elif isinstance(node, cst.Name) and node.value == "print":
-            if node not in self._no_values:
-                self.found.passed.append(node)
 
     def _bind(self, target: cst.BaseExpression, around: Context) -> None:
         if isinstance(target, cst.Tuple | cst.List):
             for element in target.elements:
                 self._bind(element.value, around)
         elif dotted_name(target) == "print":
-            self._no_values.add(target)
             in_class = bool(around.classes) and not around.functions
             if not in_class:
                 self.found.shadow = self.found.shadow or target

@@ -1,4 +1,4 @@
-"""Tests and doctests that read what is printed: such a print may not become a log message."""
+"""Tests that read what is printed: such a print may not become a log message."""
 
 from __future__ import annotations
 
@@ -159,18 +159,3 @@ def _texts(node: ast.AST) -> Iterator[str]:
         if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
             yield inner.value
             yield from (line for line in inner.value.splitlines() if line != inner.value)
-
-
-def doctest_outputs(docstring: str) -> tuple[str, ...]:
-    """The lines that the examples of a docstring expect to be printed."""
-    found: list[str] = []
-    shown = False
-    for line in docstring.splitlines():
-        text = line.strip()
-        if text.startswith((">>>", "...")):
-            shown = True
-        elif not text:
-            shown = False
-        elif shown:
-            found.append(text)
-    return tuple(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,7 +28,7 @@ from agent.recipes.print_to_logging.parameters import (
     Level,
     NewLogger,
 )
-from agent.recipes.print_to_logging.pieces import Taker, Text, Value
+from agent.recipes.print_to_logging.pieces import Taker, Text
 from agent.recipes.print_to_logging.printed import Printed
 from agent.recipes.source import SourceFile
 
@@ -76,9 +75,6 @@ class Decisions:
 
     def made(self) -> tuple[FileWork | None, list[Left]]:
         """Decide for every call."""
-        for name in self._found.passed:
-            self._leave(name, "`print` is passed on as a value")
-        self._mention_docstrings()
         for call in self._found.calls:
             reason = self._decide(call)
             if reason:
@@ -111,14 +107,6 @@ class Decisions:
     def _leave(self, node: cst.CSTNode, reason: str) -> None:
         line = self._source.line(node)
         self._left.append(Left(path=self._source.path, line=line, reason=reason))
-
-    def _mention_docstrings(self) -> None:
-        for node in self._found.docstrings:
-            code = self._source.module.code_for_node(node)
-            if "print(" in code:
-                line = self._source.line(node) + code[: code.index("print(")].count("\n")
-                reason = "it is in a docstring or doctest"
-                self._left.append(Left(path=self._source.path, line=line, reason=reason))
 
     # --- one call -----------------------------------------------------------------------------
 
@@ -161,7 +149,6 @@ class Decisions:
             return self._wish.level
         return levels.choose(
             said.text,
-            _spoken(said),
             call.context,
             to_stderr=said.to_stderr,
             of_exception=handled.level(call, said.pieces),
@@ -184,14 +171,7 @@ class Decisions:
                 names = (call.context.classes[-1].name.value,)
         texts = tuple(text for text in (*_long_parts(said), said.text) if text.strip())
         reader = self._readers.of(self._module.dotted, names, texts)
-        if reader:
-            return f"a test reads it: {reader.shown()}"
-        for node in self._found.docstrings:
-            code = self._source.module.code_for_node(node)
-            for line in captures.doctest_outputs(code) if ">>>" in code else ():
-                if any(text.strip() and text.strip() in line for text in _long_parts(said)):
-                    return f"a doctest shows it (line {self._source.line(node)})"
-        return None
+        return f"a test reads it: {reader.shown()}" if reader else None
 
     # --- the logger ---------------------------------------------------------------------------
 
@@ -234,22 +214,6 @@ class Decisions:
                     )
                 ]
         return found
-
-
-def _spoken(said: Printed) -> str:
-    """What the message says, with the sentences that stand within its values."""
-    found = [said.text]
-    for value in (one for one in said.pieces if isinstance(one, Value)):
-        try:
-            node = ast.parse(f"({value.code})", mode="eval")
-        except SyntaxError:
-            continue
-        found += [
-            one.value
-            for one in ast.walk(node)
-            if isinstance(one, ast.Constant) and isinstance(one.value, str) and " " in one.value
-        ]
-    return " ".join(found)
 
 
 def _long_parts(said: Printed) -> list[str]:

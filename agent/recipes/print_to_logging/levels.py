@@ -67,19 +67,16 @@ def prefix(text: str, level: Level) -> int:
     return len(text) - len(rest.lstrip())
 
 
-def choose(
-    start: str, text: str, context: Context, *, to_stderr: bool, of_exception: Level | None
-) -> Level:
+def choose(text: str, context: Context, *, to_stderr: bool, of_exception: Level | None) -> Level:
     """Choose the level of a message.
 
     Args:
-        start: The text that it has of its own.
-        text: That, and the sentences that stand within its values.
+        text: What is the same in every message.
         context: What is around it.
         to_stderr: Whether it was printed to stderr.
         of_exception: The level that it gets because the exception is a part of it.
     """
-    if level := explicit(start):
+    if level := explicit(text):
         return level
     if of_exception:
         return of_exception
