@@ -42,14 +42,6 @@ def wrapped(
     return _broken(f"{head}(", arguments, ")", indent, shape)
 
 
-def opened(head: str, literal: str) -> list[str] | None:
-    """A literal with each item on a line of its own; None for one that has no items."""
-    found = _opened(literal)
-    if found is None or literal[0] not in "[{":
-        return None
-    return [f"{head}{found[0]}", *(f"    {part}," for part in found[1]), found[2]]
-
-
 @dataclass(frozen=True)
 class _Shape:
     """How brackets are broken."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import sys
 
 from agent.recipes import imports, layout, nodes
 from agent.recipes.add_field import rendering
@@ -89,16 +88,8 @@ def _new_file(parameters: Parameters, test: NewTest, like: SourceFile) -> str:
     names = rendering.FileNames(empty)
     body = _body(parameters, test, test.model, empty, names)
     outside = sorted(_import_line(module, name) for module, name in names.needed)
-    outside.sort(key=lambda line: (line.startswith("from"), line))
-    standard = [line for line in outside if _is_standard(line)]
-    outside = [one for one in outside if one not in standard]
-    outside = [*standard, *([""] if standard and outside else []), *outside]
     own = _import_line(test.model_module, test.model)
     return "\n".join([*outside, "", own, "", "", *body]) + "\n"
-
-
-def _is_standard(line: str) -> bool:
-    return line.split()[1].partition(".")[0] in sys.stdlib_module_names
 
 
 def _import_line(module: str, name: str | None) -> str:
@@ -180,8 +171,6 @@ class _Writer:
             method = "assertIs" if single else "assertEqual"
             return self.call(f"self.{method}", [what, wanted])
         line = f"assert {what} {'is' if single else '=='} {wanted}"
-        if len(line) > room and (opened := layout.opened(f"assert {what} == ", wanted)):
-            return opened
         return [line] if len(line) <= room else [f"assert {what} == (", f"    {wanted}", ")"]
 
     def write_test(self, wanted: str, steps: list[str], names: rendering.FileNames) -> list[str]:

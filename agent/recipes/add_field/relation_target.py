@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from agent.recipes import modules
 from agent.recipes.add_field import values
 from agent.recipes.add_field.model_classes import Model
 from agent.recipes.add_field.models_index import ModelsIndex
@@ -40,7 +39,8 @@ def find(node: ast.expr, model: Model, index: ModelsIndex) -> Target:
     if len(found) > 1:
         raise values.UnreadableError(f"may be {', '.join(sorted(one.label for one in found))}")
     if found:
-        return Target(_write(found[0], model, index), found[0].label)
+        is_name = isinstance(node, ast.Name)
+        return Target(_write(found[0], model, index, is_name=is_name), found[0].label)
     if text.lower() in _USERS:
         return Target(_USER, "")
     if not label:
@@ -48,20 +48,12 @@ def find(node: ast.expr, model: Model, index: ModelsIndex) -> Target:
     return Target(values.literal(text), "")
 
 
-def _write(target: Model, model: Model, index: ModelsIndex) -> Value:
-    """Write the target as the file of the model writes its relations."""
-    relations = [
-        one.call.args[0]
-        for other in index.models
-        if other.path == model.path
-        for one in other.fields.values()
-        if one.call.args and one.type_name in ("ForeignKey", "OneToOneField", "ManyToManyField")
-    ]
-    by_name = sum(modules.name_of(one) is not None for one in relations)
+def _write(target: Model, model: Model, index: ModelsIndex, *, is_name: bool) -> Value:
+    """Write the target as it was stated, if the file of the model has that name by then."""
     above = target.path == model.path and target.line < model.line
     bound = target.name in model.module.bindings
     imported = bound and index.model_of(model.module, target.name) is target
-    if by_name * 2 > len(relations) and (above or imported):
+    if is_name and (above or imported):
         return Value(kind="local", text=target.name)
     if target.app.label == model.app.label and not model.abstract:
         return values.literal(target.name)

@@ -60,8 +60,6 @@ class Found:
     """All functions, with what is around each."""
     called: dict[cst.FunctionDef, set[str]] = field(default_factory=dict)
     """What each function calls: the last part of each name."""
-    written: dict[cst.FunctionDef, set[str]] = field(default_factory=dict)
-    """Names of what each function writes to files."""
     imported: set[str] = field(default_factory=set)
     """Top packages that are imported from outside."""
     handlers: set[str] = field(default_factory=set)
@@ -120,7 +118,6 @@ class _Walk:
             self._bind(node.name, around)
         self.found.functions.append((node, around))
         self.found.called[node] = set()
-        self.found.written[node] = set()
         return replace(around, functions=(*around.functions, node), tests=(), handler=None)
 
     def _if(self, node: cst.If, around: Context) -> None:
@@ -155,8 +152,6 @@ class _Walk:
         name = func.attr.value if isinstance(func, cst.Attribute) else dotted
         for function in around.functions:
             self.found.called[function].add(name)
-            if name == "write" and len(node.args) == 1:
-                self.found.written[function].add(dotted_name(node.args[0].value))
         if around.main_guard and not around.functions:
             self.found.started.add(name)
         if name == "set_defaults":

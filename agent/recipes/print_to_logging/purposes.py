@@ -9,8 +9,6 @@ from __future__ import annotations
 import posixpath
 import re
 
-import libcst as cst
-
 from agent.recipes import word_lists
 from agent.recipes.nodes import dotted_name
 from agent.recipes.print_to_logging.calls import Call, Context, Found
@@ -66,7 +64,6 @@ _SHOWN_BASES = {
     "Action": "the output of an option of the command line",
     "Command": "the output of a command",
 }
-_DATA = frozenset({"dumps", "dump", "safe_dump", "tabulate", "to_json", "to_csv", "get_string"})
 
 
 def of_path(path: str, packages: frozenset[str] = frozenset()) -> str | None:
@@ -136,14 +133,6 @@ def of_call(call: Call, found: Found, programs: Programs) -> str | None:
             return f"to print is what `{name}` is for"
         if found.called[function] & {"input", "raw_input", "getpass"}:
             return f"`{name}` talks with someone at a terminal"
-    if _is_usage(call.node):
-        return "it tells how the program is used"
-    if (name := _bare_value(call.node)) and any(
-        name in found.written[function] for function in context.functions
-    ):
-        return f"it hands out `{name}`, which goes to a file otherwise"
-    if programs.is_command_module and _is_data(call.node):
-        return "it writes data that another program may read"
     if call.statement is None:
         return "its value is used"
     return None
@@ -158,27 +147,3 @@ def _class_shows(context: Context) -> str | None:
             if name.endswith("TestCase"):
                 return "it is in a test case"
     return None
-
-
-def _is_usage(node: cst.Call) -> bool:
-    first = node.args[0].value if node.args else None
-    while isinstance(first, cst.ConcatenatedString | cst.BinaryOperation):
-        first = first.left
-    start: object = ""
-    if isinstance(first, cst.SimpleString):
-        start = first.evaluated_value
-    elif isinstance(first, cst.FormattedString) and first.parts:
-        part = first.parts[0]
-        start = part.value if isinstance(part, cst.FormattedStringText) else ""
-    return isinstance(start, str) and start.lstrip().lower().startswith("usage:")
-
-
-def _bare_value(node: cst.Call) -> str:
-    """The name that is all that is printed."""
-    return dotted_name(node.args[0].value) if len(node.args) == 1 else ""
-
-
-def _is_data(node: cst.Call) -> bool:
-    if len(node.args) != 1 or not isinstance(node.args[0].value, cst.Call):
-        return False
-    return dotted_name(node.args[0].value.func).rpartition(".")[2] in _DATA

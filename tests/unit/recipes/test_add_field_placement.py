@@ -193,21 +193,26 @@ def test_a_standard_library_import_gets_its_own_block() -> None:
     assert text.startswith("import uuid\n\nfrom django.db import models\n\n\n")
 
 
-def test_a_relation_is_written_as_the_file_writes_them() -> None:
-    by_name = models_file(
-        "class Shop(models.Model):\n    a = models.TextField()\n\n\nclass Town(models.Model):\n"
-        "    shop = models.ForeignKey(Shop, on_delete=models.CASCADE)\n\n\n"
-        "class Customer(models.Model):\n    b = models.TextField()\n"
-    )
-    facts = {"field_type": "ForeignKey", "options": "to=Shop, on_delete=PROTECT, null=True"}
+def test_the_target_of_a_relation_is_written_as_it_is_stated() -> None:
     wanted = "nickname = models.ForeignKey({}, on_delete=models.PROTECT, null=True)\n"
-    wide = {"setup.cfg": "[flake8]\nmax-line-length = 100\n"}
-    assert wanted.format("Shop") in model(by_name, **facts)
-    assert wanted.format('"Shop"') in model(SHOP, **facts)
-    facts["options"] = "to=auth.User, on_delete=PROTECT, null=True"
-    text = model(SHOP | wide, **facts)
-    assert wanted.format("settings.AUTH_USER_MODEL") in text
+    wide = SHOP | {"setup.cfg": "[flake8]\nmax-line-length = 100\n"}
+    for stated, written in (
+        ("Shop", "Shop"),
+        ("'Shop'", '"Shop"'),
+        ("'shop.Shop'", '"Shop"'),
+        ("'people.Reader'", '"people.Reader"'),
+        ("settings.AUTH_USER_MODEL", "settings.AUTH_USER_MODEL"),
+    ):
+        options = f"to={stated}, on_delete=models.PROTECT, null=True"
+        text = model(wide, field_type="ForeignKey", options=options)
+        assert wanted.format(written) in text
     assert text.startswith("from django.conf import settings\nfrom django.db import models\n")
+    later = models_file(
+        "class Customer(models.Model):\n    b = models.TextField()\n\n\n"
+        "class Shop(models.Model):\n    a = models.TextField()\n"
+    )
+    options = "to=Shop, on_delete=models.PROTECT, null=True"
+    assert wanted.format('"Shop"') in model(later, field_type="ForeignKey", options=options)
 
 
 def test_nothing_but_the_asked_files_is_touched() -> None:

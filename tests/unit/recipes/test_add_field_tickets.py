@@ -72,7 +72,7 @@ SHAPES = {
     ),
     "a relation": (
         "Add `buyer = models.ForeignKey(Customer, models.SET_NULL, null=True)` to `Order`.",
-        "shop.Order.buyer ForeignKey to='Customer', on_delete=models.SET_NULL, null=True",
+        "shop.Order.buyer ForeignKey to=Customer, on_delete=models.SET_NULL, null=True",
     ),
     "a value for existing rows": (
         form(field_name="nick", options="max_length=50", default_for_existing_rows="'n/a'"),
