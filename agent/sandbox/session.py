@@ -22,12 +22,6 @@ from agent.sandbox.conversation import Answer, Conversation
 _GRACE_SECONDS = 10.0
 """The runner ends a command in time; this much later the host ends the sandbox."""
 _FILE_SECONDS = 120.0
-_LIMITS = {
-    "memory": "The command was ended: it reached the limit on memory.",
-    "disk": "The command was ended: it reached the limit on the number of files.",
-    "processes": "The command was ended: it reached the limit on processes.",
-}
-
 T = TypeVar("T")
 
 #: Opens the sandbox with the base laid out; the stack takes it down.
@@ -126,13 +120,13 @@ class Session:
             answer = self._ask("run", seconds=late, command=command, limit=seconds)
             facts = _Facts.model_validate(answer.facts)
             head, tail = answer.contents
-        words = _LIMITS.get(facts.limit or "", "")
-        if not words and self._talk.count_memory_kills() > kills:
-            words = "The limit on memory was reached: the kernel has killed a process."
+        hit = facts.limit
+        if hit is None and self._talk.count_memory_kills() > kills:
+            hit = "memory"
         cut = max(0, facts.printed - len(head) - len(tail))
         restarted, self._was_lost = self._was_lost, False
         return Ran(
-            output=_compose(head, tail, cut, words),
+            output=_compose(head, tail, cut, "" if hit == "time" else hit or ""),
             exit_code=facts.exit_code,
             timed_out=facts.limit == "time",
             seconds=facts.seconds,
@@ -218,10 +212,11 @@ def _reading() -> Iterator[None]:
         raise SandboxLost("its answer cannot be read") from problem
 
 
-def _compose(head: bytes, tail: bytes, cut: int, words: str) -> str:
+def _compose(head: bytes, tail: bytes, cut: int, limit: str) -> str:
+    """Put together what was printed, and name a limit that was reached."""
     if cut:
         shown = [head.decode("utf-8", "replace"), f"[... {cut} bytes left out ...]"]
         output = "\n".join([*shown, tail.decode("utf-8", "replace")])
     else:
         output = (head + tail).decode("utf-8", "replace")
-    return f"{output.rstrip()}\n[{words}]" if words else output
+    return f"{output.rstrip()}\n[The limit on {limit} was reached.]" if limit else output

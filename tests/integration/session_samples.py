@@ -49,7 +49,7 @@ class Workplace:
         (repository / "link").symlink_to("docs/index.md")
         git_samples.git(repository, "add", "--all", "--force")
         git_samples.commit_all(repository, "Second")
-        self.home = home
+        self.home, self.settings = home, settings
         checkout = worktree.prepare(str(repository), None, home / "mirrors")
         self.prepared = Prepared(
             run=Run(

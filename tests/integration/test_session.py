@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain import Change, ChangedFile
+from agent.domain import Change, ChangedFile, RoomService
+from agent.environments import storage
 from agent.errors import Cancelled, EditFailed
 from agent.sandbox.session import Session
 from tests.integration.session_samples import LIMITS, Workplace, paths
@@ -114,6 +115,24 @@ def test_sessions_are_open_at_the_same_time_and_see_nothing_of_each_other(
     finally:
         for one in sessions:
             one.close()
+
+
+def test_servers_are_started_for_each_command(backend: str, home: Path) -> None:
+    place = Workplace(settings_for(backend, home, **LIMITS))
+    redis = RoomService(name="redis", version="7", program="/usr/bin/redis-server")
+    environment = place.prepared.environment.model_copy(
+        update={"services": (redis,), "scripts_path": str(storage.scripts(place.settings))}
+    )
+    prepared = place.prepared.model_copy(update={"environment": environment})
+    session = place.sessions.open(prepared, place.change())
+    try:
+        ask = "exec 3<>/dev/tcp/127.0.0.1/6379; echo PING >&3; read -r -t 5 word <&3; echo $word"
+        for _ in range(2):
+            assert (
+                session.run(f"{ask}; echo $REDIS_HOST", seconds=30).output == "+PONG\r\n127.0.0.1\n"
+            )
+    finally:
+        session.close()
 
 
 # --- git ---------------------------------------------------------------------------------------
