@@ -247,7 +247,7 @@ def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozen
     place = Place(Path(checkout.mirror)).using(GIT_WORK_TREE=tree, GIT_LITERAL_PATHSPECS="0")
     with _repaired(Path(checkout.mirror)):
         args = ("check-ignore", "--no-index", "-z", "--stdin")
-        found = process.run(place, *args, stdin=asked, ok=(0, 1))
+        found = process.run(place, *args, stdin=asked, ok=(0, 1), seconds=60)
     return frozenset(os.fsdecode(path[2:]) for path in found.split(b"\0") if path)
 
 

@@ -93,7 +93,7 @@ class Conversation(Attendance):
         parts = list(self.frames.files.values())
         try:
             facts = json.loads(parts[0])
-        except (IndexError, ValueError) as problem:
+        except (IndexError, RecursionError, ValueError) as problem:
             raise SandboxLost("its answer cannot be read") from problem
         return Answer(facts, tuple(parts[1:]))
 

@@ -208,7 +208,7 @@ def _reading() -> Iterator[None]:
     """Take an answer of the wrong form for a sandbox that is lost."""
     try:
         yield
-    except (KeyError, TypeError, ValueError) as problem:
+    except (LookupError, RecursionError, TypeError, ValueError) as problem:
         raise SandboxLost("its answer cannot be read") from problem
 
 

@@ -55,10 +55,13 @@ one = (1, 1)
 attempt("prlimit", lambda: resource.prlimit(1, resource.RLIMIT_NOFILE, one))
 attempt("memory", lambda: resource.prlimit(1, resource.RLIMIT_AS, one))
 attempt("priority", lambda: os.setpriority(os.PRIO_PROCESS, 1, 19))
+attempt("priority of the user", lambda: os.setpriority(os.PRIO_USER, 0, 19))
+attempt("priority of the group", lambda: os.setpriority(os.PRIO_PGRP, 0, 19))
 attempt("affinity", lambda: os.sched_setaffinity(1, {0}))
 attempt("scheduler", lambda: os.sched_setscheduler(1, os.SCHED_IDLE, os.sched_param(0)))
 if os.uname().machine == "x86_64":
     attempt("io", lambda: call(251, 1, 1, 3 << 13))
+    attempt("io of the user", lambda: call(251, 3, 0, 3 << 13))
 attempt("memory file", lambda: open("/proc/1/mem", "rb"))
 attempt("descriptors", lambda: os.listdir("/proc/1/fd"))
 for number in range(1, signal.SIGRTMAX):
@@ -72,6 +75,7 @@ def test_nothing_inside_reaches_the_runner(session: Session) -> None:
     session.write("poison.py", _POISON.encode())
     ran = session.run("python poison.py", seconds=20)
     assert (ran.output, ran.exit_code) == ("{}\n", 0)
+    assert session.run("nice; kill -TERM 0; sleep 1", seconds=20).output == "0\n"
     assert works(session)
 
 
@@ -187,13 +191,14 @@ def test_a_repository_in_the_tree_runs_nothing_of_ours(place: Workplace, session
 
 def test_names_that_cannot_be_shown_are_reported(session: Session) -> None:
     session.run(
-        "touch $'new\\nline' $'back\\\\slash' $'not-utf8-\\xff' -- -dash 'üml'; mkdir -p $'d\\x1b/'x;"
+        "long=$(printf 'b%.0s' $(seq 1 250)); for n in $(seq 1 20); do mkdir $long && cd $long; done;"
+        "touch f; cd /work; touch $'new\\nline' $'back\\\\slash' $'not-utf8-\\xff' -- -dash 'üml'; mkdir -p $'d\\x1b/'x;"
         "touch $'d\\x1b/x/y'; deep=$(printf 'a/%.0s' $(seq 1 250)); mkdir -p $deep; touch $deep/f",
         seconds=20,
     )
     taken = session.take()
     assert taken.change.paths == ("üml",)
-    assert len(taken.findings) == 6, taken.findings
+    assert len(taken.findings) == 7, taken.findings
 
 
 def test_100_000_files_are_counted_and_not_carried(backend: str, home: Path) -> None:

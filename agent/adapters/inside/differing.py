@@ -58,8 +58,11 @@ class Difference:
                 self.miss(folder + "/" + name, before[name])
             for name in guide.keys() & now.keys():
                 path = folder + "/" + name
-                if path != "/.git" and self.compare(path, now[name], before.get(name)):
-                    todo.append(path)
+                try:
+                    if path != "/.git" and self.compare(path, now[name], before.get(name)):
+                        todo.append(path)
+                except OSError:  # such as a path that is too long
+                    self.add(path[1:], CLOSED)
 
     def compare(self, path: str, now: os.DirEntry[str], before: os.DirEntry[str] | None) -> bool:
         """Remember what one name has become; say whether it is a folder to look into."""

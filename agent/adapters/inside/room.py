@@ -192,6 +192,8 @@ def start_command(order: Order, environ: dict[str, str], output: int = 1) -> int
     if pid != 0:
         return pid
     try:
+        if output != 1:
+            os.setsid()  # process 1 outlives it, and is to be in no group with it
         os.dup2(output, 1)
         os.dup2(1, 2)
         keep_only(set())

@@ -69,15 +69,17 @@ _REFUSED: dict[str, tuple[int | None, int]] = {
     "userfaultfd": (323, 282),
     "vhangup": (153, 58),
 }
-#: Calls by which one process changes another: number, and where the other's id stands.
+#: Calls by which one process changes another: numbers, and what the first arguments have to be so
+#: that it is the caller alone.
 _OTHERS = (
-    ("prlimit64", (302, 261), _FIRST),
-    ("sched_setaffinity", (203, 122), _FIRST),
-    ("sched_setattr", (314, 274), _FIRST),
-    ("sched_setparam", (142, 118), _FIRST),
-    ("sched_setscheduler", (144, 119), _FIRST),
-    ("setpriority", (141, 140), _SECOND),
-    ("ioprio_set", (251, 30), _SECOND),
+    ("prlimit64", (302, 261), (0,)),
+    ("sched_setaffinity", (203, 122), (0,)),
+    ("sched_setattr", (314, 274), (0,)),
+    ("sched_setparam", (142, 118), (0,)),
+    ("sched_setscheduler", (144, 119), (0,)),
+    # Whole groups and users are named by other first arguments.
+    ("setpriority", (141, 140), (0, 0)),
+    ("ioprio_set", (251, 30), (1, 0)),
 )
 _CLONE, _CLONE3, _SOCKET, _IOCTL = (56, 220), (435, 435), (41, 198), (16, 29)
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
@@ -111,8 +113,11 @@ def program(machine: str | None = None, *, lasting: bool = False) -> bytes | Non
     steps += _call(_IOCTL[column], [_load(_SECOND), *_any_of(_TYPING, errno.EPERM)])
     steps += _call(_SOCKET[column], [_load(_FIRST), *_none_of(_FAMILIES, errno.EAFNOSUPPORT)])
     if lasting:
-        for _, numbers, place in _OTHERS:
-            steps += _call(numbers[column], [_load(place), *_unless(_EQUAL, 0, errno.EPERM)])
+        for _, numbers, own in _OTHERS:
+            looks: list[bytes] = []
+            for place, value in zip((_FIRST, _SECOND), own, strict=False):
+                looks += [_load(place), *_unless(_EQUAL, value, errno.EPERM)]
+            steps += _call(numbers[column], looks)
     return b"".join([*steps, _give(_ALLOW)])
 
 
