@@ -15,9 +15,12 @@ from agent.editing.rounds import Draft
 from agent.editing.tools import Form, Submit, Tools
 from agent.errors import EditFailed
 
-_SUBMIT = "Have the change judged by rules, checks and proof; what they find comes back."
+_SUBMIT = "Have the change judged, with ignored files to include."
 _EDITING: Mapping[str, Form] = {
-    "plan": ("Say what will be done.", plans.SubmittedPlan),
+    "plan": (
+        "Say what will be done, in 10 lines at most; the title is imperative.",
+        plans.SubmittedPlan,
+    ),
     "submit": (_SUBMIT, Submit),
     **plans.FORMS,
 }
@@ -47,8 +50,7 @@ class Attempt:
 
     def go_on(self) -> None:
         """Let the plan be carried out."""
-        self._talk.answer("The plan is agreed. Carry it out, then call `submit`.", self._job,
-                          accepted=True)  # fmt: skip
+        self._talk.answer("agreed", self._job, accepted=True)
         self._talk.go_on_as(f"edit {self._job.number}")
         self._talk.tools.are_open = True
 

@@ -32,26 +32,27 @@ def describe(tree: WorkTree, words: str, folder: str, limit: int) -> str:
         words: Of the ticket.
     """
     start = f"{folder}/" if folder else ""
-    contents = {
-        path: _content(tree, path)
-        for path in tree.paths()
-        if path.startswith(start) and path.endswith(".py")
-    }
-    ranked = _ranked(contents, words)
-    shown: list[str] = []
+    paths = [path for path in tree.paths() if path.startswith(start) and path.endswith(".py")]
+    contents = {path: _content(tree, path) for path in paths}
+    shown: dict[str, str] = {}
     left = limit
-    for path in ranked:
-        text = _bounded(_lines(path, contents[path]), _MOST_OF_A_FILE)
+    for path in (ranked := _ranked(contents, words)):
+        # What defines nothing is only counted.
+        if not (lines := sketch.of(contents[path])):
+            continue
+        head = f"{path} ({contents[path].count(bytes([10])):,} lines)"
+        text = _bounded([head, *lines], _MOST_OF_A_FILE)
         if left - len(text) < limit * _FOR_NAMES:
             break
-        shown.append(text)
+        shown[path] = text
         left -= len(text) + 1
-    rest = ranked[len(shown) :]
+    rest = [path for path in ranked if path not in shown and _DEFINED.search(contents[path])]
     names = _fitting([_named(path, contents[path]) for path in rest], left - limit * _FOR_COUNTS)
     left -= sum(len(line) + 1 for line in names)
-    uncounted = Counter(_folder(path) for path in rest[len(names) :])
-    counted = [f"{name}: {number:,} more" for name, number in uncounted.most_common()]
-    return "\n".join([*shown, *names, *_fitting(counted, left)])
+    told = {*shown, *rest[: len(names)]}
+    others = Counter(_folder(path) for path in paths if path not in told)
+    counted = [f"{name}: {number:,} more" for name, number in others.most_common()]
+    return "\n".join([*shown.values(), *names, *_fitting(counted, left)])
 
 
 def _content(tree: WorkTree, path: str) -> bytes:
@@ -61,13 +62,8 @@ def _content(tree: WorkTree, path: str) -> bytes:
         return b""
 
 
-def _lines(path: str, content: bytes) -> list[str]:
-    return [f"{path} ({content.count(bytes([10])):,} lines)", *sketch.of(content)]
-
-
 def _named(path: str, content: bytes) -> str:
-    names = " ".join(dict.fromkeys(_names(content)))
-    return f"{path}: {names[:200]}" if names else path
+    return f"{path}: {' '.join(dict.fromkeys(_names(content)))[:200]}"
 
 
 def _names(content: bytes) -> list[str]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pydantic import Field
-
 from agent import worktree
 from agent.domain import (
     Category,
@@ -34,10 +32,10 @@ _LONGEST_QUESTION = 500
 class SubmittedPlan(Record):
     """A plan, as a model hands it in."""
 
-    title: str = Field(description="imperative")
+    title: str
     category: Category
-    steps: tuple[str, ...] = Field(description=f"at most {_MOST_STEPS} lines")
-    files: tuple[str, ...] = Field(description="to be touched")
+    steps: tuple[str, ...]
+    files: tuple[str, ...]
 
 
 class Questions(Record):
@@ -50,13 +48,16 @@ class Declined(Record):
     """Why no change is made."""
 
     why: str
-    fits: str = Field(description="what would make it fit")
-    tickets: tuple[str, ...] = Field(default=(), description="to split it into, if too large")
+    fits: str
+    tickets: tuple[str, ...] = ()
 
 
 FORMS: dict[str, tuple[str, type[Record]]] = {
-    "ask": ("Ask people what neither ticket nor code answers, and end.", Questions),
-    "decline": ("Leave it to people, and end.", Declined),
+    "ask": ("Ask people, and end.", Questions),
+    "decline": (
+        "Leave it to people: why, what would fit, tickets to split it into.",
+        Declined,
+    ),
 }
 
 

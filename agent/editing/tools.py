@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import Field
-
 from agent import cleaning
 from agent.chat import Reply, ToolCall, ToolResult, ToolSpec
 from agent.domain import Change, Record
@@ -42,7 +40,7 @@ class Bash(Record):
     """A command in the tree."""
 
     command: str
-    seconds: int = Field(default=120, ge=1, le=_MOST_SECONDS)
+    seconds: int = 120
 
 
 class Edit(Record):
@@ -65,7 +63,7 @@ class Submit(Record):
 
     summary: str
     """For the reviewer: what changed, and what to look at."""
-    include: tuple[str, ...] = Field(default=(), description="ignored files that belong to it")
+    include: tuple[str, ...] = ()
 
 
 Form = tuple[str, type[Record]]
@@ -83,7 +81,11 @@ class Tools:
             edits: Whether what happens in the sandbox becomes part of the change.
         """
         self._job, self._given, self._edits = job, given, edits
-        self._tools = {name: _TOOLS[name] for name in (_TOOLS if edits else ("bash",))}
+        django = job.prepared.contract.project.django is not None
+        # Without Django a model does as well what recipes do.
+        without = set() if django else {"recipe"}
+        names = _TOOLS.keys() - without if edits else {"bash"}
+        self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
         self._session: SandboxSession | None = None
         self._at = ""
         """Digest of the change that the sandbox holds; empty: not known."""
@@ -218,7 +220,7 @@ class Tools:
 
     def bash(self, session: SandboxSession, asked: Bash) -> str:
         """Run a command."""
-        seconds = bounded(max(asked.seconds, LEAST_SECONDS), self._left)
+        seconds = bounded(min(max(asked.seconds, LEAST_SECONDS), _MOST_SECONDS), self._left)
         ran = session.run(asked.command, seconds=seconds)
         said = [cleaning.terminal(ran.output).rstrip()]
         if ran.timed_out:
@@ -313,11 +315,11 @@ class _Batch:
 
 
 _TOOLS: dict[str, _Tool] = {
-    "bash": ("Run a command with bash in the root of the tree.", Bash, Tools.bash),
+    "bash": ("Run a command in the root of the tree.", Bash, Tools.bash),
     "edit": ("Replace old, which occurs exactly once.", Edit, Tools.edit),
     "write": ("Write a file.", Write, Tools.write),
     "recipe": (
-        "Have a codemod do it: a Django field with its migration, prints to logging.",
+        "Let a codemod add a Django field, or turn prints into logging.",
         by_recipe.AskRecipe,
         Tools.recipe,
     ),

@@ -60,7 +60,7 @@ _PLAN = {
     "steps": ["Let the first page begin with the first item."],
     "files": ["paginator.py"],
 }
-TEST = Call("bash", {"command": "python -m pytest -q -p no:cacheprovider test_paginator.py"})
+TEST = Call("bash", {"command": "python -m pytest -q --tb=short test_paginator.py"})
 
 Say = Callable[[str], None]
 

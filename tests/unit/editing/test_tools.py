@@ -14,6 +14,7 @@ from agent.editing.tools import Submit, Tools
 from agent.errors import EnvironmentFailed
 from agent.services import Services
 from agent.testing import FakeModel, said
+from repo_config.detect import DjangoProject
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, edit, submit, write
 
@@ -139,12 +140,18 @@ def test_whoever_only_reads_changes_nothing(tmp_path, home):
     assert done.change is None
 
 
-def test_a_recipe_writes_what_it_makes_in_the_sandbox(opened):
-    opened.call(write("shop/jobs.py", "def run():\n    print('ran')\n"))
+def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home):
+    prepared = desks.repository(tmp_path, home)
+    django = DjangoProject(settings_module="config.settings", manage="manage.py", python_path=("",))
+    project = prepared.contract.project.model_copy(update={"django": django})
+    contract = prepared.contract.model_copy(update={"project": project})
+    made = Opened(prepared.model_copy(update={"contract": contract}), home)
     request = "Replace print with logging in `shop/jobs.py`"
-    (result,) = opened.call(("recipe", {"request": request})).results
+    with made.job.keeping():
+        made.call(write("shop/jobs.py", "def run():\n    print('ran')\n"))
+        (result,) = made.call(("recipe", {"request": request})).results
     assert not result.failed, result.content
-    assert b"logger.info(" in opened.files["shop/jobs.py"]
+    assert b"logger.info(" in made.files["shop/jobs.py"]
 
 
 def test_replies_of_many_calls_are_bounded(opened):
