@@ -251,12 +251,6 @@ def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozen
     return frozenset(os.fsdecode(path[2:]) for path in found.split(b"\0") if path)
 
 
-def object_ids(checkout: Checkout) -> Mapping[str, str]:
-    """Return the object id of each regular file of the commit, by path."""
-    with _repaired(Path(checkout.mirror)):
-        return _listed(checkout.mirror, checkout.commit)
-
-
 def _regular_files(mirror_path: str, commit: str) -> tuple[str, ...]:
     return tuple(_listed(mirror_path, commit))
 

@@ -24,16 +24,7 @@ class Imports:
 
     def __init__(self, sources: Mapping[str, bytes]) -> None:
         """Read the files, by path; those that do not parse import nothing."""
-        self._take({path: _imported(path, content) for path, content in sources.items()})
-
-    @classmethod
-    def of(cls, imported: Mapping[str, Iterable[str]]) -> Imports:
-        """Take the names that each file imports, as somebody else has read them."""
-        made = cls({})
-        made._take(imported)
-        return made
-
-    def _take(self, imported: Mapping[str, Iterable[str]]) -> None:
+        imported = {path: _imported(path, content) for path, content in sources.items()}
         self._files = _by_name(imported)
         self._importers: dict[str, set[str]] = defaultdict(set)
         for path, names in imported.items():
@@ -42,10 +33,6 @@ class Imports:
                     self._importers[found].add(path)
             for conftest in _conftests(path, imported):
                 self._importers[conftest].add(path)
-
-    def importers_of(self, path: str) -> frozenset[str]:
-        """Return the files that import a file themselves."""
-        return frozenset(self._importers.get(path, ())) - {path}
 
     def reached(self, changed: Iterable[str]) -> frozenset[str]:
         """Return the changed files and all that import them, directly or not."""

@@ -191,7 +191,7 @@ class Tools:
             said += [f"{one.path}: {one.message}" for one in taken.findings[:_MOST_LISTED]]
         if batch.session is not None:
             self._at = change.digest
-            if self._edits and (words := self._rebuild(change)):
+            if self._at != before.digest and (words := self._rebuild(change)):
                 self.close()
                 said += [words]
         return Called(

@@ -14,7 +14,7 @@ from agent.editing import attempts, failures, producing
 from agent.editing.attempts import Attempt
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
-from agent.errors import EditFailed
+from agent.errors import ASKING_ENDS, EditFailed
 from agent.policy.content import paths, size
 from agent.policy.proposal import Proposal
 from agent.publishing import changelog
@@ -70,22 +70,28 @@ def next_candidate(first: Attempt, tried: Sequence[Round], job: Job) -> Draft | 
         None: A change passes, no edit would help, or there were enough attempts.
 
     Raises:
-        BudgetSpent: The next request could cost more than is left, and nothing has passed.
-        TimeSpent: The minutes of the run are used, and nothing has passed.
-        ModelRefused: The model will not go on, and nothing has passed.
+        BudgetSpent: The next request could cost more than is left, and nothing was made.
+        TimeSpent: The minutes of the run are used, and nothing was made.
+        ModelRefused: The model will not go on, and nothing was made.
         EditFailed: Nothing was changed by any of them.
     """
     if job.has_passed or any(job.is_beyond_edits(one) for one in tried):
         return None
     attempt = first
     while (number := len(tried) + job.idle_attempts) < job.terms.candidates:
-        if number == 0:
-            attempt.go_on()
-        else:
-            attempt.close()
-            attempt = attempts.begin_anew(first.plan, _given_up(tried), job)
-        if (draft := attempt.next_draft()) is not None:
-            return draft
+        try:
+            if number == 0:
+                attempt.go_on()
+            else:
+                attempt.close()
+                attempt = attempts.begin_anew(first.plan, _given_up(tried), job)
+            if (draft := attempt.next_draft()) is not None:
+                return draft
+        except ASKING_ENDS as problem:
+            if not tried:
+                raise
+            job.leave(problem, f"attempt {number + 1} (limits.candidates) was made")
+            return None
         job.idle_attempts += 1
         job.give_up()
     if not tried:

@@ -117,11 +117,14 @@ def test_what_was_edited_and_never_submitted_is_judged_all_the_same(prepared, ho
     assert edit.next_candidate(first, [], job).change.paths == ("shop/new.py",)
 
 
-def test_at_the_cap_the_run_ends(prepared, home, monkeypatch):
-    first, job = planned(prepared, home)
+def test_at_the_cap_the_best_of_what_was_made_counts(prepared, home, monkeypatch):
+    (first, job), (other, beside) = planned(prepared, home), planned(prepared, home)
     monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(calls=0))
+    failed = job.over(judged(1, draft(prepared), "t.py::test_x"))
+    assert edit.next_candidate(first, [failed], job) is None
+    assert any("limits.candidates" in one for one in job.work("").undone)
     with pytest.raises(BudgetSpent):
-        edit.next_candidate(first, [judged(1, draft(prepared), "t.py::test_x")], job)
+        edit.next_candidate(other, [], beside)
 
 
 def test_where_the_minutes_end_while_it_is_checked_what_passed_stays(prepared, home):
