@@ -1250,6 +1250,16 @@ def test_a_baseline_that_proves_nothing_is_not_kept(stage: Callable[..., Stage])
     assert not list((made.services.settings.home / "baselines").glob("*"))
 
 
+def test_a_tool_that_base_breaks_keeps_no_change_back(stage: Callable[..., Stage]) -> None:
+    files = {**GREEN, "setup.cfg": "[flake8]\nmax-line-length = many\n"}
+    made = stage(files, test_runner="pytest", lint_tools=("flake8",))
+    found = made.compared(new_DOT_py="x = 1\n")["flake8"]
+    assert (found.base, found.verdict) == (Status.UNMEASURABLE, Status.UNMEASURABLE)
+    assert "max-line-length" in found.reason or "many" in found.reason
+    mended = made.compared(setup_DOT_cfg="[flake8]\nmax-line-length = 99\n")["flake8"]
+    assert (mended.base, mended.verdict) == (Status.UNMEASURABLE, Status.PASSED)
+
+
 def test_only_failures_that_base_does_not_have_count(stage: Callable[..., Stage]) -> None:
     made = stage(
         {**RED, "sums.py": "def add(a, b):\n    return a + b\n",
