@@ -34,13 +34,14 @@ _MENTIONED = re.compile(r"pass|pwd|secret|token|credential", re.IGNORECASE)
 
 _NAME = r"(?P<name>[A-Za-z_][\w.-]{0,80})"
 _QUOTED = r"""
-    [rbufRBUF]{0,2} (?P<quote>\\?["'`]) (?P<quoted>(?:(?!(?P=quote))[^\n]){1,4096}?) (?P=quote)
+    (?:\[[ ]?)? [rbufRBUF]{0,2} (?P<quote>\\?["'`])
+    (?P<quoted>(?:(?!(?P=quote))[^\n]){1,4096}?) (?P=quote)
 """
 #: Punctuation is part of a value, but where it ends something or another name follows.
 _BARE = r"""
     (?P<bare>(?:
-        [^\s"'`,;:&)\]}<>\\]
-        | [,;:&)\]}](?! [\s"'`,;:&)\]}\\] | $ | [\w.-]{1,40}[=:])
+        [^\s"'`“”‘’,;:&)\]}<>\\]
+        | [,;:&)\]}](?! [\s"'`“”‘’,;:&)\]}\\] | $ | [\w.-]{1,40}[=:])
     )+)
 """
 _VALUE = rf"(?:{_QUOTED}|{_BARE})"
@@ -58,7 +59,8 @@ _ASSIGNED = r"""
     (?P<by>:=|=>|={1,3}|!=|:(?!:)) <<blank>>{0,40} <<value>>
 """
 _FLAG_IN_LIST = r"(?<![\w-]) --?<<name>> [\"'], [ ]{0,4} <<value>>"
-_FLAG = r"(?<![\w-]) --?<<name>> <<blank>>{1,4} (?![-=:|]) <<value>>"
+_FLAG = r"(?<![\w-]) --?<<name>> <<blank>>{1,4} (?:<{3}<<blank>>?)? (?![-=:|]) <<value>>"
+_SET = r"\b(?:set|config)[ ]+ (?:--?\w+[ ]+)* <<name>> <<blank>>{1,4} (?![-=:|]) <<value>>"
 _SQL = r"""
     \b(?P<name>(?i:password|identified[ ]by)) <<blank>>{1,4}
     (?P<quote>['"]) (?P<quoted>[^\n'"]{1,4096}) (?P=quote)
@@ -79,7 +81,7 @@ _NAME_AND_VALUE = r"""
 _NAMING = tuple(
     _compile(pattern)
     for pattern in (
-        _ASSIGNED, _FLAG_IN_LIST, _FLAG, _SQL, _XML, _NETRC_LINE, _NETRC, _NAME_AND_VALUE
+        _ASSIGNED, _FLAG_IN_LIST, _FLAG, _SET, _SQL, _XML, _NETRC_LINE, _NETRC, _NAME_AND_VALUE
     )
 )  # fmt: skip
 
@@ -90,8 +92,11 @@ _CURL = r"""
     (?P<open>["'])?[^\s:"']{1,200}: (?P<bare>(?(open)[^\n"']|[^\s"']){1,1000})
 """
 _SHORT_FLAG = r"""
-    (?:\b(?:login|mysql|mysqldump|sshpass)\b[^\n|;&]{0,400}?|\s-u[ =]?\S{1,200})
-    \s-p[ ]?["']? (?![\d.:]+\s) (?P<bare>[^\s"']{1,1000})
+    (?:
+        (?:\b(?:login|mysql|mysqldump|sshpass)\b[^\n|;&]{0,400}?|\s-u[ =]?\S{1,200}) \s-p
+        | \bredis-cli\b[^\n|;&]{0,400}?\s-a | \s-pass(?:in|out)?[ ]pass:
+    )
+    [ ]?["']? (?![\d.:]+\s) (?P<bare>[^\s"']{1,1000})
 """
 _PIPED = r"""
     \b(?:echo|printf)\s+(?:-\w+\s+)? ["']?(?P<bare>[^\s"'|]{1,1000})["']?
@@ -106,7 +111,7 @@ _AUTHORIZATION = r"""
     )
 """
 _COOKIE = r"""
-    (?<![a-z])cookie["'\\]{0,3} <<blank>>{0,4}[:=]<<blank>>{0,4} ["'\\]{0,3}
+    (?:(?<![a-z])|(?<=\\n))cookie["'\\]{0,3} <<blank>>{0,4}[:=]<<blank>>{0,4} ["'\\]{0,3}
     (?P<bare>[\w.-]{1,80}=[^\n"'\\]{1,8192})
 """
 _DOCKER_AUTH = (
@@ -217,7 +222,7 @@ def _is_code(text: str, match: re.Match[str], value: str) -> bool:
 
 def _is_reference(value: str, follows: str) -> bool:
     """Whether it is the name of what has the value, or a call or an index that gives it."""
-    head = re.split(r"[(\[]", value, maxsplit=1)[0]
+    head = re.split(r"[(\[)\]]", value, maxsplit=1)[0]
     if value[0] in "([{" or head != value or follows[:1] in ("(", "["):
         return value[0] in "([{" or head.replace(".", "_").isidentifier()
     if _DOTTED.fullmatch(value) and not is_random(value):

@@ -36,6 +36,11 @@ SECRETS = [
     "db.example:5432:shop:bob:{}",
     "password   = '{}'",
     "::add-mask::{}",
+    "<QueryDict: {{'password1': ['{}']}}>",
+    r"b'GET / HTTP/1.1\r\nCookie: sid={}; theme=dark\r\n'",
+    "git config --global user.password {}",
+    "gh auth login --with-token <<< {}",
+    "openssl rsa -passin pass:{}",
     "auth=('bob', '{}')",
 ]
 VALUES = ["hunter2", "0123456789abcdef" * 2, "123e4567-e89b-12d3-a456-426614174000", "p@ss+w0rd=="]
@@ -56,6 +61,7 @@ ORDINARY = [
     "password = form.cleaned_data.get('password')",
     "login(user, password=password, next=None)",
     "self.token = token",
+    "return Session.objects.filter(session_key=session_key).exists()",
     "user.password = new_password",
     "token: str | None = settings.SOCIAL_AUTH_TOKEN_2024",
     "api_key: CharField",
