@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from agent.check_summary import count_things
 from agent.domain import (
     Change,
     CheckReport,
@@ -86,11 +87,11 @@ class Round:
             return "not checked to its end"
         if self.verdict is None:
             count = self.failures.score
-            return f"refused by {count} rule{'s' * (count != 1)} before any check"
+            return f"refused by rules before any check: {count_things(count, 'finding')}"
         if self.passed:
             return "passed"
         count = self.failures.score
-        return f"{count} new failure{'s' * (count != 1)} ({self.verdict.reason.value})"
+        return f"{count_things(count, 'problem')} ({self.verdict.reason.value})"
 
 
 def best(rounds: Sequence[Round]) -> Round:

@@ -48,6 +48,13 @@ def report(side, *found):
     return CheckReport(side=side, commit="0", change_digest=None, results=found)
 
 
+def compared_checks():
+    def compare(pair):
+        return comparison.compare(report("base", pair[0]), report("head", pair[1]))[0]
+
+    return sides().map(compare)
+
+
 def numbers(text, word):
     return [int(one) for one in re.findall(rf"(\d+) {word}", text)]
 

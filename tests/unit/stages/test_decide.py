@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from itertools import product
 
 import pytest
+from hypothesis import given
 
+from agent.check_summary import count_things, summarize
 from agent.domain import (
     Change,
     ChangedFile,
@@ -26,6 +29,7 @@ from agent.domain import (
 from agent.stages import decide
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
+from tests.unit.test_check_summary import compared_checks
 
 PASSED, FAILED, UNVERIFIED = Status.PASSED, Status.FAILED, Status.UNVERIFIED
 
@@ -211,6 +215,23 @@ def test_what_the_ticket_says_besides_opens_a_draft():
     assert weigh(suite()).decision == "open"
     assert weigh(suite(), not_done=("Mail everybody.",)).decision == "open as draft"
     assert weigh(suite(verdict=UNVERIFIED), not_done=("Mail everybody.",)).decision == "withhold"
+
+
+@given(compared_checks(), compared_checks())
+def test_the_sentence_of_a_decision_is_that_of_the_compared_record(one, other):
+    verdict = weigh(one, other, runner="off")
+    if verdict.publish:
+        measured = sum(check.verdict is PASSED for check in (one, other))
+        start = f"in {count_things(measured, 'check')}" if measured else "No check could be"
+        assert start in verdict.sentence
+        assert all(summarize(check).sentence in verdict.sentence for check in (one, other))
+    elif verdict.reason is Reason.NEW_FAILURES:
+        counts = {len(check.new_failures) for check in (one, other)}
+        counts |= {len(check.gone) for check in (one, other)}
+        said = re.search(r": (\d+) (?:test|new finding)", verdict.sentence)
+        assert said is None or int(said[1]) in counts
+    else:
+        assert verdict.sentence in [summarize(check).sentence for check in (one, other)]
 
 
 def test_findings_have_their_place():
