@@ -83,7 +83,7 @@ def find(files: Files, whole: Files, config: RepoConfig, declared: Iterable[Depe
         not_run,
         _pyright(whole, config, types, told),
         ruff_formats=_RUFF_FORMAT in {*own, *told},
-        own_excludes=tuple(sorted(tool for tool in running if _excludes(files, tool, told))),
+        own_excludes=tuple(one.value for one in lint if _excludes(files, one.value, told)),
         pins=tool_pins.find(files, running),
     )
 

@@ -26,7 +26,7 @@ _BY_NAME = {
     (
         "pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "tox.toml",
         "mypy.ini", ".mypy.ini", "ruff.toml", ".ruff.toml", ".flake8", ".isort.cfg", ".coveragerc",
-        "pyrightconfig.json",
+        "pyrightconfig.json", ".editorconfig",
     ),
     _CONFIGURES,
 )  # fmt: skip

@@ -10,15 +10,17 @@ from __future__ import annotations
 import posixpath
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from agent.checks import linters, running
-from agent.checks.check import Site
+from agent.checks.check import Site, workers
 from agent.checks.lint import LintCheck
 from agent.checks.live import Show
 from agent.checks.sealed import Secret
 from agent.domain import Change, CheckItem, CheckResult, Status
 from agent.ports import Sandbox
+from agent.telemetry import carried_along
 
 NAME = "unread files"
 _MOST = 1000
@@ -39,25 +41,25 @@ def look(
         base: Without it; what is found there as well is not the change's.
         results: Of the commands themselves, on head.
     """
-    known = {one.name: one for one in results if one.status in (Status.PASSED, Status.FAILED)}
-    items: list[CheckItem] = []
-    for check in linters.ALL:
-        first = known.get(check.name)
-        if first is None or first.reason:
-            continue
+    known = {one.name: one for one in results if not one.reason and one.status is not Status.ABSENT}
+
+    def beyond(check: LintCheck) -> list[CheckItem]:
         after = _paths(check, head, (one.path for one in change.files if one.after is not None))
-        more = _beyond(_found(check, after, head, sandbox, show), first.items)
-        if more:
-            before = _paths(
-                check, head, (one.path for one in change.files if one.before is not None)
-            )
-            more = _beyond(more, _found(check, before, base, sandbox, show))
-        items += more
+        more = _beyond(_found(check, after, head, sandbox, show), known[check.name].items)
+        if not more:
+            return []
+        before = _paths(check, head, (one.path for one in change.files if one.before is not None))
+        return _beyond(more, _found(check, before, base, sandbox, show))
+
+    with ThreadPoolExecutor(workers(head)) as pool:
+        checks = (one for one in linters.ALL if one.name in known)
+        found = [pool.submit(carried_along(beyond), check) for check in checks]
+    items = tuple(item for one in found for item in one.result())
     if not items:
         return None
     lines = (f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items)
     return CheckResult(
-        name=NAME, status=Status.FAILED, exit_code=1, items=tuple(items), output="\n".join(lines)
+        name=NAME, status=Status.FAILED, exit_code=1, items=items, output="\n".join(lines)
     )
 
 
