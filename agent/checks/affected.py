@@ -34,6 +34,10 @@ class Imports:
             for conftest in _conftests(path, imported):
                 self._importers[conftest].add(path)
 
+    def importers_of(self, path: str) -> frozenset[str]:
+        """Return the files that import a file themselves."""
+        return frozenset(self._importers.get(path, ())) - {path}
+
     def reached(self, changed: Iterable[str]) -> frozenset[str]:
         """Return the changed files and all that import them, directly or not."""
         seen: set[str] = set()

@@ -84,6 +84,15 @@ def measure(
     return tuple(one.result() for one in running[::-1])
 
 
+def single(
+    name: str, site: Site, sandbox: Sandbox, *, show: Show = lambda line: None
+) -> CheckResult:
+    """Run one of these checks, or the tests."""
+    checks: tuple[Check, ...] = (*_TOOLS, suite_of(site) or _NoSuite())
+    check = next(check for check in checks if check.name == name)
+    return _run(check, site, sandbox, Event(), show)
+
+
 def unstable_ids(site: Site, tests: CheckResult, sandbox: Sandbox, say: Say) -> tuple[str, ...]:
     """Collect the tests a second time; return the ids that did not come up again."""
     tests_check = suite_of(site)
