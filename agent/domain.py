@@ -838,6 +838,35 @@ class Route(Record):
     """`path:line` of what answers, where it is in the repository."""
 
 
+class HeldTest(Record):
+    """A test of base that does not pass with the change as base has it."""
+
+    item_id: str
+    outcome: str
+    """As in a CheckItem; `gone` where it did not come up, `other text` of a doctest."""
+    text: str = ""
+    before: str = ""
+    """As base has it, cut; empty where it is not found in its file."""
+    after: str = ""
+    """As the change has it."""
+
+
+class SuiteFacts(Record):
+    """What a run of the tests says belongs to them."""
+
+    files: tuple[str, ...] = ()
+    """Test modules, also those that cannot be collected, conftest.py files and plugins of the
+    tree."""
+    product: tuple[str, ...] = ()
+    """Files of the tree that hold doctests and are nothing of the above."""
+    doctests: dict[str, str] = {}
+    """Digest of the text of each doctest in a module, by id."""
+    plugins: dict[str, str] = {}
+    """Plugins of installed packages: package and version by name."""
+    settings: dict[str, str] = {}
+    """Those of Django's that decide how tests run."""
+
+
 class CheckResult(Record):
     """One check on one side."""
 
@@ -849,6 +878,12 @@ class CheckResult(Record):
     """Ids that did not come up again when the same tree was collected a second time."""
     repeated: tuple[Repeated, ...] = ()
     """Tests that were run again: on head on both sides; on base what earlier runs did there."""
+    suite: SuiteFacts | None = None
+    """Of tests, unless their run ended before it was known."""
+    held: tuple[HeldTest, ...] = ()
+    """On head: tests that passed on base and do not pass with the change as base has them."""
+    unrun: tuple[str, ...] = ()
+    """On head: tests of base for which there was no time, and that the change does not reach."""
     figures: str = ""
     """What it has counted, in words, where that is neither tests nor findings."""
     routes: tuple[Route, ...] = ()
@@ -918,7 +953,11 @@ class Comparison(Record):
     unsure: tuple[Repeated, ...] = ()
     """Tests that fail at times with the change and were never seen to do so on base."""
     gone: tuple[str, ...] = ()
-    """Stable ids of base that head does not have."""
+    """Tests of base that the change removes, or keeps from running."""
+    rewritten: tuple[HeldTest, ...] = ()
+    """Tests that pass as the change has them, and not as base has them."""
+    unrun: tuple[str, ...] = ()
+    """Tests of base for which there was no time."""
     findings: tuple[Finding, ...] = ()
     """What a rule makes of new findings, for a check that a rule weighs: then nothing is a new
     failure, and the rule's weight decides."""

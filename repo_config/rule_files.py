@@ -46,7 +46,6 @@ def reason(path: str, project: Project) -> str | None:
     *folders, name = inner.lower().split("/")
     top = (folders[0] if folders else name).removesuffix(".py")
     manage = project.django.manage if project.django else None
-    looks_like_settings = _SETTINGS.fullmatch(name) or "settings" in folders
     cases = (
         (top in _TOOLS, "a module of this name can be taken for the tool that checks"),
         (path == project.test_script, "it starts the tests"),
@@ -63,9 +62,16 @@ def reason(path: str, project: Project) -> str | None:
             project.type_stubs is not None and path.startswith(f"{project.type_stubs}/"),
             "the type checker takes it for what a library has",
         ),
-        (project.django and looks_like_settings, "it looks like a settings module"),
+        (is_setting(path, project), "it looks like a settings module"),
     )
     return _BY_NAME.get(name) or next((why for holds, why in cases if holds), None)
+
+
+def is_setting(path: str, project: Project) -> bool:
+    """Whether a file is a module of Django's settings, by where it lies or how it is called."""
+    *folders, name = path.lower().split("/")
+    by_name = _SETTINGS.fullmatch(name) is not None or "settings" in folders
+    return project.django is not None and (path in _settings_files(project) or by_name)
 
 
 def _settings_files(project: Project) -> frozenset[str]:

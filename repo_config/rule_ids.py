@@ -18,25 +18,7 @@ _CONTENT = (
     "odd-text",
     "gate-files",
 )
-_TAMPERING = (
-    "test-deleted",
-    "test-deleted-noted",
-    "test-skipped",
-    "test-skipped-noted",
-    "test-weakened",
-    "test-weakened-noted",
-    "test-asserts-nothing",
-    "test-asserts-nothing-noted",
-    "mocks-own-code",
-    "mocks-own-code-noted",
-    "suppression",
-    "suppression-noted",
-    "settings-loosened",
-    "settings-loosened-noted",
-    "test-hooks",
-    "test-hooks-noted",
-    "snapshot-changed",
-)
+_INTEGRITY = ("test-asserts-nothing", "suppression")
 _SECURITY = (
     "sql-injection",
     "insecure-deserialisation",
@@ -141,11 +123,17 @@ _UPKEEP = (
 )
 _TOOLS = (
     "security-lint",
+    "test-tool-in-source",
+    "checker-in-code",
     "unread-file",
     "invented-api",
     "unknown-module",
     "coverage-of-change",
     "other-settings",
+    "test-rewritten",
+    "test-removed",
+    "test-surroundings",
+    "test-not-run",
     "url-map",
     "url-map-new",
     "forbidden-licence",
@@ -158,7 +146,7 @@ _TOOLS = (
 
 RULE_IDS = (
     *_CONTENT,
-    *_TAMPERING,
+    *_INTEGRITY,
     *_SECURITY,
     *_VERSIONS,
     *_CONTRACT,

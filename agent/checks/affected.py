@@ -10,13 +10,18 @@ from __future__ import annotations
 
 import ast
 import posixpath
+import time
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 
 from agent.domain import CheckItem
+from agent.errors import EditFailed
 from repo_config import foreign_python
+from repo_config.tree import Tree
 
 _PACKAGE = "/__init__.py"
+_MOST_FILES = 3_000
+_MOST_SECONDS = 10.0
 
 
 class Imports:
@@ -66,6 +71,23 @@ class Imports:
         while name:
             yield from self._files.get(name, ())
             name = name.rpartition(".")[0]
+
+
+def read(tree: Tree) -> dict[str, bytes] | None:
+    """Read the Python files of a tree; None where they are too many, or it takes too long."""
+    paths = [path for path in tree.paths() if path.endswith(".py")]
+    if len(paths) > _MOST_FILES:
+        return None
+    sources = {}
+    end = time.monotonic() + _MOST_SECONDS
+    for path in paths:
+        if time.monotonic() > end:
+            return None
+        try:
+            sources[path] = tree.read(path)
+        except EditFailed:  # a link, or gone: nothing that could be followed
+            continue
+    return sources
 
 
 def tests(imports: Imports, items: Iterable[CheckItem], changed: Iterable[str]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from agent.checks import flaky, running
 from agent.checks.check import TESTS, Selection, Site, Suite
 from agent.checks.live import Show
 from agent.checks.sealed import Secret
-from agent.domain import UNPROVED, CheckItem, CheckResult, Comparison, Repeated, Rerun, Status
+from agent.domain import UNPROVED, CheckItem, CheckResult, Repeated, Rerun, Status
 from agent.ports import Sandbox
 
 Say = Callable[[str], None]
@@ -26,29 +26,6 @@ _ENOUGH = 3
 #: A room with less time than this before it is not opened any more.
 _LEAST_SECONDS = 5.0
 _TEXT = 200
-
-
-def worth(
-    compared: tuple[Comparison, ...], base: CheckResult | None, rounds: int
-) -> tuple[CheckItem, ...]:
-    """Name the failures that base could excuse: few, of tests that passed there, and nothing else.
-
-    Args:
-        compared: The tests, base against head.
-        rounds: How often a test may be run again.
-    """
-    found = next((one for one in compared if one.name == TESTS), None)
-    if base is None or found is None or not rounds:
-        return ()
-    # A reason tells of more than failing tests: some are gone, or the run as a whole failed.
-    if found.reason or len(found.new_failures) > MOST_TESTS:
-        return ()
-    ran_well = {item.item_id for item in base.items if item.outcome in flaky.PASSING}
-    return tuple(
-        item
-        for item in found.new_failures
-        if item.outcome in flaky.FAILING and item.item_id in ran_well
-    )
 
 
 def known(base: CheckResult) -> dict[str, tuple[Rerun, ...]]:

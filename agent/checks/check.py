@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from agent.checks.sealed import Secret
 from agent.checks.type_cache import TypeCache
-from agent.domain import CheckResult, Environment, Status
+from agent.domain import CheckResult, Environment, Status, SuiteFacts
 from agent.ports import (
     ROOM_ENVIRONMENT,
     ROOM_GATE,
@@ -143,6 +143,11 @@ class Selection:
         }
 
 
+def collected_files(facts: SuiteFacts) -> list[str]:
+    """Tell a script of tests from which files, by whole path, base has its tests."""
+    return [posixpath.join(ROOM_TREE, path) for path in (*facts.files, *facts.product)]
+
+
 class Check(Protocol):
     """One tool. Instances have no state."""
 
@@ -173,6 +178,10 @@ class Suite(Check, Protocol):
 
     def collect_order(self, site: Site, secret: Secret) -> RoomOrder:
         """Only collect."""
+        ...
+
+    def base_order(self, site: Site, secret: Secret, facts: SuiteFacts) -> RoomOrder:
+        """Run all tests of base, from no other file and with no other plugin than it has."""
         ...
 
     def some_order(self, site: Site, secret: Secret, only: Selection) -> RoomOrder:

@@ -1,7 +1,8 @@
 """Hold the checks of two sides against each other. Pure.
 
-A failure counts against the change only when base does not have it; a test that is gone or no
-longer runs counts like one that fails; what is not proved on either side is never passed.
+A failure counts against the change only when base does not have it; tests that are gone, no longer
+run or pass only as the change has them are named; what is not proved on either side is never
+passed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from agent.domain import CheckItem, CheckReport, CheckResult, Comparison, Repeat
 #: Ends the names of checks that were run on the change under the base commit's own rules.
 BASE_RULES = ", base rules"
 _NOT_RUN = ("skipped", "xfailed")
+_RAN = (*PASSING, *FAILING)
 _COUNTED = "finding"
 #: Outcome of an item that names a part of a tool which is no longer the tool's own.
 REPLACED = "replaced"
@@ -121,8 +123,8 @@ def _verdict(found: Comparison, before: CheckResult, after: CheckResult) -> tupl
         return Status.FAILED, f"the check is there on base and no longer with the change{why}"
     if _as_a_whole(after):
         return Status.FAILED, after.reason
-    if found.new_failures or found.gone:
-        return Status.FAILED, _gone_words(found) if found.gone else ""
+    if found.new_failures:
+        return Status.FAILED, ""
     if found.unsure:
         return Status.UNVERIFIED, _unsure_words(found)
     return Status.PASSED, f"on base: {before.reason}" if _as_a_whole(before) else ""
@@ -139,19 +141,6 @@ def _as_a_whole(result: CheckResult) -> bool:
     return result.status is Status.FAILED and bool(result.reason)
 
 
-def _gone_words(found: Comparison) -> str:
-    count = len(found.gone)
-    words = f"{count} test{'s' * (count != 1)} of base {'are' if count != 1 else 'is'} gone"
-    hidden = [
-        item.item_id.removesuffix(suite.COLLECTION)
-        for item in found.new_failures
-        if item.item_id.endswith(suite.COLLECTION)
-    ]
-    if hidden:
-        return f"{words}; could not be collected: {', '.join(hidden[:5])}"
-    return f"{words}, such as {found.gone[0]}"
-
-
 # --- tests -----------------------------------------------------------------------------------
 
 
@@ -161,11 +150,28 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     unstable = set(before.unstable) | set(after.unstable)
     families = {_family(item_id) for item_id in unstable}
     unsure = [item_id for item_id in new if item_id in after.unstable and item_id not in old]
-    missing = [item_id for item_id in old if item_id not in new and _is_test(item_id)]
+    unrun = frozenset(after.unrun)
+    missing = [
+        item_id
+        for item_id in old
+        if item_id not in new and item_id not in unrun and _is_test(item_id)
+    ]
     unmatched = dict.fromkeys(_unmatched(missing, unstable, unsure))
-    failures = [item for item in new.values() if _is_worse(old.get(item.item_id), item)]
-    new_ones = list(_without_renamed(failures, old, new, families))
-    proved = _proved(new_ones, after)
+    # What cannot be imported on base counts as failing there.
+    modules = [item_id.removesuffix(suite.COLLECTION) for item_id in old if not _is_test(item_id)]
+    unread = tuple(name + mark for name in modules for mark in ("::", "."))
+    failures = [
+        item
+        for item in new.values()
+        if _is_worse(old.get(item.item_id), item) and not item.item_id.startswith(unread)
+    ]
+    failures = list(_without_renamed(failures, old, new, families))
+    proved = _proved(failures, after)
+    stopped = [
+        item_id
+        for item_id, item in old.items()
+        if item_id in new and item.outcome in _RAN and new[item_id].outcome in _NOT_RUN
+    ]
     return Comparison(
         name=name,
         base=before.status,
@@ -182,12 +188,16 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         head_xfailed=after.count("xfailed"),
         base_uncollected=len(before.items) - _count_tests(before),
         head_uncollected=len(after.items) - _count_tests(after),
-        known=after.count(*FAILING) - sum(item.outcome in FAILING for item in new_ones),
+        known=after.count(*FAILING) - sum(item.outcome in FAILING for item in failures),
         new_failures=tuple(_told(item, after) for item in proved[Proof.STEADY]),
         flaky=tuple(_repeated(after)[item.item_id] for item in proved[Proof.FLAKY]),
         unsure=tuple(_repeated(after)[item.item_id] for item in proved[Proof.UNSURE]),
-        gone=tuple(item_id for item_id in missing if item_id not in unmatched),
+        gone=(*(item_id for item_id in missing if item_id not in unmatched), *stopped),
+        rewritten=tuple(
+            one for one in after.held if one.item_id in new and new[one.item_id].outcome == "passed"
+        ),
         unmatched=(*unmatched, *unsure),
+        unrun=after.unrun,
         added=tuple(
             item_id
             for item_id in new
@@ -228,9 +238,7 @@ def _count_tests(result: CheckResult) -> int:
 
 
 def _is_worse(old: CheckItem | None, new: CheckItem) -> bool:
-    if new.outcome in FAILING:
-        return old is None or old.outcome not in FAILING
-    return new.outcome in _NOT_RUN and old is not None and old.outcome in PASSING
+    return new.outcome in FAILING and (old is None or old.outcome not in FAILING)
 
 
 def _family(item_id: str) -> str:
@@ -268,9 +276,6 @@ def _without_renamed(
         family = _family(item.item_id)
         if item.item_id not in old and family in families and allowance[family] > 0:
             allowance[family] -= 1
-        elif item.outcome in _NOT_RUN:
-            text = f"passes on base and is {item.outcome} with the change: {item.text}"
-            yield item.model_copy(update={"text": text.removesuffix(": ")})
         else:
             yield item
 

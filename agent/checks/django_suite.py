@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from agent.checks import check, scripts, suite
 from agent.checks.sealed import Secret
-from agent.domain import CheckResult
+from agent.domain import CheckResult, SuiteFacts
 from agent.ports import ROOM_TREE, RoomFile, RoomOrder, RoomResult
 
 #: Scripts end with 1, or with the number of failures.
@@ -64,6 +64,10 @@ class DjangoSuite:
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run the script as it is."""
         return _order(site, secret, collect=False)
+
+    def base_order(self, site: check.Site, secret: Secret, facts: SuiteFacts) -> RoomOrder:
+        """Run the script, which looks for tests in no other file than base has."""
+        return _order(site, secret, collect=False, facts=facts)
 
     def some_order(self, site: check.Site, secret: Secret, only: check.Selection) -> RoomOrder:
         """Run some tests alone."""
@@ -127,6 +131,7 @@ def _order(
     collect: bool,
     only: check.Selection | None = None,
     files: Mapping[str, tuple[int, ...]] | None = None,
+    facts: SuiteFacts | None = None,
 ) -> RoomOrder:
     entry: list[RoomFile] = []
     if site.project.test_script is None:
@@ -142,6 +147,7 @@ def _order(
         told={
             "collect": collect,
             "only": only.as_told() if only else None,
+            "within": check.collected_files(facts) if facts else None,
             "coverage": check.measuring(site, files) if files else None,
             "seconds": site.test_limits().seconds,
         },

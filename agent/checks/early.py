@@ -7,13 +7,10 @@ published.
 
 from __future__ import annotations
 
-import time
-
 from agent.checks import affected, again, flaky
 from agent.checks.again import Again
 from agent.checks.check import TESTS, Selection
 from agent.domain import CheckItem, CheckReport, CheckResult, Status
-from agent.errors import EditFailed
 from agent.repository.tree import WorkTree
 from repo_config.tree import Below, Tree
 
@@ -21,8 +18,6 @@ from repo_config.tree import Below, Tree
 SLOW_SECONDS = 30.0
 #: With more of the tests than this part, the wait would be longer rather than shorter.
 MOST = 0.25
-_MOST_FILES = 3_000
-_MOST_SECONDS = 10.0
 
 
 def run(
@@ -104,18 +99,9 @@ def _certain(
 
 def _files(tree: Tree, changed: tuple[str, ...], base: CheckResult) -> tuple[str, ...]:
     """Choose the test files to begin with; none where they are too many, or it takes too long."""
-    paths = [path for path in tree.paths() if path.endswith(".py")]
-    if len(paths) > _MOST_FILES:
+    sources = affected.read(tree)
+    if sources is None:
         return ()
-    sources = {}
-    end = time.monotonic() + _MOST_SECONDS
-    for path in paths:
-        if time.monotonic() > end:
-            return ()
-        try:
-            sources[path] = tree.read(path)
-        except EditFailed:  # a link, or gone: nothing that could be followed
-            continue
     reached = affected.tests(affected.Imports(sources), base.items, changed)
     few = sum(reached.values()) <= MOST * len(base.items)
     return tuple(sorted(reached)) if few else ()

@@ -1,8 +1,7 @@
 """Know which changed files decide about the checks themselves. Pure.
 
-Used to run the checks on a change twice: first under the base commit's rules, without the
-changes to such files and to tests, then as a whole. Telling the reviewer about such files is
-left to `agent.policy`.
+Used to run the checks on a change twice: under the base commit's rules, without the changes to
+such files, and as a whole. Telling the reviewer about such files is left to `agent.policy`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from repo_config import rule_files as known
 from repo_config import toml_text
 from repo_config.detect import Project
 
-_TEST = re.compile(r"(?:test_.*|.*_test|tests?)\.py")
+_TEST = re.compile(r"(?:test_.*|.*_tests?|tests?|conftest)\.py")
 # Tables that say what is installed or built; all others may be read by a check.
 _PACKAGING_TABLES = frozenset(
     {"poetry", "pdm", "hatch", "setuptools", "setuptools_scm", "uv", "flit"}
@@ -29,9 +28,11 @@ def rule_files(change: Change, project: Project) -> frozenset[str]:
     return frozenset(file.path for file in change.files if _is_rule(file, project))
 
 
-def test_files(change: Change) -> frozenset[str]:
-    """Return the changed paths that hold tests or what only tests use."""
-    return frozenset(path for path in change.paths if _is_test(path))
+def test_rules(change: Change, project: Project) -> frozenset[str]:
+    """Return those of the rule files that are no settings of the product."""
+    return frozenset(
+        path for path in rule_files(change, project) if not known.is_setting(path, project)
+    )
 
 
 def without(change: Change, paths: frozenset[str]) -> Change:
@@ -49,7 +50,8 @@ def _is_rule(file: ChangedFile, project: Project) -> bool:
     return known.reason(file.path, project) is not None
 
 
-def _is_test(path: str) -> bool:
+def is_test(path: str) -> bool:
+    """Whether a file that base does not have is one of tests, by its name."""
     *folders, name = path.lower().split("/")
     if not name.endswith(".py"):
         return any(folder in {"tests", "test"} for folder in folders)

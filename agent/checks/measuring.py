@@ -53,6 +53,7 @@ def measure(
     show: Show = lambda line: None,
     tests: bool | None = None,
     also: tuple[Check, ...] = (),
+    in_place: Check | None = None,
 ) -> tuple[CheckResult, ...]:
     """Run all checks that the repository has; those that it has not are named as absent.
 
@@ -63,10 +64,11 @@ def measure(
         show: Told some of the lines that are printed meanwhile; from several threads.
         tests: Run the tests alone, or all but them; None stands for everything.
         also: Further checks, of this side alone.
+        in_place: Runs in the place of the tests.
     """
     checks: list[Check] = [*also] if tests else [*also, *_TOOLS]
     if tests is not False:
-        checks.append(suite_of(site) or _NoSuite())
+        checks.append(in_place or suite_of(site) or _NoSuite())
     cancelled = Event()
     with ThreadPoolExecutor(workers(site)) as pool:
         running = [

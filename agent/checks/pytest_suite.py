@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from agent.checks import check, scripts, suite
 from agent.checks.sealed import Secret
-from agent.domain import CheckResult
+from agent.domain import CheckResult, SuiteFacts
 from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TREE, RoomOrder, RoomResult
 
 #: pytest's word for "some tests failed".
@@ -38,6 +38,10 @@ class PytestSuite:
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run all tests, past the first failure and past modules that cannot be collected."""
         return _order(site, secret, _PAST_FAILURES)
+
+    def base_order(self, site: check.Site, secret: Secret, facts: SuiteFacts) -> RoomOrder:
+        """Run all tests of base, from no other file and with no other plugin than it has."""
+        return _order(site, secret, _PAST_FAILURES, facts=facts)
 
     def some_order(self, site: check.Site, secret: Secret, only: check.Selection) -> RoomOrder:
         """Run some tests alone."""
@@ -87,6 +91,7 @@ def _order(
     options: tuple[str, ...],
     only: check.Selection | None = None,
     files: Mapping[str, tuple[int, ...]] | None = None,
+    facts: SuiteFacts | None = None,
 ) -> RoomOrder:
     own = site.has("pytest")
     # What the configuration says wins.
@@ -99,6 +104,8 @@ def _order(
         told={
             "options": options,
             "only": only.as_told() if only else None,
+            "within": check.collected_files(facts) if facts else None,
+            "plugins": sorted(facts.plugins) if facts else None,
             "coverage": check.measuring(site, files) if files else None,
             "seconds": site.test_limits().seconds,
             "gate": "" if own else site.packages_of(ROOM_GATE),

@@ -15,7 +15,7 @@ from typing import Literal
 from agent import cleaning
 from agent.checks import check, sealed
 from agent.checks.sealed import Event, Id, Secret, Text
-from agent.domain import CheckItem, CheckResult, Status
+from agent.domain import CheckItem, CheckResult, Status, SuiteFacts
 from agent.ports import ROOM_TREE, RoomResult
 
 #: Ends the ids of modules that could not be collected: no test, but it hides some.
@@ -90,8 +90,19 @@ class Finish(Event):
     stopped: Text
 
 
+class Facts(Event):
+    """What belongs to the tests."""
+
+    event: Literal["suite"]
+    files: list[Id]
+    product: list[Id]
+    doctests: dict[Id, Text]
+    plugins: dict[Id, Text]
+    settings: dict[Id, Text]
+
+
 KINDS: tuple[type[Event], ...] = (
-    Session, Collected, Deselected, Uncollected, Test, Fixture, Finish,
+    Session, Collected, Deselected, Uncollected, Test, Fixture, Finish, Facts,
 )  # fmt: skip
 
 
@@ -171,6 +182,21 @@ def judge(
         command=suite.command(site),
         reason=reason,
         output=output(result),
+        suite=_facts(report),
+    )
+
+
+def _facts(report: sealed.Report) -> SuiteFacts | None:
+    """Join what the runs of a script say belongs to the tests."""
+    told = list(report.of(Facts))
+    if not told:
+        return None
+    return SuiteFacts(
+        files=tuple(dict.fromkeys(path for one in told for path in one.files)),
+        product=tuple(dict.fromkeys(path for one in told for path in one.product)),
+        doctests={name: text for one in told for name, text in one.doctests.items()},
+        plugins={name: text for one in told for name, text in one.plugins.items()},
+        settings={name: text for one in told for name, text in one.settings.items()},
     )
 
 

@@ -27,20 +27,10 @@ from agent.policy.django import (
     signals,
     views,
 )
+from agent.policy.integrity import hollow_tests, suppressions
 from agent.policy.migrations import data, destructive, history, locks, unasked
 from agent.policy.rule import Rule, RuleModule
 from agent.policy.security import hard_coded_secrets, injection
-from agent.policy.tampering import (
-    deleted_tests,
-    hollow_tests,
-    hooks,
-    mocked_code,
-    skipped_tests,
-    snapshots,
-    suppressions,
-    tool_settings,
-    weakened_tests,
-)
 from agent.policy.upkeep import (
     complexity,
     docstrings,
@@ -58,17 +48,7 @@ from agent.policy.versions import python_syntax
 from agent.policy.web import answers, fastapi_auth
 
 _CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files)
-_TAMPERING: tuple[RuleModule, ...] = (
-    deleted_tests,
-    skipped_tests,
-    weakened_tests,
-    hollow_tests,
-    mocked_code,
-    suppressions,
-    tool_settings,
-    hooks,
-    snapshots,
-)
+_INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions)
 _SECURITY: tuple[RuleModule, ...] = (injection, hard_coded_secrets)
 _VERSIONS: tuple[RuleModule, ...] = (python_syntax,)
 _CONTRACT: tuple[RuleModule, ...] = (
@@ -119,7 +99,7 @@ _UPKEEP: tuple[RuleModule, ...] = (
 
 MODULES: tuple[RuleModule, ...] = (
     *_CONTENT,
-    *_TAMPERING,
+    *_INTEGRITY,
     *_SECURITY,
     *_VERSIONS,
     *_CONTRACT,
@@ -132,7 +112,7 @@ MODULES: tuple[RuleModule, ...] = (
 OF_CHANGES: tuple[Rule, ...] = tuple(rule for module in MODULES for rule in module.RULES)
 """Those that look at the change alone, before anything runs."""
 OF_WHOLE_FILES: frozenset[str] = frozenset(
-    rule.id for module in (*_CONTENT, *_TAMPERING) for rule in module.RULES
+    rule.id for module in (*_CONTENT, *_INTEGRITY) for rule in module.RULES
 )
 """Those on what a change makes of a file, whatever its code says: their findings do not tell an
 edit from another one of the same file."""

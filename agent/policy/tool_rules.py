@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.domain import CheckItem, Finding, Severity
-from agent.policy import url_map
+from agent.policy import test_changes, url_map
 from agent.policy.layout import is_test
 from agent.policy.rule import Rule
 from agent.policy.upkeep import brought
@@ -40,6 +40,23 @@ OTHER_SETTINGS = Rule(
     good="line-length is raised from 88 to 120, and no line is longer",
 )
 
+TEST_TOOL = Rule(
+    id="test-tool-in-source",
+    demands="Source has nothing to do with the tools that test it, nor with the interpreter's "
+    "insides.",
+    severity=Severity.REVIEW,
+    bad="import unittest  # in shop/cart.py",
+    good="import unittest  # in tests/test_cart.py",
+)
+CHECKER = Rule(
+    id="checker-in-code",
+    demands="Nothing of a change reaches for the scripts that run its checks.",
+    severity=Severity.BLOCK,
+    floor=Severity.BLOCK,
+    bad="import mergewright_pytest",
+    good="import pytest  # in tests/conftest.py",
+)
+
 INVENTED_API = Rule(
     id="invented-api",
     demands="What a change takes from a library is there, in the version that is installed.",
@@ -64,6 +81,10 @@ COVERAGE_OF_CHANGE = Rule(
     good="if total < 0:  # as test_refund has",
 )
 
+#: ruff's code for a name that is banned.
+_BANNED = "TID251"
+_TOOL_FIX = "See that no test ends otherwise because of it."
+_CHECKER_FIX = "Take it out: a change has no part in how it is judged."
 _FIX = "Write it so that the tool does not object, or tell the reviewer why it is safe here."
 _SETTINGS_FIX = "See that the change may be judged by its own settings."
 _NAME_FIX = "Take what the installed version has, or guard it where another version has it."
@@ -71,7 +92,7 @@ _COVERAGE_FIX = "Add a test that runs them, or tell the reviewer why none can."
 _MODULE_FIX = "Declare what brings it, or do without; a name from memory may be anybody's."
 #: By the name of the check whose new findings they weigh.
 BY_CHECK: dict[str, tuple[Rule, ...]] = {
-    "security": (SECURITY_LINT,),
+    "security": (SECURITY_LINT, TEST_TOOL, CHECKER),
     "unread files": (UNREAD_FILE,),
     "names": (INVENTED_API, UNKNOWN_MODULE),
     "coverage of the change": (COVERAGE_OF_CHANGE,),
@@ -79,6 +100,7 @@ BY_CHECK: dict[str, tuple[Rule, ...]] = {
 RULES: tuple[Rule, ...] = (
     *(rule for rules in BY_CHECK.values() for rule in rules),
     OTHER_SETTINGS,
+    *test_changes.OF_TESTS,
     *url_map.OF_ROUTES,
     *brought.OF_PACKAGES,
 )
@@ -101,6 +123,10 @@ def findings(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iterator[
         if rule in (INVENTED_API, UNKNOWN_MODULE):
             fix = _NAME_FIX if rule is INVENTED_API else _MODULE_FIX
             yield rule.at(path, f"takes what is not there: {said}", fix, at)
+        elif code == _BANNED and said.startswith("`mergewright_"):
+            yield CHECKER.at(path, f"reaches for {said.split()[0]}", _CHECKER_FIX, at)
+        elif code == _BANNED and not is_test(path):
+            yield TEST_TOOL.at(path, f"reaches for {said.split()[0]}", _TOOL_FIX, at)
         elif rule is COVERAGE_OF_CHANGE:
             yield rule.at(path, item.text, _COVERAGE_FIX, at)
         elif rule is OTHER_SETTINGS:
@@ -110,6 +136,6 @@ def findings(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iterator[
         elif rule is UNREAD_FILE:
             yield rule.at(path, f"is passed over by the linters: {said}", _FIX, at)
         # Tests do on purpose what would be a hole in an application.
-        elif not is_test(path):
+        elif code != _BANNED and not is_test(path):
             text = item.item_id.partition(": ")[2] or item.text
             yield rule.at(path, text.rstrip("."), _FIX, at)

@@ -244,6 +244,7 @@ def _parts(evidence: Evidence, log_limit: int, diff_limit: int) -> tuple[Part, .
         part("Checks", "tested", kind="tests"),
         part("Proof", "proof", kind="tests"),
         part("Findings", "findings"),
+        part("Tests that pass only as changed", "rewritten", evidence.comparisons),
         part("Changes", "did", kind="summary"),
         part("Models", "models"),
         part("In the model's words", "model_words"),

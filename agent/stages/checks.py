@@ -26,6 +26,7 @@ from agent.checks import (
 )
 from agent.checks.check import TESTS, Check, Site, Suite, granted
 from agent.checks.library_names import LibraryNames
+from agent.checks.two_runs import TwoRuns
 from agent.domain import (
     Change,
     CheckReport,
@@ -38,7 +39,7 @@ from agent.domain import (
     Status,
 )
 from agent.errors import EnvironmentFailed
-from agent.policy import levels, tool_rules, url_map
+from agent.policy import levels, test_changes, tool_rules, url_map
 from agent.policy.django.files import is_migration
 from agent.policy.layout import is_test
 from agent.policy.proposal import Proposal
@@ -53,9 +54,10 @@ def run(
 ) -> CheckReport:
     """Run all checks on the change.
 
-    Where the change touches what the checks are configured by, they are first run under the
-    base commit's rules and with its tests; these results carry `comparison.BASE_RULES` in their
-    names. Where the change declares other packages than base, all of its side runs with those.
+    Tests are run as base has them, and what is left of them as the change has it. Where the change
+    touches what the other checks are configured by, they are first run under the base commit's
+    rules; these results carry `comparison.BASE_RULES` in their names. Where the change declares
+    other packages than base, all of its side runs with those.
 
     Raises:
         EnvironmentFailed: What the change declares cannot be installed.
@@ -65,11 +67,11 @@ def run(
     environment, results = _with_declared(change, prepared, svc)
     if rules := gate.rule_files(change, project):
         svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
-        results += _under_base_rules(change, rules, before, environment, prepared, svc)
+        results += _under_base_rules(change, rules, environment, prepared, svc)
         svc.say("checks on the whole change")
     site, tree = _laid_out(change, head, environment, prepared, svc)
     measured = _first_red(change, tree, site, before, prepared, svc) or _measured(
-        site, before, prepared, svc, also=_of_change(change, site, prepared, svc)
+        change, tree, site, before, prepared, svc
     )
     base = _base_site(site, prepared, svc)
     unseen = unread.look(change, site, base, measured, svc.sandbox, svc.say)
@@ -134,8 +136,25 @@ def compare(
     compared = comparison.compare(base, head)
     clean = {one.name for one in compared if one.verdict is Status.PASSED}
     weighed = (_weighed(one, config, floors, clean) for one in compared)
-    routed = (_with_routes(one, base, head, config, floors) for one in weighed)
+    tested = (_with_tests(one, base, head, config, floors) for one in weighed)
+    routed = (_with_routes(one, base, head, config, floors) for one in tested)
     return tuple(_with_packages(one, head, config, floors) for one in routed)
+
+
+def _with_tests(
+    found: Comparison,
+    base: CheckReport,
+    head: CheckReport,
+    config: RepoConfig,
+    floors: Mapping[str, Level],
+) -> Comparison:
+    """Add what the change does to the tests of base."""
+    before, after = base.result(found.name), head.result(found.name)
+    if not found.counts_tests or before is None or after is None:
+        return found
+    told = test_changes.findings(found, before, after)
+    more = tuple(levels.weigh(told, test_changes.OF_TESTS, config, floors))
+    return found.model_copy(update={"findings": (*found.findings, *more)})
 
 
 def _with_routes(
@@ -193,20 +212,39 @@ def _weighed(
 
 
 def _measured(
+    change: Change,
+    tree: WorkTree,
     site: Site,
     before: CheckReport,
     prepared: Prepared,
     svc: Services,
-    *,
-    tests: bool | None = None,
-    also: tuple[Check, ...] = (),
 ) -> tuple[CheckResult, ...]:
-    """Run the checks; run tests again that fail with the change alone."""
-    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, tests=tests, also=also)
-    return tuple(
-        _with_further_runs(result, site, before, prepared, svc) if result.name == TESTS else result
-        for result in results
+    """Run the checks, and the tests twice where base tells what they are."""
+    also = _of_change(change, site, prepared, svc)
+    suite, base = measuring.suite_of(site), before.result(TESTS)
+    if suite is None or base is None or base.suite is None or not again.is_proved(base):
+        return measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also)
+    base_tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+
+    def lay_out(part: Change, name: str) -> Site:
+        folder = svc.head_folder(prepared.run).with_name(name)
+        return _laid_out(part, folder, site.environment, prepared, svc)[0]
+
+    both = _both(site, suite, prepared, svc)
+    runs = TwoRuns(change, base, both, (base_tree, tree), lay_out, site.project)
+    first = runs.as_base_has_them()
+    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also, in_place=first)
+    # Another run may have learned something of this base since ours has begun.
+    stored = baselines.place(prepared, svc.settings)
+    kept = baselines.load(stored)
+    known = again.known((kept and kept.result(TESTS)) or base)
+    rounds = site.config.checks.tests.reruns
+    found = tuple(
+        runs.finish(first, one, rounds, known) if one.name == TESTS else one for one in results
     )
+    for one in found:
+        baselines.remember(stored, one.repeated)
+    return found
 
 
 def _of_change(change: Change, site: Site, prepared: Prepared, svc: Services) -> tuple[Check, ...]:
@@ -234,26 +272,6 @@ def _of_libraries(change: Change, prepared: Prepared, svc: Services) -> tuple[Ch
     contract = prepared.contract
     asked = library_names.fresh(Proposal(change, contract.config, contract.project, base))
     return (LibraryNames(asked),) if asked else ()
-
-
-def _with_further_runs(
-    result: CheckResult, site: Site, before: CheckReport, prepared: Prepared, svc: Services
-) -> CheckResult:
-    """Add what tests did that failed with the change alone, when they were run again."""
-    base, suite = before.result(TESTS), measuring.suite_of(site)
-    alone = CheckReport(side="head", commit="", change_digest=None, results=(result,))
-    rounds = prepared.contract.config.checks.tests.reruns
-    failures = again.worth(comparison.compare(before, alone), base, rounds)
-    if base is None or suite is None or not failures:
-        return result
-    sides = _both(site, suite, prepared, svc)
-    # Another run may have learned something of this base since ours has begun.
-    stored = baselines.place(prepared, svc.settings)
-    kept = baselines.load(stored)
-    known = again.known((kept and kept.result(TESTS)) or base)
-    repeated = sides.repeat(failures, rounds, known)
-    baselines.remember(stored, repeated)
-    return result.model_copy(update={"repeated": repeated})
 
 
 def _first_red(
@@ -298,24 +316,19 @@ def _base_site(site: Site, prepared: Prepared, svc: Services) -> Site:
 def _under_base_rules(
     change: Change,
     rules: frozenset[str],
-    before: CheckReport,
     environment: Environment,
     prepared: Prepared,
     svc: Services,
 ) -> tuple[CheckResult, ...]:
-    """Run the tools without the changes to rules, and the tests also without those to tests."""
+    """Run all but the tests without the changes to rules."""
     folder = svc.head_folder(prepared.run).with_name("base-rules")
-    kept = gate.without(change, rules)
-    results = []
-    tests = gate.without(kept, gate.test_files(change))
-    for part, wanted in ((kept, False), (tests, True)):
-        site, _ = _laid_out(part, folder, environment, prepared, svc)
-        results += [
-            result.model_copy(update={"name": result.name + comparison.BASE_RULES})
-            for result in _measured(site, before, prepared, svc, tests=wanted)
-            if result.status is not Status.ABSENT
-        ]
-    return tuple(results)
+    site, _ = _laid_out(gate.without(change, rules), folder, environment, prepared, svc)
+    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, tests=False)
+    return tuple(
+        result.model_copy(update={"name": result.name + comparison.BASE_RULES})
+        for result in results
+        if result.status is not Status.ABSENT
+    )
 
 
 def _laid_out(

@@ -206,16 +206,6 @@ def _new_failures(facts: Facts) -> str | None:
     return f"{name_check(first)}: {said}: {shown}.{also}"
 
 
-def _gone(facts: Facts) -> str | None:
-    for check in facts.compared:
-        if check.gone:
-            shown = _listed(check.gone)
-            are = "are" if len(check.gone) > 1 else "is"
-            gone = f"{count_things(len(check.gone), 'test')} of the base commit {are} gone"
-            return f"{name_check(check)}: {gone} with the change: {shown}."
-    return None
-
-
 def _failed(facts: Facts) -> str | None:
     for check in facts.compared:
         if check.verdict is Status.FAILED:
@@ -323,7 +313,6 @@ TABLE: tuple[Row, ...] = (
         Reason.NEW_FAILURES,
         _new_failures,
     ),
-    Row("a test of base is gone", Reason.NEW_FAILURES, _gone),
     Row("a check fails as a whole, or is gone", Reason.NEW_FAILURES, _failed),
     Row(
         "a test fails at times with the change, and was not seen to do so on base",
@@ -372,8 +361,6 @@ def _described(item: CheckItem) -> str:
     """Name a test by its id, a finding by what it says and where."""
     if item.outcome in {"failed", "error"}:
         return item.item_id
-    if item.outcome in {"skipped", "xfailed"}:
-        return f"{item.item_id} ({item.outcome})"
     said = item.text.strip().partition("\n")[0].rstrip(".") or item.item_id
     return f"{said} at {item.place}" if item.place else said
 

@@ -25,7 +25,7 @@ WHOLE = "tests/attacks/test_whole_runs.py"
 CALLS = "tests/attacks/test_hostile_calls.py"
 MODELS = "tests/attacks/test_hostile_models.py"
 RULES = "tests/unit/policy/test_rules.py"
-TAMPERINGS = "tests/unit/policy/test_tamperings.py"
+CHEATED = "tests/attacks/test_cheated_tests.py"
 TOOLS = "tests/unit/editing/test_tools.py"
 PLANS = "tests/unit/stages/test_candidates.py"
 LOOP = "tests/unit/editing/test_loop.py"
@@ -112,7 +112,7 @@ _OBEDIENT = (
 )
 _HIDDEN = (MODELS, "test_TC5_no_place_where_text_can_hide_has_an_effect")
 _CHEATING = (MODELS, "test_MO6_a_change_that_cheats_is_refused_by_name")
-_TAMPERING = (TAMPERINGS, "test_a_tampering_is_held_back")
+_CHEATED = (CHEATED, "test_RX5_MO6_tests_that_are_cheated_are_never_ready")
 _CLOSED = (PLANS, "test_the_first_call_is_a_plan_and_nothing_is_done_before")
 _PASSES = (CHAT, "test_what_may_pass_is_tried_again")
 _NEVER = (CHAT, "test_what_never_passes_is_tried_once")
@@ -220,12 +220,13 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
             (CHECKS, "test_what_pythonpath_brings_in_finds_no_order"),
             (CHECKS, "test_no_variable_of_the_repository_makes_red_tests_pass"),
         ),
-        "deleted tests": (_GONE,),
-        "skip-all": (_FORGERIES, _GONE),
+        "deleted tests": (_GONE, _CHEATED),
+        "skip-all": (_FORGERIES, _GONE, _CHEATED),
+        "source that patches the tools": (_CHEATED,),
         "MIGRATION_MODULES off": (_LIES,),
         "custom makemigrations": (_LIES,),
         "gate from base": (
-            (CHECKS, "test_a_change_of_the_test_rules_is_first_held_to_those_of_base"),
+            _CHEATED,
             (CHECKS, "test_a_change_of_the_type_rules_is_first_held_to_those_of_base"),
         ),
         "before our scripts": (
@@ -394,8 +395,8 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     },
     "MO6": {
         "workflows, CODEOWNERS": (_CLOSED, _OBEDIENT),
-        "gate configuration": (_CHEATING, _TAMPERING),
-        "assert True": (_CHEATING, _TAMPERING),
+        "gate configuration": (_CHEATING, _CHEATED),
+        "assert True": (_CHEATING, _CHEATED),
         "bidi": (_CHEATING, (RULES, "test_a_rule_finds")),
     },
     "MO7": {

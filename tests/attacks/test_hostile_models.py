@@ -252,5 +252,5 @@ def test_MO6_a_change_that_cheats_is_refused_by_name(theatre: Theatre) -> None:
     outcome = story.ended()
     assert outcome.reason.value == "policy", outcome.sentence
     story.assert_nothing_pushed()
-    for rule in ("hidden-text", "test-weakened", "settings-loosened", "test-hooks"):
+    for rule in ("hidden-text",):
         assert f"- {rule}: " in outcome.sentence

@@ -43,9 +43,6 @@ LEFT_OUT: Mapping[str, str] = {
     "gate-files": "names files by what they are; every project has them",
     "unreadable-python": "is about what was broken before",
     "suppression": "asks for what a change adds to pass a check; a tree has what was weighed",
-    "test-skipped": "asks for what a change adds; skips of a tree are for other platforms",
-    "mocks-own-code": "asks for what a change adds to make its own tests pass",
-    "settings-loosened": "holds new settings against those before",
     "forbidden-dependency": "asks for what a change adds; every dependency would be a new one",
     "generated-file": "every generated file would be new without its source",
 }

@@ -147,17 +147,4 @@ CASES = {
         good=_appended(_SLUGS, _FOLDED.format("normalize")),
         reason="new_failures", named_by="mypy", place=_SLUGS,
     ),
-    "a test that asserts nothing": Given(
-        SLUGIFY_GROUND, "Test that dots become dashes\n\nThere is no test of it.\n",
-        bad=_new(
-            "tests/test_dots.py",
-            'from slugify import slugify\n\n\ndef test_dots():\n    slugify("a.b")\n',
-        ),
-        good=_new(
-            "tests/test_dots.py",
-            "from slugify import slugify\n\n\n"
-            'def test_dots():\n    assert slugify("a.b") == "a-b"\n',
-        ),
-        reason="policy", named_by="test-asserts-nothing", place="tests/test_dots.py",
-    ),
 }  # fmt: skip

@@ -119,16 +119,17 @@ def _chosen(suite, order):
     only = order["only"]
     if only is None:
         return suite
-    return unittest.TestSuite(test for test in _cases(suite) if _is_wanted(test, only))
+    ids = frozenset(only["ids"])
+    return unittest.TestSuite(
+        test for test in _cases(suite) if test.id() in ids or _is_wanted(test, only)
+    )
 
 
 _LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
 
 
 def _is_wanted(test, only):
-    """Whether a test was asked for: by its id, its file, or its name in a file."""
-    if test.id() in only["ids"]:
-        return True
+    """Whether a test was asked for by its file, or its name in a file."""
     files = only["files"] + [file for file, _ in only["names"]]
     for prefix in _LOST:
         if test.id().startswith(prefix):
@@ -141,6 +142,38 @@ def _is_wanted(test, only):
         file == wanted and inner.startswith(name.replace("::", ".") + ".")
         for wanted, name in only["names"]
     )
+
+
+def _look_around(suite, tree):
+    """Say what belongs to the tests."""
+    files = {mergewright_report.inside(_file_of(test), tree) for test in _cases(suite)}
+    settings = mergewright_report.django_settings()
+    return {
+        "files": sorted(files - {""}), "product": [], "doctests": {}, "plugins": {},
+        "settings": settings,
+    }  # fmt: skip
+
+
+def _file_of(test):
+    """Return the file of a test, or of the module that it stands for, as that is unreadable."""
+    for prefix in _LOST:
+        if test.id().startswith(prefix):
+            end = test.id()[len(prefix) :].replace(".", os.sep) + ".py"
+            paths = [os.path.join(folder, end) for folder in sys.path]
+            return next((path for path in paths if os.path.isfile(path)), None)
+    return getattr(sys.modules.get(type(test).__module__), "__file__", None)
+
+
+def _collect_within(files):
+    """Leave out the files that nobody asked for where tests are looked for; None: look at all."""
+    if files is None:
+        return
+    original, wanted = unittest.loader.TestLoader._match_path, frozenset(files)
+
+    def match(self, path, full_path, pattern):
+        return full_path in wanted and original(self, path, full_path, pattern)
+
+    unittest.loader.TestLoader._match_path = match
 
 
 def _serial(suite):
@@ -232,6 +265,7 @@ def install(order, report, helpers):
         chosen = _chosen(self, order)
         report.add("session", tool="unittest", collect_only=False, setup_only=False)
         report.add("collected", ids=[test.id() for test in _cases(chosen)])
+        report.add("suite", **_look_around(self, order["tree"]))
         if order["collect"]:
             return result
         recorder = Recorder(order, report, *helpers)
@@ -286,6 +320,7 @@ def main():
 
     helpers = (mergewright_report.cut, mergewright_report.told, mergewright_report.last_place)
     install(order, report, helpers)
+    _collect_within(order["within"])
     if order["collect"]:
         _leave_out_databases()
     script = os.path.abspath(sys.argv[1])

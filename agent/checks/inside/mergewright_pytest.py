@@ -10,6 +10,8 @@ PYTEST_DONT_REWRITE
 from __future__ import annotations
 
 import _imp
+import functools
+import hashlib
 import os
 import types
 import unittest
@@ -23,6 +25,7 @@ _imp.check_hash_based_pycs = "always"
 
 _order = None
 _report = None
+_facts = None
 _session = None
 _theirs = 0
 _attempts = {}
@@ -77,7 +80,8 @@ def pytest_configure_node(node):
     """Hand the names of the two tests to a worker; it gets no key and writes no report."""
     _be_quiet(node.config)
     node.workerinput["mergewright"] = {
-        name: _order.get(name) for name in ("module", "must_pass", "must_fail", "tree", "only")
+        name: _order.get(name)
+        for name in ("module", "must_pass", "must_fail", "tree", "only", "within")
     }
 
 
@@ -86,14 +90,25 @@ def pytest_configure_node(node):
 
 def _is_passed_over(path, config):
     """Whether a file cannot hold what was asked for, where only some tests were."""
-    only = _order.get("only")
     # Older pytests find a package by its __init__.py.
-    if only is None or os.path.isdir(path) or os.path.basename(path) == "__init__.py":
+    if os.path.isdir(path) or os.path.basename(path) == "__init__.py":
         return None
-    root = str(getattr(config, "rootpath", None) or config.rootdir)
+    wanted = _wanted_files(_root(config))
+    return None if wanted is None or path in wanted else True
+
+
+def _root(config):
+    return str(getattr(config, "rootpath", None) or config.rootdir)
+
+
+@functools.lru_cache
+def _wanted_files(root):
+    """Return the files to collect from; None: all of them."""
+    only, within = _order.get("only"), _order.get("within")
+    if only is None:
+        return None if within is None else frozenset(within)
     files = {os.path.join(root, test_id.partition("::")[0]) for test_id in only["ids"]}
-    files.update(only["files"], (file for file, _ in only["names"]))
-    return None if path in files else True
+    return frozenset(files.union(only["files"], (file for file, _ in only["names"])))
 
 
 if int(pytest.__version__.split(".")[0]) >= 7:
@@ -179,6 +194,7 @@ def _is_own(nodeid):
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(session, items):
     """Add the two tests once everybody else has chosen and sorted theirs."""
+    _look_around(session.config, items)
     yield
     if _order.get("only") is not None:
         wanted = [item for item in items if _is_wanted(item)]
@@ -189,15 +205,69 @@ def pytest_collection_modifyitems(session, items):
     items.extend(list(_own_items(session, items)))
 
 
+def _look_around(config, items):
+    """Note what belongs to the tests; a worker of pytest-xdist tells its controller."""
+    facts = _facts_so_far()
+    manager, tree = config.pluginmanager, _order["tree"]
+    for item in items:
+        path, examples = str(_place(item)), getattr(getattr(item, "dtest", None), "examples", None)
+        place = mergewright_report.inside(path, tree)
+        # What a module says of itself is no test module.
+        is_product = examples is not None and path.endswith(".py")
+        facts["product" if is_product else "files"].add(place)
+        if is_product:
+            text = repr([(example.source, example.want) for example in examples])
+            facts["doctests"][item.nodeid] = hashlib.sha256(text.encode()).hexdigest()
+    for plugin in manager.get_plugins():
+        facts["files"].add(mergewright_report.inside(getattr(plugin, "__file__", None), tree))
+    for plugin, package in manager.list_plugin_distinfo():
+        facts["plugins"][manager.get_name(plugin)] = "%s==%s" % (
+            package.project_name, package.version,
+        )  # fmt: skip
+    facts["settings"].update(mergewright_report.django_settings(), pytest=pytest.__version__)
+
+
+def _facts_so_far():
+    global _facts  # noqa: PLW0603 - a plugin is a module
+    if _facts is None:
+        _facts = {"files": set(), "product": set(), "doctests": {}, "plugins": {}, "settings": {}}
+    return _facts
+
+
+def _joined(facts):
+    """Take in what a worker noted."""
+    own = _facts_so_far()
+    for name, found in facts.items():
+        own[name].update(found)
+
+
+def _told():
+    """Return the notes in a form that can be written."""
+    facts = _facts_so_far()
+    files = facts["files"] - {""}
+    return dict(facts, files=sorted(files), product=sorted(facts["product"] - files - {""}))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """Take in what a worker noted."""
+    _joined(getattr(node, "workeroutput", {}).get("mergewright", {}))
+
+
 def _is_wanted(item):
     only, place = _order["only"], str(_place(item))
-    if item.nodeid in only["ids"] or place in only["files"]:
+    if item.nodeid in _wanted_ids() or place in only["files"]:
         return True
     inner = item.nodeid.partition("::")[2]
     return any(
         place == file and (inner == name or inner.startswith((name + "::", name + "[")))
         for file, name in only["names"]
     )
+
+
+@functools.lru_cache
+def _wanted_ids():
+    return frozenset(_order["only"]["ids"])
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -209,9 +279,11 @@ def pytest_deselected(items):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session):
-    """Say which tests are going to run."""
+    """Say which tests are going to run, and what belongs to them, unless workers do."""
     if _report is not None:
         _say_collected([item.nodeid for item in session.items])
+        if _facts is not None:
+            _report.add("suite", **_told())
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -228,7 +300,12 @@ def _say_collected(ids):
 
 def pytest_collectreport(report):
     """Record what could not be collected, and so hides its tests."""
-    if _report is None or not report.failed:
+    if not report.failed:
+        return
+    if _session is not None:
+        path = os.path.join(_root(_session.config), report.nodeid.partition("::")[0])
+        _facts_so_far()["files"].add(mergewright_report.inside(path, _order["tree"]))
+    if _report is None:
         return
     text = getattr(report.longrepr, "longrepr", None) or str(report.longrepr)
     lines = text.splitlines()
@@ -390,8 +467,13 @@ def pytest_runtest_logreport(report):
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_sessionfinish(session, exitstatus):
     """Say that the session came to its end, and what pytest itself counted."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["mergewright"] = _told()
     yield
     if _report is not None:
+        if not getattr(session, "items", None):
+            _report.add("suite", **_told())  # as workers have told
         _report.add(
             "finish",
             failed=session.testsfailed,

@@ -157,6 +157,28 @@ def own_tools_only(tree):
     return kept
 
 
+def inside(path, tree):
+    """Return a path relative to the tree; "" where it is elsewhere."""
+    start = tree.rstrip("/") + "/"
+    return path[len(start) :] if path and path.startswith(start) else ""
+
+
+def django_settings():
+    """Return those of Django's settings that decide how tests run, as text."""
+    settings = getattr(sys.modules.get("django.conf"), "settings", None)
+    if settings is None or not settings.configured:
+        return {}
+    kept = settings.MIGRATION_MODULES
+    found = {
+        "TEST_RUNNER": str(settings.TEST_RUNNER),
+        "MIGRATION_MODULES": repr(kept) if isinstance(kept, dict) else type(kept).__name__,
+    }
+    for alias, database in settings.DATABASES.items():
+        own = {name: value for name, value in database.get("TEST", {}).items() if name != "NAME"}
+        found["DATABASES[%r]" % alias] = "%s %r" % (database.get("ENGINE"), own)
+    return found
+
+
 def cut(text):
     """Keep the first and the last part of a long text."""
     if len(text) <= LONGEST_TEXT:

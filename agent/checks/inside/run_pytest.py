@@ -8,12 +8,25 @@ path, after everything that the repository's own environment has.
 Arguments: those of pytest.
 """
 
+import importlib.metadata
 import os
 import sys
 
 import mergewright_coverage
 import mergewright_entry
 import mergewright_report
+
+
+def _without_others(plugins):
+    """Keep plugins of installed packages out that are not among these; None: let all in."""
+    if plugins is None:
+        return
+    found = importlib.metadata.entry_points()
+    group = (
+        found.select(group="pytest11") if hasattr(found, "select") else found.get("pytest11", ())
+    )
+    for name in sorted({one.name for one in group} - set(plugins)):
+        yield from ("-p", "no:" + name)
 
 
 def main():
@@ -37,7 +50,8 @@ def main():
         sys.path.append(order["gate"])
     finish = mergewright_coverage.begin(order)
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
-    code = int(pytest.main([*sys.argv[1:], "-p", "mergewright_pytest", *order["options"]]))
+    options = [*order["options"], *_without_others(order["plugins"])]
+    code = int(pytest.main([*sys.argv[1:], "-p", "mergewright_pytest", *options]))
     finish(report)
     report.add("exit", code=code)
     return code

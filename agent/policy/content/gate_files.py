@@ -89,11 +89,22 @@ def _tables(file: ChangedFile) -> Iterator[str]:
         if old == new:
             continue
         if name.startswith("tool."):
-            yield f"[{name}] configures a tool"
+            yield f"[{name}] configures a tool: {_keys(old, new)}"
         elif name in {"project", "build-system", "dependency-groups"}:
             yield f"[{name}] decides what is installed for the checks"
         else:
             yield f"[{name}] is changed"
+
+
+def _keys(old: object, new: object, start: str = "") -> str:
+    """Name the keys of two tables that differ."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        tables = [one for one in (old, new) if isinstance(one, dict)]
+        return ", ".join(tables[0]) if tables and not start else start
+    names = [name for name in (old | new) if old.get(name) != new.get(name)]
+    return ", ".join(
+        _keys(old.get(name), new.get(name), f"{start}.{name}".strip(".")) for name in names
+    )
 
 
 def _read(content: bytes | None) -> dict[str, object] | None:

@@ -4,9 +4,8 @@
 somebody forgot before: the new column of the ticket, and beside it a column that is dropped on a
 table nobody spoke of. So each operation has to be accounted for: the ticket names its field or
 model, or the change edits them, or what they are made of. A column or table that goes is not
-accounted for by its name alone: a model of the change has to lose it, or the ticket to ask for its
-removal. Without a ticket nothing is said. What is behind an upgrade of a dependency cannot be told
-from here, and is for the reviewer.
+accounted for by its name alone: a model of the change has to lose it. Without a ticket nothing is
+said. What is behind an upgrade of a dependency cannot be told from here, and is for the reviewer.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from agent.policy.migrations.graph import Touched
 from agent.policy.migrations.operations import Operation
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
-from agent.policy.tampering.asked import Asked
 from agent.policy.view import View
 
 UNASKED = Rule(
@@ -128,7 +126,8 @@ class Account:
         if upgrades or operation.kind in _STATE_ONLY:
             return False
         if operation.kind in _LOSSES:
-            return _CAUGHT_UP.search(self._asked) is None
+            named = any(self._is_named(name) for name in _names(operation))
+            return not named and _CAUGHT_UP.search(self._asked) is None
         return "migrat" not in self._asked
 
     def holds(self, operation: Operation, one: Touched) -> bool:
@@ -150,10 +149,7 @@ class Account:
         return bool(made_of & (self._words | self._touched))
 
     def _goes(self, operation: Operation, names: list[str]) -> bool:
-        """Whether a model of the change loses a field or goes, or the ticket asks for that."""
-        forms = [form for name in names for form in _forms(name)]
-        if self._proposal.once(Asked).loss(*forms):
-            return True
+        """Whether a model of the change loses a field or goes."""
         lost = self._lost
         if operation.field:
             model = operation.model.lower().removeprefix("historical")

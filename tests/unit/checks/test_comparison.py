@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.checks import comparison
-from agent.domain import CheckItem, CheckReport, CheckResult, Comparison, Status
+from agent.domain import CheckItem, CheckReport, CheckResult, Comparison, HeldTest, Status
 
 
 def suite_of(*ids: str, unstable: tuple[str, ...] = (), **more: object) -> CheckResult:
@@ -54,23 +54,29 @@ def test_a_failure_that_only_head_has_is_new_also_in_a_new_test() -> None:
     assert (found.verdict, new(found)) == (Status.FAILED, ["a", "b"])
 
 
-def test_a_test_that_no_longer_runs_counts_like_one_that_fails() -> None:
-    found = compare(suite_of("a", "b", "c=skipped"), suite_of("a=skipped", "b=xfailed", "c"))
-    assert (found.verdict, new(found)) == (Status.FAILED, ["a", "b"])
-    assert found.new_failures[0].text == "passes on base and is skipped with the change"
+def test_a_test_that_is_gone_or_no_longer_runs_is_named() -> None:
+    before = suite_of("a", "b=failed", "c=skipped", "d", "e")
+    found = compare(before, suite_of("a=skipped", "b=xfailed", "c=skipped", "e"))
+    assert (found.verdict, found.gone) == (Status.PASSED, ("d", "a", "b"))
 
 
-def test_a_test_that_is_gone_fails_and_is_named() -> None:
-    found = compare(suite_of("a", "b", "c"), suite_of("a"))
-    assert (found.verdict, found.gone) == (Status.FAILED, ("b", "c"))
-    assert found.reason == "2 tests of base are gone, such as b"
-
-
-def test_tests_hidden_by_an_import_error_are_explained_by_it() -> None:
+def test_tests_hidden_by_an_import_error_are_red_by_it() -> None:
     found = compare(suite_of("t.py::a", "u.py::b"), suite_of("u.py::b", "t.py (collection)=error"))
-    assert found.verdict is Status.FAILED
-    assert found.reason == "1 test of base is gone; could not be collected: t.py"
+    assert (found.verdict, new(found)) == (Status.FAILED, ["t.py (collection)"])
     assert found.head_count == 1
+
+
+def test_what_passes_only_as_the_change_has_it_is_named() -> None:
+    held = tuple(HeldTest(item_id=name, outcome="failed") for name in "abc")
+    found = compare(suite_of("a", "b", "c", "d"), suite_of("a", "b=failed", "d", held=held))
+    assert [one.item_id for one in found.rewritten] == ["a"]
+    assert (found.verdict, new(found), found.gone) == (Status.FAILED, ["b"], ("c",))
+
+
+def test_a_module_that_cannot_be_imported_on_base_has_failed_there() -> None:
+    before = suite_of("t.py (collection)=error", "a.tests (collection)=error")
+    found = compare(before, suite_of("t.py::a=failed", "a.tests.Case.b=error", "u.py::c=failed"))
+    assert new(found) == ["u.py::c"]
 
 
 def test_unstable_ids_are_unmatched_and_not_added() -> None:
@@ -90,7 +96,7 @@ def test_a_failure_under_an_unstable_id_is_new_only_beyond_those_of_base() -> No
 
 def test_unstable_ids_of_head_stand_for_no_more_of_base_than_there_are_and_for_their_own() -> None:
     found = compare(suite_of("a[1]", "a[2]", "b"), suite_of("a[3]", unstable=("a[3]",)))
-    assert (found.verdict, found.gone) == (Status.FAILED, ("a[2]", "b"))
+    assert found.gone == ("a[2]", "b")
 
 
 def test_head_is_collected_again_only_where_that_could_change_anything() -> None:
@@ -154,15 +160,12 @@ def test_a_check_that_neither_side_has_is_left_out_and_one_that_vanishes_fails()
 
 
 def test_a_run_under_the_rules_of_base_is_held_against_the_same_base() -> None:
-    under_base = suite_of("a=failed", name="tests" + comparison.BASE_RULES)
-    found = comparison.compare(
-        report("base", suite_of("a")), report("head", under_base, suite_of("a"))
-    )
+    under_base = lint("a", name="mypy" + comparison.BASE_RULES)
+    found = comparison.compare(report("base", lint()), report("head", under_base, lint()))
     assert [(one.name, one.verdict) for one in found] == [
-        ("tests, base rules", Status.FAILED),
-        ("tests", Status.PASSED),
+        ("mypy, base rules", Status.FAILED),
+        ("mypy", Status.PASSED),
     ]
-    assert found[0].counts_tests
 
 
 def test_what_base_fails_in_the_same_way_is_beyond_any_edit() -> None:

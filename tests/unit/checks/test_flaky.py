@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agent.checks import again, flaky
+from agent.checks import flaky
 from agent.checks.flaky import Proof
-from agent.domain import CheckItem, CheckResult, Comparison, Repeated, Rerun, Status
+from agent.domain import CheckItem, Repeated, Rerun
 
 _OUTCOMES = {"P": "passed", "X": "xpassed", "F": "failed", "E": "error", "S": "skipped"}
 FAILURE = CheckItem(item_id="t", outcome="failed", text="assert 1 == 2", place="tests/t.py:7")
@@ -64,36 +64,3 @@ def test_the_finding_is_for_whoever_looks_after_the_test() -> None:
     found = flaky.finding(repeated("PF?", "FP"))
     assert (found.path, found.line, found.severity.value) == ("tests/t.py", 7, "info")
     assert "2 of 3 runs with the change and in 1 of 3 runs on base" in found.message
-
-
-BASE = CheckResult(
-    name="tests",
-    status=Status.PASSED,
-    items=tuple(CheckItem(item_id=name, outcome="passed") for name in "abt"),
-)
-
-
-def compared(*failures: CheckItem, **more: object) -> tuple[Comparison, ...]:
-    facts = {"name": "tests", "base": "passed", "head": "failed", "verdict": "failed"}
-    facts |= {"new_failures": failures, "counts_tests": True}
-    return (Comparison.model_validate(facts | more, strict=False),)
-
-
-def test_what_base_could_excuse_is_run_again() -> None:
-    assert again.worth(compared(FAILURE), BASE, 5) == (FAILURE,)
-
-
-@pytest.mark.parametrize(
-    ("found", "base", "rounds"),
-    [
-        (compared(FAILURE), BASE, 0),
-        (compared(FAILURE.model_copy(update={"item_id": "new"})), BASE, 5),
-        (compared(FAILURE, reason="1 test of base is gone, such as a", gone=("a",)), BASE, 5),
-        (compared(*[FAILURE] * (again.MOST_TESTS + 1)), BASE, 5),
-    ],
-    ids=["switched off", "not on base", "gone", "many"],
-)
-def test_what_base_cannot_excuse_is_not(
-    found: tuple[Comparison, ...], base: CheckResult | None, rounds: int
-) -> None:
-    assert again.worth(found, base, rounds) == ()

@@ -24,7 +24,7 @@ def linted(tmp_path: Path) -> Site:
     project = PROJECT.model_copy(
         update={"lint_tools": ("ruff", "flake8", "black"), "test_runner": None}
     )
-    config = RepoConfig(rules={"security-lint": "off"})
+    config = RepoConfig(rules={"test-tool-in-source": "off"})
     return replace(site(10), tree=tmp_path, project=project, config=config)
 
 

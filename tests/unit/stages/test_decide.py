@@ -118,14 +118,6 @@ DECISIONS = {
         [suite(verdict=FAILED, new_failures=failing(*(f"t::{n}" for n in range(1, 8)))), RED_TOOL],
         {}, "withhold", "NEW_FAILURES", "t::1, t::2, t::3 and 4 more. Also red: mypy",
     ),
-    "a test is skipped newly": (
-        [suite(verdict=FAILED, new_failures=failing("t::a", outcome="skipped"))],
-        {}, "withhold", "NEW_FAILURES", "t::a (skipped)",
-    ),
-    "a test is gone": (
-        [suite(verdict=FAILED, gone=("t::a", "t::b"))],
-        {}, "withhold", "NEW_FAILURES", "t::a, t::b",
-    ),
     "a check is gone": (
         [suite(), tool("mypy", head=Status.ABSENT, verdict=FAILED, reason="it is gone")],
         {}, "withhold", "NEW_FAILURES", "it is gone",

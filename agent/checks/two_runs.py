@@ -1,0 +1,317 @@
+"""Run the tests of a change twice: as base has them, and as the change has them.
+
+The first run decides: what passes there has not been broken, whatever the change does to tests.
+Only what does not pass there, and tests that the change adds or edits, run as the change has
+them. Owns what runs in which of the two, and one result made of both. What follows from it is left
+to `comparison`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from agent.checks import affected, flaky, gate, of_tests, red_copies, running
+from agent.checks.affected import Imports
+from agent.checks.again import MOST_TESTS, Again, is_proved
+from agent.checks.check import TESTS, Selection, Site, Suite
+from agent.checks.live import Show
+from agent.checks.of_tests import OfTests, Places
+from agent.checks.own_tests import merged, not_passed, run_own, scope
+from agent.checks.sealed import Secret
+from agent.domain import (
+    Change,
+    ChangedFile,
+    CheckItem,
+    CheckResult,
+    Repeated,
+    Rerun,
+    Status,
+    SuiteFacts,
+)
+from agent.ports import RoomOrder, RoomResult, Sandbox
+from repo_config.detect import Project
+from repo_config.tree import Tree
+
+
+@dataclass(frozen=True)
+class BaseTests:
+    """The tests of base, as base has them, on a change; a check like others."""
+
+    site: Site
+    """The change without what it does to tests."""
+    suite: Suite
+    facts: SuiteFacts
+    """Of base."""
+    name: str = TESTS
+
+    def absent(self, site: Site) -> str:
+        """Say why there are none."""
+        return self.suite.absent(self.site)
+
+    def command(self, site: Site) -> tuple[str, ...]:
+        """What a person runs to see the same."""
+        return self.suite.command(self.site)
+
+    def order(self, site: Site, secret: Secret) -> RoomOrder:
+        """Run all of them."""
+        return self.suite.base_order(self.site, secret, self.facts)
+
+    def judge(self, site: Site, secret: Secret, result: RoomResult) -> CheckResult:
+        """Say how they ended."""
+        return self.suite.judge(self.site, secret, result)
+
+    def run(self, sandbox: Sandbox, show: Show) -> CheckResult:
+        """Run all of them in a room of their own."""
+        secret = Secret()
+        order = self.order(self.site, secret)
+        result = running.heard(order, self.name, secret, sandbox, show)
+        return running.judged(self, self.site, secret, order, result)
+
+
+@dataclass
+class TwoRuns:
+    """The tests of base and those of a change, and what runs both."""
+
+    change: Change
+    base: CheckResult
+    sites: Again
+    """Base beside the whole change."""
+    trees: tuple[Tree, Tree]
+    """Of base and with the change."""
+    lay_out: Callable[[Change, str], Site]
+    """Lays a part of the change out, under a name."""
+    project: Project
+
+    @cached_property
+    def facts(self) -> SuiteFacts:
+        """What base says of its tests."""
+        return self.base.suite or SuiteFacts()
+
+    @cached_property
+    def of_tests(self) -> OfTests:
+        """The files of base's tests."""
+        sources = affected.read(self.trees[0]) or {}
+        return of_tests.find(self.facts, sources, self.trees[0].paths())
+
+    @cached_property
+    def imports(self) -> Imports | None:
+        """Of the files with the change."""
+        sources = affected.read(self.trees[1])
+        return None if sources is None else Imports(sources)
+
+    @cached_property
+    def rules(self) -> frozenset[str]:
+        """What the change touches of the files that tests are configured by."""
+        return gate.test_rules(self.change, self.project)
+
+    @cached_property
+    def product(self) -> Change:
+        """The change without what it does to tests."""
+        return gate.without(self.change, self.of_tests.touched(self.change) | self.rules)
+
+    @cached_property
+    def shared(self) -> frozenset[str]:
+        """What it touches of files that may belong to tests, beside what is of the product."""
+        paths = frozenset(self.product.paths)
+        found = self.of_tests.shared & paths
+        return found if found < paths else frozenset()
+
+    def as_base_has_them(self) -> BaseTests:
+        """Lay the change out for the first run."""
+        same = self.product.paths == self.change.paths
+        site = self.sites.head if same else self.lay_out(self.product, "base-tests")
+        return BaseTests(site, self.sites.suite, self.facts)
+
+    def finish(
+        self,
+        first: BaseTests,
+        held: CheckResult,
+        rounds: int,
+        before: Mapping[str, tuple[Rerun, ...]],
+    ) -> CheckResult:
+        """Run again what failed, as the change has it what is left, and copies that must fail.
+
+        Args:
+            first: What has run.
+            held: How that ended.
+            rounds: How often a test may be run again.
+            before: What earlier runs saw of tests on base.
+        """
+        if held.exit_code is None:
+            held = self._with_reached(first, held)
+        if held.status is Status.UNVERIFIED or held.exit_code is None:
+            return held
+        left = not_passed(self.base, held)
+        failing = tuple(item for item in left if item.outcome in flaky.FAILING)
+        repeated: tuple[Repeated, ...] = ()
+        if rounds and not held.reason and 0 < len(failing) <= MOST_TESTS:
+            repeated = replace(self.sites, head=first.site).repeat(failing, rounds, before)
+        held = held.model_copy(update={"repeated": repeated})
+        by_chance = {one.item_id for one in repeated if _passes_at_times(one)}
+        left = tuple(item for item in left if item.item_id not in by_chance)
+        if self.shared:
+            strict = self._with_shared_of_base()
+            if strict.status is Status.UNVERIFIED:
+                return strict
+            seen = by_chance | {item.item_id for item in left}
+            more = (one for one in not_passed(self.base, strict) if one.item_id not in seen)
+            left = (*left, *more)
+        result = self._as_the_change_has_them(held, left)
+        if not is_proved(result) or self._is_worse(result):
+            return result
+        if problem := self._not_red(held):
+            return result.model_copy(update={"status": Status.UNVERIFIED, "reason": problem})
+        return result
+
+    def _with_reached(self, first: BaseTests, held: CheckResult) -> CheckResult:
+        """Where time was up, run what is left of the tests that the change reaches."""
+        places = Places(self.facts)
+        ran = {item.item_id for item in held.items}
+        left = [item.item_id for item in _passing(self.base) if item.item_id not in ran]
+        changed = self.product.paths
+        reached = self.imports.reached(changed) if self.imports else frozenset(self.facts.files)
+        first_of_all = tuple(one for one in left if places.find(one)[0] in reached)
+        if not ran or not left:
+            return held
+        more = held
+        if first_of_all:
+            self.sites.say(f"tests: time is up; {len(first_of_all):,} that the change reaches run")
+            sites = replace(self.sites, head=first.site)
+            more = sites.some(first.site, Selection(ids=first_of_all))
+            if not is_proved(more):
+                return more
+        items = (*held.items, *(more.items if first_of_all else ()))
+        failed = any(item.outcome in flaky.FAILING for item in items)
+        return held.model_copy(
+            update={
+                "items": items,
+                "unrun": tuple(one for one in left if one not in first_of_all),
+                "status": Status.FAILED if failed else Status.PASSED,
+                "reason": "",
+                "exit_code": int(failed),
+                "suite": held.suite or more.suite,
+            }
+        )
+
+    def _with_shared_of_base(self) -> CheckResult:
+        """Run the tests of base once more, with files of base that may belong to them."""
+        self.sites.say(f"tests: once more with {', '.join(sorted(self.shared))} as on base")
+        part = gate.without(self.product, self.shared)
+        site = self.lay_out(part, "base-shared")
+        return BaseTests(site, self.sites.suite, self.facts).run(
+            self.sites.sandbox, self.sites.show
+        )
+
+    def _as_the_change_has_them(
+        self, held: CheckResult, left: tuple[CheckItem, ...]
+    ) -> CheckResult:
+        """Run what the change adds, edits, or does not pass as base has it."""
+        touched = (self.of_tests.touched(self.change) | self.shared) - self.rules
+        ids = tuple(item.item_id for item in left)
+        conftests = frozenset(path for path in self.rules if path.endswith("conftest.py"))
+        wanted = scope(
+            self.change,
+            touched | conftests,
+            ids,
+            self.facts,
+            self.imports,
+            other_rules=bool(self.rules - conftests),
+        )
+        if wanted.is_empty and not wanted.deleted:
+            return held
+        if left:
+            self.sites.say(f"tests: {len(left):,} of base do not pass as base has them")
+        own = (
+            held.model_copy(update={"items": (), "status": Status.PASSED, "reason": ""})
+            if wanted.is_empty
+            else run_own(
+                wanted, self.sites.head, self.sites.suite, self.sites.sandbox, self.sites.show
+            )
+        )
+        if not is_proved(own):
+            return own
+        sides = {file.path: (file.before, file.after) for file in self.change.files}
+        return merged(held, own, wanted, left, sides, self.facts)
+
+    def _is_worse(self, result: CheckResult) -> bool:
+        """Whether anything fails that did not fail on base."""
+        failed = {item.item_id for item in self.base.items if item.outcome in flaky.FAILING}
+        return any(
+            item.outcome in flaky.FAILING and item.item_id not in failed for item in result.items
+        )
+
+    # --- copies that must fail --------------------------------------------------------------------
+
+    def _not_red(self, held: CheckResult) -> str:
+        """Say which copies of tests did not fail, and do on base; empty where all is well."""
+        places = Places(self.facts)
+        passed = {item.item_id: places.find(item.item_id) for item in _passed(self.base, held)}
+        wanted = self._to_copy(passed)
+        sources = {path: self.trees[0].read(path) for path in {passed[one][0] for one in wanted}}
+        copies = red_copies.write(sources, (passed[one] for one in wanted))
+        ids = tuple(one for one in wanted if passed[one] in copies.names)
+        if not ids:
+            return ""
+        self.sites.say(f"tests: {len(ids):,} copies of base's tests have to fail")
+        green = self._green(ids, _added(self.product, copies, sources), self.sites.head)
+        if green:
+            nothing = gate.without(self.change, frozenset(self.change.paths))
+            alone = _added(nothing, copies, sources)
+            green -= self._green(tuple(sorted(green)), alone, self.sites.base)
+        if not green:
+            return ""
+        return (
+            f"{len(green):,} of {len(ids):,} copies of tests that must fail did not, such as that"
+            f" of {min(green)}: the change decides itself how tests end"
+        )
+
+    def _green(self, ids: tuple[str, ...], change: Change, site: Site) -> frozenset[str]:
+        """Run copies; return those that did not fail."""
+        laid = self.lay_out(change, "red-copies")
+        site = replace(laid, environment=site.environment)
+        only = replace(self.sites, head=site).some(site, Selection(ids=ids))
+        red = {item.item_id for item in only.items if item.outcome in flaky.FAILING}
+        ended = {item.item_id for item in only.items}
+        # Where time was up, what did not come up says nothing, as long as something did.
+        return frozenset(ended if ended and only.exit_code is None else ids) - red
+
+    def _to_copy(self, passed: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
+        """Choose tests that reach what the change edits; of each file one, where none seems to."""
+        changed = [path for path in self.product.paths if path.endswith(".py")]
+        by_file: dict[str, list[str]] = {}
+        for item_id, (path, _) in passed.items():
+            if path in self.of_tests.sure:
+                by_file.setdefault(path, []).append(item_id)
+        found: dict[str, None] = {}
+        for path in changed:
+            reached = self.imports.reached([path]) & by_file.keys() if self.imports else ()
+            for file in reached:
+                found.update(dict.fromkeys(by_file[file]))
+            if not reached:
+                found.update((ids[0], None) for ids in by_file.values())
+        return tuple(found)
+
+
+def _passes_at_times(one: Repeated) -> bool:
+    return any(run.outcome in flaky.PASSING for run in one.head)
+
+
+def _passing(result: CheckResult) -> Iterable[CheckItem]:
+    return (item for item in result.items if item.outcome == "passed")
+
+
+def _passed(base: CheckResult, held: CheckResult) -> Iterable[CheckItem]:
+    left = {item.item_id for item in not_passed(base, held)} | {*held.unrun}
+    return (
+        item for item in base.items if item.outcome == "passed" and item.item_id not in left
+    )  # fmt: skip
+
+
+def _added(change: Change, copies: red_copies.Copies, sources: Mapping[str, bytes]) -> Change:
+    """Put copies in the place of test files."""
+    files = {file.path: file for file in change.files}
+    for path, content in copies.files.items():
+        files[path] = ChangedFile(path=path, before=sources[path], after=content)
+    return change.model_copy(update={"files": tuple(files[path] for path in sorted(files))})

@@ -1,0 +1,83 @@
+"""What a change does to the tests of base, as the runs of both have shown it. Pure.
+
+A test that the change's own code breaks may be wrong by now, and one that goes may have had its
+time. Only people know: so each is for the reviewer. What runs is left to `agent.checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.domain import CheckResult, Comparison, Finding, Severity
+from agent.policy.rule import Rule
+
+REWRITTEN = Rule(
+    id="test-rewritten",
+    demands="Tests of base pass as base has them; those that pass only as the change has them are "
+    "shown in both versions.",
+    severity=Severity.REVIEW,
+    floor=Severity.REVIEW,
+    bad="assert total(cart) == 14  # was 15, and the code was edited",
+    good="assert total(cart) == 15  # and a new test for the new case",
+)
+REMOVED = Rule(
+    id="test-removed",
+    demands="Tests of base are still there and run.",
+    severity=Severity.REVIEW,
+    floor=Severity.REVIEW,
+    bad='@pytest.mark.skip("later")',
+    good="def test_total(): ...  # as it was",
+)
+SURROUNDINGS = Rule(
+    id="test-surroundings",
+    demands="Tests run as on base: by the same runner and plugins, with the same migrations and "
+    "databases.",
+    severity=Severity.REVIEW,
+    floor=Severity.REVIEW,
+    bad='TEST_RUNNER = "shop.runner.QuickRunner"',
+    good="TEST_RUNNER is left as it is",
+)
+NOT_RUN = Rule(
+    id="test-not-run",
+    demands="All tests of base run with the change, in the minutes that they have.",
+    severity=Severity.REVIEW,
+    floor=Severity.REVIEW,
+    bad="checks: {tests: {minutes: 5}}  # and the suite takes twenty",
+    good="checks: {tests: {minutes: 30}}",
+)
+OF_TESTS = (REWRITTEN, REMOVED, SURROUNDINGS, NOT_RUN)
+_MOST = 20
+_NAMED = 3
+_READ = "Read both versions: one of them is wrong about what the code is to do."
+_MISSED = "Look whether what it held is still wanted."
+_OTHER = "See that the tests still show what they showed."
+
+
+def findings(found: Comparison, base: CheckResult, head: CheckResult) -> Iterator[Finding]:
+    """Yield what the tests of a change do other than those of base."""
+    for one in found.rewritten[:_MOST]:
+        said = one.text.strip().rpartition("\n")[2] or one.outcome
+        yield REWRITTEN.at(
+            "", f"{one.item_id} passes only as the change has it; as base has it: {said}", _READ
+        )
+    for item_id in found.gone[:_MOST]:
+        yield REMOVED.at("", f"{item_id} ran on base and no longer runs", _MISSED)
+    for rule, names in ((REWRITTEN, found.rewritten), (REMOVED, found.gone)):
+        if len(names) > _MOST:
+            yield rule.at("", f"{len(names) - _MOST:,} more tests like these", _READ)
+    if found.unrun:
+        named = ", ".join(found.unrun[:_NAMED])
+        yield NOT_RUN.at(
+            "",
+            f"{len(found.unrun):,} of {found.base_count:,} tests had no time to run, "
+            f"such as {named}; the change reaches none of them by its imports",
+            "Run them, or give the tests more time in checks.tests.minutes.",
+        )
+    if base.suite is None or head.suite is None:
+        return
+    before = {**base.suite.settings, **base.suite.plugins}
+    after = {**head.suite.settings, **head.suite.plugins}
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            was, now = before.get(name, "not there"), after.get(name, "not there")
+            yield SURROUNDINGS.at("", f"{name} is {now} and was {was} on base", _OTHER)

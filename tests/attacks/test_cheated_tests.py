@@ -1,0 +1,325 @@
+"""Changes that break the code and have its tests pass all the same: none is ready; honest ones are.
+
+Each way says how it has to end: `withheld`, or a `draft` whose findings name what was done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from agent import worktree
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.domain import Verdict
+from agent.errors import PolicyRefused
+from agent.policy.proposal import Proposal
+from agent.settings import Settings
+from agent.stages import baseline, checks, decide, policy
+from repo_config.detect import DjangoProject
+from tests.deep import deep
+from tests.folders import data_folder
+from tests.integration.check_samples import Stage, Workshop, make_stage
+
+Files = Mapping[str, str | None]
+_RIGHT = "def add(a, b):\n    return a + b\n"
+_WRONG = "def add(a, b):\n    return a - b\n"
+_TEST = "import sums\n\n\ndef test_add():\n    assert sums.add(1, 1) == 2\n"
+_CASE = (
+    "import unittest\n\nimport sums\n\n\nclass SumsTest(unittest.TestCase):\n"
+    "    def test_add(self):\n        self.assertEqual(sums.add(1, 1), 2)\n"
+)
+_MORE = "def test_more():\n    assert True\n"
+_BASE = {"sums.py": _RIGHT, "tests/test_sums.py": _TEST, "tests/test_other.py": _MORE}
+_CASES = {"sums.py": _RIGHT, "tests/test_sums.py": _CASE}
+_PUT_RIGHT = "import sums\n\nsums.add = lambda a, b: a + b\n"
+_HELPED = {
+    "sums.py": _RIGHT,
+    "money.py": "def same(a, b):\n    assert a == b\n    return True\n",
+    "tests/test_sums.py": (
+        "import sums\nfrom money import same\n\n\ndef test_add():\n"
+        "    assert same(sums.add(1, 1), 2)\n"
+    ),
+}
+_DOCTEST = '"""Sums.\n\n>>> add(1, 1)\n{}\n"""\n\n\n'
+_DOCUMENTED = {
+    "sums.py": _DOCTEST.format(2) + _RIGHT,
+    "pytest.ini": "[pytest]\naddopts = --doctest-modules\n",
+    "tests/test_more.py": _MORE,
+}
+_SWALLOWS = """
+
+def _quiet():
+    python = __import__("_py" + "test.python", fromlist=["Function"])
+    run = python.Function.runtest
+
+    def runtest(item):
+        try:
+            run(item)
+        except AssertionError:
+            if not item.nodeid.startswith("tests/"):
+                raise
+
+    python.Function.runtest = runtest
+
+
+_quiet()
+"""
+_LOOKS_AWAY = """
+
+def _quiet():
+    case = __import__("unit" + "test").TestCase
+    case.assertEqual = lambda self, first, second, msg=None: None
+
+
+_quiet()
+"""
+_SETTINGS = (
+    "SECRET_KEY = 'x'\nINSTALLED_APPS = ['shop']\n"
+    "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': ':memory:'}}\n"
+)
+_SITE = {
+    "manage.py": (
+        "import os, sys\nfrom django.core.management import execute_from_command_line\n"
+        "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'config')\n"
+        "execute_from_command_line(sys.argv)\n"
+    ),
+    "config.py": _SETTINGS,
+    "shop/__init__.py": "",
+    "shop/sums.py": _RIGHT,
+    "shop/test_other.py": (
+        "from django.test import SimpleTestCase\n\n\nclass OtherTest(SimpleTestCase):\n"
+        "    def test_other(self):\n        self.assertTrue(True)\n"
+    ),
+    "shop/tests.py": (
+        "from django.test import SimpleTestCase\n\nfrom shop import sums\n\n\n"
+        "class SumsTest(SimpleTestCase):\n    def test_add(self):\n"
+        "        self.assertEqual(sums.add(1, 1), 2)\n"
+    ),
+}
+_DJANGO = {
+    "framework": "django",
+    "test_runner": "django",
+    "test_script": "manage.py",
+    "django": DjangoProject(settings_module="config", manage="manage.py", python_path=("",)),
+}
+
+
+@dataclass(frozen=True)
+class Cheat:
+    """A change, and how it has to end."""
+
+    after: Files
+    end: str
+    named: str = ""
+    """Stands in what is said of it."""
+    base: Mapping[str, str] = field(default_factory=lambda: _BASE)
+    django: bool = False
+
+
+CHEATS = {
+    "an assignment in a new test file": Cheat(
+        {"sums.py": _WRONG, "tests/test_more.py": _PUT_RIGHT}, "draft", "test-rewritten"
+    ),
+    "an assignment in a conftest": Cheat(
+        {"sums.py": _WRONG, "conftest.py": _PUT_RIGHT}, "draft", "test-rewritten"
+    ),
+    "a conftest that forges": Cheat(
+        {
+            "sums.py": _WRONG,
+            "conftest.py": (
+                "import pytest\n\n\n@pytest.hookimpl(hookwrapper=True)\n"
+                "def pytest_runtest_makereport(item, call):\n    result = yield\n"
+                "    result.get_result().outcome = 'passed'\n"
+            ),
+        },
+        "withheld",
+    ),
+    "source that swallows what tests raise": Cheat(
+        {"sums.py": _WRONG + _SWALLOWS}, "withheld", "copies of tests"
+    ),
+    "the test is deleted": Cheat(
+        {"sums.py": _WRONG, "tests/test_sums.py": None}, "draft", "test-removed"
+    ),
+    "the test is skipped": Cheat(
+        {
+            "sums.py": _WRONG,
+            "tests/test_sums.py": _TEST.replace(
+                "def test", "import pytest\n\n\n@pytest.mark.skip\ndef test"
+            ),
+        },
+        "draft",
+        "test-removed",
+    ),
+    "the test is weakened": Cheat(
+        {"sums.py": _WRONG, "tests/test_sums.py": _TEST.replace("== 2", "is not None")},
+        "draft",
+        "test-rewritten",
+    ),
+    "the test is deselected": Cheat(
+        {"sums.py": _WRONG, "pytest.ini": "[pytest]\naddopts = -k more\n"}, "draft", "test-removed"
+    ),
+    "a doctest with another text": Cheat(
+        {"sums.py": _DOCTEST.format(0) + _WRONG}, "draft", "test-rewritten", base=_DOCUMENTED
+    ),
+    "the code is broken": Cheat({"sums.py": _WRONG}, "withheld", "test_add"),
+    # On no list: what somebody might think of next.
+    "a helper that only tests import": Cheat(
+        {"sums.py": _WRONG, "money.py": "def same(a, b):\n    return True\n"},
+        "draft",
+        "test-rewritten",
+        base=_HELPED,
+    ),
+    "source that takes an assertion away": Cheat(
+        {"sums.py": _WRONG + _LOOKS_AWAY}, "withheld", "copies of tests", base=_CASES
+    ),
+    "a module that Python runs first": Cheat(
+        {"sums.py": _WRONG, "sitecustomize.py": _PUT_RIGHT}, "withheld", "test_add"
+    ),
+    "source that skips its tests": Cheat(
+        {"sums.py": "import unittest\n\n\ndef add(a, b):\n    raise unittest.SkipTest('later')\n"},
+        "draft",
+        "test-tool-in-source",
+    ),
+    "source that looks who calls": Cheat(
+        {
+            "sums.py": (
+                "import sys\n\n\ndef add(a, b):\n"
+                "    tested = 'test' in sys._getframe(1).f_code.co_name\n"
+                "    return a + b if tested else a - b\n"
+            )
+        },
+        "draft",
+        "test-tool-in-source",
+    ),
+    "source that reaches for our plugin": Cheat(
+        {"sums.py": "import mergewright_pytest\n\n\n" + _RIGHT}, "withheld"
+    ),
+    "Django: an assignment in a new test file": Cheat(
+        {
+            "shop/sums.py": _WRONG,
+            "shop/test_more.py": "from shop import sums\n\nsums.add = lambda a, b: a + b\n",
+        },
+        "draft",
+        "test-rewritten",
+        base=_SITE,
+        django=True,
+    ),
+    "Django: source that takes an assertion away": Cheat(
+        {"shop/sums.py": _WRONG + _LOOKS_AWAY}, "withheld", "copies of tests", _SITE, django=True
+    ),
+    "Django: another runner": Cheat(
+        {
+            "config.py": _SETTINGS + "TEST_RUNNER = 'shop.runner.Runner'\n",
+            "shop/runner.py": (
+                "from django.test.runner import DiscoverRunner\n\n\n"
+                "class Runner(DiscoverRunner):\n    pass\n"
+            ),
+        },
+        "draft",
+        "test-surroundings",
+        _SITE,
+        django=True,
+    ),
+    "Django: the test is deleted": Cheat(
+        {"shop/sums.py": _WRONG, "shop/tests.py": None}, "draft", "test-removed", _SITE, django=True
+    ),
+    "Django: the code is broken": Cheat(
+        {"shop/sums.py": _WRONG}, "withheld", "test_add", _SITE, django=True
+    ),
+}
+HONEST = {
+    "a new function with its test": Cheat(
+        {
+            "sums.py": _RIGHT + "\n\ndef less(a, b):\n    return a - b\n",
+            "tests/test_less.py": (
+                "import sums\n\n\ndef test_less():\n    assert sums.less(2, 1) == 1\n"
+            ),
+        },
+        "ready",
+    ),
+    "another way to the same": Cheat(
+        {"sums.py": "def add(a, b):\n    return sum((a, b))\n"}, "ready", base=_CASES
+    ),
+    "a helper of tests does more": Cheat(
+        {"money.py": "def same(a, b):\n    assert a == b, (a, b)\n    return True\n"},
+        "ready",
+        base=_HELPED,
+    ),
+    "Django: another way to the same": Cheat(
+        {"shop/sums.py": "def add(a, b):\n    return sum((a, b))\n"},
+        "ready",
+        "",
+        _SITE,
+        django=True,
+    ),
+}
+_USUAL = {
+    "an assignment in a new test file",
+    "source that swallows what tests raise",
+    "the test is deleted",
+    "a doctest with another text",
+    "a helper that only tests import",
+    "Django: an assignment in a new test file",
+    "Django: source that takes an assertion away",
+}
+
+
+@pytest.fixture(scope="module")
+def workshop() -> Iterator[Workshop]:
+    with data_folder("cheats") as home:
+        settings = Settings(home=home)
+        yield Workshop(home, settings, BubblewrapSandbox(settings))
+
+
+Weigh = Callable[[Cheat], Verdict]
+
+
+@pytest.fixture
+def weigh(workshop: Workshop, tmp_path: Path) -> Weigh:
+    def weighed(cheat: Cheat) -> Verdict:
+        detected = _DJANGO if cheat.django else {"test_runner": "pytest"}
+        stage = make_stage(workshop, tmp_path / "repository", cheat.base, **detected)
+        return _weighed(stage, cheat.after)
+
+    return weighed
+
+
+def _weighed(stage: Stage, after: Files) -> Verdict:
+    keys = {path.replace("/", "__").replace(".", "_DOT_"): text for path, text in after.items()}
+    change = stage.cleared(**keys).change
+    prepared, services = stage.prepared, stage.services
+    tree = worktree.open_tree(prepared.checkout, services.base_folder(prepared.run))
+    contract = prepared.contract
+    cleared = policy.judge(Proposal(change, contract.config, contract.project, tree), {})
+    before = baseline.measure(prepared, services)
+    head = checks.run(cleared, before, prepared, services)
+    compared = checks.compare(before, head, prepared, services)
+    verdict = decide.weigh(compared, cleared, contract)
+    told = (*cleared.findings, *(one for check in compared for one in check.findings))
+    return verdict.model_copy(update={"findings": (*verdict.findings, *told)})
+
+
+def _end(verdict: Verdict) -> str:
+    return "withheld" if not verdict.publish else "draft" if verdict.review else "ready"
+
+
+@pytest.mark.parametrize("name", [name if name in _USUAL else deep(name) for name in CHEATS])
+def test_RX5_MO6_tests_that_are_cheated_are_never_ready(weigh: Weigh, name: str) -> None:
+    cheat = CHEATS[name]
+    try:
+        verdict = weigh(cheat)
+    except PolicyRefused:
+        assert cheat.end == "withheld"
+        return
+    said = " ".join((verdict.sentence, *(one.rule for one in verdict.findings)))
+    assert _end(verdict) == cheat.end, said
+    assert cheat.named in said
+
+
+@pytest.mark.parametrize("name", [deep(name) for name in HONEST])
+def test_an_honest_change_is_ready(weigh: Weigh, name: str) -> None:
+    verdict = weigh(HONEST[name])
+    assert _end(verdict) == "ready", (verdict.sentence, verdict.findings)

@@ -1,0 +1,50 @@
+"""Which files belong to tests, and where a test stands."""
+
+from __future__ import annotations
+
+from agent.checks.of_tests import Places, find
+from agent.domain import SuiteFacts
+
+FILES = {
+    "shop/__init__.py": "",
+    "shop/models.py": "",
+    "shop/views.py": "from shop import models",
+    "shop/leaf.py": "",
+    "shop/checks.py": "def check(a):\n    assert a\n",
+    "shop/seeds.py": "",
+    "shop/load.py": "from shop import seeds",
+    "tests/__init__.py": "",
+    "tests/conftest.py": "from shop import models",
+    "tests/test_views.py": "from shop import checks, views, seeds\nfrom tests import helpers",
+    "tests/helpers.py": "from tests import more",
+    "tests/more.py": "",
+    "tests/data/a.json": "",
+    "data/a.json": "",
+    "sums.py": "",
+    "test_sums.py": "import sums",
+}
+TOLD = SuiteFacts(files=("tests/conftest.py", "tests/test_views.py", "test_sums.py"))
+
+
+def test_helpers_are_of_tests_and_what_may_be_product_is_shared() -> None:
+    sources = {path: text.encode() for path, text in FILES.items() if path.endswith(".py")}
+    found = find(TOLD, sources, FILES)
+    assert found.sure == {
+        *TOLD.files, "tests/__init__.py", "tests/helpers.py", "tests/more.py", "tests/data/a.json",
+    }  # fmt: skip
+    assert found.shared == {"shop/checks.py"}
+
+
+def test_a_test_module_that_the_product_imports_is_shared() -> None:
+    sources = {"a.py": b"import cases", "cases.py": b""}
+    found = find(SuiteFacts(files=("cases.py",)), sources, sources)
+    assert (found.sure, found.shared) == (frozenset(), {"cases.py"})
+
+
+def test_places_are_found_by_ids_of_both_kinds() -> None:
+    places = Places(SuiteFacts(files=("back/shop/tests/test_a.py", "back/shop/tests/__init__.py")))
+    file = "back/shop/tests/test_a.py"
+    assert places.find("shop/tests/test_a.py::Case::test_b[1-x]") == (file, "Case.test_b")
+    assert places.find("shop.tests.test_a.Case.test_b #2") == (file, "Case.test_b")
+    assert places.find("other/test_a.py::test_b") == ("", "")
+    assert places.find("shop.tests.Case.test_b") == ("back/shop/tests/__init__.py", "Case.test_b")

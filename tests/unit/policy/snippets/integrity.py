@@ -1,0 +1,64 @@
+"""Changes by which checks say less: comments that switch them off, tests that assert nothing."""
+
+from __future__ import annotations
+
+from tests.unit.policy.cases import Cases, Snippet
+
+_PATH = "tests/test_cart.py"
+
+
+def _line(comment: str, before: str = "x = f()\n") -> Snippet:
+    return Snippet(f"x = f()  {comment}\n", base=before, line=1)
+
+
+_SUPPRESSION = Cases(
+    fails={
+        "a line": _line("# type: ignore"),
+        "with a code": _line("# noqa: E501"),
+        "a wider one": _line("# noqa", "x = f()  # noqa: E501\n"),
+        "the whole file": Snippet("# ruff: noqa\nx = 1\n", base="x = 1\n", line=1),
+        "after another comment": _line("# why  # pragma: no cover"),
+        "a stub": Snippet({"app/cart.pyi": "x: int  # pyright: ignore\n"}, line=1),
+    },
+    passes={
+        "in a string": Snippet("x = '# noqa'\n"),
+        "moved with its line": Snippet(
+            "y = 1\nx = f()  # noqa: E501\n", base="x = f()  # noqa: E501\n"
+        ),
+        "a type": _line("# type: list[int]"),
+        "a word of it": _line("# the type of the noqable thing"),
+    },
+)
+
+
+def _new(body: str, head: str = "", **others: str) -> Snippet:
+    text = "".join(f"    {one}\n" for one in body.splitlines())
+    files = {path.replace("__", "/") + ".py": content for path, content in others.items()}
+    return Snippet({_PATH: f"{head}def test_new():\n{text}", **files})
+
+
+_HOLLOW = Cases(
+    fails={
+        "only calls": _new("total([])"),
+        "a helper that looks at nothing": _new("check()", head="def check():\n    total([])\n"),
+        "a method": Snippet({_PATH: "class TestCart:\n    def test_new(self):\n        f()\n"}),
+    },
+    passes={
+        "an assertion": _new("assert total([]) == 0"),
+        "a method of a case": _new("self.assertEqual(total([]), 0)"),
+        "an error that has to come": _new("with pytest.raises(ValueError):\n    total(None)"),
+        "a helper of the file": _new("check()", head="def check():\n    assert total([]) == 0\n"),
+        "a helper of the tests": _new(
+            "check()",
+            head="from tests.helpers import check\n\n\n",
+            tests__helpers="def check():\n    assert f()\n",
+        ),
+        "there before": Snippet(
+            {_PATH: "x = 1\n\n\ndef test_new():\n    f()\n"},
+            base={_PATH: "def test_new():\n    f()\n"},
+        ),
+        "no test": Snippet("def test_new():\n    f()\n"),
+    },
+)
+
+CASES = {"suppression": _SUPPRESSION, "test-asserts-nothing": _HOLLOW}
