@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -133,5 +132,5 @@ def start_elsewhere(backend: str, home: Path, marker: str) -> subprocess.Popen[b
     return subprocess.Popen(
         [sys.executable, "-c", OPENING, backend, str(home), marker],
         stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        cwd=Path(__file__).parents[2],
     )

@@ -13,7 +13,8 @@ from agent.domain import Change, ChangedFile, RoomService
 from agent.environments import storage
 from agent.errors import Cancelled, EditFailed
 from agent.sandbox.session import Session
-from tests.integration.session_samples import LIMITS, Workplace, paths
+from agent.testing import FakeSessions
+from tests.integration.session_samples import FILES, LIMITS, Workplace, paths
 from tests.rooms import settings_for
 
 
@@ -249,6 +250,34 @@ def test_links_binary_files_and_modes_are_reported_and_not_taken(session: Sessio
         "plain": False,
         "s": True,
     }
+
+
+@pytest.mark.parametrize("is_fake", [True, False])
+def test_the_fake_is_as_the_real_one(place: Workplace, *, is_fake: bool) -> None:
+    base = {path: content for path, content in FILES.items() if isinstance(content, bytes)}
+    base |= {path: text.encode() for path, text in FILES.items() if isinstance(text, str)}
+    sessions = FakeSessions(base, ("*.log",)) if is_fake else place.sessions
+    session = sessions.open(place.prepared, place.change(new_DOT_py=(None, b"new\n")))
+    try:
+        session.write("app/more.py", b"more\n")
+        ran = session.run(
+            "cat new.py; rm app/views.py; echo x >a.log; ln -s / out; exit 4", seconds=20
+        )
+        assert (ran.output, ran.exit_code, ran.timed_out) == ("new\n", 4, False)
+        assert session.run("sleep 20", seconds=0.2).timed_out
+        assert session.read("new.py") == b"new\n"
+        assert session.read("app/views.py") is session.read("out/etc/passwd") is None
+        with pytest.raises(EditFailed):
+            session.write("out/x", b"")
+        taken = session.take()
+        assert paths(taken.change) == {
+            "app/more.py": "added", "app/views.py": "deleted", "new.py": "added",
+        }  # fmt: skip
+        assert [finding.path for finding in taken.findings] == ["out"]
+        assert taken.ignored == ("a.log",)
+        assert "a.log" in session.take(("a.log",)).change.paths
+    finally:
+        session.close()
 
 
 def test_a_session_begins_with_the_change_it_is_given(place: Workplace) -> None:

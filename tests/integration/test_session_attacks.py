@@ -140,7 +140,7 @@ def test_a_full_disk_is_the_commands_own_failure(session: Session) -> None:
 
 def test_too_much_memory_is_the_commands_own_end(session: Session) -> None:
     hog = session.run("head -c 900M /dev/zero | tail >/dev/null; echo $?", seconds=60)
-    assert "The limit on memory was reached." in hog.output or hog.restarted, hog.output
+    assert "memory" in hog.output or hog.restarted, hog.output
     assert works(session)
 
 
