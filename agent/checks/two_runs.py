@@ -9,13 +9,15 @@ to `comparison`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from agent import telemetry
 from agent.checks import affected, flaky, gate, of_tests, red_copies, running
 from agent.checks.affected import Imports
 from agent.checks.again import MOST_TESTS, Again, is_proved
-from agent.checks.check import TESTS, Selection, Site, Suite
+from agent.checks.check import TESTS, Selection, Site, Suite, workers
 from agent.checks.live import Show
 from agent.checks.of_tests import OfTests, Places
 from agent.checks.own_tests import merged, not_passed, run_own, scope
@@ -158,10 +160,14 @@ class TwoRuns:
             seen = by_chance | {item.item_id for item in left}
             more = (one for one in not_passed(self.base, strict) if one.item_id not in seen)
             left = (*left, *more)
-        result = self._as_the_change_has_them(held, left)
-        if not is_proved(result) or self._is_worse(result):
-            return result
-        if problem := self._not_red(held):
+        with ThreadPoolExecutor(min(2, workers(self.sites.head))) as pool:
+            own = pool.submit(telemetry.carried_along(self._as_the_change_has_them), held, left)
+            copies = pool.submit(telemetry.carried_along(self._not_red), held)
+            result = own.result()
+            if not is_proved(result) or self._is_worse(result):
+                copies.cancel()
+                return result
+        if problem := copies.result():
             return result.model_copy(update={"status": Status.UNVERIFIED, "reason": problem})
         return result
 

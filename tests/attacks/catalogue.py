@@ -76,7 +76,7 @@ _RUN = (
     WHOLE,
     "test_RX2_RX8_GR2_GR3_a_run_of_a_hostile_repository_publishes_the_edit_and_nothing_else",
 )
-_FORGED = (FORGED, "test_no_forgery_is_published")
+_FORGED = (FORGED, "test_no_forgery_is_published_as_ready")
 _PLANTED = (WHOLE, "test_RX8_GR7_what_is_planted_beside_the_asked_migration_is_not_taken")
 _GIT_IN_ROOM = (GR_ROOMS, "test_GR2_GR4_GR7_what_a_room_writes_for_git_is_read_by_nobody")
 _GIT_CONTROL = (GR_ROOMS, "test_GR2_the_same_poison_works_on_a_git_that_reads_it")
