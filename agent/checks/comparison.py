@@ -163,7 +163,8 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     failures = [
         item
         for item in new.values()
-        if _is_worse(old.get(item.item_id), item) and not item.item_id.startswith(unread)
+        if _is_worse(old.get(item.item_id), item)
+        and (item.item_id in old or not item.item_id.startswith(unread))
     ]
     failures = list(_without_renamed(failures, old, new, families))
     proved = _proved(failures, after)

@@ -25,11 +25,11 @@ ANSWER: list[dict[str, Any]] = [
 
 
 def test_it_reads_and_then_edits_and_answers_each_matter_by_its_number():
-    assert scripted_model.reply(SCRIPT, ANSWER) == [("read", {"path": "a.py"})]
+    assert scripted_model.reply(SCRIPT, ANSWER) == [("bash", {"command": "cat a.py"})]
     later = [*ANSWER, {"role": "assistant", "content": None}, {"role": "tool", "content": "old"}]
     (edit, (name, form)) = scripted_model.reply(SCRIPT, later)
     assert edit == ("edit", {"path": "a.py", "old": "old", "new": "new"})
-    assert name == "finish"
+    assert name == "submit"
     assert form["answers"] == [
         {"matter": 2, "became": "done", "words": "Renamed."},
         {"matter": 1, "became": "answered", "words": "So."},

@@ -146,7 +146,7 @@ def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home):
     project = prepared.contract.project.model_copy(update={"django": django})
     contract = prepared.contract.model_copy(update={"project": project})
     made = Opened(prepared.model_copy(update={"contract": contract}), home)
-    request = "Replace print with logging in `shop/jobs.py`"
+    request = "Replace `print` with `logging` in `shop/jobs.py`, at the level `info`."
     with made.job.keeping():
         made.call(write("shop/jobs.py", "def run():\n    print('ran')\n"))
         (result,) = made.call(("recipe", {"request": request})).results
