@@ -1,6 +1,6 @@
 """The recipe: add a field to a Django model, with its migration and where else it is asked for.
 
-Ticket -> `stated` -> `settling` (against `models_index`) -> `edits` -> Django's own migration in
+Ticket -> `request` -> `settling` (against `models_index`) -> `edits` -> Django's own migration in
 the sandbox -> `migration.accept`.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from agent.domain import Ticket
 from agent.recipes import tickets
-from agent.recipes.add_field import edits, migration, settling, stated
+from agent.recipes.add_field import edits, migration, request, settling
 from agent.recipes.add_field.parameters import Parameters
 from agent.recipes.recipe import Edits, Kind, ProducingCommand
 from repo_config.detect import Project, Tree
@@ -29,7 +29,7 @@ class AddDjangoField:
 
     def match(self, ticket: Ticket) -> bool:
         """Whether the structure of the ticket's text states a field for a model."""
-        return stated.read(ticket).names_recipe
+        return request.read(ticket).names_recipe
 
     def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
         """Prove every fact by the code, and try the edit, so that nothing fails half way."""

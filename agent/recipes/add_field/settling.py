@@ -17,7 +17,7 @@ from agent.recipes.add_field import (
     names,
     new_test_place,
     relation_target,
-    stated,
+    request,
     values,
 )
 from agent.recipes.add_field.model_classes import Model
@@ -32,7 +32,7 @@ from agent.recipes.add_field.parameters import (
     Place,
     Value,
 )
-from agent.recipes.add_field.stated import Stated
+from agent.recipes.add_field.request import FieldRequest
 from repo_config.detect import Project, Tree
 
 #: Options that are code, or that a filled table cannot take.
@@ -59,12 +59,12 @@ def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
         )
     if project.django.missing:
         raise RequestRefused(project.django.missing)
-    said = stated.read(ticket)
-    settling = _Settling(said, project, ModelsIndex(tree, project.django.python_path))
+    asked = request.read(ticket)
+    settling = _Settling(asked, project, ModelsIndex(tree, project.django.python_path))
     parameters = settling.settle(tree)
     if parameters is None:
         problems = "; ".join(settling.problems[:_MOST_PROBLEMS])
-        form = said.fill_form(asks_existing=settling.asks_existing)
+        form = asked.fill_form(asks_existing=settling.asks_existing)
         raise TicketUnclear((f"{problems[:1].upper()}{problems[1:]}.",), form)
     return parameters
 
@@ -72,18 +72,18 @@ def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
 class _Settling:
     """One ticket against one tree."""
 
-    def __init__(self, said: Stated, project: Project, index: ModelsIndex) -> None:
-        self._said = said
+    def __init__(self, asked: FieldRequest, project: Project, index: ModelsIndex) -> None:
+        self._asked = asked
         self._project = project
         self._index = index
         self._remarks: list[str] = []
-        self.problems: list[str] = list(said.problems)
+        self.problems: list[str] = list(asked.problems)
         self.asks_existing = False
 
     def settle(self, tree: Tree) -> Parameters | None:
         """Settle everything; None where there are problems."""
         model = self._find_model()
-        name = self._said.name
+        name = self._asked.name
         if not name:
             self.problems.append("the field's name is missing")
         elif problem := names.find_problem(model, name, self._index):
@@ -111,17 +111,17 @@ class _Settling:
             formatters=shape.formatters,
             one_per_line=shape.one_per_line,
             remarks=tuple(self._remarks),
-            not_done=self._said.not_done,
+            not_done=self._asked.not_done,
         )
 
     # --- model --------------------------------------------------------------------------------
 
     def _find_model(self) -> Model | None:
-        text = self._said.model
+        text = self._asked.model
         if not text:
             self.problems.append("the model is missing")
             return None
-        known = [one for one in self._index.models if _is_called(one, text)]
+        known = [one for one in self._index.models if _is_named(one, text)]
         known = [one for one in known if not one.test_only] or known
         if len(known) == 1:
             return self._fit_model(known[0])
@@ -184,25 +184,25 @@ class _Settling:
     # --- field --------------------------------------------------------------------------------
 
     def _settle_field(self, model: Model | None) -> Field:
-        said = self._said
-        own = said.type_name not in field_types.OF_DJANGO
-        in_scope = model is None or _has(model, said.type_name)
-        if not said.type_name:
+        asked = self._asked
+        own = asked.type_name not in field_types.OF_DJANGO
+        in_scope = model is None or _has_name(model, asked.type_name)
+        if not asked.type_name:
             self.problems.append("the field's type is missing")
         elif own and not in_scope:
-            self.problems.append(f"{model.path if model else ''} has no type `{said.type_name}`")
+            self.problems.append(f"{model.path if model else ''} has no type `{asked.type_name}`")
         missing = [
             name
-            for name in field_types.REQUIRED.get(said.type_name, ())
-            if name not in said.options
+            for name in field_types.REQUIRED.get(asked.type_name, ())
+            if name not in asked.options
         ]
         if missing:
-            self.problems.append(f"a {said.type_name} needs {' and '.join(missing)}")
+            self.problems.append(f"a {asked.type_name} needs {' and '.join(missing)}")
         options: dict[str, Value] = {}
         target = ""
-        for name, node in said.options.items():
+        for name, node in asked.options.items():
             try:
-                if name == "to" and said.type_name in field_types.RELATIONS:
+                if name == "to" and asked.type_name in field_types.RELATIONS:
                     if model is not None:
                         found = relation_target.find(node, model, self._index)
                         options["to"], target = found.written, found.label
@@ -213,8 +213,8 @@ class _Settling:
         ordered = [name for name in _LEADING if name in options]
         ordered += [name for name in options if name not in ordered]
         return Field(
-            name=said.name,
-            type_name=said.type_name,
+            name=asked.name,
+            type_name=asked.type_name,
             own_type=not own,
             options=tuple(
                 Option(name=name, value=options[name])
@@ -230,7 +230,7 @@ class _Settling:
         if name == "on_delete":
             return values.read_on_delete(node)
         value = values.from_node(node)
-        if value.kind == "local" and model and not _has(model, value.text.partition(".")[0]):
+        if value.kind == "local" and model and not _has_name(model, value.text.partition(".")[0]):
             raise values.UnreadableError(f"is not known in {model.path}")
         mutable = name == "default" and values.plain(value) in ({}, [])
         if mutable:
@@ -241,8 +241,8 @@ class _Settling:
         """Settle what rows that are there already get."""
         existing = None
         try:
-            if self._said.existing:
-                existing = values.from_expression(self._said.existing)
+            if self._asked.existing:
+                existing = values.from_expression(self._asked.existing)
         except values.UnreadableError as problem:
             self.problems.append(f"the default for existing rows {problem}")
         default = field.option("default")
@@ -277,17 +277,17 @@ class _Settling:
             models = tuple(one for one in self._index.children(model) if not one.abstract)
         kinds: tuple[companions.Kind, ...] = ("admin", "form", "serializer")
         for kind in kinds:
-            wanted = self._said.wishes.get(kind)
+            wanted = self._asked.wishes.get(kind)
             if wanted:
                 only = None if wanted == "yes" else wanted
                 try:
-                    found.append(companions.find(kind, models, only, self._said.name, self._index))
+                    found.append(companions.find(kind, models, only, self._asked.name, self._index))
                 except companions.UnsettledError as problem:
                     self.problems.append(str(problem))
         return tuple(found)
 
     def _place_test(self, model: Model, field: Field) -> NewTest | None:
-        if "test" not in self._said.wishes:
+        if "test" not in self._asked.wishes:
             return None
         tested = model
         if model.abstract:
@@ -300,7 +300,7 @@ class _Settling:
             return None
 
 
-def _has(model: Model, name: str) -> bool:
+def _has_name(model: Model, name: str) -> bool:
     """Whether the model's file, or the model before its last field, has a name in scope."""
     module = model.module
     last_field = max((one.line for one in model.fields.values()), default=model.line)
@@ -308,7 +308,7 @@ def _has(model: Model, name: str) -> bool:
     return in_body or name in module.bindings or name in module.classes
 
 
-def _is_called(model: Model, text: str) -> bool:
+def _is_named(model: Model, text: str) -> bool:
     """Whether `Customer`, `shop.Customer` or `shop.models.Customer` means a model."""
     before, _, bare = text.rpartition(".")
     known = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import NoRecipe, TicketUnclear
-from agent.recipes.add_field import stated
+from agent.recipes.add_field import request
 from agent.stages import triage
 from tests.unit.recipes.trees import RECIPE, SHOP, form, settle, ticket
 
@@ -186,7 +186,7 @@ def test_text_is_data_and_never_code() -> None:
 )
 def test_a_value_that_cannot_be_written_down_is_a_problem(options: str) -> None:
     body = form(options=f"max_length=5, default={options}")
-    stated.read(ticket(body)).fill_form(asks_existing=True)
+    request.read(ticket(body)).fill_form(asks_existing=True)
     with pytest.raises(TicketUnclear):
         settle(body)
 

@@ -37,7 +37,7 @@ _YES, _NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
 
 
 @dataclass
-class Stated:
+class FieldRequest:
     """What a ticket states; empty where it does not."""
 
     model: str = ""
@@ -70,59 +70,59 @@ class Stated:
         return tickets.write_form(answers)
 
 
-def read(ticket: Ticket) -> Stated:
+def read(ticket: Ticket) -> FieldRequest:
     """Read the facts that a ticket's structure states."""
     document = tickets.read(ticket, _KEYS)
     answers = {_KEYS[key]: value for key, value in document.answers.items()}
-    stated, marks = Stated(), _Marks(document)
-    _take_answers(stated, answers)
-    used = marks.complete(stated)
+    request, marks = FieldRequest(), _Marks(document)
+    _take_answers(request, answers)
+    used = marks.complete(request)
     if not ({"model", "name", "type", "field"} & set(answers)) and marks.has_other_code:
-        stated.problems.append("the ticket has code that is no definition of a field")
-    stated.not_done = document.list_rest(*used)
-    return stated
+        request.problems.append("the ticket has code that is no definition of a field")
+    request.not_done = document.list_rest(*used)
+    return request
 
 
 # --- answers of a form ------------------------------------------------------------------------
 
 
-def _take_answers(stated: Stated, answers: dict[str, str]) -> None:
+def _take_answers(request: FieldRequest, answers: dict[str, str]) -> None:
     bare = {fact: value.strip("` \n") for fact, value in answers.items()}
-    stated.model, stated.name = bare.get("model", ""), bare.get("name", "")
-    stated.existing = bare.get("existing", "")
+    request.model, request.name = bare.get("model", ""), bare.get("name", "")
+    request.existing = bare.get("existing", "")
     for fact in ("type", "field"):
-        if (text := bare.get(fact)) and not _take_definition(stated, text):
+        if (text := bare.get(fact)) and not _take_definition(request, text):
             if fact == "field" and _NAME.fullmatch(text):
-                stated.name = text
+                request.name = text
             else:
-                stated.problems.append(f"`{tickets.shorten(text, 80)}` is no field of Django")
+                request.problems.append(f"`{tickets.shorten(text, 80)}` is no field of Django")
     if text := bare.get("options"):
         joined = ",".join(line.strip(" -*`,") for line in text.split("\n"))
         if joined.startswith("(") and joined.endswith(")"):
             joined = joined[1:-1]
         call = _parse_call(f"f({joined})")
         if call is None or call.args:
-            stated.problems.append(
+            request.problems.append(
                 f"`{tickets.shorten(text, 80)}` is no list of options as in `max_length=50`"
             )
         else:
-            _take_keywords(stated, call.keywords)
+            _take_keywords(request, call.keywords)
     for fact in WISHES:
         said = bare.get(fact, "")
         if said.lower() in _YES:
-            stated.wishes[fact] = "yes"
+            request.wishes[fact] = "yes"
         elif fact != "test" and re.fullmatch(r"[A-Za-z_][\w.]*", said) and said.lower() not in _NO:
-            stated.wishes[fact] = said
+            request.wishes[fact] = said
         elif said and said.lower() not in _NO:
-            stated.problems.append(f"`{tickets.shorten(said, 80)}` is neither yes nor no")
+            request.problems.append(f"`{tickets.shorten(said, 80)}` is neither yes nor no")
 
 
-def _take_definition(stated: Stated, text: str) -> bool:
+def _take_definition(request: FieldRequest, text: str) -> bool:
     """Take a type, with its options and a name, out of Python source; whether it is one."""
     found = [*_find_definitions(text)]
     if len(found) != 1:
         return False
-    _take(stated, found[0])
+    _take(request, found[0])
     return True
 
 
@@ -159,13 +159,13 @@ def _type_of(node: ast.expr) -> str:
     return dotted.rpartition(".")[2] if _TYPE.fullmatch(dotted) else ""
 
 
-def _take(stated: Stated, found: _Definition) -> None:
-    stated.type_name = _type_of(found.call)
-    stated.name = stated.name or found.name
-    stated.model = stated.model or found.model
+def _take(request: FieldRequest, found: _Definition) -> None:
+    request.type_name = _type_of(found.call)
+    request.name = request.name or found.name
+    request.model = request.model or found.model
     if not isinstance(found.call, ast.Call):
         return
-    is_relation = stated.type_name.endswith("Key") or stated.type_name in (
+    is_relation = request.type_name.endswith("Key") or request.type_name in (
         "OneToOneField",
         "ManyToManyField",
     )
@@ -175,20 +175,20 @@ def _take(stated: Stated, found: _Definition) -> None:
         for name, value in zip(names, found.call.args, strict=False)
     ]
     if len(found.call.args) > len(names):
-        stated.problems.append("options need their names, as in `max_length=50`")
-    _take_keywords(stated, [*positional, *found.call.keywords])
+        request.problems.append("options need their names, as in `max_length=50`")
+    _take_keywords(request, [*positional, *found.call.keywords])
 
 
-def _take_keywords(stated: Stated, keywords: list[ast.keyword]) -> None:
+def _take_keywords(request: FieldRequest, keywords: list[ast.keyword]) -> None:
     for keyword in keywords:
         if keyword.arg is None:
-            stated.problems.append("`**` hides the options")
-        elif keyword.arg in stated.options and (
-            ast.dump(stated.options[keyword.arg]) != ast.dump(keyword.value)
+            request.problems.append("`**` hides the options")
+        elif keyword.arg in request.options and (
+            ast.dump(request.options[keyword.arg]) != ast.dump(keyword.value)
         ):
-            stated.problems.append(f"`{keyword.arg}` is stated twice, differently")
+            request.problems.append(f"`{keyword.arg}` is stated twice, differently")
         else:
-            stated.options[keyword.arg] = keyword.value
+            request.options[keyword.arg] = keyword.value
 
 
 # --- code marks -------------------------------------------------------------------------------
@@ -229,30 +229,30 @@ class _Marks:
                               for n, one in enumerate(found)}  # fmt: skip
         return bool(found)
 
-    def complete(self, stated: Stated) -> list[str]:
+    def complete(self, request: FieldRequest) -> list[str]:
         """Add what a ticket states by code alone; return the marks that were used."""
         used: list[str] = []
-        if not stated.type_name and self._definitions:
+        if not request.type_name and self._definitions:
             # `CharField` in a title says less of the same than `CharField(max_length=50)`.
             called = {k: v for k, v in self._definitions.items() if isinstance(v.call, ast.Call)}
             chosen = called or self._definitions
             if len({(one.name, ast.dump(one.call)) for one in chosen.values()}) > 1:
-                stated.problems.append("the ticket defines several fields; one ticket adds one")
-            _take(stated, next(iter(chosen.values())))
+                request.problems.append("the ticket defines several fields; one ticket adds one")
+            _take(request, next(iter(chosen.values())))
             used += self._definitions
             for mark, keywords in self._keywords.items():
-                _take_keywords(stated, keywords)
+                _take_keywords(request, keywords)
                 used.append(mark)
-        if not stated.name and self._names:
-            stated.name = next(iter(self._names.values()))
+        if not request.name and self._names:
+            request.name = next(iter(self._names.values()))
             if len(set(self._names.values())) > 1:
-                stated.problems.append("the code marks leave open which is the field's name")
+                request.problems.append("the code marks leave open which is the field's name")
             used += self._names
-        if not stated.model and self._models:
+        if not request.model and self._models:
             longest = max(self._models.values(), key=len)
-            stated.model = longest
+            request.model = longest
             if not all(f".{longest}".endswith(f".{one}") for one in self._models.values()):
-                stated.problems.append("the code marks leave open which is the model")
+                request.problems.append("the code marks leave open which is the model")
             used += self._models
         return used
 
