@@ -327,7 +327,8 @@ _TOOLS: dict[str, _Tool] = {
 
 
 def _require_name(path: str) -> None:
-    if problem := names.name_problem(path):
+    problem = "`~` stands for nothing" if path.startswith("~") else names.name_problem(path)
+    if problem:
         raise Refused(f"{forms.plain(path)} is no path of the repository: {problem}")
 
 

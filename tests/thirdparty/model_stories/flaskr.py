@@ -28,7 +28,7 @@ BUG = Story(
         "steps": ["Reproduce it", "Look at the name without its blanks"],
         "files": [_AUTH],
     },
-    proof=(f"{_TEST_AUTH}::test_register_blank_username",),
+    proof=("tests/test_auth.py::test_register_blank_username",),
     work=(
         calls(read(_AUTH), bash(f"rg -n 'Username is required' {_ROOT}")),
         calls(

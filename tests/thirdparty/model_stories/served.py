@@ -109,7 +109,7 @@ class Theatre:
     def _push(self, project: Project) -> tuple[Hosted, Repository]:
         editor = f"{NAMES[project.wire]}:{EDITOR}"
         reviewer = f"{NAMES[project.reviewed_by]}:{REVIEWER}"
-        models = f"models: {{planner: '{editor}', editor: '{editor}', reviewer: '{reviewer}'}}\n"
+        models = f"models: {{editor: '{editor}', reviewer: '{reviewer}'}}\n"
         repository = sources.repository(
             project.source, self.index, self.folder, f"{models}{project.config}"
         )

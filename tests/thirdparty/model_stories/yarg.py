@@ -82,7 +82,7 @@ class TestHints(unittest.TestCase):
                 ') -> List["Package"]:\n',
             ),
             edit(_PARSE, "    def date(self):\n", "    def date(self) -> datetime:\n"),
-            run_tests(_HINTS, "tests/test_parse.py"),
+            run_tests(_HINTS),
         ),
         when("passed", then=calls(submit("Only annotations; nothing is done otherwise."))),
     ),
