@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from agent import cleaning
@@ -96,7 +97,7 @@ class Tools:
         """Whether more than forms may be called."""
         job.closing.append(self.close)
 
-    @property
+    @cached_property
     def specs(self) -> tuple[ToolSpec, ...]:
         """The tools as a model is shown them; the same throughout a conversation."""
         tools = (forms.form(name, tool[0], tool[1]) for name, tool in self._tools.items())
