@@ -14,7 +14,8 @@ import pytest
 
 from agent.checks import comparison, measuring, new_tests
 from agent.checks.check import Site
-from agent.domain import CheckReport, Severity, Status
+from agent.checks.two_runs import BaseTests
+from agent.domain import CheckReport, Severity, Status, SuiteFacts
 from agent.stages import baseline
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
@@ -162,6 +163,22 @@ def test_options_of_the_repository_hold_but_a_first_failure_ends_nothing(
         "test_some.py::test_a": "failed",
         "test_some.py::test_b": "passed",
     }
+
+
+def test_tests_of_base_run_from_its_files_and_with_its_plugins_alone(workshop: Workshop) -> None:
+    files = {**GREEN, "test_more.py": "raise SystemExit\n"}
+    told = workshop.tests(GREEN).suite
+    assert told is not None
+    assert told.files == ("test_sums.py",)
+    assert "xdist" in told.plugins
+    site = workshop.site(files, test_runner="pytest")
+    suite = measuring.suite_of(site)
+    assert suite is not None
+    tests = BaseTests(site, suite, SuiteFacts(files=told.files))
+    result = tests.run(workshop.sandbox, lambda line: None)
+    assert outcomes(result) == {"test_sums.py::test_sum": "passed"}
+    assert result.suite is not None
+    assert result.suite.plugins == {}
 
 
 @pytest.mark.deep

@@ -1,0 +1,98 @@
+"""What runs as base has it, what as the change has it, and what comes of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.checks.again import Again
+from agent.checks.check import Selection, Site
+from agent.checks.own_tests import scope
+from agent.checks.two_runs import BaseTests, TwoRuns
+from agent.domain import CheckItem, CheckResult, Status, SuiteFacts
+from tests.unit.checks.test_limits import PROJECT, site
+from tests.unit.policy.cases import DictTree, change
+
+FILES = {
+    "shop.py": b"",
+    "test_shop.py": b"import shop\n\n\ndef test_a(): pass\n\n\ndef test_b(): pass\n",
+    "test_far.py": b"def test_c(): pass\n",
+}
+FACTS = SuiteFacts(files=("test_shop.py", "test_far.py"))
+IDS = ("test_shop.py::test_a", "test_shop.py::test_b", "test_far.py::test_c")
+Some = Callable[[tuple[str, ...]], CheckResult]
+
+
+def ran(*ids: str, outcome: str = "passed", **more: object) -> CheckResult:
+    items = tuple(CheckItem(item_id=one, outcome=outcome) for one in ids)
+    status = Status.FAILED if outcome == "failed" else Status.PASSED
+    facts = {"name": "tests", "status": status, "items": items, "exit_code": 0, "suite": FACTS}
+    return CheckResult.model_validate(facts | more)
+
+
+class Sides(Again):
+    """Runs nothing: an answer for the tests that are asked for."""
+
+    answer: Some
+
+    def some(self, site: Site, only: Selection) -> CheckResult:
+        return type(self).answer(only.ids)
+
+
+def finished(held: CheckResult, answer: Some, tmp_path: Path) -> CheckResult:
+    kind = type("Answering", (Sides,), {"answer": staticmethod(answer)})
+    here = replace(site(10), tree=tmp_path, project=PROJECT)
+    sides = kind(here, here, None, None, lambda _: None, lambda _: None)
+    made, tree = change({"shop.py": "a = 1\n"}, dict(FILES))
+    after = DictTree({**FILES, "shop.py": b"a = 1\n"})
+    runs = TwoRuns(made, ran(*IDS), sides, (tree, after), lambda *_: here, PROJECT)
+    return runs.finish(BaseTests(here, None, FACTS), held, 0, {})  # type: ignore[arg-type]
+
+
+def test_where_time_is_up_what_the_change_reaches_still_runs_and_the_rest_is_named(
+    tmp_path: Path,
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def answer(ids: tuple[str, ...]) -> CheckResult:
+        asked.append(ids)
+        return ran(*ids, outcome="passed" if len(asked) == 1 else "failed")
+
+    held = ran(IDS[0], status=Status.FAILED, reason="ended after 1 minute", exit_code=None)
+    found = finished(held, answer, tmp_path)
+    assert (found.status, found.reason, found.unrun) == (Status.PASSED, "", (IDS[2],))
+    assert asked == [(IDS[1],), IDS[:2]]  # then their copies, which have to fail
+
+
+def test_what_the_change_reaches_and_never_ends_stays_red(tmp_path: Path) -> None:
+    held = ran(IDS[0], status=Status.FAILED, reason="ended after 1 minute", exit_code=None)
+    found = finished(held, lambda _: held, tmp_path)
+    assert (found.status, found.reason) == (Status.FAILED, "ended after 1 minute")
+
+
+@pytest.mark.parametrize("green", [IDS[:1], IDS[:2]])
+def test_copies_that_do_not_fail_prove_nothing(green: tuple[str, ...], tmp_path: Path) -> None:
+    rounds: list[int] = []
+
+    def answer(ids: tuple[str, ...]) -> CheckResult:
+        rounds.append(1)
+        # On base all of them fail.
+        return ran(*(set(ids) - set(green) if len(rounds) == 1 else ids), outcome="failed")
+
+    found = finished(ran(*IDS), answer, tmp_path)
+    assert found.status is Status.UNVERIFIED
+    assert found.reason.startswith(f"{len(green)} of 2 copies")
+
+
+def test_copies_that_do_not_fail_on_base_either_are_no_matter_of_the_change(tmp_path: Path) -> None:
+    assert finished(ran(*IDS), lambda _: ran(), tmp_path).status is Status.PASSED
+
+
+def test_data_and_rules_of_tests_have_all_of_them_run() -> None:
+    made, _ = change({"tests/a.json": "{}"}, {"tests/a.json": "[]"})
+    assert scope(made, frozenset(made.paths), (), FACTS, None, other_rules=False).whole
+    assert scope(made, frozenset(), (), FACTS, None, other_rules=True).whole
+    assert scope(made, frozenset(), (), FACTS, None, other_rules=False).is_empty
