@@ -43,6 +43,18 @@ class Hunk:
         return change.model_copy(update={"files": every, "notes": ()})
 
 
+def changes_what_runs(file: ChangedFile) -> bool:
+    """Whether the change of a file is more than documentation, comments and types."""
+    if not file.path.endswith(".py"):
+        return False
+    if file.before is None or file.after is None:
+        return True
+    try:
+        return _meaning(file.before) != _meaning(file.after)
+    except _UNREADABLE:
+        return True
+
+
 def split(file: ChangedFile) -> tuple[Hunk, ...]:
     """Return the hunks of a Python file that change what it does.
 

@@ -23,8 +23,8 @@ from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.tree import Below, Tree
 
-#: For all hunks together.
-_MOST_SECONDS = 240.0
+#: For all hunks together, of the seconds of the run.
+_PART = 0.1
 _MOST_HUNKS = 40
 #: A suite that takes longer is run in part: the tests that the file reaches.
 _SLOW_SECONDS = 10.0
@@ -46,11 +46,11 @@ def take_back(change: Change, after: CheckReport, prepared: Prepared, svc: Servi
     if requirements.differs(Proposal(change, contract.config, contract.project, base)):
         # Base's packages lack what the change needs: every test would seem to notice.
         return TakenBack(untried=tuple(hunk.place for hunk in found))
-    end = time.monotonic() + _MOST_SECONDS
+    end = time.monotonic() + _PART * 60 * contract.config.limits.minutes
     noticed: list[str] = []
     unnoticed: list[str] = []
     for hunk in found[:_MOST_HUNKS]:
-        if time.monotonic() + head.seconds > end:
+        if time.monotonic() > end:
             break
         result = _run_without(hunk, change, head, end, prepared, svc)
         if result is None or result.exit_code is None or result.status is Status.UNVERIFIED:
@@ -68,14 +68,15 @@ def _mistakes(change: Change, prepared: Prepared, svc: Services) -> list[Hunk]:
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     sources = {**dict(_sources(base)), **{file.path: file.after or b"" for file in tests}}
     imports = affected.Imports(sources)
-    return [
+    made = (
         mistake
         for path, source in sources.items()
         if not is_test(path)
         for test in tests
         if test.path in imports.importers_of(path)
         for mistake in mutants.make(path, source, mutants.names_in(test.after or b""))
-    ]
+    )
+    return list(dict.fromkeys(made))
 
 
 def _run_without(
@@ -100,12 +101,12 @@ def _run_without(
     if suite is None:
         return None
     secret = Secret()
-    is_slow = head.seconds > _SLOW_SECONDS
-    files = _reached(tree, site.project.root, hunk.path, head) if is_slow else ()
-    if files:
+    order = suite.order(site, secret)
+    if head.seconds > _SLOW_SECONDS:
+        files = _reached(tree, site.project.root, hunk.path, head)
+        if not files:
+            return None
         order = suite.some_order(site, secret, Selection(files=files))
-    else:
-        order = suite.order(site, secret)
     result = running.heard(order, f"tests without {hunk.place}", secret, svc.sandbox, svc.say)
     return running.judged(suite, site, secret, order, result)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from agent.check_summary import summarize
+from agent.checks import hunks
 from agent.domain import Change, CheckReport, Comparison, Plan, Prepared, Proof
 from agent.editing import proving, taking_back
 from agent.services import Services
+
+_TYPE_CHECKERS = ("mypy", "pyright", "basedpyright")
 
 
 def show(
@@ -24,6 +28,14 @@ def show(
         return Proof(unneeded="its tests were seen to fail without it when it was opened")
     if (wanted := prepared.contract.config.tests.proof) == "off":
         return Proof(unneeded="tests.proof is off")
+    if not any(hunks.changes_what_runs(file) for file in change.files):
+        counts = (
+            f"; {check.name} says {said.base} on base and {said.head} with the change"
+            for check in compared
+            if check.name in _TYPE_CHECKERS
+            for said in (summarize(check),)
+        )
+        return Proof(unneeded=f"no code that runs is changed{''.join(counts)}")
     proof = proving.with_change(change, after, prepared, svc)
     taken_back = taking_back.take_back(change, after, prepared, svc)
     return proof.model_copy(update={"hunks": taken_back, "is_required": wanted == "require"})

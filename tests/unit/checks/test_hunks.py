@@ -34,6 +34,9 @@ def test_what_changes_nothing_that_runs_needs_no_proof():
     after = BASE.replace(b"def area(side):", b'def area(side: int) -> int:\n    """Area."""')
     assert split(b"# Shapes.\n" + after) == ()
     assert split(BASE + b"\n\n") == ()
+    for content, runs in ((b"# Shapes.\n" + after, False), (BASE + b"x = 1\n", True)):
+        file = ChangedFile(path="a.py", before=BASE, after=content)
+        assert hunks.changes_what_runs(file) is runs
 
 
 def test_parts_that_cannot_stand_alone_go_together():
