@@ -9,10 +9,13 @@ import ast
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from agent.domain import Change, ChangedFile
 from repo_config import foreign_python
 
+_OF_TYPES = frozenset({"typing", "typing_extensions", "collections.abc", "__future__"})
+_Block = TypeVar("_Block", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
@@ -119,16 +122,56 @@ def _meaning(content: bytes) -> str:
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes out docstrings, annotations of arguments and results, and imports for types alone."""
+    """Takes out docstrings, and annotations and imports that are for type checkers alone.
 
-    def visit(self, node: ast.AST) -> ast.AST:
-        self.generic_visit(node)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:]
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            node.returns = None
-        if isinstance(node, ast.arg):
-            node.annotation = None
+    Annotations in a class stay: dataclasses and their kind read them.
+    """
+
+    def __init__(self) -> None:
+        self._fields: set[ast.AnnAssign] = set()
+
+    def visit_Module(self, node: ast.Module) -> ast.Module:
+        return self._undocumented(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        self._fields.update(one for one in node.body if isinstance(one, ast.AnnAssign))
+        return self._undocumented(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        node.returns = None
+        return self._undocumented(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
+        node.returns = None
+        return self._undocumented(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
         return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | None:
+        if node in self._fields:
+            return node
+        return None if node.value is None else ast.Assign([node.target], node.value)
+
+    def visit_Import(self, node: ast.Import) -> ast.Import | None:
+        return None if {one.name for one in node.names} <= _OF_TYPES else node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
+        return None if node.module in _OF_TYPES else node
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        is_for_types = ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING"
+        return node.orelse if is_for_types else node
+
+    def _undocumented(self, node: _Block) -> _Block:
+        self.generic_visit(node)
+        return _without_docstring(node)
+
+
+def _without_docstring(node: _Block) -> _Block:
+    first = node.body[0] if node.body else None
+    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+        node.body = node.body[1:]
+    return node

@@ -34,6 +34,14 @@ def test_what_changes_nothing_that_runs_needs_no_proof():
     after = BASE.replace(b"def area(side):", b'def area(side: int) -> int:\n    """Area."""')
     assert split(b"# Shapes.\n" + after) == ()
     assert split(BASE + b"\n\n") == ()
+    typed = after.replace(b"return side", b"doubled: int = 2 * side\n    return doubled")
+    untyped = BASE.replace(b"return side", b"doubled = 2 * side\n    return doubled")
+    assert split(b"from typing import Any\n\n" + typed, untyped) == ()
+    guarded = b"if TYPE_CHECKING:\n    import shapes\n\n"
+    assert split(guarded + BASE) == ()
+    assert split(b"class A:\n    x: int\n", b"class A:\n    y: int\n") != ()
+    inside = b"class A:\n    if TYPE_CHECKING:\n        x: int\n    y = 1\n"
+    assert split(inside, b"class A:\n    y = 1\n") == ()
     for content, runs in ((b"# Shapes.\n" + after, False), (BASE + b"x = 1\n", True)):
         file = ChangedFile(path="a.py", before=BASE, after=content)
         assert hunks.changes_what_runs(file) is runs
