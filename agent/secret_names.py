@@ -10,8 +10,9 @@ import builtins
 import keyword
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from agent.secret_shapes import Span, is_random
+from agent.secret_shapes import Span, find_places, is_random, to_lower
 
 _SECRETS = (
     *("password", "passwd", "passphrase", "passcode", "pwd", "secret", "token"),
@@ -28,8 +29,8 @@ _WHICH = frozenset({
     "text",
 })  # fmt: skip
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
-_NAMED = re.compile(r"pass|pwd|secret|token|key|credential|auth|cookie", re.IGNORECASE)
-
+#: One of these is in every name that says secret.
+_MARKS = ("pass", "pwd", "secret", "token", "key", "credential", "sessionid")
 _MENTIONED = re.compile(r"pass|pwd|secret|token|credential", re.IGNORECASE)
 
 _NAME = r"(?P<name>[A-Za-z_][\w.-]{0,80})"
@@ -42,7 +43,7 @@ _BARE = r"""
     (?P<bare>(?:
         [^\s"'`“”‘’,;:&)\]}<>\\]
         | [,;:&)\]}](?! [\s"'`“”‘’,;:&)\]}\\] | $ | [\w.-]{1,40}[=:])
-    )+)
+    ){1,4096})
 """
 _VALUE = rf"(?:{_QUOTED}|{_BARE})"
 _PARTS_OF_PATTERN = {"name": _NAME, "bare": _BARE, "value": _VALUE, "blank": r"[ \t]"}
@@ -77,13 +78,41 @@ _NAME_AND_VALUE = r"""
     ["']?\b(?i:name|key)["']? [ ]?[:=][ ]? ["']?<<name>>["']? [ ]?,?\s{1,80}
     ["']?(?i:value)["']? [ ]?[:=][ ]? <<value>>
 """
-#: The ways in which a name stands before its value.
-_NAMING = tuple(
-    _compile(pattern)
-    for pattern in (
-        _ASSIGNED, _FLAG_IN_LIST, _FLAG, _SET, _SQL, _XML, _NETRC_LINE, _NETRC, _NAME_AND_VALUE
-    )
-)  # fmt: skip
+
+
+class _Form(NamedTuple):
+    """A way in which a secret stands; looked for near an anchor, since logs are long."""
+
+    pattern: re.Pattern[str]
+    anchor: str = ""
+    """In lower case, in every match; empty: the whole text is read."""
+    before: int = 0
+    """How far before its anchor a match may begin."""
+
+    def find(self, text: str, lowered: str) -> Iterator[re.Match[str]]:
+        """Yield the matches in a text."""
+        if not self.anchor:
+            yield from self.pattern.finditer(text)
+        for at in find_places(lowered, self.anchor) if self.anchor else ():
+            if self.before:
+                yield from self.pattern.finditer(text, max(0, at - self.before), at + _REACH)
+            elif match := self.pattern.match(text, at):
+                yield match
+
+
+_REACH = 4_500
+_AT_NAME = _compile(rf"[-.\d]{{0,80}} {_ASSIGNED}")
+_AT_DASHES = tuple(map(_compile, (_FLAG_IN_LIST, _FLAG)))
+#: Further ways in which a name stands before its value.
+_NAMING = (
+    _Form(_compile(_SET)),
+    _Form(_compile(_SQL), "password"),
+    _Form(_compile(_SQL), "identified by"),
+    _Form(_compile(_XML)),
+    _Form(_compile(_NETRC_LINE)),
+    _Form(_compile(_NETRC), "login", before=250),
+    _Form(_compile(_NAME_AND_VALUE)),
+)
 
 _IN_ADDRESS = r"""://[^\s:/@"'<>]{0,200}:(?P<bare>[^\s/"'<>]{1,1000})@(?=[\w\[])"""
 _USER_OF_ADDRESS = r"://(?P<bare>(?=[^\s/@]{0,80}\d)[\w-]{16,200})@(?=[\w\[])"
@@ -94,10 +123,11 @@ _CURL = r"""
 _SHORT_FLAG = r"""
     (?:
         (?:\b(?:login|mysql|mysqldump|sshpass)\b[^\n|;&]{0,400}?|\s-u[ =]?\S{1,200}) \s-p
-        | \bredis-cli\b[^\n|;&]{0,400}?\s-a | \s-pass(?:in|out)?[ ]pass:
+        | \s-pass(?:in|out)?[ ]pass:
     )
     [ ]?["']? (?![\d.:]+\s) (?P<bare>[^\s"']{1,1000})
 """
+_REDIS = r"""redis-cli\b[^\n|;&]{0,400}?\s-a[ ]["']?(?P<bare>[^\s"']{1,1000})"""
 _PIPED = r"""
     \b(?:echo|printf)\s+(?:-\w+\s+)? ["']?(?P<bare>[^\s"'|]{1,1000})["']?
     \s*\|[^\n]{0,200}--password-stdin
@@ -119,44 +149,78 @@ _DOCKER_AUTH = (
 )
 _NPM_AUTH = r"""\b_auth<<blank>>?=<<blank>>?["']?(?P<bare>[\w+/=-]{8,4096})"""
 _LOGIN_PAIR = r"""
-    \b(?:http_|basic_)?auth<<blank>>?= <<blank>>?\( <<blank>>?[^\n,()]{1,200},
+    auth<<blank>>?= <<blank>>?\( <<blank>>?[^\n,()]{1,200},
     <<blank>>?["'](?P<bare>[^\n"']{1,1000})
 """
 _MASK_ORDER = r"^::add-mask::(?P<bare>[^\n]{1,4096})$"
 _PGPASS = r"^[\w.*-]{1,200}:(?:\d{1,5}|\*):[^\s:]{1,200}:[^\s:]{1,200}:(?P<bare>\S{1,1000})$"
+
+
+def _place(pattern: str, anchor: str = "", before: int = 0) -> _Form:
+    return _Form(_compile(f"(?i:{pattern})"), anchor, before)
+
+
 #: Places that say of themselves what stands there.
-_PLACES = tuple(
-    _compile(f"(?i:{pattern})")
-    for pattern in (
-        _IN_ADDRESS, _USER_OF_ADDRESS, _CURL, _SHORT_FLAG, _PIPED, _AUTHORIZATION, _COOKIE,
-        _DOCKER_AUTH, _NPM_AUTH, _LOGIN_PAIR, _MASK_ORDER, _PGPASS,
-    )
-)  # fmt: skip
+_PLACES = (
+    _place(_IN_ADDRESS, "://"),
+    _place(_USER_OF_ADDRESS, "://"),
+    _place(_CURL),
+    _place(_SHORT_FLAG, " -p", before=450),
+    _place(_REDIS, "redis-cli"),
+    _place(_PIPED, "--password-stdin", before=1_300),
+    _place(_AUTHORIZATION, "authorization"),
+    _place(_COOKIE, "cookie"),
+    _place(_DOCKER_AUTH),
+    _place(_NPM_AUTH),
+    _place(_LOGIN_PAIR, "auth"),
+    _place(_MASK_ORDER, "::add-mask::"),
+    _place(_PGPASS),
+)
 _NOTHING = re.compile(
     r"[*•.]+|[x_-]{3,}|\$(?:[A-Z_][A-Z0-9_]*|\{{1,2}[^{}]*\}{0,2}|\(.*)|<[^<>]*>|\{+[^{}]*\}*"
     r"|%[srd]|%\(\w+\)[srd]|\|[+-]?|>[+-]?|(?i:null|nil|none|undefined|true|false)"
 )
+_WORD_SIGNS = re.compile(r"[\w.-]*")
 _DOTTED = re.compile(r"(?:self\.)?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _CLASS = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z0-9]*)+")
 
 
 def find(text: str) -> Iterator[Span]:
     """Yield where values stand that a name or their place calls secret, in no order."""
+    lowered = to_lower(text)
     for place in _PLACES:
-        for match in place.finditer(text):
+        for match in place.find(text, lowered):
             group = "bare" if match["bare"] else "lone"
             if not _is_nothing(match[group]) and _is_credential(match, group):
                 yield match.span(group)
-    if _NAMED.search(text) is None:
-        return
-    for pattern in _NAMING:
-        at = 0
-        while named := pattern.search(text, at):
-            span = _value(text, named)
-            if span is not None:
+    for form in _NAMING:
+        for match in form.find(text, lowered):
+            if (span := _value(text, match)) is not None:
                 yield span
-            # What is no secret itself may hold one: `env: PASSWORD=…`.
-            at = span[1] if span else named.end("name")
+    end = 0
+    for match in _find_named(text, lowered):
+        # What is within a value is part of it.
+        if match.start() >= end and (span := _value(text, match)) is not None:
+            end = span[1]
+            yield span
+
+
+def _find_named(text: str, lowered: str) -> Iterator[re.Match[str]]:
+    """Yield what may be a name that says secret, with a value."""
+    starts = {_start_of_word(text, at) for mark in _MARKS for at in find_places(lowered, mark)}
+    for start in sorted(starts):
+        if match := _AT_NAME.match(text, start):
+            yield match
+        for pattern in _AT_DASHES if text[start] == "-" else ():
+            if match := pattern.match(text, start):
+                yield match
+
+
+def _start_of_word(text: str, at: int) -> int:
+    """Return where the word begins that a place is in."""
+    before = text[max(0, at - 80) : at][::-1]
+    found = _WORD_SIGNS.match(before)
+    return at - (found.end() if found else 0)
 
 
 def is_given(name: str, value: str) -> bool:

@@ -89,16 +89,28 @@ def find_given_out(text: str) -> Iterator[tuple[Span, bool]]:
     yield from ((span, False) for span in _private_keys(text))
     if "eyJ" in text:
         yield from ((span, False) for span in _web_tokens(text))
-    lowered = text.lower()
-    if len(lowered) != len(text):
-        # A few letters are two in lower case; the places must stay the same.
-        lowered = text.translate(_LOWER)
+    lowered = to_lower(text)
     if "://" in text:
         yield from ((span, False) for span in _each(lowered, ("://",), text, _basic_auth))
     for module, name, marks in _PLUGINS:
         if any(mark in lowered for mark in marks):
             by_plugin = _by_plugin(module, name)
             yield from ((span, True) for span in _each(lowered, marks, text, by_plugin))
+
+
+def to_lower(text: str) -> str:
+    """Return the text in lower case, each letter in its place."""
+    lowered = text.lower()
+    # A few letters are two in lower case.
+    return lowered if len(lowered) == len(text) else text.translate(_LOWER)
+
+
+def find_places(lowered: str, mark: str, *, apart: int = 1) -> Iterator[int]:
+    """Yield where a mark stands, at least so far from the one before."""
+    at = lowered.find(mark)
+    while at >= 0:
+        yield at
+        at = lowered.find(mark, at + apart)
 
 
 def merge(spans: Iterable[Span]) -> tuple[Span, ...]:
@@ -140,18 +152,11 @@ def _each(lowered: str, marks: Sequence[str], text: str, find: _Find) -> Iterato
     near = {
         (max(0, at - _BEFORE), min(len(text), at + _AFTER))
         for mark in marks
-        for at in _places(lowered, mark)
+        for at in find_places(lowered, mark, apart=_AFTER // 2)
     }
     for start, end in merge(near):
         for at in range(start, end, _PIECE):
             yield from find(text, max(start, at - _AFTER), min(end, at + _PIECE))
-
-
-def _places(lowered: str, mark: str) -> Iterator[int]:
-    at = lowered.find(mark)
-    while at >= 0:
-        yield at
-        at = lowered.find(mark, at + _AFTER // 2)
 
 
 @cache
