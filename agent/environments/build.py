@@ -137,7 +137,10 @@ def _pinned(
     missing = {tool: lines for tool, lines in wanted.items() if not places[tool].is_dir()}
     if missing:
         assembly.run_pinned(missing)
-    return tuple((tool, str(place)) for tool, place in places.items() if place.is_dir())
+    there = [tool for tool, place in places.items() if place.is_dir()]
+    if there:
+        bench.say(f"in the version that is pinned: {', '.join(wanted[tool][0] for tool in there)}")
+    return tuple((tool, str(places[tool])) for tool in there)
 
 
 def again(

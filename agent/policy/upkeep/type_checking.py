@@ -32,7 +32,7 @@ _TAKES_OUT = frozenset({"typing.no_type_check", "typing_extensions.no_type_check
 #: A checker takes them for true, whatever they are.
 _CONDITIONS = frozenset({"TYPE_CHECKING", "MYPY"})
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_DEFINES = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Pass, *_SCOPES)
+_DEFINES = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Pass, ast.If, *_SCOPES)
 _BUILTINS = frozenset(dir(builtins))
 
 
@@ -83,7 +83,8 @@ def _harmless(body: list[ast.stmt]) -> Iterator[ast.expr]:
         if isinstance(node, ast.If) and source.get_last_name(node.test) in _CONDITIONS:
             own = Counter(_bound(node.body))
             is_taken = any(bound[name] > count or name in _BUILTINS for name, count in own.items())
-            only_defines = all(isinstance(one, _DEFINES) for one in node.body)
+            inner = (one for one in _statements(node.body) if isinstance(one, ast.stmt))
+            only_defines = all(isinstance(one, _DEFINES) for one in inner)
             if only_defines and not node.orelse and not is_taken and "*" not in own:
                 yield node.test
 

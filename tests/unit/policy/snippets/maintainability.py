@@ -93,6 +93,10 @@ CASES = {
             "names for annotations": _checked(
                 _CHECKING + "    from app.other import A\n\n\ndef f(a: 'A'):\n    b = a\n"
             ),
+            "by version": _checked(
+                _CHECKING
+                + "    if X:\n        from a import P\n    else:\n        from b import P\n"
+            ),
             "no type checker": Snippet({"app/views.pyi": "def f() -> int: ...\n"}),
         },
     ),
