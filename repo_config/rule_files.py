@@ -36,6 +36,8 @@ _TOOLS = frozenset(
 )
 #: Where basedpyright keeps the errors that it knows of, unless its settings say otherwise.
 _OVERLOOKED = ".basedpyright/baseline.json"
+#: By these pyright knows environments.
+_MARKERS = frozenset({"pyvenv.cfg", "activate", "conda-meta"})
 _SETTINGS = re.compile(r"(?:.*_)?settings(?:_.*)?\.py")
 
 
@@ -57,6 +59,10 @@ def reason(path: str, project: Project) -> str | None:
         (
             project.uses_pyright and path.endswith(_OVERLOOKED),
             "it lists errors that basedpyright overlooks",
+        ),
+        (
+            project.uses_pyright and bool(_MARKERS & {name, *folders}),
+            "pyright takes its folder for an environment and passes over it",
         ),
         (
             project.type_stubs is not None and path.startswith(f"{project.type_stubs}/"),

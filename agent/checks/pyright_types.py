@@ -210,9 +210,6 @@ class PyrightTypes:
             "pythonVersion": values.get("pythonVersion", minor),
             "baselineFile": f"{ROOM_OUT}/no-baseline",
         }
-        if "exclude" not in values:
-            # Its own list; without one it also leaves out what looks like an environment.
-            ours["exclude"] = ["**/node_modules", "**/__pycache__", "**/.*"]
         if self.name == "pyright":
             ours["pythonPlatform"] = values.get("pythonPlatform", "Linux")
             if "typeCheckingMode" not in values:

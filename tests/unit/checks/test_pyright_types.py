@@ -63,7 +63,6 @@ ALWAYS = {
     "venv": "env",
     "pythonVersion": "3.12",
     "baselineFile": "/out/no-baseline",
-    "exclude": ["**/node_modules", "**/__pycache__", "**/.*"],
 }
 
 

@@ -30,6 +30,8 @@ DECIDE = [
     "shop/tests/conftest.py", "tox.ini", "Manage.py", "a/usercustomize.py", "pytest.py",
     "tests/run.py", "backend/site/conf.py", "src/site/conf/__init__.py", "pyrightconfig.json",
     ".basedpyright/baseline.json",
+    "shop/pyvenv.cfg",
+    "shop/bin/activate",
 ]  # fmt: skip
 DO_NOT = ["shop/tests/test_a.py", "shop/pytest/x.py", "shop/conf.py", "shop/typings/x.py"]
 
@@ -67,6 +69,7 @@ def test_what_only_installs_or_is_ci_is_told_and_holds_no_check_back(path):
 def test_some_files_matter_only_where_their_tool_or_framework_is():
     plain = PROJECT.model_copy(update={"type_tools": (), "type_settings": (), "type_stubs": None})
     assert rule_files.reason(".basedpyright/baseline.json", plain) is None
+    assert rule_files.reason("shop/pyvenv.cfg", plain) is None
     assert rule_files.reason("typings/requests/__init__.pyi", plain) is None
     plain = PROJECT.model_copy(update={"django": None})
     assert rule_files.reason("shop/settings.py", plain) is None
