@@ -61,7 +61,10 @@ _ASSIGNED = r"""
 """
 _FLAG_IN_LIST = r"(?<![\w-]) --?<<name>> [\"'], [ ]{0,4} <<value>>"
 _FLAG = r"(?<![\w-]) --?<<name>> <<blank>>{1,4} (?:<{3}<<blank>>?)? (?![-=:|]) <<value>>"
-_SET = r"\b(?:set|config)[ ]+ (?:--?\w+[ ]+)* <<name>> <<blank>>{1,4} (?![-=:|]) <<value>> (?=[ \t]*(?:$|[;&|`\"')]))"
+_SET = r"""
+    \b(?:set|config)[ ]+ (?:--?\w+[ ]+)* <<name>> <<blank>>{1,4} (?![-=:|]) <<value>>
+    (?= <<blank>>* (?:$ | [;&|`"')]))
+"""
 _SQL = r"""
     \b(?P<name>(?i:password|identified[ ]by)) <<blank>>{1,4}
     (?P<quote>['"]) (?P<quoted>[^\n'"]{1,4096}) (?P=quote)
