@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import bisect
 import io
 import re
 import tokenize
@@ -243,7 +244,7 @@ class SourceFile:
 
     def line_start(self, offset: int) -> int:
         """Offset of the first character of the line an offset is in."""
-        return max(start for start in self._line_starts if start <= offset)
+        return self._line_starts[bisect.bisect_right(self._line_starts, offset) - 1]
 
     def line_end(self, offset: int) -> int:
         """Offset of the line end after an offset, or of the end of the file."""

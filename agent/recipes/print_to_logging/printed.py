@@ -110,9 +110,9 @@ def _arguments(node: cst.Call) -> tuple[list[cst.Arg], dict[str, cst.BaseExpress
 def _goes_to_stderr(named: dict[str, cst.BaseExpression]) -> bool:
     file = named.get("file")
     target = "sys.stdout" if file is None else dotted_name(file)
-    if target in ("sys.stderr", "stderr", "sys.__stderr__"):
+    if target in ("sys.stderr", "sys.__stderr__"):
         return True
-    if target not in ("sys.stdout", "stdout", "sys.__stdout__", "None"):
+    if target not in ("sys.stdout", "sys.__stdout__", "None"):
         raise Unfit("it writes to a file or stream of its own (file=)")
     return False
 
