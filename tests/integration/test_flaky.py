@@ -67,8 +67,8 @@ class Turns:
 
     def __init__(self, sandbox: Sandbox, base: str, head: str) -> None:
         self._sandbox = sandbox
-        self._turns = {"base": iter(base), "head": iter(head), "base-rules": iter(head)}
-        self.rooms = {"base": 0, "head": 0, "base-rules": 0}
+        self._turns = {"base": iter(base), "head": iter(head), "base-tests": iter(head)}
+        self.rooms = {"base": 0, "head": 0, "base-tests": 0}
 
     def run(
         self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
@@ -161,7 +161,7 @@ def test_base_is_remembered_to_be_flaky(stage: Callable[..., Stage]) -> None:
     Judged(made, base="PPF", head="FFP")
     second = Judged(made, base="", head="FP")
     # Neither measured nor run again: base is known, and so is the test.
-    assert second.rooms.rooms == {"base": 0, "head": 2, "base-rules": 0}
+    assert second.rooms.rooms == {"base": 0, "head": 2, "base-tests": 0}
     assert second.verdict.reason is Reason.READY
     assert [one.item_id for one in second.tests.flaky] == [test_id]
 
@@ -171,7 +171,7 @@ def test_nothing_is_run_again_where_the_configuration_says_so(stage: Callable[..
     files, detected, _ = SUITES["pytest"]
     made = stage(files, config={"checks": {"tests": {"reruns": 0}}}, **detected)
     judged = Judged(made, base="PPF", head="FFP")
-    assert judged.rooms.rooms == {"base": 1, "head": 1, "base-rules": 0}
+    assert judged.rooms.rooms == {"base": 1, "head": 2, "base-tests": 0}
     assert judged.verdict.reason is Reason.NEW_FAILURES
 
 
@@ -183,7 +183,7 @@ def test_where_many_fail_it_is_the_change(stage: Callable[..., Stage]) -> None:
         for n in range(again.MOST_TESTS)
     )
     judged = Judged(stage({**files, "test_many.py": many}, **detected), base="PPF", head="FFP")
-    assert judged.rooms.rooms == {"base": 1, "head": 1, "base-rules": 0}
+    assert judged.rooms.rooms == {"base": 1, "head": 2, "base-tests": 0}
     assert len(judged.tests.new_failures) == again.MOST_TESTS + 1
 
 
@@ -199,7 +199,7 @@ def test_where_many_fail_it_is_the_change(stage: Callable[..., Stage]) -> None:
 def test_a_change_cannot_forge_that_a_test_passes_when_it_is_run_alone(
     stage: Callable[..., Stage], lie: str
 ) -> None:
-    """In the room of the whole suite it fails; its code lies in those where it is run alone."""
+    """What it does to tests is not there where they are run alone."""
     files, detected, test_id = SUITES["pytest"]
     lying = f"""
         import os
@@ -211,6 +211,6 @@ def test_a_change_cannot_forge_that_a_test_passes_when_it_is_run_alone(
     once = {"checks": {"tests": {"reruns": 1}}}
     made = stage({**files, "conftest.py": "VALUE = 1\n"}, config=once, **detected)
     judged = Judged(made, base="PPF", head="FLLLLLLLL", conftest_DOT_py=lying)
-    assert set(judged.runs()[1]) == {"u"}
+    assert set(judged.runs()[1]) == {"f"}
     assert judged.verdict.reason is Reason.NEW_FAILURES
     assert [item.item_id for item in judged.tests.new_failures] == [test_id]
