@@ -76,6 +76,41 @@ def _quiet():
 
 _quiet()
 """
+_FORGES = """
+
+def _quiet():
+    sys = __import__("sys")
+    ours = vars(sys)["mod" + "ules"].get("mergewright_" + "pytest")
+    if ours is None:
+        return
+    take = ours._Attempt.take
+
+    def forged(self, report, noted):
+        take(self, report, noted)
+        if "test_add" in report.nodeid:
+            self.outcome, self.hidden = "passed", False
+
+    ours._Attempt.take = forged
+
+
+_quiet()
+"""
+_READING = {
+    "sums.py": _RIGHT,
+    "tests/data/sum.txt": "2",
+    "tests/test_sums.py": (
+        "from pathlib import Path\n\nimport sums\n\n\ndef test_add():\n"
+        "    wanted = (Path(__file__).parent / 'data/sum.txt').read_text()\n"
+        "    assert str(sums.add(1, 1)) == wanted\n"
+    ),
+}
+_MANY = {
+    "sums.py": _RIGHT + "\n\nKNOWN = [(0, 0), (1, 1)]\n",
+    "tests/test_sums.py": (
+        "import pytest\n\nimport sums\n\n\n@pytest.mark.parametrize('pair', sums.KNOWN)\n"
+        "def test_add(pair):\n    assert sums.add(*pair) == 2 * pair[0]\n"
+    ),
+}
 _SETTINGS = (
     "SECRET_KEY = 'x'\nINSTALLED_APPS = ['shop']\n"
     "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': ':memory:'}}\n"
@@ -193,6 +228,15 @@ CHEATS = {
         },
         "draft",
         "test-tool-in-source",
+    ),
+    "source that writes our report by a name that it makes up": Cheat(
+        {"sums.py": _WRONG + _FORGES}, "withheld", "copies of tests"
+    ),
+    "data that tests compare with": Cheat(
+        {"sums.py": _WRONG, "tests/data/sum.txt": "0"}, "draft", "test-rewritten", base=_READING
+    ),
+    "cases that the source leaves out": Cheat(
+        {"sums.py": _WRONG + "\n\nKNOWN = [(0, 0)]\n"}, "draft", "test-removed", base=_MANY
     ),
     "source that reaches for our plugin": Cheat(
         {"sums.py": "import mergewright_pytest\n\n\n" + _RIGHT}, "withheld"

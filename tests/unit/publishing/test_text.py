@@ -18,6 +18,7 @@ from agent.domain import (
     EarlierAttempt,
     Environment,
     Finding,
+    HeldTest,
     ModelUse,
     ModelWork,
     Outcome,
@@ -415,6 +416,21 @@ def test_flaky_tests_are_named_with_their_runs_and_not_called_known_failures():
 
 
 # --- a run that stopped -----------------------------------------------------------------------
+
+
+def test_both_versions_of_a_test_are_shown_inert():
+    held = HeldTest(
+        item_id="t.py::test_a[</details>@ada]",
+        outcome="failed",
+        text="AssertionError: assert 1 == 2",
+        before="def test_a():\n    assert total() == 2",
+        after="def test_a():\n    assert total() == 1  # ``` @ada",
+    )
+    check = red(0).model_copy(update={"verdict": Status.PASSED, "rewritten": (held,)})
+    words = text.pull_request(evidence(comparisons=(check,)))
+    for said in ("assert 1 == 2", "assert total() == 2", "assert total() == 1"):
+        assert said in words
+    assert acting(words) == acting(text.pull_request(evidence(comparisons=(red(0),))))
 
 
 def ended(reason, sentence):
