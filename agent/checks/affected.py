@@ -29,7 +29,16 @@ class Imports:
 
     def __init__(self, sources: Mapping[str, bytes]) -> None:
         """Read the files, by path; those that do not parse import nothing."""
-        imported = {path: _imported(path, content) for path, content in sources.items()}
+        self._take(imported(sources))
+
+    @classmethod
+    def of(cls, imported: Mapping[str, Iterable[str]]) -> Imports:
+        """Take the names that each file imports, as somebody else has read them."""
+        made = cls({})
+        made._take(imported)
+        return made
+
+    def _take(self, imported: Mapping[str, Iterable[str]]) -> None:
         self._files = _by_name(imported)
         self._importers: dict[str, set[str]] = defaultdict(set)
         for path, names in imported.items():
@@ -71,6 +80,11 @@ class Imports:
         while name:
             yield from self._files.get(name, ())
             name = name.rpartition(".")[0]
+
+
+def imported(sources: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
+    """Read the names that each file imports."""
+    return {path: tuple(_imported(path, content)) for path, content in sources.items()}
 
 
 def read(tree: Tree) -> dict[str, bytes] | None:

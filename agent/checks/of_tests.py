@@ -38,15 +38,18 @@ class OfTests:
         )
 
 
-def find(facts: SuiteFacts, sources: Mapping[str, bytes], paths: Iterable[str]) -> OfTests:
+def find(
+    facts: SuiteFacts, sources: Mapping[str, bytes], imports: Imports, paths: Iterable[str]
+) -> OfTests:
     """Sort the files of base.
 
     Args:
         facts: Of the run of base.
         sources: Its Python files.
+        imports: Who imports whom among them.
         paths: All its files.
     """
-    every, imports = frozenset(paths), Imports(sources)
+    every = frozenset(paths)
     told = every & frozenset(facts.files)
     modules = {path for path in every - told if path.endswith(".py")}
     helpers = _imported_by_tests_alone(told, modules, imports)

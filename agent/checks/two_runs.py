@@ -80,8 +80,8 @@ class TwoRuns:
     base: CheckResult
     sites: Again
     """Base beside the whole change."""
-    trees: tuple[Tree, Tree]
-    """Of base and with the change."""
+    tree: Tree
+    """Of base."""
     lay_out: Callable[[Change, str], Site]
     """Lays a part of the change out, under a name."""
     project: Project
@@ -94,14 +94,26 @@ class TwoRuns:
     @cached_property
     def of_tests(self) -> OfTests:
         """The files of base's tests."""
-        sources = affected.read(self.trees[0]) or {}
-        return of_tests.find(self.facts, sources, self.trees[0].paths())
+        sources, imports = self._sources or {}, Imports.of(self._imported)
+        return of_tests.find(self.facts, sources, imports, self.tree.paths())
 
     @cached_property
     def imports(self) -> Imports | None:
         """Of the files with the change."""
-        sources = affected.read(self.trees[1])
-        return None if sources is None else Imports(sources)
+        if self._sources is None:
+            return None
+        files = self.change.files
+        own = {one.path: one.after or b"" for one in files if one.path.endswith(".py")}
+        return Imports.of({**self._imported, **affected.imported(own)})
+
+    @cached_property
+    def _sources(self) -> dict[str, bytes] | None:
+        """The Python files of base."""
+        return affected.read(self.tree)
+
+    @cached_property
+    def _imported(self) -> dict[str, tuple[str, ...]]:
+        return affected.imported(self._sources or {})
 
     @cached_property
     def rules(self) -> frozenset[str]:
@@ -255,7 +267,7 @@ class TwoRuns:
         places = Places(self.facts)
         passed = {item.item_id: places.find(item.item_id) for item in _passed(self.base, held)}
         wanted = self._to_copy(passed)
-        sources = {path: self.trees[0].read(path) for path in {passed[one][0] for one in wanted}}
+        sources = {path: self.tree.read(path) for path in {passed[one][0] for one in wanted}}
         copies = red_copies.write(sources, (passed[one] for one in wanted))
         ids = tuple(one for one in wanted if passed[one] in copies.names)
         if not ids:

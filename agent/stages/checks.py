@@ -71,7 +71,7 @@ def run(
         svc.say("checks on the whole change")
     site, tree = _laid_out(change, head, environment, prepared, svc)
     measured = _first_red(change, tree, site, before, prepared, svc) or _measured(
-        change, tree, site, before, prepared, svc
+        change, site, before, prepared, svc
     )
     base = _base_site(site, prepared, svc)
     unseen = unread.look(change, site, base, measured, svc.sandbox, svc.say)
@@ -212,12 +212,7 @@ def _weighed(
 
 
 def _measured(
-    change: Change,
-    tree: WorkTree,
-    site: Site,
-    before: CheckReport,
-    prepared: Prepared,
-    svc: Services,
+    change: Change, site: Site, before: CheckReport, prepared: Prepared, svc: Services
 ) -> tuple[CheckResult, ...]:
     """Run the checks, and the tests twice where base tells what they are."""
     also = _of_change(change, site, prepared, svc)
@@ -231,7 +226,7 @@ def _measured(
         return _laid_out(part, folder, site.environment, prepared, svc)[0]
 
     both = _both(site, suite, prepared, svc)
-    runs = TwoRuns(change, base, both, (base_tree, tree), lay_out, site.project)
+    runs = TwoRuns(change, base, both, base_tree, lay_out, site.project)
     first = runs.as_base_has_them()
     results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also, in_place=first)
     # Another run may have learned something of this base since ours has begun.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.checks.affected import Imports
 from agent.checks.of_tests import Places, find
 from agent.domain import SuiteFacts
 
@@ -28,7 +29,7 @@ TOLD = SuiteFacts(files=("tests/conftest.py", "tests/test_views.py", "test_sums.
 
 def test_helpers_are_of_tests_and_what_may_be_product_is_shared() -> None:
     sources = {path: text.encode() for path, text in FILES.items() if path.endswith(".py")}
-    found = find(TOLD, sources, FILES)
+    found = find(TOLD, sources, Imports(sources), FILES)
     assert found.sure == {
         *TOLD.files, "tests/__init__.py", "tests/helpers.py", "tests/more.py", "tests/data/a.json",
     }  # fmt: skip
@@ -37,7 +38,7 @@ def test_helpers_are_of_tests_and_what_may_be_product_is_shared() -> None:
 
 def test_a_test_module_that_the_product_imports_is_shared() -> None:
     sources = {"a.py": b"import cases", "cases.py": b""}
-    found = find(SuiteFacts(files=("cases.py",)), sources, sources)
+    found = find(SuiteFacts(files=("cases.py",)), sources, Imports(sources), sources)
     assert (found.sure, found.shared) == (frozenset(), {"cases.py"})
 
 

@@ -14,7 +14,7 @@ from agent.checks.own_tests import scope
 from agent.checks.two_runs import BaseTests, TwoRuns
 from agent.domain import CheckItem, CheckResult, Status, SuiteFacts
 from tests.unit.checks.test_limits import PROJECT, site
-from tests.unit.policy.cases import DictTree, change
+from tests.unit.policy.cases import change
 
 FILES = {
     "shop.py": b"",
@@ -47,8 +47,7 @@ def finished(held: CheckResult, answer: Some, tmp_path: Path) -> CheckResult:
     here = replace(site(10), tree=tmp_path, project=PROJECT)
     sides = kind(here, here, None, None, lambda _: None, lambda _: None)
     made, tree = change({"shop.py": "a = 1\n"}, dict(FILES))
-    after = DictTree({**FILES, "shop.py": b"a = 1\n"})
-    runs = TwoRuns(made, ran(*IDS), sides, (tree, after), lambda *_: here, PROJECT)
+    runs = TwoRuns(made, ran(*IDS), sides, tree, lambda *_: here, PROJECT)
     return runs.finish(BaseTests(here, None, FACTS), held, 0, {})  # type: ignore[arg-type]
 
 
