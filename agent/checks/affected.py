@@ -151,13 +151,21 @@ def _imported(path: str, content: bytes) -> Iterator[str]:
         tree = foreign_python.parse(content)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = _base(path, node)
             if base is not None:
                 yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield all statements, without the expressions in them, which are most of a tree."""
+    for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for inner in getattr(node, field, ()):
+            yield inner
+            yield from _statements(inner)
 
 
 def _base(path: str, node: ast.ImportFrom) -> str | None:
