@@ -294,7 +294,10 @@ def _is_reference(value: str, follows: str) -> bool:
         return value[0] in "([{" or head.replace(".", "_").isidentifier()
     if _DOTTED.fullmatch(value) and not is_random(value):
         return True
-    return len(_PARTS.findall(value)) > 1 and value.isidentifier() and says_secret(value)
+    is_name = "_" in value or not any(map(str.isdigit, value))
+    return (
+        is_name and len(_PARTS.findall(value)) > 1 and value.isidentifier() and says_secret(value)
+    )
 
 
 def _is_credential(match: re.Match[str], group: str) -> bool:

@@ -43,7 +43,13 @@ SECRETS = [
     "openssl rsa -passin pass:{}",
     "auth=('bob', '{}')",
 ]
-VALUES = ["hunter2", "0123456789abcdef" * 2, "123e4567-e89b-12d3-a456-426614174000", "p@ss+w0rd=="]
+VALUES = [
+    "hunter2",
+    "mySecret99",
+    "0123456789abcdef" * 2,
+    "123e4567-e89b-12d3-a456-426614174000",
+    "p@ss+w0rd==",
+]
 
 
 @pytest.mark.parametrize("value", VALUES)
@@ -61,6 +67,7 @@ ORDINARY = [
     "password = form.cleaned_data.get('password')",
     "login(user, password=password, next=None)",
     "self.token = token",
+    "set OPENAI_API_KEY to one that works",
     "return Session.objects.filter(session_key=session_key).exists()",
     "user.password = new_password",
     "token: str | None = settings.SOCIAL_AUTH_TOKEN_2024",
