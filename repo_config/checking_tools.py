@@ -96,7 +96,7 @@ class _Named:
         self.origin: dict[str, str] = {}
         """Of what is told."""
         self.hooks: set[str] = set()
-        """Of the checks those that a hook tells, which names no paths."""
+        """Of the checks those that a hook tells, and nothing else otherwise."""
         self.why: dict[str, str] = {}
         """Why a check that is named cannot be followed, where no other place of it can."""
         there = {"."}
@@ -109,10 +109,11 @@ class _Named:
             return posixpath.normpath(name) in there
 
         for one in tool_commands.found(files, whole, folder):
-            if one.check in self.told:
-                continue
             found = tool_options.follow(one, exists)
-            if isinstance(found, Told):
+            if known := self.told.get(one.check):
+                if isinstance(found, Told) and found.args != known.args:
+                    self.hooks.discard(one.check)
+            elif isinstance(found, Told):
                 self.told[one.check], self.origin[one.check] = found, inert(one.origin)
                 self.why.pop(one.check, None)
                 if one.is_hook:

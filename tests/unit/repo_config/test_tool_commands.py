@@ -169,3 +169,14 @@ def test_commands_that_grow_without_end_are_read_in_time(tree):
         files = Files(tree({CI: job(many), "tox.ini": tox(many)}))
         assert len(tool_commands.found(files, files, "")) <= 200
     assert time.process_time() - started < 20
+
+
+def test_what_a_hook_demands_holds_beside_settings_unless_it_is_run_otherwise_as_well(tree):
+    files = {**SOURCES, "mypy.ini": "[mypy]\n", "ruff.toml": ""}
+    files[HOOKS] = hook("mypy") + hook("ruff", "    args: [--select, I]\n").partition("\n")[2]
+    project = detected(tree(files))
+    assert project.told == {
+        "mypy": Told(args=("--ignore-missing-imports", "--scripts-are-modules")),
+        "ruff check": Told(args=("--select", "I")),
+    }
+    assert "ruff check" not in detected(tree({**files, CI: job("ruff check")})).told
