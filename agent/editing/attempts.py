@@ -65,12 +65,6 @@ class Attempt:
         if draft.submitted and draft.submitted.digest != self._talk.change.digest:
             self._talk.change, self._last = draft.submitted, draft.submitted.digest
             words = f"The tree is again as it was at an earlier submit, which is better.\n\n{words}"
-        if self._talk.ignored:
-            listed = "\n".join(self._talk.ignored)
-            words += (
-                "\n\nNew files that the repository's rules ignore, so they are no part of the"
-                f" change; `include` adds them:\n{listed}"
-            )
         self._talk.answer(words, self._job)
 
     def next_draft(self) -> Draft | None:

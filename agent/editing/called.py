@@ -19,8 +19,6 @@ class Called(Record):
     """One for each call, in their order."""
     change: Change | None
     """Against the base commit, after the calls; None: as it was before them."""
-    ignored: tuple[str, ...] = ()
-    """New files that the base's rules ignore, so that they are no part of the change."""
     used: bool = False
     """Whether the sandbox was used."""
     handed: str = ""

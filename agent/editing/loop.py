@@ -48,8 +48,6 @@ class Conversation:
     most_turns: int = MOST_TURNS
     include: tuple[str, ...] = ()
     """Ignored files that belong to the change."""
-    ignored: tuple[str, ...] = ()
-    """New files that do not, after the last calls."""
     _number: int = 0
     """Of the last turn under this name."""
     _count: int = 0
@@ -109,8 +107,7 @@ class Conversation:
         given = reply, self.change, self.include, turn, LOST if self._has_run else ""
         done = job.step(f"{self.name} {self._number} calls", self.tools.carry_out, *given)
         self.change = job.latest = done.change or self.change
-        if done.used:
-            self._has_run, self.ignored = True, done.ignored
+        self._has_run |= done.used
         self._cut_off += reply.finish == "length"
         self._watch.turn(reply.calls, done.results, self.change.digest)
         ended = f"it had its {self.most_turns} turns" if self._count >= self.most_turns else ""

@@ -34,6 +34,7 @@ _MOST_LISTED = 20
 _MOST_LINE = 160
 _MOST_VALUE = 80
 LOST = "This is a new sandbox: of the last one, only your change was kept."
+_IGNORED = "ignored by the repository's rules; `include` of `submit` makes it part of the change"
 _AS_BASE = "The environment is that of the base again."
 
 
@@ -92,6 +93,8 @@ class Tools:
         """Digest of the change that the sandbox holds; empty: not known."""
         self._prepared, self._declared = job.prepared, ""
         """With the environment that the change declares, and a mark of what that is."""
+        self._left_out: set[str] = set()
+        """What was said of files that are no part of the change."""
         self._until = 0.0
         self.are_open = True
         """Whether more than forms may be called."""
@@ -183,13 +186,15 @@ class Tools:
 
     def _called(self, batch: _Batch, include: tuple[str, ...]) -> Called:
         """Take what the calls have made of the tree."""
-        before, ignored = batch.before, tuple[str, ...]()
-        change, said = before, [batch.text] if batch.text else []
+        before, change = batch.before, batch.before
+        said = [batch.text] if batch.text else []
         if batch.session is not None and self._edits:
             taken = batch.session.take(include)
             change = taken.change.model_copy(update={"notes": before.notes})
-            ignored = taken.ignored[:_MOST_LISTED]
-            said += [f"{one.path}: {one.message}" for one in taken.findings[:_MOST_LISTED]]
+            left = [f"{one.path}: {one.message}" for one in taken.findings]
+            left += [f"{path}: {_IGNORED}" for path in taken.ignored]
+            said += [line for line in left if line not in self._left_out][:_MOST_LISTED]
+            self._left_out.update(left)
         if batch.session is not None:
             self._at = change.digest
             if self._at != before.digest and (words := self._rebuild(change)):
@@ -198,7 +203,6 @@ class Tools:
         return Called(
             results=tuple(batch.results),
             change=change if change.digest != before.digest else None,
-            ignored=ignored,
             used=batch.session is not None,
             handed=batch.handed,
             at=batch.at,

@@ -71,6 +71,7 @@ class ModernEdgesTests(unittest.TestCase):
         )
     },
     remarks=(Remark("The limit of 50 might deserve a name.", _EDGES, 18),),
+    words="Three tests at the edges.",
     checks=("tests", "mypy"),
 )
 
