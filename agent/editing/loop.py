@@ -19,7 +19,7 @@ from agent.editing.stall import Watch
 from agent.editing.tools import LOST, Tools
 from agent.editing.trimming import trimmed
 
-MOST_TURNS = 60
+MOST_TURNS = 100
 _CUT = f"Your reply was cut off: it may have {MOST_TOKENS:,} tokens. Write less at a time."
 
 
