@@ -16,7 +16,7 @@ import pytest
 from tests.flow import github_stories
 from tests.flow import model_scripts as model
 from tests.flow.github_stories import Story
-from tests.flow.model_scripts import Scripts
+from tests.flow.model_scripts import Scripts, bash, calls
 from tests.scripted import Fault, Said, Script, Seen, serving
 from tests.scripted.faults import KEY, fault
 
@@ -125,19 +125,21 @@ class Failing:
 
 @pytest.mark.deep
 def test_one_run_outlasts_every_fault_that_passes(carry):
+    *work, submitted = model.CARRIED
     script = Failing(
-        Scripts(),
+        Scripts(agent=[[*work, calls(bash("git diff")), submitted]]),
         [fault("chat", "limited"), fault("chat", "broken")],
         [fault("chat", "limited", after=1), STALL],
         [Fault(empty=True)],
-        [fault("chat", "overloaded", late=True), Fault(body='{"choices": [{"mess')],
+        [fault("chat", "overloaded", late=True)],
+        [Fault(body='{"choices": [{"mess')],
     )
     carried = carry(script)
     assert carried.facts["reason"] == "ready", carried.facts["sentence"]
-    assert len(carried.requests) == 4 + 7
+    assert len(carried.requests) == 5 + 7
     events = (carried.folder / "ledger.jsonl").read_text().splitlines()
     kinds = [json.loads(line)["event"] for line in events]
-    assert kinds.count("model.asked") == kinds.count("model.answered") == 4
+    assert kinds.count("model.asked") == kinds.count("model.answered") == 5
     (pull,) = carried.told.pulls()
     assert model.TEST in pull.body
 

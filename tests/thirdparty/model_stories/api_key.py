@@ -64,8 +64,8 @@ from test_project.heroes.models import Hero
 def test_a_hero_has_sidekicks() -> None:
     from test_project.heroes.models import Sidekick
 
-    batman = Hero.objects.write(name="Batman")
-    robin = Sidekick.objects.write(name="Robin", hero=batman)
+    batman = Hero.objects.create(name="Batman")
+    robin = Sidekick.objects.create(name="Robin", hero=batman)
     assert str(robin) == "Robin"
     assert list(batman.sidekicks.all()) == [robin]
 
@@ -75,7 +75,7 @@ def test_a_hero_has_sidekicks() -> None:
 def test_retired_heroes_are_refused(retired: bool) -> None:
     from test_project.heroes.forms import SidekickForm
 
-    hero = Hero.objects.write(name="Batman", retired=retired)
+    hero = Hero.objects.create(name="Batman", retired=retired)
     form = SidekickForm({"name": "Robin", "hero": hero.pk})
     assert form.is_valid() is not retired
     assert ("hero" in form.errors) is retired
@@ -189,11 +189,10 @@ class Migration(migrations.Migration):
     ]
 """,
                 ),
-                bash("python manage.py makemigrations --check --dry-run"),
                 run_tests(_SIDEKICKS, "tests/test_admin.py"),
             ),
         ),
-        when("No changes detected", "passed", then=calls(submit("Sidekicks go with their hero."))),
+        when("passed", then=calls(submit("Sidekicks go with their hero."))),
     ),
     files={
         f"{_HEROES}/models.py": "M",
