@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 from agent.chat import ChatRequest, Reply, Role, ToolCall, Usage, Worst
 from agent.domain import (
@@ -317,8 +319,9 @@ class FakeSession:
         self._base = base
         self._ignored = ignored
         self._commit = change.base_commit
-        self._place = TemporaryDirectory(prefix="session-")
-        self._tree = Path(self._place.name).resolve()
+        self._tree = Path(mkdtemp(prefix="session-")).resolve()
+        # A test may forget it open.
+        self._remove = weakref.finalize(self, shutil.rmtree, self._tree, ignore_errors=True)
         self.commands: list[str] = []
         wanted = {**base, **{file.path: file.after for file in change.files}}
         for path, content in wanted.items():
@@ -391,7 +394,7 @@ class FakeSession:
 
     def close(self) -> None:
         """Remove the folder."""
-        self._place.cleanup()
+        self._remove()
 
 
 def _remark(path: str, message: str) -> Finding:
