@@ -125,21 +125,18 @@ def measuring(site: Site, files: Mapping[str, tuple[int, ...]]) -> dict[str, obj
 
 @dataclass(frozen=True)
 class Selection:
-    """Some of the tests of a suite: those of these ids, in these files, and of these names."""
+    """Some of the tests of a suite: those of these ids, and in these files."""
 
     ids: tuple[str, ...] = ()
     """As they are reported."""
     files: tuple[str, ...] = ()
     """Relative to the tree."""
-    names: tuple[tuple[str, str], ...] = ()
-    """File and name in it, as in `Case::test_it`, with all that is below it or a case of it."""
 
-    def as_told(self) -> dict[str, list[str] | list[tuple[str, str]]]:
+    def as_told(self) -> dict[str, list[str]]:
         """Say it to a script in the room, whose files have whole paths."""
         return {
             "ids": list(self.ids),
             "files": [posixpath.join(ROOM_TREE, file) for file in self.files],
-            "names": [(posixpath.join(ROOM_TREE, file), name) for file, name in self.names],
         }
 
 

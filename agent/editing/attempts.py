@@ -104,7 +104,7 @@ class Attempt:
         """Return what was submitted, or why it is not taken."""
         if self._matters and not self.answers:
             return self._answered(SubmittedAnswers.model_validate_json(form))
-        found = Submit.model_validate_json(form)
+        found = (SubmittedAnswers if self._matters else Submit).model_validate_json(form)
         self._talk.include += found.include
         if self._has_news:
             return self._draft(found.summary), ""

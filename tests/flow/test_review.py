@@ -423,7 +423,12 @@ def test_GH8_a_program_that_answers_every_word_of_ours_comes_to_an_end(
     stage, voice, tmp_path, kind
 ):
     world = stage.world
-    voice.script = lambda seen: calls(answers((1, "answered", "It is right so.")))
+
+    def script(seen: Seen) -> Said:
+        asks = ("ask", {"questions": ["Which of them?"]})
+        return calls(asks if "ask" in seen.tools else answers((1, "answered", "It is right so.")))
+
+    voice.script = script
     unclear = github_stories.tell(stage, tmp_path, body=WRONG)
     files = {**FILES, ".github/mergewright.yml": "limits: {review_rounds: 1}\n"}
     told = github_stories.tell(stage, tmp_path, files=files)

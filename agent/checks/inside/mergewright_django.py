@@ -129,19 +129,13 @@ _LOST = ("unittest.loader._FailedTest.", "unittest.loader.ModuleImportFailure.")
 
 
 def _is_wanted(test, only):
-    """Whether a test was asked for by its file, or its name in a file."""
-    files = only["files"] + [file for file, _ in only["names"]]
+    """Whether a test was asked for by its file."""
     for prefix in _LOST:
         if test.id().startswith(prefix):
             # It stands for a module that cannot be imported, and so hides what is in it.
             end = os.sep + test.id()[len(prefix) :].replace(".", os.sep) + ".py"
-            return any(file.endswith(end) for file in files)
-    file = getattr(sys.modules.get(type(test).__module__), "__file__", None)
-    inner = test.id()[len(type(test).__module__) + 1 :] + "."
-    return file in only["files"] or any(
-        file == wanted and inner.startswith(name.replace("::", ".") + ".")
-        for wanted, name in only["names"]
-    )
+            return any(file.endswith(end) for file in only["files"])
+    return getattr(sys.modules.get(type(test).__module__), "__file__", None) in only["files"]
 
 
 def _look_around(suite, tree):

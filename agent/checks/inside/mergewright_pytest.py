@@ -108,7 +108,7 @@ def _wanted_files(root):
     if only is None:
         return None if within is None else frozenset(within)
     files = {os.path.join(root, test_id.partition("::")[0]) for test_id in only["ids"]}
-    return frozenset(files.union(only["files"], (file for file, _ in only["names"])))
+    return frozenset(files.union(only["files"]))
 
 
 if int(pytest.__version__.split(".")[0]) >= 7:
@@ -255,14 +255,7 @@ def pytest_testnodedown(node, error):
 
 
 def _is_wanted(item):
-    only, place = _order["only"], str(_place(item))
-    if item.nodeid in _wanted_ids() or place in only["files"]:
-        return True
-    inner = item.nodeid.partition("::")[2]
-    return any(
-        place == file and (inner == name or inner.startswith((name + "::", name + "[")))
-        for file, name in only["names"]
-    )
+    return item.nodeid in _wanted_ids() or str(_place(item)) in _order["only"]["files"]
 
 
 @functools.lru_cache
