@@ -62,7 +62,7 @@ _ASSIGNED = r"""
 _FLAG_IN_LIST = r"(?<![\w-]) --?<<name>> [\"'], [ ]{0,4} <<value>>"
 _FLAG = r"(?<![\w-]) --?<<name>> <<blank>>{1,4} (?:<{3}<<blank>>?)? (?![-=:|]) <<value>>"
 _SET = r"""
-    \b(?:set|config)[ ]+ (?:--?\w+[ ]+)* <<name>> <<blank>>{1,4} (?![-=:|]) <<value>>
+    \b(?:set|config)[ ]+ (?:--?\w{1,40}[ ]){0,4} <<name>> <<blank>>{1,4} (?![-=:|]) <<value>>
     (?= <<blank>>* (?:$ | [;&|`"')]))
 """
 _SQL = r"""

@@ -13,9 +13,10 @@ from dataclasses import replace
 from agent import proposing
 from agent.agenda import Agenda, Answer
 from agent.domain import Outcome, Prepared, Run
+from agent.editing import failures
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
-from agent.errors import PolicyRefused, TimeSpent
+from agent.errors import EditFailed, EnvironmentFailed, PolicyRefused, TimeSpent
 from agent.ports import Step
 from agent.services import Services
 from agent.stages import (
@@ -174,11 +175,11 @@ def _until_green(draft: Draft, job: Job) -> Round:
 
 
 def _judged(draft: Draft, job: Job) -> Round:
-    """Judge a change; where the minutes end in that, one that has passed is not given up for it."""
+    """Judge a change; where that cannot be ended, one that has passed is not given up for it."""
     number = job.number
     try:
         return job.over(_weighed(draft, job))
-    except TimeSpent as problem:
+    except (TimeSpent, EditFailed) as problem:
         if not job.has_passed:
             raise
         job.leave(problem, "another change was checked to its end")
@@ -196,7 +197,10 @@ def _weighed(draft: Draft, job: Job) -> Round:
         cleared = step(f"policy {number}", policy.clear, *held)
     except PolicyRefused as problem:
         return Round(number, draft, refused=problem.findings)
-    after = step(f"checks {number}", checks.run, cleared, job.before, prepared, svc)
+    try:
+        after = step(f"checks {number}", checks.run, cleared, job.before, prepared, svc)
+    except EnvironmentFailed as problem:
+        return Round(number, draft, refused=(failures.find_unbuildable(problem),))
     compared = step(f"compare {number}", checks.compare, job.before, after, prepared, svc)
     proof = step(f"proof {number}", prove.show, draft.plan, change, compared, after, prepared, svc)
     verdict = step(f"decide {number}", decide.weigh, compared, cleared, prepared.contract, proof)

@@ -138,16 +138,12 @@ class _Bare(ast.NodeTransformer):
         return self._undocumented(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        node.returns = None
+        _take_annotations(node)
         return self._undocumented(node)
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
-        node.returns = None
+        _take_annotations(node)
         return self._undocumented(node)
-
-    def visit_arg(self, node: ast.arg) -> ast.arg:
-        node.annotation = None
-        return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | None:
         if node in self._fields:
@@ -162,12 +158,26 @@ class _Bare(ast.NodeTransformer):
 
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
         self.generic_visit(node)
-        is_for_types = ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING"
+        is_for_types = ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
         return node.orelse if is_for_types else node
 
     def _undocumented(self, node: _Block) -> _Block:
         self.generic_visit(node)
         return _without_docstring(node)
+
+
+def _take_annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    """Take out the annotations that nothing reads: decorators may, and calls are there for that."""
+    if node.decorator_list:
+        return
+    node.returns = None if not _has_call(node.returns) else node.returns
+    for argument in ast.walk(node.args):
+        if isinstance(argument, ast.arg) and not _has_call(argument.annotation):
+            argument.annotation = None
+
+
+def _has_call(node: ast.expr | None) -> bool:
+    return node is not None and any(isinstance(one, ast.Call) for one in ast.walk(node))
 
 
 def _without_docstring(node: _Block) -> _Block:

@@ -51,8 +51,7 @@ _OUR_OWN = frozenset(
     f"MERGEWRIGHT_{name}"
     for name in (
         *("GITHUB_TOKEN", "GITHUB_TOKEN_FILE", "WEBHOOK_SECRET", "LABEL", "LISTEN_HOST"),
-        *("MODEL", "MODEL_PLANNER", "MODEL_EDITOR", "MODEL_REVIEWER", "MODEL_JUDGE"),
-        *("MODEL_ROUTES", "MODEL_ALLOW"),
+        *("MODEL", "MODEL_EDITOR", "MODEL_REVIEWER", "MODEL_ROUTES", "MODEL_ALLOW"),
     )
 )
 #: Nobody who watches wants to wait as long as people are given to say all they have to say, or as

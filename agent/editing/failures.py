@@ -16,6 +16,7 @@ from agent.domain import (
     Severity,
     Verdict,
 )
+from agent.errors import EnvironmentFailed
 from agent.ports import ROOM_TREE
 
 _MOST_FAILURES = 5
@@ -49,6 +50,18 @@ def refused(findings: tuple[Finding, ...]) -> Failures:
     """Tell what rules have against a change."""
     blocking = [one for one in findings if one.severity is Severity.BLOCK]
     return _made([(f"{one.rule} {one.path} {one.message}", _finding(one)) for one in blocking])
+
+
+def find_unbuildable(problem: EnvironmentFailed) -> Finding:
+    """Make a finding of packages that a change declares and that cannot be installed."""
+    return Finding(
+        rule="environment",
+        severity=Severity.BLOCK,
+        path="",
+        line=None,
+        message=f"The packages that the change declares cannot be installed: {problem.message}",
+        fix="Declare packages and versions that exist, or do without.",
+    )
 
 
 def red(compared: tuple[Comparison, ...], verdict: Verdict, after: CheckReport) -> Failures:

@@ -117,7 +117,8 @@ def entered(plan: Plan, change: Change, number: int, prepared: Prepared, svc: Se
         notes = _enter(plan, _KINDS.get(plan.category, "misc"), tree, prepared, svc)
         notes = tuple(dict.fromkeys((*change.notes, *notes)))
         change = change.model_copy(update={"files": tree.changes(), "notes": notes})
-    diff = worktree.diff(prepared.checkout, change)
+    # Nothing has bounded it yet, and searching it takes time.
+    diff = worktree.diff(prepared.checkout, change)[: 4 * _MOST_DIFF]
     kept = svc.redactor(diff)
     shown = cleaning.cut(kept, _MOST_DIFF, where="the calls of the model")
     facts = {"round": number, "change_digest": change.digest, "diff": shown}

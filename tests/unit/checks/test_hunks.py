@@ -40,6 +40,9 @@ def test_what_changes_nothing_that_runs_needs_no_proof():
     guarded = b"if TYPE_CHECKING:\n    import shapes\n\n"
     assert split(guarded + BASE) == ()
     assert split(b"class A:\n    x: int\n", b"class A:\n    y: int\n") != ()
+    assert split(b"if 1 or typing.TYPE_CHECKING:\n    x = 2\n", b"x = 1\n") != ()
+    given = b"def show(user: Annotated[User, Depends(%s)]):\n    return user\n"
+    assert split(given % b"anybody", given % b"admin") != ()
     inside = b"class A:\n    if TYPE_CHECKING:\n        x: int\n    y = 1\n"
     assert split(inside, b"class A:\n    y = 1\n") == ()
     for content, runs in ((b"# Shapes.\n" + after, False), (BASE + b"x = 1\n", True)):
