@@ -6,7 +6,7 @@ Of a change that brings tests alone, small mistakes in the code that they name t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from agent import worktree
 from agent.checks import affected, flaky, hunks, measuring, mutants, running
@@ -101,24 +101,29 @@ def _run_without(
     if suite is None:
         return None
     secret = Secret()
-    order = suite.order(site, secret)
+    orders = [suite.order(site, secret)]
     if head.seconds > _SLOW_SECONDS:
-        files = _reached(tree, site.project.root, hunk.path, head)
-        if not files:
-            return None
-        order = suite.some_order(site, secret, Selection(files=files))
-    result = running.heard(order, f"tests without {hunk.place}", secret, svc.sandbox, svc.say)
-    return running.judged(suite, site, secret, order, result)
+        # What a framework loads by itself is imported nowhere: only the whole suite shows that
+        # no test notices.
+        paths = [hunk.path, *(file.path for file in change.files if is_test(file.path))]
+        if files := _reached(tree, site.project.root, paths, head):
+            orders.insert(0, suite.some_order(site, secret, Selection(files=files)))
+    judged = None
+    for order in orders:
+        heard = running.heard(order, f"tests without {hunk.place}", secret, svc.sandbox, svc.say)
+        judged = running.judged(suite, site, secret, order, heard)
+        if _is_noticed(judged, head):
+            break
+    return judged
 
 
-def _reached(tree: WorkTree, root: str, path: str, head: CheckResult) -> tuple[str, ...]:
-    """Name the test files that a file reaches; none where nothing is known of that."""
+def _reached(tree: WorkTree, root: str, paths: Iterable[str], head: CheckResult) -> tuple[str, ...]:
+    """Name the test files that files reach; none where nothing is known of that."""
     start = f"{root}/" if root else ""
-    if not path.startswith(start):
-        return ()
     # Ids and imports are those of the project, wherever in the repository that is.
     imports = affected.Imports(dict(_sources(Below(tree, root))))
-    found = affected.tests(imports, head.items, (path.removeprefix(start),))
+    ours = [path.removeprefix(start) for path in paths if path.startswith(start)]
+    found = affected.tests(imports, head.items, ours)
     return tuple(sorted(start + file for file in found))
 
 
