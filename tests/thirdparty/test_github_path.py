@@ -91,11 +91,10 @@ def _table(text: str) -> dict[str, list[str]]:
 
 
 def _told(outcomes: Outcomes) -> str:
-    failures = sum(how in ("failed", "error") for how in outcomes.values())
+    failed = sum(how in ("failed", "error") for how in outcomes.values())
     skipped = sum(how == "skipped" for how in outcomes.values())
-    count, passed = len(outcomes), len(outcomes) - failures - skipped
-    told = f"{passed} of {count} passed" if failures else f"{passed} passed"
-    return f"{told}, {skipped} skipped" if skipped else told
+    counts = (len(outcomes) - failed - skipped, "passed"), (failed, "failed"), (skipped, "skipped")
+    return ", ".join(f"{count} {how}" for count, how in counts if count)
 
 
 def _dateless(files: dict[str, ChangedFile]) -> dict[str, ChangedFile]:
