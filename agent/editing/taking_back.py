@@ -53,8 +53,10 @@ def take_back(change: Change, after: CheckReport, prepared: Prepared, svc: Servi
         if time.monotonic() > end:
             break
         result = _run_without(hunk, change, head, end, prepared, svc)
-        if result is None or result.exit_code is None or result.status is Status.UNVERIFIED:
-            continue  # a limit, or no proof, says nothing of the hunk
+        if result is None or result.exit_code is None:
+            continue  # a limit says nothing of the hunk
+        if result.status is Status.UNVERIFIED and result.exit_code == 0:
+            continue  # no proof that the tests ran; with another code the suite broke off
         (noticed if _is_noticed(result, head) else unnoticed).append(hunk.place)
     untried = tuple(one.place for one in found if one.place not in {*noticed, *unnoticed})
     return TakenBack(noticed=tuple(noticed), unnoticed=tuple(unnoticed), untried=untried)
