@@ -12,6 +12,7 @@ from agent.domain import Ticket
 from agent.recipes import tickets
 from agent.recipes.add_field import edits, migration, request, settling
 from agent.recipes.add_field.parameters import Parameters
+from agent.recipes.add_field.request import FieldRequest
 from agent.recipes.recipe import Edits, Kind, ProducingCommand
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
@@ -33,9 +34,13 @@ class AddDjangoField:
 
     def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
         """Prove every fact by the code, and try the edit, so that nothing fails half way."""
-        parameters = settling.settle(ticket, tree, project)
-        edits.make(tree, parameters)
-        return parameters.model_dump_json()
+        return _settle(request.read(ticket), tree, project)
+
+    def settle_parameters(
+        self, given: Mapping[str, object], tree: Tree, config: RepoConfig, project: Project
+    ) -> str:
+        """Prove named values by the code, as `settle` proves a ticket."""
+        return _settle(request.from_parameters(given), tree, project)
 
     def steps(self, parameters: str) -> tuple[str, ...]:
         """Say in words what will be done."""
@@ -86,3 +91,9 @@ class AddDjangoField:
         settled = Parameters.model_validate_json(parameters)
         title = f"Add {settled.field.name} to {settled.model}"
         return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…"
+
+
+def _settle(asked: FieldRequest, tree: Tree, project: Project) -> str:
+    parameters = settling.settle(asked, tree, project)
+    edits.make(tree, parameters)
+    return parameters.model_dump_json()

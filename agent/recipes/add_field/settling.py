@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import difflib
 
-from agent.domain import Ticket
 from agent.errors import RequestRefused, TicketUnclear
 from agent.recipes import style
 from agent.recipes.add_field import (
@@ -17,7 +16,6 @@ from agent.recipes.add_field import (
     names,
     new_test_place,
     relation_target,
-    request,
     values,
 )
 from agent.recipes.add_field.model_classes import Model
@@ -45,7 +43,7 @@ _UNSTATED = {"null": "False", "blank": "False", "unique": "False", "editable": "
 _MOST_PROBLEMS = 5
 
 
-def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
+def settle(asked: FieldRequest, tree: Tree, project: Project) -> Parameters:
     """Settle every fact, or answer with the form as far as it is understood.
 
     Raises:
@@ -59,7 +57,6 @@ def settle(ticket: Ticket, tree: Tree, project: Project) -> Parameters:
         )
     if project.django.missing:
         raise RequestRefused(project.django.missing)
-    asked = request.read(ticket)
     settling = _Settling(asked, project, ModelsIndex(tree, project.django.python_path))
     parameters = settling.settle(tree)
     if parameters is None:

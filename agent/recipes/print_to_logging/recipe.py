@@ -36,9 +36,14 @@ class PrintToLogging:
 
     def settle(self, ticket: Ticket, tree: Tree, config: RepoConfig, project: Project) -> str:
         """Decide for every print in scope, and try the edit, so that nothing fails half way."""
-        asked = request.read(ticket)
-        where = scope.settle(asked, tree, config)
-        return _settled(asked, where, tree, config, project).model_dump_json()
+        return _settled(request.read(ticket), tree, config, project).model_dump_json()
+
+    def settle_parameters(
+        self, given: Mapping[str, object], tree: Tree, config: RepoConfig, project: Project
+    ) -> str:
+        """Decide by named values, as `settle` does by a ticket."""
+        asked = request.from_parameters(given)
+        return _settled(asked, tree, config, project).model_dump_json()
 
     def steps(self, parameters: str) -> tuple[str, ...]:
         """Say in words what will be done."""
@@ -80,15 +85,14 @@ class PrintToLogging:
         return f"Log instead of printing in {count} file{'s' * (count != 1)}"
 
 
-def _settled(
-    asked: Request, where: Scope, tree: Tree, config: RepoConfig, project: Project
-) -> Parameters:
+def _settled(asked: Request, tree: Tree, config: RepoConfig, project: Project) -> Parameters:
     """Settle everything that a ticket asks for.
 
     Raises:
         TicketUnclear: A fact is missing, or does not fit; with the form, filled in so far.
         RequestRefused: It asks for what cannot be done.
     """
+    where = scope.settle(asked, tree, config)
     problems = [*asked.problems, *where.problems]
     library = asked.library or config.logging
     if config.logging not in ("any", library):
