@@ -470,6 +470,8 @@ class Change(Record):
     """What was done, in words, for the pull-request text."""
     not_done: tuple[str, ...] = ()
     """Sentences of the ticket that nobody has read or carried out; foreign words."""
+    left_out: tuple[Finding, ...] = ()
+    """What differs in the tree that it was taken from, is not part of it, and why."""
 
     @property
     def digest(self) -> str:

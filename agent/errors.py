@@ -419,6 +419,12 @@ class ModelUnusable(SettingsInvalid):
     """A model's key, name or address is wrong."""
 
 
+RUN_ENDS = (Superseded, AccessLost, Cancelled, VersionUnknown)
+"""These end the run, whatever it has made."""
+ROUND_ENDS = (RunStopped, ModelUnavailable, ModelUnusable)
+"""All others of these end a round alone, once a change has passed: that one is handed over."""
+
+
 class StorageFull(PermanentError):
     """The disk that holds Mergewright's own data is full."""
 

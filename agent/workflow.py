@@ -16,7 +16,7 @@ from agent.domain import Outcome, Prepared, Run
 from agent.editing import failures
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
-from agent.errors import EditFailed, EnvironmentFailed, PolicyRefused, TimeSpent
+from agent.errors import ROUND_ENDS, EnvironmentFailed, PolicyRefused
 from agent.ports import Step
 from agent.services import Services
 from agent.stages import (
@@ -179,8 +179,8 @@ def _judged(draft: Draft, job: Job) -> Round:
     number = job.number
     try:
         return job.over(_weighed(draft, job))
-    except (TimeSpent, EditFailed) as problem:
-        if not job.has_passed:
+    except ROUND_ENDS as problem:
+        if not job.survives(problem):
             raise
         job.leave(problem, "another change was checked to its end")
         return job.over(Round(number, draft, unfinished=True))

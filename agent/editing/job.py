@@ -27,7 +27,14 @@ from agent.editing import budget, rounds, terms
 from agent.editing.budget import Limits, Spent
 from agent.editing.rounds import Round
 from agent.editing.terms import Terms
-from agent.errors import AgentError, BudgetSpent, ModelRefused, ModelUnusable, TimeSpent
+from agent.errors import (
+    RUN_ENDS,
+    AgentError,
+    BudgetSpent,
+    ModelRefused,
+    ModelUnusable,
+    TimeSpent,
+)
 from agent.ports import ChatModel, Step
 from agent.services import Services
 
@@ -130,6 +137,10 @@ class Job:
         """Count a round that came to nothing, so that what follows has names of its own."""
         self._given_up += 1
 
+    def survives(self, problem: AgentError) -> bool:
+        """Whether a change that has passed is handed over all the same."""
+        return self.has_passed and not isinstance(problem, RUN_ENDS)
+
     def leave(self, problem: AgentError, before: str) -> None:
         """Note what does not come about any more, where a change that has passed stays.
 
@@ -224,7 +235,9 @@ def why(problem: AgentError) -> str:
             return "The run had used its minutes (limits.minutes)"
         case BudgetSpent():
             return "The run had used what it may spend on models"
-    return problem.message.rstrip(".")
+        case ModelUnusable():
+            return "The model could not be asked; whoever runs the service finds why in its log"
+    return problem.message.partition("\n")[0].rstrip(".:")
 
 
 def _use(role: Role, model: str, replies: Iterable[Reply]) -> ModelUse:

@@ -10,7 +10,7 @@ from agent.editing.job import Job, why
 from agent.editing.loop import Conversation, Handed
 from agent.editing.rounds import Round
 from agent.editing.tools import Tools
-from agent.errors import ASKING_ENDS
+from agent.errors import ROUND_ENDS
 
 _MOST_TURNS = 15
 _MOST_REMARKS = 20
@@ -48,7 +48,9 @@ def review(best: Round, job: Job) -> ReviewNotes:
         return ReviewNotes(ran=False, sentence="Not run: no model is set for reviews.")
     try:
         handed = _reviewed(best, job)
-    except ASKING_ENDS as problem:
+    except ROUND_ENDS as problem:
+        if not job.survives(problem):
+            raise
         return _unfinished(why(problem))
     if not handed.name:
         return _unfinished(handed.why)

@@ -190,11 +190,13 @@ class Tools:
         said = [batch.text] if batch.text else []
         if batch.session is not None and self._edits:
             taken = batch.session.take(include)
-            change = taken.change.model_copy(update={"notes": before.notes})
+            update = {"notes": before.notes, "left_out": taken.findings}
+            change = taken.change.model_copy(update=update)
             left = [f"{one.path}: {one.message}" for one in taken.findings]
             left += [f"{path}: {_IGNORED}" for path in taken.ignored]
-            said += [line for line in left if line not in self._left_out][:_MOST_LISTED]
-            self._left_out.update(left)
+            listed = [line for line in left if line not in self._left_out][:_MOST_LISTED]
+            said += listed
+            self._left_out.update(listed)
         if batch.session is not None:
             self._at = change.digest
             if self._at != before.digest and (words := self._rebuild(change)):
@@ -202,7 +204,7 @@ class Tools:
                 said += [words]
         return Called(
             results=tuple(batch.results),
-            change=change if change.digest != before.digest else None,
+            change=change if change != before else None,
             used=batch.session is not None,
             handed=batch.handed,
             at=batch.at,

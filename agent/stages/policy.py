@@ -75,7 +75,9 @@ def judge(
         findings = _tolerated(findings, before, _edited(stood, proposal.change))
     if any(finding.severity is Severity.BLOCK for finding in findings):
         raise PolicyRefused(findings)
-    return ClearedChange(change=proposal.change, findings=findings)
+    # What of the tree is not in the change is for a person to look at, whatever rules say.
+    change = proposal.change
+    return ClearedChange(change=change, findings=(*change.left_out, *findings))
 
 
 def _found(proposal: Proposal, floors: Mapping[str, Level]) -> tuple[Finding, ...]:

@@ -13,7 +13,7 @@ from agent.domain import Category, Change, CheckReport, ClearedChange, ReviewNot
 from agent.editing import attempts, failures
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
-from agent.errors import ASKING_ENDS
+from agent.errors import ROUND_ENDS
 
 _MOST_WORDS = 8_000
 #: What does something that it did not do before, so that a test can tell.
@@ -34,9 +34,7 @@ def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
         tried: The rounds of one conversation, in their order.
 
     Raises:
-        BudgetSpent: The next request could cost more than is left, and nothing has passed.
-        TimeSpent: The minutes of the run are used, and nothing has passed.
-        ModelRefused: The model will not go on, and nothing has passed.
+        AgentError: The model cannot be asked or will not go on, and nothing has passed.
     """
     last = tried[-1]
     words = _find_objection(tried, job)
@@ -44,8 +42,8 @@ def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
         return None
     try:
         return _following(last, cleaning.cut(words, _MOST_WORDS, where="run the checks"), job)
-    except ASKING_ENDS as problem:
-        if not job.has_passed:
+    except ROUND_ENDS as problem:
+        if not job.survives(problem):
             raise
         job.give_up()
         job.leave(problem, "another change was made")
@@ -78,13 +76,15 @@ def _following(last: Round, words: str, job: Job) -> Draft | None:
 def answer(best: Round, notes: ReviewNotes, job: Job) -> Draft | None:
     """Have the reviewer's blocking remarks seen to, once; None: there are none.
 
-    Where budget or minutes are used up or the model will not, the change stays as it passed.
+    Where the model cannot be asked or will not go on, the change stays as it passed.
     """
     if not notes.blocking or not best.passed:
         return None
     try:
         following = _following(best, failures.remarked(notes.blocking), job)
-    except ASKING_ENDS as problem:
+    except ROUND_ENDS as problem:
+        if not job.survives(problem):
+            raise
         job.give_up()
         job.leave(problem, "the reviewer's blocking remarks were seen to")
         return None

@@ -112,10 +112,19 @@ def test_ignored_files_are_named_and_taken_where_they_are_asked_for(opened):
     assert opened.files == {"run.log": b"x\n"}
 
 
-def test_a_link_is_told_and_not_taken(opened):
+def test_a_link_is_told_not_taken_and_goes_with_the_change(opened):
     done = opened.call(bash("ln -s /etc/passwd shop/link.py"))
     assert "shop/link.py" in done.text
     assert not opened.files
+    assert [one.path for one in opened.change.left_out] == ["shop/link.py"]
+    opened.call(bash("rm shop/link.py"))
+    assert not opened.change.left_out
+
+
+def test_all_that_is_left_out_is_told_in_the_end(opened):
+    told = opened.call(bash("for n in $(seq 30); do echo x > $n.log; done")).text
+    told += opened.call(bash("true")).text
+    assert told.count(".log: ignored") == 30
 
 
 def test_a_sandbox_that_was_lost_comes_back_with_the_change_alone(opened):

@@ -306,3 +306,15 @@ def test_code_of_people_only_remarks_where_our_edit_of_the_file_leaves_it():
     assert [one.severity for one in told if one.rule == "http-client"] == [Severity.REVIEW]
     with pytest.raises(PolicyRefused, match="aiohttp"):
         judged("import aiohttp\n")
+
+
+def test_what_was_left_out_of_the_tree_is_for_a_person_to_look_at():
+    left = Finding(
+        rule="not-taken", severity=Severity.REVIEW, path="link.py", line=None, message="A link.",
+        fix="",
+    )  # fmt: skip
+    made, tree = cases.change({}, {})
+    change = made.model_copy(update={"left_out": (left,)})
+    assert policy.judge(Proposal(change, cases.config(), cases.project(), tree), {}).findings == (
+        left,
+    )

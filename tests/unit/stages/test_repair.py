@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent import proposing
+from agent import proposing, workflow
 from agent.domain import (
     Change,
     ChangedFile,
@@ -26,8 +26,16 @@ from agent.domain import (
 from agent.editing import attempts, budget
 from agent.editing.budget import Limits
 from agent.editing.rounds import Draft, Round
-from agent.errors import BudgetSpent
-from agent.stages import edit, repair
+from agent.errors import (
+    BudgetSpent,
+    Cancelled,
+    EditFailed,
+    EnvironmentFailed,
+    ModelUnavailable,
+    ModelUnusable,
+    TicketUnclear,
+)
+from agent.stages import checks, edit, repair, review
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
 from tests.unit.editing.desks import submit, write
@@ -214,3 +222,44 @@ def test_where_the_minutes_are_used_what_passed_stays(prepared, home):
     undone = job.work("").undone
     assert len(undone) == 2
     assert all("limits.minutes" in one for one in undone)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [ModelUnavailable("Away."), ModelUnusable("No key."), EditFailed("No."), TicketUnclear(("?",))],
+)
+def test_no_error_of_a_later_round_gives_up_what_passed(prepared, home, problem):
+    def fail(request):
+        raise problem
+
+    job = desks.job(prepared, home, FakeModel(fail, roles=("editor", "reviewer")))
+    red = job.over(judged(1, draft(prepared, "x = 2\n"), "t.py::test_x"))
+    with pytest.raises(type(problem)):
+        repair.next_draft([red], job)
+    job.give_up()
+    passed = job.over(judged(2, draft(prepared)))
+    assert repair.next_draft([red], job) is None
+    assert repair.answer(passed, BLOCKING, job) is None
+    assert review.examine_draft(passed, job).unfinished
+    assert job.work("").undone
+
+
+def test_a_run_that_is_stopped_ends_all_the_same(prepared, home):
+    def fail(request):
+        raise Cancelled
+
+    job = desks.job(prepared, home, FakeModel(fail))
+    passed = job.over(judged(1, draft(prepared)))
+    with pytest.raises(Cancelled):
+        repair.answer(passed, BLOCKING, job)
+
+
+def test_packages_that_cannot_be_installed_are_a_finding_for_the_model(prepared, home, monkeypatch):
+    def fail(cleared, before, prepared, svc) -> CheckReport:
+        raise EnvironmentFailed("There is no such package.")
+
+    monkeypatch.setattr(checks, "run", fail)
+    job = desks.job(prepared, home, script())
+    tried = workflow._judged(draft(prepared), job)
+    assert not tried.passed
+    assert "no such package" in tried.failures.words
