@@ -69,9 +69,9 @@ _STOPS = frozenset({RunState.DECLINED, RunState.NEEDS_HUMAN, RunState.FAILED, Ru
 MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.RECEIVED: frozenset({RunState.TRIAGING, RunState.FOLLOWING_UP}) | _STOPS,
     RunState.TRIAGING: frozenset({RunState.PREPARING}) | _STOPS,
-    RunState.PREPARING: frozenset({RunState.PLANNING}) | _STOPS,
-    RunState.PLANNING: frozenset({RunState.AWAITING_APPROVAL, RunState.EDITING}) | _STOPS,
-    RunState.AWAITING_APPROVAL: frozenset({RunState.PLANNING, RunState.EDITING}) | _STOPS,
+    RunState.PREPARING: frozenset({RunState.PLANNING, RunState.EDITING}) | _STOPS,
+    RunState.PLANNING: frozenset({RunState.AWAITING_APPROVAL, RunState.PREPARING}) | _STOPS,
+    RunState.AWAITING_APPROVAL: frozenset({RunState.PLANNING, RunState.PREPARING}) | _STOPS,
     RunState.EDITING: frozenset({RunState.CHECKING}) | _STOPS,
     RunState.CHECKING: frozenset({RunState.EDITING, RunState.REVIEWING}) | _STOPS,
     RunState.REVIEWING: frozenset({RunState.EDITING, RunState.PUBLISHING}) | _STOPS,
@@ -757,12 +757,17 @@ class Environment(Record):
     """What is started beside whatever runs the project."""
 
 
-class Prepared(Record):
-    """All that is fixed before the first edit."""
+class Opened(Record):
+    """A repository at the base commit, before anything of it is run."""
 
     run: Run
     checkout: Checkout
     contract: Contract
+
+
+class Prepared(Opened):
+    """All that is fixed before the first edit."""
+
     environment: Environment
 
 

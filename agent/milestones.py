@@ -49,7 +49,7 @@ _PLACES: dict[str, tuple[int | None, RunState | None]] = {
     "clarify": (0, RunState.PREPARING),
     "environment": (1, RunState.PREPARING),
     "baseline": (2, RunState.PREPARING),
-    "plan": (3, RunState.PLANNING),
+    "plan": (0, RunState.PLANNING),
     "answer": (3, RunState.EDITING),
     "edit": (3, RunState.EDITING),
     "repair": (3, None),

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from agent import proposing
 from agent.agenda import Agenda, Answer
-from agent.domain import Outcome, Prepared, Run
+from agent.domain import Opened, Outcome, Prepared, Run
 from agent.editing import failures
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
@@ -55,13 +55,11 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
     contract = step("read config", checkout.contract, run, base, svc)
     step("onboard", onboard.settle, run, base, contract, svc)
     facts = step("clarify", plan.settle, ticket, decision, run, base, contract, svc)
-    built = step("environment", environment.build, run, base, contract, svc)
-    prepared = Prepared(run=run, checkout=base, contract=contract, environment=built)
-    before = step("baseline", baseline.measure, prepared, svc)
-    job = Job(ticket, decision, facts, prepared, before, step, svc)
+    opened = Opened(run=run, checkout=base, contract=contract)
+    job = Job(ticket, decision, facts, opened, step, svc)
     with job.keeping():
         decided = _by_recipe(job) if facts else _by_model(job)
-    return step("publish", publish.open_pull_request, prepared, decided, svc)
+    return step("publish", publish.open_pull_request, job.prepared, decided, svc)
 
 
 def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
@@ -85,16 +83,24 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
     asked = step("read threads", follow_up.agenda, occasion, standing, run, svc)
     base = standing.checkout
     contract = step("read config", checkout.contract, run, base, svc)
-    built = step("environment", environment.build, run, base, contract, svc)
-    prepared = Prepared(run=run, checkout=base, contract=contract, environment=built)
-    before = step("baseline", baseline.measure, prepared, svc)
+    opened = Opened(run=run, checkout=base, contract=contract)
     stood = standing.change if standing.foreign else None
-    job = Job(ticket, follow_up.decision(occasion), "", prepared, before, step, svc, stood)
+    job = Job(ticket, follow_up.decision(occasion), "", opened, step, svc, stood)
     with job.keeping():
+        _prepare(job)
         draft, answers = _seen_to(asked, job)
         decided, tried = _settled(draft, asked, job)
     answers = respond.withheld(answers, decided, tried)
-    return step("publish", answer.publish, asked, answers, decided, tried, prepared, svc)
+    return step("publish", answer.publish, asked, answers, decided, tried, job.prepared, svc)
+
+
+def _prepare(job: Job) -> None:
+    """Build the environment, and run the checks without the change."""
+    base, step, svc = job.base, job.step, job.svc
+    run, commit, contract = base.run, base.checkout, base.contract
+    built = step("environment", environment.build, run, commit, contract, svc)
+    job.prepared = Prepared(run=run, checkout=commit, contract=contract, environment=built)
+    job.before = step("baseline", baseline.measure, job.prepared, svc)
 
 
 def _seen_to(asked: Agenda, job: Job) -> tuple[Draft, tuple[Answer, ...]]:
@@ -130,9 +136,11 @@ def _settled(
 
 def _by_recipe(job: Job) -> proposing.Decided:
     """Plan, edit, policy, checks: a recipe makes the same change each time, so it has one try."""
-    step, svc, prepared = job.step, job.svc, job.prepared
+    step, svc = job.step, job.svc
     agreed = step("plan", plan.draft, job.decision, job.facts)
-    step("approval", plan.approve, agreed, prepared, svc)
+    step("approval", plan.approve, agreed, job.base, svc)
+    _prepare(job)
+    prepared = job.prepared
     change = step("edit", edit.carry_out, agreed, prepared, svc)
     cleared = step("policy 1", policy.clear, change, job.ticket, prepared, svc)
     after = step("checks 1", checks.run, cleared, job.before, prepared, svc)
@@ -155,7 +163,9 @@ def _by_recipe(job: Job) -> proposing.Decided:
 def _by_model(job: Job) -> proposing.Decided:
     """One conversation from the plan to a change that passes; a second model's review."""
     attempt = plan.agree(job)
-    job.step("approval", plan.approve, attempt.plan, job.prepared, job.svc)
+    job.step("approval", plan.approve, attempt.plan, job.base, job.svc)
+    _prepare(job)
+    plan.require_proofs(job.before)
     candidates: list[Round] = []
     while (draft := edit.next_candidate(attempt, candidates, job)) is not None:
         candidates.append(_until_green(draft, job))

@@ -67,7 +67,7 @@ def reply(
     )
     name = f"{turn.conversation} {turn.number} reply"
     most = job.limits.within(
-        job.step.seconds_left, kept=job.step.kept, here=job.prepared.run.snapshot is None
+        job.step.seconds_left, kept=job.step.kept, here=job.base.run.snapshot is None
     )
     answer = job.step(name, _ask, request, turn, job.spent, most, job.models, job.svc)
     # What is not taken has been paid for all the same, so it is on record and counted first.

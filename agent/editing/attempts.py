@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from agent.agenda import Answer, Matter
 from agent.domain import Change, Plan
-from agent.editing import answering, opening, plans, prompting
+from agent.editing import answering, base_state, opening, plans, prompting
 from agent.editing.answering import SubmittedAnswers
 from agent.editing.called import Opening
 from agent.editing.job import Job
@@ -50,8 +50,10 @@ class Attempt:
 
     def go_on(self) -> None:
         """Let the plan be carried out."""
-        self._talk.answer("agreed", self._job, accepted=True)
-        self._talk.go_on_as(f"edit {self._job.number}")
+        job = self._job
+        told = f"agreed\n\n{base_state.describe(job.before, job.prepared)}"
+        self._talk.go_on_as(f"edit {job.number}")
+        self._talk.answer(told, job, accepted=True)
         self._talk.tools.are_open = True
 
     def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None:
@@ -133,9 +135,7 @@ def begin(job: Job) -> Attempt:
         TooLarge: The model takes it for several tickets.
         EditFailed: No plan came that the rules allow.
     """
-    told = job.step(
-        "plan opening", opening.of_ticket, job.ticket, job.prepared, job.before, job.svc
-    )
+    told = job.step("plan opening", opening.of_ticket, job.ticket, job.base, job.svc)
     talk = _conversation("plan", "agent", told, _base(job), job)
     talk.tools.are_open = False
     words = ""
@@ -185,7 +185,7 @@ def on_pull(draft: Draft, matters: tuple[Matter, ...], failed: str, job: Job) ->
 
 
 def _base(job: Job) -> Change:
-    return Change(base_commit=job.prepared.checkout.commit, files=())
+    return Change(base_commit=job.base.checkout.commit, files=())
 
 
 def _conversation(
@@ -199,7 +199,7 @@ def _conversation(
     return Conversation(
         name=name,
         role="editor",
-        prompt=prompting.prompt(prompt, job.prepared),
+        prompt=prompting.prompt(prompt, job.base.contract),
         tools=Tools(job, forms),
         opening=told,
         change=change,

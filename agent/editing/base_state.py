@@ -43,14 +43,14 @@ def describe(before: CheckReport, prepared: Prepared) -> str:
         if package.partition("==")[0].lower() in _VERSIONED
     ]
     lines = [
-        f"Versions: {', '.join(versions)}" if versions else "",
+        f"Versions: {', '.join((f'python=={prepared.environment.python}', *versions))}",
         f"Passes: {', '.join(passing)}" if passing else "",
         f"Fails already: {'; '.join(failing)}" if failing else "",
         f"Cannot be measured: {'; '.join(unknown)}" if unknown else "",
         *commands,
     ]
     words = "\n".join(filter(None, lines))
-    return fenced("The base, and its checks", words, prepared.run.run_id) if words else ""
+    return fenced("The base, and its checks", words, prepared.run.run_id)
 
 
 def _counted(result: CheckResult) -> str:

@@ -20,6 +20,7 @@ from agent.domain import (
     Decision,
     ModelUse,
     ModelWork,
+    Opened,
     Prepared,
     Ticket,
 )
@@ -41,19 +42,21 @@ from agent.services import Services
 
 @dataclass
 class Job:
-    """A ticket on a prepared repository, and what carries it."""
+    """A ticket on a repository, and what carries it."""
 
     ticket: Ticket
     decision: Decision
     facts: str
     """A recipe's parameters."""
-    prepared: Prepared
-    before: CheckReport
-    """The checks of the base commit."""
+    base: Opened
     step: Step
     svc: Services
     stood: Change | None = None
     """What people of their own have put on the branch besides our work; None: nobody has."""
+    prepared: Prepared = field(init=False)
+    """The base with its environment, once that is built."""
+    before: CheckReport = field(init=False)
+    """The checks of the base commit, once they have run."""
     spent: Spent = field(default_factory=Spent)
     judged: list[Round] = field(default_factory=list)
     latest: Change | None = None
@@ -91,13 +94,13 @@ class Job:
     @property
     def limits(self) -> Limits:
         """What the run may spend by now."""
-        config, svc = self.prepared.contract.config, self.svc
+        config, svc = self.base.contract.config, self.svc
         return budget.limits(config, svc.settings).times(svc.grants)
 
     @cached_property
     def terms(self) -> Terms:
         """What the job is held to; read once, when it is asked for first."""
-        config = self.prepared.contract.config
+        config = self.base.contract.config
         return self.step("terms", terms.read, config, self.models, self.category)
 
     @property
@@ -184,7 +187,7 @@ class Job:
         Whoever was passed over since its last answer, as whatever role, is left to the end, and
         whoever was taken out of the settings is not asked any more.
         """
-        wanted = getattr(self.prepared.contract.config.models, role) or ""
+        wanted = getattr(self.base.contract.config.models, role) or ""
         chain = self.models.chain(role, self.category)
         answered = self.answered(role)
         first = answered if answered in (wanted, *chain) else wanted

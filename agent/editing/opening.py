@@ -9,7 +9,7 @@ import re
 
 from agent import cleaning, worktree
 from agent.agenda import Matter
-from agent.domain import Change, CheckReport, EarlierAttempt, Plan, Prepared, Ticket
+from agent.domain import Change, CheckReport, EarlierAttempt, Opened, Plan, Prepared, Ticket
 from agent.editing import base_state, outline
 from agent.editing.called import Opening
 from agent.editing.prompting import fenced
@@ -28,9 +28,12 @@ _IDS = re.compile(r"^index [0-9a-f]+\.\.[0-9a-f]+(?: \d+)?\n", re.MULTILINE)
 _NOTES = ("AGENTS.md", "CONTRIBUTING.md", "CONTRIBUTING.rst", ".github/CONTRIBUTING.md")
 
 
-def of_ticket(ticket: Ticket, prepared: Prepared, before: CheckReport, svc: Services) -> Opening:
-    """Begin with a ticket: the state of the base, the outline of the repository, the ticket."""
-    return _joined(*_repository(ticket, prepared, before, svc), _ticket(ticket, prepared))
+def of_ticket(ticket: Ticket, base: Opened, svc: Services) -> Opening:
+    """Begin with a ticket: the outline of the repository, and the ticket.
+
+    The state of the base is told with the answer to the plan.
+    """
+    return _joined(*_repository(ticket, base, svc), _ticket(ticket, base))
 
 
 def of_attempt(
@@ -43,7 +46,8 @@ def of_attempt(
 ) -> Opening:
     """Begin another attempt: the same, the plan, and what became of the earlier one."""
     return _joined(
-        *_repository(ticket, prepared, before, svc),
+        base_state.describe(before, prepared),
+        *_repository(ticket, prepared, svc),
         _ticket(ticket, prepared),
         _plan(plan, prepared),
         _failed(failed, prepared),
@@ -71,7 +75,8 @@ def of_pull(
         for matter in matters
     ]
     return _joined(
-        *_repository(ticket, prepared, before, svc),
+        base_state.describe(before, prepared),
+        *_repository(ticket, prepared, svc),
         _ticket(ticket, prepared),
         _plan(plan, prepared),
         fenced("The change so far", _diff(prepared, change, _MOST_DIFF), run_id),
@@ -116,21 +121,18 @@ def _joined(*parts: str) -> Opening:
     return Opening(text="\n\n".join(part for part in parts if part))
 
 
-def _failed(words: str, prepared: Prepared) -> str:
+def _failed(words: str, base: Opened) -> str:
     shown = cleaning.cut(words, _MOST_FAILED, where="run the checks")
-    return fenced("What went wrong", shown, prepared.run.run_id) if words else ""
+    return fenced("What went wrong", shown, base.run.run_id) if words else ""
 
 
-def _repository(
-    ticket: Ticket, prepared: Prepared, before: CheckReport, svc: Services
-) -> tuple[str, ...]:
-    """Tell of the base: how its checks ended, what it holds, and how people want code written."""
-    run_id = prepared.run.run_id
-    tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+def _repository(ticket: Ticket, base: Opened, svc: Services) -> tuple[str, ...]:
+    """Tell what the base holds, and how people want code written."""
+    run_id = base.run.run_id
+    tree = worktree.open_tree(base.checkout, svc.base_folder(base.run))
     words = f"{ticket.title}\n{ticket.body}"
-    shown = outline.describe(tree, words, prepared.contract.config.folder, _MOST_OUTLINE)
+    shown = outline.describe(tree, words, base.contract.config.folder, _MOST_OUTLINE)
     return (
-        base_state.describe(before, prepared),
         fenced("Outline of the repository", shown, run_id) if shown else "",
         _notes(tree, run_id),
     )
@@ -146,21 +148,21 @@ def _notes(tree: WorkTree, run_id: str) -> str:
     return fenced(f"From {name}", shown, run_id)
 
 
-def _ticket(ticket: Ticket, prepared: Prepared) -> str:
+def _ticket(ticket: Ticket, base: Opened) -> str:
     words = f"{ticket.title}\n\n{ticket.body}".strip()
     shown = cleaning.cut(words, _MOST_TICKET, where="the issue")
-    told = fenced("The ticket", shown, prepared.run.run_id)
-    return f"{told}\n\n{_earlier(ticket.earlier, prepared)}" if ticket.earlier else told
+    told = fenced("The ticket", shown, base.run.run_id)
+    return f"{told}\n\n{_earlier(ticket.earlier, base)}" if ticket.earlier else told
 
 
-def _earlier(attempt: EarlierAttempt, prepared: Prepared) -> str:
+def _earlier(attempt: EarlierAttempt, base: Opened) -> str:
     began = f"An earlier attempt, pull request #{attempt.pull}, was closed"
     if not attempt.remarks:
         return f"{began}; nobody said why."
-    return fenced(f"{began}; people said", attempt.remarks, prepared.run.run_id)
+    return fenced(f"{began}; people said", attempt.remarks, base.run.run_id)
 
 
-def _plan(plan: Plan, prepared: Prepared) -> str:
+def _plan(plan: Plan, base: Opened) -> str:
     lines = [plan.title, *(f"{number}. {step}" for number, step in enumerate(plan.steps, 1))]
     lines += [f"Files: {', '.join(plan.files)}"] if plan.files else []
-    return fenced("The plan", "\n".join(lines), prepared.run.run_id)
+    return fenced("The plan", "\n".join(lines), base.run.run_id)

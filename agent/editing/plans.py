@@ -84,8 +84,8 @@ def problems(plan: Plan, job: Job) -> str:
         found.append(f"`steps` has to have 1 to {_MOST_STEPS} lines of {_LONGEST_STEP} characters.")
     if len(plan.files) > _MOST_FILES:
         return "\n".join((*found, f"`files` may name {_MOST_FILES} files."))
-    checkout, contract = job.prepared.checkout, job.prepared.contract
-    tree = worktree.open_tree(checkout, job.svc.base_folder(job.prepared.run))
+    checkout, contract = job.base.checkout, job.base.contract
+    tree = worktree.open_tree(checkout, job.svc.base_folder(job.base.run))
     shut = closed(plan.files, tree, contract, checkout.commit)
     found += [f"{one.path} {one.message} {one.fix}" for one in shut]
     if shut:

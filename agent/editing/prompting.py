@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 
-from agent.domain import Contract, Prepared, Record
+from agent.domain import Contract, Record
 from repo_config.schema import RepoConfig
 
 
@@ -24,17 +24,16 @@ class Prompt(Record):
     """sha256 of the files it was made of, by name."""
 
 
-def prompt(name: str, prepared: Prepared) -> Prompt:
+def prompt(name: str, contract: Contract) -> Prompt:
     """Make the prompt of a part in the work.
 
     Args:
         name: Of the file, without its ending.
     """
-    contract, python = prepared.contract, prepared.environment.python
     parts = ("contract", name)
     texts = [_text(part) for part in parts]
     facts = {
-        "stack": "; ".join(_stack(contract, python)),
+        "stack": "; ".join(_stack(contract)),
         "constraints": "; ".join(_constraints(contract.config)),
     }
     head = texts[0].format_map(facts)
@@ -53,10 +52,10 @@ def _text(name: str) -> str:
 # --- the contract -----------------------------------------------------------------------------
 
 
-def _stack(contract: Contract, python: str) -> Iterator[str]:
+def _stack(contract: Contract) -> Iterator[str]:
     project, config = contract.project, contract.config
     written = project.python_version
-    yield f"Python {python}" + (f", code written for {written} and later" if written else "")
+    yield "Python" + (f", code written for {written} and later" if written else "")
     if project.framework != "none":
         yield project.framework.capitalize()
     if config.http.name != "any":

@@ -115,7 +115,7 @@ def _reviewed(best: Round, job: Job) -> Handed:
     talk = Conversation(
         name=name,
         role="reviewer",
-        prompt=prompting.prompt("review", job.prepared),
+        prompt=prompting.prompt("review", job.base.contract),
         tools=Tools(job, FORMS, edits=False),
         opening=told,
         change=draft.change,

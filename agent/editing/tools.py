@@ -15,7 +15,7 @@ from typing import Any
 
 from agent import cleaning
 from agent.chat import Reply, ToolCall, ToolResult, ToolSpec
-from agent.domain import Change, Record
+from agent.domain import Change, Prepared, Record
 from agent.editing import by_recipe, forms, rebuilding, replacing
 from agent.editing.asking import Turn
 from agent.editing.called import Called
@@ -83,7 +83,7 @@ class Tools:
             edits: Whether what happens in the sandbox becomes part of the change.
         """
         self._job, self._given, self._edits = job, given, edits
-        django = job.prepared.contract.project.django is not None
+        django = job.base.contract.project.django is not None
         # Without Django a model does as well what recipes do.
         without = set() if django else {"recipe"}
         names = _TOOLS.keys() - without if edits else {"bash"}
@@ -91,7 +91,8 @@ class Tools:
         self._session: SandboxSession | None = None
         self._at = ""
         """Digest of the change that the sandbox holds; empty: not known."""
-        self._prepared, self._declared = job.prepared, ""
+        self._rebuilt: Prepared | None = None
+        self._declared = ""
         """With the environment that the change declares, and a mark of what that is."""
         self._left_out: set[str] = set()
         """What was said of files that are no part of the change."""
@@ -178,7 +179,9 @@ class Tools:
         if self._session is None or self._at != batch.before.digest:
             self.close()
             words = self._rebuild(batch.before)
-            self._session = sessions.open(self._prepared, batch.before, job.svc.stopped)
+            self._session = sessions.open(
+                self._rebuilt or job.prepared, batch.before, job.svc.stopped
+            )
             batch.text = "\n".join(filter(None, (batch.if_new, words)))
         # What the tree holds is not known again until all calls are carried out.
         self._at, batch.session = "", self._session
@@ -218,9 +221,9 @@ class Tools:
         declared = rebuilding.mark(change, job.prepared, job.svc)
         if declared == self._declared:
             return ""
-        self._declared, self._prepared, words = declared, job.prepared, _AS_BASE
+        self._declared, self._rebuilt, words = declared, None, _AS_BASE
         if declared:
-            self._prepared, words = rebuilding.rebuild(change, job.prepared, job.svc)
+            self._rebuilt, words = rebuilding.rebuild(change, job.prepared, job.svc)
         return words
 
     # --- the tools --------------------------------------------------------------------------------

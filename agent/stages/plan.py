@@ -11,8 +11,8 @@ from agent.domain import (
     Contract,
     Decision,
     Guidance,
+    Opened,
     Plan,
-    Prepared,
     Run,
     Status,
     Ticket,
@@ -115,32 +115,30 @@ def draft(decision: Decision, parameters: str) -> Plan:
 
 
 def agree(job: Job) -> Attempt:
-    """Have a model plan what no recipe fits.
+    """Have a model plan what no recipe fits, before anything is made ready for the change.
 
     Raises:
-        RepositoryUnfit: Whatever is made, a check would prove nothing.
         TicketUnclear: The model has questions.
         ForPeople: The model leaves it to people.
         TooLarge: The model takes it for several tickets.
         EditFailed: No plan came that the rules allow.
         BudgetSpent: The next request could cost more than is left.
     """
-    require_proofs(job.before)
     return attempts.begin(job)
 
 
-def approve(plan: Plan, prepared: Prepared, svc: Services) -> str:
+def approve(plan: Plan, base: Opened, svc: Services) -> str:
     """Go on where nobody is to be asked, or somebody has agreed; say which. May run twice.
 
     Raises:
         ApprovalAwaited: A person has to approve exactly this plan.
         Superseded: The issue is no longer what was approved.
     """
-    run = prepared.run
+    run = base.run
     if run.snapshot is None or not run.snapshot.by_label or run.dry_run:
         return "whoever called the command has agreed"
     said = svc.guidance(run)
-    if not _to_be_asked(plan, prepared, said):
+    if not _to_be_asked(plan, base, said):
         return "nobody is to be asked"
     # It may have waited for days.
     svc.forge.ticket(run)
@@ -154,10 +152,10 @@ def approve(plan: Plan, prepared: Prepared, svc: Services) -> str:
     raise ApprovalAwaited(f"The approval of plan {plan.number} is awaited.", plan.number)
 
 
-def _to_be_asked(plan: Plan, prepared: Prepared, said: Sequence[Guidance]) -> bool:
-    config = prepared.contract.config
+def _to_be_asked(plan: Plan, base: Opened, said: Sequence[Guidance]) -> bool:
+    config = base.contract.config
     wished = any(one.kind == "change" for one in said)
-    if prepared.run.plan_first or config.plan.approval == "always" or wished:
+    if base.run.plan_first or config.plan.approval == "always" or wished:
         # Who wished for another plan wants to see it.
         return True
     if config.plan.approval == "never" or plan.recipe:
@@ -167,7 +165,7 @@ def _to_be_asked(plan: Plan, prepared: Prepared, said: Sequence[Guidance]) -> bo
 
 
 def require_proofs(before: CheckReport) -> None:
-    """Refuse, before a model is paid for, what no change could be held against.
+    """Refuse, before anything is edited, what no change could be held against.
 
     Raises:
         RepositoryUnfit: A check of the base commit proves nothing, so no result of it counts.

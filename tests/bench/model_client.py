@@ -78,7 +78,8 @@ class Side:
             side="base", commit=prepared.checkout.commit, change_digest=None, results=()
         )
         decision = Decision(recipe="", sentence="", category="bug")
-        job = Job(_TICKET, decision, "", prepared, before, step, svc)
+        job = Job(_TICKET, decision, "", prepared, step, svc)
+        job.prepared, job.before = prepared, before
         with job.keeping():
             attempt = attempts.begin(job)
             attempt.go_on()

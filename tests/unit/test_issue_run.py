@@ -60,7 +60,7 @@ def test_the_state_of_a_run_follows_its_steps_into_store_and_page(store, tmp_pat
     with capture_logs() as said:
         for step in (
             "read ticket", "announce", "triage", "checkout", "read config", "clarify",
-            "environment", "baseline", "plan", "edit", "policy 1", "checks 1", "repair 1",
+            "plan", "environment", "baseline", "edit", "policy 1", "checks 1", "repair 1",
             "policy 2", "checks 2", "repair 2", "review", "compare", "decide", "publish",
         ):  # fmt: skip
             notes.started(step)
@@ -70,7 +70,7 @@ def test_the_state_of_a_run_follows_its_steps_into_store_and_page(store, tmp_pat
             assert json.loads((tmp_path / "run.json").read_text())["state"] == seen[-1]
     assert said == [], "no move is illegal"
     assert [state for state, _ in itertools.groupby(seen)] == [
-        "triaging", "preparing", "planning", "editing", "checking", "editing", "checking",
+        "triaging", "preparing", "planning", "preparing", "editing", "checking", "editing", "checking",
         "reviewing", "publishing",
     ]  # fmt: skip
 
@@ -151,8 +151,8 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
     forge = FakeForge(None)
 
     def carry(run, step, svc, ledger, log, *, waited):
-        step._watcher.started("plan 1 reply")
-        raise Postponed(problem.message, time.time() + 900, "plan 1 reply") from problem
+        step._watcher.started("edit 1 1 reply")
+        raise Postponed(problem.message, time.time() + 900, "edit 1 1 reply") from problem
 
     monkeypatch.setattr(issue_run.worker, "carry", carry)
     settings, make = with_forge(home, forge)

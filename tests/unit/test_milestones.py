@@ -38,7 +38,7 @@ def test_a_wait_that_takes_a_while_is_told_beside_the_stage_that_is_under_way():
     milestones = Milestones(RUN, forge, SETTINGS, Redactor())
     milestones.waits(time.time() + 600, "Nobody answered.")
     assert forge.marks == [], "nothing is under way"
-    milestones.started("plan 1 reply")
+    milestones.started("edit 1 1 reply")
     milestones.waits(time.time() + 20, "Nobody answered.")
     assert len(forge.marks) == 1
     milestones.waits(1_900_000_000.0, "Nobody answered.")
@@ -127,8 +127,8 @@ def test_a_models_rounds_move_between_editing_checking_and_reviewing():
     noted = Noted()
     notes = StateNotes("r", RunState.PREPARING, noted)
     steps = [
-        "terms", "plan opening", "plan 1 reply", "plan 1 calls", "plan", "plan 1 answer",
-        "edit 1 1 reply", "edit 1 1 calls", "changelog 1", "policy 1", "checks 1", "compare 1",
+        "terms", "plan opening", "plan 1 reply", "plan 1 calls", "plan", "environment", "baseline",
+        "edit 1 0 answer", "edit 1 1 reply", "edit 1 1 calls", "changelog 1", "policy 1", "checks 1", "compare 1",
         "proof 1", "decide 1", "edit 1 1 answer", "edit 1 2 reply", "policy 2", "checks 2",
         "compare 2", "proof 2", "decide 2", "review 2 opening", "review 2 1 reply", "publish",
     ]  # fmt: skip
@@ -136,6 +136,6 @@ def test_a_models_rounds_move_between_editing_checking_and_reviewing():
         notes.started(step)
         notes.ended(step, 0.1, ok=True)
     assert [state.value for state in noted] == [
-        "planning", "editing", "checking", "reviewing", "editing", "checking", "reviewing",
-        "publishing",
+        "planning", "preparing", "editing", "checking", "reviewing", "editing", "checking",
+        "reviewing", "publishing",
     ]  # fmt: skip

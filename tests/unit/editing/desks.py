@@ -86,7 +86,9 @@ def job(
         ledger, RunLog(folder / "run.log"), Watcher(), max_minutes=60, remember=records or Records()
     )
     decision = Decision(recipe="", sentence="bug", category="bug")
-    return Job(forge_runs.TICKET, decision, "", prepared, BEFORE, step, svc)
+    made = Job(forge_runs.TICKET, decision, "", prepared, step, svc)
+    made.prepared, made.before = prepared, BEFORE
+    return made
 
 
 def conversation(made: Job, **facts: object) -> Conversation:
@@ -94,7 +96,7 @@ def conversation(made: Job, **facts: object) -> Conversation:
     return Conversation(
         name="edit 1",
         role="editor",
-        prompt=prompting.prompt("agent", made.prepared),
+        prompt=prompting.prompt("agent", made.base.contract),
         tools=Tools(made, {"submit": ("Submit.", Submit)}),
         opening=Opening(text="Mend it."),
         change=Change(base_commit=made.prepared.checkout.commit, files=()),

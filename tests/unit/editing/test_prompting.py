@@ -43,7 +43,7 @@ def test_the_fixed_part_is_below_4000_characters(part, tmp_path, home):
     job = desks.job(prepared, home, FakeModel(lambda _: said()))
     request = ChatRequest(
         role="editor",
-        system=prompting.prompt(part, prepared).system,
+        system=prompting.prompt(part, prepared.contract).system,
         tools=Tools(job, FORMS[part], edits=part != "review").specs,
         messages=(Asked(text=""),),
     )
@@ -63,9 +63,9 @@ def test_the_contract_stands_first(tmp_path, home):
     prepared = desks.repository(
         tmp_path, home, config=RepoConfig.model_validate(config, strict=False)
     )
-    prompt = prompting.prompt("agent", prepared)
+    prompt = prompting.prompt("agent", prepared.contract)
     stack, purpose, expected, constraints = prompt.system.split("\n")[1:5]
-    for fact in ("Python 3.11.7", "httpx", "celery", "structlog", "pytest"):
+    for fact in ("Python", "httpx", "celery", "structlog", "pytest"):
         assert fact in stack
     assert purpose.startswith("Purpose: ")
     assert expected.startswith("Expected: ")
@@ -89,7 +89,7 @@ def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp
     before = CheckReport(side="base", commit="c", change_digest=None, results=results)
     told = base_state.describe(before, prepared).splitlines()[2:-1]
     assert told == [
-        "Versions: django==5.1, pytest==8.3",
+        "Versions: python==3.11.7, django==5.1, pytest==8.3",
         "Passes: ruff",
         "Fails already: tests: t.py::test_old",
         "Cannot be measured: mypy (it crashed)",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agent import workflow
+from agent.domain import CheckReport, Environment
 from agent.editing import attempts, budget, rounds
 from agent.editing.budget import Limits
 from agent.errors import BudgetSpent, EditFailed, ForPeople, TicketUnclear, TimeSpent, TooLarge
-from agent.stages import edit, repair
+from agent.stages import baseline, edit, environment, repair
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
 from tests.unit.editing.desks import plan, submit, write
@@ -143,3 +144,26 @@ def test_where_the_minutes_end_while_it_is_checked_what_passed_stays(prepared, h
     assert len(job.work("").rounds) == 2
     (undone,) = job.work("").undone
     assert "limits.minutes" in undone
+
+
+def test_the_first_reply_comes_before_environment_and_baseline(prepared, home, monkeypatch):
+    def build(run, base, contract, svc) -> Environment:
+        return prepared.environment
+
+    def measure(prepared, svc) -> CheckReport:
+        return desks.BEFORE
+
+    monkeypatch.setattr(environment, "build", build)
+    monkeypatch.setattr(baseline, "measure", measure)
+    declined = desks.job(prepared, home, script(said(("decline", {"why": "A.", "fits": "B."}))))
+    with pytest.raises(ForPeople):
+        workflow._by_model(declined)
+    assert "environment" not in declined.step._watcher.names
+    model = script(said(plan()), said(("decline", {"why": "A.", "fits": "B."})))
+    job = desks.job(prepared, home, model)
+    with pytest.raises(ForPeople):
+        workflow._by_model(job)
+    names = job.step._watcher.names
+    assert names.index("plan 1 reply") < names.index("approval") < names.index("environment")
+    (agreed,) = model.requests[1].messages[-1].results
+    assert "python==3.11.7" in agreed.content, "the state of the base"

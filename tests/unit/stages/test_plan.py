@@ -17,7 +17,7 @@ def report(**by_name: Status) -> CheckReport:
     return CheckReport(side="base", commit="c", change_digest=None, results=results)
 
 
-def test_a_check_that_proves_nothing_on_base_ends_the_run_before_a_model_is_asked():
+def test_a_check_that_proves_nothing_on_base_ends_the_run_before_anything_is_edited():
     with pytest.raises(RepositoryUnfit) as refused:
         plan.require_proofs(report(mypy=Status.PASSED, tests=Status.UNVERIFIED))
     for named in ("check tests", "no report came back", ".github/mergewright.yml"):
