@@ -51,7 +51,7 @@ class Attempt:
     def go_on(self) -> None:
         """Let the plan be carried out."""
         job = self._job
-        told = f"agreed\n\n{base_state.describe(job.before, job.prepared)}"
+        told = f"agreed\n{base_state.describe(job.before, job.prepared)}"
         self._talk.go_on_as(f"edit {job.number}")
         self._talk.answer(told, job, accepted=True)
         self._talk.tools.are_open = True

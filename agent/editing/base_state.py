@@ -8,7 +8,6 @@ from __future__ import annotations
 import shlex
 
 from agent.domain import CheckReport, CheckResult, Prepared, Status
-from agent.editing.prompting import fenced
 
 _FAILING = ("failed", "error")
 _MOST_NAMED = 8
@@ -23,7 +22,7 @@ _VERSIONED = frozenset(
 
 
 def describe(before: CheckReport, prepared: Prepared) -> str:
-    """Say how the checks are run, what passes, what fails and what cannot be measured."""
+    """Say how the checks are run, what passes, what fails and what cannot be measured; foreign."""
     results = before.results
     commands = [
         f"{one.name}: {shlex.join(one.command)}"
@@ -49,8 +48,7 @@ def describe(before: CheckReport, prepared: Prepared) -> str:
         f"Cannot be measured: {'; '.join(unknown)}" if unknown else "",
         *commands,
     ]
-    words = "\n".join(filter(None, lines))
-    return fenced("The base, and its checks", words, prepared.run.run_id)
+    return "\n".join(filter(None, lines))
 
 
 def _counted(result: CheckResult) -> str:

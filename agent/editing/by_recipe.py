@@ -1,13 +1,13 @@
-"""Ask a recipe: what has the shape of one of them is carried out without the model's own edits.
+"""Carry out a recipe that a model calls by its name.
 
-The request is held to what a ticket is held to, so nothing is guessed. A recipe works on a tree of
-ours; what comes of it is all of its files, or nothing.
+Its parameters are held to what a ticket is held to, so nothing is guessed. A recipe works on a tree
+of ours; what comes of it is all of its files, or nothing.
 """
 
 from __future__ import annotations
 
-from agent import cleaning, worktree
-from agent.domain import Change, Prepared, Record, Ticket
+from agent import worktree
+from agent.domain import Change, Prepared, Record
 from agent.editing import producing
 from agent.editing.minutes import Refused, SecondsLeft, unbounded
 from agent.errors import RequestRefused, TicketUnclear
@@ -16,13 +16,12 @@ from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.tree import Within
 
-_MOST_REQUEST = 4_000
-
 
 class AskRecipe(Record):
-    """What is wanted, as a ticket with a recipe's form, or with its facts as code."""
+    """A recipe by its name, with what it has to know."""
 
-    request: str
+    name: str
+    parameters: dict[str, object]
 
 
 class Made(Record):
@@ -40,29 +39,26 @@ def carry_out(
     svc: Services,
     left: SecondsLeft = unbounded,
 ) -> Made:
-    """Have the recipe that fits carry a request out on top of a change.
+    """Have a recipe work on top of a change.
 
     Raises:
-        Refused: None fits, facts are missing, or nothing would change.
+        Refused: There is none of that name, facts are missing, or nothing would change.
         EditFailed: What was produced is not what was asked for.
         SandboxLost: The sandbox ended without a word.
     """
-    if (count := len(asked.request)) > _MOST_REQUEST:
-        raise Refused(f"`request` has {count:,} characters; {_MOST_REQUEST:,} are the most")
-    title, _, body = cleaning.incoming(asked.request)[0].strip().partition("\n")
-    ticket = Ticket(ticket_id="request", title=title, body=body.strip(), digest="")
-    recipe = next((one for one in registry.recipes() if one.match(ticket)), None)
+    recipe = next((one for one in registry.recipes() if one.name == asked.name), None)
     if recipe is None:
-        examples = "\n".join(f"{one.example}\n{one.form}" for one in registry.recipes())
-        raise Refused(f"no recipe has this shape; these have:\n{examples}")
+        known = ", ".join(one.name for one in registry.recipes())
+        raise Refused(f"there is no such recipe; there are {known}")
     contract = prepared.contract
     tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
     tree.replay(change)
     mine = Within(tree, contract.config.folder)
     try:
-        parameters = recipe.settle(ticket, mine, contract.config, contract.project)
-    except (TicketUnclear, RequestRefused) as problem:
-        raise Refused(problem.message) from problem
+        given = asked.parameters, mine, contract.config, contract.project
+        parameters = recipe.settle_parameters(*given)
+    except (TicketUnclear, RequestRefused, ValueError) as problem:
+        raise Refused(str(problem)) from problem
     edits = recipe.apply(mine, parameters)
     files = {
         path: content for path, content in edits.files.items() if not _has(tree, path, content)

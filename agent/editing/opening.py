@@ -46,7 +46,7 @@ def of_attempt(
 ) -> Opening:
     """Begin another attempt: the same, the plan, and what became of the earlier one."""
     return _joined(
-        base_state.describe(before, prepared),
+        _state(before, prepared),
         *_repository(ticket, prepared, svc),
         _ticket(ticket, prepared),
         _plan(plan, prepared),
@@ -75,7 +75,7 @@ def of_pull(
         for matter in matters
     ]
     return _joined(
-        base_state.describe(before, prepared),
+        _state(before, prepared),
         *_repository(ticket, prepared, svc),
         _ticket(ticket, prepared),
         _plan(plan, prepared),
@@ -102,7 +102,7 @@ def of_review(
     """
     run_id = prepared.run.run_id
     return _joined(
-        base_state.describe(before, prepared),
+        _state(before, prepared),
         _ticket(ticket, prepared),
         _plan(plan, prepared),
         fenced("The diff", _diff(prepared, change, _MOST_DIFF), run_id),
@@ -124,6 +124,11 @@ def _joined(*parts: str) -> Opening:
 def _failed(words: str, base: Opened) -> str:
     shown = cleaning.cut(words, _MOST_FAILED, where="run the checks")
     return fenced("What went wrong", shown, base.run.run_id) if words else ""
+
+
+def _state(before: CheckReport, prepared: Prepared) -> str:
+    words = base_state.describe(before, prepared)
+    return fenced("The base, and its checks", words, prepared.run.run_id)
 
 
 def _repository(ticket: Ticket, base: Opened, svc: Services) -> tuple[str, ...]:

@@ -267,7 +267,7 @@ class Tools:
         return f"{asked.text.count(chr(10)):,} lines"
 
     def recipe(self, session: SandboxSession, asked: by_recipe.AskRecipe) -> str:
-        """Have a recipe carry a request out, and write what it makes."""
+        """Have a recipe work, and write what it makes."""
         job = self._job
         made = by_recipe.carry_out(asked, session.take().change, job.prepared, job.svc, self._left)
         for path, content in sorted(made.files.items()):
@@ -329,7 +329,7 @@ _TOOLS: dict[str, _Tool] = {
     "edit": ("Replace old, which occurs exactly once.", Edit, Tools.edit),
     "write": ("Write a file.", Write, Tools.write),
     "recipe": (
-        "Let a codemod add a Django field, or turn prints into logging.",
+        "Run add-django-field (model, field as in Python) or print-to-logging (paths, level).",
         by_recipe.AskRecipe,
         Tools.recipe,
     ),

@@ -156,10 +156,13 @@ def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home):
     project = prepared.contract.project.model_copy(update={"django": django})
     contract = prepared.contract.model_copy(update={"project": project})
     made = Opened(prepared.model_copy(update={"contract": contract}), home)
-    request = "Replace `print` with `logging` in `shop/jobs.py`, at the level `info`."
+    named = {"name": "print-to-logging", "parameters": {"paths": "shop/jobs.py", "level": "info"}}
     with made.job.keeping():
         made.call(write("shop/jobs.py", "def run():\n    print('ran')\n"))
-        (result,) = made.call(("recipe", {"request": request})).results
+        (result,) = made.call(("recipe", named)).results
+        for wrong in ({**named, "name": "rename"}, {**named, "parameters": {"path": "."}}):
+            (refused,) = made.call(("recipe", wrong)).results
+            assert refused.failed
     assert not result.failed, result.content
     assert b"logger.info(" in made.files["shop/jobs.py"]
 
