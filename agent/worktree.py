@@ -252,13 +252,21 @@ def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozen
 
 
 def _regular_files(mirror_path: str, commit: str) -> tuple[str, ...]:
-    return tuple(_listed(mirror_path, commit))
+    modes = _list_modes(mirror_path, commit)
+    return tuple(path for path, mode in modes.items() if mode in objects.REGULAR)
+
+
+def list_links(checkout: Checkout) -> frozenset[str]:
+    """List what the commit has beside regular files: symbolic links and submodules."""
+    with _repaired(Path(checkout.mirror)):
+        modes = _list_modes(checkout.mirror, checkout.commit)
+    return frozenset(path for path, mode in modes.items() if mode not in objects.REGULAR)
 
 
 @lru_cache(maxsize=2)  # a run asks five times, and a commit never changes
-def _listed(mirror_path: str, commit: str) -> Mapping[str, str]:
+def _list_modes(mirror_path: str, commit: str) -> Mapping[str, str]:
     files = objects.list_files(Place(Path(mirror_path)), commit)
-    return {path: object_id for path, mode, object_id in files if mode in objects.REGULAR}
+    return {path: mode for path, mode, _ in files}
 
 
 def remove(folder: Path) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 from agent import worktree
@@ -30,6 +32,9 @@ _PORTION = 200
 _LOOKED_AT = 8000
 #: https://bford.info/cachedir/: whoever writes it says that nothing beside it needs to be kept.
 _TAG, _SIGNATURE = "CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55"
+_MOST_TAG_BYTES = 1024
+_MOST_NAMES_BYTES = 8 * 1024**2
+"""Of the new files that the ignore rules are asked about."""
 
 
 class Kind(IntEnum):
@@ -69,13 +74,29 @@ class Ground:
     laid: Mapping[str, bytes]
     """Files that were put beside the base when the sandbox was opened."""
 
+    @cached_property
+    def links(self) -> frozenset[str]:
+        """Links and submodules of the base, which no change holds."""
+        return worktree.list_links(self.checkout)
+
+    @cached_property
+    def fixed(self) -> frozenset[str]:
+        """What stays whatever a change says."""
+        return self.links | self.laid.keys()
+
+    @cached_property
+    def folders(self) -> frozenset[str]:
+        """All folders of the base."""
+        paths = (*self.base.paths(), *self.fixed)
+        return frozenset(parent for path in paths for parent in _parents(path))
+
 
 @dataclass
 class _Basket:
     """What has been decided so far."""
 
     given: Mapping[str, ChangedFile]
-    files: list[ChangedFile] = field(default_factory=list)
+    files: dict[str, ChangedFile] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     bytes: int = 0
     left_out: int = 0
@@ -88,7 +109,7 @@ class _Basket:
             self.left_out += 1
             return
         self.bytes += size
-        self.files.append(file)
+        self.files[file.path] = file
 
     def leave(self, path: str, message: str, fix: str) -> None:
         """Say what is not taken; what was given stays."""
@@ -142,19 +163,26 @@ def take(
     base, basket = ground.base, _Basket(ground.given)
     changed = _sort_out(list(entries), ground, basket)
     new = [entry for entry in changed if not (base.has(entry.path) or entry.path in ground.given)]
+    names_bytes = accumulate(len(entry.path) for entry in new)
+    beyond = {
+        one.path for one, size in zip(new, names_bytes, strict=True) if size > _MOST_NAMES_BYTES
+    }
+    basket.left_out += len(beyond)
+    new = [entry for entry in new if entry.path not in beyond]
     ignored = _find_ignored(new, fetch, ground, include)
-    wanted = [entry for entry in changed if entry.path not in ignored]
+    wanted = [entry for entry in changed if entry.path not in ignored | beyond]
     basket.left_out += max(0, len(wanted) - MOST_FILES)
     for part in _split(wanted[:MOST_FILES]):
         contents = fetch(part)
         for entry in part:
             _decide(entry, contents.get(entry.path), ground, basket)
-    files = tuple(sorted(basket.files, key=lambda file: file.path))
+    _leave_misfits(ground, basket)
+    files = tuple(file for _, file in sorted(basket.files.items()))
     kept = {entry.path for entry in wanted}
     return Taken(
         change=Change(base_commit=ground.checkout.commit, files=files),
         findings=basket.close(is_cut=is_cut),
-        ignored=_summarize(ignored, [*base.paths(), *kept]),
+        ignored=_summarize(ignored, kept, ground),
     )
 
 
@@ -234,6 +262,29 @@ def _decide(entry: Entry, content: bytes | None, ground: Ground, basket: _Basket
     )
 
 
+def _leave_misfits(ground: Ground, basket: _Basket) -> None:
+    """Leave new files that cannot be where they are, since something there is not taken."""
+    base, files = ground.base, basket.files
+    new = {path for path, file in files.items() if file.before is None}
+    gone = {path for path, file in files.items() if file.after is None}
+    folders = set()
+    if not ground.folders.isdisjoint(new):
+        stay = (path for path in (*base.paths(), *ground.fixed) if path not in gone)
+        folders = {parent for path in stay for parent in _parents(path)}
+
+    def is_file(path: str) -> bool:
+        return path not in gone and (base.has(path) or path in ground.fixed or path in files)
+
+    for path in sorted(new):
+        if path in folders or path in ground.links or any(map(is_file, _parents(path))):
+            del files[path]
+            basket.note(path, _IN_THE_WAY, _USE_OTHER, Severity.REVIEW)
+
+
+_IN_THE_WAY = "The file is not part of the change: what the base has in its place stays."
+_USE_OTHER = "Give it another name, or leave what is there."
+
+
 # --- what is ignored -------------------------------------------------------------------------
 
 
@@ -246,14 +297,19 @@ def _find_ignored(
     """Say which new files the base's rules ignore, and which lie in a folder tagged as a cache."""
     paths, base = [entry.path for entry in new], ground.base
     ignored = worktree.find_ignored(ground.checkout, base.folder, paths)
-    tags = [entry for entry in new if entry.path.rpartition("/")[2] == _TAG and "/" in entry.path]
+    tags = [
+        entry
+        for entry in new
+        if entry.path.endswith(f"/{_TAG}")
+        and entry.size <= _MOST_TAG_BYTES
+        and entry.path.removesuffix(f"/{_TAG}") not in ground.folders
+    ]
     caches = tuple(
         path.removesuffix(_TAG)
-        for path, content in fetch(tags[:MOST_FILES]).items()
+        for part in _split(tags[:MOST_FILES])
+        for path, content in fetch(part).items()
         if content is not None and content.startswith(_SIGNATURE)
     )
-    folders = {parent for path in base.paths() for parent in _parents(path)}
-    caches = tuple(cache for cache in caches if cache.rstrip("/") not in folders)
     cached = {path for path in paths if path.startswith(caches)} if caches else set()
     wanted = {path.rstrip("/") for path in include}
     return frozenset(
@@ -261,9 +317,9 @@ def _find_ignored(
     )
 
 
-def _summarize(ignored: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+def _summarize(ignored: Iterable[str], kept: Iterable[str], ground: Ground) -> tuple[str, ...]:
     """Name folders that hold nothing else in place of the files in them."""
-    shared = {parent for path in others for parent in _parents(path)}
+    shared = ground.folders.union(*map(_parents, kept))
     shown = set()
     for path in ignored:
         folder = next((parent for parent in _parents(path) if parent not in shared), None)

@@ -1,0 +1,132 @@
+"""A change that is taken from any tree fits the base that it was taken against."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import random
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from agent import worktree
+from agent.domain import Change
+from agent.ports import Taken
+from agent.repository.tree import WorkTree
+from agent.sandbox import taking
+from tests.integration import git_samples
+from tests.rooms import INSIDE
+
+FILES: dict[str, str | bytes] = {
+    "a": "a\n",
+    "d/x": "x\n",
+    "d/e/y": "y\n",
+    "d/e/z": "z\n",
+    "large": "large\n" * 200,
+    "f/g/h": "h\n",
+}
+NAMES = ("a", "d", "d/x", "d/e", "d/e/y", "d/link", "d/e/z/new", "f", "f/g", "f/sub", "f/sub/new",
+         "folder-link", "folder-link/new", "large", "large/new", "laid", "laid/new", "b.log", "new")  # fmt: skip
+
+
+class Place:
+    """A repository with a link in a folder, a link to a folder and a submodule."""
+
+    def __init__(self, folder: Path) -> None:
+        repository = git_samples.make(folder / "repository", FILES)
+        git_samples.put(repository, {".gitignore": "*.log\n"})
+        (repository / "d" / "link").symlink_to("x")
+        (repository / "folder-link").symlink_to("d")
+        head = git_samples.commit_all(repository, "Links")
+        git_samples.git(repository, "update-index", "--add", "--cacheinfo", f"160000,{head},f/sub")
+        git_samples.git(repository, "commit", "-qm", "Submodule")
+        self.checkout = worktree.prepare(str(repository), None, folder / "mirrors")
+        self.base = worktree.lay_out(self.checkout, folder / "base")
+        self.folder = folder
+
+    def copy(self, name: str) -> WorkTree:
+        """A copy of the base."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+        shutil.copytree(self.base.folder, self.folder / name, symlinks=True)
+        return WorkTree(self.folder / name, self.base.paths())
+
+    def take(self, tree: Path, given: Change) -> Taken:
+        """Take what differs in a tree that has a file of ours beside."""
+        differing = importlib.import_module("differing")
+        found = differing.Difference(str(self.base.folder), str(tree), None)
+        found.walk()
+        entries = [
+            taking.Entry(path, taking.Kind(kind), *more) for path, kind, *more in found.entries
+        ]
+
+        def fetch(entries: Sequence[taking.Entry]) -> Mapping[str, bytes | None]:
+            return {entry.path: (tree / entry.path).read_bytes() for entry in entries}
+
+        files = {file.path: file for file in given.files if file.after is not None}
+        ground = taking.Ground(self.checkout, self.base, files, {"laid": b"laid\n"})
+        return taking.take(entries, fetch, ground)
+
+
+def disturb(tree: Path, chance: random.Random) -> None:
+    """Put something else in the place of one name; what is in its way goes."""
+    place = tree
+    for part in chance.choice(NAMES).split("/"):
+        if place.is_symlink() or not place.is_dir():
+            place.unlink(missing_ok=True)
+            place.mkdir()
+        place /= part
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place)
+    place.unlink(missing_ok=True)
+    kind = chance.randrange(6)
+    if kind < 3:
+        place.write_text(f"{chance.random()}\n")
+    elif kind == 3:
+        place.symlink_to("/etc/passwd")
+    elif kind == 4:
+        place.write_bytes(b"\0binary")
+
+
+def see(tree: Path) -> dict[str, bytes]:
+    """Regular files of a tree."""
+    found = (Path(folder, name) for folder, _, names in os.walk(tree) for name in names)
+    return {
+        str(path.relative_to(tree)): path.read_bytes() for path in found if not path.is_symlink()
+    }
+
+
+@pytest.mark.parametrize("most_bytes", [taking.MOST_BYTES, 1000])
+def test_a_change_that_is_taken_can_always_be_laid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int
+) -> None:
+    monkeypatch.syspath_prepend(INSIDE)
+    monkeypatch.setattr(taking, "MOST_BYTES", most_bytes)
+    place = Place(tmp_path)
+    empty = Change(base_commit=place.checkout.commit, files=())
+    for seed in range(60):
+        chance = random.Random(seed)
+        tree, change = place.copy("tree").folder, empty
+        (tree / "laid").write_text("laid\n")
+        for _ in range(2):
+            for _ in range(chance.randrange(1, 5)):
+                disturb(tree, chance)
+            taken = place.take(tree, change)
+            change = taken.change
+            again = place.copy("again")
+            again.replay(change)
+            left = {finding.path for finding in taken.findings} | set(taken.ignored)
+            if most_bytes == 1000:
+                continue
+            one, two = see(tree), see(again.folder)
+            differs = {path for path in {*one, *two} if one.get(path) != two.get(path)}
+            unsaid = {
+                path
+                for path in differs - {"laid"}
+                if not any(
+                    f"{path}/".startswith(f"{said.rstrip('/')}/") or said.startswith(f"{path}/")
+                    for said in left
+                )
+            }
+            assert not unsaid, (seed, unsaid, left)
