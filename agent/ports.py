@@ -270,6 +270,9 @@ class SandboxSession(Protocol):
     Every method may raise SandboxLost, and Cancelled once the session's flag is set.
     """
 
+    losses: int
+    """How often it was lost and opened again, with the change as it was last taken."""
+
     def run(self, command: str, *, seconds: float) -> Ran:
         """Run `bash -c` in the tree; whatever it leaves running is ended with it."""
         ...
@@ -278,7 +281,7 @@ class SandboxSession(Protocol):
         """Return the content of a regular file of the tree; None: there is none of that name.
 
         Raises:
-            EditFailed: It is larger than a file of a change may be.
+            EditFailed: It is larger than a file of a change may be, or the sandbox was lost.
         """
         ...
 
@@ -286,7 +289,8 @@ class SandboxSession(Protocol):
         """Create or replace a file, inside the sandbox; it keeps its mode, folders are made.
 
         Raises:
-            EditFailed: The name leads outside or through a link, or there is no space.
+            EditFailed: The name leads outside or through a link, there is no space, or the
+                sandbox was lost.
         """
         ...
 

@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from agent.domain import Change, ChangedFile, Checkout, Record
 from agent.errors import EditFailed, SandboxLost
@@ -22,7 +22,6 @@ from agent.sandbox.conversation import Answer, Conversation
 _GRACE_SECONDS = 10.0
 """The runner ends a command in time; this much later the host ends the sandbox."""
 _FILE_SECONDS = 120.0
-T = TypeVar("T")
 
 #: Opens the sandbox with the base laid out; the stack takes it down.
 Open = Callable[[ExitStack], Conversation]
@@ -62,7 +61,7 @@ class Session:
         self._last = change
         self._stopped = stopped
         self._stack = ExitStack()
-        self._was_lost = False
+        self.losses = 0
         self._start()
 
     def run(self, command: str, *, seconds: float) -> Ran:
@@ -73,7 +72,6 @@ class Session:
         except SandboxLost as problem:
             lost = problem.message
         self._restart()
-        self._was_lost = False
         took = time.monotonic() - began
         return Ran(
             output=f"[The sandbox was lost during this command: {lost}. It is open"
@@ -88,7 +86,8 @@ class Session:
         """Return what a regular file holds; see the port."""
         if names.name_problem(path) is not None:
             return None
-        problem, content = self._twice(lambda: self._read([path])[0])
+        with self._refusing():
+            problem, content = self._read([path])[0]
         if problem:
             raise EditFailed(f"`{path}` cannot be read: {problem}")
         return None if problem is None else content
@@ -97,13 +96,18 @@ class Session:
         """Create or replace a file; see the port."""
         problem = names.name_problem(path)
         shown = path.encode("unicode_escape").decode()[:200] if problem else path
-        problem = problem or self._twice(lambda: self._write(path, content, executable=None))
+        with self._refusing():
+            problem = problem or self._write(path, content, executable=None)
         if problem:
             raise EditFailed(f"`{shown}` cannot be written: {problem}")
 
     def take(self, include: tuple[str, ...] = ()) -> Taken:
         """Return what differs from the base; see the port."""
-        taken = self._twice(lambda: self._take(include))
+        try:
+            taken = self._take(include)
+        except SandboxLost:
+            self._restart()
+            taken = self._take(include)
         self._last = taken.change
         return taken
 
@@ -124,13 +128,11 @@ class Session:
         if hit is None and self._talk.count_memory_kills() > kills:
             hit = "memory"
         cut = max(0, facts.printed - len(head) - len(tail))
-        restarted, self._was_lost = self._was_lost, False
         return Ran(
             output=_compose(head, tail, cut, "" if hit == "time" else hit or ""),
             exit_code=facts.exit_code,
             timed_out=facts.limit == "time",
             seconds=facts.seconds,
-            restarted=restarted,
             cut=cut,
         )
 
@@ -171,17 +173,21 @@ class Session:
 
     # --- the sandbox ---------------------------------------------------------------------------
 
-    def _twice(self, work: Callable[[], T]) -> T:
-        """Do it; where the sandbox is lost, do it in the one that is opened in its place."""
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Refuse what cannot be done because the sandbox is lost: earlier edits went with it."""
         try:
-            return work()
-        except SandboxLost:
+            yield
+        except SandboxLost as problem:
             self._restart()
-            return work()
+            raise EditFailed(
+                f"the sandbox was lost: {problem.message}. It is open again, with the change as it"
+                " was last taken"
+            ) from problem
 
     def _restart(self) -> None:
         self._stack.close()
-        self._was_lost = True
+        self.losses += 1
         self._start()
 
     def _start(self) -> None:

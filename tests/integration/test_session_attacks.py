@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.adapters import sandboxes
+from agent.errors import EditFailed
 from agent.sandbox import overlay, taking
 from agent.sandbox.session import Session
 from tests.integration.session_samples import LIMITS, Workplace, paths, start_elsewhere
@@ -100,6 +101,12 @@ def test_a_lost_sandbox_is_opened_again_with_what_was_last_taken(
     assert (ran.exit_code, ran.restarted, ran.timed_out) == (None, True, False)
     assert paths(session.take().change) == {"app/views.py": "deleted", "kept.txt": "added"}
     assert not session.run("true", seconds=20).restarted
+    session.write("edited.txt", b"")
+    session._talk.send(bytes(8))  # no request: the runner ends
+    with pytest.raises(EditFailed, match="lost"):
+        session.write("other.txt", b"")
+    assert session.losses == 2
+    assert paths(session.take().change) == {"app/views.py": "deleted", "kept.txt": "added"}
 
 
 # --- limits ------------------------------------------------------------------------------------
