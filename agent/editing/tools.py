@@ -185,6 +185,7 @@ class Tools:
             batch.text = "\n".join(filter(None, (batch.if_new, words)))
         # What the tree holds is not known again until all calls are carried out.
         self._at, batch.session = "", self._session
+        batch.losses = self._session.losses
         return self._session
 
     def _called(self, batch: _Batch, include: tuple[str, ...]) -> Called:
@@ -200,6 +201,9 @@ class Tools:
             listed = [line for line in left if line not in self._left_out][:_MOST_LISTED]
             said += listed
             self._left_out.update(listed)
+            if batch.session.losses != batch.losses:
+                said += [LOST]
+                batch.take_submit_back()
         if batch.session is not None:
             self._at = change.digest
             if self._at != before.digest and (words := self._rebuild(change)):
@@ -311,6 +315,8 @@ class _Batch:
     form: Record | None = None
     session: SandboxSession | None = None
     """Once it is used."""
+    losses: int = 0
+    """Of the session, before the first call."""
     text: str = ""
     left: int = MOST_OF_A_BATCH
 
@@ -322,6 +328,13 @@ class _Batch:
         self.results.append(
             ToolResult(call_id=call.call_id, name=name, content=said, failed=failed)
         )
+
+    def take_submit_back(self) -> None:
+        """Accept no submit of a tree in which not all of the calls left what they did."""
+        if isinstance(self.form, Submit):
+            update = {"content": f"not accepted: {LOST}", "failed": True}
+            self.results[self.at] = self.results[self.at].model_copy(update=update)
+            self.handed, self.form = "", None
 
 
 _TOOLS: dict[str, _Tool] = {

@@ -12,8 +12,9 @@ from agent.editing import tools
 from agent.editing.asking import Turn
 from agent.editing.tools import Submit, Tools
 from agent.errors import EnvironmentFailed
+from agent.ports import Ran
 from agent.services import Services
-from agent.testing import FakeModel, said
+from agent.testing import FakeModel, FakeSession, said
 from repo_config.detect import DjangoProject
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, edit, submit, write
@@ -134,6 +135,17 @@ def test_a_sandbox_that_was_lost_comes_back_with_the_change_alone(opened):
     assert "new.py" in done.results[0].content
     assert "cannot access 'run.log'" in done.results[0].content
     assert "only your change was kept" in done.text
+
+
+def test_a_submit_of_a_batch_that_lost_its_sandbox_is_not_accepted(opened, monkeypatch):
+    def lose(session, command, *, seconds):
+        session.losses += 1
+        return Ran(output="lost", exit_code=None, seconds=0.0, restarted=True)
+
+    monkeypatch.setattr(FakeSession, "run", lose)
+    done = opened.call(write(), bash("true"), submit())
+    assert (done.handed, done.form, done.results[-1].failed) == ("", "", True)
+    assert opened.call(submit()).handed == "submit"
 
 
 def test_before_a_plan_nothing_else_is_carried_out(opened):
