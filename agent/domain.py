@@ -656,6 +656,8 @@ class ProofRow(Record):
     name: str
     without: str
     """With the tests of the change alone, on the base commit."""
+    error: str = ""
+    """Last line of what went wrong there."""
     with_change: str
 
     @property
@@ -891,6 +893,10 @@ class CheckResult(Record):
     """On head: tests that passed on base and do not pass with the change as base has them."""
     unrun: tuple[str, ...] = ()
     """On head: tests of base for which there was no time, and that the change does not reach."""
+    uncollected: tuple[str, ...] = ()
+    """On head: new tests that no runner has collected, in sentences."""
+    doubts: tuple[str, ...] = ()
+    """On head: what the runs of the tests could not show, in sentences for the reviewer."""
     figures: str = ""
     """What it has counted, in words, where that is neither tests nor findings."""
     routes: tuple[Route, ...] = ()
@@ -898,6 +904,8 @@ class CheckResult(Record):
     brought: Brought | None = None
     """The packages that come with the change, where it declares others than base."""
     exit_code: int | None = None
+    limit: str = ""
+    """As in a RoomResult, where one ended it."""
     seconds: float = 0.0
     command: tuple[str, ...] = ()
     """What a person runs to see the same, without our sentinels."""

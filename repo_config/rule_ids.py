@@ -134,6 +134,7 @@ _TOOLS = (
     "test-removed",
     "test-surroundings",
     "test-not-run",
+    "test-not-collected",
     "url-map",
     "url-map-new",
     "forbidden-licence",

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import ast
 import posixpath
-import time
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping
 
-from agent.domain import CheckItem
 from agent.errors import EditFailed
 from repo_config import foreign_python
 from repo_config.tree import Tree
 
 _PACKAGE = "/__init__.py"
-_MOST_FILES = 3_000
-_MOST_SECONDS = 10.0
+#: Of all Python files together: read in about half a minute.
+_MOST_BYTES = 100_000_000
 
 
 class Imports:
@@ -63,18 +61,6 @@ class Imports:
                 left += self._importers.get(path, ())
         return frozenset(seen)
 
-    def file_of(self, test_id: str) -> str | None:
-        """Return the file of a test, by its id: pytest's has the path, unittest's the module."""
-        path, mark, _ = test_id.partition("::")
-        if mark:
-            return path if path in self._files[_dotted(path)] else None
-        name = test_id.partition("[")[0]
-        while "." in name:
-            name = name.rpartition(".")[0]
-            if found := self._files.get(name):
-                return min(found)
-        return None
-
     def _found(self, name: str) -> Iterator[str]:
         """Yield the files that an import of a name runs: its packages' as well."""
         while name:
@@ -88,35 +74,20 @@ def imported(sources: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
 
 
 def read(tree: Tree) -> dict[str, bytes] | None:
-    """Read the Python files of a tree; None where they are too many, or it takes too long."""
-    paths = [path for path in tree.paths() if path.endswith(".py")]
-    if len(paths) > _MOST_FILES:
-        return None
+    """Read the Python files of a tree; None where they are too much."""
     sources = {}
-    end = time.monotonic() + _MOST_SECONDS
-    for path in paths:
-        if time.monotonic() > end:
-            return None
+    left = _MOST_BYTES
+    for path in tree.paths():
+        if not path.endswith(".py"):
+            continue
         try:
             sources[path] = tree.read(path)
         except EditFailed:  # a link, or gone: nothing that could be followed
             continue
+        left -= len(sources[path])
+        if left < 0:
+            return None
     return sources
-
-
-def tests(imports: Imports, items: Iterable[CheckItem], changed: Iterable[str]) -> dict[str, int]:
-    """Return the test files that a change reaches, with how many tests each had on base.
-
-    Args:
-        items: The tests of base; files of tests that base lacks are left out.
-        changed: Paths of the change.
-    """
-    counts: dict[str, int] = defaultdict(int)
-    for item in items:
-        if path := imports.file_of(item.item_id):
-            counts[path] += 1
-    reached = imports.reached(changed)
-    return {path: count for path, count in counts.items() if path in reached}
 
 
 def _by_name(paths: Iterable[str]) -> dict[str, set[str]]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from agent.checks import flaky, running
 from agent.checks.check import TESTS, Selection, Site, Suite
 from agent.checks.live import Show
-from agent.checks.sealed import Secret
 from agent.domain import UNPROVED, CheckItem, CheckResult, Repeated, Rerun, Status
 from agent.ports import Sandbox
 
@@ -88,11 +87,15 @@ class Again:
 
     def some(self, site: Site, only: Selection) -> CheckResult:
         """Run some of the tests of one side in a room of their own."""
-        secret = Secret()
-        order = self.suite.some_order(site, secret, only)
         name = f"{TESTS} on base" if site.tree == self.base.tree else TESTS
-        result = running.heard(order, name, secret, self.sandbox, self.show)
-        return running.judged(self.suite, site, secret, order, result)
+        return running.run(
+            self.suite,
+            site,
+            self.sandbox,
+            self.show,
+            compose=lambda site, secret: self.suite.some_order(site, secret, only),
+            name=name,
+        )
 
     def _run(self, site: Site, ids: list[str], end: float) -> dict[str, Rerun]:
         if not ids:

@@ -85,6 +85,8 @@ def _compare(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         return _not_told_apart(found, Status.UNMEASURABLE, f"on base, twice: {before.reason}")
     if unproved := _unproved(before, after):
         return _not_told_apart(found, Status.UNVERIFIED, unproved)
+    if after.status is Status.UNVERIFIED:
+        return _not_told_apart(found, Status.FAILED, f"not proved with the change: {after.reason}")
     if _as_a_whole(after):
         # Tests that were not reached are not gone.
         found = found.model_copy(update={"gone": (), "unmatched": ()})
@@ -101,9 +103,11 @@ def _not_told_apart(found: Comparison, verdict: Status, reason: str) -> Comparis
 
 def _unproved(before: CheckResult, after: CheckResult) -> str:
     """Say which side proves nothing, and why."""
-    for side, result in (("base", before), ("the change", after)):
-        if result.status is Status.UNVERIFIED:
-            return f"on {side}: {result.reason}"
+    if before.status is Status.UNVERIFIED:
+        return f"on base: {before.reason}"
+    is_measured = before.status in (Status.PASSED, Status.FAILED) and not _as_a_whole(before)
+    if after.status is Status.UNVERIFIED and not is_measured:
+        return f"on the change: {after.reason}"
     own = {item.item_id for item in before.items if item.outcome == REPLACED}
     for item in after.items:
         if item.outcome == REPLACED and item.item_id not in own:

@@ -15,7 +15,6 @@ from repo_config import rule_files as known
 from repo_config import toml_text
 from repo_config.detect import Project
 
-_TEST = re.compile(r"(?:test_.*|.*_tests?|tests?|conftest)\.py")
 # Tables that say what is installed or built; all others may be read by a check.
 _PACKAGING_TABLES = frozenset(
     {"poetry", "pdm", "hatch", "setuptools", "setuptools_scm", "uv", "flit"}
@@ -48,16 +47,6 @@ def _is_rule(file: ChangedFile, project: Project) -> bool:
     if name == "setup.cfg":
         return _tool_sections(file.before) != _tool_sections(file.after)
     return known.reason(file.path, project) is not None
-
-
-def is_test(path: str) -> bool:
-    """Whether a file that base does not have is one of tests, by its name."""
-    *folders, name = path.lower().split("/")
-    if not name.endswith(".py"):
-        return any(folder in {"tests", "test"} for folder in folders)
-    return _TEST.fullmatch(name) is not None or any(
-        folder in {"tests", "test", "testing"} for folder in folders
-    )
 
 
 def _tool_tables(content: bytes | None) -> object:

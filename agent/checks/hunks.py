@@ -16,6 +16,7 @@ from repo_config import foreign_python
 
 _OF_TYPES = frozenset({"typing", "typing_extensions", "collections.abc", "__future__"})
 _Block = TypeVar("_Block", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
@@ -27,8 +28,8 @@ class Hunk:
     line: int
     """Its first line in the new file, 1-based."""
     original: bytes
-    without: bytes
-    """The file with this part as base has it, or with a mistake."""
+    without: bytes | None
+    """The file with this part as base has it, or with a mistake; None: no file at all."""
 
     @property
     def place(self) -> str:
@@ -42,6 +43,8 @@ class Hunk:
             path=self.path, before=self.original, after=self.original
         )
         files[self.path] = known.model_copy(update={"after": self.without})
+        if known.before is None and self.without is None:
+            del files[self.path]
         every = tuple(files[path] for path in sorted(files))
         return change.model_copy(update={"files": every, "notes": ()})
 
@@ -62,16 +65,41 @@ def split(file: ChangedFile) -> tuple[Hunk, ...]:
     """Return the hunks of a Python file that change what it does.
 
     A part that cannot be taken back alone, since the rest is no Python then, goes with its
-    neighbour; of a new or deleted file, and of one that cannot be parsed, there is none.
+    neighbour; of a deleted file, and of one that cannot be parsed, there is none.
     """
-    if file.before is None or file.after is None or not file.path.endswith(".py"):
+    if file.after is None or not file.path.endswith(".py"):
         return ()
     try:
         whole = _meaning(file.after)
+        if file.before is None:
+            return () if whole == _meaning(b"") else (_without_code(file.path, file.after),)
         _meaning(file.before)
     except _UNREADABLE:
         return ()
-    return tuple(hunk for hunk in _readable(file) if _meaning(hunk.without) != whole)
+    return tuple(hunk for hunk in _readable(file) if _differs(hunk.without, whole))
+
+
+def _without_code(path: str, content: bytes) -> Hunk:
+    """Have every function of a new file fail; one that is more than functions goes as a whole.
+
+    Whatever imports a file notices that it is gone, which shows nothing of what its functions do.
+    """
+    module = foreign_python.parse(content)
+    every = sum(isinstance(node, ast.stmt) for node in ast.walk(module))
+    functions = [node for node in ast.walk(module) if isinstance(node, _FUNCTIONS)]
+    inner = {one for each in functions for one in ast.walk(each) if isinstance(one, ast.stmt)}
+    if 2 * len(inner) < every:
+        return Hunk(path, 1, content, None)
+    for node in functions:
+        node.body = [ast.Raise(ast.Name("NotImplementedError", ast.Load()))]
+    return Hunk(path, 1, content, ast.unparse(ast.fix_missing_locations(module)).encode())
+
+
+def _differs(content: bytes | None, whole: str) -> bool:
+    try:
+        return _meaning(content or b"") != whole
+    except _UNREADABLE:  # lines of old and new may nest deeper than either
+        return True
 
 
 def _readable(file: ChangedFile) -> Iterator[Hunk]:

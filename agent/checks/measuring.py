@@ -23,7 +23,7 @@ from agent.checks.pytest_suite import PytestSuite
 from agent.checks.sealed import Secret
 from agent.checks.security_lint import SECURITY
 from agent.domain import CheckResult, Status
-from agent.ports import Sandbox
+from agent.ports import RoomResult, Sandbox
 
 Say = Callable[[str], None]
 
@@ -139,13 +139,14 @@ def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
 def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event, show: Show) -> CheckResult:
     if reason := check.absent(site):
         return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
-    secret = Secret()
-    order = check.order(site, secret)
-    result = running.heard(order, check.name, secret, sandbox, show, cancelled)
-    judged = running.judged(check, site, secret, order, result)
-    if isinstance(check, MypyTypes):
+
+    def keep(secret: Secret, result: RoomResult, judged: CheckResult) -> None:
         type_cache.keep(site.type_cache, known_place(secret), result, judged)
-    return judged
+
+    is_mypy = isinstance(check, MypyTypes)
+    return running.run(
+        check, site, sandbox, show, cancelled=cancelled, keep=keep if is_mypy else None
+    )
 
 
 def _tell(result: CheckResult, say: Say) -> None:

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.checks.affected import Imports
-from agent.checks.gate import is_test
 from agent.domain import Change, SuiteFacts
 from repo_config import foreign_python
+from repo_config.test_files import is_test
 
 _CONFTEST = "conftest.py"
 _TOOLS = ("pytest.", "unittest.", "django.test.")

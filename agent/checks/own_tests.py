@@ -6,22 +6,26 @@ Owns which these are, and one result made of this run and that of the tests as b
 from __future__ import annotations
 
 import ast
+import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agent.checks import flaky, gate, running
+from agent.checks import flaky, running
 from agent.checks.affected import Imports
-from agent.checks.check import TESTS, Selection, Site, Suite
+from agent.checks.check import Selection, Site, Suite
 from agent.checks.live import Show
 from agent.checks.of_tests import Places
-from agent.checks.sealed import Secret
 from agent.domain import Change, CheckItem, CheckResult, HeldTest, Status, SuiteFacts
 from agent.ports import Sandbox
 from repo_config import foreign_python
+from repo_config.test_files import is_test
 
 #: Outcomes of a test of base that no runner gives.
 GONE, OTHER_TEXT = "gone", "other text"
 _MOST_SOURCE = 2_000
+_NAMED = 3
+_SIGN = re.compile(r"::|\.")
 
 
 def not_passed(base: CheckResult, held: CheckResult) -> tuple[CheckItem, ...]:
@@ -89,7 +93,7 @@ def scope(
         return Scope(whole=True)
     reached = imports.reached(modules) if imports else frozenset()
     known = {*facts.files, *facts.product}
-    own = {path for path in reached if path in known or gate.is_test(path)} | modules
+    own = {path for path in reached if path in known or is_test(path)} | modules
     if facts.product:
         own |= {path for path in files if path.endswith(".py")}
     deleted = frozenset(path for path, file in files.items() if file.after is None)
@@ -103,15 +107,15 @@ def scope(
 
 def run_own(wanted: Scope, site: Site, suite: Suite, sandbox: Sandbox, show: Show) -> CheckResult:
     """Run tests as the change has them."""
-    secret = Secret()
-    order = (
-        suite.order(site, secret)
-        if wanted.whole
-        else suite.some_order(site, secret, Selection(ids=wanted.ids, files=wanted.files))
+    only = Selection(ids=wanted.ids, files=wanted.files)
+    found = running.run(
+        suite,
+        site,
+        sandbox,
+        show,
+        compose=None if wanted.whole else lambda at, key: suite.some_order(at, key, only),
     )
-    result = running.heard(order, TESTS, secret, sandbox, show)
-    found = running.judged(suite, site, secret, order, result)
-    if found.reason and not found.items and found.suite is not None and result.limit is None:
+    if found.reason and not found.items and found.suite is not None and not found.limit:
         # It came to its end, and what was asked for is not there any more.
         return found.model_copy(update={"status": Status.PASSED, "reason": ""})
     return found
@@ -132,6 +136,10 @@ def merged(
     )
     items = (*kept, *own.items)
     failed = any(item.outcome in flaky.FAILING for item in items)
+    facts_of_both = held.suite
+    if held.suite and own.suite:
+        files = dict.fromkeys((*held.suite.files, *own.suite.files))
+        facts_of_both = held.suite.model_copy(update={"files": tuple(files)})
     return own.model_copy(
         update={
             "items": items,
@@ -139,9 +147,54 @@ def merged(
             "held": tuple(_held(item, places.find(item.item_id), sides) for item in left),
             "repeated": held.repeated,
             "unrun": held.unrun,
-            "suite": held.suite,
+            "suite": facts_of_both,
             "seconds": held.seconds + own.seconds,
         }
+    )
+
+
+def find_uncollected(change: Change, own: CheckResult) -> tuple[str, ...]:
+    """Say which new tests no runner has collected: they look as if they proved something."""
+    find = Places(own.suite or SuiteFacts()).find
+    ran = {(find(item.item_id)[0], _bare_name(item.item_id)) for item in own.items}
+    # A class may be there to be inherited from: its tests then run elsewhere.
+    ran |= {("", name) for _, name in ran}
+    found = []
+    for file in change.files:
+        name = posixpath.basename(file.path)
+        if file.after is None or not is_test(name) or name == "conftest.py":
+            continue
+        fresh = _test_names(file.after, file.path) - _test_names(file.before or b"", file.path)
+        missing = [one for one in sorted(fresh) if not any(_is_of(one, each) for each in ran)]
+        if missing:
+            named = ", ".join(name for _, name in missing[:_NAMED])
+            more = f" and {len(missing) - _NAMED} more" * (len(missing) > _NAMED)
+            found.append(f"{file.path} has tests that were not run: {named}{more}")
+    return tuple(found)
+
+
+def _bare_name(item_id: str) -> str:
+    return _SIGN.split(item_id.partition(" #")[0].partition("[")[0])[-1]
+
+
+def _is_of(test: tuple[str, str], ran: tuple[str, str]) -> bool:
+    """Whether a test ran; libraries add to its name, as for each set of parameters."""
+    return test[0] == ran[0] and ran[1].startswith(test[1])
+
+
+def _test_names(content: bytes, path: str) -> frozenset[tuple[str, str]]:
+    """Return the tests of a file by its path, and those in its classes by none."""
+    try:
+        module = foreign_python.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset()
+    places = [(path, module.body)]
+    places += [("", node.body) for node in module.body if isinstance(node, ast.ClassDef)]
+    return frozenset(
+        (place, node.name)
+        for place, nodes in places
+        for node in nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
     )
 
 

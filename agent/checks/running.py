@@ -1,10 +1,13 @@
 """Run one command of a check in a fresh room: shown while it runs, judged when it is over.
 
-Owns what is said where a server beside the command did not do its part. Which rooms there are, and
-in which order, is left to `measuring` and `again`.
+Owns what is said where a server beside the command did not do its part, and the second try where
+the machine ended the first. Which rooms there are, and in which order, is left to `measuring` and
+`again`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from agent.checks.check import Check, Site, unverified
 from agent.checks.live import Echo, Show
@@ -13,23 +16,46 @@ from agent.domain import CheckResult
 from agent.environments import room_services
 from agent.ports import Flag, RoomOrder, RoomResult, Sandbox
 
+Compose = Callable[[Site, Secret], RoomOrder]
+Keep = Callable[[Secret, RoomResult, CheckResult], None]
 
-def heard(
-    order: RoomOrder,
-    name: str,
-    secret: Secret,
+
+def run(
+    check: Check,
+    site: Site,
     sandbox: Sandbox,
     show: Show,
+    *,
+    compose: Compose | None = None,
+    name: str = "",
     cancelled: Flag | None = None,
-) -> RoomResult:
-    """Run the order; some of the lines that are printed meanwhile are shown under a name."""
-    echo = Echo(name, show, ours=secret.names)
-    result = sandbox.run(order, cancelled, echo)
-    echo.close()
-    return result
+    keep: Keep | None = None,
+) -> CheckResult:
+    """Run a check; once more where it came to a limit other than time.
+
+    Memory, disk and processes of a machine are shared with others; minutes were given to it alone.
+
+    Args:
+        show: Told some of the lines that are printed meanwhile.
+        compose: Makes the order for the room, where it is not all of the check.
+        name: Under which the lines are shown, where it is not that of the check.
+        keep: Told of what the room gave back.
+    """
+    for is_last in (False, True):
+        secret = Secret()
+        order = (compose or check.order)(site, secret)
+        echo = Echo(name or check.name, show, ours=secret.names)
+        result = sandbox.run(order, cancelled, echo)
+        echo.close()
+        if is_last or result.limit in (None, "time"):
+            break
+    found = _judged(check, site, secret, order, result)
+    if keep is not None:
+        keep(secret, result, found)
+    return found.model_copy(update={"limit": result.limit or ""})
 
 
-def judged(
+def _judged(
     check: Check, site: Site, secret: Secret, order: RoomOrder, result: RoomResult
 ) -> CheckResult:
     """Say how a check ended. Without its servers it proves nothing, whatever its tests say."""

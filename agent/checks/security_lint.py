@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from importlib import resources
 
-from agent.checks import gate, lint
+from agent.checks import lint
+from repo_config.test_files import is_test
 
 NAME = "security"
 _SELECTED = "S,TID251"
@@ -43,9 +44,7 @@ def _read(content: bytes) -> list[lint.Remark] | None:
     return remarks and [
         one
         for one in remarks
-        if one.code != "TID251"
-        or not gate.is_test(one.path)
-        or one.message.startswith("`mergewright_")
+        if one.code != "TID251" or not is_test(one.path) or one.message.startswith("`mergewright_")
     ]
 
 

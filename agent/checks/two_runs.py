@@ -18,9 +18,8 @@ from agent.checks import affected, flaky, gate, of_tests, red_copies, running
 from agent.checks.affected import Imports
 from agent.checks.again import MOST_TESTS, Again, is_proved
 from agent.checks.check import TESTS, Selection, Site, Suite, workers
-from agent.checks.live import Show
 from agent.checks.of_tests import OfTests, Places
-from agent.checks.own_tests import merged, not_passed, run_own, scope
+from agent.checks.own_tests import find_uncollected, merged, not_passed, run_own, scope
 from agent.checks.sealed import Secret
 from agent.domain import (
     Change,
@@ -32,9 +31,11 @@ from agent.domain import (
     Status,
     SuiteFacts,
 )
-from agent.ports import RoomOrder, RoomResult, Sandbox
+from agent.ports import RoomOrder, RoomResult
 from repo_config.detect import Project
 from repo_config.tree import Tree
+
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,6 @@ class BaseTests:
         """Say how they ended."""
         return self.suite.judge(self.site, secret, result)
 
-    def run(self, sandbox: Sandbox, show: Show) -> CheckResult:
-        """Run all of them in a room of their own."""
-        secret = Secret()
-        order = self.order(self.site, secret)
-        result = running.heard(order, self.name, secret, sandbox, show)
-        return running.judged(self, self.site, secret, order, result)
-
 
 @dataclass
 class TwoRuns:
@@ -90,6 +84,11 @@ class TwoRuns:
     def facts(self) -> SuiteFacts:
         """What base says of its tests."""
         return self.base.suite or SuiteFacts()
+
+    @cached_property
+    def places(self) -> Places:
+        """Where tests stand."""
+        return Places(self.facts)
 
     @cached_property
     def of_tests(self) -> OfTests:
@@ -153,7 +152,7 @@ class TwoRuns:
             rounds: How often a test may be run again.
             before: What earlier runs saw of tests on base.
         """
-        if held.exit_code is None:
+        if held.limit == "time":
             held = self._with_reached(first, held)
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
@@ -179,48 +178,82 @@ class TwoRuns:
             if not is_proved(result) or self._is_worse(result):
                 copies.cancel()
                 return result
-        if problem := copies.result():
+        problem, doubt = copies.result()
+        if problem:
             return result.model_copy(update={"status": Status.UNVERIFIED, "reason": problem})
-        return result
+        doubts = tuple(filter(None, (*result.doubts, self._unknown_helpers(), doubt)))
+        return result.model_copy(update={"doubts": doubts})
+
+    def _unknown_helpers(self) -> str:
+        """Say which files may be helpers of tests, where nobody knows."""
+        changed = [
+            file.path
+            for file in self.product.files
+            if file.path.endswith(".py") and file.before is not None
+        ]
+        if self._sources is not None or not changed:
+            return ""
+        named = ", ".join(changed[:_NAMED])
+        return (
+            f"There is too much Python here to know who imports whom: {named} may be there for"
+            " tests alone, and was taken for the product's"
+        )
 
     def _with_reached(self, first: BaseTests, held: CheckResult) -> CheckResult:
-        """Where time was up, run what is left of the tests that the change reaches."""
-        places = Places(self.facts)
-        ran = {item.item_id for item in held.items}
-        left = [item.item_id for item in _passing(self.base) if item.item_id not in ran]
+        """Where time was up, run the tests that the change reaches to a proved end.
+
+        Those that had ended by then run apart from those that had not, so that both have time. Of
+        all others a failure is believed, and nothing else: the run did not come to its proof.
+        """
+        ended = {item.item_id for item in held.items}
         changed = self.product.paths
         reached = self.imports.reached(changed) if self.imports else frozenset(self.facts.files)
-        first_of_all = tuple(one for one in left if places.find(one)[0] in reached)
-        if not ran or not left:
+        passed = (item.item_id for item in list_passed(self.base))
+        found = [one for one in passed if self.places.find(one)[0] in reached]
+        if not ended:
             return held
-        more = held
-        if first_of_all:
-            self.sites.say(f"tests: time is up; {len(first_of_all):,} that the change reaches run")
-            sites = replace(self.sites, head=first.site)
-            more = sites.some(first.site, Selection(ids=first_of_all))
-            if not is_proved(more):
-                return more
-        items = (*held.items, *(more.items if first_of_all else ()))
-        failed = any(item.outcome in flaky.FAILING for item in items)
-        return held.model_copy(
-            update={
-                "items": items,
-                "unrun": tuple(one for one in left if one not in first_of_all),
-                "status": Status.FAILED if failed else Status.PASSED,
-                "reason": "",
-                "exit_code": int(failed),
-                "suite": held.suite or more.suite,
-            }
+        proved = held.model_copy(update={"items": ()})
+        for ids in (
+            tuple(one for one in found if one in ended),
+            tuple(one for one in found if one not in ended),
+        ):
+            if ids:
+                self.sites.say(f"tests: time is up; {len(ids):,} that the change reaches run")
+                more = self.sites.some(first.site, Selection(ids=ids))
+                if not is_proved(more):
+                    return more
+                items = (*proved.items, *more.items)
+                proved = more.model_copy(
+                    update={"items": items, "suite": proved.suite or more.suite}
+                )
+        return self._joined(proved, held)
+
+    def _joined(self, proved: CheckResult, held: CheckResult) -> CheckResult:
+        """Add the failures of a run that was ended, and name what else is not proved."""
+        ids = {item.item_id for item in proved.items}
+        items = (
+            *proved.items,
+            *(item for item in held.items if item.item_id in _failed(held) - ids),
         )
+        ids |= {item.item_id for item in items}
+        failed = any(item.outcome in flaky.FAILING for item in items)
+        facts = {
+            "items": items,
+            "unrun": tuple(one.item_id for one in self.base.items if one.item_id not in ids),
+            "status": Status.FAILED if failed else Status.PASSED,
+            "reason": "",
+            "limit": "",
+            "exit_code": int(failed),
+        }
+        return proved.model_copy(update=facts)
 
     def _with_shared_of_base(self) -> CheckResult:
         """Run the tests of base once more, with files of base that may belong to them."""
         self.sites.say(f"tests: once more with {', '.join(sorted(self.shared))} as on base")
         part = gate.without(self.product, self.shared)
         site = self.lay_out(part, "base-shared")
-        return BaseTests(site, self.sites.suite, self.facts).run(
-            self.sites.sandbox, self.sites.show
-        )
+        tests = BaseTests(site, self.sites.suite, self.facts)
+        return running.run(tests, site, self.sites.sandbox, self.sites.show)
 
     def _as_the_change_has_them(
         self, held: CheckResult, left: tuple[CheckItem, ...]
@@ -251,7 +284,8 @@ class TwoRuns:
         if not is_proved(own):
             return own
         sides = {file.path: (file.before, file.after) for file in self.change.files}
-        return merged(held, own, wanted, left, sides, self.facts)
+        result = merged(held, own, wanted, left, sides, self.facts)
+        return result.model_copy(update={"uncollected": find_uncollected(self.change, own)})
 
     def _is_worse(self, result: CheckResult) -> bool:
         """Whether anything fails that did not fail on base."""
@@ -262,38 +296,43 @@ class TwoRuns:
 
     # --- copies that must fail --------------------------------------------------------------------
 
-    def _not_red(self, held: CheckResult) -> str:
-        """Say which copies of tests did not fail, and do on base; empty where all is well."""
-        places = Places(self.facts)
-        passed = {item.item_id: places.find(item.item_id) for item in _passed(self.base, held)}
+    def _not_red(self, held: CheckResult) -> tuple[str, str]:
+        """Say which copies of tests did not fail, and do on base; and which say nothing."""
+        find = self.places.find
+        passed = {item.item_id: find(item.item_id) for item in _passed(self.base, held)}
         wanted = self._to_copy(passed)
         sources = {path: self.tree.read(path) for path in {passed[one][0] for one in wanted}}
         copies = red_copies.write(sources, (passed[one] for one in wanted))
         ids = tuple(one for one in wanted if passed[one] in copies.names)
         if not ids:
-            return ""
+            return "", ""
         self.sites.say(f"tests: {len(ids):,} copies of base's tests have to fail")
-        green = self._green(ids, _added(self.product, copies, sources), self.sites.head)
+        head = self._run_copies(ids, _added(self.product, copies, sources), self.sites.head)
+        left = frozenset(ids) - _failed(head)
+        if not left:
+            return "", ""
+        nothing = gate.without(self.change, frozenset(self.change.paths))
+        alone = _added(nothing, copies, sources)
+        base = self._run_copies(tuple(sorted(left)), alone, self.sites.base)
+        silent = left - {item.item_id for item in head.items}
+        # What had no time with the change says nothing of it.
+        green = (left & _failed(base)) - (silent if head.limit == "time" else frozenset())
         if green:
-            nothing = gate.without(self.change, frozenset(self.change.paths))
-            alone = _added(nothing, copies, sources)
-            green -= self._green(tuple(sorted(green)), alone, self.sites.base)
-        if not green:
-            return ""
-        return (
-            f"{len(green):,} of {len(ids):,} copies of tests that must fail did not, such as that"
-            f" of {min(green)}: the change decides itself how tests end"
+            problem = (
+                f"{len(green):,} of {len(ids):,} copies of tests that must fail did not, such as"
+                f" that of {min(green)}: the change decides itself how tests end"
+            )
+            return problem, ""
+        if not silent:
+            return "", ""
+        return "", (
+            f"{len(silent):,} of {len(ids):,} copies of tests that must fail did not come to their"
+            f" end, such as that of {min(silent)}: nothing shows that their failures are seen"
         )
 
-    def _green(self, ids: tuple[str, ...], change: Change, site: Site) -> frozenset[str]:
-        """Run copies; return those that did not fail."""
+    def _run_copies(self, ids: tuple[str, ...], change: Change, site: Site) -> CheckResult:
         laid = self.lay_out(change, "red-copies")
-        site = replace(laid, environment=site.environment)
-        only = replace(self.sites, head=site).some(site, Selection(ids=ids))
-        red = {item.item_id for item in only.items if item.outcome in flaky.FAILING}
-        ended = {item.item_id for item in only.items}
-        # Where time was up, what did not come up says nothing, as long as something did.
-        return frozenset(ended if ended and only.exit_code is None else ids) - red
+        return self.sites.some(replace(laid, environment=site.environment), Selection(ids=ids))
 
     def _to_copy(self, passed: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
         """Choose tests that reach what the change edits; of each file one, where none seems to."""
@@ -316,7 +355,12 @@ def _passes_at_times(one: Repeated) -> bool:
     return any(run.outcome in flaky.PASSING for run in one.head)
 
 
-def _passing(result: CheckResult) -> Iterable[CheckItem]:
+def _failed(result: CheckResult) -> frozenset[str]:
+    return frozenset(item.item_id for item in result.items if item.outcome in flaky.FAILING)
+
+
+def list_passed(result: CheckResult) -> Iterable[CheckItem]:
+    """Yield the tests that passed."""
     return (item for item in result.items if item.outcome == "passed")
 
 

@@ -17,7 +17,6 @@ from agent.checks import linters, running
 from agent.checks.check import Site, workers
 from agent.checks.lint import LintCheck
 from agent.checks.live import Show
-from agent.checks.sealed import Secret
 from agent.domain import Change, CheckItem, CheckResult, Status
 from agent.ports import Sandbox
 from agent.telemetry import carried_along
@@ -81,10 +80,7 @@ def _found(
 ) -> tuple[CheckItem, ...]:
     if not paths:
         return ()
-    named, secret = replace(check, only=paths), Secret()
-    order = named.order(site, secret)
-    result = running.heard(order, check.name, secret, sandbox, show)
-    judged = running.judged(named, site, secret, order, result)
+    judged = running.run(replace(check, only=paths), site, sandbox, show)
     return () if judged.reason else judged.items
 
 

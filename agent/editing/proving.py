@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from agent import worktree
 from agent.checks import measuring, running
 from agent.checks.again import is_proved
 from agent.checks.check import TESTS, Selection, Site, granted
-from agent.checks.sealed import Secret
+from agent.checks.of_tests import Places
 from agent.checks.suite import COLLECTION
-from agent.domain import Change, CheckReport, CheckResult, Prepared, Proof, ProofRow
+from agent.domain import Change, CheckReport, CheckResult, Prepared, Proof, ProofRow, SuiteFacts
 from agent.policy.layout import is_test
 from agent.services import Services
 
 _MOST_ROWS = 30
-_NUMBER = re.compile(r" #\d+\Z")
+_LONGEST = 200
 
 
 def tests_alone(change: Change) -> Change:
@@ -61,36 +60,34 @@ def _run(
     suite = measuring.suite_of(site)
     if suite is None:
         return None
-    secret = Secret()
-    order = suite.some_order(site, secret, Selection(files=files))
-    result = running.heard(order, "tests on base", secret, svc.sandbox, svc.say)
-    return running.judged(suite, site, secret, order, result)
+    only = Selection(files=files)
+    return running.run(
+        suite,
+        site,
+        svc.sandbox,
+        svc.say,
+        compose=lambda at, secret: suite.some_order(at, secret, only),
+        name="tests on base",
+    )
 
 
 def _rows(files: tuple[str, ...], on_base: CheckResult, head: CheckResult) -> Iterator[ProofRow]:
     """Give what each test of these files did without the change, and with it."""
-    without = {item.item_id: item.outcome for item in on_base.items}
-    lost = [item.item_id for item in on_base.items if item.item_id.endswith(COLLECTION)]
-    for item in head.items:
-        if item.item_id in without:
-            outcome = without[item.item_id]
-        elif any(_is_in(item.item_id, one.removesuffix(COLLECTION)) for one in lost):
-            outcome = "error"
+    find = Places(head.suite or SuiteFacts()).find
+    without, lost = {}, {}
+    for item in on_base.items:
+        module = item.item_id.removesuffix(COLLECTION)
+        if module == item.item_id:
+            without[module] = item
         else:
-            continue
-        if any(_is_in(item.item_id, file) for file in files):
-            yield ProofRow(name=item.item_id, without=outcome, with_change=item.outcome)
-
-
-def _is_in(item_id: str, file: str) -> bool:
-    """Whether a test, by the id of pytest or unittest, relative to any folder, is in a file."""
-    bare = _NUMBER.sub("", item_id).partition("[")[0]
-    place, mark, _ = bare.partition("::")
-    if mark:
-        return f"/{file}".endswith(f"/{place}")
-    names = f".{_dotted(file)}."
-    return any(names.endswith(f".{bare[:at]}.") for at, sign in enumerate(bare) if sign == ".")
-
-
-def _dotted(path: str) -> str:
-    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+            lost[find(f"{module}::")[0] or find(f"{module}.any")[0]] = item
+    for item in head.items:
+        path = find(item.item_id)[0]
+        before = without.get(item.item_id) or lost.get(path)
+        if before is not None and path in files:
+            yield ProofRow(
+                name=item.item_id,
+                without=before.outcome,
+                error=before.text.strip().rpartition("\n")[2][:_LONGEST],
+                with_change=item.outcome,
+            )

@@ -6,22 +6,21 @@ Of a change that brings tests alone, small mistakes in the code that they name t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from agent import worktree
 from agent.checks import affected, flaky, hunks, measuring, mutants, running
+from agent.checks.affected import Imports
 from agent.checks.check import TESTS, Selection, Site, granted
 from agent.checks.hunks import Hunk
-from agent.checks.sealed import Secret
-from agent.domain import Change, CheckReport, CheckResult, Prepared, Status, TakenBack
-from agent.errors import EditFailed
+from agent.checks.of_tests import Places
+from agent.domain import Change, CheckReport, CheckResult, Prepared, Status, SuiteFacts, TakenBack
 from agent.policy.django.files import is_migration
 from agent.policy.layout import is_test
 from agent.policy.proposal import Proposal
 from agent.policy.upkeep import requirements
-from agent.repository.tree import WorkTree
 from agent.services import Services
-from repo_config.tree import Below, Tree
+from repo_config.tree import Tree
 
 #: For all hunks together, of the seconds of the run.
 _PART = 0.1
@@ -32,44 +31,59 @@ _SLOW_SECONDS = 10.0
 
 def take_back(change: Change, after: CheckReport, prepared: Prepared, svc: Services) -> TakenBack:
     """Take hunks of source back, one after the other, as long as there is time."""
+    head = after.result(TESTS)
+    if head is None:
+        return TakenBack()
     found = [
         hunk
         for file in change.files
         if not is_test(file.path) and not is_migration(file.path)
         for hunk in hunks.split(file)
-    ] or _mistakes(change, prepared, svc)
-    head = after.result(TESTS)
-    if head is None or not found:
-        return TakenBack()
+    ]
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    sources = _read_with(change, base)
+    imports = Imports(sources)
+    found = found or _make_mistakes(change, sources, imports)
+    if not found:
+        return TakenBack()
     contract = prepared.contract
     if requirements.differs(Proposal(change, contract.config, contract.project, base)):
         # Base's packages lack what the change needs: every test would seem to notice.
         return TakenBack(untried=tuple(hunk.place for hunk in found))
     end = time.monotonic() + _PART * 60 * contract.config.limits.minutes
+    changed_tests = [file.path for file in change.files if is_test(file.path)]
     noticed: list[str] = []
     unnoticed: list[str] = []
     for hunk in found[:_MOST_HUNKS]:
         if time.monotonic() > end:
             break
-        result = _run_without(hunk, change, head, end, prepared, svc)
-        if result is None or result.exit_code is None:
-            continue  # a limit says nothing of the hunk
-        if result.status is Status.UNVERIFIED and result.exit_code == 0:
-            continue  # no proof that the tests ran; with another code the suite broke off
+        result = None
+        for files in _portions([hunk.path, *changed_tests], imports, head):
+            result = _run_without(hunk, files, change, end, prepared, svc)
+            if result is None or _is_noticed(result, head):
+                break
+        if result is None or not _says_something(result):
+            continue
         (noticed if _is_noticed(result, head) else unnoticed).append(hunk.place)
     untried = tuple(one.place for one in found if one.place not in {*noticed, *unnoticed})
     return TakenBack(noticed=tuple(noticed), unnoticed=tuple(unnoticed), untried=untried)
 
 
-def _mistakes(change: Change, prepared: Prepared, svc: Services) -> list[Hunk]:
+def _read_with(change: Change, base: Tree) -> dict[str, bytes]:
+    """Read the Python files with the change; those of the change alone where they are too much."""
+    sources = affected.read(base) or {}
+    for file in change.files:
+        sources.pop(file.path, None)
+        if file.after is not None and file.path.endswith(".py"):
+            sources[file.path] = file.after
+    return sources
+
+
+def _make_mistakes(change: Change, sources: Mapping[str, bytes], imports: Imports) -> list[Hunk]:
     """Make mistakes in what changed tests name, of the modules that they import."""
     tests = [file for file in change.files if file.path.endswith(".py") and file.after is not None]
     if not tests or not all(is_test(file.path) for file in tests):
         return []
-    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    sources = {**dict(_sources(base)), **{file.path: file.after or b"" for file in tests}}
-    imports = affected.Imports(sources)
     made = (
         mistake
         for path, source in sources.items()
@@ -83,15 +97,15 @@ def _mistakes(change: Change, prepared: Prepared, svc: Services) -> list[Hunk]:
 
 def _run_without(
     hunk: Hunk,
+    files: tuple[str, ...] | None,
     change: Change,
-    head: CheckResult,
     end: float,
     prepared: Prepared,
     svc: Services,
 ) -> CheckResult | None:
+    """Run these files of tests, or all, without a hunk; None: there is no suite."""
     folder = svc.head_folder(prepared.run).with_name("proof")
-    tree = worktree.lay_out(prepared.checkout, folder, svc.stopped)
-    tree.replay(hunk.take_back(change))
+    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(hunk.take_back(change))
     site = Site(
         tree=folder,
         environment=svc.environment(prepared),
@@ -102,40 +116,36 @@ def _run_without(
     suite = measuring.suite_of(site)
     if suite is None:
         return None
-    secret = Secret()
-    orders = [suite.order(site, secret)]
+    only = Selection(files=files or ())
+    return running.run(
+        suite,
+        site,
+        svc.sandbox,
+        svc.say,
+        compose=None if files is None else lambda at, key: suite.some_order(at, key, only),
+        name=f"tests without {hunk.place}",
+    )
+
+
+def _portions(
+    paths: list[str], imports: Imports, head: CheckResult
+) -> Iterator[tuple[str, ...] | None]:
+    """Yield the files of tests to run, one portion after the other; None: the whole suite.
+
+    What a framework loads by itself is imported nowhere: only the whole suite shows that no test
+    notices.
+    """
     if head.seconds > _SLOW_SECONDS:
-        # What a framework loads by itself is imported nowhere: only the whole suite shows that
-        # no test notices.
-        paths = [hunk.path, *(file.path for file in change.files if is_test(file.path))]
-        if files := _reached(tree, site.project.root, paths, head):
-            orders.insert(0, suite.some_order(site, secret, Selection(files=files)))
-    judged = None
-    for order in orders:
-        heard = running.heard(order, f"tests without {hunk.place}", secret, svc.sandbox, svc.say)
-        judged = running.judged(suite, site, secret, order, heard)
-        if _is_noticed(judged, head):
-            break
-    return judged
+        find = Places(head.suite or SuiteFacts()).find
+        files = {find(item.item_id)[0] for item in head.items}
+        if reached := tuple(sorted(imports.reached(paths) & files)):
+            yield reached
+    yield None
 
 
-def _reached(tree: WorkTree, root: str, paths: Iterable[str], head: CheckResult) -> tuple[str, ...]:
-    """Name the test files that files reach; none where nothing is known of that."""
-    start = f"{root}/" if root else ""
-    # Ids and imports are those of the project, wherever in the repository that is.
-    imports = affected.Imports(dict(_sources(Below(tree, root))))
-    ours = [path.removeprefix(start) for path in paths if path.startswith(start)]
-    found = affected.tests(imports, head.items, ours)
-    return tuple(sorted(start + file for file in found))
-
-
-def _sources(tree: Tree) -> Iterator[tuple[str, bytes]]:
-    for path in tree.paths():
-        if path.endswith(".py"):
-            try:
-                yield path, tree.read(path)
-            except EditFailed:  # a link, or gone: nothing that could be followed
-                continue
+def _says_something(result: CheckResult) -> bool:
+    """Whether a run says anything of a hunk: one that met a limit, or forged its end, does not."""
+    return not result.limit and (result.status is not Status.UNVERIFIED or result.exit_code != 0)
 
 
 def _is_noticed(result: CheckResult, head: CheckResult) -> bool:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import posixpath
 import re
 
-_TEST_FOLDERS = frozenset({"test", "tests", "testing", "e2e", "functional_tests"})
-_TEST_FILE = re.compile(r"(?:test_.*|.*_tests?|tests?|conftest)\.py$")
+from repo_config import test_files
+
+is_test = test_files.is_test
+
 _APART_FOLDERS = frozenset(
     {
         "bench", "benchmark", "benchmarks", "bin", "ci", "commands", "doc", "docs", "docs_src",
@@ -22,12 +24,6 @@ _APART_FOLDERS = frozenset(
 _APART_FILE = re.compile(
     r"(?:setup|noxfile|tasks|fabfile|manage|cli|__main__|benchmark.*|bench_.*|example.*)\.py$"
 )
-
-
-def is_test(path: str) -> bool:
-    """Whether a file holds tests, or what only tests use."""
-    *folders, name = path.split("/")
-    return not _TEST_FOLDERS.isdisjoint(folders) or bool(_TEST_FILE.match(name))
 
 
 def is_apart(path: str) -> bool:

@@ -45,11 +45,22 @@ NOT_RUN = Rule(
     bad="checks: {tests: {minutes: 5}}  # and the suite takes twenty",
     good="checks: {tests: {minutes: 30}}",
 )
-OF_TESTS = (REWRITTEN, REMOVED, SURROUNDINGS, NOT_RUN)
+NOT_COLLECTED = Rule(
+    id="test-not-collected",
+    demands="Tests that the change adds are run.",
+    severity=Severity.BLOCK,
+    bad="def test_total(): ...  # in a file that the runner does not look at",
+    good="def test_total(): ...  # in a file like those that run",
+)
+OF_TESTS = (REWRITTEN, REMOVED, SURROUNDINGS, NOT_RUN, NOT_COLLECTED)
 _MOST = 20
 _NAMED = 3
 _READ = "Read both versions: one of them is wrong about what the code is to do."
 _MISSED = "Look whether what it held is still wanted."
+_COLLECTED = (
+    "Look at what the runner collects (testpaths, python_files, python_classes, labels in "
+    "checks.tests.args), or whether the folder is a package with an __init__.py."
+)
 _OTHER = "See that the tests still show what they showed."
 
 
@@ -69,10 +80,14 @@ def findings(found: Comparison, base: CheckResult, head: CheckResult) -> Iterato
         named = ", ".join(found.unrun[:_NAMED])
         yield NOT_RUN.at(
             "",
-            f"{len(found.unrun):,} of {found.base_count:,} tests had no time to run, "
+            f"{len(found.unrun):,} of {found.base_count:,} tests did not end in time, "
             f"such as {named}; the change reaches none of them by its imports",
             "Run them, or give the tests more time in checks.tests.minutes.",
         )
+    for said in head.uncollected:
+        yield NOT_COLLECTED.at(said.partition(" ")[0], said, _COLLECTED)
+    for doubt in head.doubts:
+        yield SURROUNDINGS.at("", doubt, _OTHER)
     if base.suite is None or head.suite is None:
         return
     before = {**base.suite.settings, **base.suite.plugins}

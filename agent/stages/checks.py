@@ -24,7 +24,7 @@ from agent.checks import (
     type_cache,
     unread,
 )
-from agent.checks.check import TESTS, Check, Site, Suite, granted
+from agent.checks.check import TESTS, Check, Site, granted
 from agent.checks.library_names import LibraryNames
 from agent.checks.two_runs import TwoRuns
 from agent.domain import (
@@ -44,7 +44,6 @@ from agent.policy.django.files import is_migration
 from agent.policy.layout import is_test
 from agent.policy.proposal import Proposal
 from agent.policy.upkeep import brought, library_names, requirements
-from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.schema import RepoConfig
 
@@ -69,10 +68,8 @@ def run(
         svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
         results += _under_base_rules(change, rules, environment, prepared, svc)
         svc.say("checks on the whole change")
-    site, tree = _laid_out(change, head, environment, prepared, svc)
-    measured = _first_red(change, tree, site, before, prepared, svc) or _measured(
-        change, site, before, prepared, svc
-    )
+    site = _laid_out(change, head, environment, prepared, svc)
+    measured = _measured(change, site, before, prepared, svc)
     base = _base_site(site, prepared, svc)
     unseen = unread.look(change, site, base, measured, svc.sandbox, svc.say)
     report = CheckReport(
@@ -223,17 +220,27 @@ def _measured(
 
     def lay_out(part: Change, name: str) -> Site:
         folder = svc.head_folder(prepared.run).with_name(name)
-        return _laid_out(part, folder, site.environment, prepared, svc)[0]
+        return _laid_out(part, folder, site.environment, prepared, svc)
 
-    both = _both(site, suite, prepared, svc)
-    runs = TwoRuns(change, base, both, base_tree, lay_out, site.project)
-    first = runs.as_base_has_them()
-    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also, in_place=first)
+    sites = again.Again(
+        base=_base_site(site, prepared, svc),
+        head=site,
+        suite=suite,
+        sandbox=svc.sandbox,
+        say=svc.say,
+        show=svc.say,
+    )
+    runs = TwoRuns(change, base, sites, base_tree, lay_out, site.project)
     # Another run may have learned something of this base since ours has begun.
     stored = baselines.place(prepared, svc.settings)
     kept = baselines.load(stored)
     known = again.known((kept and kept.result(TESTS)) or base)
     rounds = site.config.checks.tests.reruns
+    if (red := early.find_red(runs, rounds, known)) is not None:
+        others = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, tests=False)
+        return (*others, red)
+    first = runs.as_base_has_them()
+    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also, in_place=first)
     found = tuple(
         runs.finish(first, one, rounds, known) if one.name == TESTS else one for one in results
     )
@@ -269,38 +276,6 @@ def _of_libraries(change: Change, prepared: Prepared, svc: Services) -> tuple[Ch
     return (LibraryNames(asked),) if asked else ()
 
 
-def _first_red(
-    change: Change,
-    tree: WorkTree,
-    site: Site,
-    before: CheckReport,
-    prepared: Prepared,
-    svc: Services,
-) -> tuple[CheckResult, ...]:
-    """Run the tests that the change reaches; where they are red for certain, no others."""
-    suite, rounds = measuring.suite_of(site), prepared.contract.config.checks.tests.reruns
-    if suite is None or not rounds or not early.is_worth_it(before):
-        return ()
-    both = _both(site, suite, prepared, svc)
-    red = early.run(both, tree, change.paths, before, rounds)
-    if red is None:
-        return ()
-    others = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, tests=False)
-    return (*others, red)
-
-
-def _both(site: Site, suite: Suite, prepared: Prepared, svc: Services) -> again.Again:
-    """Have the tree of base beside that of head."""
-    return again.Again(
-        base=_base_site(site, prepared, svc),
-        head=site,
-        suite=suite,
-        sandbox=svc.sandbox,
-        say=svc.say,
-        show=svc.say,
-    )
-
-
 def _base_site(site: Site, prepared: Prepared, svc: Services) -> Site:
     """Have the tree of base, with its environment."""
     tree = svc.base_folder(prepared.run)
@@ -317,7 +292,7 @@ def _under_base_rules(
 ) -> tuple[CheckResult, ...]:
     """Run all but the tests without the changes to rules."""
     folder = svc.head_folder(prepared.run).with_name("base-rules")
-    site, _ = _laid_out(gate.without(change, rules), folder, environment, prepared, svc)
+    site = _laid_out(gate.without(change, rules), folder, environment, prepared, svc)
     results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, tests=False)
     return tuple(
         result.model_copy(update={"name": result.name + comparison.BASE_RULES})
@@ -328,10 +303,9 @@ def _under_base_rules(
 
 def _laid_out(
     change: Change, folder: Path, environment: Environment, prepared: Prepared, svc: Services
-) -> tuple[Site, WorkTree]:
-    tree = worktree.lay_out(prepared.checkout, folder, svc.stopped)
-    tree.replay(change)
-    site = Site(
+) -> Site:
+    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
+    return Site(
         tree=folder,
         environment=environment,
         config=prepared.contract.config,
@@ -342,4 +316,3 @@ def _laid_out(
             prepared.model_copy(update={"environment": environment}), svc.settings, base=False
         ),
     )
-    return site, tree

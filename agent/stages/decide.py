@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from agent.check_summary import count_things, name_check, summarize
-from agent.checks import comparison, flaky, new_tests
+from agent.checks import comparison, flaky
 from agent.domain import (
     CheckItem,
     ClearedChange,
@@ -57,11 +57,6 @@ class Facts:
     def tests_are_off(self) -> bool:
         """Whether the configuration switched the tests off, in so many words."""
         return self.contract.config.checks.tests.runner == "off"
-
-    @property
-    def uncollected(self) -> tuple[Finding, ...]:
-        """Tests that the change adds and that were not run; of use where all else is proved."""
-        return new_tests.uncollected(self.cleared, self.compared)
 
     @property
     def remarks(self) -> tuple[Finding, ...]:
@@ -166,8 +161,7 @@ def weigh(
     for row in TABLE:
         sentence = row.sentence(facts)
         if sentence is not None:
-            findings = facts.uncollected if row.sentence is _uncollected else ()
-            findings += (*facts.flaky, *facts.unmeasured, *facts.unproved, *facts.left_open)
+            findings = (*facts.flaky, *facts.unmeasured, *facts.unproved, *facts.left_open)
             return Verdict(
                 publish=row.publish,
                 reason=row.reason,
@@ -237,14 +231,6 @@ def _blocked(facts: Facts) -> str | None:
     if not blocking:
         return None
     return f"A rule of the repository stands against it: {_listed(map(_said, blocking))}."
-
-
-def _uncollected(facts: Facts) -> str | None:
-    found = facts.uncollected
-    if not found:
-        return None
-    said = "; ".join(finding.message for finding in found[:_SHOWN])
-    return f"Tests prove nothing about the change: {said}."
 
 
 def _unproved(facts: Facts) -> str | None:
@@ -321,7 +307,6 @@ TABLE: tuple[Row, ...] = (
     ),
     Row("a check does not prove its result, on either side", Reason.UNVERIFIED, _unverified),
     Row("a rule that blocks speaks of what a tool has found", Reason.POLICY, _blocked),
-    Row("a test that the change adds was not collected", Reason.UNVERIFIED, _uncollected),
     Row(
         "no test notices a part of the source, and `tests.proof` is `require`",
         Reason.UNVERIFIED,

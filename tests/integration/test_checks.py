@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agent.checks import comparison, measuring, new_tests
+from agent.checks import comparison, measuring, running
 from agent.checks.check import Site
 from agent.checks.two_runs import BaseTests
 from agent.domain import CheckReport, Severity, Status, SuiteFacts
@@ -175,7 +175,7 @@ def test_tests_of_base_run_from_its_files_and_with_its_plugins_alone(workshop: W
     suite = measuring.suite_of(site)
     assert suite is not None
     tests = BaseTests(site, suite, SuiteFacts(files=told.files))
-    result = tests.run(workshop.sandbox, lambda line: None)
+    result = running.run(tests, site, workshop.sandbox, lambda line: None)
     assert outcomes(result) == {"test_sums.py::test_sum": "passed"}
     assert result.suite is not None
     assert result.suite.plugins == {}
@@ -1380,7 +1380,6 @@ def test_ids_that_are_not_stable_are_unmatched_and_never_gone(stage: Callable[..
     assert all(one.startswith("test_ids.py::test_random[") for one in found.unmatched)
 
 
-@pytest.mark.deep
 def test_a_new_test_that_pytest_is_not_told_of_is_named(stage: Callable[..., Stage]) -> None:
     made = stage(
         {
@@ -1391,9 +1390,8 @@ def test_a_new_test_that_pytest_is_not_told_of_is_named(stage: Callable[..., Sta
     )
     new = "def test_new():\n    pass\n"
     edits = {"tests__test_in_DOT_py": new, "other__test_out_DOT_py": new}
-    compared = tuple(made.compared(**edits).values())
-    [found] = new_tests.uncollected(made.cleared(**edits), compared)
-    assert found.path == "other/test_out.py"
+    [found] = made.weighed(**edits)["tests"].findings
+    assert (found.rule, found.path) == ("test-not-collected", "other/test_out.py")
     assert "test_new" in found.message
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from agent.checks import affected
-from agent.domain import CheckItem
 
 TREE = {
     "shop/__init__.py": b"",
@@ -27,16 +26,11 @@ TREE = {
     "tests/api/conftest.py": b"from shop import views\n",
     "tests/api/test_api.py": b"",
 }
-IDS = [f"{path}::test_{n}[a.b]" for path in TREE if "/test_" in path for n in range(2)]
-ALL = {path for path in TREE if "/test_" in path}
 
 
-def reached(*changed: str, tree: dict[str, bytes] = TREE, ids: list[str] = IDS) -> set[str]:
-    items = [CheckItem(item_id=test_id, outcome="passed") for test_id in ids]
-    return {
-        path.removeprefix("tests/")
-        for path in affected.tests(affected.Imports(tree), items, changed)
-    }
+def reached(*changed: str, tree: dict[str, bytes] = TREE) -> set[str]:
+    found = affected.Imports(tree).reached(changed)
+    return {path.removeprefix("tests/") for path in found if "/test_" in path}
 
 
 @pytest.mark.parametrize(
@@ -56,12 +50,7 @@ def test_what_all_import_reaches_all() -> None:
     assert reached("shop/money.py") == {
         "test_money.py", "test_views.py", "test_deep.py", "test_made.py", "api/test_api.py",
     }  # fmt: skip
-    assert {f"tests/{name}" for name in reached("tests/conftest.py")} == ALL
-
-
-def test_ids_of_unittest_are_found_by_their_modules() -> None:
-    ids = ["tests.test_views.Views.test_a", "test_money.Money.test_b", "nowhere.Case.test_c"]
-    assert reached("shop/views.py", "shop/money.py", ids=ids) == {"test_views.py", "test_money.py"}
+    assert reached("tests/conftest.py") == reached(*TREE)
 
 
 def test_circles_and_ways_out_of_the_tree_end() -> None:
@@ -70,4 +59,4 @@ def test_circles_and_ways_out_of_the_tree_end() -> None:
         "b.py": b"import a\nfrom ... import far\n",
         "tests/test_a.py": b"import a\n",
     }
-    assert reached("b.py", tree=tree, ids=["tests/test_a.py::test"]) == {"test_a.py"}
+    assert reached("b.py", tree=tree) == {"test_a.py"}

@@ -116,10 +116,13 @@ def test_findings_are_counted_not_only_named() -> None:
     assert compare(lint("x", "x", "y"), lint("x")).verdict is Status.PASSED
 
 
-def test_what_proves_nothing_on_either_side_is_unverified() -> None:
+def test_what_proves_nothing_on_base_is_unverified_and_with_the_change_alone_red() -> None:
     nothing = suite_of(status=Status.UNVERIFIED, reason="no report")
     found = compare(suite_of("a"), nothing)
-    assert (found.verdict, found.reason) == (Status.UNVERIFIED, "on the change: no report")
+    assert (found.verdict, found.gone) == (Status.FAILED, ())
+    assert found.reason.endswith("no report")
+    whole = suite_of(status=Status.FAILED, reason="no tests were collected")
+    assert compare(whole, nothing).verdict is Status.UNVERIFIED
     found = compare(nothing, suite_of("a"))
     assert (found.verdict, found.reason) == (Status.UNVERIFIED, "on base: no report")
     assert (found.new_failures, found.gone) == ((), ())

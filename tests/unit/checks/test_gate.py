@@ -7,6 +7,7 @@ import pytest
 from agent.checks import gate
 from agent.domain import Change, ChangedFile
 from repo_config.detect import DjangoProject, Project
+from repo_config.test_files import is_test
 
 PROJECT = Project(
     framework="django", python_version=None, test_runner="django", test_script="bin/all_tests.py",
@@ -61,4 +62,4 @@ def test_tests_are_told_from_sources() -> None:
         "shop/a_test.py": True, "shop/tests/factories.py": True, "shop/testing/base.py": True,
         "conftest.py": True, "shop/models.py": False, "contest.py": False, "shop/attest.py": False, "a.json": False,
     }  # fmt: skip
-    assert {path: gate.is_test(path) for path in paths} == paths
+    assert {path: is_test(path) for path in paths} == paths

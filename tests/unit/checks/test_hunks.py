@@ -66,7 +66,21 @@ def test_a_mistake_is_made_in_what_a_test_names():
     ]
 
 
-def test_new_deleted_and_foreign_files_have_no_parts():
-    assert split(b"x = 1\n", before=None) == ()
+def test_the_functions_of_a_new_file_fail_or_the_file_is_gone():
+    [hunk] = split(BASE, before=None)
+    assert hunk.without.count(b"raise NotImplementedError") == 2
+    [hunk] = split(b"class A:\n    x = 1\n    y = 2\n", before=None)
+    file = ChangedFile(path="a.py", before=None, after=hunk.original)
+    assert hunk.take_back(Change(base_commit="0" * 40, files=(file,))).files == ()
+
+
+def test_what_nests_too_deep_for_a_look_is_taken_back():
+    deep = b"x = " + b"-" * 200 + b"1\n"
+    assert not hunks._differs(b"x = 1\n", hunks._meaning(b"x = 1\n"))
+    assert hunks._differs(b"x = " + b"-" * 90_000 + b"1\n", hunks._meaning(deep))
+
+
+def test_deleted_and_foreign_files_have_no_parts():
+    assert split(b"# nothing\n", before=None) == ()
     assert split(b"x = (\n") == ()
     assert split(b"x", before=b"y", path="a.txt") == ()

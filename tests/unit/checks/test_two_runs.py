@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from agent.checks import affected
 from agent.checks.again import Again
 from agent.checks.check import Selection, Site
-from agent.checks.own_tests import scope
+from agent.checks.own_tests import find_uncollected, scope
 from agent.checks.two_runs import BaseTests, TwoRuns
 from agent.domain import CheckItem, CheckResult, Status, SuiteFacts
 from tests.unit.checks.test_limits import PROJECT, site
@@ -23,6 +24,7 @@ FILES = {
 }
 FACTS = SuiteFacts(files=("test_shop.py", "test_far.py"))
 IDS = ("test_shop.py::test_a", "test_shop.py::test_b", "test_far.py::test_c")
+ENDED_EARLY = {"status": Status.FAILED, "reason": "ended", "exit_code": None}
 Some = Callable[[tuple[str, ...]], CheckResult]
 
 
@@ -31,6 +33,9 @@ def ran(*ids: str, outcome: str = "passed", **more: object) -> CheckResult:
     status = Status.FAILED if outcome == "failed" else Status.PASSED
     facts = {"name": "tests", "status": status, "items": items, "exit_code": 0, "suite": FACTS}
     return CheckResult.model_validate(facts | more)
+
+
+ENDED = ran(IDS[0], limit="time", **ENDED_EARLY)
 
 
 class Sides(Again):
@@ -58,18 +63,17 @@ def test_where_time_is_up_what_the_change_reaches_still_runs_and_the_rest_is_nam
 
     def answer(ids: tuple[str, ...]) -> CheckResult:
         asked.append(ids)
-        return ran(*ids, outcome="passed" if len(asked) == 1 else "failed")
+        return ran(*ids, outcome="passed" if len(asked) < 3 else "failed")
 
-    held = ran(IDS[0], status=Status.FAILED, reason="ended after 1 minute", exit_code=None)
-    found = finished(held, answer, tmp_path)
+    found = finished(ENDED, answer, tmp_path)
     assert (found.status, found.reason, found.unrun) == (Status.PASSED, "", (IDS[2],))
-    assert asked == [(IDS[1],), IDS[:2]]  # then their copies, which have to fail
+    # What had passed before had no proof yet; the last are copies, which have to fail.
+    assert asked == [IDS[:1], IDS[1:2], IDS[:2]]
 
 
 def test_what_the_change_reaches_and_never_ends_stays_red(tmp_path: Path) -> None:
-    held = ran(IDS[0], status=Status.FAILED, reason="ended after 1 minute", exit_code=None)
-    found = finished(held, lambda _: held, tmp_path)
-    assert (found.status, found.reason) == (Status.FAILED, "ended after 1 minute")
+    found = finished(ENDED, lambda _: ENDED, tmp_path)
+    assert (found.status, found.reason) == (Status.FAILED, "ended")
 
 
 @pytest.mark.parametrize("green", [IDS[:1], IDS[:2]])
@@ -86,8 +90,36 @@ def test_copies_that_do_not_fail_prove_nothing(green: tuple[str, ...], tmp_path:
     assert found.reason.startswith(f"{len(green)} of 2 copies")
 
 
-def test_copies_that_do_not_fail_on_base_either_are_no_matter_of_the_change(tmp_path: Path) -> None:
-    assert finished(ran(*IDS), lambda _: ran(), tmp_path).status is Status.PASSED
+def test_copies_that_pass_on_base_as_well_are_no_matter_of_the_change(tmp_path: Path) -> None:
+    found = finished(ran(*IDS), lambda ids: ran(*ids), tmp_path)
+    assert (found.status, found.doubts) == (Status.PASSED, ())
+
+
+@pytest.mark.parametrize("head", [ran(), ran(IDS[0], outcome="failed", limit="time")])
+def test_copies_that_do_not_end_leave_a_doubt(head: CheckResult, tmp_path: Path) -> None:
+    rounds: list[int] = []
+
+    def answer(ids: tuple[str, ...]) -> CheckResult:
+        rounds.append(1)
+        return head if len(rounds) == 1 else ran(limit=head.limit)
+
+    found = finished(ran(*IDS), answer, tmp_path)
+    assert found.status is Status.PASSED
+    assert len(found.doubts) == 1
+
+
+def test_a_limit_other_than_time_is_not_taken_for_it(tmp_path: Path) -> None:
+    held = ran(IDS[0], limit="memory", **ENDED_EARLY)
+    assert finished(held, lambda ids: ran(*ids), tmp_path) is held
+
+
+def test_helpers_of_tests_that_nobody_can_know_leave_a_doubt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(affected, "_MOST_BYTES", 10)
+    assert (
+        "shop.py" in finished(ran(*IDS), lambda _: ran(*IDS, outcome="failed"), tmp_path).doubts[0]
+    )
 
 
 def test_data_and_rules_of_tests_have_all_of_them_run() -> None:
@@ -95,3 +127,15 @@ def test_data_and_rules_of_tests_have_all_of_them_run() -> None:
     assert scope(made, frozenset(made.paths), (), FACTS, None, other_rules=False).whole
     assert scope(made, frozenset(), (), FACTS, None, other_rules=True).whole
     assert scope(made, frozenset(), (), FACTS, None, other_rules=False).is_empty
+
+
+def test_new_tests_that_were_not_run_are_named() -> None:
+    text = "def test_a(): ...\n\n\ndef test_b(): ...\n\n\nclass Odd:\n    def test_c(self): ...\n"
+    made, _ = change({"test_n.py": text, "conftest.py": text}, {"test_n.py": "def test_b(): ..."})
+    facts = SuiteFacts(files=("test_n.py", "other.py"))
+    [said] = find_uncollected(made, ran("test_n.py::test_a[1]", suite=facts))
+    assert said.startswith("test_n.py ")
+    assert said.endswith(" test_c")
+    [said] = find_uncollected(made, ran("other.py::test_a", "other.py::It::test_c_0", suite=facts))
+    assert said.endswith(" test_a")
+    assert find_uncollected(made, ran("test_n.test_a_0", "other.It.test_c", suite=facts)) == ()

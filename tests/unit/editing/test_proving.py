@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from agent.domain import CheckItem, CheckResult, ProofRow, Status
+from agent.domain import CheckItem, CheckResult, ProofRow, Status, SuiteFacts
 from agent.editing import proving
 
 FILE = "shop/tests/test_prices.py"
+SUITE = SuiteFacts(files=(FILE, "tests/test_other.py"))
 
 
 def result(**outcomes):
     """Give a run of tests of the file, by their names."""
     items = tuple(
-        CheckItem(item_id=f"{FILE}::{name}", outcome=outcome) for name, outcome in outcomes.items()
+        CheckItem(item_id=f"{FILE}::{name}", outcome=outcome, text="in test\nKeyError: 1")
+        for name, outcome in outcomes.items()
     )
-    return CheckResult(name="tests", status=Status.FAILED, items=items)
+    return CheckResult(name="tests", status=Status.FAILED, items=items, suite=SUITE)
 
 
 def rows(on_base, head):
@@ -32,32 +34,20 @@ def test_what_fails_without_the_change_and_passes_with_it_shows_it():
     assert {name: row.shows for name, row in found.items()} == {
         "test_new": True, "test_old": False, "test_red": False,
     }  # fmt: skip
+    assert found["test_new"].error == "KeyError: 1"
 
 
-def test_a_file_that_cannot_be_imported_without_the_change_fails_there():
-    lost = CheckItem(item_id=f"{FILE} (collection)", outcome="error")
+@pytest.mark.parametrize("module", [FILE, "tests.test_prices"])
+def test_a_file_that_cannot_be_imported_without_the_change_fails_there(module):
+    lost = CheckItem(item_id=f"{module} (collection)", outcome="error")
     on_base = CheckResult(name="tests", status=Status.FAILED, items=(lost,))
     assert rows(on_base, result(test_new="passed"))["test_new"].shows
 
 
 def test_tests_of_other_files_prove_nothing_of_it():
     other = CheckItem(item_id="tests/test_other.py::test_x", outcome="passed")
-    head = CheckResult(name="tests", status=Status.PASSED, items=(other,))
+    head = CheckResult(name="tests", status=Status.PASSED, items=(other,), suite=SUITE)
     assert list(proving._rows((FILE,), head, head)) == []
-
-
-@pytest.mark.parametrize(
-    ("item_id", "inside"),
-    [
-        ("shop/tests/test_prices.py::TestTotal::test_first", True),
-        ("tests/test_prices.py::test_first[None]", True),
-        ("tests.test_prices.TestTotal.test_first #2", True),
-        ("other/test_prices.py::TestTotal::test_first", False),
-        ("shop.tests.test_others.TestTotal.test_first", False),
-    ],
-)
-def test_a_test_is_found_by_the_ids_of_every_runner(item_id, inside):
-    assert proving._is_in(item_id, FILE) is inside
 
 
 def test_a_test_that_errs_without_the_change_shows_it_too():

@@ -82,7 +82,6 @@ def flips(item_id: str, base: str, head: str) -> Repeated:
     return Repeated(item_id=item_id, base=sides[0], head=sides[1], place="tests/test_a.py:3")
 
 
-NEW_TEST = ChangedFile(path="tests/test_new.py", before=None, after=b"def test_new():\n    pass\n")
 RED_TOOL = tool("mypy", verdict=FAILED, new_failures=failing("x", outcome="finding"))
 UNPROVED = tool("makemigrations", verdict=UNVERIFIED, reason="the report is odd")
 UNMEASURED = tool(
@@ -128,14 +127,6 @@ DECISIONS = {
     "a rule blocks a finding of a tool": (
         [suite(), tool("names", findings=(finding(Severity.BLOCK, path="a.py", line=3),))],
         {}, "withhold", "POLICY", "a.py:3",
-    ),
-    "a new test was not collected": (
-        [suite(added=("tests/test_other.py::test_new",))],
-        {"files": (NEW_TEST,)}, "withhold", "UNVERIFIED", "test_new",
-    ),
-    "a new test was collected": (
-        [suite(added=("tests/test_new.py::test_new",))],
-        {"files": (NEW_TEST,)}, "open", "READY", "",
     ),
     "no test shows the change": (
         [suite()], {"proof": Proof(missing="the change brings no test")},
@@ -229,7 +220,3 @@ def test_the_sentence_of_a_decision_is_that_of_the_compared_record(one, other):
 def test_findings_have_their_place():
     [flaky] = weigh(suite(head=FAILED, head_failures=3, flaky=FLAKY)).findings
     assert (flaky.path, flaky.line, flaky.severity) == ("tests/test_a.py", 3, Severity.INFO)
-    [found] = weigh(suite(), files=(NEW_TEST,)).findings
-    assert (found.severity, found.path, found.line) == (Severity.BLOCK, "tests/test_new.py", 1)
-    # Where the run proves nothing, new tests are not looked for.
-    assert weigh(suite(verdict=UNVERIFIED, added=()), files=(NEW_TEST,)).findings == ()
