@@ -230,7 +230,11 @@ def _django(
     elif variable:
         given = Found(variable, _from(f"env.{django_projects.VARIABLE}"))
     manage = config.django.manage or next(iter(scripts), None)
-    if manage and not config.django.manage and django_projects.is_aside(manage):
+    if (
+        manage
+        and not config.django.manage
+        and (django_projects.is_aside(manage) or django_projects.is_tested_without_script(files))
+    ):
         # An example's manage.py says nothing about a project that is started otherwise.
         other = given or django_projects.settings_module(files, pytest, None)
         manage = None if other else manage

@@ -19,6 +19,10 @@ _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\Z")
 _IN_COMMAND = re.compile(
     rf"(?:--settings[= ]|\b{VARIABLE}[\"']?\s*[=:,]\s*)[\"']?([A-Za-z_][\w.]*)", re.IGNORECASE
 )
+#: Django's own command that runs tests, with the settings that it is told.
+_TEST_COMMAND = re.compile(
+    r"(?:-m +django|\bdjango-admin(?:\.py)?) +test\b[^\n]*--settings[= ][\"']?([A-Za-z_][\w.]*)"
+)
 _COMMAND_FILES = (
     "tox.ini", "Makefile", "noxfile.py", "justfile", "hatch.toml", "pyproject.toml", "setup.cfg",
     "Taskfile.yml", "package.json", ".travis.yml", "mypy.ini", "CONTRIBUTING.rst",
@@ -41,6 +45,11 @@ def manage_scripts(files: Files) -> list[str]:
     return sorted((path for path in paths if _starts_django(files, path)), key=is_aside)
 
 
+def is_tested_without_script(files: Files) -> bool:
+    """Whether a command of the project starts its tests by Django itself, with given settings."""
+    return _named_in_commands(files, _TEST_COMMAND) is not None
+
+
 def is_aside(path: str) -> bool:
     """Whether a path belongs to an example, the documentation or a template."""
     return bool(ASIDE & set(path.lower().split("/")[:-1]))
@@ -58,7 +67,9 @@ def settings_module(
     """The settings module that the project's own checks run with, where it can be known."""
     places = (_of_pytest(pytest), _of_script(files, manage), _of_test_script(files))
     found = next((place for place in places if place), None)
-    return found or _of_commands(files) or _of_conftest(files) or _of_file_name(files)
+    named = found or _named_in_commands(files, _TEST_COMMAND)
+    named = named or _named_in_commands(files, _IN_COMMAND)
+    return named or _of_conftest(files) or _of_file_name(files)
 
 
 def has_module(files: Files, module: str) -> bool:
@@ -223,10 +234,10 @@ def _assigned(module: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, value
 
 
-def _of_commands(files: Files) -> Found | None:
+def _named_in_commands(files: Files, command: re.Pattern[str]) -> Found | None:
     scripts = sorted(path for path in files.paths if _COMMAND_SCRIPT.fullmatch(path))
     for path in (*_COMMAND_FILES, *scripts[:_MOST_GUESSES]):
-        modules = [name.rstrip(".") for name in _IN_COMMAND.findall(files.text(path))]
+        modules = [name.rstrip(".") for name in command.findall(files.text(path))]
         modules.sort(key=lambda module: not _TESTISH.search(module))
         for module in list(dict.fromkeys(modules))[:_MOST_GUESSES]:
             if _home_of(files, module, ()) is not None:

@@ -148,6 +148,24 @@ def test_pytest_beside_django_does_not_make_it_the_runner(tree, more):
     assert (project.test_runner, project.test_script) == ("django", "manage.py")
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (
+            "tox.ini",
+            "[testenv]\ncommands = coverage run -m django test --settings=tests.settings\n",
+        ),
+        (".github/workflows/ci.yml", "run: django-admin test -v 2 --settings tests.settings\n"),
+    ],
+)
+def test_a_command_that_starts_djangos_runner_counts_before_a_manage_py(tree, path, text):
+    files = {"shop/manage.py": MANAGE.format("shop.settings"), "tests/tests.py": TESTS}
+    project = detected(tree({**files, "tests/settings.py": "INSTALLED_APPS = []\n", path: text}))
+    assert (project.test_runner, project.test_script) == ("django", None)
+    assert project.django is not None
+    assert (project.django.settings_module, project.django.manage) == ("tests.settings", None)
+
+
 # --- Django ------------------------------------------------------------------------------------
 
 
