@@ -90,14 +90,30 @@ class Services:
         request = self._request(prepared, tree)
         return environments.again(request, known, self.sandbox, self.index, self.settings, self.say)
 
-    def environment_of_change(self, prepared: Prepared) -> Environment:
+    def environment_of_change(self, prepared: Prepared, beyond: tuple[str, ...]) -> Environment:
         """Give the environment that the files of the change declare, laid out as head.
+
+        Args:
+            beyond: Requirements that it declares and that its lock file does not have.
 
         Raises:
             EnvironmentFailed: It cannot be built; the resolver's or builder's own words are in it.
         """
         request = self._request(prepared, self.head_folder(prepared.run))
+        if beyond:
+            install = (*request.python.install, *beyond)
+            python = request.python.model_copy(update={"install": install})
+            request = request.model_copy(update={"python": python})
         return environments.ensure(request, self.sandbox, self.index, self.settings, self.say)
+
+    def updated_lock(self, prepared: Prepared) -> dict[str, bytes]:
+        """Have uv bring the uv.lock of the change up to date, laid out as head; by its path.
+
+        Raises:
+            EnvironmentFailed: It cannot; uv's own words are in it.
+        """
+        request = self._request(prepared, self.head_folder(prepared.run))
+        return environments.update_lock(request, self.sandbox, self.index, self.settings, self.say)
 
     def _request(self, prepared: Prepared, tree: Path) -> environments.EnvironmentRequest:
         return environments.EnvironmentRequest.of(prepared.contract, prepared.checkout, tree)

@@ -25,6 +25,26 @@ def mark(change: Change, prepared: Prepared, svc: Services) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
+def lock(change: Change, prepared: Prepared, svc: Services) -> tuple[dict[str, bytes], str]:
+    """Have the lock follow what a change declares, by uv; say for the model where it cannot.
+
+    Returns:
+        What the lock has to hold, by path; empty: nothing is to be written.
+    """
+    if not requirements.beyond_locks(_proposal(change, prepared, svc)):
+        return {}, ""
+    folder = svc.head_folder(prepared.run)
+    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
+    try:
+        locked = svc.updated_lock(prepared)
+    except EnvironmentFailed as problem:
+        words = cleaning.cut(problem.message, _MOST_PROBLEM, where="the log")
+        return {}, f"The lock file could not be brought up to date: {words}"
+    if not locked:
+        return {}, "The lock file is left as it is; the pull request asks for it."
+    return locked, f"Brought up to date: {', '.join(locked)}."
+
+
 def rebuild(change: Change, prepared: Prepared, svc: Services) -> tuple[Prepared, str]:
     """Build the environment that a change declares; say what came of it, for the model.
 
@@ -34,7 +54,8 @@ def rebuild(change: Change, prepared: Prepared, svc: Services) -> tuple[Prepared
     folder = svc.head_folder(prepared.run)
     worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
     try:
-        built = svc.environment_of_change(prepared)
+        beyond = requirements.beyond_locks(_proposal(change, prepared, svc))
+        built = svc.environment_of_change(prepared, beyond)
     except EnvironmentFailed as problem:
         words = cleaning.cut(problem.message, _MOST_PROBLEM, where="the log")
         return prepared, f"The packages that you declare cannot be installed: {words}"
@@ -44,10 +65,7 @@ def rebuild(change: Change, prepared: Prepared, svc: Services) -> tuple[Prepared
     absent = sorted({one.name for one in asked} - names)
     said = [f"New in the environment: {', '.join(sorted(has - had)[:_MOST_NAMED]) or 'nothing'}."]
     if absent:
-        said.append(
-            f"Not installed: {', '.join(absent[:_MOST_NAMED])}. A lock file decides what is, and"
-            " its own tool has to update it; say so in the summary."
-        )
+        said.append(f"Not installed: {', '.join(absent[:_MOST_NAMED])}; a lock file decides.")
     return prepared.model_copy(update={"environment": built}), " ".join(said)
 
 

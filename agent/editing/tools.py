@@ -36,6 +36,9 @@ _MOST_VALUE = 80
 LOST = "This is a new sandbox: of the last one, only your change was kept."
 _IGNORED = "ignored by the repository's rules; `include` of `submit` makes it part of the change"
 _AS_BASE = "The environment is that of the base again."
+#: Of one run; each may take minutes, and stays in the store.
+_MOST_REBUILDS = 5
+_NO_MORE = "No further environment is built in this run: you work in that of the base."
 
 
 class Bash(Record):
@@ -194,6 +197,8 @@ class Tools:
         said = [batch.text] if batch.text else []
         if batch.session is not None and self._edits:
             taken = batch.session.take(include)
+            if words := self._lock(batch.session, taken.change):
+                said, taken = [*said, words], batch.session.take(include)
             update = {"notes": before.notes, "left_out": taken.findings}
             change = taken.change.model_copy(update=update)
             left = [f"{one.path}: {one.message}" for one in taken.findings]
@@ -219,6 +224,16 @@ class Tools:
             text="\n".join(said),
         )
 
+    def _lock(self, session: SandboxSession, change: Change) -> str:
+        """Have the lock follow what a change declares; say what came of it, if anything."""
+        prepared, svc = self._job.prepared, self._job.svc
+        if not self._may_build or rebuilding.mark(change, prepared, svc) == self._declared:
+            return ""
+        locked, words = rebuilding.lock(change, prepared, svc)
+        for path, content in locked.items():
+            session.write(path, content)
+        return words
+
     def _rebuild(self, change: Change) -> str:
         """Have the environment that a change declares; say what is new, where it is another."""
         job = self._job
@@ -226,7 +241,10 @@ class Tools:
         if declared == self._declared:
             return ""
         self._declared, self._rebuilt, words = declared, None, _AS_BASE
-        if declared:
+        if declared and not self._may_build:
+            words = _NO_MORE
+        elif declared:
+            job.rebuilds += 1
             self._rebuilt, words = rebuilding.rebuild(change, job.prepared, job.svc)
         return words
 
@@ -277,6 +295,10 @@ class Tools:
         for path, content in sorted(made.files.items()):
             session.write(path, content)
         return "\n".join((f"{made.recipe} changed {', '.join(sorted(made.files))}", *made.notes))
+
+    @property
+    def _may_build(self) -> bool:
+        return self._job.rebuilds < _MOST_REBUILDS and self._left() > LEAST_SECONDS
 
     def _left(self) -> float:
         return self._until - time.monotonic()

@@ -5,6 +5,7 @@ Owns the order of the phases. What each does is in `wheels` (B), `fetch` (A) and
 
 from __future__ import annotations
 
+import posixpath
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -121,6 +122,15 @@ class Assembly:
                 except EnvironmentFailed as problem:
                     words = problem.message.partition("\n")[0]
                     self._bench.say(f"{lines[0]} cannot be had, so another version runs: {words}")
+
+    def run_lock(self) -> dict[str, bytes]:
+        """Bring the uv.lock that was chosen up to date; empty: it is."""
+        lock = self._declaration.lock
+        if lock is None:
+            return {}
+        with self._fetcher() as fetcher:
+            content = fetcher.lock(lock.path, lock.files, self._declaration.root)
+        return {} if content is None else {posixpath.join(lock.folder, "uv.lock"): content}
 
     @contextmanager
     def _fetcher(self) -> Iterator[Fetcher]:

@@ -143,6 +143,28 @@ def _pinned(
     return tuple((tool, str(places[tool])) for tool in there)
 
 
+def update_lock(
+    request: EnvironmentRequest,
+    sandbox: Sandbox,
+    index: PackageIndex,
+    settings: Settings,
+    say: Callable[[str], None],
+) -> dict[str, bytes]:
+    """Have uv bring the uv.lock of a work tree up to date; empty: there is none, or it is.
+
+    Returns:
+        The lock, by its path from the root of the repository.
+
+    Raises:
+        EnvironmentFailed: It cannot; with uv's own words.
+    """
+    prepared = prepare(request, sandbox, index, settings, say)
+    if prepared.declaration.lock is None or prepared.declaration.lock.kind != "uv":
+        return {}
+    bench = prepared.bench
+    return Assembly(Path(request.tree), prepared.version, prepared.declaration, bench).run_lock()
+
+
 def again(
     request: EnvironmentRequest,
     environment: Environment,

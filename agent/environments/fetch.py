@@ -52,6 +52,9 @@ _NETWORK = re.compile(
     re.IGNORECASE,
 )
 
+_PUBLIC = (b"https://pypi.org", b"https://files.pythonhosted.org")
+_HOST = re.compile(rb"https?://[^/\"]*")
+
 #: Supplies a wheel of a project that exists only as source, given its name and the resolver's
 #: words; each call for one name gives an older version.
 Supply = Callable[[str, str], Path]
@@ -167,6 +170,37 @@ class Fetcher:
             )
         )
 
+    def lock(self, path: str, files: dict[str, bytes], folder: str) -> bytes | None:
+        """Bring a uv.lock up to date with the files that it is made of; None: it is.
+
+        Args:
+            path: Of the lock, relative to the folder, as those of the files.
+            folder: Of the project in its repository.
+
+        Raises:
+            EnvironmentFailed: uv cannot, or it would name another index than the lock does.
+        """
+        directory = posixpath.join(ROOM_TREE, folder).rstrip("/")
+        places = {one: posixpath.normpath(posixpath.join(directory, one)) for one in files}
+        python = self._bench.interpreter.path
+        order = RoomOrder(
+            argv=(f"{_UV}/uv", "lock", "--no-build", "--python", python),
+            environ={},
+            directory=directory,
+            limits=_LIMITS,
+            collect=(places[path],),
+        )
+        result = self._run_online(order, {places[one]: text for one, text in files.items()})
+        if result.exit_code != 0:
+            raise self._failure(result, Wanted(lines=()))
+        content = result.files.get(places[path])
+        if content is None or content == files[path]:
+            return None
+        if not {*_HOST.findall(content)} <= {*_HOST.findall(files[path]), *_PUBLIC}:
+            # The operator's own mirror is nobody else's matter.
+            raise EnvironmentFailed(f"{path} is made from another index than is asked here.")
+        return content
+
     # --- one attempt -------------------------------------------------------------------------
 
     def _attempt(self, name: str, wanted: Wanted, supplied: set[str]) -> RoomResult:
@@ -195,32 +229,34 @@ class Fetcher:
             f"{_TMP}/constraints.txt": self._written(wanted.constraints, (), house, supplied),
             f"{_TMP}/commands.json": json.dumps([make, keep, install]).encode(),
         }
-        way_out = self._way_out()
+        environ = {"UV_LINK_MODE": "hardlink", "UV_CONCURRENT_DOWNLOADS": "16"}
+        if len(self._bench.index.accesses()) > 1 and all(line.hashes for line in wanted.lines):
+            # The hashes say what it has to be, so that it may come from whoever has it.
+            environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
+        argv = (self._bench.interpreter.path, "-I", "-S", _RUNNER, f"{_TMP}/commands.json")
+        return self._run_online(RoomOrder(argv=argv, environ=environ, limits=_LIMITS), files)
+
+    def _run_online(self, order: RoomOrder, files: dict[str, bytes]) -> RoomResult:
+        """Run a command with uv, its cache and the way to the indexes."""
         *others, default = self._bench.index.accesses()
         environ = self._plain_environ() | {
             "UV_CACHE_DIR": f"{STORE}/{storage.CACHE}",
-            "UV_LINK_MODE": "hardlink",
             "UV_DEFAULT_INDEX": self._in_room(default),
             "UV_INDEX": " ".join(map(self._in_room, others)),
             "UV_HTTP_TIMEOUT": "60",
-            "UV_CONCURRENT_DOWNLOADS": "16",
         }
-        if others and all(line.hashes for line in wanted.lines):
-            # The hashes say what it has to be, so that it may come from whoever has it.
-            environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
         if default.ca_bundle is not None:
-            files[f"{_TMP}/certificates.pem"] = Path(default.ca_bundle).read_bytes()
-            environ["SSL_CERT_FILE"] = f"{_TMP}/certificates.pem"
-        order = RoomOrder(
-            argv=(self._bench.interpreter.path, "-I", "-S", _RUNNER, f"{_TMP}/commands.json"),
-            environ=environ,
-            mounts=self._mounts(shared=True),
-            files=tuple(RoomFile(path=path, content=text) for path, text in files.items()),
-            proxy_socket=str(way_out),
-            limits=_LIMITS,
-        )
+            certificates = f"{_TMP}/certificates.pem"
+            files = {**files, certificates: Path(default.ca_bundle).read_bytes()}
+            environ["SSL_CERT_FILE"] = certificates
+        update = {
+            "environ": {**environ, **order.environ},
+            "mounts": self._mounts(shared=True),
+            "files": tuple(RoomFile(path=path, content=text) for path, text in files.items()),
+            "proxy_socket": str(self._way_out()),
+        }
         with storage.locked(self._bench.settings, storage.FETCH), storage.no_space("packages"):
-            return self._bench.sandbox.run(order)
+            return self._bench.sandbox.run(order.model_copy(update=update))
 
     def _written(
         self, lines: Iterable[Line], wheels: Iterable[str], house: str, supplied: set[str]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 import uv
 
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.environments import build
 from agent.errors import EnvironmentFailed
 from agent.settings import Settings
 from tests.integration.environment_building import ensure, lay, local, with_our_tools
@@ -47,6 +50,32 @@ def served():
 
 def digest(served, filename: str) -> str:
     return hashlib.sha256(served.files[filename]).hexdigest()
+
+
+# --- uv.lock ---------------------------------------------------------------------------------
+
+UV = '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = [{}]\n'
+
+
+def test_a_uv_lock_is_brought_up_to_date_with_what_it_holds_kept(settings, folder, served):
+    lay(folder, {"pyproject.toml": UV.format('"transitive==1.0"')})
+    locking = [uv.find_uv_bin(), "lock", "--quiet", "--default-index", served.url]
+    subprocess.run(locking, cwd=folder, check=True)
+
+    def update():
+        request = build.EnvironmentRequest(tree=str(folder), nearest_tag=None)
+        given = BubblewrapSandbox(settings), local(settings, served), settings, [].append
+        return build.update_lock(request, *given)
+
+    assert update() == {}
+    lay(folder, {"pyproject.toml": UV.format('"transitive", "checker"')})
+    (lock,) = update().values()
+    assert b'name = "checker"' in lock
+    assert lock.count(b'version = "1.0"') == 2, "what was locked stays"
+    (folder / "uv.lock").write_bytes(re.sub(rb"http://[^/]+", b"https://pypi.org", lock))
+    lay(folder, {"pyproject.toml": UV.format('"transitive", "direct"')})
+    with pytest.raises(EnvironmentFailed):
+        update()
 
 
 # --- poetry.lock -----------------------------------------------------------------------------

@@ -57,7 +57,7 @@ UNPINNED = Rule(
 LOCK_BEHIND = Rule(
     id="lock-behind",
     demands="What a change declares is in the lock file beside it.",
-    severity=Severity.BLOCK,
+    severity=Severity.REVIEW,
     bad='dependencies = ["httpx", "tablib"]  # and uv.lock has no tablib',
     good='dependencies = ["httpx", "tablib"]  # and uv.lock comes with the change',
 )
@@ -114,7 +114,7 @@ def check(proposal: Proposal) -> Iterator[Finding]:
             yield LOCK_BEHIND.at(
                 root + one.path,
                 f"declares {one.name}, which {lock} does not have",
-                f"Bring {lock} up to date in the same change.",
+                f"Bring {lock} up to date with its own tool before the merge.",
                 line,
             )
     yield from _moved(had, declared, after, root)
@@ -219,9 +219,7 @@ def _is_exact(version: str) -> bool:
 def _behind(one: Declared, after: Files, had: Iterable[Declared], proposal: Proposal) -> str:
     """Return the lock file that lacks a package; "" where one has it, or locks lag anyway."""
     found = requirements.locks(after, one.path)
-    if not found or one.version == "local":
-        return ""
-    if any(requirements.is_locked(proposal, lock, one.name) for lock in found):
+    if not requirements.is_beyond_locks(one, after, proposal):
         return ""
     others = {other.name for other in had if other.path == one.path and other.version != "local"}
     if not all(

@@ -171,6 +171,32 @@ def locks(files: Files, path: str) -> tuple[str, ...]:
     return tuple(one for name in several if files.has(one := posixpath.join(folder, name)))
 
 
+def is_beyond_locks(one: Declared, after: Files, proposal: Proposal) -> bool:
+    """Whether there are lock files for a package that is declared, and none speaks of it."""
+    found = locks(after, one.path)
+    there = any(is_locked(proposal, lock, one.name) for lock in found)
+    return bool(found) and not there and one.version != "local"
+
+
+def beyond_locks(proposal: Proposal) -> tuple[str, ...]:
+    """Return requirements on packages that the change declares anew and that no lock speaks of."""
+    before, after = sides(proposal)
+    known = {one.name for one in declared(before)} | {own_name(after)}
+    new = (one for one in declared(after) if one.name not in known)
+    found = (one for one in new if is_beyond_locks(one, after, proposal))
+    return tuple(sorted({_require(one) for one in found}))
+
+
+def _require(one: Declared) -> str:
+    """Write a requirement; bounds that only another tool reads are left out."""
+    if one.source:
+        return f"{one.name} @ {one.source}"
+    try:
+        return str(Requirement(f"{one.name}{one.version}"))
+    except InvalidRequirement:
+        return one.name
+
+
 def is_locked(proposal: Proposal, lock: str, name: str, *, before: bool = False) -> bool:
     """Whether a lock file speaks of a package, by a look at its text.
 

@@ -204,7 +204,7 @@ def test_a_call_that_is_no_json_is_answered(opened):
 
 
 def test_another_declaration_brings_another_environment_and_says_so(opened, monkeypatch):
-    def build(services, prepared):
+    def build(services, prepared, beyond):
         tree = services.head_folder(prepared.run)
         if "nonsense" in (tree / "requirements.txt").read_text():
             raise EnvironmentFailed("There is no such package.")
@@ -218,3 +218,37 @@ def test_another_declaration_brings_another_environment_and_says_so(opened, monk
     done = opened.call(write("requirements.txt", "nonsense\n"))
     assert "There is no such package." in done.text
     assert "the base again" in opened.call(bash("rm requirements.txt")).text
+
+
+def test_no_run_builds_environments_without_end(opened, monkeypatch):
+    built = []
+    monkeypatch.setattr(Services, "environment_of_change", lambda *given: built.append(given) or
+        opened.job.prepared.environment)  # fmt: skip
+    told = [opened.call(write("requirements.txt", f"httpx=={n}\n")).text for n in range(9)]
+    assert len(built) == tools._MOST_REBUILDS
+    assert "No further" in told[-1]
+
+
+def test_a_lock_follows_what_is_declared_and_is_part_of_the_change(opened, monkeypatch):
+    beyond = []
+
+    def build(services, prepared, more):
+        beyond.append(more)
+        return prepared.environment
+
+    monkeypatch.setattr(Services, "environment_of_change", build)
+    lock = b'name = "tablib"\nversion = "3.8"\n'
+    monkeypatch.setattr(Services, "updated_lock", lambda *given: {"uv.lock": lock})
+    declared = '[project]\nname = "shop"\ndependencies = ["tablib>=3"]\n'
+    done = opened.call(write("uv.lock", "version = 1\n"), write("pyproject.toml", declared))
+    assert "uv.lock" in done.text
+    assert opened.files["uv.lock"] == lock
+    assert beyond == [()]
+
+    def fail(services, prepared):
+        raise EnvironmentFailed("No index.")
+
+    monkeypatch.setattr(Services, "updated_lock", fail)
+    done = opened.call(write("uv.lock", "version = 1\n"), write("pyproject.toml", declared + "\n"))
+    assert "No index." in done.text
+    assert beyond[-1] == ("tablib>=3",), "what no lock has is installed beside it"
