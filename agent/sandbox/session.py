@@ -22,6 +22,9 @@ from agent.sandbox.conversation import Answer, Conversation
 _GRACE_SECONDS = 10.0
 """The runner ends a command in time; this much later the host ends the sandbox."""
 _FILE_SECONDS = 120.0
+_PART = 30_000
+"""Characters; each may have four bytes."""
+_JOIN = r"""IFS=; set -- "$*"; IFS=$' \t\n'; eval "shift; $1" """
 
 #: Opens the sandbox with the base laid out; the stack takes it down.
 Open = Callable[[ExitStack], Conversation]
@@ -121,7 +124,7 @@ class Session:
         kills = self._talk.count_memory_kills()
         with _reading():
             late = seconds + _GRACE_SECONDS
-            answer = self._ask("run", seconds=late, command=command, limit=seconds)
+            answer = self._ask("run", seconds=late, arguments=_split(command), limit=seconds)
             facts = _Facts.model_validate(answer.facts)
             head, tail = answer.contents
         hit = facts.limit
@@ -216,6 +219,12 @@ def _reading() -> Iterator[None]:
         yield
     except (LookupError, RecursionError, TypeError, ValueError) as problem:
         raise SandboxLost("its answer cannot be read") from problem
+
+
+def _split(command: str) -> list[str]:
+    """Return what follows `bash -c`: the kernel takes no argument above 128 KiB."""
+    parts = [command[at : at + _PART] for at in range(0, len(command), _PART)]
+    return [command] if len(parts) <= 1 else [_JOIN, "bash", *parts]
 
 
 def _compose(head: bytes, tail: bytes, cut: int, limit: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 from agent import worktree
@@ -23,6 +23,8 @@ RULE = "not-taken"
 MOST_FILES = 2_000
 MOST_BYTES = 48 * 1024**2
 """Of all files of a change together, before and after."""
+_MOST_READ = 2 * MOST_BYTES
+"""Of all files that are looked into: holes make files large for nothing."""
 MOST_FILE_BYTES = 8 * 1024**2
 _MOST_FINDINGS = 50
 _MOST_IGNORED = 200
@@ -33,8 +35,6 @@ _LOOKED_AT = 8000
 #: https://bford.info/cachedir/: whoever writes it says that nothing beside it needs to be kept.
 _TAG, _SIGNATURE = "CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55"
 _MOST_TAG_BYTES = 1024
-_MOST_NAMES_BYTES = 8 * 1024**2
-"""Of the new files that the ignore rules are asked about."""
 
 
 class Kind(IntEnum):
@@ -163,16 +163,11 @@ def take(
     base, basket = ground.base, _Basket(ground.given)
     changed = _sort_out(list(entries), ground, basket)
     new = [entry for entry in changed if not (base.has(entry.path) or entry.path in ground.given)]
-    names_bytes = accumulate(len(entry.path) for entry in new)
-    beyond = {
-        one.path for one, size in zip(new, names_bytes, strict=True) if size > _MOST_NAMES_BYTES
-    }
-    basket.left_out += len(beyond)
-    new = [entry for entry in new if entry.path not in beyond]
     ignored = _find_ignored(new, fetch, ground, include)
-    wanted = [entry for entry in changed if entry.path not in ignored | beyond]
-    basket.left_out += max(0, len(wanted) - MOST_FILES)
-    for part in _split(wanted[:MOST_FILES]):
+    wanted = [entry for entry in changed if entry.path not in ignored]
+    read = _bound(wanted)
+    basket.left_out += len(wanted) - len(read)
+    for part in _split(read):
         contents = fetch(part)
         for entry in part:
             _decide(entry, contents.get(entry.path), ground, basket)
@@ -334,6 +329,13 @@ def _parents(path: str) -> list[str]:
 
 
 # --- portions --------------------------------------------------------------------------------
+
+
+def _bound(entries: list[Entry]) -> list[Entry]:
+    """Keep the first of them, as many as are looked into."""
+    sizes = accumulate(entry.size if entry.size <= MOST_FILE_BYTES else 0 for entry in entries)
+    few = (entry for entry, size in zip(entries, sizes, strict=True) if size <= _MOST_READ)
+    return list(islice(few, MOST_FILES))
 
 
 def _split(entries: list[Entry]) -> Iterable[list[Entry]]:

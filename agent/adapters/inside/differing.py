@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Entries = dict[str, os.DirEntry[str]]
 
 MOST_ENTRIES = 200_000
+MOST_CHARACTERS = 8 * 1024**2
 MOST_DEPTH = 200
 PIECE_BYTES = 1 << 20
 #: What an entry says of its path.
@@ -32,11 +33,14 @@ class Difference:
         self.guide = guide
         self.entries: list[tuple[str, int, int, bool]] = []
         """Path, what it is, size, whether its owner may execute it."""
+        self.characters = 0
+        """Of all paths."""
         self.is_cut = False
 
     def add(self, path: str, kind: int, state: os.stat_result | None = None) -> None:
         """Remember an entry."""
-        if len(self.entries) >= MOST_ENTRIES:
+        self.characters += len(path)
+        if len(self.entries) >= MOST_ENTRIES or self.characters > MOST_CHARACTERS:
             self.is_cut = True
             return
         size, mode = (state.st_size, state.st_mode) if state is not None else (0, 0)

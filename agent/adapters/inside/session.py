@@ -78,11 +78,12 @@ class Session:
         for file in self.order["files"]:
             # What the start of a command reads, such as which servers it wants.
             if not file["path"].startswith(inside):
-                room.lay_file(file["path"], file["content"])
+                with suppress(OSError):  # an earlier command may have closed the folder
+                    room.lay_file(file["path"], file["content"])
         names = used_names(self.order)
         printed, began = Printed(), time.monotonic()
         reading, writing = os.pipe()
-        argv = [*self.order["argv"], request["command"]]
+        argv = [*self.order["argv"], *request["arguments"]]
         pid = room.start_command({**self.order, "argv": argv}, self.environ, writing)
         os.close(writing)
         try:
