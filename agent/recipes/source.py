@@ -234,6 +234,16 @@ class SourceFile:
         place = self._positions[node].end
         return self._line_starts[place.line - 1] + place.column
 
+    def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        """Offsets of the first character of a node of Python's own tree, and after its last."""
+        end = node.end_lineno or node.lineno, node.end_col_offset or 0
+        return self._offset(node.lineno, node.col_offset), self._offset(*end)
+
+    def _offset(self, line: int, column: int) -> int:
+        """Offset of a place that is counted in lines, and in bytes of UTF-8."""
+        start = self._line_starts[line - 1]
+        return start + len(self.text[start : start + column].encode()[:column].decode())
+
     def line(self, node: cst.CSTNode) -> int:
         """1-based line on which a node starts."""
         return self._positions[node].start.line

@@ -170,9 +170,8 @@ LESSCPY = KnownPrinting(
     told=(
         "lesscpy/lessc/parser.py: 1 message (1 debug)",
         "lesscpy/lessc/parser.py:74: it is part of a line that others go on with",
-        "lesscpy/lessc/utility.py:108: to print is what",
-        "lesscpy/scripts/compiler.py:39, 53, 68: ",
-        "lesscpy/scripts/compiler.py:180, 182, 183, 215, 242: ",
+        "lesscpy/lessc/utility.py:108: ",
+        "lesscpy/scripts/compiler.py:39, 53, 68, 180, 182, 183, 215, 242: ",
     ),
 )
 

@@ -1,208 +1,106 @@
-"""Find the calls of `print` in a file, each with what is around it.
-
-Looks at the syntax tree alone. Whether a call may be converted is left to `purposes`.
-"""
+"""Find the calls of `print` in a file, each with what is around it. Syntax trees alone."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-import libcst as cst
+from agent.recipes.modules import name_of
 
-from agent.recipes.nodes import dotted_name
-from agent.recipes.source import SourceFile
-
-_Line = cst.SimpleStatementLine | cst.SimpleStatementSuite
-_Beside = tuple[cst.BaseStatement | cst.BaseSmallStatement, ...]
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
 class Context:
-    """What is around a statement, from outside in."""
+    """What is around a node, from outside in."""
 
-    functions: tuple[cst.FunctionDef, ...] = ()
-    classes: tuple[cst.ClassDef, ...] = ()
-    tests: tuple[cst.BaseExpression, ...] = ()
+    functions: tuple[Function, ...] = ()
+    classes: tuple[ast.ClassDef, ...] = ()
+    tests: tuple[ast.expr, ...] = ()
     """Conditions of the `if`s in whose body it is, within the innermost function."""
     main_guard: bool = False
     """Whether it is below `if __name__ == "__main__"`."""
-    handler: cst.ExceptHandler | cst.ExceptStarHandler | None = None
+    handler: ast.ExceptHandler | None = None
     """The innermost `except` it is in, within the innermost function."""
-
-    @property
-    def function(self) -> cst.FunctionDef | None:
-        """The innermost function."""
-        return self.functions[-1] if self.functions else None
 
 
 @dataclass(frozen=True)
 class Call:
     """One call."""
 
-    node: cst.Call
+    node: ast.Call
     context: Context
-    statement: _Line | None
-    """The line it is on; None where its value is used."""
-    block: _Beside = ()
-    """All statements beside that line."""
+    block: list[ast.stmt] | None
+    """The statements that it is one of; None where its value is used."""
 
 
-@dataclass
-class Found:
-    """What a file has of calls."""
-
-    calls: list[Call] = field(default_factory=list)
-    shadow: cst.CSTNode | None = None
-    """Where the file makes `print` something else."""
-    functions: list[tuple[cst.FunctionDef, Context]] = field(default_factory=list)
-    """All functions, with what is around each."""
-    called: dict[cst.FunctionDef, set[str]] = field(default_factory=dict)
-    """What each function calls: the last part of each name."""
-    imported: set[str] = field(default_factory=set)
-    """Top packages that are imported from outside."""
-    handlers: set[str] = field(default_factory=set)
-    """Functions that `set_defaults(func=…)` or `command.func = …` makes commands."""
-    started: set[str] = field(default_factory=set)
-    """Functions that are called below `if __name__ == "__main__"`."""
+def walk(module: ast.Module) -> Iterator[tuple[ast.AST, Context, list[ast.stmt] | None]]:
+    """Go through all nodes with what is around each, and the block that a statement stands in."""
+    waiting: list[tuple[ast.AST, Context, list[ast.stmt] | None]] = [(module, Context(), None)]
+    while waiting:
+        node, around, block = waiting.pop()
+        yield node, around, block
+        inner = _enter(node, around)
+        for name, value in ast.iter_fields(node):
+            # The condition of an `if` counts for its body, not for what is done otherwise.
+            context = around if isinstance(node, ast.If) and name != "body" else inner
+            children = value if isinstance(value, list) else [value]
+            beside = children if name in ("body", "orelse", "finalbody") else None
+            waiting += [(one, context, beside) for one in children if isinstance(one, ast.AST)]
 
 
-def find(source: SourceFile) -> Found:
-    """Find all calls of a file, in order."""
-    walk = _Walk()
-    walk.visit(source.module, Context())
-    walk.found.calls.sort(key=lambda call: source.start(call.node))
-    return walk.found
-
-
-class _Walk:
-    """One pass over a file, from outside in."""
-
-    def __init__(self) -> None:
-        self.found = Found()
-        self._statements: dict[cst.Call, tuple[_Line, _Beside]] = {}
-
-    def visit(self, node: cst.CSTNode, around: Context) -> None:
-        """Look at a node, then at all that is in it."""
-        inner = around
-        if isinstance(node, cst.FunctionDef):
-            inner = self._function(node, around)
-        elif isinstance(node, cst.ClassDef):
-            self._bind(node.name, around)
-            inner = replace(around, classes=(*around.classes, node))
-        elif isinstance(node, cst.ExceptHandler | cst.ExceptStarHandler):
-            inner = replace(around, handler=node)
-        elif isinstance(node, cst.If):
-            self._if(node, around)
-            return
-        elif isinstance(node, cst.Module | cst.IndentedBlock):
-            self._block(node.body)
-        elif isinstance(node, cst.SimpleStatementLine | cst.SimpleStatementSuite):
-            self._line(node)
-        elif isinstance(node, cst.Call):
-            self._call(node, around)
-        elif isinstance(node, cst.Import | cst.ImportFrom):
-            self._import(node, around)
-        elif isinstance(node, cst.Assign) and _makes_command(node):
-            self.found.handlers.add(dotted_name(node.value))
-        else:
-            self._name(node, around)
-        for child in node.children:
-            self.visit(child, inner)
-
-    # --- what is around -----------------------------------------------------------------------
-
-    def _function(self, node: cst.FunctionDef, around: Context) -> Context:
-        if not around.classes or around.functions:
-            self._bind(node.name, around)
-        self.found.functions.append((node, around))
-        self.found.called[node] = set()
+def _enter(node: ast.AST, around: Context) -> Context:
+    if isinstance(node, Function):
         return replace(around, functions=(*around.functions, node), tests=(), handler=None)
-
-    def _if(self, node: cst.If, around: Context) -> None:
-        """The condition counts for the body, not for what is done otherwise."""
-        guard = around.main_guard or is_main_guard(node.test)
-        body = replace(around, tests=(*around.tests, node.test), main_guard=guard)
-        self.visit(node.test, around)
-        self.visit(node.body, body)
-        if node.orelse:
-            self.visit(node.orelse, around)
-
-    # --- statements ---------------------------------------------------------------------------
-
-    def _block(self, body: Sequence[cst.BaseStatement]) -> None:
-        for statement in body:
-            if isinstance(statement, cst.SimpleStatementLine):
-                for small in statement.body:
-                    if isinstance(small, cst.Expr) and isinstance(small.value, cst.Call):
-                        self._statements[small.value] = (statement, tuple(body))
-
-    def _line(self, node: _Line) -> None:
-        for small in node.body:
-            if isinstance(small, cst.Expr):
-                if isinstance(small.value, cst.Call):
-                    self._statements.setdefault(small.value, (node, tuple(node.body)))
-
-    # --- calls --------------------------------------------------------------------------------
-
-    def _call(self, node: cst.Call, around: Context) -> None:
-        func = node.func
-        dotted = dotted_name(func)
-        name = func.attr.value if isinstance(func, cst.Attribute) else dotted
-        for function in around.functions:
-            self.found.called[function].add(name)
-        if around.main_guard and not around.functions:
-            self.found.started.add(name)
-        if name == "set_defaults":
-            self.found.handlers |= {dotted_name(arg.value) for arg in node.args} - {""}
-        if dotted != "print":
-            return
-        line, beside = self._statements.get(node, (None, ()))
-        self.found.calls.append(Call(node, around, line, beside))
-
-    # --- names --------------------------------------------------------------------------------
-
-    def _import(self, node: cst.Import | cst.ImportFrom, around: Context) -> None:
-        if isinstance(node.names, cst.ImportStar):
-            return
-        origin = ""
-        if isinstance(node, cst.ImportFrom):
-            origin = dotted_name(node.module) if node.module and not node.relative else "."
-        for alias in node.names:
-            bound = alias.asname.name if alias.asname else alias.name
-            self._bind(bound, around)
-            name = dotted_name(alias.name)
-            self.found.imported.add((origin or name).partition(".")[0])
-
-    def _name(self, node: cst.CSTNode, around: Context) -> None:
-        if isinstance(node, cst.AssignTarget | cst.AnnAssign | cst.For | cst.NamedExpr):
-            self._bind(node.target, around)
-        elif isinstance(node, cst.AsName | cst.Param):
-            self._bind(node.name, around)
-
-    def _bind(self, target: cst.BaseExpression, around: Context) -> None:
-        if isinstance(target, cst.Tuple | cst.List):
-            for element in target.elements:
-                self._bind(element.value, around)
-        elif dotted_name(target) == "print":
-            in_class = bool(around.classes) and not around.functions
-            if not in_class:
-                self.found.shadow = self.found.shadow or target
+    if isinstance(node, ast.ClassDef):
+        return replace(around, classes=(*around.classes, node))
+    if isinstance(node, ast.ExceptHandler):
+        return replace(around, handler=node)
+    if isinstance(node, ast.If):
+        guard = around.main_guard or _is_main_guard(node.test)
+        return replace(around, tests=(*around.tests, node.test), main_guard=guard)
+    return around
 
 
-def _makes_command(node: cst.Assign) -> bool:
-    """Whether a statement is like `list_cmd.func = list_items`."""
-    name = dotted_name(node.targets[0].target)
-    return re.search(r"(?i)(?:cmd|command|parser)\.(?:func|handler|callback)$", name) is not None
+def find(module: ast.Module) -> list[Call]:
+    """Find all calls of `print`, in order."""
+    found: list[Call] = []
+    alone: dict[int, list[ast.stmt]] = {}
+    for node, around, block in walk(module):
+        if isinstance(node, ast.Expr) and block is not None:
+            alone[id(node.value)] = block
+        elif isinstance(node, ast.Call) and name_of(node.func) == "print":
+            found.append(Call(node, around, alone.get(id(node))))
+    return sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
 
 
-def is_main_guard(test: cst.BaseExpression) -> bool:
+def _is_main_guard(test: ast.expr) -> bool:
     """Whether a condition is `__name__ == "__main__"`."""
-    if not isinstance(test, cst.Comparison):
+    if not isinstance(test, ast.Compare):
         return False
-    sides = [test.left, *(one.comparator for one in test.comparisons)]
-    named = any(isinstance(one, cst.Name) and one.value == "__name__" for one in sides)
-    return named and any(
-        isinstance(one, cst.SimpleString) and one.evaluated_value == "__main__" for one in sides
+    sides = [test.left, *test.comparators]
+    return any(name_of(one) == "__name__" for one in sides) and any(
+        isinstance(one, ast.Constant) and one.value == "__main__" for one in sides
     )
+
+
+def list_bound(node: ast.AST) -> set[str]:
+    """List the names that a node and all in it bind; methods are bound to their classes alone."""
+    found: set[str] = set()
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.ClassDef):
+            found.add(inner.name)
+        if not isinstance(inner, ast.ClassDef) and isinstance(
+            body := getattr(inner, "body", None), list
+        ):
+            found |= {one.name for one in body if isinstance(one, Function)}
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store | ast.Del):
+            found.add(inner.id)
+        elif isinstance(inner, ast.arg):
+            found.add(inner.arg)
+        elif isinstance(inner, ast.Import | ast.ImportFrom):
+            found |= {(one.asname or one.name).partition(".")[0] for one in inner.names}
+        elif isinstance(inner, ast.ExceptHandler) and inner.name:
+            found.add(inner.name)
+    return found

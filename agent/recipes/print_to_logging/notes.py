@@ -11,48 +11,37 @@ _SHOWN = 60
 _PLACES = 12
 
 
-def written(parameters: Parameters) -> tuple[str, ...]:
-    """The notes: counts by file and level, the loggers, what stays and why."""
+def write(parameters: Parameters) -> tuple[str, ...]:
+    """Write the notes: counts by file and level, the loggers, what stays and why."""
     found = [_of_file(work) for work in parameters.files]
-    levels = Counter(
-        one.level for work in parameters.files for one in work.conversions if one.action == "log"
-    )
+    levels = Counter(level for work in parameters.files for level in work.logged)
     if len(parameters.files) > 1:
-        found.append(f"In all: {_by_level(levels)}.")
+        found.append(f"In all: {count_levels(levels)}.")
     if levels["info"] or levels["debug"]:
         found.append(
             "Messages of level info and debug show only where the program that uses this code "
             "configures logging; prints showed always."
         )
-    return (*found, *left(parameters.left))
+    return (*found, *list_left(parameters.left))
 
 
 def _of_file(work: FileWork) -> str:
-    levels = Counter(one.level for one in work.conversions if one.action == "log")
-    said = [f"{work.path}: {_by_level(levels)}" if levels else f"{work.path}:"]
-    removed = [one for one in work.conversions if one.action == "remove"]
-    if lines := len(removed):
+    said = [f"{work.path}: {count_levels(Counter(work.logged))}"]
+    if lines := work.removed:
         said.append(f"{lines} print{'s' * (lines != 1)} of a blank or separating line removed")
-    new = work.new_logger
-    if new:
-        said.append(f"`{new.name}` is made with {new.library}")
-    else:
-        used = sorted({one.logger for one in work.conversions if one.logger})
-        if used:
-            said.append(
-                "logged with " + ", ".join(f"`{name}`" for name in used) + ", as it was there"
-            )
+    said.append(f"`{work.logger}` is {'new' if work.is_new else 'the logger that was there'}")
     return "; ".join(said) + "."
 
 
-def _by_level(levels: Counter[Level]) -> str:
+def count_levels(levels: Counter[Level]) -> str:
+    """As in `3 messages (2 info, 1 error)`."""
     counted = [f"{levels[level]} {level}" for level in LEVELS if levels[level]]
-    total = sum(levels[level] for level in LEVELS)
+    total = levels.total()
     return f"{total} message{'s' * (total != 1)} ({', '.join(counted)})"
 
 
-def left(stays: tuple[Left, ...]) -> tuple[str, ...]:
-    """What stays, by reason and file; every place is named, up to a number that can be read."""
+def list_left(stays: tuple[Left, ...]) -> tuple[str, ...]:
+    """List what stays, by reason and file, up to a number that can be read."""
     groups: dict[tuple[str, str], list[int]] = {}
     for one in stays:
         groups.setdefault((one.path, one.reason), []).append(one.line)

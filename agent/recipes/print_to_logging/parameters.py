@@ -12,39 +12,39 @@ Library = Literal["logging", "structlog", "loguru"]
 
 #: From quiet to loud, as they are listed.
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error", "critical", "exception")
+LIBRARIES: tuple[Library, ...] = ("logging", "structlog", "loguru")
 
 
-class Conversion(Record):
-    """One call that is edited."""
+class Wish(Record):
+    """How prints become messages, the same for all files."""
 
-    line: int
-    column: int
-    """1-based and 0-based, of the call's first character."""
-    action: Literal["log", "remove"]
-    """remove: it prints nothing but a blank or separating line."""
-    level: Level = "info"
-    logger: str = ""
-    """The expression that the message is logged with, as in `self.logger`."""
-    library: Library = "logging"
-
-
-class NewLogger(Record):
-    """The logger that a file gets, because it has none."""
-
-    name: str
-    library: Library
+    level: Level | None
+    """None: by context."""
+    library: Library | None
+    """Of new loggers; None: what the package uses."""
+    width: int
+    """Longest line the repository's style allows."""
+    one_per_line: bool = False
+    """Whether a formatter would join what a linter wants broken, unless a comma ends each line."""
+    python_path: tuple[str, ...] = ()
+    root: str = ""
+    """Of the project in the tree."""
 
 
 class FileWork(Record):
     """One file that is edited."""
 
     path: str
-    conversions: tuple[Conversion, ...]
-    new_logger: NewLogger | None = None
-
-    def count(self, level: str) -> int:
-        """How many calls get this level."""
-        return sum(one.action == "log" and one.level == level for one in self.conversions)
+    is_named: bool
+    """Whether the ticket names the file itself."""
+    logged: tuple[Level, ...]
+    """The level of each message."""
+    removed: int
+    """Prints of a blank or separating line."""
+    logger: str
+    """What messages are logged with; empty: nothing is logged."""
+    is_new: bool
+    """Whether the logger is made by this change."""
 
 
 class Left(Record):
@@ -65,11 +65,8 @@ class Parameters(Record):
 
     scope: str
     """In words: where the ticket wants it."""
+    wish: Wish
     files: tuple[FileWork, ...]
     left: tuple[Left, ...]
-    width: int
-    """Longest line the repository's style allows."""
-    one_per_line: bool = False
-    """Whether a formatter would join what a linter wants broken, unless a comma ends each line."""
     not_done: tuple[str, ...] = ()
     """Sentences of the ticket that this change does not carry out."""

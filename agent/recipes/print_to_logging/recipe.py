@@ -1,20 +1,22 @@
 """The recipe: prints of a library become log messages, with the logger that is there.
 
-Ticket -> `request` -> `scope` (against the tree) -> `survey` (with `deciding` for every print)
--> `edits`. What is printed on purpose stays, and is named with the reason.
+Ticket -> `request` -> `scope` (against the tree) -> `converting`, which is done once to settle
+what becomes of each file, and once more to edit. What is printed on purpose stays, and is named
+with the reason.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from agent.domain import Ticket
 from agent.errors import EditFailed, RequestRefused, TicketUnclear
 from agent.recipes import style
-from agent.recipes.print_to_logging import deciding, edits, notes, request, scope, survey
-from agent.recipes.print_to_logging.parameters import LEVELS, Left, Parameters
+from agent.recipes.print_to_logging import notes, request, scope
+from agent.recipes.print_to_logging.converting import Converter
+from agent.recipes.print_to_logging.parameters import LEVELS, LIBRARIES, Left, Parameters, Wish
 from agent.recipes.print_to_logging.request import Request
-from agent.recipes.print_to_logging.scope import Scope
 from agent.recipes.recipe import Edits, Kind, ProducingCommand
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
@@ -50,8 +52,8 @@ class PrintToLogging:
         settled = Parameters.model_validate_json(parameters)
         words = []
         for work in settled.files:
-            counts = [f"{work.count(level)} {level}" for level in LEVELS if work.count(level)]
-            words.append(f"Turn prints of {work.path} into log messages ({', '.join(counts)}).")
+            counts = notes.count_levels(Counter(work.logged))
+            words.append(f"Turn prints of {work.path} into {counts}.")
         if settled.left:
             count = len(settled.left)
             words.append(f"Leave {count} other print{'s' * (count != 1)} as before.")
@@ -63,7 +65,13 @@ class PrintToLogging:
 
     def apply(self, tree: Tree, parameters: str) -> Edits:
         """Edit; pure."""
-        return edits.make(tree, Parameters.model_validate_json(parameters))
+        settled = Parameters.model_validate_json(parameters)
+        converter = Converter(tree, settled.wish)
+        files = {
+            one.path: converter.convert(one.path, is_named=one.is_named).content
+            for one in settled.files
+        }
+        return Edits(files=files, notes=notes.write(settled), not_done=settled.not_done)
 
     def produce(self, parameters: str, project: Project) -> ProducingCommand | None:
         """Nothing has to be produced."""
@@ -99,66 +107,44 @@ def _settled(asked: Request, tree: Tree, config: RepoConfig, project: Project) -
         problems.append(f"`logging: {config.logging}` of the configuration rules {library} out")
     if problems:
         raise _unclear("; ".join(problems), asked)
-    level = next((one for one in LEVELS if one == asked.level), None)
-    wish = deciding.Wish(library, level)
-    python_path = project.django.python_path if project.django else ()
-    found = survey.Survey(tree, python_path, wish, project.root).look(where.paths, where.named)
-    _hold_readable(found, where)
-    left = _left(found, where, tree)
-    if not found.files:
-        raise RequestRefused(_nothing(where, left))
-    if len(found.files) > (most := config.scope.max_files):
-        count = len(found.files)
+    shape = style.of(tree, project)
+    wish = Wish(
+        level=next((one for one in LEVELS if one == asked.level), None),
+        library=next((one for one in LIBRARIES if one == library), None),
+        width=shape.width,
+        one_per_line=shape.one_per_line,
+        python_path=project.django.python_path if project.django else (),
+        root=project.root,
+    )
+    converter = Converter(tree, wish)
+    found = [converter.convert(path, is_named=path in where.named) for path in where.paths]
+    files = tuple(one.work for one in found if one.work)
+    left = [one for each in found for one in each.left]
+    for path, key in where.closed.items():
+        if b"print(" in tree.read(path):
+            left.append(Left(path=path, line=0, reason=f"{key} of the configuration closes it"))
+    left.sort(key=lambda one: (one.path, one.line))
+    if not files:
+        raise RequestRefused(_nothing(where.words, tuple(left)))
+    if len(files) > (most := config.scope.max_files):
+        count = len(files)
         raise _unclear(
             f"{count} files have prints to convert, and scope.max_files allows {most}", asked
         )
-    shape = style.of(tree, project)
-    parameters = Parameters(
-        scope=where.words,
-        files=tuple(found.files),
-        left=left,
-        width=shape.width,
-        one_per_line=shape.one_per_line,
-        not_done=asked.not_done,
+    return Parameters(
+        scope=where.words, wish=wish, files=files, left=tuple(left), not_done=asked.not_done
     )
-    edits.make(tree, parameters)
-    return parameters
 
 
 def _unclear(problem: str, asked: Request) -> TicketUnclear:
     return TicketUnclear((f"{problem[:1].upper()}{problem[1:]}.",), asked.fill_form())
 
 
-def _hold_readable(found: survey.Result, where: Scope) -> None:
-    """Refuse files that are named and cannot be edited; others are left."""
-    for path, problem in found.unreadable:
-        if path in where.named:
-            raise RequestRefused(problem if problem.startswith(path) else f"{path}: {problem}")
-
-
-def _left(found: survey.Result, where: Scope, tree: Tree) -> tuple[Left, ...]:
-    """Everything that stays, in the order of files and lines."""
-    stays = list(found.left)
-    for path, problem in found.unreadable:
-        said = problem.removeprefix(f"{path} ").rstrip(".")
-        stays.append(Left(path=path, line=0, reason=f"the file {said}"))
-    for path, key in where.closed.items():
-        if b"print(" in tree.read(path):
-            stays.append(Left(path=path, line=0, reason=f"{key} of the configuration closes it"))
-    return tuple(sorted(stays, key=lambda one: (one.path, one.line)))
-
-
-def _nothing(where: Scope, left: tuple[Left, ...]) -> str:
+def _nothing(words: str, left: tuple[Left, ...]) -> str:
     if not left:
-        return f"There is no print in {where.words}, so there is nothing to turn into log messages."
-    listed = "\n".join(f"- {one}" for one in notes.left(left))
-    offer = (
-        " A file that is left only for being an example, a script, a test or a part of a command "
-        "is changed once the ticket names it; what is printed on purpose stays."
-        if any(one.path not in where.named for one in left)
-        else ""
-    )
+        return f"There is no print in {words}, so there is nothing to turn into log messages."
+    listed = "\n".join(f"- {one}" for one in notes.list_left(left))
     return (
-        f"Every print in {where.words} is left as it is, for the reason given below, so there is "
-        f"nothing to change.{offer}\n{listed}"
+        f"Every print in {words} is left as it is, for the reason given below. Name a file to have "
+        f"it changed in spite of its place; what is printed on purpose stays.\n{listed}"
     )

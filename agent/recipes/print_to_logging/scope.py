@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pathspec
 
-from agent.recipes.print_to_logging import purposes
+from agent.recipes.print_to_logging import programs
 from agent.recipes.print_to_logging.request import Request
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
@@ -88,7 +88,7 @@ def _names(place: str, path: str) -> bool:
     if bare in (path, dotted) or path.endswith(f"/{bare}") or dotted.endswith(f".{bare}"):
         return True
     folder = bare.replace(".", "/") if "/" not in bare else bare
-    return f"{folder}/" in f"/{path}" and purposes.of_path(f"{folder}/x.py") is not None
+    return f"{folder}/" in f"/{path}" and bool(programs.explain_path(f"{folder}/x.py"))
 
 
 def _closed(path: str, config: RepoConfig) -> str | None:

@@ -1,20 +1,14 @@
-"""Take out imports of `sys` and `traceback` that only prints needed."""
+"""Take out imports that only prints needed."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
-
-import libcst as cst
 
 from agent.recipes.source import SourceFile
 
-_MODULES = ("sys", "traceback")
-_NAMES = ("format_exc", "exc_info", "stderr", "stdout")
 
-
-def dropped(path: str, before: ast.Module, made: bytes) -> bytes:
-    """An edited file without what was used before and is not any more.
+def drop_imports(path: str, before: ast.Module, made: bytes) -> bytes:
+    """Return an edited file without the imports that were used before and are not any more.
 
     Args:
         path: Of the file.
@@ -22,63 +16,34 @@ def dropped(path: str, before: ast.Module, made: bytes) -> bytes:
         made: The file as it is.
     """
     now = ast.parse(made)
+    gone = _list_used(before) - _list_used(now)
     source = SourceFile(path, made)
-    gone = {
-        name
-        for name in (*_MODULES, *_NAMES)
-        if _mentions([before], name) and not _mentions([now], name)
+    for statement in now.body:
+        if not isinstance(statement, ast.Import | ast.ImportFrom):
+            continue
+        kept = [one for one in statement.names if _bound(one) not in gone]
+        start, end = source.span(statement)
+        line_end = source.line_end(end)
+        # A comment may say why it is there.
+        if len(kept) == len(statement.names) or source.text[end:line_end].strip():
+            continue
+        if kept:
+            statement.names = kept
+            source.replace(start, end, ast.unparse(statement))
+        else:
+            source.replace(source.line_start(start), source.next_line(end), "")
+    return source.result()
+
+
+def _bound(alias: ast.alias) -> str:
+    return alias.asname or alias.name.partition(".")[0]
+
+
+def _list_used(module: ast.Module) -> set[str]:
+    """List the names that code uses, or offers to others in `__all__`."""
+    found = {one.id for one in ast.walk(module) if isinstance(one, ast.Name)}
+    return found | {
+        one.value
+        for one in ast.walk(module)
+        if isinstance(one, ast.Constant) and isinstance(one.value, str)
     }
-    changed = [_drop_import(source, name) for name in sorted(gone)]
-    return source.result() if any(changed) else made
-
-
-def _mentions(nodes: Iterable[ast.AST], name: str) -> bool:
-    """Whether code uses a name, or offers it to others in `__all__`."""
-    return any(
-        (isinstance(node, ast.Name) and node.id == name)
-        or (isinstance(node, ast.Constant) and node.value == name)
-        for one in nodes
-        for node in ast.walk(one)
-    )
-
-
-def _drop_import(source: SourceFile, name: str) -> bool:
-    """Take a name out of the imports at the top level."""
-    for statement in source.module.body:
-        if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) > 1:
-            continue
-        small = statement.body[0]
-        if not isinstance(small, cst.Import | cst.ImportFrom):
-            continue
-        if isinstance(small.names, cst.ImportStar) or not _may_bind(small, name):
-            continue
-        for alias in small.names:
-            if isinstance(alias.name, cst.Name) and alias.name.value == name and not alias.asname:
-                return _drop_alias(source, statement, list(small.names), alias)
-    return False
-
-
-def _may_bind(small: cst.Import | cst.ImportFrom, name: str) -> bool:
-    if isinstance(small, cst.Import):
-        return name in _MODULES
-    origin = small.module.value if isinstance(small.module, cst.Name) else ""
-    return name in _NAMES and origin in _MODULES and not small.relative
-
-
-def _drop_alias(
-    source: SourceFile,
-    statement: cst.SimpleStatementLine,
-    names: list[cst.ImportAlias],
-    alias: cst.ImportAlias,
-) -> bool:
-    if statement.trailing_whitespace.comment is not None:
-        return False  # the comment may say why it is there
-    place = names.index(alias)
-    if len(names) == 1:
-        start = source.line_start(source.start(statement))
-        source.replace(start, source.next_line(source.end(statement)), "")
-    elif place + 1 < len(names):
-        source.replace(source.start(alias), source.start(names[place + 1]), "")
-    else:
-        source.replace(source.end(names[place - 1].name), source.end(alias.name), "")
-    return True

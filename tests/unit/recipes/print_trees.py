@@ -73,12 +73,7 @@ def line(code: str, config: RepoConfig | None = None) -> str:
 
 def levels(files: Mapping[str, str | bytes], body: str = ASKS) -> list[str]:
     """The levels of all messages, in order."""
-    return [
-        one.level
-        for work in settle(files, body).files
-        for one in work.conversions
-        if one.action == "log"
-    ]
+    return [level for work in settle(files, body).files for level in work.logged]
 
 
 def left(files: Mapping[str, str | bytes], body: str = ASKS) -> dict[str, str]:
