@@ -93,6 +93,8 @@ class Services:
     def environment_of_change(self, prepared: Prepared, beyond: tuple[str, ...]) -> Environment:
         """Give the environment that the files of the change declare, laid out as head.
 
+        What base has stays as it is where the change allows it, the test tools among the rest.
+
         Args:
             beyond: Requirements that it declares and that its lock file does not have.
 
@@ -100,10 +102,10 @@ class Services:
             EnvironmentFailed: It cannot be built; the resolver's or builder's own words are in it.
         """
         request = self._request(prepared, self.head_folder(prepared.run))
-        if beyond:
-            install = (*request.python.install, *beyond)
-            python = request.python.model_copy(update={"install": install})
-            request = request.model_copy(update={"python": python})
+        python = request.python
+        python = python.model_copy(update={"install": (*python.install, *beyond)})
+        known = prepared.environment.packages
+        request = request.model_copy(update={"python": python, "known": known})
         return environments.ensure(request, self.sandbox, self.index, self.settings, self.say)
 
     def updated_lock(self, prepared: Prepared) -> dict[str, bytes]:

@@ -56,8 +56,16 @@ class Stored(Record):
 class Assembly:
     """One build, from the first fetch to the rename."""
 
-    def __init__(self, tree: Path, version: str, declaration: Declaration, bench: Bench) -> None:
+    def __init__(
+        self,
+        tree: Path,
+        version: str,
+        declaration: Declaration,
+        bench: Bench,
+        known: tuple[str, ...] = (),
+    ) -> None:
         self._tree = tree
+        self._known = known
         self._files = TreeFiles(tree, declaration.root)
         self._version = version
         self._declaration = declaration
@@ -83,6 +91,7 @@ class Assembly:
                 wheels=local,
                 prereleases=found.prereleases,
                 exact=exact,
+                known=self._known,
             )
             bench.say("fetching packages" if found.lines or local else "there is nothing to fetch")
             venv = fetcher.install(_VENV, wanted, workshop.supply)

@@ -61,6 +61,8 @@ class EnvironmentRequest(Record):
     """Whether pyright or basedpyright is among the checks."""
     tools: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the repository pins, and of its plugins."""
+    known: tuple[str, ...] = ()
+    """As `name==version`: versions that are kept where the declaration lets them be."""
 
     @classmethod
     def of(cls, contract: Contract, checkout: Checkout, tree: Path) -> EnvironmentRequest:
@@ -101,7 +103,8 @@ def ensure(
     bench = prepared.bench
     system_packages.require(request.python.system_packages, bench)
     services = room_services.provide(request.services, request.env, bench)
-    assembly = Assembly(Path(request.tree), prepared.version, prepared.declaration, bench)
+    tree = Path(request.tree)
+    assembly = Assembly(tree, prepared.version, prepared.declaration, bench, request.known)
     if stored := load(prepared, settings):
         say("the environment is from an earlier run")
         if not toolsets.locate(toolsets.GATE, bench).is_dir():
@@ -242,6 +245,7 @@ def prepare(
         "uv": uv_program.version(),
         "version": version if declaration.may_build else None,
         "index": bench.index.mark,
+        "known": request.known,
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
     return Prepared(declaration, bench, version, key)

@@ -70,6 +70,8 @@ class Wanted(Record):
     prereleases: bool = False
     exact: bool = False
     """The lines are a full resolution; nothing is added to them."""
+    known: tuple[str, ...] = ()
+    """As `name==version`: versions that are kept where the lines let them be."""
 
 
 class Fetcher:
@@ -215,19 +217,24 @@ class Fetcher:
             f"{venv}/{interpreter_start.SETTINGS}",
             str(interpreter_start.kept(Path(venv))),
         ]
-        install = [
-            f"{_UV}/uv", "pip", "install", "--quiet", "--no-build", "--python",
-            f"{venv}/bin/python", "--find-links", house, "-r",
-            f"{_TMP}/requirements.txt", "-c", f"{_TMP}/constraints.txt",
+        options = [
+            "--quiet", "--no-build", "--python", f"{venv}/bin/python", "--find-links", house,
+            "-c", f"{_TMP}/constraints.txt", *(["--prerelease", "allow"] * wanted.prereleases),
         ]  # fmt: skip
-        if wanted.prereleases:
-            install += ["--prerelease", "allow"]
+        # A resolution prefers the versions that its own output has from an earlier one.
+        known, requirements = f"{_TMP}/known.txt", f"{_TMP}/requirements.txt"
+        resolve = [f"{_UV}/uv", "pip", "compile", *options, requirements, "-o", known]
+        install = [f"{_UV}/uv", "pip", "install", *options, "-r", requirements]
+        commands = [make, keep, install]
         if wanted.exact:
             install.append("--no-deps")
+        elif wanted.known:
+            commands = [make, keep, resolve, [*install, "-c", known]]
         files = {
-            f"{_TMP}/requirements.txt": self._written(wanted.lines, wanted.wheels, house, supplied),
+            requirements: self._written(wanted.lines, wanted.wheels, house, supplied),
             f"{_TMP}/constraints.txt": self._written(wanted.constraints, (), house, supplied),
-            f"{_TMP}/commands.json": json.dumps([make, keep, install]).encode(),
+            f"{_TMP}/commands.json": json.dumps(commands).encode(),
+            known: "".join(f"{one}\n" for one in wanted.known).encode(),
         }
         environ = {"UV_LINK_MODE": "hardlink", "UV_CONCURRENT_DOWNLOADS": "16"}
         if len(self._bench.index.accesses()) > 1 and all(line.hashes for line in wanted.lines):

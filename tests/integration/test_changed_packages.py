@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import wiring
+from agent import wiring, worktree
 from agent.domain import (
     Change,
     ChangedFile,
@@ -98,6 +98,20 @@ def test_a_package_that_the_change_declares_is_installed_for_its_checks(begun):
     ]
     assert all(fact in brought.findings[0].message for fact in ("six 1.17.0", "MIT"))
     assert decide.weigh(tuple(found.values()), cleared, prepared.contract).decision == "open"
+
+
+def test_versions_of_base_stay_where_the_change_allows_it(begun):
+    prepared, _, svc = begun
+    packages = ("packaging==23.2", "pytest==8.0.0")
+    environment = prepared.environment.model_copy(update={"packages": packages})
+    prepared = prepared.model_copy(update={"environment": environment})
+    cleared = changed(prepared, requirements_DOT_txt="packaging>=24\npytest\nsix\n")
+    folder = svc.head_folder(prepared.run)
+    worktree.lay_out(prepared.checkout, folder).replay(cleared.change)
+    built = dict(one.split("==") for one in svc.environment_of_change(prepared).packages)
+    assert built["pytest"] == "8.0.0"
+    assert int(built["packaging"].partition(".")[0]) >= 24
+    assert "six" in built
 
 
 @pytest.mark.deep
