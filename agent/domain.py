@@ -884,7 +884,7 @@ class CheckResult(Record):
     items: tuple[CheckItem, ...] = ()
     """All tests by id, or all findings; equal ids may occur more than once for findings."""
     unstable: tuple[str, ...] = ()
-    """Ids that did not come up again when the same tree was collected a second time."""
+    """On base: ids that did not come up again when it was collected a second time."""
     repeated: tuple[Repeated, ...] = ()
     """Tests that were run again: on head on both sides; on base what earlier runs did there."""
     suite: SuiteFacts | None = None

@@ -55,23 +55,6 @@ def beyond_edits(base: CheckReport, head: CheckReport) -> tuple[str, ...]:
     return tuple(found)
 
 
-def hangs_on_ids(base: CheckReport, head: CheckReport) -> bool:
-    """Say whether a second collection of head could change what is new and what is gone.
-
-    It could where a test's parameters differ from base to head.
-    """
-    for found in compare(base, head):
-        before, after = base.result(found.name.removesuffix(BASE_RULES)), head.result(found.name)
-        if not found.counts_tests or before is None or after is None:
-            continue
-        old = {item.item_id for item in before.items}
-        left = {_family(item_id) for item_id in old - {item.item_id for item in after.items}}
-        came = {_family(item.item_id) for item in after.items if item.item_id not in old}
-        if left & came:
-            return True
-    return False
-
-
 def _absent(name: str) -> CheckResult:
     return CheckResult(name=name, status=Status.ABSENT)
 
@@ -151,16 +134,15 @@ def _as_a_whole(result: CheckResult) -> bool:
 def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     old = {item.item_id: item for item in before.items}
     new = {item.item_id: item for item in after.items}
-    unstable = set(before.unstable) | set(after.unstable)
+    unstable = set(before.unstable)
     families = {_family(item_id) for item_id in unstable}
-    unsure = [item_id for item_id in new if item_id in after.unstable and item_id not in old]
     unrun = frozenset(after.unrun)
     missing = [
         item_id
         for item_id in old
         if item_id not in new and item_id not in unrun and _is_test(item_id)
     ]
-    unmatched = dict.fromkeys(_unmatched(missing, unstable, unsure))
+    unmatched = tuple(item_id for item_id in missing if item_id in unstable)
     # What cannot be imported on base counts as failing there.
     modules = [item_id.removesuffix(suite.COLLECTION) for item_id in old if not _is_test(item_id)]
     unread = tuple(name + mark for name in modules for mark in ("::", "."))
@@ -201,7 +183,7 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         rewritten=tuple(
             one for one in after.held if one.item_id in new and new[one.item_id].outcome == "passed"
         ),
-        unmatched=(*unmatched, *unsure),
+        unmatched=unmatched,
         unrun=after.unrun,
         added=tuple(
             item_id
@@ -249,20 +231,6 @@ def _is_worse(old: CheckItem | None, new: CheckItem) -> bool:
 def _family(item_id: str) -> str:
     """An id without its parameters, which are what is not stable."""
     return item_id.partition("[")[0]
-
-
-def _unmatched(missing: list[str], unstable: set[str], unsure: list[str]) -> Iterator[str]:
-    """Ids of base that may be there on head, under an id that is not stable.
-
-    Where head alone is not stable, no more of a test's ids than it has new ones.
-    """
-    allowance = Counter(_family(item_id) for item_id in unsure)
-    for item_id in missing:
-        if item_id in unstable:
-            yield item_id
-        elif allowance[_family(item_id)] > 0:
-            allowance[_family(item_id)] -= 1
-            yield item_id
 
 
 def _without_renamed(

@@ -78,8 +78,6 @@ def run(
         change_digest=change.digest,
         results=(*results, *measured, *((unseen,) if unseen else ())),
     )
-    if comparison.hangs_on_ids(before, report):
-        report = _with_unstable_ids(report, site, svc)
     reports.keep(svc.run_folder(prepared.run), report)
     return report
 
@@ -107,22 +105,6 @@ def _with_declared(
     found = packages.look(requirements.brought(proposal), known, built, records)
     svc.say(f"{found.name}: {found.figures}")
     return built, (found,)
-
-
-def _with_unstable_ids(report: CheckReport, site: Site, svc: Services) -> CheckReport:
-    """Collect the tests of head a second time, as was done with those of base."""
-    return report.model_copy(
-        update={
-            "results": tuple(
-                result.model_copy(
-                    update={"unstable": measuring.unstable_ids(site, result, svc.sandbox, svc.say)}
-                )
-                if result.name == TESTS
-                else result
-                for result in report.results
-            )
-        }
-    )
 
 
 def compare(

@@ -94,21 +94,6 @@ def test_a_failure_under_an_unstable_id_is_new_only_beyond_those_of_base() -> No
     assert new(other) == ["b"]
 
 
-def test_unstable_ids_of_head_stand_for_no_more_of_base_than_there_are_and_for_their_own() -> None:
-    found = compare(suite_of("a[1]", "a[2]", "b"), suite_of("a[3]", unstable=("a[3]",)))
-    assert found.gone == ("a[2]", "b")
-
-
-def test_head_is_collected_again_only_where_that_could_change_anything() -> None:
-    def hangs(before: CheckResult, after: CheckResult) -> bool:
-        return comparison.hangs_on_ids(report("base", before), report("head", after))
-
-    assert hangs(suite_of("a[1]"), suite_of("a[2]"))
-    assert not hangs(suite_of("a[1]"), suite_of("a[1]", "a[2]", "b=failed"))
-    assert not hangs(suite_of("a[1]", "b"), suite_of("a[1]", "c"))
-    assert not hangs(lint("a[1]"), lint("a[2]"))
-
-
 def test_findings_are_counted_not_only_named() -> None:
     found = compare(lint("x", "x", "y"), lint("x", "x", "x", "z"))
     assert (found.verdict, new(found)) == (Status.FAILED, ["x", "z"])
