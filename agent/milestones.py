@@ -37,8 +37,7 @@ _STAGES = (
 )
 _STAGES_OF_FOLLOW_UP = ("Read the pull request", *_STAGES[1:-1], "Publish and answer")
 #: Which stage and which state of a run a step belongs to, by its name or kind; a step without a
-#: stage is too short to tell. A recipe's repair is part of the state before, since it has nothing
-#: to edit anew.
+#: stage is too short to tell.
 _PLACES: dict[str, tuple[int | None, RunState | None]] = {
     "read ticket": (None, RunState.TRIAGING),
     "read config": (None, RunState.PREPARING),
@@ -52,7 +51,6 @@ _PLACES: dict[str, tuple[int | None, RunState | None]] = {
     "plan": (0, RunState.PLANNING),
     "answer": (3, RunState.EDITING),
     "edit": (3, RunState.EDITING),
-    "repair": (3, None),
     "policy": (3, RunState.EDITING),
     "checks": (4, RunState.CHECKING),
     "review": (None, RunState.REVIEWING),

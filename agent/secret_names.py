@@ -96,11 +96,25 @@ class _Form(NamedTuple):
         """Yield the matches in a text."""
         if not self.anchor:
             yield from self.pattern.finditer(text)
-        for at in find_places(lowered, self.anchor) if self.anchor else ():
-            if self.before:
-                yield from self.pattern.finditer(text, max(0, at - self.before), at + _REACH)
-            elif match := self.pattern.match(text, at):
-                yield match
+        elif self.before:
+            for start, end in self._windows(lowered):
+                yield from self.pattern.finditer(text, start, end)
+        else:
+            for at in find_places(lowered, self.anchor):
+                if match := self.pattern.match(text, at):
+                    yield match
+
+    def _windows(self, lowered: str) -> Iterator[tuple[int, int]]:
+        """Yield what is near an anchor, no place twice: a text may be full of them."""
+        start, end = 0, -1
+        for at in find_places(lowered, self.anchor):
+            if at - self.before > end:
+                if end >= 0:
+                    yield start, end
+                start = max(0, at - self.before)
+            end = at + _REACH
+        if end >= 0:
+            yield start, end
 
 
 _REACH = 4_500

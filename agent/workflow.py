@@ -144,7 +144,6 @@ def _by_recipe(job: Job) -> proposing.Decided:
     change = step("edit", edit.carry_out, agreed, prepared, svc)
     cleared = step("policy 1", policy.clear, change, job.ticket, prepared, svc)
     after = step("checks 1", checks.run, cleared, job.before, prepared, svc)
-    step("repair 1", repair.revise, cleared, job.before, after)
     notes = step("review", review.examine, cleared, agreed)
     compared = step("compare", checks.compare, job.before, after, prepared, svc)
     verdict = step("decide", decide.weigh, compared, cleared, prepared.contract)

@@ -273,8 +273,7 @@ class PlanSection(Section):
 
     approval: Literal["never", "always", "large"] = "large"
     """On GitHub: whether a person with write permission has to approve the plan before anything is
-    edited; large: a model's plan that expects more than half of scope.max_files or
-    scope.max_lines."""
+    edited; large: a model's plan that names more than half of scope.max_files."""
 
 
 class LimitsSection(Section):

@@ -114,9 +114,9 @@ class Attempt:
 
     def _answered(self, found: SubmittedAnswers) -> tuple[Draft | None, str]:
         """Return what answers a review, or what does not hold together in it."""
+        self._talk.include += found.include
         if problems := answering.problems(found, self._talk.change, self._matters, self._begun):
             return None, "\n".join(f"- {one}" for one in problems)
-        self._talk.include += found.include
         self.answers = answering.read(found)
         return self._draft(answering.said(found)), ""
 

@@ -7,7 +7,7 @@ run that goes on after a kill counts the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -126,8 +126,10 @@ class Job:
             problem.change = rounds.best(checked).draft.change if checked else self.latest
             raise
         finally:
-            for close in self.closing:
-                close()
+            # One that fails leaves none of the others open, and hides nothing.
+            with suppress(AgentError, OSError), ExitStack() as stack:
+                for close in self.closing:
+                    stack.callback(close)
 
     def over(self, judged: Round) -> Round:
         """Take note of how a round ended."""

@@ -77,7 +77,7 @@ def next_candidate(first: Attempt, tried: Sequence[Round], job: Job) -> Draft | 
     """
     if job.has_passed or any(job.is_beyond_edits(one) for one in tried):
         return None
-    attempt = first
+    attempt = (tried[-1].draft.by if tried else None) or first
     while (number := len(tried) + job.idle_attempts) < job.terms.candidates:
         try:
             if number == 0:

@@ -1,15 +1,11 @@
-"""Repair: what to try next with a change that does not pass.
-
-A recipe is deterministic: run again it would make the same change, so its first result stands. A
-model is told what fails, as the answer to what it submitted.
-"""
+"""Repair: what a model is told of its change, as the answer to what it submitted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from agent import cleaning
-from agent.domain import Category, Change, CheckReport, ClearedChange, ReviewNotes
+from agent.domain import Category, ReviewNotes
 from agent.editing import attempts, failures
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
@@ -18,11 +14,6 @@ from agent.errors import ROUND_ENDS
 _MOST_WORDS = 8_000
 #: What does something that it did not do before, so that a test can tell.
 _SHOWABLE: frozenset[Category] = frozenset({"bug", "feature"})
-
-
-def revise(cleared: ClearedChange, before: CheckReport, after: CheckReport) -> Change | None:
-    """Return the next Change of a recipe to try: there is none."""
-    return None
 
 
 def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:

@@ -60,8 +60,8 @@ def test_the_state_of_a_run_follows_its_steps_into_store_and_page(store, tmp_pat
     with capture_logs() as said:
         for step in (
             "read ticket", "announce", "triage", "checkout", "read config", "clarify",
-            "plan", "environment", "baseline", "edit", "policy 1", "checks 1", "repair 1",
-            "policy 2", "checks 2", "repair 2", "review", "compare", "decide", "publish",
+            "plan", "environment", "baseline", "edit", "policy 1", "checks 1",
+            "policy 2", "checks 2", "review", "compare", "decide", "publish",
         ):  # fmt: skip
             notes.started(step)
             page.started(step)

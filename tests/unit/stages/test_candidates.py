@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from agent import workflow
 from agent.domain import CheckReport, Environment
-from agent.editing import attempts, budget, rounds
+from agent.editing import attempts, budget, rounds, terms
 from agent.editing.budget import Limits
-from agent.errors import BudgetSpent, EditFailed, ForPeople, TicketUnclear, TimeSpent, TooLarge
+from agent.editing.terms import Terms
+from agent.errors import (
+    BudgetSpent,
+    EditFailed,
+    ForPeople,
+    SandboxLost,
+    TicketUnclear,
+    TimeSpent,
+    TooLarge,
+)
 from agent.stages import baseline, edit, environment, repair
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
@@ -167,3 +178,36 @@ def test_the_first_reply_comes_before_environment_and_baseline(prepared, home, m
     assert names.index("plan 1 reply") < names.index("approval") < names.index("environment")
     (agreed,) = model.requests[1].messages[-1].results
     assert "python==3.11.7" in agreed.content, "the state of the base"
+
+
+def test_each_attempt_leaves_its_sandbox_before_the_next_begins(prepared, home, monkeypatch):
+    replies = [
+        said(write("shop/one.py")), said(submit("1")), said(write("shop/two.py")),
+        said(submit("2")), said(write("shop/three.py")), said(submit("3")),
+    ]  # fmt: skip
+    monkeypatch.setattr(terms, "read", three_candidates)
+    first, job = planned(prepared, home, *replies)
+    tried = []
+    for number in range(1, 4):
+        found = edit.next_candidate(first, tried, job)
+        one = judged(number, draft(prepared), "t.py::test_x")
+        tried.append(job.over(replace(one, draft=found)))
+    open_now = [one for one in job.svc.sessions.opened if one._tree.exists()]
+    assert len(open_now) == 1
+
+
+def three_candidates(config, models, category) -> Terms:
+    return Terms(candidates=3, roles=("editor",))
+
+
+def test_a_sandbox_that_cannot_be_closed_leaves_none_open_and_hides_nothing(prepared, home):
+    job = desks.job(prepared, home, script())
+    closed = []
+
+    def fail():
+        raise SandboxLost("gone")
+
+    job.closing += [lambda: closed.append(1), fail, lambda: closed.append(2)]
+    with pytest.raises(EditFailed), job.keeping():
+        raise EditFailed("the cause")
+    assert sorted(closed) == [1, 2]
