@@ -68,5 +68,4 @@ def order(
         collect=collect,
         folder=site.project.root,
     )
-    order = rooms.with_git(order, site.tree)
     return room_services.beside(order, site.environment.services, site.environment.interpreter)

@@ -63,7 +63,6 @@ def produce(
         limits=_LIMITS.model_copy(update={"seconds": seconds}),
         collect=(report_path, *(f"{ROOM_TREE}/{pattern}" for pattern in command.globs)),
     )
-    order = rooms.with_git(order, tree.folder)
     order = room_services.beside(order, environment.services, environment.interpreter)
     result = svc.sandbox.run(order)
     if result.limit or result.exit_code != 0 or report_path not in result.files:

@@ -42,7 +42,8 @@ def order(
 
     Bytecode is never written: an edit of equal length within one second would leave a stale
     `.pyc` valid. User site-packages are off for the same reason as the network: nothing but the
-    repository and its environment takes part.
+    repository and its environment takes part. Beside a work tree of a commit lies what git in the
+    sandbox works on.
     """
     mounts = [
         Mount(source=environment.path, target=ROOM_ENVIRONMENT),
@@ -51,7 +52,7 @@ def order(
         *(Mount(source=host, target=room) for host, room in environment.interpreter_mounts),
         Mount(source=environment.scripts_path, target=ROOM_OURS),
     ]
-    return RoomOrder(
+    ordered = RoomOrder(
         argv=argv,
         environ={
             "PATH": f"{ROOM_ENVIRONMENT}/bin:{ROOM_GATE}/bin:/usr/local/bin:/usr/bin:/bin",
@@ -69,9 +70,10 @@ def order(
         collect=collect,
         limits=limits,
     )
+    return _with_git(ordered, tree)
 
 
-def with_git(order: RoomOrder, tree: Path) -> RoomOrder:
+def _with_git(order: RoomOrder, tree: Path) -> RoomOrder:
     """Add the throw-away repository of one commit that lies beside the tree, if there is one."""
     history = tree.with_name(one_commit.NAME)
     if not history.is_dir():

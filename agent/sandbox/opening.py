@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from agent import worktree
 from agent.adapters import sandboxes
+from agent.adapters.rooms import layout
 from agent.checks import check
-from agent.domain import Change, Prepared
+from agent.domain import Change, Environment, Prepared
 from agent.environments import room_services, rooms
-from agent.ports import ROOM_TREE, Flag, RoomOrder
+from agent.ports import ROOM_GATE, ROOM_TOOLS, ROOM_TREE, Flag, RoomFile, RoomOrder
 from agent.repository.tree import WorkTree
 from agent.sandbox import bubblewrap
 from agent.sandbox.conversation import Conversation
@@ -20,6 +21,8 @@ from agent.settings import Settings
 
 if TYPE_CHECKING:
     from agent.adapters.docker_rooms.engine import Engine
+
+_FIRST_ON_PATH = f"{layout.HOME}/.local/bin"
 
 
 class OpenSessions:
@@ -57,6 +60,7 @@ class OpenSessions:
     def _order(self, prepared: Prepared, base: WorkTree) -> RoomOrder:
         """Say what the sandbox shows: the environment, and git on one commit."""
         environment, config = prepared.environment, prepared.contract.config
+        programs = _stand_in(environment)
         environ = {**room_services.variables(environment.services), **config.env}
         if config.django.settings:
             environ["DJANGO_SETTINGS_MODULE"] = config.django.settings
@@ -66,8 +70,11 @@ class OpenSessions:
             ("bash", "-c"),
             environ=environ,
             limits=check.granted(self._settings),
+            files=programs,
         )
-        order = rooms.with_git(order, base.folder)
+        if programs and "PATH" not in config.env:
+            path = f"{_FIRST_ON_PATH}:{order.environ['PATH']}"
+            order = order.model_copy(update={"environ": {**order.environ, "PATH": path}})
         return room_services.beside(order, environment.services, environment.interpreter)
 
     def _choose(self) -> None:
@@ -82,3 +89,19 @@ class OpenSessions:
 
                 self._engine = engine.connect(self._settings)
             self._kind = kind
+
+
+def _stand_in(environment: Environment) -> tuple[RoomFile, ...]:
+    """Call the tools that the gate runs in place of those that the PATH would lead to."""
+    programs = {tool: f"{ROOM_TOOLS}/{tool}/bin/{tool}" for tool, _ in environment.tools}
+    if any(package.startswith("mypy==") for package in environment.packages):
+        programs.pop("mypy", None)
+    else:
+        program = programs.get("mypy", f"{ROOM_GATE}/bin/mypy")
+        programs["mypy"] = f"{program} --python-executable {rooms.PYTHON}"
+    return tuple(
+        RoomFile(
+            path=f"{_FIRST_ON_PATH}/{tool}", content=f'#!/bin/sh\nexec {program} "$@"\n'.encode()
+        )
+        for tool, program in sorted(programs.items())
+    )

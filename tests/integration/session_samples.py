@@ -82,10 +82,16 @@ class Workplace:
 
 
 def _environment(folder: Path) -> Environment:
-    """An environment of two programs, without any package."""
-    for place, program in (("environment", "project-tool"), ("gate", "gate-tool")):
-        (folder / place / "bin").mkdir(parents=True)
-        (folder / place / "bin" / program).write_text(f"#!/bin/sh\necho {program}\n")
+    """An environment of few programs, without any package."""
+    programs = (
+        ("environment", "project-tool"),
+        ("gate", "gate-tool"),
+        ("environment", "ruff"),
+        ("pinned", "ruff"),
+    )
+    for place, program in programs:
+        (folder / place / "bin").mkdir(parents=True, exist_ok=True)
+        (folder / place / "bin" / program).write_text(f"#!/bin/sh\necho {program} of {place}\n")
         (folder / place / "bin" / program).chmod(0o755)
     (folder / "environment" / "bin" / "python").symlink_to("/usr/bin/python3")
     (folder / "scripts").mkdir()
@@ -93,6 +99,7 @@ def _environment(folder: Path) -> Environment:
         key="environment",
         path=str(folder / "environment"),
         gate_path=str(folder / "gate"),
+        tools=(("ruff", str(folder / "pinned")),),
         scripts_path=str(folder / "scripts"),
         python="3.11.2",
         interpreter_mounts=(),

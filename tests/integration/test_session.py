@@ -48,11 +48,14 @@ def test_commands_run_one_after_the_other_in_the_tree(session: Session) -> None:
 
 def test_the_environment_is_first_on_the_path_and_cannot_be_written_to(session: Session) -> None:
     shown = session.run(
-        "project-tool; gate-tool; command -v python; echo $PYTHONDONTWRITEBYTECODE;"
+        "project-tool; gate-tool; ruff; command -v python; echo $PYTHONDONTWRITEBYTECODE;"
         " touch /env/bin/x /gate/x /mergewright/x /base.git/x /src/x 2>&1 | grep -c Read-only",
         seconds=20,
     )
-    assert shown.output.split() == ["project-tool", "gate-tool", "/env/bin/python", "1", "5"]
+    assert shown.output.splitlines() == [
+        "project-tool of environment", "gate-tool of gate", "ruff of pinned", "/env/bin/python",
+        "1", "5",
+    ]  # fmt: skip
     assert session.run("touch ~/x $TMPDIR/y && echo written", seconds=20).output == "written\n"
 
 

@@ -129,11 +129,15 @@ def copy_tree(source: str, target: str) -> None:
 
 
 def lay_file(path: str, content: bytes) -> None:
-    """Write one ordered file; whatever had its name before is replaced, not followed."""
+    """Write one ordered file; whatever had its name before is replaced, not followed.
+
+    Scripts may be started.
+    """
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with suppress(FileNotFoundError):
         os.unlink(path)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    mode = 0o755 if content.startswith(b"#!") else 0o644
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
 
