@@ -29,5 +29,3 @@ REQUIRED = {
     "ManyToManyField": ("to",),
 }
 """Options without which Django refuses the type."""
-IMPLIED = {"EmailField": frozenset({"max_length"})}
-"""Options that Django writes into a migration though nobody stated them."""

@@ -1,20 +1,24 @@
 """The migration: the order for Django in the room, and what is accepted of its work.
 
-What comes back was made where the repository's own code runs, so the files are read as data
-(`migration_file`) and held against what was asked (`migration_column`); the report only helps to
-say what went wrong.
+What comes back was made where the repository's own code runs, so the files are read as data: each
+operation has to add the asked field to the asked tables. That the migration agrees with the model
+is for `makemigrations --check`; what it does to a database, for the policy on migrations.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from agent.errors import EditFailed, RequestRefused, UnaskedOperations
-from agent.recipes.add_field import migration_column, migration_file
+from agent.recipes import tickets
 from agent.recipes.add_field.parameters import Carrier, Parameters
+from agent.recipes.modules import name_of
 from agent.recipes.recipe import ProducingCommand
+from repo_config import foreign_python
 from repo_config.detect import Project
 
 SCRIPT = "make_migration.py"
@@ -70,27 +74,22 @@ def accept(parameters: Parameters, report: bytes, files: Mapping[str, bytes]) ->
         folder, _, name = path.rpartition("/")
         if folder not in by_folder or not re.fullmatch(r"[A-Za-z0-9_]+\.py", name):
             raise EditFailed(f"{path} was produced, but no migration belongs there.")
-        file = migration_file.File(path, content, parameters)
-        for operation in file.operations:
-            done, note = migration_column.judge(operation, parameters, by_folder[folder])
-            if done is None:
+        for operation in _list_operations(path, content):
+            served = _find_carrier(operation, parameters, by_folder[folder])
+            if served is None:
                 label = by_folder[folder][0].app_label
-                unasked.append(f"{label}: {operation.shown()} ({path})")
-                continue
-            file.hold_operation(operation)
-            if operation.kind == "AddField":
-                covered.add(done)
-            if note:
-                notes.append(note)
-        if not unasked:
-            file.hold_imports_used()
+                unasked.append(f"{label}: {operation.shown} ({path})")
+            elif operation.model.startswith("historical"):
+                notes.append(f"The history table of {served.model} follows: {operation.shown}.")
+            elif operation.kind == "AddField":
+                covered.add((served.app_label, served.model))
         notes.append(f"Django made {path}.")
     if unasked:
         raise _more_than_asked(list(dict.fromkeys(unasked)), parameters)
     missing = [
         f"{one.app_label}.{one.model}"
         for one in parameters.carriers
-        if (one.app_label, one.model.lower()) not in covered
+        if (one.app_label, one.model) not in covered
     ]
     if missing:
         raise EditFailed(
@@ -98,6 +97,72 @@ def accept(parameters: Parameters, report: bytes, files: Mapping[str, bytes]) ->
             f"{', '.join(missing)}. Is the app in INSTALLED_APPS of the settings in use?"
         )
     return tuple(notes)
+
+
+@dataclass(frozen=True)
+class _Operation:
+    """One entry of `operations`."""
+
+    kind: str
+    model: str
+    name: str
+    shown: str
+    """On one line for people."""
+
+
+def _list_operations(path: str, content: bytes) -> list[_Operation]:
+    """List the operations of a file that is one migration and nothing else."""
+    try:
+        body = foreign_python.parse(content).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
+        raise EditFailed(f"{path} was produced, but cannot be read: {problem}") from problem
+    own = [one for one in body if not _is_head(one)]
+    only = own[0] if len(own) == 1 else None
+    if not isinstance(only, ast.ClassDef) or only.name != "Migration":
+        raise EditFailed(f"{path} was produced, but is more than one migration. Make it by hand.")
+    return [
+        _read_operation(one)
+        for line in only.body
+        if isinstance(line, ast.Assign) and name_of(line.targets[0]) == "operations"
+        for one in (line.value.elts if isinstance(line.value, ast.List) else [line.value])
+    ]
+
+
+def _is_head(node: ast.stmt) -> bool:
+    """Whether a statement is an import or a text."""
+    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return is_text or isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def _read_operation(node: ast.expr) -> _Operation:
+    text = tickets.shorten(ast.unparse(node), 100)
+    where, _, kind = (name_of(node.func) or "" if isinstance(node, ast.Call) else "").rpartition(
+        "."
+    )
+    if where != "migrations" or not isinstance(node, ast.Call):
+        return _Operation("", "", "", text)
+    words = {
+        word.arg: str(word.value.value)
+        for word in node.keywords
+        if isinstance(word.value, ast.Constant)
+    }
+    model, name = words.get("model_name", ""), words.get("name", "")
+    shown = f"{kind} {name}" + f" on {model}" * bool(model) if name else text
+    return _Operation(kind, model, name, shown)
+
+
+def _find_carrier(
+    operation: _Operation, parameters: Parameters, carriers: list[Carrier]
+) -> Carrier | None:
+    """Find the model whose table an operation gives the column; None: nobody asked for it."""
+    # A default for new rows that differs from the one for existing rows takes a second operation.
+    second = parameters.existing is not None and parameters.field.option("default") is not None
+    kinds = ("AddField", "AlterField") if second else ("AddField",)
+    if operation.kind not in kinds or operation.name != parameters.field.name:
+        return None
+    model = operation.model.removeprefix("historical")
+    by_name = {one.model.lower(): one for one in carriers}
+    return by_name.get(operation.model) or by_name.get(model)
 
 
 def _report(report: bytes) -> dict[str, object]:
