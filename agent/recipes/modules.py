@@ -261,18 +261,6 @@ def absolute(module: Module, statement: ast.ImportFrom) -> str:
     return ".".join([*parts, *([statement.module] if statement.module else [])])
 
 
-def bases_of(node: ast.ClassDef) -> list[ast.expr]:
-    """The bases of a class; those that stand in `with_metaclass(Meta, Base)` among them."""
-    found: list[ast.expr] = []
-    for base in node.bases:
-        called = name_of(base.func) if isinstance(base, ast.Call) else None
-        if called and called.rpartition(".")[2] == "with_metaclass" and isinstance(base, ast.Call):
-            found += base.args[1:]
-        else:
-            found.append(base)
-    return found
-
-
 def name_of(node: ast.expr) -> str | None:
     """The dotted name that an expression is; None for anything else."""
     if isinstance(node, ast.Name):

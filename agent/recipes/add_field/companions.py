@@ -18,7 +18,6 @@ from agent.recipes.modules import External, FoundClass, Module
 Kind = Literal["admin", "form", "serializer"]
 
 _WORDS = {"admin": "ModelAdmin", "form": "ModelForm", "serializer": "ModelSerializer"}
-_PLAIN_ADMINS = frozenset({"ModelAdmin", "GISModelAdmin", "OSMGeoAdmin", "GeoModelAdmin"})
 
 
 class UnsettledError(ValueError):
@@ -51,8 +50,8 @@ def find(
     if len(real) > 1:
         raise UnsettledError(f"{shown} has several {_WORDS[kind]} classes: {_places(real)}")
     if kind == "admin":
-        return _list_in_admin(real[0], field, index)
-    return _list_in_meta(kind, real[0], field, index)
+        return _list_in_admin(real[0], field)
+    return _list_in_meta(kind, real[0], field)
 
 
 def _places(found: Iterable[FoundClass]) -> str:
@@ -119,14 +118,14 @@ def _registers(
     return node
 
 
-def _bases(found: FoundClass, index: ModelsIndex) -> Iterator[tuple[str, FoundClass | str]]:
+def _bases(found: FoundClass, index: ModelsIndex) -> Iterator[FoundClass | str]:
     for base in found.node.bases:
         if dotted := modules.name_of(base):
             target = index.modules.resolve(found.module, dotted)
             if isinstance(target, FoundClass):
-                yield dotted, target
+                yield target
             else:
-                yield dotted, target.dotted if isinstance(target, External) else dotted
+                yield target.dotted if isinstance(target, External) else dotted
 
 
 def _values(node: ast.ClassDef, name: str) -> list[ast.expr]:
@@ -139,52 +138,11 @@ def _values(node: ast.ClassDef, name: str) -> list[ast.expr]:
     return found
 
 
-def _line_of(found: FoundClass, index: ModelsIndex) -> list[FoundClass]:
-    """The class and its bases of the tree, nearest first."""
-    line = [found]
-    for _, base in _bases(found, index):
-        if isinstance(base, FoundClass) and all(base.node is not one.node for one in line):
-            line += _line_of(base, index)
-    return line
-
-
-def _list_in_admin(found: FoundClass, field: str, index: ModelsIndex) -> Listing:
+def _list_in_admin(found: FoundClass, field: str) -> Listing:
     place, name = _place(found), "list_display"
-    for one in _line_of(found, index):
-        if any(isinstance(n, ast.FunctionDef) and n.name == f"get_{name}" for n in one.node.body):
-            raise UnsettledError(f"{place.shown()} works its list out in get_{name}()")
-    if own := _values(found.node, name):
-        return _extend("admin", place, own, name, field)
-    plain = True
-    for source, base in _bases(found, index):
-        if isinstance(base, FoundClass):
-            above = [value for one in _line_of(base, index) for value in _values(one.node, name)]
-            if any(field in _strings(value) for value in above):
-                return _nothing("admin", place, f"{base.node.name} lists it already")
-            if above:
-                return Listing(
-                    kind="admin", place=place, action="inherit", parent=f"{source}.{name}"
-                )
-            plain = plain and _ends_in_model_admin(base, index)
-        elif not _is_plain(base):
-            if not base.endswith("Admin"):
-                plain = False
-                continue
-            return Listing(kind="admin", place=place, action="inherit", parent=f"{source}.{name}")
-    if not plain:
-        raise UnsettledError(f"{place.shown()} has no {name}, and its bases are not known here")
-    return Listing(kind="admin", place=place, action="create")
-
-
-def _is_plain(base: str) -> bool:
-    return base.rpartition(".")[2] in _PLAIN_ADMINS or base.endswith("Mixin")
-
-
-def _ends_in_model_admin(found: FoundClass, index: ModelsIndex) -> bool:
-    return all(
-        _ends_in_model_admin(base, index) if isinstance(base, FoundClass) else _is_plain(base)
-        for _, base in _bases(found, index)
-    )
+    if any(isinstance(n, ast.FunctionDef) and n.name == f"get_{name}" for n in found.node.body):
+        raise UnsettledError(f"{place.shown()} works its list out in get_{name}()")
+    return _extend("admin", place, _values(found.node, name), name, field)
 
 
 def _nothing(kind: Kind, place: Place, why: str) -> Listing:
@@ -198,8 +156,10 @@ def _strings(value: ast.expr) -> set[str]:
 
 
 def _extend(kind: Kind, place: Place, values: list[ast.expr], name: str, field: str) -> Listing:
-    value = values[0]
-    if len(values) > 1 or not isinstance(value, ast.List | ast.Tuple):
+    value = values[0] if len(values) == 1 else None
+    if not values:
+        raise UnsettledError(f"{place.shown()} has no {name} of its own to extend")
+    if not isinstance(value, ast.List | ast.Tuple):
         raise UnsettledError(
             f"{place.shown()} works its {name} out; only a literal can be extended safely"
         )
@@ -233,7 +193,7 @@ def _kind_of(found: FoundClass, index: ModelsIndex, seen: set[int]) -> str | Non
     if id(found.node) in seen:
         return None
     seen.add(id(found.node))
-    for _, base in _bases(found, index):
+    for base in _bases(found, index):
         if isinstance(base, FoundClass):
             if kind := _kind_of(base, index, seen):
                 return kind
@@ -248,44 +208,13 @@ def _model_of_meta(found: FoundClass, meta: ast.ClassDef, index: ModelsIndex) ->
     for value in _values(meta, "model"):
         dotted = modules.name_of(value)
         return index.model_of(found.module, dotted) if dotted else None
-    for above, inner in _metas_above(found, meta, index):
-        return _model_of_meta(above, inner, index)
     return None
 
 
-def _metas_above(
-    found: FoundClass, meta: ast.ClassDef, index: ModelsIndex
-) -> Iterator[tuple[FoundClass, ast.ClassDef]]:
-    for base in meta.bases:
-        dotted = modules.name_of(base) or ""
-        if dotted.endswith(".Meta"):
-            target = index.modules.resolve(found.module, dotted.removesuffix(".Meta"))
-            if isinstance(target, FoundClass) and target.node is not found.node:
-                if inner := _meta_of(target.node):
-                    yield target, inner
-
-
-def _list_in_meta(kind: Kind, found: FoundClass, field: str, index: ModelsIndex) -> Listing:
+def _list_in_meta(kind: Kind, found: FoundClass, field: str) -> Listing:
     place, meta = _place(found), _meta_of(found.node)
-    if meta is None:
-        raise UnsettledError(f"{place.shown()} has no Meta")
-    if own := _values(meta, "fields"):
-        return _everything(kind, place, own) or _extend(kind, place, own, "fields", field)
-    if excluded := _values(meta, "exclude"):
-        if any(field in _strings(value) for value in excluded):
-            raise UnsettledError(f"{place.shown()} excludes `{field}`")
-        if all(isinstance(value, ast.List | ast.Tuple) for value in excluded):
-            return _nothing(kind, place, "it shows all fields but those it excludes")
-    for above, inner in _metas_above(found, meta, index):
-        if not (values := _values(inner, "fields")):
-            continue
-        if everything := _everything(kind, place, values):
-            return everything
-        if any(field in _strings(value) for value in values):
-            return _nothing(kind, place, f"{above.node.name} lists it already")
-        source = ast.unparse(meta.bases[0])
-        return Listing(kind=kind, place=place, action="inherit", parent=f"{source}.fields")
-    raise UnsettledError(f"{place.shown()} has neither `fields` nor `exclude` that can be read")
+    values = _values(meta, "fields") if meta else []
+    return _everything(kind, place, values) or _extend(kind, place, values, "fields", field)
 
 
 def _everything(kind: Kind, place: Place, values: list[ast.expr]) -> Listing | None:

@@ -53,16 +53,11 @@ def make(tree: Tree, parameters: Parameters) -> Edits:
     for listing in parameters.listings:
         notes.append(_list_field(listing, parameters, opened))
     made: dict[str, bytes] = {}
-    test = parameters.test
-    if test:
-        existing = opened(test.path).source if test.append else None
-        content = new_test.add(parameters, existing, like)
-        if existing is None:
-            made[test.path] = content
+    if test := parameters.test:
+        made[test.path] = new_test.write(parameters, test, like)
         notes.append(f"Added a test in {test.path}.")
     for path, file in files.items():
-        if not (test and test.append and path == test.path):
-            imports.add_imports(file.source, file.names.needed, parameters.width)
+        imports.add_imports(file.source, file.names.needed, parameters.width)
         result = file.source.result()
         if result != tree.read(path):
             made[path] = result
@@ -103,20 +98,10 @@ def _list_field(listing: Listing, parameters: Parameters, opened: Callable[[str]
         if inner is None:
             raise EditFailed(f"{place.shown()} has no Meta any more.")
         node = inner
-    item = layout.text(name, source)
-    if listing.action == "insert":
-        value, _ = placement.assignment(node, listing.attribute)
-        if not isinstance(value, cst.List | cst.Tuple):
-            raise EditFailed(f"{place.shown()}: {listing.attribute} is no literal any more.")
-        items.append_item(source, value, item, parameters.width)
-    else:
-        new = [layout.text("__str__", source), item] if listing.kind == "admin" else [f"{item},"]
-        if listing.action == "inherit":
-            new = [f"*{listing.parent}", item]
-        indent = placement.body_indent(source, node)
-        head = f"{listing.attribute} = "
-        lines = layout.wrapped(head, new, indent, parameters.width)
-        placement.add_attribute(source, node, "\n".join(lines))
+    value = placement.assignment(node, listing.attribute)
+    if not isinstance(value, cst.List | cst.Tuple):
+        raise EditFailed(f"{place.shown()}: {listing.attribute} is no literal any more.")
+    items.append_item(source, value, layout.text(name, source), parameters.width)
     return f"Added {name} to {listing.attribute} of {place.class_name} in {place.path}."
 
 

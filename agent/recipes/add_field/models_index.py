@@ -24,10 +24,6 @@ _MODEL_ROOTS = frozenset(
     }
 )
 _FIELD_CALL = re.compile(r"(?:\wField|ForeignKey|ParentalKey|ForeignObject|GenericRelation)$")
-_NOT_MODELS = re.compile(
-    r"(?:Manager|QuerySet|Choices|Form|FormSet|Admin|Inline|Serializer|TestCase|Field|Config|View|"
-    r"Mixin|Lookup|Transform|Func|Aggregate|Filter|FilterSet|Factory|Widget|Migration|Enum)$"
-)
 _CLASS_HEADER = re.compile(rb"^[ \t]*class[ \t]+\w+[ \t]*\(([^)]*)\)", re.MULTILINE)
 _MODEL_FILE = re.compile(r"(?:^|/)(?:\w*models\.py$|models/)")
 
@@ -126,7 +122,7 @@ class ModelsIndex:
         parents: list[Model] = []
         external: list[str] = []
         plain: list[FoundClass] = []
-        for base in modules.bases_of(node):
+        for base in node.bases:
             dotted = modules.name_of(base)
             target = self.modules.resolve(module, dotted) if dotted else None
             if isinstance(target, FoundClass):
@@ -139,7 +135,7 @@ class ModelsIndex:
             elif dotted:
                 external.append(f"?.{dotted}")
         fields, names = body_of(node)
-        if not parents and not self._rooted(module, node, external, fields):
+        if not parents and not self._is_rooted(module, external, fields):
             return None
         meta = self._meta(found, tuple(parents))
         app = self._app(module, meta)
@@ -156,30 +152,18 @@ class ModelsIndex:
             meta,
         )
 
-    def _rooted(
-        self,
-        module: Module,
-        node: ast.ClassDef,
-        external: list[str],
-        fields: dict[str, ModelField],
+    def _is_rooted(
+        self, module: Module, external: list[str], fields: dict[str, ModelField]
     ) -> bool:
+        """Whether a class without a model of the tree above it is a model by its bases."""
         if any(dotted in _MODEL_ROOTS for dotted in external):
             return True
-        foreign = [
-            dotted
-            for dotted in external
-            if not dotted.startswith(("django.db.models.", "django.contrib.gis.db.models."))
-            and not _NOT_MODELS.search(dotted)
-        ]
-        if not foreign:
-            return False
+        own = ("django.db.models.", "django.contrib.gis.db.models.")
+        foreign = [dotted for dotted in external if not dotted.startswith(own)]
         from_models = any(re.search(r"\bmodels?\b", dotted) for dotted in foreign)
-        in_models = _MODEL_FILE.search(module.path) is not None
-        has_meta = any(isinstance(one, ast.ClassDef) and one.name == "Meta" for one in node.body)
-        own_fields = any(self._is_django_field(module, one.call) for one in fields.values())
-        if from_models and (in_models or own_fields or has_meta):
+        if from_models and _MODEL_FILE.search(module.path):
             return True
-        return in_models and own_fields
+        return bool(foreign) and any(self._is_django_field(module, f.call) for f in fields.values())
 
     def _is_django_field(self, module: Module, call: ast.Call) -> bool:
         dotted = modules.name_of(call.func)
@@ -292,21 +276,15 @@ class ModelsIndex:
         """Models that inherit from this one, directly or not."""
         return tuple(one for one in self.models if model in one.ancestors())
 
-    def has_migrations(self, app: App) -> bool:
-        """Whether the app has a migrations package with at least one migration."""
-        prefix = f"{app.migrations}/"
-        inside = [path for path in self.modules.paths if path.startswith(prefix)]
-        return f"{prefix}__init__.py" in inside and len(inside) > 1
-
-    def migrations_state(self, app: App) -> str:
-        """What is missing of the app's migrations, in words."""
+    def find_missing_migrations(self, app: App) -> str:
+        """Say what is missing of the app's migrations; empty: nothing."""
         prefix = f"{app.migrations}/"
         inside = [path for path in self.modules.paths if path.startswith(prefix)]
         if not inside:
             return f"there is no {prefix}"
         if f"{prefix}__init__.py" not in inside:
             return f"{prefix}__init__.py is missing"
-        return f"{prefix} has no migration"
+        return f"{prefix} has no migration" if len(inside) == 1 else ""
 
 
 def _app_config(path: str, node: ast.ClassDef) -> App | None:

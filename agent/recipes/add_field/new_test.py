@@ -5,10 +5,9 @@ It must fail without the change. Where it goes is left to `new_test_place`.
 
 from __future__ import annotations
 
-import itertools
 import re
 
-from agent.recipes import imports, layout, nodes
+from agent.recipes import layout
 from agent.recipes.add_field import rendering
 from agent.recipes.add_field.parameters import Field, NewTest, Parameters
 from agent.recipes.source import SourceFile
@@ -46,50 +45,16 @@ def _facts(field: Field) -> list[tuple[str, str]]:
     return found
 
 
-def add(parameters: Parameters, existing: SourceFile | None, like: SourceFile) -> bytes:
-    """Write the test: a new file, or more of an existing one.
-
-    Args:
-        like: A file of the repository whose quotes and line ends a new file takes over.
-    """
-    test = parameters.test
-    if test is None:
-        raise ValueError("no test was asked for")
-    if existing is None:
-        code = _new_file(parameters, test, like)
-        return code.replace("\n", like.newline).encode()
-    names = rendering.FileNames(existing)
-    model = model_reference(existing, names, test.model_module, test.model)
-    lines = _body(parameters, test, model, existing, names)
-    existing.insert_lines(len(existing.text), ["", "", *lines])
-    imports.add_imports(existing, names.needed, parameters.width)
-    return existing.result()
-
-
-def model_reference(source: SourceFile, names: rendering.FileNames, module: str, model: str) -> str:
-    """Say how a test file refers to the model; notes the import where there is none yet.
-
-    Raises:
-        RequestRefused: The name means something else there.
-    """
-    for spelled in (module, ".models", "..models", ".", ".."):
-        if spelled == module or spelled.endswith("models"):
-            if found := names.reference(spelled, model):
-                return found
-    relative = any(
-        imports.imports_from(small, ".models") for small in nodes.top_statements(source.module)
-    )
-    return names.refer(".models" if relative and module.endswith(".models") else module, model)
-
-
-def _new_file(parameters: Parameters, test: NewTest, like: SourceFile) -> str:
-    empty = SourceFile(test.path, b"")
-    empty.__dict__["quote"] = like.quote
-    names = rendering.FileNames(empty)
-    body = _body(parameters, test, test.model, empty, names)
+def write(parameters: Parameters, test: NewTest, like: SourceFile) -> bytes:
+    """Write the file of the test; quotes and line ends are those of another file."""
+    source = SourceFile(test.path, b"")
+    source.__dict__["quote"] = like.quote
+    names = rendering.FileNames(source)
+    body = _body(parameters, test, source, names)
     outside = sorted(_import_line(module, name) for module, name in names.needed)
     own = _import_line(test.model_module, test.model)
-    return "\n".join([*outside, "", own, "", "", *body]) + "\n"
+    code = "\n".join([*outside, "", own, "", "", *body]) + "\n"
+    return code.replace("\n", like.newline).encode()
 
 
 def _import_line(module: str, name: str | None) -> str:
@@ -99,13 +64,12 @@ def _import_line(module: str, name: str | None) -> str:
 def _body(
     parameters: Parameters,
     test: NewTest,
-    model: str,
     source: SourceFile,
     names: rendering.FileNames,
 ) -> list[str]:
     writer = _Writer(parameters, test, source)
     field = parameters.field
-    checks = [*writer.call(f"field = {model}._meta.get_field", [writer.text(field.name)]), ""]
+    checks = [*writer.call(f"field = {test.model}._meta.get_field", [writer.text(field.name)]), ""]
     if field.own_type:
         models = names.refer("django.db", "models")
         checks += writer.is_instance("field", f"{models}.{field.type_name}")
@@ -127,21 +91,8 @@ class _Writer:
         self._parameters = parameters
         self._test = test
         self._source = source
-        self._in_class = test.style == "class"
+        self._in_class = test.is_method
         self._indent = "        " if self._in_class else "    "
-        # A name within a string or a comment does no harm here.
-        self._taken = frozenset(re.findall(r"[^\W\d]\w*", source.text))
-
-    def _class_names(self) -> tuple[str, ...]:
-        field = self._parameters.field.name
-        title = "".join(part[:1].upper() + part[1:] for part in field.split("_"))
-        stem = f"{self._test.model}{title}"
-        return f"{stem}Tests", f"{stem}FieldTests", f"{stem}NewFieldTests"
-
-    def _free(self, *names: str) -> str:
-        """The first name that nothing in the file has: a second one would hide the first."""
-        numbered = (f"{names[-1]}{number}" for number in itertools.count(2))
-        return next(name for name in itertools.chain(names, numbered) if name not in self._taken)
 
     def text(self, content: str) -> str:
         return layout.text(content, self._source)
@@ -164,10 +115,6 @@ class _Writer:
         room = self._parameters.width - len(self._indent)
         single = literal in ("None", "True", "False") or what.endswith(".on_delete")
         if self._in_class:
-            if literal == "None":
-                return [f"self.assertIsNone({what})"]
-            if literal in ("True", "False"):
-                return [f"self.assert{literal}({what})"]
             method = "assertIs" if single else "assertEqual"
             return self.call(f"self.{method}", [what, wanted])
         line = f"assert {what} {'is' if single else '=='} {wanted}"
@@ -177,9 +124,10 @@ class _Writer:
         arrow = " -> None" if self._test.annotated else ""
         indented = [f"{self._indent}{step}" if step else "" for step in steps]
         if not self._in_class:
-            return [f"def {self._free(wanted, f'{wanted}_field')}(){arrow}:", *indented]
+            return [f"def {wanted}(){arrow}:", *indented]
         base = names.refer("django.test", "TestCase")
-        head = [f"class {self._free(*self._class_names())}({base}):"]
+        title = "".join(part.capitalize() for part in self._parameters.field.name.split("_"))
+        head = [f"class {self._test.model}{title}Tests({base}):"]
         whole = f"    def {wanted}(self){arrow}:"
         broken = [f"    def {wanted}(", "        self,", f"    ){arrow}:"]
         head += [whole] if len(whole) <= self._parameters.width else broken

@@ -77,12 +77,8 @@ class Listing(Record):
 
     kind: Literal["admin", "form", "serializer"]
     place: Place
-    action: Literal["insert", "inherit", "create", "nothing"]
-    """insert: into the literal that is there; inherit: a new attribute that extends the one of
-    `parent`; create: a new attribute, of what is displayed with `__str__` first; nothing: it is
-    there by itself."""
-    parent: str = ""
-    """Source of the expression that holds the inherited value, as in `BaseAdmin.list_display`."""
+    action: Literal["insert", "nothing"]
+    """insert: into the literal that is there; nothing: it is there by itself."""
     why: str = ""
     """For `nothing`: the reason."""
 
@@ -105,9 +101,8 @@ class NewTest(Record):
     """Where and how the test is written."""
 
     path: str
-    append: bool
-    """Whether the file exists and the test goes to its end."""
-    style: Literal["function", "class"]
+    is_method: bool
+    """Whether it is a method of a TestCase, for Django's own runner; else a function."""
     model: str
     """The model that is tested: for an abstract one a child."""
     model_module: str

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from agent.errors import EditFailed
+from agent.errors import EditFailed, RequestRefused
 from agent.recipes import nodes
 from agent.recipes.add_field.parameters import Place
 from agent.recipes.source import SourceFile
@@ -44,9 +44,8 @@ def inner_class(node: cst.ClassDef, name: str) -> cst.ClassDef | None:
     return None
 
 
-def assignment(node: cst.ClassDef, name: str) -> tuple[cst.BaseExpression | None, int]:
-    """The value a class body assigns to a name, and how often it does."""
-    values: list[cst.BaseExpression] = []
+def assignment(node: cst.ClassDef, name: str) -> cst.BaseExpression | None:
+    """The value a class body assigns to a name."""
     for statement in _statements(node):
         if not isinstance(statement, cst.SimpleStatementLine):
             continue
@@ -54,11 +53,11 @@ def assignment(node: cst.ClassDef, name: str) -> tuple[cst.BaseExpression | None
             if isinstance(small, cst.Assign):
                 for target in small.targets:
                     if isinstance(target.target, cst.Name) and target.target.value == name:
-                        values.append(small.value)
+                        return small.value
             elif isinstance(small, cst.AnnAssign) and small.value is not None:
                 if isinstance(small.target, cst.Name) and small.target.value == name:
-                    values.append(small.value)
-    return (values[0] if values else None), len(values)
+                    return small.value
+    return None
 
 
 def _statements(node: cst.ClassDef) -> Sequence[cst.BaseStatement]:
@@ -92,18 +91,17 @@ def _is_filler(statement: cst.BaseStatement) -> bool:
 def body_indent(source: SourceFile, node: cst.ClassDef) -> str:
     """The white space in front of the statements of a class body."""
     statements = _statements(node)
-    if statements:
-        return source.indent_at(source.start(statements[0]))
-    step = source.module.default_indent or "    "
-    return source.indent_at(source.start(node.name)) + step
+    if not statements:
+        raise RequestRefused(
+            f"{source.path}: the body of class {node.name.value} stands on the line of its name. "
+            "Put it on lines of its own, then ask again."
+        )
+    return source.indent_at(source.start(statements[0]))
 
 
 def add_field(source: SourceFile, node: cst.ClassDef, lines: list[str]) -> None:
     """Put lines after the last field of a class; without one, first in its body."""
     statements = list(_statements(node))
-    if not statements:
-        _open_body(source, node, lines)
-        return
     fields = [statement for statement in statements if _is_field(statement)]
     if fields:
         last = fields[-1]
@@ -115,15 +113,9 @@ def add_field(source: SourceFile, node: cst.ClassDef, lines: list[str]) -> None:
 
 
 def _are_spaced(source: SourceFile, fields: list[cst.BaseStatement]) -> bool:
-    gaps = [
-        not source.text[
-            source.next_line(source.end(before)) : source.next_line(
-                source.next_line(source.end(before))
-            )
-        ].strip()
-        for before in fields[:-1]
-    ]
-    return bool(gaps) and sum(gaps) * 2 > len(gaps)
+    after = [source.next_line(source.end(before)) for before in fields[:-1]]
+    gaps = [not source.text[start : source.next_line(start)].strip() for start in after]
+    return sum(gaps) * 2 > len(gaps)
 
 
 def _first_in_body(
@@ -146,49 +138,3 @@ def _first_in_body(
     for _ in getattr(statements[0], "leading_lines", ()):
         first = source.line_start(first - 1)
     source.insert_lines(first, [*lines, ""])
-
-
-def _open_body(source: SourceFile, node: cst.ClassDef, lines: list[str]) -> None:
-    suite = node.body
-    small = suite.body[0] if isinstance(suite, cst.SimpleStatementSuite) else None
-    if not isinstance(small, cst.BaseSmallStatement):
-        raise EditFailed(f"{source.path}: the body of class {node.name.value} is empty.")
-    start = source.text.rindex(":", 0, source.start(small)) + 1
-    end = source.end(small)
-    kept = source.text[source.start(small) : end].strip()
-    indent = body_indent(source, node)
-    filler = isinstance(small, cst.Pass) or kept == "..."
-    body = lines if filler else [indent + kept, *lines]
-    source.replace(start, end, "\n" + "\n".join(body))
-
-
-def add_attribute(source: SourceFile, node: cst.ClassDef, line: str) -> None:
-    """Put an attribute first in a class body, after its docstring and `model = ...`."""
-    statements = list(_statements(node))
-    if not statements:
-        _open_body(source, node, [line])
-        return
-    for statement in statements:
-        if isinstance(statement, cst.SimpleStatementLine):
-            first = statement.body[0]
-            if isinstance(first, cst.Assign) and isinstance(first.targets[0].target, cst.Name):
-                if first.targets[0].target.value == "model":
-                    source.insert_lines(source.next_line(source.end(statement)), [line])
-                    return
-    _first_in_body_attribute(source, statements, line)
-
-
-def _first_in_body_attribute(
-    source: SourceFile, statements: list[cst.BaseStatement], line: str
-) -> None:
-    rest = statements[1:] if nodes.is_docstring(statements[0]) else statements
-    if rest and isinstance(rest[0], cst.SimpleStatementLine) and not _is_filler(rest[0]):
-        start = source.line_start(source.start(rest[0]))
-        for _ in rest[0].leading_lines:
-            start = source.line_start(start - 1)
-        if rest is statements:
-            source.insert_lines(start, [line])
-        else:
-            source.insert_lines(source.line_start(source.start(rest[0])), [line])
-        return
-    _first_in_body(source, statements, [line])

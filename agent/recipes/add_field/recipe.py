@@ -54,8 +54,7 @@ class AddDjangoField:
                 else f"Add {settled.field.name} to {listing.attribute} of {place}."
             )
         if settled.test:
-            verb = "Append a test to" if settled.test.append else "Write a test in"
-            words.append(f"{verb} {settled.test.path}.")
+            words.append(f"Write a test in {settled.test.path}.")
         if settled.carriers:
             labels = ", ".join(f"{one.app_label}.{one.model}" for one in settled.carriers)
             words.append(f"Let Django make the migration for {labels}.")
@@ -68,8 +67,6 @@ class AddDjangoField:
         settled = Parameters.model_validate_json(parameters)
         paths = {settled.place.path}
         paths |= {one.place.path for one in settled.listings if one.action != "nothing"}
-        if settled.test and settled.test.append:
-            paths.add(settled.test.path)
         return tuple(sorted(paths))
 
     def apply(self, tree: Tree, parameters: str) -> Edits:

@@ -158,12 +158,12 @@ class _Settling:
                 if not (child.abstract or child.proxy or child.meta_flag("managed") is False)
                 and not any(not a.abstract and model in a.ancestors() for a in child.ancestors())
             ]
-        kept = [one for one in found if self._index.has_migrations(one.app)]
+        kept = [one for one in found if not self._index.find_missing_migrations(one.app)]
         for one in found:
             if one not in kept and not one.test_only:
                 raise RequestRefused(
                     f"The app {one.app.label} has no migrations to add to: "
-                    f"{self._index.migrations_state(one.app)}. Run `python manage.py "
+                    f"{self._index.find_missing_migrations(one.app)}. Run `python manage.py "
                     f"makemigrations {one.app.label}` on the base branch and commit the result."
                 )
         if model.abstract:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from agent.recipes.modules import name_of
 from agent.recipes.print_to_logging.calls import Call, Context
 from agent.recipes.print_to_logging.message import Piece, Printed, Value
-from agent.recipes.print_to_logging.parameters import Level
+from agent.recipes.print_to_logging.parameters import LEVELS, Level
 
 _PREFIX = re.compile(
     r"\s{0,8}\[?(debug|info|warning|warn|error|critical)(?::|\]:?)\s{0,8}", re.IGNORECASE
@@ -24,14 +24,12 @@ def split_prefix(pieces: Sequence[Piece]) -> tuple[Level | None, tuple[Piece, ..
     found = _PREFIX.match(first) if isinstance(first, str) else None
     if not found or not isinstance(first, str):
         return None, tuple(pieces)
-    named: dict[str, Level] = {
-        "debug": "debug", "info": "info", "warn": "warning", "warning": "warning",
-        "error": "error", "critical": "critical",
-    }  # fmt: skip
+    begins = found[1].lower()
+    level = next(one for one in LEVELS if one.startswith(begins))
     rest = [first[found.end() :], *pieces[1:]]
     while rest and isinstance(rest[0], str) and not rest[0].strip():
         del rest[0]
-    return named[found[1].lower()], tuple(rest)
+    return level, tuple(rest)
 
 
 def choose(call: Call, said: Printed) -> Level:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from tests.unit.recipes.trees import SHOP, edited, form, project, questions, settle
+from tests.unit.recipes.trees import SHOP, edited, form, project, questions
 
 FUNCTIONS = "import pytest\n\n\n@pytest.mark.django_db\ndef test_one():\n    assert True\n"
 SIMPLE = SHOP | {
@@ -33,20 +31,13 @@ def test_functions_where_the_app_has_functions() -> None:
     )
 
 
-def test_a_single_module_of_tests_is_appended_to() -> None:
-    before = (
-        "from django.test import TestCase\n\nfrom .models import Shop\n\n\nclass A(TestCase):\n"
-    )
-    before += "    def test_a(self):\n        self.assertTrue(Shop)\n"
-    files = SHOP | {"shop/tests.py": before}
-    settled = settle(form(add_a_test="yes"), files, detected=project("django"))
-    assert settled.test is not None
-    assert settled.test.append
-    after = written("shop/tests.py", files, "django")
-    assert after.startswith(
+def test_a_method_where_djangos_own_runner_runs_the_tests() -> None:
+    files = SHOP | {"shop/tests.py": "from django.test import TestCase\n"}
+    text = written("shop/test_customer_nickname.py", files, "django")
+    assert text.startswith(
         "from django.db import models\nfrom django.test import TestCase\n\n"
-        "from .models import Customer, Shop\n\n\nclass A(TestCase):\n    def test_a(self):\n"
-        "        self.assertTrue(Shop)\n\n\nclass CustomerNicknameTests(TestCase):\n"
+        "from shop.models import Customer\n\n\nclass CustomerNicknameTests(TestCase):\n"
+        "    def test_customer_has_nickname(self):\n"
     )
 
 
@@ -93,39 +84,6 @@ def test_where_the_name_of_the_file_is_taken_another_is_chosen(taken, chosen) ->
     after = edited(form(add_a_test="yes"), files, detected=project("pytest"))
     assert b"def test_customer_has_nickname():" in after[chosen]
     assert not set(taken) & set(after)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "Customer = load_model('shop', 'Customer')",
-    ],
-)
-def test_a_file_that_uses_a_needed_name_for_something_else_gets_a_new_one_beside_it(line) -> None:
-    files = SIMPLE | {"shop/tests.py": f"{line}\n\n\nclass OneTests(object):\n    pass\n"}
-    after = edited(form(add_a_test="yes"), files, detected=project("django"))
-    assert "shop/tests.py" not in after
-    text = after["shop/test_customer_nickname.py"].decode()
-    assert "from shop.models import Customer\n" in text
-    assert "class CustomerNicknameTests(TestCase):" in text
-
-
-@pytest.mark.parametrize(
-    ("before", "names"),
-    [
-        (
-            FUNCTIONS + "\n\ndef test_customer_has_nickname():\n    pass\n",
-            ["def test_customer_has_nickname_field():"],
-        ),
-    ],
-)
-def test_a_test_never_takes_a_name_that_the_file_has(before, names) -> None:
-    text = written("shop/tests.py", SIMPLE | {"shop/tests.py": before})
-    assert before.rpartition("\n\n\n")[2] in text
-    for name in names:
-        assert text.count(name) == 1
-    defined = re.findall(r"^(?:def|class) (\w+)", text, re.MULTILINE)
-    assert len(defined) == len(set(defined))
 
 
 def test_a_repository_without_tests_is_asked_about() -> None:

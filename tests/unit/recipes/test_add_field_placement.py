@@ -65,21 +65,6 @@ def test_the_field_goes_where_a_person_would_put_it(body: str) -> None:
     assert model(models_file(before)) == head + after
 
 
-@pytest.mark.parametrize(
-    ("body", "after"),
-    [
-        ("class Customer(models.Model): pass\n", "class Customer(models.Model):\n" + NEW),
-        (
-            "class Customer(models.Model): ...  # later\n",
-            "class Customer(models.Model):\n" + NEW.rstrip() + "  # later\n",
-        ),
-    ],
-)
-def test_a_body_without_content_is_filled(body: str, after: str) -> None:
-    head = "from django.db import models\n\n\n"
-    assert model(models_file(body)) == head + after
-
-
 def test_line_ends_are_those_of_the_file() -> None:
     text = SHOP["shop/models.py"].replace("\n", "\r\n")
     after = edited(form(), SHOP | {"shop/models.py": text.encode()})["shop/models.py"].decode()

@@ -45,6 +45,7 @@ def test_the_level_follows_what_is_said(code, level):
     ("before", "after"),
     [
         ('print("ERROR: no such row", x)', 'logger.error("no such row %s", x)'),
+        ('print("[WARN] low on", x)', 'logger.warning("low on %s", x)'),
         ('print("DEBUG mode is on")', 'logger.info("DEBUG mode is on")'),
     ],
 )
