@@ -51,14 +51,14 @@ def take_back(change: Change, after: CheckReport, prepared: Prepared, svc: Servi
         # Base's packages lack what the change needs: every test would seem to notice.
         return TakenBack(untried=tuple(hunk.place for hunk in found))
     end = time.monotonic() + _PART * 60 * contract.config.limits.minutes
-    changed_tests = [file.path for file in change.files if is_test(file.path)]
+    ours = {file.path for file in change.files if is_test(file.path)}
     noticed: list[str] = []
     unnoticed: list[str] = []
     for hunk in found[:_MOST_HUNKS]:
         if time.monotonic() > end:
             break
         result = None
-        for files in _portions([hunk.path, *changed_tests], imports, head):
+        for files in _portions(hunk.path, ours, imports, head):
             result = _run_without(hunk, files, change, end, prepared, svc)
             if result is None or _is_noticed(result, head):
                 break
@@ -128,18 +128,19 @@ def _run_without(
 
 
 def _portions(
-    paths: list[str], imports: Imports, head: CheckResult
+    path: str, ours: set[str], imports: Imports, head: CheckResult
 ) -> Iterator[tuple[str, ...] | None]:
     """Yield the files of tests to run, one portion after the other; None: the whole suite.
 
-    What a framework loads by itself is imported nowhere: only the whole suite shows that no test
-    notices.
+    The tests of the change come first: they are what most likely notices. What a framework loads
+    by itself is imported nowhere: only the whole suite shows that no test notices.
     """
-    if head.seconds > _SLOW_SECONDS:
-        find = Places(head.suite or SuiteFacts()).find
-        files = {find(item.item_id)[0] for item in head.items}
-        if reached := tuple(sorted(imports.reached(paths) & files)):
-            yield reached
+    find = Places(head.suite or SuiteFacts()).find
+    files = {find(item.item_id)[0] for item in head.items}
+    if likely := tuple(sorted(ours & files)):
+        yield likely
+    if head.seconds > _SLOW_SECONDS and (reached := imports.reached([path]) & files - ours):
+        yield tuple(sorted(reached))
     yield None
 
 

@@ -86,13 +86,17 @@ class Facts:
 
     @property
     def unproved(self) -> tuple[Finding, ...]:
-        """Hunks of source that no test notices, or that were not tried; else the whole change."""
+        """Hunks of source that no test notices; the whole change where no test shows anything.
+
+        Hunks that there was no time for are a note in the proof, once anything is shown.
+        """
         hunks = self.proof.hunks
         found = [
             (place, "No test notices when this is taken back, or wrong.")
             for place in hunks.unnoticed
         ]
-        if untried := hunks.untried:
+        is_shown = bool(hunks.noticed) or any(row.shows for row in self.proof.rows)
+        if (untried := hunks.untried) and not is_shown:
             parts = count_things(len(untried), "part")
             message = f"Whether tests notice {parts} of the code, from here on, was not tried."
             found.append((untried[0], message))

@@ -161,6 +161,10 @@ DECISIONS = {
         [suite()], {"proof": UNNOTICED.model_copy(update={"is_required": True})},
         "withhold", "UNVERIFIED", "a.py:3",
     ),
+    "there was no time for a part, another is noticed": (
+        [suite()], {"proof": Proof(hunks=TakenBack(noticed=("a.py:3",), untried=("b.py:9",)))},
+        "open", "READY", "",
+    ),
     "a person has to look": (
         [suite()], {"findings": (finding(Severity.REVIEW), finding(Severity.INFO))},
         "open as draft", "READY", "a.",
