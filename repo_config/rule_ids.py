@@ -128,7 +128,6 @@ _TOOLS = (
     "unread-file",
     "invented-api",
     "unknown-module",
-    "coverage-of-change",
     "other-settings",
     "test-rewritten",
     "test-removed",
