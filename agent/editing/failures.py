@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from itertools import pairwise
 
 from agent.domain import (
     CheckItem,
@@ -17,19 +15,11 @@ from agent.domain import (
     Verdict,
 )
 from agent.errors import EnvironmentFailed
-from agent.ports import ROOM_TREE
 
 _MOST_FAILURES = 5
 _MOST_FINDINGS = 10
 _MOST_LINES = 30
 _LONGEST_LINE = 240
-_HEADER = re.compile(r"_{3,} (?P<name>\S.*\S) _{3,}")
-#: Of a traceback: what was executed, what went wrong, and where, by paths without a root.
-_TELLING = re.compile(r"(?:>|E) |(?P<path>[\w./-]+\.py):\d+: ")
-#: Of unittest's report, as Django's runner prints it: before 3.11 the class stands there alone.
-_UNITTEST_HEAD = re.compile(r"(?:FAIL|ERROR): (?P<method>\w+) \((?P<owner>[\w.]+)\)")
-_RULE = re.compile(r"={70}|-{70}")
-_FRAME = re.compile(rf'  File "{ROOM_TREE}/(?P<path>[^"]+)", line (?P<line>\d+), in (?P<name>.+)')
 
 
 class Failures(Record):
@@ -108,7 +98,7 @@ def _of_check(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]
     result = after.result(check.name)
     output = result.output if result else ""
     for number, item in enumerate(check.new_failures):
-        yield f"{check.name} {item.item_id}", _failure(check, item, output, number)
+        yield f"{check.name} {item.item_id}", _failure(check, item, number)
     for name in check.gone:
         yield f"gone {name}", f"{name} ran on the base commit and does not any more."
     for one in check.unsure:
@@ -121,61 +111,12 @@ def _of_check(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]
         yield f"{check.name} as a whole", f"{check.name}: {said}\n{_last_lines(output)}".rstrip()
 
 
-def _failure(check: Comparison, item: CheckItem, output: str, number: int) -> str:
+def _failure(check: Comparison, item: CheckItem, number: int) -> str:
     place = f" at {item.place}" if item.place else ""
     head = f"{check.name}: {item.item_id}{place}"
     if number >= _MOST_FAILURES:
         return head
-    if not check.counts_tests:
-        return "\n".join((head, *_lines(item.text)))
-    if lines := list(_traceback(item, output)):
-        return "\n".join((head, *lines))
-    return "\n".join((head, *_frames(item, output), *_lines(item.text)))
-
-
-def _traceback(item: CheckItem, output: str) -> Iterator[str]:
-    """Yield of what pytest printed about a test: what was executed and failed, and where."""
-    wanted = re.sub(r"^.*?::", "", item.item_id).replace("::", ".")
-    lines = output.splitlines()
-    heads = [number for number, line in enumerate(lines) if _HEADER.fullmatch(line.strip())]
-    for at, following in pairwise((*heads, len(lines))):
-        found = _HEADER.fullmatch(lines[at].strip())
-        if found is None or found["name"] != wanted:
-            continue
-        telling = [line for line in lines[at + 1 : following] if _is_telling(line)]
-        yield from (line[:_LONGEST_LINE] for line in telling[-_MOST_LINES:])
-        return
-
-
-def _frames(item: CheckItem, output: str) -> list[str]:
-    """Return of what unittest printed about a test: what was executed in the repository, and where.
-
-    What went wrong is not in it; the item has that.
-    """
-    lines = output.splitlines()
-    for at, line in enumerate(lines):
-        head = _UNITTEST_HEAD.match(line)
-        if head and item.item_id in (head["owner"], f"{head['owner']}.{head['method']}"):
-            found = list(_executed(lines[at + 1 :]))
-            return found[-_MOST_LINES:]
-    return []
-
-
-def _executed(lines: list[str]) -> Iterator[str]:
-    """Yield the frames in the repository, below the line of dashes and up to the next report."""
-    rules = 0
-    for line, following in pairwise((*lines, "")):
-        rules += _RULE.fullmatch(line) is not None
-        if rules > 1:
-            return
-        if frame := _FRAME.match(line):
-            told = f"{frame['path']}:{frame['line']}: in {frame['name']}: {following.strip()}"
-            yield told[:_LONGEST_LINE]
-
-
-def _is_telling(line: str) -> bool:
-    found = _TELLING.match(line)
-    return found is not None and not (found["path"] or "").startswith("/")
+    return "\n".join((head, *_lines(item.text)))
 
 
 def _lines(text: str) -> list[str]:

@@ -1,7 +1,4 @@
-"""The outline of a repository: what its Python files define, those first that a ticket names. Pure.
-
-Files are read once for each conversation; only what is shown is parsed.
-"""
+"""List what the Python files of a repository define, first those that a ticket names. Pure."""
 
 from __future__ import annotations
 
@@ -10,23 +7,21 @@ import posixpath
 import re
 from collections import Counter
 
-from agent.editing import sketch
 from agent.errors import EditFailed
 from agent.policy.layout import is_test
 from agent.repository.tree import WorkTree
 
-#: Of the room, for what is shown by its names alone, and for what is only counted.
-_FOR_NAMES = 0.3
+#: Of the room, for what is only counted.
 _FOR_COUNTS = 0.1
-_MOST_OF_A_FILE = 2_000
+_MOST_OF_A_FILE = 300
 _WORD = re.compile(r"[A-Za-z_][\w./-]*\w|[A-Za-z_]")
 _DEFINED = re.compile(rb"^(?:async )?(?:class|def) (\w+)", re.MULTILINE)
 
 
 def describe(tree: WorkTree, words: str, folder: str, limit: int) -> str:
-    """Show what the files of a folder define, within a number of characters.
+    """List the files of a folder with what they define, within a number of characters.
 
-    What there is no room for is shown by its names, then counted by folder.
+    What there is no room for is counted by folder.
 
     Args:
         words: Of the ticket.
@@ -34,25 +29,14 @@ def describe(tree: WorkTree, words: str, folder: str, limit: int) -> str:
     start = f"{folder}/" if folder else ""
     paths = [path for path in tree.paths() if path.startswith(start) and path.endswith(".py")]
     contents = {path: _content(tree, path) for path in paths}
-    shown: dict[str, str] = {}
-    left = limit
-    for path in (ranked := _ranked(contents, words)):
-        # What defines nothing is only counted.
-        if not (lines := sketch.of(contents[path])):
-            continue
-        head = f"{path} ({contents[path].count(bytes([10])):,} lines)"
-        text = _bounded([head, *lines], _MOST_OF_A_FILE)
-        if left - len(text) < limit * _FOR_NAMES:
-            break
-        shown[path] = text
-        left -= len(text) + 1
-    rest = [path for path in ranked if path not in shown and _DEFINED.search(contents[path])]
-    names = _fitting([_named(path, contents[path]) for path in rest], left - limit * _FOR_COUNTS)
-    left -= sum(len(line) + 1 for line in names)
-    told = {*shown, *rest[: len(names)]}
+    # What defines nothing is only counted.
+    named = {path: _named(path, contents[path]) for path in _ranked(contents, words)}
+    listed = [line for path, line in named.items() if _names(contents[path])]
+    shown = _fitting(listed, limit * (1 - _FOR_COUNTS))
+    told = {path for path, line in named.items() if line in {*shown}}
     others = Counter(_folder(path) for path in paths if path not in told)
     counted = [f"{name}: {number:,} more" for name, number in others.most_common()]
-    return "\n".join([*shown.values(), *names, *_fitting(counted, left)])
+    return "\n".join([*shown, *_fitting(counted, limit - sum(len(line) + 1 for line in shown))])
 
 
 def _content(tree: WorkTree, path: str) -> bytes:
@@ -63,7 +47,8 @@ def _content(tree: WorkTree, path: str) -> bytes:
 
 
 def _named(path: str, content: bytes) -> str:
-    return f"{path}: {' '.join(dict.fromkeys(_names(content)))[:200]}"
+    names = " ".join(dict.fromkeys(_names(content)))[:_MOST_OF_A_FILE]
+    return f"{path} ({content.count(bytes([10])):,} lines): {names}"
 
 
 def _names(content: bytes) -> list[str]:
@@ -107,12 +92,6 @@ def _score(path: str, content: bytes, asked: frozenset[str], lowered: frozenset[
 
 def _folder(path: str) -> str:
     return f"{path.partition('/')[0]}/" if "/" in path else "the root"
-
-
-def _bounded(lines: list[str], most: int) -> str:
-    taken = _fitting(lines, most - 40)
-    left = len(lines) - len(taken)
-    return "\n".join([*taken, *([f"[{left:,} more lines]"] if left else [])])
 
 
 def _fitting(lines: list[str], most: float) -> list[str]:

@@ -1,19 +1,13 @@
 """Replace one piece of a text by another, exactly. Pure.
 
-An edit that could mean several places, or none, is not guessed at: what comes nearest is said.
+An edit that could mean several places, or none, is not guessed at.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from difflib import get_close_matches
-
 _MOST_PLACES = 10
 _MOST_SHOWN = 12
 _MOST_SHOWN_LINE = 160
-_MOST_COMPARED = 3_000
-#: A line that stands in more places than these says little about where a piece was meant.
-_COMMON = 50
 
 
 class NotThere(Exception):
@@ -61,43 +55,13 @@ def _places(words: str, old: str) -> str:
 
 
 def _nearest(words: str, old: str) -> str:
-    """Show the lines that come nearest to a piece which is not there."""
-    lines = words.split("\n")
+    """Show where the first line of a piece stands that is not there as a whole."""
     wanted = old.strip("\n").split("\n")
-    start = _best_start(lines, wanted)
-    if start is None:
+    bare = [line.strip() for line in words.split("\n")]
+    first = wanted[0].strip()
+    if not first or bare.count(first) != 1:
         return "; read it again"
-    there = lines[start : start + len(wanted)]
-    same = [line.split() for line in there] == [line.split() for line in wanted]
-    why = ", which differ in white space only" if same else ""
-    numbered = [
-        f"{number}\t{line[:_MOST_SHOWN_LINE]}"
-        for number, line in enumerate(there[:_MOST_SHOWN], start + 1)
-    ]
-    if len(there) > _MOST_SHOWN:
-        numbered.append("…")
-    return f"; nearest are these lines{why}:\n" + "\n".join(numbered)
-
-
-def _best_start(lines: list[str], wanted: list[str]) -> int | None:
-    """Return the index of the line where most of the wanted ones stand as they should."""
-    places: dict[str, list[int]] = defaultdict(list)
-    for number, line in enumerate(lines):
-        if stripped := line.strip():
-            places[stripped].append(number)
-    votes: Counter[int] = Counter()
-    for offset, line in enumerate(wanted):
-        found = places.get(line.strip(), [])
-        if len(found) <= _COMMON:
-            votes.update(number - offset for number in found if number >= offset)
-    if votes:
-        return max(votes, key=lambda start: (votes[start], -start))
-    longest = max(wanted, key=lambda line: len(line.strip()))
-    among = list(places)[:_MOST_COMPARED]
-    close = get_close_matches(
-        longest.strip()[:_MOST_SHOWN_LINE], [line[:_MOST_SHOWN_LINE] for line in among], n=1
-    )
-    if not close:
-        return None
-    line = next(line for line in among if line[:_MOST_SHOWN_LINE] == close[0])
-    return max(0, places[line][0] - wanted.index(longest))
+    start = bare.index(first)
+    there = words.split("\n")[start : start + min(len(wanted), _MOST_SHOWN)]
+    shown = "\n".join(line[:_MOST_SHOWN_LINE] for line in there)
+    return f"; from line {start + 1} on there is:\n{shown}"

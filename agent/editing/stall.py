@@ -1,4 +1,4 @@
-"""Notice that a model turns in circles: the same turns again, or turns without any effect."""
+"""Notice that a model turns in circles: turns without any effect, or without a call."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from dataclasses import dataclass, field
 
 from agent.chat import ToolCall, ToolResult
 
-#: A turn that says the same and gets the same answer may come so often.
-_SAME = 3
-#: So many turns in a row may bring nothing new.
+#: So many turns in a row may bring nothing new; one that came before word for word counts as more.
 _IDLE = 8
-#: One that came before may be repeated so often in all.
-_AGAIN = 6
+_AGAIN = 4
+#: So many may have no call.
+_SILENT = 3
 
 
 @dataclass
 class Watch:
     """Looks at each turn of a conversation, in order."""
 
-    _turns: list[object] = field(default_factory=list)
-    _known: set[tuple[str, str]] = field(default_factory=set)
+    _known: set[tuple[object, ...]] = field(default_factory=set)
+    _turns: set[object] = field(default_factory=set)
     _states: set[str] = field(default_factory=set)
     _idle: int = 0
     _silent: int = 0
@@ -28,51 +27,41 @@ class Watch:
     def turn(
         self, calls: tuple[ToolCall, ...], results: tuple[ToolResult, ...], state: str
     ) -> None:
-        """Take note of a turn.
+        """Take note of a turn: new is a state, or an answer that its call had not before.
 
         Args:
             state: Digest of the change after it.
         """
         self._silent = 0 if calls else self._silent + 1
+        fresh = {
+            (call.name, call.arguments, result.content)
+            for call, result in zip(calls, results, strict=False)
+            if not result.failed
+        } - self._known
         said = tuple((call.name, call.arguments) for call in calls)
-        answers = tuple((result.content, result.failed) for result in results)
-        fresh = [
-            pair
-            for pair, result in zip(said, results, strict=False)
-            if not result.failed and pair not in self._known
-        ]
-        self._idle = 0 if fresh or state not in self._states else self._idle + 1
-        self._known.update(fresh)
+        turn = said, tuple(result.content for result in results), state
+        more = _AGAIN if turn in self._turns else 1
+        self._idle = 0 if fresh or state not in self._states else self._idle + more
+        self._known |= fresh
+        self._turns.add(turn)
         self._states.add(state)
-        self._turns.append((said, answers, state))
 
     @property
     def circles(self) -> str:
         """Say how the conversation turns in circles; empty: it does not."""
-        turns = self._turns
-        last = turns[-1:]
-        if self._silent >= _SAME:
+        if self._silent >= _SILENT:
             return (
                 f"the model answered {self._silent} times without calling a tool; another model"
                 " may do"
             )
-        if len(turns) >= _SAME and turns[-_SAME:] == last * _SAME:
-            return f"the same turn came {_SAME} times in a row"
-        if len(turns) >= 6 and turns[-2:] == turns[-4:-2] == turns[-6:-4]:
-            return "two turns came in alternation, three times"
-        if last and turns.count(last[0]) >= _AGAIN:
-            return f"the same turn came {_AGAIN} times"
-        if self._idle >= _IDLE:
-            return f"{_IDLE} turns in a row brought nothing new"
-        return ""
+        return "the last turns brought nothing new" if self._idle >= _IDLE else ""
 
     @property
     def warning(self) -> str:
-        """Words for the model shortly before it is stopped; empty: there is no need."""
-        turns = self._turns
-        if (len(turns) >= _SAME - 1 and turns[-1] == turns[-2]) or self._idle == _IDLE // 2:
-            return (
-                "Nothing new came of the last turns. Do something else, or finish with what there"
-                " is; otherwise you are stopped."
-            )
-        return ""
+        """Words for the model before it is stopped; empty: there is no need."""
+        if not _IDLE // 2 <= self._idle < _IDLE:
+            return ""
+        return (
+            "Nothing new came of the last turns. Do something else, or finish with what there is;"
+            " otherwise you are stopped."
+        )

@@ -6,7 +6,6 @@ has lost it. Whatever a model wrote, each of its calls gets an answer.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,7 +31,6 @@ _MOST_SECONDS = 600
 _MOST_LISTED = 20
 #: Of what an observer is shown of a call.
 _MOST_LINE = 160
-_MOST_VALUE = 80
 LOST = "This is a new sandbox: of the last one, only your change was kept."
 _IGNORED = "ignored by the repository's rules; `include` of `submit` makes it part of the change"
 _AS_BASE = "The environment is that of the base again."
@@ -134,7 +132,7 @@ class Tools:
         self._until = time.monotonic() + self._job.step.seconds_left
         batch = _Batch(before, if_new)
         for number, call in enumerate(reply.calls, 1):
-            self._show(f"{forms.plain(call.name)} {_shown(call.arguments)}")
+            self._show(f"{forms.plain(call.name)} {forms.plain(call.arguments, _MOST_LINE)}")
             said, failed = self._answer(call, number, batch)
             batch.answer(call, said, failed=failed)
         if isinstance(batch.form, Submit) and batch.form.include:
@@ -308,7 +306,7 @@ class Tools:
     def _record(self, called: Called, before: Change, turn: Turn) -> None:
         for result in called.results:
             line = result.content.partition("\n")[0]
-            self._show(f"{result.name}: {_cut(line, _MOST_LINE)}")
+            self._show(f"{result.name}: {line[:_MOST_LINE]}")
         results = self._job.svc.redactor.inside(called.results)
         facts = {
             "conversation": turn.conversation,
@@ -375,26 +373,3 @@ def _require_name(path: str) -> None:
     problem = "`~` stands for nothing" if path.startswith("~") else names.name_problem(path)
     if problem:
         raise Refused(f"{forms.plain(path)} is no path of the repository: {problem}")
-
-
-def _shown(arguments: str) -> str:
-    """Tell the arguments of a call in a line: what is long by its length."""
-    try:
-        given = json.loads(arguments)
-        if not isinstance(given, dict):
-            return _cut(_value(given), _MOST_LINE)
-        told = [f"{forms.plain(name)}: {_value(value)}" for name, value in given.items()]
-    except (ValueError, RecursionError):
-        return f"({len(arguments)} characters that are no JSON)"
-    return _cut(", ".join(told), _MOST_LINE)
-
-
-def _value(value: object) -> str:
-    words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if len(words) > _MOST_VALUE or "\n" in words:
-        return f"({len(words):,} characters)"
-    return forms.plain(words, _MOST_VALUE)
-
-
-def _cut(words: str, most: int) -> str:
-    return words if len(words) <= most else f"{words[: most - 1]}…"

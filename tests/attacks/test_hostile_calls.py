@@ -32,9 +32,8 @@ from tests.unit.editing import desks
 
 #: How a conversation may end that gets nowhere; a run that has such an end names it.
 ENDS = (
-    "the same turn came 3 times in a row",
     "the model answered 3 times without calling a tool; another model may do",
-    "8 turns in a row brought nothing new",
+    "the last turns brought nothing new",
     "No model answered as editor: {model}: ",
     "No model takes this on as editor: {model}: its answer has more than 500,000 characters",
     "{model} answered turn 1 of edit 1 with ",
@@ -204,31 +203,20 @@ def _new_each_time(seen: scripted.Seen) -> Said:
     return calls(write(f"shop/new_{seen.number % 7}.py", f"x = {seen.number}\n"))
 
 
-ENDLESS: dict[str, tuple[Script, str, int]] = {
-    "the same call": (
-        lambda seen: calls(edit("shop/prices.py", "x", "y")),
-        "the same turn came 3 times in a row",
-        3,
+ENDLESS: dict[str, Script] = {
+    "the same call": lambda seen: calls(edit("shop/prices.py", "x", "y")),
+    "two in alternation": lambda seen: calls(
+        edit("a.py", "z", "y") if seen.number % 2 else ("look", {})
     ),
-    "two in alternation": (
-        lambda seen: calls(edit("a.py", "z", "y") if seen.number % 2 else ("look", {})),
-        "two turns came in alternation, three times",
-        6,
-    ),
-    "a form that cannot be read": (
-        lambda seen: calls(("submit", {"summary": seen.number})),
-        "8 turns in a row brought nothing new",
-        9,
-    ),
+    "a form that cannot be read": lambda seen: calls(("submit", {"summary": seen.number})),
 }
 
 
 @pytest.mark.parametrize("name", ENDLESS)
 def test_MO4_work_without_end_is_ended(talk: Talker, name: str) -> None:
-    script, why, requests = ENDLESS[name]
-    had = talk(script)
-    assert had.why == why
-    assert len(had.server.requests) == requests
+    had = talk(ENDLESS[name])
+    assert had.why == "the last turns brought nothing new"
+    assert len(had.server.requests) <= 9
     had.assert_contained()
 
 
