@@ -6,16 +6,22 @@ import json
 import platform
 import shutil
 import subprocess
+from contextlib import closing
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 
-from agent import settings
+from agent import settings, worktree
 from agent.adapters import sandboxes
-from agent.adapters.rooms import attempts
+from agent.adapters.rooms import attempts, slots
 from agent.cli import terminal
-from agent.errors import SandboxLost, SandboxMissing, SettingsInvalid
+from agent.domain import Change
+from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
+from agent.ports import ROOM_TREE, RoomOrder
+from agent.sandbox.opening import OpenSessions
 
 
 def doctor(
@@ -45,8 +51,9 @@ def examine(given: settings.Settings) -> dict[str, Any]:
     except SettingsInvalid as invalid:
         folder = invalid.message
     space = f"{given.home}, {shutil.disk_usage(given.home).free / 1024**3:.1f} GiB free"
+    unfit = kinds[used]["missing"] or broken or (git and _try_session(given))
     needed = (
-        ("rooms", kinds[used]["missing"] or broken, "every required limit holds"),
+        ("rooms", unfit, "every required limit holds"),
         ("git", not git and "not found; on Debian: apt-get install git", git),
         ("data folder", folder, space),
     )
@@ -71,6 +78,38 @@ def _measure(kind: sandboxes.Kind, given: settings.Settings) -> dict[str, Any]:
         return {"missing": problem.message, "broken": [], "limits": []}
     broken = [line["limit"] for line in limits if line["required"] and not line["enforced"]]
     return {"missing": None, "broken": broken, "limits": limits}
+
+
+def _try_session(given: settings.Settings) -> str:
+    """Do in a session what a model does in its own; return what goes wrong."""
+    from git import Repo  # which cannot be loaded where there is no git
+
+    with TemporaryDirectory(prefix="session-", dir=slots.open_home(given.home)) as name:
+        place = Path(name)
+        place.chmod(0o711)
+        try:
+            index = Repo.init(place / "repository").index
+            (place / "repository" / "file").touch()
+            index.add(["file"])
+            index.commit("Base")
+            checkout = worktree.prepare(str(place / "repository"), None, place / "mirrors")
+            base = worktree.lay_out(checkout, place / "base")
+            order = RoomOrder(
+                argv=("sh", "-c"),
+                tree=str(base.folder),
+                limits=attempts.LIMITS,
+                directory=ROOM_TREE,
+            )
+            empty = Change(base_commit=checkout.commit, files=())
+            with closing(OpenSessions(given).start(order, checkout, base, empty)) as session:
+                session.write("written", b"")
+                ran = session.run(
+                    "test -f written && touch touched", seconds=attempts.LIMITS.seconds
+                )
+                taken = session.take().change.paths
+        except (AgentError, OSError) as problem:
+            return f"a session: {problem}"
+    return "" if taken == ("touched", "written") else f"a session took {taken}: {ran.output}"
 
 
 def _ask_version(program: str) -> str | None:

@@ -10,7 +10,7 @@ from agent import worktree
 from agent.adapters import sandboxes
 from agent.adapters.rooms import layout
 from agent.checks import check
-from agent.domain import Change, Environment, Prepared
+from agent.domain import Change, Checkout, Environment, Prepared
 from agent.environments import room_services, rooms
 from agent.ports import ROOM_GATE, ROOM_TOOLS, ROOM_TREE, Flag, RoomFile, RoomOrder
 from agent.repository.tree import WorkTree
@@ -38,12 +38,21 @@ class OpenSessions:
         """Lay out base and change; see the port."""
         folder = self._settings.home / "trees" / prepared.run.run_id
         base = worktree.open_tree(prepared.checkout, folder / "base")
-        order = self._order(prepared, base)
+        return self.start(self._order(prepared, base), prepared.checkout, base, change, stopped)
+
+    def start(
+        self,
+        order: RoomOrder,
+        checkout: Checkout,
+        base: WorkTree,
+        change: Change,
+        stopped: Flag | None = None,
+    ) -> Session:
+        """Open what is ordered around a base."""
         self._choose()
 
         def opened(stack: ExitStack) -> Conversation:
             if self._engine is None:
-                checkout = prepared.checkout
                 return bubblewrap.open_conversation(order, checkout, self._settings, stack, stopped)
             from agent.sandbox import docker
 
@@ -55,7 +64,7 @@ class OpenSessions:
             for file in order.files
             if file.path.startswith(inside)
         }
-        return Session(opened, base, prepared.checkout, change, laid=laid, stopped=stopped)
+        return Session(opened, base, checkout, change, laid=laid, stopped=stopped)
 
     def _order(self, prepared: Prepared, base: WorkTree) -> RoomOrder:
         """Say what the sandbox shows: the environment, and git on one commit."""

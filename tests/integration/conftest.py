@@ -11,10 +11,12 @@ import pytest
 
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.ports import Sandbox
+from agent.sandbox.session import Session
 from agent.settings import Settings
 from tests import rooms as kinds
 from tests.folders import data_folder
 from tests.integration.check_samples import Files, Stage, Workshop, make_stage
+from tests.integration.session_samples import LIMITS, Workplace
 
 
 @pytest.fixture(params=kinds.BACKENDS)
@@ -31,6 +33,19 @@ def rooms(backend: str, home: Path) -> Callable[..., Any]:
 @pytest.fixture
 def sandbox(rooms: Callable[..., Sandbox]) -> Sandbox:
     return rooms()
+
+
+@pytest.fixture
+def place(backend: str, home: Path) -> Workplace:
+    """Where sessions can be opened, with limits that are reached within a moment."""
+    return Workplace(kinds.settings_for(backend, home, **LIMITS))
+
+
+@pytest.fixture
+def session(place: Workplace) -> Iterator[Session]:
+    session = place.open()
+    yield session
+    session.close()
 
 
 @pytest.fixture(scope="session")

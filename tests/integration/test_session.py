@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,19 +15,6 @@ from agent.sandbox.session import Session
 from agent.testing import FakeSessions
 from tests.integration.session_samples import FILES, LIMITS, Workplace, paths
 from tests.rooms import settings_for
-
-
-@pytest.fixture
-def place(backend: str, home: Path) -> Workplace:
-    return Workplace(settings_for(backend, home, **LIMITS))
-
-
-@pytest.fixture
-def session(place: Workplace) -> Iterator[Session]:
-    session = place.open()
-    yield session
-    session.close()
-
 
 # --- commands ----------------------------------------------------------------------------------
 

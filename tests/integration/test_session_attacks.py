@@ -7,7 +7,6 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,18 +17,6 @@ from agent.sandbox import overlay, taking
 from agent.sandbox.session import Session
 from tests.integration.session_samples import LIMITS, Workplace, paths, start_elsewhere
 from tests.rooms import alive, left_of, settings_for, wait_for, wait_until_gone
-
-
-@pytest.fixture
-def place(backend: str, home: Path) -> Workplace:
-    return Workplace(settings_for(backend, home, **LIMITS))
-
-
-@pytest.fixture
-def session(place: Workplace) -> Iterator[Session]:
-    session = place.open()
-    yield session
-    session.close()
 
 
 def works(session: Session) -> bool:
