@@ -33,6 +33,10 @@ _MOST_LISTED = 20
 _MOST_LINE = 160
 LOST = "This is a new sandbox: of the last one, only your change was kept."
 _IGNORED = "ignored by the repository's rules; `include` of `submit` makes it part of the change"
+_GONE = (
+    "The sandbox was lost during these calls: what they had changed by then is gone. What was"
+    " changed before them is kept."
+)
 _AS_BASE = "The environment is that of the base again."
 #: Of one run; each may take minutes, and stays in the store.
 _MOST_REBUILDS = 5
@@ -205,7 +209,7 @@ class Tools:
             said += listed
             self._left_out.update(listed)
             if batch.session.losses != batch.losses:
-                said += [LOST]
+                said += [_GONE]
                 batch.take_submit_back()
         if batch.session is not None:
             self._at = change.digest
@@ -352,7 +356,7 @@ class _Batch:
     def take_submit_back(self) -> None:
         """Accept no submit of a tree in which not all of the calls left what they did."""
         if isinstance(self.form, Submit):
-            update = {"content": f"not accepted: {LOST}", "failed": True}
+            update = {"content": "not accepted: the sandbox was lost", "failed": True}
             self.results[self.at] = self.results[self.at].model_copy(update=update)
             self.handed, self.form = "", None
 
