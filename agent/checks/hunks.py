@@ -152,7 +152,8 @@ def _meaning(content: bytes) -> str:
 class _Bare(ast.NodeTransformer):
     """Takes out docstrings, and annotations and imports that are for type checkers alone.
 
-    Annotations in a class stay: dataclasses and their kind read them.
+    Annotations in a class stay where dataclasses and their kind could read them: it has a
+    decorator, a base or a metaclass.
     """
 
     def __init__(self) -> None:
@@ -162,7 +163,8 @@ class _Bare(ast.NodeTransformer):
         return self._undocumented(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
-        self._fields.update(one for one in node.body if isinstance(one, ast.AnnAssign))
+        if node.decorator_list or node.bases or node.keywords:
+            self._fields.update(one for one in node.body if isinstance(one, ast.AnnAssign))
         return self._undocumented(node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:

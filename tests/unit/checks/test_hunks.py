@@ -39,7 +39,8 @@ def test_what_changes_nothing_that_runs_needs_no_proof():
     assert split(b"from typing import Any\n\n" + typed, untyped) == ()
     guarded = b"if TYPE_CHECKING:\n    import shapes\n\n"
     assert split(guarded + BASE) == ()
-    assert split(b"class A:\n    x: int\n", b"class A:\n    y: int\n") != ()
+    assert split(b"class A(B):\n    x: int\n", b"class A(B):\n    y: int\n") != ()
+    assert split(b"class A:\n    x: int = 1\n", b"class A:\n    x: str = 1\n") == ()
     assert split(b"if 1 or typing.TYPE_CHECKING:\n    x = 2\n", b"x = 1\n") != ()
     given = b"def show(user: Annotated[User, Depends(%s)]):\n    return user\n"
     assert split(given % b"anybody", given % b"admin") != ()
