@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.domain import ModelUse, ModelWork, Plan, Proof, ProofRow, Remark, ReviewNotes
+from agent.domain import ModelUse, ModelWork, Plan, Proof, ProofRow, Remark, ReviewNotes, TakenBack
 from agent.publishing import text
 from tests.unit.publishing.test_text import EVIL, acting, evidence
 
@@ -16,7 +16,12 @@ PLAN = Plan(recipe="", title="t", parameters="", steps=("s",))
 
 
 def test_the_proof_is_a_table_of_both_sides():
-    words = text.pull_request(evidence(work=WORK, proof=Proof(rows=(RED,))))
+    same = RED.model_copy(update={"name": "tests/test_a.py::test_old", "without": "passed"})
+    hunks = TakenBack(noticed=("a.py:1",))
+    proof = Proof(rows=(RED, same), hunks=hunks)
+    words = text.pull_request(evidence(work=WORK, proof=proof))
+    assert "test_old" not in words
+    assert "| failed | passed |\n\n" in words, "what follows is no row"
     assert "| Test | Without the change | With it |" in words
     assert "| `tests/test_a.py::test_b` | failed | passed |" in words
 
