@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import shlex
 
-from agent.domain import CheckReport, CheckResult, Prepared, Status
+from agent.domain import CheckItem, CheckReport, CheckResult, Prepared, Status
 
 _FAILING = ("failed", "error")
 _MOST_NAMED = 8
 _MOST_REASON = 300
+_MOST_WHY = 120
 #: Packages of which a model has to know the version to write for them.
 _VERSIONED = frozenset(
     {
@@ -57,7 +58,19 @@ def _counted(result: CheckResult) -> str:
 
 
 def _failed(result: CheckResult) -> str:
-    found = [item.item_id for item in result.items if item.outcome in (*_FAILING, "finding")]
+    found = list(
+        dict.fromkeys(
+            f"{item.item_id}{_why(item)}"
+            for item in result.items
+            if item.outcome in (*_FAILING, "finding")
+        )
+    )
     more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
     named = f"{', '.join(found[:_MOST_NAMED])}{more}" if found else result.reason[:_MOST_REASON]
     return f"{result.name}: {named}"
+
+
+def _why(item: CheckItem) -> str:
+    """Return the last line of what a test says went wrong; a finding says it by its name."""
+    line = item.text.strip().rpartition("\n")[2] if item.outcome in _FAILING else ""
+    return f": {line[:_MOST_WHY]}" if line else ""

@@ -79,9 +79,11 @@ def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp
     packages = ("django==5.1", "idna==3.10", "pytest==8.3")
     environment = prepared.environment.model_copy(update={"packages": packages})
     prepared = prepared.model_copy(update={"environment": environment})
-    red = CheckItem(item_id="t.py::test_old", outcome="failed")
+    red = CheckItem(item_id="t.py::test_old", outcome="failed", text="E  x\nKeyError: 'a'\n")
+    lint = CheckItem(item_id="a.py: E265: block comment", outcome="finding", text="block comment")
     results = (
         CheckResult(name="tests", status=Status.FAILED, items=(red,), command=("pytest", "-q")),
+        CheckResult(name="flake8", status=Status.FAILED, items=(lint, lint)),
         CheckResult(name="ruff", status=Status.PASSED, command=("ruff", "check", ".")),
         CheckResult(name="mypy", status=Status.UNVERIFIED, reason="it crashed"),
         CheckResult(name="black", status=Status.ABSENT),
@@ -91,7 +93,7 @@ def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp
     assert told == [
         "Versions: python==3.11.7, django==5.1, pytest==8.3",
         "Passes: ruff",
-        "Fails already: tests: t.py::test_old",
+        "Fails already: tests: t.py::test_old: KeyError: 'a'; flake8: a.py: E265: block comment",
         "Cannot be measured: mypy (it crashed)",
         "tests: pytest -q",
         "ruff: ruff check .",
