@@ -128,6 +128,7 @@ _TOOLS = (
     "unread-file",
     "invented-api",
     "unknown-module",
+    "coverage-of-change",
     "other-settings",
     "test-rewritten",
     "test-removed",

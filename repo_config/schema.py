@@ -214,6 +214,10 @@ class OwnTestsSection(Section):
     """Each hunk of source is taken back alone, and the tests are run: one of them has to notice.
     require: what no test notices withholds the change; review: it is for the reviewer; off: nothing
     is taken back."""
+    coverage_of_change: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Percent of the statements that a change adds or edits which the tests have to run; lines that
+    are missed are named to the reviewer. The suite runs once more for it, in one process and
+    measured by coverage.py; default: nothing is measured."""
 
 
 class ChecksSection(Section):

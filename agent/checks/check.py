@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import posixpath
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -116,6 +117,12 @@ class Site:
         return self.limits.model_copy(update={"seconds": min(seconds, self.limits.seconds)})
 
 
+def measuring(site: Site, files: Mapping[str, tuple[int, ...]]) -> dict[str, object]:
+    """Tell a script of tests which lines it shall measure, and where it finds coverage.py."""
+    own = site.has("coverage")
+    return {"files": files, "gate": "" if own else site.packages_of(ROOM_GATE)}
+
+
 @dataclass(frozen=True)
 class Selection:
     """Some of the tests of a suite: those of these ids, and in these files."""
@@ -176,6 +183,16 @@ class Suite(Check, Protocol):
 
     def some_order(self, site: Site, secret: Secret, only: Selection) -> RoomOrder:
         """Run some tests alone; our own run among them as always."""
+        ...
+
+    def covered_order(
+        self, site: Site, secret: Secret, files: Mapping[str, tuple[int, ...]]
+    ) -> RoomOrder:
+        """Run all tests in one process, which says what of these lines is run.
+
+        Args:
+            files: Lines by whole path in the room.
+        """
         ...
 
 

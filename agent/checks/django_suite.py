@@ -6,6 +6,7 @@ Where there is none, and the settings are known, by `python -m django test`.
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 
 from agent.checks import check, scripts, suite
 from agent.checks.sealed import Secret
@@ -72,6 +73,12 @@ class DjangoSuite:
         """Run some tests alone."""
         return _order(site, secret, collect=False, only=only)
 
+    def covered_order(
+        self, site: check.Site, secret: Secret, files: Mapping[str, tuple[int, ...]]
+    ) -> RoomOrder:
+        """Run the script, measured; what it runs in other processes is not seen."""
+        return _order(site, secret, collect=False, files=files)
+
     def collect_order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Only collect: the suite is put together and not run."""
         return _order(site, secret, collect=True)
@@ -123,6 +130,7 @@ def _order(
     *,
     collect: bool,
     only: check.Selection | None = None,
+    files: Mapping[str, tuple[int, ...]] | None = None,
     facts: SuiteFacts | None = None,
 ) -> RoomOrder:
     entry: list[RoomFile] = []
@@ -140,6 +148,7 @@ def _order(
             "collect": collect,
             "only": only.as_told() if only else None,
             "within": check.collected_files(facts) if facts else None,
+            "coverage": check.measuring(site, files) if files else None,
             "seconds": site.test_limits().seconds,
         },
         collect=suite.returned(secret),

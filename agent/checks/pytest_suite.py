@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
 from dataclasses import replace
 
 from agent.checks import check, scripts, suite
@@ -46,6 +47,14 @@ class PytestSuite:
         """Run some tests alone."""
         return _order(site, secret, _PAST_FAILURES, only)
 
+    def covered_order(
+        self, site: check.Site, secret: Secret, files: Mapping[str, tuple[int, ...]]
+    ) -> RoomOrder:
+        """Run all tests in one process, measured by us and nobody else."""
+        alone = ("-n", "0") if site.has("pytest-xdist") else ()
+        theirs = ("--no-cov",) if site.has("pytest-cov") else ()
+        return _order(site, secret, (*_PAST_FAILURES, *alone, *theirs), files=files)
+
     def collect_order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Only collect."""
         return _order(site, secret, (*_PAST_FAILURES, "--collect-only", "-q"))
@@ -81,6 +90,7 @@ def _order(
     secret: Secret,
     options: tuple[str, ...],
     only: check.Selection | None = None,
+    files: Mapping[str, tuple[int, ...]] | None = None,
     facts: SuiteFacts | None = None,
 ) -> RoomOrder:
     own = site.has("pytest")
@@ -96,6 +106,7 @@ def _order(
             "only": only.as_told() if only else None,
             "within": check.collected_files(facts) if facts else None,
             "plugins": sorted(facts.plugins) if facts else None,
+            "coverage": check.measuring(site, files) if files else None,
             "seconds": site.test_limits().seconds,
             "gate": "" if own else site.packages_of(ROOM_GATE),
             "tools": [f"{ROOM_ENVIRONMENT}/", f"{ROOM_GATE}/"],

@@ -72,6 +72,15 @@ UNKNOWN_MODULE = Rule(
     good="import httpx  # which pyproject.toml names",
 )
 
+COVERAGE_OF_CHANGE = Rule(
+    id="coverage-of-change",
+    demands="The tests run as much of what a change adds or edits as tests.coverage_of_change "
+    "says; where that is not set, nothing is measured.",
+    severity=Severity.REVIEW,
+    bad="if total < 0:  # and no test has such a total",
+    good="if total < 0:  # as test_refund has",
+)
+
 #: ruff's code for a name that is banned.
 _BANNED = "TID251"
 _TOOL_FIX = "See that no test ends otherwise because of it."
@@ -79,12 +88,14 @@ _CHECKER_FIX = "Take it out: a change has no part in how it is judged."
 _FIX = "Write it so that the tool does not object, or tell the reviewer why it is safe here."
 _SETTINGS_FIX = "See that the change may be judged by its own settings."
 _NAME_FIX = "Take what the installed version has, or guard it where another version has it."
+_COVERAGE_FIX = "Add a test that runs them, or tell the reviewer why none can."
 _MODULE_FIX = "Declare what brings it, or do without; a name from memory may be anybody's."
 #: By the name of the check whose new findings they weigh.
 BY_CHECK: dict[str, tuple[Rule, ...]] = {
     "security": (SECURITY_LINT, TEST_TOOL, CHECKER),
     "unread files": (UNREAD_FILE,),
     "names": (INVENTED_API, UNKNOWN_MODULE),
+    "coverage of the change": (COVERAGE_OF_CHANGE,),
 }
 RULES: tuple[Rule, ...] = (
     *(rule for rules in BY_CHECK.values() for rule in rules),
@@ -116,6 +127,8 @@ def findings(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iterator[
             yield CHECKER.at(path, f"reaches for {said.split()[0]}", _CHECKER_FIX, at)
         elif code == _BANNED and not is_test(path):
             yield TEST_TOOL.at(path, f"reaches for {said.split()[0]}", _TOOL_FIX, at)
+        elif rule is COVERAGE_OF_CHANGE:
+            yield rule.at(path, item.text, _COVERAGE_FIX, at)
         elif rule is OTHER_SETTINGS:
             yield rule.at(
                 path, f"is objected to by the settings of base: {said}", _SETTINGS_FIX, at

@@ -15,6 +15,7 @@ from agent.checks import (
     again,
     baselines,
     comparison,
+    coverage_of_change,
     early,
     gate,
     measuring,
@@ -39,6 +40,8 @@ from agent.domain import (
 )
 from agent.errors import EnvironmentFailed
 from agent.policy import levels, test_changes, tool_rules, url_map
+from agent.policy.django.files import is_migration
+from agent.policy.layout import is_test
 from agent.policy.proposal import Proposal
 from agent.policy.upkeep import brought, library_names, requirements
 from agent.services import Services
@@ -191,7 +194,7 @@ def _measured(
     change: Change, site: Site, before: CheckReport, prepared: Prepared, svc: Services
 ) -> tuple[CheckResult, ...]:
     """Run the checks, and the tests twice where base tells what they are."""
-    also = _of_libraries(change, prepared, svc)
+    also = _of_change(change, site, prepared, svc)
     suite, base = measuring.suite_of(site), before.result(TESTS)
     if suite is None or base is None or base.suite is None or not again.is_proved(base):
         return measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also)
@@ -226,6 +229,25 @@ def _measured(
     for one in found:
         baselines.remember(stored, one.repeated)
     return found
+
+
+def _of_change(change: Change, site: Site, prepared: Prepared, svc: Services) -> tuple[Check, ...]:
+    """Return the checks that are about the change alone."""
+    return (*_of_libraries(change, prepared, svc), *_of_coverage(change, site))
+
+
+def _of_coverage(change: Change, site: Site) -> tuple[Check, ...]:
+    """Have the lines of the change counted that tests run, where the repository asks for it."""
+    suite, wanted = measuring.suite_of(site), site.config.tests.coverage_of_change
+    if suite is None or wanted is None:
+        return ()
+    found = {
+        file.path: coverage_of_change.changed_lines(file)
+        for file in change.files
+        if not is_test(file.path) and not is_migration(file.path)
+    }
+    lines = {path: numbers for path, numbers in found.items() if numbers}
+    return (coverage_of_change.CoverageOfChange(lines, suite, wanted),) if lines else ()
 
 
 def _of_libraries(change: Change, prepared: Prepared, svc: Services) -> tuple[Check, ...]:

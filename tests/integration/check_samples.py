@@ -58,6 +58,7 @@ TOOLS = (
     "flake8",
     "black",
     "isort[colors]",
+    "coverage",
     "django>=5.2,<5.3",
 )
 GREEN = {"test_sums.py": "def test_sum():\n    assert 1 + 1 == 2\n"}

@@ -16,6 +16,7 @@ import sys
 import unittest
 import unittest.suite
 
+import mergewright_coverage
 import mergewright_entry
 import mergewright_report
 
@@ -319,16 +320,19 @@ def main():
     script = os.path.abspath(sys.argv[1])
     sys.argv[:] = sys.argv[1:]
     sys.path[:] = [os.path.dirname(script), *whole_path]
+    finish = mergewright_coverage.begin(order)
     code = 0
     try:
         runpy.run_path(script, run_name="__main__")
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        finish(report)
         report.add("exit", code=code & 0xFF)
         raise
     except Exception:
         report.add("exit", code=1)
         raise
+    finish(report)
     report.add("exit", code=code)
 
 

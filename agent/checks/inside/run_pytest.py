@@ -12,6 +12,7 @@ import importlib.metadata
 import os
 import sys
 
+import mergewright_coverage
 import mergewright_entry
 import mergewright_report
 
@@ -47,9 +48,11 @@ def main():
     sys.path[:] = [os.getcwd(), *whole_path, ours]
     if order["gate"]:
         sys.path.append(order["gate"])
+    finish = mergewright_coverage.begin(order)
     sys.argv[0] = os.path.join(os.path.dirname(pytest.__file__), "__main__.py")
     options = [*order["options"], *_without_others(order["plugins"])]
     code = int(pytest.main([*sys.argv[1:], "-p", "mergewright_pytest", *options]))
+    finish(report)
     report.add("exit", code=code)
     return code
 

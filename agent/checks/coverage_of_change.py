@@ -1,0 +1,164 @@
+"""How much of what a change adds or edits is run by the tests, where the repository asks for it.
+
+The suite runs once more on head, in a room of its own, so that the run whose verdict counts is
+never measured. The figure comes from the process that the tests run in and proves nothing; too low
+a one is for the reviewer. Which files count is left to those who ask.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.checks import check, sealed, suite
+from agent.checks.sealed import Event, Id, Secret, Text
+from agent.domain import ChangedFile, CheckItem, CheckResult, Status
+from agent.ports import ROOM_TREE, RoomOrder, RoomResult
+from repo_config import foreign_python
+
+NAME = "coverage of the change"
+RULE = "coverage-of-change"
+_SHOWN = 8
+
+
+class Covered(Event):
+    """One file."""
+
+    event: Literal["covered"]
+    path: Id
+    lines: list[int]
+    """Of the change, those that hold statements."""
+    missed: list[int]
+
+
+class Unmeasured(Event):
+    """It could not be measured."""
+
+    event: Literal["unmeasured"]
+    text: Text
+
+
+def changed_lines(file: ChangedFile) -> tuple[int, ...]:
+    """Return the first lines of the statements that are new or edited in a Python file."""
+    if file.after is None or not file.path.endswith(".py"):
+        return ()
+    try:
+        module = foreign_python.parse(file.after)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    old, new = (file.before or b"").splitlines(), file.after.splitlines()
+    fresh: set[int] = set()
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    for tag, _, _, start, end in matcher.get_opcodes():
+        if tag in {"insert", "replace"}:
+            fresh.update(number + 1 for number in range(start, end) if new[number].strip())
+    return tuple(sorted(_statements(module, fresh)))
+
+
+def _statements(module: ast.Module, fresh: set[int]) -> Iterator[int]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+            inner = getattr(node, "body", None)
+            first = node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
+            own_end = inner[0].lineno if inner else getattr(node, "end_lineno", first) + 1
+            if not fresh.isdisjoint(range(first, max(own_end, first + 1))):
+                yield first
+
+
+@dataclass(frozen=True)
+class CoverageOfChange:
+    """The lines of one change, by path."""
+
+    lines: Mapping[str, tuple[int, ...]]
+    suite: check.Suite
+    wanted: int
+    """Percent."""
+    name: str = NAME
+
+    def absent(self, site: check.Site) -> str:
+        """Say why nothing is measured."""
+        if site.config.rules.get(RULE) == "off":
+            return f"the rule {RULE} is off"
+        return self.suite.absent(site) or ("" if self.lines else "the change edits no code")
+
+    def command(self, site: check.Site) -> tuple[str, ...]:
+        """What a person runs to see the same."""
+        words = list(self.suite.command(site))
+        at = len(words) - words[::-1].index("python") if "python" in words else 0
+        return (*words[:at], "-m", "coverage", "run", *words[at:]) if at else tuple(words)
+
+    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+        """Run the whole suite, measured."""
+        files = {posixpath.join(ROOM_TREE, path): lines for path, lines in self.lines.items()}
+        return self.suite.covered_order(site, secret, files)
+
+    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+        """Say how much is run, and which lines are not."""
+        report = sealed.read(result, secret, (*suite.KINDS, Covered, Unmeasured))
+        reason = check.limit_reached(result, site.test_limits(), "the tests were")
+        if unmeasured := report.first(Unmeasured):
+            reason = reason or unmeasured.text
+        files = tuple(report.of(Covered))
+        if {one.path for one in files} != set(self.lines):
+            reason = reason or report.problem or "the tests ended before it was known"
+        every = sum(len(one.lines) for one in files)
+        run = every - sum(len(one.missed) for one in files)
+        items: tuple[CheckItem, ...] = ()
+        if reason:
+            items = (_unknown(reason),)
+        elif run * 100 < self.wanted * every:
+            items = tuple(_missed(files, run * 100 // every, self.wanted))
+        figures = "not known" if reason else f"{run} of {every} lines run"
+        return CheckResult(
+            name=self.name,
+            status=Status.FAILED if items else Status.PASSED,
+            items=items,
+            figures=figures,
+            exit_code=result.exit_code,
+            seconds=result.seconds,
+            command=self.command(site),
+            output=suite.shortened("\n".join(item.text for item in items) or figures),
+        )
+
+
+def _unknown(reason: str) -> CheckItem:
+    said = sealed.clean_text(f"it is not known which lines the tests run: {reason}")
+    return CheckItem(item_id=sealed.clean_id(f"{RULE}: {said}"), outcome="finding", text=said)
+
+
+def _missed(files: tuple[Covered, ...], share: int, wanted: int) -> Iterator[CheckItem]:
+    for one in files:
+        if not one.missed:
+            continue
+        several = len(one.missed) > 1
+        said = (
+            f"no test runs line{'s' * several} {ranges(one.missed, one.lines)}; the tests run "
+            f"{share} % of the change, and tests.coverage_of_change is {wanted}"
+        )
+        yield CheckItem(
+            item_id=sealed.clean_id(f"{one.path}: {RULE}: {said}"),
+            outcome="finding",
+            text=said,
+            place=sealed.clean_text(f"{one.path}:{one.missed[0]}"),
+        )
+
+
+def ranges(missed: list[int], lines: list[int]) -> str:
+    """Write lines as `3-5, 9`; those between which no other line of the change stands are one."""
+    runs: list[list[int]] = []
+    before: int | None = None
+    gone = set(missed)
+    for number in lines:
+        if number in gone:
+            if before is not None and before in gone:
+                runs[-1][1] = number
+            else:
+                runs.append([number, number])
+        before = number
+    told = [str(first) if first == last else f"{first}-{last}" for first, last in runs]
+    more = f" and {len(told) - _SHOWN} more places" if len(told) > _SHOWN else ""
+    return ", ".join(told[:_SHOWN]) + more

@@ -1,0 +1,67 @@
+"""Measure which lines of some files the tests run, in the process that runs them.
+
+Only where the order asks for it; the run whose verdict counts never does. Uses the repository's own
+coverage.py, else the gate's, without the repository's configuration of it, which may leave out
+whatever it likes; `# pragma: no cover` still counts, and is seen in the diff.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+#: From this Python on, lines can be counted at next to no cost.
+_SYS_MONITORING = (3, 12)
+
+
+def begin(order):
+    """Start measuring; return what ends it and reports, or does nothing where nobody asked."""
+    asked = order.get("coverage")
+    if not asked:
+        return lambda report: None
+    try:
+        measured = _started(asked)
+    except Exception as problem:
+        said = "%s: %s" % (type(problem).__name__, problem)
+        return lambda report: report.add("unmeasured", text=said[:500])
+    return lambda report: _report(measured, asked, order["tree"], report)
+
+
+def _started(asked):
+    path = list(sys.path)
+    if asked["gate"]:
+        # At the end: whatever the repository has comes first.
+        sys.path.append(asked["gate"])
+    before = os.environ.get("COVERAGE_CORE")
+    if before is None and sys.version_info >= _SYS_MONITORING:
+        os.environ["COVERAGE_CORE"] = "sysmon"
+    try:
+        import coverage
+
+        measured = coverage.Coverage(
+            data_file=None, config_file=False, include=sorted(asked["files"])
+        )
+        measured.start()
+    finally:
+        sys.path[:] = path
+        if before is None:
+            os.environ.pop("COVERAGE_CORE", None)
+    return measured
+
+
+def _report(measured, asked, tree, report):
+    inside = tree.rstrip("/") + "/"
+    try:
+        measured.stop()
+        for path, lines in sorted(asked["files"].items()):
+            _, statements, _, missing, _ = measured.analysis2(path)
+            wanted = set(lines).intersection(statements)
+            report.add(
+                "covered",
+                path=path[len(inside) :],
+                lines=sorted(wanted),
+                missed=sorted(wanted.intersection(missing)),
+            )
+    except Exception as problem:
+        said = "%s: %s" % (type(problem).__name__, problem)
+        report.add("unmeasured", text=said[:500])
