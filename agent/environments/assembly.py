@@ -17,10 +17,8 @@ from agent.domain import Environment, Record
 from agent.environments import (
     choosing,
     generated,
-    requirement_files,
     storage,
     toolsets,
-    uv_program,
     wheel_files,
     wheels,
 )
@@ -28,8 +26,7 @@ from agent.environments.bench import Bench
 from agent.environments.choosing import Choice
 from agent.environments.declare import Declaration
 from agent.environments.fetch import Fetcher, Wanted
-from agent.environments.locks import kinds
-from agent.environments.locks.lock import Lock, Target
+from agent.environments.locks import export
 from agent.environments.requirement_files import Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
@@ -75,14 +72,18 @@ class Assembly:
         self._generated: dict[str, bytes] = {}
 
     def run(self, key: str) -> None:
-        """Build all of it and store it under the key."""
+        """Build all of it and store it under the key.
+
+        Raises:
+            LockRefused: The lock is not exported, so the environment is another one.
+        """
         started = time.monotonic()
         bench = self._bench
         toolsets.sweep_builders(bench)
         with self._fetcher() as fetcher:
             gate = toolsets.provide(toolsets.GATE, bench, fetcher)
             workshop = wheels.Workshop(bench, gate, fetcher)
-            found, exact = self._requirements(fetcher)
+            found, exact = self._requirements(fetcher, gate)
             workshop.know((*found.lines, *found.constraints))
             local = self._local_wheels(found, fetcher, workshop, exact=exact)
             wanted = Wanted(
@@ -149,13 +150,12 @@ class Assembly:
         ):
             yield fetcher
 
-    def _requirements(self, fetcher: Fetcher) -> tuple[Requirements, bool]:
+    def _requirements(self, fetcher: Fetcher, gate: Path) -> tuple[Requirements, bool]:
         """All that is to be installed, and whether that is a full resolution already."""
         declaration, lock = self._declaration, self._declaration.lock
         if lock is None:
             return declaration.requirements, False
-        files, target = self._files, Target(python=self._bench.interpreter.version)
-        locked = kinds.requirements(files, lock, target) or self._exported(lock, fetcher)
+        locked = export.export(lock, self._tree, self._bench, fetcher, gate)
         if locked.projects and not declaration.may_build:
             # Then the key would not cover the code that runs in the build.
             raise EnvironmentFailed(
@@ -163,24 +163,6 @@ class Assembly:
             )
         self._notes += locked.notes
         return locked.plus(declaration.requirements), declaration.adds_nothing
-
-    def _exported(self, lock: Lock, fetcher: Fetcher) -> Requirements:
-        """What uv itself makes of its lock."""
-        argv = [
-            "export", "--frozen", "--quiet", "--no-header", "--no-annotate",
-            "--no-default-groups", "--python", self._bench.interpreter.path,
-        ]  # fmt: skip
-        argv += [word for name in lock.extras for word in ("--extra", name)]
-        argv += [word for name in lock.groups for word in ("--group", name)]
-        result = fetcher.run_offline(tuple(argv), lock.files, self._declaration.root)
-        if result.exit_code != 0:
-            raise EnvironmentFailed(
-                f"{lock.path} cannot be read:\n{uv_program.essential(result.output)}\n"
-                "Run `uv lock` and commit the result."
-            )
-        # What uv prints is relative to where its lock lies.
-        files = TreeFiles(self._tree, lock.folder)
-        return requirement_files.parse(files, result.output, lock.path, numbered=False)
 
     def _local_wheels(
         self,

@@ -35,6 +35,8 @@ from agent.environments import (
 from agent.environments.assembly import RECORD, Assembly, Stored
 from agent.environments.bench import Bench, RootedSandbox
 from agent.environments.declare import Declaration
+from agent.environments.locks import export
+from agent.environments.locks.export import LockRefused
 from agent.environments.tree_files import TreeFiles
 from agent.errors import CacheGone, EnvironmentFailed
 from agent.ports import PackageIndex, Sandbox
@@ -114,7 +116,11 @@ def ensure(
             if (stored := load(prepared, settings)) is None:
                 storage.sweep(settings)
                 say(f"building the environment for Python {bench.interpreter.version}")
-                assembly.run(prepared.key)
+                try:
+                    assembly.run(prepared.key)
+                except LockRefused as problem:
+                    say(f"the lock is not exported, its versions are kept to: {problem}")
+                    return ensure(request, sandbox, index, settings, say)
                 stored = load(prepared, settings)
     if stored is None:
         raise EnvironmentFailed("The environment was removed while it was built; run again.")
@@ -234,11 +240,16 @@ def prepare(
     declaration = declare.read(files, request.python)
     interpreter = interpreters.choose(request.python.version, declaration.python, sandbox, settings)
     rooted = RootedSandbox(sandbox, interpreter.root)
-    index = index.including(declaration.requirements.indexes)
-    bench = Bench(rooted, index, settings, interpreter, say)
+    found = index.including(declaration.requirements.indexes)
+    bench = Bench(rooted, found, settings, interpreter, say)
+    if declaration.lock and (refused := export.find_refusal(declaration.lock, bench)):
+        declaration = declare.read(files, request.python, refused)
+        found = index.including(declaration.requirements.indexes)
+        bench = Bench(rooted, found, settings, interpreter, say)
     version = source_versions.version_for(request.nearest_tag, files)
     parts = {
         "declaration": declaration.digest,
+        "lock": declaration.lock is not None,
         # Rules by which is chosen may change.
         "taken": [choice.what for choice in declaration.choices if choice.taken],
         "bench": bench.mark,

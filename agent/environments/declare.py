@@ -27,7 +27,7 @@ from agent.environments import (
 )
 from agent.environments.choosing import Choice
 from agent.environments.locks import kinds
-from agent.environments.locks.lock import Lock, Offer
+from agent.environments.locks.kinds import Lock, Offer
 from agent.environments.named_groups import NamedGroups
 from agent.environments.python_hints import PythonHints
 from agent.environments.requirement_files import LocalProject, Requirements
@@ -72,22 +72,28 @@ def _may_build(lock: Lock | None, found: Requirements) -> bool:
     return (lock is not None and lock.builds) or bool(found.projects)
 
 
-def read(files: TreeFiles, section: PythonSection) -> Declaration:
+def read(files: TreeFiles, section: PythonSection, refused: str = "") -> Declaration:
     """Find the declarations of a tree and choose among them.
+
+    Args:
+        files: The tree.
+        section: Of the configuration.
+        refused: Why the lock is not exported, so that its versions are only kept to.
 
     Raises:
         EnvironmentFailed: One cannot be read, or the configuration names what is not there; the
             message names file and line, or the nearest name.
     """
-    return _Reader(files, section).read()
+    return _Reader(files, section, refused).read()
 
 
 class _Reader:
     """Collects in the order in which a person would look."""
 
-    def __init__(self, files: TreeFiles, section: PythonSection) -> None:
+    def __init__(self, files: TreeFiles, section: PythonSection, refused: str) -> None:
         self.files = files
         self.section = section
+        self.refused = refused
         self.pyproject = files.toml("pyproject.toml")
         self.project: dict[str, Any] = _table(self.pyproject, "project")
         self.poetry: dict[str, Any] = _table(self.pyproject, "tool", "poetry")
@@ -105,7 +111,7 @@ class _Reader:
 
     def read(self) -> Declaration:
         offers = kinds.offers(self.files, self.pyproject)
-        if offers:
+        if offers and not self.refused:
             self._take_lock(offers[0])
             for path in (*(o.path for o in offers[1:]), *requirement_names.paths(self.files)):
                 self._left(path, f"{offers[0].path} is there, and it fixes every version")
@@ -114,8 +120,12 @@ class _Reader:
             self._take_groups()
             self._take_requirement_files()
             self.found = self.found.plus(Requirements(indexes=named_indexes.read(self.pyproject)))
+            if offers:
+                lock = kinds.choose(self.files, offers[0], self.section)
+                self.found = self.found.plus(kinds.keep_versions(self.files, lock, self.refused))
+                self._left(lock.path, "it cannot be exported; its versions are used without hashes")
         self._take_install()
-        if not offers:
+        if self.lock is None:
             lacking = not self._has_tests() and not self._take_hatch()
             self._take_tox(last_resort=lacking)
         return Declaration(
@@ -130,7 +140,7 @@ class _Reader:
                 self.files,
                 self.section,
                 self.found,
-                self.lock.files if self.lock else (),
+                offers[0].files if offers else (),
                 builds=_may_build(self.lock, self.found),
             ),
         )
@@ -147,23 +157,7 @@ class _Reader:
     # --- the sources, in order ---------------------------------------------------------------
 
     def _take_lock(self, offer: Offer) -> None:
-        content = {path: self.files.read(path) for path in offer.files}
-        extras = choosing.choose(offer.extras, self.section.extras, offer.path)
-        has_tests = any(requirement_names.is_for_tests(name) for name in extras)
-        self.lock = Lock(
-            kind=offer.kind,
-            path=offer.path,
-            folder=self.files.base if offer.folder is None else offer.folder,
-            files={path: text for path, text in content.items() if text is not None},
-            extras=extras,
-            groups=choosing.choose(
-                offer.groups, self.section.groups, offer.path, kind="group",
-                more=offer.default_groups, usual=() if has_tests else offer.usual_groups,
-            ),
-            builds=offer.builds,
-            covers_project=offer.covers_project,
-            notes=offer.notes,
-        )  # fmt: skip
+        self.lock = kinds.choose(self.files, offer, self.section)
         self.found = self.found.plus(Requirements(indexes=offer.indexes))
         above = "; it is that of the workspace" if self.lock.folder != self.files.base else ""
         self._took(offer.path, _FIXED + above)
@@ -172,7 +166,8 @@ class _Reader:
         for name in self.lock.groups:
             self._took(f"group {name}", self._why_group(name, offer), source=False)
         self._left_groups(offer.groups, self.lock.groups)
-        if not offer.names_root:
+        # A uv.lock says itself where the project is installed from.
+        if offer.kind != "uv":
             self._take_package()
 
     def _take_package(self) -> bool:

@@ -145,33 +145,6 @@ class Fetcher:
         house.mkdir(exist_ok=True)
         return house
 
-    def run_offline(
-        self, argv: tuple[str, ...], files: dict[str, bytes], folder: str
-    ) -> RoomResult:
-        """Run uv in a folder below /work, without network and without the shared cache.
-
-        Args:
-            argv: Of uv.
-            files: All that is there, by paths relative to the folder; they stay in /work.
-            folder: Of the project in its repository.
-        """
-        directory = posixpath.join(ROOM_TREE, folder).rstrip("/")
-        return self._bench.sandbox.run(
-            RoomOrder(
-                argv=(f"{_UV}/uv", *argv),
-                environ={**self._plain_environ(), "UV_NO_CACHE": "1", "UV_OFFLINE": "1"},
-                mounts=self._mounts(shared=False),
-                files=tuple(
-                    RoomFile(
-                        path=posixpath.normpath(posixpath.join(directory, path)), content=content
-                    )
-                    for path, content in files.items()
-                ),
-                directory=directory,
-                limits=RoomLimits(seconds=120, output_bytes=8 * 1024**2),
-            )
-        )
-
     def lock(self, path: str, files: dict[str, bytes], folder: str) -> bytes | None:
         """Bring a uv.lock up to date with the files that it is made of; None: it is.
 
@@ -246,7 +219,12 @@ class Fetcher:
     def _run_online(self, order: RoomOrder, files: dict[str, bytes]) -> RoomResult:
         """Run a command with uv, its cache and the way to the indexes."""
         *others, default = self._bench.index.accesses()
-        environ = self._plain_environ() | {
+        environ = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "UV_NO_CONFIG": "1",
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_NO_PROGRESS": "1",
+            "NO_COLOR": "1",
             "UV_CACHE_DIR": f"{STORE}/{storage.CACHE}",
             "UV_DEFAULT_INDEX": self._in_room(default),
             "UV_INDEX": " ".join(map(self._in_room, others)),
@@ -258,7 +236,7 @@ class Fetcher:
             environ["SSL_CERT_FILE"] = certificates
         update = {
             "environ": {**environ, **order.environ},
-            "mounts": self._mounts(shared=True),
+            "mounts": self._mounts(),
             "files": tuple(RoomFile(path=path, content=text) for path, text in files.items()),
             "proxy_socket": str(self._way_out()),
         }
@@ -276,27 +254,16 @@ class Fetcher:
         text += [re.sub(r" @ (.+)$", rf" @ file://{house}/\1", entry) for entry in wheels]
         return "".join(f"{entry}\n" for entry in text).encode()
 
-    def _plain_environ(self) -> dict[str, str]:
-        return {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "UV_NO_CONFIG": "1",
-            "UV_PYTHON_DOWNLOADS": "never",
-            "UV_NO_PROGRESS": "1",
-            "NO_COLOR": "1",
-        }
-
-    def _mounts(self, *, shared: bool) -> tuple[Mount, ...]:
+    def _mounts(self) -> tuple[Mount, ...]:
         settings = self._bench.settings
-        mounts = [
+        place = str(storage.shared(settings))
+        return (
             *self._bench.interpreter.room_mounts(),
             Mount(source=str(uv_program.program(settings).parent), target=_UV),
             Mount(source=str(storage.scripts(settings)), target=ROOM_OURS),
-        ]
-        if shared:
-            place = str(storage.shared(settings))
             # uv's cache, which no code of a package ever runs beside.
-            mounts.append(Mount(source=place, target=STORE, writable=True, kept=storage.CACHE))
-        return tuple(mounts)
+            Mount(source=place, target=STORE, writable=True, kept=storage.CACHE),
+        )
 
     # --- the way out -------------------------------------------------------------------------
 

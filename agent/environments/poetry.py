@@ -76,7 +76,7 @@ def specifier(constraint: str, origin: str) -> str:
 def allows(constraint: str, version: str) -> bool:
     """Whether a version meets a constraint, alternatives and all.
 
-    What cannot be read as one forbids nothing: a lock has been found to fit by its own tool.
+    What cannot be read as one forbids nothing.
     """
     try:
         found = [specifier(one, "a constraint") for one in re.split(r"\|\|?", constraint)]

@@ -22,7 +22,8 @@ from agent.settings import Settings
 _DAY = 86_400
 #: What `everything` removes besides the environments; all of it is made again when needed.
 _PARTS = (
-    "gates", "builders", "wheels", "interpreters", "services", "scripts", "tools", "fetch/cache",
+    "gates", "builders", "exports", "wheels", "interpreters", "services", "scripts", "tools",
+    "fetch/cache",
 )  # fmt: skip
 
 

@@ -12,12 +12,16 @@ from packaging.requirements import InvalidRequirement, Requirement
 from agent.domain import Record
 from agent.environments import archives
 from agent.errors import EnvironmentFailed
+from agent.ports import ROOM_TREE
 from repo_config import toml_text
 
 _MOST_PYPROJECT = 1024**2
 _MOST_METADATA = 4 * 1024**2
 _DEFAULT_REQUIRES = ("setuptools>=40.8.0", "wheel")
 _DEFAULT_BACKEND = "setuptools.build_meta:__legacy__"
+
+
+_TREE = f"file://{ROOM_TREE}/"
 
 
 class Metadata(Record):
@@ -75,7 +79,9 @@ def refuse_addresses(facts: Metadata, label: str) -> None:
             raise EnvironmentFailed(
                 f"The metadata of {label} requires `{text}`, which cannot be read."
             ) from problem
-        if requirement.url is not None and "extra" not in str(requirement.marker or ""):
+        # A project of the tree is named by its lock, or else the resolver misses it.
+        is_foreign = not (requirement.url or _TREE).startswith(_TREE)
+        if is_foreign and "extra" not in str(requirement.marker or ""):
             shown = re.sub(r"://[^/@\s]*@", "://", text)
             raise EnvironmentFailed(
                 f"The metadata of {label} requires `{shown}`, a direct address. Only packages of "

@@ -1,23 +1,31 @@
-"""Lock files of other tools, built for real: exact versions, held against the hashes they name."""
+"""Lock files, exported by the tools that write them and built for real; hostile project files."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import re
+import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import uv
 
 from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.environments import build
+from agent.adapters.package_index import SimpleIndex
+from agent.environments import build, toolsets
+from agent.environments.build import EnvironmentRequest
+from agent.environments.locks import export
 from agent.errors import EnvironmentFailed
+from agent.ports import ROOM_GATE, Mount
 from agent.settings import Settings
 from tests.integration.environment_building import ensure, lay, local, with_our_tools
 from tests.unit.environments import local_index
 
-pytestmark = [pytest.mark.index, pytest.mark.deep]
+SAMPLES = Path(__file__).parents[1] / "samples" / "locks"
+LOCKS = {"poetry": "poetry.lock", "pdm": "pdm.lock", "pipenv": "Pipfile.lock"}
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +41,103 @@ def folder(home):
     return place
 
 
-@pytest.fixture
-def served():
-    with local_index.serving() as index:
-        index.add(
+def lay_sample(folder: Path, kind: str) -> Path:
+    shutil.copytree(SAMPLES / kind, folder, dirs_exist_ok=True)
+    return folder / LOCKS[kind]
+
+
+# --- what locks install ------------------------------------------------------------------------
+
+
+@pytest.mark.index
+@pytest.mark.deep
+@pytest.mark.parametrize("kind", LOCKS)
+def test_a_lock_fixes_versions_and_hashes(settings, folder, kind):
+    lock = lay_sample(folder, kind)
+    said: list[str] = []
+    environment = ensure(settings, folder, said=said)
+    assert environment.packages == ("iniconfig==2.0.0", "six==1.16.0")
+    assert environment.sources == (LOCKS[kind],)
+    assert f"{kind} exports {LOCKS[kind]}" in said
+    lock.write_text(re.sub(r"sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", lock.read_text()))
+    with pytest.raises(EnvironmentFailed, match="six|iniconfig"):
+        ensure(settings, folder)
+
+
+@pytest.mark.index
+@pytest.mark.deep
+@pytest.mark.parametrize("kind", ["poetry", "pdm"])
+def test_groups_and_extras_go_to_the_exporter(settings, folder, kind):
+    lay_sample(folder, kind)
+    environment = ensure(settings, folder, groups=("docs",), extras=("cache",))
+    assert environment.packages == ("itsdangerous==2.1.2", "six==1.16.0", "toml==0.10.2")
+
+
+@pytest.mark.index
+@pytest.mark.deep
+def test_of_a_lock_that_its_tool_refuses_the_versions_are_kept_to(settings, folder):
+    lay_sample(folder, "poetry")
+    project = folder / "pyproject.toml"
+    project.write_text(project.read_text().replace('six = "1.16.0"', 'six = ">=1.15"'))
+    said: list[str] = []
+    environment = ensure(settings, folder, said=said)
+    assert environment.packages == ("iniconfig==2.0.0", "six==1.16.0")
+    [stored] = (one for one in build.stored(settings) if one.environment.key == environment.key)
+    assert any("poetry.lock" in note and "without their hashes" in note for note in stored.notes)
+    # The second run knows it, and builds nothing.
+    again: list[str] = []
+    assert ensure(settings, folder, said=again).key == environment.key
+    assert again == ["the environment is from an earlier run"]
+
+
+@pytest.mark.index
+@pytest.mark.deep
+def test_projects_of_the_tree_are_installed_and_git_sources_are_refused(settings, folder):
+    lock = lay_sample(folder, "pipenv")
+    lay(folder, {"lib/pyproject.toml": '[project]\nname = "lib"\nversion = "1"\n'})
+    lay(folder, {"lib/lib/__init__.py": ""})
+    document = json.loads(lock.read_text())
+    document["default"]["lib"] = {"path": "./lib", "editable": True}
+    lock.write_text(json.dumps(document))
+    assert "lib==1" in ensure(settings, folder).packages
+    document["default"]["lib"] = {"git": "https://u:hunter2@example.org/lib", "ref": "0" * 40}
+    lock.write_text(json.dumps(document))
+    with pytest.raises(EnvironmentFailed, match=r"Pipfile\.lock.*direct address") as caught:
+        ensure(settings, folder)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.index
+@pytest.mark.deep
+def test_the_standards_lock_that_uv_writes_fixes_what_is_installed(settings, folder):
+    with local_index.serving() as served:
+        served.add(
             local_index.wheel("direct", "1.0", ("transitive",)),
             local_index.wheel("direct", "2.0", ("transitive",)),
-            local_index.wheel("transitive", "1.0"),
             local_index.wheel("transitive", "2.0"),
             local_index.wheel("checker", "1.0"),
             local_index.sdist("onlysource", "1.0"),
-            local_index.sdist("onlysource", "2.0"),
         )
-        yield index
-
-
-def digest(served, filename: str) -> str:
-    return hashlib.sha256(served.files[filename]).hexdigest()
+        project = (
+            '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.9"\n'
+            'dependencies = ["direct<2", "onlysource"]\n'
+            '[dependency-groups]\ntest = ["checker"]\n'
+        )
+        lay(folder, {"pyproject.toml": project})
+        subprocess.run(
+            [
+                uv.find_uv_bin(), "export", "--quiet", "--no-config", "--default-index",
+                served.url, "--python", "/usr/bin/python3", "--group", "test",
+                "--no-emit-project", "-o", "pylock.toml",
+            ],
+            cwd=folder, check=True, timeout=120, capture_output=True,
+        )  # fmt: skip
+        (folder / "uv.lock").unlink()
+        environment = ensure(settings, folder, index=local(settings, served))
+    assert environment.packages == (
+        "checker==1.0", "direct==1.0", "onlysource==1.0", "transitive==2.0",
+    )  # fmt: skip
+    assert environment.sources == ("pylock.toml",)
 
 
 # --- uv.lock ---------------------------------------------------------------------------------
@@ -57,6 +145,20 @@ def digest(served, filename: str) -> str:
 UV = '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = [{}]\n'
 
 
+@pytest.fixture
+def served():
+    with local_index.serving() as index:
+        index.add(
+            local_index.wheel("direct", "1.0", ("transitive",)),
+            local_index.wheel("transitive", "1.0"),
+            local_index.wheel("transitive", "2.0"),
+            local_index.wheel("checker", "1.0"),
+        )
+        yield index
+
+
+@pytest.mark.index
+@pytest.mark.deep
 def test_a_uv_lock_is_brought_up_to_date_with_what_it_holds_kept(settings, folder, served):
     lay(folder, {"pyproject.toml": UV.format('"transitive==1.0"')})
     locking = [uv.find_uv_bin(), "lock", "--quiet", "--default-index", served.url]
@@ -78,70 +180,102 @@ def test_a_uv_lock_is_brought_up_to_date_with_what_it_holds_kept(settings, folde
         update()
 
 
-# --- poetry.lock -----------------------------------------------------------------------------
+# --- hostile project files ---------------------------------------------------------------------
 
-POETRY = """
-[tool.poetry]
-name = "shop"
-version = "1"
-[tool.poetry.dependencies]
-python = ">=3.9"
-direct = "*"
-onlysource = "*"
-[tool.poetry.group.dev.dependencies]
-checker = "*"
+#: What code sees that an exporter is led to run, by whichever trick.
+_LOOK = """
+import json, os, pathlib, socket
+seen = {"files": sorted(str(p) for p in pathlib.Path("/work").rglob("*") if p.is_file())}
+seen["environ"] = dict(os.environ)
+def attempt(name, call):
+    try:
+        seen[name] = repr(call())
+    except OSError as problem:
+        seen[name] = None
+attempt("secret", lambda: open(PLACE).read())
+attempt("tools", lambda: open("/env/planted", "w"))
+attempt("ours", lambda: open("/mergewright/planted", "w"))
+attempt("network", lambda: socket.create_connection(("127.0.0.1", PORT), 2))
+print(json.dumps(seen))
 """
 
 
-def poetry_lock(served, *files: str, version: str = "2.0") -> str:
-    text = ""
-    for filename in files:
-        name, number = filename.removesuffix(".tar.gz").split("-")[:2]
-        text += (
-            f'[[package]]\nname = "{name}"\nversion = "{number}"\noptional = false\n'
-            f'python-versions = "*"\n'
-            f'files = [{{file = "{filename}", hash = "sha256:{digest(served, filename)}"}}]\n'
-        )
-        if name == "direct":
-            text += '[package.dependencies]\ntransitive = "*"\n'
-    return text + f'[metadata]\nlock-version = "{version}"\n'
-
-
-LOCKED = (
-    "direct-1.0-py3-none-any.whl", "transitive-1.0-py3-none-any.whl",
-    "checker-1.0-py3-none-any.whl", "onlysource-1.0.tar.gz",
-)  # fmt: skip
-
-
-def test_a_poetry_lock_fixes_what_is_installed(settings, folder, served):
-    lay(folder, {"pyproject.toml": POETRY, "poetry.lock": poetry_lock(served, *LOCKED)})
-    environment = ensure(settings, folder, index=local(settings, served))
-    assert environment.packages == (
-        "checker==1.0", "direct==1.0", "onlysource==1.0", "transitive==1.0",
+@pytest.mark.index
+def test_what_an_exporter_is_led_to_run_sees_project_file_and_lock_alone(
+    settings, folder, monkeypatch
+):
+    monkeypatch.setenv("GITHUB_TOKEN", "hunter2")
+    lay_sample(folder, "poetry")
+    lay(folder, {"settings.py": "SECRET_KEY = 'hunter2'", ".git/config": "hunter2"})
+    secret = folder.parent / "host-secret"
+    secret.write_text("hunter2")
+    secret.chmod(0o644)
+    prepared = build.prepare(
+        EnvironmentRequest(tree=str(folder)), BubblewrapSandbox(settings),
+        SimpleIndex(settings), settings, lambda _: None,
     )  # fmt: skip
-    assert environment.sources == ("poetry.lock",)
+    lock, bench = prepared.declaration.lock, prepared.bench
+    assert lock is not None
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        look = _LOOK.replace("PLACE", repr(str(secret)))
+        look = look.replace("PORT", str(server.getsockname()[1]))
+        gate = toolsets.locate(toolsets.GATE, bench) / "venv"
+        mounts = (Mount(source=str(gate), target=ROOM_GATE), Mount(source=str(gate), target="/env"))
+        command = (f"{ROOM_GATE}/bin/python", "-I", "-c", look)
+        result = export._run(lock, bench, mounts, command)
+    seen = json.loads(result.files[export._PINS])
+    assert seen["files"] == ["/work/poetry.lock", "/work/pyproject.toml"]
+    assert "hunter2" not in json.dumps(seen)
+    assert [seen[name] for name in ("secret", "tools", "ours", "network")] == [None] * 4
 
 
-@pytest.mark.parametrize("filename", ["transitive-1.0-py3-none-any.whl", "onlysource-1.0.tar.gz"])
-def test_what_the_index_has_under_another_hash_is_not_installed(settings, folder, served, filename):
-    lock = poetry_lock(served, *LOCKED).replace(digest(served, filename), "0" * 64)
-    lay(folder, {"pyproject.toml": POETRY, "poetry.lock": lock})
-    with pytest.raises(EnvironmentFailed, match=filename.split("-")[0]):
-        ensure(settings, folder, index=local(settings, served))
+_HOSTILE = """
+[project]
+name = "shop"
+version = "1"
+requires-python = ">=3.9"
+dynamic = ["dependencies", "optional-dependencies"]
+[build-system]
+requires = ["evil @ file:///work/evil"]
+build-backend = "evil"
+backend-path = ["."]
+[tool.poetry]
+packages = [{include = "../../etc"}]
+[tool.poetry.requires-plugins]
+poetry-plugin-evil = {path = "evil"}
+[tool.poetry.dependencies]
+hosts = {path = "../../etc"}
+[tool.pdm]
+plugins = ["-e file:///work/evil"]
+[tool.pdm.scripts]
+pre_export = "touch PLANTED"
+"""
 
 
-# --- the others ------------------------------------------------------------------------------
-
-
-def test_the_standards_lock_that_uv_writes_fixes_what_is_installed(settings, folder, served):
-    lay(folder, {"requirements.in": "direct<2\nonlysource<2\n"})
-    subprocess.run(
-        [
-            uv.find_uv_bin(), "pip", "compile", "--quiet", "--no-config", "--default-index",
-            served.url, "--python", "/usr/bin/python3", "requirements.in", "-o", "pylock.toml",
-        ],
-        cwd=folder, check=True, timeout=120,
-    )  # fmt: skip
-    environment = ensure(settings, folder, index=local(settings, served))
-    assert environment.packages == ("direct==1.0", "onlysource==1.0", "transitive==2.0")
-    assert environment.sources == ("pylock.toml",)
+@pytest.mark.index
+@pytest.mark.deep
+@pytest.mark.parametrize(
+    ("kind", "row"),
+    [
+        ("poetry", '[package.source]\ntype = "directory"\nurl = "../../etc"\n'),
+        ("pdm", 'path = "../../etc"\n'),
+    ],
+)
+def test_a_hostile_project_file_leads_nowhere(settings, folder, home, kind, row):
+    planted = home / "planted"
+    files = {"pyproject.toml": _HOSTILE.replace("PLANTED", str(planted))}
+    evil = f"import pathlib\npathlib.Path({str(planted)!r}).write_text('x')\n"
+    files |= dict.fromkeys(("evil.py", "evil/__init__.py", "evil/setup.py"), evil)
+    name = {"poetry": "lock-version", "pdm": "lock_version"}[kind]
+    version = {"poetry": "2.1", "pdm": "4.5.0"}[kind]
+    lock = (
+        f'[[package]]\nname = "hosts"\nversion = "1"\noptional = false\npython-versions = "*"\n'
+        f'groups = ["main", "default"]\nfiles = []\n{row}'
+        f'[metadata]\n{name} = "{version}"\nstrategy = ["inherit_metadata"]\n'
+        f'groups = ["default"]\npython-versions = ">=3.9"\ncontent-hash = "x"\n'
+    )
+    lay(folder, {**files, f"{kind}.lock": lock})
+    with pytest.raises(EnvironmentFailed):
+        ensure(settings, folder)
+    assert not planted.exists()
+    assert not list(folder.rglob("*.egg-info"))

@@ -1,26 +1,93 @@
-"""Which lock file of a tree counts, and the way from a lock to exact requirements."""
+"""Find the lock files of a tree, and what can be chosen of each. Pure.
+
+What a lock installs is exported by the tool that wrote it (`export`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
-from agent.environments.locks import pdm_lock, pipenv_lock, poetry_lock, pylock, uv_lock
-from agent.environments.locks.lock import Lock, Offer, Target
-from agent.environments.requirement_files import Requirements
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from agent.domain import Record
+from agent.environments import choosing, requirement_names
+from agent.environments.requirement_files import Line, Requirements, named_index
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
+from agent.ports import IndexWish
+from repo_config.schema import PythonSection
 
-#: A tool's own lock knows more than the one made for all tools.
-_IN_ORDER = (uv_lock, poetry_lock, pdm_lock, pylock, pipenv_lock)
-PATHS = tuple(kind.PATH for kind in _IN_ORDER)
-_READERS = {
-    "poetry": poetry_lock.requirements,
-    "pdm": pdm_lock.requirements,
-    "pylock": pylock.requirements,
-    "pipenv": pipenv_lock.requirements,
+Kind = Literal["uv", "poetry", "pdm", "pylock", "pipenv"]
+#: In the order in which they count: a tool's own lock knows more than the one made for all tools.
+_PATHS: dict[Kind, str] = {
+    "uv": "uv.lock",
+    "poetry": "poetry.lock",
+    "pdm": "pdm.lock",
+    "pylock": "pylock.toml",
+    "pipenv": "Pipfile.lock",
 }
+PATHS = tuple(_PATHS.values())
+_PYPROJECT, _PIPFILE = "pyproject.toml", "Pipfile"
+_DEFAULT, _DEVELOP, _META = "default", "develop", "_meta"
+#: Keys and types of sources by which a package does not come from an index.
+_IN_TREE = frozenset({"path", "file", "directory", "editable"})
+_ELSEWHERE = _IN_TREE | {"virtual", "git", "hg", "svn", "bzr", "url", "vcs", "archive"}
+
+
+class Offer(Record):
+    """A lock file of a tree, and what can be chosen of it."""
+
+    kind: Kind
+    path: str
+    """Of the lock file, from the project."""
+    folder: str | None = None
+    """Where it lies, from the root of the repository; None: beside the project."""
+    files: tuple[str, ...]
+    """Every file that its tool reads, from the project."""
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    default_groups: tuple[str, ...] = ()
+    """Those that the repository itself says are installed where nobody asks."""
+    usual_groups: tuple[str, ...] = ()
+    """Taken by the tool that made the lock if nobody says anything; here only where none is for
+    tests by its name, since the rest (documentation, linters) is not run."""
+    builds: bool = False
+    """Whether it names projects of the tree that are built."""
+    requires_python: str | None = None
+    """What Python it is for, where it says so."""
+    indexes: tuple[IndexWish, ...] = ()
+    """Where it says that its packages come from."""
+
+
+class Lock(Record):
+    """A lock file, and what was chosen of it."""
+
+    kind: Kind
+    path: str
+    """From the project."""
+    folder: str
+    """Where it lies, from the root of the repository."""
+    root: str
+    """Folder of the project in the repository."""
+    files: dict[str, bytes]
+    """All that its tool reads, by path from the project."""
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
+    left_groups: tuple[str, ...]
+    """Those that were not chosen."""
+    builds: bool
+    """Whether it names projects of the tree that are built."""
+
+    @property
+    def covers_project(self) -> bool:
+        """Whether it locks all that the project asks for; a setup.py may ask for more."""
+        return self.kind != "pipenv"
 
 
 def offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...]:
@@ -30,36 +97,261 @@ def offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...]:
         EnvironmentFailed: One of them cannot be read.
     """
     found = []
-    for kind in _IN_ORDER:
-        with _read_as(kind.PATH):
-            found.append(kind.offer(files, pyproject))
-    return tuple(offer for offer in found if offer is not None)
+    for kind, path in _PATHS.items():
+        beside = _PIPFILE if kind == "pipenv" else _PYPROJECT
+        is_whole = kind == "pylock" or (files.read(beside) is not None)
+        place = _workspace(files, pyproject) if kind == "uv" else ""
+        if is_whole and place is not None and files.read(posixpath.join(place, path)) is not None:
+            with _read_as(path):
+                found.append(_OFFERS[kind](files, pyproject, place))
+    return tuple(found)
 
 
-def requirements(files: TreeFiles, lock: Lock | None, target: Target) -> Requirements | None:
-    """What a lock installs; None without one, and of a uv.lock, which uv itself reads.
+def choose(files: TreeFiles, offer: Offer, section: PythonSection) -> Lock:
+    """Choose the extras and groups of a lock that are asked for, or that tests need.
 
     Raises:
-        EnvironmentFailed: The lock cannot be read, or names what is not fetched.
+        EnvironmentFailed: The configuration names one that is not there.
     """
-    if lock is None or lock.kind == "uv":
-        return None
+    content = {path: files.read(path) for path in offer.files}
+    extras = choosing.choose(offer.extras, section.extras, offer.path)
+    has_tests = any(requirement_names.is_for_tests(name) for name in extras)
+    groups = choosing.choose(
+        offer.groups, section.groups, offer.path, kind="group",
+        more=offer.default_groups, usual=() if has_tests else offer.usual_groups,
+    )  # fmt: skip
+    return Lock(
+        kind=offer.kind,
+        path=offer.path,
+        folder=files.base if offer.folder is None else offer.folder,
+        root=files.base,
+        files={path: text for path, text in content.items() if text is not None},
+        extras=extras,
+        groups=groups,
+        left_groups=tuple(name for name in offer.groups if name not in groups),
+        builds=offer.builds,
+    )
+
+
+def keep_versions(files: TreeFiles, lock: Lock, refused: str) -> Requirements:
+    """Read the versions of a lock that its tool refuses, for the resolver to keep to.
+
+    What is locked at several versions, or is not from an index, is left to the resolver.
+
+    Raises:
+        EnvironmentFailed: The lock cannot be read.
+    """
+    found: dict[str, set[str]] = {}
+    bound: list[IndexWish] = []
+    # Nothing else says what a Pipfile asks for.
+    is_all = lock.kind == "pipenv"
     with _read_as(lock.path):
-        found = _READERS[lock.kind](files, lock, target)
-    bare = [line.name for line in found.lines if not line.hashes]
-    notes = list(lock.notes)
-    if bare:
-        shown = ", ".join(bare[:5]) + (f" and {len(bare) - 5} more" if len(bare) > 5 else "")
-        notes.append(f"{lock.path} has no hashes of {shown}: they are taken as the index has them")
-    return found.plus(Requirements(notes=tuple(notes)))
+        for row in _rows(files, lock.path, (_DEFAULT, *lock.groups)):
+            version = str(row.get("version", "")).removeprefix("==")
+            if version and not _origins(row) & _ELSEWHERE:
+                marker = f" ; {row['markers']}" if is_all and "markers" in row else ""
+                name = str(canonicalize_name(str(row["name"])))
+                found.setdefault(name, set()).add(f"{name}=={version}{marker}")
+                # No hash says any more whose package that is.
+                wishes = indexes([_index(row, files, lock)], lock.path)
+                bound += [wish.model_copy(update={"only_for": name}) for wish in wishes]
+        texts = [str(Requirement(texts.pop())) for texts in found.values() if len(texts) == 1]
+    lines = tuple(Line(text=text, origin=lock.path) for text in texts)
+    # The last line of a tool is the one with the reason.
+    why = refused.strip().splitlines()[-1].strip().rstrip(".")
+    note = f"{lock.path} cannot be exported: {why}; its versions are used without their hashes"
+    return Requirements(
+        lines=lines if is_all else (),
+        constraints=() if is_all else lines,
+        notes=(note,),
+        indexes=tuple(bound),
+    )
+
+
+# --- the kinds ---------------------------------------------------------------------------------
+
+
+def _uv(files: TreeFiles, pyproject: dict[str, Any], place: str) -> Offer:
+    path = posixpath.join(place, _PATHS["uv"])
+    rows = _rows(files, path)
+    needed = {_PYPROJECT, path, posixpath.join(place, _PYPROJECT)}
+    for row in rows:
+        source = table(row, "source")
+        where = source.get("editable") or source.get("virtual") or source.get("directory")
+        if where is not None:
+            needed.add(posixpath.normpath(posixpath.join(place, str(where), _PYPROJECT)))
+    defaults = table(pyproject, "tool", "uv").get("default-groups", ["dev"])
+    groups = _groups(pyproject)
+    return Offer(
+        kind="uv",
+        path=path,
+        folder=files.from_root(place),
+        files=tuple(sorted(one for one in needed if files.from_root(one) is not None)),
+        extras=_names(table(pyproject, "project", "optional-dependencies")),
+        groups=groups,
+        default_groups=() if defaults == "all" else _names(defaults),
+        usual_groups=groups if defaults == "all" else (),
+        builds=_builds(rows),
+        indexes=indexes((table(row, "source").get("registry") for row in rows), path),
+    )
+
+
+def _poetry(files: TreeFiles, pyproject: dict[str, Any], _place: str) -> Offer:
+    path = _PATHS["poetry"]
+    rows, own = _rows(files, path), table(pyproject, "tool", "poetry", "group")
+    optional = {name for name, group in own.items() if table(group).get("optional") is True}
+    groups = _groups(pyproject)
+    sources = [table(row, "source") for row in rows]
+    return Offer(
+        kind="poetry",
+        path=path,
+        files=(path, _PYPROJECT),
+        extras=_names(table(files.toml(path), "extras")),
+        groups=groups,
+        usual_groups=tuple(name for name in groups if name not in _names(optional)),
+        builds=_builds(rows),
+        indexes=indexes((one.get("url") for one in sources if one.get("type") == "legacy"), path),
+    )
+
+
+def _pdm(files: TreeFiles, pyproject: dict[str, Any], _place: str) -> Offer:
+    path = _PATHS["pdm"]
+    extras = _names(table(pyproject, "project", "optional-dependencies"))
+    groups = _groups(pyproject)
+    listed = table(files.toml(path), "metadata").get("groups")
+    locked = _names(listed) if isinstance(listed, list) else (*extras, *groups)
+    sources = table(pyproject, "tool", "pdm").get("source", [])
+    # A source of links is a page, not an index.
+    urls = [table(one).get("url") for one in sources if table(one).get("type", "index") == "index"]
+    return Offer(
+        kind="pdm",
+        path=path,
+        files=(path, _PYPROJECT),
+        extras=tuple(name for name in extras if name in locked),
+        groups=tuple(name for name in groups if name in locked),
+        usual_groups=tuple(name for name in groups if name in locked),
+        builds=_builds(_rows(files, path)),
+        indexes=indexes(urls, "pyproject.toml [[tool.pdm.source]]"),
+    )
+
+
+def _pylock(files: TreeFiles, _pyproject: dict[str, Any], _place: str) -> Offer:
+    path = _PATHS["pylock"]
+    document, rows = files.toml(path), _rows(files, path)
+    requires = document.get("requires-python")
+    return Offer(
+        kind="pylock",
+        path=path,
+        files=(path, _PYPROJECT),
+        extras=_names(document.get("extras", ())),
+        groups=_names(document.get("dependency-groups", ())),
+        default_groups=_names(document.get("default-groups", ())),
+        builds=_builds(rows),
+        requires_python=str(requires) if requires else None,
+        indexes=indexes((row.get("index") for row in rows), path),
+    )
+
+
+def _pipenv(files: TreeFiles, _pyproject: dict[str, Any], _place: str) -> Offer:
+    path = _PATHS["pipenv"]
+    document = _json(files, path)
+    groups = tuple(name for name in document if name not in (_META, _DEFAULT))
+    requires = table(document, _META, "requires")
+    python = requires.get("python_full_version") or requires.get("python_version")
+    sources = table(document, _META).get("sources", ())
+    return Offer(
+        kind="pipenv",
+        path=path,
+        files=(path, _PIPFILE),
+        groups=_names(groups),
+        default_groups=(_DEVELOP,) if _DEVELOP in groups else (),
+        builds=_builds(_rows(files, path, (_DEFAULT, *_names(groups)))),
+        requires_python=f"=={'.'.join(str(python).split('.')[:2])}.*" if python else None,
+        indexes=indexes((table(source).get("url") for source in sources), path),
+    )
+
+
+_OFFERS = {"uv": _uv, "poetry": _poetry, "pdm": _pdm, "pylock": _pylock, "pipenv": _pipenv}
+
+
+def _workspace(files: TreeFiles, pyproject: dict[str, Any]) -> str | None:
+    """Where a uv.lock lies, from the project: beside it, or at the root of its workspace."""
+    path = _PATHS["uv"]
+    if files.read(path) is not None:
+        return ""
+    name = _names([table(pyproject, "project").get("name")])
+    above = ""
+    for _ in range(len(files.base.split("/")) if files.base else 0):
+        above = posixpath.join(above, "..")
+        root = files.toml(posixpath.join(above, _PYPROJECT))
+        lock = posixpath.join(above, path)
+        if files.read(lock) is None or "workspace" not in table(root, "tool", "uv"):
+            continue
+        members = table(files.toml(lock), "manifest").get("members", [])
+        # Of a workspace within another's folder the nearest counts, as with uv.
+        return above if set(name) <= set(_names(members)) else None
+    return None
+
+
+# --- what they have in common ------------------------------------------------------------------
+
+
+def _groups(pyproject: dict[str, Any]) -> tuple[str, ...]:
+    """Groups of the standard's table and of those that each tool had before it."""
+    tool = table(pyproject, "tool")
+    older = [table(tool, "poetry", "group"), table(tool, "pdm", "dev-dependencies")]
+    named = [name for one in (*older, table(pyproject, "dependency-groups")) for name in one]
+    if table(tool, "poetry").get("dev-dependencies") or "dev-dependencies" in table(tool, "uv"):
+        named.insert(0, "dev")
+    return _names(named)
+
+
+def _rows(files: TreeFiles, path: str, sections: Iterable[str] = ()) -> list[dict[str, Any]]:
+    """The packages of a lock; of a Pipfile.lock those of some sections."""
+    if path == _PATHS["pipenv"]:
+        document = _json(files, path)
+        return [
+            {**entry, "name": name}
+            for section in document
+            if canonicalize_name(section) in sections
+            for name, entry in table(document, section).items()
+        ]
+    document = files.toml(path)
+    rows = document.get("packages" if path == _PATHS["pylock"] else "package", [])
+    return [{**row} for row in rows]
+
+
+def _json(files: TreeFiles, path: str) -> dict[str, Any]:
+    document = json.loads(files.text(path) or "")
+    if not isinstance(document, dict):
+        raise TypeError("it holds no table")
+    return document
+
+
+def _origins(row: dict[str, Any]) -> set[str]:
+    """By which keys, or which type of source, a package says where it comes from."""
+    source = table(row, "source")
+    return {str(source["type"])} if "type" in source else {*row, *source}
+
+
+def _index(row: dict[str, Any], files: TreeFiles, lock: Lock) -> object:
+    """Which index a package is locked from; a Pipfile.lock names its sources once."""
+    source = table(row, "source")
+    if lock.kind == "pipenv":
+        named = table(_json(files, lock.path), _META).get("sources", ())
+        return next((one["url"] for one in named if one["name"] == row.get("index")), None)
+    return row.get("index") or source.get("registry") or source.get("url")
+
+
+def _builds(rows: Iterable[dict[str, Any]]) -> bool:
+    return any(_origins(row) & _IN_TREE for row in rows)
 
 
 @contextmanager
 def _read_as(path: str) -> Iterator[None]:
     """Say to a lock's author what its reader stumbled over.
 
-    The readers look at what may well be otherwise in what a tool has written; a number in the place
-    of a list, or packages that lead back to themselves, no tool has.
+    A number in the place of a list, or brackets without end, no tool has written.
     """
     try:
         yield
@@ -68,3 +360,22 @@ def _read_as(path: str) -> Iterator[None]:
             f"{path}, or the file that it was made from, is not of the form that its tool writes"
             f" ({problem}). Make the lock anew and commit the result."
         ) from problem
+
+
+def indexes(urls: Iterable[object], origin: str) -> tuple[IndexWish, ...]:
+    """Indexes of the web among addresses, each once."""
+    web = [str(url) for url in urls if re.match(r"https?://", str(url))]
+    return tuple(named_index(url, origin) for url in dict.fromkeys(web))
+
+
+def table(document: object, *keys: str) -> dict[str, Any]:
+    """A nested table; empty where it is missing or something else."""
+    value: Any = document
+    for key in keys:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _names(values: Iterable[object]) -> tuple[str, ...]:
+    """Names of groups or extras as they are compared, each once."""
+    return tuple(dict.fromkeys(str(canonicalize_name(str(value))) for value in values))

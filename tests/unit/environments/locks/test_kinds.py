@@ -1,43 +1,140 @@
-"""A lock of a form that no tool writes is answered in words."""
+"""Which lock counts, what can be chosen of it, and what is left of one that cannot be exported."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent.environments import declare
-from agent.environments.locks import kinds
-from agent.environments.locks.lock import Target
+from agent.environments.declare import Declaration
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.schema import PythonSection
 
-PYPROJECT = '[project]\nname = "shop"\nversion = "1"\n'
-PACKAGE = '[[package]]\nname = "a"\nversion = "1"\n'
-POETRY = '[metadata]\nlock-version = "{}"\ncontent-hash = "x"\n'
+SAMPLES = Path(__file__).parents[3] / "samples" / "locks"
+PYLOCK = """
+lock-version = "1.0"
+created-by = "uv"
+requires-python = ">=3.9"
+extras = ["cache"]
+dependency-groups = ["dev", "docs"]
+default-groups = ["docs"]
+[[packages]]
+name = "six"
+version = "1"
+index = "https://u:p@packages.example.org/simple"
+wheels = []
+[[packages]]
+name = "shop"
+directory = {path = "."}
+"""
+
+
+def declared(folder: Path, refused: str = "", **section: Any) -> Declaration:
+    return declare.read(TreeFiles(folder), PythonSection(**section), refused)
+
+
+def choices(found: Declaration) -> dict[str, bool]:
+    return {one.what: one.taken for one in found.choices if one.what.startswith(("group", "extra"))}
 
 
 @pytest.mark.parametrize(
-    ("lock", "text", "pyproject"),
+    ("kind", "taken", "left"),
     [
-        ("poetry.lock", POETRY.format("2.1") + PACKAGE + "groups = 3\n", PYPROJECT),
-        (
-            "poetry.lock",
-            POETRY.format("2.1") + PACKAGE + f'groups = ["main"]\nmarkers = "{"(" * 3000}"\n',
-            PYPROJECT,
-        ),
-        ("Pipfile.lock", '{"_meta": {"sources": 3}}', PYPROJECT),
+        ("poetry", ("dev",), ("docs",)),
+        ("pdm", ("test",), ("docs",)),
+        ("pipenv", ("develop",), ("docs",)),
     ],
 )
-def test_a_lock_of_another_form_is_named(
-    tmp_path: Path, lock: str, text: str, pyproject: str
-) -> None:
-    (tmp_path / "pyproject.toml").write_text(pyproject)
+def test_groups_for_tests_are_taken_and_others_are_left(kind, taken, left):
+    found = declared(SAMPLES / kind)
+    assert found.lock is not None
+    assert (found.lock.kind, found.lock.groups, found.lock.left_groups) == (kind, taken, left)
+    assert choices(found) == {f"group {name}": name in taken for name in (*taken, *left)}
+    assert not found.may_build
+
+
+def test_what_is_asked_for_is_taken_and_what_is_not_there_is_named():
+    lock = declared(SAMPLES / "pdm", extras=("cache",), groups=("docs",)).lock
+    assert lock is not None
+    assert (lock.extras, lock.groups, lock.left_groups) == (("cache",), ("docs",), ("test",))
+    with pytest.raises(EnvironmentFailed, match=r"poetry\.lock has no group `doc`.*`docs`"):
+        declared(SAMPLES / "poetry", groups=("doc",))
+
+
+def test_a_group_that_is_not_locked_cannot_be_asked_for(tmp_path):
+    shutil.copytree(SAMPLES / "pdm", tmp_path, dirs_exist_ok=True)
+    lock = tmp_path / "pdm.lock"
+    lock.write_text(lock.read_text().replace(', "docs", "test"]', ', "test"]'))
+    with pytest.raises(EnvironmentFailed, match=r"has no group `docs`"):
+        declared(tmp_path, groups=("docs",))
+
+
+def test_the_standards_lock_says_its_defaults_its_python_and_its_index(tmp_path):
+    (tmp_path / "pylock.toml").write_text(PYLOCK)
+    found = declared(tmp_path)
+    assert found.lock is not None
+    assert (found.lock.groups, found.lock.extras) == (("dev", "docs"), ())
+    assert (found.python.requires, found.python.requires_origin) == (">=3.9", "pylock.toml")
+    assert [one.url for one in found.requirements.indexes] == [
+        "https://packages.example.org/simple"
+    ]
+    assert found.may_build
+    assert declared(SAMPLES / "pipenv").python.requires == "==3.11.*"
+
+
+def test_of_a_lock_that_is_not_exported_the_versions_are_kept_to():
+    found = declared(SAMPLES / "poetry", refused="Some words.\nIt is too old.")
+    assert found.lock is None
+    assert {"six==1.16.0", "toml==0.10.2"} <= {one.text for one in found.requirements.constraints}
+    # What is installed is what the project asks for, from the index.
+    assert {line.name for line in found.requirements.lines} == {"six", "colorama", "iniconfig"}
+    assert any("It is too old" in note for note in found.requirements.notes)
+
+
+def test_a_pipfile_that_is_not_exported_is_what_its_lock_names():
+    found = declared(SAMPLES / "pipenv", refused="no")
+    assert [line.text.partition(";")[0] for line in found.requirements.lines] == [
+        "colorama==0.4.6", "six==1.16.0", "iniconfig==2.0.0",
+    ]  # fmt: skip
+
+
+def test_without_hashes_a_package_comes_from_the_index_that_it_was_locked_from(tmp_path):
+    shutil.copytree(SAMPLES / "pipenv", tmp_path, dirs_exist_ok=True)
+    lock = tmp_path / "Pipfile.lock"
+    lock.write_text(lock.read_text().replace("pypi.org", "packages.example.org"))
+    wishes = declared(tmp_path, refused="no").requirements.indexes
+    assert {wish.only_for for wish in wishes} == {"six", "iniconfig"}
+    assert {wish.url for wish in wishes} == {"https://packages.example.org/simple"}
+
+
+def test_what_is_locked_twice_or_from_elsewhere_is_left_to_the_resolver(tmp_path):
+    row = '[[package]]\nname = "{}"\nversion = "{}"\n'
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\ndependencies = ["six"]\n')
+    (tmp_path / "poetry.lock").write_text(
+        row.format("six", "1") + row.format("numpy", "1") + row.format("numpy", "2")
+        + row.format("mine", "1") + '[package.source]\ntype = "git"\nurl = "https://x/mine"\n'
+    )  # fmt: skip
+    found = declared(tmp_path, refused="no")
+    assert [line.text for line in found.requirements.constraints] == ["six==1"]
+
+
+@pytest.mark.parametrize(
+    ("lock", "text"),
+    [
+        ("poetry.lock", "package = 3\n"),
+        ("pdm.lock", '[[package]]\nversion = "1"\n'),
+        ("pylock.toml", "packages = [{version = '1'}]\n"),
+        ("Pipfile.lock", '{"default": {"six": "1"}}'),
+        ("Pipfile.lock", "[" * 5000),
+    ],
+)
+def test_a_lock_of_another_form_is_named(tmp_path, lock, text):
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "shop"\nversion = "1"\n')
     (tmp_path / "Pipfile").write_text("")
     (tmp_path / lock).write_text(text)
-    files = TreeFiles(tmp_path)
     with pytest.raises(EnvironmentFailed, match=rf"{lock}, or the file that it was made from"):
-        kinds.requirements(
-            files, declare.read(files, PythonSection()).lock, Target(python="3.11.4")
-        )
+        declared(tmp_path, refused="no")

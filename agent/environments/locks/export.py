@@ -1,0 +1,213 @@
+"""Let the tool that wrote a lock say what it installs: versions with hashes, for uv.
+
+The tool runs in a sandbox without network that holds the project file and the lock alone: a
+project file may name plugins, build backends and paths. What it answers is kept by the digest of
+all that has a say in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import re
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from agent.domain import Record
+from agent.environments import requirement_files, storage, toolsets, uv_program
+from agent.environments.bench import Bench
+from agent.environments.fetch import Fetcher
+from agent.environments.locks.kinds import Lock
+from agent.environments.requirement_files import Requirements
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+from agent.ports import (
+    ROOM_ENVIRONMENT,
+    ROOM_GATE,
+    ROOM_OURS,
+    ROOM_OUT,
+    ROOM_TREE,
+    Mount,
+    RoomFile,
+    RoomLimits,
+    RoomOrder,
+    RoomResult,
+)
+
+#: What is installed from the index to export a lock. PDM breaks with newer versions of what it
+#: needs, so it names its own.
+_TOOLS = {
+    "poetry": ("poetry<3", "poetry-plugin-export<2"),
+    "pdm": ("pdm[locked]<3",),
+    "pipenv": ("pipenv",),
+}
+_UV = "/uv"
+_PYTHON = f"{ROOM_ENVIRONMENT}/bin/python"
+_PINS = f"{ROOM_OUT}/pins.txt"
+_LOCAL_URL = re.compile(rf"file://{ROOM_TREE}(/[^\s;#]*)?")
+_EGG = re.compile(r"#egg=[\w.-]*")
+
+
+class LockRefused(Exception):
+    """The tool that wrote a lock does not export it; the message has its words."""
+
+
+class _Exported(Record):
+    """What a tool answered."""
+
+    text: str = ""
+    refused: str = ""
+
+
+def find_refusal(lock: Lock, bench: Bench) -> str:
+    """Why a lock was refused in an earlier run; empty if it was not."""
+    known = _load(_place(lock, bench))
+    return known.refused if known else ""
+
+
+def export(lock: Lock, tree: Path, bench: Bench, fetcher: Fetcher, gate: Path) -> Requirements:
+    """Read what the chosen groups and extras of a lock install.
+
+    Raises:
+        LockRefused: The tool does not export it.
+        EnvironmentFailed: It names what is not fetched, or a limit ended the tool.
+    """
+    place = _place(lock, bench)
+    if (known := _load(place)) is None:
+        known = _ask(lock, bench, fetcher, gate)
+        place.parent.mkdir(exist_ok=True)
+        storage.write_whole(place, known.model_dump_json().encode())
+    if known.refused:
+        raise LockRefused(known.refused)
+    # What tools print is relative to where the lock lies, but for addresses of files.
+    text = _EGG.sub("", known.text)
+    text = _LOCAL_URL.sub(lambda url: _relative(url[1] or "/", lock.folder), text)
+    files = TreeFiles(tree, lock.folder)
+    found = requirement_files.parse(files, text, lock.path, numbered=False)
+    bare = [line.name for line in found.lines if not line.hashes]
+    shown = ", ".join(bare[:5]) + (f" and {len(bare) - 5} more" if len(bare) > 5 else "")
+    note = f"{lock.path} has no hashes of {shown}: they are taken as the index has them"
+    return found.model_copy(update={"notes": (note,) if bare else ()})
+
+
+def _relative(path: str, folder: str) -> str:
+    # A leading "./" is what says that it is a path.
+    return f"./{posixpath.relpath(path, posixpath.join('/', folder))}"
+
+
+def _place(lock: Lock, bench: Bench) -> Path:
+    facts = [
+        bench.mark, bench.index.mark, uv_program.version(), repr(_TOOLS.get(lock.kind)),
+        *_command(lock, bench.interpreter.path), lock.root, lock.path,
+        *(f"{path} {hashlib.sha256(text).hexdigest()}" for path, text in lock.files.items()),
+    ]  # fmt: skip
+    key = hashlib.sha256("\0".join(facts).encode()).hexdigest()[:32]
+    return storage.folder(bench.settings) / "exports" / f"{key}.json"
+
+
+def _load(place: Path) -> _Exported | None:
+    try:
+        return _Exported.model_validate_json(place.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _ask(lock: Lock, bench: Bench, fetcher: Fetcher, gate: Path) -> _Exported:
+    """Run the tool; what it cannot do is its refusal."""
+    mounts = [Mount(source=str(gate), target=ROOM_GATE)]
+    if lines := _TOOLS.get(lock.kind):
+        try:
+            tool = toolsets.provide_pinned(lines, bench, fetcher)
+        except EnvironmentFailed as problem:
+            words = problem.message.partition("\n")[0]
+            return _Exported(refused=f"{lines[0]} cannot be had: {words}")
+        mounts.append(Mount(source=str(tool), target=ROOM_ENVIRONMENT))
+    bench.say(f"{lock.kind} exports {lock.path}")
+    command = _command(lock, bench.interpreter.path)
+    result = _run(lock, bench, tuple(mounts), command)
+    if result.exit_code == 1 and lock.kind == "pdm" and lock.builds:
+        # It has no hashes of projects of the tree, and refuses then to export any.
+        result = _run(lock, bench, tuple(mounts), (*command, "--no-hashes"))
+    if result.limit is not None:
+        raise EnvironmentFailed(
+            f"The export of {lock.path} by {lock.kind} reached the limit on {result.limit} "
+            f"after {result.seconds:.0f} s."
+        )
+    if result.exit_code != 0 or _PINS not in result.files:
+        words = uv_program.essential(result.output) or "; ".join(result.refused)
+        return _Exported(refused="\n".join(words.splitlines()[-5:]) or "it says nothing")
+    return _Exported(text=result.files[_PINS].decode(errors="replace"))
+
+
+def _run(
+    lock: Lock, bench: Bench, mounts: tuple[Mount, ...], command: tuple[str, ...]
+) -> RoomResult:
+    directory = posixpath.join(ROOM_TREE, lock.root).rstrip("/")
+    interpreter, settings = bench.interpreter, bench.settings
+    order = RoomOrder(
+        # What tools say beside the pins goes to stderr.
+        argv=("sh", "-c", f'exec "$@" > {_PINS}', "sh", *command),
+        environ={
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "NO_COLOR": "1",
+            "UV_NO_CONFIG": "1",
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_NO_CACHE": "1",
+            "UV_OFFLINE": "1",
+            "POETRY_VIRTUALENVS_CREATE": "false",
+            "PDM_CHECK_UPDATE": "0",
+            "PDM_USE_VENV": "0",
+            "PDM_PYTHON": interpreter.path,
+            "PIPENV_DONT_LOAD_ENV": "1",
+            "PIPENV_NOSPIN": "1",
+        },
+        mounts=(
+            *mounts,
+            *interpreter.room_mounts(),
+            Mount(source=str(uv_program.program(settings).parent), target=_UV),
+            Mount(source=str(storage.scripts(settings)), target=ROOM_OURS),
+        ),
+        files=tuple(
+            RoomFile(path=posixpath.normpath(posixpath.join(directory, path)), content=content)
+            for path, content in lock.files.items()
+        ),
+        directory=directory,
+        collect=(_PINS,),
+        limits=RoomLimits(seconds=300),
+    )
+    return bench.sandbox.run(order)
+
+
+def _command(lock: Lock, python: str) -> tuple[str, ...]:
+    if lock.kind == "uv":
+        return (
+            f"{_UV}/uv", "export", "--frozen", "--quiet", "--no-header", "--no-annotate",
+            "--no-default-groups", "--python", python,
+            *_each("--extra", lock.extras), *_each("--group", lock.groups),
+        )  # fmt: skip
+    if lock.kind == "poetry":
+        return (
+            _PYTHON, "-I", "-m", "poetry", "export", "--no-interaction",
+            *_each("--only", ("main", *lock.groups)), *_each("--extras", lock.extras),
+        )  # fmt: skip
+    if lock.kind == "pdm":
+        return (
+            _PYTHON, "-I", "-m", "pdm", "export",
+            *_each("--group", ("default", *lock.groups, *lock.extras)),
+            *_each("--without", lock.left_groups),
+        )  # fmt: skip
+    if lock.kind == "pipenv":
+        wanted = {"default", *lock.groups}
+        written = json.loads(lock.files[lock.path])
+        named = ",".join(name for name in written if canonicalize_name(name) in wanted)
+        return _PYTHON, "-I", "-m", "pipenv", "requirements", "--hash", "--categories", named
+    script = f"{ROOM_OURS}/environments/select_pylock.py"
+    chosen = ",".join(lock.extras), ",".join(lock.groups)
+    return f"{ROOM_GATE}/bin/python", "-I", script, *chosen
+
+
+def _each(option: str, values: tuple[str, ...]) -> list[str]:
+    return [f"{option}={value}" for value in values]
