@@ -50,28 +50,46 @@ class _Proposed(Protocol):
     def proposals(self) -> Sequence[_Fact]: ...
 
 
-def body(run: Run, proposed: _Proposed, readiness: Sequence[_Fact], redactor: Redactor) -> str:
+def body(
+    run: Run,
+    proposed: _Proposed,
+    readiness: Sequence[_Fact],
+    redactor: Redactor,
+    *,
+    waits: bool,
+) -> str:
     """Write the text of the pull request.
 
     Args:
         proposed: The configuration.
         readiness: How ready the repository is.
+        waits: Whether runs wait for an answer.
     """
-    parts = [_MARK, _opening(run), "## What is proposed, and why", *_facts(proposed, redactor)]
+    parts = [
+        _MARK,
+        _opening(run, waits=waits),
+        "## What is proposed, and why",
+        *_facts(proposed, redactor),
+    ]
     parts += ["## How ready the repository is", _table(readiness, redactor)]
     return redactor("\n\n".join(parts))
 
 
-def _opening(run: Run) -> str:
+def _opening(run: Run, *, waits: bool) -> str:
     number = run.snapshot.issue.number if run.snapshot else 0
+    until = (
+        "**Nothing else happens here until you answer:**"
+        if waits
+        else "Runs go on meanwhile with what is detected. You can answer at any time:"
+    )
+    after = "\n\nEither way, runs that wait begin by themselves within a few minutes."
     return (
         f"Somebody labelled #{number} for Mergewright, and this repository has no configuration"
-        " yet. This pull request proposes one from what the files show. **Nothing else happens"
-        " here until you answer:**\n\n"
+        f" yet. This pull request proposes one from what the files show. {until}\n\n"
         "- **Merge it**, as it is or after you have edited the file on this branch: it holds from"
         " then on.\n"
-        "- **Close it**: what is detected holds, and you are not asked again.\n\n"
-        "Either way, runs that wait begin by themselves within a few minutes."
+        "- **Close it**: what is detected holds, and you are not asked again."
+        f"{after if waits else ''}"
     )
 
 

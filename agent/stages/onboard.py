@@ -1,9 +1,10 @@
-"""Onboard: ask a repository's owner, before anything else happens, how it is to be worked on.
+"""Onboard: ask a repository's owner how it is to be worked on.
 
 A repository without a configuration gets one pull request, ever, that proposes one. What became of
-it is looked up on the forge each time, so nothing here has to be remembered: while it is open,
-every run of the repository waits; once it is merged the configuration is there, and once it is
-closed what was detected holds. Both are read at a base commit that is not older than the answer.
+it is looked up on the forge each time, so nothing here has to be remembered. While it is open, runs
+go on with what was detected, or wait where the operator wants that. Once it is merged the
+configuration is there, and once it is closed what was detected holds. Both are read at a base
+commit that is not older than the answer.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def settle(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
     """Go on where the owner has answered, in whichever way; say how. May run twice.
 
     Raises:
-        OwnerAwaited: The pull request is open, or the base commit is older than its end.
+        OwnerAwaited: The pull request is open and runs wait for it, or the base commit is older
+            than its end.
     """
     if contract.source is not None:
         return "configured"
@@ -43,6 +45,9 @@ def settle(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
         svc.say(f"a configuration is proposed by {pull.url}")
     else:
         pull, state = PullRequest(number=there.number, url=there.url), there.state
+    if state == "open" and svc.settings.onboarding == "on":
+        svc.say("the run does not wait for it; what is detected holds")
+        return state
     if state == "open":
         svc.forge.await_owner(run, pull, onboarding.WAITING)
         raise OwnerAwaited(f"The answer in {pull.url}, which proposes a configuration, is awaited")
@@ -88,6 +93,8 @@ def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:
             base_branch=base.base_branch or "",
             base_commit=base.commit,
             title=onboarding.TITLE,
-            body=onboarding.body(run, proposed, found, svc.redactor),
+            body=onboarding.body(
+                run, proposed, found, svc.redactor, waits=svc.settings.onboarding == "wait"
+            ),
         ),
     )

@@ -1,4 +1,4 @@
-"""A repository without a configuration is asked by one pull request before anything else happens."""
+"""Where the operator wants it, the owner of a repository without a configuration is asked first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A service that asks first; it shares what the others of these tests have built."""
     with (
         data_folder("asking", built=True) as home,
-        play.staging(home, tmp_path_factory.mktemp("asking"), MERGEWRIGHT_ONBOARDING="on") as made,
+        play.staging(
+            home, tmp_path_factory.mktemp("asking"), MERGEWRIGHT_ONBOARDING="wait"
+        ) as made,
     ):
         made.app.hook.events = APP_EVENTS
         yield made

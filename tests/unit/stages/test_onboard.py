@@ -1,4 +1,4 @@
-"""A repository without a configuration is asked first, once, and then gone by its answer."""
+"""A repository without a configuration is asked once, and its answer is gone by."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FILES = {
 def asked(tmp_path):
     made = forge_runs.prepared(tmp_path / "repo", tmp_path / "home", FILES)
     forge = FakeForge(forge_runs.TICKET, remote=forge_runs.REMOTE)
-    services, said = forge_runs.services(tmp_path / "home", forge)
+    services, said = forge_runs.services(tmp_path / "home", forge, onboarding="wait")
     return made, forge, services, said
 
 
@@ -61,12 +61,25 @@ def test_the_first_run_proposes_a_file_that_is_valid_and_waits(asked):
     assert "https://forge.example/shop/app/pull/100" in line
 
 
+def test_runs_go_on_while_it_is_open_unless_the_operator_wants_them_to_wait(asked):
+    made, forge, services, _ = asked
+    services = replace(services, settings=services.settings.model_copy(update={"onboarding": "on"}))
+    for _ in range(2):
+        assert onboard.settle(made.run, made.checkout, made.contract, services) == "open"
+    assert len(forge.proposals) == len(forge.commits) == 1
+    assert forge.told == []
+    answered(asked, "merged", head="f" * 40)
+    with pytest.raises(OwnerAwaited) as again:
+        onboard.settle(made.run, made.checkout, made.contract, services)
+    assert again.value.again == "checkout"
+
+
 @pytest.mark.deep
 def test_a_python_that_runs_could_not_take_is_proposed_as_a_comment(tmp_path):
     files = FILES | {"pyproject.toml": "[project]\nrequires-python = '==3.99.*'\n"}
     made = forge_runs.prepared(tmp_path / "repo", tmp_path / "home", files)
     forge = FakeForge(forge_runs.TICKET, remote=forge_runs.REMOTE)
-    services, _ = forge_runs.services(tmp_path / "home", forge)
+    services, _ = forge_runs.services(tmp_path / "home", forge, onboarding="wait")
     services = replace(services, sandbox=FakeSandbox(lambda order: pytest.fail("no room")))
     with pytest.raises(OwnerAwaited):
         onboard.settle(made.run, made.checkout, made.contract, services)
