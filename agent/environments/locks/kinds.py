@@ -155,6 +155,9 @@ def keep_versions(files: TreeFiles, lock: Lock, refused: str) -> Requirements:
                 # No hash says any more whose package that is.
                 wishes = indexes([_index(row, files, lock)], lock.path)
                 bound += [wish.model_copy(update={"only_for": name}) for wish in wishes]
+        if lock.kind == "poetry":
+            # Never locked before 1.3, and packages of that time import pkg_resources.
+            found.setdefault("setuptools", {"setuptools<81"})
         texts = [str(Requirement(texts.pop())) for texts in found.values() if len(texts) == 1]
     lines = tuple(Line(text=text, origin=lock.path) for text in texts)
     # The last line of a tool is the one with the reason.
