@@ -247,11 +247,8 @@ class Ran(Record):
     exit_code: int | None
     """Negative for a signal; None where the command was ended, or its sandbox was."""
     timed_out: bool = False
-    seconds: float
     restarted: bool = False
     """Whether the sandbox had to be opened again, with the change as it was last taken."""
-    cut: int = 0
-    """Bytes left out in the middle; the output says so at that place."""
 
 
 class Taken(Record):

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
@@ -332,7 +331,6 @@ class FakeSession:
     def run(self, command: str, *, seconds: float) -> Ran:
         """Run it with what this process has in its environment."""
         self.commands.append(command)
-        began = time.monotonic()
         process = subprocess.Popen(
             ["bash", "-c", command],
             cwd=self._tree,
@@ -352,7 +350,6 @@ class FakeSession:
             output=output.decode("utf-8", "replace"),
             exit_code=None if timed_out else process.returncode,
             timed_out=timed_out,
-            seconds=time.monotonic() - began,
         )
 
     def read(self, path: str) -> bytes | None:

@@ -46,10 +46,6 @@ class BubblewrapConversation(Conversation, opened.OpenedRoom):
         self._told = b""
         self._to_send = memoryview(b"")
 
-    def send(self, content: bytes) -> None:
-        """Have bytes on their way to the runner."""
-        self._to_send = memoryview(bytes(self._to_send) + content)
-
     def listen(self, seconds: float) -> bool:
         """Read and write what can be, waiting no longer than this."""
         go, channel = self._files["go"].fileno(), self._files["channel"].fileno()

@@ -29,9 +29,11 @@ class Answer(NamedTuple):
 class Conversation(Attendance):
     """An opened sandbox; the kinds of it say how bytes go in and come out."""
 
+    _to_send: memoryview
+
     def send(self, content: bytes) -> None:
         """Have bytes on their way to the runner."""
-        raise NotImplementedError
+        self._to_send = memoryview(bytes(self._to_send) + content)
 
     def listen(self, seconds: float) -> bool:
         """Move what can be moved, waiting no longer than this; False: the runner has ended."""

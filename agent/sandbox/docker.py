@@ -14,10 +14,6 @@ from agent.settings import Settings
 class DockerConversation(Conversation, opened.OpenedRoom):
     """A session's container; its standard input carries the order and then the requests."""
 
-    def send(self, content: bytes) -> None:
-        """Have bytes on their way to the runner."""
-        self._to_send = memoryview(bytes(self._to_send) + content)
-
     def listen(self, seconds: float) -> bool:
         """Read and write what can be, waiting no longer than this."""
         if self._line is not None:

@@ -35,7 +35,6 @@ class _Facts(Record):
 
     exit_code: int | None
     limit: str | None
-    seconds: float
     printed: int
 
 
@@ -75,13 +74,11 @@ class Session:
         except SandboxLost as problem:
             lost = problem.message
         self._restart()
-        took = time.monotonic() - began
         return Ran(
             output=f"[The sandbox was lost during this command: {lost}. It is open"
             " again, with the change as it was last taken.]",
             exit_code=None,
-            timed_out=took >= seconds,
-            seconds=took,
+            timed_out=time.monotonic() - began >= seconds,
             restarted=True,
         )
 
@@ -135,8 +132,6 @@ class Session:
             output=_compose(head, tail, cut, "" if hit == "time" else hit or ""),
             exit_code=facts.exit_code,
             timed_out=facts.limit == "time",
-            seconds=facts.seconds,
-            cut=cut,
         )
 
     def _read(self, paths: list[str]) -> list[tuple[str | None, bytes]]:

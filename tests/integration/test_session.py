@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ from tests.rooms import settings_for
 def test_commands_run_one_after_the_other_in_the_tree(session: Session) -> None:
     first = session.run("echo out; echo err >&2; pwd; exit 3", seconds=20)
     assert (first.output, first.exit_code) == ("out\nerr\n/work\n", 3)
-    assert not (first.timed_out or first.restarted or first.cut)
+    assert not (first.timed_out or first.restarted)
     session.run("echo more >>app/models.py", seconds=20)
     assert session.run("./run.sh; tail -n1 app/models.py", seconds=20).output == "ran\nmore\n"
     assert session.run("kill -SEGV $$", seconds=20).exit_code == -11
@@ -73,11 +74,11 @@ def test_a_command_past_its_time_is_ended_with_what_it_printed(session: Session)
 def test_long_output_is_cut_in_the_middle_and_says_how_much(session: Session) -> None:
     ran = session.run("echo first; yes 0123456789 | head -n 200000; echo last", seconds=30)
     assert ran.exit_code == 0
-    assert ran.cut > 2_000_000
     assert len(ran.output) < 40_000
     assert ran.output.startswith("first\n")
     assert ran.output.endswith("\nlast\n")
-    assert f"[... {ran.cut} bytes left out ...]" in ran.output
+    found = re.search(r"\n\[\.\.\. (\d+) bytes left out \.\.\.\]\n", ran.output)
+    assert found and int(found[1]) > 2_000_000
 
 
 def test_a_stopped_run_ends_its_command_within_a_moment(place: Workplace) -> None:

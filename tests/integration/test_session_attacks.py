@@ -101,7 +101,7 @@ def test_a_lost_sandbox_is_opened_again_with_what_was_last_taken(
 
 def test_a_fork_bomb_ends_with_its_command(session: Session) -> None:
     bomb = session.run("b() { b | b & }; b; sleep 1", seconds=10)
-    assert bomb.seconds < 10
+    assert not bomb.timed_out
     assert works(session)
     assert session.run("python -c 'while 1:\n import os\n os.fork()'", seconds=3).exit_code != 0
     assert works(session)

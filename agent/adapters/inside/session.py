@@ -81,21 +81,19 @@ class Session:
                 with suppress(OSError):  # an earlier command may have closed the folder
                     room.lay_file(file["path"], file["content"])
         names = used_names(self.order)
-        printed, began = Printed(), time.monotonic()
+        printed, until = Printed(), time.monotonic() + request["limit"]
         reading, writing = os.pipe()
         argv = [*self.order["argv"], *request["arguments"]]
         pid = room.start_command({**self.order, "argv": argv}, self.environ, writing)
         os.close(writing)
         try:
-            until = began + request["limit"]
             code, limit = self.attend(pid, reading, printed, until, names)
-            seconds = time.monotonic() - began
             limit = limit or room.counted_limit(self.order)
             room.end_everything()
             printed.drain(reading)
         finally:
             os.close(reading)
-        facts = {"exit_code": code, "limit": limit, "seconds": seconds, "printed": printed.total}
+        facts = {"exit_code": code, "limit": limit, "printed": printed.total}
         return facts, [printed.head, printed.tail]
 
     def attend(

@@ -140,7 +140,7 @@ def test_a_sandbox_that_was_lost_comes_back_with_the_change_alone(opened):
 def test_a_submit_of_a_batch_that_lost_its_sandbox_is_not_accepted(opened, monkeypatch):
     def lose(session, command, *, seconds):
         session.losses += 1
-        return Ran(output="lost", exit_code=None, seconds=0.0, restarted=True)
+        return Ran(output="lost", exit_code=None, restarted=True)
 
     monkeypatch.setattr(FakeSession, "run", lose)
     done = opened.call(write(), bash("true"), submit())
