@@ -217,6 +217,20 @@ def test_a_large_file_is_left_out(session: Session) -> None:
     assert [finding.path for finding in taken.findings] == ["large.txt"]
 
 
+def test_files_of_holes_are_not_all_read(session: Session) -> None:
+    session.run("for n in $(seq 20); do truncate -s 8M hole-$n; done", seconds=20)
+    taken = session.take()
+    assert taken.change.files == ()
+    assert "8 files are not part of it" in taken.findings[-1].message
+
+
+def test_a_home_that_is_closed_or_replaced_ends_nothing(session: Session) -> None:
+    session.run("rm -rf ~; mkdir -p ~/.gitconfig/x", seconds=20)
+    assert works(session)
+    session.run("chmod 0 ~", seconds=20)
+    assert works(session)
+
+
 def test_without_an_overlay_all_of_the_tree_is_compared(
     backend: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
