@@ -12,7 +12,8 @@ Library = Literal["logging", "structlog", "loguru"]
 
 #: From quiet to loud, as they are listed.
 LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error", "critical", "exception")
-LIBRARIES: tuple[Library, ...] = ("logging", "structlog", "loguru")
+#: What a new logger comes from.
+LIBRARIES: tuple[Library, ...] = ("logging", "structlog")
 
 
 class Wish(Record):
