@@ -33,7 +33,7 @@ class Converter:
     """Converts files, with what is asked of their whole tree."""
 
     def __init__(self, tree: Tree, wish: Wish) -> None:
-        self._wish = wish
+        self.wish = wish
         self._known = Modules(tree, wish.python_path)
         self._entries = programs.find_entry_points(Below(tree, wish.root))
         self._captures = Captures(self._known)
@@ -85,13 +85,8 @@ class Converter:
         """Choose the logger of a module; a new one has line 0."""
         if found := loggers.find(module, self._known):
             return found
-        library = self._wish.library or loggers.choose_library(module, self._known)
+        library = self.wish.library or loggers.choose_library(module, self._known)
         return Logger(loggers.choose_name(set(re.findall(r"\w+", source.text))), library, 0)
-
-    @property
-    def wish(self) -> Wish:
-        """How prints become messages."""
-        return self._wish
 
 
 class _File:

@@ -51,5 +51,9 @@ def choose(call: Call, said: Printed) -> Level:
 
 def _is_on_demand(context: Context) -> bool:
     """Whether it shows only where details are wanted, as below `if self.verbose`."""
-    names = {(name_of(test) or "").rpartition(".")[2].lower() for test in context.tests}
+    tests = list(context.tests)
+    for test in context.tests:
+        if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+            tests += test.values
+    names = {(name_of(test) or "").rpartition(".")[2].lower() for test in tests}
     return not names.isdisjoint(_GUARDS)

@@ -84,7 +84,7 @@ def test_the_traceback_is_logged_where_it_would_be_lost(said, then, logged):
 @pytest.mark.parametrize(
     ("guard", "level"),
     [
-        ("if self.verbose:", "debug"),
+        ("if self.verbose and x:", "debug"),
         ("if not debug:", "info"),
     ],
 )
