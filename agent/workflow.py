@@ -16,7 +16,7 @@ from agent.domain import Opened, Outcome, Prepared, Run
 from agent.editing import failures
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
-from agent.errors import ROUND_ENDS, EnvironmentFailed, PolicyRefused
+from agent.errors import ROUND_ENDS, EditFailed, EnvironmentFailed, PolicyRefused
 from agent.ports import Step
 from agent.services import Services
 from agent.stages import (
@@ -199,17 +199,16 @@ def _weighed(draft: Draft, job: Job) -> Round:
     """Hold a change against the rules and, if they let it pass, against the project's checks."""
     step, svc, prepared, number = job.step, job.svc, job.prepared, job.number
     made = draft.plan, draft.change, number
-    change = step(f"changelog {number}", edit.entered, *made, prepared, svc)
-    draft = replace(draft, change=change)
     try:
+        change = step(f"changelog {number}", edit.entered, *made, prepared, svc)
+        draft = replace(draft, change=change)
         held = change, job.ticket, prepared, svc, job.stood
         cleared = step(f"policy {number}", policy.clear, *held)
+        after = step(f"checks {number}", checks.run, cleared, job.before, prepared, svc)
     except PolicyRefused as problem:
         return Round(number, draft, refused=problem.findings)
-    try:
-        after = step(f"checks {number}", checks.run, cleared, job.before, prepared, svc)
-    except EnvironmentFailed as problem:
-        return Round(number, draft, refused=(failures.find_unbuildable(problem),))
+    except (EditFailed, EnvironmentFailed) as problem:
+        return Round(number, draft, refused=(failures.find_obstacle(problem),))
     compared = step(f"compare {number}", checks.compare, job.before, after, prepared, svc)
     proof = step(f"proof {number}", prove.show, draft.plan, change, compared, after, prepared, svc)
     verdict = step(f"decide {number}", decide.weigh, compared, cleared, prepared.contract, proof)

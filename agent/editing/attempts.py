@@ -159,12 +159,7 @@ def begin_anew(plan: Plan, failed: str, job: Job) -> Attempt:
         failed: What stood against the earlier attempt, in words for the model.
     """
     job.try_another()
-    name = f"edit {job.number}"
-    told = job.step(
-        f"{name} opening", opening.of_attempt, plan, failed, job.ticket, job.prepared, job.before,
-        job.svc,
-    )  # fmt: skip
-    return Attempt(_conversation(name, "agent", told, _base(job), job), plan, job)
+    return _agreed(f"edit {job.number}", plan, None, (), failed, job)
 
 
 def on_pull(draft: Draft, matters: tuple[Matter, ...], failed: str, job: Job) -> Attempt:
@@ -175,13 +170,27 @@ def on_pull(draft: Draft, matters: tuple[Matter, ...], failed: str, job: Job) ->
         failed: What stands against it, in words for the model; empty: nothing.
     """
     name = f"{'answer' if matters else 'edit'} {job.number}"
+    return _agreed(name, draft.plan, draft.change, matters, failed, job)
+
+
+def _agreed(
+    name: str,
+    plan: Plan,
+    change: Change | None,
+    matters: tuple[Matter, ...],
+    failed: str,
+    job: Job,
+) -> Attempt:
+    """Begin with a plan that is agreed, from a change or from the base."""
     told = job.step(
-        f"{name} opening", opening.of_pull, draft.plan, draft.change, matters, failed, job.ticket,
+        f"{name} opening", opening.of_change, plan, change, matters, failed, job.ticket,
         job.prepared, job.before, job.svc,
     )  # fmt: skip
-    forms: Mapping[str, Form] = {"submit": (_SUBMIT, SubmittedAnswers if matters else Submit)}
-    talk = _conversation(name, "answer" if matters else "agent", told, draft.change, job, forms)
-    return Attempt(talk, draft.plan, job, matters)
+    submit: Mapping[str, Form] = {"submit": (_SUBMIT, SubmittedAnswers if matters else Submit)}
+    forms = submit if change else _EDITING
+    prompt = "answer" if matters else "agent"
+    talk = _conversation(name, prompt, told, change or _base(job), job, forms)
+    return Attempt(talk, plan, job, matters)
 
 
 def _base(job: Job) -> Change:

@@ -14,7 +14,7 @@ from agent.domain import (
     Severity,
     Verdict,
 )
-from agent.errors import EnvironmentFailed
+from agent.errors import RunStopped
 
 _MOST_FAILURES = 5
 _MOST_FINDINGS = 10
@@ -42,15 +42,15 @@ def refused(findings: tuple[Finding, ...]) -> Failures:
     return _made([(f"{one.rule} {one.path} {one.message}", _finding(one)) for one in blocking])
 
 
-def find_unbuildable(problem: EnvironmentFailed) -> Finding:
-    """Make a finding of packages that a change declares and that cannot be installed."""
+def find_obstacle(problem: RunStopped) -> Finding:
+    """Make a finding of what keeps a change from being checked: packages, or edits that fail."""
     return Finding(
-        rule="environment",
+        rule=problem.reason.value,
         severity=Severity.BLOCK,
         path="",
         line=None,
-        message=f"The packages that the change declares cannot be installed: {problem.message}",
-        fix="Declare packages and versions that exist, or do without.",
+        message=problem.message,
+        fix="Change what it names, or do without.",
     )
 
 

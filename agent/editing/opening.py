@@ -36,27 +36,9 @@ def of_ticket(ticket: Ticket, base: Opened, svc: Services) -> Opening:
     return _joined(*_repository(ticket, base, svc), _ticket(ticket, base))
 
 
-def of_attempt(
+def of_change(
     plan: Plan,
-    failed: str,
-    ticket: Ticket,
-    prepared: Prepared,
-    before: CheckReport,
-    svc: Services,
-) -> Opening:
-    """Begin another attempt: the same, the plan, and what became of the earlier one."""
-    return _joined(
-        _state(before, prepared),
-        *_repository(ticket, prepared, svc),
-        _ticket(ticket, prepared),
-        _plan(plan, prepared),
-        _failed(failed, prepared),
-    )
-
-
-def of_pull(
-    plan: Plan,
-    change: Change,
+    change: Change | None,
     matters: tuple[Matter, ...],
     failed: str,
     ticket: Ticket,
@@ -64,23 +46,23 @@ def of_pull(
     before: CheckReport,
     svc: Services,
 ) -> Opening:
-    """Go on with a pull request: the change as it is, what is asked of it, and what fails."""
+    """Begin with a plan that is agreed.
+
+    Args:
+        change: Of a pull request, as it is; None: it is begun anew.
+        matters: What people ask of it.
+        failed: What stands against it, or against an earlier attempt.
+    """
     run_id, most = prepared.run.run_id, _MOST_MATTERS // max(1, len(matters))
-    asked = [
-        fenced(
-            f"Matter {matter.number}",
-            cleaning.cut(matter.text, most, where="the pull request"),
-            run_id,
-        )
-        for matter in matters
-    ]
+    cut = ((one, cleaning.cut(one.text, most, where="the pull request")) for one in matters)
+    diff = _diff(prepared, change, _MOST_DIFF) if change else ""
     return _joined(
         _state(before, prepared),
         *_repository(ticket, prepared, svc),
         _ticket(ticket, prepared),
         _plan(plan, prepared),
-        fenced("The change so far", _diff(prepared, change, _MOST_DIFF), run_id),
-        *asked,
+        fenced("The change so far", diff, run_id) if change else "",
+        *(fenced(f"Matter {matter.number}", text, run_id) for matter, text in cut),
         _failed(failed, prepared),
     )
 

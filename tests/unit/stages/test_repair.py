@@ -254,12 +254,15 @@ def test_a_run_that_is_stopped_ends_all_the_same(prepared, home):
         repair.answer(passed, BLOCKING, job)
 
 
-def test_packages_that_cannot_be_installed_are_a_finding_for_the_model(prepared, home, monkeypatch):
+@pytest.mark.parametrize("problem", [EnvironmentFailed("No such package."), EditFailed("A link.")])
+def test_what_keeps_a_change_from_being_checked_is_a_finding_for_the_model(
+    prepared, home, monkeypatch, problem
+):
     def fail(cleared, before, prepared, svc) -> CheckReport:
-        raise EnvironmentFailed("There is no such package.")
+        raise problem
 
     monkeypatch.setattr(checks, "run", fail)
     job = desks.job(prepared, home, script())
     tried = workflow._judged(draft(prepared), job)
     assert not tried.passed
-    assert "no such package" in tried.failures.words
+    assert problem.message in tried.failures.words
