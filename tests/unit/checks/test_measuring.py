@@ -91,3 +91,17 @@ def test_a_limit_that_ends_a_check_of_base_twice_ends_the_run(linted: Site) -> N
 def test_findings_are_not_measured_again(linted: Site) -> None:
     red = CheckResult(name="flake8", status=Status.FAILED, exit_code=1)
     assert confirm(linted, red, ended(None, "time")) == red
+
+
+@pytest.mark.parametrize(("limit", "runs"), [("memory", 2), ("time", 1)])
+def test_what_the_machine_ended_runs_once_more(linted: Site, limit: str, runs: int) -> None:
+    rooms = [ended(None, limit), ended(2)]
+    sandbox = FakeSandbox(lambda _: rooms.pop(0))
+    measuring.single("flake8", linted, sandbox)
+    assert len(rooms) == 2 - runs
+
+
+def test_on_base_that_was_its_second_time(linted: Site) -> None:
+    late = BROKEN.model_copy(update={"exit_code": None, "limit": "memory"})
+    with pytest.raises(CheckUnfinished):
+        confirm(linted, late, ended(2))
