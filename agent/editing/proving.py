@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from agent import worktree
@@ -33,7 +34,7 @@ def with_change(change: Change, after: CheckReport, prepared: Prepared, svc: Ser
         file.path for file in tests.files if file.path.endswith(".py") and file.after is not None
     )
     head = after.result(TESTS)
-    on_base = _run(tests, files, prepared, svc) if files and head else None
+    on_base = run_tests(tests, files, "tests on base", prepared, svc) if head else None
     if head is None or on_base is None:
         return Proof(missing="the change brings no test")
     if not is_proved(on_base):
@@ -44,30 +45,43 @@ def with_change(change: Change, after: CheckReport, prepared: Prepared, svc: Ser
     return Proof(rows=tuple(rows[:_MOST_ROWS]), missing=missing)
 
 
-def _run(
-    tests: Change, files: tuple[str, ...], prepared: Prepared, svc: Services
+def run_tests(
+    change: Change,
+    files: tuple[str, ...] | None,
+    name: str,
+    prepared: Prepared,
+    svc: Services,
+    seconds: float = math.inf,
 ) -> CheckResult | None:
-    """Run files of tests on base; None: there is no suite."""
+    """Run tests on base with a change, in the environment of base; None: there are none.
+
+    Args:
+        files: Of the tests; None: all of them.
+        name: Under which lines are shown that they print.
+        seconds: They may take no longer, whatever else is granted.
+    """
+    if files == ():
+        return None
     folder = svc.head_folder(prepared.run).with_name("proof")
-    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(tests)
+    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
     site = Site(
         tree=folder,
         environment=svc.environment(prepared),
         config=prepared.contract.config,
         project=prepared.contract.project,
         limits=granted(svc.settings),
-    )
+    ).within(seconds)
     suite = measuring.suite_of(site)
     if suite is None:
         return None
-    only = Selection(files=files)
+    only = Selection(files=files or ())
     return running.run(
         suite,
         site,
         svc.sandbox,
         svc.say,
-        compose=lambda at, secret: suite.some_order(at, secret, only),
-        name="tests on base",
+        compose=None if files is None else lambda at, key: suite.some_order(at, key, only),
+        name=name,
     )
 
 

@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator, Mapping
 
 from agent import worktree
-from agent.checks import affected, flaky, hunks, measuring, mutants, running
+from agent.checks import affected, flaky, hunks, mutants
 from agent.checks.affected import Imports
-from agent.checks.check import TESTS, Selection, Site, granted
+from agent.checks.check import TESTS
 from agent.checks.hunks import Hunk
 from agent.checks.of_tests import Places
 from agent.domain import Change, CheckReport, CheckResult, Prepared, Status, SuiteFacts, TakenBack
+from agent.editing.proving import run_tests
 from agent.policy.django.files import is_migration
 from agent.policy.layout import is_test
 from agent.policy.proposal import Proposal
@@ -41,7 +42,8 @@ def take_back(change: Change, after: CheckReport, prepared: Prepared, svc: Servi
         for hunk in hunks.split(file)
     ]
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    sources = _read_with(change, base)
+    is_slow = head.seconds > _SLOW_SECONDS
+    sources = _read_with(change, base) if is_slow or not found else {}
     imports = Imports(sources)
     found = found or _make_mistakes(change, sources, imports)
     if not found:
@@ -57,9 +59,10 @@ def take_back(change: Change, after: CheckReport, prepared: Prepared, svc: Servi
     for hunk in found[:_MOST_HUNKS]:
         if time.monotonic() > end:
             break
-        result = None
+        taken, result = hunk.take_back(change), None
         for files in _portions(hunk.path, ours, imports, head):
-            result = _run_without(hunk, files, change, end, prepared, svc)
+            left = max(1.0, end - time.monotonic())
+            result = run_tests(taken, files, f"tests without {hunk.place}", prepared, svc, left)
             if result is None or _is_noticed(result, head):
                 break
         if result is None or not _says_something(result):
@@ -93,38 +96,6 @@ def _make_mistakes(change: Change, sources: Mapping[str, bytes], imports: Import
         for mistake in mutants.make(path, source, mutants.names_in(test.after or b""))
     )
     return list(dict.fromkeys(made))
-
-
-def _run_without(
-    hunk: Hunk,
-    files: tuple[str, ...] | None,
-    change: Change,
-    end: float,
-    prepared: Prepared,
-    svc: Services,
-) -> CheckResult | None:
-    """Run these files of tests, or all, without a hunk; None: there is no suite."""
-    folder = svc.head_folder(prepared.run).with_name("proof")
-    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(hunk.take_back(change))
-    site = Site(
-        tree=folder,
-        environment=svc.environment(prepared),
-        config=prepared.contract.config,
-        project=prepared.contract.project,
-        limits=granted(svc.settings),
-    ).within(max(1.0, end - time.monotonic()))
-    suite = measuring.suite_of(site)
-    if suite is None:
-        return None
-    only = Selection(files=files or ())
-    return running.run(
-        suite,
-        site,
-        svc.sandbox,
-        svc.say,
-        compose=None if files is None else lambda at, key: suite.some_order(at, key, only),
-        name=f"tests without {hunk.place}",
-    )
 
 
 def _portions(
