@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from agent import worktree
 from agent.checks import measuring, running
@@ -25,8 +25,14 @@ def tests_alone(change: Change) -> Change:
     return change.model_copy(update={"files": kept, "notes": ()})
 
 
-def with_change(change: Change, after: CheckReport, prepared: Prepared, svc: Services) -> Proof:
-    """Run the tests of the change on the code without it; hold that against the head."""
+def with_change(
+    change: Change, added: Collection[str], after: CheckReport, prepared: Prepared, svc: Services
+) -> Proof:
+    """Run the tests of the change on the code without it; hold that against the head.
+
+    Args:
+        added: Ids of the tests that base does not have.
+    """
     if not any(file.path.endswith(".py") and not is_test(file.path) for file in change.files):
         return Proof(unneeded="no code besides tests is changed")
     tests = tests_alone(change)
@@ -39,7 +45,7 @@ def with_change(change: Change, after: CheckReport, prepared: Prepared, svc: Ser
         return Proof(missing="the change brings no test")
     if not is_proved(on_base):
         return Proof(missing=f"its tests cannot be run without it: {on_base.reason}")
-    rows = sorted(_rows(files, on_base, head), key=lambda row: not row.shows)
+    rows = sorted(_rows(files, added, on_base, head), key=lambda row: not row.shows)
     shown = any(row.shows for row in rows)
     missing = "" if shown else "none of its tests fails without it and passes with it"
     return Proof(rows=tuple(rows[:_MOST_ROWS]), missing=missing)
@@ -85,8 +91,13 @@ def run_tests(
     )
 
 
-def _rows(files: tuple[str, ...], on_base: CheckResult, head: CheckResult) -> Iterator[ProofRow]:
-    """Give what each test of these files did without the change, and with it."""
+def _rows(
+    files: tuple[str, ...], added: Collection[str], on_base: CheckResult, head: CheckResult
+) -> Iterator[ProofRow]:
+    """Give what each test of these files did without the change, and with it.
+
+    Where a file cannot be imported without the change, that says nothing of its old tests.
+    """
     find = Places(head.suite or SuiteFacts()).find
     without, lost = {}, {}
     for item in on_base.items:
@@ -97,7 +108,9 @@ def _rows(files: tuple[str, ...], on_base: CheckResult, head: CheckResult) -> It
             lost[find(f"{module}::")[0] or find(f"{module}.any")[0]] = item
     for item in head.items:
         path = find(item.item_id)[0]
-        before = without.get(item.item_id) or lost.get(path)
+        before = without.get(item.item_id)
+        if before is None and item.item_id in added:
+            before = lost.get(path)
         if before is not None and path in files:
             yield ProofRow(
                 name=item.item_id,

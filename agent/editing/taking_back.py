@@ -15,11 +15,10 @@ from agent.checks.check import TESTS
 from agent.checks.hunks import Hunk
 from agent.checks.of_tests import Places
 from agent.domain import Change, CheckReport, CheckResult, Prepared, Status, SuiteFacts, TakenBack
+from agent.editing import rebuilding
 from agent.editing.proving import run_tests
 from agent.policy.django.files import is_migration
 from agent.policy.layout import is_test
-from agent.policy.proposal import Proposal
-from agent.policy.upkeep import requirements
 from agent.services import Services
 from repo_config.tree import Tree
 
@@ -48,11 +47,10 @@ def take_back(change: Change, after: CheckReport, prepared: Prepared, svc: Servi
     found = found or _make_mistakes(change, sources, imports)
     if not found:
         return TakenBack()
-    contract = prepared.contract
-    if requirements.differs(Proposal(change, contract.config, contract.project, base)):
+    if rebuilding.mark(change, prepared, svc):
         # Base's packages lack what the change needs: every test would seem to notice.
-        return TakenBack(untried=tuple(hunk.place for hunk in found))
-    end = time.monotonic() + _PART * 60 * contract.config.limits.minutes
+        prepared, _ = rebuilding.rebuild(change, prepared, svc)
+    end = time.monotonic() + _PART * 60 * prepared.contract.config.limits.minutes
     ours = {file.path for file in change.files if is_test(file.path)}
     noticed: list[str] = []
     unnoticed: list[str] = []

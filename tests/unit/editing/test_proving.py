@@ -20,9 +20,11 @@ def result(**outcomes):
     return CheckResult(name="tests", status=Status.FAILED, items=items, suite=SUITE)
 
 
-def rows(on_base, head):
+def rows(on_base, head, added=()):
+    ids = {f"{FILE}::{name}" for name in added}
     return {
-        row.name.removeprefix(f"{FILE}::"): row for row in proving._rows((FILE,), on_base, head)
+        row.name.removeprefix(f"{FILE}::"): row
+        for row in proving._rows((FILE,), ids, on_base, head)
     }
 
 
@@ -41,13 +43,15 @@ def test_what_fails_without_the_change_and_passes_with_it_shows_it():
 def test_a_file_that_cannot_be_imported_without_the_change_fails_there(module):
     lost = CheckItem(item_id=f"{module} (collection)", outcome="error")
     on_base = CheckResult(name="tests", status=Status.FAILED, items=(lost,))
-    assert rows(on_base, result(test_new="passed"))["test_new"].shows
+    head = result(test_new="passed", test_old="passed")
+    found = rows(on_base, head, added=("test_new",))
+    assert {name: row.shows for name, row in found.items()} == {"test_new": True}
 
 
 def test_tests_of_other_files_prove_nothing_of_it():
     other = CheckItem(item_id="tests/test_other.py::test_x", outcome="passed")
     head = CheckResult(name="tests", status=Status.PASSED, items=(other,), suite=SUITE)
-    assert list(proving._rows((FILE,), head, head)) == []
+    assert list(proving._rows((FILE,), (), head, head)) == []
 
 
 def test_a_test_that_errs_without_the_change_shows_it_too():
