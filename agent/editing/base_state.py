@@ -35,7 +35,7 @@ def describe(before: CheckReport, prepared: Prepared) -> str:
     unknown = [
         f"{one.name} ({' '.join(one.reason.split())[:_MOST_REASON]})"
         for one in results
-        if one.status is Status.UNVERIFIED
+        if one.status in (Status.UNVERIFIED, Status.UNMEASURABLE)
     ]
     versions = [
         package
