@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 
 from agent.domain import CheckItem, CheckReport, CheckResult, Prepared, Status
+from agent.environments import rooms
 
 _FAILING = ("failed", "error")
 _MOST_NAMED = 8
@@ -26,7 +27,7 @@ def describe(before: CheckReport, prepared: Prepared) -> str:
     """Say how the checks are run, what passes, what fails and what cannot be measured; foreign."""
     results = before.results
     commands = [
-        f"{one.name}: {shlex.join(one.command)}"
+        f"{one.name}: {shlex.join(_command(one, prepared))}"
         for one in results
         if one.command and one.status is not Status.ABSENT
     ]
@@ -50,6 +51,16 @@ def describe(before: CheckReport, prepared: Prepared) -> str:
         *commands,
     ]
     return "\n".join(filter(None, lines))
+
+
+def _command(result: CheckResult, prepared: Prepared) -> tuple[str, ...]:
+    """The command as it is typed in the sandbox: a mypy of ours is told where packages are."""
+    named = {entry.partition("==")[0].lower() for entry in prepared.environment.packages}
+    words = result.command
+    if result.name != "mypy" or "mypy" in named:
+        return words
+    at = words.index("mypy") + 1
+    return (*words[:at], "--python-executable", rooms.PYTHON, *words[at:])
 
 
 def _counted(result: CheckResult) -> str:

@@ -85,7 +85,8 @@ def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp
         CheckResult(name="tests", status=Status.FAILED, items=(red,), command=("pytest", "-q")),
         CheckResult(name="flake8", status=Status.FAILED, items=(lint, lint)),
         CheckResult(name="ruff", status=Status.PASSED, command=("ruff", "check", ".")),
-        CheckResult(name="mypy", status=Status.UNVERIFIED, reason="it crashed"),
+        CheckResult(name="mypy", status=Status.UNVERIFIED, reason="it crashed", command=("mypy",)),
+        CheckResult(name="django check", status=Status.UNMEASURABLE, reason="no such module"),
         CheckResult(name="black", status=Status.ABSENT),
     )
     before = CheckReport(side="base", commit="c", change_digest=None, results=results)
@@ -94,9 +95,11 @@ def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp
         "Versions: python==3.11.7, django==5.1, pytest==8.3",
         "Passes: ruff",
         "Fails already: tests: t.py::test_old: KeyError: 'a'; flake8: a.py: E265: block comment",
-        "Cannot be measured: mypy (it crashed)",
+        "Cannot be measured: mypy (it crashed); django check (no such module)",
         "tests: pytest -q",
         "ruff: ruff check .",
+        # The environment has none of its own, and ours would not see its packages.
+        "mypy: mypy --python-executable /env/bin/python",
     ]
 
 
