@@ -292,7 +292,13 @@ def _ready(facts: Facts) -> str:
     ]
     if facts.tests_are_off:
         said.append("Tests are switched off in the configuration.")
-    said += [summarize(check).sentence for check in facts.compared]
+    told = [summarize(check).sentence for check in facts.compared]
+    # What a check says by the rules of either side is said once.
+    said += [
+        one
+        for one in told
+        if one.replace(comparison.BASE_RULES, "", 1) not in told or comparison.BASE_RULES not in one
+    ]
     return " ".join(filter(None, said))
 
 

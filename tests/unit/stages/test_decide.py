@@ -221,6 +221,16 @@ def test_the_sentence_of_a_decision_is_that_of_the_compared_record(one, other):
         assert verdict.sentence in [summarize(check).sentence for check in (one, other)]
 
 
+def test_what_a_check_says_by_the_rules_of_either_side_is_said_once():
+    mine = tool("mypy", base=FAILED, base_count=5, head=FAILED, head_count=5, known=5)
+    theirs = mine.model_copy(update={"name": "mypy, base rules"})
+    assert weigh(suite(), theirs, mine).sentence.count("5 findings as on base") == 1
+    other = theirs.model_copy(update={"known": 4})
+    sentence = weigh(suite(), other, mine).sentence
+    assert "4 findings as on base" in sentence
+    assert "5 findings as on base" in sentence
+
+
 def test_findings_have_their_place():
     [flaky] = weigh(suite(head=FAILED, head_failures=3, flaky=FLAKY)).findings
     assert (flaky.path, flaky.line, flaky.severity) == ("tests/test_a.py", 3, Severity.INFO)
