@@ -18,6 +18,7 @@ from agent.domain import (
     Finding,
     Plan,
     Proof,
+    Severity,
     Verdict,
 )
 from agent.editing import failures
@@ -74,6 +75,14 @@ class Round:
         """Remarks of rules for the reviewer."""
         more = sum(len(check.findings) for check in self.compared)
         return more + (len(self.cleared.findings) if self.cleared else len(self.refused))
+
+    @property
+    def remarks(self) -> tuple[Finding, ...]:
+        """What a person has to look at first."""
+        found = [*(self.cleared.findings if self.cleared else ())]
+        found += [one for check in self.compared for one in check.findings]
+        found += self.verdict.findings if self.verdict else ()
+        return tuple(one for one in dict.fromkeys(found) if one.severity is Severity.REVIEW)
 
     @property
     def rank(self) -> tuple[bool, bool, int, int]:

@@ -46,13 +46,10 @@ def _find_objection(tried: Sequence[Round], job: Job) -> str:
     last = tried[-1]
     if not last.passed:
         return last.failures.words if last.failures.names else ""
-    shows = not last.proof.missing or last.draft.plan.category not in _SHOWABLE
-    if shows or any(one.passed for one in tried[:-1]) or last.draft.by is None:
+    if any(one.passed for one in tried[:-1]) or last.draft.by is None:
         return ""
-    return (
-        f"The change passes, but it is not proved: {last.proof.missing}. Add a test that fails"
-        " without the change, or submit it as it is."
-    )
+    lacks = last.proof.missing if last.draft.plan.category in _SHOWABLE else ""
+    return failures.left_to_people(lacks, last.remarks)
 
 
 def _following(last: Round, words: str, job: Job) -> Draft | None:

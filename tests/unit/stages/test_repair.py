@@ -15,11 +15,13 @@ from agent.domain import (
     CheckResult,
     ClearedChange,
     Comparison,
+    Finding,
     Plan,
     Proof,
     Reason,
     Remark,
     ReviewNotes,
+    Severity,
     Status,
     Verdict,
 )
@@ -133,6 +135,19 @@ def test_a_change_that_nothing_shows_is_told_so_once_and_may_stay(prepared, home
     again = job.over(judged(2, one, missing="the change brings no test"))
     assert repair.next_draft([passed, again], job) is None
     assert len(model.requests) == 3
+
+
+def test_what_makes_a_draft_is_told_once(prepared, home):
+    one, job, model = submitted(prepared, home, said(submit("It has to be.")))
+    passed = judged(1, one)
+    found = Finding(
+        rule="suppression", severity=Severity.REVIEW, path="a.py", line=3, message="Here.", fix="x"
+    )
+    info = found.model_copy(update={"severity": Severity.INFO, "message": "There."})
+    cleared = passed.cleared.model_copy(update={"findings": (found, info)})
+    assert repair.next_draft([job.over(replace(passed, cleared=cleared))], job) is None
+    told = model.requests[2].messages[-1].results[0].content
+    assert ("a.py:3 Here." in told, "There." in told) == (True, False)
 
 
 def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, home):
