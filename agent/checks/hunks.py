@@ -167,11 +167,15 @@ class _Bare(ast.NodeTransformer):
             self._fields.update(one for one in node.body if isinstance(one, ast.AnnAssign))
         return self._undocumented(node)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef | None:
+        if _is_overload(node):
+            return None
         _take_annotations(node)
         return self._undocumented(node)
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef | None:
+        if _is_overload(node):
+            return None
         _take_annotations(node)
         return self._undocumented(node)
 
@@ -194,6 +198,12 @@ class _Bare(ast.NodeTransformer):
     def _undocumented(self, node: _Block) -> _Block:
         self.generic_visit(node)
         return _without_docstring(node)
+
+
+def _is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether it is a signature for type checkers, which the function after it replaces."""
+    names = {ast.unparse(one).rpartition(".")[2] for one in node.decorator_list}
+    return "overload" in names
 
 
 def _take_annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:

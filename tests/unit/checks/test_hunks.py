@@ -42,6 +42,10 @@ def test_what_changes_nothing_that_runs_needs_no_proof():
     assert split(b"class A(B):\n    x: int\n", b"class A(B):\n    y: int\n") != ()
     assert split(b"class A:\n    x: int = 1\n", b"class A:\n    x: str = 1\n") == ()
     assert split(b"if 1 or typing.TYPE_CHECKING:\n    x = 2\n", b"x = 1\n") != ()
+    overload = (
+        b"class A(B):\n    @t.overload\n    def x(self, y%s): ...\n    def x(self, y): return y\n"
+    )
+    assert split(overload % b": int", overload % b"=2") == ()
     given = b"def show(user: Annotated[User, Depends(%s)]):\n    return user\n"
     assert split(given % b"anybody", given % b"admin") != ()
     inside = b"class A:\n    if TYPE_CHECKING:\n        x: int\n    y = 1\n"
