@@ -55,7 +55,7 @@ def ledger(ended):
 def test_a_bug_is_reproduced_fixed_after_a_finding_and_reviewed(shop, carried):
     def told(seen):
         assert "tests: tests/test_prices.py::test_nothing_costs_nothing" in seen.text
-        assert "E       assert 7 == 0" in seen.text
+        assert "assert 7 == 0" in seen.text
         return calls(edit("shop/prices.py", "result = 7", "result = 0"), submit("It counts all."))
 
     turns = [

@@ -116,7 +116,7 @@ def test_a_run_is_shown_stopped_gone_on_with_and_replayed(store, shop, ticket):
         assert code == 130
         # Plain lines, each as it came.
         assert "\x1b" not in out + err
-        assert "| write path: tests/test_total.py" in err
+        assert "tests/test_total.py" in err
         run_id = out.partition("mergewright run --resume ")[2].partition("`")[0]
         assert (store / "runs" / run_id / "steps.jsonl").stat().st_mode & 0o077 == 0
         assert shop.branches() == ["main"]
