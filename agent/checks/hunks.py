@@ -190,6 +190,10 @@ class _Bare(ast.NodeTransformer):
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
         return None if node.module in _OF_TYPES else node
 
+    def visit_Assign(self, node: ast.Assign) -> ast.Assign | None:
+        # It tells readers and type checkers what is public.
+        return None if [ast.unparse(one) for one in node.targets] == ["__all__"] else node
+
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
         self.generic_visit(node)
         is_for_types = ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")

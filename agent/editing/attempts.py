@@ -24,7 +24,9 @@ _EDITING: Mapping[str, Form] = {
     "submit": (_SUBMIT, Submit),
     **plans.FORMS,
 }
-_UNCHANGED = "Nothing has changed since the last submit. Edit first."
+_UNCHANGED = (
+    "Nothing has changed since the last submit. Edit first, or submit once more to leave it so."
+)
 
 
 class Attempt:
@@ -110,7 +112,11 @@ class Attempt:
         self._talk.include += found.include
         if self._has_news:
             return self._draft(found.summary), ""
-        return None, "" if self._may_stay else _UNCHANGED
+        if self._may_stay:
+            self.why = "it submits nothing new"
+            return None, ""
+        self._may_stay = True
+        return None, _UNCHANGED
 
     def _answered(self, found: SubmittedAnswers) -> tuple[Draft | None, str]:
         """Return what answers a review, or what does not hold together in it."""

@@ -65,7 +65,7 @@ def rebuild(change: Change, prepared: Prepared, svc: Services) -> tuple[Prepared
     absent = sorted({one.name for one in asked} - names)
     said = [f"New in the environment: {', '.join(sorted(has - had)[:_MOST_NAMED]) or 'nothing'}."]
     if absent:
-        said.append(f"Not installed: {', '.join(absent[:_MOST_NAMED])}; a lock file decides.")
+        said.append(f"Not installed, by a lock or a marker: {', '.join(absent[:_MOST_NAMED])}.")
     return prepared.model_copy(update={"environment": built}), " ".join(said)
 
 

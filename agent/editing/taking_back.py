@@ -6,7 +6,7 @@ Of a change that brings tests alone, small mistakes in the code that they name t
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from agent import worktree
 from agent.checks import affected, flaky, hunks, mutants
@@ -29,8 +29,14 @@ _MOST_HUNKS = 40
 _SLOW_SECONDS = 10.0
 
 
-def take_back(change: Change, after: CheckReport, prepared: Prepared, svc: Services) -> TakenBack:
-    """Take hunks of source back, one after the other, as long as there is time."""
+def take_back(
+    change: Change, added: Collection[str], after: CheckReport, prepared: Prepared, svc: Services
+) -> TakenBack:
+    """Take hunks of source back, one after the other, as long as there is time.
+
+    Args:
+        added: Ids of the tests that base does not have.
+    """
     head = after.result(TESTS)
     if head is None:
         return TakenBack()
@@ -44,6 +50,8 @@ def take_back(change: Change, after: CheckReport, prepared: Prepared, svc: Servi
     is_slow = head.seconds > _SLOW_SECONDS
     sources = _read_with(change, base) if is_slow or not found else {}
     imports = Imports(sources)
+    # What tests alone have to notice, tests that were there before do not notice for them.
+    judges = frozenset(() if found else added)
     found = found or _make_mistakes(change, sources, imports)
     if not found:
         return TakenBack()
@@ -61,11 +69,11 @@ def take_back(change: Change, after: CheckReport, prepared: Prepared, svc: Servi
         for files in _portions(hunk.path, ours, imports, head):
             left = max(1.0, end - time.monotonic())
             result = run_tests(taken, files, f"tests without {hunk.place}", prepared, svc, left)
-            if result is None or _is_noticed(result, head):
+            if result is None or judges or _is_noticed(result, head, judges):
                 break
         if result is None or not _says_something(result):
             continue
-        (noticed if _is_noticed(result, head) else unnoticed).append(hunk.place)
+        (noticed if _is_noticed(result, head, judges) else unnoticed).append(hunk.place)
     untried = tuple(one.place for one in found if one.place not in {*noticed, *unnoticed})
     return TakenBack(noticed=tuple(noticed), unnoticed=tuple(unnoticed), untried=untried)
 
@@ -118,8 +126,12 @@ def _says_something(result: CheckResult) -> bool:
     return not result.limit and (result.status is not Status.UNVERIFIED or result.exit_code != 0)
 
 
-def _is_noticed(result: CheckResult, head: CheckResult) -> bool:
-    """Whether a test fails, or the suite cannot run, without the hunk alone."""
+def _is_noticed(result: CheckResult, head: CheckResult, judges: frozenset[str]) -> bool:
+    """Whether a test fails, or the suite cannot run, without the hunk alone.
+
+    Args:
+        judges: The tests that have to notice it; none: any may.
+    """
     red = {item.item_id for item in head.items if item.outcome in flaky.FAILING}
-    failing = {item.item_id for item in result.items if item.outcome in flaky.FAILING}
-    return bool(result.reason) or bool(failing - red)
+    failing = {item.item_id for item in result.items if item.outcome in flaky.FAILING} - red
+    return not judges.isdisjoint(failing) if judges else bool(result.reason or failing)

@@ -111,9 +111,11 @@ class _Basket:
         self.bytes += size
         self.files[file.path] = file
 
-    def leave(self, path: str, message: str, fix: str) -> None:
+    def leave(
+        self, path: str, message: str, fix: str, severity: Severity = Severity.REVIEW
+    ) -> None:
         """Say what is not taken; what was given stays."""
-        self.note(path, message, fix, Severity.REVIEW)
+        self.note(path, message, fix, severity)
         if path in self.given:
             self.add(self.given[path])
 
@@ -163,8 +165,8 @@ def take(
     base, basket = ground.base, _Basket(ground.given)
     changed = _sort_out(list(entries), ground, basket)
     new = [entry for entry in changed if not (base.has(entry.path) or entry.path in ground.given)]
-    ignored = _find_ignored(new, fetch, ground, include)
-    wanted = [entry for entry in changed if entry.path not in ignored]
+    ignored, cached = _find_ignored(new, fetch, ground, include)
+    wanted = [entry for entry in changed if entry.path not in ignored | cached]
     read = _bound(wanted)
     basket.left_out += len(wanted) - len(read)
     for part in _split(read):
@@ -177,7 +179,7 @@ def take(
     return Taken(
         change=Change(base_commit=ground.checkout.commit, files=files),
         findings=basket.close(is_cut=is_cut),
-        ignored=_summarize(ignored, kept, ground),
+        ignored=_summarize(ignored - cached, kept, ground),
     )
 
 
@@ -234,7 +236,9 @@ def _decide(entry: Entry, content: bytes | None, ground: Ground, basket: _Basket
         return
     is_same = known is not None and content == known.after
     if b"\0" in content[:_LOOKED_AT] and not is_same:
-        basket.leave(path, "A binary file is not part of the change.", _BY_HAND)
+        # A new one is most likely left behind by a program.
+        severity = Severity.REVIEW if base.has(path) or known is not None else Severity.INFO
+        basket.leave(path, "A binary file is not part of the change.", _BY_HAND, severity)
         return
     before, is_executable, was_executable = None, False, None
     if base.has(path):
@@ -288,7 +292,7 @@ def _find_ignored(
     fetch: Fetch,
     ground: Ground,
     include: tuple[str, ...],
-) -> frozenset[str]:
+) -> tuple[frozenset[str], frozenset[str]]:
     """Say which new files the base's rules ignore, and which lie in a folder tagged as a cache."""
     paths, base = [entry.path for entry in new], ground.base
     ignored = worktree.find_ignored(ground.checkout, base.folder, paths)
@@ -307,9 +311,11 @@ def _find_ignored(
     )
     cached = {path for path in paths if path.startswith(caches)} if caches else set()
     wanted = {path.rstrip("/") for path in include}
-    return frozenset(
-        path for path in ignored | cached if wanted.isdisjoint((path, *_parents(path)))
-    )
+
+    def leave_out(found: Iterable[str]) -> frozenset[str]:
+        return frozenset(path for path in found if wanted.isdisjoint((path, *_parents(path))))
+
+    return leave_out(ignored), leave_out(cached)
 
 
 def _summarize(ignored: Iterable[str], kept: Iterable[str], ground: Ground) -> tuple[str, ...]:

@@ -38,5 +38,5 @@ def show(
         return Proof(unneeded=f"no code that runs is changed{''.join(counts)}")
     added = {name for check in compared if check.counts_tests for name in check.added}
     proof = proving.with_change(change, added, after, prepared, svc)
-    taken_back = taking_back.take_back(change, after, prepared, svc)
+    taken_back = taking_back.take_back(change, added, after, prepared, svc)
     return proof.model_copy(update={"hunks": taken_back, "is_required": wanted == "require"})

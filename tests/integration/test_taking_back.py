@@ -14,11 +14,11 @@ ADDED = SUMS.replace("return a\n", "return a + b\n", 1)
 TEST = "import sums\n\n\ndef test_add():\n    assert sums.add(1, 0) == 1\n"
 
 
-def take_back(made: Stage, **edits: str) -> TakenBack:
+def take_back(made: Stage, added: tuple[str, ...] = (), **edits: str) -> TakenBack:
     base = baseline.measure(made.prepared, made.services)
     cleared = made.cleared(**edits)
     head = checks.run(cleared, base, made.prepared, made.services)
-    return taking_back.take_back(cleared.change, head, made.prepared, made.services)
+    return taking_back.take_back(cleared.change, added, head, made.prepared, made.services)
 
 
 def test_a_hunk_that_no_test_notices_is_named(stage: Callable[..., Stage]) -> None:
@@ -39,3 +39,11 @@ def test_tests_alone_have_to_notice_mistakes(stage: Callable[..., Stage]) -> Non
     )
     seeing = TEST.replace("1, 0) == 1", "1, 2) == 3")
     assert take_back(made, test_sums_DOT_py=seeing).noticed == ("sums.py:2", "sums.py:2")
+
+
+def test_old_tests_notice_nothing_for_new_ones(stage: Callable[..., Stage]) -> None:
+    made = stage({"sums.py": ADDED, "test_sums.py": TEST}, test_runner="pytest")
+    hollow = f"{TEST}\n\ndef test_new():\n    assert sums.add\n"
+    found = take_back(made, ("test_sums.py::test_new",), test_sums_DOT_py=hollow)
+    assert not found.noticed
+    assert found.unnoticed

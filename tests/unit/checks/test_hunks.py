@@ -48,6 +48,7 @@ def test_what_changes_nothing_that_runs_needs_no_proof():
     assert split(overload % b": int", overload % b"=2") == ()
     given = b"def show(user: Annotated[User, Depends(%s)]):\n    return user\n"
     assert split(given % b"anybody", given % b"admin") != ()
+    assert split(b'__all__ = ["area", "name"]\n' + BASE, b'__all__ = ["area"]\n' + BASE) == ()
     inside = b"class A:\n    if TYPE_CHECKING:\n        x: int\n    y = 1\n"
     assert split(inside, b"class A:\n    y = 1\n") == ()
     for content, runs in ((b"# Shapes.\n" + after, False), (BASE + b"x = 1\n", True)):

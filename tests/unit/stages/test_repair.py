@@ -127,6 +127,12 @@ def test_the_same_change_is_not_judged_twice(prepared, home):
     assert "Nothing has changed" in model.requests[3].messages[-1].results[0].content
 
 
+def test_a_model_that_cannot_mend_its_change_may_leave_it_so(prepared, home):
+    one, job, model = submitted(prepared, home, said(submit("Again.")), said(submit("So be it.")))
+    assert repair.next_draft([job.over(judged(1, one, "t.py::test_x"))], job) is None
+    assert len(model.requests) == 4
+
+
 def test_a_change_that_nothing_shows_is_told_so_once_and_may_stay(prepared, home):
     one, job, model = submitted(prepared, home, said(submit("It is a rename.")))
     passed = job.over(judged(1, one, missing="the change brings no test"))
