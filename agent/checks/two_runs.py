@@ -164,13 +164,17 @@ class TwoRuns:
         held = held.model_copy(update={"repeated": repeated})
         by_chance = {one.item_id for one in repeated if _passes_at_times(one)}
         left = tuple(item for item in left if item.item_id not in by_chance)
+        unended = ""
         if self.shared:
             strict = self._with_shared_of_base()
             if strict.status is Status.UNVERIFIED:
                 return strict
-            seen = by_chance | {item.item_id for item in left}
-            more = (one for one in not_passed(self.base, strict) if one.item_id not in seen)
-            left = (*left, *more)
+            if strict.limit:
+                unended = f"the tests with {', '.join(sorted(self.shared))} as on base did not end"
+            else:
+                seen = by_chance | {item.item_id for item in left}
+                more = (one for one in not_passed(self.base, strict) if one.item_id not in seen)
+                left = (*left, *more)
         with ThreadPoolExecutor(min(2, workers(self.sites.head))) as pool:
             own = pool.submit(telemetry.carried_along(self._as_the_change_has_them), held, left)
             copies = pool.submit(telemetry.carried_along(self._not_red), held)
@@ -181,7 +185,7 @@ class TwoRuns:
         problem, doubt = copies.result()
         if problem:
             return result.model_copy(update={"status": Status.UNVERIFIED, "reason": problem})
-        doubts = tuple(filter(None, (*result.doubts, self._unknown_helpers(), doubt)))
+        doubts = tuple(filter(None, (*result.doubts, self._unknown_helpers(), unended, doubt)))
         return result.model_copy(update={"doubts": doubts})
 
     def _unknown_helpers(self) -> str:
@@ -315,8 +319,10 @@ class TwoRuns:
         alone = _added(nothing, copies, sources)
         base = self._run_copies(tuple(sorted(left)), alone, self.sites.base)
         silent = left - {item.item_id for item in head.items}
-        # What had no time with the change says nothing of it.
-        green = (left & _failed(base)) - (silent if head.limit == "time" else frozenset())
+        # What a limit ended with the change says nothing of it.
+        green = (left & _failed(base)) - (silent if head.limit else frozenset())
+        if base.limit:
+            silent |= left - {item.item_id for item in base.items}
         if green:
             problem = (
                 f"{len(green):,} of {len(ids):,} copies of tests that must fail did not, such as"

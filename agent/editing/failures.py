@@ -73,14 +73,9 @@ def remarked(remarks: tuple[Remark, ...]) -> str:
     return "\n".join(("A reviewer demands:", *lines))
 
 
-def left_to_people(lacks: str, findings: tuple[Finding, ...]) -> str:
-    """Tell what makes a change that passes a draft; empty: nothing does.
-
-    Args:
-        lacks: Why its tests do not prove it.
-    """
-    proof = f"It is not proved: {lacks}. Add a test that fails without the change."
-    said = [*([proof] if lacks else []), *map(_finding, findings[:_MOST_FINDINGS])]
+def left_to_people(findings: tuple[Finding, ...]) -> str:
+    """Tell what makes a change that passes a draft; empty: nothing does."""
+    said = [_finding(one) for one in findings[:_MOST_FINDINGS]]
     head = "The change passes, and a person will have to look at this. Mend what you can, or submit"
     return "\n\n".join((f"{head} it as it is.", *said)) if said else ""
 

@@ -31,7 +31,11 @@ def lock(change: Change, prepared: Prepared, svc: Services) -> tuple[dict[str, b
     Returns:
         What the lock has to hold, by path; empty: nothing is to be written.
     """
-    if not requirements.beyond_locks(_proposal(change, prepared, svc)):
+    proposal = _proposal(change, prepared, svc)
+    _, after = requirements.sides(proposal)
+    beyond = requirements.beyond_locks(proposal)
+    has_uv = "uv.lock" in requirements.locks(after, "pyproject.toml")
+    if not beyond and not (has_uv and requirements.differs(proposal)):
         return {}, ""
     folder = svc.head_folder(prepared.run)
     worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
@@ -41,7 +45,7 @@ def lock(change: Change, prepared: Prepared, svc: Services) -> tuple[dict[str, b
         words = cleaning.cut(problem.message, _MOST_PROBLEM, where="the log")
         return {}, f"The lock file could not be brought up to date: {words}"
     if not locked:
-        return {}, "The lock file is left as it is; the pull request asks for it."
+        return {}, "The lock file is left as it is; the pull request asks for it." * bool(beyond)
     return locked, f"Brought up to date: {', '.join(locked)}."
 
 

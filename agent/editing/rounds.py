@@ -85,9 +85,10 @@ class Round:
         return tuple(one for one in dict.fromkeys(found) if one.severity is Severity.REVIEW)
 
     @property
-    def rank(self) -> tuple[bool, bool, int, int]:
+    def rank(self) -> tuple[bool, bool, int, int, int]:
         """The greater, the better: what was checked, then what is wrong, then what is remarked."""
-        return self.passed, self.cleared is not None, -self.failures.score, -self.findings
+        wrong, remarked = self.failures.score, len(self.remarks)
+        return self.passed, self.cleared is not None, -wrong, -remarked, -self.findings
 
     @property
     def told(self) -> str:

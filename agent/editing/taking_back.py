@@ -57,7 +57,10 @@ def take_back(
         return TakenBack()
     if rebuilding.mark(change, prepared, svc):
         # Base's packages lack what the change needs: every test would seem to notice.
-        prepared, _ = rebuilding.rebuild(change, prepared, svc)
+        rebuilt, _ = rebuilding.rebuild(change, prepared, svc)
+        if rebuilt is prepared:
+            return TakenBack(untried=tuple(hunk.place for hunk in found))
+        prepared = rebuilt
     end = time.monotonic() + _PART * 60 * prepared.contract.config.limits.minutes
     ours = {file.path for file in change.files if is_test(file.path)}
     noticed: list[str] = []
@@ -133,5 +136,6 @@ def _is_noticed(result: CheckResult, head: CheckResult, judges: frozenset[str]) 
         judges: The tests that have to notice it; none: any may.
     """
     red = {item.item_id for item in head.items if item.outcome in flaky.FAILING}
+    red |= {one.item_id for one in head.repeated}
     failing = {item.item_id for item in result.items if item.outcome in flaky.FAILING} - red
     return not judges.isdisjoint(failing) if judges else bool(result.reason or failing)

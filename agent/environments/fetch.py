@@ -15,6 +15,7 @@ import re
 import shutil
 import socket
 import tempfile
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -52,8 +53,6 @@ _NETWORK = re.compile(
     re.IGNORECASE,
 )
 
-_PUBLIC = (b"https://pypi.org", b"https://files.pythonhosted.org")
-_HOST = re.compile(rb"https?://[^/\"]*")
 
 #: Supplies a wheel of a project that exists only as source, given its name and the resolver's
 #: words; each call for one name gives an older version.
@@ -153,14 +152,15 @@ class Fetcher:
             folder: Of the project in its repository.
 
         Raises:
-            EnvironmentFailed: uv cannot, or it would name another index than the lock does.
+            EnvironmentFailed: uv cannot, or packages would change the index that they come from.
         """
         directory = posixpath.join(ROOM_TREE, folder).rstrip("/")
         places = {one: posixpath.normpath(posixpath.join(directory, one)) for one in files}
         python = self._bench.interpreter.path
         order = RoomOrder(
             argv=(f"{_UV}/uv", "lock", "--no-build", "--python", python),
-            environ={},
+            # Neither git nor ssh is started for an address that the project names.
+            environ={"PATH": _UV},
             directory=directory,
             limits=_LIMITS,
             collect=(places[path],),
@@ -171,9 +171,8 @@ class Fetcher:
         content = result.files.get(places[path])
         if content is None or content == files[path]:
             return None
-        if not {*_HOST.findall(content)} <= {*_HOST.findall(files[path]), *_PUBLIC}:
-            # The operator's own mirror is nobody else's matter.
-            raise EnvironmentFailed(f"{path} is made from another index than is asked here.")
+        if not _is_made_alike(files[path], content):
+            raise EnvironmentFailed(f"{path} has other indexes or options than are asked here.")
         return content
 
     # --- one attempt -------------------------------------------------------------------------
@@ -371,3 +370,16 @@ def _origins(words: str, lines: Iterable[Line]) -> str:
         if re.search(rf"(?<![\w-]){re.escape(line.name)}(?![\w-])", said.replace("_", "-"))
     ]
     return "\nThey are written here:\n" + "\n".join(named[:10]) if named else ""
+
+
+def _is_made_alike(before: bytes, after: bytes) -> bool:
+    """Whether two uv.locks have the same options, and their packages come from the same indexes."""
+    old, new = (tomllib.loads(text.decode()) for text in (before, after))
+    had = {one["name"]: one.get("source") for one in old.get("package", ())}
+    indexes = {source["registry"] for source in had.values() if source and "registry" in source}
+    return old.get("options") == new.get("options") and all(
+        one.get("source") == had[one["name"]]
+        if one["name"] in had
+        else {one.get("source", {}).get("registry")} == indexes
+        for one in new.get("package", ())
+    )

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent import cleaning
-from agent.domain import Category, ReviewNotes
+from agent.domain import ReviewNotes
 from agent.editing import attempts, failures
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
 from agent.errors import ROUND_ENDS
 
 _MOST_WORDS = 8_000
-#: What does something that it did not do before, so that a test can tell.
-_SHOWABLE: frozenset[Category] = frozenset({"bug", "feature"})
 
 
 def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
@@ -48,8 +46,7 @@ def _find_objection(tried: Sequence[Round], job: Job) -> str:
         return last.failures.words if last.failures.names else ""
     if any(one.passed for one in tried[:-1]) or last.draft.by is None:
         return ""
-    lacks = last.proof.missing if last.draft.plan.category in _SHOWABLE else ""
-    return failures.left_to_people(lacks, last.remarks)
+    return failures.left_to_people(last.remarks)
 
 
 def _following(last: Round, words: str, job: Job) -> Draft | None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import posixpath
 import re
+import time
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -36,6 +37,7 @@ from agent.ports import (
     RoomResult,
 )
 
+_REFUSAL_SECONDS = 24 * 3600
 #: What is installed from the index to export a lock. PDM breaks with newer versions of what it
 #: needs, so it names its own.
 _TOOLS = {
@@ -108,10 +110,13 @@ def _place(lock: Lock, bench: Bench) -> Path:
 
 
 def _load(place: Path) -> _Exported | None:
+    """Return an earlier answer; a refusal may have had a passing cause, and holds for a day."""
     try:
-        return _Exported.model_validate_json(place.read_bytes())
+        known = _Exported.model_validate_json(place.read_bytes())
+        is_old = time.time() - place.stat().st_mtime > _REFUSAL_SECONDS
     except (OSError, ValueError):
         return None
+    return None if known.refused and is_old else known
 
 
 def _ask(lock: Lock, bench: Bench, fetcher: Fetcher, gate: Path) -> _Exported:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent.domain import (
     Change,
     ChangedFile,
@@ -116,3 +118,5 @@ def test_the_best_passed_then_was_checked_then_has_the_fewest_failures():
     assert rounds.best([refused, two]) is two
     assert rounds.best([judged(5, findings=2), passed]) is passed
     assert rounds.best([passed, judged(6)]) is passed
+    lacking = READY.model_copy(update={"findings": (finding("proof", severity=Severity.REVIEW),)})
+    assert rounds.best([replace(passed, verdict=lacking), passed]) is passed

@@ -73,9 +73,13 @@ def judged(number, one, *ids, reason=Reason.NEW_FAILURES, missing=""):
     )  # fmt: skip
     after = CheckReport(side="head", commit="c", change_digest=None, results=())
     passed = not ids and reason is Reason.NEW_FAILURES
-    verdict = Verdict(
-        publish=passed, reason=Reason.READY if passed else reason, sentence="As it is."
+    lacking = Finding(
+        rule="proof", severity=Severity.REVIEW, path="", line=None, message=missing, fix="Test it."
     )
+    verdict = Verdict(
+        publish=passed, reason=Reason.READY if passed else reason, sentence="As it is.",
+        findings=(lacking,) if missing else (),
+    )  # fmt: skip
     cleared = ClearedChange(change=one.change, findings=())
     return Round(number, one, (), cleared, after, (check,), Proof(missing=missing), verdict)
 
