@@ -236,7 +236,7 @@ def test_a_server_that_ends_during_the_tests_is_named_and_no_test_counts(
     base = CheckReport(side="base", commit="", change_digest=None, results=(PASSED,))
     head = CheckReport(side="head", commit="", change_digest=None, results=(found,))
     (compared,) = comparison.compare(base, head)
-    assert (compared.verdict, compared.new_failures) == (Status.UNVERIFIED, ())
+    assert (compared.verdict, compared.new_failures) == (Status.FAILED, ())
 
 
 @pytest.mark.deep
