@@ -868,6 +868,8 @@ class SuiteFacts(Record):
     tree."""
     product: tuple[str, ...] = ()
     """Files of the tree that hold doctests and are nothing of the above."""
+    empty: tuple[str, ...] = ()
+    """Files that were imported to look for tests, and hold none."""
     doctests: dict[str, str] = {}
     """Digest of the text of each doctest in a module, by id."""
     plugins: dict[str, str] = {}

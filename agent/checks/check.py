@@ -141,8 +141,12 @@ class Selection:
 
 
 def collected_files(facts: SuiteFacts) -> list[str]:
-    """Tell a script of tests from which files, by whole path, base has its tests."""
-    return [posixpath.join(ROOM_TREE, path) for path in (*facts.files, *facts.product)]
+    """Tell a script of tests which files, by whole path, base looks for tests in.
+
+    Those without any are among them: tests may rely on their having been imported.
+    """
+    found = (*facts.files, *facts.product, *facts.empty)
+    return [posixpath.join(ROOM_TREE, path) for path in found]
 
 
 class Check(Protocol):

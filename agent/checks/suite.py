@@ -96,6 +96,7 @@ class Facts(Event):
     event: Literal["suite"]
     files: list[Id]
     product: list[Id]
+    empty: list[Id]
     doctests: dict[Id, Text]
     plugins: dict[Id, Text]
     settings: dict[Id, Text]
@@ -194,6 +195,7 @@ def _facts(report: sealed.Report) -> SuiteFacts | None:
     return SuiteFacts(
         files=tuple(dict.fromkeys(path for one in told for path in one.files)),
         product=tuple(dict.fromkeys(path for one in told for path in one.product)),
+        empty=tuple(dict.fromkeys(path for one in told for path in one.empty)),
         doctests={name: text for one in told for name, text in one.doctests.items()},
         plugins={name: text for one in told for name, text in one.plugins.items()},
         settings={name: text for one in told for name, text in one.settings.items()},

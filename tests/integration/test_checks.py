@@ -1279,7 +1279,9 @@ def test_a_tool_that_base_breaks_keeps_no_change_back(stage: Callable[..., Stage
 def test_only_failures_that_base_does_not_have_count(stage: Callable[..., Stage]) -> None:
     made = stage(
         {**RED, "sums.py": "def add(a, b):\n    return a + b\n",
-         "test_add.py": "import sums\n\n\ndef test_add():\n    assert sums.add(1, 1) == 2\n"},
+         # It has no test, but one relies on its having been imported.
+         "test_a.py": "import sums\n\nsums.one = 1\n",
+         "test_add.py": "import sums\n\n\ndef test_add():\n    assert sums.add(sums.one, 1) == 2\n"},
         test_runner="pytest",
     )  # fmt: skip
     same = made.compared(sums_DOT_py="def add(a, b):\n    return b + a\n")

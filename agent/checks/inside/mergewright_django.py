@@ -143,7 +143,7 @@ def _look_around(suite, tree):
     files = {mergewright_report.inside(_file_of(test), tree) for test in _cases(suite)}
     settings = mergewright_report.django_settings()
     return {
-        "files": sorted(files - {""}), "product": [], "doctests": {}, "plugins": {},
+        "files": sorted(files - {""}), "product": [], "empty": [], "doctests": {}, "plugins": {},
         "settings": settings,
     }  # fmt: skip
 

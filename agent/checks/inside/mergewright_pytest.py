@@ -230,7 +230,10 @@ def _look_around(config, items):
 def _facts_so_far():
     global _facts  # noqa: PLW0603 - a plugin is a module
     if _facts is None:
-        _facts = {"files": set(), "product": set(), "doctests": {}, "plugins": {}, "settings": {}}
+        _facts = {
+            "files": set(), "product": set(), "empty": set(),
+            "doctests": {}, "plugins": {}, "settings": {},
+        }  # fmt: skip
     return _facts
 
 
@@ -245,7 +248,9 @@ def _told():
     """Return the notes in a form that can be written."""
     facts = _facts_so_far()
     files = facts["files"] - {""}
-    return dict(facts, files=sorted(files), product=sorted(facts["product"] - files - {""}))
+    product = facts["product"] - files - {""}
+    empty = facts["empty"] - files - product - {""}
+    return dict(facts, files=sorted(files), product=sorted(product), empty=sorted(empty))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -289,6 +294,13 @@ def _say_collected(ids):
     global _theirs  # noqa: PLW0603 - a plugin is a module
     _theirs = len(ids) - sum(map(_is_own, ids))
     _report.add("collected", ids=ids)
+
+
+def pytest_collectstart(collector):
+    """Note each file that is looked into, whatever comes of it."""
+    if isinstance(collector, pytest.File) and not _is_own(collector.nodeid + "::"):
+        place = mergewright_report.inside(str(_place(collector)), _order["tree"])
+        _facts_so_far()["empty"].add(place)
 
 
 def pytest_collectreport(report):
