@@ -53,7 +53,6 @@ _NETWORK = re.compile(
     re.IGNORECASE,
 )
 
-
 #: Supplies a wheel of a project that exists only as source, given its name and the resolver's
 #: words; each call for one name gives an older version.
 Supply = Callable[[str, str], Path]
@@ -374,12 +373,14 @@ def _origins(words: str, lines: Iterable[Line]) -> str:
 
 def _is_made_alike(before: bytes, after: bytes) -> bool:
     """Whether two uv.locks have the same options, and their packages come from the same indexes."""
-    old, new = (tomllib.loads(text.decode()) for text in (before, after))
-    had = {one["name"]: one.get("source") for one in old.get("package", ())}
-    indexes = {source["registry"] for source in had.values() if source and "registry" in source}
-    return old.get("options") == new.get("options") and all(
-        one.get("source") == had[one["name"]]
-        if one["name"] in had
-        else {one.get("source", {}).get("registry")} == indexes
-        for one in new.get("package", ())
-    )
+    try:
+        old, new = (tomllib.loads(text.decode()) for text in (before, after))
+        had = {one["name"]: one["source"] for one in old.get("package", ())}
+        has = {one["name"]: one["source"] for one in new.get("package", ())}
+        indexes = {source["registry"] for source in had.values() if "registry" in source}
+        return old.get("options") == new.get("options") and all(
+            source == had[name] if name in had else {source.get("registry")} == indexes
+            for name, source in has.items()
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False  # uv makes a lock anew that it cannot read

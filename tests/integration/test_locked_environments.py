@@ -174,10 +174,12 @@ def test_a_uv_lock_is_brought_up_to_date_with_what_it_holds_kept(settings, folde
     (lock,) = update().values()
     assert b'name = "checker"' in lock
     assert lock.count(b'version = "1.0"') == 2, "what was locked stays"
-    (folder / "uv.lock").write_bytes(re.sub(rb"http://[^/]+", b"https://pypi.org", lock))
     lay(folder, {"pyproject.toml": UV.format('"transitive", "direct"')})
-    with pytest.raises(EnvironmentFailed):
-        update()
+    elsewhere = re.sub(rb"http://[^/]+", b"https://pypi.org", lock)
+    for refused in (elsewhere, b"version = 1\n[[package]]\n"):
+        (folder / "uv.lock").write_bytes(refused)
+        with pytest.raises(EnvironmentFailed):
+            update()
 
 
 # --- hostile project files ---------------------------------------------------------------------
