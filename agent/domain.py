@@ -666,14 +666,29 @@ class ProofRow(Record):
         return self.without in ("failed", "error") and self.with_change == "passed"
 
 
-class TakenBack(Record):
-    """What tests did when hunks of source were taken back, one at a time; places as `path:line`."""
+class SourcePart(Record):
+    """A part of the source that a test should notice: of the change, or with a mistake in it."""
 
-    noticed: tuple[str, ...] = ()
+    path: str
+    line: int
+    mistake: str = ""
+    """In words; empty: it was taken back."""
+
+    @property
+    def name(self) -> str:
+        """Tell it from other parts."""
+        place = f"{self.path}:{self.line}"
+        return f"{place} ({self.mistake})" if self.mistake else place
+
+
+class TakenBack(Record):
+    """What tests did when hunks of source were taken back, one at a time."""
+
+    noticed: tuple[SourcePart, ...] = ()
     """A test fails without it."""
-    unnoticed: tuple[str, ...] = ()
+    unnoticed: tuple[SourcePart, ...] = ()
     """No test does."""
-    untried: tuple[str, ...] = ()
+    untried: tuple[SourcePart, ...] = ()
     """There was no time left, or its run proved nothing."""
 
 

@@ -53,6 +53,8 @@ class Site:
     """What the operator grants."""
     at_once: int = 1
     """Checks that may be under way at a time."""
+    fails_fast: bool = False
+    """Whether the first test that fails ends its run."""
     type_cache: TypeCache | None = None
     """What mypy may begin with; None: with nothing."""
 

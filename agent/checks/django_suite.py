@@ -150,6 +150,7 @@ def _order(
             "within": check.collected_files(facts) if facts else None,
             "coverage": check.measuring(site, files) if files else None,
             "seconds": site.test_limits().seconds,
+            "fails_fast": site.fails_fast,
         },
         collect=suite.returned(secret),
         files=tuple(entry),

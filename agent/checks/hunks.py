@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from agent.domain import Change, ChangedFile
+from agent.domain import Change, ChangedFile, SourcePart
 from repo_config import foreign_python
 
 _OF_TYPES = frozenset({"typing", "typing_extensions", "collections.abc", "__future__"})
@@ -30,11 +30,13 @@ class Hunk:
     original: bytes
     without: bytes | None
     """The file with this part as base has it, or with a mistake; None: no file at all."""
+    mistake: str = ""
+    """What stands there wrongly, in words, where it is no part of the change."""
 
     @property
-    def place(self) -> str:
-        """Where it is, for people."""
-        return f"{self.path}:{self.line}"
+    def part(self) -> SourcePart:
+        """What it is, for people."""
+        return SourcePart(path=self.path, line=self.line, mistake=self.mistake)
 
     def take_back(self, change: Change) -> Change:
         """Return the change without this hunk."""

@@ -17,6 +17,7 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Div: ast.Mult,
 }  # fmt: skip
 _MOST_OF_FUNCTION = 3
+_LONGEST = 40
 
 
 def names_in(test: bytes) -> frozenset[str]:
@@ -51,7 +52,9 @@ def make(path: str, source: bytes, names: Iterable[str]) -> Iterator[Hunk]:
                 start = starts[old.lineno - 1] + old.col_offset
                 end = starts[(old.end_lineno or old.lineno) - 1] + (old.end_col_offset or 0)
                 text = f"({ast.unparse(new)})".encode()
-                yield Hunk(path, old.lineno, source, source[:start] + text + source[end:])
+                wrong = source[:start] + text + source[end:]
+                mistake = " in place of ".join(map(_shorten, (new, old)))
+                yield Hunk(path, old.lineno, source, wrong, mistake)
 
 
 def _mistake(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
@@ -66,6 +69,11 @@ def _mistake(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
         case ast.Return(value=ast.expr() as value) if not _is_none(value):
             return value, ast.Constant(None)
     return None
+
+
+def _shorten(node: ast.expr) -> str:
+    text = ast.unparse(node).partition("\n")[0]
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _is_none(value: ast.expr) -> bool:

@@ -108,6 +108,7 @@ def _order(
             "plugins": sorted(facts.plugins) if facts else None,
             "coverage": check.measuring(site, files) if files else None,
             "seconds": site.test_limits().seconds,
+            "fails_fast": site.fails_fast,
             "gate": "" if own else site.packages_of(ROOM_GATE),
             "tools": [f"{ROOM_ENVIRONMENT}/", f"{ROOM_GATE}/"],
         },

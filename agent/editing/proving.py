@@ -40,7 +40,9 @@ def with_change(
         file.path for file in tests.files if file.path.endswith(".py") and file.after is not None
     )
     head = after.result(TESTS)
-    on_base = run_tests(tests, files, "tests on base", prepared, svc) if head else None
+    on_base = None
+    if head and files:
+        on_base = run_tests(tests, Selection(files=files), "tests on base", prepared, svc)
     if head is None or on_base is None:
         return Proof(missing="the change brings no test")
     if not is_proved(on_base):
@@ -53,21 +55,22 @@ def with_change(
 
 def run_tests(
     change: Change,
-    files: tuple[str, ...] | None,
+    only: Selection | None,
     name: str,
     prepared: Prepared,
     svc: Services,
     seconds: float = math.inf,
+    *,
+    fails_fast: bool = False,
 ) -> CheckResult | None:
     """Run tests on base with a change, in the environment of base; None: there are none.
 
     Args:
-        files: Of the tests; None: all of them.
+        only: The tests; None: all of them.
         name: Under which lines are shown that they print.
         seconds: They may take no longer, whatever else is granted.
+        fails_fast: Whether the first failure ends the run.
     """
-    if files == ():
-        return None
     folder = svc.head_folder(prepared.run).with_name("proof")
     worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
     site = Site(
@@ -76,17 +79,17 @@ def run_tests(
         config=prepared.contract.config,
         project=prepared.contract.project,
         limits=granted(svc.settings),
+        fails_fast=fails_fast,
     ).within(seconds)
     suite = measuring.suite_of(site)
     if suite is None:
         return None
-    only = Selection(files=files or ())
     return running.run(
         suite,
         site,
         svc.sandbox,
         svc.say,
-        compose=None if files is None else lambda at, key: suite.some_order(at, key, only),
+        compose=None if only is None else lambda at, key: suite.some_order(at, key, only),
         name=name,
     )
 

@@ -11,10 +11,19 @@ from collections.abc import Collection, Iterator, Mapping
 from agent import worktree
 from agent.checks import affected, flaky, hunks, mutants
 from agent.checks.affected import Imports
-from agent.checks.check import TESTS
+from agent.checks.check import TESTS, Selection
 from agent.checks.hunks import Hunk
 from agent.checks.of_tests import Places
-from agent.domain import Change, CheckReport, CheckResult, Prepared, Status, SuiteFacts, TakenBack
+from agent.domain import (
+    Change,
+    CheckReport,
+    CheckResult,
+    Prepared,
+    SourcePart,
+    Status,
+    SuiteFacts,
+    TakenBack,
+)
 from agent.editing import rebuilding
 from agent.editing.proving import run_tests
 from agent.policy.django.files import is_migration
@@ -59,25 +68,28 @@ def take_back(
         # Base's packages lack what the change needs: every test would seem to notice.
         rebuilt, _ = rebuilding.rebuild(change, prepared, svc)
         if rebuilt is prepared:
-            return TakenBack(untried=tuple(hunk.place for hunk in found))
+            return TakenBack(untried=tuple(hunk.part for hunk in found))
         prepared = rebuilt
     end = time.monotonic() + _PART * 60 * prepared.contract.config.limits.minutes
     ours = {file.path for file in change.files if is_test(file.path)}
-    noticed: list[str] = []
-    unnoticed: list[str] = []
+    # Where tests fail anyway, the first failure says nothing.
+    fails_fast = not _list_red(head)
+    noticed: list[SourcePart] = []
+    unnoticed: list[SourcePart] = []
     for hunk in found[:_MOST_HUNKS]:
         if time.monotonic() > end:
             break
         taken, result = hunk.take_back(change), None
-        for files in _portions(hunk.path, ours, imports, head):
+        name = f"tests {'with' if hunk.mistake else 'without'} {hunk.part.name}"
+        for only in _portions(hunk.path, judges, ours, imports, head):
             left = max(1.0, end - time.monotonic())
-            result = run_tests(taken, files, f"tests without {hunk.place}", prepared, svc, left)
-            if result is None or judges or _is_noticed(result, head, judges):
+            result = run_tests(taken, only, name, prepared, svc, left, fails_fast=fails_fast)
+            if result is None or _is_noticed(result, head, judges):
                 break
         if result is None or not _says_something(result):
             continue
-        (noticed if _is_noticed(result, head, judges) else unnoticed).append(hunk.place)
-    untried = tuple(one.place for one in found if one.place not in {*noticed, *unnoticed})
+        (noticed if _is_noticed(result, head, judges) else unnoticed).append(hunk.part)
+    untried = tuple(one.part for one in found if one.part not in (*noticed, *unnoticed))
     return TakenBack(noticed=tuple(noticed), unnoticed=tuple(unnoticed), untried=untried)
 
 
@@ -108,19 +120,22 @@ def _make_mistakes(change: Change, sources: Mapping[str, bytes], imports: Import
 
 
 def _portions(
-    path: str, ours: set[str], imports: Imports, head: CheckResult
-) -> Iterator[tuple[str, ...] | None]:
-    """Yield the files of tests to run, one portion after the other; None: the whole suite.
+    path: str, judges: frozenset[str], ours: set[str], imports: Imports, head: CheckResult
+) -> Iterator[Selection | None]:
+    """Yield the tests to run, one portion after the other; None: the whole suite.
 
     The tests of the change come first: they are what most likely notices. What a framework loads
     by itself is imported nowhere: only the whole suite shows that no test notices.
     """
+    if judges:
+        yield Selection(ids=tuple(sorted(judges)))
+        return
     find = Places(head.suite or SuiteFacts()).find
     files = {find(item.item_id)[0] for item in head.items}
     if likely := tuple(sorted(ours & files)):
-        yield likely
+        yield Selection(files=likely)
     if head.seconds > _SLOW_SECONDS and (reached := imports.reached([path]) & files - ours):
-        yield tuple(sorted(reached))
+        yield Selection(files=tuple(sorted(reached)))
     yield None
 
 
@@ -135,7 +150,12 @@ def _is_noticed(result: CheckResult, head: CheckResult, judges: frozenset[str]) 
     Args:
         judges: The tests that have to notice it; none: any may.
     """
-    red = {item.item_id for item in head.items if item.outcome in flaky.FAILING}
-    red |= {one.item_id for one in head.repeated}
-    failing = {item.item_id for item in result.items if item.outcome in flaky.FAILING} - red
+    failing = {item.item_id for item in result.items if item.outcome in flaky.FAILING}
+    failing -= _list_red(head)
     return not judges.isdisjoint(failing) if judges else bool(result.reason or failing)
+
+
+def _list_red(head: CheckResult) -> set[str]:
+    """Return the tests that fail with the whole change, if only at times."""
+    red = {item.item_id for item in head.items if item.outcome in flaky.FAILING}
+    return red | {one.item_id for one in head.repeated}

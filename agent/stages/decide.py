@@ -91,27 +91,27 @@ class Facts:
         Hunks that there was no time for are a note in the proof, once anything is shown.
         """
         hunks = self.proof.hunks
-        found = [
-            (place, "No test notices when this is taken back, or wrong.")
-            for place in hunks.unnoticed
+        found: list[tuple[str, int | None, str]] = [
+            (one.path, one.line, f"No test notices {one.mistake or 'when this is taken back'}.")
+            for one in hunks.unnoticed
         ]
         is_shown = bool(hunks.noticed) or any(row.shows for row in self.proof.rows)
         if (untried := hunks.untried) and not is_shown:
             parts = count_things(len(untried), "part")
             message = f"Whether tests notice {parts} of the code, from here on, was not tried."
-            found.append((untried[0], message))
+            found.append((untried[0].path, untried[0].line, message))
         if self.proof.missing and not (hunks.noticed or found):
-            found.append((":0", f"The change is not proved: {self.proof.missing}."))
+            found.append(("", None, f"The change is not proved: {self.proof.missing}."))
         return tuple(
             Finding(
                 rule=PROOF,
                 severity=Severity.REVIEW,
-                path=place.rpartition(":")[0],
-                line=int(place.rpartition(":")[2]) or None,
+                path=path,
+                line=line,
                 message=message,
                 fix="Add a test that fails without it, or look at it closely.",
             )
-            for place, message in found
+            for path, line, message in found
         )
 
     @property
@@ -240,8 +240,8 @@ def _blocked(facts: Facts) -> str | None:
 def _unproved(facts: Facts) -> str | None:
     if not facts.unproved or not facts.proof.is_required:
         return None
-    places = facts.proof.hunks.unnoticed
-    said = f"No test fails without {_listed(places)}" if places else "No test shows the change"
+    parts = [one.name for one in facts.proof.hunks.unnoticed]
+    said = f"No test notices {_listed(parts)}" if parts else "No test shows the change"
     return f"{said}, and tests.proof is require."
 
 

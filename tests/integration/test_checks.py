@@ -213,6 +213,29 @@ def test_a_suite_that_never_ends_is_ended_and_says_where_it_was(workshop: Worksh
     assert "test_long at test_z.py:5" in result.reason
 
 
+@pytest.mark.parametrize("runner", ["pytest", "django"])
+def test_a_suite_that_fails_fast_ends_with_its_first_failure(
+    workshop: Workshop, runner: str
+) -> None:
+    tests = "import unittest\n\n\nclass Tests(unittest.TestCase):\n"
+    for name, does in (("a", "pass"), ("b", "self.fail()"), ("c", "pass")):
+        tests += f"    def test_{name}(self):\n        {does}\n"
+    files = {"test_all.py": tests, "run.py": "import unittest\n\nunittest.main('test_all')\n"}
+    script = "run.py" if runner == "django" else None
+    site = workshop.site(files, test_runner=runner, test_script=script)
+    [result] = measuring.measure(
+        replace(site, fails_fast=True), workshop.sandbox, workshop.said.append, tests=True
+    )
+    assert [item.outcome for item in result.items] == ["passed", "failed"]
+    assert result.exit_code
+    green = {"test_all.py": tests.replace("self.fail()", "pass"), "run.py": files["run.py"]}
+    site = workshop.site(green, test_runner=runner, test_script=script)
+    [result] = measuring.measure(
+        replace(site, fails_fast=True), workshop.sandbox, workshop.said.append, tests=True
+    )
+    assert result.status is Status.PASSED
+
+
 # --- forgeries: each with a failing test beside it, none may come out as passed --------------
 
 

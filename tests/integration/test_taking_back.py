@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.domain import TakenBack
+from agent.domain import SourcePart, TakenBack
 from agent.editing import taking_back
 from agent.stages import baseline, checks
 from tests.integration.check_samples import Stage
@@ -28,17 +28,18 @@ def test_a_hunk_that_no_test_notices_is_named(stage: Callable[..., Stage]) -> No
         sums_DOT_py=ADDED[: ADDED.rindex("a")] + "a - b\n",
         test_sums_DOT_py=TEST.replace("1, 0) == 1", "1, 2) == 3"),
     )
-    assert found == TakenBack(noticed=("sums.py:2",), unnoticed=("sums.py:6",))
+    noticed, unnoticed = (SourcePart(path="sums.py", line=line) for line in (2, 6))
+    assert found == TakenBack(noticed=(noticed,), unnoticed=(unnoticed,))
 
 
 def test_tests_alone_have_to_notice_mistakes(stage: Callable[..., Stage]) -> None:
     made = stage({"sums.py": ADDED, "test_sums.py": "def test_a(): ...\n"}, test_runner="pytest")
     # Nothing added: what adds could as well take away.
-    assert take_back(made, test_sums_DOT_py=TEST) == TakenBack(
-        noticed=("sums.py:2",), unnoticed=("sums.py:2",)
-    )
+    found = take_back(made, test_sums_DOT_py=TEST)
+    assert [one.line for one in (*found.noticed, *found.unnoticed)] == [2, 2]
+    assert found.noticed != found.unnoticed
     seeing = TEST.replace("1, 0) == 1", "1, 2) == 3")
-    assert take_back(made, test_sums_DOT_py=seeing).noticed == ("sums.py:2", "sums.py:2")
+    assert [one.line for one in take_back(made, test_sums_DOT_py=seeing).noticed] == [2, 2]
 
 
 def test_old_tests_notice_nothing_for_new_ones(stage: Callable[..., Stage]) -> None:

@@ -34,6 +34,7 @@ class Recorder:
 
     def watch(self, result):
         """Listen to a result object, before its own methods do anything."""
+        self.result = result
         listeners = {
             "startTest": self.started,
             "stopTest": self.stopped,
@@ -71,6 +72,7 @@ class Recorder:
             facts = {"id": test.id(), "outcome": "unrun"}
             self.join(facts, "error" if outcome == "failed" else outcome, raised, said)
             self.report.add("fixture", **facts)
+            self.stop_if_fast(facts["outcome"])
         else:
             self.join(facts, outcome, raised, said)
 
@@ -94,6 +96,12 @@ class Recorder:
         facts = self.running.pop(test.id(), None)
         if facts is not None:
             self.report.add("test", **facts)
+            self.stop_if_fast(facts["outcome"])
+
+    def stop_if_fast(self, outcome):
+        """End the run after a failure, where the first one says enough."""
+        if self.order["fails_fast"] and outcome in ("failed", "error"):
+            self.result.shouldStop = True
 
 
 def _both(listener, method):

@@ -316,6 +316,19 @@ def pytest_collectreport(report):
     lines = text.splitlines()
     said = [line[1:].strip() for line in lines if line.startswith("E ")] or lines[-15:]
     _report.add("uncollected", id=report.nodeid, text=mergewright_report.cut("\n".join(said)))
+    _stop_if_fast()
+
+
+def _stop_if_fast():
+    """End the run after a failure, where the first one says enough; ours are not asked then.
+
+    Not by pytest's own option: it would end the run at the first of our tests that must fail.
+    """
+    if not _order["fails_fast"]:
+        return
+    _session.shouldfail = "a test failed"
+    if controller := _session.config.pluginmanager.getplugin("dsession"):
+        controller.shouldstop = _session.shouldfail
 
 
 # --- running ---------------------------------------------------------------------------------
@@ -467,6 +480,8 @@ def pytest_runtest_logreport(report):
     if attempt.hidden:
         facts["hidden"] = True
     _report.add("test", **facts)
+    if attempt.outcome in ("failed", "error") and not _is_own(report.nodeid):
+        _stop_if_fast()
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

@@ -22,7 +22,7 @@ def split(after: bytes, before: bytes | None = BASE, path: str = "a.py"):
 def test_each_part_is_taken_back_alone():
     after = BASE.replace(b"return side", b"return side * side").replace(b"square", b"Square")
     first, second = split(after)
-    assert (first.place, second.place) == ("a.py:2", "a.py:6")
+    assert (first.part.name, second.part.name) == ("a.py:2", "a.py:6")
     assert first.without == BASE.replace(b"square", b"Square")
     assert second.without == BASE.replace(b"return side", b"return side * side")
     file = ChangedFile(path="a.py", before=BASE, after=after)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from agent.domain import ModelUse, ModelWork, Plan, Proof, ProofRow, Remark, ReviewNotes, TakenBack
+from agent.domain import (
+    ModelUse,
+    ModelWork,
+    Plan,
+    Proof,
+    ProofRow,
+    Remark,
+    ReviewNotes,
+    SourcePart,
+    TakenBack,
+)
 from agent.publishing import text
 from tests.unit.publishing.test_text import EVIL, acting, evidence
 
@@ -17,7 +27,7 @@ PLAN = Plan(recipe="", title="t", parameters="", steps=("s",))
 
 def test_the_proof_is_a_table_of_both_sides():
     same = RED.model_copy(update={"name": "tests/test_a.py::test_old", "without": "passed"})
-    hunks = TakenBack(noticed=("a.py:1",))
+    hunks = TakenBack(noticed=(SourcePart(path="a.py", line=1),))
     proof = Proof(rows=(RED, same), hunks=hunks)
     words = text.pull_request(evidence(work=WORK, proof=proof))
     assert "test_old" not in words

@@ -22,6 +22,7 @@ from agent.domain import (
     Repeated,
     Rerun,
     Severity,
+    SourcePart,
     Status,
     TakenBack,
     Verdict,
@@ -88,7 +89,8 @@ UNMEASURED = tool(
     "makemigrations", base=Status.UNMEASURABLE, verdict=Status.UNMEASURABLE, reason="no module"
 )
 MODELS = ChangedFile(path="shop/models.py", before=b"a = 1\n", after=b"a = 2\n")
-UNNOTICED = Proof(hunks=TakenBack(unnoticed=("a.py:3",), untried=("b.py:9",)))
+A, B = SourcePart(path="a.py", line=3), SourcePart(path="b.py", line=9)
+UNNOTICED = Proof(hunks=TakenBack(unnoticed=(A,), untried=(B,)))
 FLAKY = (flips("t::a", "pf", "p"),)
 
 #: By what is measured: what is decided, why, and what the sentence names.
@@ -162,7 +164,7 @@ DECISIONS = {
         "withhold", "UNVERIFIED", "a.py:3",
     ),
     "there was no time for a part, another is noticed": (
-        [suite()], {"proof": Proof(hunks=TakenBack(noticed=("a.py:3",), untried=("b.py:9",)))},
+        [suite()], {"proof": Proof(hunks=TakenBack(noticed=(A,), untried=(B,)))},
         "open", "READY", "",
     ),
     "a person has to look": (
