@@ -104,11 +104,12 @@ class MypyTypes:
             reason = check.limit_reached(result, site.tool_limits(), "the type check was")
             found = check.unverified(self, site, result, reason or report.problem)
             return found.model_copy(update={"status": Status.FAILED}) if reason else found
-        remarks = [
-            replace(remark, path=site.path_of(remark.path))
-            for line in said.lines
-            if (remark := read_line(line, json_lines=said.as_json))
-        ]
+        # What keeps mypy from checking anything is among its errors, written like all else.
+        lines = (*said.lines, *said.errors.splitlines())
+        read = [(line, read_line(line, json_lines=said.as_json)) for line in lines]
+        remarks = [replace(one, path=site.path_of(one.path)) for _, one in read if one]
+        others = "\n".join(line for line, one in read[len(said.lines) :] if one is None).strip()
+        said = said.model_copy(update={"lines": list(lines), "errors": others})
         items = lint.list_items(filter(_is_error, remarks), secret)
         status, reason = _verdict(said, report.problem, remarks, items, secret)
         if limit := check.limit_reached(result, site.tool_limits(), "the type check was"):
@@ -122,8 +123,7 @@ class MypyTypes:
             command=(*self.command(site), *said.chosen),
             reason=reason,
             output=suite.shortened(
-                f"{lint.render_remarks(remarks, secret)}\n{said.errors.strip()}".strip()
-                or "no issues found"
+                f"{lint.render_remarks(remarks, secret)}\n{others}".strip() or "no issues found"
             ),
         )
 
@@ -155,7 +155,7 @@ def _verdict(
     if problem:
         return Status.UNVERIFIED, problem
     if said.code not in {0, 1}:
-        first = items[0].item_id if items else said.errors.strip() or "no word of why"
+        first = f"{items[0].place}: {items[0].text}" if items else said.errors or "no word of why"
         return Status.FAILED, f"mypy could not check the code: {first}"
     if problem := next(_problems(said, remarks, secret), ""):
         return Status.UNVERIFIED, problem

@@ -818,6 +818,14 @@ def test_the_gates_mypy_knows_the_packages_of_the_repository(workshop: Workshop)
     assert [item.item_id.split(": ")[1] for item in result.items] == ["assignment"]
 
 
+def test_a_module_that_mypy_cannot_read_is_named_in_words(workshop: Workshop) -> None:
+    result = workshop.one("mypy", {**TYPED, "shop/odd.py": "def odd(:\n"}, type_tools=("mypy",))
+    assert result.status is Status.FAILED
+    assert "shop/odd.py:1: " in result.reason
+    assert "{" not in f"{result.reason}{result.output}"
+    assert result.items
+
+
 @pytest.mark.deep
 def test_a_plugin_that_is_missing_is_a_failure_with_mypys_words(workshop: Workshop) -> None:
     files = {**TYPED, "mypy.ini": "[mypy]\nplugins = no_such_plugin\n"}
