@@ -6,20 +6,10 @@ such files, and as a whole. Telling the reviewer about such files is left to `ag
 
 from __future__ import annotations
 
-import configparser
-import posixpath
-import re
-
 from agent.domain import Change, ChangedFile
 from repo_config import rule_files as known
-from repo_config import toml_text
+from repo_config import tool_tables
 from repo_config.detect import Project
-
-# Tables that say what is installed or built; all others may be read by a check.
-_PACKAGING_TABLES = frozenset(
-    {"poetry", "pdm", "hatch", "setuptools", "setuptools_scm", "uv", "flit"}
-)
-_PACKAGING_SECTIONS = re.compile(r"metadata|options(?:\..*)?|bdist_.*|sdist|build.*|egg_info")
 
 
 def rule_files(change: Change, project: Project) -> frozenset[str]:
@@ -40,35 +30,22 @@ def without(change: Change, paths: frozenset[str]) -> Change:
     return change.model_copy(update={"files": kept})
 
 
+def under_rules_of_base(change: Change, rules: frozenset[str]) -> Change:
+    """Return the change without what it does to rule files, or to their tables that are rules."""
+    files = (_restore(file) if file.path in rules else file for file in change.files)
+    return change.model_copy(update={"files": tuple(file for file in files if file)})
+
+
+def _restore(file: ChangedFile) -> ChangedFile | None:
+    if not tool_tables.has_tables(file.path):
+        return None
+    restored = tool_tables.restore_rules(file.path, file.before, file.after)
+    if restored in (None, file.before):
+        return None
+    return file.model_copy(update={"after": restored})
+
+
 def _is_rule(file: ChangedFile, project: Project) -> bool:
-    name = posixpath.basename(file.path).lower()
-    if name == "pyproject.toml":
-        return _tool_tables(file.before) != _tool_tables(file.after)
-    if name == "setup.cfg":
-        return _tool_sections(file.before) != _tool_sections(file.after)
+    if tool_tables.has_tables(file.path):
+        return tool_tables.list_rules(file.path, file.before, file.after) != ()
     return known.reason(file.path, project) is not None
-
-
-def _tool_tables(content: bytes | None) -> object:
-    """The tables that checks read; the bare content where it does not parse."""
-    try:
-        tables = toml_text.parse((content or b"").decode())
-    except (UnicodeDecodeError, toml_text.TomlError):
-        return content
-    tools = tables.get("tool", {})
-    if not isinstance(tools, dict):
-        return content
-    return {name: table for name, table in tools.items() if name not in _PACKAGING_TABLES}
-
-
-def _tool_sections(content: bytes | None) -> object:
-    parser = configparser.RawConfigParser()
-    try:
-        parser.read_string((content or b"").decode())
-    except (UnicodeDecodeError, configparser.Error):
-        return content
-    return {
-        name: dict(section)
-        for name, section in parser.items()
-        if _PACKAGING_SECTIONS.fullmatch(name) is None
-    }

@@ -122,7 +122,8 @@ class TwoRuns:
     @cached_property
     def product(self) -> Change:
         """The change without what it does to tests."""
-        return gate.without(self.change, self.of_tests.touched(self.change) | self.rules)
+        part = gate.without(self.change, self.of_tests.touched(self.change))
+        return gate.under_rules_of_base(part, self.rules)
 
     @cached_property
     def shared(self) -> frozenset[str]:
@@ -133,7 +134,7 @@ class TwoRuns:
 
     def as_base_has_them(self) -> BaseTests:
         """Lay the change out for the first run."""
-        same = self.product.paths == self.change.paths
+        same = self.product.files == self.change.files
         site = self.sites.head if same else self.lay_out(self.product, "base-tests")
         return BaseTests(site, self.sites.suite, self.facts)
 

@@ -274,7 +274,8 @@ def _under_base_rules(
 ) -> tuple[CheckResult, ...]:
     """Run all but the tests without the changes to rules."""
     folder = svc.head_folder(prepared.run).with_name("base-rules")
-    site = _laid_out(gate.without(change, rules), folder, environment, prepared, svc)
+    part = gate.under_rules_of_base(change, rules)
+    site = _laid_out(part, folder, environment, prepared, svc)
     results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, tests=False)
     return tuple(
         result.model_copy(update={"name": result.name + comparison.BASE_RULES})

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from agent.domain import ChangedFile, Finding, Severity
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
-from repo_config import rule_files, toml_text
+from repo_config import rule_files, tool_tables
 from repo_config.detect import Project
 
 GATE_FILES = Rule(
@@ -40,7 +40,7 @@ _BY_NAME = {
     "jenkinsfile": "it is CI",
     ".pre-commit-config.yaml": "it configures checks",
 } | dict.fromkeys(
-    ("setup.cfg", ".pylintrc", "pylintrc"),
+    (".pylintrc", "pylintrc"),
     "it configures the checks",
 )
 _DEPENDENCIES = re.compile(
@@ -55,7 +55,7 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for every changed file that decides about the checks."""
     project = proposal.project
     for file in proposal.change.files:
-        if file.path.lower() == "pyproject.toml" or file.path.lower().endswith("/pyproject.toml"):
+        if tool_tables.has_tables(file.path):
             reasons = list(_tables(file))
         else:
             reason = _reason(file.path, project)
@@ -79,21 +79,12 @@ def _reason(path: str, project: Project) -> str | None:
 
 
 def _tables(file: ChangedFile) -> Iterator[str]:
-    """Name the tables of a pyproject.toml that differ."""
-    before, after = _read(file.before), _read(file.after)
-    if before is None or after is None:
+    """Name the tables that differ in what a tool or the build reads."""
+    found = tool_tables.list_read_by_tools(file.path, file.before, file.after)
+    if found is None:
         yield "it configures the checks and does not parse on one side"
-        return
-    for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name), after.get(name)
-        if old == new:
-            continue
-        if name.startswith("tool."):
-            yield f"[{name}] configures a tool: {_keys(old, new)}"
-        elif name in {"project", "build-system", "dependency-groups"}:
-            yield f"[{name}] decides what is installed for the checks"
-        else:
-            yield f"[{name}] is changed"
+    for name, old, new in found or ():
+        yield f"[{name}] configures a tool: {_keys(old, new)}"
 
 
 def _keys(old: object, new: object, start: str = "") -> str:
@@ -105,17 +96,3 @@ def _keys(old: object, new: object, start: str = "") -> str:
     return ", ".join(
         _keys(old.get(name), new.get(name), f"{start}.{name}".strip(".")) for name in names
     )
-
-
-def _read(content: bytes | None) -> dict[str, object] | None:
-    """Return top-level tables by name, those of `tool` one by one; None: does not parse."""
-    if content is None:
-        return {}
-    try:
-        tables = toml_text.parse(content.decode("utf-8"))
-    except (toml_text.TomlError, UnicodeDecodeError):
-        return None
-    tools = tables.pop("tool", {})
-    if not isinstance(tools, dict):
-        return None
-    return {**tables, **{f"tool.{name}": table for name, table in tools.items()}}

@@ -18,6 +18,14 @@ CASES = {
             "a table of a tool": _one("pyproject.toml", _TOML.replace("-q", "-x"), _TOML),
         },
         passes={
+            "what the project needs and says of itself": _one(
+                "pyproject.toml",
+                _TOML.replace('"a"', '"a"\nversion = "2"\ndependencies = ["httpx"]'),
+                _TOML,
+            ),
+            "a package of setup.cfg": _one(
+                "setup.cfg", "[options]\ninstall_requires = a\n", "[flake8]\n[options]\n"
+            ),
             "a test": _one("tests/test_orders.py"),
             "a folder below that is called like a tool": Snippet({"app/pytest/a.py": ""}),
         },
