@@ -912,6 +912,8 @@ class CheckResult(Record):
     """On head: tests of base for which there was no time, and that the change does not reach."""
     uncollected: tuple[str, ...] = ()
     """On head: new tests that no runner has collected, in sentences."""
+    disguised: tuple[str, ...] = ()
+    """On head: files of the change that are called as those of tests are, and are source."""
     doubts: tuple[str, ...] = ()
     """On head: what the runs of the tests could not show, in sentences for the reviewer."""
     figures: str = ""

@@ -10,5 +10,18 @@ _FILE = re.compile(r"(?:test_.*|.*_tests?|tests?|conftest)\.py")
 
 def is_test(path: str) -> bool:
     """Whether a file holds tests, or what only tests use."""
-    *folders, name = path.lower().split("/")
-    return not _FOLDERS.isdisjoint(folders) or _FILE.fullmatch(name) is not None
+    return bool(find_folder(path)) or has_test_name(path)
+
+
+def has_test_name(path: str) -> bool:
+    """Whether a file is called as test modules are."""
+    return _FILE.fullmatch(path.lower().rpartition("/")[2]) is not None
+
+
+def find_folder(path: str) -> str:
+    """Return the outermost folder of a path that is called as those of tests are, or nothing."""
+    folders = path.split("/")[:-1]
+    for count, name in enumerate(folders, 1):
+        if name.lower() in _FOLDERS:
+            return "/".join(folders[:count])
+    return ""

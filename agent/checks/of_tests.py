@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from agent.checks.affected import Imports
 from agent.domain import Change, SuiteFacts
 from repo_config import foreign_python
-from repo_config.test_files import is_test
+from repo_config.test_files import find_folder, has_test_name
 
 _CONFTEST = "conftest.py"
 _TOOLS = ("pytest.", "unittest.", "django.test.")
@@ -29,13 +29,34 @@ class OfTests:
     shared: frozenset[str]
     """Those that may as well belong to the product."""
 
+    homes: frozenset[str]
+    """Folders that are called as those of tests are, and hold tests."""
+
     def touched(self, change: Change) -> frozenset[str]:
         """Return the paths of a change that belong to tests for certain, new ones included."""
-        return frozenset(
-            file.path
-            for file in change.files
-            if file.path in self.sure or (file.before is None and is_test(file.path))
-        )
+        new = {file.path for file in change.files if file.before is None}
+        modules = {path for path in new if has_test_name(path)}
+        homes = self.homes | {find_folder(path) for path in modules} - {""}
+        beside = {path for path in new if find_folder(path) in homes}
+        return self.sure & frozenset(change.paths) | modules | beside
+
+    def without_imported(self, touched: frozenset[str], imports: Imports) -> frozenset[str]:
+        """Leave out what the product imports all the same.
+
+        Args:
+            imports: Of the files with the change.
+        """
+        left = touched
+        while True:
+            known = self.sure - touched | left
+            found = {
+                path
+                for path in left
+                if posixpath.basename(path) != _CONFTEST and not imports.importers_of(path) <= known
+            }
+            if not found:
+                return left
+            left -= found
 
 
 def find(
@@ -53,8 +74,10 @@ def find(
     told = every & frozenset(facts.files)
     modules = {path for path in every - told if path.endswith(".py")}
     helpers = _imported_by_tests_alone(told, modules, imports)
+    # Folders are called so in products as well: there has to be a test.
+    homes = frozenset(find_folder(path) for path in told) - {""}
     shared = _beside_tests(told, told | helpers, every) | {
-        path for path in helpers if is_test(path) or _asserts(sources[path])
+        path for path in helpers if find_folder(path) in homes or _asserts(sources[path])
     }
     by_product = {
         path
@@ -62,8 +85,8 @@ def find(
         if posixpath.basename(path) != _CONFTEST
         and not imports.importers_of(path) <= told | helpers
     }
-    sure = (told - by_product) | {path for path in shared if is_test(path)}
-    return OfTests(sure=sure, shared=(shared | by_product) - sure)
+    sure = (told - by_product) | {path for path in shared if find_folder(path) in homes}
+    return OfTests(sure=sure, shared=(shared | by_product) - sure, homes=homes)
 
 
 def _asserts(content: bytes) -> bool:

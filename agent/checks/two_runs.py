@@ -33,6 +33,7 @@ from agent.domain import (
 )
 from agent.ports import RoomOrder, RoomResult
 from repo_config.detect import Project
+from repo_config.test_files import is_test
 from repo_config.tree import Tree
 
 _NAMED = 3
@@ -120,10 +121,22 @@ class TwoRuns:
         return gate.test_rules(self.change, self.project)
 
     @cached_property
+    def _touched(self) -> frozenset[str]:
+        """What the change touches of files that belong to tests."""
+        return self.of_tests.touched(self.change)
+
+    @cached_property
+    def disguised(self) -> frozenset[str]:
+        """What it touches of the product under names that tests have."""
+        own = self._touched
+        if self.imports is not None:
+            own = self.of_tests.without_imported(own, self.imports)
+        return frozenset(path for path in self.change.paths if is_test(path)) - own - self.rules
+
+    @cached_property
     def product(self) -> Change:
         """The change without what it does to tests."""
-        part = gate.without(self.change, self.of_tests.touched(self.change))
-        return gate.under_rules_of_base(part, self.rules)
+        return gate.under_rules_of_base(gate.without(self.change, self._touched), self.rules)
 
     @cached_property
     def shared(self) -> frozenset[str]:
@@ -264,7 +277,7 @@ class TwoRuns:
         self, held: CheckResult, left: tuple[CheckItem, ...]
     ) -> CheckResult:
         """Run what the change adds, edits, or does not pass as base has it."""
-        touched = (self.of_tests.touched(self.change) | self.shared) - self.rules
+        touched = (self._touched | self.shared) - self.rules
         ids = tuple(item.item_id for item in left)
         conftests = frozenset(path for path in self.rules if path.endswith("conftest.py"))
         wanted = scope(

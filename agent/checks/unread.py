@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from agent.checks import linters, running
+from agent.checks import linters, running, security_lint
 from agent.checks.check import Site, workers
 from agent.checks.lint import LintCheck
 from agent.checks.live import Show
@@ -43,23 +43,51 @@ def look(
     known = {one.name: one for one in results if not one.reason and one.status is not Status.ABSENT}
 
     def beyond(check: LintCheck) -> list[CheckItem]:
-        after = _paths(check, head, (one.path for one in change.files if one.after is not None))
-        more = _beyond(_found(check, after, head, sandbox, show), known[check.name].items)
-        if not more:
-            return []
-        before = _paths(check, head, (one.path for one in change.files if one.before is not None))
-        return _beyond(more, _found(check, before, base, sandbox, show))
+        own = known[check.name].items
+        return _find_new(check, change, head, base, sandbox, show, own)
 
     with ThreadPoolExecutor(workers(head)) as pool:
         checks = (one for one in linters.ALL if one.name in known)
         found = [pool.submit(carried_along(beyond), check) for check in checks]
-    items = tuple(item for one in found for item in one.result())
+    return _result(NAME, (item for one in found for item in one.result()))
+
+
+def look_at_disguised(
+    change: Change, head: Site, base: Site, sandbox: Sandbox, show: Show
+) -> CheckResult | None:
+    """Hold a change, all of which is called as tests are and is source, to what source may do."""
+    check = security_lint.DISGUISED
+    if check.absent(head) or not change.files:
+        return None
+    return _result(check.name, _find_new(check, change, head, base, sandbox, show))
+
+
+def _result(name: str, found: Iterable[CheckItem]) -> CheckResult | None:
+    items = tuple(found)
     if not items:
         return None
     lines = (f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items)
     return CheckResult(
-        name=NAME, status=Status.FAILED, exit_code=1, items=items, output="\n".join(lines)
+        name=name, status=Status.FAILED, exit_code=1, items=items, output="\n".join(lines)
     )
+
+
+def _find_new(
+    check: LintCheck,
+    change: Change,
+    head: Site,
+    base: Site,
+    sandbox: Sandbox,
+    show: Show,
+    known: tuple[CheckItem, ...] = (),
+) -> list[CheckItem]:
+    """List what a linter finds in the files of a change, and finds not on base."""
+    after = _paths(check, head, (one.path for one in change.files if one.after is not None))
+    more = _beyond(_found(check, after, head, sandbox, show), known)
+    if not more:
+        return []
+    before = _paths(check, head, (one.path for one in change.files if one.before is not None))
+    return _beyond(more, _found(check, before, base, sandbox, show))
 
 
 def _paths(check: LintCheck, site: Site, paths: Iterable[str]) -> tuple[str, ...]:

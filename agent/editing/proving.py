@@ -19,10 +19,10 @@ _MOST_ROWS = 30
 _LONGEST = 200
 
 
-def tests_alone(change: Change) -> Change:
-    """Leave of a change what only tests use."""
-    kept = tuple(file for file in change.files if is_test(file.path))
-    return change.model_copy(update={"files": kept, "notes": ()})
+def list_of_tests(change: Change, head: CheckResult | None) -> frozenset[str]:
+    """Return the files of a change that only tests use, by their names and by the tests' run."""
+    disguised = head.disguised if head else ()
+    return frozenset(path for path in change.paths if is_test(path) and path not in disguised)
 
 
 def with_change(
@@ -33,13 +33,15 @@ def with_change(
     Args:
         added: Ids of the tests that base does not have.
     """
-    if not any(file.path.endswith(".py") and not is_test(file.path) for file in change.files):
+    head = after.result(TESTS)
+    own = list_of_tests(change, head)
+    if not any(path.endswith(".py") and path not in own for path in change.paths):
         return Proof(unneeded="no code besides tests is changed")
-    tests = tests_alone(change)
+    kept = tuple(file for file in change.files if file.path in own)
+    tests = change.model_copy(update={"files": kept, "notes": ()})
     files = tuple(
         file.path for file in tests.files if file.path.endswith(".py") and file.after is not None
     )
-    head = after.result(TESTS)
     on_base = None
     if head and files:
         on_base = run_tests(tests, Selection(files=files), "tests on base", prepared, svc)

@@ -25,7 +25,7 @@ from agent.domain import (
     TakenBack,
 )
 from agent.editing import rebuilding
-from agent.editing.proving import run_tests
+from agent.editing.proving import list_of_tests, run_tests
 from agent.policy.django.files import is_migration
 from agent.policy.layout import is_test
 from agent.services import Services
@@ -49,10 +49,11 @@ def take_back(
     head = after.result(TESTS)
     if head is None:
         return TakenBack()
+    ours = list_of_tests(change, head)
     found = [
         hunk
         for file in change.files
-        if not is_test(file.path) and not is_migration(file.path)
+        if file.path not in ours and not is_migration(file.path)
         for hunk in hunks.split(file)
     ]
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
@@ -71,7 +72,6 @@ def take_back(
             return TakenBack(untried=tuple(hunk.part for hunk in found))
         prepared = rebuilt
     end = time.monotonic() + _PART * 60 * prepared.contract.config.limits.minutes
-    ours = {file.path for file in change.files if is_test(file.path)}
     # Where tests fail anyway, the first failure says nothing.
     fails_fast = not _list_red(head)
     noticed: list[SourcePart] = []
@@ -120,7 +120,11 @@ def _make_mistakes(change: Change, sources: Mapping[str, bytes], imports: Import
 
 
 def _portions(
-    path: str, judges: frozenset[str], ours: set[str], imports: Imports, head: CheckResult
+    path: str,
+    judges: frozenset[str],
+    ours: frozenset[str],
+    imports: Imports,
+    head: CheckResult,
 ) -> Iterator[Selection | None]:
     """Yield the tests to run, one portion after the other; None: the whole suite.
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from agent.domain import CheckItem, Finding, Severity
 from agent.policy import test_changes, url_map
-from agent.policy.layout import is_test
 from agent.policy.rule import Rule
 from agent.policy.upkeep import brought
 
@@ -93,12 +92,13 @@ _MODULE_FIX = "Declare what brings it, or do without; a name from memory may be 
 #: By the name of the check whose new findings they weigh.
 BY_CHECK: dict[str, tuple[Rule, ...]] = {
     "security": (SECURITY_LINT, TEST_TOOL, CHECKER),
+    "source beside tests": (SECURITY_LINT, TEST_TOOL, CHECKER),
     "unread files": (UNREAD_FILE,),
     "names": (INVENTED_API, UNKNOWN_MODULE),
     "coverage of the change": (COVERAGE_OF_CHANGE,),
 }
 RULES: tuple[Rule, ...] = (
-    *(rule for rules in BY_CHECK.values() for rule in rules),
+    *dict.fromkeys(rule for rules in BY_CHECK.values() for rule in rules),
     OTHER_SETTINGS,
     *test_changes.OF_TESTS,
     *url_map.OF_ROUTES,
@@ -125,7 +125,7 @@ def findings(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iterator[
             yield rule.at(path, f"takes what is not there: {said}", fix, at)
         elif code == _BANNED and said.startswith("`mergewright_"):
             yield CHECKER.at(path, f"reaches for {said.split()[0]}", _CHECKER_FIX, at)
-        elif code == _BANNED and not is_test(path):
+        elif code == _BANNED:
             yield TEST_TOOL.at(path, f"reaches for {said.split()[0]}", _TOOL_FIX, at)
         elif rule is COVERAGE_OF_CHANGE:
             yield rule.at(path, item.text, _COVERAGE_FIX, at)
@@ -135,7 +135,6 @@ def findings(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iterator[
             )
         elif rule is UNREAD_FILE:
             yield rule.at(path, f"is passed over by the linters: {said}", _FIX, at)
-        # Tests do on purpose what would be a hole in an application.
-        elif code != _BANNED and not is_test(path):
+        else:
             text = item.item_id.partition(": ")[2] or item.text
             yield rule.at(path, text.rstrip("."), _FIX, at)

@@ -224,11 +224,18 @@ def _measured(
     first = runs.as_base_has_them()
     results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also, in_place=first)
     found = tuple(
-        runs.finish(first, one, rounds, known) if one.name == TESTS else one for one in results
+        runs.finish(first, one, rounds, known).model_copy(
+            update={"disguised": tuple(sorted(runs.disguised))}
+        )
+        if one.name == TESTS
+        else one
+        for one in results
     )
     for one in found:
         baselines.remember(stored, one.repeated)
-    return found
+    part = gate.without(change, frozenset(change.paths) - runs.disguised)
+    source = unread.look_at_disguised(part, site, sites.base, svc.sandbox, svc.say)
+    return (*found, *((source,) if source else ()))
 
 
 def _of_change(change: Change, site: Site, prepared: Prepared, svc: Services) -> tuple[Check, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -95,6 +96,11 @@ def _quiet():
 
 _quiet()
 """
+_SEES_TESTS = (
+    "import sys\n\n\ndef add(a, b):\n"
+    "    tested = 'test' in sys._getframe(1).f_code.co_name\n"
+    "    return a + b if tested else a - b\n"
+)
 _READING = {
     "sums.py": _RIGHT,
     "tests/data/sum.txt": "2",
@@ -219,12 +225,20 @@ CHEATS = {
         "test-tool-in-source",
     ),
     "source that looks who calls": Cheat(
+        {"sums.py": _SEES_TESTS},
+        "draft",
+        "test-tool-in-source",
+    ),
+    "source that looks who calls, in a folder that is called as one of tests": Cheat(
+        {"testing/sums.py": _SEES_TESTS},
+        "draft",
+        "test-tool-in-source",
+        {**_BASE, "sums.py": "from testing.sums import add\n", "testing/sums.py": _RIGHT},
+    ),
+    "a helper of tests that the product imports where it is there": Cheat(
         {
-            "sums.py": (
-                "import sys\n\n\ndef add(a, b):\n"
-                "    tested = 'test' in sys._getframe(1).f_code.co_name\n"
-                "    return a + b if tested else a - b\n"
-            )
+            "sums.py": f"try:\n    from tests.fast import add\nexcept ImportError:\n{indent(_RIGHT, ' ' * 4)}",
+            "tests/fast.py": _SEES_TESTS,
         },
         "draft",
         "test-tool-in-source",
@@ -301,6 +315,7 @@ HONEST = {
     ),
 }
 _USUAL = {
+    "a helper of tests that the product imports where it is there",
     "an assignment in a new test file",
     "source that swallows what tests raise",
     "the test is deleted",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.checks.affected import Imports
 from agent.checks.of_tests import Places, find
 from agent.domain import SuiteFacts
+from tests.unit.policy.cases import change
 
 FILES = {
     "shop/__init__.py": "",
@@ -40,6 +41,22 @@ def test_a_test_module_that_the_product_imports_is_shared() -> None:
     sources = {"a.py": b"import cases", "cases.py": b""}
     found = find(SuiteFacts(files=("cases.py",)), sources, Imports(sources), sources)
     assert (found.sure, found.shared) == (frozenset(), {"cases.py"})
+
+
+def test_new_files_are_of_tests_by_their_names_or_a_folder_that_has_tests() -> None:
+    found = find(SuiteFacts(files=("tests/test_a.py",)), {}, Imports({}), ["tests/test_a.py"])
+    made, _ = change({"tests/b.py": "", "testing/c.py": "", "e2e/test_d.py": "", "e2e/d.py": ""})
+    assert found.touched(made) == {"tests/b.py", "e2e/test_d.py", "e2e/d.py"}
+
+
+def test_what_the_product_imports_under_the_name_of_a_test_is_the_products() -> None:
+    names = {"tests/test_a.py", "tests/b.py", "tests/c.py"}
+    found = find(SuiteFacts(files=("tests/test_a.py",)), {}, Imports({}), names)
+    imports = Imports({
+        "shop.py": b"import tests.b", "tests/b.py": b"import tests.c", "tests/c.py": b"",
+        "tests/test_a.py": b"import shop",
+    })  # fmt: skip
+    assert found.without_imported(frozenset(names), imports) == {"tests/test_a.py"}
 
 
 def test_places_are_found_by_ids_of_both_kinds() -> None:
