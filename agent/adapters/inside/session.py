@@ -10,6 +10,7 @@ A request is a length, a JSON object and the bytes that its `size` announces. Th
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import os
@@ -36,6 +37,7 @@ PIECE_BYTES = 1 << 16
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+IPC_RMID = 0
 TEMPORARY = ".mergewright-part"
 
 
@@ -90,6 +92,7 @@ class Session:
             code, limit = self.attend(pid, reading, printed, until, names)
             limit = limit or room.counted_limit(self.order)
             room.end_everything()
+            remove_shared()
             printed.drain(reading)
         finally:
             os.close(reading)
@@ -212,6 +215,16 @@ class Session:
             yield here, name
         finally:
             os.close(here)
+
+
+def remove_shared() -> None:
+    """Remove shared memory, semaphores and queues of the kernel, which outlive processes."""
+    library = ctypes.CDLL(None)
+    for kind, arguments in (("shm", ()), ("msg", ()), ("sem", (0,))):
+        with suppress(OSError), open("/proc/sysvipc/" + kind) as file:
+            for line in file.readlines()[1:]:
+                number = int(line.split()[1])
+                getattr(library, kind + "ctl")(number, *arguments, IPC_RMID, None)
 
 
 def read_all(descriptor: int) -> bytes:
