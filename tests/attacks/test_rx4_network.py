@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from agent.environments.egress import EgressProxy, Target
@@ -23,8 +24,10 @@ def test_RX4_the_payload_gets_out_by_every_way_where_there_is_no_wall(ground: Gr
     """The control of all tests that use the payload."""
     before = planted.state(*ground.watched())
     found = grounds.bare(ground)
-    assert ground.canary.ways() == WAYS
-    assert set(found["done"]) >= WAYS
+    # Only root may listen to the others.
+    ways = WAYS if os.geteuid() == 0 else WAYS - {"icmp", "icmp6"}
+    assert ground.canary.ways() == ways
+    assert set(found["done"]) >= ways
     # Of other tests that run at the same time it finds some as well.
     assert set(found["loot"]) >= set(ground.operator.secrets.values())
     assert ground.leaks() == set(ground.operator.secrets)

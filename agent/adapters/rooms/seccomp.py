@@ -82,8 +82,6 @@ _OTHERS = (
     ("setpriority", (141, 140), (0, 0)),
     ("ioprio_set", (251, 30), (1, 0)),
 )
-#: Its queues outlive processes, and nobody can list them.
-_MQ_OPEN = (240, 180)
 _CLONE, _CLONE3, _SOCKET, _IOCTL = (56, 220), (435, 435), (41, 198), (16, 29)
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
@@ -93,7 +91,7 @@ def program(machine: str | None = None, *, lasting: bool = False) -> bytes | Non
 
     Args:
         lasting: For a sandbox whose runner outlives commands: they may set limits and priorities
-            for themselves only, or they could starve it, and leave no queue behind.
+            for themselves only, or they could starve it.
     """
     found = _ARCHITECTURES.get(machine or platform.machine())
     if found is None:
@@ -116,7 +114,6 @@ def program(machine: str | None = None, *, lasting: bool = False) -> bytes | Non
     steps += _call(_IOCTL[column], [_load(_SECOND), *_any_of(_TYPING, errno.EPERM)])
     steps += _call(_SOCKET[column], [_load(_FIRST), *_none_of(_FAMILIES, errno.EAFNOSUPPORT)])
     if lasting:
-        steps += _if(_EQUAL, _MQ_OPEN[column], errno.ENOSYS)
         for _, numbers, own in _OTHERS:
             looks: list[bytes] = []
             for place, value in zip((_FIRST, _SECOND), own, strict=False):
