@@ -912,6 +912,8 @@ class CheckResult(Record):
     """On head: tests of base for which there was no time, and that the change does not reach."""
     uncollected: tuple[str, ...] = ()
     """On head: new tests that no runner has collected, in sentences."""
+    touched: tuple[str, ...] = ()
+    """Files of the tests that something wrote to, or hid, while they ran."""
     disguised: tuple[str, ...] = ()
     """On head: files of the change that are called as those of tests are, and are source."""
     doubts: tuple[str, ...] = ()

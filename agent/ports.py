@@ -173,6 +173,8 @@ class RoomOrder(Record):
     collect: tuple[str, ...] = ()
     """Absolute glob patterns in the room (`**` allowed); regular files that match are handed
     back. Below ROOM_TREE only files that are new or differ from the tree that was handed in."""
+    watched: tuple[str, ...] = ()
+    """Files that the command is to read and not to touch, nor what Python reads in their place."""
     company: tuple[Companion, ...] = ()
     """Whoever is no longer there when the command is over is named in the result."""
     limits: RoomLimits = RoomLimits()
@@ -194,6 +196,8 @@ class RoomResult(Record):
     """Returned files by absolute path in the room."""
     refused: tuple[str, ...] = ()
     """Matches that were not handed back, with the reason: links, devices, too large, too many."""
+    touched: tuple[str, ...] = ()
+    """The first of the watched files that were touched, whatever they hold now."""
     gone: dict[str, str] = {}
     """By name, who of the company was gone when the command was over, with the end of its log.
     Code in the room can bring that about, and hide it: a reason to doubt, never one to believe."""

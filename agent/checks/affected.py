@@ -95,12 +95,12 @@ def _by_name(paths: Iterable[str]) -> dict[str, set[str]]:
     every = set(paths)
     found: dict[str, set[str]] = defaultdict(set)
     for path in every:
-        found[_dotted(path)].add(path)
+        found[name_module(path)].add(path)
         folder = posixpath.dirname(path)
         while folder and folder + _PACKAGE in every:
             folder = posixpath.dirname(folder)
         if folder:
-            found[_dotted(path.removeprefix(f"{folder}/"))].add(path)
+            found[name_module(path.removeprefix(f"{folder}/"))].add(path)
     return found
 
 
@@ -112,7 +112,8 @@ def _conftests(path: str, sources: Container[str]) -> Iterator[str]:
             yield found
 
 
-def _dotted(path: str) -> str:
+def name_module(path: str) -> str:
+    """Return the dotted name of a file, from the root."""
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 

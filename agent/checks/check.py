@@ -151,6 +151,11 @@ def collected_files(facts: SuiteFacts) -> list[str]:
     return [posixpath.join(ROOM_TREE, path) for path in found]
 
 
+def own_files(facts: SuiteFacts | None) -> tuple[str, ...]:
+    """Return by whole path what belongs to the tests themselves, as far as it is known."""
+    return tuple(posixpath.join(ROOM_TREE, path) for path in facts.files) if facts else ()
+
+
 class Check(Protocol):
     """One tool. Instances have no state."""
 

@@ -155,4 +155,9 @@ def _order(
         collect=suite.returned(secret),
         files=tuple(entry),
     )
-    return order.model_copy(update={"directory": posixpath.join(ROOM_TREE, folder)})
+    return order.model_copy(
+        update={
+            "directory": posixpath.join(ROOM_TREE, folder),
+            "watched": check.own_files(facts),
+        }
+    )

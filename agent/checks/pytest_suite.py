@@ -96,7 +96,7 @@ def _order(
     own = site.has("pytest")
     # What the configuration says wins.
     env = {**_environ(site, ROOM_TREE), **site.config.env}
-    return scripts.order(
+    order = scripts.order(
         replace(site, config=site.config.model_copy(update={"env": env})),
         secret,
         ("run_pytest.py", *site.config.checks.tests.args),
@@ -114,3 +114,4 @@ def _order(
         },
         collect=suite.returned(secret),
     )
+    return order.model_copy(update={"watched": check.own_files(facts)})

@@ -183,6 +183,7 @@ def judge(
         command=suite.command(site),
         reason=reason,
         output=output(result),
+        touched=tuple(path.removeprefix(f"{ROOM_TREE}/") for path in result.touched),
         suite=_facts(report),
     )
 

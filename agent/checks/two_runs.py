@@ -170,6 +170,9 @@ class TwoRuns:
             held = self._with_reached(first, held)
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
+        if touched := self._newly_touched(held):
+            reason = f"while the tests ran, {', '.join(sorted(touched))} was written to or hidden"
+            return held.model_copy(update={"status": Status.UNVERIFIED, "reason": reason})
         left = not_passed(self.base, held)
         failing = tuple(item for item in left if item.outcome in flaky.FAILING)
         repeated: tuple[Repeated, ...] = ()
@@ -199,8 +202,42 @@ class TwoRuns:
         problem, doubt = copies.result()
         if problem:
             return result.model_copy(update={"status": Status.UNVERIFIED, "reason": problem})
-        doubts = tuple(filter(None, (*result.doubts, self._unknown_helpers(), unended, doubt)))
+        doubts = tuple(
+            filter(
+                None, (*result.doubts, self._unknown_helpers(), self._shadowed(), unended, doubt)
+            )
+        )
         return result.model_copy(update={"doubts": doubts})
+
+    def _shadowed(self) -> str:
+        """Say which new files tests of base import, that passed when these were not there."""
+        gone = {affected.name_module(file.path) for file in self.change.files if file.after is None}
+        new = [
+            file.path
+            for file in self.product.files
+            if file.before is None and affected.name_module(file.path) not in gone
+        ]
+        passed = {self.places.find(item.item_id)[0] for item in list_passed(self.base)}
+        imports = Imports.of({**self._imported, **dict.fromkeys(new, ())})
+        found = [path for path in new if not passed.isdisjoint(imports.importers_of(path))]
+        if not found:
+            return ""
+        return (
+            f"Tests of base import {', '.join(found[:_NAMED])}, and passed before that was there:"
+            " they may look at it in the place of what they were written for"
+        )
+
+    def _newly_touched(self, held: CheckResult) -> frozenset[str]:
+        """Return the files of tests that are touched as they run with the change, and not on base.
+
+        Base is asked only then: few tests write beside themselves.
+        """
+        if not held.touched:
+            return frozenset()
+        site = self.sites.base
+        tests = BaseTests(site, self.sites.suite, self.facts)
+        base = running.run(tests, site, self.sites.sandbox, self.sites.show)
+        return frozenset(held.touched) - frozenset(base.touched)
 
     def _unknown_helpers(self) -> str:
         """Say which files may be helpers of tests, where nobody knows."""

@@ -101,6 +101,24 @@ _SEES_TESTS = (
     "    tested = 'test' in sys._getframe(1).f_code.co_name\n"
     "    return a + b if tested else a - b\n"
 )
+_TWICE = {
+    **_BASE,
+    "tests/test_a.py": _TEST.replace("test_add", "test_first").replace("assert", "assert sums or"),
+}
+_WRITES_OVER = """
+
+from pathlib import Path
+
+_test = Path(__file__).parent / "tests/test_sums.py"
+if "Error" not in _test.read_text():
+    _test.write_text("def test_add():\\n    pass\\n")
+"""
+_INSTALLED = {
+    "conftest.py": "import sys\n\nsys.path.append('src')\n",
+    "src/sums.py": _RIGHT,
+    "tests/test_sums.py": _TEST,
+    "tests/test_other.py": _MORE,
+}
 _READING = {
     "sums.py": _RIGHT,
     "tests/data/sum.txt": "2",
@@ -243,6 +261,12 @@ CHEATS = {
         "draft",
         "test-tool-in-source",
     ),
+    "source that writes over a test before it is read": Cheat(
+        {"sums.py": _WRONG + _WRITES_OVER}, "withheld", "test_sums.py", _TWICE
+    ),
+    "a second module in the place of the first": Cheat(
+        {"src/sums.py": _WRONG, "sums.py": _RIGHT}, "draft", "test-surroundings", _INSTALLED
+    ),
     "source that writes our report by a name that it makes up": Cheat(
         {"sums.py": _WRONG + _FORGES}, "withheld", "copies of tests"
     ),
@@ -316,6 +340,7 @@ HONEST = {
 }
 _USUAL = {
     "a helper of tests that the product imports where it is there",
+    "source that writes over a test before it is read",
     "an assignment in a new test file",
     "source that swallows what tests raise",
     "the test is deleted",

@@ -308,6 +308,38 @@ def test_who_is_gone_when_the_command_is_over_is_named_with_its_last_words(
 # --- attacks -----------------------------------------------------------------------------------
 
 
+_MAP = """
+import mmap
+memory = mmap.mmap(open("package/module.py", "r+b").fileno(), 0)
+memory[0] = 65
+memory[0] = 118
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "touched"),
+    [
+        ("cat run.sh package/module.py; echo 1 >package/other.py", ()),
+        ("echo 1 >>package/module.py", ("module.py",)),
+        ("mv package away; mv away package; sleep 0.3", ("",)),
+        ("ln package/module.py /work/twin && echo 1 >twin && rm twin", ("module.py",)),
+        ("mkdir package/__pycache__; rmdir package/__pycache__", ("__pycache__",)),
+        (
+            f"{PYTHON[0]} -c '{_MAP}'",
+            ("module.py",),
+        ),
+    ],
+)
+def test_who_touches_what_is_only_to_be_read_is_seen(
+    sandbox: Sandbox, tree: Path, what: str, touched: tuple[str, ...]
+) -> None:
+    argv = ("sh", "-c", what)
+    watched = ("/work/package/module.py", "/work/not/there.py")
+    result = sandbox.run(RoomOrder(argv=argv, tree=str(tree), watched=watched, limits=SMALL))
+    assert result.exit_code == 0, result.output
+    assert result.touched == tuple(f"/work/package/{name}".rstrip("/") for name in touched)
+
+
 def test_a_forged_answer_and_a_killed_runner_do_not_change_the_verdict(
     sandbox: Sandbox,
 ) -> None:

@@ -28,6 +28,7 @@ import time
 from contextlib import suppress
 
 import collection
+import watching
 
 TYPE_CHECKING = False  # to load typing would take a tenth of the time in which a room opens
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 STARTED, ENDED, CONTENT, FAILED = 1, 2, 3, 4
 FRAME = struct.Struct("!16sBQ")
 TICK_SECONDS = 0.1
+MOST_TOUCHED = 10
 PR_SET_DUMPABLE, PR_SET_SECCOMP = 4, 22
 SECCOMP_MODE_FILTER = 2
 FILTER_STEP_BYTES = 8
@@ -215,10 +217,13 @@ def start_command(order: Order, environ: dict[str, str], output: int = 1) -> int
         os._exit(127)
 
 
-def supervise(pid: int, order: Order, host: select.poll) -> tuple[int | None, str | None]:
+def supervise(
+    pid: int, order: Order, host: select.poll, watch: watching.Watch
+) -> tuple[int | None, str | None]:
     """Wait for the command, the first limit, or the host's end; return (exit code, limit)."""
     deadline = time.monotonic() + order["seconds"]
     while True:
+        watch.look()
         code = reap(pid)
         if code is not None:
             return code, counted_limit(order) or full_place(order)
@@ -422,11 +427,22 @@ def main() -> None:
     environ = prepare(channel, order)
     if environ is None:
         return
+    try:
+        watch = watching.Watch(order["watched"], order["tree"])
+    except OSError as problem:
+        channel.send(FAILED, {"limit": None, "message": str(problem)})
+        return
     channel.send(STARTED, {})
-    code, limit = supervise(start_command(order, environ), order, host)
+    code, limit = supervise(start_command(order, environ), order, host, watch)
     gone = collection.gone(order)
     end_everything()
+    watch.look()
     # Nothing can write to the output any more; closing ours lets the host read to its end.
     os.dup2(0, 1)
-    message = {"exit_code": code, "limit": limit or counted_limit(order), "gone": gone}
+    message = {
+        "exit_code": code,
+        "limit": limit or counted_limit(order),
+        "gone": gone,
+        "touched": list(watch.touched)[:MOST_TOUCHED],
+    }
     hand_back(channel, message, order)

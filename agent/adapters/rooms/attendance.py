@@ -141,6 +141,7 @@ class Attendance:
             limit=limit,
             files=frames.files if ended is not None else {},
             refused=ended.refused if ended is not None else (),
+            touched=ended.touched if ended is not None else (),
             gone={one.name: one.words for one in ended.gone} if ended is not None else {},
         )
 

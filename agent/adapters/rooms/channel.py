@@ -47,6 +47,7 @@ class Ended(Record):
 
     exit_code: int | None
     limit: str | None
+    touched: tuple[str, ...] = ()
     gone: tuple[Gone, ...] = ()
     files: tuple[ListedFile, ...]
     refused: tuple[str, ...]

@@ -28,7 +28,7 @@ WRITABLE = (TEMPORARY, ROOM_TREE, ROOM_OUT, SHARED_MEMORY)
 HOSTNAME = "room"
 
 _START = "start.py"
-_MODULES = ("room.py", "collection.py", "relay.py", "session.py", "differing.py")
+_MODULES = ("room.py", "collection.py", "relay.py", "session.py", "differing.py", "watching.py")
 
 
 def etc(uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:

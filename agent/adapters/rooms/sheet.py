@@ -60,6 +60,7 @@ def write(
         "inodes": lending.entries_for(limits.disk_bytes),
         "proxy": layout.PROXY if order.proxy_socket is not None else None,
         "collect": order.collect,
+        "watched": order.watched,
         "company": [one.model_dump() for one in order.company],
         "returned_bytes": limits.returned_bytes,
         "returned_files": limits.returned_files,

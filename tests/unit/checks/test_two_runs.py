@@ -47,11 +47,13 @@ class Sides(Again):
         return type(self).answer(only.ids)
 
 
-def finished(held: CheckResult, answer: Some, tmp_path: Path) -> CheckResult:
+def finished(
+    held: CheckResult, answer: Some, tmp_path: Path, files: dict[str, str] | None = None
+) -> CheckResult:
     kind = type("Answering", (Sides,), {"answer": staticmethod(answer)})
     here = replace(site(10), tree=tmp_path, project=PROJECT)
     sides = kind(here, here, None, None, lambda _: None, lambda _: None)
-    made, tree = change({"shop.py": "a = 1\n"}, dict(FILES))
+    made, tree = change({"shop.py": "a = 1\n", **(files or {})}, dict(FILES))
     runs = TwoRuns(made, ran(*IDS), sides, tree, lambda *_: here, PROJECT)
     return runs.finish(BaseTests(here, None, FACTS), held, 0, {})  # type: ignore[arg-type]
 
@@ -120,6 +122,14 @@ def test_helpers_of_tests_that_nobody_can_know_leave_a_doubt(
     assert (
         "shop.py" in finished(ran(*IDS), lambda _: ran(*IDS, outcome="failed"), tmp_path).doubts[0]
     )
+
+
+@pytest.mark.parametrize(("name", "named"), [("new.py", 0), ("src/shop.py", 1), ("json.py", 0)])
+def test_a_new_file_that_old_tests_import_leaves_a_doubt(
+    name: str, named: int, tmp_path: Path
+) -> None:
+    found = finished(ran(*IDS), lambda ids: ran(*ids, outcome="failed"), tmp_path, {name: "a = 1"})
+    assert (len(found.doubts), all(name in doubt for doubt in found.doubts)) == (named, True)
 
 
 def test_data_and_rules_of_tests_have_all_of_them_run() -> None:
