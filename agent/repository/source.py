@@ -281,11 +281,13 @@ def _fill(source: Source, config: Mapping[str, str], folder: Path) -> None:
 def _copy_index(source: Source, folder: Path) -> Path:
     """Copy the user's index and ignore rules into a view; return the copy of the index."""
     index = folder / "index"
-    for kept in (source.git_dir / "index", *source.git_dir.glob("sharedindex.*")):
+    # Where nothing was ever staged there is none, which an empty file would not say.
+    found = [source.git_dir / "index"] if (source.git_dir / "index").exists() else []
+    for kept in (*found, *source.git_dir.glob("sharedindex.*")):
         copy = folder / kept.name
         # Git looks into a file that was written in the second of the index, or later; so the copy
         # must not look newer.
-        written = _written_at(kept)
+        written = kept.lstat().st_mtime_ns
         copy.write_bytes(_bytes(kept))
         os.utime(copy, ns=(written, written))
     folder.joinpath("info").mkdir()
@@ -293,14 +295,6 @@ def _copy_index(source: Source, folder: Path) -> Path:
         _bytes(source.common_dir / "info" / "exclude", _MAX_TEXT_BYTES)
     )
     return index
-
-
-def _written_at(path: Path) -> int:
-    """When a file was last written, in nanoseconds; the beginning of time if there is none."""
-    try:
-        return path.lstat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _view_config(source: Source, config: Mapping[str, str]) -> str:

@@ -155,6 +155,12 @@ def test_uncommitted_files_are_counted_and_left_alone(repository: Path, mirrors:
     assert samples.state(repository) == before
 
 
+def test_without_an_index_everything_is_uncommitted(repository: Path, mirrors: Path) -> None:
+    (repository / ".git" / "index").unlink()
+    tracked = git(repository, "ls-tree", "-r", "HEAD").splitlines()
+    assert worktree.prepare(str(repository), None, mirrors).uncommitted >= len(tracked)
+
+
 # --- the mirror ------------------------------------------------------------------------------
 
 
