@@ -63,8 +63,8 @@ class Job:
     """As the last calls of a model have left it."""
     idle_attempts: int = 0
     """Attempts from the start that changed nothing."""
-    rebuilds: int = 0
-    """Environments that were built for what a change declares."""
+    built: set[str] = field(default_factory=set)
+    """Marks of the environments that were built for what changes declare."""
     closing: list[Callable[[], None]] = field(default_factory=list)
     """Ends what is open for the job, once it is over."""
     _replies: list[tuple[Role, Reply]] = field(default_factory=list)

@@ -107,6 +107,7 @@ class Conversation:
         given = reply, self.change, self.include, turn, LOST if self._has_run else ""
         done = job.step(f"{self.name} {self._number} calls", self.tools.carry_out, *given)
         self.change = job.latest = done.change or self.change
+        job.built.update(done.built)
         self._has_run |= done.used
         self._cut_off += reply.finish == "length"
         self._watch.turn(reply.calls, done.results, self.change.digest)

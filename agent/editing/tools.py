@@ -224,6 +224,7 @@ class Tools:
             at=batch.at,
             form=batch.form.model_dump_json() if batch.form else "",
             text="\n".join(said),
+            built=tuple(sorted(self._job.built)),
         )
 
     def _lock(self, session: SandboxSession, change: Change) -> str:
@@ -243,10 +244,10 @@ class Tools:
         if declared == self._declared:
             return ""
         self._declared, self._rebuilt, words = declared, None, _AS_BASE
-        if declared and not self._may_build:
+        if declared not in {"", *job.built} and not self._may_build:
             words = _NO_MORE
         elif declared:
-            job.rebuilds += 1
+            job.built.add(declared)
             self._rebuilt, words = rebuilding.rebuild(change, job.prepared, job.svc)
         return words
 
@@ -300,7 +301,7 @@ class Tools:
 
     @property
     def _may_build(self) -> bool:
-        return self._job.rebuilds < _MOST_REBUILDS and self._left() > LEAST_SECONDS
+        return len(self._job.built) < _MOST_REBUILDS and self._left() > LEAST_SECONDS
 
     def _left(self) -> float:
         return self._until - time.monotonic()
