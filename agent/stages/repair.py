@@ -26,7 +26,7 @@ def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
         AgentError: The model cannot be asked or will not go on, and nothing has passed.
     """
     last = tried[-1]
-    words = _find_objection(tried, job)
+    words = _find_objection(last, job)
     if not words or len(tried) > job.terms.repair_rounds or job.is_beyond_edits(last):
         return None
     try:
@@ -39,12 +39,13 @@ def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
     return None
 
 
-def _find_objection(tried: Sequence[Round], job: Job) -> str:
+def _find_objection(last: Round, job: Job) -> str:
     """Say what stands against the last change, for the model; empty: nothing."""
-    last = tried[-1]
     if not last.passed:
         return last.failures.words if last.failures.names else ""
-    if any(one.passed for one in tried[:-1]) or last.draft.by is None:
+    # Of all that was judged: after a review another list of rounds begins.
+    told = any(one.passed and one.remarks for one in job.judged if one.number < last.number)
+    if told or last.draft.by is None:
         return ""
     return failures.left_to_people(last.remarks)
 

@@ -144,6 +144,7 @@ def test_a_change_that_nothing_shows_is_told_so_once_and_may_stay(prepared, home
     assert "brings no test" in model.requests[2].messages[-1].results[0].content
     again = job.over(judged(2, one, missing="the change brings no test"))
     assert repair.next_draft([passed, again], job) is None
+    assert repair.next_draft([again], job) is None, "after a review, in a list of its own"
     assert len(model.requests) == 3
 
 
