@@ -72,7 +72,7 @@ def decided(chosen: Round, notes: ReviewNotes, job: Job) -> Decided:
     return Decided(
         ticket=job.ticket,
         plan=chosen.draft.plan,
-        cleared=_with_notes(chosen.cleared),
+        cleared=_with_notes(chosen.cleared, chosen.draft.plan),
         after=chosen.after,
         compared=chosen.compared,
         notes=notes,
@@ -83,8 +83,10 @@ def decided(chosen: Round, notes: ReviewNotes, job: Job) -> Decided:
     )
 
 
-def _with_notes(cleared: ClearedChange) -> ClearedChange:
+def _with_notes(cleared: ClearedChange, plan: Plan) -> ClearedChange:
     """Name the files that a model has touched; what it says of them stands elsewhere."""
+    if plan.recipe and cleared.change.notes:
+        return cleared
     notes = tuple(f"{_deed(file)} `{file.path}`." for file in cleared.change.files)
     change = cleared.change.model_copy(update={"notes": (*notes, *cleared.change.notes)})
     return cleared.model_copy(update={"change": change})

@@ -23,6 +23,8 @@ from agent.services import Services
 _MOST = 500_000
 #: Of a reply; each has to be answered, though a few dozen at most are carried out.
 _MOST_CALLS = 200
+#: The one reply that nothing is made ready for: from ticket and outline, to plan or to decline.
+TRIAGE = ("plan", 1)
 #: Of a refusal, in the words of the model.
 _MOST_WORDS = 300
 
@@ -55,7 +57,10 @@ def reply(
         ModelRefused: The model will not answer.
         ModelUnavailable: Nobody answered.
         ModelUnusable: The operator has to act.
+        RepositoryUnfit: Nothing that a model makes could be shown to be right.
     """
+    if (turn.conversation, turn.number) != TRIAGE:
+        job.require_proofs()
     request = ChatRequest(
         role=role,
         category=job.category,

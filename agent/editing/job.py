@@ -22,6 +22,7 @@ from agent.domain import (
     ModelWork,
     Opened,
     Prepared,
+    Status,
     Ticket,
 )
 from agent.editing import budget, rounds, terms
@@ -34,6 +35,7 @@ from agent.errors import (
     BudgetSpent,
     ModelRefused,
     ModelUnusable,
+    RepositoryUnfit,
     TimeSpent,
 )
 from agent.ports import ChatModel, Step
@@ -53,6 +55,8 @@ class Job:
     svc: Services
     stood: Change | None = None
     """What people of their own have put on the branch besides our work; None: nobody has."""
+    measure: Callable[[Opened, Step, Services], tuple[Prepared, CheckReport]] | None = None
+    """Builds the environment and measures the base; None: that is done."""
     prepared: Prepared = field(init=False)
     """The base with its environment, once that is built."""
     before: CheckReport = field(init=False)
@@ -104,6 +108,27 @@ class Job:
         """What the job is held to; read once, when it is asked for first."""
         config = self.base.contract.config
         return self.step("terms", terms.read, config, self.models, self.category)
+
+    def prepare(self) -> None:
+        """Have the environment built and the base measured, once."""
+        measure, self.measure = self.measure, None
+        if measure is not None:
+            self.prepared, self.before = measure(self.base, self.step, self.svc)
+
+    def require_proofs(self) -> None:
+        """Refuse to pay for what no change could be held against.
+
+        Raises:
+            RepositoryUnfit: A check of the base commit proves nothing, so no result of it counts.
+        """
+        self.prepare()
+        for result in self.before.results:
+            if result.status is Status.UNVERIFIED:
+                raise RepositoryUnfit(
+                    f"The check {result.name} proves nothing on the base commit, so no change could"
+                    f" be shown to break nothing: {result.reason.rstrip('.')}. Mend that first, or"
+                    " switch the check off in .github/mergewright.yml."
+                )
 
     @property
     def number(self) -> int:

@@ -50,7 +50,6 @@ def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
             svc.say(f"produced {path}")
     if not tree.changes():
         raise EditFailed("The recipe changed nothing: the code already is as the ticket asks.")
-    notes += _enter(plan, recipe.kind, tree, prepared, svc)
     return Change(
         base_commit=prepared.checkout.commit,
         files=tree.changes(),
@@ -104,7 +103,7 @@ def _given_up(tried: Sequence[Round]) -> str:
 
 
 def entered(plan: Plan, change: Change, number: int, prepared: Prepared, svc: Services) -> Change:
-    """Add the changelog entry to a model's change, unless an earlier one of it stands there.
+    """Add the changelog entry to a change, unless an earlier one of it stands there.
 
     What comes out is judged next; the ledger keeps its diff, whatever becomes of it.
 
@@ -114,7 +113,9 @@ def entered(plan: Plan, change: Change, number: int, prepared: Prepared, svc: Se
     if prepared.run.snapshot is not None:
         tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
         tree.replay(change)
-        notes = _enter(plan, _KINDS.get(plan.category, "misc"), tree, prepared, svc)
+        recipe = registry.by_name(plan.recipe) if plan.recipe else None
+        kind = recipe.kind if recipe else _KINDS.get(plan.category, "misc")
+        notes = _enter(plan, kind, tree, prepared, svc)
         notes = tuple(dict.fromkeys((*change.notes, *notes)))
         change = change.model_copy(update={"files": tree.changes(), "notes": notes})
     # Nothing has bounded it yet, and searching it takes time.

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from agent import worktree
 from agent.domain import (
     Checkout,
-    CheckReport,
     Contract,
     Decision,
     Guidance,
     Opened,
     Plan,
     Run,
-    Status,
     Ticket,
     approval,
 )
@@ -162,18 +160,3 @@ def _to_be_asked(plan: Plan, base: Opened, said: Sequence[Guidance]) -> bool:
         # What a recipe does is known beforehand, and the same each time.
         return False
     return 2 * len({*plan.files}) > config.scope.max_files
-
-
-def require_proofs(before: CheckReport) -> None:
-    """Refuse, before anything is edited, what no change could be held against.
-
-    Raises:
-        RepositoryUnfit: A check of the base commit proves nothing, so no result of it counts.
-    """
-    for result in before.results:
-        if result.status is Status.UNVERIFIED:
-            raise RepositoryUnfit(
-                f"The check {result.name} proves nothing on the base commit, so no change could be"
-                f" shown to break nothing: {result.reason.rstrip('.')}. Mend that first, or switch"
-                " the check off in .github/mergewright.yml."
-            )

@@ -27,7 +27,12 @@ def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
     """
     last = tried[-1]
     words = _find_objection(last, job)
-    if not words or len(tried) > job.terms.repair_rounds or job.is_beyond_edits(last):
+    if (
+        job.svc.models is None
+        or not words
+        or len(tried) > job.terms.repair_rounds
+        or job.is_beyond_edits(last)
+    ):
         return None
     try:
         return _following(last, cleaning.cut(words, _MOST_WORDS, where="run the checks"), job)

@@ -29,6 +29,19 @@ class Suggested(Record):
     answers: tuple[Answer, ...] = ()
 
 
+def see_to(asked: Agenda, job: Job) -> tuple[Draft, tuple[Answer, ...]]:
+    """See to what is for people, what is suggested, and have a model see to the rest."""
+    step, svc, prepared = job.step, job.svc, job.prepared
+    draft = Draft(plan=asked.occasion.plan, change=asked.standing.change)
+    answers = step("settle", by_rules, asked, prepared)
+    suggested = step("suggestions", as_suggested, asked, answers, draft.change, prepared, svc)
+    answers += suggested.answers
+    if suggested.change.digest != draft.change.digest:
+        draft = replace(draft, plan=_without_recipe(draft.plan), change=suggested.change)
+    draft, more = by_model(asked, answers, draft, job)
+    return draft, answers + more
+
+
 def by_rules(asked: Agenda, prepared: Prepared) -> tuple[Answer, ...]:
     """Answer what is for a person in any case, without an edit."""
     limits, about = prepared.contract.config.limits, prepared.run.about
@@ -115,13 +128,6 @@ def _put(
         yield Answer(matter=number, end="commit", words="Applied as suggested.", applied=applied)
 
 
-def with_suggested(draft: Draft, suggested: Suggested) -> Draft:
-    """Return the draft with what was suggested in it; no recipe would make that again."""
-    if suggested.change.digest == draft.change.digest:
-        return draft
-    return replace(draft, plan=_without_recipe(draft.plan), change=suggested.change)
-
-
 def by_model(
     asked: Agenda, answered: tuple[Answer, ...], draft: Draft, job: Job
 ) -> tuple[Draft, tuple[Answer, ...]]:
@@ -196,12 +202,6 @@ def _taken_back(answer: Answer) -> Answer:
 
 def _not_done(answer: Answer, words: str) -> Answer:
     return answer.model_copy(update={"end": "human", "words": words, "by_model": False})
-
-
-def begun(asked: Agenda) -> Draft:
-    """Return the change as it stands, before anything is done about it."""
-    change = asked.standing.change
-    return Draft(plan=asked.occasion.plan, change=change)
 
 
 def _without_recipe(plan: Plan) -> Plan:

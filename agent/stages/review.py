@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from agent.domain import ClearedChange, Plan, ReviewNotes
+from agent.domain import ReviewNotes
 from agent.editing import reviewing
 from agent.editing.job import Job
 from agent.editing.rounds import Round
 
 
-def examine(cleared: ClearedChange, plan: Plan) -> ReviewNotes:
-    """Say what a second pair of eyes makes of a recipe's change: it needs none."""
-    return ReviewNotes(ran=False, sentence="Not run: no model is configured.")
-
-
-def unneeded() -> ReviewNotes:
-    """Say that nothing of a follow-up asks for a second model."""
-    return ReviewNotes(ran=False, sentence="Not run: no model has edited anything.")
-
-
-def examine_draft(best: Round, job: Job) -> ReviewNotes:
+def examine(best: Round, job: Job) -> ReviewNotes:
     """Have a model's change reviewed by a second model, if it passed."""
+    if not job.uses:
+        return ReviewNotes(ran=False, sentence="Not run: no model has edited anything.")
     if not best.passed:
         return ReviewNotes(ran=False, sentence="Not run: the change did not pass.")
     return reviewing.review(best, job)

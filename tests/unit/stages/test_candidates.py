@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent import workflow
-from agent.domain import CheckReport, Environment
+from agent.domain import CheckReport, CheckResult, Environment, Status
 from agent.editing import attempts, budget, rounds, terms
 from agent.editing.budget import Limits
 from agent.editing.terms import Terms
@@ -15,12 +15,13 @@ from agent.errors import (
     BudgetSpent,
     EditFailed,
     ForPeople,
+    RepositoryUnfit,
     SandboxLost,
     TicketUnclear,
     TimeSpent,
     TooLarge,
 )
-from agent.stages import baseline, edit, environment, repair
+from agent.stages import baseline, edit, environment, repair, validate
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
 from tests.unit.editing.desks import plan, submit, write
@@ -144,11 +145,11 @@ def test_where_the_minutes_end_while_it_is_checked_what_passed_stays(prepared, h
     job = desks.job(prepared, home, script())
     job.step.seconds["baseline"] = 3601.0
     with pytest.raises(TimeSpent):
-        workflow._judged(second, job)
+        validate.judge(second, job)
     job = desks.job(prepared, home, script())
     job.step.seconds["baseline"] = 3601.0
     first = job.over(judged(1, draft(prepared)))
-    late = workflow._judged(second, job)
+    late = validate.judge(second, job)
     assert (late.number, late.passed) == (2, False)
     assert repair.next_draft([late], job) is None
     assert rounds.best([late, first]) is first
@@ -167,17 +168,35 @@ def test_the_first_reply_comes_before_environment_and_baseline(prepared, home, m
     monkeypatch.setattr(environment, "build", build)
     monkeypatch.setattr(baseline, "measure", measure)
     declined = desks.job(prepared, home, script(said(("decline", {"why": "A.", "fits": "B."}))))
+    declined.measure = workflow._measure
     with pytest.raises(ForPeople):
         workflow._by_model(declined)
     assert "environment" not in declined.step._watcher.names
     model = script(said(plan()), said(("decline", {"why": "A.", "fits": "B."})))
     job = desks.job(prepared, home, model)
+    job.measure = workflow._measure
     with pytest.raises(ForPeople):
         workflow._by_model(job)
     names = job.step._watcher.names
     assert names.index("plan 1 reply") < names.index("approval") < names.index("environment")
     (agreed,) = model.requests[1].messages[-1].results
     assert "python==3.11.7" in agreed.content, "the state of the base"
+
+
+def test_nothing_but_the_first_reply_is_paid_for_where_base_proves_nothing(prepared, home):
+    nothing = CheckResult(name="tests", status=Status.UNVERIFIED, reason="no report came back.")
+    before = desks.BEFORE.model_copy(update={"results": (nothing,)})
+    job = desks.job(prepared, home, script(said(plan(files=[".github/x.yml"]))))
+    job.measure = lambda base, step, svc: (prepared, before)
+    with pytest.raises(RepositoryUnfit) as refused:
+        workflow._by_model(job)
+    assert job.spent.calls == 1
+    for named in ("check tests", "no report came back", ".github/mergewright.yml"):
+        assert named in refused.value.message
+    on_pull = desks.job(prepared, home, script())
+    on_pull.before = before
+    with pytest.raises(RepositoryUnfit):
+        attempts.on_pull(draft(prepared), (), "", on_pull).next_draft()
 
 
 def test_each_attempt_leaves_its_sandbox_before_the_next_begins(prepared, home, monkeypatch):

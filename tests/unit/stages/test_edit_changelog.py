@@ -7,12 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from agent import workflow
 from agent.domain import Change, ChangedFile, Plan
 from agent.editing.rounds import Draft
 from agent.recipes.print_to_logging.recipe import PrintToLogging
 from agent.redaction import Redactor
-from agent.stages import edit
+from agent.stages import edit, validate
 from agent.testing import FakeForge, FakeModel, said
 from repo_config.schema import RepoConfig
 from tests.unit.editing import desks
@@ -37,7 +36,7 @@ def carried(tmp_path, home, files, *, config=None, on_forge=True):
     parameters = recipe.settle(ticket, tree, contract.config, contract.project)
     assert json.loads(parameters)
     plan = Plan(recipe=recipe.name, title=recipe.title(parameters), parameters=parameters, steps=())
-    return edit.carry_out(plan, base, svc), said
+    return edit.entered(plan, edit.carry_out(plan, base, svc), 1, base, svc), said
 
 
 def config(**sections):
@@ -93,20 +92,20 @@ def test_each_draft_of_a_model_has_the_line_once_and_the_note_of_it(tmp_path, ho
     # A rule refuses each, so that no check is run.
     forbidden = ".github/workflows/ci.yml"
     draft = Draft(plan=plan, change=change(forbidden))
-    anew = workflow._judged(draft, job)
+    anew = validate.judge(draft, job)
     entry = anew.draft.change.files[1]
     assert anew.refused
     assert len(anew.draft.change.notes) == 1
 
     mended = _edited(anew.draft, change("b.py", kept=anew.draft.change.files))
-    again = workflow._judged(mended, job).draft
+    again = validate.judge(mended, job).draft
     assert again.change.paths == (forbidden, "CHANGELOG.md", "b.py")
     assert again.change.files[1] == entry
     assert entry.after.count(b"Count all") == 1
     assert again.change.notes == anew.draft.change.notes
 
     without = _edited(again, change(forbidden, "b.py"))
-    assert workflow._judged(without, job).draft.change.files[1] == entry
+    assert validate.judge(without, job).draft.change.files[1] == entry
 
 
 def _edited(draft, change):
@@ -127,7 +126,7 @@ def test_the_diff_of_each_draft_is_on_record_however_long_the_files_are(tmp_path
         ),
     )  # fmt: skip
     change = Change(base_commit=base.checkout.commit, files=files)
-    assert workflow._judged(Draft(plan=plan, change=change), job).refused
+    assert validate.judge(Draft(plan=plan, change=change), job).refused
     written = (home / "runs" / base.run.run_id / "ledger.jsonl").read_text()
     events = [json.loads(line) for line in written.splitlines()]
     (event,) = [one for one in events if one["event"] == "change.drafted"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent import proposing, workflow
+from agent import proposing
 from agent.domain import (
     Change,
     ChangedFile,
@@ -37,7 +37,7 @@ from agent.errors import (
     ModelUnusable,
     TicketUnclear,
 )
-from agent.stages import checks, edit, repair, review
+from agent.stages import checks, edit, repair, review, validate
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
 from tests.unit.editing.desks import submit, write
@@ -266,7 +266,8 @@ def test_no_error_of_a_later_round_gives_up_what_passed(prepared, home, problem)
     passed = job.over(judged(2, draft(prepared)))
     assert repair.next_draft([red], job) is None
     assert repair.answer(passed, BLOCKING, job) is None
-    assert review.examine_draft(passed, job).unfinished
+    job.take("editor", said())
+    assert review.examine(passed, job).unfinished
     assert job.work("").undone
 
 
@@ -289,6 +290,6 @@ def test_what_keeps_a_change_from_being_checked_is_a_finding_for_the_model(
 
     monkeypatch.setattr(checks, "run", fail)
     job = desks.job(prepared, home, script())
-    tried = workflow._judged(draft(prepared), job)
+    tried = validate.judge(draft(prepared), job)
     assert not tried.passed
     assert problem.message in tried.failures.words

@@ -31,7 +31,7 @@ def reviewed(prepared, home, *replies, roles=ROLES):
     job = desks.job(prepared, home, model)
     job.take("editor", said())
     best = job.over(judged(1, draft(prepared)))
-    return review.examine_draft(best, job), model
+    return review.examine(best, job), model
 
 
 def passing(prepared):
@@ -140,9 +140,10 @@ def test_a_reviewer_that_does_not_review_ends_no_run(prepared, home, replies):
 
 def test_without_time_for_it_none_looks(prepared, home):
     job = desks.job(prepared, home, FakeModel(lambda request: said(), roles=ROLES))
+    job.take("editor", said())
     assert job.terms.roles  # read before the first request
     job.step.seconds["baseline"] = 3595.0
-    notes = review.examine_draft(job.over(judged(1, draft(prepared))), job)
+    notes = review.examine(job.over(judged(1, draft(prepared))), job)
     assert (notes.ran, notes.unfinished) == (False, True)
     assert "limits.minutes" in notes.sentence
 
