@@ -53,9 +53,10 @@ class Attempt:
     def go_on(self) -> None:
         """Let the plan be carried out."""
         job = self._job
-        told = f"agreed\n{base_state.describe(job.before, job.prepared)}"
-        self._talk.go_on_as(f"edit {job.number}")
-        self._talk.answer(told, job, accepted=True)
+        name = f"edit {job.number}"
+        base = job.step(f"{name} base", base_state.describe, job.before, job.prepared, job.svc)
+        self._talk.go_on_as(name)
+        self._talk.answer(f"agreed\n{base.text}", job, accepted=True)
         self._talk.tools.are_open = True
 
     def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None:

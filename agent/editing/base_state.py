@@ -1,29 +1,31 @@
 """What a model is told of the base: how each check is run, how it ended, and which versions count.
 
-Pure: made of the report on the base commit and of the environment.
+Made of the report on the base commit, of the environment, and of what the project declares.
 """
 
 from __future__ import annotations
 
 import shlex
 
+from packaging.utils import canonicalize_name
+
+from agent import worktree
 from agent.domain import CheckItem, CheckReport, CheckResult, Prepared, Status
+from agent.editing.called import Opening
 from agent.environments import rooms
+from agent.services import Services
+from repo_config import dependencies
+from repo_config.project_files import Files
+from repo_config.tree import Below
 
 _FAILING = ("failed", "error")
 _MOST_NAMED = 8
 _MOST_REASON = 300
 _MOST_WHY = 120
-#: Packages of which a model has to know the version to write for them.
-_VERSIONED = frozenset(
-    {
-        "aiohttp", "celery", "django", "djangorestframework", "fastapi", "flask", "httpx",
-        "jinja2", "numpy", "pandas", "pydantic", "pytest", "requests", "sqlalchemy", "starlette",
-    }
-)  # fmt: skip
+_MOST_VERSIONS = 20
 
 
-def describe(before: CheckReport, prepared: Prepared) -> str:
+def describe(before: CheckReport, prepared: Prepared, svc: Services) -> Opening:
     """Say how the checks are run, what passes, what fails and what cannot be measured; foreign."""
     results = before.results
     commands = [
@@ -38,19 +40,28 @@ def describe(before: CheckReport, prepared: Prepared) -> str:
         for one in results
         if one.status in (Status.UNVERIFIED, Status.UNMEASURABLE)
     ]
-    versions = [
-        package
-        for package in prepared.environment.packages
-        if package.partition("==")[0].lower() in _VERSIONED
-    ]
+    versions = (f"python=={prepared.environment.python}", *_versions(prepared, svc))
     lines = [
-        f"Versions: {', '.join((f'python=={prepared.environment.python}', *versions))}",
+        f"Versions: {', '.join(versions)}",
         f"Passes: {', '.join(passing)}" if passing else "",
         f"Fails already: {'; '.join(failing)}" if failing else "",
         f"Cannot be measured: {'; '.join(unknown)}" if unknown else "",
         *commands,
     ]
-    return "\n".join(filter(None, lines))
+    return Opening(text="\n".join(filter(None, lines)))
+
+
+def _versions(prepared: Prepared, svc: Services) -> list[str]:
+    """Return what the project declares as it is installed, what it runs with first."""
+    tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    files = Files(Below(tree, prepared.contract.config.folder))
+    asked = sorted(dependencies.declared(files), key=lambda one: not one.runtime)
+    installed = {
+        str(canonicalize_name(package.partition("==")[0])): package
+        for package in prepared.environment.packages
+    }
+    found = dict.fromkeys(installed[one.name] for one in asked if one.name in installed)
+    return list(found)[:_MOST_VERSIONS]
 
 
 def _command(result: CheckResult, prepared: Prepared) -> tuple[str, ...]:

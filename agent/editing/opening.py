@@ -57,7 +57,7 @@ def of_change(
     cut = ((one, cleaning.cut(one.text, most, where="the pull request")) for one in matters)
     diff = _diff(prepared, change, _MOST_DIFF) if change else ""
     return _joined(
-        _state(before, prepared),
+        _state(before, prepared, svc),
         *_repository(ticket, prepared, svc),
         _ticket(ticket, prepared),
         _plan(plan, prepared),
@@ -75,6 +75,7 @@ def of_review(
     ticket: Ticket,
     prepared: Prepared,
     before: CheckReport,
+    svc: Services,
 ) -> Opening:
     """Begin the review: ticket, plan, diff, what its author says, and how it was judged.
 
@@ -84,7 +85,7 @@ def of_review(
     """
     run_id = prepared.run.run_id
     return _joined(
-        _state(before, prepared),
+        _state(before, prepared, svc),
         _ticket(ticket, prepared),
         _plan(plan, prepared),
         fenced("The diff", _diff(prepared, change, _MOST_DIFF), run_id),
@@ -108,8 +109,8 @@ def _failed(words: str, base: Opened) -> str:
     return fenced("What went wrong", shown, base.run.run_id) if words else ""
 
 
-def _state(before: CheckReport, prepared: Prepared) -> str:
-    words = base_state.describe(before, prepared)
+def _state(before: CheckReport, prepared: Prepared, svc: Services) -> str:
+    words = base_state.describe(before, prepared, svc).text
     return fenced("The base, and its checks", words, prepared.run.run_id)
 
 

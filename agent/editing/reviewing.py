@@ -110,7 +110,7 @@ def _reviewed(best: Round, job: Job) -> Handed:
     draft, name = best.draft, f"review {best.number}"
     told = job.step(
         f"{name} opening", opening.of_review, draft.plan, draft.change, draft.words,
-        checked(best), job.ticket, job.prepared, job.before,
+        checked(best), job.ticket, job.prepared, job.before, job.svc,
     )  # fmt: skip
     talk = Conversation(
         name=name,

@@ -52,8 +52,11 @@ class Records:
         return self.kept[name]
 
 
-def repository(folder: Path, home: Path, **facts: object) -> Prepared:
-    return forge_runs.prepared(folder / "app", home, FILES, on_forge=False, **facts)
+def repository(
+    folder: Path, home: Path, more: dict[str, str] | None = None, **facts: object
+) -> Prepared:
+    files = {**FILES, **(more or {})}
+    return forge_runs.prepared(folder / "app", home, files, on_forge=False, **facts)
 
 
 def job(

@@ -75,7 +75,7 @@ def test_the_contract_stands_first(tmp_path, home):
 
 
 def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp_path, home):
-    prepared = desks.repository(tmp_path, home)
+    prepared = desks.repository(tmp_path, home, {"requirements.txt": "pytest\nDjango>=5\n"})
     packages = ("django==5.1", "idna==3.10", "pytest==8.3")
     environment = prepared.environment.model_copy(update={"packages": packages})
     prepared = prepared.model_copy(update={"environment": environment})
@@ -90,9 +90,10 @@ def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp
         CheckResult(name="black", status=Status.ABSENT),
     )
     before = CheckReport(side="base", commit="c", change_digest=None, results=results)
-    told = base_state.describe(before, prepared).splitlines()
+    svc = desks.job(prepared, home, FakeModel(lambda request: said())).svc
+    told = base_state.describe(before, prepared, svc).text.splitlines()
     assert told == [
-        "Versions: python==3.11.7, django==5.1, pytest==8.3",
+        "Versions: python==3.11.7, pytest==8.3, django==5.1",
         "Passes: ruff",
         "Fails already: tests: t.py::test_old: KeyError: 'a'; flake8: a.py: E265: block comment",
         "Cannot be measured: mypy (it crashed); django check (no such module)",

@@ -138,7 +138,8 @@ def told_to_models(ticket: Ticket, tmp_path) -> str:
     plan = forge_runs.PLAN
     change = Change(base_commit=prepared.checkout.commit, files=())
     before = CheckReport(side="base", commit="c", change_digest=None, results=())
-    told = opening.of_review(plan, change, "", "", ticket, prepared, before).text
+    svc, _ = forge_runs.services(tmp_path / "home", FakeForge(ticket))
+    told = opening.of_review(plan, change, "", "", ticket, prepared, before, svc).text
     return told.partition("\n\nThe plan (data)")[0]
 
 
