@@ -20,6 +20,8 @@ _MOST_FAILURES = 5
 _MOST_FINDINGS = 10
 _MOST_LINES = 30
 _LONGEST_LINE = 240
+_MOST_OBSTACLE = 10
+_GIVEN_UP = "An earlier attempt was given up and is gone; take another way. At its best, it met:"
 
 
 class Failures(Record):
@@ -80,12 +82,10 @@ def left_to_people(findings: tuple[Finding, ...]) -> str:
     return "\n\n".join((f"{head} it as it is.", *said)) if said else ""
 
 
-def given_up(found: Failures) -> str:
-    """Tell what failed in an attempt that was given up."""
-    return (
-        "An earlier attempt was given up. It is gone; take another way. At its best, this stood"
-        f" against it:\n{found.words}"
-    )
+def given_up(words: str) -> str:
+    """Tell in a few lines what stood against an attempt that was given up."""
+    shown = [line[:_LONGEST_LINE] for line in words.splitlines() if line.strip()]
+    return "\n".join((_GIVEN_UP, *shown[: _MOST_OBSTACLE - 1]))
 
 
 def _place(path: str, line: int | None) -> str:

@@ -83,7 +83,8 @@ def next_candidate(first: Attempt, tried: Sequence[Round], job: Job) -> Draft | 
                 attempt.go_on()
             else:
                 attempt.close()
-                attempt = attempts.begin_anew(first.plan, _given_up(tried), job)
+                met = best(tried).failures.words if tried else f"It changed nothing: {attempt.why}."
+                attempt = attempts.begin_anew(first.plan, failures.given_up(met), job)
             if (draft := attempt.next_draft()) is not None:
                 return draft
         except ASKING_ENDS as problem:
@@ -96,10 +97,6 @@ def next_candidate(first: Attempt, tried: Sequence[Round], job: Job) -> Draft | 
     if not tried:
         raise EditFailed(f"The model changed nothing: {attempt.why}.")
     return None
-
-
-def _given_up(tried: Sequence[Round]) -> str:
-    return failures.given_up(best(tried).failures) if tried else ""
 
 
 def entered(plan: Plan, change: Change, number: int, prepared: Prepared, svc: Services) -> Change:

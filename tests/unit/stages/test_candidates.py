@@ -81,13 +81,17 @@ def test_a_model_that_makes_no_plan_ends_the_run(prepared, home):
 
 def test_a_further_one_begins_from_the_base_and_knows_what_failed(prepared, home):
     first, job = planned(prepared, home, said(write("shop/other.py")), said(submit("Another.")))
-    failed = job.over(judged(1, draft(prepared, "x = 'the first'\n"), "t.py::test_x"))
+    several = [f"t.py::test_{number}" for number in "xyz" * 9]
+    failed = job.over(judged(1, draft(prepared, "x = 'the first'\n"), *several))
     found = edit.next_candidate(first, [failed], job)
     assert found.change.paths == ("shop/other.py",)
     assert begun(job) == ["plan", "edit 2"]
     told = job.models.requests[1].messages[0].text
     assert "t.py::test_x" in told
     assert "Sum all" in told, "the plan stays"
+    assert len(told.partition("What went wrong")[2].splitlines()) == 10 + len(
+        ("head", "<<<", ">>>")
+    )
     assert "the first" not in told
 
 
@@ -113,6 +117,7 @@ def test_one_that_changes_nothing_is_followed_by_the_next(prepared, home):
         prepared, home, *idle(), said(write("shop/other.py")), said(submit("A way."))
     )
     assert edit.next_candidate(first, [], job).words == "A way."
+    assert "it submits nothing new" in job.models.requests[3].messages[0].text
     assert begun(job) == ["plan", "edit 1", "edit 2"]
     # It counts as one of them.
     failed = judged(2, draft(prepared), "t.py::test_x")
