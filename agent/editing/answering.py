@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections import Counter
+from typing import Literal
 
-from pydantic import ConfigDict
+from pydantic import Field
 
 from agent.agenda import Answer, Matter
-from agent.domain import Change, End, Record
+from agent.domain import End, Record
 from agent.editing.tools import Submit
 
-_LONGEST = 1_500
-_ENDS: dict[str, End] = {
-    "done": "commit",
-    "answered": "reply",
-    "beyond": "reply",
-    "person": "human",
-}
-
-
-def _without_docstring(schema: dict[str, Any]) -> None:
-    """Tell a model no more than it needs."""
-    del schema["description"]
+_ENDS: dict[str, End] = {"done": "commit", "answered": "reply", "beyond": "reply"}
 
 
 class SubmittedAnswer(Record):
-    """What becomes of a matter, as a model hands it in; what is left out is found missing."""
+    """What becomes of a matter, as a model hands it in."""
 
-    model_config = ConfigDict(json_schema_extra=_without_docstring)
-
-    matter: int = 0
-    became: Literal["done", "answered", "beyond", "person"] = "person"
-    words: str = ""
+    matter: int
+    became: Literal["done", "answered", "beyond", "person"]
+    words: str = Field(pattern=r"\S", max_length=1_500)
 
 
 class SubmittedAnswers(Submit):
@@ -46,7 +34,7 @@ def read(found: SubmittedAnswers) -> tuple[Answer, ...]:
     answers = (
         Answer(
             matter=one.matter,
-            end=_ENDS[one.became],
+            end=_ENDS.get(one.became, "human"),
             words=one.words.strip(),
             by_model=True,
             beyond=one.became == "beyond",
@@ -61,26 +49,15 @@ def said(found: SubmittedAnswers) -> str:
     return "\n".join(one.words.strip() for one in found.answers if one.became == "done")
 
 
-def problems(
-    found: SubmittedAnswers, change: Change, matters: tuple[Matter, ...], standing: Change
-) -> list[str]:
+def problems(found: SubmittedAnswers, matters: tuple[Matter, ...], *, is_edited: bool) -> list[str]:
     """Say what does not hold together, for the model."""
-    wanted = [one.number for one in matters]
-    given = [one.matter for one in found.answers]
-    wrong = [f"matter {one} has no answer" for one in wanted if one not in given]
-    wrong += [f"there is no matter {one}" for one in dict.fromkeys(given) if one not in wanted]
-    wrong += [
-        f"matter {one} has several answers" for one in dict.fromkeys(given) if given.count(one) > 1
-    ]
-    for one in found.answers:
-        if not one.words.strip():
-            wrong.append(f"the answer to matter {one.matter} has no words")
-        if len(one.words) > _LONGEST:
-            wrong.append(f"the answer to matter {one.matter} is over {_LONGEST} characters")
-    edited = change.digest != standing.digest
-    done = [one.matter for one in found.answers if one.became == "done"]
-    if done and not edited:
+    wanted, given = (Counter(one.number for one in matters),
+                     Counter(one.matter for one in found.answers))  # fmt: skip
+    wrong = [f"matter {one} has no answer" for one in wanted - given]
+    wrong += [f"there is no matter {one}, or it is answered already" for one in given - wanted]
+    is_done = any(one.became == "done" for one in found.answers)
+    if is_done and not is_edited:
         wrong.append("nothing was edited, so no matter is done")
-    if edited and not done:
+    if is_edited and not is_done:
         wrong.append("files were edited, so at least one matter is done; else undo the edits")
     return wrong

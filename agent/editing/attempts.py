@@ -46,8 +46,7 @@ class Attempt:
         self.why = ""
         """Why nothing more comes."""
         self._talk, self._job, self._matters = talk, job, matters
-        self._begun = talk.change
-        self._last = talk.change.digest
+        self._begun = self._last = talk.change.digest
         self._may_stay = False
 
     def go_on(self) -> None:
@@ -122,7 +121,8 @@ class Attempt:
     def _answered(self, found: SubmittedAnswers) -> tuple[Draft | None, str]:
         """Return what answers a review, or what does not hold together in it."""
         self._talk.include += found.include
-        if problems := answering.problems(found, self._talk.change, self._matters, self._begun):
+        is_edited = self._talk.change.digest != self._begun
+        if problems := answering.problems(found, self._matters, is_edited=is_edited):
             return None, "\n".join(f"- {one}" for one in problems)
         self.answers = answering.read(found)
         return self._draft(answering.said(found)), ""

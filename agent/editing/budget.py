@@ -8,10 +8,12 @@ its tries. What a request can cost at worst is known to the adapter.
 from __future__ import annotations
 
 import math
+from typing import get_args
 
-from agent.chat import LEAST_SECONDS, Reply, Worst
-from agent.domain import Record, money
+from agent.chat import LEAST_SECONDS, Reply, Role, Worst
+from agent.domain import Category, Record, money
 from agent.errors import BudgetSpent, TimeSpent
+from agent.ports import ChatModel
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 
@@ -83,6 +85,25 @@ def limits(config: RepoConfig, settings: Settings) -> Limits:
             default=None,
         ),
         calls=settings.model_calls,
+    )
+
+
+class Terms(Record):
+    """How often things are tried, and by whom: read once, since the order of steps has to stay."""
+
+    repair_rounds: int = 4
+    candidates: int = 2
+    roles: tuple[Role, ...] = ()
+    """For which a model is set."""
+
+
+def read_terms(config: RepoConfig, models: ChatModel, category: Category) -> Terms:
+    """Read what the repository asks for, and who is set to do it."""
+    roles: tuple[Role, ...] = get_args(Role)
+    return Terms(
+        repair_rounds=config.limits.repair_rounds,
+        candidates=config.limits.candidates,
+        roles=tuple(role for role in roles if models.chain(role, category)),
     )
 
 

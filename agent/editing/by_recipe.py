@@ -9,8 +9,7 @@ from __future__ import annotations
 from agent import worktree
 from agent.domain import Change, Prepared, Record
 from agent.editing import producing
-from agent.editing.minutes import Refused, SecondsLeft, unbounded
-from agent.errors import RequestRefused, TicketUnclear
+from agent.errors import EditFailed, RequestRefused, TicketUnclear
 from agent.recipes import registry
 from agent.repository.tree import WorkTree
 from agent.services import Services
@@ -33,23 +32,19 @@ class Made(Record):
 
 
 def carry_out(
-    asked: AskRecipe,
-    change: Change,
-    prepared: Prepared,
-    svc: Services,
-    left: SecondsLeft = unbounded,
+    asked: AskRecipe, change: Change, prepared: Prepared, svc: Services, seconds: float
 ) -> Made:
     """Have a recipe work on top of a change.
 
     Raises:
-        Refused: There is none of that name, facts are missing, or nothing would change.
-        EditFailed: What was produced is not what was asked for.
+        EditFailed: There is none of that name, facts are missing, nothing would change, or what
+            was produced is not what was asked for.
         SandboxLost: The sandbox ended without a word.
     """
     recipe = next((one for one in registry.recipes() if one.name == asked.name), None)
     if recipe is None:
         known = ", ".join(one.name for one in registry.recipes())
-        raise Refused(f"there is no such recipe; there are {known}")
+        raise EditFailed(f"there is no such recipe; there are {known}")
     contract = prepared.contract
     tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
     tree.replay(change)
@@ -58,7 +53,7 @@ def carry_out(
         given = asked.parameters, mine, contract.config, contract.project
         parameters = recipe.settle_parameters(*given)
     except (TicketUnclear, RequestRefused, ValueError) as problem:
-        raise Refused(str(problem)) from problem
+        raise EditFailed(str(problem)) from problem
     edits = recipe.apply(mine, parameters)
     files = {
         path: content for path, content in edits.files.items() if not _has(tree, path, content)
@@ -67,11 +62,11 @@ def carry_out(
     if command := recipe.produce(parameters, contract.project):
         for path, content in files.items():
             tree.write(path, content)
-        made = producing.produce(command, tree, prepared, svc, left)
+        made = producing.produce(command, tree, prepared, svc, seconds)
         notes += recipe.accept_produced(parameters, made.report, made.files)
         files |= made.files
     if not files:
-        raise Refused("the code already is as asked, so nothing was changed")
+        raise EditFailed("the code already is as asked, so nothing was changed")
     notes += tuple(f"not done by this: {sentence}" for sentence in edits.not_done)
     return Made(recipe=recipe.name, files=files, notes=notes)
 

@@ -25,10 +25,9 @@ from agent.domain import (
     Status,
     Ticket,
 )
-from agent.editing import budget, rounds, terms
-from agent.editing.budget import Limits, Spent
+from agent.editing import budget, rounds
+from agent.editing.budget import Limits, Spent, Terms
 from agent.editing.rounds import Round
-from agent.editing.terms import Terms
 from agent.errors import (
     RUN_ENDS,
     AgentError,
@@ -107,7 +106,7 @@ class Job:
     def terms(self) -> Terms:
         """What the job is held to; read once, when it is asked for first."""
         config = self.base.contract.config
-        return self.step("terms", terms.read, config, self.models, self.category)
+        return self.step("terms", budget.read_terms, config, self.models, self.category)
 
     def prepare(self) -> None:
         """Have the environment built and the base measured, once."""

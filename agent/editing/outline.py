@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import posixpath
 import re
 from collections import Counter
@@ -14,29 +13,33 @@ from agent.repository.tree import WorkTree
 #: Of the room, for what is only counted.
 _FOR_COUNTS = 0.1
 _MOST_OF_A_FILE = 300
-_WORD = re.compile(r"[A-Za-z_][\w./-]*\w|[A-Za-z_]")
+_WORD = re.compile(r"[a-z_][\w./-]*\w|[a-z_]")
 _DEFINED = re.compile(rb"^(?:async )?(?:class|def) (\w+)", re.MULTILINE)
 
 
 def describe(tree: WorkTree, words: str, folder: str, limit: int) -> str:
     """List the files of a folder with what they define, within a number of characters.
 
-    What there is no room for is counted by folder.
+    What there is no room for, or defines nothing, is counted by folder.
 
     Args:
         words: Of the ticket.
     """
     start = f"{folder}/" if folder else ""
     paths = [path for path in tree.paths() if path.startswith(start) and path.endswith(".py")]
-    contents = {path: _content(tree, path) for path in paths}
-    # What defines nothing is only counted.
-    named = {path: _named(path, contents[path]) for path in _ranked(contents, words)}
-    listed = [line for path, line in named.items() if _names(contents[path])]
-    shown = _fitting(listed, limit * (1 - _FOR_COUNTS))
-    told = {path for path, line in named.items() if line in {*shown}}
-    others = Counter(_folder(path) for path in paths if path not in told)
+    asked = frozenset(word.strip("./-") for word in _WORD.findall(words.lower()))
+    listed: dict[str, tuple[tuple[int, ...], str]] = {}
+    for path in paths:
+        content = _content(tree, path)
+        if names := [name.decode("utf-8", "replace") for name in _DEFINED.findall(content)]:
+            shown = " ".join(dict.fromkeys(names))[:_MOST_OF_A_FILE]
+            line = f"{path} ({content.count(bytes([10])):,} lines): {shown}"
+            listed[path] = _rank(path, names, asked), line
+    ranked = sorted(listed, key=lambda path: listed[path][0], reverse=True)
+    lines = _fitting([listed[path][1] for path in ranked], limit * (1 - _FOR_COUNTS))
+    others = Counter(_folder(path) for path in {*paths}.difference(ranked[: len(lines)]))
     counted = [f"{name}: {number:,} more" for name, number in others.most_common()]
-    return "\n".join([*shown, *_fitting(counted, limit - sum(len(line) + 1 for line in shown))])
+    return "\n".join([*lines, *_fitting(counted, limit - sum(len(line) + 1 for line in lines))])
 
 
 def _content(tree: WorkTree, path: str) -> bytes:
@@ -46,48 +49,18 @@ def _content(tree: WorkTree, path: str) -> bytes:
         return b""
 
 
-def _named(path: str, content: bytes) -> str:
-    names = " ".join(dict.fromkeys(_names(content)))[:_MOST_OF_A_FILE]
-    return f"{path} ({content.count(bytes([10])):,} lines): {names}"
-
-
-def _names(content: bytes) -> list[str]:
-    """Return the classes and functions at the top."""
-    return [name.decode("utf-8", "replace") for name in _DEFINED.findall(content)]
-
-
-# --- relevance ------------------------------------------------------------------------------------
-
-
-def _ranked(contents: dict[str, bytes], words: str) -> list[str]:
-    """Sort paths, what matters most first."""
-    asked = frozenset(word.strip("./-") for word in _WORD.findall(words))
-    lowered = frozenset(word.lower() for word in asked)
-    scores = {path: _score(path, text, asked, lowered) for path, text in contents.items()}
-    return sorted(contents, key=lambda path: (-scores[path], path))
-
-
-def _score(path: str, content: bytes, asked: frozenset[str], lowered: frozenset[str]) -> float:
-    stem = path.removesuffix(".py")
-    parts = stem.split("/")
-    names = set(_names(content))
-    score = min(10.0, math.log2(1 + len(names)))
-    if not asked.isdisjoint({path, posixpath.basename(path), stem.replace("/", ".")}):
-        score += 100
-    if any("_" in name or not name.islower() for name in names & asked):
-        score += 40
-    elif not lowered.isdisjoint(name.lower() for name in names):
-        score += 15
-    if not lowered.isdisjoint(parts):
-        score += 8
-    if is_test(path):
-        score -= 6
-    if "migrations" in parts:
-        score -= 30
-    return score if names else score - 20
-
-
-# --- words ----------------------------------------------------------------------------------------
+def _rank(path: str, names: list[str], asked: frozenset[str]) -> tuple[int, ...]:
+    """Rank a file, what matters most the highest: named, then defining, then beside what is."""
+    stem = path.lower().removesuffix(".py")
+    named = {path.lower(), posixpath.basename(path).lower(), stem.replace("/", ".")}
+    return (
+        -("migrations" in stem.split("/")),
+        len(asked & named),
+        len(asked.intersection(map(str.lower, names))),
+        len(asked.intersection(stem.split("/"))),
+        -is_test(path),
+        len(names),
+    )
 
 
 def _folder(path: str) -> str:

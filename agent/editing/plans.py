@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import Field
 
 from agent import worktree
 from agent.domain import (
@@ -15,16 +18,13 @@ from agent.domain import (
     Record,
     Severity,
 )
+from agent.editing import forms
 from agent.editing.job import Job
 from agent.errors import ForPeople, TicketUnclear, TooLarge
 from agent.policy.content import paths
 from agent.policy.proposal import Proposal
 from repo_config.tree import Tree
 
-_MOST_STEPS = 10
-_LONGEST_STEP = 500
-_LONGEST_TITLE = 72
-_MOST_FILES = 200
 _MOST_QUESTIONS = 8
 _LONGEST_QUESTION = 500
 
@@ -32,10 +32,10 @@ _LONGEST_QUESTION = 500
 class SubmittedPlan(Record):
     """A plan, as a model hands it in."""
 
-    title: str
+    title: str = Field(pattern=r"\S", max_length=72)
     category: Category
-    steps: tuple[str, ...]
-    files: tuple[str, ...]
+    steps: tuple[Annotated[str, Field(max_length=500)], ...] = Field(min_length=1, max_length=10)
+    files: tuple[str, ...] = Field(max_length=200)
 
 
 class Questions(Record):
@@ -66,7 +66,7 @@ def read(form: str) -> Plan:
     found = SubmittedPlan.model_validate_json(form)
     return Plan(
         recipe="",
-        title=found.title,
+        title=forms.plain(" ".join(found.title.split())),
         parameters="",
         steps=found.steps,
         category=found.category,
@@ -76,21 +76,11 @@ def read(form: str) -> Plan:
 
 def problems(plan: Plan, job: Job) -> str:
     """Say what stands against a plan; empty: nothing."""
-    title = plan.title
-    found: list[str] = []
-    if not title.strip() or len(title) > _LONGEST_TITLE or not title.isprintable():
-        found.append(f"`title` has to be one line of at most {_LONGEST_TITLE} characters.")
-    if not 1 <= len(plan.steps) <= _MOST_STEPS or max(map(len, plan.steps)) > _LONGEST_STEP:
-        found.append(f"`steps` has to have 1 to {_MOST_STEPS} lines of {_LONGEST_STEP} characters.")
-    if len(plan.files) > _MOST_FILES:
-        return "\n".join((*found, f"`files` may name {_MOST_FILES} files."))
     checkout, contract = job.base.checkout, job.base.contract
     tree = worktree.open_tree(checkout, job.svc.base_folder(job.base.run))
     shut = closed(plan.files, tree, contract, checkout.commit)
-    found += [f"{one.path} {one.message} {one.fix}" for one in shut]
-    if shut:
-        found.append("Plan without these files, or decline.")
-    return "\n".join(found)
+    found = [f"{one.path} {one.message} {one.fix}" for one in shut]
+    return "\n".join((*found, "Plan without these files, or decline.")) if found else ""
 
 
 def closed(

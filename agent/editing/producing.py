@@ -7,10 +7,10 @@ are what was asked for is for whoever asked to say, and to write them.
 from __future__ import annotations
 
 import fnmatch
+import math
 
 from agent import cleaning
 from agent.domain import Prepared, Record
-from agent.editing.minutes import SecondsLeft, bounded, unbounded
 from agent.environments import room_services, rooms
 from agent.errors import EditFailed
 from agent.ports import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
@@ -18,6 +18,8 @@ from agent.recipes.recipe import ProducingCommand
 from agent.repository.tree import WorkTree
 from agent.services import Services
 
+#: With less than this left of the run's minutes, nothing is begun.
+LEAST_SECONDS = 5.0
 _LIMITS = RoomLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
 
 
@@ -29,21 +31,33 @@ class Produced(Record):
     """New ones, by path."""
 
 
+def bounded(most: float, left: float) -> int:
+    """Return the whole seconds that something may take.
+
+    Raises:
+        EditFailed: Too few are left to begin it.
+    """
+    if (seconds := math.floor(min(most, left))) < LEAST_SECONDS:
+        raise EditFailed(
+            "the minutes of the run (limits.minutes) are used, so nothing is run any more"
+        )
+    return seconds
+
+
 def produce(
     command: ProducingCommand,
     tree: WorkTree,
     prepared: Prepared,
     svc: Services,
-    left: SecondsLeft = unbounded,
+    left: float = math.inf,
 ) -> Produced:
     """Return the command's report, and the new files that it is allowed to make.
 
     Args:
-        left: Tells what is left of the run's minutes.
+        left: Seconds of the run's minutes.
 
     Raises:
-        Refused: Nothing of them is left.
-        EditFailed: It failed, or made something that it may not touch.
+        EditFailed: It failed, made something that it may not touch, or no minutes are left.
         SandboxLost: The room ended without a word.
     """
     seconds = bounded(_LIMITS.seconds, left)

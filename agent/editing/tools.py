@@ -19,7 +19,7 @@ from agent.editing import by_recipe, forms, rebuilding, replacing
 from agent.editing.asking import Turn
 from agent.editing.called import Called
 from agent.editing.job import Job
-from agent.editing.minutes import LEAST_SECONDS, Refused, bounded
+from agent.editing.producing import LEAST_SECONDS, bounded
 from agent.errors import EditFailed, SandboxMissing
 from agent.ports import SandboxSession
 from agent.repository import names
@@ -171,7 +171,7 @@ class Tools:
             return f"not carried out: {asked}", True
         try:
             return work(self, self._open(batch), asked), False
-        except (Refused, EditFailed) as problem:
+        except EditFailed as problem:
             return f"not carried out: {problem}", True
 
     def _open(self, batch: _Batch) -> SandboxSession:
@@ -255,7 +255,7 @@ class Tools:
 
     def bash(self, session: SandboxSession, asked: Bash) -> str:
         """Run a command."""
-        seconds = bounded(min(max(asked.seconds, LEAST_SECONDS), _MOST_SECONDS), self._left)
+        seconds = bounded(min(max(asked.seconds, LEAST_SECONDS), _MOST_SECONDS), self._left())
         ran = session.run(asked.command, seconds=seconds)
         said = [cleaning.terminal(ran.output).rstrip()]
         if ran.timed_out:
@@ -271,17 +271,14 @@ class Tools:
         _require_name(asked.path)
         content = session.read(asked.path)
         if content is None:
-            raise Refused("there is no such file")
+            raise EditFailed("there is no such file")
         try:
             words = content.decode()
         except UnicodeDecodeError as problem:
-            raise Refused("the file is no UTF-8") from problem
+            raise EditFailed("the file is no UTF-8") from problem
         crlf = "\r\n" in words and words.count("\r\n") == words.count("\n")
         plain = words.replace("\r\n", "\n") if crlf else words
-        try:
-            edited, first, last = replacing.once(plain, asked.old, asked.new)
-        except replacing.NotThere as problem:
-            raise Refused(str(problem)) from problem
+        edited, first, last = replacing.once(plain, asked.old, asked.new)
         session.write(asked.path, (edited.replace("\n", "\r\n") if crlf else edited).encode())
         return f"lines {first} to {last}" if last >= first else "removed"
 
@@ -294,7 +291,9 @@ class Tools:
     def recipe(self, session: SandboxSession, asked: by_recipe.AskRecipe) -> str:
         """Have a recipe work, and write what it makes."""
         job = self._job
-        made = by_recipe.carry_out(asked, session.take().change, job.prepared, job.svc, self._left)
+        made = by_recipe.carry_out(
+            asked, session.take().change, job.prepared, job.svc, self._left()
+        )
         for path, content in sorted(made.files.items()):
             session.write(path, content)
         return "\n".join((f"{made.recipe} changed {', '.join(sorted(made.files))}", *made.notes))
@@ -377,4 +376,4 @@ _TOOLS: dict[str, _Tool] = {
 def _require_name(path: str) -> None:
     problem = "`~` stands for nothing" if path.startswith("~") else names.name_problem(path)
     if problem:
-        raise Refused(f"{forms.plain(path)} is no path of the repository: {problem}")
+        raise EditFailed(f"{forms.plain(path)} is no path of the repository: {problem}")

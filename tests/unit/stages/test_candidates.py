@@ -8,9 +8,8 @@ import pytest
 
 from agent import workflow
 from agent.domain import CheckReport, CheckResult, Environment, Status
-from agent.editing import attempts, budget, rounds, terms
-from agent.editing.budget import Limits
-from agent.editing.terms import Terms
+from agent.editing import attempts, budget, rounds
+from agent.editing.budget import Limits, Terms
 from agent.errors import (
     BudgetSpent,
     EditFailed,
@@ -209,7 +208,7 @@ def test_each_attempt_leaves_its_sandbox_before_the_next_begins(prepared, home, 
         said(write("shop/one.py")), said(submit("1")), said(write("shop/two.py")),
         said(submit("2")), said(write("shop/three.py")), said(submit("3")),
     ]  # fmt: skip
-    monkeypatch.setattr(terms, "read", three_candidates)
+    monkeypatch.setattr(budget, "read_terms", three_candidates)
     first, job = planned(prepared, home, *replies)
     tried = []
     for number in range(1, 4):
