@@ -1,19 +1,28 @@
-"""Carry out a recipe that a model calls by its name.
+"""Carry out a recipe, for a plan or for a model that calls it by its name.
 
-Its parameters are held to what a ticket is held to, so nothing is guessed. A recipe works on a tree
-of ours; what comes of it is all of its files, or nothing.
+Owns what its producing command, which runs in a room on the edited tree, may hand back: new files
+under its own patterns, nothing else. What comes of a recipe is all of its files, or nothing.
 """
 
 from __future__ import annotations
 
-from agent import worktree
+import fnmatch
+import math
+
+from agent import cleaning, worktree
 from agent.domain import Change, Prepared, Record
-from agent.editing import producing
+from agent.environments import room_services, rooms
 from agent.errors import EditFailed, RequestRefused, TicketUnclear
+from agent.ports import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
 from agent.recipes import registry
+from agent.recipes.recipe import ProducingCommand, Recipe
 from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.tree import Within
+
+#: With less than this left of the run's minutes, nothing is begun.
+LEAST_SECONDS = 5.0
+_LIMITS = RoomLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
 
 
 class AskRecipe(Record):
@@ -26,15 +35,28 @@ class AskRecipe(Record):
 class Made(Record):
     """What a recipe makes of a request."""
 
-    recipe: str
     files: dict[str, bytes]
     notes: tuple[str, ...]
+    not_done: tuple[str, ...]
 
 
-def carry_out(
+def bounded(most: float, left: float) -> int:
+    """Return the whole seconds that something may take.
+
+    Raises:
+        EditFailed: Too few are left to begin it.
+    """
+    if (seconds := math.floor(min(most, left))) < LEAST_SECONDS:
+        raise EditFailed(
+            "the minutes of the run (limits.minutes) are used, so nothing is run any more"
+        )
+    return seconds
+
+
+def call(
     asked: AskRecipe, change: Change, prepared: Prepared, svc: Services, seconds: float
 ) -> Made:
-    """Have a recipe work on top of a change.
+    """Have a recipe work on top of a change; its parameters are held to what a ticket is held to.
 
     Raises:
         EditFailed: There is none of that name, facts are missing, nothing would change, or what
@@ -54,22 +76,89 @@ def carry_out(
         parameters = recipe.settle_parameters(*given)
     except (TicketUnclear, RequestRefused, ValueError) as problem:
         raise EditFailed(str(problem)) from problem
-    edits = recipe.apply(mine, parameters)
+    made = carry_out(recipe, parameters, tree, prepared, svc, seconds)
+    if not made.files:
+        raise EditFailed("the code already is as asked, so nothing was changed")
+    return made
+
+
+def carry_out(
+    recipe: Recipe,
+    parameters: str,
+    tree: WorkTree,
+    prepared: Prepared,
+    svc: Services,
+    seconds: float = math.inf,
+) -> Made:
+    """Let a recipe edit a tree, and produce in a room what only the framework can write.
+
+    Args:
+        seconds: Left of the run's minutes.
+
+    Raises:
+        EditFailed: What was produced is not what was asked for, or no minutes are left.
+        SandboxLost: The room ended without a word.
+    """
+    contract = prepared.contract
+    edits = recipe.apply(Within(tree, contract.config.folder), parameters)
     files = {
-        path: content for path, content in edits.files.items() if not _has(tree, path, content)
+        path: content
+        for path, content in edits.files.items()
+        if not tree.has(path) or tree.read(path) != content
     }
     notes = edits.notes
+    for path, content in files.items():
+        tree.write(path, content)
+        svc.say(f"edited {path}")
     if command := recipe.produce(parameters, contract.project):
-        for path, content in files.items():
+        report, produced = _produce(command, tree, prepared, svc, seconds)
+        notes += recipe.accept_produced(parameters, report, produced)
+        for path, content in sorted(produced.items()):
             tree.write(path, content)
-        made = producing.produce(command, tree, prepared, svc, seconds)
-        notes += recipe.accept_produced(parameters, made.report, made.files)
-        files |= made.files
-    if not files:
-        raise EditFailed("the code already is as asked, so nothing was changed")
-    notes += tuple(f"not done by this: {sentence}" for sentence in edits.not_done)
-    return Made(recipe=recipe.name, files=files, notes=notes)
+            svc.say(f"produced {path}")
+        files |= produced
+    return Made(files=files, notes=notes, not_done=edits.not_done)
 
 
-def _has(tree: WorkTree, path: str, content: bytes) -> bool:
-    return tree.has(path) and tree.read(path) == content
+def _produce(
+    command: ProducingCommand, tree: WorkTree, prepared: Prepared, svc: Services, left: float
+) -> tuple[bytes, dict[str, bytes]]:
+    """Return the command's report, and the new files that it is allowed to make.
+
+    Foreign code may have had a hand in all of it.
+    """
+    seconds = bounded(_LIMITS.seconds, left)
+    report_path = f"{ROOM_OUT}/{command.report}"
+    environment = svc.environment(prepared)
+    order = rooms.order(
+        environment,
+        tree.folder,
+        (rooms.PYTHON, f"{ROOM_OURS}/recipes/{command.script}", *command.args),
+        environ={
+            **room_services.variables(environment.services),
+            **prepared.contract.config.env,
+            **command.environ,
+            # What is produced must not hang on when: a run that begins anew makes the same commit.
+            "SOURCE_DATE_EPOCH": str(prepared.run.started),
+        },
+        limits=_LIMITS.model_copy(update={"seconds": seconds}),
+        collect=(report_path, *(f"{ROOM_TREE}/{pattern}" for pattern in command.globs)),
+    )
+    order = room_services.beside(order, environment.services, environment.interpreter)
+    result = svc.sandbox.run(order)
+    if result.limit or result.exit_code != 0 or report_path not in result.files:
+        ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"
+        server = room_services.ended(result, "the command")
+        raise EditFailed(
+            f"{command.script} ended with {ending}; {server}{'; ' * bool(server)}it printed:\n"
+            + cleaning.terminal(result.output).strip()[-4000:]
+        )
+    produced = {
+        path.removeprefix(f"{ROOM_TREE}/"): content
+        for path, content in result.files.items()
+        if path.startswith(f"{ROOM_TREE}/")
+    }
+    for path in produced:
+        if tree.has(path) or not any(fnmatch.fnmatch(path, glob) for glob in command.globs):
+            raise EditFailed(f"{command.script} changed {path}, which it may not touch.")
+    return result.files[report_path], produced

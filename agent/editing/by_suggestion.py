@@ -18,6 +18,8 @@ _LONGEST = 5_000
 _SUGGESTION = re.compile(
     r"(?ms)^ {0,3}(?P<mark>`{3,}|~{3,})suggestion[ \t]*\r?\n(?P<text>.*?)^ {0,3}(?P=mark)[ \t]*\r?$"
 )
+#: As a forge counts them: Python takes more signs for the end of a line.
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 def read(thread: Thread, content: bytes | None, *, counted: bool) -> Suggestion | None:
@@ -32,14 +34,14 @@ def read(thread: Thread, content: bytes | None, *, counted: bool) -> Suggestion 
     if suggested is None or thread.outdated or first is None or last is None or first > last:
         return None
     count = last - first + 1
-    # As a forge counts them: Python takes more signs for the end of a line.
-    text = (content or b"").decode("utf-8", "replace").replace("\r\n", "\n")
-    there = tuple(text.split("\n")[first - 1 : last])
-    shown = _shown(thread.hunk, count)
+    there = tuple(_bare((content or b"").decode("utf-8", "replace"))[first - 1 : last])
+    # A part of a diff ends with the lines that it is about, where it has as many.
+    rows = (row.removesuffix("\r") for row in thread.hunk.removesuffix("\n").split("\n")[1:])
+    lines = tuple(row[1:] for row in rows if row[:1] in ("+", " ", ""))
+    shown = lines[-count:] if len(lines) >= count else ()
     if counted and (len(there) != count or (shown and shown != there)):
         return None
-    code = there if counted else shown
-    new = tuple(suggested.split("\n")[:-1])
+    code, new = there if counted else shown, tuple(suggested.split("\n")[:-1])
     if not code or code == new:
         return None
     return Suggestion(path=thread.path, first_line=first, code=code, new=new)
@@ -53,13 +55,6 @@ def _read_block(thread: Thread) -> str | None:
     words = "\n\n".join(filter(None, said)).replace("\r\n", "\n")
     found = _SUGGESTION.match(words) if len(words) <= _LONGEST else None
     return found["text"] if found and found[0] == words else None
-
-
-def _shown(hunk: str, count: int) -> tuple[str, ...]:
-    """The last lines that a part of a diff has of the new file; empty: it shows fewer."""
-    rows = (row.removesuffix("\r") for row in hunk.removesuffix("\n").split("\n")[1:])
-    lines = [row[1:] for row in rows if row[:1] in ("+", " ", "")]
-    return tuple(lines[-count:]) if len(lines) >= count else ()
 
 
 def applied(
@@ -76,79 +71,63 @@ def applied(
             exactly once.
     """
     try:
-        lines = content.decode().split("\n")
+        text = content.decode()
     except UnicodeDecodeError:
         return content, ()
-    last = lines.pop() if lines[-1] == "" else None
-    placed = [(_start(lines, one, counted=counted), one) for one in suggestions]
-    certain = [(start, one) for start, one in placed if start is not None]
-    fitting = [one for one in certain if not any(_overlap(one, rival) for rival in certain)]
-    if _is_python(content):
+    bare, certain = _bare(text), list[tuple[range, Suggestion]]()
+    for one in suggestions:
+        starts = _places(bare, one.code)
+        if counted:
+            starts = [start for start in starts if start == one.first_line - 1]
+        if len(starts) == 1:
+            certain.append((range(starts[0], starts[0] + len(one.code)), one))
+    taken = [line for span, _ in certain for line in span]
+    fitting = [(span, one) for span, one in certain if all(taken.count(line) == 1 for line in span)]
+    if _is_python(text):
         # One that is no code would take the others down with it.
-        alone = [(each, _put(lines, last, [each])) for each in fitting]
-        fitting = [each for each, text in alone if not _is_source(each[1]) or _is_python(text)]
-    return _put(lines, last, fitting), tuple(one for _, one in fitting)
+        fitting = [
+            (span, one)
+            for span, one in fitting
+            if not one.path.endswith((".py", ".pyi")) or _is_python(_put(text, [(span, one)]))
+        ]
+    return _put(text, fitting).encode(), tuple(one for _, one in fitting)
 
 
-def _put(lines: list[str], last: str | None, placed: list[tuple[int, Suggestion]]) -> bytes:
-    """Give the file with suggestions in it.
-
-    Args:
-        last: What stands behind its last end of a line; None: it ends without one.
-    """
-    lines = list(lines)
+def _put(text: str, placed: list[tuple[range, Suggestion]]) -> str:
+    """Give the file with suggestions in it."""
+    lines = _LINE.findall(text)
     # From the bottom up, so that what is above keeps its place.
-    for start, one in sorted(placed, key=lambda each: each[0], reverse=True):
-        end = start + len(one.code)
-        beside = lines[start - 1 : start] if end == len(lines) > 1 else lines[start:end]
-        carriage = "\r" if "".join(beside).endswith("\r") else ""
-        lines[start:end] = [f"{line}{carriage}" for line in one.new]
-    if last is None and lines:
-        lines[-1] = lines[-1].removesuffix("\r")
-    return "\n".join(lines if last is None else [*lines, last]).encode()
+    for span, one in sorted(placed, key=lambda each: each[0].start, reverse=True):
+        beside = lines[max(0, span.start - 1) : span.stop]
+        end = "\r\n" if any(line.endswith("\r\n") for line in beside) else "\n"
+        lines[span.start : span.stop] = [f"{line}{end}" for line in one.new]
+    made = "".join(lines)
+    return made if text.endswith("\n") else made.removesuffix("\n").removesuffix("\r")
 
 
-def _is_source(one: Suggestion) -> bool:
-    return one.path.endswith((".py", ".pyi"))
-
-
-def _is_python(content: bytes) -> bool:
+def _is_python(text: str) -> bool:
     try:
-        ast.parse(content)
+        ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
 
 
-def _start(lines: list[str], one: Suggestion, *, counted: bool) -> int | None:
-    """The 0-based line at which the lines of a suggestion begin; None: that is not certain."""
-    if counted:
-        start = one.first_line - 1
-        return start if start in _places(lines[: start + len(one.code)], one.code) else None
-    places = _places(lines, one.code)
-    return places[0] if len(places) == 1 else None
+def _bare(text: str) -> list[str]:
+    """Return the lines without their ends."""
+    return [line.removesuffix("\n").removesuffix("\r") for line in _LINE.findall(text)]
 
 
-def _places(lines: list[str], wanted: tuple[str, ...]) -> list[int]:
-    """Where lines stand one after the other, whatever their ends."""
-    bare = [line.removesuffix("\r") for line in lines]
+def _places(bare: list[str], wanted: tuple[str, ...]) -> list[int]:
+    """Where lines stand one after the other."""
     count = len(wanted)
-    return [
-        start
-        for start in range(len(bare) - count + 1)
-        if bare[start] == wanted[0] and tuple(bare[start : start + count]) == wanted
-    ]
-
-
-def _overlap(one: tuple[int, Suggestion], rival: tuple[int, Suggestion]) -> bool:
-    if one is rival:
-        return False
-    return one[0] < rival[0] + len(rival[1].code) and rival[0] < one[0] + len(one[1].code)
+    starts = range(len(bare) - count + 1)
+    return [start for start in starts if tuple(bare[start : start + count]) == wanted]
 
 
 def stands(content: bytes, suggestion: Suggestion) -> bool:
     """Whether a file has what was suggested; where lines were to go, whether they are gone."""
-    lines = content.decode("utf-8", "replace").split("\n")
+    bare = _bare(content.decode("utf-8", "replace"))
     if suggestion.new:
-        return bool(_places(lines, suggestion.new))
-    return not _places(lines, suggestion.code)
+        return bool(_places(bare, suggestion.new))
+    return not _places(bare, suggestion.code)

@@ -21,20 +21,11 @@ SECOND_REVIEW = "second-review"
 """Stands for a rule in findings that a review leaves."""
 
 
-class SubmittedRemark(Record):
-    """A remark, as a model hands it in."""
-
-    text: str
-    path: str = ""
-    line: int | None = None
-    blocking: bool = False
-
-
 class SubmittedReview(Record):
     """A review, as a model hands it in."""
 
     approve: bool
-    remarks: tuple[SubmittedRemark, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 FORMS: dict[str, tuple[str, type[Record]]] = {
@@ -67,17 +58,20 @@ def left_open(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]:
         return ()
     if notes.unfinished:
         return (_finding(f"A second review was begun and not ended. {notes.sentence}"),)
+    if not notes.blocking:
+        return (
+            _finding(f"{notes.model} does not approve the change, and calls no remark blocking."),
+        )
     said = "calls this blocking, and no edit has answered it; in its words:"
-    found = tuple(
-        _finding(f"{notes.model} {said} {_quoted(one)}", *_place(one, change))
-        for one in notes.blocking
-    )
-    return found or (
-        _finding(
-            f"{notes.model} does not approve the change, and calls no remark of its"
-            " review blocking."
-        ),
-    )
+    found = []
+    for one in notes.blocking:
+        # Its words on one line, cut; the whole of them stands with the review.
+        words = forms.plain(" ".join(one.text.split()), _MOST_QUOTED)
+        file = next((file for file in change.files if file.path == one.path), None)
+        lines = (file.after or b"").count(b"\n") + 1 if file else 0
+        line = one.line if one.line and 1 <= one.line <= lines else None
+        found.append(_finding(f'{notes.model} {said} "{words}"', file.path if file else "", line))
+    return tuple(found)
 
 
 def _finding(message: str, path: str = "", line: int | None = None) -> Finding:
@@ -89,21 +83,6 @@ def _finding(message: str, path: str = "", line: int | None = None) -> Finding:
         message=message,
         fix="A model's view withholds nothing; see whether it holds before this is merged.",
     )
-
-
-def _quoted(remark: Remark) -> str:
-    """Its words on one line, cut; the whole of them stands with the review."""
-    words = forms.plain(" ".join(remark.text.split()), _MOST_QUOTED)
-    return f'"{words}"'
-
-
-def _place(remark: Remark, change: Change) -> tuple[str, int | None]:
-    """Where a remark points to, as far as that is there with the change."""
-    file = next((one for one in change.files if one.path == remark.path), None)
-    if file is None:
-        return "", None
-    lines = (file.after or b"").count(b"\n") + 1
-    return file.path, remark.line if remark.line and 1 <= remark.line <= lines else None
 
 
 def _reviewed(best: Round, job: Job) -> Handed:
@@ -133,12 +112,7 @@ def _notes(found: SubmittedReview, job: Job) -> ReviewNotes:
     handed_in = sorted(found.remarks, key=lambda one: not one.blocking)
     remarks = tuple(
         # A cut may leave of a secret what nobody recognises.
-        Remark(
-            text=job.svc.redactor(one.text)[:_LONGEST],
-            path=one.path,
-            line=one.line,
-            blocking=one.blocking,
-        )
+        one.model_copy(update={"text": job.svc.redactor(one.text)[:_LONGEST]})
         for one in handed_in[:_MOST_REMARKS]
     )
     count, blocking = len(handed_in), sum(one.blocking for one in handed_in)

@@ -17,9 +17,9 @@ from agent.chat import Reply, ToolCall, ToolResult, ToolSpec
 from agent.domain import Change, Prepared, Record
 from agent.editing import by_recipe, forms, rebuilding, replacing
 from agent.editing.asking import Turn
+from agent.editing.by_recipe import LEAST_SECONDS, bounded
 from agent.editing.called import Called
 from agent.editing.job import Job
-from agent.editing.producing import LEAST_SECONDS, bounded
 from agent.errors import EditFailed, SandboxMissing
 from agent.ports import SandboxSession
 from agent.repository import names
@@ -291,12 +291,13 @@ class Tools:
     def recipe(self, session: SandboxSession, asked: by_recipe.AskRecipe) -> str:
         """Have a recipe work, and write what it makes."""
         job = self._job
-        made = by_recipe.carry_out(
-            asked, session.take().change, job.prepared, job.svc, self._left()
-        )
+        taken = session.take().change
+        made = by_recipe.call(asked, taken, job.prepared, job.svc, self._left())
         for path, content in sorted(made.files.items()):
             session.write(path, content)
-        return "\n".join((f"{made.recipe} changed {', '.join(sorted(made.files))}", *made.notes))
+        not_done = (f"not done by this: {sentence}" for sentence in made.not_done)
+        head = f"{asked.name} changed {', '.join(sorted(made.files))}"
+        return "\n".join((head, *made.notes, *not_done))
 
     @property
     def _may_build(self) -> bool:

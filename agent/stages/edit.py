@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from agent import cleaning, worktree
 from agent.domain import Category, Change, ChangedFile, Plan, Prepared, Severity
-from agent.editing import attempts, failures, producing
+from agent.editing import attempts, by_recipe, failures
 from agent.editing.attempts import Attempt
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
@@ -21,7 +21,6 @@ from agent.publishing import changelog
 from agent.recipes import registry
 from agent.repository.tree import WorkTree
 from agent.services import Services
-from repo_config.tree import Within
 
 #: What a change is to the users of a project; all others are nothing that they see.
 _KINDS: dict[Category, changelog.Kind] = {"bug": "bug", "feature": "feature"}
@@ -35,26 +34,16 @@ def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
     Raises:
         EditFailed: What was produced is not what was asked for, or nothing was changed.
     """
-    recipe = registry.by_name(plan.recipe)
     tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
-    edits = recipe.apply(Within(tree, prepared.contract.config.folder), plan.parameters)
-    for path, content in edits.files.items():
-        tree.write(path, content)
-        svc.say(f"edited {path}")
-    notes = edits.notes
-    if command := recipe.produce(plan.parameters, prepared.contract.project):
-        made = producing.produce(command, tree, prepared, svc)
-        notes += recipe.accept_produced(plan.parameters, made.report, made.files)
-        for path, content in sorted(made.files.items()):
-            tree.write(path, content)
-            svc.say(f"produced {path}")
+    recipe = registry.by_name(plan.recipe)
+    made = by_recipe.carry_out(recipe, plan.parameters, tree, prepared, svc)
     if not tree.changes():
         raise EditFailed("The recipe changed nothing: the code already is as the ticket asks.")
     return Change(
         base_commit=prepared.checkout.commit,
         files=tree.changes(),
-        notes=notes,
-        not_done=edits.not_done,
+        notes=made.notes,
+        not_done=made.not_done,
     )
 
 
