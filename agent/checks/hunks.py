@@ -17,7 +17,7 @@ from repo_config import foreign_python
 _OF_TYPES = frozenset({"typing", "typing_extensions", "collections.abc", "__future__"})
 _Block = TypeVar("_Block", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def changes_what_runs(file: ChangedFile) -> bool:
         return True
     try:
         return _meaning(file.before) != _meaning(file.after)
-    except _UNREADABLE:
+    except UNREADABLE:
         return True
 
 
@@ -76,7 +76,7 @@ def split(file: ChangedFile) -> tuple[Hunk, ...]:
         if file.before is None:
             return () if whole == _meaning(b"") else (_without_code(file.path, file.after),)
         _meaning(file.before)
-    except _UNREADABLE:
+    except UNREADABLE:
         return ()
     return tuple(hunk for hunk in _readable(file) if _differs(hunk.without, whole))
 
@@ -100,7 +100,7 @@ def _without_code(path: str, content: bytes) -> Hunk:
 def _differs(content: bytes | None, whole: str) -> bool:
     try:
         return _meaning(content or b"") != whole
-    except _UNREADABLE:  # lines of old and new may nest deeper than either
+    except UNREADABLE:  # lines of old and new may nest deeper than either
         return True
 
 
@@ -137,7 +137,7 @@ def _replaced(new: list[bytes], parts: list[tuple[int, int, list[bytes]]]) -> It
 def _is_readable(content: bytes) -> bool:
     try:
         foreign_python.parse(content)
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
     return True
 
@@ -148,7 +148,12 @@ def _meaning(content: bytes) -> str:
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It cannot be read.
     """
-    return ast.dump(_Bare().visit(foreign_python.parse(content)))
+    return tell_meaning(foreign_python.parse(content))
+
+
+def tell_meaning(module: ast.Module) -> str:
+    """Return what a module does, without its documentation and types; it is changed."""
+    return ast.dump(_Bare().visit(module))
 
 
 class _Bare(ast.NodeTransformer):
@@ -185,6 +190,9 @@ class _Bare(ast.NodeTransformer):
         if node in self._fields:
             return node
         return None if node.value is None else ast.Assign([node.target], node.value)
+
+    def visit_Pass(self, node: ast.Pass) -> None:
+        return None
 
     def visit_Import(self, node: ast.Import) -> ast.Import | None:
         return None if {one.name for one in node.names} <= _OF_TYPES else node

@@ -14,6 +14,7 @@ from agent.checks.affected import Imports
 from agent.checks.check import TESTS, Selection
 from agent.checks.hunks import Hunk
 from agent.checks.of_tests import Places
+from agent.checks.removals import Removals
 from agent.domain import (
     Change,
     CheckReport,
@@ -57,6 +58,8 @@ def take_back(
         for hunk in hunks.split(file)
     ]
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    gone = Removals(change, base)
+    found = [one for one in found if not gone.is_unused(one.path, one.without, one.original)]
     is_slow = head.seconds > _SLOW_SECONDS
     sources = _read_with(change, base) if is_slow or not found else {}
     imports = Imports(sources)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from agent import worktree
 from agent.check_summary import summarize
 from agent.checks import hunks
+from agent.checks.removals import Removals
 from agent.domain import Change, CheckReport, Comparison, Plan, Prepared, Proof
 from agent.editing import proving, taking_back
+from agent.policy.layout import is_test
 from agent.services import Services
 
 _TYPE_CHECKERS = ("mypy", "pyright", "basedpyright")
@@ -30,7 +33,8 @@ def show(
         return Proof(unneeded="its tests were seen to fail without it when it was opened")
     if (wanted := prepared.contract.config.tests.proof) == "off":
         return Proof(unneeded="tests.proof is off")
-    if not any(hunks.changes_what_runs(file) for file in change.files):
+    running = [file for file in change.files if hunks.changes_what_runs(file)]
+    if not running:
         counts = (
             f"; {check.name} says {said.base} on base and {said.head} with the change"
             for check in compared
@@ -38,6 +42,11 @@ def show(
             for said in (summarize(check),)
         )
         return Proof(unneeded=f"no code that runs is changed{''.join(counts)}")
+    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    gone = Removals(change, base)
+    sources = [file for file in running if not is_test(file.path)]
+    if sources and all(gone.is_unused(one.path, one.before, one.after) for one in sources):
+        return Proof(unneeded="nothing refers to what is removed")
     added = {name for check in compared if check.counts_tests for name in check.added}
     proof = proving.with_change(change, added, after, prepared, svc)
     taken_back = taking_back.take_back(change, added, after, prepared, svc)
