@@ -128,13 +128,9 @@ def _sentences(check: Comparison) -> Iterable[str]:
     if not check.counts_tests and (count := _count_new(check)):
         yield f"{name}: {count_things(count, 'new finding')}."
     if check.flaky:
-        ids = [one.item_id for one in check.flaky]
-        more = f" and {len(ids) - _SHOWN:,} more" if len(ids) > _SHOWN else ""
-        what = count_things(len(ids), "flaky test")
-        yield (
-            f"{name}: {what} failed with the change, and on base at times:"
-            f" {', '.join(ids[:_SHOWN])}{more}."
-        )
+        told = [f"{one.item_id} {one.told}" for one in check.flaky]
+        more = f", and {len(told) - _SHOWN:,} more like it" if len(told) > _SHOWN else ""
+        yield f"{name}: {', '.join(told[:_SHOWN])}{more}."
 
 
 def _listed(checks: Iterable[Comparison]) -> str:

@@ -831,6 +831,8 @@ class Repeated(Record):
     """A test that failed with the change alone, and what it did when it was run again."""
 
     item_id: str
+    is_new: bool = False
+    """Whether base does not have it."""
     base: tuple[Rerun, ...] = ()
     head: tuple[Rerun, ...] = ()
     place: str = ""
@@ -839,8 +841,10 @@ class Repeated(Record):
     @property
     def told(self) -> str:
         """Say how often it failed; the runs of the whole suites, that began it, count as well."""
-        with_change, on_base = _failed(self.head, 1), _failed(self.base, 0)
-        return f"failed in {with_change} with the change and in {on_base} on base"
+        with_change = f"failed in {_failed(self.head, 1)} with the change"
+        return (
+            with_change if self.is_new else f"{with_change} and in {_failed(self.base, 0)} on base"
+        )
 
 
 def _failed(runs: tuple[Rerun, ...], at_first: int) -> str:
@@ -985,7 +989,7 @@ class Comparison(Record):
     """Failures or findings of head that base has as well."""
     new_failures: tuple[CheckItem, ...] = ()
     flaky: tuple[Repeated, ...] = ()
-    """Tests that failed with the change and fail at times on base as well: no new failures."""
+    """Tests that failed with the change, and on base in the same way at times: no new failures."""
     unsure: tuple[Repeated, ...] = ()
     """Tests that fail at times with the change and were never seen to do so on base."""
     gone: tuple[str, ...] = ()

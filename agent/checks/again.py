@@ -7,7 +7,7 @@ counts at all is proved in each room as in every other.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from agent.checks import flaky, running
@@ -49,19 +49,24 @@ class Again:
         failures: tuple[CheckItem, ...],
         rounds: int,
         before: Mapping[str, tuple[Rerun, ...]],
+        new: Container[str] = (),
     ) -> tuple[Repeated, ...]:
         """Run failed tests again until their runs say enough, for as long as the suite may take.
 
         Args:
             rounds: So often at most.
             before: What is known of them on base.
+            new: The tests that base does not have; they run with the change alone.
         """
         count = len(failures)
         verb = "fails" if count == 1 else "fail"
-        self.say(f"tests: {count} {verb} with the change alone; run again on both sides")
+        self.say(f"tests: {count} {verb} with the change alone; run again")
         found = {
             item.item_id: Repeated(
-                item_id=item.item_id, base=before.get(item.item_id, ()), place=item.place
+                item_id=item.item_id,
+                is_new=item.item_id in new,
+                base=before.get(item.item_id, ()),
+                place=item.place,
             )
             for item in failures
         }
@@ -77,7 +82,7 @@ class Again:
 
     def _round(self, ids: list[str], found: dict[str, Repeated], end: float) -> None:
         """Run them once more on both sides; on base only those that were not seen to flip there."""
-        on_base = [item_id for item_id in ids if not flaky.flips(found[item_id].base)]
+        on_base = [one for one in ids if not found[one].is_new and not flaky.flips(found[one].base)]
         # One side after the other: what base is seen to do, code of the change must not slow down.
         ran = {"base": self._run(self.base, on_base, end), "head": self._run(self.head, ids, end)}
         for side, runs in ran.items():

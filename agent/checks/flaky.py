@@ -1,8 +1,8 @@
 """Tell a test that fails at times from one that the change breaks, by its runs on both sides. Pure.
 
 What excuses a failure is seen on base code, which a change cannot touch, and in rooms that are
-alike: there the test both passed and failed, and failed as it does with the change; and with the
-change it passed as well. Anything less excuses nothing. Who runs tests again is `again`.
+alike: the test passed there, and failed as it does with the change. Where it never passes with the
+change, a person has to look. Anything less excuses nothing. Who runs tests again is `again`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Proof(Enum):
     """What the runs of a test show of its failure."""
 
     STEADY = auto()
-    """It fails whenever it is run with the change, as far as that was tried."""
+    """It fails whenever it is run with the change, and does not fail so on base."""
     UNSURE = auto()
     """It fails at times, and was not seen to do so on base."""
     FLAKY = auto()
@@ -32,11 +32,13 @@ class Proof(Enum):
 
 def proof(failure: CheckItem, repeated: Repeated | None) -> Proof:
     """Say what the runs of a test that failed with the change alone have shown."""
-    if repeated is None or not _some(repeated.head, PASSING):
+    if repeated is None:
         return Proof.STEADY
-    wrong = {_kind(failure.text)} | _kinds(repeated.head)
-    flips = _some(repeated.base, PASSING) and _some(repeated.base, FAILING)
-    return Proof.FLAKY if flips and wrong <= _kinds(repeated.base) else Proof.UNSURE
+    # It is run again since it passed on base: one failure there shows that it is unsteady.
+    is_alike = {_kind(failure.text)} | _kinds(repeated.head) <= _kinds(repeated.base)
+    if is_alike and _some(repeated.head, (*PASSING, *FAILING)):
+        return Proof.FLAKY
+    return Proof.UNSURE if _some(repeated.head, PASSING) else Proof.STEADY
 
 
 def flips(runs: tuple[Rerun, ...]) -> bool:
@@ -45,11 +47,11 @@ def flips(runs: tuple[Rerun, ...]) -> bool:
 
 
 def finding(repeated: Repeated) -> Finding:
-    """Name a test that fails at times, for whoever looks after it."""
+    """Name a test that fails at times; one that never passed with the change is for review."""
     path, _, line = repeated.place.rpartition(":")
     return Finding(
         rule=RULE,
-        severity=Severity.INFO,
+        severity=Severity.INFO if _some(repeated.head, PASSING) else Severity.REVIEW,
         path=path or repeated.item_id.partition("::")[0],
         line=int(line) if path and line.isdecimal() else None,
         message=f"the test {repeated.item_id} is flaky: it {repeated.told}.",

@@ -195,8 +195,8 @@ class TwoRuns:
         with ThreadPoolExecutor(min(2, workers(self.sites.head))) as pool:
             own = pool.submit(telemetry.carried_along(self._as_the_change_has_them), held, left)
             copies = pool.submit(telemetry.carried_along(self._not_red), held)
-            result = own.result()
-            if not is_proved(result) or self._is_worse(result):
+            result = self._with_repeated(own.result(), rounds)
+            if not is_proved(result) or self._list_worse(result):
                 copies.cancel()
                 return result
         problem, doubt = copies.result()
@@ -238,6 +238,16 @@ class TwoRuns:
         tests = BaseTests(site, self.sites.suite, self.facts)
         base = running.run(tests, site, self.sites.sandbox, self.sites.show)
         return frozenset(held.touched) - frozenset(base.touched)
+
+    def _with_repeated(self, result: CheckResult, rounds: int) -> CheckResult:
+        """Run again what fails as the change has it alone: new and edited tests."""
+        known = {one.item_id for one in result.repeated} | {one.item_id for one in result.held}
+        failing = tuple(one for one in self._list_worse(result) if one.item_id not in known)
+        if not rounds or not is_proved(result) or not 0 < len(failing) <= MOST_TESTS:
+            return result
+        new = {one.item_id for one in failing} - {item.item_id for item in self.base.items}
+        repeated = self.sites.repeat(failing, rounds, {}, new)
+        return result.model_copy(update={"repeated": (*result.repeated, *repeated)})
 
     def _unknown_helpers(self) -> str:
         """Say which files may be helpers of tests, where nobody knows."""
@@ -342,11 +352,16 @@ class TwoRuns:
         result = merged(held, own, wanted, left, sides, self.facts)
         return result.model_copy(update={"uncollected": find_uncollected(self.change, own)})
 
-    def _is_worse(self, result: CheckResult) -> bool:
-        """Whether anything fails that did not fail on base."""
-        failed = {item.item_id for item in self.base.items if item.outcome in flaky.FAILING}
-        return any(
-            item.outcome in flaky.FAILING and item.item_id not in failed for item in result.items
+    def _list_worse(self, result: CheckResult) -> tuple[CheckItem, ...]:
+        """Return what fails and did not fail on base, at no time."""
+        no_matter = _failed(self.base)
+        repeated = {one.item_id: one for one in result.repeated}
+        return tuple(
+            item
+            for item in result.items
+            if item.outcome in flaky.FAILING
+            and item.item_id not in no_matter
+            and flaky.proof(item, repeated.get(item.item_id)) is not flaky.Proof.FLAKY
         )
 
     # --- copies that must fail --------------------------------------------------------------------

@@ -61,7 +61,7 @@ class Facts:
     @property
     def remarks(self) -> tuple[Finding, ...]:
         """What a person has to look at before the change is merged."""
-        told = (one for one in self.told if one.severity is Severity.REVIEW)
+        told = (one for one in (*self.told, *self.flaky) if one.severity is Severity.REVIEW)
         return (*told, *self.unmeasured, *self.unproved, *self.left_open, *_not_done(self.cleared))
 
     @property
@@ -195,7 +195,7 @@ def _new_failures(facts: Facts) -> str | None:
     count = len(first.new_failures)
     if first.counts_tests:
         verb = "fails" if count == 1 else "fail"
-        said = f"{count_things(count, 'test')} {verb} with the change and not without it"
+        said = f"{count_things(count, 'test')} {verb} with the change and not so without it"
     else:
         said = count_things(count, "new finding")
     shown = _listed([_described(item) for item in first.new_failures])
@@ -283,8 +283,10 @@ def _not_done(cleared: ClearedChange) -> tuple[Finding, ...]:
 
 def _ready(facts: Facts) -> str:
     measured = [check for check in facts.compared if check.verdict is Status.PASSED]
+    flaky = sum(len(check.flaky) for check in measured)
+    but = f" but {count_things(flaky, 'flaky test')}" if flaky else ""
     said = [
-        f"Nothing fails that did not fail before, in {count_things(len(measured), 'check')}."
+        f"Nothing new fails{but}, in {count_things(len(measured), 'check')}."
         if measured
         else "No check could be measured."
         if facts.compared

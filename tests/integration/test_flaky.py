@@ -7,6 +7,7 @@ room to room, as a script says for each side. All else is as it is.
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -152,6 +153,14 @@ def test_what_was_seen_to_fail_at_times_with_the_change_alone_is_unverified(
     assert (judged.tests.verdict, judged.tests.new_failures) == (Status.UNVERIFIED, ())
     assert judged.verdict.reason is Reason.UNVERIFIED
     assert f"{test_id} failed in 3 of 6 runs" in judged.verdict.sentence
+
+
+def test_a_new_test_that_fails_at_times_is_told_so(stage: Callable[..., Stage]) -> None:
+    made = stage({**GREEN, "shop.py": "A = 1\n"}, test_runner="pytest")
+    judged = Judged(made, base="", head="FPPPPP", test_luck_DOT_py=textwrap.dedent(AT_TIMES))
+    assert judged.runs() == ("", "ppppp")
+    assert judged.verdict.reason is Reason.UNVERIFIED
+    assert "failed in 1 of 6 runs with the change" in judged.verdict.sentence
 
 
 @pytest.mark.deep

@@ -32,10 +32,11 @@ def repeated(
     [
         ("PF", "FP", Proof.FLAKY),
         ("PPPPP", "FP", Proof.UNSURE),
-        ("FFFFF", "FP", Proof.UNSURE),
+        ("FFFFF", "FP", Proof.FLAKY),
         ("", "P", Proof.UNSURE),
-        ("PF", "FFFFF", Proof.STEADY),
-        ("PF", "", Proof.STEADY),
+        ("PF", "FFFFF", Proof.FLAKY),
+        ("PPPPP", "FFFFF", Proof.STEADY),
+        ("PF", "??", Proof.STEADY),
     ],
 )
 def test_only_what_both_sides_show_excuses(base: str, head: str, proof: Proof) -> None:
@@ -64,3 +65,6 @@ def test_the_finding_is_for_whoever_looks_after_the_test() -> None:
     found = flaky.finding(repeated("PF?", "FP"))
     assert (found.path, found.line, found.severity.value) == ("tests/t.py", 7, "info")
     assert "2 of 3 runs with the change and in 1 of 3 runs on base" in found.message
+    assert flaky.finding(repeated("FFFFF", "FF")).severity.value == "review"
+    new = repeated("", "PPPPP").model_copy(update={"is_new": True})
+    assert new.told == "failed in 1 of 6 runs with the change"
