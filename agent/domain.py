@@ -772,6 +772,10 @@ class Environment(Record):
     """`name==version`, sorted."""
     services: tuple[RoomService, ...] = ()
     """What is started beside whatever runs the project."""
+    layers: tuple[str, ...] = ()
+    """Folders on the host of what the set-up commands added; see `RoomOrder.layers`."""
+    altered: tuple[str, ...] = ()
+    """Files of the repository that these commands altered, which has no effect."""
 
 
 class Opened(Record):

@@ -164,6 +164,8 @@ class RoomOrder(Record):
     """Name of the root file system; see `Root`."""
     mounts: tuple[Mount, ...] = ()
     files: tuple[RoomFile, ...] = ()
+    layers: tuple[str, ...] = ()
+    """Host folders whose `tree` and `home` are copied to ROOM_TREE and HOME before all else."""
     directory: str = ROOM_TREE
     """Working directory."""
     hosts: tuple[str, ...] = ()

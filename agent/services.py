@@ -82,7 +82,8 @@ class Services:
         """
         known, stored = prepared.environment, storage.ready(self.settings, "")
         wants_more = prepared.contract.project.uses_pyright and not known.type_checker_path
-        held = storage.is_held(self.settings, known.key) and not wants_more
+        parts = (known.key, *(Path(layer).name for layer in known.layers))
+        held = all(storage.is_held(self.settings, key) for key in parts) and not wants_more
         if held or not Path(known.path).is_relative_to(stored):
             return known
         tree = self.base_folder(prepared.run)
@@ -101,12 +102,21 @@ class Services:
         Raises:
             EnvironmentFailed: It cannot be built; the resolver's or builder's own words are in it.
         """
-        request = self._request(prepared, self.head_folder(prepared.run))
+        request = self._request_of_change(prepared)
         python = request.python
         python = python.model_copy(update={"install": (*python.install, *beyond)})
         known = prepared.environment.packages
         request = request.model_copy(update={"python": python, "known": known})
         return environments.ensure(request, self.sandbox, self.index, self.settings, self.say)
+
+    def environment_set_up(self, prepared: Prepared) -> Environment:
+        """Give the environment with what set-up makes of the change, laid out as head.
+
+        Raises:
+            EnvironmentFailed: A command fails, or reaches a limit.
+        """
+        request = self._request_of_change(prepared)
+        return environments.set_up(request, self.sandbox, self.index, self.settings, self.say)
 
     def updated_lock(self, prepared: Prepared) -> dict[str, bytes]:
         """Have uv bring the uv.lock of the change up to date, laid out as head; by its path.
@@ -116,6 +126,11 @@ class Services:
         """
         request = self._request(prepared, self.head_folder(prepared.run))
         return environments.update_lock(request, self.sandbox, self.index, self.settings, self.say)
+
+    def _request_of_change(self, prepared: Prepared) -> environments.EnvironmentRequest:
+        request = self._request(prepared, self.head_folder(prepared.run))
+        setup = request.setup.model_copy(update={"base": self.environment(prepared)})
+        return request.model_copy(update={"setup": setup})
 
     def _request(self, prepared: Prepared, tree: Path) -> environments.EnvironmentRequest:
         return environments.EnvironmentRequest.of(prepared.contract, prepared.checkout, tree)

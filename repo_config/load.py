@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 from pathlib import PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -122,6 +123,25 @@ def from_text(text: str, name: str, tree: Tree | None = None) -> RepoConfig:
     return config
 
 
+def find_command(read: Callable[[str], str | None], command: str) -> str:
+    """Say as `file:line` where a set-up command stands; empty where it is not found.
+
+    Args:
+        read: Returns the text of a file of the repository.
+    """
+    for name in (*OWN_FILES, PYPROJECT):
+        reader = toml_text.read if name == PYPROJECT else yaml_text.read
+        root = reader(read(name) or "", name).root
+        entries = root.child("setup") if root is not None else None
+        for entry in (
+            entries.value if entries is not None and isinstance(entries.value, list) else ()
+        ):
+            located = entry.child("run") or entry
+            if located.value == command:
+                return f"{name}:{located.at.line}"
+    return ""
+
+
 def most_bytes(name: str) -> int:
     """How large a configuration file may be; a pyproject.toml says much besides ours."""
     return toml_text.MOST_CHARACTERS if name.endswith(".toml") else _MOST_BYTES
@@ -180,6 +200,11 @@ def _absent_paths(root: Located, name: str, tree: Tree, wrong: set[str]) -> list
     _, install = resolve(("python", "install"), root)
     if isinstance(install.value, list):
         named += [("python", "install", index) for index in range(len(install.value))]
+    _, setup = resolve(("setup",), root)
+    for index in range(len(setup.value) if isinstance(setup.value, list) else 0):
+        where, files = resolve(("setup", index, "files"), root)
+        if len(where) == 3 and isinstance(files.value, list):
+            named += [(*where, number) for number in range(len(files.value))]
     paths = tree.paths()
     problems = []
     folder = ""

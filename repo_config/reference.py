@@ -144,6 +144,8 @@ def _words(form: Form, *, many: bool = False) -> str:
     origin, inner = _origin(form), typing.get_args(form)
     if origin is Annotated:
         return _annotated_words(inner[0], inner[1:], many=many)
+    if _is_union(form):
+        return " or ".join(_words(one, many=many) for one in inner)
     if origin is Literal:
         *most, last = [str(choice) for choice in inner]
         return f"{', '.join(most)} or {last}" if most else last

@@ -15,6 +15,7 @@ from repo_config.values import (
     ApplicationName,
     AttributeName,
     BranchPrefix,
+    Command,
     Glob,
     Label,
     LicenceName,
@@ -68,6 +69,17 @@ class PythonSection(Section):
     system_packages: tuple[SystemPackage, ...] = ()
     """Debian packages that builds and checks need, such as libpq-dev or gettext. They have to be in
     the rooms' root file system; what is missing and how it gets there is said early."""
+
+
+class PackagesCommand(Section):
+    """A set-up command that fetches packages."""
+
+    run: Command
+    """The command, for bash."""
+    network: Literal["packages"]
+    """Indexes of packages are reached, and nothing else: PyPI or the operator's, npm, Debian."""
+    files: tuple[RelativePath, ...] = ()
+    """The only files of the repository that the command sees, such as package-lock.json."""
 
 
 class DjangoSection(Section):
@@ -349,6 +361,12 @@ class RepoConfig(Section):
     env: dict[VariableName, VariableValue] = {}
     """Environment variables for what runs the project: tests, type check, Django's checks and
     makemigrations; builds and linters do not get them. No secrets: they are shown in the log."""
+    setup: tuple[Command | PackagesCommand, ...] = ()
+    """Commands that run once after the environment is built, as in `mkdir -p data`; what they add
+    lies under every check. A text runs without network. A mapping `{run: npm ci, network: packages,
+    files: [package.json, package-lock.json]}` reaches the indexes of packages (PyPI, npm, Debian)
+    and sees those files alone; such commands come first. Files of the repository stay as they are
+    committed."""
     services: Services = ()
     """Servers that the project needs, started empty in every room that runs it: postgres, redis, or
     with a version as in postgres:15. They listen at their usual ports of 127.0.0.1, without a

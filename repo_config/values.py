@@ -348,6 +348,11 @@ Plain = Annotated[
     _fitting(_PLAIN, "a text with a control character", "remove it; write one line"),
     Words("text", "texts"),
 ]
+Command = Annotated[
+    str,
+    _fitting(r"[^\x00]*\S[^\x00]*", "not a command", "write one, as in mkdir -p data"),
+    Words("a command", "commands"),
+]
 VariableValue = Annotated[str, AfterValidator(_value), Words("text", "texts")]
 BranchPrefix = Annotated[str, AfterValidator(_prefix), Words("a branch prefix", "branch prefixes")]
 ServiceName = Annotated[

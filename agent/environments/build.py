@@ -26,6 +26,7 @@ from agent.environments import (
     declare,
     interpreters,
     room_services,
+    setup_commands,
     source_versions,
     storage,
     system_packages,
@@ -37,11 +38,12 @@ from agent.environments.bench import Bench, RootedSandbox
 from agent.environments.declare import Declaration
 from agent.environments.locks import export
 from agent.environments.locks.export import LockRefused
+from agent.environments.setup_commands import SetUp
 from agent.environments.tree_files import TreeFiles
 from agent.errors import CacheGone, EnvironmentFailed
 from agent.ports import PackageIndex, Sandbox
 from agent.settings import Settings
-from repo_config.schema import PythonSection
+from repo_config.schema import PythonSection, RepoConfig
 
 
 class EnvironmentRequest(Record):
@@ -63,6 +65,8 @@ class EnvironmentRequest(Record):
     """Whether pyright or basedpyright is among the checks."""
     tools: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the repository pins, and of its plugins."""
+    setup: SetUp = SetUp()
+    """What is run once the environment is there."""
     known: tuple[str, ...] = ()
     """As `name==version`: versions that are kept where the declaration lets them be."""
 
@@ -77,9 +81,15 @@ class EnvironmentRequest(Record):
             python=config.python,
             services=config.services,
             env=config.env,
+            setup=SetUp(commands=config.setup, environ=_variables(config), project=project),
             pyright=project.uses_pyright,
             tools=project.tool_pins,
         )
+
+
+def _variables(config: RepoConfig) -> dict[str, str]:
+    module = config.django.settings
+    return {**config.env, **({"DJANGO_SETTINGS_MODULE": module} if module else {})}
 
 
 def ensure(
@@ -132,7 +142,29 @@ def ensure(
             assembly.run_tools(toolsets.TYPES)
         more["type_checker_path"] = str(place)
     more["tools"] = _pinned(request.tools, stored.environment, assembly, bench)
-    return stored.environment.model_copy(update=more)
+    environment = stored.environment.model_copy(update=more)
+    files = TreeFiles(tree, request.root)
+    return setup_commands.provide(request.setup, files, environment, bench)
+
+
+def set_up(
+    request: EnvironmentRequest,
+    sandbox: Sandbox,
+    index: PackageIndex,
+    settings: Settings,
+    say: Callable[[str], None],
+) -> Environment:
+    """Give the environment of base with what the set-up commands make of a changed tree.
+
+    Raises:
+        EnvironmentFailed: A command fails or reaches a limit.
+    """
+    base = request.setup.base
+    assert base is not None  # noqa: S101 - for mypy; who asks has it
+    bench = prepare(request, sandbox, index, settings, say).bench
+    plain = base.model_copy(update={"layers": (), "altered": ()})
+    files = TreeFiles(Path(request.tree), request.root)
+    return setup_commands.provide(request.setup, files, plain, bench)
 
 
 def _pinned(

@@ -326,9 +326,12 @@ class Fetcher:
 
 @contextmanager
 def open_proxy(
-    index: PackageIndex, settings: Settings, gateways: Iterable[Gateway] = ()
+    index: PackageIndex,
+    settings: Settings,
+    gateways: Iterable[Gateway] = (),
+    more: Iterable[str] = (),
 ) -> Iterator[egress.EgressProxy]:
-    """Open the way to the indexes and to nothing else, for the length of the block."""
+    """Open the way to the indexes, `more` hosts and nothing else, for the length of the block."""
     proxies = host_proxy.read()
     hosts = [egress.target(host) for host in index.hosts()]
     indexes = [egress.target(access.url) for access in index.accesses()]
@@ -341,7 +344,7 @@ def open_proxy(
         Path(place).chmod(0o711)
         proxy = egress.EgressProxy(
             Path(place) / "out.sock",
-            [*hosts, *named],
+            [*hosts, *named, *map(egress.target, more)],
             inside=inside,
             gateways=gateways,
             proxies=proxies,

@@ -74,13 +74,13 @@ def digest(
             total.update(content)
     if builds:
         try:
-            total.update(b"\0tree\0" + _contents(files.root))
+            total.update(b"\0tree\0" + digest_tree(files.root))
         except OSError as problem:
             raise EnvironmentFailed(f"The tree cannot be read: {problem}.") from problem
     return total.hexdigest()
 
 
-def _contents(root: Path) -> bytes:
+def digest_tree(root: Path) -> bytes:
     """Sum up all that a build can see: a setup.py may import whatever is in the tree."""
     total = hashlib.sha256()
     folders = [""]

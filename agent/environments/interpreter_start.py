@@ -30,7 +30,7 @@ def refuse_replaced(venv: Path) -> None:
     Raises:
         EnvironmentFailed: With the files, and the packages that have them.
     """
-    found = sorted(_replaced(venv))
+    found = sorted(find_replaced(venv, kept(venv)))
     if found:
         owners = ", ".join(sorted(_owners(venv, found))) or "a package"
         raise EnvironmentFailed(
@@ -39,9 +39,10 @@ def refuse_replaced(venv: Path) -> None:
         )
 
 
-def _replaced(venv: Path) -> Iterator[str]:
+def find_replaced(venv: Path, original: Path) -> Iterator[str]:
+    """Yield what the interpreter would start by that is not as in the original settings."""
     settings = venv / SETTINGS
-    if settings.is_symlink() or settings.read_bytes() != kept(venv).read_bytes():
+    if settings.is_symlink() or settings.read_bytes() != original.read_bytes():
         yield SETTINGS
     for place in (venv / _PROGRAMS).iterdir():
         if place.name in (SETTINGS, _BUILD) or place.name.endswith(_PATHS):

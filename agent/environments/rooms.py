@@ -64,6 +64,7 @@ def order(
         },
         tree=str(tree),
         root=environment.root,
+        layers=environment.layers,
         mounts=tuple(mounts),
         files=(*_generated(environment, tree), *files),
         directory=posixpath.join(ROOM_TREE, folder).rstrip("/"),

@@ -91,7 +91,7 @@ def _with_declared(
     proposal = Proposal(change, contract.config, contract.project, base)
     known = svc.environment(prepared)
     if not requirements.differs(proposal):
-        return known, ()
+        return _set_up(change, prepared, svc) or known, ()
     svc.say("the change declares other packages, so it is checked with those")
     folder = svc.head_folder(prepared.run)
     worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
@@ -105,6 +105,21 @@ def _with_declared(
     found = packages.look(requirements.brought(proposal), known, built, records)
     svc.say(f"{found.name}: {found.figures}")
     return built, (found,)
+
+
+def _set_up(change: Change, prepared: Prepared, svc: Services) -> Environment | None:
+    """Run set-up on the change, where that touches what its commands may read."""
+    if not prepared.contract.config.setup or all(
+        file.path.endswith(".py") for file in change.files
+    ):
+        return None
+    svc.say("the change touches more than Python code, so set-up runs on it")
+    folder = svc.head_folder(prepared.run)
+    worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
+    try:
+        return svc.environment_set_up(prepared)
+    except EnvironmentFailed as problem:
+        raise EnvironmentFailed(f"Set-up fails with the change.\n{problem.message}") from problem
 
 
 def compare(

@@ -33,6 +33,8 @@ def host_config(
     mounts = [Mount(place, path, "bind", read_only=True) for place, path in shown.items()]
     if order.tree is not None:
         mounts.append(Mount(layout.SOURCE, order.tree, "bind", read_only=True))
+    for number, layer in enumerate(order.layers):
+        mounts.append(Mount(f"{layout.LAYERS}/{number}", layer, "bind", read_only=True))
     for mount in order.mounts:
         mounts.append(Mount(mount.target, mount.source, "bind", read_only=not mount.writable))
     if order.proxy_socket is not None:

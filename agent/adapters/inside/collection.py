@@ -122,9 +122,14 @@ class Collection:
     def unchanged(self, path: str, now: os.stat_result) -> bool:
         """Whether the tree was handed in with this very file or link."""
         tree, source = self.order["tree"], self.order["source"]
-        if source is None or not path.startswith(tree + "/"):
+        if not path.startswith(tree + "/"):
             return False
-        original = source + path[len(tree) :]
+        given = [] if source is None else [source]
+        given += [layer + "/tree" for layer in reversed(self.order["layers"])]
+        return any(self.same(path, now, folder + path[len(tree) :]) for folder in given)
+
+    def same(self, path: str, now: os.stat_result, original: str) -> bool:
+        """Whether a file or link is still what was handed in."""
         try:
             before = os.lstat(original)
             if stat.S_IFMT(before.st_mode) != stat.S_IFMT(now.st_mode):

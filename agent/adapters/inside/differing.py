@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 
 import collection
 
 TYPE_CHECKING = False  # see room.py
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     Entries = dict[str, os.DirEntry[str]]
 
 MOST_ENTRIES = 200_000
@@ -27,10 +30,11 @@ FILE, GONE, MODE, LINK, SPECIAL, REPOSITORY, CLOSED = range(7)
 class Difference:
     """A walk over the tree; where there is an upper layer of an overlay, over what that has."""
 
-    def __init__(self, base: str, tree: str, guide: str | None) -> None:
+    def __init__(self, base: str, tree: str, guide: str | None, layers: Sequence[str] = ()) -> None:
         self.base = base
         self.tree = tree
         self.guide = guide
+        self.layers = [layer + "/tree" for layer in layers]
         self.entries: list[tuple[str, int, int, bool]] = []
         """Path, what it is, size, whether its owner may execute it."""
         self.characters = 0
@@ -63,6 +67,8 @@ class Difference:
             for name in guide.keys() & now.keys():
                 path = folder + "/" + name
                 try:
+                    if name not in before and self.is_laid(path):
+                        continue
                     if path != "/.git" and self.compare(path, now[name], before.get(name)):
                         todo.append(path)
                 except OSError:  # such as a path that is too long
@@ -108,6 +114,14 @@ class Difference:
                 self.add(path[1:], MODE, state)
         except OSError:
             self.add(path[1:], CLOSED)
+
+    def is_laid(self, path: str) -> bool:
+        """Whether the set-up made this, so that it is in no change."""
+        for layer in self.layers:
+            with suppress(OSError):
+                if not stat.S_ISDIR(os.lstat(layer + path).st_mode):
+                    return True
+        return False
 
     def miss(self, path: str, before: os.DirEntry[str]) -> None:
         """Remember that what the base has is not there any more, with all that was in it."""

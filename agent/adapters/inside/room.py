@@ -356,6 +356,9 @@ def lay_out(order: Order) -> dict[str, str]:
         if not os.access(place, os.W_OK):
             raise SetupError("%s is not writable" % place)
     os.makedirs(order["home"], exist_ok=True)
+    for layer in order["layers"]:
+        copy_tree(layer + "/tree", order["tree"])
+        copy_tree(layer + "/home", order["home"])
     if order["source"] is not None:
         copy_tree(order["source"], order["tree"])
     for file in order["files"]:

@@ -144,7 +144,9 @@ class Session:
 
     def look(self, request: dict[str, Any], content: bytes) -> Answer:
         """List what differs between base and tree."""
-        found = differing.Difference(self.order["base"], self.order["tree"], self.order["guide"])
+        found = differing.Difference(
+            self.order["base"], self.order["tree"], self.order["guide"], self.order["layers"]
+        )
         found.walk()
         return {"is_cut": found.is_cut}, [json.dumps(found.entries).encode("ascii")]
 

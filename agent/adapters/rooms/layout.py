@@ -17,6 +17,8 @@ from agent.ports import ROOM_OUT, ROOM_TREE
 
 SOURCE = "/src"
 """The work tree as it was handed in, read-only."""
+LAYERS = "/layers"
+"""What the set-up of the repository has added, a numbered folder each."""
 ROOM = "/room"
 RUNNER = f"{ROOM}/start.py"
 PROXY = f"{ROOM}/proxy.sock"

@@ -32,6 +32,8 @@ def prepare(
             _check(root, uid, 0o4, "MERGEWRIGHT_ROOM_ROOT")
         if order.tree is not None:
             _check(Path(order.tree), uid, 0o4)
+        for layer in order.layers:
+            _check(Path(layer), uid, 0o4)
         for mount in order.mounts:
             # What may be written to is lent to the room's user where that is not ourselves.
             lent = mount.writable and uid != os.geteuid()

@@ -49,6 +49,7 @@ def write(
         "home": layout.HOME,
         "source": layout.SOURCE if order.tree is not None else None,
         "tree": ROOM_TREE,
+        "layers": [f"{layout.LAYERS}/{number}" for number in range(len(order.layers))],
         "files": [{"path": file.path, "size": len(file.content)} for file in order.files],
         "seconds": limits.seconds,
         "rlimits": rlimits,
@@ -81,6 +82,9 @@ def _environ(order: RoomOrder) -> dict[str, str]:
         "TMPDIR": layout.TEMPORARY,
     }
     if order.proxy_socket is not None and layout.certificates() is not None:
-        names = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+        names = (
+            "SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+            "NODE_EXTRA_CA_CERTS",
+        )  # fmt: skip
         environ |= dict.fromkeys(names, layout.CERTIFICATES)
     return environ

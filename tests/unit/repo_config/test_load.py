@@ -44,6 +44,7 @@ version: 1
 python: {version: "3.10", install: ["pytest-xdist>=3", "-r reqs/test.txt"], extras: [dev], groups: [], system_packages: [libpq-dev, g++]}
 env: {DJANGO_SETTINGS_MODULE: config.settings.test, EMPTY: ""}
 services: ["postgres:15", redis]
+setup: [mkdir -p data, {run: npm ci, network: packages, files: [package.json]}]
 framework: django
 http_client: httpx
 django: {manage: backend/manage.py, settings: config.settings.test, views: class, signals: forbid, managers: {Order: active, shop.models.Item: live}}
@@ -65,6 +66,7 @@ name = "x"
 version = 1
 env = {DJANGO_SETTINGS_MODULE = "config.settings.test", EMPTY = ""}
 services = ["postgres:15", "redis"]
+setup = ["mkdir -p data", {run = "npm ci", network = "packages", files = ["package.json"]}]
 framework = "django"
 http_client = "httpx"
 limits.minutes = 7
@@ -95,6 +97,8 @@ def test_every_key_is_read_from_yaml():
     assert config.env == {"DJANGO_SETTINGS_MODULE": "config.settings.test", "EMPTY": ""}
     assert config.python.system_packages == ("libpq-dev", "g++")
     assert config.services == ("postgres:15", "redis")
+    assert config.setup[0] == "mkdir -p data"
+    assert config.setup[1].files == ("package.json",)
     assert (config.django.views, config.django.signals) == ("class", "forbid")
     assert config.django.managers == {"Order": "active", "shop.models.Item": "live"}
     assert config.checks.makemigrations == "off"
@@ -240,6 +244,12 @@ def test_a_wrong_value_is_answered_at_its_place_with_the_way_out(text, at, fix):
         ("python: {install: [-r ../x.txt]}", "1:20 python.install[0]", "inside the repository"),
         ("python: {groups: [a b]}", "1:19 python.groups[0]", "letters"),
         ("python: {system_packages: ['libpq=15']}", "1:28 python.system_packages[0]", "libpq-dev"),
+        ("setup: [' ']", "1:9 setup[0]", "mkdir"),
+        (
+            "setup: [{run: npm ci, network: packages, files: [../x]}]",
+            "1:50 setup[0].files[0]",
+            "inside the repository",
+        ),
         ("services: [mysql]", "1:12 services[0]", "postgres or redis"),
         ("services: ['postgres:latest']", "1:12 services[0]", '"postgres:15"'),
         ("services: [redis, 'redis:7']", "1:11 services", "one of them"),

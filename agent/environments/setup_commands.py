@@ -1,0 +1,486 @@
+"""Run the set-up commands of a repository once, and keep what they add as layers of files.
+
+A command that reaches indexes of packages sees the files that it names and nothing else of the
+repository; the others run afterwards in one room, with the whole tree and without network. What
+they write leaves the room as files of strangers: only what the repository does not have itself is
+kept, and nobody follows a link in it. A layer that the code of a change has made says nothing of
+how that change is checked: rules, $HOME and packages are those of the base.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import hashlib
+import json
+import os
+import posixpath
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agent import cleaning
+from agent.domain import Environment, Record
+from agent.environments import (
+    fetch,
+    fingerprint,
+    interpreter_start,
+    room_services,
+    rooms,
+    storage,
+)
+from agent.environments.bench import Bench
+from agent.environments.egress import EgressProxy
+from agent.environments.index_gateway import Gateway
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+from agent.ports import (
+    ROOM_ENVIRONMENT,
+    ROOM_OURS,
+    ROOM_OUT,
+    ROOM_TREE,
+    Mount,
+    RoomFile,
+    RoomLimits,
+    RoomOrder,
+    RoomResult,
+)
+from agent.repository import one_commit
+from repo_config import load, rule_files
+from repo_config.detect import Project
+from repo_config.schema import PackagesCommand
+
+#: Indexes of packages beside that of Python.
+HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
+_RECORD = "layer.json"
+_ENVIRONMENT = "environment"
+_HOME = "/tmp/home"  # noqa: S108 - in the room, whose home this is
+_MADE = "/made"
+_JOB = "/tmp/set-up.json"  # noqa: S108
+_REPORT = f"{ROOM_OUT}/set-up.json"
+_SECONDS = 1800.0
+_MOST_LINES = 12
+_MOST_WORDS = 2000
+_MOST_NAMED = 20
+_MOST_REPORT = 1024**2
+#: What would fill the home with what is only there to make a second run quicker.
+_NO_CACHES = {"npm_config_cache": "/tmp/npm", "PIP_NO_CACHE_DIR": "1", "UV_NO_CACHE": "1"}  # noqa: S108
+
+Commands = tuple[str | PackagesCommand, ...]
+
+
+class SetUp(Record):
+    """What is to be run, and for what."""
+
+    commands: Commands = ()
+    environ: dict[str, str] = {}
+    """The configuration's variables."""
+    project: Project | None = None
+    """Says which files decide about checks."""
+    base: Environment | None = None
+    """The environment of base with its layers, where the tree holds a change."""
+
+    def is_rule(self, path: str) -> bool:
+        """Whether a file decides about checks, so that no change's set-up makes it."""
+        named = posixpath.basename(path) in ("pyproject.toml", "setup.cfg")
+        return named or (self.project is not None and bool(rule_files.reason(path, self.project)))
+
+
+class _Layer(Record):
+    """What is known of a stored layer."""
+
+    altered: tuple[str, ...] = ()
+
+
+class _Report(BaseModel):
+    """What the script in the room says; foreign code can have written it."""
+
+    model_config = ConfigDict(strict=True)
+
+    at: int = 0
+    code: int | None = None
+    gone: list[str] = []
+
+
+def provide(asked: SetUp, files: TreeFiles, environment: Environment, bench: Bench) -> Environment:
+    """Give the environment with the layers of all set-up commands.
+
+    Raises:
+        EnvironmentFailed: A command fails or reaches a limit.
+    """
+    online = [command for command in asked.commands if isinstance(command, PackagesCommand)]
+    offline = tuple(command for command in asked.commands if isinstance(command, str))
+    current = environment
+    for command in online:
+        current = _add(_Run(asked, files, (command,), current, bench))
+    if offline:
+        current = _add(_Run(asked, files, offline, current, bench))
+    # A change has no say in the packages that it is checked with.
+    return current if asked.base is None else current.model_copy(update={"path": environment.path})
+
+
+def _add(run: _Run) -> Environment:
+    """Lay one more layer over those that the environment has."""
+    settings, base = run.bench.settings, run.asked.base
+    environment = run.environment
+    key = run.make_key(of_change=False)
+    if base is not None and str(storage.ready(settings, key)) not in base.layers:
+        key = run.make_key(of_change=True)
+    place = storage.ready(settings, key)
+    storage.hold(settings, key)
+    if not (place / _RECORD).is_file():
+        with storage.locked(settings, f"build-{key}"):
+            if not (place / _RECORD).is_file():
+                with storage.building(settings, place) as part:
+                    layer = run.make(part)
+                    if base is not None:
+                        _take_from_base(part, base, run.asked.is_rule)
+                    storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
+    storage.touch(settings, key)
+    layer = _Layer.model_validate_json((place / _RECORD).read_bytes())
+    if layer.altered:
+        named = ", ".join(layer.altered[:_MOST_NAMED])
+        run.bench.say(f"set-up alters files of the repository, which stay as they are: {named}")
+    update: dict[str, object] = {
+        "layers": (*environment.layers, str(place)),
+        "altered": tuple(dict.fromkeys((*environment.altered, *layer.altered))),
+    }
+    if (place / _ENVIRONMENT).is_dir():
+        update["path"] = str(place / _ENVIRONMENT)
+    return environment.model_copy(update=update)
+
+
+class _Run:
+    """Commands that run in one room."""
+
+    def __init__(
+        self,
+        asked: SetUp,
+        files: TreeFiles,
+        commands: Commands,
+        environment: Environment,
+        bench: Bench,
+    ) -> None:
+        self.asked = asked
+        self.environment = environment
+        self.bench = bench
+        self._files = files
+        self._texts = [one if isinstance(one, str) else one.run for one in commands]
+        first = commands[0]
+        self._online = first if isinstance(first, PackagesCommand) else None
+        self._seen = self._read_named(self._online) if self._online else {}
+
+    def make_key(self, *, of_change: bool) -> str:
+        """Sum up all that has a say in the layer."""
+        base, environment = self.asked.base, self.environment
+        layers = [Path(layer).name for layer in environment.layers]
+        total = hashlib.sha256()
+        parts = (
+            storage.FORMAT, self._texts, environment.key, layers, self._files.base,
+            self.bench.mark, self.bench.index.mark if self._online else "",
+            # Who runs a change's code has no say in what others are given.
+            [Path(layer).name for layer in base.layers] if base and of_change else None,
+            sorted(self._variables().items()),
+            {path: hashlib.sha256(text).hexdigest() for path, text in self._seen.items()},
+        )  # fmt: skip
+        total.update(json.dumps(parts, sort_keys=True).encode())
+        if self._online is None:
+            try:
+                total.update(fingerprint.digest_tree(self._files.root))
+            except OSError as problem:
+                raise EnvironmentFailed(f"The tree cannot be read: {problem}.") from problem
+        return f"setup-{total.hexdigest()[:32]}"
+
+    def make(self, part: Path) -> _Layer:
+        """Run the commands and keep what they add below a folder.
+
+        Raises:
+            EnvironmentFailed: One fails, or reaches a limit.
+        """
+        began = time.monotonic()
+        for name in ("tree", "home"):
+            (part / name).mkdir()
+        before, venv = Path(self.environment.path), part / _ENVIRONMENT
+        shutil.copytree(before, venv, symlinks=True)
+        known = dict(_mark_entries(venv))
+        with ExitStack() as stack:
+            result = self.bench.sandbox.run(self._order(part, stack), hear=self._hear())
+        report = _read_report(result)
+        if result.exit_code != 0:
+            raise self._failure(result, report)
+        altered = _keep_new(part / "tree", self._files.root, report.gone)
+        _keep_plain(part / "home")
+        self._keep_environment(venv, before, known)
+        self.bench.say(f"set-up done in {time.monotonic() - began:.1f} s")
+        return _Layer(altered=tuple(altered))
+
+    def _variables(self) -> dict[str, str]:
+        services = self.environment.services
+        return {**room_services.variables(services), **self.asked.environ}
+
+    def _read_named(self, command: PackagesCommand) -> dict[str, bytes]:
+        found = {}
+        for path in command.files:
+            content = self._files.read(path)
+            if content is None:
+                raise EnvironmentFailed(f"setup: {path} is named, but it is no file of the tree.")
+            found[posixpath.normpath(posixpath.join(self._files.base, path))] = content
+        return found
+
+    def _order(self, part: Path, stack: ExitStack) -> RoomOrder:
+        job = {
+            "commands": self._texts,
+            "directory": posixpath.join(ROOM_TREE, self._files.base).rstrip("/"),
+            "report": _REPORT,
+            "places": {
+                "tree": {"from": ROOM_TREE, "to": f"{_MADE}/tree"},
+                "home": {"from": _HOME, "to": f"{_MADE}/home"},
+            },
+        }
+        settings = self.bench.settings
+        limits = RoomLimits(
+            seconds=min(_SECONDS, settings.max_minutes * 60.0),
+            memory_bytes=settings.room_memory_mb * 1024**2,
+            processes=settings.room_processes,
+            disk_bytes=settings.room_disk_mb * 1024**2,
+        )
+        environment = self.environment
+        python = environment.interpreter
+        order = rooms.order(
+            environment,
+            self._files.root,
+            (python, "-I", "-S", f"{ROOM_OURS}/environments/set_up.py", _JOB),
+            environ={**_NO_CACHES, **self._variables()},
+            limits=limits,
+            files=(RoomFile(path=_JOB, content=json.dumps(job).encode()),),
+            collect=(_REPORT,),
+        )
+        mounts = [mount for mount in order.mounts if mount.target != ROOM_ENVIRONMENT]
+        lent = {f"{_MADE}/tree": "tree", f"{_MADE}/home": "home", ROOM_ENVIRONMENT: _ENVIRONMENT}
+        mounts += [
+            Mount(source=str(part / name), target=target, writable=True)
+            for target, name in lent.items()
+        ]
+        order = order.model_copy(update={"mounts": tuple(mounts)})
+        if self._online is not None:
+            return self._connect(order, stack)
+        return room_services.beside(order, environment.services, python)
+
+    def _connect(self, order: RoomOrder, stack: ExitStack) -> RoomOrder:
+        """Show the files that are named in place of the tree, and open the way to the indexes."""
+        index, settings = self.bench.index, self.bench.settings
+        gateways = {one.url: Gateway(one) for one in index.accesses() if one.login}
+        proxy = stack.enter_context(fetch.open_proxy(index, settings, gateways.values(), HOSTS))
+        stack.callback(self._tell_refused, proxy)
+        *others, default = (
+            gateways[one.url].url if one.login else one.url for one in index.accesses()
+        )
+        named = (
+            RoomFile(path=f"{ROOM_TREE}/{path}", content=text) for path, text in self._seen.items()
+        )
+        own = (file for file in order.files if file.path == _JOB)
+        shown = {mount.target: mount for mount in order.mounts}
+        return order.model_copy(
+            update={
+                "tree": None,
+                "layers": (),
+                "files": (*own, *named),
+                "mounts": tuple(one for at, one in shown.items() if at != one_commit.SHOWN),
+                "proxy_socket": str(proxy.socket_path),
+                "environ": {
+                    **order.environ,
+                    "PIP_INDEX_URL": default,
+                    "PIP_EXTRA_INDEX_URL": " ".join(others),
+                    "UV_DEFAULT_INDEX": default,
+                    "UV_INDEX": " ".join(others),
+                },
+            }
+        )
+
+    def _tell_refused(self, proxy: EgressProxy) -> None:
+        for attempt in proxy.refused:
+            self.bench.say(f"set-up was refused the way to {attempt}")
+
+    def _hear(self) -> Callable[[bytes], None]:
+        """Say which command begins; what they print in this form as well, at most as many."""
+        left, rest = len(self._texts), b""
+
+        def hear(piece: bytes) -> None:
+            nonlocal left, rest
+            *lines, rest = (rest + piece).split(b"\n")
+            rest = rest[-_MOST_WORDS:]
+            for line in lines:
+                if left and line.startswith(b"$ "):
+                    left -= 1
+                    self.bench.say(
+                        f"set-up: {cleaning.terminal(line[2:].decode(errors='replace'))}"
+                    )
+
+        return hear
+
+    def _failure(self, result: RoomResult, report: _Report) -> EnvironmentFailed:
+        at = report.at if 0 <= report.at < len(self._texts) else 0
+        command = self._texts[at]
+        where = load.find_command(self._files.whole().text, command)
+        if result.limit is not None:
+            ended = f"reached the limit on {result.limit} after {result.seconds:.0f} s"
+        else:
+            code = report.code if report.code is not None else result.exit_code
+            ended = f"ended with exit code {code}"
+        lines = cleaning.terminal(result.output).strip().splitlines()[-_MOST_LINES:]
+        words = "\n".join(lines)[-_MOST_WORDS:]
+        place = f" ({where})" if where else ""
+        return EnvironmentFailed(f"setup: `{command}` {ended}{place}. It printed last:\n{words}")
+
+    def _keep_environment(
+        self, venv: Path, before: Path, known: dict[str, tuple[object, ...]]
+    ) -> None:
+        """Keep the environment where the commands have altered it."""
+        _keep_plain(venv, known)
+        if dict(_mark_entries(venv)) == known:
+            storage.remove(venv)
+            return
+        for path in interpreter_start.find_replaced(venv, before / interpreter_start.SETTINGS):
+            raise EnvironmentFailed(
+                f"setup: a command writes {path} into the environment, by which its interpreter"
+                " would start another way."
+            )
+        if (made := before.parent / "generated").is_dir():
+            shutil.copytree(made, venv.parent / "generated")
+        self.bench.say("set-up alters the environment")
+
+
+# --- what a room has left -----------------------------------------------------------------------
+
+
+def _read_report(result: RoomResult) -> _Report:
+    content = result.files.get(_REPORT, b"")[:_MOST_REPORT]
+    try:
+        return _Report.model_validate_json(content or b"{}")
+    except ValidationError:
+        return _Report()
+
+
+def _walk(top: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
+    """Yield all that is below a folder; what is in a folder comes after it. No link is followed.
+
+    A folder that is removed meanwhile is not gone into.
+    """
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        if not (top / folder).is_dir():
+            continue
+        for entry in sorted(os.scandir(top / folder), key=lambda entry: entry.name):
+            path = posixpath.join(folder, entry.name)
+            state = entry.stat(follow_symlinks=False)
+            if stat.S_ISDIR(state.st_mode):
+                folders.append(path)
+            yield path, top / path, state
+
+
+def _mark_entries(top: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Yield what tells whether a file or link was written to."""
+    for path, place, state in _walk(top):
+        if stat.S_ISLNK(state.st_mode):
+            yield path, (str(place.readlink()),)
+        elif stat.S_ISREG(state.st_mode):
+            yield path, (state.st_size, state.st_mtime_ns, state.st_ino)
+
+
+def _keep_plain(top: Path, links: dict[str, tuple[object, ...]] | None = None) -> None:
+    """Remove what is neither file nor folder nor link; of links all but these, where given."""
+    for path, place, state in _walk(top):
+        if stat.S_ISLNK(state.st_mode) and links is not None:
+            if links.get(path) != (str(place.readlink()),):
+                place.unlink()
+        elif not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode)):
+            if not stat.S_ISLNK(state.st_mode):
+                place.unlink()
+
+
+def _keep_new(top: Path, tree: Path, gone: list[str]) -> list[str]:
+    """Remove what the tree has itself; name what of it was altered."""
+    _keep_plain(top)
+    altered = {path for path in gone if _has_file(tree, path)}
+    for path, place, state in _walk(top):
+        is_folder = stat.S_ISDIR(state.st_mode)
+        if path == ".git":
+            _remove(place)
+            continue
+        try:
+            original = (tree / path).lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if is_folder and stat.S_ISDIR(original.st_mode):
+            continue
+        if not _is_same(place, state, tree / path, original):
+            altered.add(path)
+        _remove(place)
+    return sorted(altered)
+
+
+def _has_file(tree: Path, path: str) -> bool:
+    clean = posixpath.normpath(path)
+    if clean.startswith(("/", "../")) or clean in (".", "..") or "\0" in clean:
+        return False
+    try:
+        return not stat.S_ISDIR((tree / clean).lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _is_same(place: Path, state: os.stat_result, other: Path, original: os.stat_result) -> bool:
+    if stat.S_IFMT(state.st_mode) != stat.S_IFMT(original.st_mode):
+        return False
+    if stat.S_ISLNK(state.st_mode):
+        return place.readlink() == other.readlink()
+    return stat.S_ISREG(state.st_mode) and filecmp.cmp(place, other, shallow=False)
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir() and not place.is_symlink():
+        storage.remove(place)
+    else:
+        place.unlink()
+
+
+def _take_from_base(part: Path, base: Environment, is_rule: Callable[[str], bool]) -> None:
+    """Have rules and $HOME as the set-up of base has made them, and no packages."""
+    for name in ("home", _ENVIRONMENT, "generated"):
+        storage.remove(part / name)
+    (part / "home").mkdir()
+    for path, place, state in _walk(part / "tree"):
+        if not stat.S_ISDIR(state.st_mode) and is_rule(path):
+            place.unlink()
+    for layer in map(Path, reversed(base.layers)):
+        _merge(layer / "home", part / "home", lambda path: True)
+        _merge(layer / "tree", part / "tree", is_rule)
+
+
+def _merge(source: Path, target: Path, wants: Callable[[str], bool]) -> None:
+    """Copy files and links to where nothing is yet; no link is followed."""
+    for path, place, state in _walk(source):
+        if stat.S_ISDIR(state.st_mode) or not wants(path) or not _is_free(target, path):
+            continue
+        goal = target / path
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        if stat.S_ISLNK(state.st_mode):
+            goal.symlink_to(place.readlink())
+        else:
+            shutil.copy2(place, goal)
+
+
+def _is_free(top: Path, path: str) -> bool:
+    """Whether nothing but folders is on the way to a path, and nothing in its place."""
+    *folders, name = path.split("/")
+    here = top
+    for folder in folders:
+        here /= folder
+        if here.is_symlink() or (here.exists() and not here.is_dir()):
+            return False
+    return not (here / name).is_symlink() and not (here / name).exists()

@@ -1,0 +1,188 @@
+"""Set-up commands in real rooms: what they may reach, and what of it lies under checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.adapters.package_index import SimpleIndex
+from agent.domain import Environment
+from agent.environments import rooms, setup_commands, storage
+from agent.environments.bench import Bench, RootedSandbox
+from agent.environments.interpreters import Interpreter
+from agent.environments.setup_commands import SetUp
+from agent.environments.tree_files import TreeFiles
+from agent.errors import EnvironmentFailed
+from agent.ports import RoomLimits, RoomResult, Sandbox
+from agent.settings import Settings
+from repo_config.schema import PackagesCommand
+from tests.integration.environment_building import lay
+from tests.integration.session_samples import Workplace, paths
+from tests.unit.environments import local_index
+
+FILES = {"app/views.py": "x = 1\n", "package.json": "{}\n", "secret.txt": "of the tree\n"}
+ASK = """
+import os, urllib.request
+for url in (os.environ.get("PIP_INDEX_URL", "http://127.0.0.1:9/"), "http://example.org/"):
+    try:
+        print(urllib.request.urlopen(url + "pip/", timeout=5).status)
+    except OSError as problem:
+        print(getattr(problem, "code", "unreachable"))
+"""
+
+
+class Yard:
+    """A tree, an environment of a few files, and rooms of one kind."""
+
+    def __init__(self, sandbox: Sandbox, home: Path, index_url: str) -> None:
+        self.sandbox, self.settings = sandbox, Settings(home=home, index_url=index_url)
+        self.index = SimpleIndex(self.settings, {})
+        self.tree = lay(home / "tree", FILES)
+        venv = lay(home / "environments" / "ready" / "env" / "venv", {"pyvenv.cfg": "home = x\n"})
+        (venv / "bin").mkdir()
+        (venv / "bin" / "python").symlink_to("/usr/bin/python3")
+        gate = home / "gate"
+        gate.mkdir()
+        self.environment = Environment(
+            key="env",
+            path=str(venv),
+            gate_path=str(gate),
+            scripts_path=str(storage.scripts(self.settings)),
+            python="3.11.2",
+            interpreter_mounts=(),
+            interpreter="/usr/bin/python3",
+            sources=(),
+            packages=(),
+        )
+        self.said: list[str] = []
+
+    def set_up(self, *commands: Any, base: Environment | None = None) -> Environment:
+        python = Interpreter(version="3.11.2", path="/usr/bin/python3", why="")
+        rooted = RootedSandbox(self.sandbox, "")
+        bench = Bench(rooted, self.index, self.settings, python, self.said.append)
+        asked = SetUp(commands=commands, environ={"GREETING": "hello"}, base=base)
+        plain = (base or self.environment).model_copy(update={"layers": (), "altered": ()})
+        return setup_commands.provide(asked, TreeFiles(self.tree), plain, bench)
+
+    def run(self, environment: Environment, script: str) -> RoomResult:
+        limits = RoomLimits(seconds=60)
+        order = rooms.order(
+            environment, self.tree, ("bash", "-c", script), environ={}, limits=limits,
+            collect=("/work/**",),
+        )  # fmt: skip
+        return self.sandbox.run(order)
+
+
+@pytest.fixture
+def yard(sandbox: Sandbox, home: Path) -> Iterator[Yard]:
+    with local_index.serving() as served:
+        served.add(local_index.wheel("pip", "1.0"))
+        yield Yard(sandbox, home, served.url)
+
+
+def test_what_commands_add_lies_under_every_check_and_what_they_alter_does_not(yard: Yard) -> None:
+    made = yard.set_up(
+        "mkdir -p data/deep; echo $GREETING >data/made.txt; ln -s made.txt data/link",
+        "echo 'x = 2' >app/views.py; rm secret.txt; echo new >app/new.txt; touch package.json",
+        "cat data/made.txt >~/seen; echo y >/env/lib.txt; mkfifo data/pipe",
+    )
+    assert made.altered == ("app/views.py", "secret.txt")
+    assert any("app/views.py, secret.txt" in line for line in yard.said)
+    shown = yard.run(
+        made,
+        "cat data/link app/* ~/seen /env/lib.txt secret.txt; ls data; echo more >>data/made.txt;"
+        " echo own >own.txt; touch /env/x 2>/dev/null || echo read-only",
+    )
+    assert shown.output.splitlines() == [
+        "hello", "new", "x = 1", "hello", "y", "of the tree", "deep", "link", "made.txt",
+        "read-only",
+    ]  # fmt: skip
+    assert sorted(shown.files) == ["/work/data/made.txt", "/work/own.txt"]
+    assert not Path(yard.environment.path, "lib.txt").exists()
+
+
+def test_a_second_time_nothing_runs_until_something_differs(yard: Yard) -> None:
+    command = "cat /proc/sys/kernel/random/uuid >id"
+    first = yard.set_up(command)
+    yard.said.clear()
+    assert yard.set_up(command) == first
+    assert yard.said == []
+    lay(yard.tree, {"package.json": "{ }\n"})
+    assert yard.set_up(command).layers != first.layers
+
+
+def test_a_command_that_fails_is_named_with_its_line_and_last_words(yard: Yard) -> None:
+    written = "setup:\n  - 'true'\n  - echo last words; false | cat\n"
+    lay(yard.tree, {".github/mergewright.yml": written})
+    with pytest.raises(EnvironmentFailed) as caught:
+        yard.set_up("true", "echo last words; false | cat")
+    said = caught.value.message
+    assert "`echo last words; false | cat` ended with exit code 1" in said
+    assert ".github/mergewright.yml:3" in said
+    assert said.splitlines()[-1] == "last words"
+    small = yard.settings.model_copy(update={"room_disk_mb": 4})
+    yard.settings = small
+    with pytest.raises(EnvironmentFailed, match="limit on disk"):
+        yard.set_up("head -c 64M /dev/zero >zeros; sleep 5")
+
+
+def test_a_text_has_no_network_and_packages_see_named_files_alone(yard: Yard) -> None:
+    ask = f"/usr/bin/python3 -c '{ASK}' >~/asked"
+    offline = yard.run(yard.set_up(ask), "cat ~/asked").output
+    assert offline.split() == ["unreachable", "unreachable"]
+    look = f"find . -type f >~/files; {ask}; echo got >got.txt"
+    command = PackagesCommand(run=look, network="packages", files=("package.json",))
+    online = yard.set_up("cat got.txt >had.txt", command)
+    shown = yard.run(online, "cat ~/files ~/asked got.txt had.txt").output
+    assert shown.split() == ["./package.json", "200", "403", "got", "got"]
+    assert any("example.org" in line for line in yard.said)
+    # What it does not see has no say in what it makes.
+    lay(yard.tree, {"secret.txt": "other\n"})
+    again = yard.set_up("cat got.txt >had.txt", command)
+    assert again.layers[0] == online.layers[0]
+    assert again.layers[1] != online.layers[1]
+
+
+def test_the_code_of_a_change_sets_up_neither_rules_nor_home_nor_packages(yard: Yard) -> None:
+    command = (
+        "cat package.json >made.json; wc -c <package.json >setup.cfg; cp setup.cfg ~/x;"
+        " cp setup.cfg /env/x; touch run-$(wc -c <package.json)"
+    )
+    base = yard.set_up(command)
+    lay(yard.tree, {"package.json": "{'of': 'change'}\n"})
+    changed = yard.set_up(command, base=base)
+    shown = yard.run(changed, "cat made.json setup.cfg ~/x /env/x; ls -d run-*").output
+    assert shown.splitlines() == ["{'of': 'change'}", "3", "3", "3", "run-17"]
+    lay(yard.tree, {"package.json": "{}\n"})
+    assert yard.set_up(command, base=base) == base
+
+
+def test_commands_find_no_secret_and_nothing_of_this_machine(yard: Yard, home: Path) -> None:
+    other = lay(home / "environments" / "ready" / "setup-other", {"tree/theirs": "private"})
+    (home / "key").write_text("private")
+    hunt = f"cat {home}/key {other}/tree/theirs /etc/shadow /root/.bashrc 2>/dev/null; env"
+    lead = f"ln -s {home}/key key; ln -s {home} ~/all; ln -s {home} /env/all; ln -s / slash"
+    made = yard.set_up(f"({hunt}) >found || true", f"{lead}; mkdir .git; echo x >.git/x")
+    look = "cat found key ~/all/key slash/../key 2>/dev/null; test -e .git || echo no git"
+    shown = yard.run(made, look).output
+    assert "private" not in shown
+    assert shown.splitlines()[-1] == "no git"
+    assert not any("TOKEN" in line or "MERGEWRIGHT" in line for line in shown.splitlines())
+    assert not Path(made.path, "all").is_symlink()
+
+
+def test_a_session_has_what_set_up_made_and_no_change_has_it(place: Workplace, home: Path) -> None:
+    layer = lay(home / "layer", {"tree/data/made.txt": "made\n", "home/in-home": "there\n"})
+    environment = place.prepared.environment.model_copy(update={"layers": (str(layer),)})
+    place.prepared = place.prepared.model_copy(update={"environment": environment})
+    session = place.open()
+    try:
+        shown = session.run("cat data/made.txt ~/in-home; echo more >>data/made.txt", seconds=20)
+        assert shown.output == "made\nthere\n"
+        session.run("echo new >data/new.txt; echo 1 >>app/views.py", seconds=20)
+        assert paths(session.take().change) == {"data/new.txt": "added", "app/views.py": "changed"}
+    finally:
+        session.close()
