@@ -740,6 +740,15 @@ class RoomService(Record):
         return f"{SERVICE_TITLES[self.name]} {self.version}"
 
 
+class Layer(Record):
+    """Files that lie below a tree and the home of every sandbox."""
+
+    folder: str
+    """On the host, with `tree`, `home`, and `bulk/<number>` for each large folder."""
+    bulk: tuple[str, ...] = ()
+    """Paths of large folders in the tree, which has nothing else there."""
+
+
 class Environment(Record):
     """A built environment of the repository, read-only in every room."""
 
@@ -772,8 +781,8 @@ class Environment(Record):
     """`name==version`, sorted."""
     services: tuple[RoomService, ...] = ()
     """What is started beside whatever runs the project."""
-    layers: tuple[str, ...] = ()
-    """Folders on the host of what the set-up commands added; see `RoomOrder.layers`."""
+    layers: tuple[Layer, ...] = ()
+    """What the set-up commands added."""
     altered: tuple[str, ...] = ()
     """Files of the repository that these commands altered, which has no effect."""
 

@@ -17,6 +17,7 @@ from agent.domain import (
     Change,
     Finding,
     IssueRef,
+    Layer,
     Outcome,
     Plan,
     Prepared,
@@ -164,8 +165,8 @@ class RoomOrder(Record):
     """Name of the root file system; see `Root`."""
     mounts: tuple[Mount, ...] = ()
     files: tuple[RoomFile, ...] = ()
-    layers: tuple[str, ...] = ()
-    """Host folders whose `tree` and `home` are copied to ROOM_TREE and HOME before all else."""
+    layers: tuple[Layer, ...] = ()
+    """What is laid to ROOM_TREE and HOME before all else, the later over the earlier."""
     directory: str = ROOM_TREE
     """Working directory."""
     hosts: tuple[str, ...] = ()

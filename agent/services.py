@@ -82,7 +82,7 @@ class Services:
         """
         known, stored = prepared.environment, storage.ready(self.settings, "")
         wants_more = prepared.contract.project.uses_pyright and not known.type_checker_path
-        parts = (known.key, *(Path(layer).name for layer in known.layers))
+        parts = (known.key, *(Path(layer.folder).name for layer in known.layers))
         held = all(storage.is_held(self.settings, key) for key in parts) and not wants_more
         if held or not Path(known.path).is_relative_to(stored):
             return known

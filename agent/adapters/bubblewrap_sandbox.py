@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from threading import Lock
 
-from agent.adapters.bubblewrap import cgroup, opened, presence, roots, strays, walls
+from agent.adapters.bubblewrap import bulk, cgroup, opened, presence, roots, strays, walls
 from agent.adapters.rooms import reach, sheet, slots
 from agent.ports import Flag, Hear, RoomOrder, RoomResult, Root
 from agent.settings import Settings
@@ -35,17 +35,20 @@ class BubblewrapSandbox:
         with (
             reach.prepare(order, root, self._settings) as (bounded, slot, uid),
             self._cgroup(bounded, slot) as group,
-            opened.OpenedRoom(bounded, uid, group, hear) as room,
         ):
-            room.open(self._arguments, walls.interpreter(bounded, root))
-            return room.attend(cancelled)
+            laid = bulk.lay(bounded, self._settings.home, slot.number)
+            more = laid.arguments() if laid is not None else ()
+
+            def arguments(order: RoomOrder, lend: walls.Lend) -> list[str]:
+                return walls.arguments(order, root, lend, more=more)
+
+            with opened.OpenedRoom(bounded, uid, group, hear, laid) as room:
+                room.open(arguments, walls.interpreter(bounded, root))
+                return room.attend(cancelled)
 
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that rooms can have: ours, and those below `roots/`."""
         return roots.every(self._settings)
-
-    def _arguments(self, order: RoomOrder, lend: walls.Lend) -> list[str]:
-        return walls.arguments(order, roots.folder(order.root, self._settings), lend)
 
     def _cgroup(self, order: RoomOrder, slot: slots.Slot) -> cgroup.Cgroup:
         tasks = order.limits.processes + sheet.own_tasks(order)

@@ -24,7 +24,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent import cleaning
-from agent.domain import Environment, Record
+from agent.domain import Environment, Layer, Record
 from agent.environments import (
     fetch,
     fingerprint,
@@ -66,6 +66,8 @@ _SECONDS = 1800.0
 _MOST_LINES = 12
 _MOST_WORDS = 2000
 _MOST_NAMED = 20
+#: Folders with more than these are set apart; smaller ones are copied into each room.
+_FEW_ENTRIES = 2000
 _MOST_REPORT = 1024**2
 #: What would fill the home with what is only there to make a second run quicker.
 _NO_CACHES = {"npm_config_cache": "/tmp/npm", "PIP_NO_CACHE_DIR": "1", "UV_NO_CACHE": "1"}  # noqa: S108
@@ -90,10 +92,11 @@ class SetUp(Record):
         return named or (self.project is not None and bool(rule_files.reason(path, self.project)))
 
 
-class _Layer(Record):
+class _Stored(Record):
     """What is known of a stored layer."""
 
     altered: tuple[str, ...] = ()
+    bulk: tuple[str, ...] = ()
 
 
 class _Report(BaseModel):
@@ -128,7 +131,7 @@ def _add(run: _Run) -> Environment:
     settings, base = run.bench.settings, run.asked.base
     environment = run.environment
     key = run.make_key(of_change=False)
-    if base is not None and str(storage.ready(settings, key)) not in base.layers:
+    if base is not None and key not in _name_layers(base):
         key = run.make_key(of_change=True)
     place = storage.ready(settings, key)
     storage.hold(settings, key)
@@ -141,17 +144,21 @@ def _add(run: _Run) -> Environment:
                         _take_from_base(part, base, run.asked.is_rule)
                     storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
     storage.touch(settings, key)
-    layer = _Layer.model_validate_json((place / _RECORD).read_bytes())
+    layer = _Stored.model_validate_json((place / _RECORD).read_bytes())
     if layer.altered:
         named = ", ".join(layer.altered[:_MOST_NAMED])
         run.bench.say(f"set-up alters files of the repository, which stay as they are: {named}")
     update: dict[str, object] = {
-        "layers": (*environment.layers, str(place)),
+        "layers": (*environment.layers, Layer(folder=str(place), bulk=layer.bulk)),
         "altered": tuple(dict.fromkeys((*environment.altered, *layer.altered))),
     }
     if (place / _ENVIRONMENT).is_dir():
         update["path"] = str(place / _ENVIRONMENT)
     return environment.model_copy(update=update)
+
+
+def _name_layers(environment: Environment) -> list[str]:
+    return [Path(layer.folder).name for layer in environment.layers]
 
 
 class _Run:
@@ -177,13 +184,13 @@ class _Run:
     def make_key(self, *, of_change: bool) -> str:
         """Sum up all that has a say in the layer."""
         base, environment = self.asked.base, self.environment
-        layers = [Path(layer).name for layer in environment.layers]
         total = hashlib.sha256()
         parts = (
-            storage.FORMAT, self._texts, environment.key, layers, self._files.base,
+            storage.FORMAT, self._texts, environment.key, _name_layers(environment),
+            self._files.base,
             self.bench.mark, self.bench.index.mark if self._online else "",
             # Who runs a change's code has no say in what others are given.
-            [Path(layer).name for layer in base.layers] if base and of_change else None,
+            _name_layers(base) if base and of_change else None,
             sorted(self._variables().items()),
             {path: hashlib.sha256(text).hexdigest() for path, text in self._seen.items()},
         )  # fmt: skip
@@ -195,7 +202,7 @@ class _Run:
                 raise EnvironmentFailed(f"The tree cannot be read: {problem}.") from problem
         return f"setup-{total.hexdigest()[:32]}"
 
-    def make(self, part: Path) -> _Layer:
+    def make(self, part: Path) -> _Stored:
         """Run the commands and keep what they add below a folder.
 
         Raises:
@@ -216,7 +223,8 @@ class _Run:
         _keep_plain(part / "home")
         self._keep_environment(venv, before, known)
         self.bench.say(f"set-up done in {time.monotonic() - began:.1f} s")
-        return _Layer(altered=tuple(altered))
+        bulk = _part_bulk(part, self._files.root)
+        return _Stored(altered=tuple(altered), bulk=tuple(bulk))
 
     def _variables(self) -> dict[str, str]:
         services = self.environment.services
@@ -424,6 +432,23 @@ def _keep_new(top: Path, tree: Path, gone: list[str]) -> list[str]:
     return sorted(altered)
 
 
+def _part_bulk(part: Path, tree: Path) -> list[str]:
+    """Set large folders apart that are new as a whole, so that sandboxes need not copy them."""
+    sizes: dict[str, int] = {}
+    for path, _, _ in _walk(part / "tree"):
+        while path := posixpath.dirname(path):
+            sizes[path] = sizes.get(path, 0) + 1
+    found: list[str] = []
+    for path in sorted(sizes):
+        is_new = not (tree / path).exists() and not (tree / path).is_symlink()
+        is_within = any(path.startswith(f"{other}/") for other in found)
+        if is_new and not is_within and sizes[path] > _FEW_ENTRIES:
+            (part / "bulk").mkdir(exist_ok=True)
+            (part / "tree" / path).rename(part / "bulk" / str(len(found)))
+            found.append(path)
+    return found
+
+
 def _has_file(tree: Path, path: str) -> bool:
     clean = posixpath.normpath(path)
     if clean.startswith(("/", "../")) or clean in (".", "..") or "\0" in clean:
@@ -457,9 +482,9 @@ def _take_from_base(part: Path, base: Environment, is_rule: Callable[[str], bool
     for path, place, state in _walk(part / "tree"):
         if not stat.S_ISDIR(state.st_mode) and is_rule(path):
             place.unlink()
-    for layer in map(Path, reversed(base.layers)):
-        _merge(layer / "home", part / "home", lambda path: True)
-        _merge(layer / "tree", part / "tree", is_rule)
+    for layer in reversed(base.layers):
+        _merge(Path(layer.folder, "home"), part / "home", lambda path: True)
+        _merge(Path(layer.folder, "tree"), part / "tree", is_rule)
 
 
 def _merge(source: Path, target: Path, wants: Callable[[str], bool]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import worktree
-from agent.adapters.bubblewrap import cgroup, opened, presence, roots, walls
+from agent.adapters.bubblewrap import bulk, cgroup, opened, presence, roots, walls
 from agent.adapters.rooms import layout, lending, reach, sheet
 from agent.adapters.rooms.attendance import TICK_SECONDS
 from agent.domain import Checkout
@@ -39,9 +39,14 @@ class BubblewrapConversation(Conversation, opened.OpenedRoom):
     """A session's sandbox; the pipe by which it is let begin carries its requests as well."""
 
     def __init__(
-        self, order: RoomOrder, uid: int, group: cgroup.Cgroup, layers: overlay.Overlay | None
+        self,
+        order: RoomOrder,
+        uid: int,
+        group: cgroup.Cgroup,
+        layers: overlay.Overlay | None,
+        laid: bulk.Bulk | None,
     ) -> None:
-        super().__init__(order, uid, group)
+        super().__init__(order, uid, group, bulk=laid)
         self._layers = layers
         self._told = b""
         self._to_send = memoryview(b"")
@@ -83,16 +88,20 @@ class BubblewrapConversation(Conversation, opened.OpenedRoom):
 
     def _hand_over(self, bounded: bool, lend: walls.Lend) -> list[str]:  # noqa: FBT001
         more: dict[str, Any] = {"base": layout.SOURCE, "guide": None}
+        more["bulk_is_laid"] = self._bulk is not None
         if self._layers is not None:
             more |= {"source": None, "guide": overlay.GUIDE}
         self._told = sheet.write(self._order, bounded=bounded, more=more)
         return ["0", "session"]
 
     def _start(self, argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
-        if self._layers is not None:
-            argv = [*self._layers.prefix(self._order.limits), *argv]
-            options |= {"user": None, "group": None, "extra_groups": None}
-        return _starter().submit(super()._start, argv, **options).result()
+        if self._layers is None:
+            return _starter().submit(super()._start, argv, **options).result()
+        argv = [*self._layers.prefix(self._order.limits), *argv]
+        if self._bulk is not None:
+            argv = [*self._bulk.prefix(self._order, self._uid), *argv]
+        options |= {"user": None, "group": None, "extra_groups": None}
+        return _starter().submit(lambda: subprocess.Popen(argv, **options)).result()
 
     def _let_begin(self) -> None:
         os.set_blocking(self._files["go"].fileno(), False)
@@ -126,8 +135,9 @@ def open_conversation(
     limits = bounded.limits
     tasks = limits.processes + sheet.own_tasks(bounded)
     group = stack.enter_context(cgroup.create(slot.name, limits.memory_bytes, tasks))
-    talk = stack.enter_context(BubblewrapConversation(bounded, uid, group, layers))
-    more = layers.arguments() if layers is not None else ()
+    laid = bulk.lay(bounded, settings.home, slot.number)
+    talk = stack.enter_context(BubblewrapConversation(bounded, uid, group, layers, laid))
+    more = [*(layers.arguments() if layers else ()), *(laid.arguments() if laid else ())]
 
     def arguments(order: RoomOrder, lend: walls.Lend) -> list[str]:
         return walls.arguments(order, root, lend, lasting=True, more=more)

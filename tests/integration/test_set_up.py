@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.adapters.package_index import SimpleIndex
-from agent.domain import Environment
+from agent.domain import Environment, Layer
 from agent.environments import rooms, setup_commands, storage
 from agent.environments.bench import Bench, RootedSandbox
 from agent.environments.interpreters import Interpreter
@@ -174,9 +174,31 @@ def test_commands_find_no_secret_and_nothing_of_this_machine(yard: Yard, home: P
     assert not Path(made.path, "all").is_symlink()
 
 
+def test_a_large_folder_is_under_rooms_and_sessions_as_if_it_were_theirs(
+    yard: Yard, place: Workplace
+) -> None:
+    command = "mkdir -p lib/deep; seq 3000 | (cd lib/deep; xargs touch); echo x >lib/deep/1"
+    made = yard.set_up(command)
+    assert [layer.bulk for layer in made.layers] == [("lib",)]
+    script = "ls lib/deep | wc -l; cat lib/deep/1; touch lib/new && ls lib; echo y >own.txt"
+    shown = yard.run(made, script)
+    assert shown.output.splitlines() == ["3000", "x", "deep", "new"]
+    assert list(shown.files) == ["/work/own.txt"]
+    environment = place.prepared.environment.model_copy(update={"layers": made.layers})
+    place.prepared = place.prepared.model_copy(update={"environment": environment})
+    session = place.open()
+    try:
+        assert session.run(script, seconds=20).output.splitlines() == ["3000", "x", "deep", "new"]
+        assert paths(session.take().change) == {"own.txt": "added"}
+    finally:
+        session.close()
+
+
 def test_a_session_has_what_set_up_made_and_no_change_has_it(place: Workplace, home: Path) -> None:
     layer = lay(home / "layer", {"tree/data/made.txt": "made\n", "home/in-home": "there\n"})
-    environment = place.prepared.environment.model_copy(update={"layers": (str(layer),)})
+    environment = place.prepared.environment.model_copy(
+        update={"layers": (Layer(folder=str(layer)),)}
+    )
     place.prepared = place.prepared.model_copy(update={"environment": environment})
     session = place.open()
     try:

@@ -20,6 +20,7 @@ from io import FileIO
 from typing import Any
 
 from agent.adapters.bubblewrap import presence, walls
+from agent.adapters.bubblewrap.bulk import Bulk, become
 from agent.adapters.bubblewrap.cgroup import Cgroup
 from agent.adapters.rooms import layout, sheet
 from agent.adapters.rooms.attendance import TICK_SECONDS, Attendance
@@ -34,8 +35,16 @@ Arguments = Callable[[RoomOrder, walls.Lend], list[str]]
 class OpenedRoom(Attendance):
     """A room of bubblewrap; what is left of it at its end is killed."""
 
-    def __init__(self, order: RoomOrder, uid: int, group: Cgroup, hear: Hear | None = None) -> None:
+    def __init__(
+        self,
+        order: RoomOrder,
+        uid: int,
+        group: Cgroup,
+        hear: Hear | None = None,
+        bulk: Bulk | None = None,
+    ) -> None:
         super().__init__(order, secrets.token_bytes(16), hear)
+        self._bulk = bulk
         self._uid = uid
         self._group = group
         self._status = bytearray()
@@ -121,9 +130,13 @@ class OpenedRoom(Attendance):
 
     def _hand_over(self, bounded: bool, lend: walls.Lend) -> list[str]:  # noqa: FBT001
         """Have the order where the runner finds it; return the arguments that say so."""
-        return [str(lend(sheet.write(self._order, bounded=bounded)))]
+        more = {"bulk_is_laid": self._bulk is not None}
+        return [str(lend(sheet.write(self._order, bounded=bounded, more=more)))]
 
     def _start(self, argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
+        if self._bulk is not None:
+            argv = [*self._bulk.prefix(self._order, self._uid), *become(self._uid), *argv]
+            options |= {"user": None, "group": None, "extra_groups": None}
         return subprocess.Popen(argv, **options)
 
     def _let_begin(self) -> None:

@@ -77,7 +77,7 @@ def arguments(
     if order.tree is not None:
         args += ["--ro-bind", order.tree, layout.SOURCE]
     for number, layer in enumerate(order.layers):
-        args += ["--ro-bind", layer, f"{layout.LAYERS}/{number}"]
+        args += ["--ro-bind", layer.folder, f"{layout.LAYERS}/{number}"]
     for mount in order.mounts:
         args += ["--bind" if mount.writable else "--ro-bind", mount.source, mount.target]
     if order.proxy_socket is not None:

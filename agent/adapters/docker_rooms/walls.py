@@ -34,7 +34,8 @@ def host_config(
     if order.tree is not None:
         mounts.append(Mount(layout.SOURCE, order.tree, "bind", read_only=True))
     for number, layer in enumerate(order.layers):
-        mounts.append(Mount(f"{layout.LAYERS}/{number}", layer, "bind", read_only=True))
+        place = f"{layout.LAYERS}/{number}"
+        mounts.append(Mount(place, layer.folder, "bind", read_only=True))
     for mount in order.mounts:
         mounts.append(Mount(mount.target, mount.source, "bind", read_only=not mount.writable))
     if order.proxy_socket is not None:

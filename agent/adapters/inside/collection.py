@@ -43,6 +43,8 @@ class Collection:
 
     def __init__(self, order: dict[str, Any]) -> None:
         self.order = order
+        #: Large folders of the set-up, of which nothing is handed back.
+        self.bulk = {folder["to"] for folder in order["bulk"]}
         self.files: dict[str, int] = {}
         self.refused: list[str] = []
         self.refused_more = 0
@@ -98,6 +100,8 @@ class Collection:
                     self.refuse(start, "too many entries to look through")
                     return
                 if entry.is_dir(follow_symlinks=False):
+                    if entry.path in self.bulk:
+                        continue
                     if deepest is None or entry.path.count("/") < deepest:
                         todo.append(entry.path)
                 elif matches(entry.path, pattern):

@@ -15,8 +15,6 @@ import collection
 
 TYPE_CHECKING = False  # see room.py
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     Entries = dict[str, os.DirEntry[str]]
 
 MOST_ENTRIES = 200_000
@@ -30,11 +28,13 @@ FILE, GONE, MODE, LINK, SPECIAL, REPOSITORY, CLOSED = range(7)
 class Difference:
     """A walk over the tree; where there is an upper layer of an overlay, over what that has."""
 
-    def __init__(self, base: str, tree: str, guide: str | None, layers: Sequence[str] = ()) -> None:
+    def __init__(self, base: str, tree: str, guide: str | None) -> None:
         self.base = base
         self.tree = tree
         self.guide = guide
-        self.layers = [layer + "/tree" for layer in layers]
+        #: What the set-up made, of which nothing is in a change: folders like the tree, places.
+        self.layers: list[str] = []
+        self.bulk: set[str] = set()
         self.entries: list[tuple[str, int, int, bool]] = []
         """Path, what it is, size, whether its owner may execute it."""
         self.characters = 0
@@ -117,6 +117,8 @@ class Difference:
 
     def is_laid(self, path: str) -> bool:
         """Whether the set-up made this, so that it is in no change."""
+        if self.tree + path in self.bulk:
+            return True
         for layer in self.layers:
             with suppress(OSError):
                 if not stat.S_ISDIR(os.lstat(layer + path).st_mode):

@@ -359,6 +359,9 @@ def lay_out(order: Order) -> dict[str, str]:
     for layer in order["layers"]:
         copy_tree(layer + "/tree", order["tree"])
         copy_tree(layer + "/home", order["home"])
+    for folder in [] if order["bulk_is_laid"] else order["bulk"]:
+        os.makedirs(folder["to"], exist_ok=True)
+        copy_tree(folder["from"], folder["to"])
     if order["source"] is not None:
         copy_tree(order["source"], order["tree"])
     for file in order["files"]:

@@ -144,9 +144,9 @@ class Session:
 
     def look(self, request: dict[str, Any], content: bytes) -> Answer:
         """List what differs between base and tree."""
-        found = differing.Difference(
-            self.order["base"], self.order["tree"], self.order["guide"], self.order["layers"]
-        )
+        found = differing.Difference(self.order["base"], self.order["tree"], self.order["guide"])
+        found.layers = [layer + "/tree" for layer in self.order["layers"]]
+        found.bulk = {folder["to"] for folder in self.order["bulk"]}
         found.walk()
         return {"is_cut": found.is_cut}, [json.dumps(found.entries).encode("ascii")]
 

@@ -33,7 +33,7 @@ def prepare(
         if order.tree is not None:
             _check(Path(order.tree), uid, 0o4)
         for layer in order.layers:
-            _check(Path(layer), uid, 0o4)
+            _check(Path(layer.folder), uid, 0o4)
         for mount in order.mounts:
             # What may be written to is lent to the room's user where that is not ourselves.
             lent = mount.writable and uid != os.geteuid()

@@ -49,6 +49,12 @@ def write(
         "home": layout.HOME,
         "source": layout.SOURCE if order.tree is not None else None,
         "tree": ROOM_TREE,
+        "bulk": [
+            {"from": f"{layout.LAYERS}/{number}/bulk/{index}", "to": f"{ROOM_TREE}/{path}"}
+            for number, layer in enumerate(order.layers)
+            for index, path in enumerate(layer.bulk)
+        ],
+        "bulk_is_laid": False,
         "layers": [f"{layout.LAYERS}/{number}" for number in range(len(order.layers))],
         "files": [{"path": file.path, "size": len(file.content)} for file in order.files],
         "seconds": limits.seconds,
