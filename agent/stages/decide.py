@@ -88,14 +88,16 @@ class Facts:
     def unproved(self) -> tuple[Finding, ...]:
         """Hunks of source that no test notices; the whole change where no test shows anything.
 
-        Hunks that there was no time for are a note in the proof, once anything is shown.
+        Hunks that there was no time for are a note in the proof, once anything is shown; so are
+        mistakes in code that is not changed: tests of one matter need not notice all of them.
         """
         hunks = self.proof.hunks
+        is_shown = bool(hunks.noticed) or any(row.shows for row in self.proof.rows)
         found: list[tuple[str, int | None, str]] = [
             (one.path, one.line, f"No test notices {one.mistake or 'when this is taken back'}.")
             for one in hunks.unnoticed
+            if not (one.mistake and is_shown)
         ]
-        is_shown = bool(hunks.noticed) or any(row.shows for row in self.proof.rows)
         if (untried := hunks.untried) and not is_shown:
             parts = count_things(len(untried), "part")
             message = f"Whether tests notice {parts} of the code, from here on, was not tried."

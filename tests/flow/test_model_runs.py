@@ -165,7 +165,7 @@ def test_a_change_that_no_test_shows_is_a_draft(carried):
     turns = [PLANNED, calls(edit("shop/prices.py", "prices[1:]", "prices")), calls(submit())]
     ended, requests = carried(Scripts(agent=[[*turns, calls(submit())]]))
     assert ended.result["reason"] == "ready", ended.result["sentence"]
-    assert "not proved" in requests[-1].text
+    assert "(proof)" in requests[-1].text
     assert "**Decision: open as draft.**" in ended.text
 
 

@@ -90,6 +90,7 @@ UNMEASURED = tool(
 )
 MODELS = ChangedFile(path="shop/models.py", before=b"a = 1\n", after=b"a = 2\n")
 A, B = SourcePart(path="a.py", line=3), SourcePart(path="b.py", line=9)
+WRONG = A.model_copy(update={"mistake": "`<` in place of `>=`"})
 UNNOTICED = Proof(hunks=TakenBack(unnoticed=(A,), untried=(B,)))
 FLAKY = (flips("t::a", "pf", "p"),)
 
@@ -166,6 +167,14 @@ DECISIONS = {
     "there was no time for a part, another is noticed": (
         [suite()], {"proof": Proof(hunks=TakenBack(noticed=(A,), untried=(B,)))},
         "open", "READY", "",
+    ),
+    "tests notice one mistake in code that is not changed, and another not": (
+        [suite()], {"proof": Proof(hunks=TakenBack(noticed=(A,), unnoticed=(WRONG,)))},
+        "open", "READY", "",
+    ),
+    "tests notice no mistake": (
+        [suite()], {"proof": Proof(hunks=TakenBack(unnoticed=(WRONG,)))},
+        "open as draft", "READY", "a.py:3",
     ),
     "a person has to look": (
         [suite()], {"findings": (finding(Severity.REVIEW), finding(Severity.INFO))},
