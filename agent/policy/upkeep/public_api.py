@@ -118,9 +118,10 @@ def _members(node: ast.ClassDef) -> frozenset[str]:
 
 
 def _narrowed(before: View, after: View) -> Iterator[Finding]:
+    # Of several definitions the last one is what callers get: overloads are for type checkers.
     old = {name: visit.node for name, visit in defined.named(before)}
     public = _names(before)
-    for name, visit in defined.named(after):
+    for name, visit in dict(defined.named(after)).items():
         was = old.get(name)
         owner, _, method = name.partition(".")
         counts = name in public or (method == "__init__" and owner in public)

@@ -191,6 +191,10 @@ CASES = {
                 "from app.sums import total\n" + _LIBRARY.partition("\n\n\n")[2], base=_LIBRARY
             ),
             "a private name": Snippet("X = 1\n", base="def _f():\n    pass\n"),
+            "overloads": Snippet(
+                "@overload\ndef f(a): ...\n@overload\ndef f(a, b): ...\ndef f(a, b=0): ...\n",
+                base="def f(a, b=0): ...\n",
+            ),
         },
     ),
     "nested-scan": Cases(
