@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from agent.cleaning import list_some
 from agent.domain import Comparison, Status
 
-_SHOWN = 3
 _NOT_COUNTED = {
     Status.ABSENT: "not there",
     Status.UNVERIFIED: "unverified",
@@ -129,8 +129,7 @@ def _sentences(check: Comparison) -> Iterable[str]:
         yield f"{name}: {count_things(count, 'new finding')}."
     if check.flaky:
         told = [f"{one.item_id} {one.told}" for one in check.flaky]
-        more = f", and {len(told) - _SHOWN:,} more like it" if len(told) > _SHOWN else ""
-        yield f"{name}: {', '.join(told[:_SHOWN])}{more}."
+        yield f"{name}: {list_some(told)}."
 
 
 def _listed(checks: Iterable[Comparison]) -> str:

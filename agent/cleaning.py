@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -268,6 +268,13 @@ def fenced(text: str, language: str = "") -> str:
     shown = terminal(text).rstrip()
     fence = "`" * max(3, _longest_run(shown) + 1)
     return f"{fence}{language}\n{shown}\n{fence}"
+
+
+def list_some(things: Iterable[str], most: int = 3) -> str:
+    """Name the first of many things, and count the others."""
+    several = list(things)
+    more = len(several) - most
+    return ", ".join(several[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def cut(text: str, limit: int, *, where: str) -> str:

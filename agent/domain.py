@@ -879,6 +879,10 @@ class Route(Record):
     """`path:line` of what answers, where it is in the repository."""
 
 
+#: Outcome of a test of base that no runner gives: it did not come up.
+GONE = "gone"
+
+
 class HeldTest(Record):
     """A test of base that does not pass with the change as base has it."""
 
@@ -890,6 +894,11 @@ class HeldTest(Record):
     """As base has it, cut; empty where it is not found in its file."""
     after: str = ""
     """As the change has it."""
+
+    @property
+    def cause(self) -> str:
+        """Why it did not come up; it shares that with others."""
+        return self.text if self.outcome == GONE else ""
 
 
 class SuiteFacts(Record):

@@ -16,6 +16,7 @@ from typing import Literal
 
 from agent.checks import check, sealed, suite
 from agent.checks.sealed import Event, Id, Secret, Text
+from agent.cleaning import list_some
 from agent.domain import ChangedFile, CheckItem, CheckResult, Status
 from agent.ports import ROOM_TREE, RoomOrder, RoomResult
 from repo_config import foreign_python
@@ -160,5 +161,4 @@ def ranges(missed: list[int], lines: list[int]) -> str:
                 runs.append([number, number])
         before = number
     told = [str(first) if first == last else f"{first}-{last}" for first, last in runs]
-    more = f" and {len(told) - _SHOWN} more places" if len(told) > _SHOWN else ""
-    return ", ".join(told[:_SHOWN]) + more
+    return list_some(told, _SHOWN)

@@ -16,15 +16,16 @@ from agent.checks.affected import Imports
 from agent.checks.check import Selection, Site, Suite
 from agent.checks.live import Show
 from agent.checks.of_tests import Places
-from agent.domain import Change, CheckItem, CheckResult, HeldTest, Status, SuiteFacts
+from agent.checks.suite import COLLECTION
+from agent.cleaning import list_some
+from agent.domain import GONE, Change, CheckItem, CheckResult, HeldTest, Status, SuiteFacts
 from agent.ports import Sandbox
 from repo_config import foreign_python
 from repo_config.test_files import is_test
 
-#: Outcomes of a test of base that no runner gives.
-GONE, OTHER_TEXT = "gone", "other text"
+#: Outcome of a doctest of base that no runner gives.
+OTHER_TEXT = "other text"
 _MOST_SOURCE = 2_000
-_NAMED = 3
 _SIGN = re.compile(r"::|\.")
 
 
@@ -34,17 +35,27 @@ def not_passed(base: CheckResult, held: CheckResult) -> tuple[CheckItem, ...]:
     before = base.suite.doctests if base.suite else {}
     after = held.suite.doctests if held.suite else {}
     no_matter = {*base.unstable, *held.unrun}
+    lost = {one.item_id: one.text for one in held.items if one.item_id.endswith(COLLECTION)}
     found = []
     for item in base.items:
         if item.outcome != "passed" or item.item_id in no_matter:
             continue
-        one = now.get(item.item_id) or CheckItem(item_id=item.item_id, outcome=GONE)
+        one = now.get(item.item_id) or _gone(item.item_id, lost, held.reason)
         text = after.get(item.item_id, before.get(item.item_id))
         if one.outcome == "passed" and before.get(item.item_id) != text:
             one = one.model_copy(update={"outcome": OTHER_TEXT})
         if one.outcome != "passed":
             found.append(one)
     return tuple(found)
+
+
+def _gone(item_id: str, lost: Mapping[str, str], reason: str) -> CheckItem:
+    """Say why a test did not come up: its module could not be imported, or none could."""
+    module = item_id.partition("[")[0]
+    while module and module + COLLECTION not in lost:
+        module = module[: max(module.rfind("::"), module.rfind("."), 0)]
+    said = lost.get(module + COLLECTION, reason).strip().rpartition("\n")[2]
+    return CheckItem(item_id=item_id, outcome=GONE, text=said)
 
 
 @dataclass(frozen=True)
@@ -167,9 +178,8 @@ def find_uncollected(change: Change, own: CheckResult) -> tuple[str, ...]:
         fresh = _test_names(file.after, file.path) - _test_names(file.before or b"", file.path)
         missing = [one for one in sorted(fresh) if not any(_is_of(one, each) for each in ran)]
         if missing:
-            named = ", ".join(name for _, name in missing[:_NAMED])
-            more = f" and {len(missing) - _NAMED} more" * (len(missing) > _NAMED)
-            found.append(f"{file.path} has tests that were not run: {named}{more}")
+            named = list_some(name for _, name in missing)
+            found.append(f"{file.path} has tests that were not run: {named}")
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ what the runner counted and returned fits all that.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -272,7 +272,7 @@ def _disagreements(run: _Run, secret: Secret, words: str) -> Iterator[str]:
     if run.session.setup_only:
         yield "the tests were only set up, not run (--setup-only)"
     if hidden := [test.id for test in run.tests if test.hidden]:
-        yield f"the outcome of {_listed(hidden)} was changed after the test had run"
+        yield f"the outcome of {cleaning.list_some(hidden, 1)} was changed after the test had run"
     if run.finish is None:
         yield f"the run ended before all tests were over: {words}"
         return
@@ -280,7 +280,7 @@ def _disagreements(run: _Run, secret: Secret, words: str) -> Iterator[str]:
         yield "the workers did not collect the same tests"
     if pending := _pending([run], secret):
         stopped = f" ({run.finish.stopped})" if run.finish.stopped else ""
-        yield f"{_listed(pending)} never got an outcome{stopped}"
+        yield f"{cleaning.list_some(pending, 1)} never got an outcome{stopped}"
     yield from _unproved(run, secret)
     least = sum(test.outcome in _FAILING for test in run.tests)
     least += len(run.uncollected) + sum(fix.outcome == "error" for fix in run.fixtures)
@@ -378,12 +378,6 @@ def _keep_worst(found: dict[str, CheckItem], item: CheckItem) -> None:
     present = found.get(item.item_id)
     if present is None or _RANK.index(item.outcome) > _RANK.index(present.outcome):
         found[item.item_id] = item
-
-
-def _listed(ids: Iterable[str]) -> str:
-    every = list(ids)
-    more = f" and {len(every) - 1} more" if len(every) > 1 else ""
-    return every[0] + more
 
 
 def output(result: RoomResult) -> str:

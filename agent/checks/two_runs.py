@@ -21,6 +21,7 @@ from agent.checks.check import TESTS, Selection, Site, Suite, workers
 from agent.checks.of_tests import OfTests, Places
 from agent.checks.own_tests import find_uncollected, merged, not_passed, run_own, scope
 from agent.checks.sealed import Secret
+from agent.cleaning import list_some
 from agent.domain import (
     Change,
     ChangedFile,
@@ -35,8 +36,6 @@ from agent.ports import RoomOrder, RoomResult
 from repo_config.detect import Project
 from repo_config.test_files import is_test
 from repo_config.tree import Tree
-
-_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -187,7 +186,7 @@ class TwoRuns:
             if strict.status is Status.UNVERIFIED:
                 return strict
             if strict.limit:
-                unended = f"the tests with {', '.join(sorted(self.shared))} as on base did not end"
+                unended = f"the tests with {list_some(sorted(self.shared))} as on base did not end"
             else:
                 seen = by_chance | {item.item_id for item in left}
                 more = (one for one in not_passed(self.base, strict) if one.item_id not in seen)
@@ -258,7 +257,7 @@ class TwoRuns:
         ]
         if self._sources is not None or not changed:
             return ""
-        named = ", ".join(changed[:_NAMED])
+        named = list_some(changed)
         return (
             f"There is too much Python here to know who imports whom: {named} may be there for"
             " tests alone, and was taken for the product's"
@@ -314,7 +313,7 @@ class TwoRuns:
 
     def _with_shared_of_base(self) -> CheckResult:
         """Run the tests of base once more, with files of base that may belong to them."""
-        self.sites.say(f"tests: once more with {', '.join(sorted(self.shared))} as on base")
+        self.sites.say(f"tests: once more with {list_some(sorted(self.shared))} as on base")
         part = gate.without(self.product, self.shared)
         site = self.lay_out(part, "base-shared")
         tests = BaseTests(site, self.sites.suite, self.facts)

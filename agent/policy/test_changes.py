@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from agent.cleaning import list_some
 from agent.domain import CheckResult, Comparison, Finding, Severity
 from agent.policy.rule import Rule
 
@@ -54,7 +55,6 @@ NOT_COLLECTED = Rule(
 )
 OF_TESTS = (REWRITTEN, REMOVED, SURROUNDINGS, NOT_RUN, NOT_COLLECTED)
 _MOST = 20
-_NAMED = 3
 _READ = "Read both versions: one of them is wrong about what the code is to do."
 _MISSED = "Look whether what it held is still wanted."
 _COLLECTED = (
@@ -66,18 +66,24 @@ _OTHER = "See that the tests still show what they showed."
 
 def findings(found: Comparison, base: CheckResult, head: CheckResult) -> Iterator[Finding]:
     """Yield what the tests of a change do other than those of base."""
-    for one in found.rewritten[:_MOST]:
+    alike: dict[tuple[str, str], list[str]] = {}
+    for one in found.rewritten:
         said = one.text.strip().rpartition("\n")[2] or one.outcome
+        alike.setdefault(("" if one.cause else one.item_id, said), []).append(one.item_id)
+    for (_, said), ids in list(alike.items())[:_MOST]:
+        many = f"{len(ids):,} tests pass" if len(ids) > 1 else f"{ids[0]} passes"
+        named = f" ({list_some(ids)})" if len(ids) > 1 else ""
         yield REWRITTEN.at(
-            "", f"{one.item_id} passes only as the change has it; as base has it: {said}", _READ
+            "", f"{many} only as the change has it{named}; as base has it: {said}", _READ
         )
-    for item_id in found.gone[:_MOST]:
-        yield REMOVED.at("", f"{item_id} ran on base and no longer runs", _MISSED)
-    for rule, names in ((REWRITTEN, found.rewritten), (REMOVED, found.gone)):
-        if len(names) > _MOST:
-            yield rule.at("", f"{len(names) - _MOST:,} more tests like these", _READ)
+    if len(alike) > _MOST:
+        yield REWRITTEN.at("", f"{len(alike) - _MOST:,} more tests like these", _READ)
+    if found.gone:
+        many = f"{len(found.gone):,} tests" if len(found.gone) > 1 else "A test"
+        said = f"{many} of base no longer run: {list_some(found.gone, _MOST)}"
+        yield REMOVED.at("", said, _MISSED)
     if found.unrun:
-        named = ", ".join(found.unrun[:_NAMED])
+        named = list_some(found.unrun)
         yield NOT_RUN.at(
             "",
             f"{len(found.unrun):,} of {found.base_count:,} tests did not end in time, "

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from agent.cleaning import list_some
 from agent.domain import Finding, Route, Severity
 from agent.policy.rule import Rule
 
@@ -34,7 +35,6 @@ _GONE = "Keep the old way in beside the new one, or tell the reviewer who was as
 _NEEDS = "Give it a default, or tell the reviewer how callers learn of it."
 _NEW = "Say in the description who may call it."
 _ANY = "any method"
-_NAMED = 5
 
 
 def findings(before: tuple[Route, ...], after: tuple[Route, ...]) -> Iterator[Finding]:
@@ -64,14 +64,14 @@ def _changed(old: Route, new: Route) -> Iterator[Finding]:
     path, line = _place(new)
     start = f"changes the route {new.name}" if path else f"The route {new.name} is changed"
     if lost:
-        yield URL_MAP.at(path, f"{start}: callers no longer have {_listed(lost)}", _GONE, line)
+        yield URL_MAP.at(path, f"{start}: callers no longer have {list_some(lost)}", _GONE, line)
     if asked := [one for one in new.needs if one not in old.needs]:
-        yield URL_MAP.at(path, f"{start}: callers have to send {_listed(asked)}", _NEEDS, line)
+        yield URL_MAP.at(path, f"{start}: callers have to send {list_some(asked)}", _NEEDS, line)
 
 
 def _brought_in(added: list[Route]) -> Finding:
     path, line = _place(added[0])
-    names = _listed([route.name for route in added])
+    names = list_some(route.name for route in added)
     what = f"the route {names}" if len(added) == 1 else f"{len(added)} routes: {names}"
     return URL_MAP_NEW.at(path, f"{'' if path else 'The change '}brings in {what}", _NEW, line)
 
@@ -79,8 +79,3 @@ def _brought_in(added: list[Route]) -> Finding:
 def _place(route: Route) -> tuple[str, int | None]:
     path, _, line = route.place.rpartition(":")
     return (path, int(line)) if line.isdigit() else (route.place, None)
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -389,6 +389,7 @@ def _environment() -> jinja2.Environment:
         excerpt=_excerpt,
         minute=_minute,
         cell=cleaning.cell,
+        list_codes=lambda things: cleaning.list_some(map(cleaning.code, things), _LISTED),
         summary=check_summary.summarize,
         in_all=ModelTotal.of,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from agent.check_summary import count_things, name_check, summarize
 from agent.checks import comparison, flaky
+from agent.cleaning import list_some
 from agent.domain import (
     CheckItem,
     ClearedChange,
@@ -29,7 +30,6 @@ from agent.editing import reviewing
 from agent.editing.rounds import Round
 from agent.policy.django.files import is_migration
 
-_SHOWN = 3
 PROOF = "proof"
 """Stands for a rule in the finding that a change is not proved."""
 
@@ -200,7 +200,7 @@ def _new_failures(facts: Facts) -> str | None:
         said = f"{count_things(count, 'test')} {verb} with the change and not so without it"
     else:
         said = count_things(count, "new finding")
-    shown = _listed([_described(item) for item in first.new_failures])
+    shown = list_some([_described(item) for item in first.new_failures])
     others = [check.name for check in failing[1:]]
     also = f" Also red: {', '.join(others)}." if others else ""
     return f"{name_check(first)}: {said}: {shown}.{also}"
@@ -217,7 +217,7 @@ def _failed(facts: Facts) -> str | None:
 def _unsure(facts: Facts) -> str | None:
     for check in facts.compared:
         if check.unsure:
-            shown = _listed([f"{one.item_id} {one.told}" for one in check.unsure])
+            shown = list_some([f"{one.item_id} {one.told}" for one in check.unsure])
             return f"{name_check(check)}, run again, do not agree, so nothing is proved: {shown}."
     return None
 
@@ -236,14 +236,14 @@ def _blocked(facts: Facts) -> str | None:
     blocking = [one for one in facts.told if one.severity is Severity.BLOCK]
     if not blocking:
         return None
-    return f"A rule of the repository stands against it: {_listed(map(_said, blocking))}."
+    return f"A rule of the repository stands against it: {list_some(map(_said, blocking))}."
 
 
 def _unproved(facts: Facts) -> str | None:
     if not facts.unproved or not facts.proof.is_required:
         return None
     parts = [one.name for one in facts.proof.hunks.unnoticed]
-    said = f"No test notices {_listed(parts)}" if parts else "No test shows the change"
+    said = f"No test notices {list_some(parts)}" if parts else "No test shows the change"
     return f"{said}, and tests.proof is require."
 
 
@@ -261,7 +261,7 @@ def _no_tests(facts: Facts) -> str | None:
 def _to_review(facts: Facts) -> str | None:
     if not facts.remarks:
         return None
-    places = _listed(_places(facts.remarks))
+    places = list_some(_places(facts.remarks))
     said = f"{_ready(facts)} A draft, since a person has to look at this first: {places}."
     if facts.review is None or not facts.left_open:
         return said
@@ -362,9 +362,3 @@ def _described(item: CheckItem) -> str:
         return item.item_id
     said = item.text.strip().partition("\n")[0].rstrip(".") or item.item_id
     return f"{said} at {item.place}" if item.place else said
-
-
-def _listed(things: Iterable[str]) -> str:
-    several = list(things)
-    more = len(several) - _SHOWN
-    return ", ".join(several[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from agent.cleaning import list_some
 from agent.domain import Brought, Finding, Licensing, Package, Severity, Vulnerability
 from agent.policy.rule import Rule
 from repo_config import licences
@@ -100,7 +101,7 @@ def _of_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterator[
         named.setdefault(package.place, []).append(f"{_called(package)} ({words})")
     for place, several in named.items():
         path, line = _at(place)
-        yield LICENCE.at(path, f"{_start(path)}brings {_listed(several)}", _NAMED, line)
+        yield LICENCE.at(path, f"{_start(path)}brings {list_some(several, _SHOWN)}", _NAMED, line)
 
 
 def _of_vulnerabilities(package: Package) -> Iterator[Finding]:
@@ -110,7 +111,7 @@ def _of_vulnerabilities(package: Package) -> Iterator[Finding]:
         said = f"{start}{_why(package)} with {_named(one)}"
         yield VULNERABILITY.at(path, said, _way_out(package, one), line)
     if package.kept:
-        said = f"{start}, which has {_listed([_named(one) for one in package.kept])}"
+        said = f"{start}, which has {list_some(map(_named, package.kept), _SHOWN)}"
         said += f", as {package.before} had"
         yield KEPT_VULNERABILITY.at(path, said, _way_out(package, package.kept[0]), line)
 
@@ -131,7 +132,7 @@ def _of_data(brought: Brought) -> Iterator[Finding]:
     """Say where silence about vulnerabilities proves little, or nothing."""
     known = brought.known
     path, line = _at(brought.packages[0].place)
-    versions = _listed([_called(one) for one in brought.packages])
+    versions = list_some(map(_called, brought.packages), _SHOWN)
     if not known.count:
         why = known.problems[0] if known.problems else "the operator has set no MERGEWRIGHT_OSV"
         said = f"Nothing is known of vulnerabilities of {versions}: {why}"
@@ -142,11 +143,14 @@ def _of_data(brought: Brought) -> Iterator[Finding]:
         said = f"The newest record of vulnerabilities is of {age}"
         yield VULNERABILITY_DATA.at(path, _clause(path, said), _RECORDS, line)
     if known.problems:
-        said = f"Records of vulnerabilities that cannot be read: {_listed([*known.problems])}"
+        said = (
+            f"Records of vulnerabilities that cannot be read: {list_some(known.problems, _SHOWN)}"
+        )
         yield VULNERABILITY_DATA.at(path, _clause(path, said), _RECORDS, line)
     open_versions = [one.name for one in brought.packages if not one.version]
     if open_versions:
-        said = f"No version is fixed of {_listed(open_versions)}, so no record can speak of it"
+        named = list_some(open_versions, _SHOWN)
+        said = f"No version is fixed of {named}, so no record can speak of it"
         yield VULNERABILITY_DATA.at(path, _clause(path, said), "Fix one, where it matters.", line)
 
 
@@ -182,11 +186,6 @@ def _has_other_licence(package: Package) -> bool:
     if package.licensing is None or package.earlier is None:
         return False
     return _licence(package.licensing).options != _licence(package.earlier).options
-
-
-def _listed(several: list[str]) -> str:
-    more = f" and {len(several) - _SHOWN} more" if len(several) > _SHOWN else ""
-    return ", ".join(several[:_SHOWN]) + more
 
 
 def _called(package: Package) -> str:

@@ -48,7 +48,7 @@ def test_new_files_count_whole_and_others_not_at_all() -> None:
     [
         ([3, 4, 9], [3, 4, 9], "3-9"),
         ([3, 4, 9], [3, 4, 6, 9], "3-4, 9"),
-        (list(range(1, 40, 2)), list(range(1, 40)), "1, 3, 5, 7, 9, 11, 13, 15 and 12 more places"),
+        (list(range(1, 40, 2)), list(range(1, 40)), "1, 3, 5, 7, 9, 11, 13, 15 and 12 more"),
     ],
 )
 def test_lines_between_which_nothing_else_changes_are_one_range(

@@ -11,9 +11,10 @@ import pytest
 from agent.checks import affected
 from agent.checks.again import Again
 from agent.checks.check import Selection, Site
-from agent.checks.own_tests import find_uncollected, scope
+from agent.checks.own_tests import find_uncollected, not_passed, scope
 from agent.checks.two_runs import BaseTests, TwoRuns
-from agent.domain import CheckItem, CheckResult, Status, SuiteFacts
+from agent.domain import CheckItem, CheckResult, Comparison, HeldTest, Status, SuiteFacts
+from agent.policy import test_changes
 from tests.unit.checks.test_limits import PROJECT, site
 from tests.unit.policy.cases import change
 
@@ -149,3 +150,19 @@ def test_new_tests_that_were_not_run_are_named() -> None:
     [said] = find_uncollected(made, ran("other.py::test_a", "other.py::It::test_c_0", suite=facts))
     assert said.endswith(" test_a")
     assert find_uncollected(made, ran("test_n.test_a_0", "other.It.test_c", suite=facts)) == ()
+
+
+def test_tests_that_cannot_be_imported_are_told_of_once_with_their_cause() -> None:
+    lost = CheckItem(
+        item_id="test_shop.py (collection)",
+        outcome="error",
+        text="in line 1\nModuleNotFoundError: No module named 'responses'",
+    )
+    held = ran(IDS[2]).model_copy(update={"items": (lost, *ran(IDS[2]).items)})
+    left = not_passed(ran(*IDS), held)
+    assert {one.text for one in left} == {lost.text.rpartition("\n")[2]}
+    tests = tuple(HeldTest(item_id=one.item_id, outcome=one.outcome, text=one.text) for one in left)
+    passed = Status.PASSED
+    found = Comparison(name="tests", base=passed, head=passed, verdict=passed, rewritten=tests)
+    [told] = test_changes.findings(found, ran(*IDS), ran(*IDS))
+    assert all(said in told.message for said in (*IDS[:2], "'responses'"))
