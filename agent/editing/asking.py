@@ -10,7 +10,7 @@ import hashlib
 import json
 
 from agent import cleaning
-from agent.chat import ChatRequest, Message, Reply, Role, ToolCall, ToolSpec
+from agent.chat import ChatRequest, Message, Reply, Role, ToolSpec
 from agent.domain import Record
 from agent.editing import budget
 from agent.editing.budget import Limits, Spent
@@ -110,18 +110,14 @@ def _purpose(turn: Turn) -> str:
 
 
 def _require_measure(answer: Reply, purpose: str) -> None:
-    if (length := len(answer.text) + sum(map(_length, answer.calls))) > _MOST:
-        raise ModelRefused(
-            f"{answer.model} answered {purpose} with {length:,} characters; {_MOST:,} are the most."
-        )
-    if (count := len(answer.calls)) > _MOST_CALLS:
-        raise ModelRefused(
-            f"{answer.model} answered {purpose} with {count:,} calls; {_MOST_CALLS:,} are the most."
-        )
-
-
-def _length(call: ToolCall) -> int:
-    return len(call.call_id) + len(call.name) + len(call.arguments)
+    """Refuse what nobody would write; it would be sent again and again."""
+    texts = (text for call in answer.calls for text in (call.call_id, call.name, call.arguments))
+    length, count = len(answer.text) + sum(map(len, texts)), len(answer.calls)
+    for found, most, what in ((length, _MOST, "characters"), (count, _MOST_CALLS, "calls")):
+        if found > most:
+            raise ModelRefused(
+                f"{answer.model} answered {purpose} with {found:,} {what}; {most:,} are the most."
+            )
 
 
 def _record_question(

@@ -54,23 +54,24 @@ class Limits(Record):
             return _NOT_KEPT
         return _KEPT_HERE if self.here else _KEPT
 
-    def spent(self, words: str, needed: float, cap: float, least: str) -> BudgetSpent:
+    def spent(self, words: str, least: tuple[str, str], *, in_vain: bool) -> BudgetSpent:
         """Make the error for a request that does not fit, with what would let it be asked.
 
         Args:
-            needed: What the run would have used after it, at worst.
-            cap: The most that it may use by now.
-            least: Settings, and the least that they have to be.
+            least: The limit, and what it has to be at least.
+            in_vain: Whether as much again would not be enough.
         """
-        in_vain = needed > cap / self.grants * (self.grants + 1)
+        limit, setting = f"limits.{least[0]}", f"MERGEWRIGHT_MODEL_{least[0].upper()}"
+        words = f"{words} are left to the run ({limit}, {setting})."
+        more = f"`{setting}` (and `{limit}`, where it is set) to at least {least[1]}"
         if in_vain:
             return BudgetSpent(
-                f"{words} As much again would not be enough: raise {least}.",
-                f"Raise {least}, then {_GO_ON} Else make the ticket smaller.",
+                f"{words} As much again would not be enough: raise {more}.",
+                f"Raise {more}, then {_GO_ON} Else make the ticket smaller.",
             )
         return BudgetSpent(
             f"{words}{self.way_on}",
-            f"If it may spend as much again, {_GO_ON} Else raise {least}, or make the ticket"
+            f"If it may spend as much again, {_GO_ON} Else raise {more}, or make the ticket"
             " smaller.",
         )
 
@@ -143,35 +144,26 @@ def require(spent: Spent, worst: Worst, caps: Limits, *, purpose: str) -> None:
             f"The run has used its {caps.calls:,} replies of models"
             f" (MERGEWRIGHT_MODEL_CALLS), before {purpose}.{caps.way_on}"
         )
-    if caps.tokens is not None and spent.tokens + worst.tokens > caps.tokens:
-        needed = spent.tokens + worst.tokens
+    if caps.usd is not None and worst.usd is None and caps.tokens is None:
+        raise BudgetSpent(
+            f"No price is known of a model that would be asked for {purpose}, and no cap of tokens"
+            " is set. Set its price (MERGEWRIGHT_MODEL_PRICES) or limits.tokens."
+        )
+    if caps.tokens is not None and (needed := spent.tokens + worst.tokens) > caps.tokens:
         raise caps.spent(
             f"{purpose.capitalize()} could take {worst.tokens:,} tokens, and"
-            f" {max(0, caps.tokens - spent.tokens):,} of {caps.tokens:,} are left to the run"
-            " (limits.tokens, MERGEWRIGHT_MODEL_TOKENS).",
-            needed,
-            caps.tokens,
-            "`MERGEWRIGHT_MODEL_TOKENS` (and `limits.tokens`, where it is set) to at least"
-            f" {math.ceil(needed / 1000) * 1000}",
+            f" {max(0, caps.tokens - spent.tokens):,} of {caps.tokens:,}",
+            ("tokens", f"{math.ceil(needed / 1000) * 1000}"),
+            in_vain=needed > caps.tokens / caps.grants * (caps.grants + 1),
         )
-    if caps.usd is None:
+    if caps.usd is None or worst.usd is None:
         return
-    if worst.usd is None:
-        if caps.tokens is None:
-            raise BudgetSpent(
-                f"No price is known of a model that would be asked for {purpose}, and no cap of"
-                " tokens is set. Set its price (MERGEWRIGHT_MODEL_PRICES) or limits.tokens."
-            )
-        return
-    if spent.usd + worst.usd > caps.usd:
+    if (cost := spent.usd + worst.usd) > caps.usd:
         raise caps.spent(
             f"{purpose.capitalize()} could cost ${worst.usd:.4f}, and"
-            f" ${max(0.0, caps.usd - spent.usd):.4f} of {money(caps.usd)} are left to the run"
-            " (limits.usd, MERGEWRIGHT_MODEL_USD).",
-            spent.usd + worst.usd,
-            caps.usd,
-            "`MERGEWRIGHT_MODEL_USD` (and `limits.usd`, where it is set) to at least"
-            f" {math.ceil((spent.usd + worst.usd) * 100) / 100:.2f}",
+            f" ${max(0.0, caps.usd - spent.usd):.4f} of {money(caps.usd)}",
+            ("usd", f"{math.ceil(cost * 100) / 100:.2f}"),
+            in_vain=cost > caps.usd / caps.grants * (caps.grants + 1),
         )
 
 

@@ -32,11 +32,6 @@ class Failures(Record):
     words: str
     """For whoever mends it; contains foreign words."""
 
-    @property
-    def score(self) -> int:
-        """How many there are."""
-        return len(self.names)
-
 
 def refused(findings: tuple[Finding, ...]) -> Failures:
     """Tell what rules have against a change."""
@@ -84,8 +79,8 @@ def left_to_people(findings: tuple[Finding, ...]) -> str:
 
 def given_up(words: str) -> str:
     """Tell in a few lines what stood against an attempt that was given up."""
-    shown = [line[:_LONGEST_LINE] for line in words.splitlines() if line.strip()]
-    return "\n".join((_GIVEN_UP, *shown[: _MOST_OBSTACLE - 1]))
+    shown = [line for line in words.splitlines() if line.strip()][: _MOST_OBSTACLE - 1]
+    return "\n".join((_GIVEN_UP, *_short(shown)))
 
 
 def _place(path: str, line: int | None) -> str:
@@ -115,24 +110,20 @@ def _of_check(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]
             yield f"{finding.rule} {finding.path} {finding.message}", _finding(finding)
     if check.is_in_the_way and not (check.new_failures or check.gone):
         said = check.reason or f"{check.name} ended {check.head.value}"
-        yield f"{check.name} as a whole", f"{check.name}: {said}\n{_last_lines(output)}".rstrip()
+        last = _short(output.strip().splitlines()[-_MOST_LINES:])
+        yield f"{check.name} as a whole", "\n".join((f"{check.name}: {said}", *last))
 
 
 def _failure(check: Comparison, item: CheckItem, number: int) -> str:
     place = f" at {item.place}" if item.place else ""
-    head = f"{check.name}: {item.item_id}{place}"
-    if number >= _MOST_FAILURES:
-        return head
     # How often it was run again hangs on the time, and a replay has to say the same.
-    return "\n".join((head, *_lines(item.text.partition("\n(run again: ")[0])))
+    text = item.text.partition("\n(run again: ")[0] if number < _MOST_FAILURES else ""
+    lines = _short(text.strip().splitlines()[:_MOST_LINES])
+    return "\n".join((f"{check.name}: {item.item_id}{place}", *lines))
 
 
-def _lines(text: str) -> list[str]:
-    return [line[:_LONGEST_LINE] for line in text.strip().splitlines()[:_MOST_LINES]]
-
-
-def _last_lines(output: str) -> str:
-    return "\n".join(line[:_LONGEST_LINE] for line in output.strip().splitlines()[-_MOST_LINES:])
+def _short(lines: list[str]) -> list[str]:
+    return [line[:_LONGEST_LINE] for line in lines]
 
 
 def _finding(one: Finding) -> str:

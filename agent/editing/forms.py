@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from agent.chat import ToolCall, ToolSpec
 from agent.domain import Record
+from agent.errors import EditFailed
 
 R = TypeVar("R", bound=Record)
 
@@ -34,10 +35,14 @@ def form(name: str, description: str, kind: type[Record]) -> ToolSpec:
     return ToolSpec(name=name, description=description, parameters=told)
 
 
-def read(call: ToolCall, kind: type[R]) -> R | str:
-    """Read the arguments of a call, or say what is wrong with them; what is said is bounded."""
+def read(call: ToolCall, kind: type[R]) -> R:
+    """Read the arguments of a call.
+
+    Raises:
+        EditFailed: It says what is wrong with them, bounded.
+    """
     if (count := len(call.arguments)) > MOST_CHARACTERS:
-        return f"the arguments have {count:,} characters; {MOST_CHARACTERS:,} are the most"
+        raise EditFailed(f"the arguments have {count:,} characters, over {MOST_CHARACTERS:,}")
     try:
         return kind.model_validate_json(call.arguments.strip() or "{}")
     except ValidationError as problem:
@@ -45,7 +50,8 @@ def read(call: ToolCall, kind: type[R]) -> R | str:
         for error in problem.errors(include_url=False, include_context=False)[:_MOST_PROBLEMS]:
             place = ".".join(plain(str(part)) for part in error["loc"]) or "the arguments"
             said.append(f"`{place}`: {plain(error['msg'], _MOST_TEXT)}")
-        return "; ".join((*dict.fromkeys(said), f"there are {', '.join(kind.model_fields)}"))
+        there = f"there are {', '.join(kind.model_fields)}"
+        raise EditFailed("; ".join((*dict.fromkeys(said), there))) from problem
 
 
 def plain(text: str, most: int = _MOST_NAME) -> str:

@@ -6,7 +6,7 @@ run that goes on after a kill counts the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -219,29 +219,22 @@ class Job:
         chain = self.models.chain(role, self.category)
         answered = self.answered(role)
         first = answered if answered in (wanted, *chain) else wanted
-        away = self._away() | (self._had_a_try if role == "editor" else set())
-        if not away:
-            return first
-        line = [name for name in (first, wanted, *chain) if name]
-        return next((name for name in line if name not in away), first)
-
-    def _away(self) -> set[str]:
-        """Name whoever did not answer when it was asked last."""
         away: set[str] = set()
         for _, reply in self._replies:
             # Each begins with the name, then the reason.
             away.update(words.partition(": ")[0] for words in reply.passed_over)
             away.discard(reply.model)
-        return away
+        away |= self._had_a_try if role == "editor" else set()
+        line = [name for name in (first, wanted, *chain) if name] if away else []
+        return next((name for name in line if name not in away), first)
 
     @property
     def uses(self) -> tuple[ModelUse, ...]:
         """What each model did, in the order in which they came."""
-        kinds = dict.fromkeys((role, reply.model) for role, reply in self._replies)
-        return tuple(_use(role, model, self._of(role, model)) for role, model in kinds)
-
-    def _of(self, role: Role, model: str) -> list[Reply]:
-        return [reply for one, reply in self._replies if (one, reply.model) == (role, model)]
+        kinds: dict[tuple[Role, str], list[Reply]] = {}
+        for role, reply in self._replies:
+            kinds.setdefault((role, reply.model), []).append(reply)
+        return tuple(_use(*kind, replies) for kind, replies in kinds.items())
 
     def work(self, words: str) -> ModelWork:
         """Sum up what models did.
@@ -271,17 +264,15 @@ def why(problem: AgentError) -> str:
     return problem.message.partition("\n")[0].rstrip(".:")
 
 
-def _use(role: Role, model: str, replies: Iterable[Reply]) -> ModelUse:
-    found = list(replies)
-    prices = [reply.cost_usd for reply in found]
-    known = [price for price in prices if price is not None]
+def _use(role: Role, model: str, replies: list[Reply]) -> ModelUse:
+    prices = [reply.cost_usd for reply in replies if reply.cost_usd is not None]
     return ModelUse(
         role=role,
         model=model,
-        calls=len(found),
-        input_tokens=sum(reply.usage.input_tokens for reply in found),
-        cached_tokens=sum(reply.usage.cache_read_tokens for reply in found),
-        output_tokens=sum(reply.usage.output_tokens for reply in found),
-        usd=sum(known) if len(known) == len(prices) else None,
-        seconds=round(sum(reply.seconds for reply in found), 3),
+        calls=len(replies),
+        input_tokens=sum(reply.usage.input_tokens for reply in replies),
+        cached_tokens=sum(reply.usage.cache_read_tokens for reply in replies),
+        output_tokens=sum(reply.usage.output_tokens for reply in replies),
+        usd=sum(prices) if len(prices) == len(replies) else None,
+        seconds=round(sum(reply.seconds for reply in replies), 3),
     )

@@ -13,7 +13,6 @@ from agent.domain import Change, CheckReport, EarlierAttempt, Opened, Plan, Prep
 from agent.editing import base_state, outline
 from agent.editing.called import Opening
 from agent.editing.prompting import fenced
-from agent.repository.tree import WorkTree
 from agent.services import Services
 
 _MOST_TICKET = 20_000
@@ -53,17 +52,24 @@ def of_change(
         matters: What people ask of it.
         failed: What stands against it, or against an earlier attempt.
     """
-    run_id, most = prepared.run.run_id, _MOST_MATTERS // max(1, len(matters))
-    cut = ((one, cleaning.cut(one.text, most, where="the pull request")) for one in matters)
-    diff = _diff(prepared, change, _MOST_DIFF) if change else ""
+    most = _MOST_MATTERS // max(1, len(matters))
     return _joined(
         _state(before, prepared, svc),
         *_repository(ticket, prepared, svc),
         _ticket(ticket, prepared),
         _plan(plan, prepared),
-        fenced("The change so far", diff, run_id) if change else "",
-        *(fenced(f"Matter {matter.number}", text, run_id) for matter, text in cut),
-        _failed(failed, prepared),
+        _data("The change so far", _diff(prepared, change), prepared) if change else "",
+        *(
+            _data(
+                f"Matter {one.number}",
+                cleaning.cut(one.text, most, where="the pull request"),
+                prepared,
+            )
+            for one in matters
+        ),
+        _data(
+            "What went wrong", cleaning.cut(failed, _MOST_FAILED, where="run the checks"), prepared
+        ),
     )
 
 
@@ -83,63 +89,53 @@ def of_review(
         words: Of the author.
         checked: In words of ours.
     """
-    run_id = prepared.run.run_id
     return _joined(
         _state(before, prepared, svc),
         _ticket(ticket, prepared),
         _plan(plan, prepared),
-        fenced("The diff", _diff(prepared, change, _MOST_DIFF), run_id),
-        fenced("Its author says", words[:_MOST_WORDS], run_id) if words else "",
+        _data("The diff", _diff(prepared, change), prepared),
+        _data("Its author says", words[:_MOST_WORDS], prepared),
         checked,
     )
 
 
-def _diff(prepared: Prepared, change: Change, most: int) -> str:
+def _joined(*parts: str) -> Opening:
+    return Opening(text="\n\n".join(filter(None, parts)))
+
+
+def _data(title: str, words: str, base: Opened) -> str:
+    """Put foreign words between marks, if there are any."""
+    return fenced(title, words, base.run.run_id) if words else ""
+
+
+def _diff(prepared: Prepared, change: Change) -> str:
     """Show a change, without the ids of its contents."""
     shown = _IDS.sub("", worktree.diff(prepared.checkout, change))
-    return cleaning.cut(shown, most, where="read")
-
-
-def _joined(*parts: str) -> Opening:
-    return Opening(text="\n\n".join(part for part in parts if part))
-
-
-def _failed(words: str, base: Opened) -> str:
-    shown = cleaning.cut(words, _MOST_FAILED, where="run the checks")
-    return fenced("What went wrong", shown, base.run.run_id) if words else ""
+    return cleaning.cut(shown, _MOST_DIFF, where="read")
 
 
 def _state(before: CheckReport, prepared: Prepared, svc: Services) -> str:
     words = base_state.describe(before, prepared, svc).text
-    return fenced("The base, and its checks", words, prepared.run.run_id)
+    return _data("The base, and its checks", words, prepared)
 
 
-def _repository(ticket: Ticket, base: Opened, svc: Services) -> tuple[str, ...]:
+def _repository(ticket: Ticket, base: Opened, svc: Services) -> tuple[str, str]:
     """Tell what the base holds, and how people want code written."""
-    run_id = base.run.run_id
     tree = worktree.open_tree(base.checkout, svc.base_folder(base.run))
-    words = f"{ticket.title}\n{ticket.body}"
-    shown = outline.describe(tree, words, base.contract.config.folder, _MOST_OUTLINE)
-    return (
-        fenced("Outline of the repository", shown, run_id) if shown else "",
-        _notes(tree, run_id),
+    words, folder = f"{ticket.title}\n{ticket.body}", base.contract.config.folder
+    shown = _data(
+        "Outline of the repository", outline.describe(tree, words, folder, _MOST_OUTLINE), base
     )
-
-
-def _notes(tree: WorkTree, run_id: str) -> str:
-    present = frozenset(tree.paths())
-    name = next((name for name in _NOTES if name in present), None)
+    name = next((name for name in _NOTES if tree.has(name)), None)
     if name is None:
-        return ""
-    words = tree.read(name).decode("utf-8", "replace")
-    shown = cleaning.cut(cleaning.incoming(words)[0], _MOST_NOTES, where=name)
-    return fenced(f"From {name}", shown, run_id)
+        return shown, ""
+    notes = cleaning.incoming(tree.read(name).decode("utf-8", "replace"))[0]
+    return shown, _data(f"From {name}", cleaning.cut(notes, _MOST_NOTES, where=name), base)
 
 
 def _ticket(ticket: Ticket, base: Opened) -> str:
     words = f"{ticket.title}\n\n{ticket.body}".strip()
-    shown = cleaning.cut(words, _MOST_TICKET, where="the issue")
-    told = fenced("The ticket", shown, base.run.run_id)
+    told = _data("The ticket", cleaning.cut(words, _MOST_TICKET, where="the issue"), base)
     return f"{told}\n\n{_earlier(ticket.earlier, base)}" if ticket.earlier else told
 
 
@@ -147,10 +143,10 @@ def _earlier(attempt: EarlierAttempt, base: Opened) -> str:
     began = f"An earlier attempt, pull request #{attempt.pull}, was closed"
     if not attempt.remarks:
         return f"{began}; nobody said why."
-    return fenced(f"{began}; people said", attempt.remarks, base.run.run_id)
+    return _data(f"{began}; people said", attempt.remarks, base)
 
 
 def _plan(plan: Plan, base: Opened) -> str:
     lines = [plan.title, *(f"{number}. {step}" for number, step in enumerate(plan.steps, 1))]
     lines += [f"Files: {', '.join(plan.files)}"] if plan.files else []
-    return fenced("The plan", "\n".join(lines), base.run.run_id)
+    return _data("The plan", "\n".join(lines), base)

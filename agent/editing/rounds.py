@@ -71,36 +71,28 @@ class Round:
         return failures.red(self.compared, self.verdict, self.after)
 
     @property
-    def findings(self) -> int:
-        """Remarks of rules for the reviewer."""
-        more = sum(len(check.findings) for check in self.compared)
-        return more + (len(self.cleared.findings) if self.cleared else len(self.refused))
-
-    @property
     def remarks(self) -> tuple[Finding, ...]:
         """What a person has to look at first."""
-        found = [*(self.cleared.findings if self.cleared else ())]
-        found += [one for check in self.compared for one in check.findings]
-        found += self.verdict.findings if self.verdict else ()
-        return tuple(one for one in dict.fromkeys(found) if one.severity is Severity.REVIEW)
+        said = (self.cleared, *self.compared, self.verdict)
+        found = dict.fromkeys(finding for one in said if one for finding in one.findings)
+        return tuple(one for one in found if one.severity is Severity.REVIEW)
 
     @property
-    def rank(self) -> tuple[bool, bool, int, int, int]:
+    def rank(self) -> tuple[bool, bool, int, int]:
         """The greater, the better: what was checked, then what is wrong, then what is remarked."""
-        wrong, remarked = self.failures.score, len(self.remarks)
-        return self.passed, self.cleared is not None, -wrong, -remarked, -self.findings
+        wrong, remarked = len(self.failures.names), len(self.remarks)
+        return self.passed, self.cleared is not None, -wrong, -remarked
 
     @property
     def told(self) -> str:
         """How it ended, in one sentence."""
         if self.unfinished:
             return "not checked to its end"
-        if self.verdict is None:
-            count = self.failures.score
-            return f"refused by rules before any check: {count_things(count, 'finding')}"
         if self.passed:
             return "passed"
-        count = self.failures.score
+        count = len(self.failures.names)
+        if self.verdict is None:
+            return f"refused by rules before any check: {count_things(count, 'finding')}"
         return f"{count_things(count, 'problem')} ({self.verdict.reason.value})"
 
 

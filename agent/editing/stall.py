@@ -17,9 +17,8 @@ _SILENT = 3
 class Watch:
     """Looks at each turn of a conversation, in order."""
 
-    _known: set[tuple[object, ...]] = field(default_factory=set)
-    _turns: set[object] = field(default_factory=set)
-    _states: set[str] = field(default_factory=set)
+    _known: set[object] = field(default_factory=set)
+    """Answers that calls had, states, and whole turns."""
     _idle: int = 0
     _silent: int = 0
     """Turns in a row without a call."""
@@ -33,18 +32,12 @@ class Watch:
             state: Digest of the change after it.
         """
         self._silent = 0 if calls else self._silent + 1
-        fresh = {
-            (call.name, call.arguments, result.content)
-            for call, result in zip(calls, results, strict=False)
-            if not result.failed
-        } - self._known
-        said = tuple((call.name, call.arguments) for call in calls)
-        turn = said, tuple(result.content for result in results), state
-        more = _AGAIN if turn in self._turns else 1
-        self._idle = 0 if fresh or state not in self._states else self._idle + more
-        self._known |= fresh
-        self._turns.add(turn)
-        self._states.add(state)
+        pairs = zip(calls, results, strict=False)
+        whole = tuple((call.name, call.arguments, result.content) for call, result in pairs)
+        worked = {said for said, result in zip(whole, results, strict=False) if not result.failed}
+        more = _AGAIN if (whole, state) in self._known else 1
+        self._idle = 0 if {state, *worked} - self._known else self._idle + more
+        self._known |= {state, (whole, state), *worked}
 
     @property
     def circles(self) -> str:

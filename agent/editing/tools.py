@@ -137,7 +137,10 @@ class Tools:
         batch = _Batch(before, if_new)
         for number, call in enumerate(reply.calls, 1):
             self._show(f"{forms.plain(call.name)} {forms.plain(call.arguments, _MOST_LINE)}")
-            said, failed = self._answer(call, number, batch)
+            try:
+                said, failed = self._answer(call, number, batch), False
+            except EditFailed as problem:
+                said, failed = f"not carried out: {problem}", True
             batch.answer(call, said, failed=failed)
         if isinstance(batch.form, Submit) and batch.form.include:
             include += batch.form.include
@@ -146,33 +149,30 @@ class Tools:
         self._record(called, before, turn)
         return called
 
-    def _answer(self, call: ToolCall, number: int, batch: _Batch) -> tuple[str, bool]:
-        """Return what a call is answered with, and whether it failed."""
+    def _answer(self, call: ToolCall, number: int, batch: _Batch) -> str:
+        """Return what a call is answered with.
+
+        Raises:
+            EditFailed: It is not carried out.
+        """
         if batch.handed:
-            return f"not carried out: `{batch.handed}` has to be the last call of a reply", True
+            raise EditFailed(f"`{batch.handed}` has to be the last call of a reply")
         if number > MOST_CALLS:
-            return f"not carried out: a reply may have {MOST_CALLS} calls", True
+            raise EditFailed(f"a reply may have {MOST_CALLS} calls")
         if any(call.call_id == one.call_id for one in batch.results):
-            return "not carried out: an earlier call of this reply has the same id", True
+            raise EditFailed("an earlier call of this reply has the same id")
         if call.name in self._given:
-            read = forms.read(call, self._given[call.name][1])
-            if isinstance(read, str):
-                return f"not carried out: {read}", True
-            batch.handed, batch.at, batch.form = call.name, number - 1, read
-            return "accepted", False
+            batch.form = forms.read(call, self._given[call.name][1])
+            batch.handed, batch.at = call.name, number - 1
+            return "accepted"
         if call.name not in self._tools:
             there = ", ".join((*self._tools, *self._given))
-            return f"there is no such tool; there are {there}", True
+            raise EditFailed(f"there is no such tool; there are {there}")
         if not self.are_open:
-            return f"not carried out: call one of {', '.join(self._given)} first", True
+            raise EditFailed(f"call one of {', '.join(self._given)} first")
         _, kind, work = self._tools[call.name]
         asked = forms.read(call, kind)
-        if isinstance(asked, str):
-            return f"not carried out: {asked}", True
-        try:
-            return work(self, self._open(batch), asked), False
-        except EditFailed as problem:
-            return f"not carried out: {problem}", True
+        return work(self, self._open(batch), asked)
 
     def _open(self, batch: _Batch) -> SandboxSession:
         """Have the sandbox with the change in it."""
