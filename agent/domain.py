@@ -627,6 +627,8 @@ class Brought(Record):
 
     packages: tuple[Package, ...]
     known: VulnerabilityData = VulnerabilityData()
+    refused_lock: str = ""
+    """Path of the lock that its tool refuses with the change, and not on base; empty: none."""
 
 
 class Plan(Record):
@@ -779,6 +781,8 @@ class Environment(Record):
     """The files and config keys the environment was taken from."""
     packages: tuple[str, ...]
     """`name==version`, sorted."""
+    refused_lock: str = ""
+    """Path of the lock that its tool does not export as the project file is; empty: none."""
     services: tuple[RoomService, ...] = ()
     """What is started beside whatever runs the project."""
     layers: tuple[Layer, ...] = ()

@@ -127,7 +127,8 @@ def look(
         if name not in after or not after[name].is_local
     ]
     found += _not_installed(declared, new)
-    brought = known.said_of(found)
+    refused = "" if base.refused_lock else head.refused_lock
+    brought = known.said_of(found).model_copy(update={"refused_lock": refused})
     return CheckResult(
         name=NAME,
         status=Status.PASSED,

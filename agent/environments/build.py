@@ -135,7 +135,7 @@ def ensure(
     if stored is None:
         raise EnvironmentFailed("The environment was removed while it was built; run again.")
     storage.touch(settings, prepared.key)
-    more: dict[str, object] = {"services": services}
+    more: dict[str, object] = {"services": services, "refused_lock": prepared.refused_lock}
     if request.pyright:
         place = toolsets.locate(toolsets.TYPES, bench) / "venv"
         if not place.is_dir():
@@ -254,6 +254,8 @@ class Prepared:
     bench: Bench
     version: str
     key: str
+    refused_lock: str = ""
+    """Path of the lock that its tool does not export."""
 
 
 def prepare(
@@ -274,7 +276,9 @@ def prepare(
     rooted = RootedSandbox(sandbox, interpreter.root)
     found = index.including(declaration.requirements.indexes)
     bench = Bench(rooted, found, settings, interpreter, say)
+    refused_lock = ""
     if declaration.lock and (refused := export.find_refusal(declaration.lock, bench)):
+        refused_lock = declaration.lock.path
         declaration = declare.read(files, request.python, refused)
         found = index.including(declaration.requirements.indexes)
         bench = Bench(rooted, found, settings, interpreter, say)
@@ -291,7 +295,7 @@ def prepare(
         "known": request.known,
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-    return Prepared(declaration, bench, version, key)
+    return Prepared(declaration, bench, version, key, refused_lock)
 
 
 def load(prepared: Prepared, settings: Settings) -> Stored | None:

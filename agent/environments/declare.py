@@ -122,7 +122,8 @@ class _Reader:
             self.found = self.found.plus(Requirements(indexes=named_indexes.read(self.pyproject)))
             if offers:
                 lock = kinds.choose(self.files, offers[0], self.section)
-                self.found = self.found.plus(kinds.keep_versions(self.files, lock, self.refused))
+                given = self.files, lock, self.refused, self.found.lines
+                self.found = self.found.plus(kinds.keep_versions(*given))
                 self._left(lock.path, "it cannot be exported; its versions are used without hashes")
         self._take_install()
         if self.lock is None:

@@ -75,13 +75,15 @@ def test_groups_and_extras_go_to_the_exporter(settings, folder, kind):
 
 @pytest.mark.index
 @pytest.mark.deep
-def test_of_a_lock_that_its_tool_refuses_the_versions_are_kept_to(settings, folder):
+@pytest.mark.parametrize(("bound", "version"), [(">=1.15", "1.16.0"), (">=1.17", "1.17.0")])
+def test_of_a_lock_that_its_tool_refuses_the_versions_are_kept_to(settings, folder, bound, version):
     lay_sample(folder, "poetry")
     project = folder / "pyproject.toml"
-    project.write_text(project.read_text().replace('six = "1.16.0"', 'six = ">=1.15"'))
+    project.write_text(project.read_text().replace('six = "1.16.0"', f'six = "{bound}"'))
     said: list[str] = []
     environment = ensure(settings, folder, said=said)
-    assert environment.packages == ("iniconfig==2.0.0", "six==1.16.0")
+    assert environment.refused_lock == "poetry.lock"
+    assert environment.packages == ("iniconfig==2.0.0", f"six=={version}")
     [stored] = (one for one in build.stored(settings) if one.environment.key == environment.key)
     assert any("poetry.lock" in note and "without their hashes" in note for note in stored.notes)
     # The second run knows it, and builds nothing.

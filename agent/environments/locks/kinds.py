@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from agent.domain import Record
@@ -133,14 +134,21 @@ def choose(files: TreeFiles, offer: Offer, section: PythonSection) -> Lock:
     )
 
 
-def keep_versions(files: TreeFiles, lock: Lock, refused: str) -> Requirements:
+def keep_versions(
+    files: TreeFiles, lock: Lock, refused: str, asked: tuple[Line, ...]
+) -> Requirements:
     """Read the versions of a lock that its tool refuses, for the resolver to keep to.
 
-    What is locked at several versions, or is not from an index, is left to the resolver.
+    What is locked at several versions, is not from an index, or is not what the project asks for
+    by now, is left to the resolver.
 
     Raises:
         EnvironmentFailed: The lock cannot be read.
     """
+    bounds: dict[str, SpecifierSet] = {}
+    for line in asked:
+        wanted = Requirement(line.text).specifier
+        bounds[line.name] = bounds.get(line.name, SpecifierSet()) & wanted
     found: dict[str, set[str]] = {}
     bound: list[IndexWish] = []
     # Nothing else says what a Pipfile asks for.
@@ -151,6 +159,8 @@ def keep_versions(files: TreeFiles, lock: Lock, refused: str) -> Requirements:
             if version and not _origins(row) & _ELSEWHERE:
                 marker = f" ; {row['markers']}" if is_all and "markers" in row else ""
                 name = str(canonicalize_name(str(row["name"])))
+                if not bounds.get(name, SpecifierSet()).contains(version, prereleases=True):
+                    continue
                 found.setdefault(name, set()).add(f"{name}=={version}{marker}")
                 # No hash says any more whose package that is.
                 wishes = indexes([_index(row, files, lock)], lock.path)

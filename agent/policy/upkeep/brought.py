@@ -63,7 +63,15 @@ VULNERABILITY_DATA = Rule(
     bad="the operator has set no MERGEWRIGHT_OSV, so nothing is known of jinja2 3.1.6",
     good="MERGEWRIGHT_OSV names the dump of this morning",
 )
+LOCK_REFUSED = Rule(
+    id="lock-refused",
+    demands="The tool that wrote a lock file takes it for what the project file asks for.",
+    severity=Severity.REVIEW,
+    bad='django = ">=5.2"  # and poetry.lock is of django = ">=4.2"',
+    good='django = ">=5.2"  # and poetry.lock comes with the change',
+)
 OF_PACKAGES = (
+    LOCK_REFUSED,
     FORBIDDEN_LICENCE,
     UNKNOWN_LICENCE,
     LICENCE,
@@ -86,6 +94,9 @@ def findings(brought: Brought, config: RepoConfig) -> Iterator[Finding]:
         yield from _of_vulnerabilities(package)
     if brought.packages:
         yield from _of_data(brought)
+    if path := brought.refused_lock:
+        message = "does not fit what the change declares: its own tool refuses to export it"
+        yield LOCK_REFUSED.at(path, message, "Bring it up to date with that tool before the merge.")
 
 
 def _of_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterator[Finding]:

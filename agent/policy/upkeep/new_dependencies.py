@@ -10,6 +10,7 @@ environment, which is built from these files; what is imported undeclared is lef
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator
 
 from agent.domain import Finding, Severity
@@ -82,6 +83,8 @@ _KNOWN = frozenset(
     urllib3 uvicorn uvloop virtualenv wagtail watchfiles websocket websockets werkzeug wheel
     whitenoise wrapt yarl zipp""".split()  # noqa: SIM905 - a list of words is what can be read
 )
+#: Its own tool says whether it fits, as it exports it: the rule `lock-refused`.
+_JUDGED = "poetry.lock"
 #: Of shorter names many are near each other.
 _LONG_ENOUGH = 5
 _ENOUGH = 3
@@ -219,7 +222,8 @@ def _is_exact(version: str) -> bool:
 def _behind(one: Declared, after: Files, had: Iterable[Declared], proposal: Proposal) -> str:
     """Return the lock file that lacks a package; "" where one has it, or locks lag anyway."""
     found = requirements.locks(after, one.path)
-    if not requirements.is_beyond_locks(one, after, proposal):
+    is_judged = any(posixpath.basename(lock) == _JUDGED for lock in found)
+    if is_judged or not requirements.is_beyond_locks(one, after, proposal):
         return ""
     others = {other.name for other in had if other.path == one.path and other.version != "local"}
     if not all(

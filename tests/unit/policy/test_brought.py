@@ -33,6 +33,12 @@ def told(*packages, known=AT_HAND, **licences):
     return [(one.rule, f"{one.path}:{one.line}", one.message) for one in found]
 
 
+def test_a_lock_that_its_tool_refuses_is_for_the_reviewer():
+    (found,) = brought.findings(Brought(packages=(), refused_lock="poetry.lock"), config())
+    assert (found.rule, found.path) == ("lock-refused", "poetry.lock")
+    assert found.severity is Severity.REVIEW
+
+
 def test_where_nothing_is_demanded_licences_are_named_in_one_line_for_each_place():
     found = told(
         package(),
