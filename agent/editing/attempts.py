@@ -106,10 +106,15 @@ class Attempt:
 
     def _submitted(self, form: str) -> tuple[Draft | None, str]:
         """Return what was submitted, or why it is not taken."""
-        if self._matters and not self.answers:
-            return self._answered(SubmittedAnswers.model_validate_json(form))
-        found = (SubmittedAnswers if self._matters else Submit).model_validate_json(form)
-        self._talk.include += found.include
+        talk, matters = self._talk, self._matters
+        found = (SubmittedAnswers if matters else Submit).model_validate_json(form)
+        talk.include += found.include
+        if isinstance(found, SubmittedAnswers) and not self.answers:
+            edited = talk.change.digest != self._begun
+            if problems := answering.problems(found, matters, is_edited=edited):
+                return None, "\n".join(f"- {one}" for one in problems)
+            self.answers = answering.read(found)
+            return self._draft(answering.said(found)), ""
         if self._has_news:
             return self._draft(found.summary), ""
         if self._may_stay:
@@ -117,15 +122,6 @@ class Attempt:
             return None, ""
         self._may_stay = True
         return None, _UNCHANGED
-
-    def _answered(self, found: SubmittedAnswers) -> tuple[Draft | None, str]:
-        """Return what answers a review, or what does not hold together in it."""
-        self._talk.include += found.include
-        is_edited = self._talk.change.digest != self._begun
-        if problems := answering.problems(found, self._matters, is_edited=is_edited):
-            return None, "\n".join(f"- {one}" for one in problems)
-        self.answers = answering.read(found)
-        return self._draft(answering.said(found)), ""
 
     def _draft(self, words: str) -> Draft:
         self._last = self._talk.change.digest
