@@ -71,6 +71,7 @@ _FEW_ENTRIES = 2000
 _MOST_REPORT = 1024**2
 #: What would fill the home with what is only there to make a second run quicker.
 _NO_CACHES = {"npm_config_cache": "/tmp/npm", "PIP_NO_CACHE_DIR": "1", "UV_NO_CACHE": "1"}  # noqa: S108
+_FEW_RETRIES = {"npm_config_fetch_retries": "1", "npm_config_fetch_retry_maxtimeout": "10000"}
 
 Commands = tuple[str | PackagesCommand, ...]
 
@@ -179,6 +180,7 @@ class _Run:
         self._texts = [one if isinstance(one, str) else one.run for one in commands]
         first = commands[0]
         self._online = first if isinstance(first, PackagesCommand) else None
+        self._proxy: EgressProxy | None = None
         self._seen = self._read_named(self._online) if self._online else {}
 
     def make_key(self, *, of_change: bool) -> str:
@@ -216,9 +218,12 @@ class _Run:
         known = dict(_mark_entries(venv))
         with ExitStack() as stack:
             result = self.bench.sandbox.run(self._order(part, stack), hear=self._hear())
+        refused = self._proxy.refused if self._proxy else ()
+        if refused:
+            self.bench.say(f"set-up was refused the way to {', '.join(refused)}")
         report = _read_report(result)
         if result.exit_code != 0:
-            raise self._failure(result, report)
+            raise self._failure(result, report, refused)
         altered = _keep_new(part / "tree", self._files.root, report.gone)
         _keep_plain(part / "home")
         self._keep_environment(venv, before, known)
@@ -283,7 +288,7 @@ class _Run:
         index, settings = self.bench.index, self.bench.settings
         gateways = {one.url: Gateway(one) for one in index.accesses() if one.login}
         proxy = stack.enter_context(fetch.open_proxy(index, settings, gateways.values(), HOSTS))
-        stack.callback(self._tell_refused, proxy)
+        self._proxy = proxy
         *others, default = (
             gateways[one.url].url if one.login else one.url for one in index.accesses()
         )
@@ -301,6 +306,7 @@ class _Run:
                 "proxy_socket": str(proxy.socket_path),
                 "environ": {
                     **order.environ,
+                    **_FEW_RETRIES,
                     "PIP_INDEX_URL": default,
                     "PIP_EXTRA_INDEX_URL": " ".join(others),
                     "UV_DEFAULT_INDEX": default,
@@ -308,10 +314,6 @@ class _Run:
                 },
             }
         )
-
-    def _tell_refused(self, proxy: EgressProxy) -> None:
-        for attempt in proxy.refused:
-            self.bench.say(f"set-up was refused the way to {attempt}")
 
     def _hear(self) -> Callable[[bytes], None]:
         """Say which command begins; what they print in this form as well, at most as many."""
@@ -330,7 +332,9 @@ class _Run:
 
         return hear
 
-    def _failure(self, result: RoomResult, report: _Report) -> EnvironmentFailed:
+    def _failure(
+        self, result: RoomResult, report: _Report, refused: tuple[str, ...]
+    ) -> EnvironmentFailed:
         at = report.at if 0 <= report.at < len(self._texts) else 0
         command = self._texts[at]
         where = load.find_command(self._files.whole().text, command)
@@ -342,7 +346,13 @@ class _Run:
         lines = cleaning.terminal(result.output).strip().splitlines()[-_MOST_LINES:]
         words = "\n".join(lines)[-_MOST_WORDS:]
         place = f" ({where})" if where else ""
-        return EnvironmentFailed(f"setup: `{command}` {ended}{place}. It printed last:\n{words}")
+        hint = (
+            f"\nRefused on its way: {', '.join(refused)}. An operator may allow more hosts with"
+            " MERGEWRIGHT_ALLOW_HOSTS."
+        ) * bool(refused)
+        return EnvironmentFailed(
+            f"setup: `{command}` {ended}{place}. It printed last:\n{words}{hint}"
+        )
 
     def _keep_environment(
         self, venv: Path, before: Path, known: dict[str, tuple[object, ...]]
