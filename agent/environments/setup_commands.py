@@ -214,7 +214,8 @@ class _Run:
         for name in ("tree", "home"):
             (part / name).mkdir()
         before, venv = Path(self.environment.path), part / _ENVIRONMENT
-        shutil.copytree(before, venv, symlinks=True)
+        if self._is_environment_lent():
+            shutil.copytree(before, venv, symlinks=True)
         known = dict(_mark_entries(venv))
         with ExitStack() as stack:
             result = self.bench.sandbox.run(self._order(part, stack), hear=self._hear())
@@ -226,10 +227,16 @@ class _Run:
             raise self._failure(result, report, refused)
         altered = _keep_new(part / "tree", self._files.root, report.gone)
         _keep_plain(part / "home")
-        self._keep_environment(venv, before, known)
+        if known:
+            self._keep_environment(venv, before, known)
         self.bench.say(f"set-up done in {time.monotonic() - began:.1f} s")
         bulk = _part_bulk(part, self._files.root)
         return _Stored(altered=tuple(altered), bulk=tuple(bulk))
+
+    def _is_environment_lent(self) -> bool:
+        """Whether commands may write to the environment: those of a change if those of base did."""
+        base = self.asked.base
+        return base is None or Path(base.path).name == _ENVIRONMENT
 
     def _variables(self) -> dict[str, str]:
         services = self.environment.services
@@ -272,8 +279,10 @@ class _Run:
             files=(RoomFile(path=_JOB, content=json.dumps(job).encode()),),
             collect=(_REPORT,),
         )
-        mounts = [mount for mount in order.mounts if mount.target != ROOM_ENVIRONMENT]
-        lent = {f"{_MADE}/tree": "tree", f"{_MADE}/home": "home", ROOM_ENVIRONMENT: _ENVIRONMENT}
+        lent = {f"{_MADE}/tree": "tree", f"{_MADE}/home": "home"}
+        if self._is_environment_lent():
+            lent[ROOM_ENVIRONMENT] = _ENVIRONMENT
+        mounts = [mount for mount in order.mounts if mount.target not in lent]
         mounts += [
             Mount(source=str(part / name), target=target, writable=True)
             for target, name in lent.items()
