@@ -15,7 +15,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from repo_config.detect import Project
-from repo_config.schema import RepoConfig
+from repo_config.schema import PythonSection, RepoConfig
 
 
 class Record(BaseModel):
@@ -444,6 +444,8 @@ class Checkout(Record):
     """Subjects of the latest commits (newest first, at most 50): the commit convention."""
     signs_off: bool = False
     """Whether most of those commits carry a Signed-off-by line."""
+    committed: int = 0
+    """When the commit was made, in seconds since 1970."""
     uncommitted: int = 0
     """Files with uncommitted changes in the user's work tree; never part of a run."""
 
@@ -781,8 +783,16 @@ class Environment(Record):
     """The files and config keys the environment was taken from."""
     packages: tuple[str, ...]
     """`name==version`, sorted."""
+    section: PythonSection = PythonSection()
+    """What it was made by; where the repository says nothing, other than its configuration."""
+    is_locked: bool = False
+    """A lock file says every version."""
     refused_lock: str = ""
     """Path of the lock that its tool does not export as the project file is; empty: none."""
+    why: str = ""
+    """Why it is this one, where several were tried."""
+    left_out: tuple[str, ...] = ()
+    """What was asked for and could not be had, each with the reason."""
     services: tuple[RoomService, ...] = ()
     """What is started beside whatever runs the project."""
     layers: tuple[Layer, ...] = ()

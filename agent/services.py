@@ -133,7 +133,8 @@ class Services:
         return request.model_copy(update={"setup": setup})
 
     def _request(self, prepared: Prepared, tree: Path) -> environments.EnvironmentRequest:
-        return environments.EnvironmentRequest.of(prepared.contract, prepared.checkout, tree)
+        request = environments.EnvironmentRequest.of(prepared.contract, prepared.checkout, tree)
+        return request.model_copy(update={"python": prepared.environment.section})
 
     def run_folder(self, run: Run) -> Path:
         """Folder that keeps the run's text, log and ledger."""

@@ -91,10 +91,7 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
 
 def _measure(base: Opened, step: Step, svc: Services) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change."""
-    run, commit, contract = base.run, base.checkout, base.contract
-    built = step("environment", environment.build, run, commit, contract, svc)
-    prepared = Prepared(run=run, checkout=commit, contract=contract, environment=built)
-    return prepared, step("baseline", baseline.measure, prepared, svc)
+    return environment.prepare(base, step, svc, baseline.measure)
 
 
 def _by_recipe(job: Job) -> Round:

@@ -17,12 +17,14 @@ from repo_config import (
     plugins,
     python_versions,
     suites,
+    tested_versions,
 )
 from repo_config.dependencies import Dependency
 from repo_config.located import inert
 from repo_config.project_files import Files, Found
 from repo_config.schema import RepoConfig
 from repo_config.suites import PytestSettings
+from repo_config.tested_versions import TestedVersions
 from repo_config.tool_options import Told
 from repo_config.tree import Below, Tree
 
@@ -92,6 +94,8 @@ class Project(BaseModel):
     """Of these tools the project lists all that they leave out, in place of their own list."""
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
+    tested: TestedVersions = TestedVersions()
+    """Versions of other packages that its tests are run with."""
     told: dict[str, Told] = {}
     """By check: what hooks of pre-commit, tox or CI tell a tool where nothing else configures it;
     beside its configuration the options of a hook, and all for isort and pyright."""
@@ -199,6 +203,7 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         ruff_formats=tools.ruff_formats,
         own_excludes=tools.own_excludes,
         tool_pins=tools.pins,
+        tested=tested_versions.find(files, whole),
         told=tools.told,
         not_run=tools.not_run,
         type_settings=tools.pyright.files if tools.pyright else (),

@@ -25,7 +25,7 @@ def lowest(files: Files) -> Found | None:
         files.unreadable.setdefault(path, f"names no Python 3 to run on: {text!r}")
     if found := named(files):
         return found
-    for lines, origin in _classifiers(files):
+    for lines, origin in classifiers(files):
         classified = [_CLASSIFIER.match(line.strip()) for line in lines]
         if versions := [match[1] for match in classified if match]:
             return Found(min(versions, key=_minor), origin)
@@ -110,7 +110,8 @@ def _ranges(files: Files) -> Iterator[tuple[str, str]]:
             yield value, origin
 
 
-def _classifiers(files: Files) -> Iterator[tuple[list[str], str]]:
+def classifiers(files: Files) -> Iterator[tuple[list[str], str]]:
+    """Yield what each place lists as classifiers, with its origin."""
     data = files.pyproject
     yield texts(table(data, "project").get("classifiers")), "pyproject.toml: project.classifiers"
     poetry = table(data, "tool", "poetry").get("classifiers")

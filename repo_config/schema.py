@@ -16,6 +16,8 @@ from repo_config.values import (
     AttributeName,
     BranchPrefix,
     Command,
+    Constraint,
+    Date,
     Glob,
     Label,
     LicenceName,
@@ -60,6 +62,11 @@ class PythonSection(Section):
     install: tuple[RequirementLine, ...] = ()
     """More to install for the checks: requirement specifiers, `-r path` of a requirements file
     in the repository, or `-c path` of a constraints file, which installs nothing by itself."""
+    constraints: tuple[Constraint, ...] = ()
+    """Versions that whatever is installed has to keep to, such as "Django==4.2.*"."""
+    exclude_newer: Date | None = None
+    """Only releases up to this day are installed, as in "2024-05-31"; a lock file is not changed
+    by it, nor what builds packages."""
     extras: tuple[ProjectName, ...] | None = None
     """Extras of the project; default: those named like test, tests, testing, dev."""
     groups: tuple[ProjectName, ...] | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from datetime import date
 from pathlib import PurePosixPath
 from typing import Annotated
 
@@ -96,6 +97,22 @@ def _requirement(text: str) -> str:
             f"not a requirement: {reason}", "write a requirement such as pytest-xdist>=3"
         ) from problem
     return text
+
+
+def _constraint(text: str) -> str:
+    requirement = "" if text.lstrip().startswith("-") else _requirement(text)
+    if not requirement or Requirement(text).url or Requirement(text).extras:
+        raise _wrong("not a constraint", "write a package and its versions, such as Django==4.2.*")
+    return requirement
+
+
+def _date(text: str) -> str:
+    try:
+        if date.fromisoformat(text).isoformat() == text:
+            return text
+    except ValueError:
+        pass
+    raise _wrong("not a day", 'write year, month and day in quotes, such as "2024-05-31"')
 
 
 def _rule_id(text: str) -> str:
@@ -303,6 +320,8 @@ PythonMinor = Annotated[
 RequirementLine = Annotated[
     str, AfterValidator(_requirement), Words("a requirement", "requirements")
 ]
+Constraint = Annotated[str, AfterValidator(_constraint), Words("a constraint", "constraints")]
+Date = Annotated[str, AfterValidator(_date), Words('a day such as "2024-05-31"', "days")]
 ProjectName = Annotated[str, AfterValidator(_project_name), Words("a name", "names")]
 RelativePath = Annotated[str, AfterValidator(_path), Words("a path in the repository", "paths")]
 LicenceName = Annotated[

@@ -222,7 +222,7 @@ class TwoRuns:
         if not found:
             return ""
         return (
-            f"Tests of base import {', '.join(found[:_NAMED])}, and passed before that was there:"
+            f"Tests of base import {list_some(found)}, and passed before that was there:"
             " they may look at it in the place of what they were written for"
         )
 

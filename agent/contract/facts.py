@@ -16,14 +16,13 @@ from functools import cached_property
 
 from packaging.version import Version
 
-from agent.contract import ci_jobs
-from agent.contract.ci_jobs import CiJobs
 from agent.contract.survey import Place, Survey
 from agent.domain import Change, Record
 from agent.policy import libraries, source
 from agent.policy.modules import Modules
 from agent.policy.view import View
-from repo_config import dependencies, detect, python_versions
+from repo_config import ci_jobs, dependencies, detect, python_versions
+from repo_config.ci_jobs import CiJobs
 from repo_config.dependencies import Dependency
 from repo_config.detect import Project
 from repo_config.project_files import Files
@@ -144,7 +143,8 @@ class Evidence:
     @cached_property
     def ci(self) -> CiJobs:
         """What the jobs of GitHub's workflows name."""
-        return ci_jobs.read(self.whole, self.folder)
+        workflows = filter(ci_jobs.is_workflow, self.whole.paths)
+        return ci_jobs.read({path: self.whole.text(path) for path in workflows}, self.folder)
 
 
 def places(found: Sequence[Place | str]) -> str:

@@ -43,6 +43,7 @@ def describe(before: CheckReport, prepared: Prepared, svc: Services) -> Opening:
     versions = (f"python=={prepared.environment.python}", *_versions(prepared, svc))
     lines = [
         f"Versions: {', '.join(versions)}",
+        f"Not installed: {'; '.join(left)}" if (left := prepared.environment.left_out) else "",
         f"Passes: {', '.join(passing)}" if passing else "",
         f"Fails already: {'; '.join(failing)}" if failing else "",
         f"Cannot be measured: {'; '.join(unknown)}" if unknown else "",

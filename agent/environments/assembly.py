@@ -19,15 +19,14 @@ from agent.environments import (
     generated,
     storage,
     toolsets,
-    wheel_files,
     wheels,
 )
 from agent.environments.bench import Bench
 from agent.environments.choosing import Choice
-from agent.environments.declare import Declaration
-from agent.environments.fetch import Fetcher, Wanted
+from agent.environments.declare import Declaration, Part
+from agent.environments.fetch import Fetcher, Unresolvable, Wanted
 from agent.environments.locks import export
-from agent.environments.requirement_files import Requirements
+from agent.environments.requirement_files import LocalProject, Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 
@@ -70,6 +69,8 @@ class Assembly:
         self._choices = list(declaration.choices)
         self._notes = list(declaration.requirements.notes)
         self._generated: dict[str, bytes] = {}
+        self._made: dict[str, wheels.BuiltProject] = {}
+        self._left_out: list[str] = []
 
     def run(self, key: str) -> None:
         """Build all of it and store it under the key.
@@ -81,21 +82,26 @@ class Assembly:
         bench = self._bench
         toolsets.sweep_builders(bench)
         with self._fetcher() as fetcher:
+            for one in self._declaration.requirements.left:
+                self._leave(one.name or "a line", one.why)
+                fetcher.left_out |= {one.name} - {""}
             gate = toolsets.provide(toolsets.GATE, bench, fetcher)
             workshop = wheels.Workshop(bench, gate, fetcher)
-            found, exact = self._requirements(fetcher, gate)
-            workshop.know((*found.lines, *found.constraints))
-            local = self._local_wheels(found, fetcher, workshop, exact=exact)
-            wanted = Wanted(
-                lines=found.lines,
-                constraints=found.constraints,
-                wheels=local,
-                prereleases=found.prereleases,
-                exact=exact,
-                known=self._known,
+            required, exact = self._requirements(fetcher, gate)
+            parts = list(self._declaration.optional)
+            whole = _join(required, parts)
+            workshop.know((*whole.lines, *whole.constraints))
+            self._build_projects(whole, fetcher, workshop)
+            if not exact:
+                extras = self._choose_extras()
+                if self._declaration.section.extras is None:
+                    parts += extras
+                else:
+                    required = _join(required, extras)
+            bench.say(
+                "fetching packages" if whole.lines or self._made else "nothing is to be fetched"
             )
-            bench.say("fetching packages" if found.lines or local else "there is nothing to fetch")
-            venv = fetcher.install(_VENV, wanted, workshop.supply)
+            venv = self._install(required, parts, fetcher, workshop, exact=exact)
             goal = storage.ready(bench.settings, key)
             if goal.exists():
                 # Its record cannot be read, so nobody uses it.
@@ -154,7 +160,7 @@ class Assembly:
         """All that is to be installed, and whether that is a full resolution already."""
         declaration, lock = self._declaration, self._declaration.lock
         if lock is None:
-            return declaration.requirements, False
+            return declaration.required, False
         locked = export.export(lock, self._tree, self._bench, fetcher, gate)
         if locked.projects and not declaration.may_build:
             # Then the key would not cover the code that runs in the build.
@@ -162,49 +168,108 @@ class Assembly:
                 f"{lock.path} names projects of the tree in a way not known here."
             )
         self._notes += locked.notes
-        return locked.plus(declaration.requirements), declaration.adds_nothing
+        return locked.plus(declaration.required), declaration.adds_nothing
 
-    def _local_wheels(
+    def _build_projects(
+        self, found: Requirements, fetcher: Fetcher, workshop: wheels.Workshop
+    ) -> None:
+        """Build the repository's own projects."""
+        for folder in dict.fromkeys(project.folder for project in found.projects):
+            made = workshop.project(self._tree, folder, self._version)
+            self._notes += made.notes
+            self._take_generated(made.generated)
+            fetcher.take_in(_VENV, Path(made.wheel))
+            self._made[folder] = made
+        for project in found.projects:
+            known = [str(canonicalize_name(name)) for name in self._extras_of(project.folder)]
+            choosing.choose(known, project.extras, project.folder or "the project")
+
+    def _extras_of(self, folder: str) -> tuple[str, ...]:
+        return self._made[folder].metadata.extras if folder in self._made else ()
+
+    def _choose_extras(self) -> list[Part]:
+        """Choose among the extras of the project at the root."""
+        root, wanted = self._declaration.root, self._declaration.section.extras
+        known = [str(canonicalize_name(name)) for name in self._extras_of(root)]
+        chosen = choosing.choose(known, wanted, "the project") if root in self._made else ()
+        why = "named by python.extras" if wanted is not None else "by its name it is for tests"
+        self._choices += [Choice(what=f"extra {name}", why=why) for name in chosen]
+        self._choices += [
+            Choice(what=f"extra {name}", why="not for tests by its name", taken=False)
+            for name in known
+            if name not in chosen
+        ]
+        projects = [LocalProject(folder=root, extras=(name,)) for name in chosen]
+        return [
+            Part(what=f"extra {one.extras[0]}", found=Requirements(projects=(one,)))
+            for one in projects
+        ]
+
+    def _install(
         self,
-        found: Requirements,
+        required: Requirements,
+        parts: list[Part],
         fetcher: Fetcher,
         workshop: wheels.Workshop,
         *,
         exact: bool,
-    ) -> tuple[str, ...]:
-        """Build the repository's own projects; name their wheels as requirements."""
-        wanted: dict[str, list[str]] = {}
-        for project in found.projects:
-            wanted.setdefault(project.folder, []).extend(project.extras)
-        named = []
-        for folder, extras in wanted.items():
-            made = workshop.project(self._tree, folder, self._version)
-            self._notes += made.notes
-            self._take_generated(made.generated)
-            if not exact:
-                extras.extend(self._extras(made.metadata, folder, extras))
-            place = Path(fetcher.take_in(_VENV, Path(made.wheel)))
-            asked = f"[{','.join(sorted(set(extras)))}]" if extras else ""
-            named.append(f"{canonicalize_name(made.metadata.name)}{asked} @ {place.name}")
-        return tuple(named)
+    ) -> Path:
+        """Install everything, or else what is required and each part that goes with the others.
 
-    def _extras(self, facts: wheel_files.Metadata, folder: str, asked: list[str]) -> list[str]:
-        known = [str(canonicalize_name(name)) for name in facts.extras]
-        for name in asked:
-            choosing.choose(known, (name,), f"{folder or 'the project'}")
-        if folder != self._declaration.root:
-            return []
-        wanted = self._declaration.extras
-        chosen = choosing.choose(known, wanted, "the project")
-        why = "named by python.extras" if wanted is not None else "by its name it is for tests"
-        for name in chosen:
-            self._choices.append(Choice(what=f"extra {name}", why=why))
-        for name in known:
-            if name not in chosen:
-                self._choices.append(
-                    Choice(what=f"extra {name}", why="not for tests by its name", taken=False)
-                )
-        return list(chosen)
+        Raises:
+            Unresolvable: What is required cannot be resolved, or it is no part that hinders.
+        """
+
+        def install(some: list[Part], *, only_resolve: bool = False) -> Path:
+            wanted = self._want(_join(required, some), exact=exact)
+            return fetcher.install(_VENV, wanted, workshop.supply, only_resolve=only_resolve)
+
+        try:
+            venv = install(parts)
+        except Unresolvable as problem:
+            if not parts:
+                raise
+            self._bench.say("not all of it goes together, so each part is tried by itself")
+            kept: list[Part] = []
+            for part in parts:
+                try:
+                    install([*kept, part], only_resolve=True)
+                    kept.append(part)
+                except Unresolvable as why:
+                    self._leave(part.what, why.message)
+            if len(kept) == len(parts):
+                raise problem from None
+            venv = install(kept)
+        for name, why_not in fetcher.unbuilt.items():
+            self._leave(name, why_not)
+        return venv
+
+    def _leave(self, what: str, why: str) -> None:
+        """Do without something that was asked for; the texts for people name it."""
+        self._bench.say(f"{what} is left out: {why}")
+        self._choices.append(Choice(what=what, why=why, taken=False))
+        self._left_out.append(f"{what}: {why.partition(chr(10))[0]}")
+
+    def _want(self, found: Requirements, *, exact: bool) -> Wanted:
+        extras: dict[str, set[str]] = {}
+        for project in found.projects:
+            extras.setdefault(project.folder, set()).update(project.extras)
+        named = []
+        for folder, asked in extras.items():
+            made = self._made[folder]
+            name = canonicalize_name(made.metadata.name)
+            listed = f"[{','.join(sorted(asked))}]" if asked else ""
+            named.append(f"{name}{listed} @ {Path(made.wheel).name}")
+        return Wanted(
+            lines=found.lines,
+            constraints=found.constraints,
+            wheels=tuple(named),
+            prereleases=found.prereleases,
+            exact=exact,
+            known=self._known,
+            exclude_newer=self._declaration.section.exclude_newer,
+            is_tolerant=True,
+        )
 
     def _take_generated(self, found: dict[str, bytes]) -> None:
         taken, left = generated.choose({**self._generated, **found}, TreeFiles(self._tree))
@@ -234,7 +299,14 @@ class Assembly:
             root=interpreter.root,
             sources=self._declaration.sources,
             packages=_packages(part / "venv"),
+            section=self._declaration.section,
+            is_locked=self._declaration.lock is not None,
+            left_out=tuple(self._left_out),
         )
+
+
+def _join(required: Requirements, parts: list[Part]) -> Requirements:
+    return required.plus(*(part.found for part in parts))
 
 
 def _packages(venv: Path) -> tuple[str, ...]:

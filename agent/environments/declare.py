@@ -6,7 +6,8 @@ Pure: reads files of the tree, runs nothing, resolves nothing. What only a build
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -30,22 +31,29 @@ from agent.environments.locks import kinds
 from agent.environments.locks.kinds import Lock, Offer
 from agent.environments.named_groups import NamedGroups
 from agent.environments.python_hints import PythonHints
-from agent.environments.requirement_files import LocalProject, Requirements
+from agent.environments.requirement_files import Left, LocalProject, Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.schema import PythonSection
 
 _FIXED = "a lock file fixes every version"
-_LAST_RESORT = "last resort: nothing else says what the tests need, so"
+
+
+class Part(Record):
+    """What one extra, group or file asks for; done without where it cannot be resolved."""
+
+    what: str
+    found: Requirements
 
 
 class Declaration(Record):
     """What is to be installed, before anything is resolved."""
 
-    requirements: Requirements = Requirements()
+    required: Requirements = Requirements()
+    optional: tuple[Part, ...] = ()
     lock: Lock | None = None
-    extras: tuple[str, ...] | None = None
-    """Extras the configuration asks for; None: those of the metadata that are for tests."""
+    section: PythonSection = PythonSection()
+    """What it was read with."""
     python: PythonHints = PythonHints()
     sources: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
@@ -53,6 +61,11 @@ class Declaration(Record):
     """Folder of the project in the repository."""
     digest: str
     """sha256 over every byte that has a say; where something is built, over the whole tree."""
+
+    @property
+    def requirements(self) -> Requirements:
+        """All that is asked for."""
+        return self.required.plus(*(part.found for part in self.optional))
 
     @property
     def may_build(self) -> bool:
@@ -100,6 +113,7 @@ class _Reader:
         self.setup_cfg = files.ini("setup.cfg")
         self.setup_py = files.text("setup.py")
         self.found = Requirements()
+        self.parts: list[Part] = []
         self.sources: list[str] = []
         self.choices: list[Choice] = []
         self.lock: Lock | None = None
@@ -127,22 +141,24 @@ class _Reader:
                 self._left(lock.path, "it cannot be exported; its versions are used without hashes")
         self._take_install()
         if self.lock is None:
-            lacking = not self._has_tests() and not self._take_hatch()
-            self._take_tox(last_resort=lacking)
+            self._take_hatch()
+            self._take_tox()
+        whole = self.found.plus(*(part.found for part in self.parts))
         return Declaration(
-            requirements=self.found,
+            required=self.found,
+            optional=tuple(self.parts),
             lock=self.lock,
-            extras=self.section.extras,
+            section=self.section,
             python=self._python(offers),
-            sources=tuple(dict.fromkeys(self.sources + list(self.found.files))),
+            sources=tuple(dict.fromkeys(self.sources + list(whole.files))),
             choices=tuple(self.choices),
             root=self.files.base,
             digest=fingerprint.digest(
                 self.files,
                 self.section,
-                self.found,
+                whole,
                 offers[0].files if offers else (),
-                builds=_may_build(self.lock, self.found),
+                builds=_may_build(self.lock, whole),
             ),
         )
 
@@ -203,8 +219,9 @@ class _Reader:
         groups = self.groups
         chosen = choosing.choose(groups.names, self.section.groups, "pyproject.toml", kind="group")
         for name in chosen:
-            self._took(f"group {name}", self._why("group"), source=False)
-            self._add_group(name)
+            with self._part(f"group {name}", fails=self.section.groups is not None):
+                self._add_group(name)
+                self._took(f"group {name}", self._why("group"), source=False)
         self._left_groups(groups.names, chosen)
         if chosen:
             self.sources.append("pyproject.toml")
@@ -219,16 +236,17 @@ class _Reader:
             for path in paths:
                 self._left(path, f"the configuration names its own: {', '.join(named)}")
             return
+        describes_itself = bool(self.found.projects or self.project or self.poetry)
         for path in paths:
-            if path in self.found.files:
+            if any(path in part.found.files for part in self.parts) or path in self.found.files:
                 continue
-            self.found = self.found.plus(requirement_files.read(self.files, path))
-            role = (
-                "for tests and development"
-                if requirement_names.role(path) == "test"
-                else "for running it"
-            )
-            self._took(path, f"by its name it lists what is needed {role}")
+            is_test = requirement_names.role(path) == "test"
+            with self._part(path, fails=not (is_test or describes_itself)):
+                self.found = self.found.plus(
+                    requirement_files.read(self.files, path, is_tolerant=True)
+                )
+                role = "for tests and development" if is_test else "for running it"
+                self._took(path, f"by its name it lists what is needed {role}")
 
     def _take_install(self) -> None:
         for entry in self.section.install:
@@ -243,40 +261,61 @@ class _Reader:
                 )
                 self._took(f"{origin}: {entry}", "named by the configuration", source=False)
                 self.sources.append("python.install")
+        for entry in self.section.constraints:
+            line = requirement_files.Line(text=entry, origin="python.constraints")
+            self.found = self.found.plus(Requirements(constraints=(line,)))
 
-    def _take_tox(self, *, last_resort: bool) -> None:
+    def _take_tox(self) -> None:
         tox = tox_deps.read(self.files, self.files.ini("tox.ini"))
         if tox is None:
-            return
-        if not last_resort:
-            for path in tox.constraints(self.files):
-                found = requirement_files.requirement(self.files, f"-c {path}", tox.origin)
-                self.found = self.found.plus(found)
-                self._took(path, f"{tox.origin} constrains every run of the tests by it")
             return
         for line in tox.left:
             self._left(f"{tox.origin} {line}", "it holds only for some of tox's runs")
         if tox.lines:
-            origin = f"{tox.origin} deps"
-            found = requirement_files.parse(self.files, "\n".join(tox.lines), origin)
-            self.found = self.found.plus(found)
-            self._took(tox.path, f"{_LAST_RESORT} {origin}")
+            with self._part(f"{tox.origin} deps"):
+                text = "\n".join(tox.lines)
+                found = requirement_files.parse(
+                    self.files, text, f"{tox.origin} deps", is_tolerant=True
+                )
+                self.found = self.found.plus(found)
+                self._took(tox.path, "tox installs its deps for every run of the tests")
 
-    def _take_hatch(self) -> bool:
+    def _take_hatch(self) -> None:
         hatch = hatch_deps.read(self.files, self.pyproject)
         if hatch is None:
-            return False
+            return
         for line in hatch.left:
             self._left(f"{hatch.origin} {line}", "it holds only for some of Hatch's runs")
-        self._add(list(hatch.lines), hatch.origin)
-        if hatch.features:
-            own = self._own(hatch.features, hatch.origin)
-            self.found = self.found.plus(own)
-        for name in hatch.groups:
-            self._took(f"group {name}", f"{hatch.origin} names it", source=False)
-            self._add_group(str(canonicalize_name(name)))
-        self._took(hatch.path, f"{_LAST_RESORT} {hatch.origin}")
-        return True
+        with self._part(hatch.origin):
+            self._add(list(hatch.lines), hatch.origin)
+            if hatch.features:
+                own = self._own(hatch.features, hatch.origin)
+                self.found = self.found.plus(own)
+            for name in hatch.groups:
+                self._took(f"group {name}", f"{hatch.origin} names it", source=False)
+                self._add_group(str(canonicalize_name(name)))
+            self._took(hatch.path, f"Hatch installs this for its runs of the tests: {hatch.origin}")
+
+    @contextmanager
+    def _part(self, what: str, *, fails: bool = False) -> Iterator[None]:
+        """Collect what is found meanwhile as a part of its own, that may not be to be had.
+
+        Args:
+            what: Its name.
+            fails: It has to be had all the same.
+        """
+        if fails:
+            yield
+            return
+        before, self.found = self.found, Requirements()
+        try:
+            yield
+            self.parts.append(Part(what=what, found=self.found))
+        except EnvironmentFailed as problem:
+            why = Left(name="", why=problem.message)
+            self.parts.append(Part(what=what, found=Requirements(left=(why,))))
+        finally:
+            self.found = before
 
     # --- what the repository is --------------------------------------------------------------
 
@@ -302,27 +341,6 @@ class _Reader:
 
     def _has_backend(self) -> bool:
         return "build-system" in self.pyproject
-
-    def _has_tests(self) -> bool:
-        """Whether anything so far was taken for the sake of tests."""
-        if (
-            any(requirement_names.role(path) == "test" for path in self.found.files)
-            or self.section.install
-        ):
-            return True
-        if any(
-            choice.taken and choice.what.startswith(("group ", "extra ")) for choice in self.choices
-        ):
-            return True
-        declared = [*self.project.get("optional-dependencies", {}), *self._old_extras()]
-        return any(requirement_names.is_for_tests(name) for name in declared)
-
-    def _old_extras(self) -> list[str]:
-        named = python_hints.literal_keyword(self.setup_py, "extras_require")
-        extras = list(named) if isinstance(named, dict) else []
-        if self.setup_cfg.has_section("options.extras_require"):
-            extras += self.setup_cfg.options("options.extras_require")
-        return extras
 
     # --- small parts -------------------------------------------------------------------------
 

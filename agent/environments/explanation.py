@@ -70,7 +70,7 @@ def explain(
         said |= {
             "choices": declaration.choices,
             "requirements": tuple(f"{line.text}  ({line.origin})" for line in found.lines),
-            "notes": (*found.notes, *index.notes),
+            "notes": (*(f"left out: {one.why}" for one in found.left), *found.notes, *index.notes),
         }
         prepared = build.prepare(request, sandbox, index, settings, lambda _: None)
     except EnvironmentFailed as problem:
@@ -136,12 +136,12 @@ def find_unmet(files: TreeFiles, section: PythonSection) -> tuple[Unmet, ...]:
 
 
 def _refusal(files: TreeFiles, section: PythonSection) -> str:
-    """Why the declaration of a repository cannot be read; empty where it can."""
+    """Why the declaration of a repository, or a line of it, is refused; empty where all is read."""
     try:
-        declare.read(files, section)
+        left = declare.read(files, section).requirements.left
     except EnvironmentFailed as problem:
         return problem.message
-    return ""
+    return next((one.why for one in left), "")
 
 
 def _choose(

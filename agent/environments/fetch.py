@@ -70,6 +70,14 @@ class Wanted(Record):
     """The lines are a full resolution; nothing is added to them."""
     known: tuple[str, ...] = ()
     """As `name==version`: versions that are kept where the lines let them be."""
+    exclude_newer: str | None = None
+    """The last day whose releases are taken."""
+    is_tolerant: bool = False
+    """What exists only as source and cannot be built is left out."""
+
+
+class Unresolvable(EnvironmentFailed):
+    """The resolver finds no versions; its own words are in the message."""
 
 
 class Fetcher:
@@ -79,6 +87,10 @@ class Fetcher:
         self._bench = bench
         self.workplace = workplace
         (workplace / _WHEELS).mkdir()
+        self.left_out: set[str] = set()
+        """Projects that are not installed where that is tolerated."""
+        self.unbuilt: dict[str, str] = {}
+        """Those of them that cannot be built, each with the reason."""
         self._network = ExitStack()
         self._proxy: egress.EgressProxy | None = None
         self._gateways = {
@@ -91,19 +103,29 @@ class Fetcher:
         for attempt in self._proxy.refused if self._proxy else ():
             self._bench.say(f"refused on the way to the package index: {attempt}")
 
-    def install(self, name: str, wanted: Wanted, supply: Supply) -> Path:
+    def install(
+        self, name: str, wanted: Wanted, supply: Supply, *, only_resolve: bool = False
+    ) -> Path:
         """Make the virtual environment `name` below the working folder and fill it.
 
+        Args:
+            name: Of a folder.
+            wanted: What to fill it with.
+            supply: Builds what exists only as source.
+            only_resolve: Nothing is installed.
+
         Raises:
-            EnvironmentFailed: It cannot be resolved; with the resolver's own words.
+            Unresolvable: With the resolver's own words.
+            EnvironmentFailed: What exists only as source cannot be built, or a limit was reached.
             IndexUnavailable: The index did not answer.
             StorageFull: The disk is full.
         """
         supplied: set[str] = set()
         for _ in range(_MOST_ROUNDS):
-            result = self._attempt(name, wanted, supplied)
+            result = self._attempt(name, wanted, supplied, only_resolve=only_resolve)
             if result.exit_code == 0:
-                interpreter_start.refuse_replaced(self.workplace / name)
+                if not only_resolve:
+                    interpreter_start.refuse_replaced(self.workplace / name)
                 return self.workplace / name
             missing = uv_program.needing_wheels(result.output)
             if not missing or self._failed_to_reach(result):
@@ -112,8 +134,13 @@ class Fetcher:
                 self._bench.say(
                     f"{project} exists only as source; its wheel is built without network"
                 )
-                words = self._words(result.output)
-                self.take_in(name, supply(project, words))
+                try:
+                    self.take_in(name, supply(project, self._words(result.output)))
+                except EnvironmentFailed as problem:
+                    if not wanted.is_tolerant or project in self.left_out:
+                        raise
+                    self.left_out.add(project)
+                    self.unbuilt[project] = problem.message
                 supplied.add(project)
         raise EnvironmentFailed(
             f"More than {_MOST_ROUNDS} packages exist only as source; this is not gone on with."
@@ -176,7 +203,9 @@ class Fetcher:
 
     # --- one attempt -------------------------------------------------------------------------
 
-    def _attempt(self, name: str, wanted: Wanted, supplied: set[str]) -> RoomResult:
+    def _attempt(
+        self, name: str, wanted: Wanted, supplied: set[str], *, only_resolve: bool
+    ) -> RoomResult:
         venv = f"{STORE}/{self.workplace.name}/{name}"
         house = f"{STORE}/{self._wheelhouse(name).relative_to(self.workplace.parent)}"
         make = [
@@ -191,7 +220,10 @@ class Fetcher:
         options = [
             "--quiet", "--no-build", "--python", f"{venv}/bin/python", "--find-links", house,
             "-c", f"{_TMP}/constraints.txt", *(["--prerelease", "allow"] * wanted.prereleases),
+            "--override", f"{_TMP}/left-out.txt",
         ]  # fmt: skip
+        if wanted.exclude_newer:
+            options += ["--exclude-newer", f"{wanted.exclude_newer}T23:59:59Z"]
         # A resolution prefers the versions that its own output has from an earlier one.
         known, requirements = f"{_TMP}/known.txt", f"{_TMP}/requirements.txt"
         resolve = [f"{_UV}/uv", "pip", "compile", *options, requirements, "-o", known]
@@ -201,11 +233,19 @@ class Fetcher:
             install.append("--no-deps")
         elif wanted.known:
             commands = [make, keep, resolve, [*install, "-c", known]]
+        if only_resolve:
+            commands[-1].append("--dry-run")
+        left_out = sorted(self.left_out) if wanted.is_tolerant else []
+        lines = tuple(line for line in wanted.lines if line.name not in left_out)
         files = {
-            requirements: self._written(wanted.lines, wanted.wheels, house, supplied),
+            requirements: self._written(lines, wanted.wheels, house, supplied),
             f"{_TMP}/constraints.txt": self._written(wanted.constraints, (), house, supplied),
             f"{_TMP}/commands.json": json.dumps(commands).encode(),
             known: "".join(f"{one}\n" for one in wanted.known).encode(),
+            # A requirement of a package stays one unless it is overridden.
+            f"{_TMP}/left-out.txt": "".join(
+                f"{one} ; sys_platform == 'never'\n" for one in left_out
+            ).encode(),
         }
         environ = {"UV_LINK_MODE": "hardlink", "UV_CONCURRENT_DOWNLOADS": "16"}
         if len(self._bench.index.accesses()) > 1 and all(line.hashes for line in wanted.lines):
@@ -316,7 +356,7 @@ class Fetcher:
             )
         origins = _origins(words, (*wanted.lines, *wanted.constraints))
         left = "".join(f"\n{note}." for note in self._bench.index.notes)
-        return EnvironmentFailed(
+        return Unresolvable(
             f"{words}{origins}{left}\n"
             f"This is the resolver's answer for Python {self._bench.interpreter.version}. "
             "Change the requirement that is named, or choose others with `python.install`, "

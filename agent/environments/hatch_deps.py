@@ -1,6 +1,6 @@
 """What Hatch installs in the environments that tests are run in. Pure.
 
-Of use where nothing else says what the tests need. Hatch's rules of inheritance are followed; what
+Hatch's rules of inheritance are followed; what
 takes its value from elsewhere (`{root:uri}`) or holds for some of its runs only is told apart.
 """
 

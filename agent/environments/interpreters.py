@@ -101,10 +101,12 @@ def ranked(
         for one in _best_first(some):
             order.setdefault((one.root, one.path), (one, reason.replace("{}", _minor(one))))
 
-    named = re.match(r"(?:cpython[-@]?)?(\d+\.\d+)(?:\.|$)", hints.version_file or "")
-    if named:
-        because_named = f".python-version asks for {hints.version_file}"
-        add([one for one in usable if _minor(one) == named[1]], because_named)
+    match = re.match(r"(?:cpython[-@]?)?(\d+\.\d+)(?:\.|$)", hints.version_file or "")
+    named = [one for one in usable if match and _minor(one) == match[1]]
+    because_named = f".python-version asks for {hints.version_file}"
+    add([one for one in named if not hints.ci or _minor(one) in hints.ci], because_named)
+    add([one for one in fitting if _minor(one) in hints.ci], because + "; and CI tests {}")
+    add(named, because_named)
     supported = [one for one in fitting if _minor(one) in hints.classifiers]
     add(supported, because + "; and a classifier names {}")
     add(fitting, because)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import configparser
+import posixpath
 import re
 from typing import Any
 
 from agent.domain import Record
 from agent.environments import poetry
 from agent.environments.tree_files import TreeFiles
-from repo_config import foreign_python
+from repo_config import ci_jobs, foreign_python
+from repo_config.ci_jobs import CiJobs
 
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (\d+\.\d+)$")
 
@@ -24,6 +26,8 @@ class PythonHints(Record):
     requires_origin: str = ""
     classifiers: tuple[str, ...] = ()
     """Minor versions named by classifiers."""
+    ci: tuple[str, ...] = ()
+    """Minor versions in the matrices of CI."""
 
 
 def read(
@@ -52,7 +56,16 @@ def read(
         requires=requires,
         requires_origin=origin,
         classifiers=tuple(dict.fromkeys(match[1] for match in matches if match)),
+        ci=tuple(_read_jobs(files).pythons),
     )
+
+
+def _read_jobs(files: TreeFiles) -> CiJobs:
+    whole = files.whole()
+    paths = [posixpath.join(ci_jobs.FOLDER, name) for name in whole.names(ci_jobs.FOLDER)]
+    read = {path: whole.read(path) or b"" for path in filter(ci_jobs.is_workflow, paths)}
+    texts = {path: content.decode(errors="replace") for path, content in read.items()}
+    return ci_jobs.read(texts, files.base)
 
 
 def literal_keyword(source: str | None, keyword: str) -> Any:

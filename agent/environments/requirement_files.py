@@ -11,6 +11,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -61,6 +62,18 @@ class LocalProject(Record):
     origin: str = ""
 
 
+class Left(Record):
+    """A line that is done without."""
+
+    name: str
+    """Of the project that it asks for, as far as it is known: it is not fetched from elsewhere."""
+    why: str
+
+
+class AddressRefused(EnvironmentFailed):
+    """A line asks for what lies at a direct address."""
+
+
 class Requirements(Record):
     """What requirements files ask for, flat."""
 
@@ -69,6 +82,7 @@ class Requirements(Record):
     projects: tuple[LocalProject, ...] = ()
     files: tuple[str, ...] = ()
     """Every file that was read."""
+    left: tuple[Left, ...] = ()
     notes: tuple[str, ...] = ()
     indexes: tuple[IndexWish, ...] = ()
     """Indexes that the repository names; whether they are asked is the operator's word."""
@@ -82,20 +96,27 @@ class Requirements(Record):
             constraints=_once(tuple(line for part in parts for line in part.constraints)),
             projects=tuple(dict.fromkeys(p for part in parts for p in part.projects)),
             files=tuple(dict.fromkeys(path for part in parts for path in part.files)),
+            left=tuple(dict.fromkeys(one for part in parts for one in part.left)),
             notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
             indexes=tuple(dict.fromkeys(one for part in parts for one in part.indexes)),
             prereleases=any(part.prereleases for part in parts),
         )
 
 
-def read(files: TreeFiles, path: str) -> Requirements:
+def read(files: TreeFiles, path: str, *, is_tolerant: bool = False) -> Requirements:
     """Read one requirements file with all that it includes.
+
+    Args:
+        files: The tree.
+        path: Of the file.
+        is_tolerant: A line that is refused is left out.
 
     Raises:
         EnvironmentFailed: A line cannot be read or asks for what is not fetched; the message
             names file and line.
     """
-    return _read(files, path, asked_by="", constraint=False, seen=())
+    how = _How(is_tolerant=is_tolerant)
+    return _read(files, path, asked_by="", how=how)
 
 
 def parse(
@@ -103,43 +124,71 @@ def parse(
     text: str,
     origin: str,
     *,
-    folder: str = "",
-    constraint: bool = False,
-    seen: tuple[str, ...] = (),
     numbered: bool = True,
+    is_tolerant: bool = False,
 ) -> Requirements:
-    """Read the text of a requirements file, written in `folder`; lines are named by `origin`.
+    """Read the text of a requirements file, written at the root; lines are named by `origin`.
 
     Without numbers where the text was made by a tool, so that its lines are nobody's.
     """
-    found = Requirements(files=seen[-1:])
-    for number, line in _lines(text):
-        place = f"{origin}:{number}" if numbered else origin
-        found = found.plus(_line(files, line, place, folder, constraint=constraint, seen=seen))
-    return found
+    how = _How(is_tolerant=is_tolerant)
+    return _parse(files, text, origin, "", how, numbered=numbered)
 
 
 def requirement(files: TreeFiles, text: str, origin: str) -> Requirements:
     """Read a single requirement, as it stands in a table or in the configuration."""
-    return _line(files, text.strip(), origin, "", constraint=False, seen=())
+    return _line(files, text.strip(), origin, "", _How())
 
 
-def _read(
-    files: TreeFiles, path: str, *, asked_by: str, constraint: bool, seen: tuple[str, ...]
+class _How(NamedTuple):
+    """How lines are taken."""
+
+    constraint: bool = False
+    seen: tuple[str, ...] = ()
+    """The files that led here."""
+    is_tolerant: bool = False
+
+
+def _parse(
+    files: TreeFiles, text: str, origin: str, folder: str, how: _How, *, numbered: bool = True
 ) -> Requirements:
-    if path in seen:
+    found = Requirements(files=how.seen[-1:])
+    for number, line in _lines(text):
+        place = f"{origin}:{number}" if numbered else origin
+        try:
+            found = found.plus(_line(files, line, place, folder, how))
+        except EnvironmentFailed as problem:
+            if not how.is_tolerant:
+                raise
+            name = _guess_name(line) if isinstance(problem, AddressRefused) else ""
+            found = found.plus(Requirements(left=(Left(name=name, why=problem.message),)))
+    return found
+
+
+def _guess_name(line: str) -> str:
+    """Guess which project lies at a direct address: by its name, or else by its repository's."""
+    patterns = (
+        r"^([\w.-]+)\s*(?:\[[^\]]*\])?\s*@",
+        r"#egg=([\w.-]+)",
+        r"/([\w.-]+)\.git(?:[@#?;\s]|$)",
+        r"/([\w.-]+)/?(?:[@#?;\s]|$)",
+    )
+    found = next(filter(None, (re.search(pattern, line) for pattern in patterns)), None)
+    return str(canonicalize_name(found[1])) if found else ""
+
+
+def _read(files: TreeFiles, path: str, *, asked_by: str, how: _How) -> Requirements:
+    if path in how.seen:
         # pip reads a cycle once and is content; so are we.
         return Requirements()
-    if len(seen) >= _DEEPEST:
+    if len(how.seen) >= _DEEPEST:
         raise EnvironmentFailed(f"{asked_by} nests requirements files more than {_DEEPEST} deep.")
     text = files.text(path)
     if text is None:
         by = f", which {asked_by} asks for," if asked_by else ""
         raise EnvironmentFailed(f"The requirements file {path}{by} is not in the repository.")
-    return parse(
-        files, text, path,
-        folder=posixpath.dirname(path), constraint=constraint, seen=(*seen, path),
-    )  # fmt: skip
+    deeper = how._replace(seen=(*how.seen, path))
+    return _parse(files, text, path, posixpath.dirname(path), deeper)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -164,12 +213,10 @@ def _line(
     line: str,
     place: str,
     folder: str,
-    *,
-    constraint: bool,
-    seen: tuple[str, ...],
+    how: _How,
 ) -> Requirements:
     if line.startswith("-"):
-        return _option(files, line, place, folder, constraint=constraint, seen=seen)
+        return _option(files, line, place, folder, how)
     hashes = tuple(re.findall(r"--hash[= ]([A-Za-z0-9]+:[0-9A-Fa-f]+)", line))
     text = re.split(r"\s--[a-z]", line, maxsplit=1)[0].strip()
     if "${" in text:
@@ -193,7 +240,7 @@ def _line(
             return _local(files, parsed.url, ",".join(sorted(parsed.extras)), place)
         raise _refused_address(place, text)
     entry = Line(text=str(parsed), origin=place, hashes=hashes)
-    return Requirements(constraints=(entry,)) if constraint else Requirements(lines=(entry,))
+    return Requirements(constraints=(entry,)) if how.constraint else Requirements(lines=(entry,))
 
 
 def _option(
@@ -201,9 +248,7 @@ def _option(
     line: str,
     place: str,
     folder: str,
-    *,
-    constraint: bool,
-    seen: tuple[str, ...],
+    how: _How,
 ) -> Requirements:
     try:
         words = shlex.split(line)
@@ -216,8 +261,8 @@ def _option(
     value = value or " ".join(words[1:])
     if name in ("-r", "--requirement", "-c", "--constraint"):
         target = _inside(files, posixpath.join(folder, value), place, value)
-        only = constraint or name in ("-c", "--constraint")
-        return _read(files, target, asked_by=place, constraint=only, seen=seen)
+        only = how.constraint or name in ("-c", "--constraint")
+        return _read(files, target, asked_by=place, how=how._replace(constraint=only))
     if name in ("-e", "--editable"):
         local = _LOCAL.match(value)
         if _URL.match(value) or (local is None and "@" in value):
@@ -263,9 +308,9 @@ def named_index(url: str, origin: str) -> IndexWish:
     return IndexWish(url=re.sub(r"(?<=://)[^/]*@", "", url), origin=origin)
 
 
-def _refused_address(place: str, text: str) -> EnvironmentFailed:
+def _refused_address(place: str, text: str) -> AddressRefused:
     shown = re.sub(r"://[^/@\s]*@", "://", text)
-    return EnvironmentFailed(
+    return AddressRefused(
         f"{place}: `{shown}` is a direct address. Only packages of the index are fetched: name a "
         "released version there, or leave the line out with `python.install` in the configuration."
     )

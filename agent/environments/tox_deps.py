@@ -1,12 +1,10 @@
 """What tox installs for each of its test runs, whichever of its files says so. Pure.
 
-Of use where nothing else says what the tests need; its constraints hold in any case, since they
-install nothing. What holds for some of its runs only is told apart.
+What holds for some of its runs only is told apart.
 """
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,7 +15,6 @@ from repo_config.project_files import table
 
 #: As in `py311: pytest<8`.
 _FACTORS = re.compile(r"^!?[\w.{},!-]+\s*:\s")
-_CONSTRAINT = re.compile(r"(?:-c|--constraint)[\s=]*(?P<path>[^\s=].*)$")
 
 
 class ToxDeps(Record):
@@ -30,13 +27,6 @@ class ToxDeps(Record):
     lines: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     """They hold only for some of tox's runs, or for other machines."""
-
-    def constraints(self, files: TreeFiles) -> tuple[str, ...]:
-        """Paths of the constraints files of the tree among the lines."""
-        found = (_CONSTRAINT.match(line) for line in self.lines)
-        paths = (posixpath.normpath(match["path"].strip()) for match in found if match)
-        inside = (path for path in paths if path[0] != "/" and path[:2] != "..")
-        return tuple(path for path in inside if files.read(path) is not None)
 
 
 def read(files: TreeFiles, ini: Mapping[str, Mapping[str, str]]) -> ToxDeps | None:

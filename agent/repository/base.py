@@ -243,7 +243,13 @@ def described(place: Place, repository: str, start: Start) -> Checkout:
         nearest_tag=_nearest_tag(place, start.commit),
         subjects=_subjects(place, start.commit),
         signs_off=_signs_off(place, start.commit),
+        committed=_read_time(place, start.commit),
     )
+
+
+def _read_time(place: Place, commit: str) -> int:
+    args = ("log", "--max-count=1", "--format=%ct", "--no-show-signature", commit, "--")
+    return int(process.run(place, *args))
 
 
 def _nearest_tag(place: Place, commit: str) -> str | None:

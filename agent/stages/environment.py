@@ -1,15 +1,139 @@
-"""Environment: the repository's own Python and dependencies, built without trusting them."""
+"""Environment: the repository's own Python and dependencies, built without trusting them.
+
+Where base's tests hardly pass in what is declared, other versions are tried, each built and
+measured by steps of its own; the set with which most of them pass is taken.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent import worktree
-from agent.domain import Checkout, Contract, Environment, Run
+from agent.checks import check, reports
+from agent.domain import (
+    Checkout,
+    CheckReport,
+    CheckResult,
+    Contract,
+    Environment,
+    Opened,
+    Prepared,
+    Run,
+    Status,
+)
 from agent.environments import build as environments
+from agent.environments import candidates
+from agent.environments.candidates import Candidate
+from agent.errors import CheckUnfinished, EnvironmentFailed
+from agent.ports import Step
 from agent.services import Services
+from repo_config.schema import PythonSection
+
+Measure = Callable[[Prepared, Services], CheckReport]
+#: More of base's tests than these are red: then other versions are tried.
+_MOST_RED = 0.05
+#: Suites that take more than this part of the run's minutes are measured once.
+_MOST_TIME = 1 / 6
 
 
-def build(run: Run, base: Checkout, contract: Contract, svc: Services) -> Environment:
+def prepare(
+    base: Opened, step: Step, svc: Services, measure: Measure
+) -> tuple[Prepared, CheckReport]:
+    """Build the environment, and run the checks without the change.
+
+    Raises:
+        EnvironmentFailed: No candidate can be built; what hindered the first is said.
+        CheckUnfinished: A limit ended a check twice, with what is declared.
+    """
+    run, commit, contract = base.run, base.checkout, base.contract
+    first = candidates.declared(contract)
+    tried: list[tuple[Candidate, Prepared, CheckReport]] = []
+    problem: EnvironmentFailed | None = None
+
+    def attempt(candidate: Candidate, number: str) -> None:
+        section = candidate.section
+        built = step(f"environment{number}", build, run, commit, contract, svc, section)
+        prepared = Prepared(run=run, checkout=commit, contract=contract, environment=built)
+        report = step(f"baseline{number}", measure, prepared, svc)
+        tried.append((candidate, prepared, report))
+
+    try:
+        attempt(first, "")
+    except EnvironmentFailed as failed:
+        problem = failed
+    if problem or _is_poor(tried[0][2], contract):
+        built = tried[0][1].environment if tried else None
+        for number, candidate in enumerate(candidates.propose(contract, commit, built), 2):
+            try:
+                attempt(candidate, f" {number}")
+            except (EnvironmentFailed, CheckUnfinished) as failed:
+                svc.say(f"packages {candidate.why}: {failed.message}")
+            else:
+                if not _is_poor(tried[-1][2], contract):
+                    break
+    if not tried:
+        raise problem or AssertionError("nothing was tried")
+    best = max(range(len(tried)), key=lambda at: _rate(_tests(tried[at][2])))
+    candidate, prepared, before = tried[best]
+    if candidate == first and len(tried) == 1:
+        return prepared, before
+    said = ["Packages as declared cannot be installed"] if problem else []
+    said += [f"packages {one.why}: {_count(report)}" for one, _, report in tried]
+    why = f"Taken were packages {candidate.why}. Tests of base that pass: {'; '.join(said)}."
+    step("choose environment", choose, run, why, before, svc)
+    built = prepared.environment.model_copy(update={"why": why})
+    return prepared.model_copy(update={"environment": built}), before
+
+
+def choose(run: Run, why: str, report: CheckReport, svc: Services) -> str:
+    """Keep the report of what is taken, and say why it is."""
+    reports.keep(svc.run_folder(run), report)
+    svc.say(why)
+    return why
+
+
+def _is_poor(report: CheckReport, contract: Contract) -> bool:
+    """Whether other versions may have more of base's tests pass, in reasonable time."""
+    tests = _tests(report)
+    if tests.status is Status.ABSENT:
+        return False
+    if tests.seconds > contract.config.limits.minutes * 60 * _MOST_TIME:
+        return False
+    red = tests.count("failed", "error")
+    return not tests.items or red > _MOST_RED * len(tests.items)
+
+
+def _rate(tests: CheckResult) -> float:
+    """Weigh the number of tests that pass by their share; files not collected count as red."""
+    passed, red = tests.count("passed"), tests.count("failed", "error")
+    return passed * passed / (passed + red) if passed else 0.0
+
+
+def _tests(report: CheckReport) -> CheckResult:
+    none = CheckResult(name=check.TESTS, status=Status.ABSENT)
+    return next((one for one in report.results if one.name == check.TESTS), none)
+
+
+def _count(report: CheckReport) -> str:
+    tests = _tests(report)
+    return f"{tests.count('passed')} of {len(tests.items)}"
+
+
+def build(
+    run: Run,
+    base: Checkout,
+    contract: Contract,
+    svc: Services,
+    section: PythonSection | None = None,
+) -> Environment:
     """Take the environment from the store, or build it.
+
+    Args:
+        run: The run.
+        base: Its base commit.
+        contract: What the repository demands.
+        svc: The clients.
+        section: Holds in place of the configuration's own.
 
     Raises:
         EnvironmentFailed: It cannot be built; the resolver's or builder's own words are in it.
@@ -18,4 +142,6 @@ def build(run: Run, base: Checkout, contract: Contract, svc: Services) -> Enviro
     # A run that goes on after a kill has its records, but no files.
     worktree.open_tree(base, tree)
     request = environments.EnvironmentRequest.of(contract, base, tree)
+    if section is not None:
+        request = request.model_copy(update={"python": section})
     return environments.ensure(request, svc.sandbox, svc.index, svc.settings, svc.say)

@@ -184,19 +184,44 @@ def test_a_source_archive_of_another_content_is_not_built(settings, folder):
         served.add(local_index.sdist("onlysource", "1.0"))
         served.wrong_digest.add("onlysource-1.0.tar.gz")
         lay(folder, {"requirements.txt": "onlysource\n"})
-        with pytest.raises(EnvironmentFailed, match="sha256"):
-            ensure(settings, folder, index=local(settings, served))
+        environment = ensure(settings, folder, index=local(settings, served))
+    assert not environment.packages
+    assert "sha256" in environment.left_out[0]
 
 
 @pytest.mark.deep
-def test_a_backend_that_fails_is_quoted(settings, folder):
+def test_what_cannot_be_built_is_left_out_also_where_another_package_needs_it(settings, folder):
+    said: list[str] = []
     with local_index.serving() as served:
-        served.add(local_index.sdist("broken", "1.0", build="raise RuntimeError('no compiler')"))
-        lay(folder, {"requirements.txt": "broken\n"})
-        with pytest.raises(EnvironmentFailed) as caught:
-            ensure(settings, folder, index=local(settings, served))
-    assert "broken 1.0" in caught.value.message
-    assert "no compiler" in caught.value.message
+        served.add(
+            local_index.sdist("broken", "1.0", build="raise RuntimeError('no compiler')"),
+            local_index.wheel("user", "1.0", ("broken",)),
+        )
+        lay(folder, {"requirements.txt": "user\n"})
+        environment = ensure(settings, folder, index=local(settings, served), said=said)
+    assert environment.packages == ("user==1.0",)
+    assert environment.left_out[0].startswith("broken: ")
+    assert "no compiler" in "\n".join(said)
+
+
+@pytest.mark.deep
+def test_of_parts_for_tests_what_does_not_go_with_the_others_is_left_out(settings, folder):
+    with local_index.serving() as served:
+        served.add(
+            local_index.wheel("six", "1.0"), local_index.wheel("six", "2.0"),
+            local_index.wheel("good", "1.0"),
+        )  # fmt: skip
+        lay(
+            folder,
+            {
+                "pyproject.toml": '[project]\nname = "mine"\ndependencies = ["six<2"]\n',
+                "requirements-test.txt": "six>=2\n",
+                "tox.ini": "[testenv]\ndeps = good\n",
+            },
+        )
+        environment = ensure(settings, folder, index=local(settings, served))
+    assert environment.packages == ("good==1.0", "six==1.0")
+    assert [one.partition(":")[0] for one in environment.left_out] == ["requirements-test.txt"]
 
 
 # --- what cannot be had ----------------------------------------------------------------------
@@ -207,7 +232,6 @@ def test_a_backend_that_fails_is_quoted(settings, folder):
     [
         ("six<1.10\nsix>1.16\n", ["six<1.10", "six>1.16", "requirements.txt:1", "python.install"]),
         deep("six==99\n", ["six==99", "requirements.txt:1", "python.groups"]),
-        deep("six @ git+https://example.org/six\n", ["requirements.txt:1", "direct address"]),
     ],
 )
 def test_requirements_that_cannot_be_resolved_reach_the_reader(settings, folder, text, words):
@@ -406,8 +430,8 @@ def test_sources_that_need_themselves_to_be_built_end_with_words(settings, folde
     with local_index.serving() as served:
         served.add(local_index.sdist("circle", "1.0", extra={"pyproject.toml": pyproject}))
         lay(folder, {"requirements.txt": "circle\n"})
-        with pytest.raises(EnvironmentFailed, match="needs itself"):
-            ensure(settings, folder, index=local(settings, served))
+        environment = ensure(settings, folder, index=local(settings, served))
+    assert "needs itself" in environment.left_out[0]
 
 
 @pytest.mark.deep

@@ -171,19 +171,29 @@ dependencies = ["sphinx"]
 """
 
 
-def test_hatchs_environments_for_tests_are_read_where_nothing_else_says_what_these_need(read):
+def test_hatchs_environments_for_tests_and_those_of_tox_are_read(read):
     found = read({"pyproject.toml": PACKAGE + HATCH, "tox.ini": "[testenv]\ndeps = other\n"})
-    assert texts(found) == ["six", "attrs"]
+    assert texts(found) == ["six", "attrs", "other"]
     assert [project.extras for project in found.requirements.projects] == [(), ("cache",)]
     assert len(left(found)) == 2
 
 
-def test_constraints_of_every_run_of_tox_hold_where_others_say_what_to_install(read):
+def test_deps_of_tox_are_added_to_a_group_and_a_line_that_is_refused_is_left_out(read):
     tox = "[testenv]\ndeps =\n    -cconstraints.txt\n    -c../upper.txt\n    pytest-cov\n"
     group = '[dependency-groups]\ntest = ["six"]\n'
     found = read({"tox.ini": tox, "constraints.txt": "attrs<99\n", "pyproject.toml": group})
-    assert texts(found) == ["six"]
+    assert texts(found) == ["six", "pytest-cov"]
     assert [line.text for line in found.requirements.constraints] == ["attrs<99"]
+    assert ["../upper.txt" in one.why for one in found.requirements.left] == [True]
+
+
+def test_what_lies_at_a_direct_address_is_left_out_and_bound_to_its_name(read):
+    lines = (
+        "six\ngit+ssh://git@host.example/team/my_lib.git@v1\nother @ https://host.example/x.zip\n"
+    )
+    found = read({"pyproject.toml": PACKAGE, "requirements-dev.txt": lines})
+    assert texts(found) == ["six"]
+    assert [one.name for one in found.requirements.left] == ["my-lib", "other"]
 
 
 @pytest.mark.parametrize(
@@ -290,5 +300,5 @@ def test_a_lock_file_counts_the_tree_only_where_it_builds_something_of_it(read):
 )
 def test_a_declaration_that_cannot_be_read_is_named(read, files, words):
     with pytest.raises(EnvironmentFailed) as caught:
-        read(files)
+        read(files, groups=("test",) if "groups" in files["pyproject.toml"] else None)
     assert words in caught.value.message

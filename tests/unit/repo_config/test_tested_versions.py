@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from repo_config import tested_versions
+from repo_config.project_files import Files
+
+WORKFLOW = """
+jobs:
+  tests:
+    strategy:
+      matrix:
+        python-version: ["3.11", "3.12"]
+        django-version: ["4.2", "5.0"]
+        include: [{django-version: "5.1"}]
+"""
+TOX = """
+[testenv]
+deps =
+    coverage
+    dj42: Django>=4.2,<4.3
+    dj52: Django>=5.2,<5.3
+    djmain: https://host.example/main.tar.gz
+    lowest: flask==2.2.0
+    pytest: pytest-django
+"""
+CLASSIFIERS = """
+[project]
+classifiers = ["Framework :: Django", "Framework :: Django :: 3.2", "Framework :: Django :: 4.2"]
+"""
+
+
+class Dictionary:
+    def __init__(self, files):
+        self._files = files
+
+    def paths(self):
+        return tuple(sorted(self._files))
+
+    def read(self, path):
+        return self._files[path].encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "install", "constraints"),
+    [
+        (".github/workflows/a.yml", WORKFLOW, (), ("django>=4.2,<5.2", "python>=3.11,<3.13")),
+        ("tox.ini", TOX, ("django>=4.2,<5.3", "flask>=2.2.0", "pytest-django"), ()),
+        ("pyproject.toml", CLASSIFIERS, (), ("django>=3.2,<4.3",)),
+        ("docs/ci.yml", WORKFLOW, (), ()),
+    ],
+)
+def test_versions_are_named_from_the_oldest_to_the_end_of_the_newest(
+    path, text, install, constraints
+):
+    files = Files(Dictionary({path: text}))
+    found = tested_versions.find(files, files)
+    assert (found.install, found.constraints) == (install, constraints)
