@@ -17,6 +17,7 @@ from agent.domain import Environment, Record
 from agent.environments import (
     choosing,
     generated,
+    imported_by_tests,
     storage,
     toolsets,
     wheels,
@@ -191,9 +192,16 @@ class Assembly:
         """Choose among the extras of the project at the root."""
         root, wanted = self._declaration.root, self._declaration.section.extras
         known = [str(canonicalize_name(name)) for name in self._extras_of(root)]
-        chosen = choosing.choose(known, wanted, "the project") if root in self._made else ()
-        why = "named by python.extras" if wanted is not None else "by its name it is for tests"
-        self._choices += [Choice(what=f"extra {name}", why=why) for name in chosen]
+        if root not in self._made:
+            return []
+        metadata = self._made[root].metadata
+        brought = {name: metadata.bring(name) for name in metadata.extras}
+        imported = imported_by_tests.find_extras(self._files, brought) if wanted is None else ()
+        chosen = choosing.choose(known, wanted, "the project", more=imported)
+        for name in chosen:
+            why = choosing.IMPORTED if name in imported else choosing.FOR_TESTS
+            why = why if wanted is None else "named by python.extras"
+            self._choices.append(Choice(what=f"extra {name}", why=why))
         self._choices += [
             Choice(what=f"extra {name}", why="not for tests by its name", taken=False)
             for name in known

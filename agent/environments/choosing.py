@@ -11,6 +11,9 @@ from agent.domain import Record
 from agent.environments import requirement_names
 from agent.errors import EnvironmentFailed
 
+FOR_TESTS = "by its name it is for tests"
+IMPORTED = "tests import what it brings"
+
 
 class Choice(Record):
     """One thing that was taken or left, and why."""

@@ -19,6 +19,7 @@ from agent.environments import (
     choosing,
     fingerprint,
     hatch_deps,
+    imported_by_tests,
     named_indexes,
     poetry,
     python_hints,
@@ -34,6 +35,7 @@ from agent.environments.python_hints import PythonHints
 from agent.environments.requirement_files import Left, LocalProject, Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
+from repo_config.project_files import table, texts
 from repo_config.schema import PythonSection
 
 _FIXED = "a lock file fixes every version"
@@ -123,6 +125,14 @@ class _Reader:
         """Those of pyproject.toml."""
         return NamedGroups(_table(self.pyproject, "dependency-groups"), self.poetry)
 
+    @cached_property
+    def imported_extras(self) -> tuple[str, ...]:
+        """Extras that bring what tests import."""
+        extras = table(self.project, "optional-dependencies") or table(self.poetry, "extras")
+        return imported_by_tests.find_extras(
+            self.files, {name: texts(listed) for name, listed in extras.items()}
+        )
+
     def read(self) -> Declaration:
         offers = kinds.offers(self.files, self.pyproject)
         if offers and not self.refused:
@@ -174,12 +184,16 @@ class _Reader:
     # --- the sources, in order ---------------------------------------------------------------
 
     def _take_lock(self, offer: Offer) -> None:
-        self.lock = kinds.choose(self.files, offer, self.section)
+        section = self.section
+        if section.extras is None and (more := self.imported_extras):
+            for_tests = choosing.choose(offer.extras, None, offer.path, more=more)
+            section = section.model_copy(update={"extras": for_tests})
+        self.lock = kinds.choose(self.files, offer, section)
         self.found = self.found.plus(Requirements(indexes=offer.indexes))
         above = "; it is that of the workspace" if self.lock.folder != self.files.base else ""
         self._took(offer.path, _FIXED + above)
         for name in self.lock.extras:
-            self._took(f"extra {name}", self._why("extra"), source=False)
+            self._took(f"extra {name}", self._why("extra", name), source=False)
         for name in self.lock.groups:
             self._took(f"group {name}", self._why_group(name, offer), source=False)
         self._left_groups(offer.groups, self.lock.groups)
@@ -206,8 +220,10 @@ class _Reader:
             self._add(self.project.get("dependencies", []), "pyproject.toml [project]")
             extras = self.project.get("optional-dependencies", {})
             asked = self.section.extras
-            for name in choosing.choose(tuple(extras), asked, "pyproject.toml"):
-                self._add_extra(name, extras, self._why("extra"), seen=())
+            more = self.imported_extras
+            for name in choosing.choose(tuple(extras), asked, "pyproject.toml", more=more):
+                with self._part(f"extra {name}", fails=asked is not None):
+                    self._add_extra(name, extras, self._why("extra", name), seen=())
         elif self.poetry:
             self._took("pyproject.toml", "[tool.poetry] lists dependencies; nothing is built")
             lines = poetry.runtime(self.poetry, "pyproject.toml [tool.poetry]")
@@ -378,9 +394,11 @@ class _Reader:
             if str(canonicalize_name(written)) == name:
                 self._add(requirements, f"pyproject.toml extra {name}")
 
-    def _why(self, kind: str) -> str:
+    def _why(self, kind: str, name: str = "") -> str:
         asked = self.section.extras if kind == "extra" else self.section.groups
-        return f"named by python.{kind}s" if asked is not None else "by its name it is for tests"
+        if asked is not None:
+            return f"named by python.{kind}s"
+        return choosing.IMPORTED if name in self.imported_extras else choosing.FOR_TESTS
 
     def _why_group(self, name: str, offer: Offer) -> str:
         """Of one that was taken from a lock."""

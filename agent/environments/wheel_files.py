@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,16 @@ class Metadata(Record):
     version: str
     extras: tuple[str, ...]
     requires: tuple[str, ...]
+
+    def bring(self, extra: str) -> tuple[str, ...]:
+        """List the requirements that an extra adds."""
+        found = []
+        for text in self.requires:
+            with suppress(ValueError):  # no requirement, or a marker that compares nothing
+                marker = Requirement(text).marker
+                if marker and marker.evaluate({"extra": extra}) > marker.evaluate({"extra": ""}):
+                    found.append(text)
+        return tuple(found)
 
 
 class BuildSystem(Record):

@@ -302,3 +302,17 @@ def test_a_declaration_that_cannot_be_read_is_named(read, files, words):
     with pytest.raises(EnvironmentFailed) as caught:
         read(files, groups=("test",) if "groups" in files["pyproject.toml"] else None)
     assert words in caught.value.message
+
+
+def test_an_extra_that_brings_what_tests_import_is_taken(read):
+    extras = (
+        '[project.optional-dependencies]\nredis = ["six"]\nmail = ["attrs"]\ndocs = ["black"]\n'
+    )
+    found = read(
+        {
+            "pyproject.toml": '[project]\nname = "mine"\n' + extras,
+            "tests/test_a.py": "def test():\n    import attrs\n    from redis.client import Redis\n",
+            "mine.py": "import black\n",
+        }
+    )
+    assert texts(found) == ["six", "attrs"]
