@@ -254,7 +254,7 @@ class Assembly:
 
     def _leave(self, what: str, why: str) -> None:
         """Do without something that was asked for; the texts for people name it."""
-        self._bench.say(f"{what} is left out: {why}")
+        self._bench.say(f"{what} is left out: {why.partition(chr(10))[0]}")
         self._choices.append(Choice(what=what, why=why, taken=False))
         self._left_out.append(f"{what}: {why.partition(chr(10))[0]}")
 

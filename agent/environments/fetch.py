@@ -141,6 +141,7 @@ class Fetcher:
                         raise
                     self.left_out.add(project)
                     self.unbuilt[project] = problem.message
+                    self._bench.say(problem.message)
                 supplied.add(project)
         raise EnvironmentFailed(
             f"More than {_MOST_ROUNDS} packages exist only as source; this is not gone on with."
@@ -354,10 +355,12 @@ class Fetcher:
             return IndexUnavailable(
                 f"The package index at {self._bench.index.url} did not answer:\n{words}{faults}"
             )
+        if (shown := uv_program.shorten(words)) != words:
+            self._bench.say(words)
         origins = _origins(words, (*wanted.lines, *wanted.constraints))
         left = "".join(f"\n{note}." for note in self._bench.index.notes)
         return Unresolvable(
-            f"{words}{origins}{left}\n"
+            f"{shown}{origins}{left}\n"
             f"This is the resolver's answer for Python {self._bench.interpreter.version}. "
             "Change the requirement that is named, or choose others with `python.install`, "
             "`python.extras` or `python.groups` in .github/mergewright.yml."

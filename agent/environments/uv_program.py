@@ -23,6 +23,7 @@ from agent.settings import Settings
 
 _SECONDS = 30
 _MOST_LINES = 30
+_SHOWN_LINES = 5
 _MOST_CHARACTERS = 3000
 _NEEDS_WHEEL = re.compile(r"Wheels are required for `([A-Za-z0-9][\w.-]*)`")
 _NO_WHEELS = re.compile(
@@ -70,6 +71,15 @@ def needing_wheels(output: str) -> tuple[str, ...]:
     text = cleaning.terminal(output)
     named = _NEEDS_WHEEL.findall(text) or _NO_WHEELS.findall(text)
     return tuple(dict.fromkeys(str(canonicalize_name(name)) for name in named))
+
+
+def shorten(words: str) -> str:
+    """Cut what the resolver has to say to what fits into a message; the log has the rest."""
+    lines = words.splitlines()
+    if len(lines) <= _SHOWN_LINES:
+        return words
+    more = len(lines) - _SHOWN_LINES + 1
+    return "\n".join([*lines[: _SHOWN_LINES - 1], f"… {more} more lines in the log"])
 
 
 def essential(output: str, secrets: tuple[str, ...] = ()) -> str:

@@ -6,6 +6,7 @@ measured by steps of its own; the set with which most of them pass is taken.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from agent import worktree
@@ -80,6 +81,8 @@ def prepare(
     said = ["Packages as declared cannot be installed"] if problem else []
     said += [f"packages {one.why}: {_count(report)}" for one, _, report in tried]
     why = f"Taken were packages {candidate.why}. Tests of base that pass: {'; '.join(said)}."
+    if settled := candidate.section.model_dump(exclude_defaults=True):
+        why += f" To settle it, configure `python: {json.dumps(settled)}`."
     step("choose environment", choose, run, why, before, svc)
     built = prepared.environment.model_copy(update={"why": why})
     return prepared.model_copy(update={"environment": built}), before

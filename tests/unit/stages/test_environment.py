@@ -1,0 +1,114 @@
+"""Which packages a run takes, by how many of base's tests pass with them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from agent.domain import (
+    CheckItem,
+    Checkout,
+    CheckReport,
+    CheckResult,
+    Contract,
+    Environment,
+    Opened,
+    Run,
+    Status,
+)
+from agent.errors import EnvironmentFailed
+from agent.stages import environment
+from repo_config import tested_versions
+from repo_config.detect import Project
+from repo_config.schema import PythonSection, RepoConfig
+
+TESTED = tested_versions.TestedVersions(constraints=("django>=4.2,<5.3", "flask>=2,<3"))
+ON_THE_DAY = "2024-10-17"
+
+
+def report(passed, red):
+    outcomes = ["passed"] * passed + ["failed"] * red
+    items = tuple(CheckItem(item_id=f"{n}", outcome=one) for n, one in enumerate(outcomes))
+    tests = CheckResult(name="tests", status=Status.FAILED, items=items)
+    return CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
+
+
+@pytest.fixture
+def prepare(tmp_path, monkeypatch):
+    """Try candidates; each ends as one of the numbers of passed and red tests, or not at all."""
+
+    def begin(*ends, **python):
+        left, sections, names = list(ends), [], []
+
+        def build(run, base, contract, svc, section):
+            sections.append(section)
+            if left[0] is None:
+                left.pop(0)
+                raise EnvironmentFailed(f"no {len(sections)}")
+            return Environment(
+                key="k", path="/e", gate_path="/g", scripts_path="/s", python="3.12.1",
+                interpreter_mounts=(), interpreter="/usr/bin/python3", sources=(),
+                packages=("django==6.0", "six==1.0"), section=section,
+            )  # fmt: skip
+
+        def measure(prepared, svc):
+            return report(*left.pop(0))
+
+        def step(name, work, *args):
+            names.append(name)
+            return work(*args)
+
+        monkeypatch.setattr(environment, "build", build)
+        project = Project(
+            framework="none", python_version=None, django=None, test_runner="pytest",
+            test_script=None, lint_tools=(), tested=TESTED,
+        )  # fmt: skip
+        config = RepoConfig(python=PythonSection(**python))
+        run = Run(run_id="r", repository="x", ticket="t", started=1)
+        base = Checkout(
+            repository="x", mirror="m", commit="c", base_branch=None, nearest_tag=None,
+            committed=1729180000,
+        )  # fmt: skip
+        contract = Contract(config=config, project=project, source=None)
+        opened = Opened(run=run, checkout=base, contract=contract)
+        svc = SimpleNamespace(say=lambda line: None, run_folder=lambda run: tmp_path)
+        prepared, before = environment.prepare(opened, step, svc, measure)
+        return SimpleNamespace(prepared=prepared, before=before, sections=sections, names=names)
+
+    return begin
+
+
+def test_what_works_as_declared_pays_for_nothing_more(prepare):
+    job = prepare((96, 4))
+    assert job.names == ["environment", "baseline"]
+    assert not job.prepared.environment.why
+
+
+def test_versions_that_are_tested_come_next_and_end_the_search_where_they_work(prepare):
+    job = prepare((77, 102), (179, 0))
+    assert job.sections[1].constraints == ("django>=4.2,<5.3",), "what is installed and newer"
+    assert job.names[2:] == ["environment 2", "baseline 2", "choose environment"]
+    assert job.before == report(179, 0)
+    assert job.prepared.environment.section == job.sections[1]
+    assert "179 of 179" in job.prepared.environment.why
+
+
+def test_of_three_that_all_hardly_work_that_with_most_tests_that_pass_is_taken(prepare):
+    job = prepare((30, 70), (10, 0), (20, 80))
+    assert job.before == report(10, 0), "the second was good enough"
+    job = prepare((30, 70), (40, 60), (20, 80))
+    assert job.sections[2].exclude_newer == ON_THE_DAY
+    assert (job.before, len(job.sections)) == (report(40, 60), 3)
+    assert job.prepared.environment.section.constraints == ("django>=4.2,<5.3",)
+
+
+def test_what_cannot_be_installed_is_followed_by_what_can(prepare):
+    assert prepare(None, None, (5, 0)).before == report(5, 0)
+    with pytest.raises(EnvironmentFailed, match="no 1"):
+        prepare(None, None, None)
+
+
+@pytest.mark.parametrize("python", [{"version": "3.11"}, {"install": ("six",)}])
+def test_what_is_configured_is_the_only_candidate(prepare, python):
+    assert len(prepare((0, 9), **python).sections) == 1
