@@ -6,13 +6,13 @@ the versions that its tests are said to be run with, then what there was on the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from agent.domain import Checkout, Contract, Environment, Record
+from agent.domain import Checkout, Contract, Environment, Record, Run
 from repo_config.schema import PythonSection
 
 
@@ -30,57 +30,44 @@ def declared(contract: Contract) -> Candidate:
 
 
 def propose(
-    contract: Contract, checkout: Checkout, first: Environment | None
+    run: Run, contract: Contract, base: Checkout, first: Environment | None
 ) -> tuple[Candidate, ...]:
     """Name those that follow the first, which was built or could not be.
 
     Nothing where the repository says itself what is installed, by its configuration or a lock.
     """
     given = contract.config.python
-    open_to_choice = PythonSection(
+    undecided = PythonSection(
         extras=given.extras, groups=given.groups, system_packages=given.system_packages
     )
-    if given != open_to_choice or (first is not None and first.is_locked):
+    if given != undecided or (first is not None and first.is_locked):
         return ()
-    return tuple(_follow(given, contract, checkout, first))
-
-
-def _follow(
-    given: PythonSection, contract: Contract, checkout: Checkout, first: Environment | None
-) -> Iterator[Candidate]:
-    tested = contract.project.tested
-    has = dict(one.split("==", 1) for one in first.packages) if first else None
-    bounds = _broken(tested.constraints, has, needed=False)
-    install = _broken(tested.install, has, needed=True)
+    has = dict(one.split("==", 1) for one in first.packages) if first else {}
+    tested, proposed = contract.project.tested, []
+    install = tuple(one for one in tested.install if not _is_met(one, has))
+    bounds = tuple(
+        one
+        for one in tested.constraints
+        if not first or (_names(one, has) and not _is_met(one, has))
+    )
     if bounds or install:
         section = given.model_copy(update={"install": install, "constraints": bounds})
         why = "in the versions that classifiers, tox and CI name"
-        yield Candidate(section=section, why=why)
-    if checkout.committed:
-        day = datetime.fromtimestamp(checkout.committed, UTC).date().isoformat()
-        lacking = [
-            one for one in install if has and canonicalize_name(Requirement(one).name) not in has
-        ]
-        section = given.model_copy(update={"install": tuple(lacking), "exclude_newer": day})
-        yield Candidate(section=section, why=f"of the day of the commit, {day}")
+        proposed.append(Candidate(section=section, why=why))
+    day, today = (datetime.fromtimestamp(at, UTC).date() for at in (base.committed, run.started))
+    if base.committed and day < today:
+        lacking = tuple(one for one in install if first and not _names(one, has))
+        update = {"install": lacking, "exclude_newer": day.isoformat()}
+        section = given.model_copy(update=update)
+        proposed.append(Candidate(section=section, why=f"of the day of the commit, {day}"))
+    return tuple(proposed)
 
 
-def _broken(
-    requirements: Iterable[str], has: dict[str, str] | None, *, needed: bool
-) -> tuple[str, ...]:
-    """Leave those out that the first environment meets already; None: there is none.
+def _names(requirement: str, packages: Collection[str]) -> bool:
+    return canonicalize_name(Requirement(requirement).name) in packages
 
-    Args:
-        requirements: All.
-        has: The versions of its packages.
-        needed: A package that is not there meets none.
-    """
 
-    def is_met(text: str) -> bool:
-        requirement = Requirement(text)
-        version = has.get(canonicalize_name(requirement.name)) if has is not None else None
-        if version is None:
-            return has is not None and not needed
-        return requirement.specifier.contains(version, prereleases=True)
-
-    return tuple(one for one in requirements if not is_met(one))
+def _is_met(text: str, packages: Mapping[str, str]) -> bool:
+    requirement = Requirement(text)
+    version = packages.get(canonicalize_name(requirement.name))
+    return version is not None and requirement.specifier.contains(version, prereleases=True)

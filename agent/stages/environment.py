@@ -55,6 +55,8 @@ def prepare(
         section = candidate.section
         built = step(f"environment{number}", build, run, commit, contract, svc, section)
         prepared = Prepared(run=run, checkout=commit, contract=contract, environment=built)
+        if any(one.environment.packages == built.packages for _, one, _ in tried):
+            return
         report = step(f"baseline{number}", measure, prepared, svc)
         tried.append((candidate, prepared, report))
 
@@ -64,7 +66,7 @@ def prepare(
         problem = failed
     if problem or _is_poor(tried[0][2], contract):
         built = tried[0][1].environment if tried else None
-        for number, candidate in enumerate(candidates.propose(contract, commit, built), 2):
+        for number, candidate in enumerate(candidates.propose(run, contract, commit, built), 2):
             try:
                 attempt(candidate, f" {number}")
             except (EnvironmentFailed, CheckUnfinished) as failed:

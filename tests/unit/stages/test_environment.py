@@ -38,7 +38,7 @@ def report(passed, red):
 def prepare(tmp_path, monkeypatch):
     """Try candidates; each ends as one of the numbers of passed and red tests, or not at all."""
 
-    def begin(*ends, **python):
+    def begin(*ends, same=False, **python):
         left, sections, names = list(ends), [], []
 
         def build(run, base, contract, svc, section):
@@ -49,7 +49,7 @@ def prepare(tmp_path, monkeypatch):
             return Environment(
                 key="k", path="/e", gate_path="/g", scripts_path="/s", python="3.12.1",
                 interpreter_mounts=(), interpreter="/usr/bin/python3", sources=(),
-                packages=("django==6.0", "six==1.0"), section=section,
+                packages=("django==6.0", f"six=={0 if same else len(sections)}"), section=section,
             )  # fmt: skip
 
         def measure(prepared, svc):
@@ -65,7 +65,7 @@ def prepare(tmp_path, monkeypatch):
             test_script=None, lint_tools=(), tested=TESTED,
         )  # fmt: skip
         config = RepoConfig(python=PythonSection(**python))
-        run = Run(run_id="r", repository="x", ticket="t", started=1)
+        run = Run(run_id="r", repository="x", ticket="t", started=1795000000)
         base = Checkout(
             repository="x", mirror="m", commit="c", base_branch=None, nearest_tag=None,
             committed=1729180000,
@@ -101,6 +101,11 @@ def test_of_three_that_all_hardly_work_that_with_most_tests_that_pass_is_taken(p
     assert job.sections[2].exclude_newer == ON_THE_DAY
     assert (job.before, len(job.sections)) == (report(40, 60), 3)
     assert job.prepared.environment.section.constraints == ("django>=4.2,<5.3",)
+
+
+def test_the_same_packages_are_not_measured_twice(prepare):
+    job = prepare((1, 9), (2, 8), same=True)
+    assert job.names == ["environment", "baseline", "environment 2", "environment 3"]
 
 
 def test_what_cannot_be_installed_is_followed_by_what_can(prepare):
