@@ -21,7 +21,7 @@ from repo_config import (
 )
 from repo_config.dependencies import Dependency
 from repo_config.located import inert
-from repo_config.project_files import Files, Found
+from repo_config.project_files import Files, Found, table
 from repo_config.schema import RepoConfig
 from repo_config.suites import PytestSettings
 from repo_config.tested_versions import TestedVersions
@@ -96,6 +96,8 @@ class Project(BaseModel):
     """By tool: the requirements of its version that the project pins, and of its plugins."""
     tested: TestedVersions = TestedVersions()
     """Versions of other packages that its tests are run with."""
+    extras: tuple[str, ...] = ()
+    """Extras that pyproject.toml declares."""
     told: dict[str, Told] = {}
     """By check: what hooks of pre-commit, tox or CI tell a tool where nothing else configures it;
     beside its configuration the options of a hook, and all for isort and pyright."""
@@ -127,6 +129,13 @@ def project(tree: Tree, config: RepoConfig) -> Project:
     whole = Files(tree) if config.folder else files
     found = _project(files, whole, config)
     return _from_above(found, files, config.folder) if config.folder else found
+
+
+def _extras(files: Files) -> tuple[str, ...]:
+    return tuple(
+        table(files.pyproject, "project", "optional-dependencies")
+        or table(files.pyproject, "tool", "poetry", "extras")
+    )
 
 
 def _from_above(found: Project, files: Files, folder: str) -> Project:
@@ -204,6 +213,7 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         own_excludes=tools.own_excludes,
         tool_pins=tools.pins,
         tested=tested_versions.find(files, whole),
+        extras=_extras(files),
         told=tools.told,
         not_run=tools.not_run,
         type_settings=tools.pyright.files if tools.pyright else (),

@@ -34,14 +34,18 @@ def propose(
 ) -> tuple[Candidate, ...]:
     """Name those that follow the first, which was built or could not be.
 
-    Nothing where the repository says itself what is installed, by its configuration or a lock.
+    None where the configuration says what is installed; a lock leaves the extras open.
     """
     given = contract.config.python
     undecided = PythonSection(
         extras=given.extras, groups=given.groups, system_packages=given.system_packages
     )
-    if given != undecided or (first is not None and first.is_locked):
+    if given != undecided:
         return ()
+    if first is not None and first.is_locked:
+        every = given.model_copy(update={"extras": contract.project.extras})
+        is_more = given.extras is None and contract.project.extras
+        return (Candidate(section=every, why="with all extras"),) if is_more else ()
     has = dict(one.split("==", 1) for one in first.packages) if first else {}
     tested, proposed = contract.project.tested, []
     install = tuple(one for one in tested.install if not _is_met(one, has))

@@ -79,8 +79,9 @@ def prepare(tmp_path, monkeypatch):
     return begin
 
 
-def test_what_works_as_declared_pays_for_nothing_more(prepare):
-    job = prepare((96, 4))
+@pytest.mark.parametrize("counts", [(96, 4), (5, 1)])
+def test_what_works_as_declared_pays_for_nothing_more(prepare, counts):
+    job = prepare(counts)
     assert job.names == ["environment", "baseline"]
     assert not job.prepared.environment.why
 
