@@ -34,7 +34,7 @@ from agent.domain import (
 )
 from agent.ports import RoomOrder, RoomResult
 from repo_config.detect import Project
-from repo_config.test_files import is_test
+from repo_config.test_files import has_test_name, is_test
 from repo_config.tree import Tree
 
 
@@ -134,8 +134,15 @@ class TwoRuns:
 
     @cached_property
     def product(self) -> Change:
-        """The change without what it does to tests."""
-        return gate.under_rules_of_base(gate.without(self.change, self._touched), self.rules)
+        """The change without what it does to tests.
+
+        New helpers stay: tests of base do not know them, and source may do something else where
+        they are not.
+        """
+        new = {file.path for file in self.change.files if file.before is None}
+        stay = {path for path in new if not (has_test_name(path) or path.endswith("__init__.py"))}
+        part = gate.without(self.change, self._touched - stay)
+        return gate.under_rules_of_base(part, self.rules)
 
     @cached_property
     def shared(self) -> frozenset[str]:

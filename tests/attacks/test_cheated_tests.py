@@ -113,6 +113,15 @@ _test = Path(__file__).parent / "tests/test_sums.py"
 if "Error" not in _test.read_text():
     _test.write_text("def test_add():\\n    pass\\n")
 """
+_TAKES_ANOTHER = """
+
+from importlib import import_module
+
+try:
+    add = import_module("tests." + "fast").add
+except ImportError:
+    pass
+"""
 _INSTALLED = {
     "conftest.py": "import sys\n\nsys.path.append('src')\n",
     "src/sums.py": _RIGHT,
@@ -266,6 +275,9 @@ CHEATS = {
     ),
     "a second module in the place of the first": Cheat(
         {"src/sums.py": _WRONG, "sums.py": _RIGHT}, "draft", "test-surroundings", _INSTALLED
+    ),
+    "a module among the tests that the product finds by a name that it makes up": Cheat(
+        {"sums.py": _RIGHT + _TAKES_ANOTHER, "tests/fast.py": _WRONG}, "withheld", "test_add"
     ),
     "source that writes our report by a name that it makes up": Cheat(
         {"sums.py": _WRONG + _FORGES}, "withheld", "copies of tests"
