@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from repo_config import (
     checking_tools,
+    ci_setup,
     dependencies,
     django_projects,
     fastapi_apps,
@@ -19,6 +20,7 @@ from repo_config import (
     suites,
     tested_versions,
 )
+from repo_config.ci_setup import CiSetup
 from repo_config.dependencies import Dependency
 from repo_config.located import inert
 from repo_config.project_files import Files, Found, table
@@ -95,6 +97,7 @@ class Project(BaseModel):
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
     tested: TestedVersions = TestedVersions()
+    ci: CiSetup = CiSetup()
     """Versions of other packages that its tests are run with."""
     extras: tuple[str, ...] = ()
     """Extras that pyproject.toml declares."""
@@ -213,6 +216,8 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         own_excludes=tools.own_excludes,
         tool_pins=tools.pins,
         tested=tested_versions.find(files, whole),
+        # Of a sub-folder, CI's steps begin elsewhere.
+        ci=ci_setup.read(files) if files is whole else CiSetup(),
         extras=_extras(files),
         told=tools.told,
         not_run=tools.not_run,

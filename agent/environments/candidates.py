@@ -1,7 +1,8 @@
-"""Which sets of packages and Pythons a repository is tried with where it configures none. Pure.
+"""In which ways a repository is set up where it configures none. Pure.
 
 The first is what it declares. Only where base's tests hardly pass with that, the others follow:
-the versions that its tests are said to be run with, then what there was on the day of the commit.
+what CI does before its tests, the versions that these are said to be run with, then what there was
+on the day of the commit.
 """
 
 from __future__ import annotations
@@ -19,14 +20,9 @@ from repo_config.schema import PythonSection
 class Candidate(Record):
     """One way to make the environment."""
 
-    section: PythonSection
-    """As if it were configured."""
+    update: Mapping[str, object]
+    """Values by key, as if they were configured."""
     why: str
-
-
-def declared(contract: Contract) -> Candidate:
-    """Give the one that is tried first."""
-    return Candidate(section=contract.config.python, why="as declared")
 
 
 def propose(
@@ -34,8 +30,23 @@ def propose(
 ) -> tuple[Candidate, ...]:
     """Name those that follow the first, which was built or could not be.
 
-    None where the configuration says what is installed; a lock leaves the extras open.
+    None where the configuration says what is done.
     """
+    return (*_as_ci(contract), *_other_packages(run, contract, base, first))
+
+
+def _as_ci(contract: Contract) -> tuple[Candidate, ...]:
+    config, ci = contract.config, contract.project.ci
+    if not ci or config.setup or config.env or config.services:
+        return ()
+    update = {"setup": ci.commands, "env": ci.env, "services": ci.services}
+    return (Candidate(update=update, why=f"with what {ci.origin} does before the tests"),)
+
+
+def _other_packages(
+    run: Run, contract: Contract, base: Checkout, first: Environment | None
+) -> tuple[Candidate, ...]:
+    """None where the configuration says what is installed; a lock leaves the extras open."""
     given = contract.config.python
     undecided = PythonSection(
         extras=given.extras, groups=given.groups, system_packages=given.system_packages
@@ -45,7 +56,7 @@ def propose(
     if first is not None and first.is_locked:
         every = given.model_copy(update={"extras": contract.project.extras})
         is_more = given.extras is None and contract.project.extras
-        return (Candidate(section=every, why="with all extras"),) if is_more else ()
+        return (Candidate(update={"python": every}, why="with all extras"),) if is_more else ()
     has = dict(one.split("==", 1) for one in first.packages) if first else {}
     tested, proposed = contract.project.tested, []
     install = tuple(one for one in tested.install if not _is_met(one, has))
@@ -56,14 +67,18 @@ def propose(
     )
     if bounds or install:
         section = given.model_copy(update={"install": install, "constraints": bounds})
-        why = "in the versions that classifiers, tox and CI name"
-        proposed.append(Candidate(section=section, why=why))
+        why = "with the versions that classifiers, tox and CI name"
+        proposed.append(Candidate(update={"python": section}, why=why))
     day, today = (datetime.fromtimestamp(at, UTC).date() for at in (base.committed, run.started))
     if base.committed and day < today:
         lacking = tuple(one for one in install if first and not _names(one, has))
         update = {"install": lacking, "exclude_newer": day.isoformat()}
         section = given.model_copy(update=update)
-        proposed.append(Candidate(section=section, why=f"of the day of the commit, {day}"))
+        proposed.append(
+            Candidate(
+                update={"python": section}, why=f"with packages of the day of the commit, {day}"
+            )
+        )
     return tuple(proposed)
 
 

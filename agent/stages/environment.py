@@ -28,7 +28,7 @@ from agent.environments.candidates import Candidate
 from agent.errors import CheckUnfinished, EnvironmentFailed
 from agent.ports import Step
 from agent.services import Services
-from repo_config.schema import PythonSection
+from repo_config.schema import PythonSection, RepoConfig
 
 Measure = Callable[[Prepared, Services], CheckReport]
 #: More of base's tests than these are red: then other versions are tried.
@@ -47,21 +47,26 @@ def prepare(
         CheckUnfinished: A limit ended a check twice, with what is declared.
     """
     run, commit, contract = base.run, base.checkout, base.contract
-    first = candidates.declared(contract)
-    tried: list[tuple[Candidate, Prepared, CheckReport]] = []
+    tried: list[tuple[str, Prepared, CheckReport]] = []
     problem: EnvironmentFailed | None = None
 
+    def best() -> tuple[str, Prepared, CheckReport]:
+        return max(tried, key=lambda one: _rate(_tests(one[2])))
+
     def attempt(candidate: Candidate, number: str) -> None:
-        section = candidate.section
-        built = step(f"environment{number}", build, run, commit, contract, svc, section)
-        prepared = Prepared(run=run, checkout=commit, contract=contract, environment=built)
-        if any(one.environment.packages == built.packages for _, one, _ in tried):
+        """What was best so far stays, but for what the candidate says."""
+        known = best()[1].contract.config if tried else contract.config
+        config = known.model_copy(update=candidate.update)
+        asked = contract.model_copy(update={"config": config})
+        built = step(f"environment{number}", build, run, commit, asked, svc)
+        prepared = Prepared(run=run, checkout=commit, contract=asked, environment=built)
+        if any(_is_same(prepared, one) for _, one, _ in tried):
             return
         report = step(f"baseline{number}", measure, prepared, svc)
-        tried.append((candidate, prepared, report))
+        tried.append((candidate.why, prepared, report))
 
     try:
-        attempt(first, "")
+        attempt(Candidate(update={}, why="as declared"), "")
     except EnvironmentFailed as failed:
         problem = failed
     if problem or _is_poor(tried[0][2], contract):
@@ -70,24 +75,37 @@ def prepare(
             try:
                 attempt(candidate, f" {number}")
             except (EnvironmentFailed, CheckUnfinished) as failed:
-                svc.say(f"packages {candidate.why}: {failed.message}")
+                svc.say(f"{candidate.why}: {failed.message}")
             else:
                 if not _is_poor(tried[-1][2], contract):
                     break
     if not tried:
         raise problem or AssertionError("nothing was tried")
-    best = max(range(len(tried)), key=lambda at: _rate(_tests(tried[at][2])))
-    candidate, prepared, before = tried[best]
-    if candidate == first and len(tried) == 1:
+    taken, prepared, before = best()
+    if not problem and len(tried) == 1:
         return prepared, before
-    said = ["Packages as declared cannot be installed"] if problem else []
-    said += [f"packages {one.why}: {_count(report)}" for one, _, report in tried]
-    why = f"Taken were packages {candidate.why}. Tests of base that pass: {'; '.join(said)}."
-    if settled := candidate.section.model_dump(exclude_defaults=True):
-        why += f" To settle it, configure `python: {json.dumps(settled)}`."
+    said = ["as declared: packages cannot be installed"] if problem else []
+    said += [f"{why}: {_count(report)}" for why, _, report in tried]
+    why = f"Set up {taken}. Tests of base that pass: {'; '.join(said)}."
+    why += _settle(contract.config, prepared.contract.config)
     step("choose environment", choose, run, why, before, svc)
     built = prepared.environment.model_copy(update={"why": why})
     return prepared.model_copy(update={"environment": built}), before
+
+
+def _settle(given: RepoConfig, taken: RepoConfig) -> str:
+    """Say what to configure, so that nothing else is tried."""
+    old, new = (one.model_dump(mode="json", exclude_defaults=True) for one in (given, taken))
+    more = {key: value for key, value in new.items() if value != old.get(key)}
+    return f" To settle it, configure `{json.dumps(more)}`." if more else ""
+
+
+def _is_same(one: Prepared, other: Prepared) -> bool:
+    """Whether nothing but the way to the same packages differs."""
+    configs = (
+        each.contract.config.model_copy(update={"python": PythonSection()}) for each in (one, other)
+    )
+    return one.environment.packages == other.environment.packages and next(configs) == next(configs)
 
 
 def choose(run: Run, why: str, report: CheckReport, svc: Services) -> str:
@@ -125,21 +143,8 @@ def _count(report: CheckReport) -> str:
     return f"{tests.count('passed')} of {len(tests.items)}"
 
 
-def build(
-    run: Run,
-    base: Checkout,
-    contract: Contract,
-    svc: Services,
-    section: PythonSection | None = None,
-) -> Environment:
+def build(run: Run, base: Checkout, contract: Contract, svc: Services) -> Environment:
     """Take the environment from the store, or build it.
-
-    Args:
-        run: The run.
-        base: Its base commit.
-        contract: What the repository demands.
-        svc: The clients.
-        section: Holds in place of the configuration's own.
 
     Raises:
         EnvironmentFailed: It cannot be built; the resolver's or builder's own words are in it.
@@ -148,6 +153,4 @@ def build(
     # A run that goes on after a kill has its records, but no files.
     worktree.open_tree(base, tree)
     request = environments.EnvironmentRequest.of(contract, base, tree)
-    if section is not None:
-        request = request.model_copy(update={"python": section})
     return environments.ensure(request, svc.sandbox, svc.index, svc.settings, svc.say)

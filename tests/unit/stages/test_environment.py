@@ -20,6 +20,7 @@ from agent.domain import (
 from agent.errors import EnvironmentFailed
 from agent.stages import environment
 from repo_config import tested_versions
+from repo_config.ci_setup import CiSetup
 from repo_config.detect import Project
 from repo_config.schema import PythonSection, RepoConfig
 
@@ -38,11 +39,13 @@ def report(passed, red):
 def prepare(tmp_path, monkeypatch):
     """Try candidates; each ends as one of the numbers of passed and red tests, or not at all."""
 
-    def begin(*ends, same=False, **python):
-        left, sections, names = list(ends), [], []
+    def begin(*ends, same=False, ci=None, **python):
+        left, sections, configs, names = list(ends), [], [], []
 
-        def build(run, base, contract, svc, section):
+        def build(run, base, contract, svc):
+            section = contract.config.python
             sections.append(section)
+            configs.append(contract.config)
             if left[0] is None:
                 left.pop(0)
                 raise EnvironmentFailed(f"no {len(sections)}")
@@ -62,7 +65,7 @@ def prepare(tmp_path, monkeypatch):
         monkeypatch.setattr(environment, "build", build)
         project = Project(
             framework="none", python_version=None, django=None, test_runner="pytest",
-            test_script=None, lint_tools=(), tested=TESTED,
+            test_script=None, lint_tools=(), tested=TESTED, ci=ci or CiSetup(),
         )  # fmt: skip
         config = RepoConfig(python=PythonSection(**python))
         run = Run(run_id="r", repository="x", ticket="t", started=1795000000)
@@ -74,7 +77,9 @@ def prepare(tmp_path, monkeypatch):
         opened = Opened(run=run, checkout=base, contract=contract)
         svc = SimpleNamespace(say=lambda line: None, run_folder=lambda run: tmp_path)
         prepared, before = environment.prepare(opened, step, svc, measure)
-        return SimpleNamespace(prepared=prepared, before=before, sections=sections, names=names)
+        return SimpleNamespace(
+            prepared=prepared, before=before, sections=sections, configs=configs, names=names
+        )
 
     return begin
 
@@ -118,3 +123,15 @@ def test_what_cannot_be_installed_is_followed_by_what_can(prepare):
 @pytest.mark.parametrize("python", [{"version": "3.11"}, {"install": ("six",)}])
 def test_what_is_configured_is_the_only_candidate(prepare, python):
     assert len(prepare((0, 9), **python).sections) == 1
+
+
+def test_what_ci_does_before_the_tests_comes_first_and_stays_where_it_helps(prepare):
+    ci = CiSetup(origin="ci.yml job test", commands=("mkdir data",), env={"A": "1"})
+    job = prepare((0, 9), (9, 0), ci=ci, same=True)
+    assert job.configs[1].setup == ("mkdir data",)
+    assert (job.prepared.contract.config.env, job.before) == ({"A": "1"}, report(9, 0))
+    assert "mkdir data" in job.prepared.environment.why
+    job = prepare((0, 9), (5, 4), (9, 0), ci=ci)
+    assert job.configs[2].setup == ("mkdir data",)
+    assert job.sections[2].constraints
+    assert prepare((5, 4), (0, 9), (9, 0), ci=ci).configs[2].setup == ()
