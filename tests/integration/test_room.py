@@ -310,7 +310,8 @@ def test_who_is_gone_when_the_command_is_over_is_named_with_its_last_words(
 
 _MAP = """
 import mmap
-memory = mmap.mmap(open("package/module.py", "r+b").fileno(), 0)
+file = open("package/module.py", "r+b")
+memory = mmap.mmap(file.fileno(), 0)
 memory[0] = 65
 memory[0] = 118
 """
