@@ -142,7 +142,7 @@ def _add(run: _Run) -> Environment:
                 with storage.building(settings, place) as part:
                     layer = run.make(part)
                     if base is not None:
-                        _take_from_base(part, base, run.asked.is_rule)
+                        _take_from_base(part, layer.bulk, base, run.asked.is_rule)
                     storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
     storage.touch(settings, key)
     layer = _Stored.model_validate_json((place / _RECORD).read_bytes())
@@ -493,14 +493,19 @@ def _remove(place: Path) -> None:
         place.unlink()
 
 
-def _take_from_base(part: Path, base: Environment, is_rule: Callable[[str], bool]) -> None:
+def _take_from_base(
+    part: Path, bulk: tuple[str, ...], base: Environment, is_rule: Callable[[str], bool]
+) -> None:
     """Have rules and $HOME as the set-up of base has made them, and no packages."""
     for name in ("home", _ENVIRONMENT, "generated"):
         storage.remove(part / name)
     (part / "home").mkdir()
-    for path, place, state in _walk(part / "tree"):
-        if not stat.S_ISDIR(state.st_mode) and is_rule(path):
-            place.unlink()
+    tops = {"": part / "tree"}
+    tops |= {path: part / "bulk" / str(number) for number, path in enumerate(bulk)}
+    for folder, top in tops.items():
+        for path, place, state in _walk(top):
+            if not stat.S_ISDIR(state.st_mode) and is_rule(posixpath.join(folder, path)):
+                place.unlink()
     for layer in reversed(base.layers):
         _merge(Path(layer.folder, "home"), part / "home", lambda path: True)
         _merge(Path(layer.folder, "tree"), part / "tree", is_rule)

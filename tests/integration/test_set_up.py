@@ -149,13 +149,14 @@ def test_a_text_has_no_network_and_packages_see_named_files_alone(yard: Yard) ->
 def test_the_code_of_a_change_sets_up_neither_rules_nor_home_nor_packages(yard: Yard) -> None:
     command = (
         "cat package.json >made.json; wc -c <package.json >setup.cfg; cp setup.cfg ~/x;"
-        " cp setup.cfg /env/x; touch run-$(wc -c <package.json)"
+        " cp setup.cfg /env/x; touch run-$(wc -c <package.json);"
+        " mkdir large; (cd large; seq 2100 | xargs touch; touch setup.cfg)"
     )
     base = yard.set_up(command)
     lay(yard.tree, {"package.json": "{'of': 'change'}\n"})
     changed = yard.set_up(command, base=base)
-    shown = yard.run(changed, "cat made.json setup.cfg ~/x /env/x; ls -d run-*").output
-    assert shown.splitlines() == ["{'of': 'change'}", "3", "3", "3", "run-17"]
+    shown = yard.run(changed, "cat made.json setup.cfg ~/x /env/x; ls -d run-*; ls large | wc -l")
+    assert shown.output.splitlines() == ["{'of': 'change'}", "3", "3", "3", "run-17", "2100"]
     lay(yard.tree, {"package.json": "{}\n"})
     assert yard.set_up(command, base=base) == base
 
