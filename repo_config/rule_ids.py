@@ -137,6 +137,7 @@ _TOOLS = (
     "test-not-collected",
     "url-map",
     "url-map-new",
+    "lock-refused",
     "forbidden-licence",
     "unknown-licence",
     "package-licence",

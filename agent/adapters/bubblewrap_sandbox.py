@@ -6,6 +6,7 @@ what comes out of it in `rooms.channel`, what happens inside in `inside/room.py`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Lock
 
 from agent.adapters.bubblewrap import bulk, cgroup, opened, presence, roots, strays, walls
@@ -40,7 +41,7 @@ class BubblewrapSandbox:
             more = laid.arguments() if laid is not None else ()
 
             def arguments(order: RoomOrder, lend: walls.Lend) -> list[str]:
-                return walls.arguments(order, root, lend, more=more)
+                return self._arguments(order, lend, more)
 
             with opened.OpenedRoom(bounded, uid, group, hear, laid) as room:
                 room.open(arguments, walls.interpreter(bounded, root))
@@ -49,6 +50,9 @@ class BubblewrapSandbox:
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that rooms can have: ours, and those below `roots/`."""
         return roots.every(self._settings)
+
+    def _arguments(self, order: RoomOrder, lend: walls.Lend, more: Sequence[str]) -> list[str]:
+        return walls.arguments(order, roots.folder(order.root, self._settings), lend, more=more)
 
     def _cgroup(self, order: RoomOrder, slot: slots.Slot) -> cgroup.Cgroup:
         tasks = order.limits.processes + sheet.own_tasks(order)

@@ -34,9 +34,10 @@ def proof(failure: CheckItem, repeated: Repeated | None) -> Proof:
     """Say what the runs of a test that failed with the change alone have shown."""
     if repeated is None:
         return Proof.STEADY
-    # It is run again since it passed on base: one failure there shows that it is unsteady.
     is_alike = {_kind(failure.text)} | _kinds(repeated.head) <= _kinds(repeated.base)
-    if is_alike and _some(repeated.head, (*PASSING, *FAILING)):
+    # One that never passes alone needs other tests before it: that is no matter of chance.
+    flipped = flips((*repeated.base, *repeated.head))
+    if is_alike and flipped and _some(repeated.head, (*PASSING, *FAILING)):
         return Proof.FLAKY
     return Proof.UNSURE if _some(repeated.head, PASSING) else Proof.STEADY
 

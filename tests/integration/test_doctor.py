@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,8 @@ class Mutated(BubblewrapSandbox):
         super().__init__(Settings(home=home))
         self._change = change
 
-    def _arguments(self, order: RoomOrder, lend: walls.Lend) -> list[str]:
-        args = super()._arguments(order, lend)
+    def _arguments(self, order: RoomOrder, lend: walls.Lend, more: Sequence[str]) -> list[str]:
+        args = super()._arguments(order, lend, more)
         self._change(args, order)
         return args
 

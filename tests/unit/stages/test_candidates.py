@@ -163,7 +163,7 @@ def test_where_the_minutes_end_while_it_is_checked_what_passed_stays(prepared, h
 
 
 def test_the_first_reply_comes_before_environment_and_baseline(prepared, home, monkeypatch):
-    def build(run, base, contract, svc, section) -> Environment:
+    def build(run, base, contract, svc) -> Environment:
         return prepared.environment
 
     def measure(prepared, svc) -> CheckReport:
