@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from pydantic import ValidationError
 
 from agent.domain import Checkout, Contract, Environment, Record, Run
-from repo_config.schema import PythonSection
+from repo_config.schema import PythonSection, RepoConfig
 
 
 class Candidate(Record):
@@ -39,8 +40,18 @@ def _as_ci(contract: Contract) -> tuple[Candidate, ...]:
     config, ci = contract.config, contract.project.ci
     if not ci or config.setup or config.env or config.services:
         return ()
-    update = {"setup": ci.commands, "env": ci.env, "services": ci.services}
+    env = {name: value for name, value in ci.env.items() if _may_be_set(name, value)}
+    update = {"setup": ci.commands, "env": env, "services": ci.services}
     return (Candidate(update=update, why=f"with what {ci.origin} does before the tests"),)
+
+
+def _may_be_set(name: str, value: str) -> bool:
+    """Whether a configuration could set the variable: none that changes how checks are read."""
+    try:
+        RepoConfig.model_validate({"env": {name: value}})
+    except ValidationError:
+        return False
+    return True
 
 
 def _other_packages(

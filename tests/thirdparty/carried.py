@@ -41,7 +41,7 @@ class Bench:
         said = json.loads(done.stdout)
         assert done.returncode == 0, said
         said.pop("seconds")
-        return Environment.model_validate(said)
+        return Environment.model_validate_json(json.dumps(said))
 
     def carry(self, repository: Repository, ticket: Path) -> tuple[Ended, dict[str, CheckReport]]:
         """Run `mergewright run --json`; return what it printed and what the checks reported."""

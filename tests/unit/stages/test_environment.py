@@ -126,7 +126,9 @@ def test_what_is_configured_is_the_only_candidate(prepare, python):
 
 
 def test_what_ci_does_before_the_tests_comes_first_and_stays_where_it_helps(prepare):
-    ci = CiSetup(origin="ci.yml job test", commands=("mkdir data",), env={"A": "1"})
+    ci = CiSetup(
+        origin="ci.yml job test", commands=("mkdir data",), env={"A": "1", "PYTHONINSPECT": "1"}
+    )
     job = prepare((0, 9), (9, 0), ci=ci, same=True)
     assert job.configs[1].setup == ("mkdir data",)
     assert (job.prepared.contract.config.env, job.before) == ({"A": "1"}, report(9, 0))
