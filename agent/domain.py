@@ -630,7 +630,9 @@ class Brought(Record):
     packages: tuple[Package, ...]
     known: VulnerabilityData = VulnerabilityData()
     refused_lock: str = ""
-    """Path of the lock that its tool refuses with the change, and not on base; empty: none."""
+    """Path of the lock that does not fit the change, and does base; empty: none."""
+    refusal: str = ""
+    """What it lacks, or why its tool does not export it."""
 
 
 class Plan(Record):
@@ -788,7 +790,9 @@ class Environment(Record):
     is_locked: bool = False
     """A lock file says every version."""
     refused_lock: str = ""
-    """Path of the lock that its tool does not export as the project file is; empty: none."""
+    """Path of the lock that is not installed as it is; empty: none."""
+    refusal: str = ""
+    """What it lacks, or why its tool does not export it."""
     why: str = ""
     """Why it is this one, where several were tried."""
     left_out: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from pathlib import Path
 from agent import worktree
 from agent.domain import Environment, Guidance, Prepared, Run, StoredRun
 from agent.environments import build as environments
-from agent.environments import storage
+from agent.environments import distributions, storage
 from agent.errors import RequestRefused
 from agent.ports import (
     ChatModel,
@@ -91,23 +91,33 @@ class Services:
         request = self._request(prepared, tree)
         return environments.again(request, known, self.sandbox, self.index, self.settings, self.say)
 
-    def environment_of_change(self, prepared: Prepared, beyond: tuple[str, ...]) -> Environment:
+    def environment_of_change(self, prepared: Prepared, declared: tuple[str, ...]) -> Environment:
         """Give the environment that the files of the change declare, laid out as head.
 
         What base has stays as it is where the change allows it, the test tools among the rest.
 
         Args:
-            beyond: Requirements that it declares and that its lock file does not have.
+            declared: Requirements that are not those of base. A lock that does not meet them is not
+                installed as it is.
 
         Raises:
             EnvironmentFailed: It cannot be built; the resolver's or builder's own words are in it.
         """
-        request = self._request_of_change(prepared)
-        python = request.python
-        python = python.model_copy(update={"install": (*python.install, *beyond)})
-        known = prepared.environment.packages
-        request = request.model_copy(update={"python": python, "known": known})
-        return environments.ensure(request, self.sandbox, self.index, self.settings, self.say)
+
+        def ensure(**more: object) -> Environment:
+            request = self._request_of_change(prepared).model_copy(
+                update={"known": prepared.environment.packages, **more}
+            )
+            return environments.ensure(request, self.sandbox, self.index, self.settings, self.say)
+
+        built = ensure()
+        if not (unmet := distributions.find_unmet(declared, built)):
+            return built
+        # What no environment has is of an extra or a group that is not installed.
+        without = ensure(behind=", ".join(unmet))
+        lacking = set(unmet) - {*distributions.find_unmet(declared, without)}
+        refusal = ", ".join(one for one in unmet if one in lacking)
+        return without.model_copy(update={"refusal": refusal}) if lacking else built
 
     def environment_set_up(self, prepared: Prepared) -> Environment:
         """Give the environment with what set-up makes of the change, laid out as head.

@@ -127,8 +127,10 @@ def look(
         if name not in after or not after[name].is_local
     ]
     found += _not_installed(declared, new)
-    refused = "" if base.refused_lock else head.refused_lock
-    brought = known.said_of(found).model_copy(update={"refused_lock": refused})
+    refused = (
+        {} if base.refused_lock else {"refused_lock": head.refused_lock, "refusal": head.refusal}
+    )
+    brought = known.said_of(found).model_copy(update=refused)
     return CheckResult(
         name=NAME,
         status=Status.PASSED,

@@ -6,6 +6,7 @@ import hashlib
 
 from agent import cleaning, worktree
 from agent.domain import Change, Prepared
+from agent.environments import distributions
 from agent.errors import EnvironmentFailed
 from agent.policy.proposal import Proposal
 from agent.policy.upkeep import requirements
@@ -33,9 +34,7 @@ def lock(change: Change, prepared: Prepared, svc: Services) -> tuple[dict[str, b
     """
     proposal = _proposal(change, prepared, svc)
     _, after = requirements.sides(proposal)
-    beyond = requirements.beyond_locks(proposal)
-    has_uv = "uv.lock" in requirements.locks(after, "pyproject.toml")
-    if not beyond and not (has_uv and requirements.differs(proposal)):
+    if not after.has("uv.lock") or not requirements.differs(proposal):
         return {}, ""
     folder = svc.head_folder(prepared.run)
     worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
@@ -44,9 +43,7 @@ def lock(change: Change, prepared: Prepared, svc: Services) -> tuple[dict[str, b
     except EnvironmentFailed as problem:
         words = cleaning.cut(problem.message, _MOST_PROBLEM, where="the log")
         return {}, f"The lock file could not be brought up to date: {words}"
-    if not locked:
-        return {}, "The lock file is left as it is; the pull request asks for it." * bool(beyond)
-    return locked, f"Brought up to date: {', '.join(locked)}."
+    return locked, f"Brought up to date: {', '.join(locked)}." if locked else ""
 
 
 def rebuild(change: Change, prepared: Prepared, svc: Services) -> tuple[Prepared, str]:
@@ -58,18 +55,17 @@ def rebuild(change: Change, prepared: Prepared, svc: Services) -> tuple[Prepared
     folder = svc.head_folder(prepared.run)
     worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
     try:
-        beyond = requirements.beyond_locks(_proposal(change, prepared, svc))
-        built = svc.environment_of_change(prepared, beyond)
+        asked = requirements.new_requirements(_proposal(change, prepared, svc))
+        built = svc.environment_of_change(prepared, asked)
     except EnvironmentFailed as problem:
         words = cleaning.cut(problem.message, _MOST_PROBLEM, where="the log")
         return prepared, f"The packages that you declare cannot be installed: {words}"
     had, has = set(prepared.environment.packages), set(built.packages)
-    names = {one.partition("==")[0] for one in has}
-    asked = requirements.brought(_proposal(change, prepared, svc))
-    absent = sorted({one.name for one in asked} - names)
     said = [f"New in the environment: {', '.join(sorted(has - had)[:_MOST_NAMED]) or 'nothing'}."]
-    if absent:
-        said.append(f"Not installed, by a lock or a marker: {', '.join(absent[:_MOST_NAMED])}.")
+    if unmet := distributions.find_unmet(asked, built):
+        said.append(f"Declared and not installed: {', '.join(unmet[:_MOST_NAMED])}.")
+    if built.refused_lock and not prepared.environment.refused_lock:
+        said.append(f"{built.refused_lock} does not fit what you declare: {built.refusal}.")
     return prepared.model_copy(update={"environment": built}), " ".join(said)
 
 

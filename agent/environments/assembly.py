@@ -62,7 +62,9 @@ class Assembly:
         known: tuple[str, ...] = (),
     ) -> None:
         self._tree = tree
-        self._known = known
+        locked = {one.partition("==")[0] for one in declaration.known}
+        others = (one for one in known if one.partition("==")[0] not in locked)
+        self._known = (*declaration.known, *others)
         self._files = TreeFiles(tree, declaration.root)
         self._version = version
         self._declaration = declaration

@@ -25,6 +25,7 @@ from agent.domain import Checkout, Contract, Environment, Record
 from agent.environments import (
     declare,
     interpreters,
+    requirement_names,
     room_services,
     setup_commands,
     source_versions,
@@ -69,6 +70,8 @@ class EnvironmentRequest(Record):
     """What is run once the environment is there."""
     known: tuple[str, ...] = ()
     """As `name==version`: versions that are kept where the declaration lets them be."""
+    behind: str = ""
+    """What the locks of a change lack, so that they are not installed as they are."""
 
     @classmethod
     def of(cls, contract: Contract, checkout: Checkout, tree: Path) -> EnvironmentRequest:
@@ -135,7 +138,11 @@ def ensure(
     if stored is None:
         raise EnvironmentFailed("The environment was removed while it was built; run again.")
     storage.touch(settings, prepared.key)
-    more: dict[str, object] = {"services": services, "refused_lock": prepared.refused_lock}
+    more: dict[str, object] = {
+        "services": services,
+        "refused_lock": prepared.refused_lock,
+        "refusal": prepared.refusal,
+    }
     if request.pyright:
         place = toolsets.locate(toolsets.TYPES, bench) / "venv"
         if not place.is_dir():
@@ -255,7 +262,9 @@ class Prepared:
     version: str
     key: str
     refused_lock: str = ""
-    """Path of the lock that its tool does not export."""
+    """Path of the lock that is not installed as it is."""
+    refusal: str = ""
+    """Why."""
 
 
 def prepare(
@@ -276,9 +285,11 @@ def prepare(
     rooted = RootedSandbox(sandbox, interpreter.root)
     found = index.including(declaration.requirements.indexes)
     bench = Bench(rooted, found, settings, interpreter, say)
-    refused_lock = ""
-    if declaration.lock and (refused := export.find_refusal(declaration.lock, bench)):
-        refused_lock = declaration.lock.path
+    refused_lock, lock, refused = "", declaration.lock, request.behind
+    if lock and not refused:
+        refused = export.find_refusal(lock, bench)
+    if refused:
+        refused_lock = lock.path if lock else requirement_names.find_compiled(files)
         declaration = declare.read(files, request.python, refused)
         found = index.including(declaration.requirements.indexes)
         bench = Bench(rooted, found, settings, interpreter, say)
@@ -295,7 +306,7 @@ def prepare(
         "known": request.known,
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
-    return Prepared(declaration, bench, version, key, refused_lock)
+    return Prepared(declaration, bench, version, key, refused_lock, refused)
 
 
 def load(prepared: Prepared, settings: Settings) -> Stored | None:

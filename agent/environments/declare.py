@@ -32,7 +32,7 @@ from agent.environments.locks import kinds
 from agent.environments.locks.kinds import Lock, Offer
 from agent.environments.named_groups import NamedGroups
 from agent.environments.python_hints import PythonHints
-from agent.environments.requirement_files import Left, LocalProject, Requirements
+from agent.environments.requirement_files import Left, Line, LocalProject, Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.project_files import table, texts
@@ -54,6 +54,8 @@ class Declaration(Record):
     required: Requirements = Requirements()
     optional: tuple[Part, ...] = ()
     lock: Lock | None = None
+    known: tuple[str, ...] = ()
+    """As `name==version`: what a lock has that is not installed as it is."""
     section: PythonSection = PythonSection()
     """What it was read with."""
     python: PythonHints = PythonHints()
@@ -93,7 +95,8 @@ def read(files: TreeFiles, section: PythonSection, refused: str = "") -> Declara
     Args:
         files: The tree.
         section: Of the configuration.
-        refused: Why the lock is not exported, so that its versions are only kept to.
+        refused: Why locks are not installed as they are; their versions are kept where what they
+            were made from lets them be.
 
     Raises:
         EnvironmentFailed: One cannot be read, or the configuration names what is not there; the
@@ -119,11 +122,12 @@ class _Reader:
         self.sources: list[str] = []
         self.choices: list[Choice] = []
         self.lock: Lock | None = None
+        self.known: tuple[str, ...] = ()
 
     @cached_property
     def groups(self) -> NamedGroups:
         """Those of pyproject.toml."""
-        return NamedGroups(_table(self.pyproject, "dependency-groups"), self.poetry)
+        return NamedGroups(self.pyproject, self.files.toml("Pipfile"))
 
     @cached_property
     def imported_extras(self) -> tuple[str, ...]:
@@ -140,15 +144,13 @@ class _Reader:
             for path in (*(o.path for o in offers[1:]), *requirement_names.paths(self.files)):
                 self._left(path, f"{offers[0].path} is there, and it fixes every version")
         else:
+            lock = kinds.choose(self.files, offers[0], self.section) if offers else None
             self._take_project()
-            self._take_groups()
+            self._take_groups(lock.groups if lock else ())
             self._take_requirement_files()
             self.found = self.found.plus(Requirements(indexes=named_indexes.read(self.pyproject)))
-            if offers:
-                lock = kinds.choose(self.files, offers[0], self.section)
-                given = self.files, lock, self.refused, self.found.lines
-                self.found = self.found.plus(kinds.keep_versions(*given))
-                self._left(lock.path, "it cannot be exported; its versions are used without hashes")
+            if lock is not None:
+                self._keep_versions(lock)
         self._take_install()
         if self.lock is None:
             self._take_hatch()
@@ -158,6 +160,7 @@ class _Reader:
             required=self.found,
             optional=tuple(self.parts),
             lock=self.lock,
+            known=self.known,
             section=self.section,
             python=self._python(offers),
             sources=tuple(dict.fromkeys(self.sources + list(whole.files))),
@@ -201,6 +204,20 @@ class _Reader:
         if offer.kind != "uv":
             self._take_package()
 
+    def _keep_versions(self, lock: Lock) -> None:
+        """Keep the versions of a lock where what it was made from lets them be."""
+        self.known, indexes = kinds.read_versions(self.files, lock)
+        # Poetry never locked it before 1.3, and packages of that time import pkg_resources.
+        is_old = lock.kind == "poetry" and not any(
+            one.startswith("setuptools==") for one in self.known
+        )
+        old = (Line(text="setuptools<81", origin=lock.path),) * is_old
+        # The last line of a tool is the one with the reason.
+        why = self.refused.strip().splitlines()[-1].strip().rstrip(".")
+        note = f"{lock.path} is not installed as it is: {why}; its versions are used without hashes"
+        self.found = self.found.plus(Requirements(constraints=old, indexes=indexes, notes=(note,)))
+        self._left(lock.path, "its versions are used without hashes")
+
     def _take_package(self) -> bool:
         if not self._is_package():
             return False
@@ -228,12 +245,16 @@ class _Reader:
             self._took("pyproject.toml", "[tool.poetry] lists dependencies; nothing is built")
             lines = poetry.runtime(self.poetry, "pyproject.toml [tool.poetry]")
             self.found = self.found.plus(Requirements(lines=lines))
+        elif pipfile := self.files.toml("Pipfile"):
+            self._took("Pipfile", "it lists dependencies; there is nothing to build")
+            lines = poetry.read_table(_table(pipfile, "packages"), "Pipfile packages")
+            self.found = self.found.plus(Requirements(lines=lines))
         elif self.section.extras:
             choosing.choose((), self.section.extras, "the repository")
 
-    def _take_groups(self) -> None:
-        groups = self.groups
-        chosen = choosing.choose(groups.names, self.section.groups, "pyproject.toml", kind="group")
+    def _take_groups(self, locked: Collection[str]) -> None:
+        groups, asked = self.groups, self.section.groups
+        chosen = choosing.choose(groups.names, asked, "pyproject.toml", kind="group", more=locked)
         for name in chosen:
             with self._part(f"group {name}", fails=self.section.groups is not None):
                 self._add_group(name)
@@ -244,10 +265,10 @@ class _Reader:
 
     def _add_group(self, name: str) -> None:
         self._add(self.groups.standard(name), f"pyproject.toml group {name}")
-        self.found = self.found.plus(Requirements(lines=self.groups.of_poetry(name)))
+        self.found = self.found.plus(Requirements(lines=self.groups.in_table(name)))
 
     def _take_requirement_files(self) -> None:
-        paths = requirement_names.paths(self.files)
+        paths = requirement_names.paths(self.files, compiled=not self.refused)
         if named := [entry for entry in self.section.install if entry.startswith("-r")]:
             for path in paths:
                 self._left(path, f"the configuration names its own: {', '.join(named)}")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from agent.domain import Licensing, Record
+from agent.domain import Environment, Licensing, Record
 
 #: A description may follow the fields that are wanted here; it is not read.
 _MOST_BYTES = 256 * 1024
@@ -34,6 +34,24 @@ class Distribution(Record):
     """Names of what it requires, normalised, without what only an extra of it does."""
     is_local: bool = False
     """Whether it was built from the repository itself."""
+
+
+def find_unmet(declared: Iterable[str], environment: Environment) -> tuple[str, ...]:
+    """Say which requirements an environment does not meet, each with the version that it has."""
+    has = dict(one.split("==", 1) for one in environment.packages)
+    facts = {
+        "python_version": ".".join(environment.python.split(".")[:2]),
+        "python_full_version": environment.python,
+    }
+    unmet = []
+    for text in declared:
+        one = Requirement(text)
+        version = has.get(str(canonicalize_name(one.name)))
+        if one.marker is not None and not one.marker.evaluate(facts):
+            continue
+        if version is None or not one.specifier.contains(version, prereleases=True):
+            unmet.append(f"{one.name}{one.specifier} (has {version or 'none'})")
+    return tuple(unmet)
 
 
 def read(environment: str, wanted: Collection[str]) -> dict[str, Distribution]:

@@ -1,4 +1,4 @@
-"""The dependency groups of a pyproject.toml: the standard's table and Poetry's older ones. Pure."""
+"""The dependency groups of a project: the standard's table, and those that tools had before it."""
 
 from __future__ import annotations
 
@@ -10,23 +10,39 @@ from packaging.utils import canonicalize_name
 from agent.environments import poetry
 from agent.environments.requirement_files import Line
 from agent.errors import EnvironmentFailed
+from repo_config.project_files import table, texts
+
+#: Of a Pipfile, beside its groups.
+_OTHER_TABLES = frozenset({"packages", "source", "requires", "scripts", "pipenv"})
 
 
 class NamedGroups:
     """What each group lists, with the groups that it includes."""
 
-    def __init__(self, table: dict[str, Any], poetry_table: dict[str, Any]) -> None:
-        """Read both tables.
+    def __init__(self, pyproject: dict[str, Any], pipfile: dict[str, Any]) -> None:
+        """Read the tables of both files.
 
         Raises:
             EnvironmentFailed: One of them is not of its form.
         """
-        origin = "pyproject.toml [tool.poetry]"
-        self._old = poetry.groups(poetry_table, origin) if poetry_table else {}
-        self._standard = {str(canonicalize_name(name)) for name in table}
-        self.names = tuple(dict.fromkeys([*table, *self._old]))
+        tables = table(pyproject, "tool", "poetry")
+        self._old = poetry.groups(tables, "pyproject.toml [tool.poetry]") if tables else {}
+        for name in pipfile:
+            if name not in _OTHER_TABLES:
+                group = str(canonicalize_name("develop" if name == "dev-packages" else name))
+                self._old[group] = poetry.read_table(table(pipfile, name), f"Pipfile {name}")
+        listed: dict[str, Any] = dict(table(pyproject, "tool", "pdm", "dev-dependencies"))
+        if of_uv := table(pyproject, "tool", "uv").get("dev-dependencies"):
+            listed["dev"] = of_uv
+        # An editable one is of the tree.
+        listed = {
+            name: [one for one in texts(lines) if not one.startswith("-")]
+            for name, lines in listed.items()
+        } | table(pyproject, "dependency-groups")
+        self._standard = {str(canonicalize_name(name)) for name in listed}
+        self.names = tuple(dict.fromkeys([*listed, *self._old]))
         try:
-            self._resolver = DependencyGroupResolver(table) if table else None
+            self._resolver = DependencyGroupResolver(listed) if listed else None
         except (ValueError, ExceptionGroup) as problem:
             raise EnvironmentFailed(
                 f"pyproject.toml [dependency-groups]: {_words(problem)}"
@@ -45,8 +61,8 @@ class NamedGroups:
         except (ValueError, LookupError, ExceptionGroup) as problem:
             raise EnvironmentFailed(f"pyproject.toml group {name}: {_words(problem)}") from problem
 
-    def of_poetry(self, name: str) -> tuple[Line, ...]:
-        """Requirements of a group of Poetry's."""
+    def in_table(self, name: str) -> tuple[Line, ...]:
+        """Requirements of a group of Poetry's or Pipenv's."""
         return next((lines for key, lines in self._old.items() if key == name), ())
 
 

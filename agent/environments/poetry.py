@@ -1,4 +1,4 @@
-"""Read dependencies as Poetry's own tables write them. Pure.
+"""Read dependencies as the tables of Poetry and Pipenv write them. Pure.
 
 Runtime dependencies of a Poetry package come from the metadata its backend makes; what is read
 here is what that metadata lacks: the groups, and everything where nothing is built.
@@ -23,18 +23,23 @@ _NEWEST_MINOR = 40
 
 def runtime(table: dict[str, Any], origin: str) -> tuple[Line, ...]:
     """The runtime dependencies of `[tool.poetry]`."""
-    return tuple(_lines(table.get("dependencies", {}), f"{origin} dependencies"))
+    return read_table(table.get("dependencies", {}), f"{origin} dependencies")
 
 
 def groups(table: dict[str, Any], origin: str) -> dict[str, tuple[Line, ...]]:
     """The dependency groups of `[tool.poetry]`, the old `dev-dependencies` as group dev."""
     found: dict[str, tuple[Line, ...]] = {}
     if old := table.get("dev-dependencies"):
-        found["dev"] = tuple(_lines(old, f"{origin} dev-dependencies"))
+        found["dev"] = read_table(old, f"{origin} dev-dependencies")
     for name, group in table.get("group", {}).items():
         place = f"{origin} group.{name}"
-        found[name] = found.get(name, ()) + tuple(_lines(group.get("dependencies", {}), place))
+        found[name] = found.get(name, ()) + read_table(group.get("dependencies", {}), place)
     return found
+
+
+def read_table(table: dict[str, Any], origin: str) -> tuple[Line, ...]:
+    """The requirements of one table, name by name."""
+    return tuple(_lines(table, origin))
 
 
 def python(table: dict[str, Any]) -> str | None:

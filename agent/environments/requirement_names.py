@@ -22,11 +22,11 @@ _FOLDERS = (
 )  # fmt: skip
 
 
-def paths(files: TreeFiles) -> tuple[str, ...]:
+def paths(files: TreeFiles, *, compiled: bool = True) -> tuple[str, ...]:
     """Requirements files by their names: what runs first, then what tests need.
 
     Of a pair of pip-tools the compiled file counts, and what it was compiled from where that is
-    all there is.
+    all there is, or compiled ones are not asked for.
     """
     found: dict[str, list[str]] = {"run": [], "test": []}
     for folder in _FOLDERS:
@@ -34,10 +34,16 @@ def paths(files: TreeFiles) -> tuple[str, ...]:
         for name in names:
             path = posixpath.join(folder, name)
             stem, ending = posixpath.splitext(name)
-            alone = ending == ".in" and f"{stem}.txt" not in names
-            if (ending == ".txt" or alone) and (for_what := role(path)):
+            other = {".in": ".txt", ".txt": ".in"}.get(ending)
+            is_taken = f"{stem}{other}" not in names or (ending == ".txt") is compiled
+            if other and is_taken and (for_what := role(path)):
                 found[for_what].append(path)
     return (*found["run"], *found["test"])
+
+
+def find_compiled(files: TreeFiles) -> str:
+    """Name the files that pip-tools has compiled."""
+    return ", ".join(sorted({*paths(files)} - {*paths(files, compiled=False)}))
 
 
 def is_for_tests(name: str) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import uv
 
 from agent import wiring, worktree
 from agent.domain import (
@@ -35,6 +38,14 @@ FILES = {
     "requirements.txt": "pytest\n",
     "shop.py": "def total(prices):\n    return sum(prices)\n",
     "test_shop.py": "from shop import total\n\n\ndef test_total():\n    assert total([1]) == 1\n",
+}
+SAMPLES = Path(__file__).parents[1] / "samples" / "locks"
+PROJECTS = {
+    "uv": (
+        "pyproject.toml",
+        '[project]\nname = "shop"\nversion = "1"\ndependencies = ["pytest<9", "six==1.16.0"]\n',
+    ),
+    "pip-tools": ("requirements.in", "pytest\nsix==1.16.0\n"),
 }
 CALLS = (
     FILES["shop.py"] + "\n\ndef text(value):\n    import six\n    return six.ensure_str(value)\n"
@@ -112,6 +123,32 @@ def test_versions_of_base_stay_where_the_change_allows_it(begun):
     assert built["pytest"] == "8.0.0"
     assert int(built["packaging"].partition(".")[0]) >= 24
     assert "six" in built
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("kind", ["poetry", "pdm", "pipenv", "uv", "pip-tools"])
+def test_a_lock_behind_a_raised_bound_is_named_and_not_installed(begun, tmp_path, kind):
+    prepared, _, svc = begun
+    if kind in ("uv", "pip-tools"):
+        name, text = PROJECTS[kind]
+        files = {name: text, "requirements.txt": "pytest\nsix==1.16.0\n"}
+    else:
+        files = {one.name: one.read_text() for one in (SAMPLES / kind).iterdir()}
+        name = "Pipfile" if kind == "pipenv" else "pyproject.toml"
+    if kind == "uv":
+        (tmp_path / name).write_text(files[name])
+        subprocess.run([uv.find_uv_bin(), "lock", "--quiet"], cwd=tmp_path, check=True)
+        files["uv.lock"] = (tmp_path / "uv.lock").read_text()
+    files[name] = re.sub(r'six( = ")?=*1\.16\.0', r"six\1>=1.17", files[name])
+    cleared = changed(
+        prepared, **{path.replace(".", "_DOT_"): text for path, text in files.items()}
+    )
+    worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run)).replay(cleared.change)
+    built = svc.environment_of_change(prepared, ("six>=1.17",))
+    has = dict(one.split("==") for one in built.packages)
+    assert has["six"] == "1.17.0"
+    assert built.refused_lock in (f"{kind}.lock", "Pipfile.lock", "requirements.txt")
+    assert kind == "poetry" or built.refusal == "six>=1.17 (has 1.16.0)"
 
 
 @pytest.mark.deep

@@ -12,13 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from agent.domain import Record
 from agent.environments import choosing, requirement_names
-from agent.environments.requirement_files import Line, Requirements, named_index
+from agent.environments.requirement_files import named_index
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.ports import IndexWish
@@ -134,51 +132,27 @@ def choose(files: TreeFiles, offer: Offer, section: PythonSection) -> Lock:
     )
 
 
-def keep_versions(
-    files: TreeFiles, lock: Lock, refused: str, asked: tuple[Line, ...]
-) -> Requirements:
-    """Read the versions of a lock that its tool refuses, for the resolver to keep to.
+def read_versions(files: TreeFiles, lock: Lock) -> tuple[tuple[str, ...], tuple[IndexWish, ...]]:
+    """Read the versions of a lock that is not installed as it is, and where they are from.
 
-    What is locked at several versions, is not from an index, or is not what the project asks for
-    by now, is left to the resolver.
+    What is locked at several versions, or is not from an index, is left to the resolver.
 
     Raises:
         EnvironmentFailed: The lock cannot be read.
     """
-    bounds: dict[str, SpecifierSet] = {}
-    for line in asked:
-        wanted = Requirement(line.text).specifier
-        bounds[line.name] = bounds.get(line.name, SpecifierSet()) & wanted
     found: dict[str, set[str]] = {}
     bound: list[IndexWish] = []
-    # Nothing else says what a Pipfile asks for.
-    is_all = lock.kind == "pipenv"
     with _read_as(lock.path):
         for row in _rows(files, lock.path, (_DEFAULT, *lock.groups)):
             version = str(row.get("version", "")).removeprefix("==")
             if version and not _origins(row) & _ELSEWHERE:
-                marker = f" ; {row['markers']}" if is_all and "markers" in row else ""
                 name = str(canonicalize_name(str(row["name"])))
-                if not bounds.get(name, SpecifierSet()).contains(version, prereleases=True):
-                    continue
-                found.setdefault(name, set()).add(f"{name}=={version}{marker}")
+                found.setdefault(name, set()).add(version)
                 # No hash says any more whose package that is.
                 wishes = indexes([_index(row, files, lock)], lock.path)
                 bound += [wish.model_copy(update={"only_for": name}) for wish in wishes]
-        if lock.kind == "poetry":
-            # Never locked before 1.3, and packages of that time import pkg_resources.
-            found.setdefault("setuptools", {"setuptools<81"})
-        texts = [str(Requirement(texts.pop())) for texts in found.values() if len(texts) == 1]
-    lines = tuple(Line(text=text, origin=lock.path) for text in texts)
-    # The last line of a tool is the one with the reason.
-    why = refused.strip().splitlines()[-1].strip().rstrip(".")
-    note = f"{lock.path} cannot be exported: {why}; its versions are used without their hashes"
-    return Requirements(
-        lines=lines if is_all else (),
-        constraints=() if is_all else lines,
-        notes=(note,),
-        indexes=tuple(bound),
-    )
+    known = tuple(f"{name}=={one.pop()}" for name, one in found.items() if len(one) == 1)
+    return known, tuple(bound)
 
 
 # --- the kinds ---------------------------------------------------------------------------------

@@ -63,15 +63,15 @@ VULNERABILITY_DATA = Rule(
     bad="the operator has set no MERGEWRIGHT_OSV, so nothing is known of jinja2 3.1.6",
     good="MERGEWRIGHT_OSV names the dump of this morning",
 )
-LOCK_REFUSED = Rule(
-    id="lock-refused",
-    demands="The tool that wrote a lock file takes it for what the project file asks for.",
+LOCK_BEHIND = Rule(
+    id="lock-behind",
+    demands="The lock file installs what a change declares.",
     severity=Severity.REVIEW,
-    bad='django = ">=5.2"  # and poetry.lock is of django = ">=4.2"',
-    good='django = ">=5.2"  # and poetry.lock comes with the change',
+    bad='dependencies = ["httpx", "tablib>=3.6"]  # and uv.lock has tablib 3.0, or none',
+    good='dependencies = ["httpx", "tablib>=3.6"]  # and uv.lock comes with the change',
 )
 OF_PACKAGES = (
-    LOCK_REFUSED,
+    LOCK_BEHIND,
     FORBIDDEN_LICENCE,
     UNKNOWN_LICENCE,
     LICENCE,
@@ -95,8 +95,11 @@ def findings(brought: Brought, config: RepoConfig) -> Iterator[Finding]:
     if brought.packages:
         yield from _of_data(brought)
     if path := brought.refused_lock:
-        message = "does not fit what the change declares: its own tool refuses to export it"
-        yield LOCK_REFUSED.at(path, message, "Bring it up to date with that tool before the merge.")
+        why = brought.refusal.splitlines()[-1:]
+        message = f"does not fit what the change declares: {''.join(why)}"
+        yield LOCK_BEHIND.at(
+            path, message, "Bring it up to date with its own tool before the merge."
+        )
 
 
 def _of_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterator[Finding]:

@@ -10,7 +10,6 @@ environment, which is built from these files; what is imported undeclared is lef
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable, Iterator
 
 from agent.domain import Finding, Severity
@@ -55,14 +54,7 @@ UNPINNED = Rule(
     bad="httpx==0.28.1\ntablib",
     good="httpx==0.28.1\ntablib==3.8.0",
 )
-LOCK_BEHIND = Rule(
-    id="lock-behind",
-    demands="What a change declares is in the lock file beside it.",
-    severity=Severity.REVIEW,
-    bad='dependencies = ["httpx", "tablib"]  # and uv.lock has no tablib',
-    good='dependencies = ["httpx", "tablib"]  # and uv.lock comes with the change',
-)
-RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, LOOKALIKE, SOURCE, UNPINNED, LOCK_BEHIND)
+RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, LOOKALIKE, SOURCE, UNPINNED)
 
 #: Packages that are worth an imitation, and namesakes of theirs that are none.
 _KNOWN = frozenset(
@@ -83,8 +75,6 @@ _KNOWN = frozenset(
     urllib3 uvicorn uvloop virtualenv wagtail watchfiles websocket websockets werkzeug wheel
     whitenoise wrapt yarl zipp""".split()  # noqa: SIM905 - a list of words is what can be read
 )
-#: Its own tool says whether it fits, as it exports it: the rule `lock-refused`.
-_JUDGED = "poetry.lock"
 #: Of shorter names many are near each other.
 _LONG_ENOUGH = 5
 _ENOUGH = 3
@@ -112,14 +102,6 @@ def check(proposal: Proposal) -> Iterator[Finding]:
                 yield finding
         if not one.source and (said := _unlike(one, declared, known)):
             yield UNPINNED.at(root + one.path, said, "Pin it as the others are.", line)
-        if lock := _behind(one, after, had, proposal):
-            told.add((one.name, one.path))
-            yield LOCK_BEHIND.at(
-                root + one.path,
-                f"declares {one.name}, which {lock} does not have",
-                f"Bring {lock} up to date with its own tool before the merge.",
-                line,
-            )
     yield from _moved(had, declared, after, root)
 
 
@@ -217,18 +199,3 @@ def _unlike(one: Declared, declared: Iterable[Declared], known: set[str]) -> str
 
 def _is_exact(version: str) -> bool:
     return version.startswith("==") or version[:1].isdigit()
-
-
-def _behind(one: Declared, after: Files, had: Iterable[Declared], proposal: Proposal) -> str:
-    """Return the lock file that lacks a package; "" where one has it, or locks lag anyway."""
-    found = requirements.locks(after, one.path)
-    is_judged = any(posixpath.basename(lock) == _JUDGED for lock in found)
-    if is_judged or not requirements.is_beyond_locks(one, after, proposal):
-        return ""
-    others = {other.name for other in had if other.path == one.path and other.version != "local"}
-    if not all(
-        any(requirements.is_locked(proposal, lock, name, before=True) for lock in found)
-        for name in others
-    ):
-        return ""
-    return found[0]

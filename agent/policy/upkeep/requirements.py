@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -31,12 +31,7 @@ _FILES = re.compile(
 _VERSIONS = re.compile(
     r"(?:^|/)(?:[^/]+\.lock|Pipfile\.lock|pylock[^/]*\.toml|[^/]*constraints[^/]*\.txt)$"
 )
-#: Which lock files speak for what a file declares.
-LOCKS: Mapping[str, tuple[str, ...]] = {
-    "pyproject.toml": ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml"),
-    "Pipfile": ("Pipfile.lock",),
-}
-_LOCKS = frozenset(name for names in LOCKS.values() for name in names)
+_LOCKS = frozenset({"uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "Pipfile.lock"})
 _TOML_PINS = re.compile(r'^name = "([\w.-]+)"\nversion = "([\w.+!-]+)"$', re.MULTILINE)
 _JSON_PINS = re.compile(r'"([\w.-]+)": \{[^{}]*"version": "==([\w.+!-]+)"')
 
@@ -55,6 +50,8 @@ class Declared:
     """The bounds, as they are written; "" where there are none."""
     source: str
     """Address, where it does not come from the index."""
+    marker: str = ""
+    """Where it holds."""
 
 
 class _Changed:
@@ -161,52 +158,23 @@ def own_name(files: Files) -> str:
     return canonicalize_name(named) if isinstance(named, str) else ""
 
 
-def locks(files: Files, path: str) -> tuple[str, ...]:
-    """Return the lock files that are there for what a file declares."""
-    if path.endswith(".in"):
-        compiled = f"{path.removesuffix('.in')}.txt"
-        return (compiled,) if files.has(compiled) else ()
-    folder = posixpath.dirname(path)
-    several = LOCKS.get(posixpath.basename(path), ())
-    return tuple(one for name in several if files.has(one := posixpath.join(folder, name)))
-
-
-def is_beyond_locks(one: Declared, after: Files, proposal: Proposal) -> bool:
-    """Whether there are lock files for a package that is declared, and none speaks of it."""
-    found = locks(after, one.path)
-    there = any(is_locked(proposal, lock, one.name) for lock in found)
-    return bool(found) and not there and one.version != "local"
-
-
-def beyond_locks(proposal: Proposal) -> tuple[str, ...]:
-    """Return requirements on packages that the change declares anew and that no lock speaks of."""
+def new_requirements(proposal: Proposal) -> tuple[str, ...]:
+    """Return what the change declares anew or with other bounds, of packages of the index."""
     before, after = sides(proposal)
-    known = {one.name for one in declared(before)} | {own_name(after)}
-    new = (one for one in declared(after) if one.name not in known)
-    found = (one for one in new if is_beyond_locks(one, after, proposal))
-    return tuple(sorted({_require(one) for one in found}))
+    had, own = {*declared(before)}, own_name(after)
+    new = (one for one in declared(after) if one not in had and one.name != own)
+    return tuple(
+        sorted({_require(one) for one in new if not one.source and one.version != "local"})
+    )
 
 
 def _require(one: Declared) -> str:
     """Write a requirement; bounds that only another tool reads are left out."""
-    if one.source:
-        return f"{one.name} @ {one.source}"
+    marker = f" ; {one.marker}" if one.marker else ""
     try:
-        return str(Requirement(f"{one.name}{one.version}"))
+        return str(Requirement(f"{one.name}{one.version}{marker}"))
     except InvalidRequirement:
-        return one.name
-
-
-def is_locked(proposal: Proposal, lock: str, name: str, *, before: bool = False) -> bool:
-    """Whether a lock file speaks of a package, by a look at its text.
-
-    Lock files are larger than what is read of a project's other files.
-    """
-    tree: Tree = proposal.tree if before else _Changed(proposal)
-    path = posixpath.join(proposal.project.root, lock)
-    if path not in tree.paths():
-        return False
-    return _word(name).search(tree.read(path).decode("utf-8", "replace")) is not None
+        return f"{one.name}{marker}"
 
 
 def line_of(files: Files, path: str, name: str) -> int | None:
@@ -248,7 +216,8 @@ def _read(line: str, path: str, origin: str) -> Declared | None:
     url = required.url or ""
     source = url if _REMOTE.match(url) else ""
     version = str(required.specifier) or ("local" if url and not source else "")
-    return Declared(canonicalize_name(required.name), path, origin, version, source)
+    marker = str(required.marker or "")
+    return Declared(canonicalize_name(required.name), path, origin, version, source, marker)
 
 
 def _of_tables(files: Files) -> Iterator[Declared]:
@@ -274,6 +243,6 @@ def _of_value(name: str, value: object, path: str, origin: str) -> Declared:
     facts: dict[str, object] = value if isinstance(value, dict) else {"version": value}
     source = next((str(facts[key]) for key in ("git", "url") if facts.get(key)), "")
     version = "local" if "path" in facts else str(facts.get("version") or "")
-    return Declared(
-        canonicalize_name(name), path, origin, "" if version == "*" else version, source
-    )
+    version = "" if version == "*" else version
+    marker = str(facts.get("markers") or "")
+    return Declared(canonicalize_name(name), path, origin, version, source, marker)

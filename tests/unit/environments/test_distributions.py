@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.domain import Licensing
+from agent.domain import Environment, Licensing
 from agent.environments import distributions
 from agent.environments.distributions import Distribution
 
@@ -61,3 +61,14 @@ def test_links_and_rubbish_say_nothing(tmp_path):
     (install(tmp_path, "folder-1.0", "") / "METADATA").unlink()
     found = distributions.read(str(tmp_path), {"linked", "odd", "folder"})
     assert found == {"odd": Distribution(name="odd", version="1.0")}
+
+
+def test_what_an_environment_does_not_meet_is_said_with_what_it_has():
+    environment = Environment(
+        key="k", path="", gate_path="", scripts_path="", python="3.11.7", interpreter_mounts=(),
+        interpreter="", sources=(), packages=("mine==1", "six==1.16.0", "tab-lib==4.0rc1"),
+    )  # fmt: skip
+    asked = ("six>=1.17", "Tab_Lib>=3", "absent", "old ; python_version < '3.9'", "mine")
+    assert distributions.find_unmet(asked, environment) == (
+        "six>=1.17 (has 1.16.0)", "absent (has none)",
+    )  # fmt: skip

@@ -33,10 +33,12 @@ def told(*packages, known=AT_HAND, **licences):
     return [(one.rule, f"{one.path}:{one.line}", one.message) for one in found]
 
 
-def test_a_lock_that_its_tool_refuses_is_for_the_reviewer():
-    (found,) = brought.findings(Brought(packages=(), refused_lock="poetry.lock"), config())
-    assert (found.rule, found.path) == ("lock-refused", "poetry.lock")
+def test_a_lock_that_does_not_fit_is_for_the_reviewer():
+    said = Brought(packages=(), refused_lock="pdm.lock", refusal="six>=2 (has 1.16)")
+    (found,) = brought.findings(said, config())
+    assert (found.rule, found.path) == ("lock-behind", "pdm.lock")
     assert found.severity is Severity.REVIEW
+    assert "six>=2 (has 1.16)" in found.message
 
 
 def test_where_nothing_is_demanded_licences_are_named_in_one_line_for_each_place():

@@ -89,17 +89,31 @@ def test_the_standards_lock_says_its_defaults_its_python_and_its_index(tmp_path)
 def test_of_a_lock_that_is_not_exported_the_versions_are_kept_to():
     found = declared(SAMPLES / "poetry", refused="Some words.\nIt is too old.")
     assert found.lock is None
-    assert {"six==1.16.0", "toml==0.10.2"} <= {one.text for one in found.requirements.constraints}
+    assert {"six==1.16.0", "toml==0.10.2"} <= {*found.known}
     # What is installed is what the project asks for, from the index.
     assert {line.name for line in found.requirements.lines} == {"six", "colorama", "iniconfig"}
     assert any("It is too old" in note for note in found.requirements.notes)
 
 
-def test_a_pipfile_that_is_not_exported_is_what_its_lock_names():
+def test_without_its_lock_a_pipfile_is_read():
     found = declared(SAMPLES / "pipenv", refused="no")
-    assert [line.text.partition(";")[0] for line in found.requirements.lines] == [
-        "colorama==0.4.6", "six==1.16.0", "iniconfig==2.0.0",
+    assert [line.text for line in found.requirements.lines] == [
+        "six==1.16.0", "colorama==0.4.6 ; (sys_platform == 'win32')", "iniconfig==2.0.0",
     ]  # fmt: skip
+    assert found.known == ("colorama==0.4.6", "six==1.16.0", "iniconfig==2.0.0")
+
+
+def test_without_its_lock_a_project_has_the_groups_that_pdm_listed_before_the_standard():
+    found = declared(SAMPLES / "pdm", refused="no", groups=("docs",))
+    assert "toml==0.10.2" in [line.text for line in found.requirements.lines]
+
+
+def test_where_a_compiled_file_does_not_fit_its_source_counts(tmp_path):
+    (tmp_path / "requirements.in").write_text("six>=1.17\n")
+    (tmp_path / "requirements.txt").write_text("six==1.16.0\n")
+    assert [one.text for one in declared(tmp_path).requirements.lines] == ["six==1.16.0"]
+    found = declared(tmp_path, refused="six>=1.17 (has 1.16.0)")
+    assert [one.text for one in found.requirements.lines] == ["six>=1.17"]
 
 
 def test_without_hashes_a_package_comes_from_the_index_that_it_was_locked_from(tmp_path):
@@ -120,7 +134,8 @@ def test_what_is_locked_twice_or_from_elsewhere_is_left_to_the_resolver(tmp_path
     )  # fmt: skip
     found = declared(tmp_path, refused="no")
     # Old locks have no setuptools, and its newest release lacks what their packages import.
-    assert [line.text for line in found.requirements.constraints] == ["six==1", "setuptools<81"]
+    assert found.known == ("six==1",)
+    assert [line.text for line in found.requirements.constraints] == ["setuptools<81"]
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,6 @@ def _files(
 
 _PINNED = "httpx==0.28.1\nrich==13.7.0\ntyper==0.12.0\n"
 _BOUND = ("httpx>=0.27", "rich>=13", "typer<1")
-_LOCK = '[[package]]\nname = "httpx"\n'
 
 CASES = {
     "new-dependency": Cases(
@@ -111,24 +110,6 @@ CASES = {
                 {"requirements.txt": _PINNED + "tablib==3.8.0\n"}, {"requirements.txt": _PINNED}
             ),
             "too few to say": _asked(("httpx==0.28.1", "tablib"), base=("httpx==0.28.1",)),
-        },
-    ),
-    "lock-behind": Cases(
-        fails={
-            "uv": _asked(("httpx", "tablib"), 5, uv__lock=_LOCK),
-            "pip-tools": _files(
-                {"requirements.in": "httpx\ntablib\n"},
-                {"requirements.in": "httpx\n", "requirements.txt": "httpx==0.28.1\n"},
-                2,
-            ),
-        },
-        passes={
-            "a lock that lags anyway": _asked(
-                ("httpx", "rich", "tablib"), base=("httpx", "rich"), uv__lock=_LOCK
-            ),
-            "written otherwise": _asked(
-                ("httpx", "Zope.Interface"), uv__lock=_LOCK + 'name = "zope-interface"\n'
-            ),
         },
     ),
 }
