@@ -954,6 +954,8 @@ class CheckResult(Record):
     """On head: tests that passed on base and do not pass with the change as base has them."""
     unrun: tuple[str, ...] = ()
     """On head: tests of base for which there was no time, and that the change does not reach."""
+    unsteady: tuple[Repeated, ...] = ()
+    """New and edited tests that passed, and failed when they ran a second time."""
     uncollected: tuple[str, ...] = ()
     """On head: new tests that no runner has collected, in sentences."""
     touched: tuple[str, ...] = ()

@@ -177,7 +177,10 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         head_uncollected=len(after.items) - _count_tests(after),
         known=after.count(*FAILING) - sum(item.outcome in FAILING for item in failures),
         new_failures=tuple(_told(item, after) for item in proved[Proof.STEADY]),
-        flaky=tuple(_repeated(after)[item.item_id] for item in proved[Proof.FLAKY]),
+        flaky=(
+            *(_repeated(after)[item.item_id] for item in proved[Proof.FLAKY]),
+            *after.unsteady,
+        ),
         unsure=tuple(_repeated(after)[item.item_id] for item in proved[Proof.UNSURE]),
         gone=(*(item_id for item_id in missing if item_id not in unmatched), *stopped),
         rewritten=tuple(

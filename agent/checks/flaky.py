@@ -48,11 +48,12 @@ def flips(runs: tuple[Rerun, ...]) -> bool:
 
 
 def finding(repeated: Repeated) -> Finding:
-    """Name a test that fails at times; one that never passed with the change is for review."""
+    """Name a test that fails at times; a new one, or one that never passed, is for review."""
+    is_known = not repeated.is_new and _some(repeated.head, PASSING)
     path, _, line = repeated.place.rpartition(":")
     return Finding(
         rule=RULE,
-        severity=Severity.INFO if _some(repeated.head, PASSING) else Severity.REVIEW,
+        severity=Severity.INFO if is_known else Severity.REVIEW,
         path=path or repeated.item_id.partition("::")[0],
         line=int(line) if path and line.isdecimal() else None,
         message=f"the test {repeated.item_id} is flaky: it {repeated.told}.",

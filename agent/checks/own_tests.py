@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agent.checks import flaky, running
 from agent.checks.affected import Imports
@@ -222,10 +223,13 @@ def _held(item: CheckItem, place: tuple[str, str], sides: Sides) -> HeldTest:
     )
 
 
+_parse = lru_cache(maxsize=2)(foreign_python.parse)
+
+
 def source_of(content: bytes | None, name: str) -> str:
     """Return a test as it is written, cut; "" where it is not found."""
     try:
-        nodes: list[ast.stmt] = foreign_python.parse(content or b"").body
+        nodes: list[ast.stmt] = _parse(content or b"").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     node: ast.stmt | None = None

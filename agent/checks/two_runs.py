@@ -19,7 +19,14 @@ from agent.checks.affected import Imports
 from agent.checks.again import MOST_TESTS, Again, is_proved
 from agent.checks.check import TESTS, Selection, Site, Suite, workers
 from agent.checks.of_tests import OfTests, Places
-from agent.checks.own_tests import find_uncollected, merged, not_passed, run_own, scope
+from agent.checks.own_tests import (
+    find_uncollected,
+    merged,
+    not_passed,
+    run_own,
+    scope,
+    source_of,
+)
 from agent.checks.sealed import Secret
 from agent.cleaning import list_some
 from agent.domain import (
@@ -199,7 +206,9 @@ class TwoRuns:
                 more = (one for one in not_passed(self.base, strict) if one.item_id not in seen)
                 left = (*left, *more)
         with ThreadPoolExecutor(min(2, workers(self.sites.head))) as pool:
-            own = pool.submit(telemetry.carried_along(self._as_the_change_has_them), held, left)
+            own = pool.submit(
+                telemetry.carried_along(self._as_the_change_has_them), held, left, rounds
+            )
             copies = pool.submit(telemetry.carried_along(self._not_red), held)
             result = self._with_repeated(own.result(), rounds)
             if not is_proved(result) or self._list_worse(result):
@@ -327,7 +336,7 @@ class TwoRuns:
         return running.run(tests, site, self.sites.sandbox, self.sites.show)
 
     def _as_the_change_has_them(
-        self, held: CheckResult, left: tuple[CheckItem, ...]
+        self, held: CheckResult, left: tuple[CheckItem, ...], rounds: int
     ) -> CheckResult:
         """Run what the change adds, edits, or does not pass as base has it."""
         touched = (self._touched | self.shared) - self.rules
@@ -356,7 +365,44 @@ class TwoRuns:
             return own
         sides = {file.path: (file.before, file.after) for file in self.change.files}
         result = merged(held, own, wanted, left, sides, self.facts)
-        return result.model_copy(update={"uncollected": find_uncollected(self.change, own)})
+        unsteady = self._find_unsteady(own, held.seconds) if rounds else ()
+        return result.model_copy(
+            update={"uncollected": find_uncollected(self.change, own), "unsteady": unsteady}
+        )
+
+    def _find_unsteady(self, own: CheckResult, spent: float) -> tuple[Repeated, ...]:
+        """Run new and edited tests that passed a second time, where there are minutes for it."""
+        find, files = (
+            Places(own.suite or self.facts).find,
+            {one.path: one for one in self.change.files},
+        )
+        known = {item.item_id for item in self.base.items}
+        fresh: dict[str, str] = {}
+        for item in list_passed(own):
+            path, name = find(item.item_id)
+            file = files.get(path)
+            if file and not (
+                item.item_id in known
+                and source_of(file.before, name) == source_of(file.after, name)
+            ):
+                fresh[item.item_id] = path
+        left = self.sites.head.test_limits().seconds - spent - own.seconds
+        if not fresh or left < own.seconds:
+            return ()
+        self.sites.say(f"tests: {len(fresh):,} new and edited ones run a second time")
+        # Whole files: a test may need those before it.
+        only = Selection(files=tuple(sorted(set(fresh.values()))))
+        again = self.sites.some(self.sites.head.within(left), only)
+        return tuple(
+            Repeated(
+                item_id=item.item_id,
+                is_new=True,
+                head=(Rerun(outcome="passed"),),
+                place=item.place,
+            )
+            for item in again.items
+            if is_proved(again) and item.item_id in fresh and item.outcome in flaky.FAILING
+        )
 
     def _list_worse(self, result: CheckResult) -> tuple[CheckItem, ...]:
         """Return what fails and did not fail on base, at no time."""

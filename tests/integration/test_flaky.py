@@ -164,6 +164,14 @@ def test_a_new_test_that_fails_at_times_is_told_so(stage: Callable[..., Stage]) 
 
 
 @pytest.mark.deep
+def test_a_new_test_that_fails_the_second_time_makes_a_draft(stage: Callable[..., Stage]) -> None:
+    made = stage({**GREEN, "shop.py": "A = 1\n"}, test_runner="pytest")
+    judged = Judged(made, base="", head="PF", test_luck_DOT_py=textwrap.dedent(AT_TIMES))
+    assert (judged.tests.verdict, judged.verdict.decision) == (Status.PASSED, "open as draft")
+    assert "failed in 1 of 2 runs with the change" in judged.tests.flaky[0].told
+
+
+@pytest.mark.deep
 def test_base_is_remembered_to_be_flaky(stage: Callable[..., Stage]) -> None:
     files, detected, test_id = SUITES["pytest"]
     made = stage(files, **detected)
