@@ -227,14 +227,15 @@ class TwoRuns:
     def _shadowed(self) -> str:
         """Say which new files tests of base import, that passed when these were not there."""
         gone = {affected.name_module(file.path) for file in self.change.files if file.after is None}
-        new = [
-            file.path
-            for file in self.product.files
-            if file.before is None and affected.name_module(file.path) not in gone
-        ]
+        new = [file.path for file in self.product.files if file.before is None]
         passed = {self.places.find(item.item_id)[0] for item in list_passed(self.base)}
         imports = Imports.of({**self._imported, **dict.fromkeys(new, ())})
-        found = [path for path in new if not passed.isdisjoint(imports.importers_of(path))]
+        found = [
+            path
+            for path in new
+            if affected.name_module(path) not in gone
+            and not passed.isdisjoint(imports.importers_of(path))
+        ]
         if not found:
             return ""
         return (

@@ -49,7 +49,7 @@ class Sides(Again):
 
 
 def finished(
-    held: CheckResult, answer: Some, tmp_path: Path, files: dict[str, str] | None = None
+    held: CheckResult, answer: Some, tmp_path: Path, files: dict[str, str | None] | None = None
 ) -> CheckResult:
     kind = type("Answering", (Sides,), {"answer": staticmethod(answer)})
     here = replace(site(10), tree=tmp_path, project=PROJECT)
@@ -131,6 +131,12 @@ def test_a_new_file_that_old_tests_import_leaves_a_doubt(
 ) -> None:
     found = finished(ran(*IDS), lambda ids: ran(*ids, outcome="failed"), tmp_path, {name: "a = 1"})
     assert (len(found.doubts), all(name in doubt for doubt in found.doubts)) == (named, True)
+
+
+def test_a_module_that_becomes_a_package_leaves_no_doubt(tmp_path: Path) -> None:
+    files = {"shop.py": None, "shop/__init__.py": "a = 1", "shop/shop.py": "a = 1"}
+    found = finished(ran(*IDS), lambda ids: ran(*ids, outcome="failed"), tmp_path, files)
+    assert found.doubts == ()
 
 
 def test_data_and_rules_of_tests_have_all_of_them_run() -> None:
