@@ -50,6 +50,11 @@ def settings_for(backend: str, home: Path, **given: Any) -> Settings:
     return Settings(home=home, sandbox="bubblewrap", **given)
 
 
+def has_group(backend: str) -> bool:
+    """Whether rooms of a kind have a control group; else each process has a bound of its own."""
+    return backend == "docker" or os.geteuid() == 0
+
+
 def open_sandbox(backend: str, home: Path, **given: Any) -> BubblewrapSandbox | DockerSandbox:
     """Make the sandbox of a kind, with a data folder of its own."""
     settings = settings_for(backend, home, **given)
