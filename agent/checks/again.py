@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from agent.checks import flaky, running
-from agent.checks.check import TESTS, Selection, Site, Suite
+from agent.checks.check import TESTS, Part, Selection, Site, Suite
 from agent.checks.live import Show
 from agent.domain import UNPROVED, CheckItem, CheckResult, Repeated, Rerun, Status
 from agent.ports import Sandbox
@@ -98,7 +98,7 @@ class Again:
             site,
             self.sandbox,
             self.show,
-            compose=lambda site, secret: self.suite.some_order(site, secret, only),
+            compose=lambda site, secret: self.suite.part_order(site, secret, Part(only)),
             name=name,
         )
 

@@ -119,12 +119,6 @@ class Site:
         return self.limits.model_copy(update={"seconds": min(seconds, self.limits.seconds)})
 
 
-def measuring(site: Site, files: Mapping[str, tuple[int, ...]]) -> dict[str, object]:
-    """Tell a script of tests which lines it shall measure, and where it finds coverage.py."""
-    own = site.has("coverage")
-    return {"files": files, "gate": "" if own else site.packages_of(ROOM_GATE)}
-
-
 @dataclass(frozen=True)
 class Selection:
     """Some of the tests of a suite: those of these ids, and in these files."""
@@ -142,18 +136,38 @@ class Selection:
         }
 
 
-def collected_files(facts: SuiteFacts) -> list[str]:
-    """Tell a script of tests which files, by whole path, base looks for tests in.
+@dataclass(frozen=True)
+class Part:
+    """Which tests of a suite run, and how; all of them by default."""
 
-    Those without any are among them: tests may rely on their having been imported.
-    """
-    found = (*facts.files, *facts.product, *facts.empty)
-    return [posixpath.join(ROOM_TREE, path) for path in found]
+    only: Selection | None = None
+    base: SuiteFacts | None = None
+    """Of base: tests are looked for in no other file, and no other plugin is there."""
+    covered: Mapping[str, tuple[int, ...]] | None = None
+    """Lines, by whole path in the room, of which is said whether they run."""
+    collects: bool = False
+    """Whether no test runs."""
 
+    def as_told(self, site: Site) -> dict[str, object]:
+        """Say it to a script in the room."""
+        base, own = self.base, site.has("coverage")
+        # Files without a test are among them: tests may rely on their having been imported.
+        within = (*base.files, *base.product, *base.empty) if base else ()
+        coverage = {"files": self.covered, "gate": "" if own else site.packages_of(ROOM_GATE)}
+        return {
+            "collect": self.collects,
+            "only": self.only.as_told() if self.only else None,
+            "within": [posixpath.join(ROOM_TREE, path) for path in within] if base else None,
+            "coverage": coverage if self.covered else None,
+            "seconds": site.test_limits().seconds,
+            "fails_fast": site.fails_fast,
+        }
 
-def own_files(facts: SuiteFacts | None) -> tuple[str, ...]:
-    """Return by whole path what belongs to the tests themselves, as far as it is known."""
-    return tuple(posixpath.join(ROOM_TREE, path) for path in facts.files) if facts else ()
+    @property
+    def own_files(self) -> tuple[str, ...]:
+        """By whole path what belongs to the tests themselves, as far as it is known."""
+        files = self.base.files if self.base else ()
+        return tuple(posixpath.join(ROOM_TREE, path) for path in files)
 
 
 class Check(Protocol):
@@ -184,26 +198,8 @@ class Check(Protocol):
 class Suite(Check, Protocol):
     """A runner of tests, which can also run some of them."""
 
-    def collect_order(self, site: Site, secret: Secret) -> RoomOrder:
-        """Only collect."""
-        ...
-
-    def base_order(self, site: Site, secret: Secret, facts: SuiteFacts) -> RoomOrder:
-        """Run all tests of base, from no other file and with no other plugin than it has."""
-        ...
-
-    def some_order(self, site: Site, secret: Secret, only: Selection) -> RoomOrder:
-        """Run some tests alone; our own run among them as always."""
-        ...
-
-    def covered_order(
-        self, site: Site, secret: Secret, files: Mapping[str, tuple[int, ...]]
-    ) -> RoomOrder:
-        """Run all tests in one process, which says what of these lines is run.
-
-        Args:
-            files: Lines by whole path in the room.
-        """
+    def part_order(self, site: Site, secret: Secret, part: Part) -> RoomOrder:
+        """Run a part of the tests; our own run among them as always."""
         ...
 
 

@@ -95,7 +95,7 @@ class CoverageOfChange:
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run the whole suite, measured."""
         files = {posixpath.join(ROOM_TREE, path): lines for path, lines in self.lines.items()}
-        return self.suite.covered_order(site, secret, files)
+        return self.suite.part_order(site, secret, check.Part(covered=files))
 
     def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
         """Say how much is run, and which lines are not."""

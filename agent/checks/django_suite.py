@@ -6,11 +6,10 @@ Where there is none, and the settings are known, by `python -m django test`.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
 
 from agent.checks import check, scripts, suite
 from agent.checks.sealed import Secret
-from agent.domain import CheckResult, SuiteFacts
+from agent.domain import CheckResult
 from agent.ports import ROOM_TREE, RoomFile, RoomOrder, RoomResult
 
 #: Scripts end with 1, or with the number of failures.
@@ -63,25 +62,27 @@ class DjangoSuite:
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run the script as it is."""
-        return _order(site, secret, collect=False)
+        return self.part_order(site, secret, check.Part())
 
-    def base_order(self, site: check.Site, secret: Secret, facts: SuiteFacts) -> RoomOrder:
-        """Run the script, which looks for tests in no other file than base has."""
-        return _order(site, secret, collect=False, facts=facts)
-
-    def some_order(self, site: check.Site, secret: Secret, only: check.Selection) -> RoomOrder:
-        """Run some tests alone."""
-        return _order(site, secret, collect=False, only=only)
-
-    def covered_order(
-        self, site: check.Site, secret: Secret, files: Mapping[str, tuple[int, ...]]
-    ) -> RoomOrder:
-        """Run the script, measured; what it runs in other processes is not seen."""
-        return _order(site, secret, collect=False, files=files)
-
-    def collect_order(self, site: check.Site, secret: Secret) -> RoomOrder:
-        """Only collect: the suite is put together and not run."""
-        return _order(site, secret, collect=True)
+    def part_order(self, site: check.Site, secret: Secret, part: check.Part) -> RoomOrder:
+        """Run a part of the tests; of what runs in other processes nothing is measured."""
+        entry: list[RoomFile] = []
+        if site.project.test_script is None:
+            folder, arguments = site.project.root, (_ENTRY, *_django_arguments(site))
+            entry = [_entry(site)]
+        else:
+            folder, arguments = _call(site)
+        order = scripts.order(
+            site,
+            secret,
+            ("mergewright_django.py", *arguments),
+            limits=site.test_limits(),
+            told=part.as_told(site),
+            collect=suite.returned(secret),
+            files=tuple(entry),
+        )
+        directory = posixpath.join(ROOM_TREE, folder)
+        return order.model_copy(update={"directory": directory, "watched": part.own_files})
 
     def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
         """Say how the tests ended."""
@@ -122,42 +123,3 @@ def _entry(site: check.Site) -> RoomFile:
     folders = [posixpath.join(ROOM_TREE, folder).rstrip("/") for folder in _python_path(site)]
     root = site.in_room("").rstrip("/")
     return RoomFile(path=_ENTRY, content=_ENTER.format(folders or [root]).encode())
-
-
-def _order(
-    site: check.Site,
-    secret: Secret,
-    *,
-    collect: bool,
-    only: check.Selection | None = None,
-    files: Mapping[str, tuple[int, ...]] | None = None,
-    facts: SuiteFacts | None = None,
-) -> RoomOrder:
-    entry: list[RoomFile] = []
-    if site.project.test_script is None:
-        folder, arguments = site.project.root, (_ENTRY, *_django_arguments(site))
-        entry = [_entry(site)]
-    else:
-        folder, arguments = _call(site)
-    order = scripts.order(
-        site,
-        secret,
-        ("mergewright_django.py", *arguments),
-        limits=site.test_limits(),
-        told={
-            "collect": collect,
-            "only": only.as_told() if only else None,
-            "within": check.collected_files(facts) if facts else None,
-            "coverage": check.measuring(site, files) if files else None,
-            "seconds": site.test_limits().seconds,
-            "fails_fast": site.fails_fast,
-        },
-        collect=suite.returned(secret),
-        files=tuple(entry),
-    )
-    return order.model_copy(
-        update={
-            "directory": posixpath.join(ROOM_TREE, folder),
-            "watched": check.own_files(facts),
-        }
-    )

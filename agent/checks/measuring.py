@@ -11,7 +11,7 @@ from threading import Event
 
 from agent import telemetry
 from agent.checks import running, suite, type_cache
-from agent.checks.check import Check, Site, Suite, workers
+from agent.checks.check import Check, Part, Site, Suite, workers
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.django_suite import DjangoSuite
 from agent.checks.linters import ALL
@@ -102,7 +102,7 @@ def unstable_ids(site: Site, tests: CheckResult, sandbox: Sandbox, say: Say) -> 
     if tests_check is None or not ids:
         return ()
     secret = Secret()
-    result = sandbox.run(tests_check.collect_order(site, secret))
+    result = sandbox.run(tests_check.part_order(site, secret, Part(collects=True)))
     again = suite.collected(result, secret)
     if again is None or result.gone:
         say("tests: a second collection did not come to its end; all ids are taken as stable")

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from agent.checks import flaky, running
 from agent.checks.affected import Imports
-from agent.checks.check import Selection, Site, Suite
+from agent.checks.check import Part, Selection, Site, Suite
 from agent.checks.live import Show
 from agent.checks.of_tests import Places
 from agent.checks.suite import COLLECTION
@@ -119,13 +119,13 @@ def scope(
 
 def run_own(wanted: Scope, site: Site, suite: Suite, sandbox: Sandbox, show: Show) -> CheckResult:
     """Run tests as the change has them."""
-    only = Selection(ids=wanted.ids, files=wanted.files)
+    only = Part(Selection(ids=wanted.ids, files=wanted.files))
     found = running.run(
         suite,
         site,
         sandbox,
         show,
-        compose=None if wanted.whole else lambda at, key: suite.some_order(at, key, only),
+        compose=None if wanted.whole else lambda at, key: suite.part_order(at, key, only),
     )
     if found.reason and not found.items and found.suite is not None and not found.limit:
         # It came to its end, and what was asked for is not there any more.

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
 from dataclasses import replace
 
 from agent.checks import check, scripts, suite
 from agent.checks.sealed import Secret
-from agent.domain import CheckResult, SuiteFacts
+from agent.domain import CheckResult
 from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TREE, RoomOrder, RoomResult
 
 #: pytest's word for "some tests failed".
 _CODES = range(1, 2)
-_PAST_FAILURES = ("--maxfail=0", "--continue-on-collection-errors")
+_PAST_FAILURES: tuple[str, ...] = ("--maxfail=0", "--continue-on-collection-errors")
 
 
 class PytestSuite:
@@ -37,27 +36,35 @@ class PytestSuite:
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run all tests, past the first failure and past modules that cannot be collected."""
-        return _order(site, secret, _PAST_FAILURES)
+        return self.part_order(site, secret, check.Part())
 
-    def base_order(self, site: check.Site, secret: Secret, facts: SuiteFacts) -> RoomOrder:
-        """Run all tests of base, from no other file and with no other plugin than it has."""
-        return _order(site, secret, _PAST_FAILURES, facts=facts)
-
-    def some_order(self, site: check.Site, secret: Secret, only: check.Selection) -> RoomOrder:
-        """Run some tests alone."""
-        return _order(site, secret, _PAST_FAILURES, only)
-
-    def covered_order(
-        self, site: check.Site, secret: Secret, files: Mapping[str, tuple[int, ...]]
-    ) -> RoomOrder:
-        """Run all tests in one process, measured by us and nobody else."""
-        alone = ("-n", "0") if site.has("pytest-xdist") else ()
-        theirs = ("--no-cov",) if site.has("pytest-cov") else ()
-        return _order(site, secret, (*_PAST_FAILURES, *alone, *theirs), files=files)
-
-    def collect_order(self, site: check.Site, secret: Secret) -> RoomOrder:
-        """Only collect."""
-        return _order(site, secret, (*_PAST_FAILURES, "--collect-only", "-q"))
+    def part_order(self, site: check.Site, secret: Secret, part: check.Part) -> RoomOrder:
+        """Run a part of the tests."""
+        options = _PAST_FAILURES
+        if part.covered:
+            # In one process, and measured by nobody else.
+            options += ("-n", "0") if site.has("pytest-xdist") else ()
+            options += ("--no-cov",) if site.has("pytest-cov") else ()
+        if part.collects:
+            options += ("--collect-only", "-q")
+        own, base = site.has("pytest"), part.base
+        # What the configuration says wins.
+        env = {**_environ(site, ROOM_TREE), **site.config.env}
+        order = scripts.order(
+            replace(site, config=site.config.model_copy(update={"env": env})),
+            secret,
+            ("run_pytest.py", *site.config.checks.tests.args),
+            limits=site.test_limits(),
+            told={
+                **part.as_told(site),
+                "options": options,
+                "plugins": sorted(base.plugins) if base else None,
+                "gate": "" if own else site.packages_of(ROOM_GATE),
+                "tools": [f"{ROOM_ENVIRONMENT}/", f"{ROOM_GATE}/"],
+            },
+            collect=suite.returned(secret),
+        )
+        return order.model_copy(update={"watched": part.own_files})
 
     def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
         """Say how the tests ended."""
@@ -83,35 +90,3 @@ def _environ(site: check.Site, tree: str) -> dict[str, str]:
         shown = [posixpath.relpath(folder, root or ".") for folder in below]
         environ["PYTHONPATH"] = ":".join(folders if tree else shown)
     return environ
-
-
-def _order(
-    site: check.Site,
-    secret: Secret,
-    options: tuple[str, ...],
-    only: check.Selection | None = None,
-    files: Mapping[str, tuple[int, ...]] | None = None,
-    facts: SuiteFacts | None = None,
-) -> RoomOrder:
-    own = site.has("pytest")
-    # What the configuration says wins.
-    env = {**_environ(site, ROOM_TREE), **site.config.env}
-    order = scripts.order(
-        replace(site, config=site.config.model_copy(update={"env": env})),
-        secret,
-        ("run_pytest.py", *site.config.checks.tests.args),
-        limits=site.test_limits(),
-        told={
-            "options": options,
-            "only": only.as_told() if only else None,
-            "within": check.collected_files(facts) if facts else None,
-            "plugins": sorted(facts.plugins) if facts else None,
-            "coverage": check.measuring(site, files) if files else None,
-            "seconds": site.test_limits().seconds,
-            "fails_fast": site.fails_fast,
-            "gate": "" if own else site.packages_of(ROOM_GATE),
-            "tools": [f"{ROOM_ENVIRONMENT}/", f"{ROOM_GATE}/"],
-        },
-        collect=suite.returned(secret),
-    )
-    return order.model_copy(update={"watched": check.own_files(facts)})

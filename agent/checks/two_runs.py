@@ -17,7 +17,7 @@ from agent import telemetry
 from agent.checks import affected, flaky, gate, of_tests, red_copies, running
 from agent.checks.affected import Imports
 from agent.checks.again import MOST_TESTS, Again, is_proved
-from agent.checks.check import TESTS, Selection, Site, Suite, workers
+from agent.checks.check import TESTS, Part, Selection, Site, Suite, workers
 from agent.checks.of_tests import OfTests, Places
 from agent.checks.own_tests import (
     find_uncollected,
@@ -66,7 +66,7 @@ class BaseTests:
 
     def order(self, site: Site, secret: Secret) -> RoomOrder:
         """Run all of them."""
-        return self.suite.base_order(self.site, secret, self.facts)
+        return self.suite.part_order(self.site, secret, Part(base=self.facts))
 
     def judge(self, site: Site, secret: Secret, result: RoomResult) -> CheckResult:
         """Say how they ended."""

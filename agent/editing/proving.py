@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from agent import worktree
 from agent.checks import measuring, running
 from agent.checks.again import is_proved
-from agent.checks.check import TESTS, Selection, Site, granted
+from agent.checks.check import TESTS, Part, Selection, Site, granted
 from agent.checks.of_tests import Places
 from agent.checks.suite import COLLECTION
 from agent.domain import Change, CheckReport, CheckResult, Prepared, Proof, ProofRow, SuiteFacts
@@ -91,7 +91,7 @@ def run_tests(
         site,
         svc.sandbox,
         svc.say,
-        compose=None if only is None else lambda at, key: suite.some_order(at, key, only),
+        compose=None if only is None else lambda at, key: suite.part_order(at, key, Part(only)),
         name=name,
     )
 
