@@ -132,15 +132,16 @@ def _beside_tests(
         folder
         for path in every - of_tests
         if path.endswith(".py") and posixpath.basename(path) != "__init__.py"
-        for folder in _folders(path)
+        for folder in list_folders(path)
     }
     own = {posixpath.dirname(path) for path in told} - product - {""}
     return frozenset(
-        path for path in every - of_tests if not own.isdisjoint(_folders(path))
+        path for path in every - of_tests if not own.isdisjoint(list_folders(path))
     )  # fmt: skip
 
 
-def _folders(path: str) -> Iterator[str]:
+def list_folders(path: str) -> Iterator[str]:
+    """Yield the folders that a path lies in, the nearest first."""
     while path:
         path = posixpath.dirname(path)
         yield path

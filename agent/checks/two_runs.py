@@ -8,6 +8,7 @@ to `comparison`.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -229,7 +230,16 @@ class TwoRuns:
         gone = {affected.name_module(file.path) for file in self.change.files if file.after is None}
         new = [file.path for file in self.product.files if file.before is None]
         passed = {self.places.find(item.item_id)[0] for item in list_passed(self.base)}
-        imports = Imports.of({**self._imported, **dict.fromkeys(new, ())})
+        known = {**self._imported, **dict.fromkeys(new, ())}
+        packages = {posixpath.dirname(path) for path in known if path.endswith("/__init__.py")}
+        # A folder within a package is a part of it, and nothing that modules are looked for in.
+        parts = {
+            f"{folder}/__init__.py"
+            for path in new
+            for folder in of_tests.list_folders(path)
+            if not packages.isdisjoint(of_tests.list_folders(folder))
+        }
+        imports = Imports.of({**known, **dict.fromkeys(parts - known.keys(), ())})
         found = [
             path
             for path in new

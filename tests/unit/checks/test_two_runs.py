@@ -139,6 +139,14 @@ def test_a_module_that_becomes_a_package_leaves_no_doubt(tmp_path: Path) -> None
     assert found.doubts == ()
 
 
+def test_a_part_of_a_package_without_a_file_of_its_own_is_no_place_for_imports(
+    tmp_path: Path,
+) -> None:
+    files: dict[str, str | None] = {"hc/__init__.py": "", "hc/parts/shop/__init__.py": "a = 1"}
+    found = finished(ran(*IDS), lambda ids: ran(*ids, outcome="failed"), tmp_path, files)
+    assert found.doubts == ()
+
+
 def test_data_and_rules_of_tests_have_all_of_them_run() -> None:
     made, _ = change({"tests/a.json": "{}"}, {"tests/a.json": "[]"})
     assert scope(made, frozenset(made.paths), (), FACTS, None, other_rules=False).whole
