@@ -173,9 +173,7 @@ class _Reader:
         )
 
     def _python(self, offers: Sequence[Offer]) -> PythonHints:
-        hints = python_hints.read(
-            self.files, self.project, self.poetry, self.setup_cfg, self.setup_py
-        )
+        hints = python_hints.read(self.files)
         asked = offers[0].requires_python if offers else None
         if asked is None or hints.requires is not None:
             return hints
@@ -282,7 +280,7 @@ class _Reader:
             self.found = self.found.plus(Requirements(constraints=(line,)))
 
     def _take_tox(self) -> None:
-        tox = tox_deps.read(self.files, self.files.ini("tox.ini"))
+        tox = tox_deps.read(self.files)
         if tox is None:
             return
         for line in tox.left:

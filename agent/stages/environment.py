@@ -33,7 +33,7 @@ from repo_config.schema import PythonSection, RepoConfig
 Measure = Callable[[Prepared, Services], CheckReport]
 #: More of base's tests than these are red: then other versions are tried.
 _MOST_RED = 0.05
-#: Suites that take more than this part of the run's minutes are measured once.
+#: Suites that take more than this part of the run's minutes are measured once, if most pass.
 _MOST_TIME = 1 / 6
 
 
@@ -66,12 +66,13 @@ def prepare(
         tried.append((candidate.why, prepared, report))
 
     try:
-        attempt(Candidate(update={}, why="as declared"), "")
+        attempt(Candidate(why="as declared"), "")
     except EnvironmentFailed as failed:
         problem = failed
     if problem or _is_poor(tried[0][2], contract):
         built = tried[0][1].environment if tried else None
-        for number, candidate in enumerate(candidates.propose(run, contract, commit, built), 2):
+        proposed = step("candidates", propose, run, contract, commit, built, svc)
+        for number, candidate in enumerate(proposed, 2):
             try:
                 attempt(candidate, f" {number}")
             except (EnvironmentFailed, CheckUnfinished) as failed:
@@ -108,6 +109,14 @@ def _is_same(one: Prepared, other: Prepared) -> bool:
     return one.environment.packages == other.environment.packages and next(configs) == next(configs)
 
 
+def propose(
+    run: Run, contract: Contract, base: Checkout, first: Environment | None, svc: Services
+) -> tuple[Candidate, ...]:
+    """Name what else is tried, from what the base commit says of its tests."""
+    tree = worktree.open_tree(base, svc.base_folder(run))
+    return candidates.propose(run, contract.config, base, first, tree)
+
+
 def choose(run: Run, why: str, report: CheckReport, svc: Services) -> str:
     """Keep the report of what is taken, and say why it is."""
     reports.keep(svc.run_folder(run), report)
@@ -120,11 +129,11 @@ def _is_poor(report: CheckReport, contract: Contract) -> bool:
     tests = _tests(report)
     if tests.status is Status.ABSENT:
         return False
-    if tests.seconds > contract.config.limits.minutes * 60 * _MOST_TIME:
+    passed, red = tests.count("passed"), tests.count("failed", "error")
+    if passed > red and tests.seconds > contract.config.limits.minutes * 60 * _MOST_TIME:
         return False
-    red = tests.count("failed", "error")
     # Of few tests, a single red one is rarely a matter of versions.
-    return not tests.count("passed") or red > max(1, _MOST_RED * len(tests.items))
+    return not passed or red > max(1, _MOST_RED * len(tests.items))
 
 
 def _rate(tests: CheckResult) -> float:
