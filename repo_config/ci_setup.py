@@ -59,6 +59,17 @@ class CiSetup(BaseModel):
         """Whether there is anything to carry out."""
         return bool(self.commands or self.env or self.services or self.install)
 
+    def describe(self) -> Iterator[str]:
+        """Yield each part in words."""
+        for command in self.commands:
+            yield "; ".join(
+                command.removeprefix(f"{_BEFORE}\n").removesuffix("\ntrue").splitlines()
+            )
+        yield from (f"{name}={value}" for name, value in self.env.items())
+        yield from (f"service {name}" for name in self.services)
+        yield from (f"install {name}" for name in self.install)
+        yield from (f"not done: {name}" for name in self.not_done)
+
 
 def read(files: Files) -> CiSetup:
     """Read the first job of GitHub's workflows that runs tests, and what it calls."""

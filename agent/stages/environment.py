@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from agent import worktree
 from agent.checks import check, reports
+from agent.contract import kept
 from agent.domain import (
     Checkout,
     CheckReport,
@@ -88,17 +89,17 @@ def prepare(
     said = ["as declared: packages cannot be installed"] if problem else []
     said += [f"{why}: {_count(report)}" for why, _, report in tried]
     why = f"Set up {taken}. Tests of base that pass: {'; '.join(said)}."
-    why += _settle(contract.config, prepared.contract.config)
-    step("choose environment", choose, run, why, before, svc)
+    more = _find_difference(contract.config, prepared.contract.config)
+    step("choose environment", choose, run, why, more, before, svc)
+    why += f" To settle it, configure `{json.dumps(more)}`." if more else ""
     built = prepared.environment.model_copy(update={"why": why})
     return prepared.model_copy(update={"environment": built}), before
 
 
-def _settle(given: RepoConfig, taken: RepoConfig) -> str:
-    """Say what to configure, so that nothing else is tried."""
+def _find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, object]:
+    """Return what to configure, so that nothing else is tried."""
     old, new = (one.model_dump(mode="json", exclude_defaults=True) for one in (given, taken))
-    more = {key: value for key, value in new.items() if value != old.get(key)}
-    return f" To settle it, configure `{json.dumps(more)}`." if more else ""
+    return {key: value for key, value in new.items() if value != old.get(key)}
 
 
 def _is_same(one: Prepared, other: Prepared) -> bool:
@@ -117,9 +118,10 @@ def propose(
     return candidates.propose(run, contract.config, base, first, tree)
 
 
-def choose(run: Run, why: str, report: CheckReport, svc: Services) -> str:
-    """Keep the report of what is taken, and say why it is."""
+def choose(run: Run, why: str, more: dict[str, object], report: CheckReport, svc: Services) -> str:
+    """Keep the report of what is taken, and what to configure for it; say why it is taken."""
     reports.keep(svc.run_folder(run), report)
+    kept.write(svc.settings.home, run.repository, more, why)
     svc.say(why)
     return why
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent.contract import kept
 from agent.domain import (
     CheckItem,
     Checkout,
@@ -91,11 +92,18 @@ def prepare(tmp_path, monkeypatch):
         contract = Contract(config=config, project=project, source=None)
         opened = Opened(run=run, checkout=base, contract=contract)
         svc = SimpleNamespace(
-            say=lambda line: None, run_folder=lambda run: tmp_path, base_folder=lambda run: tmp_path
-        )
+            say=lambda line: None, run_folder=lambda run: tmp_path,
+            base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path),
+        )  # fmt: skip
         prepared, before = environment.prepare(opened, step, svc, measure)
+        values = {one.key: one.value for one in kept.read(tmp_path, "x")}
         return SimpleNamespace(
-            prepared=prepared, before=before, sections=sections, configs=configs, names=names
+            kept=values,
+            prepared=prepared,
+            before=before,
+            sections=sections,
+            configs=configs,
+            names=names,
         )
 
     return begin
@@ -154,6 +162,8 @@ jobs:
     assert job.sections[1].install == ("freezegun",), "what is there already is left as it is"
     assert (job.prepared.contract.config.env, job.before) == ({"A": "1"}, report(9, 0))
     assert "mkdir data" in job.prepared.environment.why
+    assert job.kept["setup"] == list(job.configs[1].setup)
+    assert job.kept["python.install"] == ["freezegun"], "what a proposal may name"
     job = prepare((0, 9), (5, 4), (9, 0), ci=ci)
     assert job.configs[2].setup == job.configs[1].setup
     assert job.sections[2].constraints
