@@ -25,11 +25,19 @@ def lowest(files: Files) -> Found | None:
         files.unreadable.setdefault(path, f"names no Python 3 to run on: {text!r}")
     if found := named(files):
         return found
-    for lines, origin in classifiers(files):
-        classified = [_CLASSIFIER.match(line.strip()) for line in lines]
-        if versions := [match[1] for match in classified if match]:
-            return Found(min(versions, key=_minor), origin)
+    if versions := classified(files):
+        return Found(min(versions, key=_minor), next(iter(versions.values())))
     return None
+
+
+def classified(files: Files) -> dict[str, str]:
+    """Return the minor versions that classifiers name, each with the origin."""
+    return {
+        match[1]: origin
+        for lines, origin in classifiers(files)
+        for line in lines
+        if (match := _CLASSIFIER.match(line.strip()))
+    }
 
 
 def named(files: Files) -> Found | None:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from agent.domain import Record
 from agent.environments.tree_files import TreeFiles
 from repo_config import python_versions, workflows
-
-_CLASSIFIER = re.compile(r"Programming Language :: Python :: (\d+\.\d+)$")
 
 
 class PythonHints(Record):
@@ -28,14 +24,12 @@ def read(files: TreeFiles) -> PythonHints:
     """Collect the hints; of several constraints the first one counts, in pip's own order."""
     known = files.known
     requires, origin = next(python_versions.ranges(known), (None, ""))
-    entries = [entry for listed, _ in python_versions.classifiers(known) for entry in listed]
-    matches = (_CLASSIFIER.match(entry.strip()) for entry in entries)
     lines = [line.strip() for line in known.text(".python-version").splitlines()]
     jobs = workflows.read(files.whole().known, files.base)
     return PythonHints(
         version_file=next((line for line in lines if line and line[0] != "#"), None),
         requires=python_versions.as_standard(requires) if requires else None,
         requires_origin=origin,
-        classifiers=tuple(dict.fromkeys(match[1] for match in matches if match)),
+        classifiers=tuple(python_versions.classified(known)),
         ci=tuple(dict.fromkeys(minor for job in jobs for minor in job.pythons)),
     )

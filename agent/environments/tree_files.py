@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import posixpath
 import stat
@@ -96,19 +95,6 @@ class TreeFiles:
         except toml_text.TomlError as problem:
             place = f"{path}:{problem.at.line}:{problem.at.column}"
             raise EnvironmentFailed(f"{place} is not valid TOML: {problem.message}") from problem
-
-    def ini(self, path: str) -> configparser.ConfigParser:
-        """An INI file; empty where there is none.
-
-        Raises:
-            EnvironmentFailed: It is not valid.
-        """
-        parser = configparser.ConfigParser(interpolation=None, strict=False)
-        try:
-            parser.read_string(self.text(path) or "", path)
-        except configparser.Error as problem:
-            raise EnvironmentFailed(f"{path} cannot be read: {problem}") from problem
-        return parser
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Sorted names in a folder of the tree; empty where there is none."""
