@@ -76,10 +76,12 @@ def read(files: Files) -> CiSetup:
     jobs = [job for job in workflows.read(files) if _find_tests(job)]
     # The tests of a front end are run beside those of Python.
     jobs.sort(key=lambda job: (not job.mentions("python"), not job.sees_proposals))
-    found = _read_job(jobs[0], files) if jobs else _read_tox(files)
+    if jobs:
+        return _read_job(jobs[0], files)
+    # A job that tests without one would find other values in it.
+    found = _read_tox(files)
     examples = (match for path in files.paths if (match := _EXAMPLE.fullmatch(path)))
-    example = next((match for match in examples if not files.has(match[1])), None)
-    if example and not any(example[0] in command for command in found.commands):
+    if example := next((match for match in examples if not files.has(match[1])), None):
         commands = (f"cp {example[0]} {example[1]}", *found.commands)
         more = {"origin": found.origin or example[0], "commands": commands}
         found = found.model_copy(update=more)
