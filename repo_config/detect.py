@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict
 
 from repo_config import (
     checking_tools,
-    ci_setup,
     dependencies,
     django_projects,
     fastapi_apps,
@@ -18,15 +17,12 @@ from repo_config import (
     plugins,
     python_versions,
     suites,
-    tested_versions,
 )
-from repo_config.ci_setup import CiSetup
 from repo_config.dependencies import Dependency
 from repo_config.located import inert
-from repo_config.project_files import Files, Found, table
+from repo_config.project_files import Files, Found
 from repo_config.schema import RepoConfig
 from repo_config.suites import PytestSettings
-from repo_config.tested_versions import TestedVersions
 from repo_config.tool_options import Told
 from repo_config.tree import Below, Tree
 
@@ -96,11 +92,6 @@ class Project(BaseModel):
     """Of these tools the project lists all that they leave out, in place of their own list."""
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
-    tested: TestedVersions = TestedVersions()
-    ci: CiSetup = CiSetup()
-    """Versions of other packages that its tests are run with."""
-    extras: tuple[str, ...] = ()
-    """Extras that pyproject.toml declares."""
     told: dict[str, Told] = {}
     """By check: what hooks of pre-commit, tox or CI tell a tool where nothing else configures it;
     beside its configuration the options of a hook, and all for isort and pyright."""
@@ -132,13 +123,6 @@ def project(tree: Tree, config: RepoConfig) -> Project:
     whole = Files(tree) if config.folder else files
     found = _project(files, whole, config)
     return _from_above(found, files, config.folder) if config.folder else found
-
-
-def _extras(files: Files) -> tuple[str, ...]:
-    return tuple(
-        table(files.pyproject, "project", "optional-dependencies")
-        or table(files.pyproject, "tool", "poetry", "extras")
-    )
 
 
 def _from_above(found: Project, files: Files, folder: str) -> Project:
@@ -215,10 +199,6 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         ruff_formats=tools.ruff_formats,
         own_excludes=tools.own_excludes,
         tool_pins=tools.pins,
-        tested=tested_versions.find(files, whole),
-        # Of a sub-folder, CI's steps begin elsewhere.
-        ci=ci_setup.read(files) if files is whole else CiSetup(),
-        extras=_extras(files),
         told=tools.told,
         not_run=tools.not_run,
         type_settings=tools.pyright.files if tools.pyright else (),

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from repo_config import django_projects
+from repo_config import django_projects, python_versions
 from repo_config.dependencies import Dependency
-from repo_config.project_files import Files, Found, table, texts
+from repo_config.project_files import Files, Found
 from repo_config.suites import PytestSettings
 
 #: Packages that are of no use without Django, besides those named `django-…`.
@@ -48,15 +48,8 @@ def _on_django(dependency: Dependency) -> bool:
 
 
 def _classifiers(files: Files) -> Iterator[Found]:
-    data, metadata = files.pyproject, files.ini("setup.cfg").get("metadata", {})
-    places = (
-        ("pyproject.toml", texts(table(data, "project").get("classifiers"))),
-        ("pyproject.toml", texts(table(data, "tool", "poetry").get("classifiers"))),
-        ("setup.cfg", metadata.get("classifiers", "").splitlines()),
-        ("setup.py", files.setup_call.get("classifiers", [])),
-    )
-    for path, lines in places:
+    for lines, origin in python_versions.classifiers(files):
         # A package with integrations for several frameworks is built on none of them.
         named = {line.split(" :: ")[1].strip() for line in lines if "Framework :: " in line}
         if named & {"Django", "FastAPI", "Flask"} == {"Django"}:
-            yield Found("django", f"{path}: classifiers")
+            yield Found("django", origin)

@@ -5,6 +5,7 @@ Our own configuration is read by `yaml_text`, which takes less and says more.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -20,8 +21,11 @@ class NotRead(Exception):
     """A document is not YAML, or far too large."""
 
 
+@lru_cache(maxsize=256)  # To read one takes long, and several ask for each.
 def read(text: str) -> Any:
     """A document as mappings, lists and texts; numbers and truth values stay as written.
+
+    Nobody may change what is returned.
 
     Raises:
         NotRead: It is not YAML, or far too large.
@@ -58,3 +62,13 @@ class _Plain:
                 for one in plain if isinstance(plain, list) else [plain]:
                     merged = {**one, **merged} if isinstance(one, dict) else merged
         return {**merged, **found}
+
+
+def as_map(value: Any) -> dict[str, Any]:
+    """Return a mapping; an empty one where something else stands."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a list; an empty one where something else stands."""
+    return value if isinstance(value, list) else []

@@ -10,9 +10,9 @@ import ast
 import configparser
 from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from repo_config import foreign_python, toml_text
+from repo_config import foreign_python, loose_yaml, toml_text
 from repo_config.tree import Tree
 
 #: Larger files are not the settings or scripts that are looked for here.
@@ -75,22 +75,21 @@ class Files:
                 self._tomls[path] = {}
         return self._tomls[path]
 
+    def yaml(self, path: str) -> dict[str, Any]:
+        """A YAML file that is a mapping; empty when there is none, nor one that can be read."""
+        try:
+            return loose_yaml.as_map(loose_yaml.read(self.text(path)))
+        except loose_yaml.NotRead:
+            return {}
+
     def ini(self, path: str) -> dict[str, dict[str, str]]:
         """An INI file by section; keys keep their case. Empty when there is none."""
         if path not in self._inis:
-            parser = configparser.RawConfigParser(
-                strict=False, allow_no_value=True, default_section="\0none"
-            )
-            parser.optionxform = str  # type: ignore[assignment,method-assign]
             try:
-                parser.read_string(self.text(path), path)
+                self._inis[path] = parse_ini(self.text(path))
             except configparser.Error as error:
                 self.unreadable[path] = f"not read as INI: {' '.join(str(error).split())}"
-                parser.clear()
-            self._inis[path] = {
-                section: {key: value or "" for key, value in parser.items(section)}
-                for section in parser.sections()
-            }
+                self._inis[path] = {}
         return self._inis[path]
 
     def module(self, path: str) -> ast.Module:
@@ -145,6 +144,23 @@ class Files:
     @cached_property
     def _modules(self) -> dict[str, ast.Module]:
         return {}
+
+
+def parse_ini(text: str) -> dict[str, dict[str, str]]:
+    """Read an INI text by section; keys keep their case.
+
+    Raises:
+        configparser.Error: It is none.
+    """
+    parser = configparser.RawConfigParser(
+        strict=False, allow_no_value=True, default_section="\0none"
+    )
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(text)
+    return {
+        section: {key: value or "" for key, value in parser.items(section)}
+        for section in parser.sections()
+    }
 
 
 def table(data: object, *keys: str) -> dict[str, object]:

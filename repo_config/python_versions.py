@@ -17,7 +17,7 @@ _PATCHES = (*range(30), 999)
 
 def lowest(files: Files) -> Found | None:
     """The lowest declared version, from the first of the places that names one."""
-    for text, origin in _ranges(files):
+    for text, origin in ranges(files):
         version = lowest_in(text)
         if version:
             return Found(version, origin)
@@ -25,11 +25,19 @@ def lowest(files: Files) -> Found | None:
         files.unreadable.setdefault(path, f"names no Python 3 to run on: {text!r}")
     if found := named(files):
         return found
-    for lines, origin in classifiers(files):
-        classified = [_CLASSIFIER.match(line.strip()) for line in lines]
-        if versions := [match[1] for match in classified if match]:
-            return Found(min(versions, key=_minor), origin)
+    if versions := classified(files):
+        return Found(min(versions, key=_minor), next(iter(versions.values())))
     return None
+
+
+def classified(files: Files) -> dict[str, str]:
+    """Return the minor versions that classifiers name, each with the origin."""
+    return {
+        match[1]: origin
+        for lines, origin in classifiers(files)
+        for line in lines
+        if (match := _CLASSIFIER.match(line.strip()))
+    }
 
 
 def named(files: Files) -> Found | None:
@@ -43,7 +51,7 @@ def named(files: Files) -> Found | None:
 
 def is_exact(files: Files) -> bool:
     """Whether the project says that it runs on one minor version alone."""
-    text = next((text for text, _ in _ranges(files)), "")
+    text = next((text for text, _ in ranges(files)), "")
     return len(_minors(text)) == 1
 
 
@@ -72,22 +80,34 @@ def _minors(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
+def as_standard(text: str) -> str:
+    """Write a range as the standard does; of alternatives the minor versions."""
+    if "|" not in text:
+        return _standard(text)
+    found = sorted(_minors(text.replace("||", "|").replace("|", "||")))
+    if not found:
+        return text
+    left = (f"!=3.{minor}.*" for minor in range(found[0], found[-1]) if minor not in found)
+    return ",".join((f">=3.{found[0]}", f"<3.{found[-1] + 1}", *left))
+
+
 def _standard(text: str) -> str:
     """Write Poetry's forms of a version range as the standard does."""
     parts = []
-    for part in text.replace(" ", "").split(","):
+    for part in re.split(r"[,\s]+", re.sub(r"([<>=!~^])\s+", r"\1", text.strip())):
         if caret := re.fullmatch(r"\^([0-9]+)((?:\.[0-9]+)*)", part):
             parts.append(f">={caret[1]}{caret[2]},<{int(caret[1][:9]) + 1}")
         elif tilde := re.fullmatch(r"~([0-9]+\.[0-9]+)((?:\.[0-9]+)*)", part):
             parts.append(f">={tilde[1]}{tilde[2]},=={tilde[1]}.*")
         elif re.fullmatch(r"[0-9]+(?:\.[0-9]+)*(?:\.\*)?", part):
             parts.append(f"=={part.removesuffix('.*')}.*")
-        elif part != "*":
+        elif part not in ("*", ""):
             parts.append(part)
     return ",".join(parts)
 
 
-def _ranges(files: Files) -> Iterator[tuple[str, str]]:
+def ranges(files: Files) -> Iterator[tuple[str, str]]:
+    """Yield what each place asks for, as it is written there, with its origin."""
     data = files.pyproject
     values = (
         (table(data, "project").get("requires-python"), "pyproject.toml: project.requires-python"),

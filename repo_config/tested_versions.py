@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel, ConfigDict
 
-from repo_config import ci_jobs, python_versions
+from repo_config import python_versions, tox, workflows
 from repo_config.project_files import Files
 
 _CLASSIFIER = re.compile(r"Framework :: ([^:]+?) :: (\d+(?:\.\d+)*)")
@@ -43,7 +43,7 @@ def find(files: Files, whole: Files) -> TestedVersions:
     """
     of_tox = list(_of_tox(files))
     found: dict[str, list[SpecifierSet]] = {}
-    for name, specifier in (*_classified(files), *of_tox, *_of_ci(files, whole)):
+    for name, specifier in (*_classified(files), *of_tox, *_of_ci(whole)):
         found.setdefault(name, []).append(specifier)
     ranges = {name: text for name in sorted(found) if (text := _range(found[name]))}
     installed = dict.fromkeys(name for name, _ in of_tox)
@@ -89,8 +89,9 @@ def _classified(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
 
 
 def _of_tox(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
-    for line in files.ini("tox.ini").get("testenv", {}).get("deps", "").splitlines():
-        if match := _FACTORS.fullmatch(line.strip()):
+    found = tox.read(files)
+    for line in found.lines("deps") if found else ():
+        if match := _FACTORS.fullmatch(line):
             try:
                 requirement = Requirement(match["requirement"])
             except InvalidRequirement:
@@ -98,19 +99,18 @@ def _of_tox(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
             yield canonicalize_name(requirement.name), requirement.specifier
 
 
-def _of_ci(files: Files, whole: Files) -> Iterator[tuple[str, SpecifierSet]]:
-    paths = filter(ci_jobs.is_workflow, whole.paths)
-    jobs = ci_jobs.read({path: whole.text(path) for path in paths}, "")
-    for key, values in jobs.matrix.items():
-        match = _VERSION_KEY.fullmatch(key.replace("_", "-"))
-        for value in values if match else ():
-            bare = re.fullmatch(r"\d+(\.\d+)*", value)
-            try:
-                specifier = SpecifierSet(f"=={value}.*" if bare else value)
-            except InvalidSpecifier:
-                continue
-            if match:
-                yield canonicalize_name(match["name"]), specifier
+def _of_ci(whole: Files) -> Iterator[tuple[str, SpecifierSet]]:
+    for job in workflows.read(whole):
+        for key, values in job.matrix.items():
+            match = _VERSION_KEY.fullmatch(key.replace("_", "-"))
+            for value in values if match else ():
+                bare = re.fullmatch(r"\d+(\.\d+)*", value)
+                try:
+                    specifier = SpecifierSet(f"=={value}.*" if bare else value)
+                except InvalidSpecifier:
+                    continue
+                if match:
+                    yield canonicalize_name(match["name"]), specifier
 
 
 def _version(text: str) -> Version | None:

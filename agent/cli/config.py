@@ -14,7 +14,7 @@ import typer
 
 from agent import settings
 from agent.cli import repository
-from agent.contract import effective, facts, written
+from agent.contract import effective, facts, kept, written
 from agent.contract.effective import Effective, Read
 from agent.policy import levels
 from agent.repository.tree import WorkTree
@@ -186,8 +186,9 @@ def detect_values(
     place, tree, read = repository.opened(repo, as_json=as_json)
     folder = read.config.folder or facts.only_folder(tree) or ""
     has_python = functools.cache(partial(repository.has_python, place, folder))
-    detected = written.propose(tree, has_python=has_python)
-    proposal = written.propose(tree, read, has_python) if read.source else detected
+    measured = kept.read(settings.load().home, str(place))
+    detected = written.propose(tree, None, has_python, measured)
+    proposal = written.propose(tree, read, has_python, measured) if read.source else detected
     differs = list(written.differences(detected, read)) if read.source else []
     name = read.source.name if read.source else load.OWN_FILES[0]
     if write and name == load.PYPROJECT:

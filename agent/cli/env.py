@@ -115,6 +115,7 @@ def _render_lines(said: Explanation) -> Iterator[str]:
         ("taken", taken),
         ("left", left),
         ("requirements", said.requirements),
+        ("set-up", said.setup),
         ("notes", said.notes),
         ("packages", said.packages),
         ("indexes", said.indexes),

@@ -21,13 +21,13 @@ from agent.domain import Change, Record
 from agent.policy import libraries, source
 from agent.policy.modules import Modules
 from agent.policy.view import View
-from repo_config import ci_jobs, dependencies, detect, python_versions
-from repo_config.ci_jobs import CiJobs
+from repo_config import dependencies, detect, python_versions, workflows
 from repo_config.dependencies import Dependency
 from repo_config.detect import Project
 from repo_config.project_files import Files
 from repo_config.schema import RepoConfig
 from repo_config.tree import Below, Tree
+from repo_config.workflows import Job
 
 _SHOWN = 3
 #: What a folder of a project has at its top.
@@ -141,10 +141,9 @@ class Evidence:
         return found
 
     @cached_property
-    def ci(self) -> CiJobs:
-        """What the jobs of GitHub's workflows name."""
-        workflows = filter(ci_jobs.is_workflow, self.whole.paths)
-        return ci_jobs.read({path: self.whole.text(path) for path in workflows}, self.folder)
+    def jobs(self) -> list[Job]:
+        """Those of GitHub's workflows."""
+        return workflows.read(self.whole, self.folder)
 
 
 def places(found: Sequence[Place | str]) -> str:
@@ -195,7 +194,10 @@ def _python(evidence: Evidence) -> Iterator[Fact]:
     lowest = python_versions.lowest(evidence.files)
     if lowest is None:
         return
-    seen = evidence.ci.pythons
+    seen: dict[str, list[str]] = {}
+    for job in evidence.jobs:
+        for minor in job.pythons:
+            seen.setdefault(minor, []).append(job.origin)
     tested = sorted(seen, key=Version)
     why = lowest.origin
     if Version(lowest.value) < _OLDEST:
@@ -221,10 +223,10 @@ def _python(evidence: Evidence) -> Iterator[Fact]:
 
 def _services(evidence: Evidence) -> Iterator[Fact]:
     found: dict[str, list[str]] = {}
-    for image, where in evidence.ci.services.items():
-        name = _SERVICES.get(image.partition(":")[0], "")
-        if name:
-            found.setdefault(name, []).extend(f"{place} has {image}" for place in where)
+    for job in evidence.jobs:
+        for image in job.services:
+            if name := _SERVICES.get(image.partition(":")[0], ""):
+                found.setdefault(name, []).append(f"{job.origin} has {image}")
     if not found and evidence.engines.keys() == {"postgres"}:
         found["postgres"] = [
             f"{place} names PostgreSQL alone" for place in evidence.engines["postgres"]

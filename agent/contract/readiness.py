@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.contract.facts import Evidence, Fact, places
 from agent.environments.locks import kinds
-from repo_config import python_versions
+from repo_config import python_versions, workflows
 
 _NONE = "none found"
 
@@ -48,6 +48,6 @@ def _find_dependencies(evidence: Evidence) -> Fact:
 
 
 def _find_ci(evidence: Evidence) -> Fact:
-    workflows = evidence.ci.workflows
-    value = f"GitHub workflows: {len(workflows)}" if workflows else _NONE
-    return Fact(key="CI", value=value, why=places(workflows))
+    found = workflows.find_paths(evidence.whole)
+    value = f"GitHub workflows: {len(found)}" if found else _NONE
+    return Fact(key="CI", value=value, why=places(found))

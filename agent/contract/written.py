@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from agent.contract import (
     code_facts,
@@ -45,7 +45,10 @@ class ProposedFile(Record):
 
 
 def propose(
-    tree: Tree, read: Read | None = None, has_python: Callable[[str], bool] | None = None
+    tree: Tree,
+    read: Read | None = None,
+    has_python: Callable[[str], bool] | None = None,
+    kept: Iterable[Fact] = (),
 ) -> ProposedFile:
     """Detect what a repository's configuration could say.
 
@@ -54,12 +57,13 @@ def propose(
         read: Its configuration, whose values win over detected ones; None: there is none.
         has_python: Says whether runs can take a version of Python; one that they cannot is left
             to a person.
+        kept: What a run has measured; it wins over what is detected.
     """
     given = read or Read(RepoConfig(), None)
     folder = given.config.folder or facts.only_folder(tree) or ""
     evidence = Evidence(tree, folder)
     found = [*facts.declared(evidence), *code_facts.counted(evidence)]
-    found += [*django_facts.counted(evidence), *fastapi_facts.counted(evidence)]
+    found += [*django_facts.counted(evidence), *fastapi_facts.counted(evidence), *kept]
     known = [one for one in found if _is_taken(one, tree, folder)]
     if has_python is not None:
         known = [_doubt_python(one, has_python) for one in known]

@@ -1,4 +1,4 @@
-"""In which ways a repository is set up where it configures none. Pure.
+"""In which ways a repository is set up where it configures none.
 
 The first is what it declares. Only where base's tests hardly pass with that, the others follow:
 what CI does before its tests, the versions that these are said to be run with, then what there was
@@ -7,42 +7,69 @@ on the day of the commit.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from pydantic import ValidationError
 
-from agent.domain import Checkout, Contract, Environment, Record, Run
+from agent.domain import Checkout, Environment, Record, Run
+from repo_config import ci_setup, tested_versions
+from repo_config.ci_setup import CiSetup
+from repo_config.project_files import Files, table
 from repo_config.schema import PythonSection, RepoConfig
+from repo_config.tree import Below, Tree
 
 
 class Candidate(Record):
-    """One way to make the environment."""
+    """One way to make the environment; what is None stays as it is."""
 
-    update: Mapping[str, object]
-    """Values by key, as if they were configured."""
     why: str
+    python: PythonSection | None = None
+    setup: tuple[str, ...] | None = None
+    env: dict[str, str] | None = None
+    services: tuple[str, ...] | None = None
+
+    @property
+    def update(self) -> dict[str, object]:
+        """Values by key, as if they were configured."""
+        return {key: value for key, value in self if key != "why" and value is not None}
 
 
 def propose(
-    run: Run, contract: Contract, base: Checkout, first: Environment | None
+    run: Run, config: RepoConfig, base: Checkout, first: Environment | None, tree: Tree
 ) -> tuple[Candidate, ...]:
     """Name those that follow the first, which was built or could not be.
 
     None where the configuration says what is done.
     """
-    return (*_as_ci(contract), *_other_packages(run, contract, base, first))
+    whole = Files(tree)
+    files = Files(Below(tree, config.folder)) if config.folder else whole
+    given = config.python
+    undecided = PythonSection(
+        extras=given.extras, groups=given.groups, system_packages=given.system_packages
+    )
+    # Of a sub-folder, CI's steps begin elsewhere.
+    as_ci = _as_ci(config, ci_setup.read(files), first) if files is whole else ()
+    # What is configured to be installed is left alone.
+    others = _other_packages(run, given, base, first, files, whole) if given == undecided else ()
+    return (*as_ci, *others)
 
 
-def _as_ci(contract: Contract) -> tuple[Candidate, ...]:
-    config, ci = contract.config, contract.project.ci
+def _as_ci(config: RepoConfig, ci: CiSetup, first: Environment | None) -> tuple[Candidate, ...]:
     if not ci or config.setup or config.env or config.services:
         return ()
-    env = {name: value for name, value in ci.env.items() if _may_be_set(name, value)}
-    update = {"setup": ci.commands, "env": env, "services": ci.services}
-    return (Candidate(update=update, why=f"with what {ci.origin} does before the tests"),)
+    has = _versions(first)
+    lacking = tuple(one for one in ci.install if not _names(one, has))
+    candidate = Candidate(
+        python=config.python.model_copy(update={"install": (*config.python.install, *lacking)}),
+        setup=ci.commands,
+        env={name: value for name, value in ci.env.items() if _may_be_set(name, value)},
+        services=ci.services,
+        why=f"with what {ci.origin} does before the tests",
+    )
+    return (candidate,)
 
 
 def _may_be_set(name: str, value: str) -> bool:
@@ -55,21 +82,24 @@ def _may_be_set(name: str, value: str) -> bool:
 
 
 def _other_packages(
-    run: Run, contract: Contract, base: Checkout, first: Environment | None
-) -> tuple[Candidate, ...]:
-    """None where the configuration says what is installed; a lock leaves the extras open."""
-    given = contract.config.python
-    undecided = PythonSection(
-        extras=given.extras, groups=given.groups, system_packages=given.system_packages
-    )
-    if given != undecided:
-        return ()
+    run: Run,
+    given: PythonSection,
+    base: Checkout,
+    first: Environment | None,
+    files: Files,
+    whole: Files,
+) -> Iterator[Candidate]:
+    """Yield other versions, or of what a lock fixes all extras."""
     if first is not None and first.is_locked:
-        every = given.model_copy(update={"extras": contract.project.extras})
-        is_more = given.extras is None and contract.project.extras
-        return (Candidate(update={"python": every}, why="with all extras"),) if is_more else ()
-    has = dict(one.split("==", 1) for one in first.packages) if first else {}
-    tested, proposed = contract.project.tested, []
+        extras = tuple(
+            table(files.pyproject, "project", "optional-dependencies")
+            or table(files.pyproject, "tool", "poetry", "extras")
+        )
+        if extras and given.extras is None:
+            every = given.model_copy(update={"extras": extras})
+            yield Candidate(python=every, why="with all extras")
+        return
+    has, tested = _versions(first), tested_versions.find(files, whole)
     install = tuple(one for one in tested.install if not _is_met(one, has))
     bounds = tuple(
         one
@@ -78,19 +108,19 @@ def _other_packages(
     )
     if bounds or install:
         section = given.model_copy(update={"install": install, "constraints": bounds})
-        why = "with the versions that classifiers, tox and CI name"
-        proposed.append(Candidate(update={"python": section}, why=why))
+        yield Candidate(python=section, why="with the versions that classifiers, tox and CI name")
     day, today = (datetime.fromtimestamp(at, UTC).date() for at in (base.committed, run.started))
     if base.committed and day < today:
         lacking = tuple(one for one in install if first and not _names(one, has))
         update = {"install": lacking, "exclude_newer": day.isoformat()}
-        section = given.model_copy(update=update)
-        proposed.append(
-            Candidate(
-                update={"python": section}, why=f"with packages of the day of the commit, {day}"
-            )
+        yield Candidate(
+            python=given.model_copy(update=update),
+            why=f"with packages of the day of the commit, {day}",
         )
-    return tuple(proposed)
+
+
+def _versions(environment: Environment | None) -> dict[str, str]:
+    return dict(one.split("==", 1) for one in environment.packages) if environment else {}
 
 
 def _names(requirement: str, packages: Collection[str]) -> bool:

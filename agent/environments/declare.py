@@ -115,8 +115,6 @@ class _Reader:
         self.pyproject = files.toml("pyproject.toml")
         self.project: dict[str, Any] = _table(self.pyproject, "project")
         self.poetry: dict[str, Any] = _table(self.pyproject, "tool", "poetry")
-        self.setup_cfg = files.ini("setup.cfg")
-        self.setup_py = files.text("setup.py")
         self.found = Requirements()
         self.parts: list[Part] = []
         self.sources: list[str] = []
@@ -176,9 +174,7 @@ class _Reader:
         )
 
     def _python(self, offers: Sequence[Offer]) -> PythonHints:
-        hints = python_hints.read(
-            self.files, self.project, self.poetry, self.setup_cfg, self.setup_py
-        )
+        hints = python_hints.read(self.files)
         asked = offers[0].requires_python if offers else None
         if asked is None or hints.requires is not None:
             return hints
@@ -225,7 +221,7 @@ class _Reader:
         where = LocalProject(folder=self.files.base, origin=origin)
         self.found = self.found.plus(Requirements(projects=(where,)))
         self._took(origin, "the repository is a package; its backend says what it needs")
-        if "setup.cfg" in self.files.names("") and self.setup_cfg.has_section("metadata"):
+        if "metadata" in self.files.known.ini("setup.cfg"):
             self._took("setup.cfg", "the package is described there")
         return True
 
@@ -303,7 +299,7 @@ class _Reader:
             self.found = self.found.plus(Requirements(constraints=(line,)))
 
     def _take_tox(self) -> None:
-        tox = tox_deps.read(self.files, self.files.ini("tox.ini"))
+        tox = tox_deps.read(self.files)
         if tox is None:
             return
         for line in tox.left:
@@ -361,7 +357,7 @@ class _Reader:
             return False
         if self.poetry.get("package-mode") is False or not self._poetry_has_modules():
             return False
-        return self._has_backend() or self.setup_py is not None
+        return self._has_backend() or self.files.known.has("setup.py")
 
     def _poetry_has_modules(self) -> bool:
         """Whether Poetry's backend, where it is used, would find something to pack.

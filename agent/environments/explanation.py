@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from agent.environments.tree_files import TreeFiles
 from agent.errors import AgentError, EnvironmentFailed
 from agent.ports import PackageIndex, Sandbox
 from agent.settings import Settings
+from repo_config import ci_setup
 from repo_config.schema import PythonSection
 
 #: Entries that ask for something, by key, and what each is without them.
@@ -51,6 +53,8 @@ class Explanation(Record):
     choices: tuple[Choice, ...] = ()
     requirements: tuple[str, ...] = ()
     """Each with the place where it is written."""
+    setup: tuple[str, ...] = ()
+    """Commands, variables and servers that are configured, or else what CI has before its tests."""
     notes: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     """Of the stored environment."""
@@ -65,7 +69,9 @@ def explain(
         "indexes": tuple(f"{one.url} ({one.origin})" for one in index.accesses())
     }
     try:
-        declaration = declare.read(TreeFiles(Path(request.tree), request.root), request.python)
+        files = TreeFiles(Path(request.tree), request.root)
+        said["setup"] = tuple(_list_setup(request, files))
+        declaration = declare.read(files, request.python)
         found = declaration.requirements
         said |= {
             "choices": declaration.choices,
@@ -90,6 +96,15 @@ def explain(
             "packages": stored.environment.packages,
         }
     return Explanation.model_validate(said)
+
+
+def _list_setup(request: EnvironmentRequest, files: TreeFiles) -> Iterator[str]:
+    if commands := request.setup.commands:
+        yield from (one if isinstance(one, str) else one.run for one in commands)
+    elif not (request.root or request.services or request.env):
+        found = ci_setup.read(files.known)
+        for line in found.describe():
+            yield f"{line}  ({found.origin}; tried where the tests of base hardly pass)"
 
 
 def python_here(

@@ -6,7 +6,7 @@ takes its value from elsewhere (`{root:uri}`) or holds for some of its runs only
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from agent.domain import Record
@@ -59,7 +59,7 @@ def read(files: TreeFiles, pyproject: dict[str, Any]) -> HatchDeps | None:
         if not (whole.get("skip-install") is True or whole.get("detached") is True):
             extras |= dict.fromkeys(_texts(whole.get("features")))
         groups |= dict.fromkeys(_texts(whole.get("dependency-groups")))
-        left |= dict.fromkeys(_overridden(name, whole))
+        left |= {f"{name} overrides": None} if table(whole, "overrides") else {}
     if not (lines or extras or groups or left):
         return None
     tables = " and ".join(f"[{prefix}{name}]" for name in names)
@@ -74,28 +74,13 @@ def read(files: TreeFiles, pyproject: dict[str, Any]) -> HatchDeps | None:
 
 
 def _inherited(name: str, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """An environment with what it has of its templates, each of whose keys it may replace."""
-    chain: list[str] = []
-    following: str | None = name
-    while following is not None and following not in chain:
-        chain.append(following)
-        one = known.get(following, {})
-        alone = following in (_DEFAULT, _HATCH_TEST) or one.get("detached") is True
-        template = one.get("template", None if alone else _DEFAULT)
-        following = template if isinstance(template, str) else None
-    whole: dict[str, Any] = {"dependencies": [*_OF_HATCH_TEST]} if _HATCH_TEST in chain else {}
-    for one_name in reversed(chain):
-        whole |= known.get(one_name, {})
-    return whole
-
-
-def _overridden(name: str, whole: dict[str, Any]) -> Iterator[str]:
-    """Say what holds for some runs of an environment."""
-    for source, conditions in table(whole, "overrides").items():
-        for condition, changes in conditions.items() if isinstance(conditions, dict) else ():
-            for key in changes if isinstance(changes, dict) else ():
-                if str(key).removeprefix("set-") in ("dependencies", "extra-dependencies"):
-                    yield f"{name} overrides.{source}.{condition}.{key}"
+    """An environment with what it has of its template, each of whose keys it may replace."""
+    own = known.get(name, {})
+    if name == _HATCH_TEST:
+        return {"dependencies": [*_OF_HATCH_TEST], **own}
+    alone = name == _DEFAULT or own.get("detached") is True
+    template = own.get("template", "" if alone else _DEFAULT)
+    return {**known.get(str(template), {}), **own}
 
 
 def _texts(value: object) -> Iterable[str]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from agent.environments.tree_files import TreeFiles
-from agent.errors import EnvironmentFailed
-from repo_config import foreign_python, test_files
+from repo_config import test_files
 
 _MOST_FILES = 2000
 
@@ -41,21 +38,15 @@ def _read_name(text: str) -> str:
 def _read_imports(files: TreeFiles) -> set[str]:
     """Read the first parts of the names of all modules that files of tests import."""
     found: set[str] = set()
-    root = files.root / files.base
-    paths = (
-        str(Path(folder, name).relative_to(root))
-        for folder, _, names in os.walk(root)
-        for name in names
-        if name.endswith(".py")
-    )
-    for path in sorted(filter(test_files.is_test, paths))[:_MOST_FILES]:
-        try:
-            module = foreign_python.parse(files.text(path) or "")
-        except (SyntaxError, ValueError, RecursionError, MemoryError, EnvironmentFailed):
-            continue
+    for path in list(filter(_is_module, files.known.paths))[:_MOST_FILES]:
+        module = files.known.module(path)
         for node in ast.walk(module):
             if isinstance(node, ast.Import):
                 found.update(alias.name.partition(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 found.add(node.module.partition(".")[0])
     return found
+
+
+def _is_module(path: str) -> bool:
+    return path.endswith(".py") and test_files.is_test(path)

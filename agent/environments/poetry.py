@@ -10,15 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion
-
 from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-
-#: Beyond every minor version of Python 3 that is planned.
-_NEWEST_MINOR = 40
 
 
 def runtime(table: dict[str, Any], origin: str) -> tuple[Line, ...]:
@@ -40,14 +34,6 @@ def groups(table: dict[str, Any], origin: str) -> dict[str, tuple[Line, ...]]:
 def read_table(table: dict[str, Any], origin: str) -> tuple[Line, ...]:
     """The requirements of one table, name by name."""
     return tuple(_lines(table, origin))
-
-
-def python(table: dict[str, Any]) -> str | None:
-    """What Python the project asks for, as PEP 440 writes it."""
-    asked = table.get("dependencies", {}).get("python")
-    if not isinstance(asked, str):
-        return None
-    return _minors(asked) if "|" in asked else specifier(asked, "python")
 
 
 def has_modules(files: TreeFiles, table: dict[str, Any], name: str) -> bool:
@@ -78,18 +64,6 @@ def specifier(constraint: str, origin: str) -> str:
     )  # fmt: skip
 
 
-def allows(constraint: str, version: str) -> bool:
-    """Whether a version meets a constraint, alternatives and all.
-
-    What cannot be read as one forbids nothing.
-    """
-    try:
-        found = [specifier(one, "a constraint") for one in re.split(r"\|\|?", constraint)]
-        return any(SpecifierSet(one).contains(version, prereleases=True) for one in found)
-    except (EnvironmentFailed, InvalidSpecifier, InvalidVersion):
-        return True
-
-
 def _one(piece: str, origin: str) -> str:
     if piece in ("*", ""):
         return ""
@@ -104,17 +78,6 @@ def _one(piece: str, origin: str) -> str:
     if re.fullmatch(r"\d\S*", piece):
         return f"=={piece}"
     raise EnvironmentFailed(f"{origin}: `{piece}` is not a version constraint.")
-
-
-def _minors(constraint: str) -> str | None:
-    """Alternatives of Python versions as one specifier, minor by minor."""
-    known = [minor for minor in range(_NEWEST_MINOR) if allows(constraint, f"3.{minor}.99")]
-    if not known:
-        return None
-    left = [minor for minor in range(known[0], known[-1]) if minor not in known]
-    return ",".join(
-        [f">=3.{known[0]}", f"<3.{known[-1] + 1}", *(f"!=3.{minor}.*" for minor in left)]
-    )
 
 
 def _caret(numbers: list[int]) -> list[int]:

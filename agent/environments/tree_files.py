@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import posixpath
 import stat
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from agent.errors import EnvironmentFailed
 from repo_config import toml_text
+from repo_config.project_files import Files
 
 #: No declaration is larger; a bigger file is not one.
 _LARGEST = 8 * 1024**2
@@ -27,6 +28,11 @@ class TreeFiles:
     def whole(self) -> TreeFiles:
         """The same with paths relative to the root."""
         return TreeFiles(self.root)
+
+    @cached_property
+    def known(self) -> Files:
+        """The regular files below the base, as detection reads them."""
+        return Files(_Listed(self))
 
     def from_root(self, path: str) -> str | None:
         """A path as it is from the root, "" for the root itself; None where it leads outside."""
@@ -90,19 +96,6 @@ class TreeFiles:
             place = f"{path}:{problem.at.line}:{problem.at.column}"
             raise EnvironmentFailed(f"{place} is not valid TOML: {problem.message}") from problem
 
-    def ini(self, path: str) -> configparser.ConfigParser:
-        """An INI file; empty where there is none.
-
-        Raises:
-            EnvironmentFailed: It is not valid.
-        """
-        parser = configparser.ConfigParser(interpolation=None, strict=False)
-        try:
-            parser.read_string(self.text(path) or "", path)
-        except configparser.Error as problem:
-            raise EnvironmentFailed(f"{path} cannot be read: {problem}") from problem
-        return parser
-
     def names(self, folder: str) -> tuple[str, ...]:
         """Sorted names in a folder of the tree; empty where there is none."""
         place = os.path.realpath(self.root / self.base / folder)
@@ -119,3 +112,19 @@ class TreeFiles:
             self.read(str(Path(folder, name))) is not None
             for name in ("pyproject.toml", "setup.py")
         )
+
+
+class _Listed:
+    """Regular files, never by a link; implements `repo_config.tree.Tree`."""
+
+    def __init__(self, files: TreeFiles) -> None:
+        self._files = files
+        self._root = files.root / files.base
+
+    def paths(self) -> tuple[str, ...]:
+        found = (Path(folder, name) for folder, _, names in os.walk(self._root) for name in names)
+        regular = (path for path in found if not path.is_symlink() and path.is_file())
+        return tuple(sorted(str(path.relative_to(self._root)) for path in regular))
+
+    def read(self, path: str) -> bytes:
+        return self._files.read(path) or b""

@@ -7,11 +7,9 @@ environment of anybody. What comes out is one wheel, read as data.
 
 from __future__ import annotations
 
-import configparser
 import hashlib
 import json
 import posixpath
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,6 @@ from agent import cleaning
 from agent.domain import Record
 from agent.environments import (
     pointing,
-    python_hints,
     requirement_files,
     source_versions,
     storage,
@@ -375,13 +372,9 @@ def _declared_names(files: TreeFiles, folder: str) -> tuple[str, ...]:
             table = table.get(key) if isinstance(table, dict) else None
         if isinstance(table, dict) and isinstance(table.get("name"), str):
             return (table["name"],)
-    setup_py = files.text(posixpath.join(folder, "setup.py"))
-    found = [python_hints.literal_keyword(setup_py, "name")]
-    setup_cfg = configparser.ConfigParser(interpolation=None, strict=False)
-    with suppress(configparser.Error):
-        setup_cfg.read_string(files.text(posixpath.join(folder, "setup.cfg")) or "")
-        found.append(setup_cfg.get("metadata", "name", fallback=None))
-    return tuple(name for name in found if isinstance(name, str))
+    known = TreeFiles(files.root, posixpath.join(files.base, folder)).known
+    written = known.ini("setup.cfg").get("metadata", {}).get("name", "")
+    return (*known.setup_call.get("name", ())[:1], *filter(None, (written,)))
 
 
 def _last_words(output: str) -> str:

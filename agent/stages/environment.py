@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from agent import worktree
 from agent.checks import check, reports
+from agent.contract import kept
 from agent.domain import (
     Checkout,
     CheckReport,
@@ -33,7 +34,7 @@ from repo_config.schema import PythonSection, RepoConfig
 Measure = Callable[[Prepared, Services], CheckReport]
 #: More of base's tests than these are red: then other versions are tried.
 _MOST_RED = 0.05
-#: Suites that take more than this part of the run's minutes are measured once.
+#: Suites that take more than this part of the run's minutes are measured once, if most pass.
 _MOST_TIME = 1 / 6
 
 
@@ -66,12 +67,13 @@ def prepare(
         tried.append((candidate.why, prepared, report))
 
     try:
-        attempt(Candidate(update={}, why="as declared"), "")
+        attempt(Candidate(why="as declared"), "")
     except EnvironmentFailed as failed:
         problem = failed
     if problem or _is_poor(tried[0][2], contract):
         built = tried[0][1].environment if tried else None
-        for number, candidate in enumerate(candidates.propose(run, contract, commit, built), 2):
+        proposed = step("candidates", propose, run, contract, commit, built, svc)
+        for number, candidate in enumerate(proposed, 2):
             try:
                 attempt(candidate, f" {number}")
             except (EnvironmentFailed, CheckUnfinished) as failed:
@@ -87,17 +89,17 @@ def prepare(
     said = ["as declared: packages cannot be installed"] if problem else []
     said += [f"{why}: {_count(report)}" for why, _, report in tried]
     why = f"Set up {taken}. Tests of base that pass: {'; '.join(said)}."
-    why += _settle(contract.config, prepared.contract.config)
-    step("choose environment", choose, run, why, before, svc)
+    more = _find_difference(contract.config, prepared.contract.config)
+    step("choose environment", choose, run, why, more, before, svc)
+    why += f" To settle it, configure `{json.dumps(more)}`." if more else ""
     built = prepared.environment.model_copy(update={"why": why})
     return prepared.model_copy(update={"environment": built}), before
 
 
-def _settle(given: RepoConfig, taken: RepoConfig) -> str:
-    """Say what to configure, so that nothing else is tried."""
+def _find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, object]:
+    """Return what to configure, so that nothing else is tried."""
     old, new = (one.model_dump(mode="json", exclude_defaults=True) for one in (given, taken))
-    more = {key: value for key, value in new.items() if value != old.get(key)}
-    return f" To settle it, configure `{json.dumps(more)}`." if more else ""
+    return {key: value for key, value in new.items() if value != old.get(key)}
 
 
 def _is_same(one: Prepared, other: Prepared) -> bool:
@@ -108,9 +110,18 @@ def _is_same(one: Prepared, other: Prepared) -> bool:
     return one.environment.packages == other.environment.packages and next(configs) == next(configs)
 
 
-def choose(run: Run, why: str, report: CheckReport, svc: Services) -> str:
-    """Keep the report of what is taken, and say why it is."""
+def propose(
+    run: Run, contract: Contract, base: Checkout, first: Environment | None, svc: Services
+) -> tuple[Candidate, ...]:
+    """Name what else is tried, from what the base commit says of its tests."""
+    tree = worktree.open_tree(base, svc.base_folder(run))
+    return candidates.propose(run, contract.config, base, first, tree)
+
+
+def choose(run: Run, why: str, more: dict[str, object], report: CheckReport, svc: Services) -> str:
+    """Keep the report of what is taken, and what to configure for it; say why it is taken."""
     reports.keep(svc.run_folder(run), report)
+    kept.write(svc.settings.home, run.repository, more, why)
     svc.say(why)
     return why
 
@@ -120,11 +131,11 @@ def _is_poor(report: CheckReport, contract: Contract) -> bool:
     tests = _tests(report)
     if tests.status is Status.ABSENT:
         return False
-    if tests.seconds > contract.config.limits.minutes * 60 * _MOST_TIME:
+    passed, red = tests.count("passed"), tests.count("failed", "error")
+    if passed > red and tests.seconds > contract.config.limits.minutes * 60 * _MOST_TIME:
         return False
-    red = tests.count("failed", "error")
     # Of few tests, a single red one is rarely a matter of versions.
-    return not tests.count("passed") or red > max(1, _MOST_RED * len(tests.items))
+    return not passed or red > max(1, _MOST_RED * len(tests.items))
 
 
 def _rate(tests: CheckResult) -> float:

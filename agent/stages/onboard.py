@@ -10,7 +10,7 @@ commit that is not older than the answer.
 from __future__ import annotations
 
 from agent import worktree
-from agent.contract import facts, readiness, written
+from agent.contract import facts, kept, readiness, written
 from agent.contract.facts import Evidence
 from agent.domain import Change, ChangedFile, Checkout, Contract, PullRequest, Run
 from agent.environments import explanation
@@ -74,6 +74,7 @@ def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:
         has_python=lambda version: explanation.has_python(
             version, files, svc.sandbox, svc.settings
         ),
+        kept=kept.read(svc.settings.home, run.repository),
     )
     found = readiness.list_facts(Evidence(tree, folder))
     name = load.OWN_FILES[0]

@@ -233,12 +233,12 @@ def test_a_poetry_application_is_read_from_its_tables(read):
         (
             {"pyproject.toml": '[project]\nname="a"\nversion="1"\nrequires-python=">=3.9"\n'},
             ">=3.9",
-            "pyproject.toml requires-python",
+            "pyproject.toml: project.requires-python",
         ),
         (
             {"setup.py": "import setuptools\nsetuptools.setup(python_requires='~=3.11')\n"},
             "~=3.11",
-            "setup.py",
+            "setup.py: python_requires",
         ),
         ({"setup.py": "def broken(:\n"}, None, ""),
     ],

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+
+import pytest
+
 from repo_config import ci_setup
 from repo_config.ci_setup import CiSetup
 from repo_config.project_files import Files
+from tests.unit.policy.cases import DictTree, as_bytes
 
 
 class Trees:
@@ -20,9 +25,9 @@ class Trees:
         return self._files[path].encode()
 
 
-def read(workflow: str = "", **more: str) -> CiSetup:
-    files = {name.replace("__", "/"): text for name, text in more.items()}
-    return ci_setup.read(Files(Trees({".github/workflows/ci.yml": workflow, **files})))
+def read(workflow: str = "", /, **files: str) -> CiSetup:
+    texts = {".github/workflows/ci.yml": workflow, **files}
+    return ci_setup.read(Files(DictTree({path: as_bytes(text) for path, text in texts.items()})))
 
 
 WORKFLOW = """\
@@ -68,10 +73,69 @@ def test_a_job_that_installs_and_tests_tells_nothing():
 
 
 def test_an_example_of_the_environment_file_is_copied_where_there_is_none():
-    assert ci_setup.read(Files(Trees({".env.example": "A=1\n"}))).commands == (
-        "cp .env.example .env",
+    assert read(**{".env.example": "A=1\n"}).commands == ("cp .env.example .env",)
+    assert read(**{".environment-example": ""}).commands == (
+        "cp .environment-example .environment",
     )
-    assert ci_setup.read(Files(Trees({".env.example": "", ".env": ""}))).commands == ()
+    assert read(**{".env.example": "", ".env": ""}).commands == ()
+
+
+def test_variables_are_those_that_hold_for_the_line_that_runs_the_tests():
+    found = read("""\
+env: {DB: tests}
+jobs:
+  test:
+    services: {db: {image: "postgres:15", env: {POSTGRES_USER: me}}}
+    steps:
+      - run: |
+          export PLACE=here
+          SECRET_KEY=x KEY=$(cat key) python -m pytest
+        env: {DB: "${{ env.DB }}", TOKEN: "${{ secrets.TOKEN }}"}
+""")
+    assert found.env == {"POSTGRES_USER": "me", "DB": "tests", "PLACE": "here", "SECRET_KEY": "x"}
+
+
+CALLS = "jobs: {{t: {{steps: [{{run: pip install tox}}, {{run: {}}}]}}}}"
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("tox.ini", ("[testenv]\nsetenv = A = 1\n  B={envdir}\ncommands_pre =\n  make x\n"
+         "commands =\n  - ./prepare {posargs:now}\n  pytest {posargs}\n")),
+        ("tox.toml", ('env_run_base.set_env = {A = "1", B = "{envdir}"}\n'
+         'env_run_base.commands_pre = [["make", "x"]]\n'
+         'env_run_base.commands = [["./prepare", "now"], ["pytest"]]\n')),
+    ],
+)  # fmt: skip
+def test_of_tox_all_before_the_tests_is_taken(path, text):
+    found = read(CALLS.format("tox"), **{path: text})
+    assert [one.split("\n")[1:-1] for one in found.commands] == [["make x", "./prepare now"]]
+    assert (found.env, found.install) == ({"A": "1"}, ())
+
+
+@pytest.mark.parametrize("line", ["make check", "./checks now"])
+def test_of_a_target_or_a_script_that_is_called_all_before_the_tests_is_carried_out(line, tmp_path):
+    body = "echo done >first\npython -m pytest\necho done >last\n"
+    texts = {"Makefile": f"check:\n\t{body.replace(chr(10), chr(10) + chr(9))}\n", "checks": body}
+    found = read(f"jobs: {{t: {{steps: [{{name: Run tests, run: {line}}}]}}}}", **texts)
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    for command in found.commands:
+        subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True, capture_output=True)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["Makefile", "checks", "first"]
+
+
+def test_of_containers_the_servers_and_variables_are_taken():
+    found = read(
+        CALLS.format("docker compose run web pytest"),
+        **{
+            "docker-compose.yml": "services: {db: {image: 'postgres:15'}, web: {build: ., "
+            "env_file: [.env], environment: [A=1, 'B=${B}']}}",
+            ".env": "C=2\n",
+        },
+    )
+    assert (found.env, found.services) == ({"A": "1", "C": "2"}, ("postgres",))
 
 
 def test_a_workflow_that_is_no_yaml_says_nothing():

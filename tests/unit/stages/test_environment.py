@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from agent.contract import kept
 from agent.domain import (
     CheckItem,
     Checkout,
@@ -19,27 +20,40 @@ from agent.domain import (
 )
 from agent.errors import EnvironmentFailed
 from agent.stages import environment
-from repo_config import tested_versions
-from repo_config.ci_setup import CiSetup
 from repo_config.detect import Project
 from repo_config.schema import PythonSection, RepoConfig
 
-TESTED = tested_versions.TestedVersions(constraints=("django>=4.2,<5.3", "flask>=2,<3"))
+TESTED = """\
+jobs: {lint: {strategy: {matrix: {django: ["4.2", "5.2"], flask: ["2"]}}, steps: []}}
+"""
 ON_THE_DAY = "2024-10-17"
 
 
-def report(passed, red):
+def report(passed, red, seconds=0.0):
     outcomes = ["passed"] * passed + ["failed"] * red
     items = tuple(CheckItem(item_id=f"{n}", outcome=one) for n, one in enumerate(outcomes))
-    tests = CheckResult(name="tests", status=Status.FAILED, items=items)
+    tests = CheckResult(name="tests", status=Status.FAILED, items=items, seconds=seconds)
     return CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
+
+
+class Trees:
+    """Files in memory."""
+
+    def __init__(self, files):
+        self._files = files
+
+    def paths(self):
+        return tuple(sorted(self._files))
+
+    def read(self, path):
+        return self._files[path].encode()
 
 
 @pytest.fixture
 def prepare(tmp_path, monkeypatch):
     """Try candidates; each ends as one of the numbers of passed and red tests, or not at all."""
 
-    def begin(*ends, same=False, ci=None, **python):
+    def begin(*ends, same=False, ci="", **python):
         left, sections, configs, names = list(ends), [], [], []
 
         def build(run, base, contract, svc):
@@ -65,8 +79,10 @@ def prepare(tmp_path, monkeypatch):
         monkeypatch.setattr(environment, "build", build)
         project = Project(
             framework="none", python_version=None, django=None, test_runner="pytest",
-            test_script=None, lint_tools=(), tested=TESTED, ci=ci or CiSetup(),
+            test_script=None, lint_tools=(),
         )  # fmt: skip
+        tree = Trees({".github/workflows/a.yml": TESTED, ".github/workflows/ci.yml": ci})
+        monkeypatch.setattr(environment.worktree, "open_tree", lambda base, folder: tree)
         config = RepoConfig(python=PythonSection(**python))
         run = Run(run_id="r", repository="x", ticket="t", started=1795000000)
         base = Checkout(
@@ -75,16 +91,25 @@ def prepare(tmp_path, monkeypatch):
         )  # fmt: skip
         contract = Contract(config=config, project=project, source=None)
         opened = Opened(run=run, checkout=base, contract=contract)
-        svc = SimpleNamespace(say=lambda line: None, run_folder=lambda run: tmp_path)
+        svc = SimpleNamespace(
+            say=lambda line: None, run_folder=lambda run: tmp_path,
+            base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path),
+        )  # fmt: skip
         prepared, before = environment.prepare(opened, step, svc, measure)
+        values = {one.key: one.value for one in kept.read(tmp_path, "x")}
         return SimpleNamespace(
-            prepared=prepared, before=before, sections=sections, configs=configs, names=names
+            kept=values,
+            prepared=prepared,
+            before=before,
+            sections=sections,
+            configs=configs,
+            names=names,
         )
 
     return begin
 
 
-@pytest.mark.parametrize("counts", [(96, 4), (5, 1)])
+@pytest.mark.parametrize("counts", [(96, 4), (5, 1), (9, 3, 1500.0)])
 def test_what_works_as_declared_pays_for_nothing_more(prepare, counts):
     job = prepare(counts)
     assert job.names == ["environment", "baseline"]
@@ -94,7 +119,7 @@ def test_what_works_as_declared_pays_for_nothing_more(prepare, counts):
 def test_versions_that_are_tested_come_next_and_end_the_search_where_they_work(prepare):
     job = prepare((77, 102), (179, 0))
     assert job.sections[1].constraints == ("django>=4.2,<5.3",), "what is installed and newer"
-    assert job.names[2:] == ["environment 2", "baseline 2", "choose environment"]
+    assert job.names[2:] == ["candidates", "environment 2", "baseline 2", "choose environment"]
     assert job.before == report(179, 0)
     assert job.prepared.environment.section == job.sections[1]
     assert "179 of 179" in job.prepared.environment.why
@@ -111,7 +136,7 @@ def test_of_three_that_all_hardly_work_that_with_most_tests_that_pass_is_taken(p
 
 def test_the_same_packages_are_not_measured_twice(prepare):
     job = prepare((1, 9), (2, 8), same=True)
-    assert job.names == ["environment", "baseline", "environment 2", "environment 3"]
+    assert job.names[2:] == ["candidates", "environment 2", "environment 3"]
 
 
 def test_what_cannot_be_installed_is_followed_by_what_can(prepare):
@@ -126,14 +151,20 @@ def test_what_is_configured_is_the_only_candidate(prepare, python):
 
 
 def test_what_ci_does_before_the_tests_comes_first_and_stays_where_it_helps(prepare):
-    ci = CiSetup(
-        origin="ci.yml job test", commands=("mkdir data",), env={"A": "1", "PYTHONINSPECT": "1"}
-    )
+    ci = """\
+jobs:
+  test:
+    env: {A: "1", PYTHONINSPECT: "1"}
+    steps: [{run: mkdir data}, {run: pip install django freezegun}, {run: python -m pytest}]
+"""
     job = prepare((0, 9), (9, 0), ci=ci, same=True)
-    assert job.configs[1].setup == ("mkdir data",)
+    assert ["mkdir data" in one for one in job.configs[1].setup] == [True]
+    assert job.sections[1].install == ("freezegun",), "what is there already is left as it is"
     assert (job.prepared.contract.config.env, job.before) == ({"A": "1"}, report(9, 0))
     assert "mkdir data" in job.prepared.environment.why
+    assert job.kept["setup"] == list(job.configs[1].setup)
+    assert job.kept["python.install"] == ["freezegun"], "what a proposal may name"
     job = prepare((0, 9), (5, 4), (9, 0), ci=ci)
-    assert job.configs[2].setup == ("mkdir data",)
+    assert job.configs[2].setup == job.configs[1].setup
     assert job.sections[2].constraints
     assert prepare((5, 4), (0, 9), (9, 0), ci=ci).configs[2].setup == ()

@@ -1,0 +1,86 @@
+"""Read the jobs of GitHub's workflows: matrix, steps, services. Nothing is run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from repo_config.loose_yaml import as_list, as_map
+from repo_config.project_files import Files
+
+_WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml")
+_MINOR = re.compile(r"3\.\d{1,2}")
+_EXPRESSION = re.compile(r"\$\{\{\s*(.{0,500}?)\s*\}\}", re.DOTALL)
+
+
+class Job:
+    """One job, with what its workflow says for all of them."""
+
+    def __init__(self, origin: str, job: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
+        self.origin = origin
+        """The workflow and the job, for people."""
+        self._job = job
+        self.env = {**as_map(whole.get("env")), **as_map(job.get("env"))}
+        self.steps = [as_map(step) for step in as_list(job.get("steps"))]
+        self.sees_proposals = "pull_request" in str(whole.get("on"))
+        """Whether it checks what is proposed, and is not only run at times."""
+        self.services = {
+            str(as_map(one).get("image", one)).rsplit("/", 1)[-1]: as_map(as_map(one).get("env"))
+            for one in as_map(job.get("services")).values()
+        }
+        """The variables of the servers beside it, by image."""
+
+    def mentions(self, text: str) -> bool:
+        """Whether anything in the job has this text."""
+        return text in str(self._job)
+
+    @cached_property
+    def matrix(self) -> dict[str, list[str]]:
+        """All values by key, those of included rows last."""
+        matrix = as_map(as_map(self._job.get("strategy")).get("matrix"))
+        found: dict[str, list[str]] = {}
+        for row in (matrix, *map(as_map, as_list(matrix.get("include")))):
+            for key, value in row.items():
+                listed = value if isinstance(value, list) else [value]
+                found.setdefault(key, []).extend(one for one in listed if isinstance(one, str))
+        return {key: values for key, values in found.items() if values}
+
+    @property
+    def pythons(self) -> list[str]:
+        """Minor versions that the matrix has, or else a step sets up."""
+        listed = [one for key, values in self.matrix.items() if key[:2] == "py" for one in values]
+        steps = [str(as_map(step.get("with")).get("python-version", "")) for step in self.steps]
+        texts = listed or [self.fill(text) or "" for text in steps]
+        return list(dict.fromkeys(_MINOR.findall(" ".join(texts))))
+
+    def fill(self, text: str) -> str | None:
+        """Put in variables and the first values of the matrix; None where more is asked for."""
+        unknown = []
+
+        def put(match: re.Match[str]) -> str:
+            kind, _, key = match[1].partition(".")
+            known = {"matrix": self.matrix.get(key, [""])[0], "env": self.env.get(key)}.get(kind)
+            if not isinstance(known, str) or not known or "${{" in known:
+                unknown.append(match[1])
+                return ""
+            return known
+
+        filled = _EXPRESSION.sub(put, text)
+        return None if unknown else filled
+
+
+def find_paths(files: Files) -> list[str]:
+    """List the workflows."""
+    return [path for path in files.paths if _WORKFLOW.fullmatch(path)]
+
+
+def read(files: Files, folder: str = "") -> list[Job]:
+    """Read the jobs of a repository; of a sub-folder, only those that mention it."""
+    found = []
+    for path in find_paths(files):
+        document = as_map(files.yaml(path))
+        for name, job in as_map(document.get("jobs")).items():
+            found.append(Job(f"{path} job {name}", as_map(job), document))
+    return [job for job in found if job.mentions(folder)]
