@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ TOOLS = {
     "ruff-check": "ruff check",
     "ruff-format": "ruff format",
 }
+#: A tag, beside the commit that it stood for when somebody froze it.
+_FROZEN = re.compile(r"\brev: *['\"]?(\w+)['\"]? +# frozen: *(\S+)")
 #: By these a hook looks at some files only, which a check of the whole tree could not follow.
 _LIMITING = frozenset({"files", "exclude", "types", "types_or", "exclude_types", "stages"})
 #: Types of files that every hook for Python names.
@@ -41,8 +44,10 @@ class Hook(NamedTuple):
 
 def hooks(files: Files) -> Iterator[Hook]:
     """Yield the hooks in their order; none where the file cannot be read."""
+    text = files.text(NAME)
+    frozen = dict(_FROZEN.findall(text))
     try:
-        whole = loose_yaml.read(files.text(NAME))
+        whole = loose_yaml.read(text)
     except loose_yaml.NotRead:
         return
     if not isinstance(whole, dict):
@@ -61,7 +66,7 @@ def hooks(files: Files) -> Iterator[Hook]:
                     told,
                     entry if isinstance(entry, str) else "",
                     limited or any(_limits(key, one[key]) for key in one.keys() & _LIMITING),
-                    revision if isinstance(revision, str) else "",
+                    frozen.get(revision, revision) if isinstance(revision, str) else "",
                     tuple(texts(one.get("additional_dependencies"))),
                 )
 

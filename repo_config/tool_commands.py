@@ -1,6 +1,7 @@
 """Find where hooks of pre-commit, tox and CI run a tool that checks code, and with which words.
 
-Commands are read and never run. What of their words counts is left to `tool_options`.
+Commands are read and never run. What stands behind a name that they call is known to
+`called_commands`; what of their words counts is left to `tool_options`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from repo_config import loose_yaml, pre_commit
+from repo_config.called_commands import CalledCommands
 from repo_config.project_files import Files, table, texts
 
 #: By the name of a program: the check.
@@ -20,17 +22,16 @@ _PROGRAMS = {name: name for name in ("flake8", "black", "isort", "mypy", "pyrigh
 _HOOK_ARGS = {"mypy": ("--ignore-missing-imports", "--scripts-are-modules")}
 #: Actions of GitHub that run a tool; what they are told beside its version is not followed.
 _ACTIONS = {
-    "psf/black": ("black", ("--check", "--diff", ".")),
-    "isort/isort-action": ("isort", ("--check-only", "--diff", ".")),
-    "chartboost/ruff-action": ("ruff check", ()),
-    "astral-sh/ruff-action": ("ruff check", ()),
-    "py-actions/flake8": ("flake8", ()),
-    "jakebailey/pyright-action": ("pyright", ()),
+    "psf/black": "black --check --diff .",
+    "isort/isort-action": "isort --check-only --diff .",
+    "chartboost/ruff-action": "ruff check",
+    "astral-sh/ruff-action": "ruff check",
+    "py-actions/flake8": "flake8",
+    "jakebailey/pyright-action": "pyright",
 }
-_SOME = re.compile("|".join((*_PROGRAMS, "ruff")))
 _SAYS_NOTHING = frozenset({"version", "token", "github-token", "python-version", "cache"})
 _WRAPPERS = (
-    ("poetry", "run"), ("pdm", "run"), ("uv", "run"), ("pipenv", "run"), ("hatch", "run"),
+    ("poetry", "run"), ("pdm", "run"), ("poe",), ("uv", "run"), ("pipenv", "run"), ("hatch", "run"),
     ("uv", "tool", "run"), ("uvx",), ("pipx", "run"), ("npx",), ("bunx",), ("pnpm", "exec"),
     ("sudo",), ("time",), ("exec",), ("command",), ("env",),
 )  # fmt: skip
@@ -64,16 +65,38 @@ class Command(NamedTuple):
     """Why it is no check of the project; empty where it is one."""
 
 
+class _Script(NamedTuple):
+    """Lines of a shell."""
+
+    text: str
+    origin: str
+    why: str = ""
+    """As of a command."""
+
+
 def found(files: Files, whole: Files, folder: str) -> tuple[Command, ...]:
-    """Every command, those of hooks first, then those of tox and of CI.
+    """Every command, those of hooks first, then those of tox and of CI, then what these call.
 
     Args:
         files: Of the project.
         whole: Of the repository, which CI is configured for.
         folder: Of the project in it; "" is the repository itself.
     """
-    several = (*_hooks(files), *_tox(files), *_workflows(whole, folder), *_gitlab(whole, folder))
-    return several[:_MOST]
+    commands = list(_hooks(files))
+    scripts = [*_tox(files), *_workflows(whole, folder), *_gitlab(whole, folder)]
+    called = CalledCommands(files)
+    read: set[tuple[str, str]] = set()
+    for script in scripts:
+        for words, why in _read_script(script):
+            check, rest = _tool(words)
+            if check:
+                commands.append(Command(check, rest, script.origin, why=why))
+            for name, lines in called.find(words) if words and not check else ():
+                if (name, why) not in read and len(read) < _MOST:
+                    read.add((name, why))
+                    origin = f"{script.origin}, {name}"
+                    scripts += [_Script(line, origin, why) for line in lines]
+    return tuple(commands[:_MOST])
 
 
 # --- pre-commit ---------------------------------------------------------------------------------
@@ -97,30 +120,29 @@ def _hooks(files: Files) -> Iterator[Command]:
 # --- tox ----------------------------------------------------------------------------------------
 
 
-def _tox(files: Files) -> Iterator[Command]:
+def _tox(files: Files) -> Iterator[_Script]:
     for name, section in files.ini("tox.ini").items():
         if name == "testenv" or name.startswith("testenv:"):
-            text = section.get("commands", "").replace("\\\n", " ")
-            ignored = section.get("ignore_outcome", "").strip().lower() in ("true", "1", "yes")
-            folder = section.get("changedir", section.get("change_dir", ""))
-            for line in text.splitlines():
-                plain = _FACTORS.sub("", line.strip())
-                unbound = ignored or plain.startswith("-")
-                words = _split(_of_tox(plain.lstrip("- ")))
-                why = _ELSEWHERE if _of_tox(folder).strip("./") else _UNBOUND if unbound else ""
-                yield from _command(words, f"tox.ini [{name}]", why)
+            lines = section.get("commands", "").replace("\\\n", " ").splitlines()
+            yield from _of_env(f"tox.ini [{name}]", section, lines)
     for path, tool in (
-        ("tox.toml", files.toml("tox.toml") if files.has("tox.toml") else {}),
+        ("tox.toml", files.toml("tox.toml")),
         ("pyproject.toml [tool.tox]", table(files.pyproject, "tool", "tox")),
     ):
         for name, env in {"env_run_base": tool.get("env_run_base"), **table(tool, "env")}.items():
-            section = env if isinstance(env, dict) else {}
-            commands = section.get("commands")
-            for line in commands if isinstance(commands, list) else ():
-                words = [_of_tox(word) for word in texts(line)] if isinstance(line, list) else []
-                unbound = bool(section.get("ignore_outcome")) or words[:1] == ["-"]
-                words = words[1:] if words[:1] == ["-"] else words
-                yield from _command(words, f"{path} {name}", _UNBOUND if unbound else "")
+            section = _map(env)
+            lines = [shlex.join(texts(line)) for line in _list(section.get("commands"))]
+            yield from _of_env(f"{path} {name}", section, lines)
+
+
+def _of_env(origin: str, section: Mapping[str, Any], lines: Sequence[str]) -> Iterator[_Script]:
+    ignored = str(section.get("ignore_outcome", "")).strip().lower() in ("true", "1", "yes")
+    folder = str(section.get("changedir", section.get("change_dir", "")))
+    for line in lines:
+        plain = _FACTORS.sub("", line.strip())
+        why = _UNBOUND if ignored or plain.startswith("-") else ""
+        why = _ELSEWHERE if _of_tox(folder).strip("./") else why
+        yield _Script(_of_tox(plain.lstrip("- ")), origin, why)
 
 
 def _of_tox(text: str) -> str:
@@ -131,7 +153,7 @@ def _of_tox(text: str) -> str:
 # --- CI -----------------------------------------------------------------------------------------
 
 
-def _workflows(whole: Files, folder: str) -> Iterator[Command]:
+def _workflows(whole: Files, folder: str) -> Iterator[_Script]:
     for path in whole.paths:
         if not re.fullmatch(r"\.github/workflows/[^/]+\.ya?ml", path):
             continue
@@ -148,51 +170,47 @@ def _workflows(whole: Files, folder: str) -> Iterator[Command]:
                 yield from _step(step, str(start), folder, where, _UNBOUND if unbound else "")
 
 
-def _step(step: dict[str, Any], start: str, folder: str, where: str, why: str) -> Iterator[Command]:
+def _step(step: dict[str, Any], start: str, folder: str, where: str, why: str) -> Iterator[_Script]:
     place = posixpath.normpath(str(step.get("working-directory", start)))
     at_home = place == (folder or ".")
     if isinstance(step.get("run"), str):
         if at_home or not folder:
-            yield from _script(step["run"], where, why if at_home else _ELSEWHERE)
+            yield _Script(step["run"], where, why if at_home else _ELSEWHERE)
         return
     action, _, _ = str(step.get("uses", "")).partition("@")
     if action in _ACTIONS and not folder:
-        check, words = _ACTIONS[action]
         told = sorted(_map(step.get("with")).keys() - _SAYS_NOTHING)
         strange = f"the action {action} is told {', '.join(told)}" if told else ""
-        yield Command(check, words, where, why=why or strange)
+        yield _Script(_ACTIONS[action], where, why or strange)
 
 
-def _gitlab(whole: Files, folder: str) -> Iterator[Command]:
+def _gitlab(whole: Files, folder: str) -> Iterator[_Script]:
     name = ".gitlab-ci.yml"
     if folder or not whole.has(name):
         return
     for job, section in _document(whole, name).items():
         for line in _list(_map(section).get("script")):
             unbound = str(_map(section).get("allow_failure", "")).lower() == "true"
-            yield from _script(str(line), f"{name} job {job}", _UNBOUND if unbound else "")
+            yield _Script(str(line), f"{name} job {job}", _UNBOUND if unbound else "")
 
 
 def _document(files: Files, path: str) -> dict[str, Any]:
-    text = files.text(path)
-    if _SOME.search(text) is None:
-        return {}  # most workflows, and to read one takes long
     try:
-        return _map(loose_yaml.read(text))
+        return _map(loose_yaml.read(files.text(path)))
     except loose_yaml.NotRead:
         return {}
 
 
-def _script(text: str, where: str, why: str) -> Iterator[Command]:
-    """Read a shell script."""
-    text = _OPEN.sub("$OPEN", re.sub(r"\\\r?\n", " ", text))
+def _read_script(script: _Script) -> Iterator[tuple[Sequence[str], str]]:
+    """Yield each command, unwrapped, and why it is no check."""
+    text, why = _OPEN.sub("$OPEN", re.sub(r"\\\r?\n", " ", script.text)), script.why
     for line in text.splitlines():
         for words, counts in _statements(line):
             if words[:1] in (["cd"], ["pushd"]) and words[1:] != ["."]:
                 why = _ELSEWHERE
             if words == ["set", "+e"]:
                 why = why or _UNBOUND
-            yield from _command(words, where, why or ("" if counts else _UNBOUND))
+            yield _unwrapped(words), why or ("" if counts else _UNBOUND)
 
 
 def _statements(line: str) -> Iterator[tuple[list[str], bool]]:
@@ -213,12 +231,6 @@ def _statements(line: str) -> Iterator[tuple[list[str], bool]]:
 
 
 # --- words --------------------------------------------------------------------------------------
-
-
-def _command(words: Sequence[str], where: str, why: str) -> Iterator[Command]:
-    check, rest = _tool(_unwrapped(words))
-    if check:
-        yield Command(check, rest, where, why=why)
 
 
 def _tool(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:

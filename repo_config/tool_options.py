@@ -35,113 +35,67 @@ class Told(BaseModel):
 
 class _Options(NamedTuple):
     left_out: str = ""
-    """Options without a value that say how it prints or works."""
+    """Options that say how it prints or mends, which a check sees to itself."""
     left_out_with_value: str = ""
-    with_value: str = ""
-    """Options that count and take a value."""
     demanded: str = ""
     """One of these has to be there, for otherwise it mends and checks nothing."""
     never: str = ""
     """With one of these it is no check."""
 
 
+#: Of options, those that take what may be a file or folder of the project, or a name like one.
+_TAKE_NAMES = """\
+    --config --append-config --config-file --settings-path --settings-file --sp --src --src-path
+    --exclude --extend-exclude --force-exclude --skip --extend-skip --filename --include
+    --application-import-names --known-first-party --project -p -o --thirdparty --package -m
+    --module --custom-typeshed-dir -t --typeshedpath --typeshed-path --untyped-calls-exclude
+"""
 _FORMATTED = "--check --diff"
+_PYRIGHT = _Options(
+    left_out="--outputjson --stats --verbose --dependencies -w --watch --lib",
+    left_out_with_value=(
+        "--threads --pythonpath -v --venvpath --venv-path --gitlabcodequality --baselinefile"
+        " --baselinemode"
+    ),
+    never="--verifytypes --createstub --writebaseline --version --help -h -",
+)
 _OPTIONS: dict[str, _Options] = {
     "flake8": _Options(
-        left_out="-q --quiet -v --verbose --count --show-source --statistics --benchmark --tee",
-        left_out_with_value="--format --output-file -j --jobs --color",
-        with_value=(
-            "--max-line-length --max-doc-length --max-complexity --ignore --extend-ignore --select"
-            " --extend-select --exclude --extend-exclude --per-file-ignores --filename --config"
-            " --append-config --builtins --indent-size --hang-closing --application-import-names"
-            " --import-order-style --docstring-convention --enable-extensions --require-plugins"
-        ),
-        never="--exit-zero --version --help --bug-report",
+        left_out="-q --quiet -qq", never="--exit-zero --version --help --bug-report"
     ),
     "black": _Options(
-        left_out="--color --no-color -q --quiet -v --verbose --check --diff",
-        left_out_with_value="-W --workers",
-        with_value=(
-            "-l --line-length -t --target-version --include --exclude --extend-exclude"
-            " --force-exclude --config --required-version --python-cell-magics"
-            " --enable-unstable-feature"
-        ),
-        demanded=_FORMATTED,
-        never="--version --help -c --code",
+        left_out=_FORMATTED, demanded=_FORMATTED, never="--version --help -h -c --code"
     ),
     "isort": _Options(
-        left_out=(
-            "--check --check-only -c --diff --df --color -q --quiet -v --verbose -y --atomic"
-            " --recursive -rc --interactive"
-        ),
-        left_out_with_value="-j --jobs",
-        with_value=(
-            "--profile -l --line-length --line-width -w --wrap-length -m --multi-line -p --project"
-            " -o --thirdparty -f --future -b --builtin --known-local-folder -s --skip --skip-glob"
-            " -sg --extend-skip --extend-skip-glob --settings-path --sp --settings-file --src"
-            " --src-path --py --python-version -a --add-import --rm --remove-import -d"
-            " --default-section --sd --section-default --lines-after-imports --lai"
-            " --lines-between-types --lbt --lines-between-sections --known-first-party"
-        ),
+        left_out="--check --check-only -c --diff --df --recursive -rc --atomic -y",
         demanded="--check --check-only -c --diff --df",
-        never="--version --help --show-config --show-files",
+        never="--version --help --show-config --show-files --interactive",
     ),
+    # ruff takes no option twice.
     "ruff check": _Options(
         left_out=(
-            "--fix --no-fix --fix-only --unsafe-fixes --no-unsafe-fixes --show-fixes --show-source"
-            " --diff -q --quiet -v --verbose -s --silent --statistics -n --no-cache"
-            " --exit-non-zero-on-fix"
+            "--fix --no-fix --fix-only --unsafe-fixes --show-fixes --exit-non-zero-on-fix --diff"
+            " --statistics -s --silent -n --no-cache"
         ),
-        left_out_with_value="--output-format --format -o --output-file --cache-dir --color",
-        with_value=(
-            "--select --ignore --extend-select --extend-ignore --fixable --unfixable"
-            " --per-file-ignores --extend-per-file-ignores --target-version --line-length"
-            " --exclude --extend-exclude --config --extension"
-        ),
+        left_out_with_value="--output-format --format -o --output-file",
         never="--exit-zero -e --add-noqa --watch -w --show-files --show-settings --help",
     ),
     "ruff format": _Options(
-        left_out="-q --quiet -v --verbose -s --silent --check --diff -n --no-cache",
-        left_out_with_value="--cache-dir --color",
-        with_value="--target-version --line-length --exclude --config --extension --range",
+        left_out="--check --diff -s --silent -n --no-cache",
         demanded=_FORMATTED,
         never="--help",
     ),
     "mypy": _Options(
-        left_out=(
-            "--install-types --non-interactive --pretty --no-pretty --show-error-codes"
-            " --hide-error-codes --show-column-numbers --show-error-context --show-error-end"
-            " --hide-error-context --no-error-summary --color-output --no-color-output"
-            " --show-absolute-path --show-traceback --tb --sqlite-cache --incremental"
-            " --no-incremental --skip-cache-mtime-checks -v --verbose --stats --inferstats"
-        ),
+        left_out="--install-types --non-interactive -v --verbose --stats --inferstats",
         left_out_with_value=(
-            "--output --cache-dir --junit-xml --html-report --txt-report --xml-report"
+            "--python-executable --junit-xml --html-report --txt-report --xml-report"
             " --cobertura-xml-report --linecount-report --linecoverage-report --any-exprs-report"
-            " --xslt-html-report --xslt-txt-report --python-executable --num-workers"
-        ),
-        with_value=(
-            "--config-file --python-version --platform -p --package -m --module --exclude"
-            " --disable-error-code --enable-error-code --follow-imports --always-true"
-            " --always-false --custom-typeshed-dir --untyped-calls-exclude"
-            " --enable-incomplete-feature"
         ),
         never="--version -V --help -h -c --command",
     ),
-    "pyright": _Options(
-        left_out="--outputjson --stats --verbose --dependencies -w --watch --lib",
-        left_out_with_value=(
-            "--threads --pythonpath -v --venvpath --venv-path --gitlabcodequality --baselinefile"
-            " --baselinemode"
-        ),
-        with_value=(
-            "-p --project --level --pythonversion --pythonplatform -t --typeshedpath"
-            " --typeshed-path"
-        ),
-        never="--verifytypes --createstub --writebaseline --version --help -h -",
-    ),
+    "pyright": _PYRIGHT,
+    "basedpyright": _PYRIGHT,
 }
-_OPTIONS["basedpyright"] = _OPTIONS["pyright"]
 
 
 def follow(command: Command, exists: Callable[[str], bool]) -> Told | str:
@@ -163,8 +117,6 @@ def follow(command: Command, exists: Callable[[str], bool]) -> Told | str:
     args: list[str] = []
     paths: list[str] = []
     for kind, words in _sorted(command.words, known, exists):
-        if kind == "unknown":
-            return f"what {inert(words[0])} takes is not known"
         if kind == "path":
             if not exists(words[0]):
                 pattern = re.search(r"[*?\[]", words[0])
@@ -182,13 +134,12 @@ def _open(word: str) -> str:
 def _sorted(
     words: tuple[str, ...], known: _Options, exists: Callable[[str], bool]
 ) -> Iterator[tuple[str, list[str]]]:
-    """Yield `option`, `path`, `aside` or `unknown`, each with its words."""
-    valued, silent = known.with_value.split(), known.left_out_with_value.split()
+    """Yield `option`, `path` or `aside`, each with its words."""
+    silent = known.left_out_with_value.split()
     waiting = list(words)
     while waiting:
         word = waiting.pop(0)
-        option, joined = _option(word, {*valued, *silent})
-        following = waiting[0] if waiting else ""
+        option, joined, _ = word.partition("=")
         if word == "--":
             yield from (("path", [path]) for path in waiting)
             return
@@ -196,18 +147,11 @@ def _sorted(
             yield "path", [word]
         elif option in known.left_out.split():
             yield "aside", [word]
-        elif option in valued or option in silent:
-            value = [] if joined else [waiting.pop(0)] if waiting else []
-            yield ("option" if option in valued else "aside"), [word, *value]
-        elif joined or not following or following.startswith("-") or exists(following):
-            yield "option", [word]
         else:
-            yield "unknown", [word]
-
-
-def _option(word: str, valued: set[str]) -> tuple[str, bool]:
-    """The name of an option, and whether its value is joined to it, as in -l100."""
-    name, joined, _ = word.partition("=")
-    if not joined and not word.startswith("--") and word[:2] in valued and word not in valued:
-        return word[:2], len(word) > len(word[:2])
-    return name, bool(joined)
+            # What is neither an option nor there can only be a value.
+            follows = not joined and waiting and not waiting[0].startswith("-")
+            takes = option in {*silent, *_TAKE_NAMES.split()} or (
+                follows and not exists(waiting[0])
+            )
+            value = [waiting.pop(0)] if waiting and takes and not joined else []
+            yield ("aside" if option in silent else "option"), [word, *value]

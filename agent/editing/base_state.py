@@ -10,6 +10,7 @@ import shlex
 from packaging.utils import canonicalize_name
 
 from agent import worktree
+from agent.checks import check
 from agent.domain import CheckItem, CheckReport, CheckResult, Prepared, Status
 from agent.editing.called import Opening
 from agent.environments import rooms
@@ -66,9 +67,19 @@ def _versions(prepared: Prepared, svc: Services) -> list[str]:
 
 
 def _command(result: CheckResult, prepared: Prepared) -> tuple[str, ...]:
-    """The command as it is typed in the sandbox: a mypy of ours is told where packages are."""
+    """The command as it is typed in the sandbox.
+
+    A mypy of ours is told where packages are, and tests keep their database.
+    """
     named = {entry.partition("==")[0].lower() for entry in prepared.environment.packages}
     words = result.command
+    if result.name == check.TESTS and any(
+        one.name == "postgres" for one in prepared.environment.services
+    ):
+        # The server runs as long as the sandbox is open, so what is made once can stay.
+        if "pytest-django" in named:
+            return (*words, "--reuse-db")
+        return (*words, "--keepdb") if "test" in words else words
     if result.name != "mypy" or "mypy" in named:
         return words
     at = words.index("mypy") + 1

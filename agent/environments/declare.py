@@ -26,6 +26,7 @@ from agent.environments import (
     requirement_files,
     requirement_names,
     tox_deps,
+    uv_sources,
 )
 from agent.environments.choosing import Choice
 from agent.environments.locks import kinds
@@ -153,6 +154,7 @@ class _Reader:
         if self.lock is None:
             self._take_hatch()
             self._take_tox()
+            self._take_sources()
         whole = self.found.plus(*(part.found for part in self.parts))
         return Declaration(
             required=self.found,
@@ -328,6 +330,17 @@ class _Reader:
                 self._took(f"group {name}", f"{hatch.origin} names it", source=False)
                 self._add_group(str(canonicalize_name(name)))
             self._took(hatch.path, f"Hatch installs this for its runs of the tests: {hatch.origin}")
+
+    def _take_sources(self) -> None:
+        """Take what is asked for from where uv is told to."""
+        whole = self.found.plus(*(part.found for part in self.parts))
+        written = [self.project.get("dependencies", [])]
+        written += self.project.get("optional-dependencies", {}).values()
+        asked = {requirement_files.guess_name(line) for listed in written for line in listed}
+        asked |= {line.name for line in whole.lines}
+        for name, found in uv_sources.read(self.files).items():
+            if name in asked or "dependencies" in self.project.get("dynamic", ()):
+                self.found = self.found.plus(found)
 
     @contextmanager
     def _part(self, what: str, *, fails: bool = False) -> Iterator[None]:

@@ -160,15 +160,15 @@ def _parse(
         except EnvironmentFailed as problem:
             if not how.is_tolerant:
                 raise
-            name = _guess_name(line) if isinstance(problem, AddressRefused) else ""
+            name = guess_name(line) if isinstance(problem, AddressRefused) else ""
             found = found.plus(Requirements(left=(Left(name=name, why=problem.message),)))
     return found
 
 
-def _guess_name(line: str) -> str:
-    """Guess which project lies at a direct address: by its name, or else by its repository's."""
+def guess_name(line: str) -> str:
+    """Guess which project a line asks for, at a direct address by its repository's name."""
     patterns = (
-        r"^([\w.-]+)\s*(?:\[[^\]]*\])?\s*@",
+        r"^([\w.-]+)\s*(?:\[[^\]]*\])?\s*(?:[@<>=!~;]|$)",
         r"#egg=([\w.-]+)",
         r"/([\w.-]+)\.git(?:[@#?;\s]|$)",
         r"/([\w.-]+)/?(?:[@#?;\s]|$)",

@@ -58,9 +58,9 @@ def main():
         always.append("--sqlite-cache")
     arguments = [*given, *targets]
     # The last one counts, and a cache in the tree is anybody's.
+    always.append("--cache-dir=" + (_CACHE if shared else os.devnull))
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    arguments.insert(end, "--cache-dir=" + (_CACHE if shared else os.devnull))
-    leave(*_run([*always, *arguments], version, leave))
+    leave(*_run([*arguments[:end], *always, *arguments[end:]], version, leave))
 
 
 def _may_know(order, options):

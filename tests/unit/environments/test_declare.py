@@ -28,6 +28,35 @@ def left(declaration):
     return [choice.what for choice in declaration.choices if not choice.taken]
 
 
+def test_sources_of_uv_are_taken_from_the_tree_or_left_out_by_name(read):
+    sources = {
+        "inside": '{path = "libs/inside", editable = true}',
+        "member": "{workspace = true}",
+        "outside": '{path = "../outside"}',
+        "wheel": '{path = "libs/wheel.whl"}',
+        "address": '{git = "https://example.org/address"}',
+        "lost": "{workspace = true}",
+        "unlisted": '{index = "nowhere"}',
+        "bound": '[{index = "own"}]',
+        "aside": '{git = "https://example.org/aside"}',
+    }
+    asked = [name for name in sources if name != "aside"]
+    listed = "\n".join(f"{name} = {source}" for name, source in sources.items())
+    found = read(
+        {
+            "pyproject.toml": f"[project]\nname = 'mine'\ndependencies = {asked}\n"
+            f"[tool.uv.sources]\n{listed}\n[tool.uv.workspace]\nmembers = ['packages/*']\n"
+            "[[tool.uv.index]]\nname = 'own'\nurl = 'https://example.org/simple'\n",
+            "libs/inside/pyproject.toml": "[project]\nname = 'inside'\n",
+            "packages/one/pyproject.toml": "[project]\nname = 'member'\n",
+        }
+    ).requirements
+    assert [one.folder for one in found.projects] == ["libs/inside", "packages/one"]
+    out = {"outside", "wheel", "address", "lost", "unlisted"}
+    assert {one.name for one in found.left} == out
+    assert [one.only_for for one in found.indexes if one.only_for] == ["bound"]
+
+
 PACKAGE = '[build-system]\nrequires = []\nbuild-backend = "x"\n[project]\nname = "mine"\n'
 
 

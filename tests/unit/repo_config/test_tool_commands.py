@@ -40,17 +40,19 @@ def tox(command: str, more: str = "") -> str:
     [
         (
             {HOOKS: hook("black", "    args: [--line-length=100, --quiet]\n")},
-            "black", Told(args=("--line-length=100",)), f"{HOOKS}: black",
+            "black", Told(args=("--line-length=100", "--quiet")), f"{HOOKS}: black",
         ),
         (
             {"tox.ini": tox("flake8 -j 4 --max-line-length 99 {posargs:{toxinidir}/src tests}")},
-            "flake8", Told(args=("--max-line-length", "99"), paths=("src", "tests")),
+            "flake8", Told(args=("-j", "4", "--max-line-length", "99"), paths=("src", "tests")),
             "tox.ini [testenv:lint]",
         ),
         (
             {CI: job("flake8 . --count --select=E9,F63 --show-source --statistics",
                      "flake8 . --count --exit-zero --max-line-length=127")},
-            "flake8", Told(args=("--select=E9,F63",)), f"{CI} job lint",
+            "flake8",
+            Told(args=("--count", "--select=E9,F63", "--show-source", "--statistics")),
+            f"{CI} job lint",
         ),
         (
             {CI: job("uv run --group lint ruff format --check && uvx ruff check src")},
@@ -69,6 +71,66 @@ def test_a_tool_is_run_as_it_is_run_there(tree, files, check, told, origin):
     assert tool in (*project.lint_tools, *project.type_tools)
     assert origin in {**project.origins}["type_tools" if "py" in tool else "lint_tools"]
     assert check not in project.not_run
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (
+            {
+                CI: job("make lint docs"),
+                "Makefile": "PY ?= .venv/bin/python3\nCODE := src tests\n.PHONY: lint\nlint: style ## all\nstyle:\n"
+                            "\t@$(PY) -m flake8 $(CODE) \\\n\t  --select E9\nother:\n\tblack .\n",
+            },
+            {"flake8": Told(args=("--select", "E9"), paths=("src", "tests"))},
+        ),
+        (
+            {
+                CI: job("just check"),
+                "justfile": "code := 'src'\ncheck *args:\n    black --check {{ code }}\n",
+            },
+            {"black": Told(paths=("src",))},
+        ),
+        (
+            {CI: job("bash -e scripts/lint.sh"), "scripts/lint.sh": "set -x\nruff check src\n"},
+            {"ruff check": Told(paths=("src",))},
+        ),
+        (
+            {
+                CI: job("nox -s lint"),
+                "noxfile.py": "@nox.session\ndef lint(session):\n    args = 'src'\n"
+                              "    session.run('flake8', 'src', *session.posargs)\n"
+                              "    session.run('black', '--check', args)\n"
+                              "@nox.session\ndef types(session):\n    session.run('mypy')\n",
+            },
+            {"flake8": Told(paths=("src",))},
+        ),
+        (
+            {
+                CI: job("uv run poe all", "pdm run types", "hatch run dev:style"),
+                "pyproject.toml": "[tool.poe.tasks]\nall = ['lint']\n"
+                                  "lint = {help = 'black all', cmd = 'flake8 src'}\n"
+                                  "[tool.pdm.scripts]\ntypes = {cmd = ['mypy', 'src']}\n"
+                                  "[tool.hatch.envs.dev.scripts]\nstyle = 'black --check src'\n",
+            },
+            dict.fromkeys(("flake8", "mypy", "black"), Told(paths=("src",))),
+        ),
+    ],
+)  # fmt: skip
+def test_what_ci_calls_is_followed(tree, files, told):
+    assert detected(tree({**SOURCES, **files})).told == told
+
+
+@pytest.mark.parametrize("more", ["Makefile", "justfile", "noxfile.py", "pyproject.toml"])
+def test_what_calls_itself_is_read_once(tree, more):
+    text = {
+        "Makefile": "a: b\nb: a\n\tmake a\n",
+        "justfile": "a: a\n    just a\n",
+        "noxfile.py": "@nox.session\ndef a(session):\n    session.run('nox')\n",
+        "pyproject.toml": "[tool.poe.tasks]\na = 'poe a'\n",
+    }[more]
+    files = tree({CI: job("make a", "just a", "nox", "poe a"), more: text})
+    assert detected(files).told == {}
 
 
 # --- what is named only -------------------------------------------------------------------------

@@ -26,6 +26,9 @@ repos:
 - repo: https://github.com/astral-sh/ruff-pre-commit
   rev: v0.4.4
   hooks: [{id: ruff-format}]
+- repo: https://github.com/PyCQA/isort
+  rev: c5e8fa75dda5f764d20f66a215d71c21cfa198e1  # frozen: 5.13.2
+  hooks: [{id: isort}]
 """
 
 
@@ -35,7 +38,7 @@ repos:
         (
             {".pre-commit-config.yaml": HOOKS, "uv.lock": '[[package]]\nname = "ruff"\nversion = "0.9"\n'},
             {"flake8": ("flake8==6.1.0", "flake8-bugbear==23.1.1"), "mypy": ("mypy==1.5.1",),
-             "ruff": ("ruff==0.4.4",)},
+             "ruff": ("ruff==0.4.4",), "isort": ("isort==5.13.2",)},
         ),
         (
             {"poetry.lock": '[[package]]\nname = "black"\nversion = "22.1.0"\n',
