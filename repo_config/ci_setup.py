@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from repo_config import tox, workflows
 from repo_config.loose_yaml import as_list, as_map
-from repo_config.project_files import Files
+from repo_config.project_files import Files, split_words
 from repo_config.workflows import Job
 
 #: A word that runs tests: `pytest`, `runtests.py`, `manage.py test`, `tox`. Also for grep and sed.
@@ -30,7 +30,8 @@ _EXAMPLE = re.compile(
 )
 _COMPOSE = re.compile(r"(?:docker-)?compose(?:[.-](?:local|test|ci|dev))*\.ya?ml")
 _ASSIGNED = re.compile(r"[ \t]*(?:(?:export|env)[ ]+)?([A-Za-z_]\w*)=(.*)")
-_SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis"}
+#: The servers that sandboxes can start, by the names of their images.
+SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis"}
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _MOST_STEPS = 20
 _MOST_TEXT = 4000
@@ -72,10 +73,17 @@ class CiSetup(BaseModel):
 
 
 def read(files: Files) -> CiSetup:
-    """Read the first job of GitHub's workflows that runs tests, and what it calls."""
-    jobs = [job for job in workflows.read(files) if _find_tests(job)]
-    # The tests of a front end are run beside those of Python.
-    jobs.sort(key=lambda job: (not job.mentions("python"), not job.sees_proposals))
+    """Read the job of GitHub's workflows that most likely runs the tests, and what it calls."""
+    jobs = [job for job in workflows.read(files) if job.is_on_linux and _find_tests(job)]
+    # The tests of a front end are run beside those of Python, linters with one version of it.
+    jobs.sort(
+        key=lambda job: (
+            not job.mentions("python"),
+            not job.sees_proposals,
+            not _find_tests(job, by_name=False),
+            -len(job.pythons),
+        )
+    )
     if jobs:
         return _read_job(jobs[0], files)
     # A job that tests without one would find other values in it.
@@ -88,8 +96,12 @@ def read(files: Files) -> CiSetup:
     return found
 
 
-def _find_tests(job: Job) -> tuple[int, str] | None:
-    """Find the last line that runs tests: the number of its step, and the line."""
+def _find_tests(job: Job, *, by_name: bool = True) -> tuple[int, str] | None:
+    """Find the last line that runs tests: the number of its step, and the line.
+
+    Args:
+        by_name: Whether the name of a step may tell it, where no line does.
+    """
     lines = [
         (at, line)
         for at, step in enumerate(job.steps)
@@ -97,7 +109,8 @@ def _find_tests(job: Job) -> tuple[int, str] | None:
         if line.strip() and not _MANAGES_PACKAGES.search(line)
     ]
     named = [one for one in lines if "test" in str(job.steps[one[0]].get("name", "")).lower()]
-    return next(iter([one for one in lines if _RUNS_TESTS.search(one[1])][-1:] or named[:1]), None)
+    running = [one for one in lines if _RUNS_TESTS.search(one[1])]
+    return next(iter(running[-1:] or (named[:1] if by_name else ())), None)
 
 
 def _read_job(job: Job, files: Files) -> CiSetup:
@@ -129,15 +142,15 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         origin=job.origin,
         commands=(*commands, *called.commands),
         env=called.env | env,
-        services=tuple({_SERVICES[one]: 0 for one in names if one in _SERVICES}) or called.services,
+        services=tuple({SERVICES[one]: 0 for one in names if one in SERVICES}) or called.services,
         install=tuple(dict.fromkeys(_installed(whole, files))),
-        not_done=(*not_done, *(f"service {name}" for name in names if name not in _SERVICES)),
+        not_done=(*not_done, *(f"service {name}" for name in names if name not in SERVICES)),
     )
 
 
 def _read_called(line: str, files: Files) -> CiSetup:
     """Read what the line that runs the tests calls: tox, a target of make, a script, containers."""
-    words = _split(line)
+    words = split_words(line)
     while words and (words[0] in ("bash", "sh", "-e", "-x") or "=" in words[0]):
         words.pop(0)
     if {"tox", "nox"} & set(words):
@@ -194,7 +207,7 @@ def _read_compose(files: Files) -> CiSetup:
         return CiSetup(
             origin=path,
             env={name: value for name, value in env.items() if "$" not in value},
-            services=tuple({_SERVICES[one]: 0 for one in names if one in _SERVICES}),
+            services=tuple({SERVICES[one]: 0 for one in names if one in SERVICES}),
         )
     return CiSetup()
 
@@ -223,10 +236,10 @@ def _assigned(script: str, line: str) -> dict[str, str]:
     """Read the variables that lines set to plain values, and those before a command."""
     found: dict[str, str] = {}
     for one in script.splitlines():
-        words = _split(match[2]) if (match := _ASSIGNED.match(one)) else []
+        words = split_words(match[2]) if (match := _ASSIGNED.match(one)) else []
         if match and len(words) <= 1 and "$" not in match[2]:
             found[match[1]] = "".join(words)
-    for word in _split(line):
+    for word in split_words(line):
         match = _ASSIGNED.fullmatch(word)
         if match and "$" not in word:
             found[match[1]] = match[2]
@@ -243,7 +256,7 @@ def _installed(script: str, files: Files) -> Iterator[str]:
     """
     programs = {line.split()[0] for line in script.splitlines() if line.strip()}
     for match in _PIP_INSTALL.finditer(script):
-        words = _split(match[1])
+        words = split_words(match[1])
         if {"-U", "--upgrade"} & set(words):
             continue
         for before, word in zip(("", *words), words, strict=False):
@@ -254,10 +267,3 @@ def _installed(script: str, files: Files) -> Iterator[str]:
             known = named.name in programs or files.has(word) or before.startswith("-")
             if named.url is None and not known:
                 yield word
-
-
-def _split(line: str) -> list[str]:
-    try:
-        return shlex.split(line, comments=True)
-    except ValueError:
-        return []

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from repo_config import loose_yaml
+from repo_config.loose_yaml import as_list, as_map
 from repo_config.project_files import Files, texts
 
 NAME = ".pre-commit-config.yaml"
@@ -44,26 +44,17 @@ class Hook(NamedTuple):
 
 def hooks(files: Files) -> Iterator[Hook]:
     """Yield the hooks in their order; none where the file cannot be read."""
-    text = files.text(NAME)
-    frozen = dict(_FROZEN.findall(text))
-    try:
-        whole = loose_yaml.read(text)
-    except loose_yaml.NotRead:
-        return
-    if not isinstance(whole, dict):
-        return
+    frozen = dict(_FROZEN.findall(files.text(NAME)))
+    whole = files.yaml(NAME)
     limited = bool(whole.keys() & {"files", "exclude"})
-    for repository in _items(whole.get("repos")):
-        if not isinstance(repository, dict):
-            continue
+    for repository in map(as_map, as_list(whole.get("repos"))):
         revision = repository.get("rev")
-        for one in _items(repository.get("hooks")):
-            if isinstance(one, dict) and isinstance(one.get("id"), str):
-                told = tuple(texts(one["args"])) if isinstance(one.get("args"), list) else None
+        for one in map(as_map, as_list(repository.get("hooks"))):
+            if isinstance(one.get("id"), str):
                 entry = one.get("entry")
                 yield Hook(
                     one["id"],
-                    told,
+                    tuple(texts(one["args"])) if isinstance(one.get("args"), list) else None,
                     entry if isinstance(entry, str) else "",
                     limited or any(_limits(key, one[key]) for key in one.keys() & _LIMITING),
                     frozen.get(revision, revision) if isinstance(revision, str) else "",
@@ -75,7 +66,3 @@ def _limits(key: str, value: Any) -> bool:
     if key in ("types", "types_or") and isinstance(value, list):
         return not _PYTHON.issuperset(texts(value))
     return True
-
-
-def _items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import shlex
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -175,6 +176,14 @@ def texts(value: object) -> list[str]:
     if isinstance(value, str):
         return [value]
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def split_words(line: str) -> list[str]:
+    """Split a line as a shell does, without its comment; empty where quotes do not match."""
+    try:
+        return shlex.split(line, comments=True)
+    except ValueError:
+        return []
 
 
 def _called(node: ast.Call) -> str:

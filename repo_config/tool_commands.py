@@ -12,9 +12,10 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from repo_config import loose_yaml, pre_commit
+from repo_config import pre_commit, tox, workflows
 from repo_config.called_commands import CalledCommands
-from repo_config.project_files import Files, table, texts
+from repo_config.loose_yaml import as_map
+from repo_config.project_files import Files, split_words, table, texts
 
 #: By the name of a program: the check.
 _PROGRAMS = {name: name for name in ("flake8", "black", "isort", "mypy", "pyright", "basedpyright")}
@@ -42,9 +43,7 @@ _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
 _PYTHON = re.compile(r"python[0-9.]*|py")
 #: Bounded, so that what is opened again and again and never closed is not searched to its end.
 _OPEN = re.compile(r"\$\{\{.{0,500}?\}\}", re.DOTALL)
-_POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}|\[\]")
 _FACTORS = re.compile(r"^!?[\w.{},!-]+:\s+")
-_ROOT = re.compile(r"\{(?:toxinidir|tox_root)\}/?")
 _LIMITED = "it looks at some files only"
 _UNBOUND = "its result does not count"
 _ELSEWHERE = "it runs in another folder"
@@ -104,7 +103,7 @@ def found(files: Files, whole: Files, folder: str) -> tuple[Command, ...]:
 
 def _hooks(files: Files) -> Iterator[Command]:
     for hook in pre_commit.hooks(files):
-        entry = _split(hook.entry)
+        entry = split_words(hook.entry)
         if entry:
             check, words = _tool(_unwrapped(entry))
         else:
@@ -130,7 +129,7 @@ def _tox(files: Files) -> Iterator[_Script]:
         ("pyproject.toml [tool.tox]", table(files.pyproject, "tool", "tox")),
     ):
         for name, env in {"env_run_base": tool.get("env_run_base"), **table(tool, "env")}.items():
-            section = _map(env)
+            section = as_map(env)
             lines = [shlex.join(texts(line)) for line in _list(section.get("commands"))]
             yield from _of_env(f"{path} {name}", section, lines)
 
@@ -141,33 +140,18 @@ def _of_env(origin: str, section: Mapping[str, Any], lines: Sequence[str]) -> It
     for line in lines:
         plain = _FACTORS.sub("", line.strip())
         why = _UNBOUND if ignored or plain.startswith("-") else ""
-        why = _ELSEWHERE if _of_tox(folder).strip("./") else why
-        yield _Script(_of_tox(plain.lstrip("- ")), origin, why)
-
-
-def _of_tox(text: str) -> str:
-    """A command with what people hand to tox left out, and paths relative to its file."""
-    return _POSARGS.sub(lambda match: match[1] or "", _ROOT.sub("./", text))
+        why = _ELSEWHERE if tox.fill(folder).strip("./") else why
+        yield _Script(tox.fill(plain.lstrip("- ")), origin, why)
 
 
 # --- CI -----------------------------------------------------------------------------------------
 
 
 def _workflows(whole: Files, folder: str) -> Iterator[_Script]:
-    for path in whole.paths:
-        if not re.fullmatch(r"\.github/workflows/[^/]+\.ya?ml", path):
-            continue
-        document = _document(whole, path)
-        for name, job in _map(document.get("jobs")).items():
-            where = f"{path} job {name}"
-            usual = [_map(_map(one.get("defaults")).get("run")) for one in (document, _map(job))]
-            start = {**usual[0], **usual[1]}.get("working-directory", ".")
-            for step in map(_map, _list(_map(job).get("steps"))):
-                unbound = "true" in (
-                    str(_map(job).get("continue-on-error", "")).lower(),
-                    str(step.get("continue-on-error", "")).lower(),
-                )
-                yield from _step(step, str(start), folder, where, _UNBOUND if unbound else "")
+    for job in workflows.read(whole):
+        for step in job.steps:
+            unbound = job.may_fail or workflows.allows_failure(step)
+            yield from _step(step, job.folder, folder, job.origin, _UNBOUND if unbound else "")
 
 
 def _step(step: dict[str, Any], start: str, folder: str, where: str, why: str) -> Iterator[_Script]:
@@ -179,7 +163,7 @@ def _step(step: dict[str, Any], start: str, folder: str, where: str, why: str) -
         return
     action, _, _ = str(step.get("uses", "")).partition("@")
     if action in _ACTIONS and not folder:
-        told = sorted(_map(step.get("with")).keys() - _SAYS_NOTHING)
+        told = sorted(as_map(step.get("with")).keys() - _SAYS_NOTHING)
         strange = f"the action {action} is told {', '.join(told)}" if told else ""
         yield _Script(_ACTIONS[action], where, why or strange)
 
@@ -188,17 +172,10 @@ def _gitlab(whole: Files, folder: str) -> Iterator[_Script]:
     name = ".gitlab-ci.yml"
     if folder or not whole.has(name):
         return
-    for job, section in _document(whole, name).items():
-        for line in _list(_map(section).get("script")):
-            unbound = str(_map(section).get("allow_failure", "")).lower() == "true"
+    for job, section in whole.yaml(name).items():
+        for line in _list(as_map(section).get("script")):
+            unbound = str(as_map(section).get("allow_failure", "")).lower() == "true"
             yield _Script(str(line), f"{name} job {job}", _UNBOUND if unbound else "")
-
-
-def _document(files: Files, path: str) -> dict[str, Any]:
-    try:
-        return _map(loose_yaml.read(files.text(path)))
-    except loose_yaml.NotRead:
-        return {}
 
 
 def _read_script(script: _Script) -> Iterator[tuple[Sequence[str], str]]:
@@ -277,17 +254,6 @@ def _behind_options(words: Sequence[str], at: int) -> int:
             return at + 1
         at += 2 if option in _WRAPPER_VALUES and not joined else 1
     return at
-
-
-def _split(line: str) -> list[str]:
-    try:
-        return shlex.split(line, comments=True)
-    except ValueError:
-        return []
-
-
-def _map(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _list(value: object) -> Sequence[Any]:

@@ -61,5 +61,5 @@ def read(files: Files) -> Tox | None:
 
 def fill(text: str) -> str:
     """Leave out what people hand to tox, and make paths relative to its file."""
-    text = _POSARGS.sub(lambda match: match[1] or "", text)
-    return _ROOT.sub(".", text.replace("{toxinidir}/", "").replace("{tox_root}/", ""))
+    text = _ROOT.sub(".", text.replace("{toxinidir}/", "").replace("{tox_root}/", ""))
+    return _POSARGS.sub(lambda match: match[1] or "", text)

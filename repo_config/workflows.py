@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -18,12 +19,21 @@ _EXPRESSION = re.compile(r"\$\{\{\s*(.{0,500}?)\s*\}\}", re.DOTALL)
 class Job:
     """One job, with what its workflow says for all of them."""
 
-    def __init__(self, origin: str, job: Mapping[str, Any], whole: Mapping[str, Any]) -> None:
+    def __init__(
+        self, origin: str, job: Mapping[str, Any], whole: Mapping[str, Any], files: Files
+    ) -> None:
         self.origin = origin
         """The workflow and the job, for people."""
         self._job = job
         self.env = {**as_map(whole.get("env")), **as_map(job.get("env"))}
-        self.steps = [as_map(step) for step in as_list(job.get("steps"))]
+        steps = map(as_map, as_list(job.get("steps")))
+        self.steps = [one for step in steps for one in _expand(step, files)]
+        """Its own, and those of the actions of the repository that it uses."""
+        usual = [as_map(as_map(one.get("defaults")).get("run")) for one in (whole, job)]
+        self.folder = str({**usual[0], **usual[1]}.get("working-directory", "."))
+        """Where its steps run, unless they say otherwise."""
+        self.may_fail = allows_failure(job)
+        """Whether its result does not count."""
         self.sees_proposals = "pull_request" in str(whole.get("on"))
         """Whether it checks what is proposed, and is not only run at times."""
         self.services = {
@@ -46,6 +56,12 @@ class Job:
                 listed = value if isinstance(value, list) else [value]
                 found.setdefault(key, []).extend(one for one in listed if isinstance(one, str))
         return {key: values for key, values in found.items() if values}
+
+    @property
+    def is_on_linux(self) -> bool:
+        """Whether it runs on Linux, or does not say in words that can be known."""
+        runner = (self.fill(str(self._job.get("runs-on"))) or "").lower()
+        return "windows" not in runner and "macos" not in runner
 
     @property
     def pythons(self) -> list[str]:
@@ -71,6 +87,25 @@ class Job:
         return None if unknown else filled
 
 
+def _expand(step: dict[str, Any], files: Files) -> Iterator[dict[str, Any]]:
+    """Yield what an action of the repository does, or the step itself."""
+    uses = str(step.get("uses", ""))
+    folder = posixpath.normpath(uses)
+    names = (f"{folder}/action.{ending}" for ending in ("yml", "yaml"))
+    action = next((files.yaml(name) for name in names if files.has(name)), None)
+    if action is None or not uses.startswith("./"):
+        yield step
+        return
+    held: dict[str, Any] = {k: step[k] for k in ("if", "continue-on-error") if k in step}
+    for one in as_list(as_map(action.get("runs")).get("steps")):
+        yield {**as_map(one), **held}
+
+
+def allows_failure(part: Mapping[str, Any]) -> bool:
+    """Whether a job or a step goes on where it fails."""
+    return str(part.get("continue-on-error", "")).lower() == "true"
+
+
 def find_paths(files: Files) -> list[str]:
     """List the workflows."""
     return [path for path in files.paths if _WORKFLOW.fullmatch(path)]
@@ -82,5 +117,5 @@ def read(files: Files, folder: str = "") -> list[Job]:
     for path in find_paths(files):
         document = as_map(files.yaml(path))
         for name, job in as_map(document.get("jobs")).items():
-            found.append(Job(f"{path} job {name}", as_map(job), document))
+            found.append(Job(f"{path} job {name}", as_map(job), document, files))
     return [job for job in found if job.mentions(folder)]

@@ -21,7 +21,7 @@ from agent.domain import Change, Record
 from agent.policy import libraries, source
 from agent.policy.modules import Modules
 from agent.policy.view import View
-from repo_config import dependencies, detect, python_versions, workflows
+from repo_config import ci_setup, dependencies, detect, python_versions, workflows
 from repo_config.dependencies import Dependency
 from repo_config.detect import Project
 from repo_config.project_files import Files
@@ -34,7 +34,6 @@ _SHOWN = 3
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
 #: Rooms have nothing older.
 _OLDEST = Version("3.9")
-_SERVICES = {"postgres": "postgres", "postgresql": "postgres", "postgis": "", "redis": "redis"}
 _ENGINE = re.compile(r"[\"']ENGINE[\"']\s*:\s*[\"']([\w.]+)[\"']")
 #: By the last part of an engine's name.
 _DATABASES = {
@@ -225,7 +224,7 @@ def _services(evidence: Evidence) -> Iterator[Fact]:
     found: dict[str, list[str]] = {}
     for job in evidence.jobs:
         for image in job.services:
-            if name := _SERVICES.get(image.partition(":")[0], ""):
+            if name := ci_setup.SERVICES.get(image.partition(":")[0], ""):
                 found.setdefault(name, []).append(f"{job.origin} has {image}")
     if not found and evidence.engines.keys() == {"postgres"}:
         found["postgres"] = [

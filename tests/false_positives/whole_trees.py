@@ -17,7 +17,7 @@ from agent.policy.proposal import Proposal
 from repo_config import detect
 from tests.false_positives import judged
 from tests.false_positives.projects import Project
-from tests.unit.policy.cases import DictTree
+from tests.unit.trees import DictTree
 
 #: Of one change; what a run may touch by default.
 FILES = 20

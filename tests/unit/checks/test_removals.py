@@ -6,7 +6,7 @@ import pytest
 
 from agent.checks.removals import Removals
 from agent.domain import Change, ChangedFile
-from tests.unit.policy.cases import DictTree
+from tests.unit.trees import DictTree
 
 USED = "import json\n\n\ndef show(order):\n    return json.dumps(order)\n"
 OLD = "\n\ndef old(order):\n    return 1\n"
@@ -22,7 +22,7 @@ def is_unused(before: str, after: str | None, **others: str) -> bool:
         before=before.encode(),
         after=None if after is None else after.encode(),
     )
-    tree = DictTree({path: text.encode() for path, text in files.items()})
+    tree = DictTree(files)
     removals = Removals(Change(base_commit="0" * 40, files=(file,)), tree)
     return removals.is_unused(file.path, file.before, file.after)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from repo_config.tree import Tree
-from tests.unit.policy.cases import DictTree, as_bytes
+from tests.unit.trees import DictTree
 
 
 @pytest.fixture
 def tree() -> Callable[[Mapping[str, str]], Tree]:
     """Make a tree of path and content."""
-    return lambda files: DictTree({path: as_bytes(text) for path, text in files.items()})
+    return DictTree

@@ -8,21 +8,7 @@ from agent.domain import Change, ChangedFile, Finding, Severity, Ticket
 from agent.policy.proposal import Proposal
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
-
-
-class DictTree:
-    """A base tree held in memory; counts what is read."""
-
-    def __init__(self, files: dict[str, bytes]) -> None:
-        self._files = files
-        self.reads: list[str] = []
-
-    def paths(self) -> tuple[str, ...]:
-        return tuple(sorted(self._files))
-
-    def read(self, path: str) -> bytes:
-        self.reads.append(path)
-        return self._files[path]
+from tests.unit.trees import DictTree
 
 
 def as_bytes(content: str | bytes) -> bytes:

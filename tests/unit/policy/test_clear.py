@@ -32,6 +32,7 @@ from agent.services import Services
 from agent.settings import Settings
 from agent.stages import checkout, policy
 from tests.unit.policy import cases
+from tests.unit.trees import DictTree
 
 TICKET = Ticket(ticket_id="1", title="t", body="b", digest="d")
 MODELS = "import datetime\n\n\nclass Order:\n    pass\n"
@@ -137,7 +138,7 @@ def test_a_change_in_a_large_repository_reads_only_what_it_needs():
 
 
 def test_a_change_that_lies_about_its_base_is_refused():
-    tree = cases.DictTree({"a.py": b"x = 1\n"})
+    tree = DictTree({"a.py": b"x = 1\n"})
     made = Change(
         base_commit="0" * 40, files=(ChangedFile(path="b.py", before=b"y\n", after=b"z\n"),)
     )

@@ -9,6 +9,7 @@ from agent.domain import Change, ChangedFile, Finding
 from agent.policy.content import gate_files, paths
 from agent.policy.proposal import Proposal
 from tests.unit.policy import cases
+from tests.unit.trees import DictTree
 
 BASE: dict[str, str | bytes] = {
     "app/models.py": "x = 1\n",
@@ -150,7 +151,7 @@ def test_a_path_below_a_file_and_a_folder_as_file_are_refused():
 
 
 def _one(file: ChangedFile) -> list[Finding]:
-    tree = cases.DictTree({path: cases.as_bytes(content) for path, content in BASE.items()})
+    tree = DictTree(BASE)
     made = Change(base_commit="0" * 40, files=(file,))
     return list(paths.check(Proposal(made, cases.config(), cases.project(), tree)))
 

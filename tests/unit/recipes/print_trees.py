@@ -10,7 +10,7 @@ from agent.recipes.print_to_logging.parameters import Parameters
 from agent.recipes.print_to_logging.recipe import PrintToLogging
 from repo_config.detect import project
 from repo_config.schema import RepoConfig
-from tests.unit.recipes.trees import DictTree
+from tests.unit.trees import DictTree
 
 RECIPE = PrintToLogging()
 ASKS = "Replace `print` with `logging` in `shop`, levels `by context`."

@@ -9,7 +9,7 @@ from agent.recipes.add_field.parameters import Parameters
 from agent.recipes.print_to_logging import request as of_prints
 from repo_config.schema import RepoConfig
 from tests.unit.recipes import trees
-from tests.unit.recipes.trees import DictTree
+from tests.unit.trees import DictTree
 
 NICKNAME = "nickname = models.CharField(max_length=50, blank=True)"
 

@@ -24,7 +24,7 @@ from tests.unit.recipes.print_trees import (
     settle,
     ticket,
 )
-from tests.unit.recipes.trees import DictTree
+from tests.unit.trees import DictTree
 
 # --- levels -----------------------------------------------------------------------------------
 

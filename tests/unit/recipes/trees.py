@@ -10,24 +10,9 @@ from agent.recipes.add_field.parameters import Parameters
 from agent.recipes.add_field.recipe import AddDjangoField
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
+from tests.unit.trees import DictTree
 
 RECIPE = AddDjangoField()
-
-
-class DictTree:
-    """A tree of files held in memory."""
-
-    def __init__(self, files: Mapping[str, str | bytes]) -> None:
-        self._files = {
-            path: content.encode() if isinstance(content, str) else content
-            for path, content in files.items()
-        }
-
-    def paths(self) -> tuple[str, ...]:
-        return tuple(sorted(self._files))
-
-    def read(self, path: str) -> bytes:
-        return self._files[path]
 
 
 SHOP = {

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.unit.policy.cases import DictTree, as_bytes
+from tests.unit.trees import DictTree
 
 
 @pytest.fixture
 def tree() -> Callable[[Mapping[str, str | bytes]], DictTree]:
     """Make a tree of path and content."""
-    return lambda files: DictTree({path: as_bytes(text) for path, text in files.items()})
+    return DictTree

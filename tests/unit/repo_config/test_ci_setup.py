@@ -9,25 +9,12 @@ import pytest
 from repo_config import ci_setup
 from repo_config.ci_setup import CiSetup
 from repo_config.project_files import Files
-from tests.unit.policy.cases import DictTree, as_bytes
-
-
-class Trees:
-    """Files in memory."""
-
-    def __init__(self, files: dict[str, str]) -> None:
-        self._files = files
-
-    def paths(self) -> list[str]:
-        return sorted(self._files)
-
-    def read(self, path: str) -> bytes:
-        return self._files[path].encode()
+from tests.unit.trees import DictTree
 
 
 def read(workflow: str = "", /, **files: str) -> CiSetup:
     texts = {".github/workflows/ci.yml": workflow, **files}
-    return ci_setup.read(Files(DictTree({path: as_bytes(text) for path, text in texts.items()})))
+    return ci_setup.read(Files(DictTree(texts)))
 
 
 WORKFLOW = """\
@@ -136,6 +123,29 @@ def test_of_containers_the_servers_and_variables_are_taken():
         },
     )
     assert (found.env, found.services) == ({"A": "1", "C": "2"}, ("postgres",))
+
+
+def test_of_several_jobs_the_one_on_linux_with_most_versions_of_python_is_taken():
+    job = (
+        "on: [pull_request]\njobs: {{test: {{runs-on: '${{{{ matrix.os }}}}', strategy: {{matrix: "
+        "{{os: [{}], python: [{}]}}}}, steps: [{{run: python -m pytest}}], env: {{A: {}}}}}}}\n"
+    )
+    found = read(
+        job.format("ubuntu-24.04", "'3.12'", "lint"),
+        **{
+            ".github/workflows/a.yml": job.format("macos-15", "'3.11', '3.12', '3.13'", "mac"),
+            ".github/workflows/z.yml": job.format("ubuntu-24.04", "'3.11', '3.12'", "linux"),
+        },
+    )
+    assert found.env == {"A": "linux"}
+
+
+def test_steps_of_the_repositorys_own_actions_are_those_of_the_job():
+    found = read(
+        "jobs: {t: {steps: [{uses: ./.github/actions/prepare}, {run: pytest}]}}",
+        **{".github/actions/prepare/action.yml": "runs: {steps: [{run: mkdir data}]}"},
+    )
+    assert [one.split("\n")[1:-1] for one in found.commands] == [["mkdir data"]]
 
 
 def test_a_workflow_that_is_no_yaml_says_nothing():

@@ -6,7 +6,7 @@ import pytest
 
 from repo_config import detect, doubts, load, rule_files
 from repo_config.tree import Below, Within
-from tests.unit.policy.cases import DictTree, as_bytes
+from tests.unit.trees import DictTree
 
 MANAGE = (
     'import os, sys\nos.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")\n'
@@ -27,7 +27,7 @@ FILES = {
 }
 
 
-TREE = DictTree({path: as_bytes(text) for path, text in FILES.items()})
+TREE = DictTree(FILES)
 
 
 def detected(text: str) -> detect.Project:
@@ -81,7 +81,7 @@ def test_a_module_at_the_root_of_the_project_could_be_taken_for_a_tool():
 
 def test_plugins_of_the_folders_tools_decide_too():
     files = {"api/mypy.ini": "[mypy]\nplugins = tools/plug.py\n", "api/tools/plug.py": ""}
-    tree = DictTree({path: as_bytes(text) for path, text in files.items()})
+    tree = DictTree(files)
     project = detect.project(tree, load.from_text("root: api", "x.yml", tree))
     assert project.plugins == ("api/tools/plug.py",)
     assert "plugin" in str(rule_files.reason("api/tools/plug.py", project))

@@ -11,7 +11,7 @@ from agent.policy.proposal import Proposal
 from repo_config import rule_files
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
-from tests.unit.policy.cases import DictTree
+from tests.unit.trees import DictTree
 
 PROJECT = Project(
     framework="django",

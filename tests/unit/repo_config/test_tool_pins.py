@@ -6,7 +6,7 @@ import pytest
 
 from repo_config import tool_pins
 from repo_config.project_files import Files
-from tests.unit.policy.cases import DictTree
+from tests.unit.trees import DictTree
 
 HOOKS = """
 repos:
@@ -56,5 +56,5 @@ repos:
 def test_the_first_place_that_pins_a_version_counts(
     files: dict[str, str], pins: dict[str, tuple[str, ...]]
 ) -> None:
-    tree = DictTree({path: text.encode() for path, text in files.items()})
+    tree = DictTree(files)
     assert tool_pins.find(Files(tree), tool_pins.TOOLS) == pins

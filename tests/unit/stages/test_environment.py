@@ -22,6 +22,7 @@ from agent.errors import EnvironmentFailed
 from agent.stages import environment
 from repo_config.detect import Project
 from repo_config.schema import PythonSection, RepoConfig
+from tests.unit.trees import DictTree
 
 TESTED = """\
 jobs: {lint: {strategy: {matrix: {django: ["4.2", "5.2"], flask: ["2"]}}, steps: []}}
@@ -34,19 +35,6 @@ def report(passed, red, seconds=0.0):
     items = tuple(CheckItem(item_id=f"{n}", outcome=one) for n, one in enumerate(outcomes))
     tests = CheckResult(name="tests", status=Status.FAILED, items=items, seconds=seconds)
     return CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
-
-
-class Trees:
-    """Files in memory."""
-
-    def __init__(self, files):
-        self._files = files
-
-    def paths(self):
-        return tuple(sorted(self._files))
-
-    def read(self, path):
-        return self._files[path].encode()
 
 
 @pytest.fixture
@@ -81,7 +69,7 @@ def prepare(tmp_path, monkeypatch):
             framework="none", python_version=None, django=None, test_runner="pytest",
             test_script=None, lint_tools=(),
         )  # fmt: skip
-        tree = Trees({".github/workflows/a.yml": TESTED, ".github/workflows/ci.yml": ci})
+        tree = DictTree({".github/workflows/a.yml": TESTED, ".github/workflows/ci.yml": ci})
         monkeypatch.setattr(environment.worktree, "open_tree", lambda base, folder: tree)
         config = RepoConfig(python=PythonSection(**python))
         run = Run(run_id="r", repository="x", ticket="t", started=1795000000)
