@@ -318,7 +318,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         for name, value in environ.items()
         if name.startswith(_PREFIX)
     }
-    given.setdefault("home", _default_home(environ))
+    if "home" not in given:
+        given["home"] = _default_home(environ)
     for name in _LISTS:
         if isinstance(listed := given.get(name), str):
             given[name] = tuple(one.strip() for one in listed.split(",") if one.strip())
@@ -560,5 +561,10 @@ def _default_home(environ: Mapping[str, str]) -> str:
     if os.geteuid() == 0:
         # Rooms run as another user, who could not reach anything below root's own home.
         return "/var/lib/mergewright"
-    data = environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    try:
+        data = environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    except RuntimeError:
+        raise SettingsInvalid(
+            "This user has no home folder. Set MERGEWRIGHT_HOME to a folder that it may write to."
+        ) from None
     return str(Path(data) / "mergewright")

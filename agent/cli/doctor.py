@@ -82,7 +82,7 @@ def _measure(kind: sandboxes.Kind, given: settings.Settings) -> dict[str, Any]:
 
 def _try_session(given: settings.Settings) -> str:
     """Do in a session what a model does in its own; return what goes wrong."""
-    from git import Repo  # which cannot be loaded where there is no git
+    from git import Actor, Repo  # which cannot be loaded where there is no git
 
     with TemporaryDirectory(prefix="session-", dir=slots.open_home(given.home)) as name:
         place = Path(name)
@@ -91,7 +91,8 @@ def _try_session(given: settings.Settings) -> str:
             index = Repo.init(place / "repository").index
             (place / "repository" / "file").touch()
             index.add(["file"])
-            index.commit("Base")
+            by = Actor("mergewright", "mergewright@localhost")  # A user id may have no name.
+            index.commit("Base", author=by, committer=by)
             checkout = worktree.prepare(str(place / "repository"), None, place / "mirrors")
             base = worktree.lay_out(checkout, place / "base")
             order = RoomOrder(
