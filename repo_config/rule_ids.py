@@ -18,7 +18,7 @@ _CONTENT = (
     "odd-text",
     "gate-files",
 )
-_INTEGRITY = ("test-asserts-nothing", "suppression")
+_INTEGRITY = ("test-asserts-nothing", "suppression", "test-module-in-use")
 _SECURITY = (
     "sql-injection",
     "insecure-deserialisation",

@@ -27,7 +27,7 @@ from agent.policy.django import (
     signals,
     views,
 )
-from agent.policy.integrity import hollow_tests, suppressions
+from agent.policy.integrity import hollow_tests, suppressions, tests_in_use
 from agent.policy.migrations import data, destructive, history, locks, unasked
 from agent.policy.rule import Rule, RuleModule
 from agent.policy.security import hard_coded_secrets, injection
@@ -48,7 +48,7 @@ from agent.policy.versions import python_syntax
 from agent.policy.web import answers, fastapi_auth
 
 _CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files)
-_INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions)
+_INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions, tests_in_use)
 _SECURITY: tuple[RuleModule, ...] = (injection, hard_coded_secrets)
 _VERSIONS: tuple[RuleModule, ...] = (python_syntax,)
 _CONTRACT: tuple[RuleModule, ...] = (

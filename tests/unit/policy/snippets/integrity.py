@@ -61,4 +61,30 @@ _HOLLOW = Cases(
     },
 )
 
-CASES = {"suppression": _SUPPRESSION, "test-asserts-nothing": _HOLLOW}
+_SENDS = {"app/test_client.py": "def send(): ...\n", "app/__init__.py": ""}
+
+_USED = Cases(
+    fails={
+        "an import": Snippet({**_SENDS, "app/cart.py": "from app import test_client\n"}, line=1),
+        "a relative one": Snippet(
+            {**_SENDS, "app/cart.py": "x = 1\nfrom .test_client import send\n"}
+        ),
+        "its name in a text": Snippet(
+            {**_SENDS, "app/urls.py": "x = include('app.test_client')\n"}
+        ),
+    },
+    passes={
+        "by a test": Snippet({**_SENDS, "app/test_cart.py": "from app.test_client import send\n"}),
+        "of a library": Snippet("from rest_framework.test import APIClient\n"),
+        "there before": Snippet(
+            {"app/cart.py": "from app.test_client import send\nx = 1\n"},
+            base={**_SENDS, "app/cart.py": "from app.test_client import send\n"},
+        ),
+    },
+)
+
+CASES = {
+    "suppression": _SUPPRESSION,
+    "test-asserts-nothing": _HOLLOW,
+    "test-module-in-use": _USED,
+}
