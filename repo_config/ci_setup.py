@@ -20,7 +20,7 @@ from repo_config.project_files import Files, split_words
 from repo_config.workflows import Job
 
 #: A word that runs tests: `pytest`, `runtests.py`, `manage.py test`, `tox`. Also for grep and sed.
-_TESTS = r"([[:alnum:]_.-]*tests?(\.[[:alnum:]_]+)?|tox|nox)"
+_TESTS = r"([[:alnum:]_.-]*tests?(\.(py|sh))?|tox|nox)"
 _RUNS_TESTS = re.compile(r"(?<![^\s/])" + _TESTS.replace("[:alnum:]_", r"\w") + r"(?=\s|\Z)")
 #: A word by which packages are managed; which ones is known from what the project declares.
 _MANAGES_PACKAGES = re.compile(r"(?<!\S)(?:install|update|add|sync|lock|compile|cache)(?!\S)")
@@ -82,6 +82,7 @@ def read(files: Files) -> CiSetup:
             not job.sees_proposals,
             not _find_tests(job, by_name=False),
             -len(job.pythons),
+            len(job.steps),
         )
     )
     if jobs:
@@ -97,7 +98,10 @@ def read(files: Files) -> CiSetup:
 
 
 def _find_tests(job: Job, *, by_name: bool = True) -> tuple[int, str] | None:
-    """Find the last line that runs tests: the number of its step, and the line.
+    """Find the line that runs the tests: the number of its step, and the line.
+
+    That is the first that runs what the last one runs: other lines hold such words as well, and
+    where tests are run with several databases the first needs least.
 
     Args:
         by_name: Whether the name of a step may tell it, where no line does.
@@ -105,12 +109,19 @@ def _find_tests(job: Job, *, by_name: bool = True) -> tuple[int, str] | None:
     lines = [
         (at, line)
         for at, step in enumerate(job.steps)
-        for line in str(step.get("run", "")).splitlines()
-        if line.strip() and not _MANAGES_PACKAGES.search(line)
+        for line in _read_lines(step)
+        if not _MANAGES_PACKAGES.search(line)
     ]
+    running = [(match[1], one) for one in lines if (match := _RUNS_TESTS.search(one[1]))]
+    if running:
+        return next(one for word, one in running if word == running[-1][0])
     named = [one for one in lines if "test" in str(job.steps[one[0]].get("name", "")).lower()]
-    running = [one for one in lines if _RUNS_TESTS.search(one[1])]
-    return next(iter(running[-1:] or (named[:1] if by_name else ())), None)
+    return named[0] if named and by_name else None
+
+
+def _read_lines(step: Mapping[str, Any]) -> list[str]:
+    script = str(step.get("run", "")).replace("\\\n", " ")
+    return [line for line in script.splitlines() if line.strip() and line.lstrip()[0] != "#"]
 
 
 def _read_job(job: Job, files: Files) -> CiSetup:
@@ -118,19 +129,18 @@ def _read_job(job: Job, files: Files) -> CiSetup:
     commands: list[str] = []
     not_done: list[str] = []
     for at, step in enumerate(job.steps[: last + 1]):
-        script = str(step.get("run", ""))
+        lines = _read_lines(step)
         if at == last:
-            script = script.partition(line)[0]
-        lines = [one for one in script.splitlines() if one.strip()]
+            lines = lines[: lines.index(line)]
         if all(_MANAGES_PACKAGES.search(one) for one in lines):
             continue
-        command = _write_step(script, step, job)
+        command = _write_step("\n".join(lines), step, job)
         if command is None or len(command) > _MOST_TEXT or len(commands) >= _MOST_STEPS:
             not_done.append(str(step.get("name") or lines[0].strip()))
         else:
             commands.append(command)
     whole = "\n".join(str(step.get("run", "")) for step in job.steps)
-    own = str(job.steps[last].get("run", "")).partition(line)[0]
+    own = "\n".join(_read_lines(job.steps[last])).partition(line)[0]
     env = {
         key: value
         for given in (*job.services.values(), job.env, as_map(job.steps[last].get("env")))

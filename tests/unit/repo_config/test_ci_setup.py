@@ -82,6 +82,21 @@ jobs:
     assert found.env == {"POSTGRES_USER": "me", "DB": "tests", "PLACE": "here", "SECRET_KEY": "x"}
 
 
+def test_of_several_runs_of_the_tests_the_first_is_taken():
+    found = read("""\
+jobs:
+  test:
+    steps:
+      - run: docker compose --file compose.test.yml up
+      - {run: make test, env: {DB: sqlite}}
+      - {run: "make \\\n  test", env: {DB: mysql}}
+""")
+    assert [one.split("\n")[1:-1] for one in found.commands][:-1] == [
+        ["docker compose --file compose.test.yml up"]
+    ]
+    assert found.env == {"DB": "sqlite"}
+
+
 CALLS = "jobs: {{t: {{steps: [{{run: pip install tox}}, {{run: {}}}]}}}}"
 
 
