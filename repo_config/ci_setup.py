@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, takewhile
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import BaseModel, ConfigDict
 
 from repo_config import tox, workflows
+from repo_config.called_commands import CalledCommands
 from repo_config.loose_yaml import as_list, as_map
 from repo_config.project_files import Files, split_words
+from repo_config.tool_commands import find_tool, unwrap
 from repo_config.workflows import Job
 
-#: A word that runs tests: `pytest`, `runtests.py`, `manage.py test`, `tox`. Also for grep and sed.
-_TESTS = r"([[:alnum:]_.-]*tests?(\.(py|sh))?|tox|nox)"
-_RUNS_TESTS = re.compile(r"(?<![^\s/])" + _TESTS.replace("[:alnum:]_", r"\w") + r"(?=\s|\Z)")
+#: A word that runs tests: `pytest`, `runtests.py`, `manage.py test`, `tox`.
+_RUNS_TESTS = re.compile(r"(?<![^\s/])([\w.-]*tests?(?:\.(?:py|sh))?|tox|nox)(?=\s|\Z)")
 #: A word by which packages are managed; which ones is known from what the project declares.
 _MANAGES_PACKAGES = re.compile(r"(?<!\S)(?:install|update|add|sync|lock|compile|cache)(?!\S)")
 _PIP_INSTALL = re.compile(r"\bpip[0-9.]*[ ]+install[ ]([^\n;&|#]*)")
@@ -35,6 +37,9 @@ SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis"}
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _MOST_STEPS = 20
 _MOST_TEXT = 4000
+_MOST_LINES = 100
+#: So many names are followed, each of which stands for lines that call the next.
+_DEEPEST = 5
 #: What asks for packages ends at once; a line that fails does not end its step.
 _BEFORE = "set +e; export PIP_NO_INDEX=1 UV_OFFLINE=1 npm_config_offline=true"
 
@@ -88,7 +93,7 @@ def read(files: Files) -> CiSetup:
     if jobs:
         return _read_job(jobs[0], files)
     # A job that tests without one would find other values in it.
-    found = _read_tox(files)
+    found = _read_tox(files, CalledCommands(files))
     examples = (match for path in files.paths if (match := _EXAMPLE.fullmatch(path)))
     if example := next((match for match in examples if not files.has(match[1])), None):
         commands = (f"cp {example[0]} {example[1]}", *found.commands)
@@ -126,13 +131,14 @@ def _read_lines(step: Mapping[str, Any]) -> list[str]:
 
 def _read_job(job: Job, files: Files) -> CiSetup:
     last, line = _find_tests(job) or (0, "")
+    called = CalledCommands(files)
     commands: list[str] = []
     not_done: list[str] = []
     for at, step in enumerate(job.steps[: last + 1]):
         lines = _read_lines(step)
         if at == last:
             lines = lines[: lines.index(line)]
-        if all(_MANAGES_PACKAGES.search(one) for one in lines):
+        if not _drop_needless(lines, called):
             continue
         command = _write_step("\n".join(lines), step, job)
         if command is None or len(command) > _MOST_TEXT or len(commands) >= _MOST_STEPS:
@@ -147,47 +153,71 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         for key, value in _known(given, job)
     } | _assigned(own, line)
     names = [image.partition(":")[0] for image in job.services]
-    called = _read_called(line, files)
+    behind = _read_called(line, called, files)
     return CiSetup(
         origin=job.origin,
-        commands=(*commands, *called.commands),
-        env=called.env | env,
-        services=tuple({SERVICES[one]: 0 for one in names if one in SERVICES}) or called.services,
+        commands=(*commands, *behind.commands),
+        env=behind.env | env,
+        services=tuple({SERVICES[one]: 0 for one in names if one in SERVICES}) or behind.services,
         install=tuple(dict.fromkeys(_installed(whole, files))),
         not_done=(*not_done, *(f"service {name}" for name in names if name not in SERVICES)),
     )
 
 
-def _read_called(line: str, files: Files) -> CiSetup:
-    """Read what the line that runs the tests calls: tox, a target of make, a script, containers."""
-    words = split_words(line)
-    while words and (words[0] in ("bash", "sh", "-e", "-x") or "=" in words[0]):
-        words.pop(0)
-    if {"tox", "nox"} & set(words):
-        return _read_tox(files)
+def _read_called(line: str, called: CalledCommands, files: Files) -> CiSetup:
+    """Read what the line that runs the tests calls: tox, containers, or a name for other lines."""
+    words = unwrap(split_words(line))
+    if "tox" in words:
+        return _read_tox(files, called)
     if words and words[0].startswith("docker"):
         return _read_compose(files)
-    source = ""
-    if words[:1] == ["make"]:
-        source = f"make -n {shlex.join(words[1:])}"
-    elif words and files.has(path := words[0].removeprefix("./")) and not path.endswith(".py"):
-        source = f"cat {shlex.quote(path)}"
-    if not source:
-        return CiSetup()
-    before = f"{source} | sed -E '/(^|[[:space:]/]){_TESTS}([[:space:]]|$)/,$d' | bash"
-    return CiSetup(commands=(f"{_BEFORE}\n{before}\ntrue",))
+    every = islice(_find_lines(words, called), _MOST_LINES)
+    before = takewhile(lambda one: not _RUNS_TESTS.search(one), every)
+    lines = _drop_needless(before, called)
+    return CiSetup(commands=("\n".join((_BEFORE, *lines, "true")),) if lines else ())
 
 
-def _read_tox(files: Files) -> CiSetup:
+def _find_lines(
+    words: Sequence[str], called: CalledCommands, seen: frozenset[str] = frozenset()
+) -> Iterator[str]:
+    """Yield the lines that stand behind a name, and behind those that they call."""
+    for name, scripts in called.find(words) if words and len(seen) < _DEEPEST else ():
+        if name not in seen:
+            for line in (line for script in scripts for line in script.splitlines()):
+                behind = _find_lines(unwrap(split_words(line)), called, seen | {name})
+                # One by one, since targets can call each other ever so often.
+                yield next(behind, line)
+                yield from behind
+
+
+def _drop_needless(lines: Iterable[str], called: CalledCommands) -> list[str]:
+    """Leave out lines that manage packages or check the code, or call nothing else."""
+    left = []
+    for line in lines:
+        behind = list(islice(_find_lines(unwrap(split_words(line)), called), _MOST_LINES)) or [line]
+        if not all(map(_is_needless, behind)):
+            left.append(line)
+    return left
+
+
+def _is_needless(line: str) -> bool:
+    words = split_words(line) if "#" in line else line.split()
+    check, _ = find_tool(unwrap(words))
+    # How a script goes on after a failure is said at its beginning.
+    return not words or words[0] == "set" or bool(check or _MANAGES_PACKAGES.search(line))
+
+
+def _read_tox(files: Files, called: CalledCommands) -> CiSetup:
     found = tox.read(files)
     if found is None:
         return CiSetup()
-    lines = [line.lstrip("- ") for line in found.lines("commands_pre")]
-    for line in found.lines("commands"):
-        if _RUNS_TESTS.search(line):
-            break
-        lines.append(line.lstrip("- "))
-    lines = [line for line in lines if "{" not in line and not _MANAGES_PACKAGES.search(line)]
+    every = (
+        line.lstrip("- ")
+        for line in (*found.lines("commands_pre"), *found.lines("commands"))
+        if "{" not in line
+    )
+    before = takewhile(lambda line: not _RUNS_TESTS.search(line), every)
+    lines = _drop_needless(before, called)
     env = (line.partition("=") for line in found.lines("setenv", "set_env"))
     return CiSetup(
         origin=found.origin,

@@ -87,7 +87,7 @@ def found(files: Files, whole: Files, folder: str) -> tuple[Command, ...]:
     read: set[tuple[str, str]] = set()
     for script in scripts:
         for words, why in _read_script(script):
-            check, rest = _tool(words)
+            check, rest = find_tool(words)
             if check:
                 commands.append(Command(check, rest, script.origin, why=why))
             for name, lines in called.find(words) if words and not check else ():
@@ -105,7 +105,7 @@ def _hooks(files: Files) -> Iterator[Command]:
     for hook in pre_commit.hooks(files):
         entry = split_words(hook.entry)
         if entry:
-            check, words = _tool(_unwrapped(entry))
+            check, words = find_tool(unwrap(entry))
         else:
             check, words = pre_commit.TOOLS.get(hook.name, ""), ()
         if not check:
@@ -187,7 +187,7 @@ def _read_script(script: _Script) -> Iterator[tuple[Sequence[str], str]]:
                 why = _ELSEWHERE
             if words == ["set", "+e"]:
                 why = why or _UNBOUND
-            yield _unwrapped(words), why or ("" if counts else _UNBOUND)
+            yield unwrap(words), why or ("" if counts else _UNBOUND)
 
 
 def _statements(line: str) -> Iterator[tuple[list[str], bool]]:
@@ -210,8 +210,8 @@ def _statements(line: str) -> Iterator[tuple[list[str], bool]]:
 # --- words --------------------------------------------------------------------------------------
 
 
-def _tool(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """The check that a command is, and the words behind its name; "" for any other command."""
+def find_tool(words: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the check that a command is, and the words behind its name; "" for any other."""
     if not words:
         return "", ()
     program = re.split(r"[@=]", words[0].rsplit("/", 1)[-1], maxsplit=1)[0]
@@ -230,8 +230,8 @@ def _until_redirected(words: Sequence[str]) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _unwrapped(words: Sequence[str]) -> Sequence[str]:
-    """The command itself: without variables before it, `poetry run`, `python -m`."""
+def unwrap(words: Sequence[str]) -> Sequence[str]:
+    """Return the command itself: without variables before it, `poetry run`, `python -m`."""
     at = 0
     while at < len(words):
         word = words[at]

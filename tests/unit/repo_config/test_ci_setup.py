@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
 from repo_config import ci_setup
@@ -91,9 +89,8 @@ jobs:
       - {run: make test, env: {DB: sqlite}}
       - {run: "make \\\n  test", env: {DB: mysql}}
 """)
-    assert [one.split("\n")[1:-1] for one in found.commands][:-1] == [
-        ["docker compose --file compose.test.yml up"]
-    ]
+    [command] = found.commands
+    assert command.split("\n")[1:-1] == ["docker compose --file compose.test.yml up"]
     assert found.env == {"DB": "sqlite"}
 
 
@@ -116,16 +113,27 @@ def test_of_tox_all_before_the_tests_is_taken(path, text):
     assert (found.env, found.install) == ({"A": "1"}, ())
 
 
-@pytest.mark.parametrize("line", ["make check", "./checks now"])
-def test_of_a_target_or_a_script_that_is_called_all_before_the_tests_is_carried_out(line, tmp_path):
-    body = "echo done >first\npython -m pytest\necho done >last\n"
-    texts = {"Makefile": f"check:\n\t{body.replace(chr(10), chr(10) + chr(9))}\n", "checks": body}
+@pytest.mark.parametrize(
+    ("line", "texts"),
+    [
+        ("make check", {"Makefile": "NAME=first\ncheck: made\n\tpytest\nmade:\n\tmake $(NAME)\n"
+                        "first:\n\tdo it\n\tblack .\n"}),
+        ("./checks now", {"checks": "do it\npip install x\npython -m pytest\ndo more\n"}),
+        ("nox -s tests", {"noxfile.py": "import nox\n@nox.session\ndef tests(session):\n"
+                          "    session.run('do', 'it')\n    session.run('pytest')\n"}),
+        ("poetry run poe check", {"pyproject.toml": "[tool.poe.tasks]\ncheck = ['made', 'test']\n"
+                                  "made = 'do it'\ntest = 'pytest'\n"}),
+    ],
+)  # fmt: skip
+def test_of_what_is_called_by_name_all_before_the_tests_is_carried_out(line, texts):
     found = read(f"jobs: {{t: {{steps: [{{name: Run tests, run: {line}}}]}}}}", **texts)
-    for name, text in texts.items():
-        (tmp_path / name).write_text(text)
-    for command in found.commands:
-        subprocess.run(["bash", "-c", command], cwd=tmp_path, check=True, capture_output=True)
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["Makefile", "checks", "first"]
+    assert [one.split("\n")[1:-1] for one in found.commands] == [["do it"]]
+
+
+def test_targets_that_call_each_other_end():
+    rules = "".join(f"r{one}:\n" + "\tmake r1\n\tmake r2\n\tdo it\n" * 50 for one in range(3))
+    found = read("jobs: {t: {steps: [{name: Run tests, run: make r0}]}}", Makefile=rules)
+    assert len(found.commands) == 1
 
 
 def test_of_containers_the_servers_and_variables_are_taken():
