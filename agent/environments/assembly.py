@@ -85,9 +85,7 @@ class Assembly:
         bench = self._bench
         toolsets.sweep_builders(bench)
         with self._fetcher() as fetcher:
-            for one in self._declaration.requirements.left:
-                self._leave(one.name or "a line", one.why)
-                fetcher.left_out |= {one.name} - {""}
+            self._leave_all(self._declaration.requirements, fetcher)
             gate = toolsets.provide(toolsets.GATE, bench, fetcher)
             workshop = wheels.Workshop(bench, gate, fetcher)
             required, exact = self._requirements(fetcher, gate)
@@ -171,6 +169,7 @@ class Assembly:
                 f"{lock.path} names projects of the tree in a way not known here."
             )
         self._notes += locked.notes
+        self._leave_all(locked, fetcher)
         return locked.plus(declaration.required), declaration.adds_nothing
 
     def _build_projects(
@@ -183,6 +182,9 @@ class Assembly:
             self._take_generated(made.generated)
             fetcher.take_in(_VENV, Path(made.wheel))
             self._made[folder] = made
+            for name, why in made.left:
+                self._leave(name, why)
+                fetcher.left_out.add(name)
         for project in found.projects:
             known = [str(canonicalize_name(name)) for name in self._extras_of(project.folder)]
             choosing.choose(known, project.extras, project.folder or "the project")
@@ -253,6 +255,11 @@ class Assembly:
         for name, why_not in fetcher.unbuilt.items():
             self._leave(name, why_not)
         return venv
+
+    def _leave_all(self, found: Requirements, fetcher: Fetcher) -> None:
+        for one in found.left:
+            self._leave(one.name or "a line", one.why)
+            fetcher.left_out |= {one.name} - {""}
 
     def _leave(self, what: str, why: str) -> None:
         """Do without something that was asked for; the texts for people name it."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from agent.domain import Record
 from agent.environments import archives
@@ -77,11 +79,14 @@ def metadata(wheel: Path) -> Metadata:
         raise EnvironmentFailed(f"{wheel.name} is not a wheel that can be read.") from problem
 
 
-def refuse_addresses(facts: Metadata, label: str) -> None:
-    """Stop at a dependency on a direct address, which is never fetched.
+def find_addresses(facts: Metadata, label: str) -> Iterator[tuple[str, str]]:
+    """Yield the dependencies on direct addresses, which are never fetched, but for those of extras.
+
+    Yields:
+        The name of the project, and why it is done without.
 
     Raises:
-        EnvironmentFailed: There is one outside of extras; the message names it.
+        EnvironmentFailed: A dependency cannot be read.
     """
     for text in facts.requires:
         try:
@@ -94,9 +99,9 @@ def refuse_addresses(facts: Metadata, label: str) -> None:
         is_foreign = not (requirement.url or _TREE).startswith(_TREE)
         if is_foreign and "extra" not in str(requirement.marker or ""):
             shown = re.sub(r"://[^/@\s]*@", "://", text)
-            raise EnvironmentFailed(
-                f"The metadata of {label} requires `{shown}`, a direct address. Only packages of "
-                "the index are fetched: name a released version there."
+            yield (
+                str(canonicalize_name(requirement.name)),
+                f"the metadata of {label} requires `{shown}`, a direct address",
             )
 
 

@@ -63,6 +63,8 @@ class BuiltProject(Record):
     metadata: wheel_files.Metadata
     generated: dict[str, bytes]
     """Files that the build has made in the tree, which every room's tree then needs."""
+    left: tuple[tuple[str, str], ...] = ()
+    """By name: dependencies that are done without, each with the reason."""
     notes: tuple[str, ...] = ()
 
 
@@ -203,10 +205,13 @@ class Workshop:
                 "the tree"
             )
         facts = wheel_files.metadata(wheel)
-        wheel_files.refuse_addresses(facts, label)
         self.built.append(f"{facts.name} @ tree")
         return BuiltProject(
-            wheel=str(wheel), metadata=facts, generated=generated, notes=tuple(notes)
+            wheel=str(wheel),
+            metadata=facts,
+            generated=generated,
+            left=tuple(wheel_files.find_addresses(facts, label)),
+            notes=tuple(notes),
         )
 
     # --- one build ---------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def export(lock: Lock, tree: Path, bench: Bench, fetcher: Fetcher, gate: Path) -
     text = _EGG.sub("", known.text)
     text = _LOCAL_URL.sub(lambda url: _relative(url[1] or "/", lock.folder), text)
     files = TreeFiles(tree, lock.folder)
-    found = requirement_files.parse(files, text, lock.path, numbered=False)
+    found = requirement_files.parse(files, text, lock.path, numbered=False, is_tolerant=True)
     bare = [line.name for line in found.lines if not line.hashes]
     shown = ", ".join(bare[:5]) + (f" and {len(bare) - 5} more" if len(bare) > 5 else "")
     note = f"{lock.path} has no hashes of {shown}: they are taken as the index has them"

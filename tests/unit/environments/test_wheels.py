@@ -48,17 +48,16 @@ def test_metadata_is_read_as_data(tmp_path):
     assert facts.requires == ("six>=1", "x ; extra == 'test'")
 
 
-def test_a_dependency_on_an_address_is_refused_unless_an_extra_asks(tmp_path):
+def test_a_dependency_on_an_address_is_done_without():
     facts = wheel_files.Metadata(
         name="a", version="1", extras=(), requires=("x @ https://u:pw@example.org/x.whl",)
     )
-    with pytest.raises(EnvironmentFailed) as caught:
-        wheel_files.refuse_addresses(facts, "the repository")
-    assert "pw" not in caught.value.message
+    [(name, why)] = wheel_files.find_addresses(facts, "the repository")
+    assert (name, "example.org" in why, "pw" in why) == ("x", True, False)
     optional = facts.model_copy(
         update={"requires": ("x @ https://example.org/x.whl ; extra == 'y'",)}
     )
-    wheel_files.refuse_addresses(optional, "the repository")
+    assert list(wheel_files.find_addresses(optional, "the repository")) == []
 
 
 def test_the_build_system_of_an_archive_is_read_without_unpacking(tmp_path):
