@@ -13,7 +13,6 @@ from agent import cleaning
 from agent.chat import ChatRequest, Message, Reply, Role, ToolSpec
 from agent.domain import Record
 from agent.editing import budget
-from agent.editing.budget import Limits, Spent
 from agent.editing.job import Job
 from agent.errors import ModelRefused
 from agent.ports import ChatModel
@@ -71,10 +70,7 @@ def reply(
         must_call=True,
     )
     name = f"{turn.conversation} {turn.number} reply"
-    most = job.limits.within(
-        job.step.seconds_left, kept=job.step.kept, here=job.base.run.snapshot is None
-    )
-    answer = job.step(name, _ask, request, turn, job.spent, most, job.models, job.svc)
+    answer = job.step(name, _ask, request, turn, job)
     # What is not taken has been paid for all the same, so it is on record and counted first.
     job.take(role, answer)
     if answer.finish == "refused":
@@ -85,18 +81,13 @@ def reply(
     return answer
 
 
-def _ask(
-    request: ChatRequest,
-    turn: Turn,
-    spent: Spent,
-    most: Limits,
-    models: ChatModel,
-    svc: Services,
-) -> Reply:
-    budget.require(spent, models.worst(request), most, purpose=_purpose(turn))
+def _ask(request: ChatRequest, turn: Turn, job: Job) -> Reply:
+    models, svc, seconds = job.models, job.svc, job.step.seconds_left
+    worst = models.worst(request)
+    budget.require(job.spent, worst, job.limits, seconds, purpose=_purpose(turn))
     digest = request.digest
     _record_question(request, digest, turn, models, svc)
-    answer = models.reply(request, svc.stopped, svc.hear, most.seconds)
+    answer = models.reply(request, svc.stopped, svc.hear, seconds)
     kept = svc.redactor.inside(answer)
     facts = {"conversation": turn.conversation, "turn": turn.number, "digest": digest}
     redacted = {"redacted": True} if kept != answer else {}

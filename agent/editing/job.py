@@ -60,7 +60,6 @@ class Job:
     """The base with its environment, once that is built."""
     before: CheckReport = field(init=False)
     """The checks of the base commit, once they have run."""
-    spent: Spent = field(default_factory=Spent)
     judged: list[Round] = field(default_factory=list)
     latest: Change | None = None
     """As the last calls of a model have left it."""
@@ -178,9 +177,7 @@ class Job:
         Args:
             before: What was to be done, as in "attempt 2 of 3 was made".
         """
-        refused = isinstance(problem, ModelRefused)
-        said = "The model would not go on" if refused else why(problem)
-        self._undone.append(f"{said} before {before}.")
+        self.note(f"{why(problem)} before {before}.")
 
     def note(self, sentence: str) -> None:
         """Note what did not come about, as a sentence of ours."""
@@ -194,7 +191,7 @@ class Job:
         names = comparison.beyond_edits(self.before, judged.after) if judged.after else ()
         if names:
             prove = "proves" if len(names) == 1 else "prove"
-            self._undone.append(
+            self.note(
                 f"No model was asked to mend it or to begin anew: {', '.join(names)} {prove}"
                 " nothing on the base commit already, so no edit would help."
             )
@@ -202,8 +199,17 @@ class Job:
 
     def take(self, role: Role, reply: Reply) -> None:
         """Count a reply."""
-        self.spent = self.spent.and_then(reply)
         self._replies.append((role, reply))
+
+    @property
+    def spent(self) -> Spent:
+        """What the replies so far have used."""
+        replies = [reply for _, reply in self._replies]
+        return Spent(
+            usd=sum(reply.cost_usd or 0.0 for reply in replies),
+            tokens=sum(reply.usage.tokens for reply in replies),
+            calls=len(replies),
+        )
 
     def answered(self, role: Role) -> str:
         """Name who answered a role last; empty: nobody has."""
@@ -255,6 +261,8 @@ class Job:
 def why(problem: AgentError) -> str:
     """Say what ended the asking, for whoever gets a change all the same."""
     match problem:
+        case ModelRefused():
+            return "The model would not go on"
         case TimeSpent():
             return "The run had used its minutes (limits.minutes)"
         case BudgetSpent():
