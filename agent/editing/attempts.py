@@ -53,7 +53,7 @@ class Attempt:
         """Let the plan be carried out."""
         job = self._job
         name = f"edit {job.number}"
-        base = job.step(f"{name} base", base_state.describe, job.before, job.prepared, job.svc)
+        base = job.step(f"{name} base", base_state.describe, job)
         self._talk.go_on_as(name)
         self._talk.answer(f"agreed\n{base.text}", job, accepted=True)
         self._talk.tools.are_open = True
@@ -138,7 +138,7 @@ def begin(job: Job) -> Attempt:
         TooLarge: The model takes it for several tickets.
         EditFailed: No plan came that the rules allow.
     """
-    told = job.step("plan opening", opening.of_ticket, job.ticket, job.base, job.svc)
+    told = job.step("plan opening", opening.of_ticket, job)
     talk = _conversation("plan", "agent", told, _base(job), job)
     talk.tools.are_open = False
     words = ""
@@ -185,10 +185,7 @@ def _agreed(
     job: Job,
 ) -> Attempt:
     """Begin with a plan that is agreed, from a change or from the base."""
-    told = job.step(
-        f"{name} opening", opening.of_change, plan, change, matters, failed, job.ticket,
-        job.prepared, job.before, job.svc,
-    )  # fmt: skip
+    told = job.step(f"{name} opening", opening.of_change, plan, change, matters, failed, job)
     submit: Mapping[str, Form] = {"submit": (_SUBMIT, SubmittedAnswers if matters else Submit)}
     forms = submit if change else _EDITING
     prompt = "answer" if matters else "agent"

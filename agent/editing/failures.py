@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from agent.domain import (
     CheckItem,
@@ -35,8 +35,7 @@ class Failures(Record):
 
 def refused(findings: tuple[Finding, ...]) -> Failures:
     """Tell what rules have against a change."""
-    blocking = [one for one in findings if one.severity is Severity.BLOCK]
-    return _made([(f"{one.rule} {one.path} {one.message}", _finding(one)) for one in blocking])
+    return _made(_blocking(findings))
 
 
 def find_obstacle(problem: RunStopped) -> Finding:
@@ -56,17 +55,13 @@ def red(compared: tuple[Comparison, ...], verdict: Verdict, after: CheckReport) 
     if verdict.publish:
         return Failures(names=(), words="")
     found = [pair for check in compared for pair in _of_check(check, after)]
-    found += [
-        (f"{one.rule} {one.path} {one.message}", _finding(one))
-        for one in verdict.findings
-        if one.severity is Severity.BLOCK
-    ]
-    return _made(found, said=verdict.sentence)
+    return _made((*found, *_blocking(verdict.findings)), verdict.sentence)
 
 
 def remarked(remarks: tuple[Remark, ...]) -> str:
     """Tell what a reviewer demands."""
-    lines = [f"- {_place(one.path, one.line)}{one.text}" for one in remarks]
+    places = (f"{_place(one)}: " if one.path else "" for one in remarks)
+    lines = (f"- {place}{one.text}" for place, one in zip(places, remarks, strict=True))
     return "\n".join(("A reviewer demands:", *lines))
 
 
@@ -83,34 +78,37 @@ def given_up(words: str) -> str:
     return "\n".join((_GIVEN_UP, *_short(shown)))
 
 
-def _place(path: str, line: int | None) -> str:
-    place = f"{path}:{line}" if line else path
-    return f"{place}: " if place else ""
+def _place(one: Remark | Finding) -> str:
+    return f"{one.path}:{one.line}" if one.line else one.path
 
 
-def _made(found: list[tuple[str, str]], said: str = "") -> Failures:
-    shown = [words for _, words in found[:_MOST_FINDINGS]]
-    if len(found) > len(shown):
-        shown.append(f"and {len(found) - len(shown)} more")
-    names = tuple(sorted({name for name, _ in found}))
-    return Failures(names=names, words="\n\n".join((*([said] if said else []), *shown)))
+def _made(found: Iterable[tuple[str, str]], *said: str) -> Failures:
+    pairs = list(found)
+    shown = [words for _, words in pairs[:_MOST_FINDINGS]]
+    if len(pairs) > len(shown):
+        shown.append(f"and {len(pairs) - len(shown)} more")
+    names = tuple(sorted({name for name, _ in pairs}))
+    return Failures(names=names, words="\n\n".join((*said, *shown)))
+
+
+def _blocking(findings: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
+    for one in findings:
+        if one.severity is Severity.BLOCK:
+            yield f"{one.rule} {one.path} {one.message}", _finding(one)
 
 
 def _of_check(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]]:
-    result = after.result(check.name)
-    output = result.output if result else ""
     for number, item in enumerate(check.new_failures):
         yield f"{check.name} {item.item_id}", _failure(check, item, number)
     for name in check.gone:
         yield f"gone {name}", f"{name} ran on the base commit and does not any more."
     for one in check.unsure:
         yield f"unsure {one.item_id}", f"{one.item_id} {one.told}."
-    for finding in check.findings:
-        if finding.severity is Severity.BLOCK:
-            yield f"{finding.rule} {finding.path} {finding.message}", _finding(finding)
+    yield from _blocking(check.findings)
     if check.is_in_the_way and not (check.new_failures or check.gone):
         said = check.reason or f"{check.name} ended {check.head.value}"
-        last = _short(output.strip().splitlines()[-_MOST_LINES:])
+        result = after.result(check.name)
+        last = _short(result.output.strip().splitlines()[-_MOST_LINES:]) if result else []
         yield f"{check.name} as a whole", "\n".join((f"{check.name}: {said}", *last))
 
 
@@ -127,5 +125,4 @@ def _short(lines: list[str]) -> list[str]:
 
 
 def _finding(one: Finding) -> str:
-    place = f"{one.path}:{one.line}" if one.line else one.path
-    return f"{place} {one.message} ({one.rule}) {one.fix}".strip()
+    return f"{_place(one)} {one.message} ({one.rule}) {one.fix}".strip()

@@ -87,10 +87,8 @@ def _finding(message: str, path: str = "", line: int | None = None) -> Finding:
 
 def _reviewed(best: Round, job: Job) -> Handed:
     draft, name = best.draft, f"review {best.number}"
-    told = job.step(
-        f"{name} opening", opening.of_review, draft.plan, draft.change, draft.words,
-        checked(best), job.ticket, job.prepared, job.before, job.svc,
-    )  # fmt: skip
+    asked = draft.plan, draft.change, draft.words, checked(best), job
+    told = job.step(f"{name} opening", opening.of_review, *asked)
     talk = Conversation(
         name=name,
         role="reviewer",

@@ -61,12 +61,12 @@ def by_rules(asked: Agenda, prepared: Prepared) -> tuple[Answer, ...]:
     return tuple(_for_people(one, why) for one, why in told if why)
 
 
-def _content(path: str, change: Change, tree: WorkTree) -> bytes | None:
-    """Return what a file has after a change; None: there is no such file then."""
+def _content(path: str, change: Change, tree: WorkTree) -> bytes:
+    """Return what a file has after a change; nothing where there is no such file then."""
     for file in change.files:
         if file.path == path:
-            return file.after
-    return tree.read(path) if tree.has(path) else None
+            return file.after or b""
+    return tree.read(path) if tree.has(path) else b""
 
 
 def as_suggested(
@@ -75,17 +75,18 @@ def as_suggested(
     """Put lines that people suggest in their place, where nothing else is asked beside them.
 
     Args:
-        change: As it stands by now.
+        change: As it is on the branch.
     """
     standing, run = asked.standing, prepared.run
     # Threads count lines in the branch as it was read, without the base merged in.
-    counted = not standing.brought_up and standing.head == asked.occasion.pull.head
+    if standing.brought_up or standing.head != asked.occasion.pull.head:
+        return Suggested(change=change)
     base = worktree.open_tree(prepared.checkout, svc.base_folder(run))
     found: dict[str, dict[int, Suggestion]] = {}
     for matter in _left(asked, answered):
         if thread := matter.thread:
-            there = _content(thread.path, standing.change, base)
-            if (one := by_suggestion.read(thread, there, counted=counted)) is not None:
+            one = by_suggestion.read(thread, _content(thread.path, change, base))
+            if one is not None:
                 found.setdefault(one.path, {})[matter.number] = one
     if not found:
         return Suggested(change=change)
@@ -94,10 +95,7 @@ def as_suggested(
     answers: list[Answer] = []
     for path, suggestions in found.items():
         content = _content(path, change, base)
-        if content is None:
-            continue
-        same = counted and content == _content(path, standing.change, base)
-        after, put = by_suggestion.applied(content, tuple(suggestions.values()), counted=same)
+        after, put = by_suggestion.applied(content, tuple(suggestions.values()))
         taken = {number: one for number, one in suggestions.items() if one in put}
         if taken:
             answers += _put(path, after, taken, tree, prepared, base)

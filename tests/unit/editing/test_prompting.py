@@ -92,8 +92,9 @@ def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp
         CheckResult(name="black", status=Status.ABSENT),
     )
     before = CheckReport(side="base", commit="c", change_digest=None, results=results)
-    svc = desks.job(prepared, home, FakeModel(lambda request: said())).svc
-    told = base_state.describe(before, prepared, svc).text.splitlines()
+    job = desks.job(prepared, home, FakeModel(lambda request: said()))
+    job.before = before
+    told = base_state.describe(job).text.splitlines()
     assert told == [
         "Versions: python==3.11.7, pytest==8.3, django==5.1",
         "Passes: ruff",
