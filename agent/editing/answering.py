@@ -31,7 +31,7 @@ class SubmittedAnswers(Submit):
 
 def read(found: SubmittedAnswers) -> tuple[Answer, ...]:
     """Read answers that hold together."""
-    answers = (
+    return tuple(
         Answer(
             matter=one.matter,
             end=_ENDS.get(one.became, "human"),
@@ -39,20 +39,14 @@ def read(found: SubmittedAnswers) -> tuple[Answer, ...]:
             by_model=True,
             beyond=one.became == "beyond",
         )
-        for one in found.answers
+        for one in sorted(found.answers, key=lambda one: one.matter)
     )
-    return tuple(sorted(answers, key=lambda one: one.matter))
-
-
-def said(found: SubmittedAnswers) -> str:
-    """Give what a model says of its edits, for the text of the pull request."""
-    return "\n".join(one.words.strip() for one in found.answers if one.became == "done")
 
 
 def problems(found: SubmittedAnswers, matters: tuple[Matter, ...], *, is_edited: bool) -> list[str]:
     """Say what does not hold together, for the model."""
-    wanted, given = (Counter(one.number for one in matters),
-                     Counter(one.matter for one in found.answers))  # fmt: skip
+    wanted = Counter(one.number for one in matters)
+    given = Counter(one.matter for one in found.answers)
     wrong = [f"matter {one} has no answer" for one in wanted - given]
     wrong += [f"there is no matter {one}, or it is answered already" for one in given - wanted]
     is_done = any(one.became == "done" for one in found.answers)

@@ -62,7 +62,7 @@ def reply(
         job.require_proofs()
     request = ChatRequest(
         role=role,
-        category=job.category,
+        category=job.decision.category,
         model=job.first_in_line(role),
         system=system,
         tools=tools,

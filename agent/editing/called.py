@@ -29,5 +29,3 @@ class Called(Record):
     """The form as JSON."""
     text: str = ""
     """What we say besides."""
-    built: tuple[str, ...] = ()
-    """Marks of the environments that the run has built by then for what changes declare."""

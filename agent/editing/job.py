@@ -14,7 +14,6 @@ from functools import cached_property
 from agent.chat import Reply, Role
 from agent.checks import comparison
 from agent.domain import (
-    Category,
     Change,
     CheckReport,
     Decision,
@@ -66,7 +65,7 @@ class Job:
     idle_attempts: int = 0
     """Attempts from the start that changed nothing."""
     built: set[str] = field(default_factory=set)
-    """Marks of the environments that were built for what changes declare."""
+    """Marks of the environments that this process has built for what changes declare."""
     closing: list[Callable[[], None]] = field(default_factory=list)
     """Ends what is open for the job, once it is over."""
     _replies: list[tuple[Role, Reply]] = field(default_factory=list)
@@ -91,11 +90,6 @@ class Job:
         return self.svc.models
 
     @property
-    def category(self) -> Category:
-        """Of the ticket, as triage took it."""
-        return self.decision.category
-
-    @property
     def limits(self) -> Limits:
         """What the run may spend by now."""
         config, svc = self.base.contract.config, self.svc
@@ -105,7 +99,7 @@ class Job:
     def terms(self) -> Terms:
         """What the job is held to; read once, when it is asked for first."""
         config = self.base.contract.config
-        return self.step("terms", budget.read_terms, config, self.models, self.category)
+        return self.step("terms", budget.read_terms, config, self.models, self.decision.category)
 
     def prepare(self) -> None:
         """Have the environment built and the base measured, once."""
@@ -144,9 +138,9 @@ class Job:
         try:
             yield
         except AgentError as problem:
-            problem.models = self.uses
             checked = [one for one in self.judged if one.cleared is not None]
             problem.change = rounds.best(checked).draft.change if checked else self.latest
+            problem.models = self.uses
             raise
         finally:
             # One that fails leaves none of the others open, and hides nothing.
@@ -222,7 +216,7 @@ class Job:
         whoever was taken out of the settings is not asked any more.
         """
         wanted = getattr(self.base.contract.config.models, role) or ""
-        chain = self.models.chain(role, self.category)
+        chain = self.models.chain(role, self.decision.category)
         answered = self.answered(role)
         first = answered if answered in (wanted, *chain) else wanted
         away: set[str] = set()
@@ -237,10 +231,22 @@ class Job:
     @property
     def uses(self) -> tuple[ModelUse, ...]:
         """What each model did, in the order in which they came."""
-        kinds: dict[tuple[Role, str], list[Reply]] = {}
-        for role, reply in self._replies:
-            kinds.setdefault((role, reply.model), []).append(reply)
-        return tuple(_use(*kind, replies) for kind, replies in kinds.items())
+        kinds = dict.fromkeys((role, reply.model) for role, reply in self._replies)
+        return tuple(self._use(role, model) for role, model in kinds)
+
+    def _use(self, role: Role, model: str) -> ModelUse:
+        replies = [one for kind, one in self._replies if (kind, one.model) == (role, model)]
+        prices = [reply.cost_usd for reply in replies if reply.cost_usd is not None]
+        return ModelUse(
+            role=role,
+            model=model,
+            calls=len(replies),
+            input_tokens=sum(reply.usage.input_tokens for reply in replies),
+            cached_tokens=sum(reply.usage.cache_read_tokens for reply in replies),
+            output_tokens=sum(reply.usage.output_tokens for reply in replies),
+            usd=sum(prices) if len(prices) == len(replies) else None,
+            seconds=round(sum(reply.seconds for reply in replies), 3),
+        )
 
     def work(self, words: str) -> ModelWork:
         """Sum up what models did.
@@ -270,17 +276,3 @@ def why(problem: AgentError) -> str:
         case ModelUnusable():
             return "The model could not be asked; whoever runs the service finds why in its log"
     return problem.message.partition("\n")[0].rstrip(".:")
-
-
-def _use(role: Role, model: str, replies: list[Reply]) -> ModelUse:
-    prices = [reply.cost_usd for reply in replies if reply.cost_usd is not None]
-    return ModelUse(
-        role=role,
-        model=model,
-        calls=len(replies),
-        input_tokens=sum(reply.usage.input_tokens for reply in replies),
-        cached_tokens=sum(reply.usage.cache_read_tokens for reply in replies),
-        output_tokens=sum(reply.usage.output_tokens for reply in replies),
-        usd=sum(prices) if len(prices) == len(replies) else None,
-        seconds=round(sum(reply.seconds for reply in replies), 3),
-    )

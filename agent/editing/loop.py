@@ -107,13 +107,13 @@ class Conversation:
         given = reply, self.change, self.include, turn, LOST if self._has_run else ""
         done = job.step(f"{self.name} {self._number} calls", self.tools.carry_out, *given)
         self.change = job.latest = done.change or self.change
-        job.built.update(done.built)
         self._has_run |= done.used
         self._cut_off += reply.finish == "length"
         self._watch.turn(reply.calls, done.results, self.change.digest)
         ended = f"it had its {self.most_turns} turns" if self._count >= self.most_turns else ""
         if why := self._watch.circles or ended:
-            self._why = f"{why}{_of_length(self._cut_off)}"
+            cut = f"; {self._cut_off} of its replies were cut off at {MOST_TOKENS:,} tokens"
+            self._why = why + cut * bool(self._cut_off)
         return reply, done
 
     def _say(self, reply: Reply, done: Called) -> None:
@@ -127,11 +127,3 @@ class Conversation:
 
 def _told(words: str) -> Opening:
     return Opening(text=words)
-
-
-def _of_length(cut_off: int) -> str:
-    """Say how many replies had no end, after a reason; empty: each had."""
-    if not cut_off:
-        return ""
-    was = "reply was" if cut_off == 1 else "replies were"
-    return f"; {cut_off} {was} cut off at {MOST_TOKENS:,} tokens (finish_reason: length)"

@@ -20,6 +20,7 @@ from agent.domain import (
 )
 from agent.editing import forms
 from agent.editing.job import Job
+from agent.editing.tools import Forms
 from agent.errors import ForPeople, TicketUnclear, TooLarge
 from agent.policy.content import paths
 from agent.policy.proposal import Proposal
@@ -52,12 +53,10 @@ class Declined(Record):
     tickets: tuple[str, ...] = ()
 
 
-FORMS: dict[str, tuple[str, type[Record]]] = {
+FORMS: Forms = {
+    "plan": ("Say what will be done, in 10 lines at most; title is imperative.", SubmittedPlan),
     "ask": ("Ask people, and end.", Questions),
-    "decline": (
-        "Leave it to people: why, what would fit, tickets to split it into.",
-        Declined,
-    ),
+    "decline": ("Leave it to people: why, what would fit, tickets to split it into.", Declined),
 }
 
 
@@ -89,13 +88,11 @@ def closed(
     """Return what the scope has against touching these paths, there or new."""
     present = frozenset(tree.paths())
     contents = {path: tree.read(path) if path in present else None for path in sorted({*touched})}
-    planned = Change(
-        base_commit=commit,
-        files=tuple(
-            ChangedFile(path=path, before=content, after=content or b"")
-            for path, content in contents.items()
-        ),
+    files = (
+        ChangedFile(path=path, before=content, after=content or b"")
+        for path, content in contents.items()
     )
+    planned = Change(base_commit=commit, files=tuple(files))
     found = paths.check(Proposal(planned, contract.config, contract.project, tree))
     return tuple(one for one in found if one.severity is Severity.BLOCK)
 

@@ -139,7 +139,7 @@ def by_model(
     left = _left(asked, answered)
     if not left:
         return draft, ()
-    if job.svc.models is None or not job.svc.models.chain("editor", job.category):
+    if job.svc.models is None or not job.svc.models.chain("editor", job.decision.category):
         return draft, tuple(_for_people(one, _without_model(one)) for one in left)
     attempt = attempts.on_pull(replace(draft, plan=_without_recipe(draft.plan)), left, "", job)
     following = attempt.next_draft()

@@ -11,7 +11,6 @@ from agent.editing import budget
 from agent.editing.budget import Limits
 from agent.errors import BudgetSpent, ModelRefused
 from agent.redaction import Redactor
-from agent.services import Services
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, conversation, submit, write
@@ -243,15 +242,6 @@ def test_secrets_are_in_no_event(prepared, home):
     assert secret not in log
     # What is sent is what the files hold, else no edit would match.
     assert any(secret in one.messages[-1].model_dump_json() for one in model.requests)
-
-
-def test_environments_that_were_built_before_a_kill_count_after_it(prepared, home, monkeypatch):
-    monkeypatch.setattr(Services, "environment_of_change", lambda *given: prepared.environment)
-    records = desks.Records()
-    for replies in ([said(write("requirements.txt", "httpx\n")), said(submit())], []):
-        job = desks.job(prepared, home, script(*replies), records=records)
-        conversation(job).next_form(job)
-        assert len(job.built) == 1
 
 
 class Killed(BaseException):
