@@ -1,31 +1,49 @@
-"""What became of each change that was judged. Pure.
+"""What became of each change that was judged, and what stands against it. Pure.
 
 It is made of the results of steps alone: the same again after a restart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent.check_summary import count_things
 from agent.domain import (
     Change,
+    CheckItem,
     CheckReport,
     ClearedChange,
     Comparison,
     Finding,
     Plan,
     Proof,
+    Record,
+    Remark,
     Severity,
     Verdict,
 )
-from agent.editing import failures
-from agent.editing.failures import Failures
+from agent.errors import RunStopped
 
 if TYPE_CHECKING:
     from agent.editing.attempts import Attempt
+
+_MOST_FAILURES = 5
+_MOST_FINDINGS = 10
+_MOST_LINES = 30
+_LONGEST_LINE = 240
+_MOST_OBSTACLE = 10
+_GIVEN_UP = "An earlier attempt was given up and is gone; take another way. At its best, it met:"
+
+
+class Failures(Record):
+    """All that stands against a change."""
+
+    names: tuple[str, ...]
+    """Stable, one for each failure and blocking finding, sorted."""
+    words: str
+    """For whoever mends it; contains foreign words."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +85,11 @@ class Round:
     def failures(self) -> Failures:
         """All that stands against it."""
         if self.verdict is None or self.after is None:
-            return failures.refused(self.refused)
-        return failures.red(self.compared, self.verdict, self.after)
+            return _collect(_find_blocking(self.refused))
+        if self.passed:
+            return Failures(names=(), words="")
+        found = [pair for check in self.compared for pair in _find_red(check, self.after)]
+        return _collect((*found, *_find_blocking(self.verdict.findings)), self.verdict.sentence)
 
     @property
     def remarks(self) -> tuple[Finding, ...]:
@@ -99,3 +120,93 @@ class Round:
 def best(rounds: Sequence[Round]) -> Round:
     """Return the best one; of equals the first."""
     return max(rounds, key=lambda one: (one.rank, -one.number))
+
+
+def find_obstacle(problem: RunStopped) -> Finding:
+    """Make a finding of what keeps a change from being checked: packages, or edits that fail."""
+    return Finding(
+        rule=problem.reason.value,
+        severity=Severity.BLOCK,
+        path="",
+        line=None,
+        message=problem.message,
+        fix="Change what it names, or do without.",
+    )
+
+
+def red(compared: tuple[Comparison, ...], verdict: Verdict, after: CheckReport) -> Failures:
+    """Tell what checks have against a change; nothing where it is let through."""
+    if verdict.publish:
+        return Failures(names=(), words="")
+    found = [pair for check in compared for pair in _find_red(check, after)]
+    return _collect((*found, *_find_blocking(verdict.findings)), verdict.sentence)
+
+
+def remarked(remarks: tuple[Remark, ...]) -> str:
+    """Tell what a reviewer demands."""
+    places = (f"{_place(one)}: " if one.path else "" for one in remarks)
+    lines = (f"- {place}{one.text}" for place, one in zip(places, remarks, strict=True))
+    return "\n".join(("A reviewer demands:", *lines))
+
+
+def left_to_people(findings: tuple[Finding, ...]) -> str:
+    """Tell what makes a change that passes a draft; empty: nothing does."""
+    said = [_finding(one) for one in findings[:_MOST_FINDINGS]]
+    head = "The change passes, and a person will have to look at this. Mend what you can, or submit"
+    return "\n\n".join((f"{head} it as it is.", *said)) if said else ""
+
+
+def given_up(words: str) -> str:
+    """Tell in a few lines what stood against an attempt that was given up."""
+    shown = [line for line in words.splitlines() if line.strip()][: _MOST_OBSTACLE - 1]
+    return "\n".join((_GIVEN_UP, *_short(shown)))
+
+
+def _place(one: Remark | Finding) -> str:
+    return f"{one.path}:{one.line}" if one.line else one.path
+
+
+def _collect(found: Iterable[tuple[str, str]], *said: str) -> Failures:
+    pairs = list(found)
+    shown = [words for _, words in pairs[:_MOST_FINDINGS]]
+    if len(pairs) > len(shown):
+        shown.append(f"and {len(pairs) - len(shown)} more")
+    names = tuple(sorted({name for name, _ in pairs}))
+    return Failures(names=names, words="\n\n".join((*said, *shown)))
+
+
+def _find_blocking(findings: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
+    for one in findings:
+        if one.severity is Severity.BLOCK:
+            yield f"{one.rule} {one.path} {one.message}", _finding(one)
+
+
+def _find_red(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]]:
+    for number, item in enumerate(check.new_failures):
+        yield f"{check.name} {item.item_id}", _failure(check, item, number)
+    for name in check.gone:
+        yield f"gone {name}", f"{name} ran on the base commit and does not any more."
+    for one in check.unsure:
+        yield f"unsure {one.item_id}", f"{one.item_id} {one.told}."
+    yield from _find_blocking(check.findings)
+    if check.is_in_the_way and not (check.new_failures or check.gone):
+        said = check.reason or f"{check.name} ended {check.head.value}"
+        result = after.result(check.name)
+        last = _short(result.output.strip().splitlines()[-_MOST_LINES:]) if result else []
+        yield f"{check.name} as a whole", "\n".join((f"{check.name}: {said}", *last))
+
+
+def _failure(check: Comparison, item: CheckItem, number: int) -> str:
+    place = f" at {item.place}" if item.place else ""
+    # How often it was run again hangs on the time, and a replay has to say the same.
+    text = item.text.partition("\n(run again: ")[0] if number < _MOST_FAILURES else ""
+    lines = _short(text.strip().splitlines()[:_MOST_LINES])
+    return "\n".join((f"{check.name}: {item.item_id}{place}", *lines))
+
+
+def _short(lines: list[str]) -> list[str]:
+    return [line[:_LONGEST_LINE] for line in lines]
+
+
+def _finding(one: Finding) -> str:
+    return f"{_place(one)} {one.message} ({one.rule}) {one.fix}".strip()

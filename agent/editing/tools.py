@@ -167,8 +167,6 @@ class Tools:
             raise EditFailed(f"`{batch.handed}` has to be the last call of a reply")
         if number > MOST_CALLS:
             raise EditFailed(f"a reply may have {MOST_CALLS} calls")
-        if any(call.call_id == one.call_id for one in batch.results):
-            raise EditFailed("an earlier call of this reply has the same id")
         if call.name in self._given:
             batch.form = forms.read(call, self._given[call.name][1])
             batch.handed, batch.at = call.name, number - 1
@@ -247,20 +245,18 @@ class Tools:
             self._rebuilt, words = rebuilding.rebuild(change, job.prepared, job.svc)
         return words
 
-    # --- the tools --------------------------------------------------------------------------------
-
     def bash(self, session: SandboxSession, asked: Bash) -> str:
         """Run a command."""
         seconds = bounded(min(max(asked.seconds, LEAST_SECONDS), _MOST_SECONDS), self._left())
         ran = session.run(asked.command, seconds=seconds)
-        ended = ""
+        said = [cleaning.terminal(ran.output).rstrip()]
         if ran.timed_out:
-            ended = f"[ended after {seconds} seconds]"
-        elif ran.exit_code != 0 and not ran.restarted:
-            ended = f"[exit code {ran.exit_code}]"
-        broken = f"[the sandbox broke down. {LOST}]" if ran.restarted else ""
-        printed = cleaning.terminal(ran.output).rstrip()
-        return "\n".join(filter(None, (printed, ended, broken))) or "(no output)"
+            said.append(f"[ended after {seconds} seconds]")
+        if ran.restarted:
+            said.append(f"[the sandbox broke down. {LOST}]")
+        elif ran.exit_code:
+            said.append(f"[exit code {ran.exit_code}]")
+        return "\n".join(filter(None, said)) or "(no output)"
 
     def edit(self, session: SandboxSession, asked: Edit) -> str:
         """Replace what occurs exactly once; ends of lines stay what they are."""
@@ -300,15 +296,12 @@ class Tools:
     def _left(self) -> float:
         return self._until - time.monotonic()
 
-    # --- what is kept of it -----------------------------------------------------------------------
-
     def _record(self, called: Called, before: Change, turn: Turn) -> None:
         for result in called.results:
             self._show(f"{result.name}: {result.content.partition(chr(10))[0][:_MOST_LINE]}")
         results = self._job.svc.redactor.inside(called.results)
         facts = {
-            "conversation": turn.conversation,
-            "turn": turn.number,
+            **turn.facts,
             "results": [result.model_dump(mode="json") for result in results],
             "change_digest": (called.change or before).digest,
         }

@@ -193,8 +193,8 @@ def test_replies_of_many_calls_are_bounded(opened):
 
 def test_a_call_that_is_no_json_is_answered(opened):
     torn = ToolCall(call_id="c1", name="bash", arguments='{"command": ')
-    done = opened.call(said().model_copy(update={"calls": (torn, torn)}))
-    assert ["JSON" in done.results[0].content, "same id" in done.results[1].content] == [True] * 2
+    done = opened.call(said().model_copy(update={"calls": (torn,)}))
+    assert "JSON" in done.results[0].content
     assert json.loads(done.model_dump_json())["handed"] == ""
 
 
