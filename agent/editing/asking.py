@@ -33,8 +33,6 @@ class Turn(Record):
     conversation: str
     number: int
     """1-based."""
-    prompts: dict[str, str]
-    """sha256 of each prompt file that the request is made of, by name."""
     told: int
     """Messages that an earlier turn of the conversation has sent already."""
 
@@ -124,7 +122,6 @@ def _record_question(request: ChatRequest, turn: Turn, job: Job) -> None:
         "model_chain": job.models.chain(request.role, request.category),
         "system_sha256": _sha256(request.system),
         "tools_sha256": _sha256(json.dumps([tool.model_dump() for tool in request.tools])),
-        "prompts": turn.prompts,
         "messages": [message.model_dump(mode="json") for message in kept],
         "most_tokens": request.most_tokens,
     }

@@ -29,7 +29,10 @@ _NOTES = ("AGENTS.md", "CONTRIBUTING.md", "CONTRIBUTING.rst", ".github/CONTRIBUT
 
 def of_ticket(job: Job) -> Opening:
     """Begin with a ticket; the state of the base is told with the answer to the plan."""
-    return _join(*_describe_repository(job), *_describe_ticket(job))
+    listed, *notes = _describe_repository(job)
+    if notes and job.base.contract.config.contributions == "auto":
+        notes.append("Where these notes refuse changes that machines make, `decline`.")
+    return _join(listed, *notes, *_describe_ticket(job))
 
 
 def of_change(

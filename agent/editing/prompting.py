@@ -1,6 +1,6 @@
 """What a model is told first: the contract, its part in the work, and foreign words as data.
 
-The prompts are the files in `prompts/`; which version was used is on record by their hash.
+The prompts are the files in `prompts/`.
 """
 
 from __future__ import annotations
@@ -11,32 +11,21 @@ from functools import cache
 from importlib import resources
 
 from agent.cleaning import list_some
-from agent.domain import Contract, Record
+from agent.domain import Contract
 from repo_config.schema import RepoConfig
 
 _MOST_NAMED = 8
 
 
-class Prompt(Record):
-    """The first words of a conversation, the same in each of its requests."""
-
-    system: str
-    files: dict[str, str]
-    """sha256 of the files it was made of, by name."""
-
-
-def prompt(name: str, contract: Contract) -> Prompt:
-    """Make the prompt of a part in the work.
+def prompt(name: str, contract: Contract) -> str:
+    """Make the first words of a conversation, the same in each of its requests.
 
     Args:
-        name: Of the file, without its ending.
+        name: Of the file that tells the part in the work, without its ending.
     """
-    texts = {f"{part}.md": _text(part) for part in ("contract", name)}
     stack, constraints = "; ".join(_stack(contract)), "; ".join(_constraints(contract.config))
-    head, part = texts.values()
-    system = f"{head.format(stack=stack, constraints=constraints).strip()}\n\n{part.strip()}\n"
-    hashes = {file: hashlib.sha256(text.encode()).hexdigest() for file, text in texts.items()}
-    return Prompt(system=system, files=hashes)
+    head = _text("contract").format(stack=stack, constraints=constraints)
+    return f"{head.strip()}\n\n{_text(name).strip()}\n"
 
 
 @cache

@@ -119,21 +119,21 @@ class Tools:
         self._session, self._at = None, ""
 
     def carry_out(
-        self, reply: Reply, before: Change, include: tuple[str, ...], turn: Turn, if_new: str
+        self, reply: Reply, before: Change, include: tuple[str, ...], turn: Turn
     ) -> Called:
         """Carry the calls of a reply out in order, and take what they made of the tree.
 
         Args:
             before: The change so far.
             include: Ignored files that belong to it.
-            if_new: What is said where the sandbox has to be opened anew.
 
         Raises:
             SandboxLost: The sandbox ended without a word, or the run was stopped.
             SandboxMissing: No sandbox is to be had.
         """
         self._until = time.monotonic() + self._job.step.seconds_left
-        batch = _Batch(before, if_new)
+        # What the first turn does is done in a sandbox that nobody knows yet.
+        batch = _Batch(before, LOST if turn.number > 1 else "")
         for number, call in enumerate(reply.calls, 1):
             self._show(f"{forms.plain(call.name)} {forms.plain(call.arguments, _MOST_LINE)}")
             try:
@@ -148,7 +148,6 @@ class Tools:
         called = Called(
             results=tuple(batch.results),
             change=change if change != before else None,
-            used=batch.session is not None,
             handed=batch.handed,
             at=batch.at,
             form=batch.form.model_dump_json() if batch.form else "",
@@ -320,6 +319,7 @@ class _Batch:
 
     before: Change
     if_new: str
+    """What is said where the sandbox has to be opened."""
     results: list[ToolResult] = field(default_factory=list)
     handed: str = ""
     at: int = 0

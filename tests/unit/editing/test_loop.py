@@ -214,7 +214,6 @@ def test_all_that_is_said_is_on_record_once(prepared, home):
     ]  # fmt: skip
     assert [one["digest"] for one in asked] == [one.digest for one in model.requests]
     assert asked[0]["model_chain"] == ["fake:one"]
-    assert set(asked[0]["prompts"]) == {"contract.md", "agent.md"}
     assert asked[0]["system"] == model.requests[0].system
     answered = events(home, prepared, "model.answered")
     assert [one["reply"]["calls"][0]["name"] for one in answered] == ["bash", "write", "submit"]
