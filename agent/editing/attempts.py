@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from agent.agenda import Answer, Matter
 from agent.domain import Change, Plan
-from agent.editing import answering, base_state, opening, plans, prompting
-from agent.editing.answering import SubmittedAnswers
+from agent.editing import base_state, opening, prompting, submissions
 from agent.editing.called import Opening
 from agent.editing.job import Job
 from agent.editing.loop import Conversation
 from agent.editing.rounds import Draft
+from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import Forms, Submit, Tools
 from agent.errors import EditFailed
 
 _SUBMIT = "Have the change judged, with ignored files to include."
-_EDITING: Forms = {"submit": (_SUBMIT, Submit), **plans.FORMS}
+_EDITING: Forms = {"submit": (_SUBMIT, Submit), **submissions.FORMS}
 _UNCHANGED = (
     "Nothing has changed since the last submit. Edit first, or submit once more to leave it so."
 )
@@ -81,7 +81,7 @@ class Attempt:
             elif job.has_passed:
                 words = "The change has passed. Call `submit`."
             else:
-                raise plans.declined(handed.name, handed.form, job)
+                raise submissions.read_refusal(handed.name, handed.form, job)
             talk.answer(words, job)
         self.why = handed.why
         is_whole = bool(self.answers) or not self._matters
@@ -102,9 +102,9 @@ class Attempt:
         talk.include += found.include
         if isinstance(found, SubmittedAnswers) and not self.answers:
             edited = talk.change.digest != self._begun
-            if problems := answering.problems(found, matters, is_edited=edited):
+            if problems := submissions.find_answer_problems(found, matters, is_edited=edited):
                 return None, "\n".join(f"- {one}" for one in problems)
-            self.answers = answering.read(found)
+            self.answers = submissions.read_answers(found)
             done = (one.words.strip() for one in found.answers if one.became == "done")
             return self._draft("\n".join(done)), ""
         if self._has_news:
@@ -138,9 +138,9 @@ def begin(job: Job) -> Attempt:
         if handed.name == "submit":
             words = "Call `plan` first."
         elif handed.name != "plan":
-            raise plans.declined(handed.name, handed.form, job)
-        elif not (words := plans.problems(plans.read(handed.form), job)):
-            return Attempt(talk, job.step("plan", plans.read, handed.form), job)
+            raise submissions.read_refusal(handed.name, handed.form, job)
+        elif not (words := submissions.find_plan_problems(submissions.read_plan(handed.form), job)):
+            return Attempt(talk, job.step("plan", submissions.read_plan, handed.form), job)
         talk.answer(words, job)
     against = f" Against the last one stood:\n{words}" if words else ""
     raise EditFailed(f"The model made no plan that holds: {handed.why}.{against}")

@@ -24,22 +24,19 @@ class Limits(Record):
     calls: int | None = None
     """Replies, however many tries each takes."""
 
-    def times(self, grants: int) -> Limits:
-        """Return what may be used when it was granted so often."""
-        known = {name: most * grants for name, most in self if most is not None}
-        return self.model_copy(update=known)
 
+def limits(config: RepoConfig, settings: Settings, grants: int = 1) -> Limits:
+    """Say what a run may use: the lower of what operator and repository allow.
 
-def limits(config: RepoConfig, settings: Settings) -> Limits:
-    """Say what a run may use: the lower of what operator and repository allow."""
+    Args:
+        grants: How often it was granted.
+    """
     asked = config.limits
+    tokens = [most for most in (asked.tokens, settings.model_tokens) if most is not None]
     return Limits(
-        usd=min(asked.usd or settings.model_usd, settings.model_usd),
-        tokens=min(
-            (most for most in (asked.tokens, settings.model_tokens) if most is not None),
-            default=None,
-        ),
-        calls=settings.model_calls,
+        usd=min(asked.usd or settings.model_usd, settings.model_usd) * grants,
+        tokens=min(tokens) * grants if tokens else None,
+        calls=settings.model_calls * grants,
     )
 
 
@@ -54,12 +51,9 @@ class Terms(Record):
 
 def read_terms(config: RepoConfig, models: ChatModel, category: Category) -> Terms:
     """Read what the repository asks for, and who is set to do it."""
-    roles: tuple[Role, ...] = get_args(Role)
-    return Terms(
-        repair_rounds=config.limits.repair_rounds,
-        candidates=config.limits.candidates,
-        roles=tuple(role for role in roles if models.chain(role, category)),
-    )
+    limits, every = config.limits, get_args(Role)
+    roles = tuple(role for role in every if models.chain(role, category))
+    return Terms(repair_rounds=limits.repair_rounds, candidates=limits.candidates, roles=roles)
 
 
 class Spent(Record):

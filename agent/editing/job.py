@@ -92,8 +92,7 @@ class Job:
     @property
     def limits(self) -> Limits:
         """What the run may spend by now."""
-        config, svc = self.base.contract.config, self.svc
-        return budget.limits(config, svc.settings).times(svc.grants)
+        return budget.limits(self.base.contract.config, self.svc.settings, self.svc.grants)
 
     @cached_property
     def terms(self) -> Terms:

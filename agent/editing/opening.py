@@ -14,6 +14,7 @@ from agent.editing import base_state, outline
 from agent.editing.called import Opening
 from agent.editing.job import Job
 from agent.editing.prompting import fenced
+from agent.editing.rounds import Draft
 
 _MOST_TICKET = 20_000
 _MOST_NOTES = 2_000
@@ -60,19 +61,18 @@ def of_change(
     )
 
 
-def of_review(plan: Plan, change: Change, words: str, checked: str, job: Job) -> Opening:
+def of_review(draft: Draft, checked: str, job: Job) -> Opening:
     """Begin the review: ticket, plan, diff, what its author says, and how it was judged.
 
     Args:
-        words: Of the author.
         checked: In words of ours.
     """
     return _join(
         _fence("The base, and its checks", base_state.describe(job).text, job),
         *_describe_ticket(job),
-        _describe_plan(plan, job),
-        _fence("The diff", _diff(change, job), job),
-        _fence("Its author says", words[:_MOST_WORDS], job),
+        _describe_plan(draft.plan, job),
+        _fence("The diff", _diff(draft.change, job), job),
+        _fence("Its author says", draft.words[:_MOST_WORDS], job),
         checked,
     )
 

@@ -82,8 +82,7 @@ def _finding(message: str, path: str = "", line: int | None = None) -> Finding:
 
 def _reviewed(best: Round, job: Job) -> Handed:
     draft, name = best.draft, f"review {best.number}"
-    asked = draft.plan, draft.change, draft.words, checked(best), job
-    told = job.step(f"{name} opening", opening.of_review, *asked)
+    told = job.step(f"{name} opening", opening.of_review, draft, checked(best), job)
     talk = Conversation(
         name=name,
         role="reviewer",

@@ -5,8 +5,9 @@ It is made of the results of steps alone: the same again after a restart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from agent.check_summary import count_things
@@ -19,7 +20,6 @@ from agent.domain import (
     Finding,
     Plan,
     Proof,
-    Record,
     Remark,
     Severity,
     Verdict,
@@ -35,15 +35,6 @@ _MOST_LINES = 30
 _LONGEST_LINE = 240
 _MOST_OBSTACLE = 10
 _GIVEN_UP = "An earlier attempt was given up and is gone; take another way. At its best, it met:"
-
-
-class Failures(Record):
-    """All that stands against a change."""
-
-    names: tuple[str, ...]
-    """Stable, one for each failure and blocking finding, sorted."""
-    words: str
-    """For whoever mends it; contains foreign words."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +73,22 @@ class Round:
         return self.verdict is not None and self.verdict.publish
 
     @property
-    def failures(self) -> Failures:
-        """All that stands against it."""
-        if self.verdict is None or self.after is None:
-            return _collect(_find_blocking(self.refused))
+    def failures(self) -> dict[str, str]:
+        """All that stands against it, in words for whoever mends it, by stable names; foreign."""
         if self.passed:
-            return Failures(names=(), words="")
-        found = [pair for check in self.compared for pair in _find_red(check, self.after)]
-        return _collect((*found, *_find_blocking(self.verdict.findings)), self.verdict.sentence)
+            return {}
+        if self.verdict is None or self.after is None:
+            return dict(_find_blocking(self.refused))
+        red = (_find_red(check, self.after) for check in self.compared)
+        return dict(chain(*red, _find_blocking(self.verdict.findings)))
+
+    @property
+    def objection(self) -> str:
+        """What stands against it, as one text that is cut."""
+        found = list(self.failures.values())
+        more = [f"and {len(found) - _MOST_FINDINGS} more"] if found[_MOST_FINDINGS:] else []
+        said = [self.verdict.sentence] if self.verdict else []
+        return "\n\n".join((*said, *found[:_MOST_FINDINGS], *more))
 
     @property
     def remarks(self) -> tuple[Finding, ...]:
@@ -101,7 +100,7 @@ class Round:
     @property
     def rank(self) -> tuple[bool, bool, int, int]:
         """The greater, the better: what was checked, then what is wrong, then what is remarked."""
-        wrong, remarked = len(self.failures.names), len(self.remarks)
+        wrong, remarked = len(self.failures), len(self.remarks)
         return self.passed, self.cleared is not None, -wrong, -remarked
 
     @property
@@ -111,7 +110,7 @@ class Round:
             return "not checked to its end"
         if self.passed:
             return "passed"
-        count = len(self.failures.names)
+        count = len(self.failures)
         if self.verdict is None:
             return f"refused by rules before any check: {count_things(count, 'finding')}"
         return f"{count_things(count, 'problem')} ({self.verdict.reason.value})"
@@ -134,18 +133,9 @@ def find_obstacle(problem: RunStopped) -> Finding:
     )
 
 
-def red(compared: tuple[Comparison, ...], verdict: Verdict, after: CheckReport) -> Failures:
-    """Tell what checks have against a change; nothing where it is let through."""
-    if verdict.publish:
-        return Failures(names=(), words="")
-    found = [pair for check in compared for pair in _find_red(check, after)]
-    return _collect((*found, *_find_blocking(verdict.findings)), verdict.sentence)
-
-
 def remarked(remarks: tuple[Remark, ...]) -> str:
     """Tell what a reviewer demands."""
-    places = (f"{_place(one)}: " if one.path else "" for one in remarks)
-    lines = (f"- {place}{one.text}" for place, one in zip(places, remarks, strict=True))
+    lines = (f"- {_place(one)}: {one.text}" if one.path else f"- {one.text}" for one in remarks)
     return "\n".join(("A reviewer demands:", *lines))
 
 
@@ -164,15 +154,6 @@ def given_up(words: str) -> str:
 
 def _place(one: Remark | Finding) -> str:
     return f"{one.path}:{one.line}" if one.line else one.path
-
-
-def _collect(found: Iterable[tuple[str, str]], *said: str) -> Failures:
-    pairs = list(found)
-    shown = [words for _, words in pairs[:_MOST_FINDINGS]]
-    if len(pairs) > len(shown):
-        shown.append(f"and {len(pairs) - len(shown)} more")
-    names = tuple(sorted({name for name, _ in pairs}))
-    return Failures(names=names, words="\n\n".join((*said, *shown)))
 
 
 def _find_blocking(findings: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:

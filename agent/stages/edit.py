@@ -72,7 +72,7 @@ def next_candidate(first: Attempt, tried: Sequence[Round], job: Job) -> Draft | 
                 attempt.go_on()
             else:
                 attempt.close()
-                met = best(tried).failures.words if tried else f"It changed nothing: {attempt.why}."
+                met = best(tried).objection if tried else f"It changed nothing: {attempt.why}."
                 attempt = attempts.begin_anew(first.plan, rounds.given_up(met), job)
             if (draft := attempt.next_draft()) is not None:
                 return draft

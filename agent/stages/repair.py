@@ -47,7 +47,7 @@ def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
 def _find_objection(last: Round, job: Job) -> str:
     """Say what stands against the last change, for the model; empty: nothing."""
     if not last.passed:
-        return last.failures.words if last.failures.names else ""
+        return last.objection if last.failures else ""
     # Of all that was judged: after a review another list of rounds begins.
     told = any(one.passed and one.remarks for one in job.judged if one.number < last.number)
     if told or last.draft.by is None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from agent import worktree
 from agent.agenda import Agenda, Answer, Matter, Suggestion
 from agent.domain import Change, Plan, Prepared, Record
-from agent.editing import attempts, by_suggestion, plans
+from agent.editing import attempts, by_suggestion, submissions
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
 from agent.proposing import Decided
@@ -113,7 +113,7 @@ def _put(
     base: WorkTree,
 ) -> Iterator[Answer]:
     """Write a file as people suggest it, unless its path is closed."""
-    shut = plans.closed((path,), base, prepared.contract, prepared.checkout.commit)
+    shut = submissions.find_closed((path,), base, prepared.contract.config)
     if shut:
         words = f"It was not applied: {shut[0].message} {shut[0].fix}"
         yield from (Answer(matter=number, end="human", words=words) for number in taken)

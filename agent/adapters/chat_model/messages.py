@@ -103,16 +103,17 @@ def tidied(response: theirs.ModelResponse, request: ChatRequest) -> theirs.Model
         for call in message.reply.calls
     }
     parts = [
-        replace(
-            part,
-            tool_name=_sendable(part.tool_name),
-            tool_call_id=_take_id(part.tool_call_id, taken),
-        )
-        if isinstance(part, theirs.ToolCallPart)
-        else part
+        _tidy_call(part, taken) if isinstance(part, theirs.ToolCallPart) else part
         for part in response.parts
     ]
     return replace(response, parts=parts)
+
+
+def _tidy_call(part: theirs.ToolCallPart, taken: set[str]) -> theirs.ToolCallPart:
+    call_id, name = _take_id(part.tool_call_id, taken), _sendable(part.tool_name)
+    if name != part.tool_name:
+        return theirs.ToolCallPart(name, part.args, call_id)
+    return replace(part, tool_call_id=call_id)
 
 
 def _sendable(name: str) -> str:

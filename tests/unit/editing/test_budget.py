@@ -75,7 +75,5 @@ def test_a_model_without_a_price_needs_a_cap_of_tokens():
 def test_the_lower_of_operator_and_repository_counts(asked, set_by_operator, wanted):
     config = RepoConfig.model_validate({"limits": asked}, strict=False)
     assert limits(config, Settings(home=Path("/h"), **set_by_operator)) == wanted
-
-
-def test_whoever_lets_a_run_go_on_grants_as_much_again():
-    assert Limits(usd=1.0, calls=3).times(2) == Limits(usd=2.0, calls=6)
+    doubled = {name: most and most * 2 for name, most in wanted}
+    assert limits(config, Settings(home=Path("/h"), **set_by_operator), 2) == Limits(**doubled)

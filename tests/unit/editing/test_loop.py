@@ -144,7 +144,7 @@ def test_a_model_that_turns_in_circles_is_stopped(prepared, home):
 
 
 def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypatch):
-    monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(tokens=35))
+    monkeypatch.setattr(budget, "limits", lambda *given: Limits(tokens=35))
     model = FakeModel(
         lambda request: said(write(f"a{len(request.messages)}.py")),
         worst=Worst(tokens=20, usd=None),

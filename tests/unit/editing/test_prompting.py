@@ -9,8 +9,8 @@ import pytest
 from agent.chat import Asked, ChatRequest
 from agent.domain import CheckItem, CheckReport, CheckResult, RoomService, Status
 from agent.editing import attempts, base_state, opening, prompting, reviewing
-from agent.editing.answering import SubmittedAnswers
 from agent.editing.prompting import fenced
+from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import Tools
 from agent.testing import FakeModel, said
 from repo_config.detect import DjangoProject

@@ -136,7 +136,7 @@ def test_what_was_edited_and_never_submitted_is_judged_all_the_same(prepared, ho
 
 def test_at_the_cap_the_best_of_what_was_made_counts(prepared, home, monkeypatch):
     (first, job), (other, beside) = planned(prepared, home), planned(prepared, home)
-    monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(calls=0))
+    monkeypatch.setattr(budget, "limits", lambda *given: Limits(calls=0))
     failed = job.over(judged(1, draft(prepared), "t.py::test_x"))
     assert edit.next_candidate(first, [failed], job) is None
     assert any("limits.candidates" in one for one in job.work("").undone)

@@ -9,6 +9,7 @@ import pytest
 
 from agent.domain import Change, Run, Ticket
 from agent.editing import opening
+from agent.editing.rounds import Draft
 from agent.errors import AccessLost, ForgeUnavailable
 from agent.ports import Pulls
 from agent.pulls import PullNow, Thread, ThreadComment
@@ -140,7 +141,7 @@ def told_to_models(ticket: Ticket, tmp_path) -> str:
     change = Change(base_commit=prepared.checkout.commit, files=())
     job = desks.job(prepared, tmp_path / "home", FakeModel(lambda request: said()))
     job.ticket = ticket
-    told = opening.of_review(plan, change, "", "", job).text
+    told = opening.of_review(Draft(plan=plan, change=change), "", job).text
     return told.partition("\n\nThe plan (data)")[0]
 
 
