@@ -14,7 +14,7 @@ from pydantic_ai import messages as theirs
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
-from agent.chat import Answered, Asked, ChatRequest, Reply, Returned, ToolCall, Usage
+from agent.chat import Answered, Asked, ChatRequest, Reply, Returned, ToolCall, ToolSpec, Usage
 
 _RESPONSE = TypeAdapter(theirs.ModelResponse)
 #: Of a surrogate pair; no text can be sent or kept with one.
@@ -34,6 +34,8 @@ def parameters(request: ChatRequest) -> ModelRequestParameters:
                 name=tool.name,
                 description=tool.description,
                 parameters_json_schema=tool.parameters,
+                # Elsewhere a provider cannot hold a model to the letter, and words for it are idle.
+                strict=None if _count(tool, "required") == _count(tool, "properties") else False,
             )
             for tool in request.tools
         ],
@@ -56,6 +58,10 @@ def history(request: ChatRequest, *, failures: bool = False) -> list[theirs.Mode
             parts = list(_parts(message, failures=failures))
             found.append(theirs.ModelRequest(parts=parts, instructions=request.system))
     return found
+
+
+def _count(tool: ToolSpec, key: str) -> int:
+    return len(tool.parameters.get(key, ()))
 
 
 def _parts(message: Asked | Returned, *, failures: bool) -> Iterator[theirs.ModelRequestPart]:
