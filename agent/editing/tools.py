@@ -274,6 +274,8 @@ class Tools:
 
     def write(self, session: SandboxSession, asked: Write) -> str:
         """Write a file."""
+        if asked.path.startswith("~"):
+            raise EditFailed("`~` stands for nothing: paths begin in the root of the tree")
         session.write(asked.path, asked.text.encode())
         return f"{asked.text.count(chr(10)):,} lines"
 

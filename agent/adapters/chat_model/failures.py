@@ -30,14 +30,11 @@ will not have this asked."""
 class Failure(Exception):
     """A model did not answer."""
 
+    details = ""
+    """See `errors.AgentError.details`."""
+
     def __init__(
-        self,
-        words: str,
-        why: Why = "passing",
-        *,
-        after: float | None = None,
-        paid: bool = False,
-        details: str = "",
+        self, words: str, why: Why = "passing", *, after: float | None = None, paid: bool = False
     ) -> None:
         """Say why.
 
@@ -45,11 +42,10 @@ class Failure(Exception):
             words: What goes after the model's name and a colon.
             after: Seconds until it may be asked again, where the provider said so.
             paid: Whether the provider may charge for it all the same.
-            details: See `errors.AgentError.details`.
         """
         super().__init__(words)
         self.why: Why = why
-        self.after, self.paid, self.details = after, paid, details
+        self.after, self.paid = after, paid
 
 
 def classify(

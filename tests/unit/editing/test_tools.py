@@ -84,7 +84,7 @@ def test_calls_run_in_order_and_what_they_make_is_the_change(opened):
         (edit(old="nowhere"), "old is not in the file"),
         (edit(old="prices", new="p"), "old is there 2 times"),
         (edit(path="shop/nowhere.py"), "no such file"),
-        (write("../out.py"), "leads outside"),
+        (write("../out.py"), "cannot be written"),
         (edit(path="/etc/passwd"), "no such file"),
         (("fly", {}), "there is no such tool"),
         (("bash", {"comand": "true"}), "`command`"),
