@@ -165,12 +165,7 @@ def usage(response: theirs.ModelResponse, request: ChatRequest) -> Usage:
         return Usage(
             input_tokens=request.bytes, output_tokens=max(1, min(said, request.most_tokens))
         )
-    return Usage(
-        input_tokens=counted.input_tokens,
-        output_tokens=counted.output_tokens,
-        cache_read_tokens=counted.cache_read_tokens,
-        cache_write_tokens=counted.cache_write_tokens,
-    )
+    return Usage(**{name: getattr(counted, name) for name in Usage.model_fields})
 
 
 def _arguments(given: object) -> str:

@@ -258,9 +258,8 @@ class ProvidedModels:
         )
         if response.state != "complete" or (self._stream and not is_ended):
             raise Failure("its answer broke off", paid=True)
-        if not any(_says_something(part) for part in response.parts) and (
-            response.finish_reason not in ("content_filter", "length")
-        ):
+        is_empty = not (response.tool_calls or (response.text or "").strip())
+        if is_empty and response.finish_reason not in ("content_filter", "length"):
             raise Failure("its answer is empty", paid=True)
         return messages.tidied(response, asking.request)
 
@@ -287,8 +286,7 @@ class ProvidedModels:
         """Make the error for a reply that nobody gave."""
         role, found = asking.request.role, [failure for _, failure in asking.failed]
         named = dict.fromkeys(f"{name}: {failure}" for name, failure in asking.failed)
-        listed = self._redact("; ".join(named))
-        reasons = {failure.why for failure in found}
+        listed, reasons = self._redact("; ".join(named)), {failure.why for failure in found}
         if asking.is_late and ("passing" in reasons or asking.names):
             return TimeSpent(
                 f"No model answered as {role} in the {asking.seconds:,.0f} s that were left of the"
@@ -325,12 +323,6 @@ def _read_piece(event: parts.ModelResponseStreamEvent) -> tuple[str, bool]:
             is_text = isinstance(piece, (parts.TextPart, parts.TextPartDelta))
             return "".join(text for text in found if isinstance(text, str)), is_text
     return "", False
-
-
-def _says_something(part: parts.ModelResponsePart) -> bool:
-    return isinstance(part, parts.ToolCallPart) or (
-        isinstance(part, parts.TextPart) and bool(part.content.strip())
-    )
 
 
 def _bound_tokens(request: ChatRequest, model: str) -> int:
