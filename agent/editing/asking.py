@@ -10,7 +10,7 @@ import hashlib
 import json
 
 from agent import cleaning
-from agent.chat import ChatRequest, Message, Reply, Role, ToolSpec
+from agent.chat import ChatRequest, Reply
 from agent.check_summary import count_things
 from agent.domain import Record
 from agent.editing import budget
@@ -47,14 +47,7 @@ class Turn(Record):
         return f"turn {self.number} of {self.conversation}"
 
 
-def reply(
-    job: Job,
-    turn: Turn,
-    role: Role,
-    system: str,
-    tools: tuple[ToolSpec, ...],
-    messages: tuple[Message, ...],
-) -> Reply:
+def reply(job: Job, turn: Turn, request: ChatRequest) -> Reply:
     """Have the next reply, from the record where there is one.
 
     Raises:
@@ -67,19 +60,10 @@ def reply(
     """
     if (turn.conversation, turn.number) != TRIAGE:
         job.require_proofs()
-    request = ChatRequest(
-        role=role,
-        category=job.decision.category,
-        model=job.first_in_line(role),
-        system=system,
-        tools=tools,
-        messages=messages,
-        must_call=True,
-    )
     name = f"{turn.conversation} {turn.number} reply"
     answer = job.step(name, _ask, request, turn, job)
     # What is not taken has been paid for all the same, so it is on record and counted first.
-    job.take(role, answer)
+    job.take(request.role, answer)
     if answer.finish == "refused":
         said = job.svc.redactor(answer.text)
         words = cleaning.terminal(" ".join(said.split()))[:_MOST_WORDS]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agent.chat import MOST_TOKENS, Answered, Asked, Message, Reply, Returned, Role
+from agent.chat import MOST_TOKENS, Answered, Asked, ChatRequest, Message, Reply, Returned, Role
 from agent.domain import Change
 from agent.editing import asking
 from agent.editing.asking import Turn
@@ -97,8 +97,16 @@ class Conversation:
         """Have the next reply, and its calls carried out."""
         self._number, self._count = self._number + 1, self._count + 1
         turn = Turn(conversation=self.name, number=self._number, told=self._told)
-        messages, tools = trimmed(self._said, self._count), self.tools.specs
-        reply = asking.reply(job, turn, self.role, self.prompt, tools, messages)
+        request = ChatRequest(
+            role=self.role,
+            category=job.decision.category,
+            model=job.first_in_line(self.role),
+            system=self.prompt,
+            tools=self.tools.specs,
+            messages=trimmed(self._said, self._count),
+            must_call=True,
+        )
+        reply = asking.reply(job, turn, request)
         self._told = len(self._said) + 1
         given = reply, self.change, self.include, turn
         done = job.step(f"{self.name} {self._number} calls", self.tools.carry_out, *given)
