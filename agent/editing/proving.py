@@ -66,12 +66,9 @@ def with_change(
         return Proof(unneeded="no code besides tests is changed")
     kept = tuple(file for file in change.files if file.path in own)
     tests = change.model_copy(update={"files": kept, "notes": ()})
-    files = tuple(
-        file.path for file in tests.files if file.path.endswith(".py") and file.after is not None
-    )
-    on_base = None
-    if head and files:
-        on_base = _run_tests(tests, Selection(files=files), "tests on base", prepared, svc)
+    files = tuple(file.path for file in kept if file.path.endswith(".py") and file.after)
+    only = Selection(files=files)
+    on_base = _run_tests(tests, only, "tests on base", prepared, svc) if head and files else None
     if head is None or on_base is None:
         return Proof(missing="the change brings no test")
     if not is_proved(on_base):
