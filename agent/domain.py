@@ -1279,9 +1279,6 @@ class Outcome(Record):
     """None: no change was judged."""
     stopped_at: str | None = None
     """The step that a further try goes on with, where the run was not done; None: the first."""
-    next_here: str = ""
-    """What a person can do on this machine, where that is known better than by the reason alone;
-    `{run}` stands for the run's id."""
     config_name: str | None = None
     """The configuration that was used in place of the repository's own."""
     models: tuple[ModelUse, ...] = ()

@@ -232,14 +232,6 @@ class BudgetSpent(RunStopped):
 
     reason = Reason.BUDGET_SPENT
 
-    def __init__(self, message: str | None = None, next_here: str = "") -> None:
-        """Say what to do about it on this machine, where that is known; `{run}` is the run's id."""
-        super().__init__(message)
-        self.next_here = next_here
-
-    def __reduce__(self) -> tuple[type[BudgetSpent], tuple[str, str]]:
-        return type(self), (self.message, self.next_here)
-
 
 class ModelRefused(RunStopped):
     """The model will not answer this."""

@@ -145,7 +145,7 @@ class Milestones:
         match result:
             case Contract(config=config):
                 most = min(config.limits.minutes, self._settings.max_minutes)
-                caps = budget.limits(config, self._settings).times(self._grants)
+                caps = budget.limits(config, self._settings, self._grants)
                 facts = {"most_minutes": most * self._grants, "most_usd": caps.usd}
             case Plan():
                 facts = {"plan": result}

@@ -59,11 +59,6 @@ class Step(Protocol):
         ...
 
     @property
-    def kept(self) -> bool:
-        """Whether its records outlast the process, so that the run can go on after its end."""
-        ...
-
-    @property
     def seconds_left(self) -> float:
         """What the steps so far have left of the run's minutes; never below zero."""
         ...

@@ -42,6 +42,7 @@ from agent.ports import (
     Root,
     Taken,
 )
+from agent.repository import names
 
 
 class FakeForge:
@@ -354,6 +355,8 @@ class FakeSession:
 
     def read(self, path: str) -> bytes | None:
         """Return what a regular file holds."""
+        if names.name_problem(path):
+            return None
         place = self._tree / path
         inside = place.resolve().is_relative_to(self._tree)
         return place.read_bytes() if inside and place.is_file() else None
@@ -361,8 +364,10 @@ class FakeSession:
     def write(self, path: str, content: bytes) -> None:
         """Write below the folder, and nowhere else."""
         place = self._tree / path
-        if place.resolve() != place or not place.is_relative_to(self._tree):
-            raise EditFailed(f"`{path}` leads outside or through a link")
+        problem = names.name_problem(path) or ("a link" if place.resolve() != place else None)
+        if problem:
+            shown = path.encode("unicode_escape").decode()[:200]
+            raise EditFailed(f"`{shown}` cannot be written: {problem}")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
 

@@ -25,7 +25,6 @@ from agent.errors import (
     AgentError,
     ApprovalAwaited,
     BranchMoved,
-    BudgetSpent,
     CacheGone,
     ForgeLimited,
     ModelUnavailable,
@@ -170,7 +169,6 @@ def carry(
                     "patch_path": _keep(problem.change, run, step, svc),
                     "change_digest": problem.change.digest if problem.change else None,
                     "models": problem.models,
-                    "next_here": problem.next_here if isinstance(problem, BudgetSpent) else "",
                 }
             )
             if isinstance(problem, PolicyRefused):

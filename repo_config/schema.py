@@ -363,6 +363,9 @@ class RepoConfig(Section):
     """Folder of the project in a repository that holds several: its dependencies are declared and
     its checks run there, and tickets are about it. Paths of `python`, `django` and `checks` are
     relative to it; those of `scope` and of changes stay paths of the repository."""
+    contributions: Literal["auto", "allow"] = "auto"
+    """auto: a model leaves the ticket to people where the notes for contributors refuse changes
+    that machines make; allow: it does not."""
     python: PythonSection = PythonSection()
     """Which Python, and what is installed beside the repository's own dependencies."""
     env: dict[VariableName, VariableValue] = {}

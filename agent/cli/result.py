@@ -45,9 +45,7 @@ def next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
         here = Path.cwd().is_relative_to(repo)
         git = "git" if here else f"git -C {shlex.quote(str(repo))}"
         return spoken.with_branch(outcome.branch, git, _remote(repo))
-    said = spoken.next_step_here(
-        outcome.reason, outcome.run_id, known=outcome.next_here, config_name=outcome.config_name
-    )
+    said = spoken.next_step_here(outcome.reason, outcome.run_id, config_name=outcome.config_name)
     return (said,) if said else ()
 
 

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from agent.agenda import Answer, Matter
 from agent.domain import Change, Plan
-from agent.editing import answering, base_state, opening, plans, prompting
-from agent.editing.answering import SubmittedAnswers
+from agent.editing import base_state, opening, prompting, submissions
 from agent.editing.called import Opening
 from agent.editing.job import Job
 from agent.editing.loop import Conversation
 from agent.editing.rounds import Draft
-from agent.editing.tools import Form, Submit, Tools
+from agent.editing.submissions import SubmittedAnswers
+from agent.editing.tools import Forms, Submit, Tools
 from agent.errors import EditFailed
 
 _SUBMIT = "Have the change judged, with ignored files to include."
-_EDITING: Mapping[str, Form] = {
-    "plan": (
-        "Say what will be done, in 10 lines at most; the title is imperative.",
-        plans.SubmittedPlan,
-    ),
-    "submit": (_SUBMIT, Submit),
-    **plans.FORMS,
-}
+_EDITING: Forms = {"submit": (_SUBMIT, Submit), **submissions.FORMS}
 _UNCHANGED = (
     "Nothing has changed since the last submit. Edit first, or submit once more to leave it so."
 )
@@ -53,7 +44,7 @@ class Attempt:
         """Let the plan be carried out."""
         job = self._job
         name = f"edit {job.number}"
-        base = job.step(f"{name} base", base_state.describe, job.before, job.prepared, job.svc)
+        base = job.step(f"{name} base", base_state.describe, job)
         self._talk.go_on_as(name)
         self._talk.answer(f"agreed\n{base.text}", job, accepted=True)
         self._talk.tools.are_open = True
@@ -90,7 +81,7 @@ class Attempt:
             elif job.has_passed:
                 words = "The change has passed. Call `submit`."
             else:
-                raise plans.declined(handed.name, handed.form, job)
+                raise submissions.read_refusal(handed.name, handed.form, job)
             talk.answer(words, job)
         self.why = handed.why
         is_whole = bool(self.answers) or not self._matters
@@ -111,10 +102,11 @@ class Attempt:
         talk.include += found.include
         if isinstance(found, SubmittedAnswers) and not self.answers:
             edited = talk.change.digest != self._begun
-            if problems := answering.problems(found, matters, is_edited=edited):
+            if problems := submissions.find_answer_problems(found, matters, is_edited=edited):
                 return None, "\n".join(f"- {one}" for one in problems)
-            self.answers = answering.read(found)
-            return self._draft(answering.said(found)), ""
+            self.answers = submissions.read_answers(found)
+            done = (one.words.strip() for one in found.answers if one.became == "done")
+            return self._draft("\n".join(done)), ""
         if self._has_news:
             return self._draft(found.summary), ""
         if self._may_stay:
@@ -125,8 +117,8 @@ class Attempt:
 
     def _draft(self, words: str) -> Draft:
         self._last = self._talk.change.digest
-        return Draft(plan=self.plan, change=self._talk.change, words=words, by=self,
-                     submitted=self._talk.change)  # fmt: skip
+        change = self._talk.change
+        return Draft(plan=self.plan, change=change, words=words, by=self, submitted=change)
 
 
 def begin(job: Job) -> Attempt:
@@ -138,18 +130,17 @@ def begin(job: Job) -> Attempt:
         TooLarge: The model takes it for several tickets.
         EditFailed: No plan came that the rules allow.
     """
-    told = job.step("plan opening", opening.of_ticket, job.ticket, job.base, job.svc)
-    talk = _conversation("plan", "agent", told, _base(job), job)
+    told = job.step("plan opening", opening.of_ticket, job)
+    talk = _converse("plan", "agent", told, None, _EDITING, job)
     talk.tools.are_open = False
     words = ""
     while (handed := talk.next_form(job)).name:
-        if handed.name in plans.FORMS:
-            raise plans.declined(handed.name, handed.form, job)
-        words = "Call `plan` first."
-        if handed.name == "plan":
-            plan = plans.read(handed.form)
-            if not (words := plans.problems(plan, job)):
-                return Attempt(talk, job.step("plan", plans.read, handed.form), job)
+        if handed.name == "submit":
+            words = "Call `plan` first."
+        elif handed.name != "plan":
+            raise submissions.read_refusal(handed.name, handed.form, job)
+        elif not (words := submissions.find_plan_problems(submissions.read_plan(handed.form), job)):
+            return Attempt(talk, job.step("plan", submissions.read_plan, handed.form), job)
         talk.answer(words, job)
     against = f" Against the last one stood:\n{words}" if words else ""
     raise EditFailed(f"The model made no plan that holds: {handed.why}.{against}")
@@ -162,7 +153,7 @@ def begin_anew(plan: Plan, failed: str, job: Job) -> Attempt:
         failed: What stood against the earlier attempt, in words for the model.
     """
     job.try_another()
-    return _agreed(f"edit {job.number}", plan, None, (), failed, job)
+    return _carry_on(plan, None, (), failed, job)
 
 
 def on_pull(draft: Draft, matters: tuple[Matter, ...], failed: str, job: Job) -> Attempt:
@@ -172,41 +163,23 @@ def on_pull(draft: Draft, matters: tuple[Matter, ...], failed: str, job: Job) ->
         matters: What people ask of it; nothing where only judges do.
         failed: What stands against it, in words for the model; empty: nothing.
     """
-    name = f"{'answer' if matters else 'edit'} {job.number}"
-    return _agreed(name, draft.plan, draft.change, matters, failed, job)
+    return _carry_on(draft.plan, draft.change, matters, failed, job)
 
 
-def _agreed(
-    name: str,
-    plan: Plan,
-    change: Change | None,
-    matters: tuple[Matter, ...],
-    failed: str,
-    job: Job,
+def _carry_on(
+    plan: Plan, change: Change | None, matters: tuple[Matter, ...], failed: str, job: Job
 ) -> Attempt:
     """Begin with a plan that is agreed, from a change or from the base."""
-    told = job.step(
-        f"{name} opening", opening.of_change, plan, change, matters, failed, job.ticket,
-        job.prepared, job.before, job.svc,
-    )  # fmt: skip
-    submit: Mapping[str, Form] = {"submit": (_SUBMIT, SubmittedAnswers if matters else Submit)}
-    forms = submit if change else _EDITING
+    name = f"{'answer' if matters else 'edit'} {job.number}"
+    told = job.step(f"{name} opening", opening.of_change, plan, change, matters, failed, job)
+    submit: Forms = {"submit": (_SUBMIT, SubmittedAnswers if matters else Submit)}
     prompt = "answer" if matters else "agent"
-    talk = _conversation(name, prompt, told, change or _base(job), job, forms)
+    talk = _converse(name, prompt, told, change, submit if change else _EDITING, job)
     return Attempt(talk, plan, job, matters)
 
 
-def _base(job: Job) -> Change:
-    return Change(base_commit=job.base.checkout.commit, files=())
-
-
-def _conversation(
-    name: str,
-    prompt: str,
-    told: Opening,
-    change: Change,
-    job: Job,
-    forms: Mapping[str, Form] = _EDITING,
+def _converse(
+    name: str, prompt: str, told: Opening, change: Change | None, forms: Forms, job: Job
 ) -> Conversation:
     return Conversation(
         name=name,
@@ -214,5 +187,5 @@ def _conversation(
         prompt=prompting.prompt(prompt, job.base.contract),
         tools=Tools(job, forms),
         opening=told,
-        change=change,
+        change=change or Change(base_commit=job.base.checkout.commit, files=()),
     )

@@ -15,7 +15,7 @@ from agent.environments import room_services, rooms
 from agent.errors import EditFailed, RequestRefused, TicketUnclear
 from agent.ports import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
 from agent.recipes import registry
-from agent.recipes.recipe import ProducingCommand, Recipe
+from agent.recipes.recipe import Edits, ProducingCommand, Recipe
 from agent.repository.tree import WorkTree
 from agent.services import Services
 from repo_config.tree import Within
@@ -30,14 +30,6 @@ class AskRecipe(Record):
 
     name: str
     parameters: dict[str, object]
-
-
-class Made(Record):
-    """What a recipe makes of a request."""
-
-    files: dict[str, bytes]
-    notes: tuple[str, ...]
-    not_done: tuple[str, ...]
 
 
 def bounded(most: float, left: float) -> int:
@@ -55,7 +47,7 @@ def bounded(most: float, left: float) -> int:
 
 def call(
     asked: AskRecipe, change: Change, prepared: Prepared, svc: Services, seconds: float
-) -> Made:
+) -> Edits:
     """Have a recipe work on top of a change; its parameters are held to what a ticket is held to.
 
     Raises:
@@ -70,10 +62,9 @@ def call(
     contract = prepared.contract
     tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
     tree.replay(change)
-    mine = Within(tree, contract.config.folder)
+    given = asked.parameters, Within(tree, contract.config.folder), contract.config
     try:
-        given = asked.parameters, mine, contract.config, contract.project
-        parameters = recipe.settle_parameters(*given)
+        parameters = recipe.settle_parameters(*given, contract.project)
     except (TicketUnclear, RequestRefused, ValueError) as problem:
         raise EditFailed(str(problem)) from problem
     made = carry_out(recipe, parameters, tree, prepared, svc, seconds)
@@ -89,7 +80,7 @@ def carry_out(
     prepared: Prepared,
     svc: Services,
     seconds: float = math.inf,
-) -> Made:
+) -> Edits:
     """Let a recipe edit a tree, and produce in a room what only the framework can write.
 
     Args:
@@ -101,13 +92,11 @@ def carry_out(
     """
     contract = prepared.contract
     edits = recipe.apply(Within(tree, contract.config.folder), parameters)
-    files = {
-        path: content
-        for path, content in edits.files.items()
-        if not tree.has(path) or tree.read(path) != content
-    }
-    notes = edits.notes
-    for path, content in files.items():
+    files, notes = dict(edits.files), edits.notes
+    for path, content in edits.files.items():
+        if tree.has(path) and tree.read(path) == content:
+            del files[path]
+            continue
         tree.write(path, content)
         svc.say(f"edited {path}")
     if command := recipe.produce(parameters, contract.project):
@@ -117,7 +106,7 @@ def carry_out(
             tree.write(path, content)
             svc.say(f"produced {path}")
         files |= produced
-    return Made(files=files, notes=notes, not_done=edits.not_done)
+    return edits.model_copy(update={"files": files, "notes": notes})
 
 
 def _produce(
@@ -130,17 +119,18 @@ def _produce(
     seconds = bounded(_LIMITS.seconds, left)
     report_path = f"{ROOM_OUT}/{command.report}"
     environment = svc.environment(prepared)
+    environ = {
+        **room_services.variables(environment.services),
+        **prepared.contract.config.env,
+        **command.environ,
+        # What is produced must not hang on when: a run that begins anew makes the same commit.
+        "SOURCE_DATE_EPOCH": str(prepared.run.started),
+    }
     order = rooms.order(
         environment,
         tree.folder,
         (rooms.PYTHON, f"{ROOM_OURS}/recipes/{command.script}", *command.args),
-        environ={
-            **room_services.variables(environment.services),
-            **prepared.contract.config.env,
-            **command.environ,
-            # What is produced must not hang on when: a run that begins anew makes the same commit.
-            "SOURCE_DATE_EPOCH": str(prepared.run.started),
-        },
+        environ=environ,
         limits=_LIMITS.model_copy(update={"seconds": seconds}),
         collect=(report_path, *(f"{ROOM_TREE}/{pattern}" for pattern in command.globs)),
     )
@@ -148,11 +138,9 @@ def _produce(
     result = svc.sandbox.run(order)
     if result.limit or result.exit_code != 0 or report_path not in result.files:
         ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"
-        server = room_services.ended(result, "the command")
-        raise EditFailed(
-            f"{command.script} ended with {ending}; {server}{'; ' * bool(server)}it printed:\n"
-            + cleaning.terminal(result.output).strip()[-4000:]
-        )
+        ending = "; ".join(filter(None, (ending, room_services.ended(result, "the command"))))
+        printed = cleaning.terminal(result.output).strip()[-4000:]
+        raise EditFailed(f"{command.script} ended with {ending}; it printed:\n{printed}")
     produced = {
         path.removeprefix(f"{ROOM_TREE}/"): content
         for path, content in result.files.items()

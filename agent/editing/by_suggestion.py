@@ -1,12 +1,11 @@
 """Put what people suggest for lines of a pull request in their place, as it is. Pure.
 
-A suggestion is a whole edit: it takes neither a recipe nor a model, as long as it is certain which
-lines it is for and nothing else is asked beside it. All others are left.
+A suggestion is a whole edit: it takes neither a recipe nor a model, as long as its lines are there
+as its thread shows them, and nothing else is asked beside it. All others are left.
 """
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 
@@ -22,29 +21,25 @@ _SUGGESTION = re.compile(
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
-def read(thread: Thread, content: bytes | None, *, counted: bool) -> Suggestion | None:
+def read(thread: Thread, content: bytes) -> Suggestion | None:
     """Read a thread as one suggestion; None: it is none, has words beside it, or is outdated.
 
     Args:
-        content: Of its file on the branch; None: it stands on none.
-        counted: Whether its lines were counted in that very file.
+        content: Of its file, as it was when the thread's lines were counted.
     """
     suggested = _read_block(thread)
     first, last = thread.first_line or thread.line, thread.line
-    if suggested is None or thread.outdated or first is None or last is None or first > last:
+    if suggested is None or thread.outdated or first is None or last is None:
         return None
-    count = last - first + 1
-    there = tuple(_bare((content or b"").decode("utf-8", "replace"))[first - 1 : last])
+    code = _bare(content)[first - 1 : last]
     # A part of a diff ends with the lines that it is about, where it has as many.
     rows = (row.removesuffix("\r") for row in thread.hunk.removesuffix("\n").split("\n")[1:])
-    lines = tuple(row[1:] for row in rows if row[:1] in ("+", " ", ""))
-    shown = lines[-count:] if len(lines) >= count else ()
-    if counted and (len(there) != count or (shown and shown != there)):
+    shown = [row[1:] for row in rows if row[:1] in ("+", " ", "")][-len(code) :]
+    is_there = bool(code) and len(code) == last - first + 1
+    new = tuple(suggested.split("\n")[:-1])
+    if not is_there or code == list(new) or (len(shown) == len(code) and shown != code):
         return None
-    code, new = there if counted else shown, tuple(suggested.split("\n")[:-1])
-    if not code or code == new:
-        return None
-    return Suggestion(path=thread.path, first_line=first, code=code, new=new)
+    return Suggestion(path=thread.path, first_line=first, code=tuple(code), new=new)
 
 
 def _read_block(thread: Thread) -> str | None:
@@ -58,76 +53,44 @@ def _read_block(thread: Thread) -> str | None:
 
 
 def applied(
-    content: bytes, suggestions: Sequence[Suggestion], *, counted: bool
+    content: bytes, suggestions: Sequence[Suggestion]
 ) -> tuple[bytes, tuple[Suggestion, ...]]:
-    """Put suggestions into their file; return it, and those that it has now.
+    """Put suggestions into the file that they were read for; return it, and those it has now.
 
-    Those whose lines are not there, or could be others, those that overlap, and those that are no
-    code in a file of Python stay out. Ends of lines stay what they are, and so does a last line
-    that has none.
-
-    Args:
-        counted: Whether their lines are counted in this very file; else they have to be in it
-            exactly once.
+    Those that overlap stay out. Ends of lines stay what they are, and so does a last line that has
+    none.
     """
     try:
         text = content.decode()
     except UnicodeDecodeError:
         return content, ()
-    bare, certain = _bare(text), list[tuple[range, Suggestion]]()
-    for one in suggestions:
-        starts = _places(bare, one.code)
-        if counted:
-            starts = [start for start in starts if start == one.first_line - 1]
-        if len(starts) == 1:
-            certain.append((range(starts[0], starts[0] + len(one.code)), one))
-    taken = [line for span, _ in certain for line in span]
-    fitting = [(span, one) for span, one in certain if all(taken.count(line) == 1 for line in span)]
-    if _is_python(text):
-        # One that is no code would take the others down with it.
-        fitting = [
-            (span, one)
-            for span, one in fitting
-            if not one.path.endswith((".py", ".pyi")) or _is_python(_put(text, [(span, one)]))
-        ]
-    return _put(text, fitting).encode(), tuple(one for _, one in fitting)
-
-
-def _put(text: str, placed: list[tuple[range, Suggestion]]) -> str:
-    """Give the file with suggestions in it."""
+    spans = [range(one.first_line - 1, one.first_line - 1 + len(one.code)) for one in suggestions]
+    counts = [line for span in spans for line in span]
+    fitting = [
+        (span, one)
+        for span, one in zip(spans, suggestions, strict=True)
+        if all(counts.count(line) == 1 for line in span)
+    ]
     lines = _LINE.findall(text)
     # From the bottom up, so that what is above keeps its place.
-    for span, one in sorted(placed, key=lambda each: each[0].start, reverse=True):
+    for span, one in sorted(fitting, key=lambda each: each[0].start, reverse=True):
         beside = lines[max(0, span.start - 1) : span.stop]
         end = "\r\n" if any(line.endswith("\r\n") for line in beside) else "\n"
         lines[span.start : span.stop] = [f"{line}{end}" for line in one.new]
     made = "".join(lines)
-    return made if text.endswith("\n") else made.removesuffix("\n").removesuffix("\r")
+    if not text.endswith("\n"):
+        made = made.removesuffix("\n").removesuffix("\r")
+    return made.encode(), tuple(one for _, one in fitting)
 
 
-def _is_python(text: str) -> bool:
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
-
-
-def _bare(text: str) -> list[str]:
+def _bare(content: bytes) -> list[str]:
     """Return the lines without their ends."""
-    return [line.removesuffix("\n").removesuffix("\r") for line in _LINE.findall(text)]
-
-
-def _places(bare: list[str], wanted: tuple[str, ...]) -> list[int]:
-    """Where lines stand one after the other."""
-    count = len(wanted)
-    starts = range(len(bare) - count + 1)
-    return [start for start in starts if tuple(bare[start : start + count]) == wanted]
+    lines = _LINE.findall(content.decode("utf-8", "replace"))
+    return [line.removesuffix("\n").removesuffix("\r") for line in lines]
 
 
 def stands(content: bytes, suggestion: Suggestion) -> bool:
     """Whether a file has what was suggested; where lines were to go, whether they are gone."""
-    bare = _bare(content.decode("utf-8", "replace"))
-    if suggestion.new:
-        return bool(_places(bare, suggestion.new))
-    return not _places(bare, suggestion.code)
+    bare, wanted = _bare(content), list(suggestion.new or suggestion.code)
+    starts = range(len(bare) - len(wanted) + 1)
+    return bool(suggestion.new) == any(bare[at : at + len(wanted)] == wanted for at in starts)

@@ -19,8 +19,6 @@ class Called(Record):
     """One for each call, in their order."""
     change: Change | None
     """Against the base commit, after the calls; None: as it was before them."""
-    used: bool = False
-    """Whether the sandbox was used."""
     handed: str = ""
     """Name of the form that was handed in; empty: none was."""
     at: int = 0
@@ -29,5 +27,3 @@ class Called(Record):
     """The form as JSON."""
     text: str = ""
     """What we say besides."""
-    built: tuple[str, ...] = ()
-    """Marks of the environments that the run has built by then for what changes declare."""

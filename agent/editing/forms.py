@@ -19,7 +19,7 @@ R = TypeVar("R", bound=Record)
 #: Nobody writes an edit or a plan of this length.
 MOST_CHARACTERS = 400_000
 _MOST_PROBLEMS = 5
-_MOST_NAME = 60
+_MOST_NAME = 64
 _MOST_TEXT = 300
 #: What a model has no use for; what it must not add or exceed is said when it does.
 _LEFT_OUT = frozenset({

@@ -14,7 +14,6 @@ from functools import cached_property
 from agent.chat import Reply, Role
 from agent.checks import comparison
 from agent.domain import (
-    Category,
     Change,
     CheckReport,
     Decision,
@@ -60,14 +59,13 @@ class Job:
     """The base with its environment, once that is built."""
     before: CheckReport = field(init=False)
     """The checks of the base commit, once they have run."""
-    spent: Spent = field(default_factory=Spent)
     judged: list[Round] = field(default_factory=list)
     latest: Change | None = None
     """As the last calls of a model have left it."""
     idle_attempts: int = 0
     """Attempts from the start that changed nothing."""
     built: set[str] = field(default_factory=set)
-    """Marks of the environments that were built for what changes declare."""
+    """Marks of the environments that this process has built for what changes declare."""
     closing: list[Callable[[], None]] = field(default_factory=list)
     """Ends what is open for the job, once it is over."""
     _replies: list[tuple[Role, Reply]] = field(default_factory=list)
@@ -92,21 +90,15 @@ class Job:
         return self.svc.models
 
     @property
-    def category(self) -> Category:
-        """Of the ticket, as triage took it."""
-        return self.decision.category
-
-    @property
     def limits(self) -> Limits:
         """What the run may spend by now."""
-        config, svc = self.base.contract.config, self.svc
-        return budget.limits(config, svc.settings).times(svc.grants)
+        return budget.limits(self.base.contract.config, self.svc.settings, self.svc.grants)
 
     @cached_property
     def terms(self) -> Terms:
         """What the job is held to; read once, when it is asked for first."""
         config = self.base.contract.config
-        return self.step("terms", budget.read_terms, config, self.models, self.category)
+        return self.step("terms", budget.read_terms, config, self.models, self.decision.category)
 
     def prepare(self) -> None:
         """Have the environment built and the base measured, once."""
@@ -145,9 +137,9 @@ class Job:
         try:
             yield
         except AgentError as problem:
-            problem.models = self.uses
             checked = [one for one in self.judged if one.cleared is not None]
             problem.change = rounds.best(checked).draft.change if checked else self.latest
+            problem.models = self.uses
             raise
         finally:
             # One that fails leaves none of the others open, and hides nothing.
@@ -178,9 +170,7 @@ class Job:
         Args:
             before: What was to be done, as in "attempt 2 of 3 was made".
         """
-        refused = isinstance(problem, ModelRefused)
-        said = "The model would not go on" if refused else why(problem)
-        self._undone.append(f"{said} before {before}.")
+        self.note(f"{why(problem)} before {before}.")
 
     def note(self, sentence: str) -> None:
         """Note what did not come about, as a sentence of ours."""
@@ -194,7 +184,7 @@ class Job:
         names = comparison.beyond_edits(self.before, judged.after) if judged.after else ()
         if names:
             prove = "proves" if len(names) == 1 else "prove"
-            self._undone.append(
+            self.note(
                 f"No model was asked to mend it or to begin anew: {', '.join(names)} {prove}"
                 " nothing on the base commit already, so no edit would help."
             )
@@ -202,8 +192,17 @@ class Job:
 
     def take(self, role: Role, reply: Reply) -> None:
         """Count a reply."""
-        self.spent = self.spent.and_then(reply)
         self._replies.append((role, reply))
+
+    @property
+    def spent(self) -> Spent:
+        """What the replies so far have used."""
+        replies = [reply for _, reply in self._replies]
+        return Spent(
+            usd=sum(reply.cost_usd or 0.0 for reply in replies),
+            tokens=sum(reply.usage.tokens for reply in replies),
+            calls=len(replies),
+        )
 
     def answered(self, role: Role) -> str:
         """Name who answered a role last; empty: nobody has."""
@@ -216,7 +215,7 @@ class Job:
         whoever was taken out of the settings is not asked any more.
         """
         wanted = getattr(self.base.contract.config.models, role) or ""
-        chain = self.models.chain(role, self.category)
+        chain = self.models.chain(role, self.decision.category)
         answered = self.answered(role)
         first = answered if answered in (wanted, *chain) else wanted
         away: set[str] = set()
@@ -231,10 +230,22 @@ class Job:
     @property
     def uses(self) -> tuple[ModelUse, ...]:
         """What each model did, in the order in which they came."""
-        kinds: dict[tuple[Role, str], list[Reply]] = {}
-        for role, reply in self._replies:
-            kinds.setdefault((role, reply.model), []).append(reply)
-        return tuple(_use(*kind, replies) for kind, replies in kinds.items())
+        kinds = dict.fromkeys((role, reply.model) for role, reply in self._replies)
+        return tuple(self._use(role, model) for role, model in kinds)
+
+    def _use(self, role: Role, model: str) -> ModelUse:
+        replies = [one for kind, one in self._replies if (kind, one.model) == (role, model)]
+        prices = [reply.cost_usd for reply in replies if reply.cost_usd is not None]
+        return ModelUse(
+            role=role,
+            model=model,
+            calls=len(replies),
+            input_tokens=sum(reply.usage.input_tokens for reply in replies),
+            cached_tokens=sum(reply.usage.cache_read_tokens for reply in replies),
+            output_tokens=sum(reply.usage.output_tokens for reply in replies),
+            usd=sum(prices) if len(prices) == len(replies) else None,
+            seconds=round(sum(reply.seconds for reply in replies), 3),
+        )
 
     def work(self, words: str) -> ModelWork:
         """Sum up what models did.
@@ -255,6 +266,8 @@ class Job:
 def why(problem: AgentError) -> str:
     """Say what ended the asking, for whoever gets a change all the same."""
     match problem:
+        case ModelRefused():
+            return "The model would not go on"
         case TimeSpent():
             return "The run had used its minutes (limits.minutes)"
         case BudgetSpent():
@@ -262,17 +275,3 @@ def why(problem: AgentError) -> str:
         case ModelUnusable():
             return "The model could not be asked; whoever runs the service finds why in its log"
     return problem.message.partition("\n")[0].rstrip(".:")
-
-
-def _use(role: Role, model: str, replies: list[Reply]) -> ModelUse:
-    prices = [reply.cost_usd for reply in replies if reply.cost_usd is not None]
-    return ModelUse(
-        role=role,
-        model=model,
-        calls=len(replies),
-        input_tokens=sum(reply.usage.input_tokens for reply in replies),
-        cached_tokens=sum(reply.usage.cache_read_tokens for reply in replies),
-        output_tokens=sum(reply.usage.output_tokens for reply in replies),
-        usd=sum(prices) if len(prices) == len(replies) else None,
-        seconds=round(sum(reply.seconds for reply in replies), 3),
-    )

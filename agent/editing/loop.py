@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agent.chat import MOST_TOKENS, Answered, Asked, Message, Reply, Returned, Role
+from agent.chat import MOST_TOKENS, Answered, Asked, ChatRequest, Message, Reply, Returned, Role
 from agent.domain import Change
 from agent.editing import asking
 from agent.editing.asking import Turn
 from agent.editing.called import Called, Opening
 from agent.editing.job import Job
-from agent.editing.prompting import Prompt
 from agent.editing.stall import Watch
-from agent.editing.tools import LOST, Tools
+from agent.editing.tools import Tools
 from agent.editing.trimming import trimmed
 
 MOST_TURNS = 100
@@ -40,7 +39,8 @@ class Conversation:
     name: str
     """Unique in the run, with the numbers of its turns."""
     role: Role
-    prompt: Prompt
+    prompt: str
+    """Its first words, the same in each request."""
     tools: Tools
     opening: Opening
     change: Change
@@ -54,7 +54,6 @@ class Conversation:
     _said: tuple[Message, ...] = ()
     _told: int = 0
     """Messages that were sent already."""
-    _has_run: bool = False
     _cut_off: int = 0
     _watch: Watch = field(default_factory=Watch)
     _open: tuple[Reply, Called] | None = None
@@ -97,23 +96,27 @@ class Conversation:
     def _ask(self, job: Job) -> tuple[Reply, Called]:
         """Have the next reply, and its calls carried out."""
         self._number, self._count = self._number + 1, self._count + 1
-        turn = Turn(
-            conversation=self.name, number=self._number, prompts=self.prompt.files, told=self._told
+        turn = Turn(conversation=self.name, number=self._number, told=self._told)
+        request = ChatRequest(
+            role=self.role,
+            category=job.decision.category,
+            model=job.first_in_line(self.role),
+            system=self.prompt,
+            tools=self.tools.specs,
+            messages=trimmed(self._said, self._count),
+            must_call=True,
         )
-        messages = trimmed(self._said, self._count)
-        system, tools = self.prompt.system, self.tools.specs
-        reply = asking.reply(job, turn, self.role, system, tools, messages)
+        reply = asking.reply(job, turn, request)
         self._told = len(self._said) + 1
-        given = reply, self.change, self.include, turn, LOST if self._has_run else ""
+        given = reply, self.change, self.include, turn
         done = job.step(f"{self.name} {self._number} calls", self.tools.carry_out, *given)
         self.change = job.latest = done.change or self.change
-        job.built.update(done.built)
-        self._has_run |= done.used
         self._cut_off += reply.finish == "length"
         self._watch.turn(reply.calls, done.results, self.change.digest)
         ended = f"it had its {self.most_turns} turns" if self._count >= self.most_turns else ""
         if why := self._watch.circles or ended:
-            self._why = f"{why}{_of_length(self._cut_off)}"
+            cut = f"; {self._cut_off} of its replies were cut off at {MOST_TOKENS:,} tokens"
+            self._why = why + cut * bool(self._cut_off)
         return reply, done
 
     def _say(self, reply: Reply, done: Called) -> None:
@@ -127,11 +130,3 @@ class Conversation:
 
 def _told(words: str) -> Opening:
     return Opening(text=words)
-
-
-def _of_length(cut_off: int) -> str:
-    """Say how many replies had no end, after a reason; empty: each had."""
-    if not cut_off:
-        return ""
-    was = "reply was" if cut_off == 1 else "replies were"
-    return f"; {cut_off} {was} cut off at {MOST_TOKENS:,} tokens (finish_reason: length)"

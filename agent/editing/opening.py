@@ -9,11 +9,12 @@ import re
 
 from agent import cleaning, worktree
 from agent.agenda import Matter
-from agent.domain import Change, CheckReport, EarlierAttempt, Opened, Plan, Prepared, Ticket
+from agent.domain import Change, Plan
 from agent.editing import base_state, outline
 from agent.editing.called import Opening
+from agent.editing.job import Job
 from agent.editing.prompting import fenced
-from agent.services import Services
+from agent.editing.rounds import Draft
 
 _MOST_TICKET = 20_000
 _MOST_NOTES = 2_000
@@ -27,23 +28,16 @@ _IDS = re.compile(r"^index [0-9a-f]+\.\.[0-9a-f]+(?: \d+)?\n", re.MULTILINE)
 _NOTES = ("AGENTS.md", "CONTRIBUTING.md", "CONTRIBUTING.rst", ".github/CONTRIBUTING.md")
 
 
-def of_ticket(ticket: Ticket, base: Opened, svc: Services) -> Opening:
-    """Begin with a ticket: the outline of the repository, and the ticket.
-
-    The state of the base is told with the answer to the plan.
-    """
-    return _joined(*_repository(ticket, base, svc), _ticket(ticket, base))
+def of_ticket(job: Job) -> Opening:
+    """Begin with a ticket; the state of the base is told with the answer to the plan."""
+    listed, *notes = _describe_repository(job)
+    if notes and job.base.contract.config.contributions == "auto":
+        notes.append("Where these notes refuse changes that machines make, `decline`.")
+    return _join(listed, *notes, *_describe_ticket(job))
 
 
 def of_change(
-    plan: Plan,
-    change: Change | None,
-    matters: tuple[Matter, ...],
-    failed: str,
-    ticket: Ticket,
-    prepared: Prepared,
-    before: CheckReport,
-    svc: Services,
+    plan: Plan, change: Change | None, matters: tuple[Matter, ...], failed: str, job: Job
 ) -> Opening:
     """Begin with a plan that is agreed.
 
@@ -53,100 +47,82 @@ def of_change(
         failed: What stands against it, or against an earlier attempt.
     """
     most = _MOST_MATTERS // max(1, len(matters))
-    return _joined(
-        _state(before, prepared, svc),
-        *_repository(ticket, prepared, svc),
-        _ticket(ticket, prepared),
-        _plan(plan, prepared),
-        _data("The change so far", _diff(prepared, change), prepared) if change else "",
+    return _join(
+        _fence("The base, and its checks", base_state.describe(job).text, job),
+        *_describe_repository(job),
+        *_describe_ticket(job),
+        _describe_plan(plan, job),
+        _fence("The change so far", _diff(change, job) if change else "", job),
         *(
-            _data(
-                f"Matter {one.number}",
-                cleaning.cut(one.text, most, where="the pull request"),
-                prepared,
-            )
+            _fence(f"Matter {one.number}", one.text, job, most, "the pull request")
             for one in matters
         ),
-        _data(
-            "What went wrong", cleaning.cut(failed, _MOST_FAILED, where="run the checks"), prepared
-        ),
+        _fence("What went wrong", failed, job, _MOST_FAILED, "run the checks"),
     )
 
 
-def of_review(
-    plan: Plan,
-    change: Change,
-    words: str,
-    checked: str,
-    ticket: Ticket,
-    prepared: Prepared,
-    before: CheckReport,
-    svc: Services,
-) -> Opening:
+def of_review(draft: Draft, checked: str, job: Job) -> Opening:
     """Begin the review: ticket, plan, diff, what its author says, and how it was judged.
 
     Args:
-        words: Of the author.
         checked: In words of ours.
     """
-    return _joined(
-        _state(before, prepared, svc),
-        _ticket(ticket, prepared),
-        _plan(plan, prepared),
-        _data("The diff", _diff(prepared, change), prepared),
-        _data("Its author says", words[:_MOST_WORDS], prepared),
+    return _join(
+        _fence("The base, and its checks", base_state.describe(job).text, job),
+        *_describe_ticket(job),
+        _describe_plan(draft.plan, job),
+        _fence("The diff", _diff(draft.change, job), job),
+        _fence("Its author says", draft.words[:_MOST_WORDS], job),
         checked,
     )
 
 
-def _joined(*parts: str) -> Opening:
+def _join(*parts: str) -> Opening:
     return Opening(text="\n\n".join(filter(None, parts)))
 
 
-def _data(title: str, words: str, base: Opened) -> str:
-    """Put foreign words between marks, if there are any."""
-    return fenced(title, words, base.run.run_id) if words else ""
+def _fence(title: str, words: str, job: Job, most: int = _MOST_DIFF, where: str = "") -> str:
+    """Put foreign words between marks, if there are any.
+
+    Args:
+        most: Characters; of more the middle is cut out.
+        where: Where all of them are.
+    """
+    return (
+        fenced(title, cleaning.cut(words, most, where=where), job.base.run.run_id) if words else ""
+    )
 
 
-def _diff(prepared: Prepared, change: Change) -> str:
+def _diff(change: Change, job: Job) -> str:
     """Show a change, without the ids of its contents."""
-    shown = _IDS.sub("", worktree.diff(prepared.checkout, change))
+    shown = _IDS.sub("", worktree.diff(job.base.checkout, change))
     return cleaning.cut(shown, _MOST_DIFF, where="read")
 
 
-def _state(before: CheckReport, prepared: Prepared, svc: Services) -> str:
-    words = base_state.describe(before, prepared, svc).text
-    return _data("The base, and its checks", words, prepared)
-
-
-def _repository(ticket: Ticket, base: Opened, svc: Services) -> tuple[str, str]:
+def _describe_repository(job: Job) -> tuple[str, ...]:
     """Tell what the base holds, and how people want code written."""
-    tree = worktree.open_tree(base.checkout, svc.base_folder(base.run))
-    words, folder = f"{ticket.title}\n{ticket.body}", base.contract.config.folder
-    shown = _data(
-        "Outline of the repository", outline.describe(tree, words, folder, _MOST_OUTLINE), base
-    )
-    name = next((name for name in _NOTES if tree.has(name)), None)
-    if name is None:
-        return shown, ""
-    notes = cleaning.incoming(tree.read(name).decode("utf-8", "replace"))[0]
-    return shown, _data(f"From {name}", cleaning.cut(notes, _MOST_NOTES, where=name), base)
+    tree = worktree.open_tree(job.base.checkout, job.svc.base_folder(job.base.run))
+    words, folder = f"{job.ticket.title}\n{job.ticket.body}", job.base.contract.config.folder
+    listed = outline.describe(tree, words, folder, _MOST_OUTLINE)
+    shown = _fence("Outline of the repository", listed, job)
+    for name in filter(tree.has, _NOTES):
+        notes = cleaning.incoming(tree.read(name).decode("utf-8", "replace"))[0]
+        return shown, _fence(f"From {name}", notes, job, _MOST_NOTES, name)
+    return (shown,)
 
 
-def _ticket(ticket: Ticket, base: Opened) -> str:
-    words = f"{ticket.title}\n\n{ticket.body}".strip()
-    told = _data("The ticket", cleaning.cut(words, _MOST_TICKET, where="the issue"), base)
-    return f"{told}\n\n{_earlier(ticket.earlier, base)}" if ticket.earlier else told
-
-
-def _earlier(attempt: EarlierAttempt, base: Opened) -> str:
+def _describe_ticket(job: Job) -> tuple[str, ...]:
+    words = f"{job.ticket.title}\n\n{job.ticket.body}".strip()
+    told = _fence("The ticket", words, job, _MOST_TICKET, "the issue")
+    if (attempt := job.ticket.earlier) is None:
+        return (told,)
     began = f"An earlier attempt, pull request #{attempt.pull}, was closed"
     if not attempt.remarks:
-        return f"{began}; nobody said why."
-    return _data(f"{began}; people said", attempt.remarks, base)
+        return told, f"{began}; nobody said why."
+    return told, _fence(f"{began}; people said", attempt.remarks, job)
 
 
-def _plan(plan: Plan, base: Opened) -> str:
+def _describe_plan(plan: Plan, job: Job) -> str:
     lines = [plan.title, *(f"{number}. {step}" for number, step in enumerate(plan.steps, 1))]
     lines += [f"Files: {', '.join(plan.files)}"] if plan.files else []
-    return _data("The plan", "\n".join(lines), base)
+    return _fence("The plan", "\n".join(lines), job)

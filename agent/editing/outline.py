@@ -5,6 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter
+from itertools import accumulate
+from operator import itemgetter
 
 from agent.errors import EditFailed
 from agent.policy.layout import is_test
@@ -28,18 +30,19 @@ def describe(tree: WorkTree, words: str, folder: str, limit: int) -> str:
     start = f"{folder}/" if folder else ""
     paths = [path for path in tree.paths() if path.startswith(start) and path.endswith(".py")]
     asked = frozenset(word.strip("./-") for word in _WORD.findall(words.lower()))
-    listed: dict[str, tuple[tuple[int, ...], str]] = {}
+    listed: list[tuple[tuple[int, ...], str, str]] = []
     for path in paths:
         content = _content(tree, path)
         if names := [name.decode("utf-8", "replace") for name in _DEFINED.findall(content)]:
             shown = " ".join(dict.fromkeys(names))[:_MOST_OF_A_FILE]
             line = f"{path} ({content.count(bytes([10])):,} lines): {shown}"
-            listed[path] = _rank(path, names, asked), line
-    ranked = sorted(listed, key=lambda path: listed[path][0], reverse=True)
-    lines = _fitting([listed[path][1] for path in ranked], limit * (1 - _FOR_COUNTS))
-    others = Counter(_folder(path) for path in {*paths}.difference(ranked[: len(lines)]))
-    counted = [f"{name}: {number:,} more" for name, number in others.most_common()]
-    return "\n".join([*lines, *_fitting(counted, limit - sum(len(line) + 1 for line in lines))])
+            listed.append((_rank(path, names, asked), path, line))
+    listed.sort(key=itemgetter(0), reverse=True)
+    lines = _fit([line for _, _, line in listed], limit * (1 - _FOR_COUNTS))
+    others = {*paths}.difference(path for _, path, _ in listed[: len(lines)])
+    folders = Counter(f"{path.partition('/')[0]}/" for path in others)
+    counted = [f"{name}: {number:,} more" for name, number in folders.most_common()]
+    return "\n".join([*lines, *_fit(counted, limit - sum(len(line) + 1 for line in lines))])
 
 
 def _content(tree: WorkTree, path: str) -> bytes:
@@ -63,15 +66,7 @@ def _rank(path: str, names: list[str], asked: frozenset[str]) -> tuple[int, ...]
     )
 
 
-def _folder(path: str) -> str:
-    return f"{path.partition('/')[0]}/" if "/" in path else "the root"
-
-
-def _fitting(lines: list[str], most: float) -> list[str]:
-    taken: list[str] = []
-    for line in lines:
-        most -= len(line) + 1
-        if most < 0:
-            break
-        taken.append(line)
-    return taken
+def _fit(lines: list[str], most: float) -> list[str]:
+    """Return the first lines, as many as have so many characters together."""
+    sizes = accumulate(len(line) + 1 for line in lines)
+    return [line for line, size in zip(lines, sizes, strict=True) if size <= most]

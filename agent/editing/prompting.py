@@ -1,8 +1,6 @@
 """What a model is told first: the contract, its part in the work, and foreign words as data.
 
-The prompts are the files in `prompts/`; which version was used is on record by their hash. What is
-told of a repository comes from its contract, so that it stands in the same place with the same
-words in every request.
+The prompts are the files in `prompts/`.
 """
 
 from __future__ import annotations
@@ -12,36 +10,22 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 
-from agent.domain import Contract, Record
+from agent.cleaning import list_some
+from agent.domain import Contract
 from repo_config.schema import RepoConfig
 
-
-class Prompt(Record):
-    """The first words of a conversation, the same in each of its requests."""
-
-    system: str
-    files: dict[str, str]
-    """sha256 of the files it was made of, by name."""
+_MOST_NAMED = 8
 
 
-def prompt(name: str, contract: Contract) -> Prompt:
-    """Make the prompt of a part in the work.
+def prompt(name: str, contract: Contract) -> str:
+    """Make the first words of a conversation, the same in each of its requests.
 
     Args:
-        name: Of the file, without its ending.
+        name: Of the file that tells the part in the work, without its ending.
     """
-    parts = ("contract", name)
-    texts = [_text(part) for part in parts]
-    facts = {
-        "stack": "; ".join(_stack(contract)),
-        "constraints": "; ".join(_constraints(contract.config)),
-    }
-    head = texts[0].format_map(facts)
-    hashes = {
-        f"{part}.md": hashlib.sha256(text.encode()).hexdigest()
-        for part, text in zip(parts, texts, strict=True)
-    }
-    return Prompt(system=f"{head.strip()}\n\n{texts[1].strip()}\n", files=hashes)
+    stack, constraints = "; ".join(_stack(contract)), "; ".join(_constraints(contract.config))
+    head = _text("contract").format(stack=stack, constraints=constraints)
+    return f"{head.strip()}\n\n{_text(name).strip()}\n"
 
 
 @cache
@@ -76,31 +60,24 @@ def _constraints(config: RepoConfig) -> Iterator[str]:
     scope = config.scope
     yield f"at most {scope.max_files} files and {scope.max_lines} lines"
     if scope.allow != ("**",):
-        yield f"only {_listed(scope.allow)}"
+        yield f"only {list_some(scope.allow, _MOST_NAMED)}"
     if closed := (*scope.protect, *scope.human_only):
-        yield f"never {_listed(closed)}"
+        yield f"never {list_some(closed, _MOST_NAMED)}"
     if config.concurrency.mode != "any":
         yield f"{config.concurrency.mode} code"
     if config.http.timeout == "required":
         yield "every request with a timeout"
     if config.imports.forbid:
-        yield f"no import of {_listed(config.imports.forbid)}"
+        yield f"no import of {list_some(config.imports.forbid, _MOST_NAMED)}"
     if scope.new_dependencies != "allow":
-        yield "no new dependency" + (
-            " unless the ticket needs it" if scope.new_dependencies == "ask" else ""
-        )
+        but = " unless the ticket needs it" if scope.new_dependencies == "ask" else ""
+        yield f"no new dependency{but}"
     if config.django.views != "any":
         yield f"{config.django.views}-based views"
     if config.django.signals == "forbid":
         yield "no new signals"
     if config.tests.mock == "external_only":
         yield "tests patch nothing of the project's own"
-
-
-def _listed(several: tuple[str, ...]) -> str:
-    most = 8
-    more = f" and {len(several) - most} more" if len(several) > most else ""
-    return ", ".join(several[:most]) + more
 
 
 # --- foreign words ----------------------------------------------------------------------------

@@ -1,22 +1,49 @@
-"""Show which new and changed tests fail without the change, and pass with it."""
+"""Show that tests notice a change: what they do without it, and without each of its hunks.
+
+Of a change that brings tests alone, small mistakes in the code that they name take the place of
+hunks.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Collection, Iterator, Mapping
 
 from agent import worktree
-from agent.checks import measuring, running
+from agent.checks import affected, flaky, hunks, measuring, mutants, running
+from agent.checks.affected import Imports
 from agent.checks.again import is_proved
 from agent.checks.check import TESTS, Part, Selection, Site, granted
+from agent.checks.hunks import Hunk
 from agent.checks.of_tests import Places
+from agent.checks.removals import Removals
 from agent.checks.suite import COLLECTION
-from agent.domain import Change, CheckReport, CheckResult, Prepared, Proof, ProofRow, SuiteFacts
+from agent.domain import (
+    Change,
+    CheckReport,
+    CheckResult,
+    Prepared,
+    Proof,
+    ProofRow,
+    SourcePart,
+    Status,
+    SuiteFacts,
+    TakenBack,
+)
+from agent.editing import rebuilding
+from agent.policy.django.files import is_migration
 from agent.policy.layout import is_test
 from agent.services import Services
+from repo_config.tree import Tree
 
 _MOST_ROWS = 30
 _LONGEST = 200
+#: For all hunks together, of the seconds of the run.
+_PART = 0.1
+_MOST_HUNKS = 40
+#: A suite that takes longer is run in part: the tests that the file reaches.
+_SLOW_SECONDS = 10.0
 
 
 def list_of_tests(change: Change, head: CheckResult | None) -> frozenset[str]:
@@ -39,12 +66,9 @@ def with_change(
         return Proof(unneeded="no code besides tests is changed")
     kept = tuple(file for file in change.files if file.path in own)
     tests = change.model_copy(update={"files": kept, "notes": ()})
-    files = tuple(
-        file.path for file in tests.files if file.path.endswith(".py") and file.after is not None
-    )
-    on_base = None
-    if head and files:
-        on_base = run_tests(tests, Selection(files=files), "tests on base", prepared, svc)
+    files = tuple(file.path for file in kept if file.path.endswith(".py") and file.after)
+    only = Selection(files=files)
+    on_base = _run_tests(tests, only, "tests on base", prepared, svc) if head and files else None
     if head is None or on_base is None:
         return Proof(missing="the change brings no test")
     if not is_proved(on_base):
@@ -55,7 +79,64 @@ def with_change(
     return Proof(rows=tuple(rows[:_MOST_ROWS]), missing=missing)
 
 
-def run_tests(
+def take_back(
+    change: Change, added: Collection[str], after: CheckReport, prepared: Prepared, svc: Services
+) -> TakenBack:
+    """Take hunks of source back, one after the other, as long as there is time.
+
+    Args:
+        added: Ids of the tests that base does not have.
+    """
+    head = after.result(TESTS)
+    if head is None:
+        return TakenBack()
+    ours = list_of_tests(change, head)
+    found = [
+        hunk
+        for file in change.files
+        if file.path not in ours and not is_migration(file.path)
+        for hunk in hunks.split(file)
+    ]
+    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    gone = Removals(change, base)
+    found = [one for one in found if not gone.is_unused(one.path, one.without, one.original)]
+    is_slow = head.seconds > _SLOW_SECONDS
+    sources = _read_with(change, base) if is_slow or not found else {}
+    imports = Imports(sources)
+    # What tests alone have to notice, tests that were there before do not notice for them.
+    judges = frozenset(() if found else added)
+    found = found or _make_mistakes(change, sources, imports)
+    if not found:
+        return TakenBack()
+    if rebuilding.mark(change, prepared, svc):
+        # Base's packages lack what the change needs: every test would seem to notice.
+        rebuilt, _ = rebuilding.rebuild(change, prepared, svc)
+        if rebuilt is prepared:
+            return TakenBack(untried=tuple(hunk.part for hunk in found))
+        prepared = rebuilt
+    end = time.monotonic() + _PART * 60 * prepared.contract.config.limits.minutes
+    # Where tests fail anyway, the first failure says nothing.
+    fails_fast = not _list_red(head)
+    noticed: list[SourcePart] = []
+    unnoticed: list[SourcePart] = []
+    for hunk in found[:_MOST_HUNKS]:
+        if time.monotonic() > end:
+            break
+        taken, result = hunk.take_back(change), None
+        name = f"tests {'with' if hunk.mistake else 'without'} {hunk.part.name}"
+        for only in _portions(hunk.path, judges, ours, imports, head):
+            left = max(1.0, end - time.monotonic())
+            result = _run_tests(taken, only, name, prepared, svc, left, fails_fast=fails_fast)
+            if result is None or _is_noticed(result, head, judges):
+                break
+        if result is None or not _says_something(result):
+            continue
+        (noticed if _is_noticed(result, head, judges) else unnoticed).append(hunk.part)
+    untried = tuple(one.part for one in found if one.part not in (*noticed, *unnoticed))
+    return TakenBack(noticed=tuple(noticed), unnoticed=tuple(unnoticed), untried=untried)
+
+
+def _run_tests(
     change: Change,
     only: Selection | None,
     name: str,
@@ -123,3 +204,75 @@ def _rows(
                 error=before.text.strip().rpartition("\n")[2][:_LONGEST],
                 with_change=item.outcome,
             )
+
+
+def _read_with(change: Change, base: Tree) -> dict[str, bytes]:
+    """Read the Python files with the change; those of the change alone where they are too much."""
+    sources = affected.read(base) or {}
+    for file in change.files:
+        sources.pop(file.path, None)
+        if file.after is not None and file.path.endswith(".py"):
+            sources[file.path] = file.after
+    return sources
+
+
+def _make_mistakes(change: Change, sources: Mapping[str, bytes], imports: Imports) -> list[Hunk]:
+    """Make mistakes in what changed tests name, of the modules that they import."""
+    tests = [file for file in change.files if file.path.endswith(".py") and file.after is not None]
+    if not tests or not all(is_test(file.path) for file in tests):
+        return []
+    made = (
+        mistake
+        for path, source in sources.items()
+        if not is_test(path)
+        for test in tests
+        if test.path in imports.importers_of(path)
+        for mistake in mutants.make(path, source, mutants.names_in(test.after or b""))
+    )
+    return list(dict.fromkeys(made))
+
+
+def _portions(
+    path: str,
+    judges: frozenset[str],
+    ours: frozenset[str],
+    imports: Imports,
+    head: CheckResult,
+) -> Iterator[Selection | None]:
+    """Yield the tests to run, one portion after the other; None: the whole suite.
+
+    The tests of the change come first: they are what most likely notices. What a framework loads
+    by itself is imported nowhere: only the whole suite shows that no test notices.
+    """
+    if judges:
+        yield Selection(ids=tuple(sorted(judges)))
+        return
+    find = Places(head.suite or SuiteFacts()).find
+    files = {find(item.item_id)[0] for item in head.items}
+    if likely := tuple(sorted(ours & files)):
+        yield Selection(files=likely)
+    if head.seconds > _SLOW_SECONDS and (reached := imports.reached([path]) & files - ours):
+        yield Selection(files=tuple(sorted(reached)))
+    yield None
+
+
+def _says_something(result: CheckResult) -> bool:
+    """Whether a run says anything of a hunk: one that met a limit, or forged its end, does not."""
+    return not result.limit and (result.status is not Status.UNVERIFIED or result.exit_code != 0)
+
+
+def _is_noticed(result: CheckResult, head: CheckResult, judges: frozenset[str]) -> bool:
+    """Whether a test fails, or the suite cannot run, without the hunk alone.
+
+    Args:
+        judges: The tests that have to notice it; none: any may.
+    """
+    failing = {item.item_id for item in result.items if item.outcome in flaky.FAILING}
+    failing -= _list_red(head)
+    return not judges.isdisjoint(failing) if judges else bool(result.reason or failing)
+
+
+def _list_red(head: CheckResult) -> set[str]:
+    """Return the tests that fail with the whole change, if only at times."""
+    red = {item.item_id for item in head.items if item.outcome in flaky.FAILING}
+    return red | {one.item_id for one in head.repeated}

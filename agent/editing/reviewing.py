@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from agent import check_summary
+from pydantic import Field
+
 from agent.chat import vendor
+from agent.check_summary import count_things, summarize
 from agent.domain import Change, Finding, Record, Remark, ReviewNotes, Severity
 from agent.editing import forms, opening, prompting
 from agent.editing.job import Job, why
 from agent.editing.loop import Conversation, Handed
 from agent.editing.rounds import Round
-from agent.editing.tools import Tools
+from agent.editing.tools import Forms, Tools
 from agent.errors import ROUND_ENDS
 
 _MOST_TURNS = 15
-_MOST_REMARKS = 20
 _LONGEST = 1_000
 #: Of a remark in a finding.
 _MOST_QUOTED = 300
@@ -25,12 +26,10 @@ class SubmittedReview(Record):
     """A review, as a model hands it in."""
 
     approve: bool
-    remarks: tuple[Remark, ...] = ()
+    remarks: tuple[Remark, ...] = Field(default=(), max_length=20)
 
 
-FORMS: dict[str, tuple[str, type[Record]]] = {
-    "submit_review": ("Hand the review in.", SubmittedReview)
-}
+FORMS: Forms = {"submit_review": ("Hand the review in.", SubmittedReview)}
 
 
 def review(best: Round, job: Job) -> ReviewNotes:
@@ -39,16 +38,13 @@ def review(best: Round, job: Job) -> ReviewNotes:
         return ReviewNotes(ran=False, sentence="Not run: no model is set for reviews.")
     try:
         handed = _reviewed(best, job)
+        if handed.name:
+            return _notes(SubmittedReview.model_validate_json(handed.form), job)
+        reason = handed.why
     except ROUND_ENDS as problem:
         if not job.survives(problem):
             raise
-        return _unfinished(why(problem))
-    if not handed.name:
-        return _unfinished(handed.why)
-    return _notes(SubmittedReview.model_validate_json(handed.form), job)
-
-
-def _unfinished(reason: str) -> ReviewNotes:
+        reason = why(problem)
     return ReviewNotes(ran=False, sentence=f"Not run to its end: {reason}.", unfinished=True)
 
 
@@ -59,9 +55,8 @@ def left_open(notes: ReviewNotes, change: Change) -> tuple[Finding, ...]:
     if notes.unfinished:
         return (_finding(f"A second review was begun and not ended. {notes.sentence}"),)
     if not notes.blocking:
-        return (
-            _finding(f"{notes.model} does not approve the change, and calls no remark blocking."),
-        )
+        said = "does not approve the change, and calls no remark blocking."
+        return (_finding(f"{notes.model} {said}"),)
     said = "calls this blocking, and no edit has answered it; in its words:"
     found = []
     for one in notes.blocking:
@@ -87,10 +82,7 @@ def _finding(message: str, path: str = "", line: int | None = None) -> Finding:
 
 def _reviewed(best: Round, job: Job) -> Handed:
     draft, name = best.draft, f"review {best.number}"
-    told = job.step(
-        f"{name} opening", opening.of_review, draft.plan, draft.change, draft.words,
-        checked(best), job.ticket, job.prepared, job.before, job.svc,
-    )  # fmt: skip
+    told = job.step(f"{name} opening", opening.of_review, draft, checked(best), job)
     talk = Conversation(
         name=name,
         role="reviewer",
@@ -108,40 +100,32 @@ def _reviewed(best: Round, job: Job) -> Handed:
 
 def _notes(found: SubmittedReview, job: Job) -> ReviewNotes:
     reviewer, editor = job.answered("reviewer"), job.answered("editor")
-    # Those that ask for an edit come first, so that what is left out is not among them.
-    handed_in = sorted(found.remarks, key=lambda one: not one.blocking)
+    # A cut may leave of a secret what nobody recognises.
     remarks = tuple(
-        # A cut may leave of a secret what nobody recognises.
         one.model_copy(update={"text": job.svc.redactor(one.text)[:_LONGEST]})
-        for one in handed_in[:_MOST_REMARKS]
+        for one in found.remarks
     )
-    count, blocking = len(handed_in), sum(one.blocking for one in handed_in)
-    said = [f"{reviewer} reviewed the change: {count} remark{'s' * (count != 1)}."]
+    blocking = sum(one.blocking for one in remarks)
+    approves = found.approve and not blocking
+    said = [f"{reviewer} reviewed the change: {count_things(len(remarks), 'remark')}."]
     if blocking:
         said.append(f"{blocking} of them it calls blocking.")
-    if count > len(remarks):
-        said.append(f"The first {len(remarks)} count; the others are in the ledger.")
-    approves = found.approve and not blocking
     said.append(f"It {'approves' if approves else 'does not approve'} the change.")
     if vendor(reviewer) == vendor(editor):
         same = "model" if reviewer == editor else "vendor"
         said.append(f"It is of the same {same} as the editing model, so less of a second opinion.")
+    sentence = " ".join(said)
     return ReviewNotes(
-        ran=True,
-        sentence=" ".join(said),
-        approves=approves,
-        remarks=remarks,
-        model=reviewer,
+        ran=True, sentence=sentence, approves=approves, remarks=remarks, model=reviewer
     )
 
 
 def checked(best: Round) -> str:
     """Say how the checks of a change ended, and what its tests prove."""
-    told = [
-        f"{one.name} {one.verdict.value} (new failures: {check_summary.summarize(one).new})"
+    told = "; ".join(
+        f"{one.name} {one.verdict.value} (new failures: {summarize(one).new})"
         for one in best.compared
-    ]
-    proof = best.proof
-    shown = [row.name for row in proof.rows if row.shows]
-    words = f"Tests that fail without the change: {', '.join(shown)}." if shown else ""
-    return f"Checks of the change: {'; '.join(told)}. {words or proof.missing or proof.unneeded}"
+    )
+    shown = ", ".join(row.name for row in best.proof.rows if row.shows)
+    words = f"Tests that fail without the change: {shown}." if shown else best.proof.missing
+    return f"Checks of the change: {told}. {words or best.proof.unneeded}"

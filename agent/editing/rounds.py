@@ -1,31 +1,40 @@
-"""What became of each change that was judged. Pure.
+"""What became of each change that was judged, and what stands against it. Pure.
 
 It is made of the results of steps alone: the same again after a restart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from agent.check_summary import count_things
 from agent.domain import (
     Change,
+    CheckItem,
     CheckReport,
     ClearedChange,
     Comparison,
     Finding,
     Plan,
     Proof,
+    Remark,
     Severity,
     Verdict,
 )
-from agent.editing import failures
-from agent.editing.failures import Failures
+from agent.errors import RunStopped
 
 if TYPE_CHECKING:
     from agent.editing.attempts import Attempt
+
+_MOST_FAILURES = 5
+_MOST_FINDINGS = 10
+_MOST_LINES = 30
+_LONGEST_LINE = 240
+_MOST_OBSTACLE = 10
+_GIVEN_UP = "An earlier attempt was given up and is gone; take another way. At its best, it met:"
 
 
 @dataclass(frozen=True)
@@ -64,11 +73,22 @@ class Round:
         return self.verdict is not None and self.verdict.publish
 
     @property
-    def failures(self) -> Failures:
-        """All that stands against it."""
+    def failures(self) -> dict[str, str]:
+        """All that stands against it, in words for whoever mends it, by stable names; foreign."""
+        if self.passed:
+            return {}
         if self.verdict is None or self.after is None:
-            return failures.refused(self.refused)
-        return failures.red(self.compared, self.verdict, self.after)
+            return dict(_find_blocking(self.refused))
+        red = (_find_red(check, self.after) for check in self.compared)
+        return dict(chain(*red, _find_blocking(self.verdict.findings)))
+
+    @property
+    def objection(self) -> str:
+        """What stands against it, as one text that is cut."""
+        found = list(self.failures.values())
+        more = [f"and {len(found) - _MOST_FINDINGS} more"] if found[_MOST_FINDINGS:] else []
+        said = [self.verdict.sentence] if self.verdict else []
+        return "\n\n".join((*said, *found[:_MOST_FINDINGS], *more))
 
     @property
     def remarks(self) -> tuple[Finding, ...]:
@@ -80,7 +100,7 @@ class Round:
     @property
     def rank(self) -> tuple[bool, bool, int, int]:
         """The greater, the better: what was checked, then what is wrong, then what is remarked."""
-        wrong, remarked = len(self.failures.names), len(self.remarks)
+        wrong, remarked = len(self.failures), len(self.remarks)
         return self.passed, self.cleared is not None, -wrong, -remarked
 
     @property
@@ -90,7 +110,7 @@ class Round:
             return "not checked to its end"
         if self.passed:
             return "passed"
-        count = len(self.failures.names)
+        count = len(self.failures)
         if self.verdict is None:
             return f"refused by rules before any check: {count_things(count, 'finding')}"
         return f"{count_things(count, 'problem')} ({self.verdict.reason.value})"
@@ -99,3 +119,75 @@ class Round:
 def best(rounds: Sequence[Round]) -> Round:
     """Return the best one; of equals the first."""
     return max(rounds, key=lambda one: (one.rank, -one.number))
+
+
+def find_obstacle(problem: RunStopped) -> Finding:
+    """Make a finding of what keeps a change from being checked: packages, or edits that fail."""
+    return Finding(
+        rule=problem.reason.value,
+        severity=Severity.BLOCK,
+        path="",
+        line=None,
+        message=problem.message,
+        fix="Change what it names, or do without.",
+    )
+
+
+def remarked(remarks: tuple[Remark, ...]) -> str:
+    """Tell what a reviewer demands."""
+    lines = (f"- {_place(one)}: {one.text}" if one.path else f"- {one.text}" for one in remarks)
+    return "\n".join(("A reviewer demands:", *lines))
+
+
+def left_to_people(findings: tuple[Finding, ...]) -> str:
+    """Tell what makes a change that passes a draft; empty: nothing does."""
+    said = [_finding(one) for one in findings[:_MOST_FINDINGS]]
+    head = "The change passes, and a person will have to look at this. Mend what you can, or submit"
+    return "\n\n".join((f"{head} it as it is.", *said)) if said else ""
+
+
+def given_up(words: str) -> str:
+    """Tell in a few lines what stood against an attempt that was given up."""
+    shown = [line for line in words.splitlines() if line.strip()][: _MOST_OBSTACLE - 1]
+    return "\n".join((_GIVEN_UP, *_short(shown)))
+
+
+def _place(one: Remark | Finding) -> str:
+    return f"{one.path}:{one.line}" if one.line else one.path
+
+
+def _find_blocking(findings: tuple[Finding, ...]) -> Iterator[tuple[str, str]]:
+    for one in findings:
+        if one.severity is Severity.BLOCK:
+            yield f"{one.rule} {one.path} {one.message}", _finding(one)
+
+
+def _find_red(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]]:
+    for number, item in enumerate(check.new_failures):
+        yield f"{check.name} {item.item_id}", _failure(check, item, number)
+    for name in check.gone:
+        yield f"gone {name}", f"{name} ran on the base commit and does not any more."
+    for one in check.unsure:
+        yield f"unsure {one.item_id}", f"{one.item_id} {one.told}."
+    yield from _find_blocking(check.findings)
+    if check.is_in_the_way and not (check.new_failures or check.gone):
+        said = check.reason or f"{check.name} ended {check.head.value}"
+        result = after.result(check.name)
+        last = _short(result.output.strip().splitlines()[-_MOST_LINES:]) if result else []
+        yield f"{check.name} as a whole", "\n".join((f"{check.name}: {said}", *last))
+
+
+def _failure(check: Comparison, item: CheckItem, number: int) -> str:
+    place = f" at {item.place}" if item.place else ""
+    # How often it was run again hangs on the time, and a replay has to say the same.
+    text = item.text.partition("\n(run again: ")[0] if number < _MOST_FAILURES else ""
+    lines = _short(text.strip().splitlines()[:_MOST_LINES])
+    return "\n".join((f"{check.name}: {item.item_id}{place}", *lines))
+
+
+def _short(lines: list[str]) -> list[str]:
+    return [line[:_LONGEST_LINE] for line in lines]
+
+
+def _finding(one: Finding) -> str:
+    return f"{_place(one)} {one.message} ({one.rule}) {one.fix}".strip()

@@ -22,7 +22,6 @@ from agent.editing.called import Called
 from agent.editing.job import Job
 from agent.errors import EditFailed, SandboxMissing
 from agent.ports import SandboxSession
-from agent.repository import names
 
 MOST_CALLS = 40
 MOST_OF_A_BATCH = 48_000
@@ -73,25 +72,25 @@ class Submit(Record):
     include: tuple[str, ...] = ()
 
 
-Form = tuple[str, type[Record]]
-"""What a form is for, and what it holds."""
+Forms = Mapping[str, tuple[str, type[Record]]]
+"""What each form is for, and what it holds, by name."""
 _Tool = tuple[str, type[Record], Callable[["Tools", SandboxSession, Any], str]]
 
 
 class Tools:
     """Carries out the calls of one conversation, in a sandbox of its own."""
 
-    def __init__(self, job: Job, given: Mapping[str, Form], *, edits: bool = True) -> None:
+    def __init__(self, job: Job, given: Forms, *, edits: bool = True) -> None:
         """Take the forms that can be handed in, by name.
 
         Args:
             edits: Whether what happens in the sandbox becomes part of the change.
         """
         self._job, self._given, self._edits = job, given, edits
-        django = job.base.contract.project.django is not None
-        # Without Django a model does as well what recipes do.
-        without = set() if django else {"recipe"}
-        names = _TOOLS.keys() - without if edits else {"bash"}
+        names = _TOOLS.keys() if edits else {"bash"}
+        if job.base.contract.project.django is None:
+            # Without Django a model does as well what recipes do.
+            names -= {"recipe"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
         self._session: SandboxSession | None = None
         self._at = ""
@@ -120,21 +119,21 @@ class Tools:
         self._session, self._at = None, ""
 
     def carry_out(
-        self, reply: Reply, before: Change, include: tuple[str, ...], turn: Turn, if_new: str
+        self, reply: Reply, before: Change, include: tuple[str, ...], turn: Turn
     ) -> Called:
         """Carry the calls of a reply out in order, and take what they made of the tree.
 
         Args:
             before: The change so far.
             include: Ignored files that belong to it.
-            if_new: What is said where the sandbox has to be opened anew.
 
         Raises:
             SandboxLost: The sandbox ended without a word, or the run was stopped.
             SandboxMissing: No sandbox is to be had.
         """
         self._until = time.monotonic() + self._job.step.seconds_left
-        batch = _Batch(before, if_new)
+        # What the first turn does is done in a sandbox that nobody knows yet.
+        batch = _Batch(before, LOST if turn.number > 1 else "")
         for number, call in enumerate(reply.calls, 1):
             self._show(f"{forms.plain(call.name)} {forms.plain(call.arguments, _MOST_LINE)}")
             try:
@@ -145,7 +144,15 @@ class Tools:
         if isinstance(batch.form, Submit) and batch.form.include:
             include += batch.form.include
             self._open(batch)
-        called = self._called(batch, include)
+        change = self._take(batch, batch.session, include) if batch.session else before
+        called = Called(
+            results=tuple(batch.results),
+            change=change if change != before else None,
+            handed=batch.handed,
+            at=batch.at,
+            form=batch.form.model_dump_json() if batch.form else "",
+            text="\n".join(filter(None, batch.said)),
+        )
         self._record(called, before, turn)
         return called
 
@@ -159,8 +166,6 @@ class Tools:
             raise EditFailed(f"`{batch.handed}` has to be the last call of a reply")
         if number > MOST_CALLS:
             raise EditFailed(f"a reply may have {MOST_CALLS} calls")
-        if any(call.call_id == one.call_id for one in batch.results):
-            raise EditFailed("an earlier call of this reply has the same id")
         if call.name in self._given:
             batch.form = forms.read(call, self._given[call.name][1])
             batch.handed, batch.at = call.name, number - 1
@@ -183,49 +188,37 @@ class Tools:
             raise SandboxMissing("No sandbox is configured for models.")
         if self._session is None or self._at != batch.before.digest:
             self.close()
-            words = self._rebuild(batch.before)
-            self._session = sessions.open(
-                self._rebuilt or job.prepared, batch.before, job.svc.stopped
-            )
-            batch.text = "\n".join(filter(None, (batch.if_new, words)))
+            batch.said += [batch.if_new, self._rebuild(batch.before)]
+            prepared = self._rebuilt or job.prepared
+            self._session = sessions.open(prepared, batch.before, job.svc.stopped)
         # What the tree holds is not known again until all calls are carried out.
         self._at, batch.session = "", self._session
         batch.losses = self._session.losses
         return self._session
 
-    def _called(self, batch: _Batch, include: tuple[str, ...]) -> Called:
+    def _take(self, batch: _Batch, session: SandboxSession, include: tuple[str, ...]) -> Change:
         """Take what the calls have made of the tree."""
-        before, change = batch.before, batch.before
-        said = [batch.text] if batch.text else []
-        if batch.session is not None and self._edits:
-            taken = batch.session.take(include)
-            if words := self._lock(batch.session, taken.change):
-                said, taken = [*said, words], batch.session.take(include)
+        before = change = batch.before
+        if self._edits:
+            taken = session.take(include)
+            if words := self._lock(session, taken.change):
+                batch.said.append(words)
+                taken = session.take(include)
             update = {"notes": before.notes, "left_out": taken.findings}
             change = taken.change.model_copy(update=update)
             left = [f"{one.path}: {one.message}" for one in taken.findings]
             left += [f"{path}: {_IGNORED}" for path in taken.ignored]
             listed = [line for line in left if line not in self._left_out][:_MOST_LISTED]
-            said += listed
+            batch.said += listed
             self._left_out.update(listed)
-            if batch.session.losses != batch.losses:
-                said += [_GONE]
+            if session.losses != batch.losses:
+                batch.said.append(_GONE)
                 batch.take_submit_back()
-        if batch.session is not None:
-            self._at = change.digest
-            if self._at != before.digest and (words := self._rebuild(change)):
-                self.close()
-                said += [words]
-        return Called(
-            results=tuple(batch.results),
-            change=change if change != before else None,
-            used=batch.session is not None,
-            handed=batch.handed,
-            at=batch.at,
-            form=batch.form.model_dump_json() if batch.form else "",
-            text="\n".join(said),
-            built=tuple(sorted(self._job.built)),
-        )
+        self._at = change.digest
+        if self._at != before.digest and (words := self._rebuild(change)):
+            self.close()
+            batch.said.append(words)
+        return change
 
     def _lock(self, session: SandboxSession, change: Change) -> str:
         """Have the lock follow what a change declares; say what came of it, if anything."""
@@ -251,8 +244,6 @@ class Tools:
             self._rebuilt, words = rebuilding.rebuild(change, job.prepared, job.svc)
         return words
 
-    # --- the tools --------------------------------------------------------------------------------
-
     def bash(self, session: SandboxSession, asked: Bash) -> str:
         """Run a command."""
         seconds = bounded(min(max(asked.seconds, LEAST_SECONDS), _MOST_SECONDS), self._left())
@@ -260,15 +251,14 @@ class Tools:
         said = [cleaning.terminal(ran.output).rstrip()]
         if ran.timed_out:
             said.append(f"[ended after {seconds} seconds]")
-        elif ran.exit_code != 0 and not ran.restarted:
-            said.append(f"[exit code {ran.exit_code}]")
         if ran.restarted:
             said.append(f"[the sandbox broke down. {LOST}]")
+        elif ran.exit_code:
+            said.append(f"[exit code {ran.exit_code}]")
         return "\n".join(filter(None, said)) or "(no output)"
 
     def edit(self, session: SandboxSession, asked: Edit) -> str:
         """Replace what occurs exactly once; ends of lines stay what they are."""
-        _require_name(asked.path)
         content = session.read(asked.path)
         if content is None:
             raise EditFailed("there is no such file")
@@ -284,7 +274,8 @@ class Tools:
 
     def write(self, session: SandboxSession, asked: Write) -> str:
         """Write a file."""
-        _require_name(asked.path)
+        if asked.path.startswith("~"):
+            raise EditFailed("`~` stands for nothing: paths begin in the root of the tree")
         session.write(asked.path, asked.text.encode())
         return f"{asked.text.count(chr(10)):,} lines"
 
@@ -306,16 +297,12 @@ class Tools:
     def _left(self) -> float:
         return self._until - time.monotonic()
 
-    # --- what is kept of it -----------------------------------------------------------------------
-
     def _record(self, called: Called, before: Change, turn: Turn) -> None:
         for result in called.results:
-            line = result.content.partition("\n")[0]
-            self._show(f"{result.name}: {line[:_MOST_LINE]}")
+            self._show(f"{result.name}: {result.content.partition(chr(10))[0][:_MOST_LINE]}")
         results = self._job.svc.redactor.inside(called.results)
         facts = {
-            "conversation": turn.conversation,
-            "turn": turn.number,
+            **turn.facts,
             "results": [result.model_dump(mode="json") for result in results],
             "change_digest": (called.change or before).digest,
         }
@@ -334,6 +321,7 @@ class _Batch:
 
     before: Change
     if_new: str
+    """What is said where the sandbox has to be opened."""
     results: list[ToolResult] = field(default_factory=list)
     handed: str = ""
     at: int = 0
@@ -342,17 +330,17 @@ class _Batch:
     """Once it is used."""
     losses: int = 0
     """Of the session, before the first call."""
-    text: str = ""
+    said: list[str] = field(default_factory=list)
+    """What we say besides."""
     left: int = MOST_OF_A_BATCH
+    """Characters that answers may still have."""
 
     def answer(self, call: ToolCall, said: str, *, failed: bool) -> None:
         """Add the answer to a call, as far as there is room for it."""
         said = cleaning.cut(said, min(_MOST_RESULT, max(self.left, 200)), where="ask for less")
         self.left -= len(said)
-        name = forms.plain(call.name)
-        self.results.append(
-            ToolResult(call_id=call.call_id, name=name, content=said, failed=failed)
-        )
+        result = {"call_id": call.call_id, "name": forms.plain(call.name), "content": said}
+        self.results.append(ToolResult(**result, failed=failed))
 
     def take_submit_back(self) -> None:
         """Accept no submit of a tree in which not all of the calls left what they did."""
@@ -372,9 +360,3 @@ _TOOLS: dict[str, _Tool] = {
         Tools.recipe,
     ),
 }
-
-
-def _require_name(path: str) -> None:
-    problem = "`~` stands for nothing" if path.startswith("~") else names.name_problem(path)
-    if problem:
-        raise EditFailed(f"{forms.plain(path)} is no path of the repository: {problem}")

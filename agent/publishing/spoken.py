@@ -186,7 +186,10 @@ _HERE = {
         f"If it may take as long again, {_GO_ON} Or allow more with `limits.minutes` in"
         f" `.github/mergewright.yml`, or make the checks quicker, {_COMMIT}"
     ),
-    Reason.BUDGET_SPENT: f"If it may spend as much again, {_GO_ON} Else make the ticket smaller.",
+    Reason.BUDGET_SPENT: (
+        f"If it may spend as much again, {_GO_ON} Else raise the limit that is named, or make the"
+        " ticket smaller."
+    ),
     Reason.MODEL_REFUSED: f"Tell the ticket in other words, or make it smaller, {_AGAIN_HERE}",
     Reason.MODEL_REQUEST_REJECTED: (
         "Where the request is too long, name another model by `--model`, or make the ticket"
@@ -251,16 +254,13 @@ def next_step_of_follow_up(reason: Reason) -> str:
     )
 
 
-def next_step_here(
-    reason: Reason, run_id: str, *, known: str = "", config_name: str | None = None
-) -> str:
+def next_step_here(reason: Reason, run_id: str, *, config_name: str | None = None) -> str:
     """What a person can do about it on this machine; empty where that is nothing.
 
     Args:
-        known: What the error that ended the run says of it, in place of what its reason tells.
         config_name: The file that took the place of the repository's configuration.
     """
-    said = known or _HERE.get(reason, "")
+    said = _HERE.get(reason, "")
     if config_name is not None and reason in _OF_CONFIGURATION:
         # It counts as it is on the disk.
         own = f"`{config_name.replace('`', '')}`"

@@ -174,10 +174,7 @@ def stopped(
                 next_step=_next_step(outcome.reason, run)
                 if run and on_forge
                 else spoken.next_step_here(
-                    outcome.reason,
-                    outcome.run_id,
-                    known=outcome.next_here,
-                    config_name=outcome.config_name,
+                    outcome.reason, outcome.run_id, config_name=outcome.config_name
                 ),
                 certain=_pushed_nothing(outcome),
                 log_place=_log_place(log_path, run),

@@ -16,7 +16,7 @@ from agent.domain import (
     Ticket,
     approval,
 )
-from agent.editing import attempts, plans
+from agent.editing import attempts, submissions
 from agent.editing.attempts import Attempt
 from agent.editing.job import Job
 from agent.errors import (
@@ -69,7 +69,7 @@ def settle(
         _require_open(ticket, run, base, contract, svc)
         _require_tests(contract)
         return ""
-    if found := plans.closed(recipe.touches(parameters), tree, contract, base.commit):
+    if found := submissions.find_closed(recipe.touches(parameters), tree, contract.config):
         raise PolicyRefused(found)
     return parameters
 

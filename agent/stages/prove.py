@@ -7,7 +7,7 @@ from agent.check_summary import summarize
 from agent.checks import hunks
 from agent.checks.removals import Removals
 from agent.domain import Change, CheckReport, Comparison, Plan, Prepared, Proof
-from agent.editing import proving, taking_back
+from agent.editing import proving
 from agent.policy.layout import is_test
 from agent.services import Services
 
@@ -49,5 +49,5 @@ def show(
         return Proof(unneeded="nothing refers to what is removed")
     added = {name for check in compared if check.counts_tests for name in check.added}
     proof = proving.with_change(change, added, after, prepared, svc)
-    taken_back = taking_back.take_back(change, added, after, prepared, svc)
+    taken_back = proving.take_back(change, added, after, prepared, svc)
     return proof.model_copy(update={"hunks": taken_back, "is_required": wanted == "require"})

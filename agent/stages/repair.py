@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from agent import cleaning
 from agent.domain import ReviewNotes
-from agent.editing import attempts, failures
+from agent.editing import attempts, rounds
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
 from agent.errors import ROUND_ENDS
@@ -47,12 +47,12 @@ def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
 def _find_objection(last: Round, job: Job) -> str:
     """Say what stands against the last change, for the model; empty: nothing."""
     if not last.passed:
-        return last.failures.words if last.failures.names else ""
+        return last.objection if last.failures else ""
     # Of all that was judged: after a review another list of rounds begins.
     told = any(one.passed and one.remarks for one in job.judged if one.number < last.number)
     if told or last.draft.by is None:
         return ""
-    return failures.left_to_people(last.remarks)
+    return rounds.left_to_people(last.remarks)
 
 
 def _following(last: Round, words: str, job: Job) -> Draft | None:
@@ -72,7 +72,7 @@ def answer(best: Round, notes: ReviewNotes, job: Job) -> Draft | None:
     if not notes.blocking or not best.passed:
         return None
     try:
-        following = _following(best, failures.remarked(notes.blocking), job)
+        following = _following(best, rounds.remarked(notes.blocking), job)
     except ROUND_ENDS as problem:
         if not job.survives(problem):
             raise

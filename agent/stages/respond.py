@@ -12,7 +12,7 @@ from dataclasses import replace
 from agent import worktree
 from agent.agenda import Agenda, Answer, Matter, Suggestion
 from agent.domain import Change, Plan, Prepared, Record
-from agent.editing import attempts, by_suggestion, plans
+from agent.editing import attempts, by_suggestion, submissions
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
 from agent.proposing import Decided
@@ -61,12 +61,12 @@ def by_rules(asked: Agenda, prepared: Prepared) -> tuple[Answer, ...]:
     return tuple(_for_people(one, why) for one, why in told if why)
 
 
-def _content(path: str, change: Change, tree: WorkTree) -> bytes | None:
-    """Return what a file has after a change; None: there is no such file then."""
+def _content(path: str, change: Change, tree: WorkTree) -> bytes:
+    """Return what a file has after a change; nothing where there is no such file then."""
     for file in change.files:
         if file.path == path:
-            return file.after
-    return tree.read(path) if tree.has(path) else None
+            return file.after or b""
+    return tree.read(path) if tree.has(path) else b""
 
 
 def as_suggested(
@@ -75,17 +75,18 @@ def as_suggested(
     """Put lines that people suggest in their place, where nothing else is asked beside them.
 
     Args:
-        change: As it stands by now.
+        change: As it is on the branch.
     """
     standing, run = asked.standing, prepared.run
     # Threads count lines in the branch as it was read, without the base merged in.
-    counted = not standing.brought_up and standing.head == asked.occasion.pull.head
+    if standing.brought_up or standing.head != asked.occasion.pull.head:
+        return Suggested(change=change)
     base = worktree.open_tree(prepared.checkout, svc.base_folder(run))
     found: dict[str, dict[int, Suggestion]] = {}
     for matter in _left(asked, answered):
         if thread := matter.thread:
-            there = _content(thread.path, standing.change, base)
-            if (one := by_suggestion.read(thread, there, counted=counted)) is not None:
+            one = by_suggestion.read(thread, _content(thread.path, change, base))
+            if one is not None:
                 found.setdefault(one.path, {})[matter.number] = one
     if not found:
         return Suggested(change=change)
@@ -94,10 +95,7 @@ def as_suggested(
     answers: list[Answer] = []
     for path, suggestions in found.items():
         content = _content(path, change, base)
-        if content is None:
-            continue
-        same = counted and content == _content(path, standing.change, base)
-        after, put = by_suggestion.applied(content, tuple(suggestions.values()), counted=same)
+        after, put = by_suggestion.applied(content, tuple(suggestions.values()))
         taken = {number: one for number, one in suggestions.items() if one in put}
         if taken:
             answers += _put(path, after, taken, tree, prepared, base)
@@ -115,7 +113,7 @@ def _put(
     base: WorkTree,
 ) -> Iterator[Answer]:
     """Write a file as people suggest it, unless its path is closed."""
-    shut = plans.closed((path,), base, prepared.contract, prepared.checkout.commit)
+    shut = submissions.find_closed((path,), base, prepared.contract.config)
     if shut:
         words = f"It was not applied: {shut[0].message} {shut[0].fix}"
         yield from (Answer(matter=number, end="human", words=words) for number in taken)
@@ -141,7 +139,7 @@ def by_model(
     left = _left(asked, answered)
     if not left:
         return draft, ()
-    if job.svc.models is None or not job.svc.models.chain("editor", job.category):
+    if job.svc.models is None or not job.svc.models.chain("editor", job.decision.category):
         return draft, tuple(_for_people(one, _without_model(one)) for one in left)
     attempt = attempts.on_pull(replace(draft, plan=_without_recipe(draft.plan)), left, "", job)
     following = attempt.next_draft()

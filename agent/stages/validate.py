@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.editing import failures
+from agent.editing import rounds
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
 from agent.errors import ROUND_ENDS, EditFailed, EnvironmentFailed, PolicyRefused
@@ -38,7 +38,7 @@ def _weigh(draft: Draft, job: Job) -> Round:
     except (EditFailed, EnvironmentFailed) as problem:
         if draft.plan.recipe:  # nobody would mend it
             raise
-        return Round(number, draft, refused=(failures.find_obstacle(problem),))
+        return Round(number, draft, refused=(rounds.find_obstacle(problem),))
     compared = step(f"compare {number}", checks.compare, job.before, after, prepared, svc)
     proof = step(f"proof {number}", prove.show, draft.plan, change, compared, after, prepared, svc)
     verdict = step(f"decide {number}", decide.weigh, compared, cleared, prepared.contract, proof)

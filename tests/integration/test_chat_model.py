@@ -188,7 +188,7 @@ def test_malformed_calls_can_be_answered_and_are_sent_back_as_providers_take_the
         calls = tuple(Call(one.name, {"path": "a.py"}, one.call_id) for one in calls)
     models, server = opened([Said("", calls), Said("Done.")], wire, MERGEWRIGHT_MODEL_STREAM=stream)
     reply = models.reply(REQUEST)
-    assert [call.name for call in reply.calls] == [call.name for call in calls]
+    assert len(reply.calls) == len(calls)
     assert len({call.call_id for call in reply.calls}) == len(calls)
     told = [f"answer {number}" for number in range(len(calls))]
     messages = (ASKED, Answered(reply=reply), returned(reply, *told))
@@ -634,7 +634,7 @@ def test_halves_of_surrogate_pairs_are_written_out(opened, wire):
     first = models.reply(REQUEST)
     assert first.text == "a\\ud800b"
     (call,) = first.calls
-    assert call.name == "re\\ud800ad"
+    assert call.name == "re_ud800ad"
     # Gemini sends an object, the others its text.
     assert json.loads(call.arguments)["path"] in (f"{HALF}.py", "\\ud800.py")
     assert Reply.model_validate_json(first.model_dump_json()) == first

@@ -20,7 +20,7 @@ SUBMIT = Said(calls=(Call("submit", {"summary": "Done."}),))
 @pytest.fixture
 def prepared(tmp_path, home, monkeypatch):
     # The scripted model has no price.
-    monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(tokens=10**7))
+    monkeypatch.setattr(budget, "limits", lambda *given: Limits(tokens=10**7))
     return desks.repository(tmp_path, home)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.domain import SourcePart, TakenBack
-from agent.editing import taking_back
+from agent.editing import proving
 from agent.stages import baseline, checks
 from tests.integration.check_samples import Stage
 
@@ -18,7 +18,7 @@ def take_back(made: Stage, added: tuple[str, ...] = (), **edits: str) -> TakenBa
     base = baseline.measure(made.prepared, made.services)
     cleared = made.cleared(**edits)
     head = checks.run(cleared, base, made.prepared, made.services)
-    return taking_back.take_back(cleared.change, added, head, made.prepared, made.services)
+    return proving.take_back(cleared.change, added, head, made.prepared, made.services)
 
 
 def test_a_hunk_that_no_test_notices_is_named(stage: Callable[..., Stage]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from agent import recorded
@@ -10,6 +12,7 @@ from agent.chat import Answered, Asked, ChatRequest, Returned, ToolResult
 from agent.domain import Outcome, Reason, Run
 from agent.editing import asking
 from agent.editing.asking import Turn
+from agent.editing.budget import Limits, Spent
 from agent.errors import BudgetSpent, LedgerUnusable
 from agent.ledger import Ledger
 from agent.redaction import Redactor
@@ -45,25 +48,21 @@ class Wrote:
         self.ledger.begin(**facts)
 
     def ask(self, number, request, answer, conversation="plan"):
-        """Ask as the loop does, past its budget."""
-        model = FakeModel(lambda _: answer)
-        told = len(request.messages) - 1
-        prompts = {"plan.md": "1"}
-        turn = Turn(conversation=conversation, number=number, prompts=prompts, told=told)
-
-        class Svc:
-            record = staticmethod(self._note)
-            redactor = self.redactor
+        """Ask as the loop does."""
+        turn = Turn(conversation=conversation, number=number, told=len(request.messages) - 1)
+        svc = SimpleNamespace(
+            record=self._note, redactor=self.redactor, stopped=None, hear=None, say=print
+        )
+        job = SimpleNamespace(
+            models=FakeModel(lambda _: answer),
+            svc=svc,
+            step=SimpleNamespace(seconds_left=60.0),
+            spent=Spent(),
+            limits=Limits(),
+        )
 
         def work() -> asking.Reply:
-            asking._record_question(request, request.digest, turn, model, Svc)
-            kept = self.redactor.inside(answer)
-            facts = {"conversation": conversation, "turn": number, "digest": request.digest}
-            redacted = {"redacted": True} if kept != answer else {}
-            self._note(
-                "model.answered", {**facts, **redacted, "reply": kept.model_dump(mode="json")}
-            )
-            return answer
+            return asking._ask(request, turn, job)
 
         return self._step(f"{conversation} {number} reply", work)
 

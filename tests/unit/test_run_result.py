@@ -81,12 +81,9 @@ def test_what_models_used_is_told_and_an_unknown_price_is_none(tmp_path):
     assert result.as_json(done(), {}, tmp_path)["cost_usd"] == 0.0, "no model was asked"
 
 
-def test_a_cap_says_what_to_raise_and_how_the_very_run_goes_on(tmp_path):
-    known = (
-        "Raise `MERGEWRIGHT_MODEL_USD` to at least 0.19, go on: `mergewright run --resume {run}`."
-    )
-    ended = Outcome.stopped("r", Reason.BUDGET_SPENT, "x").model_copy(update={"next_here": known})
-    assert result.next_steps(ended, tmp_path) == (known.replace("{run}", "r"),)
+def test_a_cap_says_how_the_very_run_goes_on(tmp_path):
+    (said,) = result.next_steps(Outcome.stopped("r", Reason.BUDGET_SPENT, "x"), tmp_path)
+    assert "`mergewright run --resume r`" in said
 
 
 @pytest.mark.parametrize("name", [None, "/etc/m.yml"])

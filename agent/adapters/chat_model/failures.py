@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic_ai import exceptions as theirs
 
 from agent import cleaning
+from agent.chat import vendor
 
 #: What the library raises on an answer that is JSON but not of the promised shape.
 _SENSELESS = (AttributeError, IndexError, KeyError, TypeError, ValueError, AssertionError)
@@ -29,14 +30,11 @@ will not have this asked."""
 class Failure(Exception):
     """A model did not answer."""
 
+    details = ""
+    """See `errors.AgentError.details`."""
+
     def __init__(
-        self,
-        words: str,
-        why: Why = "passing",
-        *,
-        after: float | None = None,
-        paid: bool = False,
-        details: str = "",
+        self, words: str, why: Why = "passing", *, after: float | None = None, paid: bool = False
     ) -> None:
         """Say why.
 
@@ -44,11 +42,10 @@ class Failure(Exception):
             words: What goes after the model's name and a colon.
             after: Seconds until it may be asked again, where the provider said so.
             paid: Whether the provider may charge for it all the same.
-            details: See `errors.AgentError.details`.
         """
         super().__init__(words)
         self.why: Why = why
-        self.after, self.paid, self.details = after, paid, details
+        self.after, self.paid = after, paid
 
 
 def classify(
@@ -74,18 +71,19 @@ def classify(
 
 
 def _classify(problem: Exception, name: str, summary: str, said: str) -> Failure:
+    variables = vendor(name).upper().replace("-", "_")
     match problem:
         case ImportError():
             return Failure(f"its provider is not installed ({problem})", "unusable")
         case theirs.UserError():
             return Failure(summary, "unusable")
         case theirs.ModelAuthenticationError():
-            key = f"{_find_vendor(name)}_API_KEY"
-            return Failure(f"its key is not accepted ({summary}); set {key}", "unusable")
+            words = f"its key is not accepted ({summary}); set {variables}_API_KEY"
+            return Failure(words, "unusable")
         case theirs.ModelNotFoundError():
             words = (
                 f"there is no such model, or nothing at that address ({summary}); correct its name"
-                f" or {_find_vendor(name)}_BASE_URL"
+                f" or {variables}_BASE_URL"
             )
             return Failure(words, "unusable")
         case theirs.ModelQuotaExceededError():
@@ -122,11 +120,6 @@ def _may_be_charged(problem: theirs.ModelAPIError) -> bool:
     if isinstance(problem, theirs.ModelConnectionError):
         return problem.phase not in ("connect", "pool")
     return problem.in_stream or not isinstance(problem, theirs.ModelHTTPError)
-
-
-def _find_vendor(name: str) -> str:
-    """Name the beginning of the variables that a provider is set by."""
-    return re.split(r"-chat|-responses|:", name)[0].upper().replace("-", "_")
 
 
 def _summarize(problem: Exception, redact: Callable[[str], str]) -> str:

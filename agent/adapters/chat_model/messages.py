@@ -6,19 +6,19 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Literal
+from itertools import chain, count
+from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_ai import messages as theirs
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
-from pydantic_core import PydanticSerializationError
 
 from agent.chat import Answered, Asked, ChatRequest, Reply, Returned, ToolCall, ToolSpec, Usage
 
 _RESPONSE = TypeAdapter(theirs.ModelResponse)
-#: What every provider takes back as the name of a tool, or as the id of a call.
-_SENDABLE = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+#: Of a surrogate pair; no text can be sent or kept with one.
+_HALF = re.compile("[\ud800-\udfff]")
 
 Finish = Literal["stop", "calls", "length", "refused"]
 
@@ -68,7 +68,7 @@ def _parts(message: Asked | Returned, *, failures: bool) -> Iterator[theirs.Mode
     if isinstance(message, Returned):
         for result in message.results:
             yield theirs.ToolReturnPart(
-                tool_name=_sendable(result.name),
+                tool_name=result.name,
                 content=result.content,
                 tool_call_id=result.call_id,
                 outcome="failed" if result.failed and failures else "success",
@@ -79,11 +79,10 @@ def _parts(message: Asked | Returned, *, failures: bool) -> Iterator[theirs.Mode
 
 def _as_it_came(reply: Reply) -> theirs.ModelResponse:
     try:
-        known = _RESPONSE.validate_json(reply.raw)
+        return _RESPONSE.validate_json(reply.raw)
     except ValidationError:
         # Of a record that was made without the library, or redacted, its words and calls are left.
-        known = theirs.ModelResponse(parts=list(_anew(reply)))
-    return replace(known, parts=[_nameable(part) for part in known.parts])
+        return theirs.ModelResponse(parts=list(_anew(reply)))
 
 
 def _anew(reply: Reply) -> Iterator[theirs.TextPart | theirs.ToolCallPart]:
@@ -93,26 +92,16 @@ def _anew(reply: Reply) -> Iterator[theirs.TextPart | theirs.ToolCallPart]:
         yield theirs.ToolCallPart(call.name, call.arguments, call.call_id)
 
 
-def _nameable(part: theirs.ModelResponsePart) -> theirs.ModelResponsePart:
-    if isinstance(part, theirs.ToolCallPart) and not _SENDABLE.fullmatch(part.tool_name):
-        name = _sendable(part.tool_name)
-        return theirs.ToolCallPart(name, part.args_as_json_str(), part.tool_call_id)
-    return part
-
-
-def _sendable(name: str) -> str:
-    """A name that providers take back, for a tool that a model has made up."""
-    if _SENDABLE.fullmatch(name):
-        return name
-    return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "_"
-
-
 def tidied(response: theirs.ModelResponse, request: ChatRequest) -> theirs.ModelResponse:
-    """Give each call an id of its own, by which it can be answered and sent back.
+    """Make a reply one that can be kept, answered and sent back.
 
-    Halves of surrogate pairs, which no text can be sent or kept with, are written out.
+    Each call has an id of its own, the names of tools that a model has made up are as providers
+    take them, and halves of surrogate pairs are written out.
     """
-    response = _writable(response)
+    dumped = json.dumps(_RESPONSE.dump_python(response, mode="json"), ensure_ascii=False)
+    if _HALF.search(dumped):
+        written = _HALF.sub(lambda half: f"\\\\u{ord(half[0]):x}", dumped)
+        response = _RESPONSE.validate_json(written)
     taken = {
         call.call_id
         for message in request.messages
@@ -120,65 +109,47 @@ def tidied(response: theirs.ModelResponse, request: ChatRequest) -> theirs.Model
         for call in message.reply.calls
     }
     parts = [
-        replace(part, tool_call_id=_take_id(part.tool_call_id, taken))
-        if isinstance(part, theirs.ToolCallPart)
-        else part
+        _tidy_call(part, taken) if isinstance(part, theirs.ToolCallPart) else part
         for part in response.parts
     ]
     return replace(response, parts=parts)
 
 
-def _writable(response: theirs.ModelResponse) -> theirs.ModelResponse:
-    try:
-        _RESPONSE.dump_json(response)
-    except PydanticSerializationError:
-        return _RESPONSE.validate_python(_written_out(_RESPONSE.dump_python(response)))
-    return response
+def _tidy_call(part: theirs.ToolCallPart, taken: set[str]) -> theirs.ToolCallPart:
+    call_id, name = _take_id(part.tool_call_id, taken), _sendable(part.tool_name)
+    if name != part.tool_name:
+        return theirs.ToolCallPart(name, part.args, call_id)
+    return replace(part, tool_call_id=call_id)
 
 
-def _written_out(value: Any) -> Any:
-    match value:
-        case str():
-            return value.encode("utf-8", "backslashreplace").decode()
-        case dict():
-            return {_written_out(key): _written_out(one) for key, one in value.items()}
-        case list():
-            return [_written_out(one) for one in value]
-    return value
+def _sendable(name: str) -> str:
+    """Return a name or an id as every provider takes it back."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "_"
 
 
 def _take_id(call_id: str, taken: set[str]) -> str:
-    if not _SENDABLE.fullmatch(call_id) or call_id in taken:
-        stem = _sendable(call_id)[:50]
-        call_id = next(one for n in range(1, 10**6) if (one := f"{stem}-{n}") not in taken)
+    stem = _sendable(call_id)
+    numbered = (f"{stem[:50]}-{number}" for number in count(1))
+    call_id = next(one for one in chain([stem], numbered) if one not in taken)
     taken.add(call_id)
     return call_id
 
 
 def reply(
-    response: theirs.ModelResponse,
-    model: str,
-    seconds: float,
-    used: Usage,
-    cost_usd: float | None,
+    response: theirs.ModelResponse, model: str, seconds: float, used: Usage, cost_usd: float | None
 ) -> Reply:
     """Read a whole reply."""
     calls = tuple(
-        ToolCall(
-            call_id=part.tool_call_id,
-            name=part.tool_name,
-            arguments=_arguments(part.args),
-        )
-        for part in response.parts
-        if isinstance(part, theirs.ToolCallPart)
+        ToolCall(call_id=part.tool_call_id, name=part.tool_name, arguments=_arguments(part.args))
+        for part in response.tool_calls
     )
-    texts = [part.content for part in response.parts if isinstance(part, theirs.TextPart)]
+    finish: dict[str | None, Finish] = {"content_filter": "refused", "length": "length"}
     refusal = (response.provider_details or {}).get("refusal")
     return Reply(
         model=model,
-        text="\n".join(text for text in texts if text) or str(refusal or ""),
+        text=response.text or str(refusal or ""),
         calls=calls,
-        finish=_finish(response, calls),
+        finish=finish.get(response.finish_reason, "calls" if calls else "stop"),
         usage=used,
         cost_usd=cost_usd,
         seconds=round(seconds, 3),
@@ -194,23 +165,8 @@ def usage(response: theirs.ModelResponse, request: ChatRequest) -> Usage:
         return Usage(
             input_tokens=request.bytes, output_tokens=max(1, min(said, request.most_tokens))
         )
-    return Usage(
-        input_tokens=counted.input_tokens,
-        output_tokens=counted.output_tokens,
-        cache_read_tokens=counted.cache_read_tokens,
-        cache_write_tokens=counted.cache_write_tokens,
-    )
+    return Usage(**{name: getattr(counted, name) for name in Usage.model_fields})
 
 
 def _arguments(given: object) -> str:
-    if isinstance(given, str):
-        return given
-    return json.dumps({} if given is None else given)
-
-
-def _finish(response: theirs.ModelResponse, calls: tuple[ToolCall, ...]) -> Finish:
-    if response.finish_reason == "content_filter":
-        return "refused"
-    if response.finish_reason == "length":
-        return "length"
-    return "calls" if calls else "stop"
+    return given if isinstance(given, str) else json.dumps(given or {})

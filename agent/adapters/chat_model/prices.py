@@ -9,11 +9,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
-from agent.chat import Usage
+from agent.chat import Usage, vendor
 from agent.settings import Settings
-
-#: Providers by the names that genai-prices has for them, where these differ.
-_NAMES = {"openai-chat": "openai", "openai-responses": "openai"}
 
 
 class Prices(NamedTuple):
@@ -33,8 +30,7 @@ class Prices(NamedTuple):
         """Price a reply in US dollars; None: no price of this model is known."""
         if (own := self.own.get(model)) is not None:
             return (usage.input_tokens * own[0] + usage.output_tokens * own[1]) / 1_000_000
-        provider, _, name = model.partition(":")
-        provider = _NAMES.get(provider, provider)
+        provider, name = vendor(model), model.partition(":")[2]
         return _calculate(provider, name, usage) if _is_listed(provider, name) else None
 
     def worst(self, model: str, input_tokens: int, output_tokens: int) -> float | None:

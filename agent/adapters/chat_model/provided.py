@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -174,9 +173,8 @@ class ProvidedModels:
             # Known dollars count beside unknown ones.
             cost = (cost or 0.0) + sum(one.usd or 0.0 for one in asking.lost) or cost
         made = messages.reply(response, model, time.monotonic() - asking.begun, used, cost)
-        passed_over = (name for name, _ in asking.failed if name != model)
-        why = dict(asking.failed)
-        lines = tuple(self._redact(f"{name}: {why[name]}") for name in dict.fromkeys(passed_over))
+        why = {name: problem for name, problem in asking.failed if name != model}
+        lines = tuple(self._redact(f"{name}: {problem}") for name, problem in why.items())
         return made.model_copy(update={"passed_over": lines})
 
     def _bound_try(self, model: str, request: ChatRequest) -> Worst:
@@ -240,16 +238,13 @@ class ProvidedModels:
             async with opened as stream:
                 said = begun = 0
                 async for event in stream:
-                    piece = _read_piece(event)
+                    piece, is_text = _read_piece(event)
                     said += len(piece)
                     begun += isinstance(event, parts.PartStartEvent)
                     if said > _MOST_CHARACTERS or begun > _MOST_PARTS:
-                        words = (
-                            f"its answer has more than {_MOST_CHARACTERS:,} characters, or"
-                            f" {_MOST_PARTS} calls"
-                        )
-                        raise Failure(words, "refused", paid=True)
-                    if asking.hear is not None and piece and _is_text(event):
+                        words = f"more than {_MOST_CHARACTERS:,} characters, or {_MOST_PARTS} calls"
+                        raise Failure(f"its answer has {words}", "refused", paid=True)
+                    if asking.hear is not None and is_text:
                         # Half of a surrogate pair can be printed nowhere.
                         asking.hear(piece.encode("utf-8", "backslashreplace").decode())
             response = stream.get()
@@ -257,19 +252,22 @@ class ProvidedModels:
             response = await model_request(
                 model, told, model_settings=settings, model_request_parameters=tools
             )
-        if response.state != "complete" or (self._stream and response.finish_reason is None):
+        # Where a stream breaks off, the library takes it for ended on some wires.
+        is_ended = response.finish_reason == "content_filter" or (
+            "finish_reason" in (response.provider_details or {})
+        )
+        if response.state != "complete" or (self._stream and not is_ended):
             raise Failure("its answer broke off", paid=True)
-        if not any(_says_something(part) for part in response.parts) and (
-            response.finish_reason not in ("content_filter", "length")
-        ):
+        is_empty = not (response.tool_calls or (response.text or "").strip())
+        if is_empty and response.finish_reason not in ("content_filter", "length"):
             raise Failure("its answer is empty", paid=True)
         return messages.tidied(response, asking.request)
 
     async def _open_model(self, name: str) -> Model:
         # Its connections are kept for the next request, of whatever run.
         if name not in self._open:
-            model = _demand_finish(infer_model(name))
-            self._open[name] = await self._connections.enter_async_context(model)
+            opened = self._connections.enter_async_context(infer_model(name))
+            self._open[name] = await opened
         return self._open[name]
 
     def _make_settings(self, request: ChatRequest) -> ModelSettings:
@@ -288,8 +286,7 @@ class ProvidedModels:
         """Make the error for a reply that nobody gave."""
         role, found = asking.request.role, [failure for _, failure in asking.failed]
         named = dict.fromkeys(f"{name}: {failure}" for name, failure in asking.failed)
-        listed = self._redact("; ".join(named))
-        reasons = {failure.why for failure in found}
+        listed, reasons = self._redact("; ".join(named)), {failure.why for failure in found}
         if asking.is_late and ("passing" in reasons or asking.names):
             return TimeSpent(
                 f"No model answered as {role} in the {asking.seconds:,.0f} s that were left of the"
@@ -317,55 +314,26 @@ class ProvidedModels:
         return problem
 
 
-def _demand_finish(model: Model) -> Model:
-    """Refuse streams of chat completions that do not say that they are over: cut ones."""
-    if "pydantic_ai.models.openai" in sys.modules:
-        from pydantic_ai.models.openai import OpenAIChatModel
-        from pydantic_ai.profiles.openai import OpenAIModelProfile
-
-        if type(model) is OpenAIChatModel and (provider := model.provider) is not None:
-            ends = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
-            return OpenAIChatModel(model.model_name, provider=provider, profile=ends)
-    return model
-
-
-def _read_piece(event: parts.ModelResponseStreamEvent) -> str:
-    """Read what an event adds to a reply, whatever part of it."""
+def _read_piece(event: parts.ModelResponseStreamEvent) -> tuple[str, bool]:
+    """Read what an event adds to a reply, whatever part of it, and say whether that is text."""
     match event:
         case parts.PartStartEvent(part=piece) | parts.PartDeltaEvent(delta=piece):
             names = ("content", "content_delta", "tool_name", "tool_name_delta", "args")
             found = [getattr(piece, name, None) for name in (*names, "args_delta")]
-            return "".join(text for text in found if isinstance(text, str))
-    return ""
-
-
-def _is_text(event: parts.ModelResponseStreamEvent) -> bool:
-    match event:
-        case parts.PartStartEvent(part=parts.TextPart()):
-            return True
-        case parts.PartDeltaEvent(delta=parts.TextPartDelta()):
-            return True
-    return False
-
-
-def _says_something(part: parts.ModelResponsePart) -> bool:
-    return isinstance(part, parts.ToolCallPart) or (
-        isinstance(part, parts.TextPart) and bool(part.content.strip())
-    )
+            is_text = isinstance(piece, (parts.TextPart, parts.TextPartDelta))
+            return "".join(text for text in found if isinstance(text, str)), is_text
+    return "", False
 
 
 def _bound_tokens(request: ChatRequest, model: str) -> int:
     """Bound the tokens of what is sent."""
-    fresh, counted = list(request.messages), 0
-    for place in range(len(request.messages) - 1, -1, -1):
-        message = request.messages[place]
+    fresh, counted = request.messages, 0
+    for place, message in enumerate(request.messages, 1):
         if isinstance(message, Answered) and message.reply.model == model:
-            counted = message.reply.usage.tokens
-            fresh = list(request.messages[place + 1 :])
-            break
+            counted, fresh = message.reply.usage.tokens, request.messages[place:]
     if not counted:
         return request.bytes + _TOKENS_A_MESSAGE * (len(fresh) + len(request.tools) + 1)
-    told = request.model_copy(update={"system": "", "tools": (), "messages": tuple(fresh)})
+    told = request.model_copy(update={"system": "", "tools": (), "messages": fresh})
     return counted + told.bytes + _TOKENS_A_MESSAGE * (len(fresh) + 1)
 
 

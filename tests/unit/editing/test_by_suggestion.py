@@ -10,7 +10,6 @@ from agent.pulls import Thread, ThreadComment
 
 PATH = "till/count.py"
 TEXT = b"def total(coins):\n    found = sum(coins)\n    return found\n"
-RETURN = "    return found"
 HUNK = "@@ -0,0 +1,3 @@\n+def total(coins):\n+    found = sum(coins)"
 
 
@@ -23,11 +22,10 @@ SHORT = block("x\n")
 
 def read(
     *bodies: str,
-    content: bytes | None = TEXT,
+    content: bytes = TEXT,
     line: int | None = 2,
     first_line: int | None = None,
     hunk: str = HUNK,
-    counted: bool = True,
     **more: object,
 ) -> Suggestion | None:
     comments = tuple(
@@ -40,7 +38,7 @@ def read(
         thread_id="T", place="inline", path=PATH, line=line, first_line=first_line, hunk=hunk,
         comments=comments,
     ).model_copy(update=more)  # fmt: skip
-    return by_suggestion.read(thread, content, counted=counted)
+    return by_suggestion.read(thread, content)
 
 
 def test_a_suggestion_alone_is_read_with_its_lines():
@@ -84,11 +82,11 @@ def test_it_is_left_where_its_lines_are_not_certain(given):
     assert read(SHORT, **given) is None
 
 
-def test_the_diff_shows_the_lines_where_they_are_counted_elsewhere():
+def test_lines_that_the_change_removes_are_none_of_those_that_the_diff_shows():
     hunk = (
         "@@ -1,2 +1,2 @@\n-def sum(x):\n+def total(coins):\n-    return 1\n     found = sum(coins)"
     )
-    found = read(SHORT, first_line=1, hunk=hunk, counted=False, content=b"# above\n" + TEXT)
+    found = read(SHORT, first_line=1, hunk=hunk)
     assert found is not None
     assert found.code == ("def total(coins):", "    found = sum(coins)")
 
@@ -111,9 +109,8 @@ def suggest(first_line: int, code: str, new: str) -> Suggestion:
 )
 def test_lines_come_in_the_place_of_lines(content, suggestions, after):
     given = tuple(suggest(*one) for one in suggestions)
-    for counted in (True, False):
-        assert by_suggestion.applied(content, given, counted=counted) == (after, given)
-    made, _ = by_suggestion.applied(content, given, counted=True)
+    made, put = by_suggestion.applied(content, given)
+    assert (made, put) == (after, given)
     assert all(by_suggestion.stands(made, one) for one in given)
 
 
@@ -122,39 +119,11 @@ def test_lines_come_in_the_place_of_lines(content, suggestions, after):
     [
         (b"a\nb\nc\n", [(1, "a|b", "x"), (2, "b|c", "y"), (3, "c", "z")], []),
         (b"a\nb\nc\n", [(1, "a", "x"), (1, "a", "x"), (3, "c", "z")], [2]),
-        (b"a\nb\nc\n", [(1, "b", "x")], []),
         (b"\xff\nb\n", [(2, "b", "x")], []),
     ],
 )
-def test_what_overlaps_or_is_not_there_stays_out(content, suggestions, taken):
+def test_what_overlaps_stays_out(content, suggestions, taken):
     given = tuple(suggest(*one) for one in suggestions)
-    made, put = by_suggestion.applied(content, given, counted=True)
+    made, put = by_suggestion.applied(content, given)
     assert put == tuple(given[at] for at in taken)
     assert taken or made == content
-
-
-@pytest.mark.parametrize("counted", [True, False])
-def test_what_is_no_code_does_not_take_the_others_down(counted):
-    good, bad = (
-        suggest(2, "    found = sum(coins)", "    found = 0"),
-        suggest(3, RETURN, "    retur x"),
-    )
-    made, put = by_suggestion.applied(TEXT, (good, bad), counted=counted)
-    assert put == (good,)
-    assert made == TEXT.replace(b"sum(coins)", b"0")
-    # What was none before may stay none, and words of other files are no code.
-    assert by_suggestion.applied(
-        b"not code\nat all\n", (suggest(1, "not code", "x x"),), counted=True
-    )[1]
-    words = bad.model_copy(update={"path": "notes.md"})
-    assert by_suggestion.applied(TEXT, (words,), counted=True)[1] == (words,)
-
-
-def test_lines_counted_elsewhere_have_to_be_there_once():
-    moved, twice = b"# above\na\nb\n", b"a\nb\na\n"
-    one = suggest(1, "a", "x")
-    assert by_suggestion.applied(moved, (one,), counted=False) == (b"# above\nx\nb\n", (one,))
-    assert by_suggestion.applied(twice, (one,), counted=False) == (twice, ())
-    assert by_suggestion.applied(twice, (one,), counted=True)[1] == (one,)
-    # What follows the last line is none.
-    assert by_suggestion.applied(b"a\n", (suggest(5, "", "x"),), counted=False)[1] == ()

@@ -8,9 +8,9 @@ import pytest
 
 from agent.chat import Asked, ChatRequest
 from agent.domain import CheckItem, CheckReport, CheckResult, RoomService, Status
-from agent.editing import attempts, base_state, prompting, reviewing
-from agent.editing.answering import SubmittedAnswers
+from agent.editing import attempts, base_state, opening, prompting, reviewing
 from agent.editing.prompting import fenced
+from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import Tools
 from agent.testing import FakeModel, said
 from repo_config.detect import DjangoProject
@@ -43,7 +43,7 @@ def test_the_fixed_part_is_below_4000_characters(part, tmp_path, home):
     job = desks.job(prepared, home, FakeModel(lambda _: said()))
     request = ChatRequest(
         role="editor",
-        system=prompting.prompt(part, prepared.contract).system,
+        system=prompting.prompt(part, prepared.contract),
         tools=Tools(job, FORMS[part], edits=part != "review").specs,
         messages=(Asked(text=""),),
     )
@@ -64,14 +64,14 @@ def test_the_contract_stands_first(tmp_path, home):
         tmp_path, home, config=RepoConfig.model_validate(config, strict=False)
     )
     prompt = prompting.prompt("agent", prepared.contract)
-    stack, purpose, expected, constraints = prompt.system.split("\n")[1:5]
+    stack, purpose, expected, constraints = prompt.split("\n")[1:5]
     for fact in ("Python", "httpx", "celery", "structlog", "pytest"):
         assert fact in stack
     assert purpose.startswith("Purpose: ")
     assert expected.startswith("Expected: ")
     for fact in ("7 files", "600 lines", ".github/**, pay/**", "async", "timeout", "pickle"):
         assert fact in constraints
-    assert prompt.system.index("Constraints: ") < prompt.system.index("Your part: the whole ticket")
+    assert prompt.index("Constraints: ") < prompt.index("Your part: the whole ticket")
 
 
 def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp_path, home):
@@ -92,8 +92,9 @@ def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp
         CheckResult(name="black", status=Status.ABSENT),
     )
     before = CheckReport(side="base", commit="c", change_digest=None, results=results)
-    svc = desks.job(prepared, home, FakeModel(lambda request: said())).svc
-    told = base_state.describe(before, prepared, svc).text.splitlines()
+    job = desks.job(prepared, home, FakeModel(lambda request: said()))
+    job.before = before
+    told = base_state.describe(job).text.splitlines()
     assert told == [
         "Versions: python==3.11.7, pytest==8.3, django==5.1",
         "Passes: ruff",
@@ -121,3 +122,14 @@ def test_foreign_words_cannot_end_their_fence():
 def test_the_fence_is_another_in_each_run():
     assert fenced("The ticket", "Do it.", "run-1") != fenced("The ticket", "Do it.", "run-2")
     assert fenced("The ticket", "Do it.", "run-1") == fenced("The ticket", "Do it.", "run-1")
+
+
+@pytest.mark.parametrize("allowed", ["auto", "allow"])
+def test_notes_that_refuse_machines_are_held_to_unless_it_is_allowed(tmp_path, home, allowed):
+    config = RepoConfig.model_validate({"contributions": allowed}, strict=False)
+    notes = {"CONTRIBUTING.md": "Changes by machines are not taken.\n"}
+    prepared = desks.repository(tmp_path, home, notes, config=config)
+    job = desks.job(prepared, home, FakeModel(lambda request: said()))
+    told = opening.of_ticket(job).text
+    assert "Changes by machines" in told
+    assert ("`decline`" in told) == (allowed == "auto")

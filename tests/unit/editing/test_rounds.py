@@ -20,7 +20,7 @@ from agent.domain import (
     Status,
     Verdict,
 )
-from agent.editing import failures, rounds
+from agent.editing import rounds
 from agent.editing.rounds import Draft, Round
 
 OUTPUT = """\
@@ -81,12 +81,17 @@ def judged(number, *ids, content=None, verdict=None, refused=(), findings=0):
     return Round(number, draft, (), cleared, after, (check,), Proof(), verdict)
 
 
+def met(check, after):
+    draft = Draft(plan=PLAN, change=Change(base_commit="c" * 40, files=()))
+    return Round(1, draft, after=after, compared=(check,), verdict=RED)
+
+
 def test_a_test_that_fails_is_told_with_its_place_and_what_went_wrong():
     check, after = failed("tests/test_a.py::TestA::test_first")
-    found = failures.red((check,), RED, after)
-    assert found.names == ("tests tests/test_a.py::TestA::test_first",)
-    assert "tests/test_a.py::TestA::test_first at a:7\n" in found.words
-    assert found.words.endswith("AssertionError: assert 2 == 3")
+    found = met(check, after)
+    assert list(found.failures) == ["tests tests/test_a.py::TestA::test_first"]
+    assert "tests/test_a.py::TestA::test_first at a:7\n" in found.objection
+    assert found.objection.endswith("AssertionError: assert 2 == 3")
 
 
 def test_a_check_that_fails_as_a_whole_is_told_by_its_last_lines():
@@ -96,14 +101,14 @@ def test_a_check_that_fails_as_a_whole_is_told_by_its_last_lines():
     )  # fmt: skip
     result = CheckResult(name="mypy", status=Status.UNVERIFIED, output="a\nKilled\n")
     after = CheckReport(side="head", commit="c", change_digest=None, results=(result,))
-    found = failures.red((check,), RED, after)
-    assert found.names == ("mypy as a whole",)
-    assert found.words.endswith("mypy: it ended at the memory limit\na\nKilled")
+    found = met(check, after)
+    assert list(found.failures) == ["mypy as a whole"]
+    assert found.objection.endswith("mypy: it ended at the memory limit\na\nKilled")
 
 
 def test_tests_that_are_gone_count():
     check, after = failed(gone=("t.py::test_old",))
-    assert failures.red((check,), RED, after).names == ("gone t.py::test_old",)
+    assert list(met(check, after).failures) == ["gone t.py::test_old"]
 
 
 def test_the_best_passed_then_was_checked_then_has_the_fewest_failures():

@@ -80,7 +80,7 @@ def test_a_model_that_makes_no_plan_ends_the_run(prepared, home):
 
 def test_a_further_one_begins_from_the_base_and_knows_what_failed(prepared, home):
     first, job = planned(prepared, home, said(write("shop/other.py")), said(submit("Another.")))
-    several = [f"t.py::test_{number}" for number in "xyz" * 9]
+    several = [f"t.py::test_x{number}" for number in range(27)]
     failed = job.over(judged(1, draft(prepared, "x = 'the first'\n"), *several))
     found = edit.next_candidate(first, [failed], job)
     assert found.change.paths == ("shop/other.py",)
@@ -136,7 +136,7 @@ def test_what_was_edited_and_never_submitted_is_judged_all_the_same(prepared, ho
 
 def test_at_the_cap_the_best_of_what_was_made_counts(prepared, home, monkeypatch):
     (first, job), (other, beside) = planned(prepared, home), planned(prepared, home)
-    monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(calls=0))
+    monkeypatch.setattr(budget, "limits", lambda *given: Limits(calls=0))
     failed = job.over(judged(1, draft(prepared), "t.py::test_x"))
     assert edit.next_candidate(first, [failed], job) is None
     assert any("limits.candidates" in one for one in job.work("").undone)

@@ -7,13 +7,15 @@ from typing import cast
 
 import pytest
 
-from agent.domain import Change, CheckReport, Run, Ticket
+from agent.domain import Change, Run, Ticket
 from agent.editing import opening
+from agent.editing.rounds import Draft
 from agent.errors import AccessLost, ForgeUnavailable
 from agent.ports import Pulls
 from agent.pulls import PullNow, Thread, ThreadComment
 from agent.stages import earlier
-from agent.testing import FakeForge
+from agent.testing import FakeForge, FakeModel, said
+from tests.unit.editing import desks
 from tests.unit.stages import forge_runs
 
 MARIA, BOB, EVE = ("maria", 5), ("bob", 6), ("eve", 7)
@@ -137,9 +139,9 @@ def told_to_models(ticket: Ticket, tmp_path) -> str:
     prepared = forge_runs.prepared(tmp_path / "repository", tmp_path / "home")
     plan = forge_runs.PLAN
     change = Change(base_commit=prepared.checkout.commit, files=())
-    before = CheckReport(side="base", commit="c", change_digest=None, results=())
-    svc, _ = forge_runs.services(tmp_path / "home", FakeForge(ticket))
-    told = opening.of_review(plan, change, "", "", ticket, prepared, before, svc).text
+    job = desks.job(prepared, tmp_path / "home", FakeModel(lambda request: said()))
+    job.ticket = ticket
+    told = opening.of_review(Draft(plan=plan, change=change), "", job).text
     return told.partition("\n\nThe plan (data)")[0]
 
 

@@ -203,7 +203,7 @@ def test_what_base_fails_in_the_same_way_is_not_paid_for(prepared, home):
 def test_at_the_cap_a_candidate_that_passed_is_not_lost_for_one_that_does_not(
     prepared, home, monkeypatch
 ):
-    monkeypatch.setattr(budget, "limits", lambda config, settings: Limits(calls=0))
+    monkeypatch.setattr(budget, "limits", lambda *given: Limits(calls=0))
     job = desks.job(prepared, home, script())
     red = judged(2, draft(prepared, "x = 2\n"), "t.py::test_x")
     with pytest.raises(BudgetSpent):
@@ -292,4 +292,4 @@ def test_what_keeps_a_change_from_being_checked_is_a_finding_for_the_model(
     job = desks.job(prepared, home, script())
     tried = validate.judge(draft(prepared), job)
     assert not tried.passed
-    assert problem.message in tried.failures.words
+    assert problem.message in tried.objection

@@ -109,13 +109,13 @@ def test_a_change_that_is_not_approved_or_has_a_blocking_remark_is_not(prepared,
         assert not reviewed(prepared, home, reply)[0].approves
 
 
-def test_remarks_that_ask_for_an_edit_are_not_lost_among_others(prepared, home):
-    many = [{"text": f"Remark {number}."} for number in range(20)]
+def test_a_review_of_too_many_remarks_is_to_be_handed_in_again(prepared, home):
     blocking = {"text": "Close it.", "blocking": True}
-    notes, _ = reviewed(prepared, home, submit(*many, blocking))
-    assert [one.text for one in notes.remarks[:3]] == ["Close it.", "Remark 0.", "Remark 1."]
-    assert len(notes.remarks) == 20
-    assert "21 remarks" in notes.sentence
+    many = [{"text": f"Remark {number}."} for number in range(20)]
+    notes, model = reviewed(prepared, home, submit(*many, blocking), submit(blocking))
+    assert [one.text for one in notes.remarks] == ["Close it."]
+    (refused,) = model.requests[-1].messages[-1].results
+    assert (refused.failed, "20 items" in refused.content) == (True, True)
 
 
 def test_without_a_reviewer_there_is_the_word_that_none_looked(prepared, home):

@@ -1,0 +1,157 @@
+"""What a model hands in, and what stands against it: plan, answers, or why nothing is made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import chain
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from agent import worktree
+from agent.agenda import Answer, Matter
+from agent.domain import Category, ChangedFile, End, Finding, Plan, Record, Severity
+from agent.editing import forms
+from agent.editing.job import Job
+from agent.editing.tools import Forms, Submit
+from agent.errors import ForPeople, TicketUnclear, TooLarge
+from agent.policy.content import paths
+from repo_config.schema import RepoConfig
+from repo_config.tree import Tree
+
+_MOST_QUESTIONS = 8
+_LONGEST_QUESTION = 500
+_ENDS: dict[str, End] = {"done": "commit", "answered": "reply", "beyond": "reply"}
+
+
+class SubmittedPlan(Record):
+    """A plan, as a model hands it in."""
+
+    title: str = Field(pattern=r"\S", max_length=72)
+    category: Category
+    steps: tuple[Annotated[str, Field(max_length=500)], ...] = Field(min_length=1, max_length=10)
+    files: tuple[str, ...] = Field(max_length=200)
+
+
+class Questions(Record):
+    """What people have to answer first."""
+
+    questions: tuple[str, ...]
+
+
+class Declined(Record):
+    """Why no change is made."""
+
+    why: str
+    fits: str
+    tickets: tuple[str, ...] = ()
+
+
+class SubmittedAnswer(Record):
+    """What becomes of a matter, as a model hands it in."""
+
+    matter: int
+    became: Literal["done", "answered", "beyond", "person"]
+    words: str = Field(pattern=r"\S", max_length=1_500)
+
+
+class SubmittedAnswers(Submit):
+    """A change, with answers to all matters."""
+
+    summary: str = ""
+    answers: tuple[SubmittedAnswer, ...] = ()
+
+
+FORMS: Forms = {
+    "plan": ("Say what will be done, in 10 lines at most; title is imperative.", SubmittedPlan),
+    "ask": ("Ask people, and end.", Questions),
+    "decline": ("Leave it to people: why, what would fit, tickets to split it into.", Declined),
+}
+
+
+def read_plan(form: str) -> Plan:
+    """Read a plan that was handed in, as JSON."""
+    found = SubmittedPlan.model_validate_json(form)
+    return Plan(
+        recipe="",
+        title=forms.plain(" ".join(found.title.split())),
+        parameters="",
+        steps=found.steps,
+        category=found.category,
+        files=found.files,
+    )
+
+
+def find_plan_problems(plan: Plan, job: Job) -> str:
+    """Say what stands against a plan; empty: nothing."""
+    tree = worktree.open_tree(job.base.checkout, job.svc.base_folder(job.base.run))
+    shut = find_closed(plan.files, tree, job.base.contract.config)
+    found = [f"{one.path} {one.message} {one.fix}" for one in shut]
+    return "\n".join((*found, "Plan without these files, or decline.")) if found else ""
+
+
+def find_closed(touched: Iterable[str], tree: Tree, config: RepoConfig) -> tuple[Finding, ...]:
+    """Return what the scope has against touching these paths, there or new."""
+    present = frozenset(tree.paths())
+    limits = paths.Limits(config, present)
+    contents = {path: tree.read(path) if path in present else None for path in sorted({*touched})}
+    checked = (
+        limits.check(ChangedFile(path=path, before=content, after=content or b""))
+        for path, content in contents.items()
+    )
+    found = chain(limits.faults, *checked)
+    return tuple(one for one in found if one.severity is Severity.BLOCK)
+
+
+def read_refusal(name: str, form: str, job: Job) -> TicketUnclear | TooLarge | ForPeople:
+    """Give a model's questions, or its reasons to make no change, as its own words.
+
+    Args:
+        name: Of the form.
+        form: As JSON.
+    """
+    inside = job.svc.redactor.inside
+    if name == "ask":
+        asked = inside(Questions.model_validate_json(form)).questions
+        return TicketUnclear(tuple(map(_one_line, asked[:_MOST_QUESTIONS])))
+    found, model = inside(Declined.model_validate_json(form)), job.answered("editor")
+    said = f"“{_one_line(found.why)}”. What would make it fit: “{_one_line(found.fits)}”."
+    if not found.tickets:
+        return ForPeople(f"{model} leaves this to people. In its words: {said}")
+    listed = "\n".join(f"- {_one_line(one)}" for one in found.tickets[:_MOST_QUESTIONS])
+    return TooLarge(f"{model} takes this for several changes. In its words: {said}\n{listed}")
+
+
+def read_answers(found: SubmittedAnswers) -> tuple[Answer, ...]:
+    """Read answers that hold together."""
+    return tuple(
+        Answer(
+            matter=one.matter,
+            end=_ENDS.get(one.became, "human"),
+            words=one.words.strip(),
+            by_model=True,
+            beyond=one.became == "beyond",
+        )
+        for one in sorted(found.answers, key=lambda one: one.matter)
+    )
+
+
+def find_answer_problems(
+    found: SubmittedAnswers, matters: tuple[Matter, ...], *, is_edited: bool
+) -> list[str]:
+    """Say what does not hold together, for the model."""
+    wanted = Counter(one.number for one in matters)
+    given = Counter(one.matter for one in found.answers)
+    wrong = [f"matter {one} has no answer" for one in wanted - given]
+    wrong += [f"there is no matter {one}, or it is answered already" for one in given - wanted]
+    is_done = any(one.became == "done" for one in found.answers)
+    if is_done and not is_edited:
+        wrong.append("nothing was edited, so no matter is done")
+    if is_edited and not is_done:
+        wrong.append("files were edited, so at least one matter is done; else undo the edits")
+    return wrong
+
+
+def _one_line(words: str) -> str:
+    return " ".join(words.split())[:_LONGEST_QUESTION]
