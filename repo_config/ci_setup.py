@@ -14,7 +14,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import BaseModel, ConfigDict
 
-from repo_config import tox, workflows
+from repo_config import debian_packages, tox, workflows
 from repo_config.loose_yaml import as_list, as_map
 from repo_config.project_files import Files
 from repo_config.workflows import Job
@@ -52,12 +52,15 @@ class CiSetup(BaseModel):
     """Of those that sandboxes can start, as the configuration names them."""
     install: tuple[str, ...] = ()
     """Requirements that its steps name."""
+    system_packages: tuple[str, ...] = ()
+    """Debian packages that its steps, a Dockerfile or the README install."""
     not_done: tuple[str, ...] = ()
     """Steps that cannot be carried out here, by name or first line."""
 
     def __bool__(self) -> bool:
         """Whether there is anything to carry out."""
-        return bool(self.commands or self.env or self.services or self.install)
+        found = (self.commands, self.env, self.services, self.install, self.system_packages)
+        return any(found)
 
     def describe(self) -> Iterator[str]:
         """Yield each part in words."""
@@ -68,6 +71,7 @@ class CiSetup(BaseModel):
         yield from (f"{name}={value}" for name, value in self.env.items())
         yield from (f"service {name}" for name in self.services)
         yield from (f"install {name}" for name in self.install)
+        yield from (f"Debian package {name}" for name in self.system_packages)
         yield from (f"not done: {name}" for name in self.not_done)
 
 
@@ -85,7 +89,7 @@ def read(files: Files) -> CiSetup:
         commands = (f"cp {example[0]} {example[1]}", *found.commands)
         more = {"origin": found.origin or example[0], "commands": commands}
         found = found.model_copy(update=more)
-    return found
+    return found.model_copy(update={"system_packages": debian_packages.find(files, ())})
 
 
 def _find_tests(job: Job) -> tuple[int, str] | None:
@@ -131,6 +135,7 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         env=called.env | env,
         services=tuple({_SERVICES[one]: 0 for one in names if one in _SERVICES}) or called.services,
         install=tuple(dict.fromkeys(_installed(whole, files))),
+        system_packages=debian_packages.find(files, (whole,)),
         not_done=(*not_done, *(f"service {name}" for name in names if name not in _SERVICES)),
     )
 

@@ -140,3 +140,17 @@ def test_of_containers_the_servers_and_variables_are_taken():
 
 def test_a_workflow_that_is_no_yaml_says_nothing():
     assert read("jobs: [") == CiSetup()
+
+
+def test_debian_packages_are_those_that_commands_install_and_no_words_of_prose():
+    found = read(
+        "jobs: {t: {steps: [{run: 'sudo apt-get update && sudo -E apt-get install -y gcc-${{ matrix.v }}"
+        " libpq-dev=15* -t backports ../x.deb $MORE'}, {run: pytest}]}}",
+        **{
+            "docker/Dockerfile": "RUN apt-get update \\\n && DEBIAN_FRONTEND=x apt-get -qq install \\\n"
+            "    libxml2-dev \\\n    # of old\n    g++:amd64\nRUN pip install apt\n",
+            "README.md": "Then you apt install everything else, with `apt install gettext`.\n",
+            "other/README.md": "apt install never",
+        },
+    )
+    assert found.system_packages == ("libpq-dev", "gettext", "libxml2-dev", "g++")
