@@ -120,7 +120,7 @@ def ensure(
         prepared = prepare(request, sandbox, index, settings, say)
     bench = prepared.bench
     for package in system.left_out:
-        say(f"Debian package {package}")
+        say(f"Debian package left out: {package}")
     services = room_services.provide(request.services, request.env, bench)
     tree = Path(request.tree)
     assembly = Assembly(tree, prepared.version, prepared.declaration, bench, request.known)

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from agent import cleaning
 from agent import settings as operator
 from agent.domain import Record
-from agent.environments import egress, fetch, storage
+from agent.environments import egress, fetch, setup_commands, storage
 from agent.environments.bench import Bench
 from agent.ports import ROOM_OURS, ROOM_OUT, Mount, RoomFile, RoomLimits, RoomOrder, Root
 
@@ -190,6 +190,8 @@ def _fill(part: Path, wanted: _Wanted, bench: Bench) -> SystemPackages:
     if report.faults and report.missing:
         raise _NotMadeError(report.faults)
     if report.packages:
+        # Devices, for one, are what hides files below a layer.
+        setup_commands.keep_plain(part / "files")
         # A link in its place would lead the kernel out of the layer.
         usr = part / "files" / "usr"
         if usr.is_symlink() or not usr.is_dir():
