@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +21,9 @@ from agent.environments.interpreters import Interpreter
 from agent.environments.system_packages import SystemPackages
 from agent.ports import RoomOrder, Root
 from agent.settings import Settings
+from tests.integration.session_samples import Workplace, paths
+
+pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="sandboxes have no apt")
 
 LISTED = """\
 Package: {name}
@@ -147,6 +151,20 @@ def test_a_package_is_laid_over_usr_without_its_scripts(provide: Provide, rooms:
         assert f"{line}\n" in said
     assert "'/usr/ran'" in said
     assert "'/etc/shadow'" in said
+
+
+def test_a_session_has_the_package_too(provide: Provide, home: Path) -> None:
+    place = Workplace(Settings(home=home, sandbox="bubblewrap"))
+    update = {"system": provide("good").folder}
+    environment = place.prepared.environment.model_copy(update=update)
+    place.prepared = place.prepared.model_copy(update={"environment": environment})
+    session = place.open()
+    try:
+        shown = session.run("good >of.txt; rm /usr/bin/good || cat of.txt", seconds=20)
+        assert shown.output.endswith("it is good\n")
+        assert paths(session.take().change) == {"of.txt": "added"}
+    finally:
+        session.close()
 
 
 @pytest.mark.parametrize("name", [name for name in PACKAGES if name != "good"])

@@ -551,7 +551,7 @@ def test_a_git_dependency_in_a_lock_file_is_refused(settings, folder):
 # --- packages of the system --------------------------------------------------------------------
 
 
-NEED_LIBRARIES = "mysqlclient==2.2.7\npsycopg2==2.9.10\npycurl==7.45.6\npython-ldap==3.4.4\n"
+NEED_LIBRARIES = "mysqlclient==2.2.7\npsycopg2==2.9.10\npycurl==7.45.2\npython-ldap==3.4.4\n"
 DEBIAN = ("default-libmysqlclient-dev", "libpq-dev", "libcurl4-openssl-dev", "libldap2-dev",
           "libsasl2-dev", "libssl-dev", "memcached", "no-such-package")  # fmt: skip
 LOAD = """
