@@ -24,6 +24,7 @@ from agent.environments.bench import Bench
 from agent.ports import ROOM_OURS, ROOM_OUT, Mount, RoomFile, RoomLimits, RoomOrder, Root
 
 _RECORD = "packages.json"
+_ETC = "etc/apt"
 _STATUS = "var/lib/dpkg/status"
 _SCRIPT = f"{ROOM_OURS}/environments/fetch_debian.py"
 _PLACE = "/tmp/apt"  # noqa: S108 - in the room
@@ -34,7 +35,7 @@ _CONFIGURED = "/tmp/ld.so.conf"  # noqa: S108
 _MADE = "/made"
 #: Of apt's configuration; its logins stay here.
 _SOURCES = ("sources.list", "sources.list.d/*", "preferences", "preferences.d/*",
-            "trusted.gpg", "trusted.gpg.d/*")  # fmt: skip
+            "trusted.gpg", "trusted.gpg.d/*", "keyrings/*")  # fmt: skip
 _LOGIN = re.compile(rb"(?<=://)[^\s/@]*@")
 _HOST = re.compile(r"\bhttps?://[\w.-]+(?::\d{1,5})?")
 _SECONDS = 900
@@ -127,7 +128,7 @@ class _Wanted:
         fine = [one for one in missing if any(fnmatch.fnmatchcase(one, two) for two in patterns)]
         setting = operator.variable("system_packages")
         self.refused = tuple(
-            f"{one}: {setting} allows it not" for one in missing if one not in fine
+            f"{one}: {setting} does not allow it" for one in missing if one not in fine
         )
         if fine and not (root.can_lay and self.status):
             why = f"sandboxes here lack it; the operator provides it with: {root.adding(fine)}"
@@ -187,7 +188,7 @@ def _fill(part: Path, wanted: _Wanted, bench: Bench) -> SystemPackages:
     """
     (part / "files").mkdir()
     report = _fetch(wanted, part / "files", bench)
-    if report.faults and report.missing:
+    if report.faults and not report.packages:
         raise _NotMadeError(report.faults)
     if report.packages:
         # Devices, for one, are what hides files below a layer.
@@ -213,10 +214,12 @@ def _fetch(wanted: _Wanted, target: Path, bench: Bench) -> _Report:
     """
     files = [RoomFile(path=f"{_PLACE}/status", content=wanted.status)]
     hosts: set[egress.Target] = set()
-    etc = wanted.top / "etc" / "apt"
+    etc = wanted.top / _ETC
     for place in sorted(place for pattern in _SOURCES for place in etc.glob(pattern)):
         if place.is_file():
             content = _LOGIN.sub(b"", place.read_bytes())
+            # Sources name files of keys by their whole path.
+            content = content.replace(f"/{_ETC}/".encode(), f"{_PLACE}/etc/".encode())
             hosts |= {*map(egress.target, _HOST.findall(content.decode("utf-8", "replace")))}
             at = f"{_PLACE}/etc/{place.relative_to(etc)}"
             files.append(RoomFile(path=at, content=content))

@@ -110,7 +110,7 @@ def test_sandboxes_without_layers_have_the_command_of_the_operator_named(home):
 
 @pytest.mark.parametrize(
     ("report", "link"),
-    [({**REPORT, "faults": "no route"}, ""), (REPORT, "/etc"), ("no report", "")],
+    [({"faults": "no route"}, ""), (REPORT, "/etc"), ("no report", "")],
 )
 def test_what_failed_is_left_out_and_tried_again(home, root, report, link):
     rooms = Rooms(root, report, link)
