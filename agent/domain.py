@@ -803,6 +803,8 @@ class Environment(Record):
     """What the set-up commands added."""
     altered: tuple[str, ...] = ()
     """Files of the repository that these commands altered, which has no effect."""
+    system: str = ""
+    """Folder with Debian packages that are laid over /usr; empty: none are."""
 
 
 class Opened(Record):

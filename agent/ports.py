@@ -107,6 +107,8 @@ class Root(Record):
     """Of an image: the interpreters in it. In a folder they are looked for."""
     more: str = ""
     """Command that adds Debian packages; their names follow."""
+    can_lay: bool = False
+    """Whether rooms can have more laid over its /usr; see `RoomOrder.system`."""
 
     def adding(self, packages: Sequence[str]) -> str:
         """Say the whole command; empty where none is known."""
@@ -162,6 +164,9 @@ class RoomOrder(Record):
     files: tuple[RoomFile, ...] = ()
     layers: tuple[Layer, ...] = ()
     """What is laid to ROOM_TREE and HOME before all else, the later over the earlier."""
+    system: str = ""
+    """Host folder whose `files/usr` is laid over /usr, with `ld.so.cache` for all of it; only for a
+    root that can have it. Empty: none."""
     directory: str = ROOM_TREE
     """Working directory."""
     hosts: tuple[str, ...] = ()

@@ -93,9 +93,10 @@ class Settings(Record):
     """Package index; None: what pip and uv are configured with."""
     allow_hosts: tuple[str, ...] = ()
     """Further hosts that the fetch phase may reach."""
-    system_packages: tuple[str, ...] = ()
-    """Debian packages that a repository may ask to have in its rooms; patterns as lib*-dev. Nothing
-    is ever installed by a run."""
+    system_packages: tuple[str, ...] = ("*",)
+    """Debian packages that a repository may have in its rooms; patterns as lib*-dev, empty for
+    none. They come from the sources of apt, checked by its keys, and are unpacked for these rooms
+    alone: none is installed, no script of one is run. Docker rooms have those of their image."""
     rule_floors: tuple[str, ...] = ()
     """The least that repositories can make of single rules, as `http-client=block`; `secrets=off`
     lets them switch that one off. Default: what each rule says of itself."""

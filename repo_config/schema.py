@@ -74,8 +74,9 @@ class PythonSection(Section):
     default-groups name. Of a lock without any such, those that its tool installs by itself, but for
     documentation, linters and the like."""
     system_packages: tuple[SystemPackage, ...] = ()
-    """Debian packages that builds and checks need, such as libpq-dev or gettext. They have to be in
-    the rooms' root file system; what is missing and how it gets there is said early."""
+    """Debian packages that builds and checks need, such as libpq-dev or gettext; default: where the
+    tests of base hardly pass, those that CI, a Dockerfile or the README install by apt. What cannot
+    be had is left out and named."""
 
 
 class PackagesCommand(Section):

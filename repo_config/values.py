@@ -33,7 +33,7 @@ _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _PREFIX = r"[A-Za-z0-9][A-Za-z0-9._/+#=-]{0,99}"
 _LABEL_LENGTH = 50
 _REVIEWER = r"[A-Za-z0-9][A-Za-z0-9-]{0,38}(_[a-z0-9]+)?(/[A-Za-z0-9][A-Za-z0-9._-]{0,99})?"
-_DEBIAN = r"^[a-z0-9][a-z0-9+.-]{1,99}$"
+DEBIAN_NAME = r"^[a-z0-9][a-z0-9+.-]{1,99}$"
 _SERVICE = r"^(postgres|redis)(:[0-9]{1,3}(\.[0-9]{1,3}){0,2})?$"
 _VERSIONS = {"postgres": "15", "redis": "7"}
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
@@ -382,8 +382,8 @@ ServiceName = Annotated[
 ]
 SystemPackage = Annotated[
     str,
-    _fitting(_DEBIAN, "not the name of a Debian package", "write one such as libpq-dev"),
-    _json(_DEBIAN),
+    _fitting(DEBIAN_NAME, "not the name of a Debian package", "write one such as libpq-dev"),
+    _json(DEBIAN_NAME),
     Words("the name of a Debian package", "names of Debian packages"),
 ]
 RuleId = Annotated[

@@ -37,7 +37,7 @@ class BubblewrapSandbox:
             reach.prepare(order, root, self._settings) as (bounded, slot, uid),
             self._cgroup(bounded, slot) as group,
         ):
-            laid = bulk.lay(bounded, self._settings.home, slot.number)
+            laid = bulk.lay(bounded, root, self._settings.home, slot.number)
             more = laid.arguments() if laid is not None else ()
 
             def arguments(order: RoomOrder, lend: walls.Lend) -> list[str]:

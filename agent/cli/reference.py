@@ -118,7 +118,9 @@ def _settings() -> Iterator[str]:
     yield from ("| variable | value | default | meaning |", "|---|---|---|---|")
     told = said(Settings)
     for name, field in Settings.model_fields.items():
-        default = "not set" if field.default in (None, ()) else f"`{field.default}`"
+        value = field.default
+        value = ",".join(value) if isinstance(value, tuple) else value
+        default = "not set" if value in (None, "") else f"`{value}`"
         shown = "see there" if field.is_required() else default
         yield f"| `{settings.variable(name)}` | {settings.form(name)} | {shown} | {told[name]} |"
 

@@ -48,6 +48,8 @@ class Bench:
     interpreter: Interpreter
     say: Callable[[str], None]
     """Takes one line of progress."""
+    system: str = ""
+    """Folder with Debian packages, where what is built and run is to have them over /usr."""
 
     @property
     def mark(self) -> str:

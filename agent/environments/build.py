@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.domain import Checkout, Contract, Environment, Record
@@ -115,8 +115,12 @@ def ensure(
     """
     storage.hold(settings, storage.PARTS)
     prepared = prepare(request, sandbox, index, settings, say)
+    system = system_packages.provide(request.python.system_packages, prepared.bench)
+    if system.folder != prepared.bench.system:
+        prepared = prepare(request, sandbox, index, settings, say)
     bench = prepared.bench
-    system_packages.require(request.python.system_packages, bench)
+    for package in system.left_out:
+        say(f"Debian package left out: {package}")
     services = room_services.provide(request.services, request.env, bench)
     tree = Path(request.tree)
     assembly = Assembly(tree, prepared.version, prepared.declaration, bench, request.known)
@@ -142,6 +146,7 @@ def ensure(
         "services": services,
         "refused_lock": prepared.refused_lock,
         "refusal": prepared.refusal,
+        "left_out": (*stored.environment.left_out, *system.left_out),
     }
     if request.pyright:
         place = toolsets.locate(toolsets.TYPES, bench) / "venv"
@@ -294,6 +299,8 @@ def prepare(
         found = index.including(declaration.requirements.indexes)
         bench = Bench(rooted, found, settings, interpreter, say)
     version = source_versions.version_for(request.nearest_tag, files)
+    system = system_packages.find(request.python.system_packages, bench).folder
+    bench = replace(bench, system=system)
     parts = {
         "declaration": declaration.digest,
         "lock": declaration.lock is not None,
@@ -305,6 +312,8 @@ def prepare(
         "index": bench.index.mark,
         "known": request.known,
     }
+    if system:
+        parts["system"] = Path(system).name
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
     return Prepared(declaration, bench, version, key, refused_lock, refused)
 
@@ -325,6 +334,7 @@ def load(prepared: Prepared, settings: Settings) -> Stored | None:
             "scripts_path": str(storage.scripts(settings)),
             "interpreter_mounts": prepared.bench.interpreter.mounts,
             "root": prepared.bench.interpreter.root,
+            "system": prepared.bench.system,
         }
     )
     return known.model_copy(update={"environment": environment})

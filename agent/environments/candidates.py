@@ -46,24 +46,28 @@ def propose(
     """
     whole = Files(tree)
     files = Files(Below(tree, config.folder)) if config.folder else whole
-    given = config.python
+    # Of a sub-folder, CI's steps begin elsewhere.
+    ci = ci_setup.read(files) if files is whole else CiSetup()
+    system = dict.fromkeys((*config.python.system_packages, *ci.system_packages))
+    given = config.python.model_copy(update={"system_packages": tuple(system)})
     undecided = PythonSection(
         extras=given.extras, groups=given.groups, system_packages=given.system_packages
     )
-    # Of a sub-folder, CI's steps begin elsewhere.
-    as_ci = _as_ci(config, ci_setup.read(files), first) if files is whole else ()
+    as_ci = _as_ci(config, given, ci, first)
     # What is configured to be installed is left alone.
     others = _other_packages(run, given, base, first, files, whole) if given == undecided else ()
     return (*as_ci, *others)
 
 
-def _as_ci(config: RepoConfig, ci: CiSetup, first: Environment | None) -> tuple[Candidate, ...]:
+def _as_ci(
+    config: RepoConfig, given: PythonSection, ci: CiSetup, first: Environment | None
+) -> tuple[Candidate, ...]:
     if not ci or config.setup or config.env or config.services:
         return ()
     has = _versions(first)
     lacking = tuple(one for one in ci.install if not _names(one, has))
     candidate = Candidate(
-        python=config.python.model_copy(update={"install": (*config.python.install, *lacking)}),
+        python=given.model_copy(update={"install": (*given.install, *lacking)}),
         setup=ci.commands,
         env={name: value for name, value in ci.env.items() if _may_be_set(name, value)},
         services=ci.services,

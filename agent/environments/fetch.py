@@ -375,7 +375,6 @@ def open_proxy(
     more: Iterable[str] = (),
 ) -> Iterator[egress.EgressProxy]:
     """Open the way to the indexes, `more` hosts and nothing else, for the length of the block."""
-    proxies = host_proxy.read()
     hosts = [egress.target(host) for host in index.hosts()]
     indexes = [egress.target(access.url) for access in index.accesses()]
     named = [egress.target(host) for host in settings.allow_hosts]
@@ -383,14 +382,25 @@ def open_proxy(
     # The default index, last in its list, has its files within a private network if it is there
     # itself; one outside never has.
     inside = [*named, *internal, *(hosts if indexes[-1] in internal else ())]
+    with open_proxy_to([*hosts, *named, *map(egress.target, more)], inside, gateways) as proxy:
+        yield proxy
+
+
+@contextmanager
+def open_proxy_to(
+    allowed: Iterable[egress.Target],
+    inside: Iterable[egress.Target],
+    gateways: Iterable[Gateway] = (),
+) -> Iterator[egress.EgressProxy]:
+    """Open the way to these hosts alone, `inside` also where they are in a private network."""
     with tempfile.TemporaryDirectory(prefix="mergewright-", ignore_cleanup_errors=True) as place:
         Path(place).chmod(0o711)
         proxy = egress.EgressProxy(
             Path(place) / "out.sock",
-            [*hosts, *named, *map(egress.target, more)],
+            allowed,
             inside=inside,
             gateways=gateways,
-            proxies=proxies,
+            proxies=host_proxy.read(),
         )
         try:
             yield proxy

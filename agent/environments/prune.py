@@ -111,7 +111,8 @@ def prune(
         old = older_than_days is not None and now - place.stat().st_mtime > older_than_days * _DAY
         too_much = keep_bytes is not None and taken + size > keep_bytes
         # What cannot be read is of another version of ours: nothing will ever ask for it.
-        if not (everything or old or too_much or place.name not in known):
+        unread = place.name not in known and not place.name.startswith(storage.LAYERS)
+        if not (everything or old or too_much or unread):
             taken += size
             continue
         with storage.unused(settings, place.name) as free:

@@ -24,6 +24,8 @@ from agent.repository import one_commit
 
 #: The environment's Python, and the place of our scripts (`checks/…`, `recipes/…`).
 PYTHON = f"{ROOM_ENVIRONMENT}/bin/python"
+#: Debian packages bring servers into the third.
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
 _GIT_CONFIG = "/tmp/home/.gitconfig"  # noqa: S108 - in the room, whose home this is
 
 
@@ -55,7 +57,7 @@ def order(
     ordered = RoomOrder(
         argv=argv,
         environ={
-            "PATH": f"{ROOM_ENVIRONMENT}/bin:{ROOM_GATE}/bin:/usr/local/bin:/usr/bin:/bin",
+            "PATH": f"{ROOM_ENVIRONMENT}/bin:{ROOM_GATE}/bin:{_SYSTEM_PATH}",
             "VIRTUAL_ENV": ROOM_ENVIRONMENT,
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONNOUSERSITE": "1",
@@ -65,6 +67,7 @@ def order(
         tree=str(tree),
         root=environment.root,
         layers=environment.layers,
+        system=environment.system,
         mounts=tuple(mounts),
         files=(*_generated(environment, tree), *files),
         directory=posixpath.join(ROOM_TREE, folder).rstrip("/"),

@@ -226,7 +226,7 @@ class _Run:
         if result.exit_code != 0:
             raise self._failure(result, report, refused)
         altered = _keep_new(part / "tree", self._files.root, report.gone)
-        _keep_plain(part / "home")
+        keep_plain(part / "home")
         if known:
             self._keep_environment(venv, before, known)
         self.bench.say(f"set-up done in {time.monotonic() - began:.1f} s")
@@ -367,7 +367,7 @@ class _Run:
         self, venv: Path, before: Path, known: dict[str, tuple[object, ...]]
     ) -> None:
         """Keep the environment where the commands have altered it."""
-        _keep_plain(venv, known)
+        keep_plain(venv, known)
         if dict(_mark_entries(venv)) == known:
             storage.remove(venv)
             return
@@ -419,7 +419,7 @@ def _mark_entries(top: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
             yield path, (state.st_size, state.st_mtime_ns, state.st_ino)
 
 
-def _keep_plain(top: Path, links: dict[str, tuple[object, ...]] | None = None) -> None:
+def keep_plain(top: Path, links: dict[str, tuple[object, ...]] | None = None) -> None:
     """Remove what is neither file nor folder nor link; of links all but these, where given."""
     for path, place, state in _walk(top):
         if stat.S_ISLNK(state.st_mode) and links is not None:
@@ -432,7 +432,7 @@ def _keep_plain(top: Path, links: dict[str, tuple[object, ...]] | None = None) -
 
 def _keep_new(top: Path, tree: Path, gone: list[str]) -> list[str]:
     """Remove what the tree has itself; name what of it was altered."""
-    _keep_plain(top)
+    keep_plain(top)
     altered = {path for path in gone if _has_file(tree, path)}
     for path, place, state in _walk(top):
         is_folder = stat.S_ISDIR(state.st_mode)

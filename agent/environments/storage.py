@@ -32,6 +32,8 @@ FORMAT = 3
 PARTS = "parts"
 #: Name of the lock on the shared folder: while a room is open, it belongs to that room's user.
 FETCH = "fetch"
+#: How keys begin of what lies over or under environments.
+LAYERS = ("setup-", "system-")
 CACHE = "cache"
 """Folder of uv's cache in the shared folder."""
 _BUILDING = "building"

@@ -1,46 +1,96 @@
-"""Debian packages that a repository needs in its rooms: seen to be there, never installed.
+"""Debian packages that a repository needs: fetched by apt, and laid over /usr in its sandboxes.
 
-To install one takes root on the machine and runs the package's own scripts, which no repository
-may bring about. What is missing is named, with the command for the operator if they allow it.
+apt runs in a sandbox of the root file system that the packages are for, with its sources, keys and
+list of what is installed, and reaches the hosts of these sources alone. No script of a package is
+run, and nothing is installed on this machine. What cannot be had is left out and named.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import hashlib
+import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from agent import cleaning
 from agent import settings as operator
+from agent.domain import Record
+from agent.environments import egress, fetch, setup_commands, storage
 from agent.environments.bench import Bench
-from agent.errors import EnvironmentFailed
-from agent.ports import ROOM_OUT, RoomLimits, RoomOrder, Root
+from agent.ports import ROOM_OURS, ROOM_OUT, Mount, RoomFile, RoomLimits, RoomOrder, Root
 
-_STATUS = "/var/lib/dpkg/status"
-_HANDED = f"{ROOM_OUT}/status"
-_KEY = "python.system_packages"
+_RECORD = "packages.json"
+_ETC = "etc/apt"
+_STATUS = "var/lib/dpkg/status"
+_SCRIPT = f"{ROOM_OURS}/environments/fetch_debian.py"
+_PLACE = "/tmp/apt"  # noqa: S108 - in the room
+_JOB = "/tmp/packages.json"  # noqa: S108
+_REPORT = f"{ROOM_OUT}/packages.json"
+_CACHE = f"{ROOM_OUT}/ld.so.cache"
+_CONFIGURED = "/tmp/ld.so.conf"  # noqa: S108
+_MADE = "/made"
+#: Of apt's configuration; its logins stay here.
+_SOURCES = ("sources.list", "sources.list.d/*", "preferences", "preferences.d/*",
+            "trusted.gpg", "trusted.gpg.d/*", "keyrings/*")  # fmt: skip
+_LOGIN = re.compile(rb"(?<=://)[^\s/@]*@")
+_HOST = re.compile(r"\bhttps?://[\w.-]+(?::\d{1,5})?")
+_SECONDS = 900
+_MOST_BYTES = 8 * 1024**3
+_MOST_WORDS = 500
 
 
-def require(names: Sequence[str], bench: Bench) -> None:
-    """See whether a room has all of these packages.
+class SystemPackages(Record):
+    """What is known of a stored layer, or of one that could not be made."""
+
+    folder: str = ""
+    """On the host, with `files/usr` and `ld.so.cache`; empty: nothing is laid over /usr."""
+    packages: tuple[str, ...] = ()
+    """As `name=version`, with what they depend on."""
+    scripts: tuple[str, ...] = ()
+    """Names of those whose scripts would run on installation."""
+    left_out: tuple[str, ...] = ()
+    """What cannot be had, each with the reason."""
+
+
+class _NotMadeError(Exception):
+    """Nothing is to be stored; the reason is for people."""
+
+
+class _Report(Record):
+    """What our script in the room says."""
+
+    faults: str = ""
+    missing: dict[str, str] = {}
+    packages: tuple[str, ...] = ()
+    scripts: tuple[str, ...] = ()
+
+
+def find(names: Sequence[str], bench: Bench) -> SystemPackages:
+    """Give the layer of these packages where it is stored already; nothing is fetched."""
+    wanted = _Wanted(names, bench)
+    return wanted.load() or SystemPackages(left_out=wanted.refused)
+
+
+def provide(names: Sequence[str], bench: Bench) -> SystemPackages:
+    """Give the layer of these packages, and fetch them if it is not there yet.
 
     Raises:
-        EnvironmentFailed: Some are missing; says which command provides them, or that the
-            operator does not allow them, or that rooms have no packages of Debian at all.
+        StorageFull: The disk is full.
+        SandboxMissing: There is no sandbox in which apt could run.
     """
-    if not names:
-        return
-    root = next(iter(bench.sandbox.roots()), Root())
-    status = _status(root, bench)
-    if status is None:
-        raise EnvironmentFailed(
-            f"{_KEY} names packages of Debian ({', '.join(names)}), and rooms here have a root"
-            " file system without any (no /var/lib/dpkg/status). Make one with"
-            " sandbox_images/make_root.sh, or take the key out of the configuration."
-        )
-    there = set(installed(status))
-    if missing := [name for name in names if name not in there]:
-        raise EnvironmentFailed(_in_words(missing, bench.settings.system_packages, root))
+    wanted = _Wanted(names, bench)
+    if not wanted.names:
+        return SystemPackages(left_out=wanted.refused)
+    if (stored := wanted.load()) is None:
+        with storage.locked(bench.settings, f"build-{wanted.key}"):
+            stored = wanted.load() or _make(wanted, bench)
+    if stored.folder:
+        storage.touch(bench.settings, wanted.key)
+    return stored
 
 
 def installed(status: str) -> Iterator[str]:
@@ -54,40 +104,166 @@ def installed(status: str) -> Iterator[str]:
                 yield name
 
 
-def _status(root: Root, bench: Bench) -> str | None:
-    if root.folder is not None:
-        # Rooms do not show this machine's own list.
-        place = Path(root.folder + _STATUS)
-        return place.read_text("utf-8", "replace") if place.is_file() else None
+class _Wanted:
+    """What of a list is to be fetched, and what is refused already."""
+
+    def __init__(self, asked: Sequence[str], bench: Bench) -> None:
+        self._bench = bench
+        self.names: tuple[str, ...] = ()
+        self.refused: tuple[str, ...] = ()
+        self.status = b""
+        self.key = ""
+        if not asked:
+            return
+        root = next(iter(bench.sandbox.roots()), Root())
+        if root.folder is not None:
+            self.top = Path(root.folder)
+            if (place := self.top / _STATUS).is_file():
+                self.status = place.read_bytes()
+        else:
+            self.status = _read_status(bench)
+        there = {*installed(self.status.decode("utf-8", "replace"))}
+        missing = sorted({*asked} - there)
+        patterns = bench.settings.system_packages
+        fine = [one for one in missing if any(fnmatch.fnmatchcase(one, two) for two in patterns)]
+        setting = operator.variable("system_packages")
+        self.refused = tuple(
+            f"{one}: {setting} does not allow it" for one in missing if one not in fine
+        )
+        if fine and not (root.can_lay and self.status):
+            why = f"sandboxes here lack it; the operator provides it with: {root.adding(fine)}"
+            self.refused += tuple(f"{one}: {why}" for one in fine)
+        elif fine:
+            self.names = tuple(fine)
+            digest = hashlib.sha256(self.status).hexdigest()
+            parts = (storage.FORMAT, bench.interpreter.root_mark, fine, digest)
+            self.key = f"system-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
+
+    def load(self) -> SystemPackages | None:
+        if not self.key:
+            return None
+        place = storage.ready(self._bench.settings, self.key)
+        storage.hold(self._bench.settings, self.key)
+        try:
+            known = SystemPackages.model_validate_json((place / _RECORD).read_bytes())
+        except (OSError, ValidationError):
+            storage.release(self._bench.settings, self.key)
+            return None
+        folder = str(place) if known.packages else ""
+        left_out = (*self.refused, *known.left_out)
+        return known.model_copy(update={"folder": folder, "left_out": left_out})
+
+
+def _read_status(bench: Bench) -> bytes:
+    handed = f"{ROOM_OUT}/status"
     order = RoomOrder(
-        argv=("cp", _STATUS, _HANDED),
-        collect=(_HANDED,),
+        argv=("cp", f"/{_STATUS}", handed),
+        collect=(handed,),
         directory=ROOM_OUT,
         limits=RoomLimits(seconds=60),
     )
-    content = bench.sandbox.run(order).files.get(_HANDED)
-    return None if content is None else content.decode("utf-8", "replace")
+    return bench.sandbox.run(order).files.get(handed, b"")
 
 
-def _is_allowed(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name, one) for one in patterns)
+def _make(wanted: _Wanted, bench: Bench) -> SystemPackages:
+    bench.say(f"fetching Debian packages: {', '.join(wanted.names)}")
+    try:
+        with storage.building(bench.settings, storage.ready(bench.settings, wanted.key)) as part:
+            part.chmod(0o755)
+            made = _fill(part, wanted, bench)
+            storage.write_whole(part / _RECORD, made.model_dump_json().encode())
+    except _NotMadeError as problem:
+        failed = f"{', '.join(wanted.names)}: {problem}"
+        return SystemPackages(left_out=(*wanted.refused, failed))
+    if made.scripts:
+        bench.say(f"packages whose scripts are not run: {', '.join(made.scripts)}")
+    return wanted.load() or made
 
 
-def _in_words(missing: Sequence[str], allowed: Iterable[str], root: Root) -> str:
-    setting = operator.variable("system_packages")
-    patterns = tuple(allowed)
-    refused = [name for name in missing if not _is_allowed(name, patterns)]
-    fine = [name for name in missing if name not in refused]
-    parts = []
-    if refused:
-        said = ", ".join(patterns) or "none"
-        parts.append(
-            f"{_KEY}: rooms do not have {', '.join(refused)}, and {setting} does not allow it"
-            f" (allowed: {said}). The operator can add it to that setting."
+def _fill(part: Path, wanted: _Wanted, bench: Bench) -> SystemPackages:
+    """Have the packages below a folder.
+
+    Raises:
+        _NotMadeError: They cannot be had at the moment.
+    """
+    (part / "files").mkdir()
+    report = _fetch(wanted, part / "files", bench)
+    if report.faults and not report.packages:
+        raise _NotMadeError(report.faults)
+    if report.packages:
+        # Devices, for one, are what hides files below a layer.
+        setup_commands.keep_plain(part / "files")
+        # A link in its place would lead the kernel out of the layer.
+        usr = part / "files" / "usr"
+        if usr.is_symlink() or not usr.is_dir():
+            raise _NotMadeError("the packages have nothing in /usr")
+        if listed := _list_libraries(wanted, part, bench):
+            (part / "ld.so.cache").write_bytes(listed)
+    return SystemPackages(
+        packages=tuple(map(cleaning.terminal, report.packages)),
+        scripts=tuple(map(cleaning.terminal, report.scripts)),
+        left_out=tuple(f"{name}: {cleaning.terminal(why)}" for name, why in report.missing.items()),
+    )
+
+
+def _fetch(wanted: _Wanted, target: Path, bench: Bench) -> _Report:
+    """Have apt fetch the packages, and unpack them below a folder.
+
+    Raises:
+        _NotMadeError: It does not.
+    """
+    files = [RoomFile(path=f"{_PLACE}/status", content=wanted.status)]
+    hosts: set[egress.Target] = set()
+    etc = wanted.top / _ETC
+    for place in sorted(place for pattern in _SOURCES for place in etc.glob(pattern)):
+        if place.is_file():
+            content = _LOGIN.sub(b"", place.read_bytes())
+            # Sources name files of keys by their whole path.
+            content = content.replace(f"/{_ETC}/".encode(), f"{_PLACE}/etc/".encode())
+            hosts |= {*map(egress.target, _HOST.findall(content.decode("utf-8", "replace")))}
+            at = f"{_PLACE}/etc/{place.relative_to(etc)}"
+            files.append(RoomFile(path=at, content=content))
+    job = {"place": _PLACE, "names": wanted.names, "target": _MADE, "report": _REPORT}
+    files.append(RoomFile(path=_JOB, content=json.dumps(job).encode()))
+    with fetch.open_proxy_to(hosts, inside=hosts) as proxy:
+        order = RoomOrder(
+            argv=(bench.interpreter.path, "-I", "-S", _SCRIPT, _JOB),
+            mounts=(
+                *bench.interpreter.room_mounts(),
+                Mount(source=str(storage.scripts(bench.settings)), target=ROOM_OURS),
+                Mount(source=str(target), target=_MADE, writable=True),
+            ),
+            files=tuple(files),
+            directory=ROOM_OUT,
+            collect=(_REPORT,),
+            proxy_socket=str(proxy.socket_path),
+            limits=RoomLimits(seconds=_SECONDS, disk_bytes=_MOST_BYTES),
         )
-    if fine:
-        parts.append(
-            f"{_KEY}: rooms do not have {', '.join(fine)}, which {setting} allows. Nothing is"
-            f" installed by a run; the operator provides it with: {root.adding(fine)}"
-        )
-    return " ".join(parts)
+        result = bench.sandbox.run(order)
+    for attempt in proxy.refused:
+        bench.say(f"apt was refused the way to {attempt}")
+    if result.limit is not None:
+        raise _NotMadeError(f"fetching it reached the limit on {result.limit}")
+    if result.exit_code != 0:
+        raise _NotMadeError(cleaning.terminal(result.output).strip()[-_MOST_WORDS:] or "apt failed")
+    try:
+        return _Report.model_validate_json(result.files.get(_REPORT, b""))
+    except ValidationError as problem:
+        raise _NotMadeError("apt left no report") from problem
+
+
+def _list_libraries(wanted: _Wanted, part: Path, bench: Bench) -> bytes:
+    """Have ldconfig list the libraries of the root file system with those of the layer."""
+    folders = sorted((wanted.top / "etc" / "ld.so.conf.d").glob("*.conf"))
+    lines = [place.read_bytes() for place in folders]
+    lines.append(f"include {_MADE}/etc/ld.so.conf.d/*.conf\n".encode())
+    order = RoomOrder(
+        argv=("/sbin/ldconfig", "-X", "-C", _CACHE, "-f", _CONFIGURED),
+        system=str(part),
+        mounts=(Mount(source=str(part / "files"), target=_MADE),),
+        files=(RoomFile(path=_CONFIGURED, content=b"\n".join(lines)),),
+        directory=ROOM_OUT,
+        collect=(_CACHE,),
+        limits=RoomLimits(seconds=60),
+    )
+    return bench.sandbox.run(order).files.get(_CACHE, b"")

@@ -117,7 +117,9 @@ class Workshop:
             )
         archive = rest[0]
         offered.add(archive.version)
-        mark = f"{self._bench.mark}{self._bench.index.mark}\0{archive.sha256}"
+        bench = self._bench
+        system = Path(bench.system).name
+        mark = f"{bench.mark}{bench.index.mark}\0{archive.sha256}" + (system and f"\0{system}")
         key = hashlib.sha256(mark.encode()).hexdigest()[:32]
         goal = storage.folder(self._bench.settings) / "wheels" / key
         if not goal.is_dir():
@@ -274,6 +276,7 @@ class Workshop:
                 "SOURCE_DATE_EPOCH": "315532800",
             },
             tree=str(tree) if tree is not None else None,
+            system=self._bench.system,
             mounts=(
                 Mount(source=str(builder), target=ROOM_ENVIRONMENT),
                 Mount(source=str(self._gate), target=ROOM_GATE),

@@ -135,7 +135,7 @@ def open_conversation(
     limits = bounded.limits
     tasks = limits.processes + sheet.own_tasks(bounded)
     group = stack.enter_context(cgroup.create(slot.name, limits.memory_bytes, tasks))
-    laid = bulk.lay(bounded, settings.home, slot.number)
+    laid = bulk.lay(bounded, root, settings.home, slot.number)
     talk = stack.enter_context(BubblewrapConversation(bounded, uid, group, layers, laid))
     more = [*(layers.arguments() if layers else ()), *(laid.arguments() if laid else ())]
 

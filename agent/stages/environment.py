@@ -107,7 +107,10 @@ def _is_same(one: Prepared, other: Prepared) -> bool:
     configs = (
         each.contract.config.model_copy(update={"python": PythonSection()}) for each in (one, other)
     )
-    return one.environment.packages == other.environment.packages and next(configs) == next(configs)
+    built, before = one.environment, other.environment
+    if (built.packages, built.system) != (before.packages, before.system):
+        return False
+    return next(configs) == next(configs)
 
 
 def propose(

@@ -15,10 +15,12 @@ import pytest
 import uv
 from typer.testing import CliRunner
 
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.cli import env
 from agent.domain import Environment
-from agent.environments import storage
+from agent.environments import rooms, storage
 from agent.errors import EnvironmentFailed
+from agent.ports import RoomLimits
 from agent.settings import Settings
 from tests.deep import deep
 from tests.integration.environment_building import ensure, lay, local, python, with_our_tools
@@ -549,15 +551,40 @@ def test_a_git_dependency_in_a_lock_file_is_left_out(settings, folder):
 # --- packages of the system --------------------------------------------------------------------
 
 
+NEED_LIBRARIES = "mysqlclient==2.2.7\npsycopg2==2.9.10\npycurl==7.45.2\npython-ldap==3.4.4\n"
+DEBIAN = ("default-libmysqlclient-dev", "libpq-dev", "libcurl4-openssl-dev", "libldap2-dev",
+          "libsasl2-dev", "libssl-dev", "memcached", "no-such-package")  # fmt: skip
+LOAD = """
+import ctypes, ctypes.util, pathlib, shutil, MySQLdb, ldap, psycopg2, pycurl
+ctypes.CDLL(ctypes.util.find_library("mariadb"))
+print(shutil.which("memcached"))
+pathlib.Path("/usr/include/written").touch()
+"""
+
+
 @pytest.mark.deep
-def test_a_package_that_no_room_has_is_named_before_anything_is_built(settings, folder):
-    lay(folder, {"requirements.txt": "six==1.17.0\n"})
-    allowing = settings.model_copy(update={"system_packages": ("no-such-*",)})
+def test_debian_packages_are_there_for_builds_and_checks_and_nowhere_else(settings, folder):
+    lay(folder, {"requirements.txt": NEED_LIBRARIES})
+    lists = [Path(place) for place in ("/var/lib/dpkg/status", "/var/lib/apt", "/var/cache/apt")]
+    before = [place.stat().st_mtime_ns for place in lists if place.exists()]
     said: list[str] = []
-    with pytest.raises(EnvironmentFailed, match="apt-get install no-such-package"):
-        ensure(allowing, folder, said=said, system_packages=("libc6", "no-such-package"))
-    assert said == []
-    assert ensure(settings, folder, system_packages=("libc6",)).packages == ("six==1.17.0",)
+    environment = ensure(settings, folder, said=said, system_packages=DEBIAN)
+    assert [one.partition(":")[0] for one in environment.left_out] == ["no-such-package"]
+    assert {line.replace("==", " ").split()[0] for line in environment.packages} == {
+        "mysqlclient", "psycopg2", "pyasn1", "pyasn1-modules", "pycurl", "python-ldap",
+    }  # fmt: skip
+    made = {line.split()[4] for line in said if line.startswith("building the wheel of ")}
+    assert made >= {"mysqlclient", "psycopg2", "pycurl", "python-ldap"}
+    order = rooms.order(
+        environment, folder, (rooms.PYTHON, "-c", LOAD), environ={}, limits=RoomLimits(seconds=60)
+    )
+    result = BubblewrapSandbox(settings).run(order)
+    assert "/usr/bin/memcached\n" in result.output
+    assert "Read-only file system" in result.output
+    assert before == [place.stat().st_mtime_ns for place in lists if place.exists()]
+    said.clear()
+    assert ensure(settings, folder, said=said, system_packages=DEBIAN) == environment
+    assert said[-1] == "the environment is from an earlier run"
 
 
 @pytest.mark.deep

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from agent.adapters.bubblewrap import bulk
 from agent.errors import SandboxMissing
 from agent.ports import Root
 from agent.settings import Settings
@@ -17,12 +18,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def every(settings: Settings) -> tuple[Root, ...]:
     """List them, the one that rooms have when nothing is said first."""
     own = settings.room_root
+    can_lay = bulk.is_possible(settings.home, own)
     more = "apt-get install" if own is None else _make_command(own)
-    found = [Root(folder=str(own or "/"), more=more)]
+    found = [Root(folder=str(own or "/"), more=more, can_lay=can_lay)]
     for place in sorted((settings.home / FOLDER).glob("*")):
         # What is being built has another ending until it is whole.
         if _NAME.fullmatch(place.name) and not place.name.endswith(".building") and place.is_dir():
-            found.append(Root(name=place.name, folder=str(place), more=_make_command(place)))
+            more, can_lay = _make_command(place), bulk.is_possible(settings.home)
+            found.append(Root(name=place.name, folder=str(place), more=more, can_lay=can_lay))
     return tuple(found)
 
 

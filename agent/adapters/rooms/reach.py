@@ -34,6 +34,8 @@ def prepare(
             _check(Path(order.tree), uid, 0o4)
         for layer in order.layers:
             _check(Path(layer.folder), uid, 0o4)
+        if order.system:
+            _check(Path(order.system), uid, 0o4)
         for mount in order.mounts:
             # What may be written to is lent to the room's user where that is not ourselves.
             lent = mount.writable and uid != os.geteuid()

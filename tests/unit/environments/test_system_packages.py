@@ -1,15 +1,17 @@
-"""Packages that a repository asks for are seen in the room's root, never installed."""
+"""Which Debian packages are fetched for a repository, and which are left out and named."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.environments import system_packages
 from agent.environments.bench import Bench, RootedSandbox
 from agent.environments.interpreters import Interpreter
-from agent.errors import EnvironmentFailed
-from agent.ports import RoomOrder, RoomResult, Root, Sandbox
+from agent.environments.system_packages import SystemPackages
+from agent.ports import RoomOrder, RoomResult, Root
 from agent.settings import Settings
 from agent.testing import FakeSandbox
 
@@ -25,64 +27,95 @@ Package: zlib1g-dev
 Provides: libz-dev
 Status: hold ok installed
 """
+REPORT = {"missing": {"cowsay": "unknown"}, "packages": ["libpq-dev=15"], "scripts": []}
 
 
-class Image(FakeSandbox):
-    """Rooms of an image, of which nothing is on this machine."""
+class Rooms(FakeSandbox):
+    """Rooms in which apt and dpkg do what is said."""
+
+    def __init__(self, root: Root, report: object = REPORT, link: str = "") -> None:
+        super().__init__(self._carry_out)
+        self._root, self._report, self._link = root, report, link
 
     def roots(self) -> tuple[Root, ...]:
-        return (Root(name="3.11", mark="m", more="mergewright images build 3.11"),)
+        return (self._root,)
 
-
-def bench(sandbox: Sandbox, settings: Settings, root: str = "") -> Bench:
-    interpreter = Interpreter(version="3.11.2", path="/usr/bin/python3", why="", root=root)
-    return Bench(RootedSandbox(sandbox, root), None, settings, interpreter, lambda line: None)  # type: ignore[arg-type]
-
-
-def tree(home, status: str | None = STATUS, *allowed: str) -> Bench:
-    place = home / "tree" / "var" / "lib" / "dpkg"
-    place.mkdir(parents=True)
-    if status is not None:
-        (place / "status").write_text(status)
-    settings = Settings(home=home, room_root=home / "tree", system_packages=allowed)
-    return bench(BubblewrapSandbox(settings), settings)
-
-
-def refusal(names: tuple[str, ...], given: Bench) -> str:
-    with pytest.raises(EnvironmentFailed) as caught:
-        system_packages.require(names, given)
-    return caught.value.message.replace(str(given.settings.home), "HOME")
-
-
-def test_what_is_installed_or_stood_in_for_is_there(home):
-    given = tree(home)
-    system_packages.require(("gettext", "libz-dev", "gettext-tools", "zlib1g-dev"), given)
-    assert list(system_packages.installed(STATUS)) == [
-        "gettext", "libgettextpo", "gettext-tools", "zlib1g-dev", "libz-dev",
-    ]  # fmt: skip
-
-
-def test_what_was_removed_is_not_there_and_not_allowed_without_the_operator(home):
-    said = refusal(("gettext", "libpq-dev"), tree(home))
-    assert "libpq-dev" in said
-    assert "gettext" not in said
-    assert "MERGEWRIGHT_SYSTEM_PACKAGES" in said
-
-
-def test_what_the_operator_allows_is_said_with_its_command(home):
-    said = refusal(("libpq-dev", "libxml2-dev", "cowsay"), tree(home, STATUS, "lib*-dev", "git"))
-    assert said.startswith("python.system_packages: rooms do not have cowsay, and")
-    assert said.endswith("sandbox_images/make_root.sh SUITE HOME/tree libpq-dev libxml2-dev")
-
-
-def test_the_list_of_an_image_is_read_in_a_room(home):
-    def answer(order: RoomOrder) -> RoomResult:
-        assert (order.argv[:2], order.root) == (("cp", "/var/lib/dpkg/status"), "3.11")
-        files = {order.collect[0]: STATUS.encode()}
+    def _carry_out(self, order: RoomOrder) -> RoomResult:
+        files = {path: STATUS.encode() for path in order.collect if path.endswith("status")}
+        for mount in order.mounts:
+            if mount.writable:
+                files = {order.collect[0]: json.dumps(self._report).encode()}
+                usr = Path(mount.source, "usr")
+                usr.symlink_to(self._link) if self._link else usr.mkdir()
         return RoomResult(exit_code=0, output="", output_bytes=0, seconds=0.1, files=files)
 
-    given = bench(Image(answer), Settings(home=home, system_packages=("*",)), "3.11")
-    system_packages.require(("gettext",), given)
-    assert refusal(("libpq-dev", "git"), given).endswith(
-        "mergewright images build 3.11 libpq-dev git"
-    )
+
+@pytest.fixture
+def root(home: Path) -> Root:
+    """A root file system with apt's sources."""
+    files = {
+        "var/lib/dpkg/status": STATUS,
+        "etc/apt/sources.list": "deb https://me:word@debian.example/debian stable main\n",
+        "etc/apt/auth.conf": "machine debian.example password word\n",
+    }
+    for name, text in files.items():
+        place = home / "root" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    return Root(folder=str(home / "root"), more="apt-get install", can_lay=True)
+
+
+def provide(
+    rooms: Rooms, home: Path, *names: str, allowed: tuple[str, ...] = ("*",)
+) -> SystemPackages:
+    interpreter = Interpreter(version="3.11.2", path="/usr/bin/python3", why="")
+    settings = Settings(home=home, system_packages=allowed)
+    bench = Bench(RootedSandbox(rooms, ""), None, settings, interpreter, lambda line: None)  # type: ignore[arg-type]
+    found = system_packages.provide(names, bench)
+    assert system_packages.find(names, bench).folder == found.folder
+    return found
+
+
+def test_what_is_installed_or_stood_in_for_is_not_fetched(home, root):
+    rooms = Rooms(root)
+    names = ("gettext", "libz-dev", "gettext-tools", "zlib1g-dev")
+    assert provide(rooms, home, *names) == SystemPackages()
+    assert not rooms.orders
+
+
+def test_packages_are_fetched_once_and_what_there_is_not_is_named(home, root):
+    rooms = Rooms(root)
+    found = provide(rooms, home, "libpq-dev", "cowsay", "gettext")
+    assert (found.packages, found.left_out) == (("libpq-dev=15",), ("cowsay: unknown",))
+    fetching, listing = rooms.orders
+    handed = {file.path: file.content for file in fetching.files}
+    assert json.loads(handed["/tmp/packages.json"])["names"] == ["cowsay", "libpq-dev"]
+    assert not any(b"word" in content for content in handed.values())
+    assert listing.system
+    assert provide(rooms, home, "cowsay", "gettext", "libpq-dev") == found
+    assert len(rooms.orders) == 2
+
+
+def test_what_the_operator_does_not_allow_is_left_out(home, root):
+    found = provide(rooms := Rooms(root), home, "cowsay", allowed=("lib*-dev",))
+    assert found.left_out[0].startswith("cowsay: MERGEWRIGHT_SYSTEM_PACKAGES")
+    assert not rooms.orders
+
+
+def test_sandboxes_without_layers_have_the_command_of_the_operator_named(home):
+    image = Root(name="3.11", mark="m", more="mergewright images build 3.11")
+    (left,) = provide(Rooms(image), home, "gettext", "libpq-dev").left_out
+    assert left.endswith("mergewright images build 3.11 libpq-dev")
+
+
+@pytest.mark.parametrize(
+    ("report", "link"),
+    [({"faults": "no route"}, ""), (REPORT, "/etc"), ("no report", "")],
+)
+def test_what_failed_is_left_out_and_tried_again(home, root, report, link):
+    rooms = Rooms(root, report, link)
+    for _ in range(2):
+        found = provide(rooms, home, "libpq-dev", "cowsay")
+        assert not found.folder
+        assert "cowsay, libpq-dev" in found.left_out[0]
+    assert len(rooms.orders) == 2

