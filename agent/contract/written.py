@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agent.contract import (
     code_facts,
@@ -72,6 +72,11 @@ def propose(
     sure |= {one.key: one.model_copy(update={"why": before}) for one in _given(given)}
     left = tuple(one for one in known if not one.sure and one.key not in sure)
     return ProposedFile(text=_text(sure, left), facts=tuple(sure.values()), proposals=left)
+
+
+def render(values: Mapping[str, object]) -> str:
+    """Write values as lines of YAML, one for each key."""
+    return "\n".join(f"{key}: {_flow(value)}" for key, value in values.items())
 
 
 def differences(detected: ProposedFile, read: Read) -> Iterator[str]:

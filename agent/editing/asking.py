@@ -25,6 +25,8 @@ _MOST = 500_000
 _MOST_CALLS = 200
 #: The one reply that nothing is made ready for: from ticket and outline, to plan or to decline.
 TRIAGE = ("plan", 1)
+#: The conversation that makes the base ready.
+SCOUT = "scout"
 #: Of a refusal, in the words of the model.
 _MOST_WORDS = 300
 
@@ -59,7 +61,7 @@ def reply(
         ModelUnusable: The operator has to act.
         RepositoryUnfit: Nothing that a model makes could be shown to be right.
     """
-    if (turn.conversation, turn.number) != TRIAGE:
+    if turn.conversation != SCOUT and (turn.conversation, turn.number) != TRIAGE:
         job.require_proofs()
     request = ChatRequest(
         role=role,
@@ -72,7 +74,9 @@ def reply(
     )
     name = f"{turn.conversation} {turn.number} reply"
     most = job.limits.within(
-        job.step.seconds_left, kept=job.step.kept, here=job.base.run.snapshot is None
+        job.step.seconds_left - job.reserved_seconds,
+        kept=job.step.kept,
+        here=job.base.run.snapshot is None,
     )
     answer = job.step(name, _ask, request, turn, job.spent, most, job.models, job.svc)
     # What is not taken has been paid for all the same, so it is on record and counted first.

@@ -43,6 +43,19 @@ class Limits(Record):
             grants=grants,
         )
 
+    def share(self, part: float, spent: Spent) -> Limits:
+        """Return what may be used in all by the end of something that has a part of the whole."""
+        return Limits(
+            usd=None if self.usd is None else min(self.usd, spent.usd + self.usd * part),
+            tokens=None
+            if self.tokens is None
+            else min(self.tokens, spent.tokens + int(self.tokens * part)),
+            calls=None
+            if self.calls is None
+            else min(self.calls, spent.calls + int(self.calls * part)),
+            grants=self.grants,
+        )
+
     def within(self, seconds: float, *, kept: bool, here: bool = False) -> Limits:
         """Return it for a request, of which the reply has to be there after so many seconds."""
         return self.model_copy(update={"seconds": seconds, "kept": kept, "here": here})

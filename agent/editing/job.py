@@ -54,7 +54,7 @@ class Job:
     svc: Services
     stood: Change | None = None
     """What people of their own have put on the branch besides our work; None: nobody has."""
-    measure: Callable[[Opened, Step, Services], tuple[Prepared, CheckReport]] | None = None
+    measure: Callable[[Job], tuple[Prepared, CheckReport]] | None = None
     """Builds the environment and measures the base; None: that is done."""
     prepared: Prepared = field(init=False)
     """The base with its environment, once that is built."""
@@ -68,6 +68,10 @@ class Job:
     """Attempts from the start that changed nothing."""
     built: set[str] = field(default_factory=set)
     """Marks of the environments that were built for what changes declare."""
+    reserved_seconds: float = 0.0
+    """Of the run's minutes, what replies may not be waited for."""
+    lent: Limits | None = None
+    """What may be spent by now, where that is only a part of the whole."""
     closing: list[Callable[[], None]] = field(default_factory=list)
     """Ends what is open for the job, once it is over."""
     _replies: list[tuple[Role, Reply]] = field(default_factory=list)
@@ -100,7 +104,17 @@ class Job:
     def limits(self) -> Limits:
         """What the run may spend by now."""
         config, svc = self.base.contract.config, self.svc
-        return budget.limits(config, svc.settings).times(svc.grants)
+        return self.lent or budget.limits(config, svc.settings).times(svc.grants)
+
+    @contextmanager
+    def lending(self, part: float) -> Iterator[None]:
+        """Let the block spend a part of the whole, and of the time that is left."""
+        self.lent = self.limits.share(part, self.spent)
+        self.reserved_seconds = self.step.seconds_left * (1 - part)
+        try:
+            yield
+        finally:
+            self.lent, self.reserved_seconds = None, 0.0
 
     @cached_property
     def terms(self) -> Terms:
@@ -112,7 +126,7 @@ class Job:
         """Have the environment built and the base measured, once."""
         measure, self.measure = self.measure, None
         if measure is not None:
-            self.prepared, self.before = measure(self.base, self.step, self.svc)
+            self.prepared, self.before = measure(self)
 
     def require_proofs(self) -> None:
         """Refuse to pay for what no change could be held against.

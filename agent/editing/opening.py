@@ -58,16 +58,16 @@ def of_change(
         *_repository(ticket, prepared, svc),
         _ticket(ticket, prepared),
         _plan(plan, prepared),
-        _data("The change so far", _diff(prepared, change), prepared) if change else "",
+        data("The change so far", _diff(prepared, change), prepared) if change else "",
         *(
-            _data(
+            data(
                 f"Matter {one.number}",
                 cleaning.cut(one.text, most, where="the pull request"),
                 prepared,
             )
             for one in matters
         ),
-        _data(
+        data(
             "What went wrong", cleaning.cut(failed, _MOST_FAILED, where="run the checks"), prepared
         ),
     )
@@ -93,8 +93,8 @@ def of_review(
         _state(before, prepared, svc),
         _ticket(ticket, prepared),
         _plan(plan, prepared),
-        _data("The diff", _diff(prepared, change), prepared),
-        _data("Its author says", words[:_MOST_WORDS], prepared),
+        data("The diff", _diff(prepared, change), prepared),
+        data("Its author says", words[:_MOST_WORDS], prepared),
         checked,
     )
 
@@ -103,7 +103,7 @@ def _joined(*parts: str) -> Opening:
     return Opening(text="\n\n".join(filter(None, parts)))
 
 
-def _data(title: str, words: str, base: Opened) -> str:
+def data(title: str, words: str, base: Opened) -> str:
     """Put foreign words between marks, if there are any."""
     return fenced(title, words, base.run.run_id) if words else ""
 
@@ -116,26 +116,26 @@ def _diff(prepared: Prepared, change: Change) -> str:
 
 def _state(before: CheckReport, prepared: Prepared, svc: Services) -> str:
     words = base_state.describe(before, prepared, svc).text
-    return _data("The base, and its checks", words, prepared)
+    return data("The base, and its checks", words, prepared)
 
 
 def _repository(ticket: Ticket, base: Opened, svc: Services) -> tuple[str, str]:
     """Tell what the base holds, and how people want code written."""
     tree = worktree.open_tree(base.checkout, svc.base_folder(base.run))
     words, folder = f"{ticket.title}\n{ticket.body}", base.contract.config.folder
-    shown = _data(
+    shown = data(
         "Outline of the repository", outline.describe(tree, words, folder, _MOST_OUTLINE), base
     )
     name = next((name for name in _NOTES if tree.has(name)), None)
     if name is None:
         return shown, ""
     notes = cleaning.incoming(tree.read(name).decode("utf-8", "replace"))[0]
-    return shown, _data(f"From {name}", cleaning.cut(notes, _MOST_NOTES, where=name), base)
+    return shown, data(f"From {name}", cleaning.cut(notes, _MOST_NOTES, where=name), base)
 
 
 def _ticket(ticket: Ticket, base: Opened) -> str:
     words = f"{ticket.title}\n\n{ticket.body}".strip()
-    told = _data("The ticket", cleaning.cut(words, _MOST_TICKET, where="the issue"), base)
+    told = data("The ticket", cleaning.cut(words, _MOST_TICKET, where="the issue"), base)
     return f"{told}\n\n{_earlier(ticket.earlier, base)}" if ticket.earlier else told
 
 
@@ -143,10 +143,10 @@ def _earlier(attempt: EarlierAttempt, base: Opened) -> str:
     began = f"An earlier attempt, pull request #{attempt.pull}, was closed"
     if not attempt.remarks:
         return f"{began}; nobody said why."
-    return _data(f"{began}; people said", attempt.remarks, base)
+    return data(f"{began}; people said", attempt.remarks, base)
 
 
 def _plan(plan: Plan, base: Opened) -> str:
     lines = [plan.title, *(f"{number}. {step}" for number, step in enumerate(plan.steps, 1))]
     lines += [f"Files: {', '.join(plan.files)}"] if plan.files else []
-    return _data("The plan", "\n".join(lines), base)
+    return data("The plan", "\n".join(lines), base)

@@ -26,7 +26,7 @@ from agent.domain import (
     Status,
     Verdict,
 )
-from agent.editing import reviewing
+from agent.editing import reviewing, scouting
 from agent.editing.rounds import Round
 from agent.policy.django.files import is_migration
 
@@ -62,7 +62,25 @@ class Facts:
     def remarks(self) -> tuple[Finding, ...]:
         """What a person has to look at before the change is merged."""
         told = (one for one in (*self.told, *self.flaky) if one.severity is Severity.REVIEW)
-        return (*told, *self.unmeasured, *self.unproved, *self.left_open, *_not_done(self.cleared))
+        more = (*self.unmeasured, *self.unproved, *self.scouted, *self.left_open)
+        return (*told, *more, *_not_done(self.cleared))
+
+    @property
+    def scouted(self) -> tuple[Finding, ...]:
+        """The set-up of the tests, where no person has confirmed it."""
+        lines = self.contract.scouted
+        if not lines:
+            return ()
+        return (
+            Finding(
+                rule=scouting.SET_UP,
+                severity=Severity.REVIEW,
+                path="",
+                line=None,
+                message=f"The tests run with lines of configuration that a model found:\n{lines}",
+                fix="See whether they hold, and add them to .github/mergewright.yml.",
+            ),
+        )
 
     @property
     def unmeasured(self) -> tuple[Finding, ...]:
@@ -167,7 +185,13 @@ def weigh(
     for row in TABLE:
         sentence = row.sentence(facts)
         if sentence is not None:
-            findings = (*facts.flaky, *facts.unmeasured, *facts.unproved, *facts.left_open)
+            findings = (
+                *facts.flaky,
+                *facts.unmeasured,
+                *facts.unproved,
+                *facts.scouted,
+                *facts.left_open,
+            )
             return Verdict(
                 publish=row.publish,
                 reason=row.reason,
@@ -333,7 +357,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         "a rule asks for a person's look, no test shows the change, the ticket says more than is"
-        " done, or a second review does not end in approval",
+        " done, a second review does not end in approval, or no person has confirmed the set-up",
         Reason.READY,
         _to_review,
         draft=True,
