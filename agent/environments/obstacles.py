@@ -42,9 +42,15 @@ class Obstacle(Record):
     @property
     def words(self) -> str:
         """Cause, evidence and the way out, for people."""
-        lines = "\n".join(f"    {line}" for line in self.lines)
-        way = f"Add to `.github/mergewright.yml` what it needs:\n\n{lines}" * bool(lines)
+        lines = ", ".join(map(quote, self.lines))
+        way = f"Add to `.github/mergewright.yml`: {lines}." if lines else ""
         return "\n\n".join(filter(None, (self.cause, self.ci, way)))
+
+
+def quote(text: str) -> str:
+    """Write foreign words as one piece of code in a sentence, cut."""
+    flat = " ".join(text.split()).replace("`", "'")
+    return f"`{flat[:_LONGEST]}`"
 
 
 def is_measured(tests: CheckResult | None) -> bool:
@@ -71,7 +77,7 @@ def find(tests: CheckResult | None, problem: str, tree: Tree, folder: str) -> Ob
     error, place = _find_error(_texts(tests), paths)
     error = error or tests.reason or "nothing was printed"
     where = f" ({place})" if place else ""
-    cause = f"Tests cannot start on the base commit: `{error[:_LONGEST]}`{where}."
+    cause = f"Tests cannot start on the base commit: {quote(error)}{where}."
     lines = tuple(_propose(error, paths, ci)) or _ANY_LINES
     return Obstacle(cause=cause, ci=said, lines=lines, evidence=list_errors(tests))
 
@@ -142,5 +148,5 @@ def _propose(error: str, paths: Collection[str], ci: CiSetup) -> Iterator[str]:
 def _describe(ci: CiSetup) -> str:
     if not ci.origin:
         return ""
-    told = [f"`{' '.join(line.split())[:_LONGEST]}`" for line in ci.describe()][:_MOST_CI]
+    told = [quote(line) for line in ci.describe()][:_MOST_CI]
     return f"CI ({ci.origin}) does before its tests: {'; '.join(told) or 'nothing'}."

@@ -28,7 +28,9 @@ from agent.domain import (
 )
 from agent.editing import reviewing, scouting
 from agent.editing.rounds import Round
+from agent.environments import obstacles
 from agent.policy.django.files import is_migration
+from repo_config import load
 
 PROOF = "proof"
 """Stands for a rule in the finding that a change is not proved."""
@@ -68,17 +70,17 @@ class Facts:
     @property
     def scouted(self) -> tuple[Finding, ...]:
         """The set-up of the tests, where no person has confirmed it."""
-        lines = self.contract.scouted
+        lines = [obstacles.quote(line) for line in self.contract.scouted.splitlines()]
         if not lines:
             return ()
         return (
             Finding(
                 rule=scouting.SET_UP,
                 severity=Severity.REVIEW,
-                path="",
+                path=self.contract.source or load.OWN_FILES[0],
                 line=None,
-                message=f"The tests run with lines of configuration that a model found:\n{lines}",
-                fix="See whether they hold, and add them to .github/mergewright.yml.",
+                message=f"The tests run with lines that a model found: {', '.join(lines)}.",
+                fix="See whether they hold, and add them to it.",
             ),
         )
 
