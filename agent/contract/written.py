@@ -60,7 +60,9 @@ def propose(
         kept: What a run has measured; it wins over what is detected.
     """
     given = read or Read(RepoConfig(), None)
-    folder = given.config.folder or facts.only_folder(tree) or ""
+    kept = tuple(kept)
+    roots = (str(one.value) for one in kept if one.key == "root")
+    folder = given.config.folder or next(roots, "") or facts.only_folder(tree) or ""
     evidence = Evidence(tree, folder)
     found = [*facts.declared(evidence), *code_facts.counted(evidence)]
     found += [*django_facts.counted(evidence), *fastapi_facts.counted(evidence), *kept]

@@ -33,7 +33,7 @@ from agent.domain import (
     Record,
     Run,
 )
-from agent.editing import asking, opening, prompting
+from agent.editing import asking, forms, opening, prompting
 from agent.editing.called import Opening
 from agent.editing.job import Job, why
 from agent.editing.loop import Conversation
@@ -53,6 +53,7 @@ _MOST_TRIES = 6
 _SHARE = 0.25
 _MOST_ANSWER = 4_000
 _MOST_LISTED = 10
+_MOST_WORDS = 300
 _NAME = "proposed.yml"
 SET_UP = "set-up"
 """Stands for a rule in the finding that no person has confirmed what was found."""
@@ -178,8 +179,8 @@ def _search(talk: Conversation, job: Job, trials: Trials) -> Scouted:
     for number in range(1, _MOST_TRIES + 1):
         handed = talk.next_form(job)
         if handed.name != "try_configuration":
-            declined = handed.name and GiveUp.model_validate_json(handed.form).why
-            why = f"The model found nothing: {' '.join((declined or handed.why).split())}"
+            said = GiveUp.model_validate_json(handed.form).why if handed.name else handed.why
+            why = f"A model found no lines with which they run: {forms.plain(said, _MOST_WORDS)}"
             break
         result = trials.run(TryConfiguration.model_validate_json(handed.form).yaml, f"try {number}")
         if result.found:

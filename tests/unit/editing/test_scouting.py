@@ -139,7 +139,7 @@ def test_what_a_set_up_needs_is_taken(prepared, home, text):
 
 def test_fewer_tests_and_set_up_that_makes_tests_are_refused(scout, tmp_path):
     found, answers, _ = scout(
-        [said(try_(SET_UP)), said(("decline", {"why": "LDAP is\nneeded."}))],
+        [said(try_(SET_UP)), said(("decline", {"why": "LDAP is needed."}))],
         [report(passed=3)],
         most=4,
     )

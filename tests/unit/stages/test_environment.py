@@ -18,7 +18,8 @@ from agent.domain import (
     Run,
     Status,
 )
-from agent.errors import EnvironmentFailed
+from agent.editing.scouting import Scouted
+from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.stages import environment
 from repo_config.detect import Project
 from repo_config.schema import PythonSection, RepoConfig
@@ -29,8 +30,8 @@ jobs: {lint: {strategy: {matrix: {django: ["4.2", "5.2"], flask: ["2"]}}, steps:
 ON_THE_DAY = "2024-10-17"
 
 
-def report(passed, red, seconds=0.0):
-    outcomes = ["passed"] * passed + ["failed"] * red
+def report(passed, red, seconds=0.0, kind="failed"):
+    outcomes = ["passed"] * passed + [kind] * red
     items = tuple(CheckItem(item_id=f"{n}", outcome=one) for n, one in enumerate(outcomes))
     tests = CheckResult(name="tests", status=Status.FAILED, items=items, seconds=seconds)
     return CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
@@ -53,7 +54,7 @@ class Trees:
 def prepare(tmp_path, monkeypatch):
     """Try candidates; each ends as one of the numbers of passed and red tests, or not at all."""
 
-    def begin(*ends, same=False, ci="", **python):
+    def begin(*ends, same=False, ci="", scout=None, **python):
         left, sections, configs, names = list(ends), [], [], []
 
         def build(run, base, contract, svc):
@@ -94,8 +95,9 @@ def prepare(tmp_path, monkeypatch):
         svc = SimpleNamespace(
             say=lambda line: None, run_folder=lambda run: tmp_path,
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path),
+            models=scout,
         )  # fmt: skip
-        prepared, before = environment.prepare(opened, step, svc, measure)
+        prepared, before = environment.prepare(opened, step, svc, measure, scout)
         values = {one.key: one.value for one in kept.read(tmp_path, "x")}
         return SimpleNamespace(
             kept=values,
@@ -148,6 +150,39 @@ def test_what_cannot_be_installed_is_followed_by_what_can(prepare):
 @pytest.mark.parametrize("python", [{"version": "3.11"}, {"install": ("six",)}])
 def test_what_is_configured_is_the_only_candidate(prepare, python):
     assert len(prepare((0, 9), **python).sections) == 1
+
+
+RED = (0, 9, 0.0, "error")
+
+
+def test_where_no_test_runs_the_cause_is_said_and_nothing_goes_on(prepare):
+    with pytest.raises(RepositoryUnfit, match="Tests cannot start"):
+        prepare(RED, RED, RED)
+
+
+def test_what_a_model_finds_is_taken_and_comes_before_a_model_the_next_time(prepare):
+    def scout(prepared, obstacle, trials):
+        assert prepared.environment.packages
+        assert trials.most == 9
+        return trials.run("env: {A: b}", "try 1")
+
+    job = prepare(RED, RED, RED, (9, 0), scout=scout)
+    assert job.prepared.contract.config.env == {"A": "b"}
+    assert job.prepared.contract.scouted == "env: {A: b}"
+    assert job.kept["env"] == {"A": "b"}
+    assert job.names[-5:] == [
+        "read try 1", "environment try 1", "baseline try 1", "look at try 1", "choose environment",
+    ]  # fmt: skip
+    again = prepare(RED, RED, RED, (9, 0), scout=lambda *_: pytest.fail("asked"))
+    assert again.prepared.contract.scouted == "env: {A: b}"
+
+
+def test_a_model_may_help_where_nothing_can_be_installed(prepare, monkeypatch):
+    bare = []
+    monkeypatch.setattr(environment, "build_bare", lambda base, svc: bare.append(base) or base)
+    with pytest.raises(EnvironmentFailed, match="no 1(.|\n)*LDAP"):
+        prepare(None, None, None, scout=lambda *_: Scouted(why="LDAP is missing."))
+    assert bare
 
 
 def test_what_ci_does_before_the_tests_comes_first_and_stays_where_it_helps(prepare):
