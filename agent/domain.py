@@ -719,9 +719,8 @@ class Contract(Record):
     project: Project
     source: str | None
     """The file the configuration was read from; None: all defaults."""
-    scouted: str = ""
-    """Lines of configuration that no person has confirmed, found by a model or in an earlier run,
-    with the test files that they leave out; empty: there are none."""
+    scouted: tuple[Finding, ...] = ()
+    """For a person: the lines of it that a model found, and test files that these leave out."""
 
 
 # --- environment and checks ------------------------------------------------------------------

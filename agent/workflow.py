@@ -16,7 +16,6 @@ from agent.domain import CheckReport, Opened, Outcome, Prepared, Run
 from agent.editing import scouting
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
-from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.ports import Step
 from agent.services import Services
 from agent.stages import (
@@ -96,11 +95,7 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
 def _measure(job: Job) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change; propose what that takes."""
     base, step, svc = job.base, job.step, job.svc
-    try:
-        found = environment.prepare(base, step, svc, baseline.measure, partial(scouting.scout, job))
-    except (EnvironmentFailed, RepositoryUnfit):
-        step("propose configuration", onboard.propose, base, svc)
-        raise
+    found = environment.prepare(base, step, svc, baseline.measure, partial(scouting.scout, job))
     step("propose configuration", onboard.propose, base, svc)
     return found
 

@@ -7,33 +7,31 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from agent.contract.facts import Fact
 from agent.environments import storage
-from repo_config.schema import RepoConfig
+from repo_config import reference
 
 _FACTS = TypeAdapter(tuple[Fact, ...])
 
 
 def write(home: Path, repository: str, values: Mapping[str, object], why: str) -> None:
     """Keep values of a configuration, by key, in place of those of an earlier run."""
-    found = tuple(Fact(key=key, value=one, why=why) for key, one in _flatten(values, RepoConfig))
+    found = tuple(Fact(key=key, value=one, why=why) for key, one in flatten(values))
     place = _find_place(home, repository)
     place.parent.mkdir(parents=True, exist_ok=True)
     storage.write_whole(place, json.dumps(_FACTS.dump_python(found, mode="json")).encode())
 
 
-def _flatten(
-    values: Mapping[str, object], section: type[BaseModel]
-) -> Iterator[tuple[str, object]]:
-    """Yield each value by its dotted key; a mapping without keys of its own is one value."""
+def flatten(values: Mapping[str, object], *above: str) -> Iterator[tuple[str, object]]:
+    """Yield each value of a configuration by its dotted key."""
     for key, one in values.items():
-        inner = section.model_fields[key].annotation
-        if isinstance(one, dict) and isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from ((f"{key}.{name}", value) for name, value in _flatten(one, inner))
+        path = (*above, key)
+        if isinstance(one, dict) and reference.is_section(reference.form_at(path)):
+            yield from flatten(one, *path)
         else:
-            yield key, one
+            yield ".".join(path), one
 
 
 def read(home: Path, repository: str) -> tuple[Fact, ...]:

@@ -73,12 +73,12 @@ def propose(
     before = f"as it stood in {given.source.name}" if given.source else ""
     sure |= {one.key: one.model_copy(update={"why": before}) for one in _given(given)}
     left = tuple(one for one in known if not one.sure and one.key not in sure)
-    return ProposedFile(text=_text(sure, left), facts=tuple(sure.values()), proposals=left)
+    return ProposedFile(text=write(sure, left), facts=tuple(sure.values()), proposals=left)
 
 
-def render(values: Mapping[str, object]) -> str:
+def render(values: Mapping[str, object]) -> list[str]:
     """Write values as lines of YAML, one for each key."""
-    return "\n".join(f"{key}: {_flow(value)}" for key, value in values.items())
+    return [f"{key}: {_flow(value)}" for key, value in values.items()]
 
 
 def differences(detected: ProposedFile, read: Read) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _is_taken(fact: Fact, tree: Tree, folder: str) -> bool:
     if folder and fact.key != "root":
         entries["root"] = Fact(key="root", value=folder, why="")
     try:
-        load.from_text(_text(entries, ()), "proposed.yml", tree)
+        load.from_text(write(entries), "proposed.yml", tree)
     except load.ConfigProblem:
         return False
     return True
@@ -136,7 +136,8 @@ def _given(read: Read) -> Iterator[Fact]:
 # --- YAML -------------------------------------------------------------------------------------
 
 
-def _text(sure: dict[str, Fact], left: tuple[Fact, ...]) -> str:
+def write(sure: dict[str, Fact], left: tuple[Fact, ...] = ()) -> str:
+    """Write facts by key as a file, and those that are left to a person as comments."""
     lines = [*_comment(_OPENING), "version: 1"]
     lines += _section((), RepoConfig, sure)
     if left:

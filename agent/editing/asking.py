@@ -74,7 +74,7 @@ def reply(
     )
     name = f"{turn.conversation} {turn.number} reply"
     most = job.limits.within(
-        job.step.seconds_left - job.reserved_seconds,
+        job.step.seconds_left,
         kept=job.step.kept,
         here=job.base.run.snapshot is None,
     )

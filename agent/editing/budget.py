@@ -34,26 +34,13 @@ class Limits(Record):
     grants: int = 1
     """So often it was granted what is allowed once."""
 
-    def times(self, grants: int) -> Limits:
-        """Return what may be used when it was granted so often."""
+    def times(self, grants: int, share: float = 1.0) -> Limits:
+        """Return what a part of the work may use when all was granted so often."""
         return Limits(
-            usd=None if self.usd is None else self.usd * grants,
-            tokens=None if self.tokens is None else self.tokens * grants,
-            calls=None if self.calls is None else self.calls * grants,
+            usd=None if self.usd is None else self.usd * grants * share,
+            tokens=None if self.tokens is None else int(self.tokens * grants * share),
+            calls=None if self.calls is None else int(self.calls * grants * share),
             grants=grants,
-        )
-
-    def share(self, part: float, spent: Spent) -> Limits:
-        """Return what may be used in all by the end of something that has a part of the whole."""
-        return Limits(
-            usd=None if self.usd is None else min(self.usd, spent.usd + self.usd * part),
-            tokens=None
-            if self.tokens is None
-            else min(self.tokens, spent.tokens + int(self.tokens * part)),
-            calls=None
-            if self.calls is None
-            else min(self.calls, spent.calls + int(self.calls * part)),
-            grants=self.grants,
         )
 
     def within(self, seconds: float, *, kept: bool, here: bool = False) -> Limits:

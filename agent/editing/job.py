@@ -68,10 +68,8 @@ class Job:
     """Attempts from the start that changed nothing."""
     built: set[str] = field(default_factory=set)
     """Marks of the environments that were built for what changes declare."""
-    reserved_seconds: float = 0.0
-    """Of the run's minutes, what replies may not be waited for."""
-    lent: Limits | None = None
-    """What may be spent by now, where that is only a part of the whole."""
+    share: float = 1.0
+    """Of what the run may spend, the part that may be spent by now."""
     closing: list[Callable[[], None]] = field(default_factory=list)
     """Ends what is open for the job, once it is over."""
     _replies: list[tuple[Role, Reply]] = field(default_factory=list)
@@ -104,17 +102,7 @@ class Job:
     def limits(self) -> Limits:
         """What the run may spend by now."""
         config, svc = self.base.contract.config, self.svc
-        return self.lent or budget.limits(config, svc.settings).times(svc.grants)
-
-    @contextmanager
-    def lending(self, part: float) -> Iterator[None]:
-        """Let the block spend a part of the whole, and of the time that is left."""
-        self.lent = self.limits.share(part, self.spent)
-        self.reserved_seconds = self.step.seconds_left * (1 - part)
-        try:
-            yield
-        finally:
-            self.lent, self.reserved_seconds = None, 0.0
+        return budget.limits(config, svc.settings).times(svc.grants, self.share)
 
     @cached_property
     def terms(self) -> Terms:

@@ -26,11 +26,9 @@ from agent.domain import (
     Status,
     Verdict,
 )
-from agent.editing import reviewing, scouting
+from agent.editing import reviewing
 from agent.editing.rounds import Round
-from agent.environments import obstacles
 from agent.policy.django.files import is_migration
-from repo_config import load
 
 PROOF = "proof"
 """Stands for a rule in the finding that a change is not proved."""
@@ -64,25 +62,8 @@ class Facts:
     def remarks(self) -> tuple[Finding, ...]:
         """What a person has to look at before the change is merged."""
         told = (one for one in (*self.told, *self.flaky) if one.severity is Severity.REVIEW)
-        more = (*self.unmeasured, *self.unproved, *self.scouted, *self.left_open)
+        more = (*self.unmeasured, *self.unproved, *self.contract.scouted, *self.left_open)
         return (*told, *more, *_not_done(self.cleared))
-
-    @property
-    def scouted(self) -> tuple[Finding, ...]:
-        """The set-up of the tests, where no person has confirmed it."""
-        lines = [obstacles.quote(line) for line in self.contract.scouted.splitlines()]
-        if not lines:
-            return ()
-        return (
-            Finding(
-                rule=scouting.SET_UP,
-                severity=Severity.REVIEW,
-                path=self.contract.source or load.OWN_FILES[0],
-                line=None,
-                message=f"The tests run with lines that a model found: {', '.join(lines)}.",
-                fix="See whether they hold, and add them to it.",
-            ),
-        )
 
     @property
     def unmeasured(self) -> tuple[Finding, ...]:
@@ -191,7 +172,7 @@ def weigh(
                 *facts.flaky,
                 *facts.unmeasured,
                 *facts.unproved,
-                *facts.scouted,
+                *contract.scouted,
                 *facts.left_open,
             )
             return Verdict(

@@ -12,12 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from agent import worktree
-from agent.checks import check, reports
-from agent.contract import kept
+from agent.checks import reports
+from agent.contract import kept, written
 from agent.domain import (
     Checkout,
     CheckReport,
-    CheckResult,
     Contract,
     Environment,
     Opened,
@@ -26,21 +25,22 @@ from agent.domain import (
     Status,
 )
 from agent.editing import scouting
-from agent.editing.scouting import Scouted, Trials
+from agent.editing.scouting import Scouted, TryLines
 from agent.environments import build as environments
 from agent.environments import candidates, obstacles
 from agent.environments.candidates import Candidate
 from agent.environments.obstacles import Obstacle
-from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit
+from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit, RequestRefused
 from agent.ports import Step
 from agent.services import Services
 from repo_config.schema import PythonSection, RepoConfig
 
 Measure = Callable[[Prepared, Services], CheckReport]
-Scout = Callable[[Prepared, Obstacle, Trials], Scouted]
+Scout = Callable[[Prepared, Obstacle, TryLines], Scouted]
 """Searches with a model, which works in the first."""
 Tried = tuple[str, Prepared, CheckReport]
 """What was tried, and what came of it."""
+_FOUND = "as a model found"
 #: More of base's tests than these are red: then other versions are tried.
 _MOST_RED = 0.05
 #: Suites that take more than this part of the run's minutes are measured once, if most pass.
@@ -79,7 +79,7 @@ def prepare(
                 if not _is_poor(tried[-1][2], contract):
                     break
     if not any(_rank(one)[0] for one in tried):
-        tried.append(_search(attempts, problem, scout))
+        tried.append(attempts.search(problem, scout))
     taken, prepared, before = max(tried, key=_rank)
     if not problem and len(tried) == 1:
         return prepared, before
@@ -95,70 +95,65 @@ def prepare(
 
 @dataclass
 class _Attempts:
-    """Builds and measures; nothing a second time."""
+    """Builds and measures base in several ways, nothing twice."""
 
     base: Opened
     step: Step
     svc: Services
     measure: Measure
     tried: list[Tried] = field(default_factory=list)
-    unbuilt: list[RepoConfig] = field(default_factory=list)
-    """What packages could not be installed for."""
 
     def make(self, candidate: Candidate, number: str) -> None:
         """Try a candidate; what was best so far stays, but for what the candidate says."""
         contract = self.base.contract
         known = max(self.tried, key=_rank)[1].contract.config if self.tried else contract.config
         config = known.model_copy(update=candidate.update)
-        prepared, report = self.measured(contract.model_copy(update={"config": config}), number)
+        prepared, report = self._measure(contract.model_copy(update={"config": config}), number)
         if all(one is not report for _, _, one in self.tried):
             self.tried.append((candidate.why, prepared, report))
 
-    def measured(self, asked: Contract, name: str) -> tuple[Prepared, CheckReport]:
-        """Build a contract and measure base with it.
+    def try_lines(self, text: str, name: str) -> Scouted:
+        """Try lines of configuration, within what a scout may set."""
+        step, svc = self.step, self.svc
+        most = max((scouting.count_tests(one) for _, _, one in self.tried), default=0)
+        try:
+            asked = step(f"read {name}", scouting.read, text, self.base, svc)
+            prepared, report = self._measure(asked, f" {name}")
+            contract = step(f"look at {name}", scouting.look_at, prepared, report, most, svc)
+        except (RequestRefused, EnvironmentFailed, CheckUnfinished) as problem:
+            return problem.message
+        prepared = prepared.model_copy(update={"contract": contract})
+        if not obstacles.is_measured(scouting.tests_of(report)):
+            return scouting.describe(prepared, report)
+        return prepared, report
+
+    def search(self, problem: EnvironmentFailed | None, scout: Scout | None) -> Tried:
+        """Take what an earlier run has found, or let a model search.
 
         Raises:
-            EnvironmentFailed: It cannot be built.
-            CheckUnfinished: A limit ended a check twice.
+            RunStopped: Nothing is found; the cause is said, with the way out.
         """
         base, step, svc = self.base, self.step, self.svc
-        if asked.config in self.unbuilt:
-            raise EnvironmentFailed("This was tried already: packages cannot be installed.")
-        try:
-            built = step(f"environment{name}", build, base.run, base.checkout, asked, svc)
-        except EnvironmentFailed:
-            self.unbuilt.append(asked.config)
-            raise
+        first = self.tried[0] if self.tried else None
+        said = problem.message if problem else ""
+        obstacle = step("obstacle", find_obstacle, base, first and first[2], said, svc)
+        known = step("known set-up", read_known, base.run, svc)
+        result = self.try_lines(known, "known") if known else ""
+        if scout is not None and svc.models is not None and isinstance(result, str):
+            with suppress(EnvironmentFailed):
+                prepared = first[1] if first else step("environment bare", build_bare, base, svc)
+                result = scout(prepared, obstacle, self.try_lines)
+        if not isinstance(result, str):
+            return _FOUND, *result
+        words = "\n\n".join(filter(None, (obstacle.words, result)))
+        raise EnvironmentFailed(words) if problem else RepositoryUnfit(words)
+
+    def _measure(self, asked: Contract, name: str) -> tuple[Prepared, CheckReport]:
+        base, step, svc = self.base, self.step, self.svc
+        built = step(f"environment{name}", build, base.run, base.checkout, asked, svc)
         prepared = Prepared(**{**dict(base), "contract": asked}, environment=built)
         same = (report for _, one, report in self.tried if _is_same(prepared, one))
         return prepared, next(same, None) or step(f"baseline{name}", self.measure, prepared, svc)
-
-
-def _search(attempts: _Attempts, problem: EnvironmentFailed | None, scout: Scout | None) -> Tried:
-    """Take what an earlier run has found, or let a model search.
-
-    Raises:
-        RunStopped: Nothing is found; the cause is said, with the way out.
-    """
-    base, step, svc, tried = attempts.base, attempts.step, attempts.svc, attempts.tried
-    best = max(tried, key=lambda one: scouting.count_tests(one[2])) if tried else None
-    said = problem.message if problem else ""
-    obstacle = step("obstacle", find_obstacle, base, best and best[2], said, svc)
-    svc.say(obstacle.cause)
-    most = scouting.count_tests(best[2]) if best else 0
-    trials = Trials(base, step, svc, most, attempts.measured)
-    known = step("known set-up", scouting.read_kept, base.run, svc)
-    result = trials.run(known, "known") if known else Scouted()
-    if result.found:
-        return "as an earlier run found", *result.found
-    if scout is not None and svc.models is not None:
-        with suppress(EnvironmentFailed):
-            prepared = best[1] if best else step("environment bare", build_bare, base, svc)
-            result = scout(prepared, obstacle, trials)
-    if result.found:
-        return "as a model found", *result.found
-    words = "\n\n".join(filter(None, (obstacle.words, result.why)))
-    raise EnvironmentFailed(words) if problem else RepositoryUnfit(words)
 
 
 def find_obstacle(
@@ -166,8 +161,16 @@ def find_obstacle(
 ) -> Obstacle:
     """Say why no test of the base commit runs."""
     tree = worktree.open_tree(base.checkout, svc.base_folder(base.run))
-    tests = before.result(check.TESTS) if before else None
-    return obstacles.find(tests, problem, tree, base.contract.config.folder)
+    tests = scouting.tests_of(before) if before else None
+    found = obstacles.find(tests, problem, tree, base.contract.config.folder)
+    svc.say(found.words)
+    return found
+
+
+def read_known(run: Run, svc: Services) -> str:
+    """Return the lines that a model has found in an earlier run of the repository, if one has."""
+    facts = {one.key: one for one in kept.read(svc.settings.home, run.repository)}
+    return written.write(facts) if any(_FOUND in one.why for one in facts.values()) else ""
 
 
 def build_bare(base: Opened, svc: Services) -> Prepared:
@@ -215,7 +218,7 @@ def choose(run: Run, why: str, more: dict[str, object], report: CheckReport, svc
 
 def _is_poor(report: CheckReport, contract: Contract) -> bool:
     """Whether other versions may have more of base's tests pass, in reasonable time."""
-    tests = _tests(report)
+    tests = scouting.tests_of(report)
     if tests.status is Status.ABSENT:
         return False
     passed, red = tests.count("passed"), tests.count("failed", "error")
@@ -226,23 +229,12 @@ def _is_poor(report: CheckReport, contract: Contract) -> bool:
 
 
 def _rank(tried: Tried) -> tuple[bool, float]:
-    tests = _tests(tried[2])
-    return obstacles.is_measured(tests), _rate(tests)
-
-
-def _rate(tests: CheckResult) -> float:
-    """Weigh the number of tests that pass by their share; files not collected count as red."""
-    passed, red = tests.count("passed"), tests.count("failed", "error")
-    return passed * passed / (passed + red) if passed else 0.0
-
-
-def _tests(report: CheckReport) -> CheckResult:
-    none = CheckResult(name=check.TESTS, status=Status.ABSENT)
-    return next((one for one in report.results if one.name == check.TESTS), none)
+    report = tried[2]
+    return obstacles.is_measured(scouting.tests_of(report)), scouting.rate(report)
 
 
 def _count(report: CheckReport) -> str:
-    tests = _tests(report)
+    tests = scouting.tests_of(report)
     return f"{tests.count('passed')} of {len(tests.items)}"
 
 

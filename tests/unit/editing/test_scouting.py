@@ -5,12 +5,10 @@ from __future__ import annotations
 import pytest
 
 from agent.chat import Worst
-from agent.domain import CheckItem, CheckReport, CheckResult, Layer, Status
+from agent.domain import CheckItem, CheckReport, CheckResult, Layer, Status, SuiteFacts
 from agent.editing import scouting
-from agent.editing.scouting import Trials
 from agent.environments.obstacles import Obstacle
-from agent.errors import EnvironmentFailed
-from agent.services import Services
+from agent.errors import RequestRefused
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks
 
@@ -20,10 +18,10 @@ FILES = {
     "app/tests/test_a.py": "",
     "app/tests/test_b.py": "",
 }
-SET_UP = "setup: [mkdir -p data]\nchecks: {tests: {args: [app/tests]}}"
+SET_UP = "setup: [mkdir -p data]"
 
 
-def report(**outcomes: int) -> CheckReport:
+def report(suite=None, **outcomes: int) -> CheckReport:
     items = tuple(
         CheckItem(
             item_id=f"app/tests/test_a.py::{one}{n}", outcome=one, text="E   OSError: no data"
@@ -31,12 +29,17 @@ def report(**outcomes: int) -> CheckReport:
         for one, count in outcomes.items()
         for n in range(count)
     )
-    tests = CheckResult(name="tests", status=Status.FAILED, items=items, reason="it broke off")
+    tests = CheckResult(name="tests", status=Status.FAILED, items=items, suite=suite)
     return CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
 
 
-def try_(text):
+def try_(text=SET_UP):
     return ("try_configuration", {"yaml": text})
+
+
+def read(text, prepared, home):
+    svc = desks.job(prepared, home, FakeModel(lambda _: said())).svc
+    return scouting.read(text, prepared, svc)
 
 
 @pytest.fixture
@@ -46,48 +49,68 @@ def prepared(tmp_path, home):
 
 @pytest.fixture
 def scout(prepared, home):
-    """Let a model propose; each proposal that is measured ends as one of the reports."""
+    """Let a model propose; each proposal ends as one of the reports, or for a reason."""
 
-    def begin(turns, reports, *, most=0, layers=(), worst=None):
-        model = FakeModel(lambda request: turns.pop(0), worst=worst)
+    def begin(turns, ends, **facts):
+        model = FakeModel(lambda request: turns.pop(0), **facts)
         job = desks.job(prepared, home, model)
-        left = list(reports)
+        tried = []
 
-        def attempt(contract, name):
-            job.step(f"environment{name}", _nothing)
-            if left[0] is None:
-                left.pop(0)
-                raise EnvironmentFailed("no such package")
-            environment = prepared.environment.model_copy(update={"layers": layers})
-            update = {"contract": contract, "environment": environment}
-            return prepared.model_copy(update=update), left.pop(0)
+        def try_lines(text, name):
+            tried.append((text, name))
+            end = ends.pop(0)
+            return end if isinstance(end, str) else (prepared, end)
 
-        trials = Trials(prepared, job.step, job.svc, most, attempt)
-        found = scouting.scout(job, prepared, Obstacle(cause="No data."), trials)
-        answers = [one.content for request in model.requests[1:]
-                   for one in request.messages[-1].results]  # fmt: skip
-        return found, answers, job
+        found = scouting.scout(job, prepared, Obstacle(words="No data."), try_lines)
+        assert job.share == 1.0
+        sent = (one.content for request in model.requests[1:]
+                for one in request.messages[-1].results)  # fmt: skip
+        return found, [*sent], tried, job
 
     return begin
 
 
-def _nothing() -> str:
-    return ""
+def test_what_most_tests_pass_with_ends_the_search(scout):
+    turns = [said(desks.bash("ls")), said(try_("env: {A: b}")), said(try_())]
+    found, answers, tried, _ = scout(turns, ["OSError: no data", report(passed=3)])
+    assert found[1] == report(passed=3)
+    assert tried == [("env: {A: b}", "try 1"), (SET_UP, "try 2")]
+    assert answers[-1] == "OSError: no data"
 
 
-def test_what_most_tests_pass_with_is_taken_and_what_it_leaves_out_is_named(scout):
-    turns = [said(desks.bash("ls")), said(try_("env: {A: b}")), said(try_(SET_UP))]
-    found, answers, job = scout(turns, [report(error=3), report(passed=3)], most=3)
-    taken, before = found.found
-    assert before == report(passed=3)
-    assert taken.contract.config.setup == ("mkdir -p data",)
-    assert taken.contract.config.checks.tests.args == ("app/tests",)
-    assert "setup:" in taken.contract.scouted
-    assert "app/tests/test_b.py" in taken.contract.scouted
-    assert "passed 0" in answers[-1]
-    assert "OSError: no data" in answers[-1]
-    assert "environment try 2" in job.step._watcher.names
-    assert (job.lent, job.reserved_seconds) == (None, 0.0)
+def test_it_ends_after_six_tries_with_what_ran_most_of_the_tests(scout):
+    some, more = report(passed=1, error=2), report(passed=2, error=3)
+    turns = [said(try_(f"env: {{A: a{number}}}")) for number in range(7)]
+    found, answers, tried, _ = scout(turns, ["no such package", some, more, some, some, some])
+    assert found[1] == more
+    assert len(tried) == 6
+    assert "passed 1" in answers[1]
+    assert "OSError: no data" in answers[1]
+
+
+def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
+    limits = desks.job(prepared, home, FakeModel(lambda _: said())).limits
+    # The first costs a cent, and the next could cost as much as a quarter of the run.
+    found, _, _, job = scout([said(desks.bash())], [], worst=Worst(tokens=9, usd=limits.usd / 4))
+    assert job.spent.calls == 1
+    assert "spend" in found
+
+
+def test_a_model_that_gives_up_says_why_and_without_one_nobody_is_asked(scout):
+    found, *_ = scout([said(("decline", {"why": "LDAP is needed."}))], [])
+    assert "LDAP is needed." in found
+    assert scout([], [], roles=())[0] == ""
+
+
+def test_a_run_that_goes_on_after_a_kill_asks_nothing_twice(prepared, home):
+    records = desks.Records()
+    for turns in ([said(desks.bash()), said(try_())], []):
+        model = FakeModel(lambda request, turns=turns: turns.pop(0))
+        job = desks.job(prepared, home, model, records=records)
+        end = (prepared, report(passed=3))
+        found = scouting.scout(job, prepared, Obstacle(words="x"), lambda text, name, end=end: end)
+        assert found == end
+        assert job.spent.calls == 2
 
 
 @pytest.mark.parametrize(
@@ -113,14 +136,12 @@ def test_what_most_tests_pass_with_is_taken_and_what_it_leaves_out_is_named(scou
         ("setup: [{run: npm ci, network: packages, files: [.npmrc]}]", "network"),
         ("setup: [{run: npm ci; env, network: packages, files: [package.json]}]", "network"),
         ("setup: [{run: npm ci --registry=x, network: packages, files: [package.json]}]", "network"),
-        ("!!python/object/apply:os.system ['true']", ""),
+        ("!!python/object/apply:os.system ['true']", "proposed.yml:1"),
     ],
 )  # fmt: skip
 def test_what_goes_beyond_a_set_up_is_refused_before_anything_is_built(prepared, home, text, why):
-    svc: Services = desks.job(prepared, home, FakeModel(lambda _: said())).svc
-    reading = scouting.read(text, prepared.contract, prepared.run, prepared.checkout, svc)
-    assert reading.contract is None
-    assert why in reading.refusal
+    with pytest.raises(RequestRefused, match=why):
+        read(text, prepared, home)
 
 
 @pytest.mark.parametrize(
@@ -132,54 +153,29 @@ def test_what_goes_beyond_a_set_up_is_refused_before_anything_is_built(prepared,
     ],
 )
 def test_what_a_set_up_needs_is_taken(prepared, home, text):
+    assert read(text, prepared, home).scouted
+
+
+def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp_path):
     svc = desks.job(prepared, home, FakeModel(lambda _: said())).svc
-    reading = scouting.read(text, prepared.contract, prepared.run, prepared.checkout, svc)
-    assert reading.refusal == ""
-
-
-def test_fewer_tests_and_set_up_that_makes_tests_are_refused(scout, tmp_path):
-    found, answers, _ = scout(
-        [said(try_(SET_UP)), said(("decline", {"why": "LDAP is needed."}))],
-        [report(passed=3)],
-        most=4,
-    )
-    assert found.found is None
-    assert "LDAP is needed." in found.why
-    assert "3 tests" in answers[0]
-
-
-def test_set_up_may_make_settings_and_nothing_that_decides_about_tests(scout, tmp_path):
-    (tmp_path / "layer/tree/app").mkdir(parents=True)
-    (tmp_path / "layer/tree/app/conftest.py").touch()
-    found, answers, _ = scout(
-        [said(try_(SET_UP)), said(("decline", {"why": ""}))],
-        [report(passed=3)],
-        layers=(Layer(folder=str(tmp_path / "layer")),),
-    )
-    assert found.found is None
-    assert "app/conftest.py" in answers[0]
-
-
-def test_it_ends_after_six_tries_and_what_ran_some_tests_is_the_best_of_them(scout):
-    turns = [said(try_(f"env: {{A: a{number}}}")) for number in range(6)]
-    some = report(passed=1, error=2)
-    found, answers, _ = scout(turns, [None, some, report(passed=2, error=3), *[some] * 3])
-    assert found.found[1] == report(passed=2, error=3)
-    assert "no such package" in answers[0]
-    assert turns == []
-
-
-def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
-    limits = desks.job(prepared, home, FakeModel(lambda _: said())).limits
-    # A dollar cent each, and the next could cost as much as a quarter of the run.
-    dear = Worst(tokens=10, usd=limits.usd / 4)
-    found, _, job = scout([said(desks.bash())], [], worst=dear)
-    assert found.found is None
-    assert job.spent.calls == 1
-    assert "spend" in found.why
-
-
-def test_without_a_model_nobody_is_asked(prepared, home):
-    job = desks.job(prepared, home, FakeModel(lambda _: pytest.fail("asked"), roles=()))
-    trials = Trials(prepared, job.step, job.svc, 0, lambda *_: pytest.fail("tried"))
-    assert scouting.scout(job, prepared, Obstacle(cause="x"), trials).found is None
+    contract = read(SET_UP, prepared, home)
+    facts = SuiteFacts(files=("app/tests/test_a.py",))
+    for name, refused in (("app/conftest.py", True), ("app/test_x.py", True), ("data/x", False)):
+        place = tmp_path / name.replace("/", "-") / "tree" / name
+        place.parent.mkdir(parents=True)
+        place.touch()
+        layers = (Layer(folder=str(tmp_path / name.replace("/", "-"))),)
+        environment = prepared.environment.model_copy(update={"layers": layers})
+        update = {"contract": contract, "environment": environment}
+        given = prepared.model_copy(update=update), report(facts, passed=3), 3, svc
+        if refused:
+            with pytest.raises(RequestRefused, match=name):
+                scouting.look_at(*given)
+        else:
+            looked = scouting.look_at(*given)
+    lines, left = looked.scouted
+    assert "`setup:" in lines.message
+    assert "app/tests/test_b.py" in left.message
+    fewer = prepared.model_copy(update={"contract": contract})
+    with pytest.raises(RequestRefused, match="3 tests"):
+        scouting.look_at(fewer, report(passed=3), 4, svc)

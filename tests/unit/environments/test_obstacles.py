@@ -72,11 +72,11 @@ def test_the_error_its_place_and_the_way_out_are_named(text, error, place, lines
     item = CheckItem(item_id="tests/test_a.py (collection)", outcome="error", text=printed)
     for one in (result(printed), result("", item)):
         found = obstacles.find(one, "", Trees(), "")
-        assert error in found.cause
-        assert f"({place})" in found.cause
-        assert "mkdir data" in found.ci
-        assert found.lines == (lines or obstacles._ANY_LINES)
-        assert found.lines[0] in found.words
+        # In a sentence, backticks alone end what is quoted.
+        assert f"`{error}` ({place})" in found.words
+        assert "mkdir data" in found.words
+        assert all(f"`{line}`" in found.words for line in lines or obstacles._ANY_LINES)
+        assert error in found.evidence
 
 
 def test_without_an_environment_the_resolvers_words_are_the_cause():
@@ -91,4 +91,3 @@ def test_tests_that_only_end_in_errors_are_not_measured():
     assert not obstacles.is_measured(result("no test was run"))
     assert obstacles.is_measured(result("", error, passed))
     assert obstacles.is_measured(result("", suite=SuiteFacts())), "there are none"
-    assert obstacles.is_measured(None)

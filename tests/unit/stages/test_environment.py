@@ -18,7 +18,6 @@ from agent.domain import (
     Run,
     Status,
 )
-from agent.editing.scouting import Scouted
 from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.stages import environment
 from repo_config.detect import Project
@@ -161,27 +160,28 @@ def test_where_no_test_runs_the_cause_is_said_and_nothing_goes_on(prepare):
 
 
 def test_what_a_model_finds_is_taken_and_comes_before_a_model_the_next_time(prepare):
-    def scout(prepared, obstacle, trials):
+    def scout(prepared, obstacle, try_lines):
         assert prepared.environment.packages
-        assert trials.most == 9
-        return trials.run("env: {A: b}", "try 1")
+        assert "8 tests" in try_lines("env: {A: a}", "try 1")
+        return try_lines("env: {A: b}", "try 2")
 
-    job = prepare(RED, RED, RED, (9, 0), scout=scout)
+    job = prepare(RED, RED, RED, (8, 0), (9, 0), scout=scout)
     assert job.prepared.contract.config.env == {"A": "b"}
-    assert job.prepared.contract.scouted == "env: {A: b}"
+    assert "`env: {A: b}`" in job.prepared.contract.scouted[0].message
     assert job.kept["env"] == {"A": "b"}
     assert job.names[-5:] == [
-        "read try 1", "environment try 1", "baseline try 1", "look at try 1", "choose environment",
+        "read try 2", "environment try 2", "baseline try 2", "look at try 2", "choose environment",
     ]  # fmt: skip
     again = prepare(RED, RED, RED, (9, 0), scout=lambda *_: pytest.fail("asked"))
-    assert again.prepared.contract.scouted == "env: {A: b}"
+    assert again.prepared.contract.scouted
+    assert again.prepared.contract.config.env == {"A": "b"}
 
 
 def test_a_model_may_help_where_nothing_can_be_installed(prepare, monkeypatch):
     bare = []
     monkeypatch.setattr(environment, "build_bare", lambda base, svc: bare.append(base) or base)
     with pytest.raises(EnvironmentFailed, match="no 1(.|\n)*LDAP"):
-        prepare(None, None, None, scout=lambda *_: Scouted(why="LDAP is missing."))
+        prepare(None, None, None, scout=lambda *_: "LDAP is missing.")
     assert bare
 
 
