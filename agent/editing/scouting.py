@@ -37,7 +37,7 @@ from agent.editing.loop import Conversation
 from agent.editing.tools import Tools
 from agent.environments import obstacles
 from agent.environments.obstacles import Obstacle
-from agent.errors import ASKING_ENDS, RequestRefused
+from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused
 from agent.secret_names import says_secret
 from agent.services import Services
 from repo_config import detect, load, rule_files, test_files
@@ -49,6 +49,7 @@ _MOST_TURNS = 30
 _MOST_TRIES = 6
 #: Of what the run may spend and how long it may take.
 _SHARE = 0.25
+_SPENT = "A model may spend a quarter of the run's budget on this, and has spent it."
 _MOST_ANSWER = 4_000
 _MOST_LISTED = 10
 _MOST_WORDS = 300
@@ -113,8 +114,6 @@ def scout(job: Job, prepared: Prepared, obstacle: Obstacle, try_lines: TryLines)
     )
     try:
         return _search(talk, job, try_lines)
-    except ASKING_ENDS as problem:
-        return why(problem)
     finally:
         job.share = 1.0
         talk.tools.close()
@@ -129,7 +128,11 @@ def _search(talk: Conversation, job: Job, try_lines: TryLines) -> Scouted:
     best: list[tuple[Prepared, CheckReport]] = []
     end, until = "No try ran a test.", job.step.seconds_left * (1 - _SHARE)
     for number in range(1, _MOST_TRIES + 1):
-        handed = talk.next_form(job)
+        try:
+            handed = talk.next_form(job)
+        except ASKING_ENDS as problem:
+            end = _SPENT if isinstance(problem, BudgetSpent) else why(problem)
+            break
         if handed.name != "try_configuration":
             said = GiveUp.model_validate_json(handed.form).why if handed.name else handed.why
             end = f"A model found no lines with which they run: {forms.plain(said, _MOST_WORDS)}"
