@@ -150,8 +150,9 @@ class _Attempts:
 
     def _measure(self, asked: Contract, name: str) -> tuple[Prepared, CheckReport]:
         base, step, svc = self.base, self.step, self.svc
-        built = step(f"environment{name}", build, base.run, base.checkout, asked, svc)
-        prepared = Prepared(**{**dict(base), "contract": asked}, environment=built)
+        run, commit = base.run, base.checkout
+        built = step(f"environment{name}", build, run, commit, asked, svc)
+        prepared = Prepared(run=run, checkout=commit, contract=asked, environment=built)
         same = (report for _, one, report in self.tried if _is_same(prepared, one))
         return prepared, next(same, None) or step(f"baseline{name}", self.measure, prepared, svc)
 
