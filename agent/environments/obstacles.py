@@ -60,8 +60,10 @@ def find(tests: CheckResult | None, problem: str, tree: Tree, folder: str) -> Ob
     error, place = _find_error(_join_texts(tests), paths)
     error = error or tests.reason or "nothing was printed"
     cause = f"Tests cannot start on the base commit: {quote(error)}{f' ({place})' * bool(place)}."
-    lines = tuple(_propose(error, paths, ci)) or _ANY_LINES
-    way = f"Add to `.github/mergewright.yml`: {', '.join(map(quote, lines))}."
+    lines = tuple(_propose(error, paths, ci))
+    start = "Add" if lines else "If they need a command or a variable first, add"
+    told = ", ".join(map(quote, lines or _ANY_LINES))
+    way = f"{start} to `.github/mergewright.yml`: {told}."
     words = "\n\n".join(filter(None, (cause, does, way)))
     return Obstacle(words=words, evidence=list_errors(tests))
 
@@ -93,7 +95,8 @@ def _find_error(text: str, paths: Collection[str]) -> tuple[str, str]:
         if frame:
             path = frame["path"].removeprefix(f"{ROOM_TREE}/")
             at = f"{path}:{frame['line']}" if path in paths else at
-            in_trace = True
+            # Of pytest's own form, the error stands behind an E.
+            in_trace = line.lstrip().startswith("File ")
         elif (shown and not in_block) or (in_trace and not shown and line[:1].strip()):
             error, place, at, in_trace = shown[1] if shown else line, at, "", False
         in_block = bool(shown)

@@ -39,6 +39,9 @@ tests/test_a.py:1: in <module>
     import lib
 E   {error}
 E   and more of it
+/env/lib/python3.11/site-packages/lib/base.py:206: SomeError
+=========================== short test summary info ============================
+ERROR tests/test_a.py - some words
 """
 
 
