@@ -719,6 +719,8 @@ class Contract(Record):
     project: Project
     source: str | None
     """The file the configuration was read from; None: all defaults."""
+    scouted: tuple[Finding, ...] = ()
+    """For a person: the lines of it that a model found, and test files that these leave out."""
 
 
 # --- environment and checks ------------------------------------------------------------------

@@ -48,6 +48,7 @@ _PLACES: dict[str, tuple[int | None, RunState | None]] = {
     "clarify": (0, RunState.PREPARING),
     "environment": (1, RunState.PREPARING),
     "baseline": (2, RunState.PREPARING),
+    "scout": (2, RunState.PREPARING),
     "plan": (0, RunState.PLANNING),
     "answer": (3, RunState.EDITING),
     "edit": (3, RunState.EDITING),
@@ -62,6 +63,7 @@ _PLACES: dict[str, tuple[int | None, RunState | None]] = {
 _TURN = re.compile(r"(?P<part>[a-z]+)(?: (?P<round>\d+))? (?P<turn>\d+) (?:reply|calls)")
 _TURN_OF = {
     "plan": "a model plans",
+    "scout": "a model looks for a way to run the tests",
     "edit": "a model edits",
     "answer": "a model sees to what was asked",
     "review": "a second model reviews",

@@ -38,7 +38,10 @@ FOLDER = "replays"
 """Below the data folder."""
 _UNBOUNDED = 10**9
 #: What people, GitHub and the settings of then have said.
-_GIVEN = frozenset({"read ticket", "triage", "earlier", "onboard", "approval"})
+_GIVEN = frozenset({
+    "read ticket", "triage", "earlier", "onboard", "propose configuration", "known set-up",
+    "approval",
+})  # fmt: skip
 #: Texts name a commit by all of its digits, or by so many.
 _LENGTHS = (64, 12)
 _SAME = "It came to the same end, with the same patch and the same text."

@@ -8,9 +8,12 @@ steps as well, one for each reply and one for its calls: `agent.editing.loop`.
 
 from __future__ import annotations
 
+from functools import partial
+
 from agent import proposing
 from agent.agenda import Agenda
 from agent.domain import CheckReport, Opened, Outcome, Prepared, Run
+from agent.editing import scouting
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
 from agent.ports import Step
@@ -89,9 +92,12 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
     return step("publish", answer.publish, asked, answers, decided, failed, job.prepared, svc)
 
 
-def _measure(base: Opened, step: Step, svc: Services) -> tuple[Prepared, CheckReport]:
-    """Build the environment, and run the checks without the change."""
-    return environment.prepare(base, step, svc, baseline.measure)
+def _measure(job: Job) -> tuple[Prepared, CheckReport]:
+    """Build the environment, and run the checks without the change; propose what that takes."""
+    base, step, svc = job.base, job.step, job.svc
+    found = environment.prepare(base, step, svc, baseline.measure, partial(scouting.scout, job))
+    step("propose configuration", onboard.propose, base, svc)
+    return found
 
 
 def _by_recipe(job: Job) -> Round:
@@ -135,4 +141,4 @@ def _reviewed(chosen: Round, job: Job) -> proposing.Decided:
     notes = review.examine(chosen, job)
     if (draft := repair.answer(chosen, notes, job)) is not None:
         chosen, notes = review.settled(chosen, _until_green(draft, job), notes, job)
-    return proposing.decided(decide.with_review(chosen, notes, job.base.contract), notes, job)
+    return proposing.decided(decide.with_review(chosen, notes, job.prepared.contract), notes, job)

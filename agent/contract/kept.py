@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from agent.contract.facts import Fact
 from agent.environments import storage
+from repo_config import reference
 
 _FACTS = TypeAdapter(tuple[Fact, ...])
 
 
 def write(home: Path, repository: str, values: Mapping[str, object], why: str) -> None:
     """Keep values of a configuration, by key, in place of those of an earlier run."""
-    python = values.get("python")
-    flat = {f"python.{key}": one for key, one in python.items()} if isinstance(python, dict) else {}
-    flat |= {key: one for key, one in values.items() if key != "python"}
-    found = tuple(Fact(key=key, value=one, why=why) for key, one in flat.items())
+    found = tuple(Fact(key=key, value=one, why=why) for key, one in flatten(values))
     place = _find_place(home, repository)
     place.parent.mkdir(parents=True, exist_ok=True)
     storage.write_whole(place, json.dumps(_FACTS.dump_python(found, mode="json")).encode())
+
+
+def flatten(values: Mapping[str, object], *above: str) -> Iterator[tuple[str, object]]:
+    """Yield each value of a configuration by its dotted key."""
+    for key, one in values.items():
+        path = (*above, key)
+        if isinstance(one, dict) and reference.is_section(reference.form_at(path)):
+            yield from flatten(one, *path)
+        else:
+            yield ".".join(path), one
 
 
 def read(home: Path, repository: str) -> tuple[Fact, ...]:

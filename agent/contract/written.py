@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agent.contract import (
     code_facts,
@@ -60,7 +60,9 @@ def propose(
         kept: What a run has measured; it wins over what is detected.
     """
     given = read or Read(RepoConfig(), None)
-    folder = given.config.folder or facts.only_folder(tree) or ""
+    kept = tuple(kept)
+    roots = (str(one.value) for one in kept if one.key == "root")
+    folder = given.config.folder or next(roots, "") or facts.only_folder(tree) or ""
     evidence = Evidence(tree, folder)
     found = [*facts.declared(evidence), *code_facts.counted(evidence)]
     found += [*django_facts.counted(evidence), *fastapi_facts.counted(evidence), *kept]
@@ -71,7 +73,12 @@ def propose(
     before = f"as it stood in {given.source.name}" if given.source else ""
     sure |= {one.key: one.model_copy(update={"why": before}) for one in _given(given)}
     left = tuple(one for one in known if not one.sure and one.key not in sure)
-    return ProposedFile(text=_text(sure, left), facts=tuple(sure.values()), proposals=left)
+    return ProposedFile(text=write(sure, left), facts=tuple(sure.values()), proposals=left)
+
+
+def render(values: Mapping[str, object]) -> list[str]:
+    """Write values as lines of YAML, one for each key."""
+    return [f"{key}: {_flow(value)}" for key, value in values.items()]
 
 
 def differences(detected: ProposedFile, read: Read) -> Iterator[str]:
@@ -104,7 +111,7 @@ def _is_taken(fact: Fact, tree: Tree, folder: str) -> bool:
     if folder and fact.key != "root":
         entries["root"] = Fact(key="root", value=folder, why="")
     try:
-        load.from_text(_text(entries, ()), "proposed.yml", tree)
+        load.from_text(write(entries), "proposed.yml", tree)
     except load.ConfigProblem:
         return False
     return True
@@ -129,7 +136,8 @@ def _given(read: Read) -> Iterator[Fact]:
 # --- YAML -------------------------------------------------------------------------------------
 
 
-def _text(sure: dict[str, Fact], left: tuple[Fact, ...]) -> str:
+def write(sure: dict[str, Fact], left: tuple[Fact, ...] = ()) -> str:
+    """Write facts by key as a file, and those that are left to a person as comments."""
     lines = [*_comment(_OPENING), "version: 1"]
     lines += _section((), RepoConfig, sure)
     if left:

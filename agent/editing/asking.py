@@ -23,6 +23,8 @@ _MOST = 500_000
 _MOST_CALLS = 200
 #: The one reply that nothing is made ready for: from ticket and outline, to plan or to decline.
 TRIAGE = ("plan", 1)
+#: The conversation that makes the base ready.
+SCOUT = "scout"
 #: Of a refusal, in the words of the model.
 _MOST_WORDS = 300
 
@@ -58,7 +60,7 @@ def reply(job: Job, turn: Turn, request: ChatRequest) -> Reply:
         ModelUnusable: The operator has to act.
         RepositoryUnfit: Nothing that a model makes could be shown to be right.
     """
-    if (turn.conversation, turn.number) != TRIAGE:
+    if turn.conversation != SCOUT and (turn.conversation, turn.number) != TRIAGE:
         job.require_proofs()
     name = f"{turn.conversation} {turn.number} reply"
     answer = job.step(name, _ask, request, turn, job)

@@ -25,18 +25,19 @@ class Limits(Record):
     """Replies, however many tries each takes."""
 
 
-def limits(config: RepoConfig, settings: Settings, grants: int = 1) -> Limits:
+def limits(config: RepoConfig, settings: Settings, grants: int = 1, share: float = 1.0) -> Limits:
     """Say what a run may use: the lower of what operator and repository allow.
 
     Args:
         grants: How often it was granted.
+        share: The part of it that is meant.
     """
     asked = config.limits
     tokens = [most for most in (asked.tokens, settings.model_tokens) if most is not None]
     return Limits(
-        usd=min(asked.usd or settings.model_usd, settings.model_usd) * grants,
-        tokens=min(tokens) * grants if tokens else None,
-        calls=settings.model_calls * grants,
+        usd=min(asked.usd or settings.model_usd, settings.model_usd) * grants * share,
+        tokens=int(min(tokens) * grants * share) if tokens else None,
+        calls=int(settings.model_calls * grants * share),
     )
 
 

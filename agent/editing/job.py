@@ -53,7 +53,7 @@ class Job:
     svc: Services
     stood: Change | None = None
     """What people of their own have put on the branch besides our work; None: nobody has."""
-    measure: Callable[[Opened, Step, Services], tuple[Prepared, CheckReport]] | None = None
+    measure: Callable[[Job], tuple[Prepared, CheckReport]] | None = None
     """Builds the environment and measures the base; None: that is done."""
     prepared: Prepared = field(init=False)
     """The base with its environment, once that is built."""
@@ -66,6 +66,8 @@ class Job:
     """Attempts from the start that changed nothing."""
     built: set[str] = field(default_factory=set)
     """Marks of the environments that this process has built for what changes declare."""
+    share: float = 1.0
+    """Of what the run may spend, the part that may be spent by now."""
     closing: list[Callable[[], None]] = field(default_factory=list)
     """Ends what is open for the job, once it is over."""
     _replies: list[tuple[Role, Reply]] = field(default_factory=list)
@@ -92,7 +94,8 @@ class Job:
     @property
     def limits(self) -> Limits:
         """What the run may spend by now."""
-        return budget.limits(self.base.contract.config, self.svc.settings, self.svc.grants)
+        config, svc = self.base.contract.config, self.svc
+        return budget.limits(config, svc.settings, svc.grants, self.share)
 
     @cached_property
     def terms(self) -> Terms:
@@ -104,7 +107,7 @@ class Job:
         """Have the environment built and the base measured, once."""
         measure, self.measure = self.measure, None
         if measure is not None:
-            self.prepared, self.before = measure(self.base, self.step, self.svc)
+            self.prepared, self.before = measure(self)
 
     def require_proofs(self) -> None:
         """Refuse to pay for what no change could be held against.

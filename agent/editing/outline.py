@@ -34,13 +34,13 @@ def describe(tree: WorkTree, words: str, folder: str, limit: int) -> str:
     for path in paths:
         content = _content(tree, path)
         if names := [name.decode("utf-8", "replace") for name in _DEFINED.findall(content)]:
-            shown = " ".join(dict.fromkeys(names))[:_MOST_OF_A_FILE]
-            line = f"{path} ({content.count(bytes([10])):,} lines): {shown}"
+            found = " ".join(dict.fromkeys(names))[:_MOST_OF_A_FILE]
+            line = f"{path} ({content.count(bytes([10])):,} lines): {found}"
             listed.append((_rank(path, names, asked), path, line))
     listed.sort(key=itemgetter(0), reverse=True)
     lines = _fit([line for _, _, line in listed], limit * (1 - _FOR_COUNTS))
-    others = {*paths}.difference(path for _, path, _ in listed[: len(lines)])
-    folders = Counter(f"{path.partition('/')[0]}/" for path in others)
+    shown = {path for _, path, _ in listed[: len(lines)]}
+    folders = Counter(f"{path.partition('/')[0]}/" for path in paths if path not in shown)
     counted = [f"{name}: {number:,} more" for name, number in folders.most_common()]
     return "\n".join([*lines, *_fit(counted, limit - sum(len(line) + 1 for line in lines))])
 

@@ -62,7 +62,8 @@ class Facts:
     def remarks(self) -> tuple[Finding, ...]:
         """What a person has to look at before the change is merged."""
         told = (one for one in (*self.told, *self.flaky) if one.severity is Severity.REVIEW)
-        return (*told, *self.unmeasured, *self.unproved, *self.left_open, *_not_done(self.cleared))
+        more = (*self.unmeasured, *self.unproved, *self.contract.scouted, *self.left_open)
+        return (*told, *more, *_not_done(self.cleared))
 
     @property
     def unmeasured(self) -> tuple[Finding, ...]:
@@ -167,7 +168,13 @@ def weigh(
     for row in TABLE:
         sentence = row.sentence(facts)
         if sentence is not None:
-            findings = (*facts.flaky, *facts.unmeasured, *facts.unproved, *facts.left_open)
+            findings = (
+                *facts.flaky,
+                *facts.unmeasured,
+                *facts.unproved,
+                *contract.scouted,
+                *facts.left_open,
+            )
             return Verdict(
                 publish=row.publish,
                 reason=row.reason,
@@ -333,7 +340,7 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         "a rule asks for a person's look, no test shows the change, the ticket says more than is"
-        " done, or a second review does not end in approval",
+        " done, a second review does not end in approval, or no person has confirmed the set-up",
         Reason.READY,
         _to_review,
         draft=True,

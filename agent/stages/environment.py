@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from agent import worktree
-from agent.checks import check, reports
-from agent.contract import kept
+from agent.checks import reports
+from agent.contract import kept, written
 from agent.domain import (
     Checkout,
     CheckReport,
-    CheckResult,
     Contract,
     Environment,
     Opened,
@@ -23,15 +24,23 @@ from agent.domain import (
     Run,
     Status,
 )
+from agent.editing import scouting
+from agent.editing.scouting import Scouted, TryLines
 from agent.environments import build as environments
-from agent.environments import candidates
+from agent.environments import candidates, obstacles
 from agent.environments.candidates import Candidate
-from agent.errors import CheckUnfinished, EnvironmentFailed
+from agent.environments.obstacles import Obstacle
+from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit, RequestRefused
 from agent.ports import Step
 from agent.services import Services
 from repo_config.schema import PythonSection, RepoConfig
 
 Measure = Callable[[Prepared, Services], CheckReport]
+Scout = Callable[[Prepared, Obstacle, TryLines], Scouted]
+"""Searches with a model, which works in the first."""
+Tried = tuple[str, Prepared, CheckReport]
+"""What was tried, and what came of it."""
+_FOUND = "as a model found"
 #: More of base's tests than these are red: then other versions are tried.
 _MOST_RED = 0.05
 #: Suites that take more than this part of the run's minutes are measured once, if most pass.
@@ -39,51 +48,39 @@ _MOST_TIME = 1 / 6
 
 
 def prepare(
-    base: Opened, step: Step, svc: Services, measure: Measure
+    base: Opened, step: Step, svc: Services, measure: Measure, scout: Scout | None = None
 ) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change.
 
+    Args:
+        scout: Asks a model for help where no test runs; None: there is none.
+
     Raises:
         EnvironmentFailed: No candidate can be built; what hindered the first is said.
+        RepositoryUnfit: No test runs; the cause is said, with the way out.
         CheckUnfinished: A limit ended a check twice, with what is declared.
     """
     run, commit, contract = base.run, base.checkout, base.contract
-    tried: list[tuple[str, Prepared, CheckReport]] = []
-    problem: EnvironmentFailed | None = None
-
-    def best() -> tuple[str, Prepared, CheckReport]:
-        return max(tried, key=lambda one: _rate(_tests(one[2])))
-
-    def attempt(candidate: Candidate, number: str) -> None:
-        """What was best so far stays, but for what the candidate says."""
-        known = best()[1].contract.config if tried else contract.config
-        config = known.model_copy(update=candidate.update)
-        asked = contract.model_copy(update={"config": config})
-        built = step(f"environment{number}", build, run, commit, asked, svc)
-        prepared = Prepared(run=run, checkout=commit, contract=asked, environment=built)
-        if any(_is_same(prepared, one) for _, one, _ in tried):
-            return
-        report = step(f"baseline{number}", measure, prepared, svc)
-        tried.append((candidate.why, prepared, report))
-
+    attempts = _Attempts(base, step, svc, measure)
+    tried, problem = attempts.tried, None
     try:
-        attempt(Candidate(why="as declared"), "")
-    except EnvironmentFailed as failed:
-        problem = failed
+        attempts.make(Candidate(why="as declared"), "")
+    except EnvironmentFailed as refusal:
+        problem = refusal
     if problem or _is_poor(tried[0][2], contract):
         built = tried[0][1].environment if tried else None
         proposed = step("candidates", propose, run, contract, commit, built, svc)
         for number, candidate in enumerate(proposed, 2):
             try:
-                attempt(candidate, f" {number}")
-            except (EnvironmentFailed, CheckUnfinished) as failed:
-                svc.say(f"{candidate.why}: {failed.message}")
+                attempts.make(candidate, f" {number}")
+            except (EnvironmentFailed, CheckUnfinished) as refusal:
+                svc.say(f"{candidate.why}: {refusal.message}")
             else:
                 if not _is_poor(tried[-1][2], contract):
                     break
-    if not tried:
-        raise problem or AssertionError("nothing was tried")
-    taken, prepared, before = best()
+    if not any(_rank(one)[0] for one in tried):
+        tried.append(attempts.search(problem, scout))
+    taken, prepared, before = max(tried, key=_rank)
     if not problem and len(tried) == 1:
         return prepared, before
     said = ["as declared: packages cannot be installed"] if problem else []
@@ -94,6 +91,100 @@ def prepare(
     why += f" To settle it, configure `{json.dumps(more)}`." if more else ""
     built = prepared.environment.model_copy(update={"why": why})
     return prepared.model_copy(update={"environment": built}), before
+
+
+@dataclass
+class _Attempts:
+    """Builds and measures base in several ways, nothing twice."""
+
+    base: Opened
+    step: Step
+    svc: Services
+    measure: Measure
+    tried: list[Tried] = field(default_factory=list)
+
+    def make(self, candidate: Candidate, number: str) -> None:
+        """Try a candidate; what was best so far stays, but for what the candidate says."""
+        contract = self.base.contract
+        known = max(self.tried, key=_rank)[1].contract.config if self.tried else contract.config
+        config = known.model_copy(update=candidate.update)
+        prepared, report = self._measure(contract.model_copy(update={"config": config}), number)
+        if all(one is not report for _, _, one in self.tried):
+            self.tried.append((candidate.why, prepared, report))
+
+    def try_lines(self, text: str, name: str) -> Scouted:
+        """Try lines of configuration, within what a scout may set."""
+        step, svc = self.step, self.svc
+        most = max((scouting.count_tests(one) for _, _, one in self.tried), default=0)
+        try:
+            asked = step(f"read {name}", scouting.read, text, self.base, svc)
+            prepared, report = self._measure(asked, f" {name}")
+            contract = step(f"look at {name}", scouting.look_at, prepared, report, most, svc)
+        except (RequestRefused, EnvironmentFailed, CheckUnfinished) as problem:
+            return problem.message
+        prepared = prepared.model_copy(update={"contract": contract})
+        if not obstacles.is_measured(scouting.tests_of(report)):
+            return scouting.describe(prepared, report)
+        return prepared, report
+
+    def search(self, problem: EnvironmentFailed | None, scout: Scout | None) -> Tried:
+        """Take what an earlier run has found, or let a model search.
+
+        Raises:
+            RunStopped: Nothing is found; the cause is said, with the way out.
+        """
+        base, step, svc = self.base, self.step, self.svc
+        first = self.tried[0] if self.tried else None
+        said = problem.message if problem else ""
+        obstacle = step("obstacle", find_obstacle, base, first and first[2], said, svc)
+        known = step("known set-up", read_known, base.run, svc)
+        result = self.try_lines(known, "known") if known else ""
+        if scout is not None and svc.models is not None and isinstance(result, str):
+            with suppress(EnvironmentFailed):
+                prepared = first[1] if first else step("environment bare", build_bare, base, svc)
+                result = scout(prepared, obstacle, self.try_lines)
+        if not isinstance(result, str):
+            return _FOUND, *result
+        words = "\n\n".join(filter(None, (obstacle.words, result)))
+        raise EnvironmentFailed(words) if problem else RepositoryUnfit(words)
+
+    def _measure(self, asked: Contract, name: str) -> tuple[Prepared, CheckReport]:
+        base, step, svc = self.base, self.step, self.svc
+        run, commit = base.run, base.checkout
+        built = step(f"environment{name}", build, run, commit, asked, svc)
+        prepared = Prepared(run=run, checkout=commit, contract=asked, environment=built)
+        same = (report for _, one, report in self.tried if _is_same(prepared, one))
+        return prepared, next(same, None) or step(f"baseline{name}", self.measure, prepared, svc)
+
+
+def find_obstacle(
+    base: Opened, before: CheckReport | None, problem: str, svc: Services
+) -> Obstacle:
+    """Say why no test of the base commit runs."""
+    tree = worktree.open_tree(base.checkout, svc.base_folder(base.run))
+    tests = scouting.tests_of(before) if before else None
+    found = obstacles.find(tests, problem, tree, base.contract.config.folder)
+    svc.say(found.words)
+    return found
+
+
+def read_known(run: Run, svc: Services) -> str:
+    """Return the lines that a model has found in an earlier run of the repository, if one has."""
+    facts = {one.key: one for one in kept.read(svc.settings.home, run.repository)}
+    return written.write(facts) if any(_FOUND in one.why for one in facts.values()) else ""
+
+
+def build_bare(base: Opened, svc: Services) -> Prepared:
+    """Build an environment without anything of the repository, for a model to look around in.
+
+    Raises:
+        EnvironmentFailed: Not even that can be had.
+    """
+    empty = svc.base_folder(base.run).with_name("nothing")
+    empty.mkdir(parents=True, exist_ok=True)
+    request = environments.EnvironmentRequest(tree=str(empty))
+    built = environments.ensure(request, svc.sandbox, svc.index, svc.settings, svc.say)
+    return Prepared(**dict(base), environment=built)
 
 
 def _find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, object]:
@@ -131,7 +222,7 @@ def choose(run: Run, why: str, more: dict[str, object], report: CheckReport, svc
 
 def _is_poor(report: CheckReport, contract: Contract) -> bool:
     """Whether other versions may have more of base's tests pass, in reasonable time."""
-    tests = _tests(report)
+    tests = scouting.tests_of(report)
     if tests.status is Status.ABSENT:
         return False
     passed, red = tests.count("passed"), tests.count("failed", "error")
@@ -141,19 +232,13 @@ def _is_poor(report: CheckReport, contract: Contract) -> bool:
     return not passed or red > max(1, _MOST_RED * len(tests.items))
 
 
-def _rate(tests: CheckResult) -> float:
-    """Weigh the number of tests that pass by their share; files not collected count as red."""
-    passed, red = tests.count("passed"), tests.count("failed", "error")
-    return passed * passed / (passed + red) if passed else 0.0
-
-
-def _tests(report: CheckReport) -> CheckResult:
-    none = CheckResult(name=check.TESTS, status=Status.ABSENT)
-    return next((one for one in report.results if one.name == check.TESTS), none)
+def _rank(tried: Tried) -> tuple[bool, float]:
+    report = tried[2]
+    return obstacles.is_measured(scouting.tests_of(report)), scouting.rate(report)
 
 
 def _count(report: CheckReport) -> str:
-    tests = _tests(report)
+    tests = scouting.tests_of(report)
     return f"{tests.count('passed')} of {len(tests.items)}"
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from agent import worktree
 from agent.contract import facts, kept, readiness, written
 from agent.contract.facts import Evidence
-from agent.domain import Change, ChangedFile, Checkout, Contract, PullRequest, Run
+from agent.domain import Change, ChangedFile, Checkout, Contract, Opened, PullRequest, Run
 from agent.environments import explanation
 from agent.environments.tree_files import TreeFiles
 from agent.errors import BranchTaken, OwnerAwaited
@@ -36,10 +36,11 @@ def settle(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
     """
     if contract.source is not None:
         return "configured"
-    if svc.settings.onboarding == "off" or run.dry_run or not _by_label(run):
-        # Whoever calls a command has been asked.
+    if not _may_ask(run, svc):
         return "not asked"
     there = svc.forge.onboarding(run, BRANCH)
+    if there is None and svc.settings.onboarding == "on":
+        return "to be asked"
     if there is None:
         pull, state = _open(run, base, svc), "open"
         svc.say(f"a configuration is proposed by {pull.url}")
@@ -59,8 +60,25 @@ def settle(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
     return state
 
 
-def _by_label(run: Run) -> bool:
-    return run.snapshot is not None and run.snapshot.by_label
+def propose(base: Opened, svc: Services) -> str:
+    """Propose a configuration once it is known what runs base's tests; say what came of it.
+
+    May run twice.
+    """
+    run = base.run
+    if base.contract.source is not None or run.follow_up is not None or not _may_ask(run, svc):
+        return "not asked"
+    if svc.forge.onboarding(run, BRANCH) is not None:
+        return "asked already"
+    pull = _open(run, base.checkout, svc)
+    svc.say(f"a configuration is proposed by {pull.url}; the run does not wait for it")
+    return pull.url
+
+
+def _may_ask(run: Run, svc: Services) -> bool:
+    """Whether a label has begun it; whoever calls a command has been asked."""
+    by_label = run.snapshot is not None and run.snapshot.by_label
+    return by_label and svc.settings.onboarding != "off" and not run.dry_run
 
 
 def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from agent import cleaning
 from agent.domain import ReviewNotes
-from agent.editing import attempts, rounds
+from agent.editing import attempts, rounds, scouting
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
 from agent.errors import ROUND_ENDS
@@ -52,7 +52,9 @@ def _find_objection(last: Round, job: Job) -> str:
     told = any(one.passed and one.remarks for one in job.judged if one.number < last.number)
     if told or last.draft.by is None:
         return ""
-    return rounds.left_to_people(last.remarks)
+    # How base is set up is no matter of an edit.
+    remarks = tuple(one for one in last.remarks if one.rule != scouting.SET_UP)
+    return rounds.left_to_people(remarks)
 
 
 def _following(last: Round, words: str, job: Job) -> Draft | None:

@@ -14,6 +14,7 @@ _PARTS = {
     "agent": "Your part: the whole ticket",
     "review": "Your part: review the diff",
     "answer": "Your part: answer the review",
+    "scout": "Your part: before any ticket",
 }
 Turns = Sequence[Said] | Callable[[Seen], Said]
 

@@ -142,6 +142,38 @@ def test_a_model_may_ask_or_decline_before_anything_is_edited(shop, carried, cal
     assert len(requests) == 1
 
 
+def test_a_scout_finds_what_the_tests_need_and_a_draft_names_it(shop, carried):
+    shop.write("tests/conftest.py", "import sqlite3\n\nsqlite3.connect('data/prices.db')\n")
+    shop.commit("Keep prices")
+    lines = "setup: ['mkdir -p data']"
+    scout = [
+        calls(bash("ls; cat tests/conftest.py"), ("try_configuration", {"yaml": "env: {A: b}"})),
+        calls(("try_configuration", {"yaml": lines})),
+    ]
+    ended, requests = carried(Scripts(scout=[scout]))
+    assert ended.result["reason"] == "ready", ended.result["sentence"]
+    assert "**Decision: open as draft.**" in ended.text
+    assert 'setup: ["mkdir -p data"]' in ended.text
+    told = next(seen for seen in requests if "before any ticket" in seen.system)
+    assert "unable to open database file" in told.text
+    assert "tests/conftest.py:3" in told.text
+    assert shop.git("diff", "--name-only", f"main..{ended.result['branch']}").splitlines() == [
+        "shop/prices.py",
+        "tests/test_total.py",
+    ]
+
+
+@pytest.mark.deep
+def test_where_nothing_is_found_the_cause_and_the_way_out_are_told(shop, carried):
+    shop.write("tests/conftest.py", "import warehouse\n")
+    shop.commit("Keep prices")
+    ended, _ = carried(Scripts(scout=[[calls(("decline", {"why": "It is not public."}))]]))
+    assert (ended.exit_code, ended.result["reason"]) == (1, "repository_unfit")
+    for words in ("No module named 'warehouse'", "tests/conftest.py:1", "It is not public.",
+                  "python: {install: [warehouse]}"):  # fmt: skip
+        assert words in ended.result["sentence"]
+
+
 @pytest.mark.deep
 def test_a_reviewer_that_rejects_makes_a_draft_that_says_so(carried):
     found = {"text": "Keep the old name.", "path": "shop/prices.py", "line": 3, "blocking": True}

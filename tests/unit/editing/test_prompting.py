@@ -8,7 +8,7 @@ import pytest
 
 from agent.chat import Asked, ChatRequest
 from agent.domain import CheckItem, CheckReport, CheckResult, RoomService, Status
-from agent.editing import attempts, base_state, opening, prompting, reviewing
+from agent.editing import attempts, base_state, opening, prompting, reviewing, scouting
 from agent.editing.prompting import fenced
 from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import Tools
@@ -22,6 +22,7 @@ FORMS = {
     "agent": attempts._EDITING,
     "answer": {"submit": ("Submit.", SubmittedAnswers)},
     "review": reviewing.FORMS,
+    "scout": scouting._FORMS,
 }
 
 

@@ -191,7 +191,7 @@ def test_nothing_but_the_first_reply_is_paid_for_where_base_proves_nothing(prepa
     nothing = CheckResult(name="tests", status=Status.UNVERIFIED, reason="no report came back.")
     before = desks.BEFORE.model_copy(update={"results": (nothing,)})
     job = desks.job(prepared, home, script(said(plan(files=[".github/x.yml"]))))
-    job.measure = lambda base, step, svc: (prepared, before)
+    job.measure = lambda job: (prepared, before)
     with pytest.raises(RepositoryUnfit) as refused:
         workflow._by_model(job)
     assert job.spent.calls == 1

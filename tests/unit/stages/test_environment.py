@@ -18,7 +18,7 @@ from agent.domain import (
     Run,
     Status,
 )
-from agent.errors import EnvironmentFailed
+from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.stages import environment
 from repo_config.detect import Project
 from repo_config.schema import PythonSection, RepoConfig
@@ -30,8 +30,8 @@ jobs: {lint: {strategy: {matrix: {django: ["4.2", "5.2"], flask: ["2"]}}, steps:
 ON_THE_DAY = "2024-10-17"
 
 
-def report(passed, red, seconds=0.0):
-    outcomes = ["passed"] * passed + ["failed"] * red
+def report(passed, red, seconds=0.0, kind="failed"):
+    outcomes = ["passed"] * passed + [kind] * red
     items = tuple(CheckItem(item_id=f"{n}", outcome=one) for n, one in enumerate(outcomes))
     tests = CheckResult(name="tests", status=Status.FAILED, items=items, seconds=seconds)
     return CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
@@ -41,7 +41,7 @@ def report(passed, red, seconds=0.0):
 def prepare(tmp_path, monkeypatch):
     """Try candidates; each ends as one of the numbers of passed and red tests, or not at all."""
 
-    def begin(*ends, same=False, ci="", **python):
+    def begin(*ends, same=False, ci="", scout=None, **python):
         left, sections, configs, names = list(ends), [], [], []
 
         def build(run, base, contract, svc):
@@ -82,8 +82,9 @@ def prepare(tmp_path, monkeypatch):
         svc = SimpleNamespace(
             say=lambda line: None, run_folder=lambda run: tmp_path,
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path),
+            models=scout,
         )  # fmt: skip
-        prepared, before = environment.prepare(opened, step, svc, measure)
+        prepared, before = environment.prepare(opened, step, svc, measure, scout)
         values = {one.key: one.value for one in kept.read(tmp_path, "x")}
         return SimpleNamespace(
             kept=values,
@@ -136,6 +137,40 @@ def test_what_cannot_be_installed_is_followed_by_what_can(prepare):
 @pytest.mark.parametrize("python", [{"version": "3.11"}, {"install": ("six",)}])
 def test_what_is_configured_is_the_only_candidate(prepare, python):
     assert len(prepare((0, 9), **python).sections) == 1
+
+
+RED = (0, 9, 0.0, "error")
+
+
+def test_where_no_test_runs_the_cause_is_said_and_nothing_goes_on(prepare):
+    with pytest.raises(RepositoryUnfit, match="Tests cannot start"):
+        prepare(RED, RED, RED)
+
+
+def test_what_a_model_finds_is_taken_and_comes_before_a_model_the_next_time(prepare):
+    def scout(prepared, obstacle, try_lines):
+        assert prepared.environment.packages
+        assert "8 tests" in try_lines("env: {A: a}", "try 1")
+        return try_lines("env: {A: b}", "try 2")
+
+    job = prepare(RED, RED, RED, (8, 0), (9, 0), scout=scout)
+    assert job.prepared.contract.config.env == {"A": "b"}
+    assert "`env: {A: b}`" in job.prepared.contract.scouted[0].message
+    assert job.kept["env"] == {"A": "b"}
+    assert job.names[-5:] == [
+        "read try 2", "environment try 2", "baseline try 2", "look at try 2", "choose environment",
+    ]  # fmt: skip
+    again = prepare(RED, RED, RED, (9, 0), scout=lambda *_: pytest.fail("asked"))
+    assert again.prepared.contract.scouted
+    assert again.prepared.contract.config.env == {"A": "b"}
+
+
+def test_a_model_may_help_where_nothing_can_be_installed(prepare, monkeypatch):
+    bare = []
+    monkeypatch.setattr(environment, "build_bare", lambda base, svc: bare.append(base) or base)
+    with pytest.raises(EnvironmentFailed, match="no 1(.|\n)*LDAP"):
+        prepare(None, None, None, scout=lambda *_: "LDAP is missing.")
+    assert bare
 
 
 def test_what_ci_does_before_the_tests_comes_first_and_stays_where_it_helps(prepare):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent.contract import kept
 from agent.errors import BranchTaken, OwnerAwaited
 from agent.ports import Onboarding
 from agent.publishing import onboarding
@@ -64,8 +65,13 @@ def test_the_first_run_proposes_a_file_that_is_valid_and_waits(asked):
 def test_runs_go_on_while_it_is_open_unless_the_operator_wants_them_to_wait(asked):
     made, forge, services, _ = asked
     services = replace(services, settings=services.settings.model_copy(update={"onboarding": "on"}))
+    assert onboard.settle(made.run, made.checkout, made.contract, services) == "to be asked"
+    assert forge.proposals == []
+    kept.write(services.settings.home, made.run.repository, {"setup": ["mkdir data"]}, "measured")
     for _ in range(2):
+        onboard.propose(made, services)
         assert onboard.settle(made.run, made.checkout, made.contract, services) == "open"
+    assert b'setup: ["mkdir data"]' in forge.commits[0][2].files[0].after
     assert len(forge.proposals) == len(forge.commits) == 1
     assert forge.told == []
     answered(asked, "merged", head="f" * 40)

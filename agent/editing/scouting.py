@@ -1,0 +1,285 @@
+"""The scout: where no test of base runs, a model looks for the configuration with which they do.
+
+It has a sandbox of the base commit, of which nothing is kept. What it proposes is read as a
+repository's own configuration is, may say less, and is measured as any other candidate.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from agent import cleaning, worktree
+from agent.checks.check import TESTS
+from agent.checks.suite import COLLECTION
+from agent.contract import kept, written
+from agent.domain import (
+    Change,
+    CheckReport,
+    CheckResult,
+    Contract,
+    Finding,
+    Opened,
+    Prepared,
+    Record,
+    Severity,
+    Status,
+)  # fmt: skip
+from agent.editing import asking, forms, prompting
+from agent.editing.called import Opening
+from agent.editing.job import Job, why
+from agent.editing.loop import Conversation
+from agent.editing.tools import Tools
+from agent.environments import obstacles
+from agent.environments.obstacles import Obstacle
+from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused
+from agent.secret_names import says_secret
+from agent.services import Services
+from repo_config import detect, load, rule_files, test_files
+from repo_config.tree import Tree
+
+SET_UP = "set-up"
+"""Stands for a rule in the finding that no person has confirmed what was found."""
+_MOST_TURNS = 30
+_MOST_TRIES = 6
+#: Of what the run may spend and how long it may take.
+_SHARE = 0.25
+_SPENT = "A model may spend a quarter of the run's budget on this, and has spent it."
+_MOST_ANSWER = 4_000
+_MOST_LISTED = 10
+_MOST_WORDS = 300
+_NAME = "proposed.yml"
+#: What a scout may set.
+_KEYS = (
+    "version.", "root.", "python.", "setup.", "env.", "services.", "django.manage.",
+    "django.settings.", "checks.tests.runner.", "checks.tests.script.", "checks.tests.args.",
+)  # fmt: skip
+#: By these, programs start another way or tests are judged another way.
+_STEERING = re.compile(r"(?:PYTEST|LD|COVERAGE|GIT)_.*|PYTHON(?!PATH$|UTF8$).*|PATH|HOME|BASH_ENV")
+_HOST = re.compile(r"://(?:[^/\s'\"@]*@)?([^/\s'\":]*)")
+_HERE = {"", "localhost", "127.0.0.1"}
+#: What installs the packages that a manifest lists, and the manifests.
+_INSTALLS = re.compile(r"(?:npm|pnpm|yarn) (?:ci|install)(?: --[a-z-]+)*")
+_MANIFESTS = frozenset({
+    "package.json", "package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml",
+})  # fmt: skip
+
+
+class TryConfiguration(Record):
+    """Lines of configuration with which the tests may run."""
+
+    yaml: str
+
+
+class GiveUp(Record):
+    """Why no such lines help."""
+
+    why: str
+
+
+_FORMS: Mapping[str, tuple[str, type[Record]]] = {
+    "try_configuration": ("Set base up with these lines, run its tests.", TryConfiguration),
+    "decline": ("Say why no configuration helps.", GiveUp),
+}
+
+
+Scouted = tuple[Prepared, CheckReport] | str
+"""With what tests run, or why nothing was found."""
+TryLines = Callable[[str, str], Scouted]
+"""Measures base with lines, by steps that have the second in their names."""
+
+
+def scout(job: Job, prepared: Prepared, obstacle: Obstacle, try_lines: TryLines) -> Scouted:
+    """Have a model look for lines with which base's tests run.
+
+    Args:
+        prepared: The base with an environment for the model's sandbox.
+    """
+    if job.svc.models is None or "editor" not in job.terms.roles:
+        return ""
+    job.prepared, job.share = prepared, _SHARE
+    talk = Conversation(
+        name=asking.SCOUT,
+        role="editor",
+        prompt=prompting.prompt("scout", job.base.contract),
+        tools=Tools(job, _FORMS, edits=False),
+        opening=job.step("scout opening", _open, obstacle, job.base),
+        change=Change(base_commit=job.base.checkout.commit, files=()),
+        most_turns=_MOST_TURNS,
+    )
+    try:
+        return _search(talk, job, try_lines)
+    finally:
+        job.share = 1.0
+        talk.tools.close()
+
+
+def _open(obstacle: Obstacle, base: Opened) -> Opening:
+    words = f"{obstacle.words}\n\n{obstacle.evidence}"
+    return Opening(text=prompting.fenced("Why no test runs", words, base.run.run_id))
+
+
+def _search(talk: Conversation, job: Job, try_lines: TryLines) -> Scouted:
+    best: list[tuple[Prepared, CheckReport]] = []
+    end, until = "No try ran a test.", job.step.seconds_left * (1 - _SHARE)
+    for number in range(1, _MOST_TRIES + 1):
+        try:
+            handed = talk.next_form(job)
+        except ASKING_ENDS as problem:
+            end = _SPENT if isinstance(problem, BudgetSpent) else why(problem)
+            break
+        if handed.name != "try_configuration":
+            said = GiveUp.model_validate_json(handed.form).why if handed.name else handed.why
+            end = f"A model found no lines with which they run: {forms.plain(said, _MOST_WORDS)}"
+            break
+        lines = TryConfiguration.model_validate_json(handed.form).yaml
+        result = words = try_lines(lines, f"try {number}")
+        if not isinstance(result, str):
+            best.append(result)
+            words = describe(*result)
+            if tests_of(result[1]).count("passed") > tests_of(result[1]).count("failed", "error"):
+                break
+        if job.step.seconds_left < until:
+            break
+        talk.answer(cleaning.cut(str(words), _MOST_ANSWER, where="not kept"), job)
+    return max(best, key=lambda one: rate(one[1]), default=end)
+
+
+def describe(prepared: Prepared, report: CheckReport) -> str:
+    """Count the tests, name those that are left out, and show the last errors."""
+    tests = tests_of(report)
+    counts = (f"{one} {tests.count(one)}" for one in ("passed", "failed", "error"))
+    left = (one.message for one in prepared.contract.scouted)
+    head = f"collected {count_tests(report)}: {', '.join(counts)}"
+    return "\n".join((head, *left, obstacles.list_errors(tests)))
+
+
+def tests_of(report: CheckReport) -> CheckResult:
+    """Return how the tests ended."""
+    return report.result(TESTS) or CheckResult(name=TESTS, status=Status.ABSENT)
+
+
+def rate(report: CheckReport) -> float:
+    """Weigh the number of tests that pass by their share; files not collected count as red."""
+    passed, red = (tests_of(report).count(*one) for one in (("passed",), ("failed", "error")))
+    return passed * passed / (passed + red) if passed else 0.0
+
+
+def count_tests(report: CheckReport) -> int:
+    """Count the tests that were collected; a module that could not be is none."""
+    return sum(not item.item_id.endswith(COLLECTION) for item in tests_of(report).items)
+
+
+# --- what is proposed -------------------------------------------------------------------------
+
+
+def read(text: str, base: Opened, svc: Services) -> Contract:
+    """Read proposed lines, and lay them over the repository's own configuration.
+
+    Raises:
+        RequestRefused: They are no configuration, or say more than a scout may.
+    """
+    tree, given = worktree.open_tree(base.checkout, svc.base_folder(base.run)), base.contract
+    try:
+        asked = load.from_text(text, _NAME).model_dump(mode="json", exclude_unset=True)
+        if refusal := next(_refuse(asked, tree), ""):
+            raise RequestRefused(refusal)
+        own = given.config.model_dump(mode="json", exclude_defaults=True)
+        config = load.from_text(json.dumps(_lay_over(own, asked)), _NAME, tree)
+    except load.ConfigProblem as problem:
+        raise RequestRefused(str(problem)) from problem
+    lines = (obstacles.quote(line) for line in written.render(asked))
+    finding = Finding(
+        rule=SET_UP,
+        severity=Severity.REVIEW,
+        path=given.source or load.OWN_FILES[0],
+        line=None,
+        message=f"The tests run with lines that a model found: {', '.join(lines)}.",
+        fix="See whether they hold, and add them to it.",
+    )
+    project = detect.project(tree, config)
+    return Contract(config=config, project=project, source=given.source, scouted=(finding,))
+
+
+def _lay_over(own: Any, asked: Any) -> Any:
+    if not (isinstance(own, dict) and isinstance(asked, dict)):
+        return asked
+    return own | {key: _lay_over(own.get(key), value) for key, value in asked.items()}
+
+
+def _refuse(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
+    """Yield why values are refused that a repository's own configuration could have."""
+    values: dict[str, Any] = dict(kept.flatten(asked))
+    if others := [key for key in values if not f"{key}.".startswith(_KEYS)]:
+        yield f"{', '.join(others)}: a scout may set nothing but {', '.join(_KEYS)}"
+    hosts = {*_HOST.findall(json.dumps(asked).replace("\\", " "))} - _HERE
+    urls = [line for line in values.get("python.install", ()) if "@" in line]
+    for address in (*sorted(hosts), *urls):
+        yield f"no addresses are taken but those of this machine: {address}"
+    for name, value in values.get("env", {}).items():
+        if _STEERING.fullmatch(name) or (says_secret(name) and value != "test"):
+            yield f"{name} is secret (its value has to be `test`), or steers how programs start"
+    for command in (one for one in values.get("setup", ()) if isinstance(one, dict)):
+        names = {posixpath.basename(path) for path in command.get("files", ())}
+        if not (_INSTALLS.fullmatch(command["run"]) and names and names <= _MANIFESTS):
+            yield f"`{command['run']}`: with network, only the files of npm or yarn are installed"
+    for word in values.get("checks.tests.args", ()):
+        if not _is_path(word, values.get("root", "."), tree):
+            yield f"checks.tests.args: {word} is no path here"
+
+
+def _is_path(word: str, folder: str, tree: Tree) -> bool:
+    """Whether a word is a file or folder, or its dotted name; then it is no option."""
+    names = {posixpath.normpath(f"{folder}/{one}") for one in (word, word.replace(".", "/"))}
+    starts = tuple(f"{name}/" for name in (*names, *(f"{name}.py" for name in names)))
+    return any(f"{path}/".startswith(starts) for path in tree.paths())
+
+
+# --- what came of it --------------------------------------------------------------------------
+
+
+def look_at(prepared: Prepared, report: CheckReport, most: int, svc: Services) -> Contract:
+    """Name the tests that a proposal leaves out.
+
+    Args:
+        most: Tests that an earlier candidate has collected.
+
+    Raises:
+        RequestRefused: It collects less, or decides about its own verdict.
+    """
+    contract = prepared.contract
+    if planted := sorted(_find_planted(prepared)):
+        raise RequestRefused(f"set-up writes what decides about tests: {', '.join(planted)}")
+    if (count := count_tests(report)) < most:
+        raise RequestRefused(f"it collects {count} tests, where {most} were collected before")
+    tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    left = _find_left_out(report, tree)
+    message = f"Test files that do not run: {cleaning.list_some(left, _MOST_LISTED)}."
+    more = [one.model_copy(update={"message": message}) for one in contract.scouted if left]
+    return contract.model_copy(update={"scouted": (*contract.scouted, *more)})
+
+
+def _find_planted(prepared: Prepared) -> Iterator[str]:
+    """Yield files made by set-up that are tests or decide about them, but for Django's settings."""
+    project = prepared.contract.project
+    for layer in prepared.environment.layers:
+        top = Path(layer.folder, "tree")
+        for folder, _, names in os.walk(top):
+            for path in (str(Path(folder, name).relative_to(top)) for name in names):
+                is_rule = rule_files.reason(path, project) or test_files.has_test_name(path)
+                if is_rule and not rule_files.is_setting(path, project):
+                    yield path
+
+
+def _find_left_out(report: CheckReport, tree: Tree) -> list[str]:
+    """List files of tests that were not collected; one that failed to be is red, not left out."""
+    if (suite := tests_of(report).suite) is None:
+        return []
+    seen = {*suite.files, *suite.empty}
+    named = (path for path in tree.paths() if test_files.has_test_name(path))
+    return [path for path in named if path not in seen and not path.endswith("conftest.py")]

