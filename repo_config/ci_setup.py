@@ -27,6 +27,7 @@ _RUNS_TESTS = re.compile(r"(?<![^\s/])([\w.-]*tests?(?:\.(?:py|sh))?|tox|nox)(?=
 #: A word by which packages are managed; which ones is known from what the project declares.
 _MANAGES_PACKAGES = re.compile(r"(?<!\S)(?:install|update|add|sync|lock|compile|cache)(?!\S)")
 _PIP_INSTALL = re.compile(r"\bpip[0-9.]*[ ]+install[ ]([^\n;&|#]*)")
+_FROM_MATRIX = re.compile(r"[<>=!~]*\$\{\{.{0,200}?\}\}")
 _EXAMPLE = re.compile(
     r"(\.?env(?:ironment)?|\.envrc)[._-](?:example|sample|dist|template)", re.IGNORECASE
 )
@@ -315,7 +316,8 @@ def _installed(script: str, files: Files) -> Iterator[str]:
     of the tests.
     """
     programs = {line.split()[0] for line in script.splitlines() if line.strip()}
-    for match in _PIP_INSTALL.finditer(script):
+    # Which version the matrix puts in is known to `tested_versions`.
+    for match in _PIP_INSTALL.finditer(_FROM_MATRIX.sub("", script)):
         words = split_words(match[1])
         if {"-U", "--upgrade"} & set(words):
             continue

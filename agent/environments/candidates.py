@@ -19,6 +19,7 @@ from repo_config import ci_setup, tested_versions
 from repo_config.ci_setup import CiSetup
 from repo_config.project_files import Files, table
 from repo_config.schema import PythonSection, RepoConfig
+from repo_config.tested_versions import TestedVersions
 from repo_config.tree import Below, Tree
 
 
@@ -53,21 +54,29 @@ def propose(
     undecided = PythonSection(
         extras=given.extras, groups=given.groups, system_packages=given.system_packages
     )
-    as_ci = _as_ci(config, given, ci, first)
+    tested = tested_versions.find(files, whole)
+    as_ci = _as_ci(config, given, ci, tested, first)
     # What is configured to be installed is left alone.
-    others = _other_packages(run, given, base, first, files, whole) if given == undecided else ()
+    others = _other_packages(run, given, base, first, files, tested) if given == undecided else ()
     return (*as_ci, *others)
 
 
 def _as_ci(
-    config: RepoConfig, given: PythonSection, ci: CiSetup, first: Environment | None
+    config: RepoConfig,
+    given: PythonSection,
+    ci: CiSetup,
+    tested: TestedVersions,
+    first: Environment | None,
 ) -> tuple[Candidate, ...]:
     if not ci or config.setup or config.env or config.services:
         return ()
     has = _versions(first)
     lacking = tuple(one for one in ci.install if not _names(one, has))
+    named = {canonicalize_name(Requirement(one).name) for one in lacking}
+    bounds = tuple(one for one in tested.constraints if _names(one, named))
+    more = {"install": (*given.install, *lacking), "constraints": (*given.constraints, *bounds)}
     candidate = Candidate(
-        python=given.model_copy(update={"install": (*given.install, *lacking)}),
+        python=given.model_copy(update=more),
         setup=ci.commands,
         env={name: value for name, value in ci.env.items() if _may_be_set(name, value)},
         services=ci.services,
@@ -91,7 +100,7 @@ def _other_packages(
     base: Checkout,
     first: Environment | None,
     files: Files,
-    whole: Files,
+    tested: TestedVersions,
 ) -> Iterator[Candidate]:
     """Yield other versions, or of what a lock fixes all extras."""
     if first is not None and first.is_locked:
@@ -103,7 +112,7 @@ def _other_packages(
             every = given.model_copy(update={"extras": extras})
             yield Candidate(python=every, why="with all extras")
         return
-    has, tested = _versions(first), tested_versions.find(files, whole)
+    has = _versions(first)
     install = tuple(one for one in tested.install if not _is_met(one, has))
     bounds = tuple(
         one

@@ -203,3 +203,11 @@ def test_node_is_a_wheel_of_the_major_version_of_ci(given, install):
     steps = f"steps: [{{uses: actions/setup-node@v4, with: {{{given}}}}}, {{run: pytest}}]"
     found = read(f"jobs: {{t: {{{matrix}, {steps}}}}}", **{".nvmrc": "v22.1.0\n"})
     assert found.install == (install,)
+
+
+def test_a_package_whose_version_the_matrix_says_is_named():
+    found = read(
+        "jobs: {t: {strategy: {matrix: {django: ['4.2', '5.2']}}, steps: [{run: 'pip install "
+        "Django==${{ matrix.django }}'}, {run: pytest}]}}"
+    )
+    assert found.install == ("Django",)
