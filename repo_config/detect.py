@@ -17,6 +17,7 @@ from repo_config import (
     plugins,
     python_versions,
     suites,
+    tool_commands,
 )
 from repo_config.dependencies import Dependency
 from repo_config.located import inert
@@ -77,6 +78,8 @@ class Project(BaseModel):
     """pytest, django, or None when there are no tests."""
     test_script: str | None
     """For Django's runner: the script that starts it. None where none was found."""
+    tests_in_parallel: bool = False
+    """Whether tox or CI has pytest-xdist share the tests among processes."""
     type_tools: tuple[str, ...] = ()
     """Of mypy, pyright, basedpyright."""
     fastapi_app: str | None = None
@@ -192,6 +195,8 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         django=django,
         test_runner=runner,
         test_script=script if runner == "django" else None,
+        tests_in_parallel=runner == "pytest"
+        and tool_commands.run_in_parallel(files, whole, config.folder),
         type_tools=tuple(found.value for found in tools.types),
         fastapi_app=app,
         fastapi_path=fastapi_apps.folder(files, app) if app else "",

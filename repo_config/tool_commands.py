@@ -46,6 +46,8 @@ _OPEN = re.compile(r"\$\{\{.{0,500}?\}\}", re.DOTALL)
 _FACTORS = re.compile(r"^!?[\w.{},!-]+:\s+")
 _LIMITED = "it looks at some files only"
 _UNBOUND = "its result does not count"
+#: By these, pytest-xdist is told how many processes there are.
+_WORKERS = re.compile(r"(?:-n|--numprocesses)(?:=?(?:auto|logical|[1-9]\d*))?")
 _ELSEWHERE = "it runs in another folder"
 _MOST = 200
 
@@ -82,20 +84,34 @@ def found(files: Files, whole: Files, folder: str) -> tuple[Command, ...]:
         folder: Of the project in it; "" is the repository itself.
     """
     commands = list(_hooks(files))
+    for words, origin, why in _read_all(files, whole, folder):
+        check, rest = find_tool(words)
+        if check:
+            commands.append(Command(check, rest, origin, why=why))
+    return tuple(commands[:_MOST])
+
+
+def run_in_parallel(files: Files, whole: Files, folder: str) -> bool:
+    """Whether tox or CI has pytest-xdist share the tests among processes; as for `found`."""
+    return any(
+        words[:1] == ["pytest"] and any(map(_WORKERS.fullmatch, words))
+        for words, _, _ in _read_all(files, whole, folder)
+    )
+
+
+def _read_all(files: Files, whole: Files, folder: str) -> Iterator[tuple[list[str], str, str]]:
+    """Yield each command of tox, CI and what these call: words, origin, why it is no check."""
     scripts = [*_tox(files), *_workflows(whole, folder), *_gitlab(whole, folder)]
     called = CalledCommands(files)
     read: set[tuple[str, str]] = set()
     for script in scripts:
         for words, why in _read_script(script):
-            check, rest = find_tool(words)
-            if check:
-                commands.append(Command(check, rest, script.origin, why=why))
-            for name, lines in called.find(words) if words and not check else ():
+            yield list(words), script.origin, why
+            for name, lines in called.find(words) if words else ():
                 if (name, why) not in read and len(read) < _MOST:
                     read.add((name, why))
                     origin = f"{script.origin}, {name}"
                     scripts += [_Script(line, origin, why) for line in lines]
-    return tuple(commands[:_MOST])
 
 
 # --- pre-commit ---------------------------------------------------------------------------------

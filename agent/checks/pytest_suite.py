@@ -32,7 +32,8 @@ class PytestSuite:
         named = tuple(f"{name}={value}" for name, value in _environ(site, "").items())
         folder = ("-C", root) if root else ()
         start = ("env", *folder, *named) if folder or named else ()
-        return (*start, "python", "-m", "pytest", *site.config.checks.tests.args)
+        words = "python", "-m", "pytest", *_workers(site), *site.config.checks.tests.args
+        return (*start, *words)
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run all tests, past the first failure and past modules that cannot be collected."""
@@ -41,6 +42,8 @@ class PytestSuite:
     def part_order(self, site: check.Site, secret: Secret, part: check.Part) -> RoomOrder:
         """Run a part of the tests."""
         options = _PAST_FAILURES
+        # A part is done before so many processes have begun.
+        options += () if part.only or part.collects else _workers(site)
         if part.covered:
             # In one process, and measured by nobody else.
             options += ("-n", "0") if site.has("pytest-xdist") else ()
@@ -69,6 +72,12 @@ class PytestSuite:
     def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
         """Say how the tests ended."""
         return suite.judge(self, site, secret, result, _CODES)
+
+
+def _workers(site: check.Site) -> tuple[str, ...]:
+    """Have the tests shared among processes where the repository does so itself."""
+    is_own = site.config.checks.tests.args or not site.project.tests_in_parallel
+    return () if is_own or not site.has("pytest-xdist") else ("-n", "auto")
 
 
 def _environ(site: check.Site, tree: str) -> dict[str, str]:

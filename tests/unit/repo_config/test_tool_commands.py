@@ -242,3 +242,18 @@ def test_what_a_hook_demands_holds_beside_settings_unless_it_is_run_otherwise_as
         "ruff check": Told(args=("--select", "I")),
     }
     assert "ruff check" not in detected(tree({**files, CI: job("ruff check")})).told
+
+
+@pytest.mark.parametrize(
+    ("line", "shares"),
+    [
+        ("uv run pytest -n auto", True),
+        ("python -m pytest --numprocesses=4 tests", True),
+        ("make test", True),
+        ("pytest -n0 tests", False),
+        ("xdist -n auto", False),
+    ],
+)
+def test_tests_are_shared_among_processes_where_ci_does_so(tree, line, shares):
+    files = {**SOURCES, CI: job(line), "Makefile": "test:\n\tpytest -nauto\n", "test_a.py": ""}
+    assert detected(tree(files)).tests_in_parallel is shares
