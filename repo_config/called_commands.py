@@ -73,6 +73,7 @@ def _read_rules(text: str, tool: str) -> Rules:
     for line in re.sub(r"\\\r?\n", " ", text).splitlines():
         if line[:1].isspace():
             plain = fill(line.strip().lstrip("@"))
+            plain = plain.replace("$$", "$") if tool == "make" else plain
             for name in names:
                 rules[name].append(f"{plain[1:]} || true" if plain[:1] == "-" else plain)
         elif match := _ASSIGNED.match(line):

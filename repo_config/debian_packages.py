@@ -10,8 +10,9 @@ from repo_config.project_files import Files, split_words
 from repo_config.values import DEBIAN_NAME
 
 _PLACE = re.compile(r"(?:[^/]+/){0,3}Dockerfile[^/]*|README[^/]*", re.IGNORECASE)
-#: Lines that are comments, and words that only GitHub knows whole.
-_UNREAD = re.compile(r"^[ \t]*#.*\n|\S*\$\{\{.*?\}\}\S*", re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*#.*\n", re.MULTILINE)
+#: What only GitHub knows; bounded, so that what is never closed is not searched to its end.
+_OPEN = re.compile(r"\$\{\{.{0,500}?\}\}")
 _END = re.compile(r"[\n;&|`()]")
 #: What stands before a command that it is part of; behind anything else it is prose.
 _BEFORE = re.compile(r"RUN|sudo|exec|then|do|if|\$|-.*|\w+=.*")
@@ -26,7 +27,8 @@ def find(files: Files, scripts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _read(text: str) -> Iterator[str]:
-    for command in _END.split(_UNREAD.sub("", text).replace("\\\n", " ")):
+    plain = _OPEN.sub("$OPEN", _COMMENT.sub("", text)).replace("\\\n", " ")
+    for command in (one for one in _END.split(plain) if " install " in one):
         words = split_words(command)
         program = next((at for at, word in enumerate(words) if word in _PROGRAMS), None)
         if program is None or not all(map(_BEFORE.fullmatch, words[:program])):

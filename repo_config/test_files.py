@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _FOLDERS = frozenset({"test", "tests", "testing", "e2e", "functional_tests"})
+#: Django loads every module in them.
+_LOADED = ("management/commands", "migrations", "templatetags")
 _FILE = re.compile(r"(?:test_.*|.*_tests?|tests?|conftest)\.py")
 
 
@@ -14,8 +16,9 @@ def is_test(path: str) -> bool:
 
 
 def has_test_name(path: str) -> bool:
-    """Whether a file is called as test modules are."""
-    return _FILE.fullmatch(path.lower().rpartition("/")[2]) is not None
+    """Whether a file is called as test modules are, and not loaded by its place as others are."""
+    folder, _, name = path.lower().rpartition("/")
+    return not folder.endswith(_LOADED) and _FILE.fullmatch(name) is not None
 
 
 def find_folder(path: str) -> str:

@@ -13,6 +13,7 @@ from repo_config.project_files import Files
 
 _WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml")
 _MINOR = re.compile(r"3\.\d{1,2}")
+_OF_MATRIX = re.compile(r"matrix\.([\w-]+)")
 _EXPRESSION = re.compile(r"\$\{\{\s*(.{0,500}?)\s*\}\}", re.DOTALL)
 
 
@@ -60,8 +61,9 @@ class Job:
     @property
     def is_on_linux(self) -> bool:
         """Whether it runs on Linux, or does not say in words that can be known."""
-        runner = (self.fill(str(self._job.get("runs-on"))) or "").lower()
-        return "windows" not in runner and "macos" not in runner
+        runner = str(self._job.get("runs-on"))
+        named = [one for key in _OF_MATRIX.findall(runner) for one in self.matrix.get(key, ())]
+        return any("windows" not in one and "macos" not in one for one in named or [runner])
 
     @property
     def pythons(self) -> list[str]:

@@ -135,8 +135,9 @@ class _Wanted:
             self.refused += tuple(f"{one}: {why}" for one in fine)
         elif fine:
             self.names = tuple(fine)
-            digest = hashlib.sha256(self.status).hexdigest()
-            parts = (storage.FORMAT, bench.interpreter.root_mark, fine, digest)
+            facts = (self.status, *(part for one in _read_sources(self.top) for part in one))
+            digests = [hashlib.sha256(fact).hexdigest() for fact in facts]
+            parts = (storage.FORMAT, bench.interpreter.root_mark, fine, digests)
             self.key = f"system-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
 
     def load(self) -> SystemPackages | None:
@@ -188,7 +189,8 @@ def _fill(part: Path, wanted: _Wanted, bench: Bench) -> SystemPackages:
     """
     (part / "files").mkdir()
     report = _fetch(wanted, part / "files", bench)
-    if report.faults and not report.packages:
+    # What a source that failed may have had is looked for anew the next time.
+    if report.faults and (report.missing or not report.packages):
         raise _NotMadeError(report.faults)
     if report.packages:
         # Devices, for one, are what hides files below a layer.
@@ -214,15 +216,9 @@ def _fetch(wanted: _Wanted, target: Path, bench: Bench) -> _Report:
     """
     files = [RoomFile(path=f"{_PLACE}/status", content=wanted.status)]
     hosts: set[egress.Target] = set()
-    etc = wanted.top / _ETC
-    for place in sorted(place for pattern in _SOURCES for place in etc.glob(pattern)):
-        if place.is_file():
-            content = _LOGIN.sub(b"", place.read_bytes())
-            # Sources name files of keys by their whole path.
-            content = content.replace(f"/{_ETC}/".encode(), f"{_PLACE}/etc/".encode())
-            hosts |= {*map(egress.target, _HOST.findall(content.decode("utf-8", "replace")))}
-            at = f"{_PLACE}/etc/{place.relative_to(etc)}"
-            files.append(RoomFile(path=at, content=content))
+    for name, content in _read_sources(wanted.top):
+        hosts |= {*map(egress.target, _HOST.findall(content.decode("utf-8", "replace")))}
+        files.append(RoomFile(path=f"{_PLACE}/etc/{name.decode()}", content=content))
     job = {"place": _PLACE, "names": wanted.names, "target": _MADE, "report": _REPORT}
     files.append(RoomFile(path=_JOB, content=json.dumps(job).encode()))
     with fetch.open_proxy_to(hosts, inside=hosts) as proxy:
@@ -250,6 +246,17 @@ def _fetch(wanted: _Wanted, target: Path, bench: Bench) -> _Report:
         return _Report.model_validate_json(result.files.get(_REPORT, b""))
     except ValidationError as problem:
         raise _NotMadeError("apt left no report") from problem
+
+
+def _read_sources(top: Path) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the name and the content of each file that says where packages come from."""
+    etc = top / _ETC
+    for place in sorted(place for pattern in _SOURCES for place in etc.glob(pattern)):
+        if place.is_file():
+            content = _LOGIN.sub(b"", place.read_bytes())
+            # Sources name files of keys by their whole path.
+            content = content.replace(f"/{_ETC}/".encode(), f"{_PLACE}/etc/".encode())
+            yield str(place.relative_to(etc)).encode(), content
 
 
 def _list_libraries(wanted: _Wanted, part: Path, bench: Bench) -> bytes:

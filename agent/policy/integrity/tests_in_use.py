@@ -1,7 +1,7 @@
-"""Name source that begins to use a module that is called as those of tests are.
+"""Name application code that begins to use a module that is named like a test.
 
 Rules on the code of the application do not look at tests, which they know by their names. A module
-of that name does more than test only where something else imports it, or names it in a text as
+of that name does more than test where the application imports it, or names it in a text as
 settings and `include()` do; so it is told there.
 """
 
@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from agent.domain import Finding, Severity
-from agent.policy.layout import is_test
+from agent.policy.layout import is_apart, is_test
 from agent.policy.names import Ref
 from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
@@ -20,9 +20,8 @@ from agent.policy.view import View
 
 USED = Rule(
     id="test-module-in-use",
-    demands="A module that is called as those of tests are is used by tests alone.",
+    demands="A module that is named like a test is used by tests alone.",
     severity=Severity.REVIEW,
-    floor=Severity.REVIEW,
     bad="from shop.test_client import send",
     good="from shop.client import send",
 )
@@ -32,10 +31,10 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 
 def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for every new use of such a module."""
-    for file, hit in proposal.fresh(_find, lambda file: not is_test(file.path)):
+    for file, hit in proposal.fresh(_find, lambda file: not is_apart(file.path)):
         yield USED.at(
             file.path,
-            f"{hit.what} is used here, which is called as tests are",
+            f"the application uses {hit.what}, which is named like a test",
             "Move what the application needs to a module of another name.",
             hit.line,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from repo_config import ci_setup
@@ -41,7 +43,7 @@ jobs:
 def test_what_stands_before_the_tests_is_taken_step_by_step():
     found = read(WORKFLOW)
     assert found.origin == ".github/workflows/ci.yml job test"
-    made, copied = (command.split("\n")[1:-1] for command in found.commands)
+    made, copied = (command.split("\n")[2:-2] for command in found.commands)
     assert made == ["export WHERE='a b'", "cd site", "mkdir data"]
     assert copied[1:] == ["pip install coverage", "cp ci_settings.py settings.py"]
     assert found.not_done == ("Log in", "service postgis")
@@ -90,7 +92,7 @@ jobs:
       - {run: "make \\\n  test", env: {DB: mysql}}
 """)
     [command] = found.commands
-    assert command.split("\n")[1:-1] == ["docker compose --file compose.test.yml up"]
+    assert command.split("\n")[2:-2] == ["docker compose --file compose.test.yml up"]
     assert found.env == {"DB": "sqlite"}
 
 
@@ -109,7 +111,7 @@ CALLS = "jobs: {{t: {{steps: [{{run: pip install tox}}, {{run: {}}}]}}}}"
 )  # fmt: skip
 def test_of_tox_all_before_the_tests_is_taken(path, text):
     found = read(CALLS.format("tox"), **{path: text})
-    assert [one.split("\n")[1:-1] for one in found.commands] == [["make x", "./prepare now"]]
+    assert [one.split("\n")[2:-2] for one in found.commands] == [["make x", "./prepare now"]]
     assert (found.env, found.install) == ({"A": "1"}, ())
 
 
@@ -127,7 +129,7 @@ def test_of_tox_all_before_the_tests_is_taken(path, text):
 )  # fmt: skip
 def test_of_what_is_called_by_name_all_before_the_tests_is_carried_out(line, texts):
     found = read(f"jobs: {{t: {{steps: [{{name: Run tests, run: {line}}}]}}}}", **texts)
-    assert [one.split("\n")[1:-1] for one in found.commands] == [["do it"]]
+    assert [one.split("\n")[2:-2] for one in found.commands] == [["do it"]]
 
 
 def test_targets_that_call_each_other_end():
@@ -168,7 +170,7 @@ def test_steps_of_the_repositorys_own_actions_are_those_of_the_job():
         "jobs: {t: {steps: [{uses: ./.github/actions/prepare}, {run: pytest}]}}",
         **{".github/actions/prepare/action.yml": "runs: {steps: [{run: mkdir data}]}"},
     )
-    assert [one.split("\n")[1:-1] for one in found.commands] == [["mkdir data"]]
+    assert [one.split("\n")[2:-2] for one in found.commands] == [["mkdir data"]]
 
 
 def test_a_workflow_that_is_no_yaml_says_nothing():
@@ -211,3 +213,10 @@ def test_a_package_whose_version_the_matrix_says_is_named():
         "Django==${{ matrix.django }}'}, {run: pytest}]}}"
     )
     assert found.install == ("Django",)
+
+
+def test_what_cannot_be_parsed_ends_its_own_step_alone(tmp_path):
+    found = read('jobs: {t: {steps: [{run: "touch first\\nif true; then\\npytest\\nfi"}]}}')
+    [command] = found.commands
+    assert subprocess.run(["bash", "-c", command], cwd=tmp_path, check=False).returncode == 0
+    assert (tmp_path / "first").exists()
