@@ -16,6 +16,7 @@ from agent.domain import CheckReport, Opened, Outcome, Prepared, Run
 from agent.editing import scouting
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
+from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.ports import Step
 from agent.services import Services
 from agent.stages import (
@@ -95,7 +96,12 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
 def _measure(job: Job) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change; propose what that takes."""
     base, step, svc = job.base, job.step, job.svc
-    found = environment.prepare(base, step, svc, baseline.measure, partial(scouting.scout, job))
+    scout = partial(scouting.scout, job)
+    try:
+        found = environment.prepare(base, step, svc, baseline.measure, scout)
+    except (EnvironmentFailed, RepositoryUnfit):
+        step("propose configuration", onboard.propose, base, svc)
+        raise
     step("propose configuration", onboard.propose, base, svc)
     return found
 

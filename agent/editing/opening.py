@@ -18,13 +18,14 @@ from agent.editing.rounds import Draft
 
 _MOST_TICKET = 20_000
 _MOST_NOTES = 2_000
+_MOST_FILES = 2
 _MOST_OUTLINE = 3_000
 _MOST_DIFF = 30_000
 _MOST_FAILED = 8_000
 _MOST_WORDS = 3_000
 _MOST_MATTERS = 24_000
 _IDS = re.compile(r"^index [0-9a-f]+\.\.[0-9a-f]+(?: \d+)?\n", re.MULTILINE)
-#: Where people tell contributors how code is written; the first that is there is shown.
+#: Where people tell contributors how code is written, and who may contribute.
 _NOTES = ("AGENTS.md", "CONTRIBUTING.md", "CONTRIBUTING.rst", ".github/CONTRIBUTING.md")
 
 
@@ -105,10 +106,10 @@ def _describe_repository(job: Job) -> tuple[str, ...]:
     words, folder = f"{job.ticket.title}\n{job.ticket.body}", job.base.contract.config.folder
     listed = outline.describe(tree, words, folder, _MOST_OUTLINE)
     shown = _fence("Outline of the repository", listed, job)
-    for name in filter(tree.has, _NOTES):
-        notes = cleaning.incoming(tree.read(name).decode("utf-8", "replace"))[0]
-        return shown, _fence(f"From {name}", notes, job, _MOST_NOTES, name)
-    return (shown,)
+    names = [*filter(tree.has, _NOTES)][:_MOST_FILES]
+    texts = [cleaning.incoming(tree.read(name).decode("utf-8", "replace"))[0] for name in names]
+    several = zip(names, texts, strict=True)
+    return shown, *(_fence(f"From {name}", text, job, _MOST_NOTES, name) for name, text in several)
 
 
 def _describe_ticket(job: Job) -> tuple[str, ...]:
