@@ -199,9 +199,8 @@ def _is_same(one: Prepared, other: Prepared) -> bool:
         each.contract.config.model_copy(update={"python": PythonSection()}) for each in (one, other)
     )
     built, before = one.environment, other.environment
-    if (built.packages, built.system) != (before.packages, before.system):
-        return False
-    return next(configs) == next(configs)
+    parts = ((at.packages, at.system, at.python, at.root) for at in (built, before))
+    return next(parts) == next(parts) and next(configs) == next(configs)
 
 
 def propose(

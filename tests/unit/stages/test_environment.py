@@ -41,7 +41,7 @@ def report(passed, red, seconds=0.0, kind="failed"):
 def prepare(tmp_path, monkeypatch):
     """Try candidates; each ends as one of the numbers of passed and red tests, or not at all."""
 
-    def begin(*ends, same=False, ci="", scout=None, **python):
+    def begin(*ends, same=False, ci="", scout=None, pythons=(), **python):
         left, sections, configs, names = list(ends), [], [], []
 
         def build(run, base, contract, svc):
@@ -52,7 +52,7 @@ def prepare(tmp_path, monkeypatch):
                 left.pop(0)
                 raise EnvironmentFailed(f"no {len(sections)}")
             return Environment(
-                key="k", path="/e", gate_path="/g", scripts_path="/s", python="3.12.1",
+                key="k", path="/e", gate_path="/g", scripts_path="/s", python=dict(enumerate(pythons, 1)).get(len(sections), "3.12.1"),
                 interpreter_mounts=(), interpreter="/usr/bin/python3", sources=(),
                 packages=("django==6.0", f"six=={0 if same else len(sections)}"), section=section,
             )  # fmt: skip
@@ -126,6 +126,7 @@ def test_of_three_that_all_hardly_work_that_with_most_tests_that_pass_is_taken(p
 def test_the_same_packages_are_not_measured_twice(prepare):
     job = prepare((1, 9), (2, 8), same=True)
     assert job.names[2:] == ["candidates", "environment 2", "environment 3"]
+    assert prepare((1, 9), (9, 0), same=True, pythons=("3.12.1", "3.11.2")).before == report(9, 0)
 
 
 def test_what_cannot_be_installed_is_followed_by_what_can(prepare):
