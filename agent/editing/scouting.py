@@ -224,6 +224,8 @@ def _refuse(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     for name, value in values.get("env", {}).items():
         if _STEERING.fullmatch(name) or (says_secret(name) and value != "test"):
             yield f"{name} is secret (its value has to be `test`), or steers how programs start"
+    if values.get("checks.tests.runner") == "off":
+        yield "checks.tests.runner: off runs no test"
     for command in (one for one in values.get("setup", ()) if isinstance(one, dict)):
         names = {posixpath.basename(path) for path in command.get("files", ())}
         if not (_INSTALLS.fullmatch(command["run"]) and names and names <= _MANIFESTS):

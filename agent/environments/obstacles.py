@@ -39,6 +39,11 @@ def is_measured(tests: CheckResult) -> bool:
     """Whether a test came to an end of its own, or the runner found that there is none."""
     if tests.status is Status.ABSENT or (tests.suite and not tests.items):
         return True
+    return has_ended(tests)
+
+
+def has_ended(tests: CheckResult) -> bool:
+    """Whether at least one test came to an end of its own."""
     return any(item.outcome != "error" for item in tests.items)
 
 

@@ -102,6 +102,8 @@ class _Attempts:
     svc: Services
     measure: Measure
     tried: list[Tried] = field(default_factory=list)
+    most: int = 0
+    """Tests that were collected so far."""
 
     def make(self, candidate: Candidate, number: str) -> None:
         """Try a candidate; what was best so far stays, but for what the candidate says."""
@@ -109,21 +111,22 @@ class _Attempts:
         known = max(self.tried, key=_rank)[1].contract.config if self.tried else contract.config
         config = known.model_copy(update=candidate.update)
         prepared, report = self._measure(contract.model_copy(update={"config": config}), number)
+        self.most = max(self.most, scouting.count_tests(report))
         if all(one is not report for _, _, one in self.tried):
             self.tried.append((candidate.why, prepared, report))
 
     def try_lines(self, text: str, name: str) -> Scouted:
         """Try lines of configuration, within what a scout may set."""
         step, svc = self.step, self.svc
-        most = max((scouting.count_tests(one) for _, _, one in self.tried), default=0)
         try:
             asked = step(f"read {name}", scouting.read, text, self.base, svc)
             prepared, report = self._measure(asked, f" {name}")
-            contract = step(f"look at {name}", scouting.look_at, prepared, report, most, svc)
+            contract = step(f"look at {name}", scouting.look_at, prepared, report, self.most, svc)
         except (RequestRefused, EnvironmentFailed, CheckUnfinished) as problem:
             return problem.message
+        self.most = max(self.most, scouting.count_tests(report))
         prepared = prepared.model_copy(update={"contract": contract})
-        if not obstacles.is_measured(scouting.tests_of(report)):
+        if not obstacles.has_ended(scouting.tests_of(report)):
             return scouting.describe(prepared, report)
         return prepared, report
 

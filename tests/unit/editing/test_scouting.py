@@ -127,6 +127,7 @@ def test_a_run_that_goes_on_after_a_kill_asks_nothing_twice(prepared, home):
         ("python: {install: ['-r missing.txt']}", "no such file"),
         ("checks: {tests: {command: 'echo 5 passed'}}", "command"),
         ("checks: {tests: {runner: 'off', minutes: 600}}", "minutes"),
+        ("checks: {tests: {runner: 'off'}}", "no test"),
         ("scope: {protect: []}", "scope"),
         ("env: {AWS_SECRET_ACCESS_KEY: abc}", "secret"),
         ("env: {MERGEWRIGHT_MODEL: x}", "MERGEWRIGHT_MODEL"),

@@ -17,6 +17,7 @@ from agent.domain import (
     Opened,
     Run,
     Status,
+    SuiteFacts,
 )
 from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.stages import environment
@@ -33,7 +34,10 @@ ON_THE_DAY = "2024-10-17"
 def report(passed, red, seconds=0.0, kind="failed"):
     outcomes = ["passed"] * passed + [kind] * red
     items = tuple(CheckItem(item_id=f"{n}", outcome=one) for n, one in enumerate(outcomes))
-    tests = CheckResult(name="tests", status=Status.FAILED, items=items, seconds=seconds)
+    suite = None if outcomes else SuiteFacts()
+    tests = CheckResult(
+        name="tests", status=Status.FAILED, items=items, suite=suite, seconds=seconds
+    )
     return CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
 
 
@@ -164,6 +168,19 @@ def test_what_a_model_finds_is_taken_and_comes_before_a_model_the_next_time(prep
     again = prepare(RED, RED, RED, (9, 0), scout=lambda *_: pytest.fail("asked"))
     assert again.prepared.contract.scouted
     assert again.prepared.contract.config.env == {"A": "b"}
+
+
+def test_of_what_a_model_tries_that_counts_which_runs_tests_and_loses_none(prepare):
+    tries = []
+
+    def scout(prepared, obstacle, try_lines):
+        tries.extend(try_lines(f"env: {{A: a{n}}}", f"try {n}") for n in range(3))
+        return tries[1]
+
+    job = prepare(RED, (0, 0), (20, 0), (19, 0), scout=scout, version="3.12")
+    assert job.before == report(20, 0)
+    assert isinstance(tries[0], str), "a suite of nothing is no success"
+    assert "19 tests, where 20" in tries[2]
 
 
 def test_a_model_may_help_where_nothing_can_be_installed(prepare, monkeypatch):
