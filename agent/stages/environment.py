@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
 
 from agent import worktree
 from agent.checks import reports
@@ -142,6 +144,9 @@ class _Attempts:
         obstacle = step("obstacle", find_obstacle, base, first and first[2], said, svc)
         known = step("known set-up", read_known, base.run, svc)
         result = self.try_lines(known, "known") if known else ""
+        if known and isinstance(result, str):
+            svc.say(f"{_FOUND} earlier: {result}")
+            result = ""
         if scout is not None and svc.models is not None and isinstance(result, str):
             with suppress(EnvironmentFailed):
                 prepared = first[1] if first else step("environment bare", build_bare, base, svc)
@@ -191,9 +196,14 @@ def build_bare(base: Opened, svc: Services) -> Prepared:
 
 
 def _find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, object]:
-    """Return what to configure, so that nothing else is tried."""
-    old, new = (one.model_dump(mode="json", exclude_defaults=True) for one in (given, taken))
-    return {key: value for key, value in new.items() if value != old.get(key)}
+    """Return what to configure, so that nothing else is tried; of a section, its changed keys."""
+    old, new = (dict(kept.flatten(one.model_dump(mode="json"))) for one in (given, taken))
+    more: dict[str, Any] = {}
+    for key, value in new.items():
+        if value != old[key]:
+            *above, last = key.split(".")
+            reduce(lambda section, name: section.setdefault(name, {}), above, more)[last] = value
+    return more
 
 
 def _is_same(one: Prepared, other: Prepared) -> bool:

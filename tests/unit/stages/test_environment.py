@@ -45,7 +45,7 @@ def report(passed, red, seconds=0.0, kind="failed"):
 def prepare(tmp_path, monkeypatch):
     """Try candidates; each ends as one of the numbers of passed and red tests, or not at all."""
 
-    def begin(*ends, same=False, ci="", scout=None, pythons=(), **python):
+    def begin(*ends, same=False, ci="", scout=None, pythons=(), checks=None, **python):
         left, sections, configs, names = list(ends), [], [], []
 
         def build(run, base, contract, svc):
@@ -75,7 +75,7 @@ def prepare(tmp_path, monkeypatch):
         )  # fmt: skip
         tree = DictTree({".github/workflows/a.yml": TESTED, ".github/workflows/ci.yml": ci})
         monkeypatch.setattr(environment.worktree, "open_tree", lambda base, folder: tree)
-        config = RepoConfig(python=PythonSection(**python))
+        config = RepoConfig(python=PythonSection(**python), checks=checks or {})
         run = Run(run_id="r", repository="x", ticket="t", started=1795000000)
         base = Checkout(
             repository="x", mirror="m", commit="c", base_branch=None, nearest_tag=None,
@@ -168,6 +168,21 @@ def test_what_a_model_finds_is_taken_and_comes_before_a_model_the_next_time(prep
     again = prepare(RED, RED, RED, (9, 0), scout=lambda *_: pytest.fail("asked"))
     assert again.prepared.contract.scouted
     assert again.prepared.contract.config.env == {"A": "b"}
+
+
+def test_what_a_model_has_found_holds_beside_what_is_configured(prepare):
+    def scout(prepared, obstacle, try_lines):
+        return try_lines("checks: {tests: {script: manage.py}}", "try 1")
+
+    given = {"version": "3.12", "checks": {"types": {"args": ("--strict",)}}}
+    job = prepare(RED, (9, 0), scout=scout, **given)
+    assert job.kept == {"checks.tests.script": "manage.py"}
+    assert '`{"checks": {"tests": {"script": "manage.py"}}}`' in job.prepared.environment.why
+    again = prepare(RED, (9, 0), scout=lambda *_: pytest.fail("asked"), **given)
+    assert again.prepared.contract.config.checks.tests.script == "manage.py"
+    with pytest.raises(RepositoryUnfit) as refused:
+        prepare(RED, RED, **given)
+    assert "collected" not in str(refused.value), "what an earlier run has found is not its cause"
 
 
 def test_of_what_a_model_tries_that_counts_which_runs_tests_and_loses_none(prepare):
