@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 from agent import worktree
@@ -38,8 +38,8 @@ from agent.services import Services
 from repo_config.schema import PythonSection, RepoConfig
 
 Measure = Callable[[Prepared, Services], CheckReport]
-Scout = Callable[[Prepared, Obstacle, TryLines], Scouted]
-"""Searches with a model, which works in the first."""
+Scout = Callable[[Callable[[], Prepared], Obstacle, TryLines], Scouted]
+"""Searches with a model, which works in what the first gives."""
 Tried = tuple[str, Prepared, CheckReport]
 """What was tried, and what came of it."""
 _FOUND = "as a model found"
@@ -147,10 +147,10 @@ class _Attempts:
         if known and isinstance(result, str):
             svc.say(f"{_FOUND} earlier: {result}")
             result = ""
-        if scout is not None and svc.models is not None and isinstance(result, str):
+        if scout is not None and isinstance(result, str):
+            bare = partial(step, "environment bare", build_bare, base, svc)
             with suppress(EnvironmentFailed):
-                prepared = first[1] if first else step("environment bare", build_bare, base, svc)
-                result = scout(prepared, obstacle, self.try_lines)
+                result = scout((lambda: first[1]) if first else bare, obstacle, self.try_lines)
         if not isinstance(result, str):
             return _FOUND, *result
         words = "\n\n".join(filter(None, (obstacle.words, result)))

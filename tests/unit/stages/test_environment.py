@@ -86,7 +86,6 @@ def prepare(tmp_path, monkeypatch):
         svc = SimpleNamespace(
             say=lambda line: None, run_folder=lambda run: tmp_path,
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path),
-            models=scout,
         )  # fmt: skip
         prepared, before = environment.prepare(opened, step, svc, measure, scout)
         values = {one.key: one.value for one in kept.read(tmp_path, "x")}
@@ -154,7 +153,7 @@ def test_where_no_test_runs_the_cause_is_said_and_nothing_goes_on(prepare):
 
 def test_what_a_model_finds_is_taken_and_comes_before_a_model_the_next_time(prepare):
     def scout(prepared, obstacle, try_lines):
-        assert prepared.environment.packages
+        assert prepared().environment.packages
         assert "8 tests" in try_lines("env: {A: a}", "try 1")
         return try_lines("env: {A: b}", "try 2")
 
@@ -172,14 +171,14 @@ def test_what_a_model_finds_is_taken_and_comes_before_a_model_the_next_time(prep
 
 def test_what_a_model_has_found_holds_beside_what_is_configured(prepare):
     def scout(prepared, obstacle, try_lines):
-        return try_lines("checks: {tests: {script: manage.py}}", "try 1")
+        return try_lines("checks: {tests: {runner: django}}", "try 1")
 
     given = {"version": "3.12", "checks": {"types": {"args": ("--strict",)}}}
     job = prepare(RED, (9, 0), scout=scout, **given)
-    assert job.kept == {"checks.tests.script": "manage.py"}
-    assert '`{"checks": {"tests": {"script": "manage.py"}}}`' in job.prepared.environment.why
+    assert job.kept == {"checks.tests.runner": "django"}
+    assert '`{"checks": {"tests": {"runner": "django"}}}`' in job.prepared.environment.why
     again = prepare(RED, (9, 0), scout=lambda *_: pytest.fail("asked"), **given)
-    assert again.prepared.contract.config.checks.tests.script == "manage.py"
+    assert again.prepared.contract.config.checks.tests.runner == "django"
     with pytest.raises(RepositoryUnfit) as refused:
         prepare(RED, RED, **given)
     assert "collected" not in str(refused.value), "what an earlier run has found is not its cause"
@@ -192,7 +191,7 @@ def test_of_what_a_model_tries_that_counts_which_runs_tests_and_loses_none(prepa
         tries.extend(try_lines(f"env: {{A: a{n}}}", f"try {n}") for n in range(3))
         return tries[1]
 
-    job = prepare(RED, (0, 0), (20, 0), (19, 0), scout=scout, version="3.12")
+    job = prepare(None, (0, 0), (20, 0), (19, 0), scout=scout, version="3.12")
     assert job.before == report(20, 0)
     assert isinstance(tries[0], str), "a suite of nothing is no success"
     assert "19 tests, where 20" in tries[2]
@@ -202,7 +201,7 @@ def test_a_model_may_help_where_nothing_can_be_installed(prepare, monkeypatch):
     bare = []
     monkeypatch.setattr(environment, "build_bare", lambda base, svc: bare.append(base) or base)
     with pytest.raises(EnvironmentFailed, match="no 1(.|\n)*LDAP"):
-        prepare(None, None, None, scout=lambda *_: "LDAP is missing.")
+        prepare(None, None, None, scout=lambda bare, *_: bare() and "LDAP is missing.")
     assert bare
 
 
