@@ -75,7 +75,8 @@ def reply(job: Job, turn: Turn, request: ChatRequest) -> Reply:
 
 
 def _ask(request: ChatRequest, turn: Turn, job: Job) -> Reply:
-    models, svc, seconds = job.models, job.svc, job.step.seconds_left
+    models, svc = job.models, job.svc
+    seconds = max(0.0, job.step.seconds_left - job.reserved)
     worst = models.worst(request)
     budget.require(job.spent, worst, job.limits, seconds, purpose=turn.purpose)
     _record_question(request, turn, job)

@@ -50,10 +50,10 @@ class Terms(Record):
     """For which a model is set."""
 
 
-def read_terms(config: RepoConfig, models: ChatModel, category: Category) -> Terms:
+def read_terms(config: RepoConfig, models: ChatModel | None, category: Category) -> Terms:
     """Read what the repository asks for, and who is set to do it."""
     limits, every = config.limits, get_args(Role)
-    roles = tuple(role for role in every if models.chain(role, category))
+    roles = tuple(role for role in every if models and models.chain(role, category))
     return Terms(repair_rounds=limits.repair_rounds, candidates=limits.candidates, roles=roles)
 
 

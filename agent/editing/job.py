@@ -68,6 +68,8 @@ class Job:
     """Marks of the environments that this process has built for what changes declare."""
     share: float = 1.0
     """Of what the run may spend, the part that may be spent by now."""
+    reserved: float = 0.0
+    """Seconds of the run's minutes that are left to what comes later."""
     closing: list[Callable[[], None]] = field(default_factory=list)
     """Ends what is open for the job, once it is over."""
     _replies: list[tuple[Role, Reply]] = field(default_factory=list)
@@ -101,7 +103,8 @@ class Job:
     def terms(self) -> Terms:
         """What the job is held to; read once, when it is asked for first."""
         config = self.base.contract.config
-        return self.step("terms", budget.read_terms, config, self.models, self.decision.category)
+        models = self.svc.models
+        return self.step("terms", budget.read_terms, config, models, self.decision.category)
 
     def prepare(self) -> None:
         """Have the environment built and the base measured, once."""

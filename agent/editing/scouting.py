@@ -37,7 +37,7 @@ from agent.editing.loop import Conversation
 from agent.editing.tools import Tools
 from agent.environments import obstacles
 from agent.environments.obstacles import Obstacle
-from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused
+from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, TimeSpent
 from agent.secret_names import says_secret
 from agent.services import Services
 from repo_config import detect, load, rule_files, test_files
@@ -49,7 +49,7 @@ _MOST_TURNS = 30
 _MOST_TRIES = 6
 #: Of what the run may spend and how long it may take.
 _SHARE = 0.25
-_SPENT = "A model may spend a quarter of the run's budget on this, and has spent it."
+_WITHIN = "A model may use a quarter of the run's budget and minutes on this."
 _MOST_ANSWER = 4_000
 _MOST_LISTED = 10
 _MOST_WORDS = 300
@@ -94,15 +94,19 @@ TryLines = Callable[[str, str], Scouted]
 """Measures base with lines, by steps that have the second in their names."""
 
 
-def scout(job: Job, prepared: Prepared, obstacle: Obstacle, try_lines: TryLines) -> Scouted:
+def scout(
+    job: Job, prepare: Callable[[], Prepared], obstacle: Obstacle, try_lines: TryLines
+) -> Scouted:
     """Have a model look for lines with which base's tests run.
 
     Args:
-        prepared: The base with an environment for the model's sandbox.
+        prepare: Gives the base with an environment for the model's sandbox.
     """
-    if job.svc.models is None or "editor" not in job.terms.roles:
+    # Steps alone decide what follows, so that a replay and a run that goes on meet the same ones.
+    if "editor" not in job.terms.roles:
         return ""
-    job.prepared, job.share = prepared, _SHARE
+    job.prepared, job.share = prepare(), _SHARE
+    job.reserved = job.step.seconds_left * (1 - _SHARE)
     talk = Conversation(
         name=asking.SCOUT,
         role="editor",
@@ -115,7 +119,7 @@ def scout(job: Job, prepared: Prepared, obstacle: Obstacle, try_lines: TryLines)
     try:
         return _search(talk, job, try_lines)
     finally:
-        job.share = 1.0
+        job.share, job.reserved = 1.0, 0.0
         talk.tools.close()
 
 
@@ -126,12 +130,13 @@ def _open(obstacle: Obstacle, base: Opened) -> Opening:
 
 def _search(talk: Conversation, job: Job, try_lines: TryLines) -> Scouted:
     best: list[tuple[Prepared, CheckReport]] = []
-    end, until = "No try ran a test.", job.step.seconds_left * (1 - _SHARE)
+    end = "No try ran a test."
     for number in range(1, _MOST_TRIES + 1):
         try:
             handed = talk.next_form(job)
         except ASKING_ENDS as problem:
-            end = _SPENT if isinstance(problem, BudgetSpent) else why(problem)
+            spent = isinstance(problem, BudgetSpent | TimeSpent)
+            end = f"{_WITHIN} {problem.message}" if spent else why(problem)
             break
         if handed.name != "try_configuration":
             said = GiveUp.model_validate_json(handed.form).why if handed.name else handed.why
@@ -144,8 +149,6 @@ def _search(talk: Conversation, job: Job, try_lines: TryLines) -> Scouted:
             words = describe(*result)
             if tests_of(result[1]).count("passed") > tests_of(result[1]).count("failed", "error"):
                 break
-        if job.step.seconds_left < until:
-            break
         talk.answer(cleaning.cut(str(words), _MOST_ANSWER, where="not kept"), job)
     return max(best, key=lambda one: rate(one[1]), default=end)
 
@@ -224,6 +227,8 @@ def _refuse(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     for name, value in values.get("env", {}).items():
         if _STEERING.fullmatch(name) or (says_secret(name) and value != "test"):
             yield f"{name} is secret (its value has to be `test`), or steers how programs start"
+    if values.get("checks.tests.runner") == "off":
+        yield "checks.tests.runner: off runs no test"
     for command in (one for one in values.get("setup", ()) if isinstance(one, dict)):
         names = {posixpath.basename(path) for path in command.get("files", ())}
         if not (_INSTALLS.fullmatch(command["run"]) and names and names <= _MANIFESTS):

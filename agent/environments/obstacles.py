@@ -9,13 +9,16 @@ import posixpath
 import re
 from collections.abc import Collection, Iterator
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from agent import cleaning
 from agent.domain import CheckResult, Record, Status
 from agent.ports import ROOM_TREE
-from repo_config import ci_setup
+from repo_config import ci_setup, dependencies, test_files
 from repo_config.ci_setup import CiSetup
 from repo_config.project_files import Files
-from repo_config.tree import Tree
+from repo_config.tree import Below, Tree
 
 _FRAME = re.compile(r'(?:\s*File ")?(?P<path>[^\s":]+\.py)(?:", line |:)(?P<line>\d+)')
 _SHOWN = re.compile(r"E\s+(\S.*)")
@@ -39,6 +42,11 @@ def is_measured(tests: CheckResult) -> bool:
     """Whether a test came to an end of its own, or the runner found that there is none."""
     if tests.status is Status.ABSENT or (tests.suite and not tests.items):
         return True
+    return has_ended(tests)
+
+
+def has_ended(tests: CheckResult) -> bool:
+    """Whether at least one test came to an end of its own."""
     return any(item.outcome != "error" for item in tests.items)
 
 
@@ -60,7 +68,7 @@ def find(tests: CheckResult | None, problem: str, tree: Tree, folder: str) -> Ob
     error, place = _find_error(_join_texts(tests), paths)
     error = error or tests.reason or "nothing was printed"
     cause = f"Tests cannot start on the base commit: {quote(error)}{f' ({place})' * bool(place)}."
-    lines = tuple(_propose(error, paths, ci))
+    lines = tuple(_propose(error, tree, folder, ci))
     start = "Add" if lines else "If they need a command or a variable first, add"
     told = ", ".join(map(quote, lines or _ANY_LINES))
     way = f"{start} to `.github/mergewright.yml`: {told}."
@@ -103,18 +111,39 @@ def _find_error(text: str, paths: Collection[str]) -> tuple[str, str]:
     return error, place
 
 
-def _propose(error: str, paths: Collection[str], ci: CiSetup) -> Iterator[str]:
-    """Yield the line that follows from an error of Python's own."""
+def _propose(error: str, tree: Tree, folder: str, ci: CiSetup) -> Iterator[str]:
+    """Yield the line that follows from an error of Python's own, where one surely does."""
     kind, _, words = error.partition(": ")
     name = ["", *re.findall(r"'([^']+)'", words)][-1]
-    if kind == "ModuleNotFoundError" and (top := name.partition(".")[0]):
-        module = f"{top}/__init__.py"
-        own = [path.removesuffix(f"/{module}") for path in paths if path.endswith(f"/{module}")]
-        if module not in paths:
-            yield f"env: {{PYTHONPATH: {own[0]}}}" if own else f"python: {{install: [{top}]}}"
+    # Of a dotted name the first part was found, so neither a place nor a package is missing.
+    if kind == "ModuleNotFoundError" and name.isidentifier():
+        holders = {*_find_holders(name, tree.paths())}
+        if len(holders) == 1 and (place := holders.pop()) not in ("", folder):
+            yield f"env: {{PYTHONPATH: {posixpath.relpath(place, folder or '.')}}}"
+        elif not holders and canonicalize_name(name) in _list_packages(tree, folder, ci):
+            yield f"python: {{install: [{name}]}}"
     elif kind == "KeyError" and re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
         yield f"env: {{{name}: {ci.env.get(name, 'VALUE')}}}"
     elif kind == "FileNotFoundError":
-        folder = posixpath.dirname(name.removeprefix(f"{ROOM_TREE}/"))
-        if folder and not folder.startswith(("/", "..")):
-            yield f"setup: [mkdir -p {folder}]"
+        path = posixpath.relpath(posixpath.join(ROOM_TREE, folder, name), ROOM_TREE)
+        place = posixpath.dirname(path)
+        there = any(one.startswith(f"{place}/") for one in tree.paths())
+        if place and not there and not place.startswith(".."):
+            yield f"setup: [mkdir -p {posixpath.relpath(place, folder or '.')}]"
+
+
+def _find_holders(name: str, paths: Collection[str]) -> Iterator[str]:
+    """Yield the folders, but for those of tests, that hold a module or package."""
+    for path in paths:
+        parts = path.removesuffix(".py").split("/")
+        if path.endswith(".py") and name in parts:
+            holder = "/".join(parts[: parts.index(name)])
+            if not test_files.find_folder(f"{holder}/{name}"):
+                yield holder
+
+
+def _list_packages(tree: Tree, folder: str, ci: CiSetup) -> set[str]:
+    """List the packages that the project or its CI says it needs, by their normalised names."""
+    files = Files(Below(tree, folder) if folder else tree)
+    asked = (Requirement(line).name for line in ci.install)
+    return {one.name for one in dependencies.declared(files)} | {*map(canonicalize_name, asked)}

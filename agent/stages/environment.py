@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial, reduce
+from typing import Any
 
 from agent import worktree
 from agent.checks import reports
@@ -36,8 +38,8 @@ from agent.services import Services
 from repo_config.schema import PythonSection, RepoConfig
 
 Measure = Callable[[Prepared, Services], CheckReport]
-Scout = Callable[[Prepared, Obstacle, TryLines], Scouted]
-"""Searches with a model, which works in the first."""
+Scout = Callable[[Callable[[], Prepared], Obstacle, TryLines], Scouted]
+"""Searches with a model, which works in what the first gives."""
 Tried = tuple[str, Prepared, CheckReport]
 """What was tried, and what came of it."""
 _FOUND = "as a model found"
@@ -102,6 +104,8 @@ class _Attempts:
     svc: Services
     measure: Measure
     tried: list[Tried] = field(default_factory=list)
+    most: int = 0
+    """Tests that were collected so far."""
 
     def make(self, candidate: Candidate, number: str) -> None:
         """Try a candidate; what was best so far stays, but for what the candidate says."""
@@ -109,21 +113,22 @@ class _Attempts:
         known = max(self.tried, key=_rank)[1].contract.config if self.tried else contract.config
         config = known.model_copy(update=candidate.update)
         prepared, report = self._measure(contract.model_copy(update={"config": config}), number)
+        self.most = max(self.most, scouting.count_tests(report))
         if all(one is not report for _, _, one in self.tried):
             self.tried.append((candidate.why, prepared, report))
 
     def try_lines(self, text: str, name: str) -> Scouted:
         """Try lines of configuration, within what a scout may set."""
         step, svc = self.step, self.svc
-        most = max((scouting.count_tests(one) for _, _, one in self.tried), default=0)
         try:
             asked = step(f"read {name}", scouting.read, text, self.base, svc)
             prepared, report = self._measure(asked, f" {name}")
-            contract = step(f"look at {name}", scouting.look_at, prepared, report, most, svc)
+            contract = step(f"look at {name}", scouting.look_at, prepared, report, self.most, svc)
         except (RequestRefused, EnvironmentFailed, CheckUnfinished) as problem:
             return problem.message
+        self.most = max(self.most, scouting.count_tests(report))
         prepared = prepared.model_copy(update={"contract": contract})
-        if not obstacles.is_measured(scouting.tests_of(report)):
+        if not obstacles.has_ended(scouting.tests_of(report)):
             return scouting.describe(prepared, report)
         return prepared, report
 
@@ -139,10 +144,13 @@ class _Attempts:
         obstacle = step("obstacle", find_obstacle, base, first and first[2], said, svc)
         known = step("known set-up", read_known, base.run, svc)
         result = self.try_lines(known, "known") if known else ""
-        if scout is not None and svc.models is not None and isinstance(result, str):
+        if known and isinstance(result, str):
+            svc.say(f"{_FOUND} earlier: {result}")
+            result = ""
+        if scout is not None and isinstance(result, str):
+            bare = partial(step, "environment bare", build_bare, base, svc)
             with suppress(EnvironmentFailed):
-                prepared = first[1] if first else step("environment bare", build_bare, base, svc)
-                result = scout(prepared, obstacle, self.try_lines)
+                result = scout((lambda: first[1]) if first else bare, obstacle, self.try_lines)
         if not isinstance(result, str):
             return _FOUND, *result
         words = "\n\n".join(filter(None, (obstacle.words, result)))
@@ -188,9 +196,14 @@ def build_bare(base: Opened, svc: Services) -> Prepared:
 
 
 def _find_difference(given: RepoConfig, taken: RepoConfig) -> dict[str, object]:
-    """Return what to configure, so that nothing else is tried."""
-    old, new = (one.model_dump(mode="json", exclude_defaults=True) for one in (given, taken))
-    return {key: value for key, value in new.items() if value != old.get(key)}
+    """Return what to configure, so that nothing else is tried; of a section, its changed keys."""
+    old, new = (dict(kept.flatten(one.model_dump(mode="json"))) for one in (given, taken))
+    more: dict[str, Any] = {}
+    for key, value in new.items():
+        if value != old[key]:
+            *above, last = key.split(".")
+            reduce(lambda section, name: section.setdefault(name, {}), above, more)[last] = value
+    return more
 
 
 def _is_same(one: Prepared, other: Prepared) -> bool:
@@ -199,9 +212,8 @@ def _is_same(one: Prepared, other: Prepared) -> bool:
         each.contract.config.model_copy(update={"python": PythonSection()}) for each in (one, other)
     )
     built, before = one.environment, other.environment
-    if (built.packages, built.system) != (before.packages, before.system):
-        return False
-    return next(configs) == next(configs)
+    parts = ((at.packages, at.system, at.python, at.root) for at in (built, before))
+    return next(parts) == next(parts) and next(configs) == next(configs)
 
 
 def propose(

@@ -61,7 +61,7 @@ def scout(prepared, home):
             end = ends.pop(0)
             return end if isinstance(end, str) else (prepared, end)
 
-        found = scouting.scout(job, prepared, Obstacle(words="No data."), try_lines)
+        found = scouting.scout(job, lambda: prepared, Obstacle(words="No data."), try_lines)
         assert job.share == 1.0
         sent = (one.content for request in model.requests[1:]
                 for one in request.messages[-1].results)  # fmt: skip
@@ -93,7 +93,24 @@ def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
     # The first costs a cent, and the next could cost as much as a quarter of the run.
     found, _, _, job = scout([said(desks.bash())], [], worst=Worst(tokens=9, usd=limits.usd / 4))
     assert job.spent.calls == 1
-    assert "spend" in found
+    assert "quarter" in found
+    assert "limits.usd" in found
+
+
+def test_its_quarter_of_the_minutes_ends_it_at_the_same_turn_when_it_is_done_again(prepared, home):
+    records, ends = desks.Records(), []
+    for seconds in (16 * 60.0, 0.0):
+        model = FakeModel(lambda _: said(try_()))
+        job = desks.job(prepared, home, model, records=records)
+
+        def try_lines(text, name, job=job, seconds=seconds):
+            job.step.seconds["environment try"] = seconds
+            return "no data"
+
+        ends.append(scouting.scout(job, lambda: prepared, Obstacle(words="x"), try_lines))
+        assert job.spent.calls == 1
+    assert "minutes" in ends[0]
+    assert ends[0] == ends[1]
 
 
 def test_a_model_that_gives_up_says_why_and_without_one_nobody_is_asked(scout):
@@ -108,7 +125,9 @@ def test_a_run_that_goes_on_after_a_kill_asks_nothing_twice(prepared, home):
         model = FakeModel(lambda request, turns=turns: turns.pop(0))
         job = desks.job(prepared, home, model, records=records)
         end = (prepared, report(passed=3))
-        found = scouting.scout(job, prepared, Obstacle(words="x"), lambda text, name, end=end: end)
+        found = scouting.scout(
+            job, lambda: prepared, Obstacle(words="x"), lambda text, name, end=end: end
+        )
         assert found == end
         assert job.spent.calls == 2
 
@@ -127,6 +146,7 @@ def test_a_run_that_goes_on_after_a_kill_asks_nothing_twice(prepared, home):
         ("python: {install: ['-r missing.txt']}", "no such file"),
         ("checks: {tests: {command: 'echo 5 passed'}}", "command"),
         ("checks: {tests: {runner: 'off', minutes: 600}}", "minutes"),
+        ("checks: {tests: {runner: 'off'}}", "no test"),
         ("scope: {protect: []}", "scope"),
         ("env: {AWS_SECRET_ACCESS_KEY: abc}", "secret"),
         ("env: {MERGEWRIGHT_MODEL: x}", "MERGEWRIGHT_MODEL"),

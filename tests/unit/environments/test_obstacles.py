@@ -16,6 +16,10 @@ FILES = {
     ".github/workflows/ci.yml": CI,
     "config/settings.py": "",
     "src/shop/__init__.py": "",
+    "requirements.txt": "Lib_b\nother\n",
+    "scripts/build.py": "",
+    "tests/data/a.json": "",
+    "tests/fakes.py": "",
     "tests/test_a.py": "",
 }
 TRACEBACK = """\
@@ -64,8 +68,10 @@ def result(output="", *items, **facts):
         (TRACEBACK, "KeyError: 'A_KEY'", "config/settings.py:165", ("env: {A_KEY: 1}",)),
         (TRACEBACK, "FileNotFoundError: [Errno 2] No: '/work/data/x.log'",
          "config/settings.py:165", ("setup: [mkdir -p data]",)),
-        (PYTEST, "ModuleNotFoundError: No module named 'lib.a'", "tests/test_a.py:1",
-         ("python: {install: [lib]}",)),
+        (PYTEST, "ModuleNotFoundError: No module named 'lib_b'", "tests/test_a.py:1",
+         ("python: {install: [lib_b]}",)),
+        (PYTEST, "ModuleNotFoundError: No module named 'build'", "tests/test_a.py:1",
+         ("env: {PYTHONPATH: scripts}",)),
         (PYTEST, "ModuleNotFoundError: No module named 'shop'", "tests/test_a.py:1",
          ("env: {PYTHONPATH: src}",)),
     ],
@@ -80,6 +86,23 @@ def test_the_error_its_place_and_the_way_out_are_named(text, error, place, lines
         assert "mkdir data" in found.words
         assert all(f"`{line}`" in found.words for line in lines or obstacles._ANY_LINES)
         assert error in found.evidence
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "ModuleNotFoundError: No module named 'other.a'",
+        "ModuleNotFoundError: No module named 'unknown'",
+        "ModuleNotFoundError: No module named 'fakes'",
+        "ModuleNotFoundError: No module named 'config'",
+        "FileNotFoundError: [Errno 2] No: 'tests/data/b.json'",
+        "FileNotFoundError: [Errno 2] No: '/etc/x/y'",
+    ],
+)
+def test_no_line_is_named_that_would_not_help(error):
+    printed = PYTEST.format(error=error, root=ROOM_TREE)
+    words = obstacles.find(result(printed), "", Trees(), "").words
+    assert all(f"`{line}`" in words for line in obstacles._ANY_LINES)
 
 
 def test_without_an_environment_the_resolvers_words_are_the_cause():

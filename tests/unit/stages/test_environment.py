@@ -17,6 +17,7 @@ from agent.domain import (
     Opened,
     Run,
     Status,
+    SuiteFacts,
 )
 from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.stages import environment
@@ -33,7 +34,10 @@ ON_THE_DAY = "2024-10-17"
 def report(passed, red, seconds=0.0, kind="failed"):
     outcomes = ["passed"] * passed + [kind] * red
     items = tuple(CheckItem(item_id=f"{n}", outcome=one) for n, one in enumerate(outcomes))
-    tests = CheckResult(name="tests", status=Status.FAILED, items=items, seconds=seconds)
+    suite = None if outcomes else SuiteFacts()
+    tests = CheckResult(
+        name="tests", status=Status.FAILED, items=items, suite=suite, seconds=seconds
+    )
     return CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
 
 
@@ -41,7 +45,7 @@ def report(passed, red, seconds=0.0, kind="failed"):
 def prepare(tmp_path, monkeypatch):
     """Try candidates; each ends as one of the numbers of passed and red tests, or not at all."""
 
-    def begin(*ends, same=False, ci="", scout=None, **python):
+    def begin(*ends, same=False, ci="", scout=None, pythons=(), checks=None, **python):
         left, sections, configs, names = list(ends), [], [], []
 
         def build(run, base, contract, svc):
@@ -52,7 +56,7 @@ def prepare(tmp_path, monkeypatch):
                 left.pop(0)
                 raise EnvironmentFailed(f"no {len(sections)}")
             return Environment(
-                key="k", path="/e", gate_path="/g", scripts_path="/s", python="3.12.1",
+                key="k", path="/e", gate_path="/g", scripts_path="/s", python=dict(enumerate(pythons, 1)).get(len(sections), "3.12.1"),
                 interpreter_mounts=(), interpreter="/usr/bin/python3", sources=(),
                 packages=("django==6.0", f"six=={0 if same else len(sections)}"), section=section,
             )  # fmt: skip
@@ -71,7 +75,7 @@ def prepare(tmp_path, monkeypatch):
         )  # fmt: skip
         tree = DictTree({".github/workflows/a.yml": TESTED, ".github/workflows/ci.yml": ci})
         monkeypatch.setattr(environment.worktree, "open_tree", lambda base, folder: tree)
-        config = RepoConfig(python=PythonSection(**python))
+        config = RepoConfig(python=PythonSection(**python), checks=checks or {})
         run = Run(run_id="r", repository="x", ticket="t", started=1795000000)
         base = Checkout(
             repository="x", mirror="m", commit="c", base_branch=None, nearest_tag=None,
@@ -82,7 +86,6 @@ def prepare(tmp_path, monkeypatch):
         svc = SimpleNamespace(
             say=lambda line: None, run_folder=lambda run: tmp_path,
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path),
-            models=scout,
         )  # fmt: skip
         prepared, before = environment.prepare(opened, step, svc, measure, scout)
         values = {one.key: one.value for one in kept.read(tmp_path, "x")}
@@ -126,6 +129,7 @@ def test_of_three_that_all_hardly_work_that_with_most_tests_that_pass_is_taken(p
 def test_the_same_packages_are_not_measured_twice(prepare):
     job = prepare((1, 9), (2, 8), same=True)
     assert job.names[2:] == ["candidates", "environment 2", "environment 3"]
+    assert prepare((1, 9), (9, 0), same=True, pythons=("3.12.1", "3.11.2")).before == report(9, 0)
 
 
 def test_what_cannot_be_installed_is_followed_by_what_can(prepare):
@@ -149,7 +153,7 @@ def test_where_no_test_runs_the_cause_is_said_and_nothing_goes_on(prepare):
 
 def test_what_a_model_finds_is_taken_and_comes_before_a_model_the_next_time(prepare):
     def scout(prepared, obstacle, try_lines):
-        assert prepared.environment.packages
+        assert prepared().environment.packages
         assert "8 tests" in try_lines("env: {A: a}", "try 1")
         return try_lines("env: {A: b}", "try 2")
 
@@ -165,11 +169,39 @@ def test_what_a_model_finds_is_taken_and_comes_before_a_model_the_next_time(prep
     assert again.prepared.contract.config.env == {"A": "b"}
 
 
+def test_what_a_model_has_found_holds_beside_what_is_configured(prepare):
+    def scout(prepared, obstacle, try_lines):
+        return try_lines("checks: {tests: {runner: django}}", "try 1")
+
+    given = {"version": "3.12", "checks": {"types": {"args": ("--strict",)}}}
+    job = prepare(RED, (9, 0), scout=scout, **given)
+    assert job.kept == {"checks.tests.runner": "django"}
+    assert '`{"checks": {"tests": {"runner": "django"}}}`' in job.prepared.environment.why
+    again = prepare(RED, (9, 0), scout=lambda *_: pytest.fail("asked"), **given)
+    assert again.prepared.contract.config.checks.tests.runner == "django"
+    with pytest.raises(RepositoryUnfit) as refused:
+        prepare(RED, RED, **given)
+    assert "collected" not in str(refused.value), "what an earlier run has found is not its cause"
+
+
+def test_of_what_a_model_tries_that_counts_which_runs_tests_and_loses_none(prepare):
+    tries = []
+
+    def scout(prepared, obstacle, try_lines):
+        tries.extend(try_lines(f"env: {{A: a{n}}}", f"try {n}") for n in range(3))
+        return tries[1]
+
+    job = prepare(None, (0, 0), (20, 0), (19, 0), scout=scout, version="3.12")
+    assert job.before == report(20, 0)
+    assert isinstance(tries[0], str), "a suite of nothing is no success"
+    assert "19 tests, where 20" in tries[2]
+
+
 def test_a_model_may_help_where_nothing_can_be_installed(prepare, monkeypatch):
     bare = []
     monkeypatch.setattr(environment, "build_bare", lambda base, svc: bare.append(base) or base)
     with pytest.raises(EnvironmentFailed, match="no 1(.|\n)*LDAP"):
-        prepare(None, None, None, scout=lambda *_: "LDAP is missing.")
+        prepare(None, None, None, scout=lambda bare, *_: bare() and "LDAP is missing.")
     assert bare
 
 
