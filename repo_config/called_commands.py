@@ -16,6 +16,10 @@ _MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
 _JUSTFILES = ("justfile", ".justfile", "Justfile")
 _ASSIGNED = re.compile(r"(?:export )?(\w+) *[:?]{0,2}=(.*)")
 _VALUE = re.compile(r"\$[({](\w+)[)}]|\{\{ *(\w+) *\}\}")
+#: Of a line with its values; they may stand for each other many times over.
+_MOST_TEXT = 2_000
+_MOST_LINES = 10_000
+_MOST_NAMES = 20
 _SHELLS = frozenset({"sh", "bash", "source", "."})
 #: Of a task: words for people.
 _SAYS_NOTHING = frozenset({"help", "env", "executor", "cwd", "envfile"})
@@ -66,11 +70,14 @@ def _read_rules(text: str, tool: str) -> Rules:
     values = {"MAKE": "make"}
 
     def fill(line: str) -> str:
-        return _VALUE.sub(lambda match: values.get(match[1] or match[2], match[0]), line)
+        filled = _VALUE.sub(
+            lambda match: values.get(match[1] or match[2], match[0]), line, _MOST_NAMES
+        )
+        return filled[:_MOST_TEXT]
 
     rules: Rules = {}
     names: list[str] = []
-    for line in re.sub(r"\\\r?\n", " ", text).splitlines():
+    for line in re.sub(r"\\\r?\n", " ", text).splitlines()[:_MOST_LINES]:
         if line[:1].isspace():
             plain = fill(line.strip().lstrip("@"))
             plain = plain.replace("$$", "$") if tool == "make" else plain
@@ -80,7 +87,7 @@ def _read_rules(text: str, tool: str) -> Rules:
             values[match[1]] = fill(match[2].strip().strip("\"'"))
         elif ":" in line and line[0] not in "#.":
             head, _, needed = line.partition(":")
-            names = head.split()
+            names = head.split()[:_MOST_NAMES]
             for name in names:
                 rules.setdefault(name, [])
                 if needed.partition("#")[0].strip():
@@ -104,7 +111,10 @@ def _read_word(arg: ast.expr) -> str:
     """A word; what only Python knows is written as a shell's variable, which no check follows."""
     if isinstance(arg, ast.Constant):
         return str(arg.value)
-    written = ast.unparse(arg)
+    try:
+        written = ast.unparse(arg)
+    except RecursionError:
+        return "$"
     return "" if written.endswith("posargs") else f"${written}"
 
 

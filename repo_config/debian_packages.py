@@ -18,11 +18,13 @@ _END = re.compile(r"[\n;&|`()]")
 _BEFORE = re.compile(r"RUN|sudo|exec|then|do|if|\$|-.*|\w+=.*")
 _PROGRAMS = ("apt-get", "apt", "aptitude")
 _MOST = 60
+_MOST_FILES = 10
 
 
 def find(files: Files, scripts: Iterable[str]) -> tuple[str, ...]:
     """List what these scripts install, then what a Dockerfile and the README do."""
-    texts = (*scripts, *(files.text(path) for path in files.paths if _PLACE.fullmatch(path)))
+    places = [path for path in files.paths if _PLACE.fullmatch(path)][:_MOST_FILES]
+    texts = (*scripts, *map(files.text, places))
     return tuple(dict.fromkeys(name for text in texts for name in _read(text)))[:_MOST]
 
 

@@ -14,6 +14,7 @@ from repo_config.project_files import Files
 _WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml")
 _MINOR = re.compile(r"3\.\d{1,2}")
 _OF_MATRIX = re.compile(r"matrix\.([\w-]+)")
+_MOST_VALUES, _MOST_VALUE = 100, 10_000
 _EXPRESSION = re.compile(r"\$\{\{\s*(.{0,500}?)\s*\}\}", re.DOTALL)
 
 
@@ -83,9 +84,10 @@ class Job:
             if not isinstance(known, str) or not known or "${{" in known:
                 unknown.append(match[1])
                 return ""
-            return known
+            return known[:_MOST_VALUE]
 
-        filled = _EXPRESSION.sub(put, text)
+        # A value may be long, and stand in many places.
+        filled = _EXPRESSION.sub(put, text, count=_MOST_VALUES)
         return None if unknown else filled
 
 

@@ -33,7 +33,13 @@ from agent.environments.locks import kinds
 from agent.environments.locks.kinds import Lock, Offer
 from agent.environments.named_groups import NamedGroups
 from agent.environments.python_hints import PythonHints
-from agent.environments.requirement_files import Left, Line, LocalProject, Requirements
+from agent.environments.requirement_files import (
+    AddressRefused,
+    Left,
+    Line,
+    LocalProject,
+    Requirements,
+)
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.project_files import table, texts
@@ -397,7 +403,11 @@ class _Reader:
             raise EnvironmentFailed(f"{origin}: dependencies must be a list of strings.")
         own = str(canonicalize_name(str(self.project.get("name", ""))))
         for entry in requirements:
-            one = requirement_files.requirement(self.files, entry, origin)
+            try:
+                one = requirement_files.requirement(self.files, entry, origin)
+            except AddressRefused as problem:
+                left = Left(name=requirement_files.guess_name(entry), why=problem.message)
+                one = Requirements(left=(left,))
             if own and any(line.name == own for line in one.lines):
                 # A group that asks for the project itself, with extras: that is the tree.
                 one = self._own(sorted(Requirement(entry).extras), origin)

@@ -167,9 +167,12 @@ def _parse(
 
 def guess_name(line: str) -> str:
     """Guess which project a line asks for, at a direct address by its repository's name."""
+    if wheel := re.search(r"/([\w.-]+-[\w.-]+-[\w.-]+-[\w.-]+-[\w.-]+)\.whl", line):
+        return str(canonicalize_name(wheel[1].partition("-")[0]))
     patterns = (
         r"^([\w.-]+)\s*(?:\[[^\]]*\])?\s*(?:[@<>=!~;]|$)",
-        r"#egg=([\w.-]+)",
+        r"[#&]egg=([\w.-]+)",
+        r"[#&]subdirectory=(?:[^&\s]*/)?([\w.-]+)",
         r"/([\w.-]+)\.git(?:[@#?;\s]|$)",
         r"/([\w.-]+)/?(?:[@#?;\s]|$)",
     )

@@ -80,7 +80,7 @@ def metadata(wheel: Path) -> Metadata:
 
 
 def find_addresses(facts: Metadata, label: str) -> Iterator[tuple[str, str]]:
-    """Yield the dependencies on direct addresses, which are never fetched, but for those of extras.
+    """Yield the dependencies on direct addresses, which are never fetched.
 
     Yields:
         The name of the project, and why it is done without.
@@ -97,7 +97,7 @@ def find_addresses(facts: Metadata, label: str) -> Iterator[tuple[str, str]]:
             ) from problem
         # A project of the tree is named by its lock, or else the resolver misses it.
         is_foreign = not (requirement.url or _TREE).startswith(_TREE)
-        if is_foreign and "extra" not in str(requirement.marker or ""):
+        if is_foreign:
             shown = re.sub(r"://[^/@\s]*@", "://", text)
             yield (
                 str(canonicalize_name(requirement.name)),

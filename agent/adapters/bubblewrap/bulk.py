@@ -86,7 +86,8 @@ def lay(order: RoomOrder, root: Path | None, home: Path, number: int) -> Bulk | 
     usr: tuple[str, ...] = ()
     libraries = ""
     if order.system:
-        usr = (f"{order.system}/files/usr", f"{root or ''}/usr")
+        # What the root has stays its own: with that, verdicts are made.
+        usr = (f"{root or ''}/usr", f"{order.system}/files/usr")
         if root is None or Path(f"{root}{_LIBRARIES}").exists():
             libraries = f"{order.system}/ld.so.cache"
     if not (folders or usr) or not is_possible(home):
