@@ -68,13 +68,15 @@ class CiSetup(BaseModel):
     """Requirements that its steps name."""
     system_packages: tuple[str, ...] = ()
     """Debian packages that its steps, a Dockerfile or the README install."""
+    test_args: tuple[str, ...] = ()
+    """Files, folders and modules that the tests are said to be in."""
     not_done: tuple[str, ...] = ()
     """Steps that cannot be carried out here, by name or first line."""
 
     def __bool__(self) -> bool:
         """Whether there is anything to carry out."""
-        found = (self.commands, self.env, self.services, self.install, self.system_packages)
-        return any(found)
+        told = self.model_dump(exclude={"origin", "not_done"})
+        return any(told.values())
 
     def describe(self) -> Iterator[str]:
         """Yield each part in words."""
@@ -84,6 +86,7 @@ class CiSetup(BaseModel):
         yield from (f"service {name}" for name in self.services)
         yield from (f"install {name}" for name in self.install)
         yield from (f"Debian package {name}" for name in self.system_packages)
+        yield from (f"tests {name}" for name in self.test_args)
         yield from (f"not done: {name}" for name in self.not_done)
 
 
@@ -173,6 +176,7 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         services=tuple({SERVICES[one]: 0 for one in names if one in SERVICES}) or behind.services,
         install=tuple(dict.fromkeys((*_installed(whole, files), *_read_node(job, files)))),
         system_packages=debian_packages.find(files, (whole,)),
+        test_args=behind.test_args or _read_places(line, files),
         not_done=(*not_done, *(f"service {name}" for name in names if name not in SERVICES)),
     )
 
@@ -184,10 +188,30 @@ def _read_called(line: str, called: CalledCommands, files: Files) -> CiSetup:
         return _read_tox(files, called)
     if words and words[0].startswith("docker"):
         return _read_compose(files)
-    every = islice(_find_lines(words, called), _MOST_LINES)
-    before = takewhile(lambda one: not _RUNS_TESTS.search(one), every)
+    return _read_lines_of(list(islice(_find_lines(words, called), _MOST_LINES)), called, files)
+
+
+def _read_lines_of(every: Sequence[str], called: CalledCommands, files: Files) -> CiSetup:
+    """Read lines of a shell: those before the tests are carried out."""
+    before = list(takewhile(lambda one: not _RUNS_TESTS.search(one), every))
     lines = _drop_needless(before, called)
-    return CiSetup(commands=(_write(lines),) if lines else ())
+    tests = "".join(every[len(before) :][:1])
+    return CiSetup(commands=(_write(lines),) if lines else (), test_args=_read_places(tests, files))
+
+
+def _read_places(line: str, files: Files) -> tuple[str, ...]:
+    """Read what stands right behind the word that runs tests, as far as it is there."""
+    match = _RUNS_TESTS.search(line)
+    behind = split_words(line[match.end() :]) if match else ()
+    words = tuple(takewhile(lambda word: word[:1] not in ("", "-"), behind))
+    return words if all(_is_there(word, files) for word in words) else ()
+
+
+def _is_there(word: str, files: Files) -> bool:
+    """Whether a file, a folder or a module is called so, wherever in the tree."""
+    name = word.strip("./").removesuffix(".py").replace(".", "/")
+    ends = (f"/{name}/", f"/{name}.py")
+    return any(f"/{path}".endswith(ends[1]) or ends[0] in f"/{path}" for path in files.paths)
 
 
 def _write(lines: Sequence[str]) -> str:
@@ -234,23 +258,19 @@ def _read_tox(files: Files, called: CalledCommands) -> CiSetup:
     found = tox.read(files)
     if found is None:
         return CiSetup()
-    every = (
+    every = [
         line.lstrip("- ")
         for line in (*found.lines("commands_pre"), *found.lines("commands"))
         if "{" not in line
-    )
-    before = takewhile(lambda line: not _RUNS_TESTS.search(line), every)
-    lines = _drop_needless(before, called)
+    ]
     env = (line.partition("=") for line in found.lines("setenv", "set_env"))
-    return CiSetup(
-        origin=found.origin,
-        commands=(_write(lines),) if lines else (),
-        env={
-            name.strip(): value.strip()
-            for name, _, value in env
-            if _NAME.fullmatch(name.strip()) and "{" not in value
-        },
-    )
+    known = {
+        name.strip(): value.strip()
+        for name, _, value in env
+        if _NAME.fullmatch(name.strip()) and "{" not in value
+    }
+    read = _read_lines_of(every, called, files)
+    return read.model_copy(update={"origin": found.origin, "env": known})
 
 
 def _read_compose(files: Files) -> CiSetup:

@@ -18,7 +18,7 @@ from agent.domain import Checkout, Environment, Record, Run
 from repo_config import ci_setup, tested_versions
 from repo_config.ci_setup import CiSetup
 from repo_config.project_files import Files, table
-from repo_config.schema import PythonSection, RepoConfig
+from repo_config.schema import ChecksSection, PythonSection, RepoConfig
 from repo_config.tested_versions import TestedVersions
 from repo_config.tree import Below, Tree
 
@@ -31,6 +31,7 @@ class Candidate(Record):
     setup: tuple[str, ...] | None = None
     env: dict[str, str] | None = None
     services: tuple[str, ...] | None = None
+    checks: ChecksSection | None = None
 
     @property
     def update(self) -> dict[str, object]:
@@ -80,9 +81,16 @@ def _as_ci(
         setup=ci.commands,
         env={name: value for name, value in ci.env.items() if _may_be_set(name, value)},
         services=ci.services,
+        checks=_narrow(config.checks, ci.test_args),
         why=f"with what {ci.origin} does before the tests",
     )
     return (candidate,)
+
+
+def _narrow(given: ChecksSection, places: tuple[str, ...]) -> ChecksSection | None:
+    if not places or given.tests.args:
+        return None
+    return given.model_copy(update={"tests": given.tests.model_copy(update={"args": places})})
 
 
 def _may_be_set(name: str, value: str) -> bool:

@@ -220,3 +220,17 @@ def test_what_cannot_be_parsed_ends_its_own_step_alone(tmp_path):
     [command] = found.commands
     assert subprocess.run(["bash", "-c", command], cwd=tmp_path, check=False).returncode == 0
     assert (tmp_path / "first").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "places"),
+    [
+        ("./tests/manage.py test core", ("core",)),
+        ("python -m pytest tests/core -n auto", ("tests/core",)),
+        ("pytest -n auto tests", ()),
+        ("pytest gone", ()),
+    ],
+)
+def test_where_ci_has_its_tests_is_read(line, places):
+    found = read(f"jobs: {{t: {{steps: [{{run: {line}}}]}}}}", **{"tests/core/models.py": ""})
+    assert found.test_args == places
