@@ -195,6 +195,7 @@ def run_again(
             models=models,
             grants=_UNBOUNDED,
             runs=folder.parent,
+            set_ups=folder,
             log_told=recording.log,
             record=ledger.notes("model", within=True),
         )

@@ -71,6 +71,8 @@ class Services:
     """What people have said to the run since its text was approved."""
     runs: Path | None = None
     """Folder of the runs' folders; None: `runs` below the data folder."""
+    set_ups: Path | None = None
+    """Folder in which what set base's tests up is kept for the next run; None: the data folder."""
     log_told: str = ""
     """Where people are told that the log is, of a run that is done again; empty: where it is."""
 

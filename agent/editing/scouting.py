@@ -38,9 +38,11 @@ from agent.editing.tools import Tools
 from agent.environments import obstacles
 from agent.environments.obstacles import Obstacle
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, TimeSpent
+from agent.ports import ROOM_ENVIRONMENT
 from agent.secret_names import says_secret
 from agent.services import Services
 from repo_config import detect, load, rule_files, test_files
+from repo_config.schema import PackagesCommand
 from repo_config.tree import Tree
 
 SET_UP = "set-up"
@@ -63,6 +65,7 @@ _KEYS = (
 _STEERING = re.compile(r"(?:PYTEST|LD|COVERAGE|GIT)_.*|PYTHON(?!PATH$|UTF8$).*|PATH|HOME|BASH_ENV")
 _HOST = re.compile(r"://(?:[^/\s'\"@]*@)?([^/\s'\":]*)")
 _HERE = {"", "localhost", "127.0.0.1"}
+_PYTHON = (".py", ".pyc", ".pth")
 #: What installs the packages that a manifest lists, and the manifests.
 _INSTALLS = re.compile(r"(?:npm|pnpm|yarn) (?:ci|install)(?: --[a-z-]+)*")
 _MANIFESTS = frozenset({
@@ -248,7 +251,9 @@ def _is_path(word: str, folder: str, tree: Tree) -> bool:
 # --- what came of it --------------------------------------------------------------------------
 
 
-def look_at(prepared: Prepared, report: CheckReport, most: int, svc: Services) -> Contract:
+def look_at(
+    base: Opened, prepared: Prepared, report: CheckReport, most: int, svc: Services
+) -> Contract:
     """Name the tests that a proposal leaves out.
 
     Args:
@@ -258,8 +263,13 @@ def look_at(prepared: Prepared, report: CheckReport, most: int, svc: Services) -
         RequestRefused: It collects less, or decides about its own verdict.
     """
     contract = prepared.contract
-    if planted := sorted(_find_planted(prepared)):
-        raise RequestRefused(f"set-up writes what decides about tests: {', '.join(planted)}")
+    is_own = contract.config.setup == base.contract.config.setup
+    if not is_own and (planted := sorted(_find_planted(prepared))):
+        named = cleaning.list_some(planted, _MOST_LISTED)
+        raise RequestRefused(
+            "set-up may write no Python but Django's settings, and not into the environment:"
+            f" {named}"
+        )
     if (count := count_tests(report)) < most:
         raise RequestRefused(f"it collects {count} tests, where {most} were collected before")
     tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
@@ -270,15 +280,24 @@ def look_at(prepared: Prepared, report: CheckReport, most: int, svc: Services) -
 
 
 def _find_planted(prepared: Prepared) -> Iterator[str]:
-    """Yield files made by set-up that are tests or decide about them, but for Django's settings."""
-    project = prepared.contract.project
-    for layer in prepared.environment.layers:
-        top = Path(layer.folder, "tree")
-        for folder, _, names in os.walk(top):
-            for path in (str(Path(folder, name).relative_to(top)) for name in names):
-                is_rule = rule_files.reason(path, project) or test_files.has_test_name(path)
-                if is_rule and not rule_files.is_setting(path, project):
-                    yield path
+    """Yield what set-up has made that could stand in for tests, or decide about them.
+
+    Whatever Python it makes can be put on the path, and packages can bring plugins of pytest.
+    """
+    contract, environment = prepared.contract, prepared.environment
+    # First come the layers of packages, one each, which the repository's own manifests list.
+    packages = sum(isinstance(one, PackagesCommand) for one in contract.config.setup)
+    for layer in environment.layers[packages:]:
+        if environment.path.startswith(f"{layer.folder}/"):
+            yield ROOM_ENVIRONMENT
+        tops = {f"bulk/{number}": below for number, below in enumerate(layer.bulk)}
+        for top, below in {"tree": "", "home": "~", **tops}.items():
+            for folder, _, names in os.walk(Path(layer.folder, top)):
+                inner = Path(below, Path(folder).relative_to(Path(layer.folder, top)))
+                for path in (str(inner / name) for name in names):
+                    is_rule = path.endswith(_PYTHON) or rule_files.reason(path, contract.project)
+                    if is_rule and not rule_files.is_setting(path, contract.project):
+                        yield path
 
 
 def _find_left_out(report: CheckReport, tree: Tree) -> list[str]:

@@ -123,7 +123,9 @@ class _Attempts:
         try:
             asked = step(f"read {name}", scouting.read, text, self.base, svc)
             prepared, report = self._measure(asked, f" {name}")
-            contract = step(f"look at {name}", scouting.look_at, prepared, report, self.most, svc)
+            contract = step(
+                f"look at {name}", scouting.look_at, self.base, prepared, report, self.most, svc
+            )
         except (RequestRefused, EnvironmentFailed, CheckUnfinished) as problem:
             return problem.message
         self.most = max(self.most, scouting.count_tests(report))
@@ -227,7 +229,7 @@ def propose(
 def choose(run: Run, why: str, more: dict[str, object], report: CheckReport, svc: Services) -> str:
     """Keep the report of what is taken, and what to configure for it; say why it is taken."""
     reports.keep(svc.run_folder(run), report)
-    kept.write(svc.settings.home, run.repository, more, why)
+    kept.write(svc.set_ups or svc.settings.home, run.repository, more, why)
     svc.say(why)
     return why
 

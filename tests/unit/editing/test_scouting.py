@@ -10,6 +10,7 @@ from agent.editing import scouting
 from agent.environments.obstacles import Obstacle
 from agent.errors import RequestRefused
 from agent.testing import FakeModel, said
+from repo_config.schema import PackagesCommand
 from tests.unit.editing import desks
 
 FILES = {
@@ -180,22 +181,48 @@ def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp
     svc = desks.job(prepared, home, FakeModel(lambda _: said())).svc
     contract = read(SET_UP, prepared, home)
     facts = SuiteFacts(files=("app/tests/test_a.py",))
-    for name, refused in (("app/conftest.py", True), ("app/test_x.py", True), ("data/x", False)):
-        place = tmp_path / name.replace("/", "-") / "tree" / name
+    for number, (name, refused) in enumerate(
+        (
+            ("tree/app/conftest.py", True),
+            ("tree/app/test_x.py", True),
+            ("tree/lib/unittest.py", True),
+            ("home/lib/json.py", True),
+            ("bulk/0/pytest.py", True),
+            ("bulk/0/index.js", False),
+            ("tree/data/x", False),
+        )
+    ):
+        folder = tmp_path / f"layer-{number}"
+        place = folder / name
         place.parent.mkdir(parents=True)
         place.touch()
-        layers = (Layer(folder=str(tmp_path / name.replace("/", "-"))),)
+        layers = (Layer(folder=str(folder), bulk=("modules",)),)
         environment = prepared.environment.model_copy(update={"layers": layers})
         update = {"contract": contract, "environment": environment}
-        given = prepared.model_copy(update=update), report(facts, passed=3), 3, svc
+        made = prepared.model_copy(update=update)
+        given = made, report(facts, passed=3), 3, svc
         if refused:
-            with pytest.raises(RequestRefused, match=name):
-                scouting.look_at(*given)
+            planted = layers[0]
+            with pytest.raises(RequestRefused, match=place.name):
+                scouting.look_at(prepared, *given)
+            assert scouting.look_at(made, *given), "what the repository's own set-up makes may stay"
         else:
-            looked = scouting.look_at(*given)
+            looked = scouting.look_at(prepared, *given)
     lines, left = looked.scouted
     assert "`setup:" in lines.message
     assert "app/tests/test_b.py" in left.message
+    lent = environment.model_copy(update={"path": f"{folder}/environment"})
+    with pytest.raises(RequestRefused, match="environment"):
+        scouting.look_at(prepared, made.model_copy(update={"environment": lent}), *given[1:])
+    npm = PackagesCommand(run="npm ci", network="packages", files=("package.json",))
+    config = contract.config.model_copy(update={"setup": (npm, "true")})
+    listed = made.model_copy(
+        update={
+            "contract": contract.model_copy(update={"config": config}),
+            "environment": made.environment.model_copy(update={"layers": (planted, *layers)}),
+        }
+    )
+    assert scouting.look_at(prepared, listed, *given[1:]), "manifests list it"
     fewer = prepared.model_copy(update={"contract": contract})
     with pytest.raises(RequestRefused, match="3 tests"):
-        scouting.look_at(fewer, report(passed=3), 4, svc)
+        scouting.look_at(prepared, fewer, report(passed=3), 4, svc)

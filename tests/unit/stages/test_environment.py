@@ -85,7 +85,7 @@ def prepare(tmp_path, monkeypatch):
         opened = Opened(run=run, checkout=base, contract=contract)
         svc = SimpleNamespace(
             say=lambda line: None, run_folder=lambda run: tmp_path,
-            base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path),
+            base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path), set_ups=None,
         )  # fmt: skip
         prepared, before = environment.prepare(opened, step, svc, measure, scout)
         values = {one.key: one.value for one in kept.read(tmp_path, "x")}
