@@ -68,10 +68,13 @@ class Recorder:
         test = getattr(test, "test_case", test)
         facts = self.running.get(test.id())
         if facts is None:
-            # Not a test: the set-up or tear-down of a class or a module.
+            # The set-up or tear-down of a class or a module; or, with Python 3.12.1 alone, a test
+            # that is skipped without having begun.
+            is_test = isinstance(test, unittest.TestCase)
             facts = {"id": test.id(), "outcome": "unrun"}
-            self.join(facts, "error" if outcome == "failed" else outcome, raised, said)
-            self.report.add("fixture", **facts)
+            failed = "failed" if is_test else "error"
+            self.join(facts, failed if outcome == "failed" else outcome, raised, said)
+            self.report.add("test" if is_test else "fixture", **facts)
             self.stop_if_fast(facts["outcome"])
         else:
             self.join(facts, outcome, raised, said)
