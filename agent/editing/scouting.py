@@ -237,8 +237,11 @@ def _refuse(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
         if not (_INSTALLS.fullmatch(command["run"]) and names and names <= _MANIFESTS):
             yield f"`{command['run']}`: with network, only the files of npm or yarn are installed"
     for word in values.get("checks.tests.args", ()):
-        if not _is_path(word, values.get("root", "."), tree):
+        if word.startswith(("-", "@")) or not _is_path(word, values.get("root", "."), tree):
             yield f"checks.tests.args: {word} is no path here"
+    if any(len(line) > obstacles.LONGEST for line in written.render(asked)):
+        # A person sees all of it in the draft.
+        yield f"a line has more than {obstacles.LONGEST} characters: write it shorter"
 
 
 def _is_path(word: str, folder: str, tree: Tree) -> bool:

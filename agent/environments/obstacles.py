@@ -25,7 +25,8 @@ _SHOWN = re.compile(r"E\s+(\S.*)")
 _MOST_ITEMS = 5
 _MOST_EVIDENCE = 3_000
 _MOST_CI = 5
-_LONGEST = 300
+LONGEST = 300
+"""Characters of foreign words that are quoted at once."""
 _ANY_LINES = ("setup: [COMMAND]", "env: {NAME: VALUE}")
 
 
@@ -79,7 +80,7 @@ def find(tests: CheckResult | None, problem: str, tree: Tree, folder: str) -> Ob
 def quote(text: str) -> str:
     """Write foreign words as one piece of code in a sentence, cut."""
     flat = " ".join(text.split()).replace("`", "'")
-    return f"`{flat[:_LONGEST]}`"
+    return f"`{flat[:LONGEST]}`"
 
 
 def list_errors(tests: CheckResult) -> str:
