@@ -150,41 +150,43 @@ def _search(talk: Conversation, job: Job, try_lines: TryLines) -> Scouted:
         if not isinstance(result, str):
             best.append(result)
             words = describe(*result)
-            if tests_of(result[1]).count("passed") > tests_of(result[1]).count("failed", "error"):
+            if find_tests(result[1]).count("passed") > find_tests(result[1]).count(
+                "failed", "error"
+            ):
                 break
         talk.answer(cleaning.cut(str(words), _MOST_ANSWER, where="not kept"), job)
-    return max(best, key=lambda one: rate(one[1]), default=end)
+    return max(best, key=lambda one: rate_tests(one[1]), default=end)
 
 
 def describe(prepared: Prepared, report: CheckReport) -> str:
     """Count the tests, name those that are left out, and show the last errors."""
-    tests = tests_of(report)
+    tests = find_tests(report)
     counts = (f"{one} {tests.count(one)}" for one in ("passed", "failed", "error"))
     left = (one.message for one in prepared.contract.scouted)
     head = f"collected {count_tests(report)}: {', '.join(counts)}"
     return "\n".join((head, *left, obstacles.list_errors(tests)))
 
 
-def tests_of(report: CheckReport) -> CheckResult:
+def find_tests(report: CheckReport) -> CheckResult:
     """Return how the tests ended."""
     return report.result(TESTS) or CheckResult(name=TESTS, status=Status.ABSENT)
 
 
-def rate(report: CheckReport) -> float:
+def rate_tests(report: CheckReport) -> float:
     """Weigh the number of tests that pass by their share; files not collected count as red."""
-    passed, red = (tests_of(report).count(*one) for one in (("passed",), ("failed", "error")))
+    passed, red = (find_tests(report).count(*one) for one in (("passed",), ("failed", "error")))
     return passed * passed / (passed + red) if passed else 0.0
 
 
 def count_tests(report: CheckReport) -> int:
     """Count the tests that were collected; a module that could not be is none."""
-    return sum(not item.item_id.endswith(COLLECTION) for item in tests_of(report).items)
+    return sum(not item.item_id.endswith(COLLECTION) for item in find_tests(report).items)
 
 
 # --- what is proposed -------------------------------------------------------------------------
 
 
-def read(text: str, base: Opened, svc: Services) -> Contract:
+def read_lines(text: str, base: Opened, svc: Services) -> Contract:
     """Read proposed lines, and lay them over the repository's own configuration.
 
     Raises:
@@ -254,7 +256,7 @@ def _is_path(word: str, folder: str, tree: Tree) -> bool:
 # --- what came of it --------------------------------------------------------------------------
 
 
-def look_at(
+def name_left_out(
     base: Opened, prepared: Prepared, report: CheckReport, most: int, svc: Services
 ) -> Contract:
     """Name the tests that a proposal leaves out.
@@ -305,7 +307,7 @@ def _find_planted(prepared: Prepared) -> Iterator[str]:
 
 def _find_left_out(report: CheckReport, tree: Tree) -> list[str]:
     """List files of tests that were not collected; one that failed to be is red, not left out."""
-    if (suite := tests_of(report).suite) is None:
+    if (suite := find_tests(report).suite) is None:
         return []
     seen = {*suite.files, *suite.empty}
     named = (path for path in tree.paths() if test_files.has_test_name(path))

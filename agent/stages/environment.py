@@ -121,16 +121,22 @@ class _Attempts:
         """Try lines of configuration, within what a scout may set."""
         step, svc = self.step, self.svc
         try:
-            asked = step(f"read {name}", scouting.read, text, self.base, svc)
+            asked = step(f"read {name}", scouting.read_lines, text, self.base, svc)
             prepared, report = self._measure(asked, f" {name}")
             contract = step(
-                f"look at {name}", scouting.look_at, self.base, prepared, report, self.most, svc
+                f"look at {name}",
+                scouting.name_left_out,
+                self.base,
+                prepared,
+                report,
+                self.most,
+                svc,
             )
         except (RequestRefused, EnvironmentFailed, CheckUnfinished) as problem:
             return problem.message
         self.most = max(self.most, scouting.count_tests(report))
         prepared = prepared.model_copy(update={"contract": contract})
-        if not obstacles.has_ended(scouting.tests_of(report)):
+        if not obstacles.has_ended(scouting.find_tests(report)):
             return scouting.describe(prepared, report)
         return prepared, report
 
@@ -172,7 +178,7 @@ def find_obstacle(
 ) -> Obstacle:
     """Say why no test of the base commit runs."""
     tree = worktree.open_tree(base.checkout, svc.base_folder(base.run))
-    tests = scouting.tests_of(before) if before else None
+    tests = scouting.find_tests(before) if before else None
     found = obstacles.find(tests, problem, tree, base.contract.config.folder)
     svc.say(found.words)
     return found
@@ -236,7 +242,7 @@ def choose(run: Run, why: str, more: dict[str, object], report: CheckReport, svc
 
 def _is_poor(report: CheckReport, contract: Contract) -> bool:
     """Whether other versions may have more of base's tests pass, in reasonable time."""
-    tests = scouting.tests_of(report)
+    tests = scouting.find_tests(report)
     if tests.status is Status.ABSENT:
         return False
     passed, red = tests.count("passed"), tests.count("failed", "error")
@@ -248,11 +254,11 @@ def _is_poor(report: CheckReport, contract: Contract) -> bool:
 
 def _rank(tried: Tried) -> tuple[bool, float]:
     report = tried[2]
-    return obstacles.is_measured(scouting.tests_of(report)), scouting.rate(report)
+    return obstacles.is_measured(scouting.find_tests(report)), scouting.rate_tests(report)
 
 
 def _count(report: CheckReport) -> str:
-    tests = scouting.tests_of(report)
+    tests = scouting.find_tests(report)
     return f"{tests.count('passed')} of {len(tests.items)}"
 
 

@@ -57,6 +57,7 @@ class Wrote:
             models=FakeModel(lambda _: answer),
             svc=svc,
             step=SimpleNamespace(seconds_left=60.0),
+            reserved=0.0,
             spent=Spent(),
             limits=Limits(),
         )

@@ -40,7 +40,7 @@ def try_(text=SET_UP):
 
 def read(text, prepared, home):
     svc = desks.job(prepared, home, FakeModel(lambda _: said())).svc
-    return scouting.read(text, prepared, svc)
+    return scouting.read_lines(text, prepared, svc)
 
 
 @pytest.fixture
@@ -204,16 +204,18 @@ def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp
         if refused:
             planted = layers[0]
             with pytest.raises(RequestRefused, match=place.name):
-                scouting.look_at(prepared, *given)
-            assert scouting.look_at(made, *given), "what the repository's own set-up makes may stay"
+                scouting.name_left_out(prepared, *given)
+            assert scouting.name_left_out(made, *given), (
+                "what the repository's own set-up makes may stay"
+            )
         else:
-            looked = scouting.look_at(prepared, *given)
+            looked = scouting.name_left_out(prepared, *given)
     lines, left = looked.scouted
     assert "`setup:" in lines.message
     assert "app/tests/test_b.py" in left.message
     lent = environment.model_copy(update={"path": f"{folder}/environment"})
     with pytest.raises(RequestRefused, match="environment"):
-        scouting.look_at(prepared, made.model_copy(update={"environment": lent}), *given[1:])
+        scouting.name_left_out(prepared, made.model_copy(update={"environment": lent}), *given[1:])
     npm = PackagesCommand(run="npm ci", network="packages", files=("package.json",))
     config = contract.config.model_copy(update={"setup": (npm, "true")})
     listed = made.model_copy(
@@ -222,7 +224,7 @@ def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp
             "environment": made.environment.model_copy(update={"layers": (planted, *layers)}),
         }
     )
-    assert scouting.look_at(prepared, listed, *given[1:]), "manifests list it"
+    assert scouting.name_left_out(prepared, listed, *given[1:]), "manifests list it"
     fewer = prepared.model_copy(update={"contract": contract})
     with pytest.raises(RequestRefused, match="3 tests"):
-        scouting.look_at(prepared, fewer, report(passed=3), 4, svc)
+        scouting.name_left_out(prepared, fewer, report(passed=3), 4, svc)
