@@ -65,7 +65,7 @@ _KEYS = (
 _STEERING = re.compile(r"(?:PYTEST|LD|COVERAGE|GIT)_.*|PYTHON(?!PATH$|UTF8$).*|PATH|HOME|BASH_ENV")
 _HOST = re.compile(r"://(?:[^/\s'\"@]*@)?([^/\s'\":]*)")
 _HERE = {"", "localhost", "127.0.0.1"}
-_PYTHON = (".py", ".pyc", ".pth")
+_PYTHON = (".py", ".pyc", ".pth", ".so")
 #: What installs the packages that a manifest lists, and the manifests.
 _INSTALLS = re.compile(r"(?:npm|pnpm|yarn) (?:ci|install)(?: --[a-z-]+)*")
 _MANIFESTS = frozenset({
