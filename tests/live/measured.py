@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,11 @@ def _measured(project: Project, run: Run, folder: Path, svc: Services, say: Say)
         room_seconds=room_seconds,
         bare_seconds=bare_seconds,
         comparison=comparison.compare(outcomes, room, differences.of(project.known.source.name)),
-        problems=(*problems_of(result), *_undeclared(project, made, svc), *_version(made, bare)),
+        problems=(
+            *problems_of(result),
+            *_undeclared(project, made, svc, site.tree),
+            *_version(made, bare),
+        ),
     )
 
 
@@ -116,15 +121,26 @@ def problems_of(result: CheckResult) -> list[str]:
     return []
 
 
-def _undeclared(project: Project, made: Environment, svc: Services) -> list[str]:
+def _undeclared(project: Project, made: Environment, svc: Services, tree: Path) -> list[str]:
     """Whether the environment was made of the declaration that the project is here for."""
     (stored,) = (one for one in build.stored(svc.settings) if one.environment.key == made.key)
     taken = {choice.what for choice in stored.choices if choice.taken} | set(made.sources)
+    # PDM exports no lock of before its `inherit_metadata`; the versions in it are kept.
+    if made.refused_lock:
+        pins = _pins(tree / made.refused_lock)
+        named = [one for one in made.packages if one.partition("==")[0] in pins]
+        if named and all(one.partition("==")[2] == pins[one.partition("==")[0]] for one in named):
+            taken.add(made.refused_lock)
     return [
         f"{name} was not taken; taken: {', '.join(sorted(taken))}"
         for name in project.declared
         if name not in taken
     ]
+
+
+def _pins(lock: Path) -> dict[str, str]:
+    rows = tomllib.loads(lock.read_text(encoding="utf-8")).get("package", [])
+    return {canonicalize_name(row["name"]): row["version"] for row in rows if "version" in row}
 
 
 def _version(made: Environment, bare: Bare) -> list[str]:
