@@ -99,9 +99,12 @@ def configures(files: Files, path: str | None) -> bool:
 def is_told_to_pytest(files: Files, pytest: PytestSettings | None) -> bool:
     """Whether what pytest reads by itself says which settings there are."""
     paths = (path for path in files.named("conftest.py")[:_MOST_GUESSES] if not is_aside(path))
-    return _of_pytest(pytest) is not None or any(
-        configures(files, path) or VARIABLE in files.text(path) for path in paths
-    )
+    return _of_pytest(pytest) is not None or any(names_settings(files, path) for path in paths)
+
+
+def names_settings(files: Files, path: str) -> bool:
+    """Whether a file names the settings module, or configures the settings itself."""
+    return configures(files, path) or VARIABLE in files.text(path)
 
 
 def unsettled(files: Files) -> str:

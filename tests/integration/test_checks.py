@@ -484,7 +484,7 @@ def test_without_script_and_settings_it_is_said_what_to_name(workshop: Workshop)
 @pytest.mark.deep
 def test_pytest_django_is_handed_settings_that_only_other_tools_name(workshop: Workshop) -> None:
     django = DjangoProject(
-        settings_module="proj.settings", manage=None, python_path=("", "src"), told_to_pytest=False
+        settings_module="proj.settings", manage=None, python_path=("", "src"), settings_told=False
     )
     files = {
         path: text

@@ -229,7 +229,21 @@ def test_pytest_is_told_of_settings_only_where_it_does_not_know_them(tree, more,
     assert django is not None
     if "conftest.py" not in more:
         assert django.settings_module == "tests.settings"
-    assert django.told_to_pytest is told
+    assert django.settings_told is told
+
+
+@pytest.mark.parametrize(
+    ("manage", "told"), [("import django\n", False), (MANAGE.format("tests.settings"), True)]
+)
+def test_a_manage_py_that_names_no_settings_has_to_be_told_those_for_tests(tree, manage, told):
+    files = {"manage.py": manage, "tests/settings.py": APPS, "tests/test_x.py": TESTS}
+    project = detected(tree(files))
+    assert project.test_script == "manage.py"
+    assert project.django is not None
+    assert (project.django.settings_module, project.django.settings_told) == (
+        "tests.settings",
+        told,
+    )
 
 
 def test_the_order_of_settings_is_config_env_pytest_manage(tree):
