@@ -129,6 +129,7 @@ _TOOLS = (
     "unknown-module",
     "coverage-of-change",
     "other-settings",
+    "unformatted",
     "test-rewritten",
     "test-removed",
     "test-surroundings",

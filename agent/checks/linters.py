@@ -109,3 +109,4 @@ ISORT = lint.LintCheck(
 )
 
 ALL = (RUFF_CHECK, RUFF_FORMAT, FLAKE8, BLACK, ISORT)
+FORMATTERS = frozenset(one.name for one in ALL if one.rewrites)

@@ -39,6 +39,14 @@ OTHER_SETTINGS = Rule(
     good="line-length is raised from 88 to 120, and no line is longer",
 )
 
+UNFORMATTED = Rule(
+    id="unformatted",
+    demands="What a formatter would rewrite is told, where base itself does not pass it.",
+    severity=Severity.INFO,
+    bad="a new file that isort would sort, where isort would sort 70 files of base as well",
+    good="a new file that isort leaves as it is",
+)
+
 TEST_TOOL = Rule(
     id="test-tool-in-source",
     demands="Source has nothing to do with the tools that test it, nor with the interpreter's "
@@ -100,6 +108,7 @@ BY_CHECK: dict[str, tuple[Rule, ...]] = {
 RULES: tuple[Rule, ...] = (
     *dict.fromkeys(rule for rules in BY_CHECK.values() for rule in rules),
     OTHER_SETTINGS,
+    UNFORMATTED,
     *test_changes.OF_TESTS,
     *url_map.OF_ROUTES,
     *brought.OF_PACKAGES,

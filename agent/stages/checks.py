@@ -18,6 +18,7 @@ from agent.checks import (
     coverage_of_change,
     early,
     gate,
+    linters,
     measuring,
     packages,
     reports,
@@ -191,6 +192,9 @@ def _weighed(
     rules = tool_rules.BY_CHECK.get(name)
     if rules is None and name != found.name and name in clean and not found.counts_tests:
         rules = (tool_rules.OTHER_SETTINGS,)
+    if name in linters.FORMATTERS and found.base_failures:
+        # What base does not pass, nobody enforces.
+        rules = (tool_rules.UNFORMATTED,)
     if rules is None or not found.new_failures:
         return found
     told = tool_rules.findings(rules, found.new_failures)

@@ -1231,6 +1231,16 @@ def test_what_only_the_settings_of_base_object_to_is_for_the_reviewer(
     )  # fmt: skip
 
 
+def test_a_formatter_that_base_does_not_pass_does_not_hold_a_change_back(
+    stage: Callable[..., Stage],
+) -> None:
+    made = stage({**GREEN, "untidy.py": "import os, sys\n"}, lint_tools=("isort",))
+    found = made.weighed(more_DOT_py="import sys, os\n")["isort"]
+    assert (found.verdict, [(one.rule, one.path) for one in found.findings]) == (
+        Status.PASSED, [("unformatted", "more.py")],
+    )  # fmt: skip
+
+
 HOLE = "import pickle\n\n\ndef loaded(text):\n    return pickle.loads(text)\n"
 
 
