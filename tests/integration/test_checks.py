@@ -439,6 +439,13 @@ RUNTESTS = """
 SCRIPTED: dict[str, Any] = {**MANAGED, "test_script": "tests/runtests.py"}
 
 
+def test_djangos_runner_tells_what_it_imports_that_holds_no_test(workshop: Workshop) -> None:
+    files = {**DJANGO, "proj/test.py": "from proj.settings import *\n"}
+    result = workshop.tests(files, config={"checks": {"makemigrations": "off"}}, **MANAGED)
+    assert result.suite is not None
+    assert result.suite.empty == ("proj/test.py",)
+
+
 @pytest.mark.deep
 def test_a_script_of_the_repository_is_recorded_as_well(workshop: Workshop) -> None:
     files = {**WITH_CASES, "tests/runtests.py": RUNTESTS % "failures"}

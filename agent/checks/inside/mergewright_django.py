@@ -152,10 +152,11 @@ def _is_wanted(test, only):
 def _look_around(suite, tree):
     """Say what belongs to the tests."""
     files = {mergewright_report.inside(_file_of(test), tree) for test in _cases(suite)}
+    empty = {mergewright_report.inside(path, tree) for path in _LOADED} - files
     settings = mergewright_report.django_settings()
     return {
-        "files": sorted(files - {""}), "product": [], "empty": [], "doctests": {}, "plugins": {},
-        "settings": settings,
+        "files": sorted(files - {""}), "product": [], "empty": sorted(empty - {""}),
+        "doctests": {}, "plugins": {}, "settings": settings,
     }  # fmt: skip
 
 
@@ -169,14 +170,20 @@ def _file_of(test):
     return getattr(sys.modules.get(type(test).__module__), "__file__", None)
 
 
+#: What was imported where tests were looked for, by whole path. It may hold none, as a
+#: `settings/test.py` that other modules are changed by.
+_LOADED = set()
+
+
 def _collect_within(files):
     """Leave out the files that nobody asked for where tests are looked for; None: look at all."""
-    if files is None:
-        return
-    original, wanted = unittest.loader.TestLoader._match_path, frozenset(files)
+    original = unittest.loader.TestLoader._match_path
 
     def match(self, path, full_path, pattern):
-        return full_path in wanted and original(self, path, full_path, pattern)
+        matches = (files is None or full_path in files) and original(self, path, full_path, pattern)
+        if matches:
+            _LOADED.add(full_path)
+        return matches
 
     unittest.loader.TestLoader._match_path = match
 

@@ -137,4 +137,5 @@ def _first_in_body(
     first = source.line_start(source.start(statements[0]))
     for _ in getattr(statements[0], "leading_lines", ()):
         first = source.line_start(first - 1)
-    source.insert_lines(first, [*lines, ""])
+    is_spaced = not source.text[first : source.line_end(first)].strip()
+    source.insert_lines(first, lines if is_spaced else [*lines, ""])

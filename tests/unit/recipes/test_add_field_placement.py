@@ -49,6 +49,9 @@ def inserted(before: str, after: str) -> str:
         ),
         pytest.param('class Customer(models.Model):\n    """Doc."""\n\n@N', id="docstring only"),
         pytest.param(
+            "class Customer(models.Model):\n@N\n    objects = Found()\n", id="before a blank line"
+        ),
+        pytest.param(
             "class Customer(models.Model):\n\ta = models.TextField()\n@T\n"
             "\tdef b(self):\n\t\tpass\n",
             id="tabs",
