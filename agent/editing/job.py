@@ -207,7 +207,6 @@ class Job:
         return Spent(
             usd=sum(reply.cost_usd or 0.0 for reply in replies),
             tokens=sum(reply.usage.tokens for reply in replies),
-            calls=len(replies),
         )
 
     def answered(self, role: Role) -> str:
@@ -217,19 +216,13 @@ class Job:
     def first_in_line(self, role: Role) -> str:
         """Name who is to be asked: who answered last, else whom the repository wants.
 
-        Whoever was passed over since its last answer, as whatever role, is left to the end, and
-        whoever was taken out of the settings is not asked any more.
+        Whoever was taken out of the settings is not asked any more.
         """
         wanted = getattr(self.base.contract.config.models, role) or ""
         chain = self.models.chain(role, self.decision.category)
         answered = self.answered(role)
         first = answered if answered in (wanted, *chain) else wanted
-        away: set[str] = set()
-        for _, reply in self._replies:
-            # Each begins with the name, then the reason.
-            away.update(words.partition(": ")[0] for words in reply.passed_over)
-            away.discard(reply.model)
-        away |= self._had_a_try if role == "editor" else set()
+        away = self._had_a_try if role == "editor" else set()
         line = [name for name in (first, wanted, *chain) if name] if away else []
         return next((name for name in line if name not in away), first)
 

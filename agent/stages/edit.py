@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from agent import cleaning, worktree
 from agent.domain import Category, Change, ChangedFile, Plan, Prepared, Severity
-from agent.editing import attempts, by_recipe, rounds
+from agent.editing import attempts, by_recipe
 from agent.editing.attempts import Attempt
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
@@ -73,7 +73,7 @@ def next_candidate(first: Attempt, tried: Sequence[Round], job: Job) -> Draft | 
             else:
                 attempt.close()
                 met = best(tried).objection if tried else f"It changed nothing: {attempt.why}."
-                attempt = attempts.begin_anew(first.plan, rounds.given_up(met), job)
+                attempt = attempts.begin_anew(first.plan, met, job)
             if (draft := attempt.next_draft()) is not None:
                 return draft
         except ASKING_ENDS as problem:

@@ -53,15 +53,13 @@ _MOST_PARTS = 200
 #: The wire adds names and marks to each message and tool.
 _TOKENS_A_MESSAGE = 64
 
-Hear = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class _Asking:
     """One reply that is asked for."""
 
     request: ChatRequest
-    hear: Hear | None
+    hear: Callable[[str], None] | None
     seconds: float | None
     """What was left of the run's minutes when it was begun; None: no bound."""
     names: list[str]
@@ -110,11 +108,11 @@ class ProvidedModels:
         background.wait(self._connections.aclose())
 
     def ready(self) -> None:
-        """Load what requests need of those who are asked first; nobody is asked.
+        """Load what the first request needs; nobody is asked.
 
-        Who stands in for them costs the memory of another provider only once it has to.
+        Others cost the memory of another provider only once they are asked.
         """
-        for name in self._routes.first_in_line:
+        for name in self._routes.names[:1]:
             # What is wrong is told by the first request.
             with suppress(*failures.KNOWN):
                 background.wait(self._open_model(name))
@@ -141,7 +139,7 @@ class ProvidedModels:
         A token is never shorter than a byte. What the model has been sent before is counted as its
         provider has counted it. A reply that breaks off may be charged for, and is asked for again.
         """
-        most = [self._bound_try(name, request) for name in self._order(request)]
+        most = [self._bound_try(name, request) for name in self._list_asked(request)]
         # What has no price is bounded by tokens; it does not lift the bound of the others.
         known = [one.usd for one in most if one.usd is not None]
         return Worst(
@@ -153,7 +151,7 @@ class ProvidedModels:
         self,
         request: ChatRequest,
         stopped: Flag | None = None,
-        hear: Hear | None = None,
+        hear: Callable[[str], None] | None = None,
         seconds: float | None = None,
     ) -> Reply:
         """Ask, and wait for the whole reply; see `ports.ChatModel`.
@@ -161,7 +159,7 @@ class ProvidedModels:
         What tries without a reply may have been charged for is counted in the reply's usage, at the
         most that it can have been.
         """
-        asking = _Asking(request, hear, seconds, self._order(request))
+        asking = _Asking(request, hear, seconds, self._list_asked(request))
         response = background.wait(self._ask_chain(asking), stopped)
         if response is None:
             raise self._explain(asking)
@@ -183,17 +181,10 @@ class ProvidedModels:
         usd = self._prices.worst(model, sent, request.most_tokens)
         return Worst(tokens=sent + request.most_tokens, usd=usd)
 
-    def _order(self, request: ChatRequest) -> list[str]:
-        """List who is asked: from the one that is to be first on, then those before it.
-
-        Those before it have failed in this run, or the repository wants another one; they are what
-        is left where nobody else answers.
-        """
+    def _list_asked(self, request: ChatRequest) -> list[str]:
+        """List who is asked: the one that is to be first, then the chain."""
         chain = self.chain(request.role, request.category)
-        if request.model not in chain:
-            return [*filter(None, [request.model]), *chain]
-        place = chain.index(request.model)
-        return [*chain[place:], *chain[:place]]
+        return list(dict.fromkeys(filter(None, (request.model, *chain))))
 
     async def _ask_chain(self, asking: _Asking) -> parts.ModelResponse | None:
         """Ask one after the other; None: nobody answered, or not before the run's minutes ended."""
@@ -210,8 +201,7 @@ class ProvidedModels:
         """Note why the first in line did not answer; decide who is asked next."""
         name = asking.names.pop(0)
         if not isinstance(problem, Failure):
-            address = self._open[name].base_url if name in self._open else None
-            problem = failures.classify(problem, name, self._redact, address)
+            problem = failures.classify(problem, name, self._redact)
         asking.failed.append((name, problem))
         if not problem.paid:
             return
@@ -229,7 +219,7 @@ class ProvidedModels:
             Failure: It broke off, or said nothing.
         """
         model = await self._open_model(name)
-        told = messages.history(asking.request, failures=name.startswith("anthropic:"))
+        told = messages.history(asking.request)
         tools, settings = messages.parameters(asking.request), self._make_settings(asking.request)
         if self._stream:
             opened = model_request_stream(
