@@ -638,9 +638,10 @@ ENDLESS = {
 }
 
 
+@pytest.mark.parametrize("stream", ["on", "off"])
 @pytest.mark.parametrize("said", ENDLESS.values(), ids=ENDLESS)
-def test_a_reply_without_end_is_broken_off_and_not_asked_for_again(opened, quick, said):
-    models, server = opened(lambda _: said)
+def test_a_reply_without_end_is_broken_off_and_not_asked_for_again(opened, quick, said, stream):
+    models, server = opened(lambda _: said, MERGEWRIGHT_MODEL_STREAM=stream)
     with pytest.raises(ModelRefused, match="500,000"):
         models.reply(REQUEST)
     assert len(server.requests) == 1

@@ -48,8 +48,7 @@ def history(request: ChatRequest) -> list[theirs.ModelMessage]:
         if isinstance(message, Answered):
             found.append(_as_it_came(message.reply))
         else:
-            parts = list(_parts(message))
-            found.append(theirs.ModelRequest(parts=parts, instructions=request.system))
+            found.append(theirs.ModelRequest([*_parts(message)], instructions=request.system))
     return found
 
 
@@ -58,9 +57,7 @@ def _parts(message: Asked | Returned) -> Iterator[theirs.ModelRequestPart]:
         for result in message.results:
             # That a call failed is said by its content: marked as failed, it becomes JSON on some
             # wires, in which every line break is written out.
-            yield theirs.ToolReturnPart(
-                tool_name=result.name, content=result.content, tool_call_id=result.call_id
-            )
+            yield theirs.ToolReturnPart(result.name, result.content, result.call_id)
     if message.text:
         yield theirs.UserPromptPart(content=message.text)
 

@@ -171,8 +171,8 @@ class ProvidedModels:
             # Known dollars count beside unknown ones.
             cost = (cost or 0.0) + sum(one.usd or 0.0 for one in asking.lost) or cost
         made = messages.reply(response, model, time.monotonic() - asking.begun, used, cost)
-        why = {name: problem for name, problem in asking.failed if name != model}
-        lines = tuple(self._redact(f"{name}: {problem}") for name, problem in why.items())
+        why = dict(asking.failed).items()
+        lines = tuple(self._redact(f"{name}: {words}") for name, words in why if name != model)
         return made.model_copy(update={"passed_over": lines})
 
     def _bound_try(self, model: str, request: ChatRequest) -> Worst:
@@ -231,9 +231,7 @@ class ProvidedModels:
                     piece, is_text = _read_piece(event)
                     said += len(piece)
                     begun += isinstance(event, parts.PartStartEvent)
-                    if said > _MOST_CHARACTERS or begun > _MOST_PARTS:
-                        words = f"more than {_MOST_CHARACTERS:,} characters, or {_MOST_PARTS} calls"
-                        raise Failure(f"its answer has {words}", "refused", paid=True)
+                    _require_measure(said, begun)
                     if asking.hear is not None and is_text:
                         # Half of a surrogate pair can be printed nowhere.
                         asking.hear(piece.encode("utf-8", "backslashreplace").decode())
@@ -243,15 +241,16 @@ class ProvidedModels:
                 model, told, model_settings=settings, model_request_parameters=tools
             )
         # Where a stream breaks off, the library takes it for ended on some wires.
-        is_ended = response.finish_reason == "content_filter" or (
-            "finish_reason" in (response.provider_details or {})
-        )
+        details = response.provider_details or {}
+        is_ended = "finish_reason" in details or response.finish_reason == "content_filter"
         if response.state != "complete" or (self._stream and not is_ended):
             raise Failure("its answer broke off", paid=True)
         is_empty = not (response.tool_calls or (response.text or "").strip())
         if is_empty and response.finish_reason not in ("content_filter", "length"):
             raise Failure("its answer is empty", paid=True)
-        return messages.tidied(response, asking.request)
+        made = messages.tidied(response, asking.request)
+        _require_measure(sum(len(repr(part)) for part in made.parts), len(made.parts))
+        return made
 
     async def _open_model(self, name: str) -> Model:
         # Its connections are kept for the next request, of whatever run.
@@ -286,7 +285,8 @@ class ProvidedModels:
         if "passing" in reasons:
             waits = [failure.after for failure in found if failure.after is not None]
             until = time.time() + min(waits) if waits else None
-            when = f" It may be asked again at {_format_moment(until)}." if until else ""
+            moment = until and datetime.fromtimestamp(until, UTC)
+            when = f" It may be asked again at {moment:%Y-%m-%d %H:%M:%S} UTC." if moment else ""
             paid = sum(one.usd or 0.0 for one in asking.lost)
             words = f"No model answered as {role}: {listed}.{when}"
             problem = ModelUnavailable(words, until, paid)
@@ -315,6 +315,13 @@ def _read_piece(event: parts.ModelResponseStreamEvent) -> tuple[str, bool]:
     return "", False
 
 
+def _require_measure(characters: int, count: int) -> None:
+    """Refuse what nobody would write; it would be sent again and again."""
+    if characters > _MOST_CHARACTERS or count > _MOST_PARTS:
+        words = f"more than {_MOST_CHARACTERS:,} characters, or {_MOST_PARTS} calls"
+        raise Failure(f"its answer has {words}", "refused", paid=True)
+
+
 def _bound_tokens(request: ChatRequest, model: str) -> int:
     """Bound the tokens of what is sent."""
     fresh, counted = request.messages, 0
@@ -325,7 +332,3 @@ def _bound_tokens(request: ChatRequest, model: str) -> int:
         return request.bytes + _TOKENS_A_MESSAGE * (len(fresh) + len(request.tools) + 1)
     told = request.model_copy(update={"system": "", "tools": (), "messages": fresh})
     return counted + told.bytes + _TOKENS_A_MESSAGE * (len(fresh) + 1)
-
-
-def _format_moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
