@@ -170,14 +170,6 @@ class Job:
         """Whether a change that has passed is handed over all the same."""
         return self.has_passed and not isinstance(problem, RUN_ENDS)
 
-    def leave(self, problem: AgentError, before: str) -> None:
-        """Note what does not come about any more, where a change that has passed stays.
-
-        Args:
-            before: What was to be done, as in "attempt 2 of 3 was made".
-        """
-        self.note(f"{why(problem)} before {before}.")
-
     def note(self, sentence: str) -> None:
         """Note what did not come about, as a sentence of ours."""
         self._undone.append(sentence)
