@@ -180,7 +180,7 @@ def run_again(
     # Tickets, diffs and logs are nobody else's business.
     folder.parent.mkdir(exist_ok=True, mode=0o700)
     folder.mkdir(mode=0o700)
-    bounded = {"model_usd": _UNBOUNDED, "model_tokens": None, "model_calls": _UNBOUNDED}
+    bounded = {"model_usd": _UNBOUNDED, "model_tokens": None}
     roles = ("model", "model_editor", "model_reviewer")
     nobody = dict.fromkeys((*roles, "model_routes", "model_allow"), ())
     free = settings.model_copy(update={**bounded, **nobody, "public_url": None})

@@ -172,8 +172,6 @@ class Settings(Record):
     first request."""
     model_tokens: int | None = Field(default=None, ge=1)
     """Tokens that one run may use; bounds `limits.tokens`. Needed where a model has no price."""
-    model_calls: int = Field(default=200, ge=1)
-    """Replies of models in one run; a try that got none is not counted."""
     model_usd_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Dollars that the issues of one repository may cost within 24 hours; None: as much as the runs
     of a day may spend."""

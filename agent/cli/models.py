@@ -63,7 +63,7 @@ def examine(loaded: Settings, *, check: bool = False) -> dict[str, Any]:
         unpriced = [line["name"] for line in listed if line["usd_per_million_input"] is None]
         if unpriced:
             remarks.append(
-                f"No price is known of {', '.join(unpriced)}: tokens and replies bound what these"
+                f"No price is known of {', '.join(unpriced)}: tokens bound what these"
                 f" use, no dollars. {variable('model_prices')} sets prices."
             )
         problems = [f"{line['name']}: {line['missing']}." for line in listed if line["missing"]]
@@ -76,7 +76,6 @@ def examine(loaded: Settings, *, check: bool = False) -> dict[str, Any]:
         "limits": {
             "usd": loaded.model_usd,
             "tokens": loaded.model_tokens,
-            "calls": loaded.model_calls,
             "usd_per_day": loaded.model_usd_per_day,
         },
         "repositories_may_ask_for": sorted(loaded.models_allowed),
@@ -140,7 +139,7 @@ def _show(report: dict[str, Any]) -> None:
     terminal.show(table)
     limits = report["limits"]
     tokens, day = limits["tokens"], limits["usd_per_day"]
-    said = f"One run: at most ${limits['usd']:g}, {limits['calls']} replies, "
+    said = f"One run: at most ${limits['usd']:g}, "
     said += f"{tokens:,} tokens" if tokens else "any number of tokens"
     said += f"; ${day:g} for all issues of a repository within 24 hours" if day else ""
     print(f"\n{said}.")

@@ -6,9 +6,6 @@ what is sent is not, since edits have to match files to the letter.
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 from agent import cleaning
 from agent.chat import ChatRequest, Reply
 from agent.check_summary import count_things
@@ -17,10 +14,6 @@ from agent.editing import budget
 from agent.editing.job import Job
 from agent.errors import ModelRefused
 
-#: Characters of a reply; nobody writes an edit of this length, and each is sent again and again.
-_MOST = 500_000
-#: Of a reply; each has to be answered, though a few dozen at most are carried out.
-_MOST_CALLS = 200
 #: The one reply that nothing is made ready for: from ticket and outline, to plan or to decline.
 TRIAGE = ("plan", 1)
 #: The conversation that makes the base ready.
@@ -70,7 +63,6 @@ def reply(job: Job, turn: Turn, request: ChatRequest) -> Reply:
         said = job.svc.redactor(answer.text)
         words = cleaning.terminal(" ".join(said.split()))[:_MOST_WORDS]
         raise ModelRefused(f"{answer.model} refused to answer. {words}".strip())
-    _require_measure(answer, turn)
     return answer
 
 
@@ -89,16 +81,6 @@ def _ask(request: ChatRequest, turn: Turn, job: Job) -> Reply:
     return answer
 
 
-def _require_measure(answer: Reply, turn: Turn) -> None:
-    """Refuse what nobody would write; it would be sent again and again."""
-    texts = (text for call in answer.calls for text in (call.call_id, call.name, call.arguments))
-    length, count = len(answer.text) + sum(map(len, texts)), len(answer.calls)
-    for found, most, what in ((length, _MOST, "characters"), (count, _MOST_CALLS, "calls")):
-        if found > most:
-            said = f"{answer.model} answered {turn.purpose} with {found:,} {what}"
-            raise ModelRefused(f"{said}; {most:,} are the most.")
-
-
 def _record_question(request: ChatRequest, turn: Turn, job: Job) -> None:
     redactor, new = job.svc.redactor, request.messages[turn.told :]
     kept = redactor.inside(new)
@@ -107,10 +89,7 @@ def _record_question(request: ChatRequest, turn: Turn, job: Job) -> None:
         "digest": request.digest,
         "role": request.role,
         "model_chain": job.models.chain(request.role, request.category),
-        "system_sha256": _sha256(request.system),
-        "tools_sha256": _sha256(json.dumps([tool.model_dump() for tool in request.tools])),
         "messages": [message.model_dump(mode="json") for message in kept],
-        "most_tokens": request.most_tokens,
     }
     if turn.number == 1:
         facts["system"] = redactor(request.system)
@@ -130,7 +109,3 @@ def _summarize(turn: Turn, answer: Reply) -> str:
     )
     # In one line: a terminal shows the last one of a step.
     return "; ".join((said, *answer.stands_in))
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

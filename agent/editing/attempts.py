@@ -14,6 +14,7 @@ from agent.editing.tools import Forms, Submit, Tools
 from agent.errors import EditFailed
 
 _SUBMIT = "Have the change judged, with ignored files to include."
+_GIVEN_UP = "An earlier attempt was given up and is gone; take another way. At its best, it met:"
 _EDITING: Forms = {"submit": (_SUBMIT, Submit), **submissions.FORMS}
 _UNCHANGED = (
     "Nothing has changed since the last submit. Edit first, or submit once more to leave it so."
@@ -153,7 +154,7 @@ def begin_anew(plan: Plan, failed: str, job: Job) -> Attempt:
         failed: What stood against the earlier attempt, in words for the model.
     """
     job.try_another()
-    return _carry_on(plan, None, (), failed, job)
+    return _carry_on(plan, None, (), f"{_GIVEN_UP}\n{failed}", job)
 
 
 def on_pull(draft: Draft, matters: tuple[Matter, ...], failed: str, job: Job) -> Attempt:

@@ -7,7 +7,6 @@ import shlex
 from packaging.utils import canonicalize_name
 
 from agent import worktree
-from agent.checks import check
 from agent.cleaning import list_some
 from agent.domain import CheckItem, CheckResult, Prepared, Status
 from agent.editing.called import Opening
@@ -68,18 +67,13 @@ def _list_versions(job: Job) -> list[str]:
 def _command(result: CheckResult, prepared: Prepared) -> tuple[str, ...]:
     """The command as it is typed in the sandbox.
 
-    A mypy of ours is told where packages are, and tests keep their database.
+    A mypy of ours is told where packages are.
     """
     environment, words = prepared.environment, result.command
     installed = {entry.partition("==")[0].lower() for entry in environment.packages}
     if result.name == "mypy" and "mypy" not in installed:
         at = words.index("mypy") + 1
         return (*words[:at], "--python-executable", rooms.PYTHON, *words[at:])
-    if result.name == check.TESTS and any(one.name == "postgres" for one in environment.services):
-        # The server runs as long as the sandbox is open, so what is made once can stay.
-        if "pytest-django" in installed:
-            return (*words, "--reuse-db")
-        return (*words, "--keepdb") if "test" in words else words
     return words
 
 

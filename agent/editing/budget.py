@@ -1,6 +1,6 @@
 """What a run may spend on models, held before each request with the worst that it can cost.
 
-Owns the caps of one run: money, tokens and replies, the lower of what operator and repository
+Owns the caps of one run: money and tokens, the lower of what operator and repository
 allow. Its minutes are counted by `agent.steps`.
 """
 
@@ -21,8 +21,6 @@ class Limits(Record):
 
     usd: float | None = None
     tokens: int | None = None
-    calls: int | None = None
-    """Replies, however many tries each takes."""
 
 
 def limits(config: RepoConfig, settings: Settings, grants: int = 1, share: float = 1.0) -> Limits:
@@ -37,7 +35,6 @@ def limits(config: RepoConfig, settings: Settings, grants: int = 1, share: float
     return Limits(
         usd=min(asked.usd or settings.model_usd, settings.model_usd) * grants * share,
         tokens=int(min(tokens) * grants * share) if tokens else None,
-        calls=int(settings.model_calls * grants * share),
     )
 
 
@@ -62,7 +59,6 @@ class Spent(Record):
 
     usd: float = 0.0
     tokens: int = 0
-    calls: int = 0
 
 
 def require(spent: Spent, worst: Worst, caps: Limits, seconds: float, *, purpose: str) -> None:
@@ -80,11 +76,6 @@ def require(spent: Spent, worst: Worst, caps: Limits, seconds: float, *, purpose
         raise TimeSpent(
             f"The run has {seconds:.0f} s left of its minutes (limits.minutes), before {purpose};"
             f" nobody is asked with less than {LEAST_SECONDS:.0f} s."
-        )
-    if caps.calls is not None and spent.calls >= caps.calls:
-        raise BudgetSpent(
-            f"The run has used its {caps.calls:,} replies of models (MERGEWRIGHT_MODEL_CALLS),"
-            f" before {purpose}."
         )
     if caps.usd is not None and worst.usd is None and caps.tokens is None:
         raise BudgetSpent(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
+from typing import Literal
 
 from agent import cleaning, worktree
 from agent.domain import Change, Prepared, Record
@@ -28,7 +29,7 @@ _LIMITS = RoomLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
 class AskRecipe(Record):
     """A recipe by its name, with what it has to know."""
 
-    name: str
+    name: Literal["add-django-field", "print-to-logging"]
     parameters: dict[str, object]
 
 
@@ -51,15 +52,11 @@ def call(
     """Have a recipe work on top of a change; its parameters are held to what a ticket is held to.
 
     Raises:
-        EditFailed: There is none of that name, facts are missing, nothing would change, or what
-            was produced is not what was asked for.
+        EditFailed: Facts are missing, nothing would change, or what was produced is not what was
+            asked for.
         SandboxLost: The sandbox ended without a word.
     """
-    recipe = next((one for one in registry.recipes() if one.name == asked.name), None)
-    if recipe is None:
-        known = ", ".join(one.name for one in registry.recipes())
-        raise EditFailed(f"there is no such recipe; there are {known}")
-    contract = prepared.contract
+    recipe, contract = registry.by_name(asked.name), prepared.contract
     tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
     tree.replay(change)
     given = asked.parameters, Within(tree, contract.config.folder), contract.config

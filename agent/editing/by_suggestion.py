@@ -32,12 +32,9 @@ def read(thread: Thread, content: bytes) -> Suggestion | None:
     if suggested is None or thread.outdated or first is None or last is None:
         return None
     code = _bare(content)[first - 1 : last]
-    # A part of a diff ends with the lines that it is about, where it has as many.
-    rows = (row.removesuffix("\r") for row in thread.hunk.removesuffix("\n").split("\n")[1:])
-    shown = [row[1:] for row in rows if row[:1] in ("+", " ", "")][-len(code) :]
     is_there = bool(code) and len(code) == last - first + 1
     new = tuple(suggested.split("\n")[:-1])
-    if not is_there or code == list(new) or (len(shown) == len(code) and shown != code):
+    if not is_there or code == list(new):
         return None
     return Suggestion(path=thread.path, first_line=first, code=tuple(code), new=new)
 

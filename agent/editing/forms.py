@@ -16,8 +16,6 @@ from agent.errors import EditFailed
 
 R = TypeVar("R", bound=Record)
 
-#: Nobody writes an edit or a plan of this length.
-MOST_CHARACTERS = 400_000
 _MOST_PROBLEMS = 5
 _MOST_NAME = 64
 _MOST_TEXT = 300
@@ -41,8 +39,6 @@ def read(call: ToolCall, kind: type[R]) -> R:
     Raises:
         EditFailed: It says what is wrong with them, bounded.
     """
-    if (count := len(call.arguments)) > MOST_CHARACTERS:
-        raise EditFailed(f"the arguments have {count:,} characters, over {MOST_CHARACTERS:,}")
     try:
         return kind.model_validate_json(call.arguments.strip() or "{}")
     except ValidationError as problem:

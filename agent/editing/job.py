@@ -170,14 +170,6 @@ class Job:
         """Whether a change that has passed is handed over all the same."""
         return self.has_passed and not isinstance(problem, RUN_ENDS)
 
-    def leave(self, problem: AgentError, before: str) -> None:
-        """Note what does not come about any more, where a change that has passed stays.
-
-        Args:
-            before: What was to be done, as in "attempt 2 of 3 was made".
-        """
-        self.note(f"{why(problem)} before {before}.")
-
     def note(self, sentence: str) -> None:
         """Note what did not come about, as a sentence of ours."""
         self._undone.append(sentence)
@@ -207,7 +199,6 @@ class Job:
         return Spent(
             usd=sum(reply.cost_usd or 0.0 for reply in replies),
             tokens=sum(reply.usage.tokens for reply in replies),
-            calls=len(replies),
         )
 
     def answered(self, role: Role) -> str:
@@ -217,19 +208,13 @@ class Job:
     def first_in_line(self, role: Role) -> str:
         """Name who is to be asked: who answered last, else whom the repository wants.
 
-        Whoever was passed over since its last answer, as whatever role, is left to the end, and
-        whoever was taken out of the settings is not asked any more.
+        Whoever was taken out of the settings is not asked any more.
         """
         wanted = getattr(self.base.contract.config.models, role) or ""
         chain = self.models.chain(role, self.decision.category)
         answered = self.answered(role)
         first = answered if answered in (wanted, *chain) else wanted
-        away: set[str] = set()
-        for _, reply in self._replies:
-            # Each begins with the name, then the reason.
-            away.update(words.partition(": ")[0] for words in reply.passed_over)
-            away.discard(reply.model)
-        away |= self._had_a_try if role == "editor" else set()
+        away = self._had_a_try if role == "editor" else set()
         line = [name for name in (first, wanted, *chain) if name] if away else []
         return next((name for name in line if name not in away), first)
 

@@ -5,8 +5,6 @@ All that is foreign in it stands between marks, as data.
 
 from __future__ import annotations
 
-import re
-
 from agent import cleaning, worktree
 from agent.agenda import Matter
 from agent.domain import Change, Plan
@@ -24,7 +22,6 @@ _MOST_DIFF = 30_000
 _MOST_FAILED = 8_000
 _MOST_WORDS = 3_000
 _MOST_MATTERS = 24_000
-_IDS = re.compile(r"^index [0-9a-f]+\.\.[0-9a-f]+(?: \d+)?\n", re.MULTILINE)
 #: Where people tell contributors how code is written, and who may contribute.
 _NOTES = ("AGENTS.md", "CONTRIBUTING.md", "CONTRIBUTING.rst", ".github/CONTRIBUTING.md")
 
@@ -95,9 +92,7 @@ def _fence(title: str, words: str, job: Job, most: int = _MOST_DIFF, where: str 
 
 
 def _diff(change: Change, job: Job) -> str:
-    """Show a change, without the ids of its contents."""
-    shown = _IDS.sub("", worktree.diff(job.base.checkout, change))
-    return cleaning.cut(shown, _MOST_DIFF, where="read")
+    return cleaning.cut(worktree.diff(job.base.checkout, change), _MOST_DIFF, where="read")
 
 
 def _describe_repository(job: Job) -> tuple[str, ...]:

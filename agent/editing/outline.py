@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections import Counter
 from itertools import accumulate
 from operator import itemgetter
 
@@ -12,9 +11,9 @@ from agent.errors import EditFailed
 from agent.policy.layout import is_test
 from agent.repository.tree import WorkTree
 
-#: Of the room, for what is only counted.
-_FOR_COUNTS = 0.1
 _MOST_OF_A_FILE = 300
+#: Characters for the count.
+_FOR_COUNT = 20
 _WORD = re.compile(r"[a-z_][\w./-]*\w|[a-z_]")
 _DEFINED = re.compile(rb"^(?:async )?(?:class|def) (\w+)", re.MULTILINE)
 
@@ -22,7 +21,7 @@ _DEFINED = re.compile(rb"^(?:async )?(?:class|def) (\w+)", re.MULTILINE)
 def describe(tree: WorkTree, words: str, folder: str, limit: int) -> str:
     """List the files of a folder with what they define, within a number of characters.
 
-    What there is no room for, or defines nothing, is counted by folder.
+    What there is no room for, or defines nothing, is counted.
 
     Args:
         words: Of the ticket.
@@ -38,11 +37,11 @@ def describe(tree: WorkTree, words: str, folder: str, limit: int) -> str:
             line = f"{path} ({content.count(bytes([10])):,} lines): {found}"
             listed.append((_rank(path, names, asked), path, line))
     listed.sort(key=itemgetter(0), reverse=True)
-    lines = _fit([line for _, _, line in listed], limit * (1 - _FOR_COUNTS))
-    shown = {path for _, path, _ in listed[: len(lines)]}
-    folders = Counter(f"{path.partition('/')[0]}/" for path in paths if path not in shown)
-    counted = [f"{name}: {number:,} more" for name, number in folders.most_common()]
-    return "\n".join([*lines, *_fit(counted, limit - sum(len(line) + 1 for line in lines))])
+    most = limit - _FOR_COUNT
+    sizes = accumulate(len(line) + 1 for _, _, line in listed)
+    lines = [line for (_, _, line), size in zip(listed, sizes, strict=True) if size <= most]
+    more = len(paths) - len(lines)
+    return "\n".join([*lines, *([f"{more:,} more"] if more else [])])
 
 
 def _content(tree: WorkTree, path: str) -> bytes:
@@ -64,9 +63,3 @@ def _rank(path: str, names: list[str], asked: frozenset[str]) -> tuple[int, ...]
         -is_test(path),
         len(names),
     )
-
-
-def _fit(lines: list[str], most: float) -> list[str]:
-    """Return the first lines, as many as have so many characters together."""
-    sizes = accumulate(len(line) + 1 for line in lines)
-    return [line for line, size in zip(lines, sizes, strict=True) if size <= most]

@@ -41,7 +41,6 @@ _MOST_ROWS = 30
 _LONGEST = 200
 #: For all hunks together, of the seconds of the run.
 _PART = 0.1
-_MOST_HUNKS = 40
 #: A suite that takes longer is run in part: the tests that the file reaches.
 _SLOW_SECONDS = 10.0
 
@@ -119,7 +118,7 @@ def take_back(
     fails_fast = not _list_red(head)
     noticed: list[SourcePart] = []
     unnoticed: list[SourcePart] = []
-    for hunk in found[:_MOST_HUNKS]:
+    for hunk in found:
         if time.monotonic() > end:
             break
         taken, result = hunk.take_back(change), None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from agent.chat import vendor
 from agent.check_summary import count_things, summarize
 from agent.domain import Change, Finding, Record, Remark, ReviewNotes, Severity
 from agent.editing import forms, opening, prompting
@@ -99,7 +98,7 @@ def _reviewed(best: Round, job: Job) -> Handed:
 
 
 def _notes(found: SubmittedReview, job: Job) -> ReviewNotes:
-    reviewer, editor = job.answered("reviewer"), job.answered("editor")
+    reviewer = job.answered("reviewer")
     # A cut may leave of a secret what nobody recognises.
     remarks = tuple(
         one.model_copy(update={"text": job.svc.redactor(one.text)[:_LONGEST]})
@@ -111,9 +110,6 @@ def _notes(found: SubmittedReview, job: Job) -> ReviewNotes:
     if blocking:
         said.append(f"{blocking} of them it calls blocking.")
     said.append(f"It {'approves' if approves else 'does not approve'} the change.")
-    if vendor(reviewer) == vendor(editor):
-        same = "model" if reviewer == editor else "vendor"
-        said.append(f"It is of the same {same} as the editing model, so less of a second opinion.")
     sentence = " ".join(said)
     return ReviewNotes(
         ran=True, sentence=sentence, approves=approves, remarks=remarks, model=reviewer

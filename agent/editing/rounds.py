@@ -33,8 +33,6 @@ _MOST_FAILURES = 5
 _MOST_FINDINGS = 10
 _MOST_LINES = 30
 _LONGEST_LINE = 240
-_MOST_OBSTACLE = 10
-_GIVEN_UP = "An earlier attempt was given up and is gone; take another way. At its best, it met:"
 
 
 @dataclass(frozen=True)
@@ -144,12 +142,6 @@ def left_to_people(findings: tuple[Finding, ...]) -> str:
     said = [_finding(one) for one in findings[:_MOST_FINDINGS]]
     head = "The change passes, and a person will have to look at this. Mend what you can, or submit"
     return "\n\n".join((f"{head} it as it is.", *said)) if said else ""
-
-
-def given_up(words: str) -> str:
-    """Tell in a few lines what stood against an attempt that was given up."""
-    shown = [line for line in words.splitlines() if line.strip()][: _MOST_OBSTACLE - 1]
-    return "\n".join((_GIVEN_UP, *_short(shown)))
 
 
 def _place(one: Remark | Finding) -> str:

@@ -22,17 +22,15 @@ def trimmed(messages: tuple[Message, ...], turn: int) -> tuple[Message, ...]:
 
     What comes out depends on the turn and the messages alone: the same again after a restart.
     """
-    whole_from = (turn - 1) // _BATCH * _BATCH - _WHOLE + 1
+    left = (turn - 1) // _BATCH * _BATCH - _WHOLE
     cut: list[Message] = []
-    seen = 0
     for message in messages:
-        if isinstance(message, Returned):
-            seen += 1
-            if seen < whole_from:
-                message = message.model_copy(  # noqa: PLW2901
-                    update={"results": tuple(map(_stub, message.results))}
-                )
-        cut.append(message)
+        if isinstance(message, Returned) and left > 0:
+            left -= 1
+            results = tuple(map(_stub, message.results))
+            cut.append(message.model_copy(update={"results": results}))
+        else:
+            cut.append(message)
     return tuple(cut)
 
 

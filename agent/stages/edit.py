@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from agent import cleaning, worktree
 from agent.domain import Category, Change, ChangedFile, Plan, Prepared, Severity
-from agent.editing import attempts, by_recipe, rounds
+from agent.editing import attempts, by_recipe
 from agent.editing.attempts import Attempt
-from agent.editing.job import Job
+from agent.editing.job import Job, why
 from agent.editing.rounds import Draft, Round, best
 from agent.errors import ASKING_ENDS, EditFailed
 from agent.policy.content import paths, size
@@ -73,13 +73,13 @@ def next_candidate(first: Attempt, tried: Sequence[Round], job: Job) -> Draft | 
             else:
                 attempt.close()
                 met = best(tried).objection if tried else f"It changed nothing: {attempt.why}."
-                attempt = attempts.begin_anew(first.plan, rounds.given_up(met), job)
+                attempt = attempts.begin_anew(first.plan, met, job)
             if (draft := attempt.next_draft()) is not None:
                 return draft
         except ASKING_ENDS as problem:
             if not tried:
                 raise
-            job.leave(problem, f"attempt {number + 1} (limits.candidates) was made")
+            job.note(f"{why(problem)} before attempt {number + 1} (limits.candidates) was made.")
             return None
         job.idle_attempts += 1
         job.give_up()

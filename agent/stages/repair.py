@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from agent import cleaning
 from agent.domain import ReviewNotes
 from agent.editing import attempts, rounds, scouting
-from agent.editing.job import Job
+from agent.editing.job import Job, why
 from agent.editing.rounds import Draft, Round
 from agent.errors import ROUND_ENDS
 
@@ -40,7 +40,7 @@ def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
         if not job.survives(problem):
             raise
         job.give_up()
-        job.leave(problem, "another change was made")
+        job.note(f"{why(problem)} before another change was made.")
     return None
 
 
@@ -79,7 +79,7 @@ def answer(best: Round, notes: ReviewNotes, job: Job) -> Draft | None:
         if not job.survives(problem):
             raise
         job.give_up()
-        job.leave(problem, "the reviewer's blocking remarks were seen to")
+        job.note(f"{why(problem)} before the reviewer's blocking remarks were seen to.")
         return None
     if following is None:
         job.note(

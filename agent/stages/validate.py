@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.editing import rounds
-from agent.editing.job import Job
+from agent.editing.job import Job, why
 from agent.editing.rounds import Draft, Round
 from agent.errors import ROUND_ENDS, EditFailed, EnvironmentFailed, PolicyRefused
 from agent.stages import checks, decide, edit, policy, prove
@@ -19,7 +19,7 @@ def judge(draft: Draft, job: Job) -> Round:
     except ROUND_ENDS as problem:
         if not job.survives(problem):
             raise
-        job.leave(problem, "another change was checked to its end")
+        job.note(f"{why(problem)} before another change was checked to its end.")
         return job.over(Round(number, draft, unfinished=True))
 
 

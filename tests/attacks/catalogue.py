@@ -102,7 +102,7 @@ _GR8_SAME = (GIT, "test_gr8_names_that_look_the_same_are_refused")
 _BROKEN = (CALLS, "test_MO1_a_reply_that_is_broken_comes_to_a_named_end")
 _EVERY_WIRE = (CALLS, "test_MO1_so_it_does_on_every_wire")
 _SENSES = (CALLS, "test_MO1_a_model_that_comes_to_its_senses_is_heard")
-_MEASURE = (LOOP, "test_a_reply_without_measure_ends_the_run")
+_MEASURE = (CHAT, "test_a_reply_without_end_is_broken_off_and_not_asked_for_again")
 _NO_WAY_OUT = (CALLS, "test_MO2_no_edit_leads_out_of_the_tree")
 _ANSWERED = (TOOLS, "test_what_cannot_be_done_is_the_answer_of_its_call")
 _WITHOUT_END = (CALLS, "test_MO4_work_without_end_is_ended")
@@ -362,7 +362,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
             _BROKEN, _MEASURE,
             (CHAT, "test_a_reply_without_end_is_broken_off_and_not_asked_for_again"),
         ),
-        "thousands of calls": (_BROKEN, (LOOP, "test_a_reply_of_calls_without_number_ends_the_run")),
+        "thousands of calls": (_BROKEN, _MEASURE),
         "calls after the form": ((LOOP, "test_nothing_is_done_after_the_form"),),
         "a whole run": (
             (RESUMED, "test_one_that_is_terminated_is_kept_and_one_that_gave_up_is_not"),

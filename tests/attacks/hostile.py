@@ -6,10 +6,12 @@ Every place has a payload of its own, so that what it achieved bears its name.
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.attacks.ground import Ground
 
+PACKAGES = ("evil", "legacy", "posing")
 POSED_VERSION = "0.5.3"
 ENVIRON = {"PYTHONPATH": "/work/early"}
 #: A backend that makes wheels of given files, with a payload in each of its hooks.
@@ -86,10 +88,11 @@ def startup_files(ground: Ground) -> dict[str, str]:
     }
 
 
-def repository(ground: Ground) -> dict[str, str]:
-    """Compose a Django project whose every file attacks; the environment is two packages more."""
+def repository(ground: Ground, packages: Iterable[str]) -> dict[str, str]:
+    """Compose a Django project whose every file attacks, and which declares some of `PACKAGES`."""
+    own = "".join(f"-e ./{name}\n" for name in packages)
     return {
-        "requirements.txt": "-e ./evil\n-e ./legacy\n-e ./posing\ndjango>=5.2,<5.3\n",
+        "requirements.txt": f"{own}django>=5.2,<5.3\n",
         "evil/pyproject.toml": PYPROJECT.format(requires=[])
         + '[project]\nname = "evil"\nversion = "1.0"\n',
         "evil/backend.py": backend(ground, "evil", startup_files(ground)),
@@ -129,7 +132,7 @@ def repository(ground: Ground) -> dict[str, str]:
         "shop/models.py": ground.payload("models.py"),
         "shop/migrations/__init__.py": ground.payload("migrations"),
         "test_shop.py": ground.payload("test module")
-        + "\n\ndef test_shop():\n    import old_ways\n    assert old_ways.value == 1\n",
+        + "\n\ndef test_shop():\n    import evil_packed\n    assert evil_packed.value == 1\n",
     }
 
 

@@ -95,15 +95,17 @@ def leaked(known: Iterable[str], text: bytes) -> set[str]:
 
 def state(*places: Path) -> Mapping[str, str]:
     """Mode, owner and digest of every file below; times do not count."""
-    found = {}
+    found, digests = {}, {}
     for place in places:
         for path in (place, *sorted(place.rglob("*"))) if place.is_dir() else (place,):
             facts = path.lstat()
-            content = b""
-            if path.is_symlink():
-                content = str(path.readlink()).encode()
-            elif path.is_file():
-                content = path.read_bytes()
-            digest = hashlib.sha256(content).hexdigest()
-            found[str(path)] = f"{facts.st_mode:o} {facts.st_uid} {digest}"
+            # Most files of an environment are in uv's cache as well, by hard links.
+            if (inode := (facts.st_dev, facts.st_ino)) not in digests:
+                content = b""
+                if path.is_symlink():
+                    content = str(path.readlink()).encode()
+                elif path.is_file():
+                    content = path.read_bytes()
+                digests[inode] = hashlib.sha256(content).hexdigest()
+            found[str(path)] = f"{facts.st_mode:o} {facts.st_uid} {digests[inode]}"
     return found

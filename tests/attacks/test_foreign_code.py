@@ -32,6 +32,7 @@ from tests.attacks.ground import Ground, Witness
 from tests.attacks.memory import measured_memory
 from tests.deep import deep
 from tests.folders import data_folder
+from tests.integration.environment_building import with_our_tools
 from tests.unit.environments import local_index
 
 pytestmark = pytest.mark.index
@@ -107,10 +108,10 @@ class Scene:
         folder = self.ground.folder / name
         return hostile.lay(folder, files)
 
-    def attack(self) -> None:
-        """Measure the hostile repository."""
+    def attack(self, *packages: str) -> None:
+        """Measure the hostile repository, with these packages of its own."""
         state = planted.state(*self.ground.watched())
-        trap = self.tree("trap", hostile.repository(self.ground))
+        trap = self.tree("trap", hostile.repository(self.ground, packages))
         laid = planted.state(trap)
         self.hostile = self.measure(trap)
         self.spoiled["the operator's files"] = differences(
@@ -156,10 +157,17 @@ def staged(sandbox: Sandbox, settings: Settings, folder: Path) -> Iterator[Scene
 
 
 @pytest.fixture(scope="module")
+def base(backend: str) -> Iterator[Path]:
+    """A data folder that has our own tools, which are of no repository's making; one for each kind."""
+    with with_our_tools() as given:
+        yield given.home
+
+
+@pytest.fixture(scope="module")
 def scene(sandbox: Sandbox, settings: Settings, base: Path) -> Iterator[Scene]:
-    """The attack."""
+    """The attack, with the one package that has a hand in what starts."""
     with staged(sandbox, settings, base / "ground") as made:
-        made.attack()
+        made.attack("evil")
         yield made
 
 
@@ -172,7 +180,7 @@ def between(backend: str) -> Iterator[Scene]:
             harmless = made.tree("harmless", HARMLESS)
             made.before = made.measure(harmless)
             stored = lasting(settings)
-            made.attack()
+            made.attack(*hostile.PACKAGES)
             made.spoiled["what others use"] = differences(stored, lasting(settings), new=False)
             # Its environment alone goes: caches, builders and tools stay, and are used again.
             storage.release(settings, made.before.environment.key)
@@ -197,11 +205,11 @@ def lasting(settings: Settings) -> Mapping[str, str]:
 
 
 @pytest.mark.deep
-def test_RX1_install_hooks_achieve_nothing(scene: Scene) -> None:
-    assert scene.witness.labels() >= INSTALLED
-    achieved = {one for one in scene.witness.achieved() if one.startswith(tuple(INSTALLED))}
+def test_RX1_install_hooks_achieve_nothing(between: Scene) -> None:
+    assert between.witness.labels() >= INSTALLED
+    achieved = {one for one in between.witness.achieved() if one.startswith(tuple(INSTALLED))}
     assert achieved == set()
-    for found in scene.witness.evidence:
+    for found in between.witness.evidence:
         assert found["user"] != 0
         assert not {
             name

@@ -221,10 +221,9 @@ def test_MO4_work_without_end_is_ended(talk: Talker, name: str) -> None:
 
 
 def test_MO4_or_its_budget_ends_it_with_the_work_kept(talk: Talker) -> None:
-    had = talk(_new_each_time, MERGEWRIGHT_MODEL_CALLS="5")
+    had = talk(_new_each_time, MERGEWRIGHT_MODEL_TOKENS="25000")
     assert isinstance(had.problem, BudgetSpent)
-    assert "The run has used its 5 replies of models" in had.why
-    assert len(had.server.requests) == 5
-    kept = had.job.latest
+    assert "MERGEWRIGHT_MODEL_TOKENS" in had.why
+    kept, turns = had.job.latest, len(had.server.requests)
     assert kept is not None
-    assert [file.path for file in kept.files] == [f"shop/new_{n}.py" for n in range(1, 6)]
+    assert len(kept.files) == min(turns, 7)

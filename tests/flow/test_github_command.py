@@ -72,18 +72,6 @@ def test_a_run_with_a_personal_token_and_no_webhook_opens_the_pull_request(story
 
 
 @pytest.mark.deep
-def test_a_dry_run_writes_nothing_to_github(story, command):
-    told = story()
-    address = f"{told.stage.address}/{told.name}"
-    done = command("run", "--repo", address, "--issue", "1", "--dry-run", "--json")
-    assert (done.returncode, json.loads(done.stdout)["outcome"]) == (0, "dry_run")
-    told.assert_nothing_pushed()
-    assert (told.comments(), told.issue.reactions, told.labels()) == ([], [], set())
-    written = [one.path for one in told.requests() if one.method not in ("GET", "HEAD")]
-    assert [path for path in written if not path.endswith(("access_tokens", "upload-pack"))] == []
-
-
-@pytest.mark.deep
 @pytest.mark.parametrize(
     ("fault", "path", "more", "left"),
     [

@@ -9,13 +9,13 @@ import httpx
 import pytest
 
 from agent.demo import play
-from agent.demo.play import LABEL, MAINTAINER, Stage
+from agent.demo.play import MAINTAINER, Stage
 from agent.demo.simulator.records import Issue
 from agent.demo.simulator.world import APP_EVENTS
 from agent.domain import Reason
 from repo_config import load
 from tests.flow import github_stories
-from tests.flow.github_stories import FILES, Story, await_
+from tests.flow.github_stories import Story, await_
 from tests.folders import data_folder
 
 BRANCH = "mergewright/onboarding"
@@ -56,14 +56,11 @@ def waits(told: Story) -> Issue:
     return await_(waiting, "the words that it waits")
 
 
-def answer(told: Story, pull: Issue, how: str) -> None:
-    """Merge or close a pull request, as its owner does."""
+def merge(told: Story, pull: Issue) -> None:
+    """Merge a pull request, as its owner does."""
     token = {"Authorization": f"Bearer {told.stage.world.token_for(MAINTAINER)}"}
     below = f"{told.stage.address}/api/v3/repos/{told.name}/pulls/{pull.number}"
-    if how == "merged":
-        done = httpx.put(f"{below}/merge", headers=token, json={})
-    else:
-        done = httpx.patch(below, headers=token, json={"state": "closed"})
+    done = httpx.put(f"{below}/merge", headers=token, json={})
     assert done.status_code == 200, done.text
 
 
@@ -92,42 +89,10 @@ def test_the_owner_is_asked_once_and_runs_go_on_by_themselves_once_it_is_merged(
     )
     beside.label()
     beside.present()
-    answer(told, pull, "merged")
+    merge(told, pull)
     outcome = told.ended()
     assert outcome.reason is Reason.READY, outcome.sentence
     (change,) = told.pulls()
     assert CONFIG in told.git("ls-tree", "-r", "--name-only", change.pull.base_sha).split()
     assert beside.ended().reason is Reason.NO_RECIPE
     assert len(asked(told)) == len(told.comments()) == 1
-
-
-@pytest.mark.deep
-def test_once_it_is_closed_what_is_detected_holds_and_nobody_is_asked_again(told, tmp_path):
-    # The replies to what asks are lost.
-    faults = [told.fault("lose_answer", "POST", path) for path in ("git/refs", "pulls")]
-    told.label()
-    pull = waits(told)
-    assert [fault.hits for fault in faults] == [1, 1]
-    assert_only_asked(told)
-    answer(told, pull, "closed")
-    told.assert_ready()
-    later = github_stories.tell(told.stage, tmp_path, beside=told, title="Later")
-    later.label()
-    assert later.ended().done
-    assert asked(told) == [pull]
-    assert len([one for one in pull.comments if one.author is told.us]) == 1
-
-
-@pytest.mark.deep
-def test_who_has_a_configuration_is_not_asked_and_the_label_taken_off_ends_the_wait(
-    asking, told, tmp_path
-):
-    files = {**FILES, CONFIG: "version: 1\n"}
-    has_one = github_stories.tell(asking, tmp_path, files=files)
-    has_one.label()
-    told.label()
-    waits(told)
-    told.unlabel(LABEL)
-    assert told.ended().reason is Reason.SUPERSEDED
-    has_one.assert_ready()
-    assert asked(has_one) == []

@@ -23,7 +23,8 @@ from agent.demo.play import MAINTAINER, OWNER, REPORTER, Service, Stage
 from agent.demo.simulator import serving
 from agent.demo.simulator.world import World
 from agent.dispatch import Bounds, Carrier, Dispatcher
-from agent.domain import Outcome, Run, StoredRun
+from agent.domain import Delivery, Outcome, Run, StoredRun
+from agent.intake import Request
 from agent.pause import Switch
 from agent.ports import Remember
 from agent.settings import Settings
@@ -32,13 +33,34 @@ from tests.deep import deep
 from tests.flow import github_stories
 from tests.flow.github_stories import Story
 from tests.integration.simulator_samples import Received, receiver
-from tests.thirdparty import on_github
+from webhooks import signatures
+from webhooks.sources import github_events
+from webhooks.sources.github_payloads import Ignored
 
 pytestmark = pytest.mark.index
 
 SECRET = "shared by GitHub and the listener"
 TEN_MINUTES = 600.0
 HOURS = 3600.0
+
+
+def delivery(came: Received) -> Delivery | None:
+    """Make of a request what the listener keeps of it; None: nothing for the intake."""
+    given = {name.lower(): value for name, value in came.headers.items()}
+    signature = signatures.given(given[signatures.HEADER.lower()])
+    signatures.verify(SECRET.encode(), came.body, signature)
+    event = given["x-github-event"]
+    parsed = github_events.parse(event, came.body)
+    if isinstance(parsed, Ignored) or not isinstance(parsed.about, Request):
+        return None
+    return Delivery(
+        delivery_id=given["x-github-delivery"],
+        event=event,
+        action="labeled",
+        content_key=parsed.about.content_key,
+        received_at=time.time(),
+        body=parsed.about.model_dump_json().encode(),
+    )
 
 
 class Clock:
@@ -87,7 +109,7 @@ class Turns:
         assert self.stage.world.hooks.drain()
         new = self.came[self.read :]
         self.read += len(new)
-        heard = [one for each in new if (one := on_github.delivery(each, SECRET)) is not None]
+        heard = [one for each in new if (one := delivery(each)) is not None]
         self.stage.inbox.append(heard)
         moved = bool(heard) | self.intake.turn() | self.dispatcher.turn()
         if self.stage.store.under_way():

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,9 +142,11 @@ def test_a_run_is_shown_stopped_gone_on_with_and_replayed(store, shop, ticket):
 @pytest.mark.deep
 def test_what_ended_at_its_budget_goes_on_with_as_much_again(store, shop, ticket):
     review = [calls(("submit_review", {"approve": True, "remarks": []}))]
-    with serving(Scripts(review=[review])) as server:
+    *begun, fixed, submitted = CARRIED
+    costly = [*begun, replace(fixed, input_tokens=100_000), submitted]
+    with serving(Scripts(agent=[costly], review=[review])) as server:
         command = Command(store, server, shop.path)
-        command._environ["MERGEWRIGHT_MODEL_CALLS"] = "3"
+        command._environ["MERGEWRIGHT_MODEL_TOKENS"] = "250000"
         code, out, _ = command.whole("--ticket", ticket, "--model", MODEL, "--json")
         spent = json.loads(out)
         assert (code, spent["reason"]) == (1, "budget_spent")

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from agent.adapters.package_index import SimpleIndex
 from agent.settings import Settings
 from tests.folders import data_folder
-from tests.thirdparty import carried, on_github
+from tests.thirdparty import carried
 from tests.thirdparty.carried import Bench, Package, Project
 from tests.thirdparty.fields import WISHES
-from tests.thirdparty.on_github import Both, Hub
-from tests.thirdparty.projects import (
-    CONSTANCE,
-    DJANGO,
-    PRINTING,
-    PYBARS,
-    SILK,
-    Known,
-)
-
-T = TypeVar("T")
-
-#: What goes through the real listener and worker, each a process.
-SERVED = PYBARS.source.name
+from tests.thirdparty.projects import DJANGO, PRINTING, Known
 
 
 @dataclass(frozen=True)
@@ -39,7 +25,6 @@ class UnderWay:
 
     projects: dict[str, Future[Project]]
     packages: dict[str, Future[Package]]
-    both: dict[str, Future[Both]]
 
 
 @pytest.fixture(scope="session")
@@ -62,32 +47,11 @@ def bench(folder: Path, index: SimpleIndex) -> Bench:
 
 
 @pytest.fixture(scope="session")
-def hub(bench: Bench) -> Iterator[Hub]:
-    """The simulated GitHub, and a service with the same data folder."""
-    bench.home.mkdir(exist_ok=True, mode=0o711)
-    with on_github.running(bench.home) as hub:
-        yield hub
-
-
-@pytest.fixture(scope="session")
-def served(bench: Bench) -> Iterator[Hub]:
-    """Another simulated GitHub, and the service as an operator starts it."""
-    bench.home.mkdir(exist_ok=True, mode=0o711)
-    with on_github.serving_hub(bench.home) as hub:
-        yield hub
-
-
-@pytest.fixture(scope="session")
 def under_way(
     request: pytest.FixtureRequest, folder: Path, index: SimpleIndex, bench: Bench
 ) -> Iterator[UnderWay]:
     """All that is asked for, under way at the same time."""
-    begun = UnderWay({}, {}, {})
-    local, on_hub = _asked(request, "project", "package"), _asked(request, "both")
-    hubs = {
-        name: request.getfixturevalue("served" if name == SERVED else "hub")
-        for name in sorted(on_hub)
-    }
+    begun, asked = UnderWay({}, {}), _asked(request, "project", "package")
     wishes = iter(WISHES)
     # Room for all of them: one may wait for another, and what is costly takes turns.
     with ThreadPoolExecutor(2 * len(DJANGO + PRINTING)) as pool:
@@ -95,27 +59,17 @@ def under_way(
             # Another field and another form of ticket each time, over all projects.
             mine = list(itertools.islice(wishes, known.tickets))
             name = known.source.name
-            if name in local | on_hub:
+            if name in asked:
                 begun.projects[name] = pool.submit(
                     carried.project, known, folder / name, index, bench, mine
                 )
         for printing in PRINTING:
             name = printing.source.name
-            if name in local | on_hub:
+            if name in asked:
                 begun.packages[name] = pool.submit(
                     carried.package, printing, folder / name, index, bench
                 )
-        for name, project in begun.projects.items():
-            if name in hubs:
-                begun.both[name] = pool.submit(_after, project, on_github.project, hubs[name])
-        for name, package in begun.packages.items():
-            if name in hubs:
-                begun.both[name] = pool.submit(_after, package, on_github.package, hubs[name])
         yield begun
-
-
-def _after(local: Future[T], carry: Callable[[Hub, T], Both], hub: Hub) -> Both:
-    return carry(hub, local.result())
 
 
 def _asked(request: pytest.FixtureRequest, *fixtures: str) -> set[str]:
@@ -144,9 +98,3 @@ def project(request: pytest.FixtureRequest, under_way: UnderWay) -> Project:
 def package(request: pytest.FixtureRequest, under_way: UnderWay) -> Package:
     """One package with its prints replaced."""
     return under_way.packages[_name(request.param)].result()
-
-
-@pytest.fixture(scope="session", params=(SILK, CONSTANCE, PYBARS), ids=_name)
-def both(request: pytest.FixtureRequest, under_way: UnderWay) -> Both:
-    """One project with a ticket carried out on this machine and from an issue on GitHub."""
-    return under_way.both[_name(request.param)].result()

@@ -20,10 +20,6 @@ class Known:
     """Arguments for `python` that run all tests, from the root of the tree."""
     config: str | None = None
     environ: dict[str, str] = field(default_factory=dict)
-    changelog: str | None = None
-    """Where its people note what is not released yet; a run of an issue adds a line."""
-    review: tuple[str, ...] = ()
-    """Rules for which a person has to look at the change: its pull request is a draft."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,6 @@ SILK = KnownDjango(
     ),
     suite=("-m", "pytest", "--no-cov", *_TIMED, "project"),
     environ={"DB_ENGINE": "sqlite3", "DB_NAME": ":memory:"},
-    changelog="CHANGELOG.md",
     packages=("silk",),
     models=4,
     settings="project.settings",
@@ -152,7 +147,6 @@ PYBARS = KnownPrinting(
     suite=("-m", "pytest"),
     touched=("pybars/_compiler.py",),
     # The file compiles templates to code and runs it by exec().
-    review=("near-runtime-magic",),
     stays={},
     told=("pybars/\\_compiler.py: 4 messages (4 debug)", "3 prints of a blank or separating line"),
 )

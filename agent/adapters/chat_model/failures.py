@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Literal
 
@@ -16,8 +15,6 @@ _SENSELESS = (AttributeError, IndexError, KeyError, TypeError, ValueError, Asser
 KNOWN = (theirs.AgentRunError, theirs.UserError, ImportError, TimeoutError, *_SENSELESS)
 """Whatever asking a model may raise."""
 _MOST_CHARACTERS = 300
-#: Errors that an address may be to blame for.
-_ELSEWHERE = (theirs.ModelConnectionError, theirs.ModelNotFoundError)
 #: Codes with which a provider declines what is asked: its content, not its form.
 _DECLINED = frozenset({"content_filter", "invalid_prompt"})
 
@@ -48,25 +45,17 @@ class Failure(Exception):
         self.after, self.paid = after, paid
 
 
-def classify(
-    problem: Exception, name: str, redact: Callable[[str], str], address: str | None = None
-) -> Failure:
+def classify(problem: Exception, name: str, redact: Callable[[str], str]) -> Failure:
     """Turn an error of those that are `KNOWN` into what it means.
 
     Args:
         name: The model, as `provider:name`.
         redact: Takes secrets out of foreign words.
-        address: Where the model was asked, where that is known.
     """
     said = _read_message(problem, redact)
     found = _classify(problem, name, _summarize(problem, redact), said)
-    details = []
-    if address is not None and isinstance(problem, _ELSEWHERE):
-        place = re.sub(r"//[^/@]*@", "//", address.partition("?")[0])
-        details.append(f"{name} was asked at {shorten(place, redact)}.")
     if said and said not in str(found):
-        details.append(f"{name} says: “{said}”.")
-    found.details = " ".join(details)
+        found.details = f"{name} says: “{said}”."
     return found
 
 
@@ -105,8 +94,7 @@ def _classify(problem: Exception, name: str, summary: str, said: str) -> Failure
         case theirs.ModelRequestRejectedError() | theirs.ContentFilterError():
             return Failure(f"it refuses the request ({summary})", "refused")
         case theirs.ModelRequestTimeout():
-            words = f"its answer did not come within {problem.timeout:g} s"
-            return Failure(words, paid=True)
+            return Failure(f"its answer did not come within {problem.timeout:g} s", paid=True)
         case theirs.ModelTimeoutError() if problem.phase == "read":
             words = "it said nothing for longer than MERGEWRIGHT_MODEL_SILENCE_SECONDS"
             return Failure(words, paid=True)
@@ -125,6 +113,8 @@ def _may_be_charged(problem: theirs.ModelAPIError) -> bool:
 def _summarize(problem: Exception, redact: Callable[[str], str]) -> str:
     status = getattr(problem, "status_code", None)
     code = getattr(problem, "provider_error_code", None)
+    if isinstance(problem, theirs.ModelConnectionError):
+        return "it cannot be reached; see the BASE_URL of its provider"
     named = ", ".join(str(part) for part in (status, code) if part)
     return named or shorten(getattr(problem, "message", str(problem)), redact).rstrip(".?")
 

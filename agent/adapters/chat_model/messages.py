@@ -14,7 +14,7 @@ from pydantic_ai import messages as theirs
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
-from agent.chat import Answered, Asked, ChatRequest, Reply, Returned, ToolCall, ToolSpec, Usage
+from agent.chat import Answered, Asked, ChatRequest, Reply, Returned, ToolCall, Usage
 
 _RESPONSE = TypeAdapter(theirs.ModelResponse)
 #: Of a surrogate pair; no text can be sent or kept with one.
@@ -34,8 +34,6 @@ def parameters(request: ChatRequest) -> ModelRequestParameters:
                 name=tool.name,
                 description=tool.description,
                 parameters_json_schema=tool.parameters,
-                # Elsewhere a provider cannot hold a model to the letter, and words for it are idle.
-                strict=None if _count(tool, "required") == _count(tool, "properties") else False,
             )
             for tool in request.tools
         ],
@@ -43,36 +41,23 @@ def parameters(request: ChatRequest) -> ModelRequestParameters:
     )
 
 
-def history(request: ChatRequest, *, failures: bool = False) -> list[theirs.ModelMessage]:
-    """Write the conversation; replies go back as they came, with what their provider needs.
-
-    Args:
-        failures: Whether the wire marks calls that failed. Elsewhere the library would wrap their
-            words into JSON, in which every line break is written out.
-    """
+def history(request: ChatRequest) -> list[theirs.ModelMessage]:
+    """Write the conversation; replies go back as they came, with what their provider needs."""
     found: list[theirs.ModelMessage] = []
     for message in request.messages:
         if isinstance(message, Answered):
             found.append(_as_it_came(message.reply))
         else:
-            parts = list(_parts(message, failures=failures))
-            found.append(theirs.ModelRequest(parts=parts, instructions=request.system))
+            found.append(theirs.ModelRequest([*_parts(message)], instructions=request.system))
     return found
 
 
-def _count(tool: ToolSpec, key: str) -> int:
-    return len(tool.parameters.get(key, ()))
-
-
-def _parts(message: Asked | Returned, *, failures: bool) -> Iterator[theirs.ModelRequestPart]:
+def _parts(message: Asked | Returned) -> Iterator[theirs.ModelRequestPart]:
     if isinstance(message, Returned):
         for result in message.results:
-            yield theirs.ToolReturnPart(
-                tool_name=result.name,
-                content=result.content,
-                tool_call_id=result.call_id,
-                outcome="failed" if result.failed and failures else "success",
-            )
+            # That a call failed is said by its content: marked as failed, it becomes JSON on some
+            # wires, in which every line break is written out.
+            yield theirs.ToolReturnPart(result.name, result.content, result.call_id)
     if message.text:
         yield theirs.UserPromptPart(content=message.text)
 

@@ -6,7 +6,6 @@ Nothing is fetched: the tables are those of the installed release.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import NamedTuple
 
 from agent.chat import Usage, vendor
@@ -30,8 +29,15 @@ class Prices(NamedTuple):
         """Price a reply in US dollars; None: no price of this model is known."""
         if (own := self.own.get(model)) is not None:
             return (usage.input_tokens * own[0] + usage.output_tokens * own[1]) / 1_000_000
-        provider, name = vendor(model), model.partition(":")[2]
-        return _calculate(provider, name, usage) if _is_listed(provider, name) else None
+        # Only who asks a model has a use for the tables, which take a tenth of a second to load.
+        from genai_prices import Usage as Counted
+        from genai_prices import calc_price
+
+        counted, name = Counted(**usage.model_dump()), model.partition(":")[2]
+        try:
+            return float(calc_price(counted, name, provider_id=vendor(model)).total_price)
+        except LookupError:
+            return None
 
     def worst(self, model: str, input_tokens: int, output_tokens: int) -> float | None:
         """Price the most that a request can cost, wherever its input comes from or goes to."""
@@ -46,22 +52,3 @@ def load(settings: Settings) -> Prices:
     pairs = (entry.split("=") for entry in settings.model_prices)
     split = ((name, price.split("/")) for name, price in pairs)
     return Prices({name: (float(sent), float(written)) for name, (sent, written) in split})
-
-
-def _calculate(provider: str, name: str, usage: Usage) -> float:
-    # Only who asks a model has a use for the tables, which take a tenth of a second to load.
-    from genai_prices import Usage as Counted
-    from genai_prices import calc_price
-
-    counted = Counted(**usage.model_dump())
-    return float(calc_price(counted, name, provider_id=provider).total_price)
-
-
-@cache
-def _is_listed(provider: str, name: str) -> bool:
-    """Whether there is a price; the tables look through all they have for what they have not."""
-    try:
-        _calculate(provider, name, Usage(input_tokens=1))
-    except LookupError:
-        return False
-    return True

@@ -53,15 +53,13 @@ _MOST_PARTS = 200
 #: The wire adds names and marks to each message and tool.
 _TOKENS_A_MESSAGE = 64
 
-Hear = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class _Asking:
     """One reply that is asked for."""
 
     request: ChatRequest
-    hear: Hear | None
+    hear: Callable[[str], None] | None
     seconds: float | None
     """What was left of the run's minutes when it was begun; None: no bound."""
     names: list[str]
@@ -110,11 +108,11 @@ class ProvidedModels:
         background.wait(self._connections.aclose())
 
     def ready(self) -> None:
-        """Load what requests need of those who are asked first; nobody is asked.
+        """Load what the first request needs; nobody is asked.
 
-        Who stands in for them costs the memory of another provider only once it has to.
+        Others cost the memory of another provider only once they are asked.
         """
-        for name in self._routes.first_in_line:
+        for name in self._routes.names[:1]:
             # What is wrong is told by the first request.
             with suppress(*failures.KNOWN):
                 background.wait(self._open_model(name))
@@ -141,7 +139,7 @@ class ProvidedModels:
         A token is never shorter than a byte. What the model has been sent before is counted as its
         provider has counted it. A reply that breaks off may be charged for, and is asked for again.
         """
-        most = [self._bound_try(name, request) for name in self._order(request)]
+        most = [self._bound_try(name, request) for name in self._list_asked(request)]
         # What has no price is bounded by tokens; it does not lift the bound of the others.
         known = [one.usd for one in most if one.usd is not None]
         return Worst(
@@ -153,7 +151,7 @@ class ProvidedModels:
         self,
         request: ChatRequest,
         stopped: Flag | None = None,
-        hear: Hear | None = None,
+        hear: Callable[[str], None] | None = None,
         seconds: float | None = None,
     ) -> Reply:
         """Ask, and wait for the whole reply; see `ports.ChatModel`.
@@ -161,7 +159,7 @@ class ProvidedModels:
         What tries without a reply may have been charged for is counted in the reply's usage, at the
         most that it can have been.
         """
-        asking = _Asking(request, hear, seconds, self._order(request))
+        asking = _Asking(request, hear, seconds, self._list_asked(request))
         response = background.wait(self._ask_chain(asking), stopped)
         if response is None:
             raise self._explain(asking)
@@ -173,8 +171,8 @@ class ProvidedModels:
             # Known dollars count beside unknown ones.
             cost = (cost or 0.0) + sum(one.usd or 0.0 for one in asking.lost) or cost
         made = messages.reply(response, model, time.monotonic() - asking.begun, used, cost)
-        why = {name: problem for name, problem in asking.failed if name != model}
-        lines = tuple(self._redact(f"{name}: {problem}") for name, problem in why.items())
+        why = dict(asking.failed).items()
+        lines = tuple(self._redact(f"{name}: {words}") for name, words in why if name != model)
         return made.model_copy(update={"passed_over": lines})
 
     def _bound_try(self, model: str, request: ChatRequest) -> Worst:
@@ -183,17 +181,10 @@ class ProvidedModels:
         usd = self._prices.worst(model, sent, request.most_tokens)
         return Worst(tokens=sent + request.most_tokens, usd=usd)
 
-    def _order(self, request: ChatRequest) -> list[str]:
-        """List who is asked: from the one that is to be first on, then those before it.
-
-        Those before it have failed in this run, or the repository wants another one; they are what
-        is left where nobody else answers.
-        """
+    def _list_asked(self, request: ChatRequest) -> list[str]:
+        """List who is asked: the one that is to be first, then the chain."""
         chain = self.chain(request.role, request.category)
-        if request.model not in chain:
-            return [*filter(None, [request.model]), *chain]
-        place = chain.index(request.model)
-        return [*chain[place:], *chain[:place]]
+        return list(dict.fromkeys(filter(None, (request.model, *chain))))
 
     async def _ask_chain(self, asking: _Asking) -> parts.ModelResponse | None:
         """Ask one after the other; None: nobody answered, or not before the run's minutes ended."""
@@ -210,8 +201,7 @@ class ProvidedModels:
         """Note why the first in line did not answer; decide who is asked next."""
         name = asking.names.pop(0)
         if not isinstance(problem, Failure):
-            address = self._open[name].base_url if name in self._open else None
-            problem = failures.classify(problem, name, self._redact, address)
+            problem = failures.classify(problem, name, self._redact)
         asking.failed.append((name, problem))
         if not problem.paid:
             return
@@ -229,7 +219,7 @@ class ProvidedModels:
             Failure: It broke off, or said nothing.
         """
         model = await self._open_model(name)
-        told = messages.history(asking.request, failures=name.startswith("anthropic:"))
+        told = messages.history(asking.request)
         tools, settings = messages.parameters(asking.request), self._make_settings(asking.request)
         if self._stream:
             opened = model_request_stream(
@@ -241,9 +231,7 @@ class ProvidedModels:
                     piece, is_text = _read_piece(event)
                     said += len(piece)
                     begun += isinstance(event, parts.PartStartEvent)
-                    if said > _MOST_CHARACTERS or begun > _MOST_PARTS:
-                        words = f"more than {_MOST_CHARACTERS:,} characters, or {_MOST_PARTS} calls"
-                        raise Failure(f"its answer has {words}", "refused", paid=True)
+                    _require_measure(said, begun)
                     if asking.hear is not None and is_text:
                         # Half of a surrogate pair can be printed nowhere.
                         asking.hear(piece.encode("utf-8", "backslashreplace").decode())
@@ -253,15 +241,16 @@ class ProvidedModels:
                 model, told, model_settings=settings, model_request_parameters=tools
             )
         # Where a stream breaks off, the library takes it for ended on some wires.
-        is_ended = response.finish_reason == "content_filter" or (
-            "finish_reason" in (response.provider_details or {})
-        )
+        details = response.provider_details or {}
+        is_ended = "finish_reason" in details or response.finish_reason == "content_filter"
         if response.state != "complete" or (self._stream and not is_ended):
             raise Failure("its answer broke off", paid=True)
         is_empty = not (response.tool_calls or (response.text or "").strip())
         if is_empty and response.finish_reason not in ("content_filter", "length"):
             raise Failure("its answer is empty", paid=True)
-        return messages.tidied(response, asking.request)
+        made = messages.tidied(response, asking.request)
+        _require_measure(sum(len(repr(part)) for part in made.parts), len(made.parts))
+        return made
 
     async def _open_model(self, name: str) -> Model:
         # Its connections are kept for the next request, of whatever run.
@@ -296,7 +285,8 @@ class ProvidedModels:
         if "passing" in reasons:
             waits = [failure.after for failure in found if failure.after is not None]
             until = time.time() + min(waits) if waits else None
-            when = f" It may be asked again at {_format_moment(until)}." if until else ""
+            moment = until and datetime.fromtimestamp(until, UTC)
+            when = f" It may be asked again at {moment:%Y-%m-%d %H:%M:%S} UTC." if moment else ""
             paid = sum(one.usd or 0.0 for one in asking.lost)
             words = f"No model answered as {role}: {listed}.{when}"
             problem = ModelUnavailable(words, until, paid)
@@ -325,6 +315,13 @@ def _read_piece(event: parts.ModelResponseStreamEvent) -> tuple[str, bool]:
     return "", False
 
 
+def _require_measure(characters: int, count: int) -> None:
+    """Refuse what nobody would write; it would be sent again and again."""
+    if characters > _MOST_CHARACTERS or count > _MOST_PARTS:
+        words = f"more than {_MOST_CHARACTERS:,} characters, or {_MOST_PARTS} calls"
+        raise Failure(f"its answer has {words}", "refused", paid=True)
+
+
 def _bound_tokens(request: ChatRequest, model: str) -> int:
     """Bound the tokens of what is sent."""
     fresh, counted = request.messages, 0
@@ -335,7 +332,3 @@ def _bound_tokens(request: ChatRequest, model: str) -> int:
         return request.bytes + _TOKENS_A_MESSAGE * (len(fresh) + len(request.tools) + 1)
     told = request.model_copy(update={"system": "", "tools": (), "messages": fresh})
     return counted + told.bytes + _TOKENS_A_MESSAGE * (len(fresh) + 1)
-
-
-def _format_moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

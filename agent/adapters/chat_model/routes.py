@@ -29,11 +29,6 @@ class Routes(NamedTuple):
         chains = (self.otherwise, *self.chains.values())
         return tuple(dict.fromkeys(name for chain in chains for name in chain))
 
-    @property
-    def first_in_line(self) -> tuple[str, ...]:
-        """Everybody who is asked before others of a chain."""
-        return tuple({chain[0] for chain in (self.otherwise, *self.chains.values()) if chain})
-
 
 def routes(settings: Settings) -> Routes:
     """Take the chains from the operator's settings."""

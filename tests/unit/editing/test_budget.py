@@ -17,7 +17,7 @@ from repo_config.schema import RepoConfig
     ("limits", "spent", "worst"),
     [
         (Limits(usd=1.0), Spent(usd=0.75), Worst(tokens=10, usd=0.25)),
-        (Limits(calls=3), Spent(calls=2), Worst(tokens=10, usd=9.0)),
+        (Limits(tokens=30), Spent(tokens=20), Worst(tokens=10, usd=9.0)),
     ],
 )
 def test_what_fits_is_asked(limits, spent, worst):
@@ -34,10 +34,10 @@ def test_what_fits_is_asked(limits, spent, worst):
             ("$0.2600", "$0.2500 of $1.00", "limits.usd, MERGEWRIGHT_MODEL_USD", "$1.0100 in all"),
         ),
         (
-            Limits(calls=3),
-            Spent(calls=3),
+            Limits(tokens=30),
+            Spent(tokens=21),
             Worst(tokens=10, usd=0.0),
-            ("3 replies", "MERGEWRIGHT_MODEL_CALLS"),
+            ("10 tokens", "9 of 30", "MERGEWRIGHT_MODEL_TOKENS"),
         ),
     ],
 )
@@ -64,11 +64,11 @@ def test_a_model_without_a_price_needs_a_cap_of_tokens():
 @pytest.mark.parametrize(
     ("asked", "set_by_operator", "wanted"),
     [
-        ({}, {}, Limits(usd=5.0, calls=200)),
+        ({}, {}, Limits(usd=5.0)),
         (
             {"usd": 20.0, "tokens": 900},
-            {"model_usd": 1.5, "model_tokens": 400, "model_calls": 7},
-            Limits(usd=1.5, tokens=400, calls=7),
+            {"model_usd": 1.5, "model_tokens": 400},
+            Limits(usd=1.5, tokens=400),
         ),
     ],
 )

@@ -10,7 +10,6 @@ from agent.pulls import Thread, ThreadComment
 
 PATH = "till/count.py"
 TEXT = b"def total(coins):\n    found = sum(coins)\n    return found\n"
-HUNK = "@@ -0,0 +1,3 @@\n+def total(coins):\n+    found = sum(coins)"
 
 
 def block(text: str) -> str:
@@ -25,7 +24,6 @@ def read(
     content: bytes = TEXT,
     line: int | None = 2,
     first_line: int | None = None,
-    hunk: str = HUNK,
     **more: object,
 ) -> Suggestion | None:
     comments = tuple(
@@ -35,8 +33,7 @@ def read(
         for at, body in enumerate(bodies, 1)
     )
     thread = Thread(
-        thread_id="T", place="inline", path=PATH, line=line, first_line=first_line, hunk=hunk,
-        comments=comments,
+        thread_id="T", place="inline", path=PATH, line=line, first_line=first_line, comments=comments
     ).model_copy(update=more)  # fmt: skip
     return by_suggestion.read(thread, content)
 
@@ -69,26 +66,9 @@ def test_words_beside_it_leave_it(words):
     assert read(SHORT, words) is None
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"outdated": True},
-        {"content": TEXT.replace(b"sum", b"min")},
-        {"hunk": HUNK.replace("sum", "min")},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("given", [{"outdated": True}, {"content": b"x\n"}], ids=str)
 def test_it_is_left_where_its_lines_are_not_certain(given):
     assert read(SHORT, **given) is None
-
-
-def test_lines_that_the_change_removes_are_none_of_those_that_the_diff_shows():
-    hunk = (
-        "@@ -1,2 +1,2 @@\n-def sum(x):\n+def total(coins):\n-    return 1\n     found = sum(coins)"
-    )
-    found = read(SHORT, first_line=1, hunk=hunk)
-    assert found is not None
-    assert found.code == ("def total(coins):", "    found = sum(coins)")
 
 
 def suggest(first_line: int, code: str, new: str) -> Suggestion:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.chat import Asked, ChatRequest
-from agent.domain import CheckItem, CheckReport, CheckResult, RoomService, Status
+from agent.domain import CheckItem, CheckReport, CheckResult, Status
 from agent.editing import attempts, base_state, opening, prompting, reviewing, scouting
 from agent.editing.prompting import fenced
 from agent.editing.submissions import SubmittedAnswers
@@ -77,10 +77,8 @@ def test_the_contract_stands_first(tmp_path, home):
 
 def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp_path, home):
     prepared = desks.repository(tmp_path, home, {"requirements.txt": "pytest\nDjango>=5\n"})
-    packages = ("django==5.1", "idna==3.10", "pytest==8.3", "pytest-django==4.9")
-    server = RoomService(name="postgres", version="15", program="/usr/bin/postgres")
-    update = {"packages": packages, "services": (server,)}
-    environment = prepared.environment.model_copy(update=update)
+    packages = ("django==5.1", "idna==3.10", "pytest==8.3")
+    environment = prepared.environment.model_copy(update={"packages": packages})
     prepared = prepared.model_copy(update={"environment": environment})
     red = CheckItem(item_id="t.py::test_old", outcome="failed", text="E  x\nKeyError: 'a'\n")
     lint = CheckItem(item_id="a.py: E265: block comment", outcome="finding", text="block comment")
@@ -101,8 +99,7 @@ def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp
         "Passes: ruff",
         "Fails already: tests: t.py::test_old: KeyError: 'a'; flake8: a.py: E265: block comment",
         "Cannot be measured: mypy (it crashed); django check (no such module)",
-        # The server stays as long as the sandbox, and with it what the tests have made.
-        "tests: pytest -q --reuse-db",
+        "tests: pytest -q",
         "ruff: ruff check .",
         # The environment has none of its own, and ours would not see its packages.
         "mypy: mypy --python-executable /env/bin/python",

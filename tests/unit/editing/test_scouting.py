@@ -93,7 +93,7 @@ def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
     limits = desks.job(prepared, home, FakeModel(lambda _: said())).limits
     # The first costs a cent, and the next could cost as much as a quarter of the run.
     found, _, _, job = scout([said(desks.bash())], [], worst=Worst(tokens=9, usd=limits.usd / 4))
-    assert job.spent.calls == 1
+    assert job.spent.tokens == 10
     assert "quarter" in found
     assert "limits.usd" in found
 
@@ -109,7 +109,7 @@ def test_its_quarter_of_the_minutes_ends_it_at_the_same_turn_when_it_is_done_aga
             return "no data"
 
         ends.append(scouting.scout(job, lambda: prepared, Obstacle(words="x"), try_lines))
-        assert job.spent.calls == 1
+        assert job.spent.tokens == 10
     assert "minutes" in ends[0]
     assert ends[0] == ends[1]
 
@@ -130,7 +130,7 @@ def test_a_run_that_goes_on_after_a_kill_asks_nothing_twice(prepared, home):
             job, lambda: prepared, Obstacle(words="x"), lambda text, name, end=end: end
         )
         assert found == end
-        assert job.spent.calls == 2
+        assert job.spent.tokens == 20
 
 
 @pytest.mark.parametrize(

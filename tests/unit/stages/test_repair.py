@@ -203,7 +203,7 @@ def test_what_base_fails_in_the_same_way_is_not_paid_for(prepared, home):
 def test_at_the_cap_a_candidate_that_passed_is_not_lost_for_one_that_does_not(
     prepared, home, monkeypatch
 ):
-    monkeypatch.setattr(budget, "limits", lambda *given: Limits(calls=0))
+    monkeypatch.setattr(budget, "limits", lambda *given: Limits(tokens=5))
     job = desks.job(prepared, home, script())
     red = judged(2, draft(prepared, "x = 2\n"), "t.py::test_x")
     with pytest.raises(BudgetSpent):
