@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from agent.cleaning import list_some
 from agent.errors import EditFailed, RequestRefused, UnaskedOperations
 from agent.recipes import tickets
 from agent.recipes.add_field.parameters import Carrier, Parameters
@@ -65,6 +66,8 @@ def accept(parameters: Parameters, report: bytes, files: Mapping[str, bytes]) ->
         f"The settings switch migrations of {label} off; they were switched on to make this one."
         for label in _texts(said.get("switched_off"))
     ]
+    if left := _texts(said.get("left")):
+        notes.append(f"No migration was made for what base lacks one for: {list_some(list(left))}.")
     unasked: list[str] = [str(line) for line in _texts(said.get("unasked"))]
     covered: set[tuple[str, str]] = set()
     by_folder: dict[str, list[Carrier]] = {}

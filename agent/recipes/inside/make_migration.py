@@ -49,7 +49,7 @@ class Problem(Exception):
 def main(argv, work=None):
     """Make the migrations, or do other work with Django at hand; always leave a report."""
     request = json.loads(argv[1])
-    report = {"problem": None, "unasked": [], "switched_off": []}
+    report = {"problem": None, "unasked": [], "left": [], "switched_off": []}
     try:
         enter(request, report, work or make)
     except Problem as problem:
@@ -393,10 +393,30 @@ def questioner_class(request, carriers):
 
 
 def detector_class(base, request, carriers, labels, report):
-    """Django's detector; what it finds for other apps is left out, or refused if needed."""
+    """Django's detector; what it finds beside the field is left out, or refused if needed.
+
+    Models of base may differ from their migrations; that is none of this change.
+    """
     asked = {(model._meta.app_label, model._meta.model_name) for model in carriers}
 
+    def is_asked(label, operation):
+        model = getattr(operation, "model_name", "").lower()
+        is_field = getattr(operation, "name", "").lower() == request["field"].lower()
+        return is_field and (label, model.removeprefix("historical")) in asked
+
     class Detector(base):
+        def _sort_migrations(self):
+            # Before migrations are named by what is in them.
+            for label in labels:
+                found = self.generated_operations.get(label, [])
+                kept = [one for one in found if is_asked(label, one)]
+                report["left"] += [
+                    "%s: %s" % (label, one.describe()) for one in found if one not in kept
+                ]
+                if label in self.generated_operations:
+                    self.generated_operations[label] = kept
+            super()._sort_migrations()
+
         def changes(self, *args, **kwargs):
             found = super().changes(*args, **kwargs)
             for label in list(found):
