@@ -162,12 +162,15 @@ def _read_job(job: Job, files: Files) -> CiSetup:
             commands.append(command)
     whole = "\n".join(str(step.get("run", "")) for step in job.steps)
     own = "\n".join(_read_lines(job.steps[last])).partition(line)[0]
+    servers = (given for *_, given in job.services)
     env = {
         key: value
-        for given in (*job.services.values(), job.env, as_map(job.steps[last].get("env")))
+        for given in (*servers, job.env, as_map(job.steps[last].get("env")))
         for key, value in _known(given, job)
     } | _assigned(own, line)
-    names = [image.partition(":")[0] for image in job.services]
+    images = [image for _, image, _ in job.services]
+    # Of an extended server under the usual name, the plain one is better than none.
+    names = [*images, *(name for name, *_ in job.services)]
     behind = _read_called(line, called, files)
     return CiSetup(
         origin=job.origin,
@@ -177,7 +180,7 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         install=tuple(dict.fromkeys((*_installed(whole, files), *_read_node(job, files)))),
         system_packages=debian_packages.find(files, (whole,)),
         test_args=behind.test_args or _read_places(line, files),
-        not_done=(*not_done, *(f"service {name}" for name in names if name not in SERVICES)),
+        not_done=(*not_done, *(f"service {one}" for one in images if one not in SERVICES)),
     )
 
 
