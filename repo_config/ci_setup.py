@@ -93,10 +93,17 @@ class CiSetup(BaseModel):
 def read(files: Files) -> CiSetup:
     """Read the job of GitHub's workflows that most likely runs the tests, and what it calls."""
     jobs = [job for job in workflows.read(files) if job.is_on_linux and _find_tests(job)]
+
+    def is_in_image(job: Job) -> bool:
+        _, line = _find_tests(job) or (0, "")
+        return _runs_image(unwrap(split_words(line)))
+
     # The tests of a front end are run beside those of Python, linters with one version of it.
     jobs.sort(
         key=lambda job: (
-            not job.mentions("python"),
+            not any(map(job.mentions, ("python", ".py", "pytest"))),
+            # What runs in an image needs little of the machine.
+            is_in_image(job),
             not job.sees_proposals,
             not _find_tests(job, by_name=False),
             -len(job.pythons),
@@ -189,9 +196,13 @@ def _read_called(line: str, called: CalledCommands, files: Files) -> CiSetup:
     words = unwrap(split_words(line))
     if "tox" in words:
         return _read_tox(files, called)
-    if words and words[0].startswith("docker"):
+    if _runs_image(words):
         return _read_compose(files)
     return _read_lines_of(list(islice(_find_lines(words, called), _MOST_LINES)), called, files)
+
+
+def _runs_image(words: Sequence[str]) -> bool:
+    return bool(words) and words[0].startswith("docker")
 
 
 def _read_lines_of(every: Sequence[str], called: CalledCommands, files: Files) -> CiSetup:
