@@ -254,6 +254,14 @@ def test_the_order_of_settings_is_config_env_pytest_manage(tree):
     ]
 
 
+def test_settings_that_tox_sets_count_before_those_of_a_manage_py(tree):
+    files = {"tests/idp/manage.py": MANAGE.format("idp.settings"), "tests/idp/idp/settings.py": ""}
+    django = detected(tree({**PLAIN, **files})).django
+    assert django is not None
+    assert django.settings_module == "tests.settings"
+    assert django.python_path[0] == ""
+
+
 def test_the_manage_py_nearest_to_the_root_counts_and_templates_do_not(tree):
     files = {
         "a/b/manage.py": MANAGE.format("deep.settings"),
