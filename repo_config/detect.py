@@ -45,9 +45,9 @@ class DjangoProject(BaseModel):
     """Folders that belong on sys.path, relative to the root; "" is the root."""
     configured_by: str | None = None
     """A manage.py that configures the settings itself, in place of a settings module."""
-    told_to_pytest: bool = True
-    """Whether pytest learns of the settings by itself: of its own configuration, a conftest.py or
-    a configured variable. Otherwise its environment has to name the module."""
+    tests_know_settings: bool = True
+    """Whether what runs the tests learns of the settings by itself: of its own configuration, a
+    conftest.py, a script or a configured variable. Otherwise it has to be told the module."""
     found_instead: str = ""
     """Without a settings module: what was found in its place, in words."""
 
@@ -180,8 +180,8 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         )
     elif runner == "django" and django and django.settings_module:
         origins["test_script"] = "none is needed: python -m django test"
-    if django and runner == "pytest" and not _pytest_knows(files, config, pytest):
-        django = django.model_copy(update={"told_to_pytest": False})
+    if django and not _tests_know_settings(files, config, pytest, runner, script):
+        django = django.model_copy(update={"tests_know_settings": False})
     app = note("fastapi_app", _fastapi_app(files, config)) if framework == "fastapi" else None
     tools = checking_tools.find(files, whole, config, declared)
     for key, several in (("type_tools", tools.types), ("lint_tools", tools.lint)):
@@ -261,10 +261,19 @@ def _django(
     )
 
 
-def _pytest_knows(files: Files, config: RepoConfig, pytest: PytestSettings | None) -> bool:
-    """Whether pytest learns which settings there are without being told in its environment."""
-    configured = config.django.settings or config.env.get(django_projects.VARIABLE)
-    return bool(configured) or django_projects.is_told_to_pytest(files, pytest)
+def _tests_know_settings(
+    files: Files,
+    config: RepoConfig,
+    pytest: PytestSettings | None,
+    runner: str | None,
+    script: str | None,
+) -> bool:
+    """Whether what runs the tests learns which settings there are without being told."""
+    if config.django.settings or config.env.get(django_projects.VARIABLE):
+        return True
+    if runner == "pytest":
+        return django_projects.is_known_to_pytest(files, pytest)
+    return django_projects.is_known_to_script(files, script)
 
 
 def _runner(

@@ -97,12 +97,18 @@ def configures(files: Files, path: str | None) -> bool:
     return path is not None and _CONFIGURES in files.text(path)
 
 
-def is_told_to_pytest(files: Files, pytest: PytestSettings | None) -> bool:
+def is_known_to_pytest(files: Files, pytest: PytestSettings | None) -> bool:
     """Whether what pytest reads by itself says which settings there are."""
     paths = (path for path in files.named("conftest.py")[:_MOST_GUESSES] if not is_aside(path))
     return _of_pytest(pytest) is not None or any(
         configures(files, path) or VARIABLE in files.text(path) for path in paths
     )
+
+
+def is_known_to_script(files: Files, path: str | None) -> bool:
+    """Whether a script says which settings there are, or is none that can be told."""
+    text = files.text(path) if path and path.endswith("manage.py") else VARIABLE
+    return VARIABLE in text or _CONFIGURES in text
 
 
 def unsettled(files: Files) -> str:

@@ -96,7 +96,9 @@ def _call(site: check.Site) -> tuple[str, tuple[str, ...]]:
     """
     path, root = site.project.test_script or "", site.project.root
     folder, name = posixpath.split(path)
-    given = site.config.checks.tests.args
+    django, given = site.project.django, site.config.checks.tests.args
+    if django and django.settings_module and not django.tests_know_settings:
+        given = (f"--settings={django.settings_module}", *given)
     from_root = posixpath.relpath(path, root or ".")
     if name != "manage.py":
         return root, (from_root, *given)

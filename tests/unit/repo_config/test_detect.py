@@ -229,7 +229,20 @@ def test_pytest_is_told_of_settings_only_where_it_does_not_know_them(tree, more,
     assert django is not None
     if "conftest.py" not in more:
         assert django.settings_module == "tests.settings"
-    assert django.told_to_pytest is told
+    assert django.tests_know_settings is told
+
+
+@pytest.mark.parametrize(("text", "told"), [("", False), ("DJANGO_SETTINGS_MODULE", True)])
+def test_a_manage_py_without_settings_has_to_be_told_them(tree, text, told):
+    manage = f"from django.core.management import execute_from_command_line\n# {text}\n"
+    files = {"manage.py": manage, "shop/settings/__init__.py": "", "shop/settings/test.py": APPS}
+    files["shop/tests.py"] = TESTS
+    project = detected(tree(files))
+    assert (project.test_script, project.django.settings_module) == (
+        "manage.py",
+        "shop.settings.test",
+    )
+    assert project.django.tests_know_settings is told
 
 
 def test_the_order_of_settings_is_config_env_pytest_manage(tree):
