@@ -175,7 +175,7 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         for given in (*servers, job.env, as_map(job.steps[last].get("env")))
         for key, value in _known(given, job)
     } | _assigned(own, line)
-    images = [image for _, image, _ in job.services]
+    images = [image.partition(":")[0] for _, image, _ in job.services]
     # Of an extended server under the usual name, the plain one is better than none.
     names = [*images, *(name for name, *_ in job.services)]
     behind = _read_called(line, called, files)

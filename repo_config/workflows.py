@@ -92,8 +92,8 @@ class Job:
 
 
 def _read_image(service: object) -> str:
-    """Read the last word of an image's name, without its version."""
-    return str(as_map(service).get("image", service)).rsplit("/", 1)[-1].partition(":")[0]
+    """Read the last part of an image's name, with its version."""
+    return str(as_map(service).get("image", service)).rsplit("/", 1)[-1]
 
 
 def _expand(step: dict[str, Any], files: Files) -> Iterator[dict[str, Any]]:
