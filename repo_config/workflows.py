@@ -38,11 +38,11 @@ class Job:
         """Whether its result does not count."""
         self.sees_proposals = "pull_request" in str(whole.get("on"))
         """Whether it checks what is proposed, and is not only run at times."""
-        self.services = {
-            str(as_map(one).get("image", one)).rsplit("/", 1)[-1]: as_map(as_map(one).get("env"))
-            for one in as_map(job.get("services")).values()
-        }
-        """The variables of the servers beside it, by image."""
+        self.services = [
+            (str(name), _read_image(one), as_map(as_map(one).get("env")))
+            for name, one in as_map(job.get("services")).items()
+        ]
+        """The servers beside it: what the job calls each, its image, and its variables."""
 
     def mentions(self, text: str) -> bool:
         """Whether anything in the job has this text."""
@@ -89,6 +89,11 @@ class Job:
         # A value may be long, and stand in many places.
         filled = _EXPRESSION.sub(put, text, count=_MOST_VALUES)
         return None if unknown else filled
+
+
+def _read_image(service: object) -> str:
+    """Read the last part of an image's name, with its version."""
+    return str(as_map(service).get("image", service)).rsplit("/", 1)[-1]
 
 
 def _expand(step: dict[str, Any], files: Files) -> Iterator[dict[str, Any]]:

@@ -97,7 +97,7 @@ def _call(site: check.Site) -> tuple[str, tuple[str, ...]]:
     path, root = site.project.test_script or "", site.project.root
     folder, name = posixpath.split(path)
     django, given = site.project.django, site.config.checks.tests.args
-    if django and django.settings_module and not django.settings_told:
+    if django and django.settings_module and not django.tests_know_settings:
         given = (f"--settings={django.settings_module}", *given)
     from_root = posixpath.relpath(path, root or ".")
     if name != "manage.py":

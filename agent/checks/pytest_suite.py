@@ -86,7 +86,7 @@ def _environ(site: check.Site, tree: str) -> dict[str, str]:
     The module is known from elsewhere then, such as from the commands of tox.ini.
     """
     django = site.project.django
-    if django is None or django.settings_module is None or django.settings_told:
+    if django is None or django.settings_module is None or django.tests_know_settings:
         return {}
     if not site.has("pytest-django"):
         return {}

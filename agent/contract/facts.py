@@ -223,7 +223,7 @@ def _python(evidence: Evidence) -> Iterator[Fact]:
 def _services(evidence: Evidence) -> Iterator[Fact]:
     found: dict[str, list[str]] = {}
     for job in evidence.jobs:
-        for image in job.services:
+        for _, image, _ in job.services:
             if name := ci_setup.SERVICES.get(image.partition(":")[0], ""):
                 found.setdefault(name, []).append(f"{job.origin} has {image}")
     if not found and evidence.engines.keys() == {"postgres"}:

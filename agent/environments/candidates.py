@@ -15,6 +15,8 @@ from packaging.utils import canonicalize_name
 from pydantic import ValidationError
 
 from agent.domain import Checkout, Environment, Record, Run
+from agent.environments import choosing
+from agent.environments.locks import kinds
 from repo_config import ci_setup, tested_versions
 from repo_config.ci_setup import CiSetup
 from repo_config.project_files import Files, table
@@ -51,7 +53,8 @@ def propose(
     # Of a sub-folder, CI's steps begin elsewhere.
     ci = ci_setup.read(files) if files is whole else CiSetup()
     system = dict.fromkeys((*config.python.system_packages, *ci.system_packages))
-    given = config.python.model_copy(update={"system_packages": tuple(system)})
+    update = {"system_packages": tuple(system), **_choose_parts(config.python, files, ci.parts)}
+    given = config.python.model_copy(update=update)
     undecided = PythonSection(
         extras=given.extras, groups=given.groups, system_packages=given.system_packages
     )
@@ -85,6 +88,25 @@ def _as_ci(
         why=f"with what {ci.origin} does before the tests",
     )
     return (candidate,)
+
+
+def _choose_parts(
+    section: PythonSection, files: Files, named: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Choose the extras and groups that CI installs, beside those that are for tests by name."""
+    extras = table(files.pyproject, "project", "optional-dependencies") or table(
+        files.pyproject, "tool", "poetry", "extras"
+    )
+    found: dict[str, tuple[str, ...]] = {}
+    for key, every, available in (
+        ("extras", ci_setup.EVERY_EXTRA, tuple(extras)),
+        ("groups", ci_setup.EVERY_GROUP, kinds.name_groups(files.pyproject)),
+    ):
+        more = [str(canonicalize_name(one)) for one in (available if every in named else named)]
+        chosen = choosing.choose(available, None, "", more=more)
+        if getattr(section, key) is None and chosen != choosing.choose(available, None, ""):
+            found[key] = chosen
+    return found
 
 
 def _narrow(given: ChecksSection, places: tuple[str, ...]) -> ChecksSection | None:

@@ -13,6 +13,7 @@ from agent.errors import EnvironmentFailed
 
 FOR_TESTS = "by its name it is for tests"
 IMPORTED = "tests import what it brings"
+OF_TOX = "tox installs it for every run of the tests"
 
 
 class Choice(Record):

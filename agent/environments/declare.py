@@ -40,6 +40,7 @@ from agent.environments.requirement_files import (
     LocalProject,
     Requirements,
 )
+from agent.environments.tox_deps import ToxDeps
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.project_files import table, texts
@@ -68,6 +69,8 @@ class Declaration(Record):
     python: PythonHints = PythonHints()
     sources: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
+    extras: tuple[str, ...] = ()
+    """Of the project, that tox installs, whatever they are called."""
     root: str = ""
     """Folder of the project in the repository."""
     digest: str
@@ -135,6 +138,11 @@ class _Reader:
         return NamedGroups(self.pyproject, self.files.toml("Pipfile"))
 
     @cached_property
+    def tox(self) -> ToxDeps:
+        """What it installs."""
+        return tox_deps.read(self.files)
+
+    @cached_property
     def imported_extras(self) -> tuple[str, ...]:
         """Extras that bring what tests import."""
         extras = table(self.project, "optional-dependencies") or table(self.poetry, "extras")
@@ -151,7 +159,7 @@ class _Reader:
         else:
             lock = kinds.choose(self.files, offers[0], self.section) if offers else None
             self._take_project()
-            self._take_groups(lock.groups if lock else ())
+            self._take_groups((*(lock.groups if lock else ()), *self.tox.groups))
             self._take_requirement_files()
             self.found = self.found.plus(Requirements(indexes=named_indexes.read(self.pyproject)))
             if lock is not None:
@@ -171,6 +179,7 @@ class _Reader:
             python=self._python(offers),
             sources=tuple(dict.fromkeys(self.sources + list(whole.files))),
             choices=tuple(self.choices),
+            extras=self.tox.extras,
             root=self.files.base,
             digest=fingerprint.digest(
                 self.files,
@@ -192,9 +201,11 @@ class _Reader:
 
     def _take_lock(self, offer: Offer) -> None:
         section = self.section
-        if section.extras is None and (more := self.imported_extras):
+        if section.extras is None and (more := (*self.imported_extras, *self.tox.extras)):
             for_tests = choosing.choose(offer.extras, None, offer.path, more=more)
             section = section.model_copy(update={"extras": for_tests})
+        more = (*offer.default_groups, *self.tox.groups)
+        offer = offer.model_copy(update={"default_groups": more})
         self.lock = kinds.choose(self.files, offer, section)
         self.found = self.found.plus(Requirements(indexes=offer.indexes))
         above = "; it is that of the workspace" if self.lock.folder != self.files.base else ""
@@ -241,7 +252,7 @@ class _Reader:
             self._add(self.project.get("dependencies", []), "pyproject.toml [project]")
             extras = self.project.get("optional-dependencies", {})
             asked = self.section.extras
-            more = self.imported_extras
+            more = (*self.imported_extras, *self.tox.extras)
             for name in choosing.choose(tuple(extras), asked, "pyproject.toml", more=more):
                 with self._part(f"extra {name}", fails=asked is not None):
                     self._add_extra(name, extras, self._why("extra", name), seen=())
@@ -262,7 +273,7 @@ class _Reader:
         for name in chosen:
             with self._part(f"group {name}", fails=self.section.groups is not None):
                 self._add_group(name)
-                self._took(f"group {name}", self._why("group"), source=False)
+                self._took(f"group {name}", self._why("group", name), source=False)
         self._left_groups(groups.names, chosen)
         if chosen:
             self.sources.append("pyproject.toml")
@@ -307,9 +318,7 @@ class _Reader:
             self.found = self.found.plus(Requirements(constraints=(line,)))
 
     def _take_tox(self) -> None:
-        tox = tox_deps.read(self.files)
-        if tox is None:
-            return
+        tox = self.tox
         for line in tox.left:
             self._left(f"{tox.origin} {line}", "it holds only for some of tox's runs")
         if tox.lines:
@@ -438,12 +447,16 @@ class _Reader:
         asked = self.section.extras if kind == "extra" else self.section.groups
         if asked is not None:
             return f"named by python.{kind}s"
-        return choosing.IMPORTED if name in self.imported_extras else choosing.FOR_TESTS
+        if name in (self.tox.extras if kind == "extra" else self.tox.groups):
+            return choosing.OF_TOX
+        is_imported = kind == "extra" and name in self.imported_extras
+        return choosing.IMPORTED if is_imported else choosing.FOR_TESTS
 
     def _why_group(self, name: str, offer: Offer) -> str:
         """Of one that was taken from a lock."""
-        if self.section.groups is not None or requirement_names.is_for_tests(name):
-            return self._why("group")
+        is_known = name in self.tox.groups or requirement_names.is_for_tests(name)
+        if self.section.groups is not None or is_known:
+            return self._why("group", name)
         habit = f"{offer.kind} takes it by default"
         is_named = name in offer.default_groups
         return habit if is_named else f"{habit}, and none is for tests by its name"

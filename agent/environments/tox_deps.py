@@ -6,6 +6,9 @@ What holds for some of its runs only is told apart.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+
+from packaging.utils import canonicalize_name
 
 from agent.domain import Record
 from agent.environments.tree_files import TreeFiles
@@ -23,18 +26,38 @@ class ToxDeps(Record):
     origin: str
     """File and table."""
     lines: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    """Of the project, normalised."""
+    groups: tuple[str, ...] = ()
+    """Dependency groups of pyproject.toml, normalised."""
     left: tuple[str, ...] = ()
     """They hold only for some of tox's runs, or for other machines."""
 
 
-def read(files: TreeFiles) -> ToxDeps | None:
-    """Read what its base environment has."""
+def read(files: TreeFiles) -> ToxDeps:
+    """Read what its base environment has; nothing where there is none."""
     found = tox.read(files.known)
     if found is None:
-        return None
-    lines: list[str] = []
+        return ToxDeps(path="", origin="")
     left: list[str] = []
+
+    def sort_out(lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            if "{" in line or _FACTORS.match(line):
+                left.append(line)
+            else:
+                yield line
+
+    def read_names(*keys: str) -> tuple[str, ...]:
+        names = (name for line in sort_out(found.lines(*keys)) for name in line.split(","))
+        return tuple(str(canonicalize_name(name.strip())) for name in names if name.strip())
+
     constraints = (f"-c {line}" for line in found.lines("constraints"))
-    for line in (*found.lines("deps"), *constraints):
-        (left if "{" in line or _FACTORS.match(line) else lines).append(line)
-    return ToxDeps(path=found.path, origin=found.origin, lines=tuple(lines), left=tuple(left))
+    return ToxDeps(
+        path=found.path,
+        origin=found.origin,
+        lines=tuple(sort_out((*found.lines("deps"), *constraints))),
+        extras=read_names("extras"),
+        groups=read_names("dependency_groups"),
+        left=tuple(left),
+    )

@@ -410,6 +410,14 @@ def test_djangos_runner_is_recorded_test_by_test(workshop: Workshop, args: list[
     assert result.command == ("python", "manage.py", "test", *args)
 
 
+def test_a_manage_py_that_names_no_settings_is_told_them(workshop: Workshop) -> None:
+    start = "import sys\nfrom django.core.management import execute_from_command_line as run\n"
+    files = DJANGO | {"manage.py": start + "run(sys.argv)\n"}
+    django = MANAGED["django"].model_copy(update={"tests_know_settings": False})
+    result = workshop.tests(files, **{**MANAGED, "django": django})
+    assert (result.status, result.reason) == (Status.PASSED, "")
+
+
 def test_a_green_django_suite_passes_and_its_ids_are_stable(workshop: Workshop) -> None:
     site = workshop.site(DJANGO, **MANAGED)
     report = workshop.measure(site)
@@ -491,7 +499,10 @@ def test_without_script_and_settings_it_is_said_what_to_name(workshop: Workshop)
 @pytest.mark.deep
 def test_pytest_django_is_handed_settings_that_only_other_tools_name(workshop: Workshop) -> None:
     django = DjangoProject(
-        settings_module="proj.settings", manage=None, python_path=("", "src"), settings_told=False
+        settings_module="proj.settings",
+        manage=None,
+        python_path=("", "src"),
+        tests_know_settings=False,
     )
     files = {
         path: text

@@ -74,7 +74,8 @@ def package(name: str, *members: Member) -> bytes:
 FILE, LINK = tarfile.REGTYPE, tarfile.SYMTYPE
 PACKAGES = {
     "good": package("good", ("./usr/bin/good", FILE, b"#!/bin/sh\necho it is good\n"),
-                    ("./lib/more", FILE, b""), ("./etc/shadow", FILE, b"")),
+                    ("./lib/more", FILE, b""), ("./etc/shadow", FILE, b""),
+                    ("./etc/good/rules", FILE, b""), ("./etc/ssl/openssl.cnf", FILE, b"planted")),
     "climbing": package("climbing", ("../../../climbed", FILE, b"")),
     "leading": package("leading", ("./usr", LINK, b"/etc")),
     "linked": package("linked", ("./usr/share/out", LINK, b"/made/../tmp"),
@@ -145,8 +146,9 @@ def test_a_package_is_laid_over_usr_without_its_scripts(provide: Provide, rooms:
         "linke+",
         "nothing",
     ]
-    look = "good; ls /usr/lib/more /usr/ran /etc/shadow; stat -c %a /usr/bin/good; ls /usr/bin/env"
+    look = "good; ls /etc/good; cat /etc/ssl/*; ls /usr/lib/more /usr/ran /etc/shadow; stat -c %a /usr/bin/good; ls /usr/bin/env"
     said = rooms.run(RoomOrder(argv=("bash", "-c", look), system=found.folder)).output
+    assert ("\nrules\n" in said, "planted" in said) == (True, False)
     for line in ("it is good", "/usr/lib/more", "755", "/usr/bin/env"):
         assert f"{line}\n" in said
     assert "'/usr/ran'" in said

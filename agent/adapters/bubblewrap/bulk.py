@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.adapters.rooms import lending
+from agent.adapters.bubblewrap import walls
+from agent.adapters.rooms import layout, lending
 from agent.ports import ROOM_TREE, RoomOrder
 
 _SECONDS = 10
@@ -53,6 +54,8 @@ class Bulk(NamedTuple):
     """The folders that make up /usr, the uppermost first; empty: it is that of the root."""
     libraries: str = ""
     """The list of all libraries in these; empty: that of the root holds."""
+    etc: tuple[Path, ...] = ()
+    """Folders of settings that the packages have, and the sandbox has not."""
 
     def prefix(self, order: RoomOrder, uid: int) -> list[str]:
         """Say what mounts them and then becomes a program."""
@@ -71,6 +74,8 @@ class Bulk(NamedTuple):
         args = ["--ro-bind", str(self.place / "usr"), "/usr"] if self.usr else []
         if self.libraries:
             args += ["--ro-bind-try", self.libraries, _LIBRARIES]
+        for folder in self.etc:
+            args += ["--ro-bind", str(folder), f"/etc/{folder.name}"]
         for left, (_, path) in zip(reversed(range(len(self.folders))), self.folders, strict=True):
             args += ["--bind", str(self.place / str(left) / "tree"), f"{ROOM_TREE}/{path}"]
         return args
@@ -84,18 +89,29 @@ def lay(order: RoomOrder, root: Path | None, home: Path, number: int) -> Bulk | 
         for index, path in enumerate(layer.bulk)
     )
     usr: tuple[str, ...] = ()
+    etc: tuple[Path, ...] = ()
     libraries = ""
     if order.system:
         # What the root has stays its own: with that, verdicts are made.
         usr = (f"{root or ''}/usr", f"{order.system}/files/usr")
         if root is None or Path(f"{root}{_LIBRARIES}").exists():
             libraries = f"{order.system}/ld.so.cache"
+        if root is None:
+            etc = _find_settings(Path(order.system, "files", "etc"))
     if not (folders or usr) or not is_possible(home):
         return None
     place = home / "layers" / str(number)
     place.mkdir(mode=0o711, parents=True, exist_ok=True)
     place.parent.chmod(0o711)
-    return Bulk(place, folders, usr, libraries)
+    return Bulk(place, folders, usr, libraries, etc)
+
+
+def _find_settings(etc: Path) -> tuple[Path, ...]:
+    """Find the folders of an /etc that sandboxes show nothing of; a file could be any program's."""
+    shown = {name.partition("/")[0] for name in (*walls.HOST_ETC, *layout.etc(0))}
+    entries = () if etc.is_symlink() or not etc.is_dir() else sorted(etc.iterdir())
+    plain = (one for one in entries if one.is_dir() and not one.is_symlink())
+    return tuple(one for one in plain if one.name not in shown)
 
 
 def become(uid: int) -> list[str]:

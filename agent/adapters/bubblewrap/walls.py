@@ -20,7 +20,7 @@ Lend = Callable[[bytes], int]
 """Turn bytes into a descriptor that bubblewrap and the runner may read."""
 
 # What programs below /usr need to work at all; nothing in it is private to the host.
-_HOST_ETC = (
+HOST_ETC = (
     "alternatives",
     "ca-certificates",
     "fonts",
@@ -93,7 +93,7 @@ def _host_root() -> list[str]:
     args = ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         args += _entry(Path("/") / name, f"/{name}")
-    for name in _HOST_ETC:
+    for name in HOST_ETC:
         args += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     return args
 

@@ -168,7 +168,7 @@ def _uv(files: TreeFiles, pyproject: dict[str, Any], place: str) -> Offer:
         if where is not None:
             needed.add(posixpath.normpath(posixpath.join(place, str(where), _PYPROJECT)))
     defaults = table(pyproject, "tool", "uv").get("default-groups", ["dev"])
-    groups = _groups(pyproject)
+    groups = name_groups(pyproject)
     return Offer(
         kind="uv",
         path=path,
@@ -187,7 +187,7 @@ def _poetry(files: TreeFiles, pyproject: dict[str, Any], _place: str) -> Offer:
     path = _PATHS["poetry"]
     rows, own = _rows(files, path), table(pyproject, "tool", "poetry", "group")
     optional = {name for name, group in own.items() if table(group).get("optional") is True}
-    groups = _groups(pyproject)
+    groups = name_groups(pyproject)
     sources = [table(row, "source") for row in rows]
     return Offer(
         kind="poetry",
@@ -204,7 +204,7 @@ def _poetry(files: TreeFiles, pyproject: dict[str, Any], _place: str) -> Offer:
 def _pdm(files: TreeFiles, pyproject: dict[str, Any], _place: str) -> Offer:
     path = _PATHS["pdm"]
     extras = _names(table(pyproject, "project", "optional-dependencies"))
-    groups = _groups(pyproject)
+    groups = name_groups(pyproject)
     listed = table(files.toml(path), "metadata").get("groups")
     locked = _names(listed) if isinstance(listed, list) else (*extras, *groups)
     sources = table(pyproject, "tool", "pdm").get("source", [])
@@ -283,7 +283,7 @@ def _workspace(files: TreeFiles, pyproject: dict[str, Any]) -> str | None:
 # --- what they have in common ------------------------------------------------------------------
 
 
-def _groups(pyproject: dict[str, Any]) -> tuple[str, ...]:
+def name_groups(pyproject: Mapping[str, Any]) -> tuple[str, ...]:
     """Groups of the standard's table and of those that each tool had before it."""
     tool = table(pyproject, "tool")
     older = [table(tool, "poetry", "group"), table(tool, "pdm", "dev-dependencies")]

@@ -216,6 +216,22 @@ def test_deps_of_tox_are_added_to_a_group_and_a_line_that_is_refused_is_left_out
     assert ["../upper.txt" in one.why for one in found.requirements.left] == [True]
 
 
+GROUPS = '[dependency-groups]\ntest = ["six"]\nweb = ["attrs"]\ndocs = ["sphinx"]\n'
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_extras_and_groups_that_tox_installs_are_taken_whatever_they_are_called(read, locked):
+    extras = '[project.optional-dependencies]\nfast = ["idna"]\nslow = []\n'
+    tox = "[testenv]\nextras = fast, lost\ndependency_groups =\n    web\n    lost\n    a: docs\n"
+    lock = {"uv.lock": "version = 1\n"} if locked else {}
+    found = read({"pyproject.toml": PACKAGE + extras + GROUPS, "tox.ini": tox, **lock})
+    taken = [one.what for one in found.choices if one.taken]
+    assert "group web" in taken
+    assert "group docs" in left(found)
+    # Of a package without a lock its metadata names them.
+    assert "fast" in (found.lock.extras if found.lock else found.extras)
+
+
 def test_what_lies_at_a_direct_address_is_left_out_and_bound_to_its_name(read):
     lines = (
         "six\ngit+ssh://git@host.example/team/my_lib.git@v1\nother @ https://host.example/x.zip\n"

@@ -55,6 +55,21 @@ def test_variables_and_services_of_the_job_are_taken_where_they_are_known():
     assert found.services == ("redis",)
 
 
+def test_an_extended_server_under_the_usual_name_is_started_as_the_plain_one():
+    found = read(WORKFLOW.replace("{db:", "{postgres:"))
+    assert found.services == ("redis", "postgres")
+    assert "service postgis" in found.not_done
+
+
+def test_a_job_that_tests_without_an_image_comes_first():
+    found = read("""\
+jobs:
+  image: {steps: [{run: docker compose run web python manage.py test}]}
+  tests: {env: {A: "1"}, steps: [{run: ./manage.py migrate}, {run: ./manage.py test}]}
+""")
+    assert (found.origin.rpartition(" ")[2], found.env) == ("tests", {"A": "1"})
+
+
 def test_a_job_that_installs_and_tests_tells_nothing():
     assert not read("jobs: {t: {steps: [{run: pip install tox}, {run: tox}]}}")
 

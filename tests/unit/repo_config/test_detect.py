@@ -229,21 +229,20 @@ def test_pytest_is_told_of_settings_only_where_it_does_not_know_them(tree, more,
     assert django is not None
     if "conftest.py" not in more:
         assert django.settings_module == "tests.settings"
-    assert django.settings_told is told
+    assert django.tests_know_settings is told
 
 
-@pytest.mark.parametrize(
-    ("manage", "told"), [("import django\n", False), (MANAGE.format("tests.settings"), True)]
-)
-def test_a_manage_py_that_names_no_settings_has_to_be_told_those_for_tests(tree, manage, told):
-    files = {"manage.py": manage, "tests/settings.py": APPS, "tests/test_x.py": TESTS}
+@pytest.mark.parametrize(("text", "told"), [("", False), ("DJANGO_SETTINGS_MODULE", True)])
+def test_a_manage_py_without_settings_has_to_be_told_them(tree, text, told):
+    manage = f"from django.core.management import execute_from_command_line\n# {text}\n"
+    files = {"manage.py": manage, "shop/settings/__init__.py": "", "shop/settings/test.py": APPS}
+    files["shop/tests.py"] = TESTS
     project = detected(tree(files))
-    assert project.test_script == "manage.py"
-    assert project.django is not None
-    assert (project.django.settings_module, project.django.settings_told) == (
-        "tests.settings",
-        told,
+    assert (project.test_script, project.django.settings_module) == (
+        "manage.py",
+        "shop.settings.test",
     )
+    assert project.django.tests_know_settings is told
 
 
 def test_the_order_of_settings_is_config_env_pytest_manage(tree):
@@ -266,6 +265,14 @@ def test_the_order_of_settings_is_config_env_pytest_manage(tree):
         ("by.pytest", "pytest.ini: DJANGO_SETTINGS_MODULE"),
         ("by.manage", ""),
     ]
+
+
+def test_settings_that_tox_sets_count_before_those_of_a_manage_py(tree):
+    files = {"tests/idp/manage.py": MANAGE.format("idp.settings"), "tests/idp/idp/settings.py": ""}
+    django = detected(tree({**PLAIN, **files})).django
+    assert django is not None
+    assert django.settings_module == "tests.settings"
+    assert django.python_path[0] == ""
 
 
 def test_the_manage_py_nearest_to_the_root_counts_and_templates_do_not(tree):

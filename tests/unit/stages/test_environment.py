@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -45,7 +46,9 @@ def report(passed, red, seconds=0.0, kind="failed"):
 def prepare(tmp_path, monkeypatch):
     """Try candidates; each ends as one of the numbers of passed and red tests, or not at all."""
 
-    def begin(*ends, same=False, ci="", scout=None, pythons=(), checks=None, **python):
+    def begin(
+        *ends, same=False, ci="", pyproject="", scout=None, pythons=(), checks=None, **python
+    ):
         left, sections, configs, names = list(ends), [], [], []
 
         def build(run, base, contract, svc):
@@ -73,7 +76,8 @@ def prepare(tmp_path, monkeypatch):
             framework="none", python_version=None, django=None, test_runner="pytest",
             test_script=None, lint_tools=(),
         )  # fmt: skip
-        tree = DictTree({".github/workflows/a.yml": TESTED, ".github/workflows/ci.yml": ci})
+        files = {".github/workflows/a.yml": TESTED, ".github/workflows/ci.yml": ci}
+        tree = DictTree(files | {"pyproject.toml": pyproject})
         monkeypatch.setattr(environment.worktree, "open_tree", lambda base, folder: tree)
         config = RepoConfig(python=PythonSection(**python), checks=checks or {})
         run = Run(run_id="r", repository="x", ticket="t", started=1795000000)
@@ -225,3 +229,30 @@ jobs:
     assert job.sections[2].constraints
     assert [one.system_packages for one in job.sections] == [(), ("gdal-bin",), ("gdal-bin",)]
     assert prepare((5, 4), (0, 9), (9, 0), ci=ci).configs[2].setup == ()
+
+
+PARTS = """\
+[project.optional-dependencies]
+Fast_One = []
+slow = []
+[dependency-groups]
+main = []
+test = []
+docs = []
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "extras", "groups"),
+    [
+        ("pip install -e '.[fast-one]' --group main", ("fast-one",), ("main", "test")),
+        ("uv sync --all-extras --group=main,docs", ("fast-one", "slow"), ("main", "test", "docs")),
+        ("poetry install --with test -E lost", None, None),
+    ],
+)
+def test_extras_and_groups_that_ci_installs_are_taken_with_what_it_does(
+    prepare, line, extras, groups
+):
+    ci = f"jobs: {{test: {{steps: [{{run: {json.dumps(line)}}}, {{run: python -m pytest}}]}}}}"
+    found = prepare((0, 9), (9, 0), ci=ci, pyproject=PARTS).sections[1]
+    assert (found.extras, found.groups) == (extras, groups)
