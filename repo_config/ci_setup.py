@@ -27,6 +27,8 @@ _RUNS_TESTS = re.compile(r"(?<![^\s/])([\w.-]*tests?(?:\.(?:py|sh))?|tox|nox)(?=
 #: A word by which packages are managed; which ones is known from what the project declares.
 _MANAGES_PACKAGES = re.compile(r"(?<!\S)(?:install|update|add|sync|lock|compile|cache)(?!\S)")
 _PIP_INSTALL = re.compile(r"\bpip[0-9.]*[ ]+install[ ]([^\n;&|#]*)")
+#: What stands in lines of tox for its own folders, and for arguments that nobody gives here.
+_OF_TOX = re.compile(r"\{(?:envbindir|env_bin_dir|toxinidir|tox_root)\}/|\{posargs:?([^{}]*)\}")
 #: What picks extras or groups of the project: an option, or `.[these]`.
 _PICKS = re.compile(r"(?:--(?:dev-)?group|--extras?|--with)(?:=(.*))?|-[GE](.*)")
 _OWN_EXTRAS = re.compile(r"\.[^\[]{0,99}\[([^\]]{1,999})\]")
@@ -280,11 +282,9 @@ def _read_tox(files: Files, called: CalledCommands) -> CiSetup:
     found = tox.read(files)
     if found is None:
         return CiSetup()
-    every = [
-        line.lstrip("- ")
-        for line in (*found.lines("commands_pre"), *found.lines("commands"))
-        if "{" not in line
-    ]
+    told = (*found.lines("commands_pre"), *found.lines("commands"))
+    lines = (_OF_TOX.sub(lambda match: match[1] or "", line.lstrip("- ")) for line in told)
+    every = [line for line in lines if "{" not in line]
     env = (line.partition("=") for line in found.lines("setenv", "set_env"))
     known = {
         name.strip(): value.strip()

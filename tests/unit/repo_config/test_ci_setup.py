@@ -249,3 +249,13 @@ def test_what_cannot_be_parsed_ends_its_own_step_alone(tmp_path):
 def test_where_ci_has_its_tests_is_read(line, places):
     found = read(f"jobs: {{t: {{steps: [{{run: {line}}}]}}}}", **{"tests/core/models.py": ""})
     assert found.test_args == places
+
+
+@pytest.mark.parametrize(
+    "line", ["{envbindir}/django-admin test core -v2", "pytest {posargs:core}"]
+)
+def test_where_tox_has_its_tests_is_read(line):
+    files = {"tox.ini": f"[testenv]\ncommands =\n  make x\n  {line}\n  make y\n", "core/a.py": ""}
+    found = read(CALLS.format("tox"), **files)
+    assert found.test_args == ("core",)
+    assert next(found.describe()) == "make x"
