@@ -22,7 +22,7 @@ app: $(READY)
 test: $(READY) room services
 	@$(PYTEST) -m "not deep" --durations=10 $(ARGS)
 
-# Docker, released projects, chaos, false positives, fuzz, the Python matrix: half an hour.
+# Docker, released projects, chaos, false positives, fuzz, the Python matrix: an hour.
 # PART=2/4 takes the second of four parts of it.
 PART ?=
 test-deep: $(READY) room services

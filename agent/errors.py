@@ -49,7 +49,7 @@ AgentError
     LedgerUnusable    a ledger is none, or does not tell what would be needed to do its run again
   Unforeseen        Mergewright itself failed; the log has the trace
 
-`RunStopped` becomes an Outcome in one place, `agent.worker`. Failing checks are data
+`RunStopped` becomes an Outcome in one place, `agent.runs.worker`. Failing checks are data
 (`domain.Comparison`), not errors. Every class survives pickling and keeps its message.
 """
 
@@ -61,7 +61,10 @@ from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
-from agent.domain import Change, Finding, ModelUse, Reason, Record, Run, Severity
+from agent.models.change import Change, Finding, Severity
+from agent.models.model_use import ModelUse
+from agent.models.record import Record
+from agent.models.run import Reason, Run
 
 
 class AgentError(Exception):

@@ -7,23 +7,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent import worktree
-from agent.domain import Environment, Guidance, Prepared, Run, StoredRun
 from agent.environments import build as environments
 from agent.environments import distributions, storage
+from agent.environments.assembly import PROJECT
 from agent.errors import RequestRefused
-from agent.ports import (
-    ChatModel,
-    Flag,
-    Forge,
-    OtherRun,
-    PackageIndex,
-    Pulls,
-    Sandbox,
-    Sessions,
-)
-from agent.redaction import Redactor
+from agent.git import worktree
+from agent.models.chat_model import ChatModel
+from agent.models.environment import Environment, Prepared
+from agent.models.forge import Forge, Pulls
+from agent.models.outcome import StoredRun
+from agent.models.package_index import PackageIndex
+from agent.models.polling import OtherRun
+from agent.models.run import Run
+from agent.models.sandbox import Flag, Sandbox, Sessions
+from agent.models.ticket import Guidance
 from agent.settings import Settings
+from agent.text.redaction import Redactor
 
 #: Why a run on this machine does not get there.
 ELSEWHERE = "Only the service on GitHub goes on with pull requests."
@@ -141,8 +140,10 @@ class Services:
 
     def _request_of_change(self, prepared: Prepared) -> environments.EnvironmentRequest:
         request = self._request(prepared, self.head_folder(prepared.run))
-        setup = request.setup.model_copy(update={"base": self.environment(prepared)})
-        return request.model_copy(update={"setup": setup})
+        base = self.environment(prepared)
+        setup = request.setup.model_copy(update={"base": base})
+        needs = not any(one.startswith(f"{PROJECT}: ") for one in base.left_out)
+        return request.model_copy(update={"setup": setup, "needs_project": needs})
 
     def _request(self, prepared: Prepared, tree: Path) -> environments.EnvironmentRequest:
         request = environments.EnvironmentRequest.of(prepared.contract, prepared.checkout, tree)

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
-from agent.domain import Level, Record
 from agent.errors import SettingsInvalid
+from agent.models.change import Level
+from agent.models.record import Record
 from repo_config.rule_ids import RULE_IDS
 
 _PREFIX = "MERGEWRIGHT_"

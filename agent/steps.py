@@ -1,7 +1,7 @@
 """The `step` port: each piece of work is done once, bounded, timed, recorded and remembered.
 
 Owns what a step leaves behind (`StepRecord`: JSON, no pickle) and how it is read again. Where the
-records are kept is the engine's: `agent.adapters.engine` keeps them in a database, `directly`
+records are kept is the engine's: `agent.store.engine` keeps them in a database, `directly`
 keeps nothing.
 
 A step whose process was killed runs again, so it may run more than once; one that has a record
@@ -26,22 +26,6 @@ import structlog
 from pydantic import TypeAdapter
 
 from agent import errors
-from agent.agenda import Agenda
-from agent.chat import Reply
-from agent.domain import (
-    Checkout,
-    ClearedChange,
-    Comparison,
-    Contract,
-    Decision,
-    Finding,
-    FirstRound,
-    Reason,
-    Record,
-    Similar,
-    Ticket,
-    Verdict,
-)
 from agent.editing.called import Called, Opening
 from agent.errors import (
     AgentError,
@@ -55,11 +39,20 @@ from agent.errors import (
     Unforeseen,
     VersionUnknown,
 )
-from agent.ledger import Ledger
-from agent.ports import Remember
-from agent.pulls import Standing
-from agent.redaction import Redactor
-from agent.telemetry import RunLog
+from agent.models.agenda import Agenda
+from agent.models.change import ClearedChange, Finding
+from agent.models.chat import Reply
+from agent.models.checks import Comparison
+from agent.models.environment import Checkout, Contract
+from agent.models.outcome import FirstRound, Verdict
+from agent.models.pulls import Standing
+from agent.models.record import Record
+from agent.models.run import Reason
+from agent.models.steps import Remember
+from agent.models.ticket import Decision, Similar, Ticket
+from agent.telemetry.ledger import Ledger
+from agent.telemetry.run_log import RunLog
+from agent.text.redaction import Redactor
 
 T = TypeVar("T")
 

@@ -13,36 +13,16 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from tempfile import mkdtemp
 
-from agent.chat import ChatRequest, Reply, Role, ToolCall, Usage, Worst
-from agent.domain import (
-    Change,
-    ChangedFile,
-    Finding,
-    Outcome,
-    Plan,
-    Prepared,
-    PullRequest,
-    Run,
-    Severity,
-    Ticket,
-)
 from agent.errors import EditFailed
-from agent.ports import (
-    BranchRules,
-    Flag,
-    Hear,
-    NewPullRequest,
-    Onboarding,
-    OwnPull,
-    Progress,
-    Ran,
-    Remote,
-    RoomOrder,
-    RoomResult,
-    Root,
-    Taken,
-)
-from agent.repository import names
+from agent.git import names
+from agent.models.change import Change, ChangedFile, Finding, Plan, Severity
+from agent.models.chat import ChatRequest, Reply, Role, ToolCall, Usage, Worst
+from agent.models.environment import Prepared
+from agent.models.forge import BranchRules, NewPullRequest, Onboarding, OwnPull, Progress, Remote
+from agent.models.outcome import Outcome, PullRequest
+from agent.models.run import Run
+from agent.models.sandbox import Flag, Hear, Ran, RoomOrder, RoomResult, Root, Taken
+from agent.models.ticket import Ticket
 
 
 class FakeForge:

@@ -13,24 +13,22 @@ from typing import TYPE_CHECKING
 import structlog
 
 from agent import settings as given
-from agent.adapters.local_forge import LocalForge
-from agent.adapters.package_index import SimpleIndex
-from agent.adapters.sandboxes import ChosenSandbox
-from agent.domain import Run
+from agent.environments.package_index import SimpleIndex
 from agent.errors import ModelUnusable, SettingsInvalid
-from agent.ports import Gatekeeper, Sandbox
-from agent.redaction import Redactor
+from agent.models.intake import Gatekeeper
+from agent.models.run import Run
+from agent.models.sandbox import Sandbox
+from agent.runs.local_forge import LocalForge
 from agent.sandbox.opening import OpenSessions
+from agent.sandbox.sandboxes import ChosenSandbox
 from agent.services import Services
 from agent.settings import Settings
+from agent.text.redaction import Redactor
 
 if TYPE_CHECKING:
-    from agent.adapters.chat_model.provided import ProvidedModels
-    from agent.adapters.chat_model.routes import Routes
-    from agent.adapters.github.access import Access
-    from agent.adapters.sql_inbox import Inbox
-    from agent.adapters.sql_store import SqlStore
-    from agent.reconcile import Reconciler
+    from agent.github.access import Access
+    from agent.llm.provided import ProvidedModels
+    from agent.llm.routes import Routes
 
 _log = structlog.get_logger()
 
@@ -64,8 +62,8 @@ def replayed(settings: Settings, run: Run, say: Callable[[str], None]) -> Servic
     services = replace(local(settings, say), forge=LocalForge(settings.home / "replays"))
     if run.snapshot is None:
         return services
-    from agent.adapters.github.forge import GithubForge
-    from agent.adapters.github.pulls import GithubPulls
+    from agent.github.forge import GithubForge
+    from agent.github.pulls import GithubPulls
 
     way = way_to_github(settings)
     return replace(services, forge=GithubForge(way, settings), pulls=GithubPulls(way, settings))
@@ -91,7 +89,7 @@ def models(settings: Settings) -> ProvidedModels | None:
         ModelUnusable: One has no such provider, or nothing bounds what it costs.
     """
     # A run without a model loads nothing of all this.
-    from agent.adapters.chat_model.routes import routes
+    from agent.llm.routes import routes
 
     chosen = routes(settings)
     return provided(chosen, settings) if chosen.names else None
@@ -103,12 +101,12 @@ def provided(chosen: Routes, settings: Settings) -> ProvidedModels:
     Raises:
         ModelUnusable: One of those that are set has no such provider, or nothing bounds its cost.
     """
-    from agent.adapters.chat_model import prices, routes
+    from agent.llm import prices, routes
 
     known = prices.load(settings)
     if problems := routes.find_problems(settings, known):
         raise ModelUnusable("\n".join(problems))
-    from agent.adapters.chat_model.provided import ProvidedModels
+    from agent.llm.provided import ProvidedModels
 
     return ProvidedModels(
         chosen,
@@ -131,7 +129,7 @@ def way_to_github(settings: Settings, stopping: Event | None = None) -> Access:
         SettingsInvalid: There is neither App nor token, or both, or the key is none.
     """
     # Only runs on GitHub need its client; the others start without.
-    from agent.adapters.github import access
+    from agent.github import access
 
     return access.connect(settings, record=_note, stopping=stopping)
 
@@ -152,8 +150,8 @@ def on_github(
         way: Of the process; what it has learned of us and of the repositories is not asked anew.
     """
     # Loaded now, so that the first run does not wait for it.
-    from agent.adapters.github.forge import GithubForge
-    from agent.adapters.github.pulls import GithubPulls
+    from agent.github.forge import GithubForge
+    from agent.github.pulls import GithubPulls
 
     make_home(settings)
     secrets = redactor(settings)
@@ -185,35 +183,9 @@ def on_github(
 
 def gatekeeper(settings: Settings, way: Access) -> Gatekeeper:
     """Make what the intake asks GitHub with."""
-    from agent.adapters.github.gatekeeper import GithubGatekeeper
+    from agent.github.gatekeeper import GithubGatekeeper
 
     return GithubGatekeeper(way, settings)
-
-
-def reconciler(
-    settings: Settings, way: Access, inbox: Inbox, store: SqlStore, found: Callable[[], None]
-) -> Reconciler | None:
-    """Make what finds out what GitHub could not tell us; None: there is nowhere to look.
-
-    Args:
-        found: Called when there is something new in the inbox.
-    """
-    # A run on this machine has no use for a database, which takes half a second to load.
-    from agent.adapters.github.conversations import GithubConversations
-    from agent.adapters.github.deliveries import AppDeliveries
-    from agent.adapters.github.labelled import GithubLabelledIssues
-    from agent.polling import Polling
-    from agent.reconcile import Redeliveries
-
-    seconds = settings.reconcile_minutes * 60.0
-    if way.app_id is not None:
-        return Redeliveries(AppDeliveries(way), inbox, seconds=seconds)
-    if not settings.repositories:
-        _log.warning("no repository is looked through", setting=given.variable("repositories"))
-        return None
-    issues, words = GithubLabelledIssues(way, settings), GithubConversations(way)
-    gate, where = gatekeeper(settings, way), settings.repositories
-    return Polling(issues, words, gate, inbox, store, where, seconds=seconds, found=found)
 
 
 def make_home(settings: Settings) -> None:

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from functools import partial
 
-from agent import proposing
-from agent.agenda import Agenda
-from agent.domain import CheckReport, Opened, Outcome, Prepared, Run
 from agent.editing import scouting
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
 from agent.errors import EnvironmentFailed, RepositoryUnfit
-from agent.ports import Step
+from agent.models.agenda import Agenda
+from agent.models.checks import CheckReport
+from agent.models.environment import Opened, Prepared
+from agent.models.outcome import Outcome
+from agent.models.run import Run
+from agent.models.steps import Step
+from agent.publishing import proposing
 from agent.services import Services
 from agent.stages import (
     answer,

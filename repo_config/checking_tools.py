@@ -13,7 +13,14 @@ from collections.abc import Iterable
 from itertools import product
 from typing import NamedTuple
 
-from repo_config import pre_commit, pyright_settings, tool_commands, tool_options, tool_pins
+from repo_config import (
+    pre_commit,
+    pyright_settings,
+    tool_commands,
+    tool_options,
+    tool_pins,
+    tool_plugins,
+)
 from repo_config.dependencies import Dependency
 from repo_config.located import inert
 from repo_config.project_files import Files, Found, table
@@ -84,7 +91,7 @@ def find(files: Files, whole: Files, config: RepoConfig, declared: Iterable[Depe
         _pyright(whole, config, types, told),
         ruff_formats=_RUFF_FORMAT in {*own, *told},
         own_excludes=tuple(one.value for one in lint if _excludes(files, one.value, told)),
-        pins=tool_pins.find(files, running),
+        pins=tool_pins.find(files, running, tool_plugins.find(named.commands, files, whole)),
     )
 
 
@@ -108,7 +115,8 @@ class _Named:
         def exists(name: str) -> bool:
             return posixpath.normpath(name) in there
 
-        for one in tool_commands.found(files, whole, folder):
+        self.commands = tool_commands.found(files, whole, folder)
+        for one in self.commands:
             found = tool_options.follow(one, exists)
             if known := self.told.get(one.check):
                 if isinstance(found, Told) and found.args != known.args:

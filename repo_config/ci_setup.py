@@ -27,8 +27,6 @@ _RUNS_TESTS = re.compile(r"(?<![^\s/])([\w.-]*tests?(?:\.(?:py|sh))?|tox|nox)(?=
 #: A word by which packages are managed; which ones is known from what the project declares.
 _MANAGES_PACKAGES = re.compile(r"(?<!\S)(?:install|update|add|sync|lock|compile|cache)(?!\S)")
 _PIP_INSTALL = re.compile(r"\bpip[0-9.]*[ ]+install[ ]([^\n;&|#]*)")
-#: What stands in lines of tox for its own folders, and for arguments that nobody gives here.
-_OF_TOX = re.compile(r"\{(?:envbindir|env_bin_dir|toxinidir|tox_root)\}/|\{posargs:?([^{}]*)\}")
 #: What picks extras or groups of the project: an option, or `.[these]`.
 _PICKS = re.compile(r"(?:--(?:dev-)?group|--extras?|--with)(?:=(.*))?|-[GE](.*)")
 _OWN_EXTRAS = re.compile(r"\.[^\[]{0,99}\[([^\]]{1,999})\]")
@@ -41,7 +39,8 @@ _COMPOSE = re.compile(r"(?:docker-)?compose(?:[.-](?:local|test|ci|dev))*\.ya?ml
 _ASSIGNED = re.compile(r"[ \t]*(?:(?:export|env)[ ]+)?([A-Za-z_]\w*)=(.*)")
 #: The servers that sandboxes can start, by the names of their images.
 SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis"}
-_NAME = re.compile(r"[A-Za-z_]\w*")
+#: Of a variable; which of its environments tox runs is no matter of another machine.
+_NAME = re.compile(r"(?!TOX_?ENV\Z)[A-Za-z_]\w*")
 #: The oldest major version of Node.js that there is as a wheel.
 _OLDEST_NODE = 18
 _MOST_STEPS = 20
@@ -193,7 +192,7 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         commands=(*commands, *behind.commands),
         env=behind.env | env,
         services=tuple({SERVICES[one]: 0 for one in names if one in SERVICES}) or behind.services,
-        install=tuple(dict.fromkeys((*_installed(whole, files), *_read_node(job, files)))),
+        install=tuple(dict.fromkeys((*read_installed(whole, files), *_read_node(job, files)))),
         parts=tuple(dict.fromkeys(_name_parts(job, called))),
         system_packages=debian_packages.find(files, (whole,)),
         test_args=behind.test_args or _read_places(line, files),
@@ -282,9 +281,7 @@ def _read_tox(files: Files, called: CalledCommands) -> CiSetup:
     found = tox.read(files)
     if found is None:
         return CiSetup()
-    told = (*found.lines("commands_pre"), *found.lines("commands"))
-    lines = (_OF_TOX.sub(lambda match: match[1] or "", line.lstrip("- ")) for line in told)
-    every = [line for line in lines if "{" not in line]
+    every = [line for line in found.commands() if "{" not in line]
     env = (line.partition("=") for line in found.lines("setenv", "set_env"))
     known = {
         name.strip(): value.strip()
@@ -350,7 +347,7 @@ def _assigned(script: str, line: str) -> dict[str, str]:
             found[match[1]] = match[2]
         elif not match and word != "env":
             break
-    return found
+    return {name: value for name, value in found.items() if _NAME.fullmatch(name)}
 
 
 def _read_node(job: Job, files: Files) -> Iterator[str]:
@@ -382,7 +379,7 @@ def _name_parts(job: Job, called: CalledCommands) -> Iterator[str]:
                 yield from re.split(r"[,\s]+", extras[1])
 
 
-def _installed(script: str, files: Files) -> Iterator[str]:
+def read_installed(script: str, files: Files) -> Iterator[str]:
     """Yield the requirements in lines as `pip install factory-boy`.
 
     Files and folders are declared; what is upgraded is there, and programs of the job are no matter

@@ -16,20 +16,18 @@ from repo_config import (
     frameworks,
     plugins,
     python_versions,
+    suite_commands,
     suites,
     tool_commands,
 )
-from repo_config.dependencies import Dependency
 from repo_config.located import inert
-from repo_config.project_files import Files, Found
+from repo_config.project_files import CONFIGURED, Files, Found
 from repo_config.schema import RepoConfig
 from repo_config.suites import PytestSettings
 from repo_config.tool_options import Told
 from repo_config.tree import Below, Tree
 
 __all__ = ["DjangoProject", "Project", "Tree", "project"]
-
-_CONFIGURED = "configuration"
 
 
 class DjangoProject(BaseModel):
@@ -78,6 +76,8 @@ class Project(BaseModel):
     """pytest, django, or None when there are no tests."""
     test_script: str | None
     """For Django's runner: the script that starts it. None where none was found."""
+    test_args: tuple[str, ...] = ()
+    """For the runner, where it would not find the tests by itself, relative to the root."""
     tests_in_parallel: bool = False
     """Whether tox or CI has pytest-xdist share the tests among processes."""
     type_tools: tuple[str, ...] = ()
@@ -170,15 +170,14 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
 
     given = Found(config.framework, _from("framework")) if config.framework != "auto" else None
     framework = note("framework", given or frameworks.detect(files, declared, pytest)) or "none"
-    django = _django(files, config, pytest, origins) if framework == "django" else None
+    django = _django(files, whole, config, pytest, origins) if framework == "django" else None
     manage = django.manage if django else None
-    runner = note("test_runner", _runner(files, config, declared, pytest, manage, framework))
-    script = config.checks.tests.script or suites.script(files, manage)
-    if runner == "django" and script:
-        origins["test_script"] = (
-            _from("checks.tests.script") if config.checks.tests.script else script
-        )
-    elif runner == "django" and django and django.settings_module:
+    start = suites.find_start(
+        files, whole, config, pytest, declared, manage, is_django=framework == "django"
+    )
+    origins |= start.origins
+    runner, script = start.runner, start.script
+    if runner == "django" and not script and django and django.settings_module:
         origins["test_script"] = "none is needed: python -m django test"
     if django and not _tests_know_settings(files, config, pytest, runner, script):
         django = django.model_copy(update={"tests_know_settings": False})
@@ -195,6 +194,7 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         django=django,
         test_runner=runner,
         test_script=script if runner == "django" else None,
+        test_args=start.args,
         tests_in_parallel=runner == "pytest"
         and tool_commands.run_in_parallel(files, whole, config.folder),
         type_tools=tuple(found.value for found in tools.types),
@@ -215,7 +215,7 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
 
 
 def _from(key: str) -> str:
-    return f"{_CONFIGURED}: {key}"
+    return f"{CONFIGURED}: {key}"
 
 
 def _python_version(files: Files, config: RepoConfig) -> Found | None:
@@ -225,9 +225,23 @@ def _python_version(files: Files, config: RepoConfig) -> Found | None:
 
 
 def _django(
-    files: Files, config: RepoConfig, pytest: PytestSettings | None, origins: dict[str, str]
+    files: Files,
+    whole: Files,
+    config: RepoConfig,
+    pytest: PytestSettings | None,
+    origins: dict[str, str],
 ) -> DjangoProject:
     scripts = django_projects.manage_scripts(files)
+    named: dict[str, bool] = {}
+    if len(scripts) > 1 and not config.django.manage:
+        named = suite_commands.find_manage_scripts(files, whole, config.folder)
+        scripts.sort(
+            key=lambda path: (
+                not named.get(path),
+                django_projects.is_aside(path),
+                path not in named,
+            )
+        )
     variable = config.env.get(django_projects.VARIABLE)
     given: Found | None = None
     if config.django.settings:
@@ -238,6 +252,7 @@ def _django(
     if (
         manage
         and not config.django.manage
+        and not named.get(manage)
         and (django_projects.is_aside(manage) or django_projects.is_tested_without_script(files))
     ):
         # An example's manage.py says nothing about a project that is started otherwise.
@@ -274,22 +289,6 @@ def _tests_know_settings(
     if runner == "pytest":
         return django_projects.is_known_to_pytest(files, pytest)
     return django_projects.is_known_to_script(files, script)
-
-
-def _runner(
-    files: Files,
-    config: RepoConfig,
-    declared: tuple[Dependency, ...],
-    pytest: PytestSettings | None,
-    manage: str | None,
-    framework: str,
-) -> Found | None:
-    asked = config.checks.tests.runner
-    if asked == "off":
-        return None
-    if asked != "auto":
-        return Found(asked, _from("checks.tests.runner"))
-    return suites.runner(files, pytest, declared, manage, is_django=framework == "django")
 
 
 def _fastapi_app(files: Files, config: RepoConfig) -> Found | None:

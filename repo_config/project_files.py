@@ -20,6 +20,10 @@ from repo_config.tree import Tree
 _MOST_BYTES = 256 * 1024
 
 
+CONFIGURED = "configuration"
+"""Origin of what the repository's configuration says, with the key behind it."""
+
+
 class Found(NamedTuple):
     """A detected value and where it was taken from."""
 
@@ -126,6 +130,12 @@ class Files:
                     if keyword.arg:
                         found[keyword.arg] = list(_texts_in(keyword.value, constants))
         return found
+
+    @cached_property
+    def folders(self) -> frozenset[str]:
+        """The folders that hold files, at any depth."""
+        slashes = ((path, at) for path in self.paths for at, one in enumerate(path) if one == "/")
+        return frozenset(path[:at] for path, at in slashes)
 
     @cached_property
     def _by_name(self) -> dict[str, list[str]]:

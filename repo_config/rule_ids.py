@@ -17,6 +17,7 @@ _CONTENT = (
     "look-alikes",
     "odd-text",
     "gate-files",
+    "generated-file",
 )
 _INTEGRITY = ("test-asserts-nothing", "suppression", "test-module-in-use")
 _SECURITY = (
@@ -24,7 +25,6 @@ _SECURITY = (
     "insecure-deserialisation",
     "path-traversal",
     "command-injection",
-    "possible-secret",
 )
 _VERSIONS = (
     "python-syntax",
@@ -33,38 +33,10 @@ _VERSIONS = (
     "hidden-from-rules",
 )
 _CONTRACT = (
-    "http-client",
-    "http-client-use",
-    "http-timeout",
-    "http-timeout-unset",
-    "http-retries",
-    "http-retries-by-hand",
-    "http-retries-likely",
     "concurrency",
     "sync-handler",
-    "async-code",
-    "async-query",
-    "async-session",
-    "blocking-call",
-    "blocking-io",
-    "blocking-deep",
-    "unawaited",
-    "async-bridge",
-    "lazy-bridge",
-    "background-tasks",
-    "background-tasks-use",
-    "handler-thread",
-    "dangling-task",
     "test-factories",
     "test-required",
-)
-_CARE = (
-    "forbidden-import",
-    "forbidden-import-use",
-    "generated-file",
-    "generated-anew",
-    "runtime-magic",
-    "near-runtime-magic",
 )
 _DJANGO = (
     "django-signals",
@@ -72,9 +44,7 @@ _DJANGO = (
     "django-views",
     "django-likely-views",
     "django-manager",
-    "django-implicit-manager",
     "django-raw-sql",
-    "django-on-delete",
     "django-null-text",
     "django-settings",
     "django-settings-loosened",
@@ -89,7 +59,6 @@ _WEB = (
     "endpoint-answer",
 )
 _MIGRATIONS = (
-    "migration-graph",
     "migration-merged",
     "migration-squash",
     "migration-unasked",
@@ -101,32 +70,39 @@ _MIGRATIONS = (
     "migration-irreversible",
 )
 _UPKEEP = (
-    "missing-name",
     "new-dependency",
     "forbidden-dependency",
     "dependency-lookalike",
     "dependency-source",
     "dependency-unpinned",
-    "swallowed-exception",
-    "silent-filter",
-    "new-print",
-    "public-api",
-    "complexity",
-    "lost-types",
-    "untyped-function",
     "hidden-from-type-checker",
-    "missing-docstring",
-    "unused-import",
-    "dead-code",
     "nested-scan",
 )
-_TOOLS = (
-    "security-lint",
+_RUFF = (
+    "http-client",
+    "http-retries",
+    "http-timeout",
+    "http-timeout-unset",
+    "background-tasks",
+    "forbidden-import",
+    "blocking-call",
+    "blocking-io",
+    "dangling-task",
+    "swallowed-exception",
+    "new-print",
+    "complexity",
+    "unused-import",
+    "dead-code",
+    "possible-secret",
     "test-tool-in-source",
     "checker-in-code",
+    "security-lint",
+)
+_TOOLS = (
     "unread-file",
-    "invented-api",
+    "missing-name",
     "unknown-module",
+    "public-api",
     "coverage-of-change",
     "other-settings",
     "unformatted",
@@ -152,11 +128,11 @@ RULE_IDS = (
     *_SECURITY,
     *_VERSIONS,
     *_CONTRACT,
-    *_CARE,
     *_WEB,
     *_DJANGO,
     *_MIGRATIONS,
     *_UPKEEP,
+    *_RUFF,
     *_TOOLS,
 )
 """In the order in which findings are listed."""

@@ -95,7 +95,8 @@ class DjangoSection(Section):
     """Where Django is started, and how its parts are used."""
 
     manage: RelativePath | None = None
-    """Path of manage.py; default: the one nearest to the root, if there is one."""
+    """Path of manage.py; default: the one that CI, tox or make runs the tests with, else the one
+    nearest to the root, if there is one."""
     settings: ModuleName | None = None
     """Settings module for checks; default: DJANGO_SETTINGS_MODULE of `env`, of the pytest
     configuration, then of manage.py."""
@@ -140,8 +141,8 @@ class ImportsSection(Section):
     """What changed code may import."""
 
     forbid: tuple[ModuleName, ...] = ()
-    """Modules, or names in them, that changed code may not bring in: neither under another name nor
-    through another module of the repository. What is below a module counts as it does."""
+    """Modules, or names in them, that changed code may not import, under whatever name. What is
+    below a module counts as it does."""
     allow: tuple[ModuleName, ...] = ()
     """What is allowed of them. Of two entries that match, the longer one decides."""
 
@@ -157,8 +158,7 @@ class HttpClientSection(Section):
     timeout: Literal["required", "any"] = "any"
     """required: no request may wait for ever."""
     retries: Literal["tenacity", "stamina", "backoff", "any"] = "any"
-    """The only library that changed code may repeat requests with; retries that are written by hand
-    count as well."""
+    """The only library that changed code may repeat requests with."""
 
 
 Mode = Literal["sync", "async", "any"]
@@ -206,10 +206,11 @@ class TestsSection(Section):
     __test__: ClassVar[bool] = False
 
     runner: Literal["auto", "pytest", "django", "off"] = "auto"
-    """auto: pytest where it is configured or declared, else Django's runner."""
+    """auto: pytest where it is configured or declared, else Django's runner; tests that neither
+    would find are run as a command of CI, tox, make or the README runs them."""
     script: RelativePath | None = None
-    """For Django's runner: the script that starts it (manage.py, runtests.py, tests/runtests.py);
-    with manage.py the argument `test` is added."""
+    """For the runner django: the script that starts it, or unittest without Django (manage.py,
+    runtests.py, tests/runtests.py); with manage.py the argument `test` is added."""
     args: tuple[Plain, ...] = ()
     """Further arguments for the runner."""
     minutes: int = Field(default=10, ge=1)

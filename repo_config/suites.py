@@ -5,11 +5,19 @@ from __future__ import annotations
 import fnmatch
 import re
 import shlex
+from collections.abc import Iterator
+from typing import NamedTuple
 
+from repo_config import suite_commands
 from repo_config.dependencies import Dependency
-from repo_config.project_files import Files, Found, table, texts
+from repo_config.project_files import CONFIGURED, Files, Found, table, texts
+from repo_config.schema import RepoConfig
+from repo_config.suite_commands import SuiteCommand
 
 _TEST_NAME = re.compile(r"(?:tests?|tests?_.*|.*_tests?)\.py\Z")
+#: Has pytest look where unittest does, for names that it would pass over.
+AS_UNITTEST = ("-o", "python_files=test*.py *_tests.py")
+_DOCTESTS = "--doctest-modules"
 _TEST_FOLDERS = frozenset({"test", "tests", "testing"})
 #: Folders whose files are not the project's own tests.
 ASIDE = frozenset(
@@ -27,6 +35,17 @@ SETTINGS = re.compile(r"^INSTALLED_APPS\b|^from \S+ import \*", re.MULTILINE)
 _COMMAND = re.compile(
     r"(?:\bpython[0-9.]*|\bcoverage\}? +run)\}?(?: +-[^ \n]+)* +([^\s-]\S*\.py)\b"
 )
+
+
+class Start(NamedTuple):
+    """How the tests are started."""
+
+    runner: str | None
+    script: str | None
+    """Starts Django's runner, where that is the one."""
+    args: tuple[str, ...]
+    """Without which the tests would not be found."""
+    origins: dict[str, str]
 
 
 class PytestSettings:
@@ -78,7 +97,22 @@ def pytest_settings(files: Files) -> PytestSettings | None:
 
 
 def has_tests(files: Files, settings: PytestSettings | None) -> bool:
-    """Whether there is any file that holds tests."""
+    """Whether there is anything that holds tests, by its name or by pytest's own settings."""
+    options = settings.words("addopts") if settings else ()
+    return _DOCTESTS in options or any(_find_tests(files, settings))
+
+
+def _are_found(files: Files, settings: PytestSettings | None, runner: Found | None) -> bool:
+    """Whether the runner finds any tests without being told more."""
+    if runner is None or runner.value == "django":
+        return runner is not None
+    if settings and (settings.words("python_files") or _DOCTESTS in settings.words("addopts")):
+        return True
+    names = (path.rpartition("/")[2] for path in _find_tests(files, settings))
+    return any(name.startswith("test_") or name.endswith("_test.py") for name in names)
+
+
+def _find_tests(files: Files, settings: PytestSettings | None) -> Iterator[str]:
     patterns = settings.words("python_files") if settings else []
     own = [name for pattern in patterns for name in fnmatch.filter(files.names, pattern)]
     names = set(own) | {name for name in files.names if name.startswith("test") or "_test" in name}
@@ -93,11 +127,46 @@ def has_tests(files: Files, settings: PytestSettings | None) -> bool:
         # Settings for tests are no tests; a few are looked into, many are none of these.
         unsure += 1
         if "settings" not in name or unsure > 20 or not SETTINGS.search(files.text(path)):
-            return True
-    return False
+            yield path
 
 
-def runner(
+def find_start(
+    files: Files,
+    whole: Files,
+    config: RepoConfig,
+    settings: PytestSettings | None,
+    declared: tuple[Dependency, ...],
+    manage: str | None,
+    *,
+    is_django: bool,
+) -> Start:
+    """Say how the tests are started: as configured, as is usual, or as a command does it.
+
+    Args:
+        files: Of the project.
+        whole: Of the repository.
+    """
+    given, command = config.checks.tests, None
+    found = _find_runner(files, settings, declared, manage, is_django=is_django)
+    if given.runner != "auto":
+        configured = Found(given.runner, f"{CONFIGURED}: checks.tests.runner")
+        found = configured if given.runner != "off" else None
+    elif not (given.args or given.script or _are_found(files, settings, found)):
+        usual = SuiteCommand(found.origin, args=AS_UNITTEST) if found else None
+        named = suite_commands.find(files, whole, config.folder)
+        # Without tests by name, manage.py finds none either.
+        command = next((one for one in named if found or one.script != manage), usual)
+        found = command and Found("django" if command.script else "pytest", command.origin)
+    chosen = given.script or (command and command.script) or script(files, manage)
+    origins = {"test_runner": found.origin} if found else {}
+    if found and found.value == "django" and chosen:
+        origins["test_script"] = f"{CONFIGURED}: checks.tests.script" if given.script else chosen
+    if command and command.args:
+        origins["test_args"] = command.origin
+    return Start(found and found.value, chosen, command.args if command else (), origins)
+
+
+def _find_runner(
     files: Files,
     settings: PytestSettings | None,
     declared: tuple[Dependency, ...],

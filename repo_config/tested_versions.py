@@ -18,7 +18,6 @@ from repo_config import python_versions, tox, workflows
 from repo_config.project_files import Files
 
 _CLASSIFIER = re.compile(r"Framework :: ([^:]+?) :: (\d+(?:\.\d+)*)")
-_FACTORS = re.compile(r"[\w.{},!-]+\s*:\s+(?P<requirement>\S.*)")
 _VERSION_KEY = re.compile(r"(?P<name>[a-z][a-z0-9-]*?)(?:-?versions?)?", re.IGNORECASE)
 _STARTS = frozenset({"==", "~=", ">="})
 
@@ -91,9 +90,9 @@ def _classified(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
 def _of_tox(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
     found = tox.read(files)
     for line in found.lines("deps") if found else ():
-        if match := _FACTORS.fullmatch(line):
+        if match := tox.FACTORS.match(line):
             try:
-                requirement = Requirement(match["requirement"])
+                requirement = Requirement(line[match.end() :])
             except InvalidRequirement:
                 continue
             yield canonicalize_name(requirement.name), requirement.specifier

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from repo_config import pre_commit, tox, workflows
@@ -34,16 +34,16 @@ _SAYS_NOTHING = frozenset({"version", "token", "github-token", "python-version",
 _WRAPPERS = (
     ("poetry", "run"), ("pdm", "run"), ("poe",), ("uv", "run"), ("pipenv", "run"), ("hatch", "run"),
     ("uv", "tool", "run"), ("uvx",), ("pipx", "run"), ("npx",), ("bunx",), ("pnpm", "exec"),
-    ("sudo",), ("time",), ("exec",), ("command",), ("env",),
+    ("sudo",), ("time",), ("exec",), ("command",), ("env",), ("coverage", "run"),
 )  # fmt: skip
 _WRAPPER_VALUES = frozenset(
     {"--with", "--python", "-p", "--package", "--project", "--group", "--extra", "--from", "--spec"}
+    | {"--source", "--rcfile", "--omit", "--include"}
 )
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
 _PYTHON = re.compile(r"python[0-9.]*|py")
 #: Bounded, so that what is opened again and again and never closed is not searched to its end.
 _OPEN = re.compile(r"\$\{\{.{0,500}?\}\}", re.DOTALL)
-_FACTORS = re.compile(r"^!?[\w.{},!-]+:\s+")
 _LIMITED = "it looks at some files only"
 _UNBOUND = "its result does not count"
 #: By these, pytest-xdist is told how many processes there are.
@@ -66,13 +66,25 @@ class Command(NamedTuple):
     """Why it is no check of the project; empty where it is one."""
 
 
-class _Script(NamedTuple):
+class Script(NamedTuple):
     """Lines of a shell."""
 
     text: str
     origin: str
     why: str = ""
     """As of a command."""
+    folder: str = "."
+    """Where it begins, relative to the project."""
+
+
+class Called(NamedTuple):
+    """One command of a script, without what stands before it."""
+
+    words: list[str]
+    origin: str
+    why: str
+    folder: str
+    """As of its script."""
 
 
 def found(files: Files, whole: Files, folder: str) -> tuple[Command, ...]:
@@ -84,7 +96,7 @@ def found(files: Files, whole: Files, folder: str) -> tuple[Command, ...]:
         folder: Of the project in it; "" is the repository itself.
     """
     commands = list(_hooks(files))
-    for words, origin, why in _read_all(files, whole, folder):
+    for words, origin, why, _ in read_all(files, whole, folder):
         check, rest = find_tool(words)
         if check:
             commands.append(Command(check, rest, origin, why=why))
@@ -94,24 +106,26 @@ def found(files: Files, whole: Files, folder: str) -> tuple[Command, ...]:
 def run_in_parallel(files: Files, whole: Files, folder: str) -> bool:
     """Whether tox or CI has pytest-xdist share the tests among processes; as for `found`."""
     return any(
-        words[:1] == ["pytest"] and any(map(_WORKERS.fullmatch, words))
-        for words, _, _ in _read_all(files, whole, folder)
+        called.words[:1] == ["pytest"] and any(map(_WORKERS.fullmatch, called.words))
+        for called in read_all(files, whole, folder)
     )
 
 
-def _read_all(files: Files, whole: Files, folder: str) -> Iterator[tuple[list[str], str, str]]:
-    """Yield each command of tox, CI and what these call: words, origin, why it is no check."""
-    scripts = [*_tox(files), *_workflows(whole, folder), *_gitlab(whole, folder)]
+def read_all(
+    files: Files, whole: Files, folder: str, more: Iterable[Script] = ()
+) -> Iterator[Called]:
+    """Yield each command of tox, of CI, of more scripts, and of what these call; as for `found`."""
+    scripts = [*_tox(files), *_workflows(whole, folder), *_gitlab(whole, folder), *more]
     called = CalledCommands(files)
     read: set[tuple[str, str]] = set()
     for script in scripts:
-        for words, why in _read_script(script):
-            yield list(words), script.origin, why
+        for words, why, place in _read_script(script):
+            yield Called(list(words), script.origin, why, place)
             for name, lines in called.find(words) if words else ():
                 if (name, why) not in read and len(read) < _MOST:
                     read.add((name, why))
                     origin = f"{script.origin}, {name}"
-                    scripts += [_Script(line, origin, why) for line in lines]
+                    scripts += [Script(line, origin, why) for line in lines]
 
 
 # --- pre-commit ---------------------------------------------------------------------------------
@@ -135,7 +149,7 @@ def _hooks(files: Files) -> Iterator[Command]:
 # --- tox ----------------------------------------------------------------------------------------
 
 
-def _tox(files: Files) -> Iterator[_Script]:
+def _tox(files: Files) -> Iterator[Script]:
     for name, section in files.ini("tox.ini").items():
         if name == "testenv" or name.startswith("testenv:"):
             lines = section.get("commands", "").replace("\\\n", " ").splitlines()
@@ -150,60 +164,64 @@ def _tox(files: Files) -> Iterator[_Script]:
             yield from _of_env(f"{path} {name}", section, lines)
 
 
-def _of_env(origin: str, section: Mapping[str, Any], lines: Sequence[str]) -> Iterator[_Script]:
+def _of_env(origin: str, section: Mapping[str, Any], lines: Sequence[str]) -> Iterator[Script]:
     ignored = str(section.get("ignore_outcome", "")).strip().lower() in ("true", "1", "yes")
     folder = str(section.get("changedir", section.get("change_dir", "")))
     for line in lines:
-        plain = _FACTORS.sub("", line.strip())
+        plain = tox.FACTORS.sub("", line.strip())
         why = _UNBOUND if ignored or plain.startswith("-") else ""
-        why = _ELSEWHERE if tox.fill(folder).strip("./") else why
-        yield _Script(tox.fill(plain.lstrip("- ")), origin, why)
+        place = posixpath.normpath(tox.fill(folder))
+        why = why if place == "." else _ELSEWHERE
+        yield Script(tox.fill(plain.lstrip("- ")), origin, why, place)
 
 
 # --- CI -----------------------------------------------------------------------------------------
 
 
-def _workflows(whole: Files, folder: str) -> Iterator[_Script]:
+def _workflows(whole: Files, folder: str) -> Iterator[Script]:
     for job in workflows.read(whole):
         for step in job.steps:
             unbound = job.may_fail or workflows.allows_failure(step)
             yield from _step(step, job.folder, folder, job.origin, _UNBOUND if unbound else "")
 
 
-def _step(step: dict[str, Any], start: str, folder: str, where: str, why: str) -> Iterator[_Script]:
+def _step(step: dict[str, Any], start: str, folder: str, where: str, why: str) -> Iterator[Script]:
     place = posixpath.normpath(str(step.get("working-directory", start)))
     at_home = place == (folder or ".")
     if isinstance(step.get("run"), str):
         if at_home or not folder:
-            yield _Script(step["run"], where, why if at_home else _ELSEWHERE)
+            own = (why, ".") if at_home else (_ELSEWHERE, place)
+            yield Script(step["run"], where, *own)
         return
     action, _, _ = str(step.get("uses", "")).partition("@")
     if action in _ACTIONS and not folder:
         told = sorted(as_map(step.get("with")).keys() - _SAYS_NOTHING)
         strange = f"the action {action} is told {', '.join(told)}" if told else ""
-        yield _Script(_ACTIONS[action], where, why or strange)
+        yield Script(_ACTIONS[action], where, why or strange)
 
 
-def _gitlab(whole: Files, folder: str) -> Iterator[_Script]:
+def _gitlab(whole: Files, folder: str) -> Iterator[Script]:
     name = ".gitlab-ci.yml"
     if folder or not whole.has(name):
         return
     for job, section in whole.yaml(name).items():
         for line in _list(as_map(section).get("script")):
             unbound = str(as_map(section).get("allow_failure", "")).lower() == "true"
-            yield _Script(str(line), f"{name} job {job}", _UNBOUND if unbound else "")
+            yield Script(str(line), f"{name} job {job}", _UNBOUND if unbound else "")
 
 
-def _read_script(script: _Script) -> Iterator[tuple[Sequence[str], str]]:
-    """Yield each command, unwrapped, and why it is no check."""
-    text, why = _OPEN.sub("$OPEN", re.sub(r"\\\r?\n", " ", script.text)), script.why
+def _read_script(script: Script) -> Iterator[tuple[Sequence[str], str, str]]:
+    """Yield each command, unwrapped, why it is no check, and its folder."""
+    text = _OPEN.sub("$OPEN", re.sub(r"\\\r?\n", " ", script.text))
+    why, folder = script.why, script.folder
     for line in text.splitlines():
         for words, counts in _statements(line):
             if words[:1] in (["cd"], ["pushd"]) and words[1:] != ["."]:
                 why = _ELSEWHERE
+                folder = posixpath.normpath(posixpath.join(folder, *words[1:2]))
             if words == ["set", "+e"]:
                 why = why or _UNBOUND
-            yield unwrap(words), why or ("" if counts else _UNBOUND)
+            yield unwrap(words), why or ("" if counts else _UNBOUND), folder
 
 
 def _statements(line: str) -> Iterator[tuple[list[str], bool]]:
@@ -255,7 +273,8 @@ def unwrap(words: Sequence[str]) -> Sequence[str]:
         if _ASSIGNED.match(word) or word in ("if", "then", "!", "else", "do"):
             at += 1
         elif wrapper is not None:
-            at = _behind_options(words, at + len(wrapper))
+            flags = {"-p"} if wrapper[0] == "coverage" else set()
+            at = _behind_options(words, at + len(wrapper), flags)
         elif _PYTHON.fullmatch(word.rsplit("/", 1)[-1]) and "-m" in words[at : at + 4]:
             at = words.index("-m", at) + 1
         else:
@@ -263,12 +282,13 @@ def unwrap(words: Sequence[str]) -> Sequence[str]:
     return ()
 
 
-def _behind_options(words: Sequence[str], at: int) -> int:
+def _behind_options(words: Sequence[str], at: int, flags: Collection[str]) -> int:
     while at < len(words) and words[at].startswith("-"):
         option, joined, _ = words[at].partition("=")
         if option in ("-m", "--"):
             return at + 1
-        at += 2 if option in _WRAPPER_VALUES and not joined else 1
+        has_value = option in _WRAPPER_VALUES and option not in flags
+        at += 2 if has_value and not joined else 1
     return at
 
 

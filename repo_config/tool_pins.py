@@ -7,7 +7,7 @@ then what the tool's own settings require, a lock, and a requirement that allows
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -23,12 +23,23 @@ _LOCKED = r'^name = "{}"\r?\nversion = "([^"\n]+)"'
 _MOST_BYTES = 8 * 1024**2
 
 
-def find(files: Files, tools: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Return by tool the requirements of its version and its plugins."""
+def find(
+    files: Files, tools: Iterable[str], beside: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """Return by tool the requirements of its version and its plugins.
+
+    Args:
+        files: The project.
+        tools: Those that run.
+        beside: What is installed with each where nothing pins it with plugins of its own; then
+            its name alone stands for a version that nobody pins.
+    """
     found = {}
     for tool in sorted(TOOLS & set(tools)):
         several = (_of_hooks, _of_settings, _of_locks, _of_requirements)
         pins = next((pins for look in several if (pins := look(files, tool))), ())
+        if tool in beside and len(pins) < 2:
+            pins = (*(pins or (tool,)), *beside[tool])
         if pins:
             found[tool] = pins
     return found

@@ -13,6 +13,9 @@ from repo_config.project_files import Files, parse_ini, table
 
 _POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}|\[\]")
 _ROOT = re.compile(r"\{(?:toxinidir|tox_root)\}")
+_FOLDER = re.compile(r"\{(?:envbindir|env_bin_dir|toxinidir|tox_root)\}/")
+FACTORS = re.compile(r"^!?[\w.{},!-]+\s*:\s+")
+"""What a line of some of its runs begins with, as in `py311: pytest<8`."""
 
 
 class Tox(NamedTuple):
@@ -41,6 +44,11 @@ class Tox(NamedTuple):
             if text and not text.startswith("#"):
                 yield text
 
+    def commands(self) -> Iterator[str]:
+        """Yield what its runs call, without what says which of them do."""
+        for line in (*self.lines("commands_pre"), *self.lines("commands")):
+            yield FACTORS.sub("", line).lstrip("- ")
+
 
 def read(files: Files) -> Tox | None:
     """Read the first place that there is, in tox's own order."""
@@ -61,5 +69,5 @@ def read(files: Files) -> Tox | None:
 
 def fill(text: str) -> str:
     """Leave out what people hand to tox, and make paths relative to its file."""
-    text = _ROOT.sub(".", text.replace("{toxinidir}/", "").replace("{tox_root}/", ""))
+    text = _ROOT.sub(".", _FOLDER.sub("", text))
     return _POSARGS.sub(lambda match: match[1] or "", text)

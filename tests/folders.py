@@ -15,7 +15,7 @@ from pathlib import Path
 BUILT = "ENVIRONMENTS_OF_TESTS"
 _ROOT = Path(__file__).parents[1]
 #: Code that decides what is in an environment: another version of it builds everything anew.
-_BUILDERS = ("agent/environments", "agent/adapters/inside", "agent/adapters/rooms")
+_BUILDERS = ("agent/environments", "agent/sandbox/inside", "agent/sandbox/rooms")
 _UNUSED_SECONDS = 14 * 86_400
 
 

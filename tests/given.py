@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from agent import worktree
-from agent.domain import Change, ChangedFile, Plan, Prepared, Ticket
+from agent.git import worktree
+from agent.models.change import Change, ChangedFile, Plan
+from agent.models.environment import Prepared
+from agent.models.ticket import Ticket
 from agent.recipes import registry
 from agent.recipes.recipe import Edits, Kind, ProducingCommand
 from agent.services import Services

@@ -20,16 +20,16 @@ from typing import Any
 
 import pytest
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.adapters.docker_sandbox import DockerSandbox
-from agent.ports import RoomLimits, RoomOrder
+from agent.models.sandbox import RoomLimits, RoomOrder
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.docker.sandbox import DockerSandbox
 from agent.settings import Settings
 
 MIB = 1024**2
 PYTHON = ("/usr/bin/python3", "-I", "-S", "-c")
 SMALL = RoomLimits(seconds=20, memory_bytes=512 * MIB, processes=64, disk_bytes=32 * MIB)
 ROOT = Path(__file__).parents[1]
-INSIDE = ROOT / "agent" / "adapters" / "inside"
+INSIDE = ROOT / "agent" / "sandbox" / "inside"
 #: Where the engine of the tests is; `tests/conftest.py` hides it from the code under test.
 ENGINE = os.environ["ENGINE_OF_TESTS"]
 own_root = os.environ.get("MERGEWRIGHT_ROOM_ROOT")
@@ -107,9 +107,9 @@ def wait_until_gone(marker: str) -> None:
 
 def left_of(backend: str, home: Path) -> set[str]:
     """What is there on this machine of rooms of a data folder: control groups or containers."""
-    from agent.adapters.bubblewrap import cgroup
-    from agent.adapters.docker_rooms import engine, walls
-    from agent.adapters.rooms import slots
+    from agent.sandbox.bubblewrap import cgroup
+    from agent.sandbox.docker import engine, walls
+    from agent.sandbox.rooms import slots
 
     if backend != "docker":
         return cgroup.names(slots.prefix(home))

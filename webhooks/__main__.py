@@ -16,10 +16,11 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from agent import settings, telemetry
-from agent.adapters.sql_inbox import Inbox
+from agent import settings
 from agent.errors import AgentError, SettingsInvalid
 from agent.settings import Settings
+from agent.store.sql_inbox import Inbox
+from agent.telemetry import run_log
 from webhooks import environment
 from webhooks.app import create_app
 from webhooks.protocol import PatientProtocol
@@ -36,7 +37,7 @@ _log = structlog.get_logger()
 def main() -> None:
     """Listen until a signal says stop."""
     _start_clean()
-    telemetry.configure(verbose=True)
+    run_log.configure(verbose=True)
     try:
         loaded = settings.load()
         secret = settings.signing_secret(loaded)

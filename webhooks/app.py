@@ -19,8 +19,8 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from agent.adapters.sql_inbox import Inbox, Kept
-from agent.domain import Delivery
+from agent.models.ticket import Delivery
+from agent.store.sql_inbox import Inbox, Kept
 from webhooks import health, limits, runs_pages, signatures
 from webhooks.figures import Figures
 from webhooks.inbox import Committer

@@ -1,7 +1,8 @@
 """What the listener counts and measures, and the worker's figures beside it, for Prometheus.
 
 The listener cannot read the store: what there is to know of runs, the worker leaves in a file
-(`agent.metrics`). Of that the age is told, so that figures of a worker that is gone show as old.
+(`agent.telemetry.metrics`). Of that the age is told, so that figures of a worker that is gone show
+as old.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.parser import text_string_to_metric_families
 
-from agent import metrics
-from agent.adapters.sql_inbox import Inbox, Kept
 from agent.errors import AgentError
-from agent.pause import Switch
+from agent.service.pause import Switch
+from agent.store.sql_inbox import Inbox, Kept
+from agent.telemetry import metrics
 from webhooks.inbox import Committer
 
 KIND = CONTENT_TYPE_PLAIN_0_0_4

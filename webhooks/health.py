@@ -14,9 +14,9 @@ import time
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from agent.adapters.sql_inbox import Counts, Inbox
 from agent.errors import AgentError
-from agent.pause import Paused, Switch
+from agent.service.pause import Paused, Switch
+from agent.store.sql_inbox import Counts, Inbox
 from webhooks.figures import KIND, Figures
 from webhooks.inbox import Committer
 

@@ -15,9 +15,9 @@ from typing import TypeVar
 
 import structlog
 
-from agent.adapters.sql_inbox import Inbox, Receipt
-from agent.domain import Delivery
 from agent.errors import AgentError
+from agent.models.ticket import Delivery
+from agent.store.sql_inbox import Inbox, Receipt
 from webhooks.refusals import Refused
 
 T = TypeVar("T")

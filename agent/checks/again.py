@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from agent.checks import flaky, running
 from agent.checks.check import TESTS, Part, Selection, Site, Suite
 from agent.checks.live import Show
-from agent.domain import UNPROVED, CheckItem, CheckResult, Repeated, Rerun, Status
-from agent.ports import Sandbox
+from agent.models.checks import UNPROVED, CheckItem, CheckResult, Repeated, Rerun, Status
+from agent.models.sandbox import Sandbox
 
 Say = Callable[[str], None]
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent.checks import check, measuring, reports
-from agent.domain import CheckReport, CheckResult, Prepared, Repeated, Status
+from agent.models.checks import CheckReport, CheckResult, Repeated, Status
+from agent.models.environment import Prepared
 from agent.settings import Settings
 
 #: What of an environment its key does not tell: servers, and tools of our own.

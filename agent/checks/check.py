@@ -18,8 +18,9 @@ from packaging.utils import canonicalize_name
 
 from agent.checks.sealed import Secret
 from agent.checks.type_cache import TypeCache
-from agent.domain import CheckResult, Environment, Status, SuiteFacts
-from agent.ports import (
+from agent.models.checks import CheckResult, Status, SuiteFacts
+from agent.models.environment import Environment
+from agent.models.sandbox import (
     ROOM_ENVIRONMENT,
     ROOM_GATE,
     ROOM_TOOLS,
@@ -57,6 +58,11 @@ class Site:
     """Whether the first test that fails ends its run."""
     type_cache: TypeCache | None = None
     """What mypy may begin with; None: with nothing."""
+
+    @property
+    def test_args(self) -> tuple[str, ...]:
+        """What the tests are started with: as it is configured, else as a command has it."""
+        return self.config.checks.tests.args or self.project.test_args
 
     def has(self, package: str) -> bool:
         """Whether the repository's own environment holds a package."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from agent import measured
 from agent.checks import check, flaky, suite
 from agent.checks.flaky import FAILING, PASSING, Proof
-from agent.domain import CheckItem, CheckReport, CheckResult, Comparison, Repeated, Status
+from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison, Repeated, Status
+from agent.text import measured
 
 #: Ends the names of checks that were run on the change under the base commit's own rules.
 BASE_RULES = ", base rules"

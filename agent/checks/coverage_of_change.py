@@ -16,9 +16,10 @@ from typing import Literal
 
 from agent.checks import check, sealed, suite
 from agent.checks.sealed import Event, Id, Secret, Text
-from agent.cleaning import list_some
-from agent.domain import ChangedFile, CheckItem, CheckResult, Status
-from agent.ports import ROOM_TREE, RoomOrder, RoomResult
+from agent.models.change import ChangedFile
+from agent.models.checks import CheckItem, CheckResult, Status
+from agent.models.sandbox import ROOM_TREE, RoomOrder, RoomResult
+from agent.text.cleaning import list_some
 from repo_config import foreign_python
 
 NAME = "coverage of the change"

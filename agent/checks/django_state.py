@@ -13,8 +13,8 @@ from agent.checks import check, openapi_map, scripts, sealed, suite
 from agent.checks.comparison import REPLACED
 from agent.checks.openapi_map import Routes
 from agent.checks.sealed import Event, Id, Secret, Text
-from agent.domain import CheckItem, CheckResult, Status
-from agent.ports import ROOM_TREE, RoomOrder, RoomResult
+from agent.models.checks import CheckItem, CheckResult, Status
+from agent.models.sandbox import ROOM_TREE, RoomOrder, RoomResult
 
 
 class Item(Event):

@@ -9,8 +9,8 @@ import posixpath
 
 from agent.checks import check, scripts, suite
 from agent.checks.sealed import Secret
-from agent.domain import CheckResult
-from agent.ports import ROOM_TREE, RoomFile, RoomOrder, RoomResult
+from agent.models.checks import CheckResult
+from agent.models.sandbox import ROOM_TREE, RoomFile, RoomOrder, RoomResult
 
 #: Scripts end with 1, or with the number of failures.
 _CODES = range(1, 256)
@@ -96,7 +96,7 @@ def _call(site: check.Site) -> tuple[str, tuple[str, ...]]:
     """
     path, root = site.project.test_script or "", site.project.root
     folder, name = posixpath.split(path)
-    django, given = site.project.django, site.config.checks.tests.args
+    django, given = site.project.django, site.test_args
     if django and django.settings_module and not django.tests_know_settings:
         given = (f"--settings={django.settings_module}", *given)
     from_root = posixpath.relpath(path, root or ".")
@@ -117,7 +117,7 @@ def _python_path(site: check.Site) -> tuple[str, ...]:
 
 
 def _django_arguments(site: check.Site) -> tuple[str, ...]:
-    return "test", f"--settings={_settings(site)}", *site.config.checks.tests.args
+    return "test", f"--settings={_settings(site)}", *site.test_args
 
 
 def _entry(site: check.Site) -> RoomFile:

@@ -13,7 +13,7 @@ from agent.checks import flaky
 from agent.checks.again import MOST_TESTS, is_proved
 from agent.checks.check import Selection
 from agent.checks.two_runs import TwoRuns, list_passed
-from agent.domain import CheckItem, CheckResult, Rerun, Status
+from agent.models.checks import CheckItem, CheckResult, Rerun, Status
 
 #: A suite that took less on base is run whole at once.
 SLOW_SECONDS = 30.0

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable
 from enum import Enum, auto
 
-from agent.domain import CheckItem, Finding, Repeated, Rerun, Severity
+from agent.models.change import Finding, Severity
+from agent.models.checks import CheckItem, Repeated, Rerun
 
 RULE = "flaky-tests"
 PASSING = ("passed", "xpassed")

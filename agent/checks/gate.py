@@ -6,7 +6,7 @@ such files, and as a whole. Telling the reviewer about such files is left to `ag
 
 from __future__ import annotations
 
-from agent.domain import Change, ChangedFile
+from agent.models.change import Change, ChangedFile
 from repo_config import rule_files as known
 from repo_config import tool_tables
 from repo_config.detect import Project

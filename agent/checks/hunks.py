@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from agent.domain import Change, ChangedFile, SourcePart
+from agent.models.change import Change, ChangedFile
+from agent.models.proof import SourcePart
 from repo_config import foreign_python
 
 _OF_TYPES = frozenset({"typing", "typing_extensions", "collections.abc", "__future__"})

@@ -22,7 +22,8 @@ from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.checks import reports
-from agent.domain import Record, Vulnerability
+from agent.models.packages import Vulnerability
+from agent.models.record import Record
 
 #: Of the cached index; changes when what is noted of a record does.
 _FORMAT = 1

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 
 from agent.checks import check, scripts, sealed, suite
 from agent.checks.sealed import Secret
-from agent.domain import CheckItem, CheckResult, Status
 from agent.environments import rooms
-from agent.ports import ROOM_GATE, ROOM_OURS, RoomFile, RoomOrder, RoomResult
+from agent.models.checks import CheckItem, CheckResult, Status
+from agent.models.sandbox import ROOM_GATE, ROOM_OURS, RoomFile, RoomOrder, RoomResult
 from repo_config.tool_options import Told
 
 #: What a shell, or a room, says when there is no such program.
@@ -67,6 +67,8 @@ class LintCheck:
     """Further variables of the room: what versions of a tool know by arguments of other names."""
     ours: bool = False
     """Whether the gate's own is run, whatever the repository has."""
+    program: str = ""
+    """Path of the program in the room, where it is none of those that `command_words` name."""
     rule: str = ""
     """Id of the rule that weighs what it finds; it is not run where that is off."""
     named: tuple[str, ...] = ()
@@ -105,7 +107,7 @@ class LintCheck:
         probe = f"{secret.module}.py"
         arguments = [part.format(report=secret.report) for part in self.machine_arguments]
         tool, *subcommand = self.command_words
-        program = f"{ROOM_GATE}/bin/{tool}" if self.ours else site.program(tool)
+        program = f"{ROOM_GATE}/bin/{tool}" if self.ours else self.program or site.program(tool)
         told = self._told(site)
         probes = {probe: self.probe}
         if self.unreadable_probe:

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable
 
-from agent import cleaning
+from agent.text import cleaning
 
 #: Shows one line to whoever watches.
 Show = Callable[[str], None]
@@ -31,7 +31,7 @@ _KEY_BYTES = re.compile(_KEY.pattern.encode())
 
 
 class Echo:
-    """Takes what one room prints (`agent.ports.Hear`) and shows lines of it, under a name."""
+    """Takes what one room prints and shows lines of it, under a name."""
 
     def __init__(
         self,

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from agent.checks import measuring
 from agent.checks.check import TESTS, Site
-from agent.domain import CheckResult, Status
 from agent.errors import CheckUnfinished
-from agent.ports import Sandbox
+from agent.models.checks import CheckResult, Status
+from agent.models.sandbox import Sandbox
 
 Say = Callable[[str], None]
 

@@ -9,7 +9,6 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from threading import Event
 
-from agent import telemetry
 from agent.checks import running, suite, type_cache
 from agent.checks.check import Check, Part, Site, Suite, workers
 from agent.checks.django_state import DjangoCheck, Makemigrations
@@ -21,16 +20,15 @@ from agent.checks.openapi_map import OpenapiMap
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT
 from agent.checks.pytest_suite import PytestSuite
 from agent.checks.sealed import Secret
-from agent.checks.security_lint import SECURITY
-from agent.domain import CheckResult, Status
-from agent.ports import RoomResult, Sandbox
+from agent.models.checks import CheckResult, Status
+from agent.models.sandbox import RoomResult, Sandbox
+from agent.telemetry import run_log
 
 Say = Callable[[str], None]
 
 #: In the order in which results are listed; the tests come last. Each usually takes longer than
 #: those before it.
 _TOOLS: tuple[Check, ...] = (
-    SECURITY,
     *ALL,
     DjangoCheck(),
     Makemigrations(),
@@ -72,7 +70,7 @@ def measure(
     cancelled = Event()
     with ThreadPoolExecutor(workers(site)) as pool:
         running = [
-            pool.submit(telemetry.carried_along(_run), check, site, sandbox, cancelled, show)
+            pool.submit(run_log.carried_along(_run), check, site, sandbox, cancelled, show)
             for check in checks[::-1]
         ]
         try:

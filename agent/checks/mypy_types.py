@@ -15,9 +15,16 @@ from typing import Any, Literal
 from agent.checks import check, lint, scripts, sealed, suite, type_cache
 from agent.checks.lint import Remark
 from agent.checks.sealed import Event, Secret, Text
-from agent.domain import CheckItem, CheckResult, Status
 from agent.environments import rooms
-from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TOOLS, RoomFile, RoomOrder, RoomResult
+from agent.models.checks import CheckItem, CheckResult, Status
+from agent.models.sandbox import (
+    ROOM_ENVIRONMENT,
+    ROOM_GATE,
+    ROOM_TOOLS,
+    RoomFile,
+    RoomOrder,
+    RoomResult,
+)
 
 #: Two errors of different codes, in case a configuration turns one off; strict in all else.
 _PROBE = '''"""Checked on purpose: mypy must find errors in the second function only."""
@@ -70,8 +77,11 @@ class MypyTypes:
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run mypy by a script of ours, beside a module that must have errors."""
-        own, cache = site.has("mypy"), site.type_cache
-        pinned = f"{ROOM_TOOLS}/mypy" if "mypy" in dict(site.environment.tools) else ROOM_GATE
+        is_pinned = "mypy" in dict(site.environment.tools)
+        pinned = f"{ROOM_TOOLS}/mypy" if is_pinned else ROOM_GATE
+        # What is installed beside it is nowhere else.
+        is_extended = is_pinned and len(site.project.tool_pins.get("mypy", ())) > 1
+        own, cache = site.has("mypy") and not is_extended, site.type_cache
         python = rooms.PYTHON if own else f"{pinned}/bin/python"
         fills = cache is not None and cache.fills
         limits = site.tool_limits()
@@ -86,6 +96,7 @@ class MypyTypes:
             limits=limits,
             told={
                 "python": "" if own else rooms.PYTHON,
+                "stubs": site.packages_of(pinned) if is_extended else "",
                 "plugins": [] if own else [site.packages_of(ROOM_ENVIRONMENT)],
                 "known": type_cache.ROOM_TYPES if cache and cache.source else "",
                 "hand_out": known_place(secret) if fills else "",

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.checks.affected import Imports
-from agent.domain import Change, SuiteFacts
+from agent.models.change import Change
+from agent.models.checks import SuiteFacts
 from repo_config import foreign_python
 from repo_config.test_files import find_folder, has_test_name
 

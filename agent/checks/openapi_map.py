@@ -14,8 +14,8 @@ from typing import Literal
 
 from agent.checks import check, scripts, sealed, suite
 from agent.checks.sealed import Event, Id, Secret, Text
-from agent.domain import CheckResult, Route, Status
-from agent.ports import ROOM_TREE, RoomOrder, RoomResult
+from agent.models.checks import CheckResult, Route, Status
+from agent.models.sandbox import ROOM_TREE, RoomOrder, RoomResult
 
 #: Rules that weigh a difference; where all are off, nothing is asked.
 _RULES = ("url-map", "url-map-new")

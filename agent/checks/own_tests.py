@@ -18,9 +18,10 @@ from agent.checks.check import Part, Selection, Site, Suite
 from agent.checks.live import Show
 from agent.checks.of_tests import Places
 from agent.checks.suite import COLLECTION
-from agent.cleaning import list_some
-from agent.domain import GONE, Change, CheckItem, CheckResult, HeldTest, Status, SuiteFacts
-from agent.ports import Sandbox
+from agent.models.change import Change
+from agent.models.checks import GONE, CheckItem, CheckResult, HeldTest, Status, SuiteFacts
+from agent.models.sandbox import Sandbox
+from agent.text.cleaning import list_some
 from repo_config import foreign_python
 from repo_config.test_files import is_test
 

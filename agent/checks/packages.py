@@ -16,17 +16,11 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from agent.checks.known_vulnerabilities import Affected, Index, Records, Unusable
-from agent.domain import (
-    Brought,
-    CheckResult,
-    DeclaredPackage,
-    Environment,
-    Package,
-    Status,
-    VulnerabilityData,
-)
 from agent.environments import distributions
 from agent.environments.distributions import Distribution
+from agent.models.checks import CheckResult, Status
+from agent.models.environment import Environment
+from agent.models.packages import Brought, DeclaredPackage, Package, VulnerabilityData
 
 NAME = "packages"
 _MOST_STEPS = 50

@@ -22,9 +22,9 @@ from typing import NamedTuple
 from agent.checks import check, lint, suite
 from agent.checks.lint import Remark
 from agent.checks.sealed import Secret
-from agent.domain import CheckResult, Status
 from agent.environments import rooms
-from agent.ports import (
+from agent.models.checks import CheckResult, Status
+from agent.models.sandbox import (
     ROOM_ENVIRONMENT,
     ROOM_OUT,
     ROOM_TREE,

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from agent.checks import check, scripts, suite
 from agent.checks.sealed import Secret
-from agent.domain import CheckResult
-from agent.ports import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TREE, RoomOrder, RoomResult
+from agent.models.checks import CheckResult
+from agent.models.sandbox import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TREE, RoomOrder, RoomResult
 
 #: pytest's word for "some tests failed".
 _CODES = range(1, 2)
@@ -32,7 +32,7 @@ class PytestSuite:
         named = tuple(f"{name}={value}" for name, value in _environ(site, "").items())
         folder = ("-C", root) if root else ()
         start = ("env", *folder, *named) if folder or named else ()
-        words = "python", "-m", "pytest", *_workers(site), *site.config.checks.tests.args
+        words = "python", "-m", "pytest", *_workers(site), *site.test_args
         return (*start, *words)
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
@@ -56,7 +56,7 @@ class PytestSuite:
         order = scripts.order(
             replace(site, config=site.config.model_copy(update={"env": env})),
             secret,
-            ("run_pytest.py", *site.config.checks.tests.args),
+            ("run_pytest.py", *site.test_args),
             limits=site.test_limits(),
             told={
                 **part.as_told(site),

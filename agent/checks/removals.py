@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from agent.checks import hunks
-from agent.domain import Change
 from agent.errors import EditFailed
+from agent.models.change import Change
 from repo_config import foreign_python
 from repo_config.tree import Tree
 

@@ -9,8 +9,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from agent.domain import CheckReport
 from agent.errors import StorageFull
+from agent.models.checks import CheckReport
 
 
 def keep(folder: Path, report: CheckReport) -> Path:

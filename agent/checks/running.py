@@ -12,9 +12,9 @@ from collections.abc import Callable
 from agent.checks.check import Check, Site, unverified
 from agent.checks.live import Echo, Show
 from agent.checks.sealed import Secret
-from agent.domain import CheckResult
 from agent.environments import room_services
-from agent.ports import Flag, RoomOrder, RoomResult, Sandbox
+from agent.models.checks import CheckResult
+from agent.models.sandbox import Flag, RoomOrder, RoomResult, Sandbox
 
 Compose = Callable[[Site, Secret], RoomOrder]
 Keep = Callable[[Secret, RoomResult, CheckResult], None]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from agent.checks.check import Site
 from agent.checks.sealed import Secret
 from agent.environments import room_services, rooms
-from agent.ports import ROOM_OURS, RoomFile, RoomLimits, RoomOrder
+from agent.models.sandbox import ROOM_OURS, RoomFile, RoomLimits, RoomOrder
 
 #: What an interpreter reads when it starts and at no other time, and that names no code.
 _AT_START = frozenset({

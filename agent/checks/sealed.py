@@ -15,8 +15,8 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from agent import cleaning
-from agent.ports import ROOM_OUT, ROOM_TREE, RoomFile, RoomResult
+from agent.models.sandbox import ROOM_OUT, ROOM_TREE, RoomFile, RoomResult
+from agent.text import cleaning
 
 ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the room, whose /tmp is its own
 _MOST_LINES = 500_000

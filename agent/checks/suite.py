@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent import cleaning
 from agent.checks import check, sealed
 from agent.checks.sealed import Event, Id, Secret, Text
-from agent.domain import CheckItem, CheckResult, Status, SuiteFacts
-from agent.ports import ROOM_TREE, RoomResult
+from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
+from agent.models.sandbox import ROOM_TREE, RoomResult
+from agent.text import cleaning
 
 #: Ends the ids of modules that could not be collected: no test, but it hides some.
 COLLECTION = " (collection)"

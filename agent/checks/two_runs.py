@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from agent import telemetry
 from agent.checks import affected, flaky, gate, of_tests, red_copies, running
 from agent.checks.affected import Imports
 from agent.checks.again import MOST_TESTS, Again, is_proved
@@ -29,18 +28,11 @@ from agent.checks.own_tests import (
     source_of,
 )
 from agent.checks.sealed import Secret
-from agent.cleaning import list_some
-from agent.domain import (
-    Change,
-    ChangedFile,
-    CheckItem,
-    CheckResult,
-    Repeated,
-    Rerun,
-    Status,
-    SuiteFacts,
-)
-from agent.ports import RoomOrder, RoomResult
+from agent.models.change import Change, ChangedFile
+from agent.models.checks import CheckItem, CheckResult, Repeated, Rerun, Status, SuiteFacts
+from agent.models.sandbox import RoomOrder, RoomResult
+from agent.telemetry import run_log
+from agent.text.cleaning import list_some
 from repo_config.detect import Project
 from repo_config.test_files import has_test_name, is_test
 from repo_config.tree import Tree
@@ -208,9 +200,9 @@ class TwoRuns:
                 left = (*left, *more)
         with ThreadPoolExecutor(min(2, workers(self.sites.head))) as pool:
             own = pool.submit(
-                telemetry.carried_along(self._as_the_change_has_them), held, left, rounds
+                run_log.carried_along(self._as_the_change_has_them), held, left, rounds
             )
-            copies = pool.submit(telemetry.carried_along(self._not_red), held)
+            copies = pool.submit(run_log.carried_along(self._not_red), held)
             result = self._with_repeated(own.result(), rounds)
             if not is_proved(result) or self._list_worse(result):
                 copies.cancel()

@@ -21,8 +21,9 @@ from pathlib import Path
 
 import structlog
 
-from agent.domain import CheckResult, Prepared, Status
-from agent.ports import Mount, RoomOrder, RoomResult
+from agent.models.checks import CheckResult, Status
+from agent.models.environment import Prepared
+from agent.models.sandbox import Mount, RoomOrder, RoomResult
 from agent.settings import Settings
 
 #: Where a room finds it, read-only.

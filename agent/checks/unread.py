@@ -13,13 +13,14 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from agent.checks import linters, running, security_lint
+from agent.checks import linters, running
 from agent.checks.check import Site, workers
 from agent.checks.lint import LintCheck
 from agent.checks.live import Show
-from agent.domain import Change, CheckItem, CheckResult, Status
-from agent.ports import Sandbox
-from agent.telemetry import carried_along
+from agent.models.change import Change
+from agent.models.checks import CheckItem, CheckResult, Status
+from agent.models.sandbox import Sandbox
+from agent.telemetry.run_log import carried_along
 
 NAME = "unread files"
 _MOST = 1000
@@ -50,16 +51,6 @@ def look(
         checks = (one for one in linters.ALL if one.name in known)
         found = [pool.submit(carried_along(beyond), check) for check in checks]
     return _result(NAME, (item for one in found for item in one.result()))
-
-
-def look_at_disguised(
-    change: Change, head: Site, base: Site, sandbox: Sandbox, show: Show
-) -> CheckResult | None:
-    """Hold a change, all of which is called as tests are and is source, to what source may do."""
-    check = security_lint.DISGUISED
-    if check.absent(head) or not change.files:
-        return None
-    return _result(check.name, _find_new(check, change, head, base, sandbox, show))
 
 
 def _result(name: str, found: Iterable[CheckItem]) -> CheckResult | None:

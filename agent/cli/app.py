@@ -19,14 +19,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent import settings
-from agent.adapters.github import app_manifest
 from agent.cli import repository, terminal
 from agent.cli.app_files import Places, for_compose, for_serve
 from agent.errors import SettingsInvalid
+from agent.github import app_manifest
 from agent.settings import Settings, variable
 
 if TYPE_CHECKING:
-    from agent.adapters.github.app_registration import MadeApp
+    from agent.github.app_registration import MadeApp
 
 app = typer.Typer(
     help="The GitHub App: register it, show what it may do and why.",
@@ -97,8 +97,8 @@ def create(  # noqa: PLR0913, PLR0917 - each is an option of the command
     configured already; 130: interrupted.
     """
     # They bring an HTTP client, a server and GitHub's library.
-    from agent.adapters.github import app_registration
     from agent.cli import app_files
+    from agent.github import app_registration
 
     loaded = settings.load()
     public_url = _public_url(loaded, url)
@@ -140,8 +140,8 @@ def _registered(
     api_url: str, apps_page: str, public_url: str, name: str, port: int, *, browser: bool
 ) -> MadeApp:
     """Serve the page until GitHub has registered the App, and fetch what it hands out."""
-    from agent.adapters.github import app_registration
     from agent.cli import app_page
+    from agent.github import app_registration
 
     def form(redirect_url: str) -> tuple[str, dict[str, Any]]:
         return f"{apps_page}/new", app_manifest.manifest(public_url, name, redirect_url)
@@ -298,7 +298,7 @@ def _report(loaded: Settings) -> dict[str, Any]:
     }
     if loaded.github_app_id is None and loaded.github_private_key_file is None:
         return report
-    from agent.adapters.github import app_registration
+    from agent.github import app_registration
 
     has = app_registration.registered(loaded)
     compared = app_manifest.difference(has.permissions, has.events)

@@ -21,8 +21,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from agent.adapters.github.app_registration import is_code
 from agent.errors import PermanentError, SettingsInvalid
+from agent.github.app_registration import is_code
 
 _HOST = "127.0.0.1"
 _REDIRECT = "/registered"

@@ -14,7 +14,7 @@ from rich.markup import escape
 from agent import settings
 
 if TYPE_CHECKING:
-    from agent.backup import Manifest
+    from agent.service.backup import Manifest
 
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="The archive, a tar with gzip.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -27,7 +27,7 @@ def backup(file: _File, as_json: _Json = False) -> None:
     of private repositories are: only this user may read the file.
     """
     # The databases are loaded only by the commands that need them.
-    from agent import backup as archive
+    from agent.service import backup as archive
 
     _tell(archive.make(settings.load().home, file.absolute()), file, as_json=as_json, done="made")
 
@@ -38,7 +38,7 @@ def restore(file: _File, as_json: _Json = False) -> None:
     Runs that were under way then go on when the service is started; what they had written to GitHub
     since is found again there.
     """
-    from agent import backup as archive
+    from agent.service import backup as archive
 
     loaded = settings.load()
     manifest = archive.restore(loaded.home, file.absolute())

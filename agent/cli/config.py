@@ -14,10 +14,10 @@ import typer
 
 from agent import settings
 from agent.cli import repository
-from agent.contract import effective, facts, kept, written
-from agent.contract.effective import Effective, Read
+from agent.git.tree import WorkTree
+from agent.onboarding import effective, facts, kept, written
+from agent.onboarding.effective import Effective, Read
 from agent.policy import levels
-from agent.repository.tree import WorkTree
 from repo_config import detect, doubts, load, reference, schema
 from repo_config.located import inert, shown
 from repo_config.schema import RepoConfig
@@ -269,6 +269,7 @@ def _show(project: detect.Project, here: PythonHere | None) -> None:
         ("python_version", project.python_version),
         ("test_runner", project.test_runner),
         ("test_script", project.test_script),
+        ("test_args", project.test_args),
         ("type_tools", project.type_tools),
         ("lint_tools", project.lint_tools),
     ]

@@ -14,12 +14,13 @@ import typer
 
 from agent import settings
 from agent.cli import kept
-from agent.domain import Reason, StoredRun
 from agent.errors import ActiveRun
-from agent.pause import Switch
+from agent.models.outcome import StoredRun
+from agent.models.run import Reason
+from agent.service.pause import Switch
 
 if TYPE_CHECKING:
-    from agent.adapters.sql_store import SqlStore
+    from agent.store.sql_store import SqlStore
 
 _LOOK_SECONDS = 0.1
 _MOST_WORDS = 500

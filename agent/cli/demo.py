@@ -19,14 +19,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.rule import Rule
 
-from agent import cleaning, settings
+from agent import settings
 from agent.cli.progress import QUIET_SECONDS
+from agent.text import cleaning
 
 if TYPE_CHECKING:
     from agent.demo.play import Play
     from agent.demo.scenarios import Scenario
     from agent.demo.simulator.records import Issue
-    from agent.domain import StoredRun
+    from agent.models.outcome import StoredRun
 
 _LONGEST_SECONDS = 1800.0
 _LAST_WORDS = 20

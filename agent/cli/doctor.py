@@ -14,14 +14,15 @@ from typing import Annotated, Any
 
 import typer
 
-from agent import settings, worktree
-from agent.adapters import sandboxes
-from agent.adapters.rooms import attempts, slots
+from agent import settings
 from agent.cli import terminal
-from agent.domain import Change
 from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
-from agent.ports import ROOM_TREE, RoomOrder
+from agent.git import worktree
+from agent.models.change import Change
+from agent.models.sandbox import ROOM_TREE, RoomOrder
+from agent.sandbox import sandboxes
 from agent.sandbox.opening import OpenSessions
+from agent.sandbox.rooms import attempts, slots
 
 
 def doctor(

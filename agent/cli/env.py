@@ -15,15 +15,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent import settings, wiring, worktree
+from agent import settings, wiring
 from agent.cli import repository, terminal
 from agent.cli.progress import Progress
-from agent.domain import Record, Run
 from agent.environments import build as environments
 from agent.environments import explanation
 from agent.environments import prune as pruning
 from agent.environments.explanation import Explanation
 from agent.errors import AgentError, ConfigInvalid, EnvironmentFailed, RunStopped, TransientError
+from agent.git import worktree
+from agent.models.record import Record
+from agent.models.run import Run
 from agent.services import Services
 from agent.stages import checkout
 

@@ -31,7 +31,7 @@ def build(
 
     Exit code 2: it cannot be built here, and why.
     """
-    from agent.adapters.docker_rooms import building
+    from agent.sandbox.docker import building
 
     built = building.build(version, packages or [], settings.load())
     terminal.console().print(f"[bold green]built[/] {built.reference} {built.digest}")
@@ -42,7 +42,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """List the images that rooms can be opened from here."""
-    from agent.adapters.docker_rooms import engine
+    from agent.sandbox.docker import engine
 
     loaded = settings.load()
     with engine.connect(loaded).client() as client:

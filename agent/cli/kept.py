@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent import cleaning
-from agent.domain import StoredRun
+from agent.models.outcome import StoredRun
 from agent.settings import Settings
+from agent.text import cleaning
 
 if TYPE_CHECKING:
-    from agent.adapters.sql_store import SqlStore
+    from agent.store.sql_store import SqlStore
 
 RunId = Annotated[
     str, typer.Argument(metavar="RUN", help="Id of the run; its beginning is enough.")
@@ -28,7 +28,7 @@ _CANDIDATES = 10
 def opened(loaded: Settings) -> Iterator[SqlStore | None]:
     """Open the runs while the block lasts; None: there are none, and to look makes none."""
     # The database is loaded only by the commands that need it.
-    from agent.adapters import sql_store
+    from agent.store import sql_store
 
     if not (loaded.home / sql_store.FILE_NAME).exists():
         yield None

@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 
-from agent import telemetry
 from agent.cli import app as github_app
 from agent.cli import (
     backup,
@@ -41,6 +40,7 @@ from agent.errors import (
     SettingsInvalid,
     StoreUnusable,
 )
+from agent.telemetry import run_log
 
 #: What stays so until somebody changes something.
 _LASTING = (
@@ -92,7 +92,7 @@ def _common(
         ),
     ] = False,
 ) -> None:
-    telemetry.configure(verbose=verbose)
+    run_log.configure(verbose=verbose)
 
 
 def main() -> None:

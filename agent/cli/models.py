@@ -11,11 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent import settings, wiring
-from agent.adapters.chat_model import prices, routes
-from agent.adapters.chat_model.routes import Routes
-from agent.chat import Asked, ChatRequest, Role, vendor
 from agent.cli import terminal
 from agent.errors import AgentError
+from agent.llm import prices, routes
+from agent.llm.routes import Routes
+from agent.models.chat import Asked, ChatRequest, Role, vendor
 from agent.settings import Settings, variable
 
 ROLES: tuple[Role, ...] = get_args(Role)

@@ -13,7 +13,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from agent import cleaning
+from agent.text import cleaning
 
 #: Steps that end at once and say nothing to a person are not shown.
 QUIET_SECONDS = 0.05

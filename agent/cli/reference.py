@@ -11,15 +11,16 @@ import textwrap
 from collections.abc import Iterator
 from itertools import groupby, pairwise
 
-from agent import domain, settings
-from agent.adapters import step_file
+from agent import settings
 from agent.conversation import commands
-from agent.domain import Reason, Record
-from agent.figures import Figures, Middle, PerLine, Share
+from agent.models.record import Record
+from agent.models.run import Reason, end_state
 from agent.policy import registry, tool_rules
 from agent.policy.rule import Rule, RuleModule
 from agent.settings import Settings
 from agent.stages.decide import TABLE
+from agent.store import step_file
+from agent.telemetry.figures import Figures, Middle, PerLine, Share
 from repo_config import reference
 
 _OPENING = """\
@@ -139,7 +140,7 @@ def _ends() -> Iterator[str]:
     for reason in Reason:
         on = "yes" if step_file.goes_on(reason) else "no"
         on = "of issues alone" if reason in _OF_ISSUES else on
-        state = domain.end_state(reason).value
+        state = end_state(reason).value
         yield f"| `{reason.value}` | `{state}` | {on} | {told[reason.name]} |"
 
 

@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from agent import cleaning, settings
+from agent import settings
 from agent.cli import kept
 from agent.cli.progress import Progress
 from agent.errors import RepositoryUnfit
+from agent.text import cleaning
 
 
 def replay(
@@ -38,8 +39,9 @@ def replay(
     something differs, or the record ends before that; 2: it cannot be replayed, as no follow-up of
     a pull request can so far; 130: interrupted.
     """
-    from agent import recorded, wiring
-    from agent import replay as replaying
+    from agent import wiring
+    from agent.runs import replay as replaying
+    from agent.telemetry import recorded
 
     loaded = settings.load()
     recording = recorded.read(_find(run_id, loaded.home / "runs"))

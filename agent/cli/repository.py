@@ -15,9 +15,9 @@ import typer
 from pydantic import BaseModel
 
 from agent import settings
-from agent.contract.effective import Read
 from agent.errors import SettingsInvalid
-from agent.repository.tree import WorkTree
+from agent.git.tree import WorkTree
+from agent.onboarding.effective import Read
 from repo_config import load
 from repo_config.located import START, inert, problem_at, resolve, shown
 from repo_config.schema import RepoConfig

@@ -10,11 +10,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from agent import check_summary, cleaning
-from agent.domain import Comparison, Outcome, Reason, Status
 from agent.errors import AgentError
+from agent.git import source
+from agent.models.checks import Comparison, Status
+from agent.models.outcome import Outcome
+from agent.models.run import Reason
 from agent.publishing import spoken
-from agent.repository import source
+from agent.text import check_summary, cleaning
 
 _COLOURS = {Status.PASSED: "green", Status.FAILED: "red", Status.UNVERIFIED: "yellow"}
 _LISTED = 5

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from agent import settings
 from agent.cli import repository, terminal
-from agent.contract import effective
-from agent.contract.effective import Effective, Read
+from agent.onboarding import effective
+from agent.onboarding.effective import Effective, Read
 from agent.policy import levels
 from agent.policy.rule import Rule
 from repo_config.schema import RepoConfig

@@ -17,15 +17,18 @@ from urllib.parse import urlsplit
 import typer
 from rich.console import Console
 
-from agent import run_ids, settings
+from agent import settings
 from agent.cli import repository, result, terminal
 from agent.cli.progress import Progress
-from agent.domain import Outcome, Reason, Run, Snapshot
 from agent.errors import RequestRefused, RunStopped, SettingsInvalid
-from agent.ports import Gatekeeper, LiveIssue
+from agent.models.intake import Gatekeeper, LiveIssue
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, Run
+from agent.models.ticket import Snapshot
+from agent.telemetry import run_ids
 
 if TYPE_CHECKING:
-    from agent.adapters.step_file import StepFile
+    from agent.store.step_file import StepFile
 
 _MODEL = "MERGEWRIGHT_MODEL"
 _SIGTERM = 128 + signal.SIGTERM
@@ -193,7 +196,7 @@ def _refuse(given: set[str], beside: str) -> None:
 
 def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
     """Find the run that is to go on; anything but one is told as a wrong argument."""
-    from agent.adapters import step_file
+    from agent.store import step_file
 
     runs = settings.load().home / "runs"
     if run_id is not None:
@@ -261,7 +264,8 @@ def carry(
         model: Models for it, as `MERGEWRIGHT_MODEL` names them; None: those of the settings.
     """
     # Only a run needs the stages and all that they stand on; other commands start without.
-    from agent import local_run, wiring
+    from agent import wiring
+    from agent.runs import local_run
 
     loaded = settings_with(model)
     wiring.make_home(loaded)
@@ -274,7 +278,7 @@ def carry_on(
     run_id: str, console: Console, *, model: str | None = None
 ) -> tuple[Run, Outcome, dict[str, float]]:
     """Carry a run on that is not done; what has a record is neither done nor asked for again."""
-    from agent import local_run
+    from agent.runs import local_run
 
     with local_run.go_on(settings.load().home, run_id) as kept:
         loaded = settings_with(model or kept.begun.model)
@@ -288,7 +292,8 @@ def carry_on(
 def _carry_on(
     kept: StepFile, loaded: settings.Settings, console: Console
 ) -> tuple[Outcome, dict[str, float]]:
-    from agent import local_run, wiring
+    from agent import wiring
+    from agent.runs import local_run
 
     with Progress(console) as progress:
         return local_run.carry(
@@ -322,7 +327,8 @@ def carry_issue(
 
     Nobody takes such a run up again, so it also ends where GitHub makes it wait for long.
     """
-    from agent import issue_run, wiring
+    from agent import wiring
+    from agent.runs import issue_run
 
     name = repository_name(repo, loaded.github_url)
     with Progress(console) as progress:

@@ -14,10 +14,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent import cleaning, settings
+from agent import settings
 from agent.cli import control, kept, terminal
-from agent.domain import RunState, StoredRun
-from agent.pause import Switch
+from agent.models.outcome import StoredRun
+from agent.models.run import RunState
+from agent.service.pause import Switch
+from agent.text import cleaning
 
 app = typer.Typer(
     help="Runs of issues: list, show, log, cancel, retry; pause and resume all.",

@@ -1,7 +1,7 @@
 """`mergewright serve`: listener and worker as two processes, watched over.
 
 Owns what each of them is given and how they are started, started again and ended. What they do is
-`webhooks` and `agent.service`.
+`webhooks` and `agent.service.process`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ import typer
 from rich.console import Console
 
 import agent
-from agent import settings, telemetry, wiring
-from agent.adapters.worker_lock import WorkerLock
+from agent import settings, wiring
 from agent.errors import SandboxMissing
-from agent.ports import RoomOrder
+from agent.models.sandbox import RoomOrder
 from agent.settings import Settings
+from agent.store.worker_lock import WorkerLock
+from agent.telemetry import run_log
 
 _log = structlog.get_logger()
 
@@ -64,7 +65,7 @@ def serve() -> None:
     signal, as a second Ctrl-C, ends them at once. Either way the runs go on at the next start.
     Exit code 0: stopped by a signal; 2: settings or a machine without rooms, with the fix in words.
     """
-    telemetry.configure(verbose=True, debug=False)
+    run_log.configure(verbose=True, debug=False)
     loaded = settings.load()
     settings.hold_all(
         lambda: settings.require_home(loaded),
@@ -120,16 +121,16 @@ def work() -> None:
     Exit code 0: stopped by a signal; 1: it cannot go on and is to be started again; 2: settings or
     a machine without rooms, with the fix in words.
     """
-    from agent import service
+    from agent.service import process
 
-    telemetry.configure(verbose=True, debug=False)
+    run_log.configure(verbose=True, debug=False)
     stop = _stop_on_signals()
     loaded = settings.load()
     _require_access(loaded)
     with closing(WorkerLock(loaded.home)) as lock:
         settings.require_home(loaded)
         _require_room(loaded)
-        service.work(loaded, lock, stop)
+        process.work(loaded, lock, stop)
     # A step that has outlasted our patience does not hold the end up: its rooms go with this
     # process, and the run goes on when the worker is started again.
     os._exit(0)
@@ -145,7 +146,7 @@ def _require_access(loaded: Settings) -> None:
         SettingsInvalid: Names what is missing or wrong and where to get it.
     """
     # Only what works on GitHub needs its client.
-    from agent.adapters.github import credentials
+    from agent.github import credentials
 
     credentials.of(loaded)
 

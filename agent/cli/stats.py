@@ -11,9 +11,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from agent import cleaning, figures, settings
+from agent import settings
 from agent.cli import kept, terminal
-from agent.figures import By, Figures, Middle, PerLine, Share, Told
+from agent.telemetry import figures
+from agent.telemetry.figures import By, Figures, Middle, PerLine, Share, Told
+from agent.text import cleaning
 
 SCHEMA_VERSION = 1
 _UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}

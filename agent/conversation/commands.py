@@ -11,8 +11,8 @@ from typing import Literal, get_args
 
 from markdown_it import MarkdownIt
 
-from agent import cleaning
-from agent.domain import Record
+from agent.models.record import Record
+from agent.text import cleaning
 
 Name = Literal["plan", "approve", "retry", "stop", "fix-ci", "rebase", "explain", "help"]
 NAMES: tuple[Name, ...] = get_args(Name)

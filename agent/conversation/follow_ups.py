@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from agent.adapters.sql_follow_ups import Wish
 from agent.conversation.said import Happened, Said
-from agent.pulls import mentions
+from agent.models.pulls import mentions
+from agent.store.sql_follow_ups import Wish
 
 _RED = frozenset({"failure", "error", "timed_out", "startup_failure"})
 #: Somebody has to allow it before it goes on.

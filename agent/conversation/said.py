@@ -12,7 +12,8 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from agent.domain import IssueRef, Record
+from agent.models.record import Record
+from agent.models.ticket import IssueRef
 
 Place = Literal["issue", "review", "inline"]
 """In a conversation (of an issue or a pull request), as the text of a review, on a line."""

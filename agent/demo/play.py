@@ -26,17 +26,18 @@ from typing import Any
 
 import httpx
 
-from agent.adapters.github import app_manifest
-from agent.adapters.sql_inbox import Inbox
-from agent.adapters.sql_store import SqlStore
 from agent.demo import acts, scripted_model
 from agent.demo.scenarios import Scenario
 from agent.demo.simulator import actions, serving
 from agent.demo.simulator.records import App, Issue, Repository, Role
 from agent.demo.simulator.world import World
-from agent.domain import Reason, RunState, StoredRun
 from agent.errors import PermanentError
+from agent.github import app_manifest
+from agent.models.outcome import StoredRun
+from agent.models.run import Reason, RunState
 from agent.settings import HEARTBEAT, Settings
+from agent.store.sql_inbox import Inbox
+from agent.store.sql_store import SqlStore
 
 OWNER = "corner-shop"
 REPOSITORY = f"{OWNER}/shop"

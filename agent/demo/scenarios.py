@@ -10,7 +10,8 @@ from agent.demo import acts
 from agent.demo.acts import REPORTER, Act, at_once, comment
 from agent.demo.scripted_model import Line, Script
 from agent.demo.simulator.records import Role
-from agent.domain import End, Reason
+from agent.models.outcome import End
+from agent.models.run import Reason
 
 
 @dataclass(frozen=True)

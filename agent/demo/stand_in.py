@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from agent.demo.simulator import actions, serving
 from agent.demo.simulator.records import Repository, User
 from agent.demo.simulator.world import World
-from agent.domain import Run, Snapshot
+from agent.models.run import Run
+from agent.models.ticket import Snapshot
 from agent.settings import Settings
 
 _BOT = "mergewright-replay"

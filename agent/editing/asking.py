@@ -6,13 +6,13 @@ what is sent is not, since edits have to match files to the letter.
 
 from __future__ import annotations
 
-from agent import cleaning
-from agent.chat import ChatRequest, Reply
-from agent.check_summary import count_things
-from agent.domain import Record
 from agent.editing import budget
 from agent.editing.job import Job
 from agent.errors import ModelRefused
+from agent.models.chat import ChatRequest, Reply
+from agent.models.record import Record
+from agent.text import cleaning
+from agent.text.check_summary import count_things
 
 #: The one reply that nothing is made ready for: from ticket and outline, to plan or to decline.
 TRIAGE = ("plan", 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from agent.agenda import Answer, Matter
-from agent.domain import Change, Plan
 from agent.editing import base_state, opening, prompting, submissions
 from agent.editing.called import Opening
 from agent.editing.job import Job
@@ -12,6 +10,8 @@ from agent.editing.rounds import Draft
 from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import Forms, Submit, Tools
 from agent.errors import EditFailed
+from agent.models.agenda import Answer, Matter
+from agent.models.change import Change, Plan
 
 _SUBMIT = "Have the change judged, with ignored files to include."
 _GIVEN_UP = "An earlier attempt was given up and is gone; take another way. At its best, it met:"

@@ -6,12 +6,14 @@ import shlex
 
 from packaging.utils import canonicalize_name
 
-from agent import worktree
-from agent.cleaning import list_some
-from agent.domain import CheckItem, CheckResult, Prepared, Status
+from agent.checks.check import TESTS
 from agent.editing.called import Opening
 from agent.editing.job import Job
 from agent.environments import rooms
+from agent.git import worktree
+from agent.models.checks import CheckItem, CheckResult, Status
+from agent.models.environment import Prepared
+from agent.text.cleaning import list_some
 from repo_config import dependencies
 from repo_config.project_files import Files
 from repo_config.tree import Below
@@ -67,13 +69,18 @@ def _list_versions(job: Job) -> list[str]:
 def _command(result: CheckResult, prepared: Prepared) -> tuple[str, ...]:
     """The command as it is typed in the sandbox.
 
-    A mypy of ours is told where packages are.
+    A mypy of ours is told where packages are, and tests keep their database.
     """
     environment, words = prepared.environment, result.command
     installed = {entry.partition("==")[0].lower() for entry in environment.packages}
     if result.name == "mypy" and "mypy" not in installed:
         at = words.index("mypy") + 1
         return (*words[:at], "--python-executable", rooms.PYTHON, *words[at:])
+    if result.name == TESTS and any(one.name == "postgres" for one in environment.services):
+        # The server lives as long as the sandbox, and with it what its first tests make.
+        if "pytest" in words:
+            return (*words, "--reuse-db") if "pytest-django" in installed else words
+        return (*words, "--keepdb") if "test" in words else words
     return words
 
 

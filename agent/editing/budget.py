@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import get_args
 
-from agent.chat import LEAST_SECONDS, Role, Worst
-from agent.domain import Category, Record, money
 from agent.errors import BudgetSpent, TimeSpent
-from agent.ports import ChatModel
+from agent.models.chat import LEAST_SECONDS, Role, Worst
+from agent.models.chat_model import ChatModel
+from agent.models.model_use import money
+from agent.models.record import Record
+from agent.models.ticket import Category
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 

@@ -10,15 +10,18 @@ import fnmatch
 import math
 from typing import Literal
 
-from agent import cleaning, worktree
-from agent.domain import Change, Prepared, Record
 from agent.environments import room_services, rooms
 from agent.errors import EditFailed, RequestRefused, TicketUnclear
-from agent.ports import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
+from agent.git import worktree
+from agent.git.tree import WorkTree
+from agent.models.change import Change
+from agent.models.environment import Prepared
+from agent.models.record import Record
+from agent.models.sandbox import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
 from agent.recipes import registry
 from agent.recipes.recipe import Edits, ProducingCommand, Recipe
-from agent.repository.tree import WorkTree
 from agent.services import Services
+from agent.text import cleaning
 from repo_config.tree import Within
 
 #: With less than this left of the run's minutes, nothing is begun.

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from agent.agenda import Suggestion
-from agent.pulls import Thread
+from agent.models.agenda import Suggestion
+from agent.models.pulls import Thread
 
 #: Whoever writes more has more to say than lines for lines.
 _LONGEST = 5_000

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from agent.chat import ToolResult
-from agent.domain import Change, Record
+from agent.models.change import Change
+from agent.models.chat import ToolResult
+from agent.models.record import Record
 
 
 class Opening(Record):

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from agent.chat import ToolCall, ToolSpec
-from agent.domain import Record
 from agent.errors import EditFailed
+from agent.models.chat import ToolCall, ToolSpec
+from agent.models.record import Record
 
 R = TypeVar("R", bound=Record)
 

@@ -11,19 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from agent.chat import Reply, Role
 from agent.checks import comparison
-from agent.domain import (
-    Change,
-    CheckReport,
-    Decision,
-    ModelUse,
-    ModelWork,
-    Opened,
-    Prepared,
-    Status,
-    Ticket,
-)
 from agent.editing import budget, rounds
 from agent.editing.budget import Limits, Spent, Terms
 from agent.editing.rounds import Round
@@ -36,7 +24,14 @@ from agent.errors import (
     RepositoryUnfit,
     TimeSpent,
 )
-from agent.ports import ChatModel, Step
+from agent.models.change import Change
+from agent.models.chat import Reply, Role
+from agent.models.chat_model import ChatModel
+from agent.models.checks import CheckReport, Status
+from agent.models.environment import Opened, Prepared
+from agent.models.model_use import ModelUse, ModelWork
+from agent.models.steps import Step
+from agent.models.ticket import Decision, Ticket
 from agent.services import Services
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agent.chat import MOST_TOKENS, Answered, Asked, ChatRequest, Message, Reply, Returned, Role
-from agent.domain import Change
 from agent.editing import asking
 from agent.editing.asking import Turn
 from agent.editing.called import Called, Opening
@@ -17,6 +15,17 @@ from agent.editing.job import Job
 from agent.editing.stall import Watch
 from agent.editing.tools import Tools
 from agent.editing.trimming import trimmed
+from agent.models.change import Change
+from agent.models.chat import (
+    MOST_TOKENS,
+    Answered,
+    Asked,
+    ChatRequest,
+    Message,
+    Reply,
+    Returned,
+    Role,
+)
 
 MOST_TURNS = 100
 _CUT = f"Your reply was cut off: it may have {MOST_TOKENS:,} tokens. Write less at a time."

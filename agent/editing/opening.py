@@ -5,14 +5,16 @@ All that is foreign in it stands between marks, as data.
 
 from __future__ import annotations
 
-from agent import cleaning, worktree
-from agent.agenda import Matter
-from agent.domain import Change, Plan
 from agent.editing import base_state, outline
 from agent.editing.called import Opening
 from agent.editing.job import Job
 from agent.editing.prompting import fenced
 from agent.editing.rounds import Draft
+from agent.git import worktree
+from agent.models.agenda import Matter
+from agent.models.change import Change, Plan
+from agent.onboarding.facts import NOTES
+from agent.text import cleaning
 
 _MOST_TICKET = 20_000
 _MOST_NOTES = 2_000
@@ -22,8 +24,6 @@ _MOST_DIFF = 30_000
 _MOST_FAILED = 8_000
 _MOST_WORDS = 3_000
 _MOST_MATTERS = 24_000
-#: Where people tell contributors how code is written, and who may contribute.
-_NOTES = ("AGENTS.md", "CONTRIBUTING.md", "CONTRIBUTING.rst", ".github/CONTRIBUTING.md")
 
 
 def of_ticket(job: Job) -> Opening:
@@ -101,7 +101,7 @@ def _describe_repository(job: Job) -> tuple[str, ...]:
     words, folder = f"{job.ticket.title}\n{job.ticket.body}", job.base.contract.config.folder
     listed = outline.describe(tree, words, folder, _MOST_OUTLINE)
     shown = _fence("Outline of the repository", listed, job)
-    names = [*filter(tree.has, _NOTES)][:_MOST_FILES]
+    names = [*filter(tree.has, NOTES)][:_MOST_FILES]
     texts = [cleaning.incoming(tree.read(name).decode("utf-8", "replace"))[0] for name in names]
     several = zip(names, texts, strict=True)
     return shown, *(_fence(f"From {name}", text, job, _MOST_NOTES, name) for name, text in several)

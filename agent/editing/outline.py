@@ -8,8 +8,8 @@ from itertools import accumulate
 from operator import itemgetter
 
 from agent.errors import EditFailed
+from agent.git.tree import WorkTree
 from agent.policy.layout import is_test
-from agent.repository.tree import WorkTree
 
 _MOST_OF_A_FILE = 300
 #: Characters for the count.

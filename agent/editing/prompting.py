@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 
-from agent.cleaning import list_some
-from agent.domain import Contract
+from agent.models.environment import Contract
+from agent.text.cleaning import list_some
 from repo_config.schema import RepoConfig
 
 _MOST_NAMED = 8
@@ -49,7 +49,7 @@ def _stack(contract: Contract) -> Iterator[str]:
     if config.logging != "any":
         yield f"logging by {config.logging}"
     if project.test_runner:
-        yield f"tests run by {project.test_runner}"
+        yield f"tests run by {project.test_script or project.test_runner}"
     if tools := (*project.type_tools, *project.lint_tools):
         yield f"checked by {', '.join(tools)}"
     if config.folder:

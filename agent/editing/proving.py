@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Collection, Iterator, Mapping
 
-from agent import worktree
 from agent.checks import affected, flaky, hunks, measuring, mutants, running
 from agent.checks.affected import Imports
 from agent.checks.again import is_proved
@@ -19,19 +18,12 @@ from agent.checks.hunks import Hunk
 from agent.checks.of_tests import Places
 from agent.checks.removals import Removals
 from agent.checks.suite import COLLECTION
-from agent.domain import (
-    Change,
-    CheckReport,
-    CheckResult,
-    Prepared,
-    Proof,
-    ProofRow,
-    SourcePart,
-    Status,
-    SuiteFacts,
-    TakenBack,
-)
 from agent.editing import rebuilding
+from agent.git import worktree
+from agent.models.change import Change
+from agent.models.checks import CheckReport, CheckResult, Status, SuiteFacts
+from agent.models.environment import Prepared
+from agent.models.proof import Proof, ProofRow, SourcePart, TakenBack
 from agent.policy.django.files import is_migration
 from agent.policy.layout import is_test
 from agent.services import Services

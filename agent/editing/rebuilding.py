@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 
-from agent import cleaning, worktree
-from agent.domain import Change, Prepared
 from agent.environments import distributions
 from agent.errors import EnvironmentFailed
+from agent.git import worktree
+from agent.models.change import Change
+from agent.models.environment import Prepared
 from agent.policy.proposal import Proposal
 from agent.policy.upkeep import requirements
 from agent.services import Services
+from agent.text import cleaning
 
 _MOST_PROBLEM = 3_000
 _MOST_NAMED = 40

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from agent.check_summary import count_things, summarize
-from agent.domain import Change, Finding, Record, Remark, ReviewNotes, Severity
 from agent.editing import forms, opening, prompting
 from agent.editing.job import Job, why
 from agent.editing.loop import Conversation, Handed
 from agent.editing.rounds import Round
 from agent.editing.tools import Forms, Tools
 from agent.errors import ROUND_ENDS
+from agent.models.change import Change, Finding, Severity
+from agent.models.record import Record
+from agent.models.review import Remark, ReviewNotes
+from agent.text.check_summary import count_things, summarize
 
 _MOST_TURNS = 15
 _LONGEST = 1_000

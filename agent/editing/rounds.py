@@ -10,21 +10,13 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from agent.check_summary import count_things
-from agent.domain import (
-    Change,
-    CheckItem,
-    CheckReport,
-    ClearedChange,
-    Comparison,
-    Finding,
-    Plan,
-    Proof,
-    Remark,
-    Severity,
-    Verdict,
-)
 from agent.errors import RunStopped
+from agent.models.change import Change, ClearedChange, Finding, Plan, Severity
+from agent.models.checks import CheckItem, CheckReport, Comparison
+from agent.models.outcome import Verdict
+from agent.models.proof import Proof
+from agent.models.review import Remark
+from agent.text.check_summary import count_things
 
 if TYPE_CHECKING:
     from agent.editing.attempts import Attempt

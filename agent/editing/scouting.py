@@ -14,22 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agent import cleaning, worktree
 from agent.checks.check import TESTS
 from agent.checks.suite import COLLECTION
-from agent.contract import kept, written
-from agent.domain import (
-    Change,
-    CheckReport,
-    CheckResult,
-    Contract,
-    Finding,
-    Opened,
-    Prepared,
-    Record,
-    Severity,
-    Status,
-)  # fmt: skip
 from agent.editing import asking, forms, prompting
 from agent.editing.called import Opening
 from agent.editing.job import Job, why
@@ -38,9 +24,16 @@ from agent.editing.tools import Tools
 from agent.environments import obstacles
 from agent.environments.obstacles import Obstacle
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, TimeSpent
-from agent.ports import ROOM_ENVIRONMENT
-from agent.secret_names import says_secret
+from agent.git import worktree
+from agent.models.change import Change, Finding, Severity
+from agent.models.checks import CheckReport, CheckResult, Status
+from agent.models.environment import Contract, Opened, Prepared
+from agent.models.record import Record  # fmt: skip
+from agent.models.sandbox import ROOM_ENVIRONMENT
+from agent.onboarding import kept, written
 from agent.services import Services
+from agent.text import cleaning
+from agent.text.secret_names import says_secret
 from repo_config import detect, load, rule_files, test_files
 from repo_config.schema import PackagesCommand
 from repo_config.tree import Tree
@@ -181,6 +174,13 @@ def rate_tests(report: CheckReport) -> float:
 def count_tests(report: CheckReport) -> int:
     """Count the tests that were collected; a module that could not be is none."""
     return sum(not item.item_id.endswith(COLLECTION) for item in find_tests(report).items)
+
+
+def count_modules(tests: CheckResult) -> tuple[int, int]:
+    """Count the modules of tests that could not be imported, and those that were."""
+    names = [item.item_id for item in tests.items]
+    lost = {name for name in names if name.endswith(COLLECTION)}
+    return len(lost), len({name.partition("::")[0] for name in names} - lost)
 
 
 # --- what is proposed -------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agent.chat import ToolCall, ToolResult
+from agent.models.chat import ToolCall, ToolResult
 
 #: So many turns in a row may bring nothing new; one that came before word for word counts as more.
 _IDLE = 8

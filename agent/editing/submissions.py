@@ -9,13 +9,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from agent import worktree
-from agent.agenda import Answer, Matter
-from agent.domain import Category, ChangedFile, End, Finding, Plan, Record, Severity
 from agent.editing import forms
 from agent.editing.job import Job
 from agent.editing.tools import Forms, Submit
 from agent.errors import ForPeople, TicketUnclear, TooLarge
+from agent.git import worktree
+from agent.models.agenda import Answer, Matter
+from agent.models.change import ChangedFile, Finding, Plan, Severity
+from agent.models.outcome import End
+from agent.models.record import Record
+from agent.models.ticket import Category
 from agent.policy.content import paths
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree

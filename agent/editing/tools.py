@@ -12,16 +12,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from agent import cleaning
-from agent.chat import Reply, ToolCall, ToolResult, ToolSpec
-from agent.domain import Change, Prepared, Record
 from agent.editing import by_recipe, forms, rebuilding, replacing
 from agent.editing.asking import Turn
 from agent.editing.by_recipe import LEAST_SECONDS, bounded
 from agent.editing.called import Called
 from agent.editing.job import Job
 from agent.errors import EditFailed, SandboxMissing
-from agent.ports import SandboxSession
+from agent.models.change import Change
+from agent.models.chat import Reply, ToolCall, ToolResult, ToolSpec
+from agent.models.environment import Prepared
+from agent.models.record import Record
+from agent.models.sandbox import SandboxSession
+from agent.text import cleaning
 
 MOST_CALLS = 40
 MOST_OF_A_BATCH = 48_000

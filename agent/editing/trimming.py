@@ -7,7 +7,7 @@ again by the same call.
 
 from __future__ import annotations
 
-from agent.chat import Message, Returned, ToolResult
+from agent.models.chat import Message, Returned, ToolResult
 
 #: Turns between one cut and the next.
 _BATCH = 6

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from agent.domain import Environment, Record
 from agent.environments import (
     choosing,
+    declare,
     generated,
     imported_by_tests,
     storage,
     toolsets,
+    uv_program,
     wheels,
 )
 from agent.environments.bench import Bench
@@ -30,7 +31,11 @@ from agent.environments.locks import export
 from agent.environments.requirement_files import LocalProject, Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
+from agent.models.environment import Environment
+from agent.models.record import Record
+from agent.models.sandbox import ROOM_TREE
 
+PROJECT = "the project itself"
 #: Beside the virtual environment in the store.
 RECORD = "environment.json"
 GENERATED = "generated"
@@ -60,6 +65,8 @@ class Assembly:
         declaration: Declaration,
         bench: Bench,
         known: tuple[str, ...] = (),
+        *,
+        needs_project: bool = False,
     ) -> None:
         self._tree = tree
         locked = {one.partition("==")[0] for one in declaration.known}
@@ -74,6 +81,8 @@ class Assembly:
         self._generated: dict[str, bytes] = {}
         self._made: dict[str, wheels.BuiltProject] = {}
         self._left_out: list[str] = []
+        self._unbuilt: set[str] = set()
+        self._needs_project = needs_project
 
     def run(self, key: str) -> None:
         """Build all of it and store it under the key.
@@ -91,8 +100,11 @@ class Assembly:
             required, exact = self._requirements(fetcher, gate)
             parts = list(self._declaration.optional)
             whole = _join(required, parts)
-            workshop.know((*whole.lines, *whole.constraints))
+            last_day = self._declaration.section.exclude_newer
+            workshop.know((*whole.lines, *whole.constraints), last_day)
             self._build_projects(whole, fetcher, workshop)
+            if self._declaration.root in self._unbuilt and self._declaration.lock is None:
+                required, parts = self._read_unbuilt()
             if not exact:
                 extras = self._choose_extras()
                 if self._declaration.section.extras is None:
@@ -103,6 +115,7 @@ class Assembly:
                 "fetching packages" if whole.lines or self._made else "nothing is to be fetched"
             )
             venv = self._install(required, parts, fetcher, workshop, exact=exact)
+            self._show_sources(venv)
             goal = storage.ready(bench.settings, key)
             if goal.exists():
                 # Its record cannot be read, so nobody uses it.
@@ -130,15 +143,14 @@ class Assembly:
         with self._fetcher() as fetcher:
             return toolsets.provide(pins, self._bench, fetcher)
 
-    def run_pinned(self, tools: dict[str, tuple[str, ...]]) -> None:
-        """Make tools in the versions that the repository pins; those that exist as wheels."""
+    def run_pinned(self, lines: tuple[str, ...]) -> None:
+        """Make a tool in the version that the repository pins, with its plugins, of wheels."""
         with self._fetcher() as fetcher:
-            for lines in tools.values():
-                try:
-                    toolsets.provide_pinned(lines, self._bench, fetcher)
-                except EnvironmentFailed as problem:
-                    words = problem.message.partition("\n")[0]
-                    self._bench.say(f"{lines[0]} cannot be had, so another version runs: {words}")
+            try:
+                toolsets.provide_pinned(lines, self._bench, fetcher)
+            except EnvironmentFailed as problem:
+                words = problem.message.partition("\n")[0]
+                self._bench.say(f"{' '.join(lines)} cannot be had, so another runs: {words}")
 
     def run_lock(self) -> dict[str, bytes]:
         """Bring the uv.lock that was chosen up to date; empty: it is."""
@@ -175,9 +187,20 @@ class Assembly:
     def _build_projects(
         self, found: Requirements, fetcher: Fetcher, workshop: wheels.Workshop
     ) -> None:
-        """Build the repository's own projects."""
+        """Build the repository's own projects; one that fails is done without, where it may be."""
         for folder in dict.fromkeys(project.folder for project in found.projects):
-            made = workshop.project(self._tree, folder, self._version)
+            try:
+                made = workshop.project(self._tree, folder, self._version)
+            except EnvironmentFailed as problem:
+                if self._needs_project:
+                    raise
+                self._bench.say(problem.message)
+                self._leave(folder or PROJECT, problem.message)
+                self._unbuilt.add(folder)
+                # Its release on the index is not what stands in the tree.
+                names = wheels.declared_names(TreeFiles(self._tree), folder)
+                fetcher.left_out |= {str(canonicalize_name(name)) for name in names}
+                continue
             self._notes += made.notes
             self._take_generated(made.generated)
             fetcher.take_in(_VENV, Path(made.wheel))
@@ -186,8 +209,26 @@ class Assembly:
                 self._leave(name, why)
                 fetcher.left_out.add(name)
         for project in found.projects:
+            if project.folder in self._unbuilt:
+                continue
             known = [str(canonicalize_name(name)) for name in self._extras_of(project.folder)]
             choosing.choose(known, project.extras, project.folder or "the project")
+
+    def _read_unbuilt(self) -> tuple[Requirements, list[Part]]:
+        """Read what the project needs where it is written, since no build says it."""
+        declaration = self._declaration
+        read = declare.read(self._files, declaration.section, declaration.refused, packs=False)
+        self._choices[: len(declaration.choices)] = read.choices
+        return read.required, list(read.optional)
+
+    def _show_sources(self, venv: Path) -> None:
+        """Have a project that is not installed imported from where its build would take it."""
+        root = self._declaration.root
+        names = self._files.names("src") if root in self._unbuilt else ()
+        if names and "__init__.py" not in names:
+            packages = next(venv.glob("lib/python3*/site-packages"))
+            place = posixpath.join(ROOM_TREE, root, "src")
+            (packages / "_mergewright_src.pth").write_text(f"{place}\n")
 
     def _extras_of(self, folder: str) -> tuple[str, ...]:
         return self._made[folder].metadata.extras if folder in self._made else ()
@@ -265,9 +306,10 @@ class Assembly:
 
     def _leave(self, what: str, why: str) -> None:
         """Do without something that was asked for; the texts for people name it."""
-        self._bench.say(f"{what} is left out: {why.partition(chr(10))[0]}")
+        cause = uv_program.find_cause(why)
+        self._bench.say(f"{what} is left out: {cause}")
         self._choices.append(Choice(what=what, why=why, taken=False))
-        self._left_out.append(f"{what}: {why.partition(chr(10))[0]}")
+        self._left_out.append(f"{what}: {cause}")
 
     def _want(self, found: Requirements, *, exact: bool) -> Wanted:
         extras: dict[str, set[str]] = {}
@@ -275,6 +317,8 @@ class Assembly:
             extras.setdefault(project.folder, set()).update(project.extras)
         named = []
         for folder, asked in extras.items():
+            if folder in self._unbuilt:
+                continue
             made = self._made[folder]
             name = canonicalize_name(made.metadata.name)
             listed = f"[{','.join(sorted(asked))}]" if asked else ""

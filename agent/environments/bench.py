@@ -7,15 +7,8 @@ from dataclasses import dataclass
 
 from agent.environments import storage
 from agent.environments.interpreters import Interpreter
-from agent.ports import (
-    Flag,
-    Hear,
-    PackageIndex,
-    RoomOrder,
-    RoomResult,
-    Root,
-    Sandbox,
-)
+from agent.models.package_index import PackageIndex
+from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult, Root, Sandbox
 from agent.settings import Settings
 
 

@@ -21,10 +21,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.domain import Checkout, Contract, Environment, Record
 from agent.environments import (
     declare,
     interpreters,
+    pinned_tools,
     requirement_names,
     room_services,
     setup_commands,
@@ -42,7 +42,10 @@ from agent.environments.locks.export import LockRefused
 from agent.environments.setup_commands import SetUp
 from agent.environments.tree_files import TreeFiles
 from agent.errors import CacheGone, EnvironmentFailed
-from agent.ports import PackageIndex, Sandbox
+from agent.models.environment import Checkout, Contract, Environment
+from agent.models.package_index import PackageIndex
+from agent.models.record import Record
+from agent.models.sandbox import Sandbox
 from agent.settings import Settings
 from repo_config.schema import PythonSection, RepoConfig
 
@@ -70,6 +73,8 @@ class EnvironmentRequest(Record):
     """What is run once the environment is there."""
     known: tuple[str, ...] = ()
     """As `name==version`: versions that are kept where the declaration lets them be."""
+    needs_project: bool = False
+    """Whether the project itself has to be built, since that of base was."""
     behind: str = ""
     """What the locks of a change lack, so that they are not installed as they are."""
 
@@ -123,7 +128,14 @@ def ensure(
         say(f"Debian package left out: {package}")
     services = room_services.provide(request.services, request.env, bench)
     tree = Path(request.tree)
-    assembly = Assembly(tree, prepared.version, prepared.declaration, bench, request.known)
+    assembly = Assembly(
+        tree,
+        prepared.version,
+        prepared.declaration,
+        bench,
+        request.known,
+        needs_project=request.needs_project,
+    )
     if stored := load(prepared, settings):
         say("the environment is from an earlier run")
         if not toolsets.locate(toolsets.GATE, bench).is_dir():
@@ -153,7 +165,7 @@ def ensure(
         if not place.is_dir():
             assembly.run_tools(toolsets.TYPES)
         more["type_checker_path"] = str(place)
-    more["tools"] = _pinned(request.tools, stored.environment, assembly, bench)
+    more["tools"] = pinned_tools.provide(request.tools, stored.environment, assembly, bench)
     environment = stored.environment.model_copy(update=more)
     files = TreeFiles(tree, request.root)
     return setup_commands.provide(request.setup, files, environment, bench)
@@ -177,23 +189,6 @@ def set_up(
     plain = base.model_copy(update={"layers": (), "altered": ()})
     files = TreeFiles(Path(request.tree), request.root)
     return setup_commands.provide(request.setup, files, plain, bench)
-
-
-def _pinned(
-    tools: dict[str, tuple[str, ...]], environment: Environment, assembly: Assembly, bench: Bench
-) -> tuple[tuple[str, str], ...]:
-    """Give the folders of pinned tools, but for those that the environment has just so."""
-    wanted = {
-        tool: lines for tool, lines in tools.items() if not set(lines) <= {*environment.packages}
-    }
-    places = {tool: toolsets.locate_pinned(lines, bench) / "venv" for tool, lines in wanted.items()}
-    missing = {tool: lines for tool, lines in wanted.items() if not places[tool].is_dir()}
-    if missing:
-        assembly.run_pinned(missing)
-    there = [tool for tool, place in places.items() if place.is_dir()]
-    if there:
-        bench.say(f"in the version that is pinned: {', '.join(wanted[tool][0] for tool in there)}")
-    return tuple((tool, str(places[tool])) for tool in there)
 
 
 def update_lock(

@@ -1,8 +1,9 @@
 """In which ways a repository is set up where it configures none.
 
-The first is what it declares. Only where base's tests hardly pass with that, the others follow:
-what CI does before its tests, the versions that these are said to be run with, then what there was
-on the day of the commit.
+The first is what it declares. Where modules of base's tests cannot be imported, it is followed by
+what installed packages say these lack. Only where base's tests hardly pass, the others follow: what
+CI does before its tests, another Python if next to none passes, the versions that these are said to
+be run with, then what there was on the day of the commit.
 """
 
 from __future__ import annotations
@@ -14,15 +15,21 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from pydantic import ValidationError
 
-from agent.domain import Checkout, Environment, Record, Run
 from agent.environments import choosing
 from agent.environments.locks import kinds
-from repo_config import ci_setup, tested_versions
+from agent.models.environment import Checkout, Environment
+from agent.models.record import Record
+from agent.models.run import Run
+from repo_config import ci_setup, detect, django_projects, suite_commands, tested_versions
 from repo_config.ci_setup import CiSetup
+from repo_config.detect import Project
 from repo_config.project_files import Files, table
-from repo_config.schema import ChecksSection, PythonSection, RepoConfig
+from repo_config.schema import ChecksSection, DjangoSection, PythonSection, RepoConfig
 from repo_config.tested_versions import TestedVersions
 from repo_config.tree import Below, Tree
+
+#: So many follow the first.
+_MOST = 3
 
 
 class Candidate(Record):
@@ -34,19 +41,41 @@ class Candidate(Record):
     env: dict[str, str] | None = None
     services: tuple[str, ...] | None = None
     checks: ChecksSection | None = None
+    django: DjangoSection | None = None
+    project: Project | None = None
+    """As it is detected with these."""
 
     @property
     def update(self) -> dict[str, object]:
         """Values by key, as if they were configured."""
-        return {key: value for key, value in self if key != "why" and value is not None}
+        known = {key: value for key, value in self if value is not None}
+        return {key: value for key, value in known.items() if key not in ("why", "project")}
+
+
+class Known(Record):
+    """What came of the first candidate."""
+
+    built: Environment | None = None
+    """None: it could not be."""
+    lacking: tuple[str, ...] = ()
+    """Requirements that tests lack in it."""
+    python: str = ""
+    """Another Python, where hardly any test passes."""
 
 
 def propose(
-    run: Run, config: RepoConfig, base: Checkout, first: Environment | None, tree: Tree
+    run: Run, config: RepoConfig, base: Checkout, known: Known, tree: Tree
 ) -> tuple[Candidate, ...]:
-    """Name those that follow the first, which was built or could not be.
+    """Name those that follow the first.
 
     None where the configuration says what is done.
+
+    Args:
+        run: When it began counts.
+        config: Of the repository.
+        base: Its commit.
+        known: What came of the first.
+        tree: Of the commit.
     """
     whole = Files(tree)
     files = Files(Below(tree, config.folder)) if config.folder else whole
@@ -55,14 +84,29 @@ def propose(
     system = dict.fromkeys((*config.python.system_packages, *ci.system_packages))
     update = {"system_packages": tuple(system), **_choose_parts(config.python, files, ci.parts)}
     given = config.python.model_copy(update=update)
-    undecided = PythonSection(
-        extras=given.extras, groups=given.groups, system_packages=given.system_packages
-    )
     tested = tested_versions.find(files, whole)
-    as_ci = _as_ci(config, given, ci, tested, first)
-    # What is configured to be installed is left alone.
-    others = _other_packages(run, given, base, first, files, tested) if given == undecided else ()
-    return (*as_ci, *others)
+    has, starts = _versions(known.built), _other_starts(config, files, tree)
+    if not may_vary(config.python):
+        return (*_as_ci(config, given, ci, tested, has), *starts)
+    given = given.model_copy(update={"install": known.lacking})
+    as_ci = _as_ci(config, given, ci, tested, {*has, *map(_read_name, known.lacking)})
+    others = _other_packages(run, given, base, known, files, tested)
+    return (*bring(config, known.lacking), *as_ci, *starts, *others)[:_MOST]
+
+
+def may_vary(section: PythonSection) -> bool:
+    """Whether other packages may be tried: what is configured to be installed is left alone."""
+    parts = ("extras", "groups", "system_packages")
+    return section == PythonSection(**{part: getattr(section, part) for part in parts})
+
+
+def bring(config: RepoConfig, lacking: tuple[str, ...]) -> tuple[Candidate, ...]:
+    """Install what tests lack beside what is declared."""
+    if not lacking or not may_vary(config.python):
+        return ()
+    section = config.python.model_copy(update={"install": lacking})
+    why = f"with {', '.join(lacking)}, which tests lack and installed packages name"
+    return (Candidate(python=section, why=why),)
 
 
 def _as_ci(
@@ -70,11 +114,10 @@ def _as_ci(
     given: PythonSection,
     ci: CiSetup,
     tested: TestedVersions,
-    first: Environment | None,
+    has: Collection[str],
 ) -> tuple[Candidate, ...]:
     if not ci or config.setup or config.env or config.services:
         return ()
-    has = _versions(first)
     lacking = tuple(one for one in ci.install if not _names(one, has))
     named = {canonicalize_name(Requirement(one).name) for one in lacking}
     bounds = tuple(one for one in tested.constraints if _names(one, named))
@@ -88,6 +131,28 @@ def _as_ci(
         why=f"with what {ci.origin} does before the tests",
     )
     return (candidate,)
+
+
+def _other_starts(config: RepoConfig, files: Files, tree: Tree) -> Iterator[Candidate]:
+    """Yield the script that a command runs the tests with, then the next manage.py, if any."""
+    project, tests, above = detect.project(tree, config), config.checks.tests, f"{config.folder}/"
+    ran = (project.test_script or "").removeprefix(above)
+    manage = ((project.django and project.django.manage) or "").removeprefix(above)
+    found: list[Candidate] = []
+    commands = suite_commands.find(files, Files(tree), config.folder)
+    script = next((one for one in commands if one.script not in ("", ran)), None)
+    if script and tests.runner == "auto" and not (tests.script or tests.args):
+        own = tests.model_copy(update={"runner": "django", "script": script.script})
+        checks = config.checks.model_copy(update={"tests": own})
+        why = f"by {script.script}, as {script.origin} runs the tests"
+        found.append(Candidate(checks=checks, why=why))
+    others = (one for one in django_projects.manage_scripts(files) if one != manage)
+    if manage and not config.django.manage and (other := next(others, None)):
+        django = config.django.model_copy(update={"manage": other})
+        found.append(Candidate(django=django, why=f"with {other}"))
+    for one in found:
+        detected = detect.project(tree, config.model_copy(update=one.update))
+        yield one.model_copy(update={"project": detected})
 
 
 def _choose_parts(
@@ -128,11 +193,16 @@ def _other_packages(
     run: Run,
     given: PythonSection,
     base: Checkout,
-    first: Environment | None,
+    known: Known,
     files: Files,
     tested: TestedVersions,
 ) -> Iterator[Candidate]:
-    """Yield other versions, or of what a lock fixes all extras."""
+    """Yield another Python, then other versions, or of what a lock fixes all extras."""
+    first = known.built
+    other: dict[str, object] = {"version": known.python} if known.python else {}
+    if other:
+        why = f"with Python {known.python}, which CI or a classifier names"
+        yield Candidate(python=given.model_copy(update=other), why=why)
     if first is not None and first.is_locked:
         extras = tuple(
             table(files.pyproject, "project", "optional-dependencies")
@@ -150,14 +220,15 @@ def _other_packages(
         if not first or (_names(one, has) and not _is_met(one, has))
     )
     if bounds or install:
-        section = given.model_copy(update={"install": install, "constraints": bounds})
+        update = {"install": (*given.install, *install), "constraints": bounds}
+        section = given.model_copy(update=update)
         yield Candidate(python=section, why="with the versions that classifiers, tox and CI name")
     day, today = (datetime.fromtimestamp(at, UTC).date() for at in (base.committed, run.started))
     if base.committed and day < today:
         lacking = tuple(one for one in install if first and not _names(one, has))
-        update = {"install": lacking, "exclude_newer": day.isoformat()}
+        other |= {"install": (*given.install, *lacking), "exclude_newer": day.isoformat()}
         yield Candidate(
-            python=given.model_copy(update=update),
+            python=given.model_copy(update=other),
             why=f"with packages of the day of the commit, {day}",
         )
 
@@ -167,7 +238,11 @@ def _versions(environment: Environment | None) -> dict[str, str]:
 
 
 def _names(requirement: str, packages: Collection[str]) -> bool:
-    return canonicalize_name(Requirement(requirement).name) in packages
+    return _read_name(requirement) in packages
+
+
+def _read_name(requirement: str) -> str:
+    return str(canonicalize_name(Requirement(requirement).name))
 
 
 def _is_met(text: str, packages: Mapping[str, str]) -> bool:

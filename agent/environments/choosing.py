@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 
 from packaging.utils import canonicalize_name
 
-from agent.domain import Record
 from agent.environments import requirement_names
 from agent.errors import EnvironmentFailed
+from agent.models.record import Record
 
 FOR_TESTS = "by its name it is for tests"
 IMPORTED = "tests import what it brings"

@@ -14,7 +14,6 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from agent.domain import Record
 from agent.environments import (
     choosing,
     fingerprint,
@@ -43,6 +42,8 @@ from agent.environments.requirement_files import (
 from agent.environments.tox_deps import ToxDeps
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
+from agent.models.record import Record
+from repo_config import dependencies
 from repo_config.project_files import table, texts
 from repo_config.schema import PythonSection
 
@@ -64,6 +65,8 @@ class Declaration(Record):
     lock: Lock | None = None
     known: tuple[str, ...] = ()
     """As `name==version`: what a lock has that is not installed as it is."""
+    refused: str = ""
+    """Why it is not."""
     section: PythonSection = PythonSection()
     """What it was read with."""
     python: PythonHints = PythonHints()
@@ -99,7 +102,9 @@ def _may_build(lock: Lock | None, found: Requirements) -> bool:
     return (lock is not None and lock.builds) or bool(found.projects)
 
 
-def read(files: TreeFiles, section: PythonSection, refused: str = "") -> Declaration:
+def read(
+    files: TreeFiles, section: PythonSection, refused: str = "", *, packs: bool = True
+) -> Declaration:
     """Find the declarations of a tree and choose among them.
 
     Args:
@@ -107,19 +112,23 @@ def read(files: TreeFiles, section: PythonSection, refused: str = "") -> Declara
         section: Of the configuration.
         refused: Why locks are not installed as they are; their versions are kept where what they
             were made from lets them be.
+        packs: Whether the project can be built; if not, what it needs is read where it is written.
 
     Raises:
         EnvironmentFailed: One cannot be read, or the configuration names what is not there; the
             message names file and line, or the nearest name.
     """
-    return _Reader(files, section, refused).read()
+    return _Reader(files, section, refused, packs=packs).read()
 
 
 class _Reader:
     """Collects in the order in which a person would look."""
 
-    def __init__(self, files: TreeFiles, section: PythonSection, refused: str) -> None:
+    def __init__(
+        self, files: TreeFiles, section: PythonSection, refused: str, *, packs: bool
+    ) -> None:
         self.files = files
+        self.packs = packs
         self.section = section
         self.refused = refused
         self.pyproject = files.toml("pyproject.toml")
@@ -175,6 +184,7 @@ class _Reader:
             optional=tuple(self.parts),
             lock=self.lock,
             known=self.known,
+            refused=self.refused,
             section=self.section,
             python=self._python(offers),
             sources=tuple(dict.fromkeys(self.sources + list(whole.files))),
@@ -264,8 +274,24 @@ class _Reader:
             self._took("Pipfile", "it lists dependencies; there is nothing to build")
             lines = poetry.read_table(_table(pipfile, "packages"), "Pipfile packages")
             self.found = self.found.plus(Requirements(lines=lines))
+        elif not self.packs:
+            self._take_setup()
         elif self.section.extras:
             choosing.choose((), self.section.extras, "the repository")
+
+    def _take_setup(self) -> None:
+        """Take what setup.py and setup.cfg list, as far as it can be read."""
+        for lines, origin, _ in dependencies.written(self.files.known):
+            path, _, key = origin.partition(": ")
+            extra = key.partition("extras_require.")[2]
+            is_wanted = key in ("install_requires", "tests_require")
+            if path.startswith("setup.") and (is_wanted or requirement_names.is_for_tests(extra)):
+                text = "\n".join(lines)
+                self.found = self.found.plus(
+                    requirement_files.parse(
+                        self.files, text, origin, numbered=False, is_tolerant=True
+                    )
+                )
 
     def _take_groups(self, locked: Collection[str]) -> None:
         groups, asked = self.groups, self.section.groups
@@ -381,6 +407,8 @@ class _Reader:
     # --- what the repository is --------------------------------------------------------------
 
     def _is_package(self) -> bool:
+        if not self.packs:
+            return False
         if _table(self.pyproject, "tool", "uv").get("package") is False:
             return False
         if self.poetry.get("package-mode") is False or not self._poetry_has_modules():

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from packaging.metadata import parse_email
+from packaging.metadata import RawMetadata, parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from agent.domain import Environment, Licensing, Record
+from agent.models.environment import Environment
+from agent.models.packages import Licensing
+from agent.models.record import Record
 
 #: A description may follow the fields that are wanted here; it is not read.
 _MOST_BYTES = 256 * 1024
 _MOST_ENTRIES = 2_000
+_MOST_EXTRAS = 100
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -36,13 +40,21 @@ class Distribution(Record):
     """Whether it was built from the repository itself."""
 
 
+class Offer(Record):
+    """What one installed package needs for an extra of it."""
+
+    by: str
+    """The package's name, normalised."""
+    name: str
+    """Of what it needs, normalised."""
+    requirement: str
+    """The same with its bounds, without the condition."""
+
+
 def find_unmet(declared: Iterable[str], environment: Environment) -> tuple[str, ...]:
     """Say which requirements an environment does not meet, each with the version that it has."""
     has = dict(one.split("==", 1) for one in environment.packages)
-    facts = {
-        "python_version": ".".join(environment.python.split(".")[:2]),
-        "python_full_version": environment.python,
-    }
+    facts = _facts(environment)
     unmet = []
     for text in declared:
         one = Requirement(text)
@@ -65,8 +77,8 @@ def read(environment: str, wanted: Collection[str]) -> dict[str, Distribution]:
         By name; what is not installed, or says nothing that can be read, is not in it.
     """
     found = {}
-    for place in Path(environment).glob("lib/python3*/site-packages/*.dist-info"):
-        name, _, version = place.name.removesuffix(".dist-info").rpartition("-")
+    for place in _places(environment):
+        name, version = _split(place)
         canonical = str(canonicalize_name(name))
         if canonical in wanted and (content := _content(place / "METADATA")) is not None:
             one = parsed(canonical, version, content)
@@ -75,11 +87,24 @@ def read(environment: str, wanted: Collection[str]) -> dict[str, Distribution]:
     return found
 
 
+def find_offers(environment: Environment, wanted: Collection[str]) -> Iterator[Offer]:
+    """Yield what extras of installed packages need, of the wanted names alone."""
+    for place in sorted(_places(environment.path)):
+        by = str(canonicalize_name(_split(place)[0]))
+        raw = _parse(_content(place / "METADATA") or b"")
+        extras = [{**_facts(environment), "extra": one} for one in raw.get("provides_extra", [])]
+        for line in raw.get("requires_dist", [])[:_MOST_ENTRIES]:
+            with suppress(ValueError):  # no requirement, or a marker that compares nothing
+                one = Requirement(line)
+                name, marker, one.marker = str(canonicalize_name(one.name)), one.marker, None
+                is_wanted = name in wanted and not one.url and "extra" in str(marker)
+                if marker and is_wanted and any(map(marker.evaluate, extras[:_MOST_EXTRAS])):
+                    yield Offer(by=by, name=name, requirement=str(one))
+
+
 def parsed(name: str, version: str, content: bytes) -> Distribution:
     """Read the fields of one metadata file."""
-    # Fields end where the description begins; cut there, no half of a character is left.
-    head = content.replace(b"\r\n", b"\n").partition(b"\n\n")[0] + b"\n"
-    raw, _ = parse_email(head)
+    raw = _parse(content)
     needs = {one for line in raw.get("requires_dist", [])[:_MOST_ENTRIES] if (one := _name(line))}
     return Distribution(
         name=name,
@@ -95,6 +120,29 @@ def parsed(name: str, version: str, content: bytes) -> Distribution:
         ),
         needs=tuple(sorted(needs)),
     )
+
+
+def _places(environment: str) -> Iterator[Path]:
+    return Path(environment).glob("lib/python3*/site-packages/*.dist-info")
+
+
+def _split(place: Path) -> tuple[str, str]:
+    """Give name and version, as a folder of metadata is called."""
+    name, _, version = place.name.removesuffix(".dist-info").rpartition("-")
+    return name, version
+
+
+def _parse(content: bytes) -> RawMetadata:
+    # Fields end where the description begins; cut there, no half of a character is left.
+    head = content.replace(b"\r\n", b"\n").partition(b"\n\n")[0] + b"\n"
+    return parse_email(head)[0]
+
+
+def _facts(environment: Environment) -> dict[str, str]:
+    return {
+        "python_version": ".".join(environment.python.split(".")[:2]),
+        "python_full_version": environment.python,
+    }
 
 
 def _name(requirement: str) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.domain import Record
 from agent.environments import build, declare, interpreters, storage
 from agent.environments.build import EnvironmentRequest
 from agent.environments.choosing import Choice
@@ -14,7 +13,9 @@ from agent.environments.interpreters import Interpreter
 from agent.environments.python_hints import PythonHints
 from agent.environments.tree_files import TreeFiles
 from agent.errors import AgentError, EnvironmentFailed
-from agent.ports import PackageIndex, Sandbox
+from agent.models.package_index import PackageIndex
+from agent.models.record import Record
+from agent.models.sandbox import Sandbox
 from agent.settings import Settings
 from repo_config import ci_setup
 from repo_config.schema import PythonSection
@@ -116,6 +117,23 @@ def python_here(
     except AgentError as problem:
         return PythonHere(why=problem.message)
     return PythonHere(version=found.version, path=found.path, why=found.why)
+
+
+def find_other_python(files: TreeFiles, used: str, sandbox: Sandbox, settings: Settings) -> str:
+    """Find another Python that CI or classifiers name; empty if none is there.
+
+    Args:
+        files: The project.
+        used: Version of the Python that was taken; empty: that which would be.
+        sandbox: Where it has to work.
+        settings: Of the operator.
+    """
+    try:
+        hints = declare.read(files, PythonSection()).python
+        used = used or interpreters.choose(None, hints, sandbox, settings).version
+        return interpreters.find_other(hints, used, sandbox, settings)
+    except EnvironmentFailed:
+        return ""
 
 
 def has_python(version: str, files: TreeFiles, sandbox: Sandbox, settings: Settings) -> bool:

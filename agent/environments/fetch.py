@@ -20,18 +20,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from agent.domain import Record
 from agent.environments import egress, host_proxy, interpreter_start, storage, uv_program
 from agent.environments.bench import Bench
 from agent.environments.index_gateway import Gateway
 from agent.environments.requirement_files import Line
 from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
-from agent.ports import (
+from agent.models.package_index import IndexAccess, PackageIndex
+from agent.models.record import Record
+from agent.models.sandbox import (
     ROOM_OURS,
     ROOM_TREE,
-    IndexAccess,
     Mount,
-    PackageIndex,
     RoomFile,
     RoomLimits,
     RoomOrder,

@@ -61,7 +61,9 @@ def digest(
         for name in files.names(folder):
             if "require" in name.lower() or name.endswith(".in"):
                 paths.add(posixpath.join(folder, name))
-    total = hashlib.sha256(f"{files.base}\0{section.model_dump_json()}".encode())
+    # What was read counts, too: another version of this program may read the same files otherwise.
+    asked = f"{files.base}\0{section.model_dump_json()}\0{found.model_dump_json()}"
+    total = hashlib.sha256(asked.encode())
     of_projects = {
         posixpath.join(project.folder, name) for project in found.projects for name in _OF_PROJECTS
     }

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from agent.domain import Record
 from agent.environments import uv_program
-from agent.ports import Root
+from agent.models.record import Record
+from agent.models.sandbox import Root
 from agent.settings import Settings
 
 #: Folder in the data folder for interpreters that somebody puts there for us.

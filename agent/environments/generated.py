@@ -16,7 +16,7 @@ from pathlib import Path
 
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.repository import names
+from agent.git import names
 
 MOST_BYTES = 16 * 1024**2
 """All files of one environment together: every room gets a copy of them."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from agent.domain import Record
 from agent.environments import requirement_names
 from agent.environments.tree_files import TreeFiles
+from agent.models.record import Record
 from repo_config.project_files import table
 
 PATH = "hatch.toml"

@@ -17,8 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field
 
-from agent.domain import Record
 from agent.errors import SettingsInvalid
+from agent.models.record import Record
 
 _SECONDS = 20.0
 

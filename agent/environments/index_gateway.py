@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit, urlunsplit
 
 from agent.environments.host_proxy import HostProxy
-from agent.ports import IndexAccess
+from agent.models.package_index import IndexAccess
 
 _MOST_PAGE_BYTES = 64 * 1024**2
 _CHUNK = 64 * 1024

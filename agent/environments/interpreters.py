@@ -15,12 +15,12 @@ from pathlib import Path
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
-from agent.domain import Record
 from agent.environments import found_pythons, interpreter_store, storage
 from agent.environments.found_pythons import Found
 from agent.environments.python_hints import PythonHints
 from agent.errors import EnvironmentFailed
-from agent.ports import ROOM_OURS, Mount, RoomLimits, RoomOrder, Root, Sandbox
+from agent.models.record import Record
+from agent.models.sandbox import ROOM_OURS, Mount, RoomLimits, RoomOrder, Root, Sandbox
 from agent.settings import Settings
 
 #: Our own scripts and pinned tools run on nothing older.
@@ -36,7 +36,7 @@ class Interpreter(Record):
     mounts: tuple[tuple[str, str], ...] = ()
     """(host folder, path in the room) beyond the root."""
     root: str = ""
-    """Name of the root file system that rooms need for it; see `agent.ports.Root`."""
+    """Name of the root file system that rooms need for it; see `agent.models.sandbox.Root`."""
     root_mark: str = ""
     """Changes whenever that root file system does."""
     why: str
@@ -84,6 +84,23 @@ def choose(
     raise EnvironmentFailed(_not_to_be_had(asked, hints, found, broken, settings, roots))
 
 
+def find_other(hints: PythonHints, used: str, sandbox: Sandbox, settings: Settings) -> str:
+    """Find another Python that CI tests, or else that a classifier names; empty if none is there.
+
+    The oldest, since packages stop to support it first: it gets those of its time.
+    """
+    found = found_pythons.find(settings, sandbox.roots())
+    return _choose_other(hints, used, found)
+
+
+def _choose_other(hints: PythonHints, used: str, found: Sequence[Found]) -> str:
+    there = {_minor(one) for one, _ in ranked(None, hints, found)} - {_cut(used)}
+    for named in (hints.ci, hints.classifiers):
+        if others := there & {*named}:
+            return min(others, key=Version)
+    return ""
+
+
 def ranked(
     asked: str | None, hints: PythonHints, found: Sequence[Found]
 ) -> list[tuple[Found, str]]:
@@ -124,7 +141,11 @@ def _best_first(found: Iterable[Found]) -> list[Found]:
 
 
 def _minor(one: Found) -> str:
-    version = Version(one.version)
+    return _cut(one.version)
+
+
+def _cut(text: str) -> str:
+    version = Version(text)
     return f"{version.major}.{version.minor}"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from agent.environments.locks import kinds
-from agent.ports import IndexWish
+from agent.models.package_index import IndexWish
 
 _UV = "pyproject.toml [[tool.uv.index]]"
 _POETRY = "pyproject.toml [[tool.poetry.source]]"

@@ -12,9 +12,10 @@ from collections.abc import Collection, Iterator
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from agent import cleaning
-from agent.domain import CheckResult, Record, Status
-from agent.ports import ROOM_TREE
+from agent.models.checks import CheckResult, Status
+from agent.models.record import Record
+from agent.models.sandbox import ROOM_TREE
+from agent.text import cleaning
 from repo_config import ci_setup, dependencies, test_files
 from repo_config.ci_setup import CiSetup
 from repo_config.project_files import Files
@@ -56,7 +57,7 @@ def find(tests: CheckResult | None, problem: str, tree: Tree, folder: str) -> Ob
 
     Args:
         tests: As they ended on base; None: no environment could be built.
-        problem: Why none could be built.
+        problem: Why none could be built, or what it is without.
         folder: Of the project.
     """
     # Of a sub-folder, CI's steps begin elsewhere.
@@ -73,7 +74,7 @@ def find(tests: CheckResult | None, problem: str, tree: Tree, folder: str) -> Ob
     start = "Add" if lines else "If they need a command or a variable first, add"
     told = ", ".join(map(quote, lines or _ANY_LINES))
     way = f"{start} to `.github/mergewright.yml`: {told}."
-    words = "\n\n".join(filter(None, (cause, does, way)))
+    words = "\n\n".join(filter(None, (cause, problem, does, way)))
     return Obstacle(words=words, evidence=list_errors(tests))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from agent.environments import archives, generated
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.ports import ROOM_TREE
+from agent.models.sandbox import ROOM_TREE
 
 #: What the wheel unpacks to, all together.
 _MOST_UNPACKED = 64 * 1024**2

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from agent.domain import Record
 from agent.environments import build, storage
-from agent.repository import stored
-from agent.repository.process import Place
+from agent.git import stored
+from agent.git.process import Place
+from agent.models.record import Record
 from agent.settings import Settings
 
 _DAY = 86_400

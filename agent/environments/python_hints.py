@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.domain import Record
 from agent.environments.tree_files import TreeFiles
+from agent.models.record import Record
 from repo_config import python_versions, workflows
 
 

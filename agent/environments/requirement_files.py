@@ -16,10 +16,10 @@ from typing import NamedTuple
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from agent.domain import Record
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.ports import IndexWish
+from agent.models.package_index import IndexWish
+from agent.models.record import Record
 
 _DEEPEST = 20
 

@@ -18,12 +18,11 @@ from urllib.parse import quote, unquote, urlsplit
 
 from packaging.version import InvalidVersion, Version
 
-from agent import cleaning
-from agent.domain import SERVICE_TITLES, RoomService
 from agent.environments import storage
 from agent.environments.bench import Bench
 from agent.errors import EnvironmentFailed
-from agent.ports import (
+from agent.models.environment import SERVICE_TITLES, RoomService
+from agent.models.sandbox import (
     ROOM_OURS,
     ROOM_OUT,
     Companion,
@@ -34,6 +33,7 @@ from agent.ports import (
     RoomResult,
     Root,
 )
+from agent.text import cleaning
 
 #: Names of hosts by which settings written for containers look for them.
 _HOSTS = {"postgres": ("db", "postgres", "database"), "redis": ("redis", "cache")}

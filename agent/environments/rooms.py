@@ -6,10 +6,11 @@ import posixpath
 from collections.abc import Mapping
 from pathlib import Path
 
-from agent.domain import Environment
 from agent.environments import generated
 from agent.environments.tree_files import TreeFiles
-from agent.ports import (
+from agent.git import one_commit
+from agent.models.environment import Environment
+from agent.models.sandbox import (
     ROOM_ENVIRONMENT,
     ROOM_GATE,
     ROOM_OURS,
@@ -20,7 +21,6 @@ from agent.ports import (
     RoomLimits,
     RoomOrder,
 )
-from agent.repository import one_commit
 
 #: The environment's Python, and the place of our scripts (`checks/…`, `recipes/…`).
 PYTHON = f"{ROOM_ENVIRONMENT}/bin/python"

@@ -23,8 +23,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agent import cleaning
-from agent.domain import Environment, Layer, Record
 from agent.environments import (
     fetch,
     fingerprint,
@@ -38,7 +36,10 @@ from agent.environments.egress import EgressProxy
 from agent.environments.index_gateway import Gateway
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.ports import (
+from agent.git import one_commit
+from agent.models.environment import Environment, Layer
+from agent.models.record import Record
+from agent.models.sandbox import (
     ROOM_ENVIRONMENT,
     ROOM_OURS,
     ROOM_OUT,
@@ -49,7 +50,7 @@ from agent.ports import (
     RoomOrder,
     RoomResult,
 )
-from agent.repository import one_commit
+from agent.text import cleaning
 from repo_config import load, rule_files
 from repo_config.detect import Project
 from repo_config.schema import PackagesCommand

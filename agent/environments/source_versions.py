@@ -12,7 +12,7 @@ from packaging.version import InvalidVersion, Version
 
 from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
-from agent.ports import SourceArchive
+from agent.models.package_index import SourceArchive
 
 #: They read no variable: without git, the metadata of a released archive tells them the version.
 _BY_METADATA = frozenset({"versioningit", "setuptools-git-versioning"})

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from agent import cleaning
 from agent import settings as operator
-from agent.domain import Record
 from agent.environments import egress, fetch, setup_commands, storage
 from agent.environments.bench import Bench
-from agent.ports import ROOM_OURS, ROOM_OUT, Mount, RoomFile, RoomLimits, RoomOrder, Root
+from agent.models.record import Record
+from agent.models.sandbox import ROOM_OURS, ROOM_OUT, Mount, RoomFile, RoomLimits, RoomOrder, Root
+from agent.text import cleaning
 
 _RECORD = "packages.json"
 _ETC = "etc/apt"

@@ -11,13 +11,15 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from agent.environments import requirement_files, storage
 from agent.environments.bench import Bench
 from agent.environments.fetch import Fetcher, Supply, Wanted
 from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.ports import ROOM_ENVIRONMENT, Mount, RoomLimits, RoomOrder
+from agent.models.sandbox import ROOM_ENVIRONMENT, Mount, RoomLimits, RoomOrder
 
 #: Backends are named without versions; this long one resolution of such a name is used.
 _BUILDER_SECONDS = 7 * 86_400
@@ -42,6 +44,17 @@ def provide(pins: str, bench: Bench, fetcher: Fetcher) -> Path:
     return _provide(
         locate(pins, bench), _TITLES[pins], _read_pins(pins), bench, fetcher, exact=True
     )
+
+
+def find_version(tool: str, bench: Bench) -> str:
+    """Find which version of a tool the gate has for this Python; empty where it has none."""
+    facts = {"python_full_version": bench.interpreter.version}
+    for line in _read_pins(GATE).splitlines():
+        if line.startswith(f"{tool}=="):
+            one = Requirement(line.rstrip("\\ "))
+            if one.marker is None or one.marker.evaluate(facts):
+                return str(one.specifier).removeprefix("==")
+    return ""
 
 
 def locate_pinned(lines: tuple[str, ...], bench: Bench) -> Path:

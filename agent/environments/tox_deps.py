@@ -5,17 +5,16 @@ What holds for some of its runs only is told apart.
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from agent.domain import Record
 from agent.environments.tree_files import TreeFiles
+from agent.models.record import Record
 from repo_config import tox
-
-#: As in `py311: pytest<8`.
-_FACTORS = re.compile(r"^!?[\w.{},!-]+\s*:\s")
 
 
 class ToxDeps(Record):
@@ -43,7 +42,7 @@ def read(files: TreeFiles) -> ToxDeps:
 
     def sort_out(lines: Iterable[str]) -> Iterator[str]:
         for line in lines:
-            if "{" in line or _FACTORS.match(line):
+            if "{" in line or tox.FACTORS.match(line):
                 left.append(line)
             else:
                 yield line
@@ -53,11 +52,21 @@ def read(files: TreeFiles) -> ToxDeps:
         return tuple(str(canonicalize_name(name.strip())) for name in names if name.strip())
 
     constraints = (f"-c {line}" for line in found.lines("constraints"))
+    lines = tuple(sort_out((*found.lines("deps"), *constraints)))
     return ToxDeps(
         path=found.path,
         origin=found.origin,
-        lines=tuple(sort_out((*found.lines("deps"), *constraints))),
+        lines=(*lines, *_name_in_each(left)),
         extras=read_names("extras"),
         groups=read_names("dependency_groups"),
         left=tuple(left),
     )
+
+
+def _name_in_each(lines: Iterable[str]) -> tuple[str, ...]:
+    """Name what has a version by factor, as Django may: then each run has one of them."""
+    names: Counter[str] = Counter()
+    for line in lines:
+        with suppress(InvalidRequirement):
+            names[canonicalize_name(Requirement(tox.FACTORS.sub("", line)).name)] += 1
+    return tuple(name for name, number in names.items() if number > 1)

@@ -17,13 +17,14 @@ from typing import Any
 import uv as uv_package
 from packaging.utils import canonicalize_name
 
-from agent import cleaning
 from agent.environments import storage
 from agent.settings import Settings
+from agent.text import cleaning
 
 _SECONDS = 30
 _MOST_LINES = 30
 _SHOWN_LINES = 5
+_MOST_CAUSE = 300
 _MOST_CHARACTERS = 3000
 _NEEDS_WHEEL = re.compile(r"Wheels are required for `([A-Za-z0-9][\w.-]*)`")
 _NO_WHEELS = re.compile(
@@ -80,6 +81,12 @@ def shorten(words: str) -> str:
         return words
     more = len(lines) - _SHOWN_LINES + 1
     return "\n".join([*lines[: _SHOWN_LINES - 1], f"… {more} more lines in the log"])
+
+
+def find_cause(words: str) -> str:
+    """Give the sentence in which the resolver says why; of other words, the first line."""
+    cause = re.search(r"^\s*(?:cause:|╰─▶)\s*(.+?\.)$", words, re.DOTALL | re.MULTILINE)
+    return " ".join(cause[1].split())[:_MOST_CAUSE] if cause else words.partition("\n")[0]
 
 
 def essential(output: str, secrets: tuple[str, ...] = ()) -> str:

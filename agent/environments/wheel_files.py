@@ -12,10 +12,10 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from agent.domain import Record
 from agent.environments import archives
 from agent.errors import EnvironmentFailed
-from agent.ports import ROOM_TREE
+from agent.models.record import Record
+from agent.models.sandbox import ROOM_TREE
 from repo_config import toml_text
 
 _MOST_PYPROJECT = 1024**2

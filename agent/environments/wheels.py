@@ -17,8 +17,6 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion
 from pydantic import ValidationError
 
-from agent import cleaning
-from agent.domain import Record
 from agent.environments import (
     pointing,
     requirement_files,
@@ -33,7 +31,9 @@ from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
 from agent.environments.wheel_files import BuildSystem
 from agent.errors import EnvironmentFailed
-from agent.ports import (
+from agent.models.package_index import SourceArchive
+from agent.models.record import Record
+from agent.models.sandbox import (
     ROOM_ENVIRONMENT,
     ROOM_GATE,
     ROOM_OURS,
@@ -43,14 +43,15 @@ from agent.ports import (
     RoomLimits,
     RoomOrder,
     RoomResult,
-    SourceArchive,
 )
+from agent.text import cleaning
 
 _SCRIPT = f"{ROOM_OURS}/environments/build_wheel.py"
 _JOB = "/tmp/job.json"  # noqa: S108 - a room's own
 _ARCHIVES = "/sdist"
 _DEEPEST = 4
 _OLDER_VERSIONS = 6
+_MOST_REASON = 300
 _MOST_OF_ARCHIVE = 512 * 1024**2
 #: Of the tree come a wheel that points at it and a few generated files.
 _MOST_OF_TREE = 64 * 1024**2
@@ -88,13 +89,15 @@ class Workshop:
         self._builders: dict[tuple[str, ...], Path] = {}
         self._offered: dict[str, set[str]] = {}
         self._known: list[Line] = []
+        self._last_day: str | None = None
         self._depth = 0
         self._under_way: set[Path] = set()
         self.built: list[str] = []
 
-    def know(self, lines: tuple[Line, ...]) -> None:
-        """Remember requirements, so that a source version is chosen that satisfies them."""
+    def know(self, lines: tuple[Line, ...], last_day: str | None) -> None:
+        """Remember requirements and the last day, so that a source version is chosen that fits."""
         self._known += lines
+        self._last_day = last_day
 
     # --- source archives ---------------------------------------------------------------------
 
@@ -131,7 +134,10 @@ class Workshop:
         name = str(canonicalize_name(project))
         archives = self._bench.index.source_archives(name)
         version = self._bench.interpreter.version
-        return source_versions.candidates(name, archives, self._known, words, version)
+        # As with wheels: of what has no day, none is taken.
+        day = self._last_day
+        fitting = [one for one in archives if "" < one.uploaded <= day] if day else archives
+        return source_versions.candidates(name, fitting, self._known, words, version)
 
     def _build_archive(self, archive: SourceArchive, goal: Path) -> None:
         if goal in self._under_way:
@@ -179,7 +185,7 @@ class Workshop:
         label = f"the repository ({folder})" if folder else "the repository"
         self._bench.say(f"building {label} itself, without network")
         job = {"folder": folder, "editable": True}
-        names = _declared_names(files, folder)
+        names = declared_names(files, folder)
         told = source_versions.version_file(system.requires, names, version)
         there = files.names(folder)
         report, result = self._build(
@@ -308,14 +314,14 @@ class Workshop:
                 lines += requirement_files.requirement(none, text, origin).lines
             # The builder is shared, so which versions it gets must not depend on what this
             # repository asks for, or has been offered already.
-            mine = self._known, self._offered
-            self._known, self._offered = lines, {}
+            mine = self._known, self._offered, self._last_day
+            self._known, self._offered, self._last_day = lines, {}, None
             self._depth += 1
             try:
                 made = toolsets.builder(self._bench, self._fetcher, tuple(lines), self.supply)
             finally:
                 self._depth -= 1
-                self._known, self._offered = mine
+                self._known, self._offered, self._last_day = mine
             self._builders[key] = made
         return self._builders[key]
 
@@ -328,9 +334,11 @@ def _report(result: RoomResult, label: str) -> BuildReport:
             f"{result.seconds:.0f} s. It printed:\n{_last_words(result.output)}"
         )
     if result.exit_code != 0:
+        words = _last_words(result.output)
+        reason = cleaning.cut(words.rpartition("\n")[2].strip(), _MOST_REASON, where="the log")
         raise EnvironmentFailed(
-            f"The build of {label} failed (it runs without network). Its backend says:\n"
-            f"{_last_words(result.output)}"
+            f"The build of {label} failed, without network: {reason or 'it says nothing'}\n"
+            f"Its backend says:\n{words}"
         )
     if content is None:
         why = "; ".join(result.refused) or "nothing was handed back"
@@ -371,7 +379,7 @@ def _keep_wheel(
     return target
 
 
-def _declared_names(files: TreeFiles, folder: str) -> tuple[str, ...]:
+def declared_names(files: TreeFiles, folder: str) -> tuple[str, ...]:
     """What a project of the tree calls itself; empty where only its backend knows."""
     pyproject = files.toml(posixpath.join(folder, "pyproject.toml"))
     for keys in (("project",), ("tool", "poetry")):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from agent.domain import Finding, Level, Severity
+from agent.models.change import Finding, Level, Severity
 from agent.policy.rule import Rule
 from repo_config.schema import RepoConfig
 

@@ -10,16 +10,14 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar, cast
 
-from agent.domain import Change
+from agent.models.change import Change
 from agent.policy import source
 from agent.policy.names import DefinitionNode, Reader, Ref, Scope
 from repo_config.detect import Project, Tree
 
-Made = TypeVar("Made")
 #: How much is parsed in following names, over a whole change: about a second.
 _MOST_MODULES = 300
 _MOST_BYTES = 8_000_000
@@ -74,17 +72,8 @@ class Modules:
         self._folders = frozenset(_folders(self._paths))
         self._scopes: dict[str, Scope | None] = {}
         self._texts: dict[str, bytes] = {}
-        self.exhausted = False
-        """Whether a name was not followed to its end."""
         self._read_bytes = 0
         self._led: dict[Ref, tuple[Ref, ...]] = {}
-        self._made: dict[object, object] = {}
-
-    def once(self, make: Callable[[Modules], Made]) -> Made:
-        """Return what this makes of the modules; all who ask share it."""
-        if make not in self._made:
-            self._made[make] = make(self)
-        return cast(Made, self._made[make])
 
     def parse(self, content: bytes) -> ast.Module:
         """Parse a file, once for all who only read the tree.
@@ -155,17 +144,10 @@ class Modules:
                 return Ref(f"{stem}/", ".".join(parts[length:]))
         return None
 
-    def leads_to(self, ref: Ref) -> tuple[str, ...]:
-        """Return the names outside the tree that a name leads to.
-
-        After 300 modules or 8 MB nothing more is read, and `exhausted` is set.
-        """
-        return tuple(at.dotted for at in self._ways(ref) if at.module is None)
-
     def trail(self, ref: Ref) -> tuple[str, ...]:
         """Return all names by which it could be imported, in the tree and outside of it.
 
-        The same limits hold as for `leads_to`.
+        After 300 modules or 8 MB nothing more is read.
         """
         return tuple(self._importable(at) for at in self._ways(ref))
 
@@ -181,25 +163,6 @@ class Modules:
     def name_of(self, path: str) -> str:
         """Return the full dotted name of a module of the tree."""
         return self._importable(Ref(path, ""))
-
-    def may_be(self, ref: Ref, before: bytes, *signs: bytes) -> bool:
-        """Whether a module of the tree that a name leads to holds the name after these words.
-
-        Cheap: a look at texts, before anything is parsed to be sure.
-
-        Args:
-            ref: The name.
-            before: What stands right before it, as `async def `.
-            signs: What else would do, wherever in the module.
-        """
-        for at in self._ways(ref):
-            if at.module is None or at.module.endswith("/") or not at.dotted:
-                continue
-            text = self.text(at.module)
-            last = at.dotted.rpartition(".")[2].encode()
-            if before + last in text or any(sign in text for sign in signs):
-                return True
-        return False
 
     def owners(self, ref: Ref) -> Iterator[tuple[Definition, str]]:
         """Yield the classes and functions of the tree that a name begins with, and its rest.
@@ -236,7 +199,6 @@ class Modules:
                 continue
             seen.add(at)
             if len(seen) > _MOST_STEPS:
-                self.exhausted = True
                 return
             yield at
             if at.module is not None and at.dotted:
@@ -280,7 +242,6 @@ class Modules:
         text = self.text(path)
         self._read_bytes += len(text)
         if len(self._scopes) >= _MOST_MODULES or self._read_bytes > _MOST_BYTES:
-            self.exhausted = True
             return None
         self._scopes[path] = None
         try:

@@ -82,10 +82,6 @@ class Scope:
         new = [ref for ref in refs if ref not in known and ref.dotted.count(".") < _MOST_DOTS]
         known.extend(new[: _MOST_MEANINGS - len(known)])
 
-    def binds(self, name: str) -> bool:
-        """Whether the name is bound here or further out, other than by a star import."""
-        return name in self.names or (self.parent is not None and self.parent.binds(name))
-
     def module_scope(self) -> Scope:
         """Return the outermost scope."""
         return self if self.parent is None else self.parent.module_scope()
@@ -294,11 +290,6 @@ class Reader:
         if level:
             return self._places.relative(level, dotted[level:], self._path)
         return self.absolute(dotted)
-
-    def loads(self, node: ast.Call, scope: Scope) -> Ref | None:
-        """Say what a call imports by text, in full, for calls that do."""
-        functions = {ref.dotted for ref in self.meaning(node.func, scope) if ref.module is None}
-        return self.loaded(node) if functions & _LOADERS else None
 
 
 def constant_text(node: ast.expr) -> str | None:

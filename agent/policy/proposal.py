@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar, cast
 
-from agent.domain import Change, ChangedFile, Ticket
+from agent.models.change import Change, ChangedFile
+from agent.models.ticket import Ticket
 from agent.policy import libraries, source
 from agent.policy.modules import Modules
 from agent.policy.view import View
@@ -80,6 +81,12 @@ class PythonFile:
     def is_new(self, line: int) -> bool:
         """Whether the text of a line of the new side was nowhere in the file before."""
         return self.after is not None and self.after.line(line) not in self._old_lines
+
+    @property
+    def new_lines(self) -> frozenset[int]:
+        """The numbers of such lines."""
+        count = len(self.after.lines) if self.after else 0
+        return frozenset(number for number in range(1, count + 1) if self.is_new(number))
 
 
 class Proposal:

@@ -3,20 +3,8 @@
 from __future__ import annotations
 
 from agent.policy import tool_rules
-from agent.policy.care import generated, imports, magic
-from agent.policy.content import gate_files, hidden_text, paths, secrets, size
-from agent.policy.contract import (
-    async_bridges,
-    async_queries,
-    background_tasks,
-    blocking_calls,
-    concurrency,
-    factories,
-    http_calls,
-    http_client,
-    http_repeats,
-    required_tests,
-)
+from agent.policy.content import gate_files, generated, hidden_text, paths, secrets, size
+from agent.policy.contract import concurrency, factories, required_tests
 from agent.policy.django import (
     database,
     loops,
@@ -30,44 +18,27 @@ from agent.policy.django import (
 from agent.policy.integrity import hollow_tests, suppressions, tests_in_use
 from agent.policy.migrations import data, destructive, history, locks, unasked
 from agent.policy.rule import Rule, RuleModule
-from agent.policy.security import hard_coded_secrets, injection
+from agent.policy.security import injection
 from agent.policy.upkeep import (
-    complexity,
-    docstrings,
-    lost_types,
-    missing_names,
     nested_scans,
     new_dependencies,
-    prints,
-    public_api,
-    swallowed,
     type_checking,
-    unused,
 )
 from agent.policy.versions import python_syntax
 from agent.policy.web import answers, fastapi_auth
 
-_CONTENT: tuple[RuleModule, ...] = (paths, size, secrets, hidden_text, gate_files)
-_INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions, tests_in_use)
-_SECURITY: tuple[RuleModule, ...] = (injection, hard_coded_secrets)
-_VERSIONS: tuple[RuleModule, ...] = (python_syntax,)
-_CONTRACT: tuple[RuleModule, ...] = (
-    http_client,
-    http_calls,
-    http_repeats,
-    concurrency,
-    async_queries,
-    blocking_calls,
-    async_bridges,
-    background_tasks,
-    factories,
-    required_tests,
-)
-_CARE: tuple[RuleModule, ...] = (
-    imports,
+_CONTENT: tuple[RuleModule, ...] = (
+    paths,
+    size,
+    secrets,
+    hidden_text,
+    gate_files,
     generated,
-    magic,
 )
+_INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions, tests_in_use)
+_SECURITY: tuple[RuleModule, ...] = (injection,)
+_VERSIONS: tuple[RuleModule, ...] = (python_syntax,)
+_CONTRACT: tuple[RuleModule, ...] = (concurrency, factories, required_tests)
 _DJANGO: tuple[RuleModule, ...] = (
     signals,
     views,
@@ -84,16 +55,8 @@ _WEB: tuple[RuleModule, ...] = (
 )
 _MIGRATIONS: tuple[RuleModule, ...] = (history, unasked, destructive, locks, data)
 _UPKEEP: tuple[RuleModule, ...] = (
-    missing_names,
     new_dependencies,
-    swallowed,
-    prints,
-    public_api,
-    complexity,
-    lost_types,
     type_checking,
-    docstrings,
-    unused,
     nested_scans,
 )
 
@@ -103,7 +66,6 @@ MODULES: tuple[RuleModule, ...] = (
     *_SECURITY,
     *_VERSIONS,
     *_CONTRACT,
-    *_CARE,
     *_WEB,
     *_DJANGO,
     *_MIGRATIONS,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy.proposal import Proposal
 
 

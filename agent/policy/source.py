@@ -13,7 +13,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 
-from agent.domain import Change, ChangedFile
+from agent.models.change import Change, ChangedFile
 from repo_config import foreign_python
 
 #: Larger files are not parsed: the rule `size` holds them back anyway.

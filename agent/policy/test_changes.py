@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.cleaning import list_some
-from agent.domain import CheckResult, Comparison, Finding, Severity
+from agent.models.change import Finding, Severity
+from agent.models.checks import CheckResult, Comparison
 from agent.policy.rule import Rule
+from agent.text.cleaning import list_some
 
 REWRITTEN = Rule(
     id="test-rewritten",

@@ -8,18 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.domain import CheckItem, Finding, Severity
-from agent.policy import test_changes, url_map
+from agent.models.change import Finding, Severity
+from agent.models.checks import CheckItem
+from agent.policy import ruff_rules, test_changes, url_map
 from agent.policy.rule import Rule
 from agent.policy.upkeep import brought
-
-SECURITY_LINT = Rule(
-    id="security-lint",
-    demands="A change brings in nothing that ruff's security rules (S) object to.",
-    severity=Severity.REVIEW,
-    bad="requests.get(url, verify=False)",
-    good="requests.get(url)",
-)
 
 UNREAD_FILE = Rule(
     id="unread-file",
@@ -47,36 +40,27 @@ UNFORMATTED = Rule(
     good="a new file that isort leaves as it is",
 )
 
-TEST_TOOL = Rule(
-    id="test-tool-in-source",
-    demands="Source has nothing to do with the tools that test it, nor with the interpreter's "
-    "insides.",
+MISSING_NAME = Rule(
+    id="missing-name",
+    demands="What a change takes from a module is there, where no type checker says so.",
     severity=Severity.REVIEW,
-    bad="import unittest  # in shop/cart.py",
-    good="import unittest  # in tests/test_cart.py",
-)
-CHECKER = Rule(
-    id="checker-in-code",
-    demands="Nothing of a change reaches for the scripts that run its checks.",
-    severity=Severity.BLOCK,
-    floor=Severity.BLOCK,
-    bad="import mergewright_pytest",
-    good="import pytest  # in tests/conftest.py",
-)
-
-INVENTED_API = Rule(
-    id="invented-api",
-    demands="What a change takes from a library is there, in the version that is installed.",
-    severity=Severity.BLOCK,
     bad="httpx.AsyncSession()  # httpx has AsyncClient, and no AsyncSession",
     good="httpx.AsyncClient()",
 )
 UNKNOWN_MODULE = Rule(
     id="unknown-module",
-    demands="What a change imports is in the environment that the repository declares.",
+    demands="What a change imports is in the declared environment, where no type checker says so.",
     severity=Severity.REVIEW,
     bad="import quickhttp  # and no requirement brings it",
     good="import httpx  # which pyproject.toml names",
+)
+
+PUBLIC_API = Rule(
+    id="public-api",
+    demands="What users of a library can import and call stays as it is.",
+    severity=Severity.REVIEW,
+    bad="def total(order, currency): ...  # currency is new, and has no default",
+    good="def total(order, currency='EUR'): ...",
 )
 
 COVERAGE_OF_CHANGE = Rule(
@@ -88,24 +72,21 @@ COVERAGE_OF_CHANGE = Rule(
     good="if total < 0:  # as test_refund has",
 )
 
-#: ruff's code for a name that is banned.
-_BANNED = "TID251"
-_TOOL_FIX = "See that no test ends otherwise because of it."
-_CHECKER_FIX = "Take it out: a change has no part in how it is judged."
 _FIX = "Write it so that the tool does not object, or tell the reviewer why it is safe here."
 _SETTINGS_FIX = "See that the change may be judged by its own settings."
 _NAME_FIX = "Take what the installed version has, or guard it where another version has it."
+_API_FIX = "Keep it for a release, with a warning, or tell the reviewer why nobody uses it."
 _COVERAGE_FIX = "Add a test that runs them, or tell the reviewer why none can."
 _MODULE_FIX = "Declare what brings it, or do without; a name from memory may be anybody's."
 #: By the name of the check whose new findings they weigh.
 BY_CHECK: dict[str, tuple[Rule, ...]] = {
-    "security": (SECURITY_LINT, TEST_TOOL, CHECKER),
-    "source beside tests": (SECURITY_LINT, TEST_TOOL, CHECKER),
     "unread files": (UNREAD_FILE,),
-    "names": (INVENTED_API, UNKNOWN_MODULE),
+    "names": (MISSING_NAME, UNKNOWN_MODULE),
+    "public api": (PUBLIC_API,),
     "coverage of the change": (COVERAGE_OF_CHANGE,),
 }
 RULES: tuple[Rule, ...] = (
+    *ruff_rules.RULES,
     *dict.fromkeys(rule for rules in BY_CHECK.values() for rule in rules),
     OTHER_SETTINGS,
     UNFORMATTED,
@@ -129,13 +110,11 @@ def findings(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iterator[
         code, _, said = item.item_id.partition(": ")[2].partition(": ")
         at = int(line) if line else None
         rule = next((one for one in rules if one.id == code), rules[0])
-        if rule in (INVENTED_API, UNKNOWN_MODULE):
-            fix = _NAME_FIX if rule is INVENTED_API else _MODULE_FIX
+        if rule in (MISSING_NAME, UNKNOWN_MODULE):
+            fix = _NAME_FIX if rule is MISSING_NAME else _MODULE_FIX
             yield rule.at(path, f"takes what is not there: {said}", fix, at)
-        elif code == _BANNED and said.startswith("`mergewright_"):
-            yield CHECKER.at(path, f"reaches for {said.split()[0]}", _CHECKER_FIX, at)
-        elif code == _BANNED:
-            yield TEST_TOOL.at(path, f"reaches for {said.split()[0]}", _TOOL_FIX, at)
+        elif rule is PUBLIC_API:
+            yield rule.at(path, f"takes from users of the library: {item.text}", _API_FIX, at)
         elif rule is COVERAGE_OF_CHANGE:
             yield rule.at(path, item.text, _COVERAGE_FIX, at)
         elif rule is OTHER_SETTINGS:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.cleaning import list_some
-from agent.domain import Finding, Route, Severity
+from agent.models.change import Finding, Severity
+from agent.models.checks import Route
 from agent.policy.rule import Rule
+from agent.text.cleaning import list_some
 
 URL_MAP = Rule(
     id="url-map",

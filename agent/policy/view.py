@@ -111,11 +111,6 @@ class View:
         return self._places
 
     @property
-    def reader(self) -> Reader:
-        """For rules that ask by which way a name came."""
-        return self._reader
-
-    @property
     def lines(self) -> list[str]:
         """The lines of the file, without their ends."""
         if self._lines is None:
@@ -125,12 +120,6 @@ class View:
     def line(self, number: int) -> str:
         """Return a line by its number, without the space around it; "" where there is none."""
         return self.lines[number - 1].strip() if 0 < number <= len(self.lines) else ""
-
-    def segment(self, node: ast.stmt) -> str:
-        """Return the text of a statement as it stands in the file, whole lines with decorators."""
-        decorators = getattr(node, "decorator_list", [])
-        start = min((one.lineno for one in decorators), default=node.lineno)
-        return "\n".join(self.lines[start - 1 : node.end_lineno])
 
     def all(self, kind: type[Node]) -> list[Visit[Node]]:
         """Return every node of exactly this type, in the order of the file."""
@@ -174,34 +163,16 @@ class View:
             refs = [ref for _, ref in self._reader.imported(node)]
         return frozenset(name for ref in refs for name in self._places.trail(ref))
 
-    def loaded(self, visit: Visit[ast.Call]) -> frozenset[str]:
-        """Return the full dotted names that a call imports by text, as `import_module` does."""
-        ref = self._reader.loads(visit.node, visit.scope)
-        return frozenset(self._places.trail(ref)) if ref else frozenset()
-
     def lineage(self, node: ast.ClassDef, scope: Scope) -> frozenset[str]:
         """Return the names of all classes that a class inherits from, however far away."""
         return self._lineage(self._reader, node, scope)
 
-    def ancestors(self, node: ast.ClassDef, scope: Scope) -> Iterator[ast.ClassDef]:
-        """Yield the classes of the tree that a class inherits from, the nearest first."""
-        for place in self.ancestry(node, scope):
-            if isinstance(place.node, ast.ClassDef):
-                yield place.node
-
-    def ancestry(self, node: ast.ClassDef, scope: Scope) -> Iterator[Definition]:
-        """Yield the same, each with its place."""
-        for _, classes in self._bases(self._reader, node, scope):
-            yield from classes
-
     def _lineage(self, reader: Reader, node: ast.ClassDef, scope: Scope) -> frozenset[str]:
         bases = self._bases(reader, node, scope)
-        return frozenset(name for ref, _ in bases for name in self._places.trail(ref))
+        return frozenset(name for ref in bases for name in self._places.trail(ref))
 
-    def _bases(
-        self, reader: Reader, node: ast.ClassDef, scope: Scope
-    ) -> Iterator[tuple[Ref, list[Definition]]]:
-        """Yield what classes are said to inherit from, and the classes of the tree behind it."""
+    def _bases(self, reader: Reader, node: ast.ClassDef, scope: Scope) -> Iterator[Ref]:
+        """Yield what a class, and those behind it in the tree, are said to inherit from."""
         seen: set[tuple[str, str]] = set()
         waiting: list[tuple[Reader, ast.ClassDef, Scope]] = [(reader, node, scope)]
         while waiting and len(seen) < _MOST_ANCESTORS:
@@ -209,16 +180,14 @@ class View:
             for base in at.bases:
                 named = base.value if isinstance(base, ast.Subscript) else base
                 for ref in reader.meaning(named, where):
-                    classes = []
                     for inner in self._places.definitions(ref):
                         key = (inner.path, inner.node.name)
                         if isinstance(inner.node, ast.ClassDef) and key not in seen:
                             seen.add(key)
-                            classes.append(inner)
                             waiting.append(
                                 (Reader(self._places, inner.path), inner.node, inner.scope)
                             )
-                    yield ref, classes
+                    yield ref
 
     def owners(self, node: ast.expr | None, scope: Scope) -> Iterator[tuple[Definition, str]]:
         """Yield the classes and functions of the tree that an expression begins with.
@@ -226,26 +195,6 @@ class View:
         With each comes the rest of the name: of `Order().save` the class `Order`, and `().save`.
         """
         for ref in self._reader.meaning(node, scope):
-            yield from self._places.owners(ref)
-
-    def only_owner(self, node: ast.expr | None, scope: Scope) -> tuple[Definition, str] | None:
-        """Return the same as `owners` where it can be but one, and nothing outside of the tree."""
-        refs = self._reader.meaning(node, scope)
-        if len(refs) != 1 or self._places.leads_to(refs[0]):
-            return None
-        found = list(self._places.owners(refs[0]))
-        return found[0] if len(found) == 1 else None
-
-    def names_at(self, place: Definition, node: ast.expr | None) -> frozenset[str]:
-        """Return the same as `names` for an expression in the module of a definition."""
-        refs = Reader(self._places, place.path).meaning(node, place.scope)
-        return frozenset(name for ref in refs for name in self._places.trail(ref))
-
-    def owners_at(
-        self, place: Definition, node: ast.expr | None
-    ) -> Iterator[tuple[Definition, str]]:
-        """Yield the same as `owners` for an expression in the module of a definition."""
-        for ref in Reader(self._places, place.path).meaning(node, place.scope):
             yield from self._places.owners(ref)
 
     def lineage_at(self, place: Definition) -> frozenset[str]:

@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from agent import cleaning
-from agent.domain import Record
+from agent.models.record import Record
+from agent.text import cleaning
 from repo_config import toml_text
 from repo_config.detect import Tree
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from agent import cleaning
+from agent.text import cleaning
 
 _CONVENTIONAL = re.compile(r"^[a-z]+(\([^)]*\))?!?: \S")
 _DJANGO = re.compile(r"^(Fixed|Refs) #\d+ -- \S")

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
-from agent.domain import Change, Record
-from agent.ports import OwnPull
+from agent.models.change import Change
+from agent.models.forge import OwnPull
+from agent.models.record import Record
 
 _MIGRATION = re.compile(r"(?P<folder>(?:.+/)?migrations)/(?!__)[^/]+\.py")
 _MARK = re.compile(r"^<!-- mergewright:migrations=(?P<folders>\S+) -->$", re.MULTILINE)

@@ -1,7 +1,7 @@
 """The words of the pull request that proposes a configuration, and of what follows from it.
 
-What is proposed and how ready a repository is comes from `agent.contract`; here it becomes text of
-which nothing foreign is more than words or code.
+What is proposed and how ready a repository is comes from `agent.onboarding`; here it becomes text
+of which nothing foreign is more than words or code.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from agent import cleaning
-from agent.domain import Run
-from agent.redaction import Redactor
+from agent.models.run import Run
+from agent.text import cleaning
+from agent.text.redaction import Redactor
 
 TITLE = "Configure Mergewright"
 MESSAGE = (

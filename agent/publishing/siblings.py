@@ -11,8 +11,9 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-from agent.domain import Change, ChangedFile, Record
-from agent.ports import OwnPull
+from agent.models.change import Change, ChangedFile
+from agent.models.forge import OwnPull
+from agent.models.record import Record
 
 _RUN = re.compile(r"^<!-- mergewright:run=(?P<run_id>[\w-]+) ", re.MULTILINE)
 _MARK = re.compile(

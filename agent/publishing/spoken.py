@@ -10,8 +10,9 @@ import shlex
 import textwrap
 from itertools import groupby
 
-from agent import cleaning
-from agent.domain import CAPS_REACHED, Outcome, Reason
+from agent.models.outcome import Outcome
+from agent.models.run import CAPS_REACHED, Reason
+from agent.text import cleaning
 
 _HEADLINES = {
     Reason.UNCLEAR: "The issue leaves something open.",

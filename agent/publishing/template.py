@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent import cleaning
-from agent.domain import Record
+from agent.models.record import Record
+from agent.text import cleaning
 from repo_config.detect import Tree
 
 Kind = Literal["summary", "why", "issue", "tests"]

@@ -15,28 +15,21 @@ from functools import cache
 
 import jinja2
 
-from agent import check_summary, cleaning, telemetry
-from agent.domain import (
-    CheckReport,
-    Comparison,
-    Finding,
-    ModelTotal,
-    ModelWork,
-    Outcome,
-    Plan,
-    Prepared,
-    Proof,
-    Reason,
-    Record,
-    ReviewNotes,
-    Run,
-    Status,
-    Ticket,
-    Verdict,
-)
+from agent.models.change import Finding, Plan
+from agent.models.checks import CheckReport, Comparison, Status
+from agent.models.environment import Prepared
+from agent.models.model_use import ModelTotal, ModelWork
+from agent.models.outcome import Outcome, Verdict
+from agent.models.proof import Proof
+from agent.models.record import Record
+from agent.models.review import ReviewNotes
+from agent.models.run import Reason, Run
+from agent.models.ticket import Ticket
 from agent.publishing import changelog, migrations, siblings, spoken, template
 from agent.publishing.template import Claims, Part
-from agent.redaction import REMOVED, Redactor
+from agent.telemetry import run_log
+from agent.text import check_summary, cleaning
+from agent.text.redaction import REMOVED, Redactor
 
 #: GitHub refuses longer titles.
 _TITLE_LIMIT = 256
@@ -268,7 +261,7 @@ def _facts(evidence: Evidence, log_limit: int, diff_limit: int) -> dict[str, obj
         "project": prepared.contract.project,
         "environment": prepared.environment,
         "diff_text": cleaning.cut(evidence.diff, diff_limit, where="the branch or the log"),
-        "log_text": cleaning.cut(telemetry.tell(evidence.after), log_limit, where=where),
+        "log_text": cleaning.cut(run_log.tell(evidence.after), log_limit, where=where),
         "log_place": _log_place(where, prepared.run),
         "listed": _LISTED,
         "uses_http": _names(config.http.name, evidence.diff),

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from agent import cleaning
-from agent.agenda import Answer
-from agent.domain import End, ThreadEnd
+from agent.models.agenda import Answer
+from agent.models.outcome import End, ThreadEnd
+from agent.text import cleaning
 
 _BEGIN, _END = "<!-- mergewright:asked -->", "<!-- /mergewright:asked -->"
 _PAGE = re.compile(r"https?://[^\s()<>|]+")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
-from agent.domain import Record, Ticket
+from agent.models.record import Record
+from agent.models.ticket import Ticket
 from repo_config.detect import Project, Tree
 from repo_config.schema import RepoConfig
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
 
-from agent.domain import Ticket
+from agent.models.ticket import Ticket
 
 #: What an issue form leaves behind where nothing was filled in.
 _UNANSWERED = frozenset({"", "…", "_no response_", "no response"})
@@ -83,9 +83,9 @@ def read(ticket: Ticket, keys: Collection[str]) -> Document:
             if asked and (in_list or asked not in answers):
                 _answer(answers, asked, token.content, more=bool(in_list))
                 asked = asked if in_list else ""
-            elif token.type == "inline":
+            elif token.type == "inline" and not _is_unanswered(token.content):
                 sentences += filter(None, map(str.strip, _SENTENCE_END.split(token.content)))
-            else:
+            elif token.type != "inline":
                 blocks.append(token.content.strip("\n"))
         previous = token.type
     marks = [mark.strip() for text in (ticket.title, *sentences) for mark in _MARK.findall(text)]
@@ -95,12 +95,16 @@ def read(ticket: Ticket, keys: Collection[str]) -> Document:
 def _answer(answers: dict[str, str], key: str, value: str, *, more: bool = False) -> None:
     """Note an answer; items of a list are one answer of several lines."""
     value = value.strip()
-    if value.lower() in _UNANSWERED:
+    if _is_unanswered(value):
         return
     if key not in answers:
         answers[key] = value
     elif more:
         answers[key] += f"\n{value}"
+
+
+def _is_unanswered(text: str) -> bool:
+    return text.strip().lower() in _UNANSWERED
 
 
 def normalise_key(text: str) -> str:

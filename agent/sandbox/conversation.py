@@ -10,10 +10,10 @@ import struct
 import time
 from typing import Any, NamedTuple
 
-from agent.adapters.rooms.attendance import TICK_SECONDS, Attendance
-from agent.adapters.rooms.channel import Frames
 from agent.errors import Cancelled, SandboxLost
-from agent.ports import Flag, RoomLimits
+from agent.models.sandbox import Flag, RoomLimits
+from agent.sandbox.rooms.attendance import TICK_SECONDS, Attendance
+from agent.sandbox.rooms.channel import Frames
 
 #: Of one answer.
 _MOST = RoomLimits(returned_bytes=96 * 1024**2, returned_files=1000)

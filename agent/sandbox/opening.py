@@ -6,21 +6,22 @@ from contextlib import ExitStack
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from agent import worktree
-from agent.adapters import sandboxes
-from agent.adapters.rooms import layout
 from agent.checks import check
-from agent.domain import Change, Checkout, Environment, Prepared
 from agent.environments import room_services, rooms
-from agent.ports import ROOM_GATE, ROOM_TOOLS, ROOM_TREE, Flag, RoomFile, RoomOrder
-from agent.repository.tree import WorkTree
-from agent.sandbox import bubblewrap
+from agent.git import worktree
+from agent.git.tree import WorkTree
+from agent.models.change import Change
+from agent.models.environment import Checkout, Environment, Prepared
+from agent.models.sandbox import ROOM_GATE, ROOM_TOOLS, ROOM_TREE, Flag, RoomFile, RoomOrder
+from agent.sandbox import sandboxes
+from agent.sandbox.bubblewrap import session as bubblewrap
 from agent.sandbox.conversation import Conversation
+from agent.sandbox.rooms import layout
 from agent.sandbox.session import Session
 from agent.settings import Settings
 
 if TYPE_CHECKING:
-    from agent.adapters.docker_rooms.engine import Engine
+    from agent.sandbox.docker.engine import Engine
 
 _FIRST_ON_PATH = f"{layout.HOME}/.local/bin"
 
@@ -54,7 +55,7 @@ class OpenSessions:
         def opened(stack: ExitStack) -> Conversation:
             if self._engine is None:
                 return bubblewrap.open_conversation(order, checkout, self._settings, stack, stopped)
-            from agent.sandbox import docker
+            from agent.sandbox.docker import session as docker
 
             return docker.open_conversation(order, self._engine, self._settings, stack, stopped)
 
@@ -94,7 +95,7 @@ class OpenSessions:
             kind = sandboxes.choose(self._settings)
             sandboxes.remove_strays(self._settings)
             if kind == "docker":
-                from agent.adapters.docker_rooms import engine
+                from agent.sandbox.docker import engine
 
                 self._engine = engine.connect(self._settings)
             self._kind = kind

@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.adapters.rooms import layout, lending
-from agent.ports import ROOM_TREE, RoomLimits
+from agent.models.sandbox import ROOM_TREE, RoomLimits
+from agent.sandbox.rooms import layout, lending
 
 #: Where the runner sees the upper layer, read-only.
 GUIDE = f"{layout.ROOM}/upper"

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from agent.domain import Change, ChangedFile, Checkout, Record
 from agent.errors import EditFailed, SandboxLost
-from agent.ports import Flag, Ran, Taken
-from agent.repository import names
-from agent.repository.tree import WorkTree
+from agent.git import names
+from agent.git.tree import WorkTree
+from agent.models.change import Change, ChangedFile
+from agent.models.environment import Checkout
+from agent.models.record import Record
+from agent.models.sandbox import Flag, Ran, Taken
 from agent.sandbox import taking
 from agent.sandbox.conversation import Answer, Conversation
 
@@ -39,7 +41,7 @@ class _Facts(Record):
 
 
 class Session:
-    """See `agent.ports.SandboxSession`."""
+    """See `agent.models.sandbox.SandboxSession`."""
 
     def __init__(
         self,

@@ -13,11 +13,11 @@ from functools import cached_property
 from itertools import accumulate, islice
 from typing import NamedTuple
 
-from agent import worktree
-from agent.domain import Change, ChangedFile, Checkout, Finding, Severity
-from agent.ports import Taken
-from agent.repository import names
-from agent.repository.tree import WorkTree
+from agent.git import names, worktree
+from agent.git.tree import WorkTree
+from agent.models.change import Change, ChangedFile, Finding, Severity
+from agent.models.environment import Checkout
+from agent.models.sandbox import Taken
 
 RULE = "not-taken"
 MOST_FILES = 2_000
@@ -38,7 +38,7 @@ _MOST_TAG_BYTES = 1024
 
 
 class Kind(IntEnum):
-    """What a path has become; must equal those of `agent/adapters/inside/differing.py`."""
+    """What a path has become; must equal those of `agent/sandbox/inside/differing.py`."""
 
     FILE = 0
     GONE = 1

@@ -8,26 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from agent import cleaning, proposing, worktree
-from agent.agenda import Agenda, Answer, Matter, Occasion
-from agent.domain import (
-    Outcome,
-    Plan,
-    Prepared,
-    PullRequest,
-    Reason,
-    Run,
-    RunState,
-    ThreadEnd,
-    end_state,
-)
 from agent.editing.rounds import Round
 from agent.errors import BranchMoved, BranchTaken, Cancelled, Superseded
-from agent.ports import Pulls
-from agent.proposing import Decided, Placed
-from agent.publishing import siblings, threads
-from agent.pulls import UNSEEN, PullNow, Thread
+from agent.git import worktree
+from agent.models.agenda import Agenda, Answer, Matter, Occasion
+from agent.models.change import Plan
+from agent.models.environment import Prepared
+from agent.models.forge import Pulls
+from agent.models.outcome import Outcome, PullRequest, ThreadEnd
+from agent.models.pulls import UNSEEN, PullNow, Thread
+from agent.models.run import Reason, Run, RunState, end_state
+from agent.publishing import proposing, siblings, threads
+from agent.publishing.proposing import Decided, Placed
 from agent.services import Services, pulls_of
+from agent.text import cleaning
 
 _EDITED = (
     "People have edited the text above, so it is left as it is; what the checks of {commit} say is"

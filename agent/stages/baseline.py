@@ -5,10 +5,11 @@ Kept by `agent.checks.baselines`, so that a second run on the same base does not
 
 from __future__ import annotations
 
-from agent import worktree
 from agent.checks import baselines, check, measurable, measuring, reports, type_cache
 from agent.checks.check import Site
-from agent.domain import CheckReport, Prepared
+from agent.git import worktree
+from agent.models.checks import CheckReport
+from agent.models.environment import Prepared
 from agent.services import Services
 
 

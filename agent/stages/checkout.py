@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from agent import worktree
-from agent.domain import Checkout, Contract, Run
 from agent.errors import ConfigInvalid
+from agent.git import worktree
+from agent.models.environment import Checkout, Contract
+from agent.models.run import Run
 from agent.services import Services
 from agent.settings import Settings
 from repo_config import detect, load

@@ -10,41 +10,35 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from agent import worktree
 from agent.checks import (
     again,
     baselines,
     comparison,
+    contract_lint,
     coverage_of_change,
     early,
     gate,
     linters,
     measuring,
+    names,
     packages,
+    public_api,
     reports,
     type_cache,
     unread,
 )
 from agent.checks.check import TESTS, Check, Site, granted
-from agent.checks.library_names import LibraryNames
 from agent.checks.two_runs import TwoRuns
-from agent.domain import (
-    Change,
-    CheckReport,
-    CheckResult,
-    ClearedChange,
-    Comparison,
-    Environment,
-    Level,
-    Prepared,
-    Status,
-)
 from agent.errors import EnvironmentFailed
-from agent.policy import levels, test_changes, tool_rules, url_map
+from agent.git import worktree
+from agent.models.change import Change, ClearedChange, Finding, Level
+from agent.models.checks import CheckReport, CheckResult, Comparison, Status
+from agent.models.environment import Environment, Prepared
+from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules, url_map
 from agent.policy.django.files import is_migration
-from agent.policy.layout import is_test
+from agent.policy.layout import is_apart, is_test
 from agent.policy.proposal import Proposal
-from agent.policy.upkeep import brought, library_names, requirements
+from agent.policy.upkeep import brought, requirements
 from agent.services import Services
 from repo_config.schema import RepoConfig
 
@@ -73,14 +67,34 @@ def run(
     measured = _measured(change, site, before, prepared, svc)
     base = _base_site(site, prepared, svc)
     unseen = unread.look(change, site, base, measured, svc.sandbox, svc.say)
+    linted = _lint(change, site, base, measured, svc)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
         change_digest=change.digest,
-        results=(*results, *measured, *((unseen,) if unseen else ())),
+        results=(*results, *measured, *(one for one in (unseen, linted) if one)),
     )
     reports.keep(svc.run_folder(prepared.run), report)
     return report
+
+
+def _lint(
+    change: Change, head: Site, base: Site, measured: tuple[CheckResult, ...], svc: Services
+) -> CheckResult | None:
+    """Hold the change against the rules that ruff checks; None where nothing is new."""
+    config = head.config
+    check = contract_lint.ContractLint(
+        ruff_contract.CHECK,
+        ruff_contract.ARGUMENTS,
+        ruff_contract.ban(config, contract_lint.SCRIPTS),
+        ruff_contract.ONCE,
+    )
+    found = check.find_new(change, head, base, svc.sandbox, svc.say)
+    if found is None or found.reason:
+        return found
+    disguised = {path for one in measured for path in one.disguised}
+    items = ruff_contract.select(found.items, change, config, disguised)
+    return found.model_copy(update={"items": items}) if items else None
 
 
 def _with_declared(
@@ -189,6 +203,9 @@ def _weighed(
         clean: The checks that find nothing new.
     """
     name = found.name.removesuffix(comparison.BASE_RULES)
+    if name == ruff_contract.CHECK:
+        told = ruff_contract.findings(found.new_failures, config)
+        return _told_by_rules(found, tuple(levels.weigh(told, ruff_rules.RULES, config, floors)))
     rules = tool_rules.BY_CHECK.get(name)
     if rules is None and name != found.name and name in clean and not found.counts_tests:
         rules = (tool_rules.OTHER_SETTINGS,)
@@ -198,11 +215,16 @@ def _weighed(
     if rules is None or not found.new_failures:
         return found
     told = tool_rules.findings(rules, found.new_failures)
+    return _told_by_rules(found, tuple(levels.weigh(told, rules, config, floors)))
+
+
+def _told_by_rules(found: Comparison, findings: tuple[Finding, ...]) -> Comparison:
+    """Put findings of rules in the place of failures."""
     # What fails as a whole says nothing that a rule could weigh.
     only_findings = found.verdict is Status.FAILED and not found.reason
     return found.model_copy(
         update={
-            "findings": tuple(levels.weigh(told, rules, config, floors)),
+            "findings": findings,
             "new_failures": (),
             "verdict": Status.PASSED if only_findings else found.verdict,
         }
@@ -252,14 +274,13 @@ def _measured(
     )
     for one in found:
         baselines.remember(stored, one.repeated)
-    part = gate.without(change, frozenset(change.paths) - runs.disguised)
-    source = unread.look_at_disguised(part, site, sites.base, svc.sandbox, svc.say)
-    return (*found, *((source,) if source else ()))
+    return found
 
 
 def _of_change(change: Change, site: Site, prepared: Prepared, svc: Services) -> tuple[Check, ...]:
     """Return the checks that are about the change alone."""
-    return (*_of_libraries(change, prepared, svc), *_of_coverage(change, site))
+    own = (*_of_names(change, prepared, svc), *_of_library(change, site))
+    return (*own, *_of_coverage(change, site))
 
 
 def _of_coverage(change: Change, site: Site) -> tuple[Check, ...]:
@@ -276,12 +297,35 @@ def _of_coverage(change: Change, site: Site) -> tuple[Check, ...]:
     return (coverage_of_change.CoverageOfChange(lines, suite, wanted),) if lines else ()
 
 
-def _of_libraries(change: Change, prepared: Prepared, svc: Services) -> tuple[Check, ...]:
-    """Have libraries asked for what the change newly takes from them, if it does."""
-    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+def _of_names(change: Change, prepared: Prepared, svc: Services) -> tuple[Check, ...]:
+    """Have names looked up on new lines, where the repository has no type checker to do it."""
     contract = prepared.contract
-    asked = library_names.fresh(Proposal(change, contract.config, contract.project, base))
-    return (LibraryNames(asked),) if asked else ()
+    if contract.project.type_tools:
+        return ()
+    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    below = f"{contract.project.root}/" if contract.project.root else ""
+    lines = {
+        file.path.removeprefix(below): file.new_lines
+        for file in Proposal(change, contract.config, contract.project, base).python
+        if file.path.startswith(below) and file.new_lines
+    }
+    return (names.look_up(lines),) if lines else ()
+
+
+def _of_library(change: Change, site: Site) -> tuple[Check, ...]:
+    """Have what users of a library may import held against base."""
+    if site.project.framework != "none":
+        return ()
+    below = f"{site.project.root}/" if site.project.root else ""
+    earlier = {
+        file.path.removeprefix(below): file.before
+        for file in change.files
+        if file.before is not None
+        and file.path.startswith(below)
+        and file.path.endswith(".py")
+        and not is_apart(file.path)
+    }
+    return (public_api.compare(earlier),) if earlier else ()
 
 
 def _base_site(site: Site, prepared: Prepared, svc: Services) -> Site:

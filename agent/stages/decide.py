@@ -10,25 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from agent.check_summary import count_things, name_check, summarize
 from agent.checks import comparison, flaky
-from agent.cleaning import list_some
-from agent.domain import (
-    CheckItem,
-    ClearedChange,
-    Comparison,
-    Contract,
-    Finding,
-    Proof,
-    Reason,
-    ReviewNotes,
-    Severity,
-    Status,
-    Verdict,
-)
 from agent.editing import reviewing
 from agent.editing.rounds import Round
+from agent.models.change import ClearedChange, Finding, Severity
+from agent.models.checks import CheckItem, Comparison, Status
+from agent.models.environment import Contract
+from agent.models.outcome import Verdict
+from agent.models.proof import Proof
+from agent.models.review import ReviewNotes
+from agent.models.run import Reason
 from agent.policy.django.files import is_migration
+from agent.text.check_summary import count_things, name_check, summarize
+from agent.text.cleaning import list_some
 
 PROOF = "proof"
 """Stands for a rule in the finding that a change is not proved."""
@@ -62,7 +56,8 @@ class Facts:
     def remarks(self) -> tuple[Finding, ...]:
         """What a person has to look at before the change is merged."""
         told = (one for one in (*self.told, *self.flaky) if one.severity is Severity.REVIEW)
-        more = (*self.unmeasured, *self.unproved, *self.contract.scouted, *self.left_open)
+        measured = (*self.unmeasured, *self.all_red)
+        more = (*measured, *self.unproved, *self.contract.scouted, *self.left_open)
         return (*told, *more, *_not_done(self.cleared))
 
     @property
@@ -83,6 +78,23 @@ class Facts:
             )
             for path in self.cleared.change.paths
             if is_migration(path) or "models" in path.removesuffix(".py").split("/")
+        )
+
+    @property
+    def all_red(self) -> tuple[Finding, ...]:
+        """Tests of base of which none passes, on either side: they say nothing of the change."""
+        return tuple(
+            Finding(
+                rule=one.name,
+                severity=Severity.REVIEW,
+                path="",
+                line=None,
+                message="None of the tests of base passes, so they say nothing of the change.",
+                fix="Add what they need to the configuration: `services`, `env`, `setup`.",
+            )
+            for one in self.tests
+            if one.base_count > one.base_skipped
+            and one.head_failures >= one.base_failures == one.base_count - one.base_skipped
         )
 
     @property
@@ -339,8 +351,9 @@ TABLE: tuple[Row, ...] = (
         _no_tests,
     ),
     Row(
-        "a rule asks for a person's look, no test shows the change, the ticket says more than is"
-        " done, a second review does not end in approval, or no person has confirmed the set-up",
+        "a rule asks for a person's look, no test shows the change, none of base's passes, the"
+        " ticket says more than is done, a second review does not end in approval, or no person has"
+        " confirmed the set-up",
         Reason.READY,
         _to_review,
         draft=True,

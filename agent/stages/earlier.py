@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent import cleaning
-from agent.domain import EarlierAttempt, Run, Ticket
 from agent.errors import AccessLost
-from agent.ports import Pulls
-from agent.pulls import PullNow, Thread, ThreadComment, is_command
+from agent.models.forge import Pulls
+from agent.models.pulls import PullNow, Thread, ThreadComment, is_command
+from agent.models.run import Run
+from agent.models.ticket import EarlierAttempt, Ticket
 from agent.services import Services
+from agent.text import cleaning
 
 #: The newest count; what was said last is why it was closed, as a rule.
 _MOST_REMARKS = 30

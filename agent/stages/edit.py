@@ -8,19 +8,22 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
-from agent import cleaning, worktree
-from agent.domain import Category, Change, ChangedFile, Plan, Prepared, Severity
 from agent.editing import attempts, by_recipe
 from agent.editing.attempts import Attempt
 from agent.editing.job import Job, why
 from agent.editing.rounds import Draft, Round, best
 from agent.errors import ASKING_ENDS, EditFailed
+from agent.git import worktree
+from agent.git.tree import WorkTree
+from agent.models.change import Change, ChangedFile, Plan, Severity
+from agent.models.environment import Prepared
+from agent.models.ticket import Category
 from agent.policy.content import paths, size
 from agent.policy.proposal import Proposal
 from agent.publishing import changelog
 from agent.recipes import registry
-from agent.repository.tree import WorkTree
 from agent.services import Services
+from agent.text import cleaning
 
 #: What a change is to the users of a project; all others are nothing that they see.
 _KINDS: dict[Category, changelog.Kind] = {"bug": "bug", "feature": "feature"}

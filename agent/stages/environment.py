@@ -13,27 +13,21 @@ from dataclasses import dataclass, field
 from functools import partial, reduce
 from typing import Any
 
-from agent import worktree
 from agent.checks import reports
-from agent.contract import kept, written
-from agent.domain import (
-    Checkout,
-    CheckReport,
-    Contract,
-    Environment,
-    Opened,
-    Prepared,
-    Run,
-    Status,
-)
-from agent.editing import scouting
+from agent.editing import judging, scouting
 from agent.editing.scouting import Scouted, TryLines
 from agent.environments import build as environments
-from agent.environments import candidates, obstacles
-from agent.environments.candidates import Candidate
+from agent.environments import candidates, explanation, missing_packages, obstacles
+from agent.environments.candidates import Candidate, Known
 from agent.environments.obstacles import Obstacle
+from agent.environments.tree_files import TreeFiles
 from agent.errors import CheckUnfinished, EnvironmentFailed, RepositoryUnfit, RequestRefused
-from agent.ports import Step
+from agent.git import worktree
+from agent.models.checks import CheckReport
+from agent.models.environment import Checkout, Contract, Environment, Opened, Prepared
+from agent.models.run import Run
+from agent.models.steps import Step
+from agent.onboarding import kept, written
 from agent.services import Services
 from repo_config.schema import PythonSection, RepoConfig
 
@@ -43,10 +37,7 @@ Scout = Callable[[Callable[[], Prepared], Obstacle, TryLines], Scouted]
 Tried = tuple[str, Prepared, CheckReport]
 """What was tried, and what came of it."""
 _FOUND = "as a model found"
-#: More of base's tests than these are red: then other versions are tried.
-_MOST_RED = 0.05
-#: Suites that take more than this part of the run's minutes are measured once, if most pass.
-_MOST_TIME = 1 / 6
+_MOST_LEFT_OUT = 5
 
 
 def prepare(
@@ -62,23 +53,24 @@ def prepare(
         RepositoryUnfit: No test runs; the cause is said, with the way out.
         CheckUnfinished: A limit ended a check twice, with what is declared.
     """
-    run, commit, contract = base.run, base.checkout, base.contract
+    run, contract = base.run, base.contract
     attempts = _Attempts(base, step, svc, measure)
     tried, problem = attempts.tried, None
     try:
         attempts.make(Candidate(why="as declared"), "")
     except EnvironmentFailed as refusal:
         problem = refusal
-    if problem or _is_poor(tried[0][2], contract):
-        built = tried[0][1].environment if tried else None
-        proposed = step("candidates", propose, run, contract, commit, built, svc)
+    first = tried[0] if tried else None
+    if first is None or judging.may_improve(first[2], contract):
+        built, report = (first[1].environment, first[2]) if first else (None, None)
+        proposed = step("candidates", propose, base, built, report, svc)
         for number, candidate in enumerate(proposed, 2):
             try:
                 attempts.make(candidate, f" {number}")
             except (EnvironmentFailed, CheckUnfinished) as refusal:
                 svc.say(f"{candidate.why}: {refusal.message}")
             else:
-                if not _is_poor(tried[-1][2], contract):
+                if not judging.is_poor(tried[-1][2], contract):
                     break
     if not any(_rank(one)[0] for one in tried):
         tried.append(attempts.search(problem, scout))
@@ -109,10 +101,10 @@ class _Attempts:
 
     def make(self, candidate: Candidate, number: str) -> None:
         """Try a candidate; what was best so far stays, but for what the candidate says."""
-        contract = self.base.contract
-        known = max(self.tried, key=_rank)[1].contract.config if self.tried else contract.config
-        config = known.model_copy(update=candidate.update)
-        prepared, report = self._measure(contract.model_copy(update={"config": config}), number)
+        known = max(self.tried, key=_rank)[1].contract if self.tried else self.base.contract
+        config = known.config.model_copy(update=candidate.update)
+        update = {"config": config, "project": candidate.project or known.project}
+        prepared, report = self._measure(known.model_copy(update=update), number)
         self.most = max(self.most, scouting.count_tests(report))
         if all(one is not report for _, _, one in self.tried):
             self.tried.append((candidate.why, prepared, report))
@@ -148,7 +140,7 @@ class _Attempts:
         """
         base, step, svc = self.base, self.step, self.svc
         first = self.tried[0] if self.tried else None
-        said = problem.message if problem else ""
+        said = problem.message if problem else _name_left_out(first)
         obstacle = step("obstacle", find_obstacle, base, first and first[2], said, svc)
         known = step("known set-up", read_known, base.run, svc)
         result = self.try_lines(known, "known") if known else ""
@@ -182,6 +174,11 @@ def find_obstacle(
     found = obstacles.find(tests, problem, tree, base.contract.config.folder)
     svc.say(found.words)
     return found
+
+
+def _name_left_out(first: Tried | None) -> str:
+    left = first[1].environment.left_out if first else ()
+    return "\n".join(f"Left out: {one}" for one in left[:_MOST_LEFT_OUT])
 
 
 def read_known(run: Run, svc: Services) -> str:
@@ -225,11 +222,30 @@ def _is_same(one: Prepared, other: Prepared) -> bool:
 
 
 def propose(
-    run: Run, contract: Contract, base: Checkout, first: Environment | None, svc: Services
+    base: Opened, first: Environment | None, report: CheckReport | None, svc: Services
 ) -> tuple[Candidate, ...]:
     """Name what else is tried, from what the base commit says of its tests."""
-    tree = worktree.open_tree(base, svc.base_folder(run))
-    return candidates.propose(run, contract.config, base, first, tree)
+    run, config = base.run, base.contract.config
+    lacking: tuple[str, ...] = ()
+    if first and report:
+        lacking = missing_packages.find(scouting.find_tests(report), first)
+        if not judging.is_poor(report, base.contract):
+            return candidates.bring(config, lacking)
+    tree = worktree.open_tree(base.checkout, svc.base_folder(run))
+    python = (
+        "" if report and not judging.is_hopeless(report) else find_other_python(base, first, svc)
+    )
+    known = Known(built=first, lacking=lacking, python=python)
+    return candidates.propose(run, config, base.checkout, known, tree)
+
+
+def find_other_python(base: Opened, first: Environment | None, svc: Services) -> str:
+    """Find another Python that CI or classifiers name; empty: none is there, or one is set."""
+    config = base.contract.config
+    if not candidates.may_vary(config.python):
+        return ""
+    files, used = TreeFiles(svc.base_folder(base.run), config.folder), first.python if first else ""
+    return explanation.find_other_python(files, used, svc.sandbox, svc.settings)
 
 
 def choose(run: Run, why: str, more: dict[str, object], report: CheckReport, svc: Services) -> str:
@@ -238,18 +254,6 @@ def choose(run: Run, why: str, more: dict[str, object], report: CheckReport, svc
     kept.write(svc.set_ups or svc.settings.home, run.repository, more, why)
     svc.say(why)
     return why
-
-
-def _is_poor(report: CheckReport, contract: Contract) -> bool:
-    """Whether other versions may have more of base's tests pass, in reasonable time."""
-    tests = scouting.find_tests(report)
-    if tests.status is Status.ABSENT:
-        return False
-    passed, red = tests.count("passed"), tests.count("failed", "error")
-    if passed > red and tests.seconds > contract.config.limits.minutes * 60 * _MOST_TIME:
-        return False
-    # Of few tests, a single red one is rarely a matter of versions.
-    return not passed or red > max(1, _MOST_RED * len(tests.items))
 
 
 def _rank(tried: Tried) -> tuple[bool, float]:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent import cleaning, worktree
-from agent.agenda import Agenda, Matter, Occasion
-from agent.domain import Change, Decision, FollowUp, Plan, Run, StoredRun, ThreadEnd
 from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superseded
-from agent.ports import Pulls
-from agent.pulls import (
+from agent.git import worktree
+from agent.models.agenda import Agenda, Matter, Occasion
+from agent.models.change import Change, Plan
+from agent.models.forge import Pulls
+from agent.models.outcome import StoredRun, ThreadEnd
+from agent.models.pulls import (
     ROUNDS_OVER,
     UNSEEN,
     ProjectCheck,
@@ -24,7 +25,10 @@ from agent.pulls import (
     is_courtesy,
     mentions,
 )
+from agent.models.run import FollowUp, Run
+from agent.models.ticket import Decision
 from agent.services import ELSEWHERE, Services, pulls_of
+from agent.text import cleaning
 
 #: So many threads one round answers, the oldest first.
 MOST_THREADS = 20

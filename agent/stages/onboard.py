@@ -9,14 +9,17 @@ commit that is not older than the answer.
 
 from __future__ import annotations
 
-from agent import worktree
-from agent.contract import facts, kept, readiness, written
-from agent.contract.facts import Evidence
-from agent.domain import Change, ChangedFile, Checkout, Contract, Opened, PullRequest, Run
 from agent.environments import explanation
 from agent.environments.tree_files import TreeFiles
 from agent.errors import BranchTaken, OwnerAwaited
-from agent.ports import NewPullRequest
+from agent.git import worktree
+from agent.models.change import Change, ChangedFile
+from agent.models.environment import Checkout, Contract, Opened
+from agent.models.forge import NewPullRequest
+from agent.models.outcome import PullRequest
+from agent.models.run import Run
+from agent.onboarding import facts, kept, readiness, written
+from agent.onboarding.facts import Evidence
 from agent.publishing import onboarding
 from agent.services import Services
 from repo_config import load

@@ -4,18 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent import worktree
-from agent.domain import (
-    Checkout,
-    Contract,
-    Decision,
-    Guidance,
-    Opened,
-    Plan,
-    Run,
-    Ticket,
-    approval,
-)
 from agent.editing import attempts, submissions
 from agent.editing.attempts import Attempt
 from agent.editing.job import Job
@@ -27,6 +15,11 @@ from agent.errors import (
     RequestRefused,
     TicketUnclear,
 )
+from agent.git import worktree
+from agent.models.change import Plan
+from agent.models.environment import Checkout, Contract, Opened
+from agent.models.run import Run
+from agent.models.ticket import Decision, Guidance, Ticket, approval
 from agent.recipes import registry
 from agent.services import Services
 from agent.triage import human_only

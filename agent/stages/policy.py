@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from agent import worktree
-from agent.domain import Change, ClearedChange, Finding, Level, Prepared, Severity, Ticket
 from agent.errors import PolicyRefused
+from agent.git import worktree
+from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Level, Severity
+from agent.models.checks import Comparison
+from agent.models.environment import Prepared
+from agent.models.ticket import Ticket
 from agent.policy import levels, registry
 from agent.policy.content import paths
 from agent.policy.proposal import Proposal
@@ -118,6 +121,32 @@ def _tolerated(
         left[key] -= known
         told.append(one.model_copy(update={"severity": Severity.REVIEW}) if known else one)
     return (*taken_back, *told)
+
+
+def tolerate_standing(
+    compared: tuple[Comparison, ...], change: Change, stood: Change | None
+) -> tuple[Comparison, ...]:
+    """Let what rules find in lines that people have committed remark, no more."""
+    if stood is None:
+        return compared
+    theirs = {one.path: frozenset(_lines(one)) for one in stood.files}
+    ours = {one.path: _lines(one) for one in change.files}
+
+    def weigh(one: Finding) -> Finding:
+        if one.severity is not Severity.BLOCK or not one.line or one.path not in ours:
+            return one
+        line = ours[one.path][one.line - 1 : one.line]
+        is_theirs = theirs.get(one.path, frozenset()).issuperset(line)
+        return one.model_copy(update={"severity": Severity.REVIEW}) if is_theirs else one
+
+    return tuple(
+        check.model_copy(update={"findings": tuple(map(weigh, check.findings))})
+        for check in compared
+    )
+
+
+def _lines(file: ChangedFile) -> list[bytes]:
+    return (file.after or b"").splitlines()
 
 
 def _known_by(finding: Finding, edited: frozenset[str]) -> tuple[str, str, str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from agent import worktree
-from agent.check_summary import summarize
 from agent.checks import hunks
 from agent.checks.removals import Removals
-from agent.domain import Change, CheckReport, Comparison, Plan, Prepared, Proof
 from agent.editing import proving
+from agent.git import worktree
+from agent.models.change import Change, Plan
+from agent.models.checks import CheckReport, Comparison
+from agent.models.environment import Prepared
+from agent.models.proof import Proof
 from agent.policy.layout import is_test
 from agent.services import Services
+from agent.text.check_summary import summarize
 
 _TYPE_CHECKERS = ("mypy", "pyright", "basedpyright")
 

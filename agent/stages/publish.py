@@ -10,19 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from agent import proposing, worktree
 from agent.checks import reports
-from agent.domain import (
-    Change,
-    Outcome,
-    Prepared,
-    PullRequest,
-    Reason,
-    Run,
-    Ticket,
-    Verdict,
-    end_state,
-)
 from agent.errors import (
     AccessLost,
     AgentError,
@@ -31,13 +19,18 @@ from agent.errors import (
     RequestRefused,
     Superseded,
 )
-from agent.ports import OwnPull, Remote
-from agent.proposing import Decided, Placed
-from agent.publishing import commits, siblings, threads
-from agent.redaction import Redactor
-from agent.repository import left_branches
-from agent.repository.left_branches import LeftBranch
+from agent.git import left_branches, worktree
+from agent.git.left_branches import LeftBranch
+from agent.models.change import Change
+from agent.models.environment import Prepared
+from agent.models.forge import OwnPull, Remote
+from agent.models.outcome import Outcome, PullRequest, Verdict
+from agent.models.run import Reason, Run, end_state
+from agent.models.ticket import Ticket
+from agent.publishing import commits, proposing, siblings, threads
+from agent.publishing.proposing import Decided, Placed
 from agent.services import Services
+from agent.text.redaction import Redactor
 
 #: Names that are tried for a branch that the forge commits to; each takes a look at what is there.
 _MOST_SIGNED = 5

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent import cleaning
-from agent.domain import ReviewNotes
 from agent.editing import attempts, rounds, scouting
 from agent.editing.job import Job, why
 from agent.editing.rounds import Draft, Round
 from agent.errors import ROUND_ENDS
+from agent.models.review import ReviewNotes
+from agent.text import cleaning
 
 _MOST_WORDS = 8_000
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from agent import worktree
-from agent.agenda import Agenda, Answer, Matter, Suggestion
-from agent.domain import Change, Plan, Prepared, Record
 from agent.editing import attempts, by_suggestion, submissions
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round
-from agent.proposing import Decided
-from agent.pulls import ROUNDS_OVER
-from agent.repository.tree import WorkTree
+from agent.git import worktree
+from agent.git.tree import WorkTree
+from agent.models.agenda import Agenda, Answer, Matter, Suggestion
+from agent.models.change import Change, Plan
+from agent.models.environment import Prepared
+from agent.models.pulls import ROUNDS_OVER
+from agent.models.record import Record
+from agent.publishing.proposing import Decided
 from agent.services import Services
 
 

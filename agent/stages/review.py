@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from agent.domain import ReviewNotes
 from agent.editing import reviewing
 from agent.editing.job import Job
 from agent.editing.rounds import Round
+from agent.models.review import ReviewNotes
 
 
 def examine(best: Round, job: Job) -> ReviewNotes:

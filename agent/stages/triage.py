@@ -10,12 +10,14 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
-from agent import cleaning
-from agent.domain import Decision, Guidance, Run, Similar, Ticket
 from agent.errors import AccessLost, Duplicate, NoModel, NoRecipe, TicketUnclear
-from agent.ports import ChatModel, OtherRun
+from agent.models.chat_model import ChatModel
+from agent.models.polling import OtherRun
+from agent.models.run import Run
+from agent.models.ticket import Decision, Guidance, Similar, Ticket
 from agent.recipes import registry
 from agent.services import Services
+from agent.text import cleaning
 from agent.triage import category, duplicates, priority
 
 #: So many similar runs are named.

@@ -40,6 +40,7 @@ def _weigh(draft: Draft, job: Job) -> Round:
             raise
         return Round(number, draft, refused=(rounds.find_obstacle(problem),))
     compared = step(f"compare {number}", checks.compare, job.before, after, prepared, svc)
+    compared = policy.tolerate_standing(compared, change, job.stood)
     proof = step(f"proof {number}", prove.show, draft.plan, change, compared, after, prepared, svc)
     verdict = step(f"decide {number}", decide.weigh, compared, cleared, prepared.contract, proof)
     return Round(number, draft, (), cleared, after, compared, proof, verdict)

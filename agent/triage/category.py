@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import get_args
 
-from agent.domain import Category
+from agent.models.ticket import Category
 
 #: Our own names, and those that GitHub and Dependabot give every repository.
 _BY_LABEL: dict[str, Category] = {name: name for name in get_args(Category)} | {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agent.domain import Snapshot
+from agent.models.ticket import Snapshot
 
 
 def is_same_text(one: Snapshot, other: Snapshot) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from agent.domain import Ticket
+from agent.models.ticket import Ticket
 from agent.policy.patterns import Patterns
 
 

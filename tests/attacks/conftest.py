@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.ports import Sandbox
+from agent.models.sandbox import Sandbox
 from agent.settings import Settings
 from tests import rooms as kinds
 from tests.attacks import ground as grounds

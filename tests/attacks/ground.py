@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from agent.ports import Flag, Hear, RoomOrder, RoomResult, Root, Sandbox
+from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult, Root, Sandbox
 from tests.attacks import listeners, planted
 from tests.attacks.listeners import Canary
 from tests.attacks.planted import Operator

@@ -12,11 +12,11 @@ from textwrap import indent
 
 import pytest
 
-from agent import worktree
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.domain import Verdict
 from agent.errors import PolicyRefused
+from agent.git import worktree
+from agent.models.outcome import Verdict
 from agent.policy.proposal import Proposal
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from agent.stages import baseline, checks, decide, policy
 from repo_config.detect import DjangoProject

@@ -14,14 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.package_index import SimpleIndex
 from agent.checks import check, measuring
 from agent.checks.check import Site
-from agent.domain import CheckResult, Environment, Status
 from agent.environments import build, storage
 from agent.environments.build import EnvironmentRequest
+from agent.environments.package_index import SimpleIndex
 from agent.errors import EnvironmentFailed
-from agent.ports import PackageIndex, Sandbox
+from agent.models.checks import CheckResult, Status
+from agent.models.environment import Environment
+from agent.models.package_index import PackageIndex
+from agent.models.sandbox import Sandbox
 from agent.settings import Settings
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
@@ -448,9 +450,8 @@ def test_RX7_what_a_build_hands_back_is_read_within_bounds(
         measured_memory() as grown,
         pytest.raises(EnvironmentFailed, match=words),
     ):
-        build.ensure(
-            EnvironmentRequest(tree=str(tree)), witness, local(tools, served), tools, lambda _: None
-        )
+        request = EnvironmentRequest(tree=str(tree), needs_project=True)
+        build.ensure(request, witness, local(tools, served), tools, lambda _: None)
     assert grown[0] < 192 * 1024**2
 
 

@@ -10,8 +10,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from agent import worktree
-from agent.ports import RoomLimits, RoomOrder, Sandbox
+from agent.git import worktree
+from agent.models.sandbox import RoomLimits, RoomOrder, Sandbox
 from tests.attacks import planted
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git

@@ -16,11 +16,11 @@ import pytest
 
 from agent import settings as given
 from agent import wiring
-from agent.adapters.chat_model import provided
 from agent.editing.job import Job
 from agent.editing.loop import Handed
 from agent.errors import AgentError, BudgetSpent
-from agent.ledger import verify
+from agent.llm import provided
+from agent.telemetry.ledger import verify
 from tests import scripted
 from tests.attacks import hostile_models, planted
 from tests.attacks.hostile_models import BROKEN, ELSEWHERE, ON_EVERY_WIRE

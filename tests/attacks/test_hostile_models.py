@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.package_index import SimpleIndex
 from agent.demo import play
-from agent.ledger import verify
+from agent.environments.package_index import SimpleIndex
 from agent.settings import Settings
+from agent.telemetry.ledger import verify
 from tests.attacks import ground as grounds
 from tests.attacks import hidden, hostile_models, planted
 from tests.attacks.ground import Ground

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agent.ports import Mount, RoomLimits, RoomOrder, Sandbox
+from agent.models.sandbox import Mount, RoomLimits, RoomOrder, Sandbox
 
 SCRIPT = Path(__file__).parent / "escape.py"
 LIMITS = RoomLimits(seconds=120, disk_bytes=32 * 1024**2)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from agent.environments.egress import EgressProxy, Target
-from agent.ports import Mount, RoomFile, RoomLimits, RoomOrder, Sandbox
+from agent.models.sandbox import Mount, RoomFile, RoomLimits, RoomOrder, Sandbox
 from tests.attacks import ground as grounds
 from tests.attacks import planted
 from tests.attacks.ground import Ground, Witness

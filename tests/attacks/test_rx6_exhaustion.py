@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from agent.checks import live
-from agent.ports import Hear, RoomLimits, RoomOrder, RoomResult, Sandbox
+from agent.models.sandbox import Hear, RoomLimits, RoomOrder, RoomResult, Sandbox
 from tests.attacks.memory import measured_memory
 from tests.deep import deep
 from tests.rooms import MIB, PYTHON, alive, has_group, left_of

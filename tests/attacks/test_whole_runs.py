@@ -19,9 +19,9 @@ from typing import Any
 
 import pytest
 
-from agent.adapters.package_index import SimpleIndex
-from agent.ledger import verify
+from agent.environments.package_index import SimpleIndex
 from agent.settings import Settings
+from agent.telemetry.ledger import verify
 from tests.attacks import ground as grounds
 from tests.attacks import planted
 from tests.attacks.ground import Ground

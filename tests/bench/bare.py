@@ -8,8 +8,8 @@ from pathlib import Path
 
 import uv
 
-from agent.adapters.package_index import SimpleIndex
-from agent.domain import Environment
+from agent.environments.package_index import SimpleIndex
+from agent.models.environment import Environment
 from agent.settings import Settings
 
 _SECONDS = 600

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from agent import worktree
+from agent.git import worktree
 from tests.bench import timing
 from tests.integration import git_samples
 

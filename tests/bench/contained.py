@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.adapters import sandboxes
-from agent.adapters.package_index import SimpleIndex
 from agent.checks import check, type_cache
 from agent.checks.check import Check, Site
 from agent.checks.django_state import Makemigrations
@@ -24,12 +22,14 @@ from agent.checks.mypy_types import MypyTypes, known_place
 from agent.checks.pytest_suite import PytestSuite
 from agent.checks.sealed import Secret
 from agent.checks.type_cache import TypeCache
-from agent.domain import CheckResult, Status
 from agent.environments import build
+from agent.environments.package_index import SimpleIndex
 from agent.environments.rooms import PYTHON, order
 from agent.errors import SandboxLost, SandboxMissing
-from agent.ports import RoomOrder, Sandbox
-from agent.repository.tree import WorkTree
+from agent.git.tree import WorkTree
+from agent.models.checks import CheckResult, Status
+from agent.models.sandbox import RoomOrder, Sandbox
+from agent.sandbox import sandboxes
 from agent.settings import Settings, load
 from repo_config import detect
 from repo_config.schema import RepoConfig

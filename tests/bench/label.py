@@ -21,8 +21,8 @@ from agent.demo.play import Play
 from agent.demo.scenarios import SCENARIOS
 from agent.demo.simulator import actions, git_store
 from agent.demo.simulator.records import Issue
-from agent.domain import StoredRun
 from agent.environments import build
+from agent.models.outcome import StoredRun
 from agent.settings import Settings
 from tests.bench import bare, timing
 from tests.bench.waiting import LOOK_SECONDS, awaited

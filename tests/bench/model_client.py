@@ -14,17 +14,21 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from agent import run_ids, settings, wiring
-from agent.adapters.engine import Engine, Segment, Standing
-from agent.domain import CheckReport, Decision, Prepared, Run, Ticket
+from agent import settings, wiring
 from agent.editing import attempts
 from agent.editing.job import Job
-from agent.ledger import Ledger
-from agent.ports import Remember
+from agent.models.checks import CheckReport
+from agent.models.environment import Prepared
+from agent.models.run import Run
+from agent.models.steps import Remember
+from agent.models.ticket import Decision, Ticket
 from agent.services import Services
 from agent.stages import checkout, environment
 from agent.steps import Directly, Steps
-from agent.telemetry import RunLog
+from agent.store.engine import Engine, Segment, Standing
+from agent.telemetry import run_ids
+from agent.telemetry.ledger import Ledger
+from agent.telemetry.run_log import RunLog
 from tests.bench import model
 from tests.bench.bare import BareFailed
 from tests.bench.waiting import awaited

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from agent.adapters.github import checks_report, comments, pull_requests
+from agent.github import checks_report, comments, pull_requests
 from agent.publishing import commits
 from tests.chaos import holds
 

@@ -10,7 +10,7 @@ from collections import Counter
 
 from agent.demo.simulator import git_store
 from agent.demo.simulator.records import CheckRun, Comment, Issue
-from agent.ledger import verify
+from agent.telemetry.ledger import verify
 from tests.chaos.ground import Ground
 from tests.chaos.tickets import Ticket
 

@@ -19,13 +19,13 @@ from pathlib import Path
 import httpx
 
 from agent import settings
-from agent.adapters import sql_inbox, sql_store
 from agent.cli import serve
 from agent.demo import play
 from agent.demo.play import MAINTAINER, OWNER, REPORTER
 from agent.demo.simulator import serving
 from agent.demo.simulator.records import App
 from agent.demo.simulator.world import World
+from agent.store import sql_inbox, sql_store
 from tests.chaos.points import Point
 
 ROOT = Path(__file__).parents[2]

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agent.adapters import engine
-from agent.adapters.github.forge import GithubForge
+from agent.github.forge import GithubForge
 from agent.stages import publish
+from agent.store import engine
 
 PUSH, PUSHED, PROPOSED = "push", "pushed", "proposed"
 """Before the branch is there, when it is, and when its pull request is."""

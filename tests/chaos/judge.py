@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.adapters import engine, sql_inbox, sql_store
-from agent.adapters.bubblewrap import cgroup
-from agent.adapters.rooms import slots
+from agent.sandbox.bubblewrap import cgroup
+from agent.sandbox.rooms import slots
+from agent.store import engine, sql_inbox, sql_store
 from tests.chaos import effects
 from tests.chaos.effects import Effects
 from tests.chaos.ground import Ground, ask

@@ -19,18 +19,19 @@ from typing import NoReturn
 
 from dbos import _sys_db_sqlite
 
-from agent import service, wiring
-from agent.adapters.github import forge
+from agent import wiring
 from agent.cli import main as command_line
 from agent.cli import serve
+from agent.github import forge
+from agent.service import process
 from tests.chaos import broken, points
 
 _DEATH_SIGNAL, _SUBREAPER = 1, 36
 #: What the first run would load; a worker that is forked has it.
-LOADED = [service, wiring, forge, _sys_db_sqlite]
+LOADED = [process, wiring, forge, _sys_db_sqlite]
 if chosen := os.environ.get("MERGEWRIGHT_MODEL"):
     LOADED += [
-        import_module("agent.adapters.chat_model.provided"),
+        import_module("agent.llm.provided"),
         import_module("genai_prices.data"),
     ]
     import_module("pydantic_ai.models").infer_model(chosen)

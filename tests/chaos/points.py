@@ -12,8 +12,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
-from agent.adapters import engine
 from agent.editing.tools import Tools
+from agent.store import engine
 
 
 class When(StrEnum):

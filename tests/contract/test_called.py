@@ -11,15 +11,17 @@ import time
 import httpx
 import pytest
 
-from agent.adapters.github import app_registration
-from agent.adapters.github.conversations import GithubConversations
-from agent.adapters.github.deliveries import AppDeliveries
-from agent.adapters.github.labelled import GithubLabelledIssues
-from agent.adapters.github.pulls import GithubPulls
-from agent.adapters.github.session import Scope
 from agent.demo.simulator import actions
-from agent.domain import Change, ChangedFile, Finding, Outcome, Reason, Severity, end_state
-from agent.ports import NewPullRequest, Progress, StageMark
+from agent.github import app_registration
+from agent.github.conversations import GithubConversations
+from agent.github.deliveries import AppDeliveries
+from agent.github.labelled import GithubLabelledIssues
+from agent.github.pulls import GithubPulls
+from agent.github.session import Scope
+from agent.models.change import Change, ChangedFile, Finding, Severity
+from agent.models.forge import NewPullRequest, Progress, StageMark
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, end_state
 from tests.contract import graphql_documents, operations, recording, schemas
 from tests.contract.schemas import Operation
 from tests.integration import github_samples as samples

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
-from agent.adapters.github import (
+from agent.errors import AgentError, ForgeUnavailable
+from agent.github import (
     access,
     app_registration,
     branch_rules,
@@ -31,13 +32,13 @@ from agent.adapters.github import (
     pull_requests,
     state_labels,
 )
-from agent.adapters.github.answers import Refused
-from agent.adapters.github.gatekeeper import GithubGatekeeper
-from agent.adapters.github.retrying import Pacing
-from agent.adapters.github.session import Scope
-from agent.domain import IssueRef
-from agent.errors import AgentError, ForgeUnavailable
-from agent.ports import NewPullRequest, Subject
+from agent.github.answers import Refused
+from agent.github.gatekeeper import GithubGatekeeper
+from agent.github.retrying import Pacing
+from agent.github.session import Scope
+from agent.models.forge import NewPullRequest
+from agent.models.polling import Subject
+from agent.models.ticket import IssueRef
 from agent.settings import Settings
 from tests.contract import example_server, schemas
 

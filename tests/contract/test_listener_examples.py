@@ -7,7 +7,7 @@ import json
 import pytest
 
 from agent.conversation.said import Said
-from agent.intake import TAKES_BACK, Request, Withdrawal
+from agent.service.intake import TAKES_BACK, Request, Withdrawal
 from tests.contract import operations, schemas
 from webhooks.refusals import Refused
 from webhooks.sources import github_events, github_payloads

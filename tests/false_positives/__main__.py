@@ -23,9 +23,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from agent import settings
-from agent.adapters.package_index import SimpleIndex
-from agent.domain import Severity
-from agent.policy import registry
+from agent.environments.package_index import SimpleIndex
+from agent.models.change import Severity
+from agent.policy import registry, ruff_rules
 from tests.false_positives import judged, whole_trees
 from tests.false_positives.judged import Judgement, Key
 from tests.false_positives.projects import LEFT_OUT, PROJECTS, Project
@@ -156,7 +156,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     if unknown := [name for name in asked.only or () if name not in known]:
         parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(known)}")
     asked.projects = tuple(known[name] for name in asked.only or known)
-    rules = [rule.id for rule in registry.OF_CHANGES if rule.id not in LEFT_OUT]
+    held = (*registry.OF_CHANGES, *ruff_rules.RULES)
+    rules = [rule.id for rule in held if rule.id not in LEFT_OUT]
     if unknown := [rule for rule in asked.rules or () if rule not in rules]:
         parser.error(f"unknown, or left out: {', '.join(unknown)}; known: {', '.join(rules)}")
     asked.rules = asked.rules or rules

@@ -6,15 +6,20 @@ names are followed as they are in a run.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.domain import Change, ChangedFile, Finding
-from agent.policy import registry, source
+from agent.checks import contract_lint, lint
+from agent.checks.sealed import Secret
+from agent.models.change import Change, ChangedFile, Finding
+from agent.policy import registry, ruff_contract, source
 from agent.policy.proposal import Proposal
 from repo_config import detect
+from repo_config.schema import RepoConfig
 from tests.false_positives import judged
 from tests.false_positives.projects import Project
 from tests.unit.trees import DictTree
@@ -57,6 +62,7 @@ def look(project: Project, tree: Path, rules: Collection[str]) -> Looked:
     for change, base in _changes(files):
         proposal = Proposal(change, config, detected, DictTree(base))
         findings.extend(_findings(proposal, rules))
+    findings.extend(_linted(tree, config, rules))
     python = sum(source.is_python(path, content) for path, content in files.items())
     return Looked(project.name, len(files), python, tuple(_found(project.name, findings, files)))
 
@@ -65,6 +71,30 @@ def _findings(proposal: Proposal, rules: Collection[str]) -> Iterator[Finding]:
     for module in registry.MODULES:
         if any(rule.id in rules for rule in module.RULES):
             yield from (one for one in module.check(proposal) if one.rule in rules)
+
+
+def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[Finding]:
+    """Yield what ruff finds in all files, as if each were new."""
+    ruff = Path(sys.executable).with_name("ruff")
+    done = subprocess.run(
+        [ruff, "check", "--no-cache", "--no-respect-gitignore", "--output-format=json",
+         "--exclude=", *ruff_contract.ARGUMENTS, *ruff_contract.ban(config), tree],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    remarks = contract_lint.read_remarks(done.stdout)
+    assert remarks is not None, done.stderr
+    paths = (Path(one.path).relative_to(tree).as_posix() for one in remarks)
+    placed = [replace(one, path=path) for one, path in zip(remarks, paths, strict=True)]
+    items = contract_lint.count_once(lint.list_items(placed, Secret()), ruff_contract.ONCE)
+    change = Change(
+        base_commit="0" * 40,
+        files=tuple(
+            ChangedFile(path=path, before=None, after=(tree / path).read_bytes())
+            for path in {one.path for one in placed}
+        ),
+    )
+    items = ruff_contract.select(tuple(items), change, config, ())
+    yield from (one for one in ruff_contract.findings(items, config) if one.rule in rules)
 
 
 def _found(project: str, findings: list[Finding], files: Mapping[str, bytes]) -> Iterator[Found]:

@@ -18,14 +18,15 @@ from typing import Any, TypeVar
 
 import httpx
 
-from agent.adapters.sql_inbox import Inbox
-from agent.adapters.sql_store import SqlStore
 from agent.demo.play import LABEL, MAINTAINER, OWNER, REPORTER, Stage
 from agent.demo.simulator import actions
 from agent.demo.simulator.faults import Fault, Kind
 from agent.demo.simulator.records import CheckRun, Comment, Issue, Repository, Role, User
 from agent.demo.simulator.request_log import Asked
-from agent.domain import Outcome, RunState, StoredRun
+from agent.models.outcome import Outcome, StoredRun
+from agent.models.run import RunState
+from agent.store.sql_inbox import Inbox
+from agent.store.sql_store import SqlStore
 from tests.flow import stories
 
 T = TypeVar("T")

@@ -21,7 +21,7 @@ from agent.demo import play
 from agent.demo.play import OWNER, Stage
 from agent.demo.scenarios import SCENARIOS
 from agent.demo.simulator import git_store
-from agent.domain import Reason
+from agent.models.run import Reason
 from agent.settings import HEARTBEAT
 from tests.folders import data_folder
 

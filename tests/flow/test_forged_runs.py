@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from agent.cli import run as command
-from agent.domain import Outcome
+from agent.models.outcome import Outcome
 from tests import given
 from tests.deep import deep
 from tests.flow.stories import Repository

@@ -12,7 +12,7 @@ from agent.demo import play
 from agent.demo.play import MAINTAINER, Stage
 from agent.demo.simulator.records import Issue
 from agent.demo.simulator.world import APP_EVENTS
-from agent.domain import Reason
+from agent.models.run import Reason
 from repo_config import load
 from tests.flow import github_stories
 from tests.flow.github_stories import Story, await_

@@ -13,22 +13,26 @@ from pathlib import Path
 
 import pytest
 
-from agent import deliveries, dispatch, issue_run, wiring, worker
-from agent.adapters.engine import Engine
-from agent.adapters.github import access
-from agent.adapters.github.retrying import Pacing
-from agent.adapters.sql_inbox import Inbox
-from agent.adapters.sql_store import SqlStore
+from agent import wiring
 from agent.demo.play import MAINTAINER, OWNER, REPORTER, Service, Stage
 from agent.demo.simulator import serving
 from agent.demo.simulator.world import World
-from agent.dispatch import Bounds, Carrier, Dispatcher
-from agent.domain import Delivery, Outcome, Run, StoredRun
-from agent.intake import Request
-from agent.pause import Switch
-from agent.ports import Remember
+from agent.github import access
+from agent.github.retrying import Pacing
+from agent.models.outcome import Outcome, StoredRun
+from agent.models.run import Run
+from agent.models.steps import Remember
+from agent.models.ticket import Delivery
+from agent.runs import issue_run, worker
+from agent.service import deliveries, dispatch
+from agent.service.dispatch import Bounds, Carrier, Dispatcher
+from agent.service.intake import Request
+from agent.service.pause import Switch
 from agent.settings import Settings
 from agent.steps import Cancellation
+from agent.store.engine import Engine
+from agent.store.sql_inbox import Inbox
+from agent.store.sql_store import SqlStore
 from tests.deep import deep
 from tests.flow import github_stories
 from tests.flow.github_stories import Story

@@ -12,7 +12,7 @@ from agent.demo.play import LABEL, MAINTAINER, REPORTER
 from agent.demo.simulator import actions
 from agent.demo.simulator.hooks import HookFault
 from agent.demo.simulator.records import Comment
-from agent.domain import Reason, RunState
+from agent.models.run import Reason, RunState
 from tests.deep import deep
 from tests.flow.github_stories import (
     ALWAYS,

@@ -9,10 +9,10 @@ from contextlib import closing
 import httpx
 import pytest
 
-from agent.adapters.sql_store import SqlStore
 from agent.demo.play import LABEL, MAINTAINER, REPORTER
 from agent.demo.simulator import actions, git_store
-from agent.domain import Reason, RunState
+from agent.models.run import Reason, RunState
+from agent.store.sql_store import SqlStore
 from tests.flow.github_stories import FILES, SLOW, Story, await_, told_by
 from tests.flow.test_issues import move_base
 from tests.integration import github_samples as samples

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.ledger import verify
+from agent.telemetry.ledger import verify
 from tests.deep import deep
 from tests.flow.github_stories import FILES
 from tests.flow.stories import TICKET, Repository
@@ -96,6 +96,27 @@ def test_prints_of_one_project_of_several_alone_become_messages(tmp_path, run):
     assert changed == [f"{ROOT}/till/count.py"]
     assert ended.check("tests")["base"]["count"] == 1
     assert {check["verdict"] for check in ended.result["checks"]} == {"passed"}
+
+
+def test_what_ci_does_before_the_tests_and_where_it_has_them_is_done_alone(tmp_path, run):
+    till = Repository(tmp_path / "till")
+    for path, text in FILES.items():
+        if not path.startswith("tests/"):
+            till.write(path, text)
+    case = (
+        "class Total(unittest.TestCase):\n    def test(self):\n        assert total([1, 2]) == 3\n"
+    )
+    till.write("checks/all.py", f"import unittest\nfrom till.count import total\n\n\n{case}")
+    till.write("checks/conftest.py", "import sqlite3\n\nsqlite3.connect('data/till.db')\n")
+    command = 'python -m unittest discover -s checks -p "a*.py"'
+    steps = f"[{{run: mkdir data}}, {{run: '{command}'}}]"
+    till.write(".github/workflows/ci.yml", f"jobs: {{test: {{steps: {steps}}}}}\n")
+    till.git("init", "-q", "-b", "main")
+    till.commit("Count")
+    ended = run(till.path, "# Use `logging` instead of `print` in `till`, levels `by context`\n")
+    assert ended.exit_code == 0, ended.result["sentence"]
+    assert ended.check("tests")["base"]["count"] == 1
+    assert "mkdir data" in ended.text
 
 
 # --- what comes to nothing ------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.ledger import verify
+from agent.telemetry.ledger import verify
 from tests.deep import deep
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import (

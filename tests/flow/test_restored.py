@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agent import backup
-from agent.adapters.sql_store import SqlStore
 from agent.demo import play
 from agent.demo.play import MAINTAINER
-from agent.domain import StoredRun
+from agent.models.outcome import StoredRun
+from agent.service import backup
+from agent.store.sql_store import SqlStore
 from tests.flow import github_stories
 from tests.flow.github_stories import Story, await_
 from tests.folders import data_folder

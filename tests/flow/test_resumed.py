@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters import step_file
+from agent.store import step_file
 from tests.deep import deep
 from tests.flow import model_scripts as model
 from tests.flow.model_scripts import CARRIED, Scripts, calls

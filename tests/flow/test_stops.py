@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.sql_inbox import Inbox
-from agent.adapters.sql_store import SqlStore
 from agent.demo.play import LABEL, MAINTAINER, Service, Stage
+from agent.store.sql_inbox import Inbox
+from agent.store.sql_store import SqlStore
 from tests.chaos import holds
 from tests.chaos.ground import Workers, laid_out
 from tests.deep import deep

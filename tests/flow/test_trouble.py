@@ -17,17 +17,19 @@ from pathlib import Path
 
 import pytest
 
-from agent import clock, pause, worker
-from agent.adapters import sql_store
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.adapters.engine import FILE_NAME as ENGINE
-from agent.adapters.engine import Engine
-from agent.adapters.sql_store import SqlStore
-from agent.dispatch import Bounds, Carrier, Dispatcher
-from agent.domain import Outcome, Reason, RunState
 from agent.errors import SandboxLost, SandboxMissing, StorageFull, StoreUnavailable
-from agent.ports import RoomOrder
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, RunState
+from agent.models.sandbox import RoomOrder
+from agent.runs import worker
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.service import clock, pause
+from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.settings import Settings
+from agent.store import sql_store
+from agent.store.engine import FILE_NAME as ENGINE
+from agent.store.engine import Engine
+from agent.store.sql_store import SqlStore
 from tests.integration.run_samples import run
 from tests.integration.small_disks import fill, small_disk
 
@@ -224,7 +226,7 @@ def test_PF7_a_room_program_that_does_not_work_is_no_result_and_runs_nothing_her
 
 
 def test_PF7_a_room_that_hangs_while_it_is_opened_is_taken_down(home, monkeypatch):
-    from agent.adapters.rooms import attendance
+    from agent.sandbox.rooms import attendance
 
     tools = home / "bin"
     tools.mkdir(mode=0o755)

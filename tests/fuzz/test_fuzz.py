@@ -8,10 +8,10 @@ import unicodedata
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent import cleaning
 from agent.checks import sealed
 from agent.conversation import commands
-from agent.ports import RoomResult
+from agent.models.sandbox import RoomResult
+from agent.text import cleaning
 from repo_config import load
 from tests.unit.webhooks.deliveries import labeled
 from webhooks.refusals import Refused

@@ -17,28 +17,20 @@ from typing import Any
 
 import uv
 
-from agent import worktree
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.adapters.package_index import SimpleIndex
 from agent.checks import check, comparison, measuring
 from agent.checks.check import Site
-from agent.domain import (
-    Change,
-    ChangedFile,
-    CheckReport,
-    CheckResult,
-    ClearedChange,
-    Comparison,
-    Contract,
-    Environment,
-    Prepared,
-    Run,
-    Ticket,
-)
 from agent.environments import build
 from agent.environments.build import EnvironmentRequest
-from agent.ports import Flag, Hear, RoomOrder, RoomResult, Sandbox
-from agent.repository.tree import WorkTree
+from agent.environments.package_index import SimpleIndex
+from agent.git import worktree
+from agent.git.tree import WorkTree
+from agent.models.change import Change, ChangedFile, ClearedChange
+from agent.models.checks import CheckReport, CheckResult, Comparison
+from agent.models.environment import Contract, Environment, Prepared
+from agent.models.run import Run
+from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult, Sandbox
+from agent.models.ticket import Ticket
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.services import Services
 from agent.settings import Settings
 from agent.stages import baseline
@@ -59,6 +51,7 @@ TOOLS = (
     "black",
     "isort[colors]",
     "coverage",
+    "griffelib",
     "django>=5.2,<5.3",
 )
 GREEN = {"test_sums.py": "def test_sum():\n    assert 1 + 1 == 2\n"}

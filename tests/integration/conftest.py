@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.ports import Sandbox
+from agent.models.sandbox import Sandbox
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.sandbox.session import Session
 from agent.settings import Settings
 from tests import rooms as kinds

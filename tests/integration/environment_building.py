@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.adapters.package_index import SimpleIndex
-from agent.domain import Environment
 from agent.environments import build, rooms
 from agent.environments.build import EnvironmentRequest
-from agent.ports import RoomLimits
+from agent.environments.package_index import SimpleIndex
+from agent.models.environment import Environment
+from agent.models.sandbox import RoomLimits
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from repo_config.schema import PythonSection
 from tests.folders import BUILT, data_folder
@@ -28,11 +28,23 @@ def lay(folder: Path, files: dict[str, str]) -> Path:
 
 
 def ensure(
-    settings, folder, *, tag=None, index=None, said=None, env=None, **section
+    settings,
+    folder,
+    *,
+    tag=None,
+    index=None,
+    said=None,
+    env=None,
+    needs_project=False,
+    **section,
 ) -> Environment:
     return build.ensure(
         EnvironmentRequest(
-            tree=str(folder), nearest_tag=tag, python=PythonSection(**section), env=env or {}
+            tree=str(folder),
+            nearest_tag=tag,
+            python=PythonSection(**section),
+            env=env or {},
+            needs_project=needs_project,
         ),
         BubblewrapSandbox(settings),
         index or SimpleIndex(settings),

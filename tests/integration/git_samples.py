@@ -6,7 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from agent.domain import Change, ChangedFile, Checkout
+from agent.models.change import Change, ChangedFile
+from agent.models.environment import Checkout
 
 OTHER_USER = 61_234
 IDENTITY = {

@@ -12,16 +12,17 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from agent.adapters.github.access import Access, connect
-from agent.adapters.github.forge import GithubForge
-from agent.adapters.github.gatekeeper import GithubGatekeeper
-from agent.adapters.github.retrying import Pacing
 from agent.demo.simulator import actions, serving
 from agent.demo.simulator.faults import Fault, Kind
 from agent.demo.simulator.records import App, Comment, Installation, Issue, Repository, Rule
 from agent.demo.simulator.request_log import Asked
 from agent.demo.simulator.world import World
-from agent.domain import IssueRef, Run, Snapshot
+from agent.github.access import Access, connect
+from agent.github.forge import GithubForge
+from agent.github.gatekeeper import GithubGatekeeper
+from agent.github.retrying import Pacing
+from agent.models.run import Run
+from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
 
 RUN_ID = "20261120-100000-abc"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from agent.domain import IssueRef, Run, Snapshot
+from agent.models.run import Run
+from agent.models.ticket import IssueRef, Snapshot
 
 
 def run(number: int, repository: int = 7) -> Run:

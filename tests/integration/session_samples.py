@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agent import worktree
-from agent.domain import Change, ChangedFile, Contract, Environment, Prepared, Run
-from agent.ports import Flag
+from agent.git import worktree
+from agent.models.change import Change, ChangedFile
+from agent.models.environment import Contract, Environment, Prepared
+from agent.models.run import Run
+from agent.models.sandbox import Flag
 from agent.sandbox.opening import OpenSessions
 from agent.sandbox.session import Session
 from agent.settings import Settings

@@ -6,16 +6,17 @@ import os
 import sqlite3
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import uv
 
-from agent.domain import Ticket
+from agent.models.ticket import Ticket
 from agent.recipes.add_field.recipe import AddDjangoField
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
+from repo_config.tool_options import Told
 from tests.deep import deep
 
 pytestmark = pytest.mark.index
@@ -57,6 +58,7 @@ class Repository:
 
     root: Path
     python: Path
+    told: dict[str, Told] = field(default_factory=dict)
 
     def write(self, files: dict[str, str]) -> None:
         for path, text in files.items():
@@ -96,7 +98,8 @@ class Repository:
             test_runner="django",
             test_script="manage.py",
             type_tools=(),
-            lint_tools=(),
+            lint_tools=tuple(self.told),
+            told=self.told,
         )
 
     def settle_and_apply(self, body: str) -> str:
@@ -157,7 +160,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / "bin" / "python"
     for command in (
         [tool, "venv", "-q", "--python", sys.executable, str(folder)],
-        [tool, "pip", "install", "-q", "--python", str(python), "django>=5.2,<5.3"],
+        [tool, "pip", "install", "-q", "--python", str(python), "django>=5.2,<5.3", "black"],
     ):
         subprocess.run(command, check=True, timeout=300, capture_output=True)
     return python
@@ -230,6 +233,15 @@ def test_what_base_has_no_migration_for_is_left_and_told(repository: Repository)
     notes = RECIPE.accept_produced(parameters, report, new)
     assert any("Alter field address on place" in one for one in notes)
     assert [content.count(b"migrations.A") for content in new.values()] == [1]
+
+
+def test_the_migration_passes_the_formatter_of_the_repository(repository: Repository) -> None:
+    # Django itself knows no options of black, and formats with one that is installed.
+    repository.told = {"black": Told(args=("-l", "50"))}
+    repository.add(form("shop.Customer", "nickname", "CharField", "max_length=50, null=True"))
+    made = "shop/migrations/0002_customer_nickname.py"
+    black = [repository.python.parent / "black", "--check", "-l", "50", made]
+    subprocess.run(black, cwd=repository.root, check=True, timeout=60)
 
 
 @pytest.mark.deep

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from agent.checks import early
-from agent.domain import Comparison, Reason
+from agent.models.checks import Comparison
+from agent.models.run import Reason
 from agent.stages import baseline, decide
 from agent.stages import checks as checks_stage
 from tests.deep import deep

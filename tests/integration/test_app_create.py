@@ -21,13 +21,13 @@ import pytest
 from typer.testing import CliRunner
 
 from agent import settings
-from agent.adapters.github import app_manifest, app_registration
 from agent.cli import app_files, app_page
 from agent.cli.main import app
 from agent.demo.simulator import serving
 from agent.demo.simulator.faults import Fault
 from agent.demo.simulator.world import World
 from agent.errors import ForgeUnavailable, PermanentError, SettingsInvalid
+from agent.github import app_manifest, app_registration
 from tests.unit.simulator import elements
 
 PUBLIC = "https://m.example.org"

@@ -7,10 +7,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from agent.adapters.github import app_manifest
 from agent.cli.main import app
 from agent.demo.simulator import serving
 from agent.demo.simulator.world import World
+from agent.github import app_manifest
 
 
 @pytest.fixture(scope="module")

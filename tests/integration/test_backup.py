@@ -15,14 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from agent import backup, ledger
-from agent.adapters.engine import FILE_NAME as ENGINE
-from agent.adapters.engine import Engine, Segment, Standing
-from agent.adapters.sql_inbox import Inbox
-from agent.adapters.sql_store import SqlStore
-from agent.domain import Delivery, Outcome, Reason
 from agent.errors import SettingsInvalid, StorageFull, StoreUnavailable
-from agent.ledger import Ledger
+from agent.models.outcome import Outcome
+from agent.models.run import Reason
+from agent.models.ticket import Delivery
+from agent.service import backup
+from agent.store.engine import FILE_NAME as ENGINE
+from agent.store.engine import Engine, Segment, Standing
+from agent.store.sql_inbox import Inbox
+from agent.store.sql_store import SqlStore
+from agent.telemetry import ledger
+from agent.telemetry.ledger import Ledger
 from tests.integration.run_samples import run
 from tests.integration.small_disks import fill, small_disk
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.bubblewrap import cgroup, presence
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.adapters.rooms import attempts, slots
 from agent.errors import SandboxLost
-from agent.ports import Mount, RoomOrder, RoomResult
+from agent.models.sandbox import Mount, RoomOrder, RoomResult
+from agent.sandbox.bubblewrap import cgroup, presence
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.rooms import attempts, slots
 from agent.settings import Settings
 from tests.rooms import MIB, SMALL, code, shell
 

@@ -13,19 +13,13 @@ from pathlib import Path
 import pytest
 import uv
 
-from agent import wiring, worktree
-from agent.domain import (
-    Change,
-    ChangedFile,
-    CheckReport,
-    ClearedChange,
-    Prepared,
-    Reason,
-    Run,
-    Severity,
-    Status,
-)
+from agent import wiring
 from agent.errors import EnvironmentFailed
+from agent.git import worktree
+from agent.models.change import Change, ChangedFile, ClearedChange, Severity
+from agent.models.checks import CheckReport, Status
+from agent.models.environment import Prepared
+from agent.models.run import Reason, Run
 from agent.services import Services
 from agent.stages import baseline, checkout, checks, decide, environment
 from repo_config.schema import RepoConfig

@@ -16,10 +16,18 @@ import pytest
 
 from agent import settings as given
 from agent import wiring
-from agent.adapters.chat_model import provided, routes
-from agent.adapters.chat_model.prices import Prices
-from agent.adapters.chat_model.provided import ProvidedModels
-from agent.chat import (
+from agent.errors import (
+    Cancelled,
+    ModelRefused,
+    ModelRequestRejected,
+    ModelUnavailable,
+    ModelUnusable,
+    TimeSpent,
+)
+from agent.llm import provided, routes
+from agent.llm.prices import Prices
+from agent.llm.provided import ProvidedModels
+from agent.models.chat import (
     LEAST_SECONDS,
     Answered,
     Asked,
@@ -30,15 +38,7 @@ from agent.chat import (
     ToolSpec,
     Usage,
 )
-from agent.errors import (
-    Cancelled,
-    ModelRefused,
-    ModelRequestRejected,
-    ModelUnavailable,
-    ModelUnusable,
-    TimeSpent,
-)
-from agent.ports import ChatModel
+from agent.models.chat_model import ChatModel
 from tests import scripted
 from tests.scripted import Call, Fault, Said, Script, Server
 from tests.scripted.faults import KEY, fault

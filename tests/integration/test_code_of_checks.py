@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.checks import measuring
-from agent.domain import Status
+from agent.models.checks import Status
 from tests.deep import deep
 from tests.integration.check_samples import Workshop
 

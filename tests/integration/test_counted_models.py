@@ -10,12 +10,6 @@ from dataclasses import replace
 
 import pytest
 
-from agent import issue_run
-from agent.adapters.counted_models import CountedModels
-from agent.adapters.spendings import SpendingLimits
-from agent.adapters.sql_store import SqlStore
-from agent.chat import Asked, ChatRequest, Worst
-from agent.domain import Outcome, Reason
 from agent.errors import (
     BudgetSpent,
     Cancelled,
@@ -23,7 +17,14 @@ from agent.errors import (
     ModelRequestRejected,
     ModelUnavailable,
 )
+from agent.llm.counted_models import CountedModels
+from agent.llm.spendings import SpendingLimits
+from agent.models.chat import Asked, ChatRequest, Worst
+from agent.models.outcome import Outcome
+from agent.models.run import Reason
+from agent.runs import issue_run
 from agent.settings import Settings
+from agent.store.sql_store import SqlStore
 from agent.testing import FakeForge, FakeModel, said
 from repo_config.schema import RepoConfig
 from tests.unit.editing import desks

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.environments import system_packages
 from agent.environments.bench import Bench, RootedSandbox
 from agent.environments.interpreters import Interpreter
 from agent.environments.system_packages import SystemPackages
-from agent.ports import RoomOrder, Root
+from agent.models.sandbox import RoomOrder, Root
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from tests.integration.session_samples import Workplace, paths
 

@@ -7,14 +7,15 @@ import time
 
 import pytest
 
-from agent import dispatch
-from agent.adapters.engine import Engine
-from agent.adapters.sql_store import SqlStore
-from agent.dispatch import Bounds, Carrier, Dispatcher
-from agent.domain import Outcome, Reason, RunState
 from agent.errors import ForgeUnavailable
-from agent.pause import Switch
-from agent.worker import Postponed
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, RunState
+from agent.runs.worker import Postponed
+from agent.service import dispatch
+from agent.service.dispatch import Bounds, Carrier, Dispatcher
+from agent.service.pause import Switch
+from agent.store.engine import Engine
+from agent.store.sql_store import SqlStore
 from tests.integration.run_samples import run
 
 

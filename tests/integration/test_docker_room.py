@@ -14,12 +14,12 @@ import docker
 import pytest
 from structlog.testing import capture_logs
 
-from agent.adapters import sandboxes
-from agent.adapters.docker_rooms import address, engine, opened, walls
-from agent.adapters.docker_sandbox import DockerSandbox
-from agent.adapters.rooms import sheet, slots
 from agent.errors import SandboxLost, SandboxMissing
-from agent.ports import Mount, RoomOrder
+from agent.models.sandbox import Mount, RoomOrder
+from agent.sandbox import sandboxes
+from agent.sandbox.docker import address, engine, opened, walls
+from agent.sandbox.docker.sandbox import DockerSandbox
+from agent.sandbox.rooms import sheet, slots
 from agent.settings import Settings
 from tests.rooms import ENGINE, SMALL, settings_for, wait_for, waiting
 

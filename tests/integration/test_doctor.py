@@ -11,14 +11,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from agent.adapters import sandboxes
-from agent.adapters.bubblewrap import cgroup, walls
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.adapters.docker_rooms import opened
-from agent.adapters.docker_sandbox import DockerSandbox
-from agent.adapters.rooms import attempts, sheet, slots
 from agent.cli import doctor
-from agent.ports import RoomOrder, Sandbox
+from agent.models.sandbox import RoomOrder, Sandbox
+from agent.sandbox import sandboxes
+from agent.sandbox.bubblewrap import cgroup, walls
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.docker import opened
+from agent.sandbox.docker.sandbox import DockerSandbox
+from agent.sandbox.rooms import attempts, sheet, slots
 from agent.settings import Settings
 from tests.deep import deep
 from tests.rooms import ENGINE, has_group, own_root, settings_for

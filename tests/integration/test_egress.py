@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.adapters.package_index import SimpleIndex
 from agent.environments import egress
 from agent.environments.egress import EgressProxy, Target
 from agent.environments.fetch import open_proxy
-from agent.ports import RoomLimits, RoomOrder
+from agent.environments.package_index import SimpleIndex
+from agent.models.sandbox import RoomLimits, RoomOrder
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from tests.unit.environments import local_index
 

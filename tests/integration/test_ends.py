@@ -12,14 +12,15 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from agent import ends
-from agent.adapters.sql_follow_ups import Wish
-from agent.adapters.sql_store import SqlStore
-from agent.conversation import looks
 from agent.conversation.said import Happened
-from agent.domain import FirstRound, ModelUse, Outcome, Reason, RunState
-from agent.ends import Ends
-from agent.ports import NewPullRequest
+from agent.models.forge import NewPullRequest
+from agent.models.model_use import ModelUse
+from agent.models.outcome import FirstRound, Outcome
+from agent.models.run import Reason, RunState
+from agent.service import ends, looks
+from agent.service.ends import Ends
+from agent.store.sql_follow_ups import Wish
+from agent.store.sql_store import SqlStore
 from tests.integration import github_samples as samples
 from tests.integration import run_samples
 from tests.integration.git_samples import git

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.engine import FILE_NAME, Engine, Segment, Standing
 from agent.errors import EngineHeld, StoreUnusable
+from agent.store.engine import FILE_NAME, Engine, Segment, Standing
 from tests.deep import deep
 
 ROOT = Path(__file__).parents[2]
@@ -19,7 +19,7 @@ RUN = Segment(run_id="r1")
 _WORKER = """
 import json, os, sys, time
 from pathlib import Path
-from agent.adapters.engine import Engine, Segment, Standing
+from agent.store.engine import Engine, Segment, Standing
 
 home, kill = Path(sys.argv[1]), sys.argv[2]
 

@@ -15,8 +15,11 @@ import pytest
 
 from agent.checks import again
 from agent.checks.sealed import ORDER_PATH
-from agent.domain import Comparison, Finding, Reason, Status, Verdict
-from agent.ports import Flag, Hear, RoomFile, RoomOrder, RoomResult, Sandbox
+from agent.models.change import Finding
+from agent.models.checks import Comparison, Status
+from agent.models.outcome import Verdict
+from agent.models.run import Reason
+from agent.models.sandbox import Flag, Hear, RoomFile, RoomOrder, RoomResult, Sandbox
 from agent.stages import baseline, decide
 from agent.stages import checks as checks_stage
 from tests.deep import deep

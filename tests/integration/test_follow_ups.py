@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from agent.adapters.sql_follow_ups import MOST_ROUNDS, Wish
-from agent.adapters.sql_store import SqlStore
-from agent.domain import Outcome, PullRequest, Reason, RunState
+from agent.models.outcome import Outcome, PullRequest
+from agent.models.run import Reason, RunState
+from agent.store.sql_follow_ups import MOST_ROUNDS, Wish
+from agent.store.sql_store import SqlStore
 from tests.integration import run_samples
 
 REVIEW, CI = Wish(kind="review", quiet=60.0), Wish(kind="ci")

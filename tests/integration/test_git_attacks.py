@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from agent import worktree
-from agent.domain import Checkout
 from agent.errors import RepositoryUnfit
+from agent.git import worktree
+from agent.models.environment import Checkout
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
 

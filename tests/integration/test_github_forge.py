@@ -13,21 +13,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from agent.adapters.github.forge import GithubForge
-from agent.adapters.github.gatekeeper import GithubGatekeeper
-from agent.adapters.github.session import Scope
 from agent.demo.simulator import actions, pull_actions
 from agent.demo.simulator.records import Comment
 from agent.demo.simulator.world import World
-from agent.domain import (
-    Change,
-    ChangedFile,
-    Outcome,
-    Plan,
-    PullRequest,
-    Reason,
-    end_state,
-)
 from agent.errors import (
     AccessLost,
     BranchTaken,
@@ -35,7 +23,14 @@ from agent.errors import (
     RepositoryUnfit,
     Superseded,
 )
-from agent.ports import EarlierRun, NewPullRequest, OwnPull, Progress, StageMark
+from agent.github.forge import GithubForge
+from agent.github.gatekeeper import GithubGatekeeper
+from agent.github.session import Scope
+from agent.models.change import Change, ChangedFile, Plan
+from agent.models.forge import NewPullRequest, OwnPull, Progress, StageMark
+from agent.models.intake import EarlierRun
+from agent.models.outcome import Outcome, PullRequest
+from agent.models.run import Reason, end_state
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
 

@@ -11,24 +11,20 @@ from dataclasses import dataclass
 
 import pytest
 
-from agent.adapters.github.forge import GithubForge
-from agent.adapters.github.gatekeeper import GithubGatekeeper
 from agent.demo.simulator.world import APP_PERMISSIONS, World
-from agent.domain import (
-    Change,
-    ChangedFile,
-    Outcome,
-    PullRequest,
-    Reason,
-    end_state,
-)
 from agent.errors import (
     AccessLost,
     ForgeLimited,
     ForgeUnavailable,
     SettingsInvalid,
 )
-from agent.ports import NewPullRequest, Permission
+from agent.github.forge import GithubForge
+from agent.github.gatekeeper import GithubGatekeeper
+from agent.models.change import Change, ChangedFile
+from agent.models.forge import NewPullRequest
+from agent.models.intake import Permission
+from agent.models.outcome import Outcome, PullRequest
+from agent.models.run import Reason, end_state
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, RUN_ID, Scene
 

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from agent.adapters.stoppable import Stoppable
 from agent.errors import SandboxLost
-from agent.ports import RoomLimits, RoomOrder, Sandbox
+from agent.models.sandbox import RoomLimits, RoomOrder, Sandbox
+from agent.sandbox.stoppable import Stoppable
 
 
 def test_output_is_heard_before_the_command_ends(sandbox: Sandbox) -> None:

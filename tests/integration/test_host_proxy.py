@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.adapters.package_index import SimpleIndex
 from agent.environments import build, egress
 from agent.environments.build import EnvironmentRequest
 from agent.environments.egress import Target
 from agent.environments.fetch import open_proxy
 from agent.environments.host_proxy import HostProxies
+from agent.environments.package_index import SimpleIndex
 from agent.settings import Settings
 from tests.deep import deep
 from tests.integration.environment_building import lay, with_our_tools

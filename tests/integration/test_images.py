@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from agent.adapters.docker_rooms import engine
-from agent.adapters.docker_sandbox import DockerSandbox
 from agent.cli import images
 from agent.errors import SandboxMissing
-from agent.ports import RoomOrder
+from agent.models.sandbox import RoomOrder
+from agent.sandbox.docker import engine
+from agent.sandbox.docker.sandbox import DockerSandbox
 from agent.settings import Settings
 from tests.rooms import ENGINE, SMALL, settings_for
 

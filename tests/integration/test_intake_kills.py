@@ -9,10 +9,10 @@ from pathlib import Path
 
 from sqlalchemy.engine.default import DefaultDialect
 
-from agent.adapters.sql_inbox import Inbox
-from agent.adapters.sql_store import SqlStore
-from agent.deliveries import Intake
-from agent.ports import LiveIssue, Permission
+from agent.models.intake import LiveIssue, Permission
+from agent.service.deliveries import Intake
+from agent.store.sql_inbox import Inbox
+from agent.store.sql_store import SqlStore
 from tests.unit.delivery_samples import delivery
 
 COUNT = 2

@@ -10,15 +10,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agent.adapters.sql_follow_ups import MOST_ROUNDS, Wish
-from agent.adapters.sql_store import SqlStore
 from agent.conversation import commands
-from agent.conversation.lane import Heard, Lane
 from agent.conversation.said import Said
 from agent.demo.simulator import actions
 from agent.demo.simulator.world import World
-from agent.domain import Guidance, Outcome, PullRequest, Reason, Run, RunState
-from agent.intake import Accepted, Ignored, Later
+from agent.models.outcome import Outcome, PullRequest
+from agent.models.run import Reason, Run, RunState
+from agent.models.ticket import Guidance
+from agent.service.intake import Accepted, Ignored, Later
+from agent.service.lane import Heard, Lane
+from agent.store.sql_follow_ups import MOST_ROUNDS, Wish
+from agent.store.sql_store import SqlStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import Scene
 

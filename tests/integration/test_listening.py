@@ -10,19 +10,22 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from agent.adapters.github.conversations import GithubConversations
-from agent.adapters.sql_inbox import Inbox
-from agent.adapters.sql_store import SqlStore
 from agent.conversation import said
 from agent.conversation.said import Happened, Said
-from agent.deliveries import Intake
 from agent.demo.simulator import actions
 from agent.demo.simulator.records import Comment, Issue
 from agent.demo.simulator.world import World
-from agent.domain import Delivery, Outcome, Reason, RunState
 from agent.errors import AgentError
-from agent.polling import Listener
-from agent.ports import Changed, NewPullRequest
+from agent.github.conversations import GithubConversations
+from agent.models.forge import NewPullRequest
+from agent.models.outcome import Outcome
+from agent.models.polling import Changed
+from agent.models.run import Reason, RunState
+from agent.models.ticket import Delivery
+from agent.service.deliveries import Intake
+from agent.service.polling import Listener
+from agent.store.sql_inbox import Inbox
+from agent.store.sql_store import SqlStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene
 

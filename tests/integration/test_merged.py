@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent.errors import ForgeUnavailable, RepositoryUnfit
-from agent.repository import merged
-from agent.repository.merged import Merged
+from agent.git import merged
+from agent.git.merged import Merged
 from tests.integration import github_samples as samples
 from tests.integration.git_samples import git
 

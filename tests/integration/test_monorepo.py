@@ -7,11 +7,11 @@ import subprocess
 import pytest
 import uv
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.environments import build, declare, rooms
 from agent.environments.build import EnvironmentRequest
 from agent.environments.tree_files import TreeFiles
-from agent.ports import RoomLimits
+from agent.models.sandbox import RoomLimits
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from repo_config import detect, load
 from repo_config.schema import PythonSection
 from tests.integration.check_samples import outcomes

@@ -13,12 +13,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.adapters.package_index import SimpleIndex
 from agent.environments import build, explanation
 from agent.environments.build import EnvironmentRequest
+from agent.environments.package_index import SimpleIndex
 from agent.errors import EnvironmentFailed, IndexUnavailable
-from agent.ports import RoomOrder, RoomResult
+from agent.models.sandbox import RoomOrder, RoomResult
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from repo_config.schema import PythonSection
 from tests.deep import deep

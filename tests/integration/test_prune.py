@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from agent import worktree
 from agent.cli import env
-from agent.domain import ChangedFile, Checkout
 from agent.environments import prune
-from agent.repository import mirror
+from agent.git import mirror, worktree
+from agent.models.change import ChangedFile
+from agent.models.environment import Checkout
 from agent.settings import Settings
 from tests.integration.git_samples import change, git, make
 

@@ -11,14 +11,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent import worktree
-from agent.agenda import Occasion
-from agent.domain import Change, ChangedFile, FollowUp, Plan
 from agent.errors import AccessLost, BranchMoved, ForgeUnavailable, MergeConflict, RepositoryUnfit
-from agent.pulls import PullNow, Standing
-from agent.redaction import Redactor
-from agent.repository import process, pull_branch, remote
+from agent.git import process, pull_branch, remote, worktree
+from agent.models.agenda import Occasion
+from agent.models.change import Change, ChangedFile, Plan
+from agent.models.pulls import PullNow, Standing
+from agent.models.run import FollowUp
 from agent.stages import follow_up
+from agent.text.redaction import Redactor
 from tests.integration import git_samples
 from tests.integration import github_samples as samples
 

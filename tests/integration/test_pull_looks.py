@@ -8,15 +8,16 @@ from contextlib import closing
 
 import pytest
 
-from agent.adapters.sql_store import SqlStore
-from agent.conversation import looks
-from agent.conversation.lane import Heard
 from agent.conversation.said import Happened
 from agent.demo.simulator import actions
 from agent.demo.simulator.world import World
-from agent.domain import Outcome, Reason, RunState
-from agent.intake import Ignored, Later
-from agent.ports import NewPullRequest
+from agent.models.forge import NewPullRequest
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, RunState
+from agent.service import looks
+from agent.service.intake import Ignored, Later
+from agent.service.lane import Heard
+from agent.store.sql_store import SqlStore
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene
 

@@ -9,16 +9,16 @@ from typing import Any
 import httpx
 import pytest
 
-from agent.adapters.github import project_checks
-from agent.adapters.github.answers import Unsure
-from agent.adapters.github.pulls import GithubPulls
 from agent.demo.simulator import actions
 from agent.demo.simulator.records import WorkflowRun
 from agent.demo.simulator.world import World
-from agent.domain import Change, ChangedFile
 from agent.errors import BranchTaken, ForgeUnavailable
-from agent.ports import NewPullRequest
-from agent.pulls import ProjectCheck, PullNow, Thread
+from agent.github import project_checks
+from agent.github.answers import Unsure
+from agent.github.pulls import GithubPulls
+from agent.models.change import Change, ChangedFile
+from agent.models.forge import NewPullRequest
+from agent.models.pulls import ProjectCheck, PullNow, Thread
 from tests.integration import github_samples as samples
 from tests.integration import workflow_runs
 from tests.integration.github_samples import BRANCH, Scene

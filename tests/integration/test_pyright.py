@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.checks import comparison
 from agent.checks.check import Site
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT, PyrightTypes
 from agent.checks.sealed import Secret
-from agent.domain import CheckReport, CheckResult, Comparison, Status
-from agent.ports import ROOM_OUT, RoomResult
+from agent.models.checks import CheckReport, CheckResult, Comparison, Status
+from agent.models.sandbox import ROOM_OUT, RoomResult
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from tests.folders import data_folder
 from tests.integration import check_samples

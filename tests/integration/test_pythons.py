@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
-from agent.domain import CheckResult, Status
 from agent.environments import found_pythons, interpreters
 from agent.errors import EnvironmentFailed
-from agent.ports import Root
+from agent.models.checks import CheckResult, Status
+from agent.models.sandbox import Root
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from tests.folders import data_folder
 from tests.integration import check_samples

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from agent import wiring, worktree
-from agent.domain import Prepared, Run
+from agent import wiring
 from agent.environments import prune, storage
 from agent.errors import CacheGone
+from agent.git import worktree
+from agent.models.environment import Prepared
+from agent.models.run import Run
 from agent.services import Services
 from agent.stages import checkout, environment
 from tests.flow.github_stories import FILES

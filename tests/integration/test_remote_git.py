@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from agent import worktree
-from agent.domain import Change, ChangedFile
 from agent.errors import AccessLost, Cancelled, ForgeUnavailable, PermanentError, RepositoryUnfit
+from agent.git import worktree
+from agent.models.change import Change, ChangedFile
 from tests.integration import git_samples
 from tests.integration import github_samples as samples
 

@@ -18,10 +18,18 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.rooms import attempts, seccomp, slots
-from agent.adapters.rooms.channel import Frames
 from agent.errors import SandboxLost, SandboxMissing
-from agent.ports import Companion, Mount, RoomFile, RoomLimits, RoomOrder, RoomResult, Sandbox
+from agent.models.sandbox import (
+    Companion,
+    Mount,
+    RoomFile,
+    RoomLimits,
+    RoomOrder,
+    RoomResult,
+    Sandbox,
+)
+from agent.sandbox.rooms import attempts, seccomp, slots
+from agent.sandbox.rooms.channel import Frames
 from tests.rooms import (
     INSIDE,
     MIB,
@@ -497,7 +505,7 @@ def test_the_only_way_out_is_the_proxy_and_only_where_it_is_ordered(
 HOST = """
 import sys
 from pathlib import Path
-from agent.ports import RoomOrder
+from agent.models.sandbox import RoomOrder
 from tests.rooms import open_sandbox
 order = RoomOrder(argv=("/bin/sh", "-c", "sleep 60; : " + sys.argv[2]))
 open_sandbox(sys.argv[3], Path(sys.argv[1])).run(order)

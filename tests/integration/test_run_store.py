@@ -14,10 +14,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
-from agent.adapters import sql_store, sql_tables
-from agent.adapters.sql_store import SqlStore
-from agent.domain import IssueRef, Outcome, PullRequest, Reason, Run, RunState, Snapshot
 from agent.errors import ActiveRun, StoreUnusable
+from agent.models.outcome import Outcome, PullRequest
+from agent.models.run import Reason, Run, RunState
+from agent.models.ticket import IssueRef, Snapshot
+from agent.store import sql_store, sql_tables
+from agent.store.sql_store import SqlStore
 
 
 def run(name="a", number=1, repository_id=7, **facts):
@@ -210,7 +212,7 @@ def test_the_revision_makes_the_tables_of_the_models(tmp_path):
 
 def test_a_run_on_this_machine_loads_no_database():
     program = (
-        "import sys, agent.cli.main, agent.local_run\n"
+        "import sys, agent.cli.main, agent.runs.local_run\n"
         "print({'dbos', 'docker', 'fastapi', 'github', 'httpx', 'sqlalchemy'} & sys.modules.keys())"
     )
     done = subprocess.run(

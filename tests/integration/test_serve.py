@@ -20,12 +20,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agent.adapters import worker_lock
-from agent.adapters.sql_store import SqlStore
 from agent.cli import serve
 from agent.demo.simulator import actions, serving
 from agent.demo.simulator.faults import Fault
 from agent.demo.simulator.world import World
+from agent.store import worker_lock
+from agent.store.sql_store import SqlStore
 
 ROOT = Path(__file__).parents[2]
 LISTENER, WORKER = "listener", "worker"

@@ -11,10 +11,10 @@ import pytest
 
 from agent.checks import comparison
 from agent.checks.check import Site
-from agent.domain import CheckReport, CheckResult, Status
 from agent.environments import room_services, rooms
 from agent.errors import EnvironmentFailed
-from agent.ports import Flag, Hear, RoomLimits, RoomOrder, RoomResult, Sandbox
+from agent.models.checks import CheckReport, CheckResult, Status
+from agent.models.sandbox import Flag, Hear, RoomLimits, RoomOrder, RoomResult, Sandbox
 from tests import rooms as kinds
 from tests.deep import deep
 from tests.folders import data_folder

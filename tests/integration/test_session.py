@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain import Change, ChangedFile, RoomService
 from agent.environments import storage
 from agent.errors import Cancelled, EditFailed
+from agent.models.change import Change, ChangedFile
+from agent.models.environment import RoomService
 from agent.sandbox.session import Session
 from agent.testing import FakeSessions
 from tests.integration.session_samples import FILES, LIMITS, Workplace, paths

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters import sandboxes
 from agent.errors import EditFailed
-from agent.sandbox import overlay, taking
+from agent.sandbox import overlay, sandboxes, taking
 from agent.sandbox.session import Session
 from tests.integration.session_samples import LIMITS, Workplace, paths, start_elsewhere
 from tests.rooms import alive, left_of, settings_for, wait_for, wait_until_gone

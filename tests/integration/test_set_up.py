@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from agent.adapters.package_index import SimpleIndex
-from agent.domain import Environment, Layer
 from agent.environments import rooms, setup_commands, storage
 from agent.environments.bench import Bench, RootedSandbox
 from agent.environments.interpreters import Interpreter
+from agent.environments.package_index import SimpleIndex
 from agent.environments.setup_commands import SetUp
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.ports import RoomLimits, RoomResult, Sandbox
+from agent.models.environment import Environment, Layer
+from agent.models.sandbox import RoomLimits, RoomResult, Sandbox
 from agent.settings import Settings
 from repo_config.schema import PackagesCommand
 from tests.integration.environment_building import lay

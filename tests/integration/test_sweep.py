@@ -11,16 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from agent import worktree
-from agent.adapters.bubblewrap import cgroup, strays
-from agent.adapters.engine import Engine, Segment, Standing
-from agent.adapters.rooms import layout, slots
-from agent.adapters.sql_store import SqlStore
-from agent.domain import Change, ChangedFile, IssueRef, Outcome, Reason, Run, Snapshot
-from agent.ports import NewPullRequest
+from agent.git import worktree
+from agent.models.change import Change, ChangedFile
+from agent.models.forge import NewPullRequest
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, Run
+from agent.models.ticket import IssueRef, Snapshot
 from agent.publishing import commits
+from agent.sandbox.bubblewrap import cgroup, strays
+from agent.sandbox.rooms import layout, slots
+from agent.service.sweep import Sweeper
 from agent.settings import Settings
-from agent.sweep import Sweeper
+from agent.store.engine import Engine, Segment, Standing
+from agent.store.sql_store import SqlStore
 from agent.testing import FakeForge
 from tests.integration import github_samples as samples
 

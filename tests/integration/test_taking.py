@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from agent import worktree
-from agent.domain import Change
-from agent.ports import Taken
-from agent.repository.tree import WorkTree
+from agent.git import worktree
+from agent.git.tree import WorkTree
+from agent.models.change import Change
+from agent.models.sandbox import Taken
 from agent.sandbox import taking
 from tests.integration import git_samples
 from tests.rooms import INSIDE

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent.checks import comparison
-from agent.domain import CheckReport, CheckResult, Comparison, Status
-from agent.ports import Mount, RoomFile, RoomOrder
+from agent.models.checks import CheckReport, CheckResult, Comparison, Status
+from agent.models.sandbox import Mount, RoomFile, RoomOrder
 from agent.stages import baseline
 from agent.stages import checks as checks_stage
 from tests.integration.check_samples import Stage

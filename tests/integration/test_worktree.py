@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from agent import worktree
-from agent.domain import ChangedFile
 from agent.errors import EditFailed, RepositoryUnfit, StorageFull
-from agent.repository import mirror as mirror_module
+from agent.git import mirror as mirror_module
+from agent.git import worktree
+from agent.models.change import ChangedFile
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
 from tests.integration.small_disks import small_disk
@@ -256,7 +256,7 @@ def test_a_damaged_mirror_is_made_anew(repository: Path, mirrors: Path, tmp_path
 SCRIPT = """
 import sys
 from pathlib import Path
-from agent import worktree
+from agent.git import worktree
 from tests.integration import git_samples as samples
 print("start", flush=True)
 checkout = worktree.prepare(sys.argv[1], None, Path(sys.argv[2]))

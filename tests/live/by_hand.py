@@ -18,8 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.checks.suite import COLLECTION
-from agent.domain import CheckResult, Environment
-from agent.ports import IndexAccess
+from agent.models.checks import CheckResult
+from agent.models.environment import Environment
+from agent.models.package_index import IndexAccess
 from tests.live.projects import Project
 from tests.thirdparty import bare
 from tests.thirdparty.bare import Bare, Outcomes

@@ -17,9 +17,11 @@ from packaging.utils import canonicalize_name
 
 from agent.checks import check, measuring
 from agent.checks.check import Site
-from agent.domain import CheckResult, Environment, Run, Status
 from agent.environments import build
 from agent.errors import AgentError
+from agent.models.checks import CheckResult, Status
+from agent.models.environment import Environment
+from agent.models.run import Run
 from agent.services import Services
 from agent.stages import checkout, environment
 from tests.live import by_hand, comparison, differences

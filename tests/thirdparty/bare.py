@@ -20,8 +20,9 @@ from xml.etree import ElementTree as ET
 from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
-from agent.domain import CheckReport, Environment
-from agent.ports import IndexAccess
+from agent.models.checks import CheckReport
+from agent.models.environment import Environment
+from agent.models.package_index import IndexAccess
 from tests.thirdparty.projects import Known, KnownDjango
 
 _ASK_DJANGO = Path(__file__).with_name("ask_django.py")

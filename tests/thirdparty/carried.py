@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.adapters.package_index import SimpleIndex
-from agent.domain import CheckReport, Environment
-from agent.ports import IndexAccess
+from agent.environments.package_index import SimpleIndex
+from agent.models.checks import CheckReport
+from agent.models.environment import Environment
+from agent.models.package_index import IndexAccess
 from tests.flow.stories import Ended, Repository
 from tests.thirdparty import bare, recorded_run, sources
 from tests.thirdparty.bare import Bare, Outcomes

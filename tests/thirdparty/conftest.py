@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.package_index import SimpleIndex
+from agent.environments.package_index import SimpleIndex
 from agent.settings import Settings
 from tests.folders import data_folder
 from tests.thirdparty import carried

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 from agent import steps
 from agent.cli import main
-from agent.domain import CheckReport
+from agent.models.checks import CheckReport
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from agent.adapters.package_index import SimpleIndex
+from agent.environments.package_index import SimpleIndex
 from tests.flow.stories import Repository
 
 _MOST_BYTES = 64 * 1024**2

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent.adapters.package_index import SimpleIndex
+from agent.environments.package_index import SimpleIndex
 from tests.folders import data_folder
 from tests.thirdparty.model_stories import (
     api_key,

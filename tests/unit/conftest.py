@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.sql_inbox import Inbox
-from agent.adapters.sql_store import SqlStore
+from agent.store.sql_inbox import Inbox
+from agent.store.sql_store import SqlStore
 from tests.folders import data_folder
 
 

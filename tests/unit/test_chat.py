@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.chat import (
+from agent.models.chat import (
     Answered,
     Asked,
     ChatRequest,

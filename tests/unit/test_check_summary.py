@@ -8,9 +8,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.check_summary import summarize, summarize_all
 from agent.checks import check, comparison, suite
-from agent.domain import CheckItem, CheckReport, CheckResult, Status
+from agent.models.checks import CheckItem, CheckReport, CheckResult, Status
+from agent.text.check_summary import summarize, summarize_all
 
 FAILING = ("failed", "error")
 IDS = st.sampled_from([f"t.py::test_{n}" for n in range(6)] + [f"t{suite.COLLECTION}"])

@@ -11,7 +11,7 @@ import pytest
 from cmarkgfm.cmark import Options
 from markdown_it import MarkdownIt
 
-from agent import cleaning
+from agent.text import cleaning
 
 
 def test_hidden_comments_are_removed_and_said():

@@ -9,10 +9,11 @@ import time
 import pytest
 from typer.testing import CliRunner
 
-from agent.adapters.sql_store import COMMAND, SqlStore
 from agent.cli import runs
-from agent.domain import Outcome, Reason, RunState
-from agent.pause import Switch
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, RunState
+from agent.service.pause import Switch
+from agent.store.sql_store import COMMAND, SqlStore
 from tests.unit.stages import forge_runs
 
 RUN, OTHER = "20261120-120000-a1b2c3d4e5f60718", "20261120-130000-a1b2c3d4e5f60718"

@@ -7,12 +7,13 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from agent import deliveries
-from agent.conversation.lane import Heard, Lane
 from agent.conversation.said import Happened, Said
-from agent.domain import Outcome, Reason, RunState
 from agent.errors import ForgeLimited, ForgeUnavailable, SettingsInvalid
-from agent.intake import Ignored
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, RunState
+from agent.service import deliveries
+from agent.service.intake import Ignored
+from agent.service.lane import Heard, Lane
 from tests.unit.delivery_samples import Gate, Open, delivery, run, snapshot
 
 
@@ -31,13 +32,13 @@ def test_a_delivery_that_cannot_be_decided_now_holds_no_other_up(inbox, store):
 
 
 def test_a_forge_that_says_when_is_asked_then(inbox, store):
-    gate = Gate({1: ForgeLimited("wait", until=time.time() + 0.2)})
+    gate = Gate({1: ForgeLimited("wait", until=time.time() + 1.0)})
     inbox.append([delivery(1)])
     intake = deliveries.Intake(inbox, store, gate)
     intake.turn()
     intake.turn()
     assert gate.asked == [1]
-    time.sleep(0.21)
+    time.sleep(1.01)
     intake.turn()
     assert gate.asked == [1, 1]
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from agent.adapters.bubblewrap import roots
-from agent.adapters.github import access
-from agent.adapters.rooms import seccomp
-from agent.adapters.sql_inbox import Inbox
 from agent.environments import found_pythons
+from agent.github import access
+from agent.sandbox.bubblewrap import roots
+from agent.sandbox.rooms import seccomp
+from agent.store.sql_inbox import Inbox
 from webhooks import environment
 from webhooks.sources import github_events
 

@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from agent.domain import ENDS, MOVES, RunState
+from agent.models.run import ENDS, MOVES, RunState
 from repo_config import load
 
 ROOT = Path(__file__).parents[2]

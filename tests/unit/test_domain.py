@@ -8,18 +8,10 @@ import pickle
 import pytest
 
 from agent import errors
-from agent.domain import (
-    ENDS,
-    MOVES,
-    Change,
-    ChangedFile,
-    IssueRef,
-    Outcome,
-    Reason,
-    Run,
-    RunState,
-    Snapshot,
-)
+from agent.models.change import Change, ChangedFile
+from agent.models.outcome import Outcome
+from agent.models.run import ENDS, MOVES, Reason, Run, RunState
+from agent.models.ticket import IssueRef, Snapshot
 
 CHANGE = Change(
     base_commit="a" * 40,

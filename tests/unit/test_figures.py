@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from agent import figures
-from agent.domain import FirstRound, ModelTotal, Reason, RunState
-from agent.figures import Middle, PerLine, Share, Told
-from agent.pull_ends import Edits, PullEnd
+from agent.models.model_use import ModelTotal
+from agent.models.outcome import FirstRound
+from agent.models.pull_ends import Edits, PullEnd
+from agent.models.run import Reason, RunState
+from agent.telemetry import figures
+from agent.telemetry.figures import Middle, PerLine, Share, Told
 
 PASSED = FirstRound(passed=True, reason=Reason.READY)
 REFUSED = FirstRound(passed=False, reason=Reason.POLICY)

@@ -49,7 +49,7 @@ def test_breaking_a_contract_shows(copy):
     path = copy / "agent" / "stages" / "publish.py"
     path.write_text(path.read_text() + "\nimport httpx\nimport agent.stages.review\n")
     path = copy / "webhooks" / "signatures.py"
-    path.write_text(path.read_text() + "\nimport agent.adapters.github.access\n")
+    path.write_text(path.read_text() + "\nimport agent.github.access\n")
     done = lint(copy)
     assert done.returncode != 0
     for contract in (

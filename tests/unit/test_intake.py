@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from agent import intake, run_ids
-from agent.domain import IssueRef, Outcome, Reason, Run, RunState, Snapshot, StoredRun
 from agent.errors import ActiveRun, ForgeUnavailable
-from agent.intake import Accepted, Ignored, Later, Stopped, Withdrawal
-from agent.ports import LiveIssue, Permission
+from agent.models.intake import LiveIssue, Permission
+from agent.models.outcome import Outcome, StoredRun
+from agent.models.run import Reason, Run, RunState
+from agent.models.ticket import IssueRef, Snapshot
+from agent.service import intake
+from agent.service.intake import Accepted, Ignored, Later, Stopped, Withdrawal
+from agent.telemetry import run_ids
 
 ISSUE = IssueRef(repository="o/r", repository_id=7, number=42, issue_id=99)
 

@@ -10,20 +10,21 @@ from types import SimpleNamespace
 import pytest
 from structlog.testing import capture_logs
 
-from agent import issue_run
-from agent.adapters.github import comments
-from agent.adapters.github.access import Known
-from agent.adapters.github.status_comment import StatusComment
-from agent.domain import Outcome, Reason, RunState
 from agent.errors import ForgeLimited, ModelUnavailable
-from agent.issue_run import Carried
-from agent.milestones import RunPage, StateNotes
-from agent.redaction import Redactor
+from agent.github import comments
+from agent.github.access import Known
+from agent.github.status_comment import StatusComment
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, RunState
+from agent.runs import issue_run
+from agent.runs.issue_run import Carried
+from agent.runs.milestones import RunPage, StateNotes
+from agent.runs.worker import Postponed
 from agent.services import Services
 from agent.settings import Settings
 from agent.steps import Cancellation, Directly
 from agent.testing import FakeForge
-from agent.worker import Postponed
+from agent.text.redaction import Redactor
 from tests.unit.delivery_samples import run, snapshot
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.ledger import Ledger, LedgerClosed, verify
+from agent.telemetry.ledger import Ledger, LedgerClosed, verify
 
 ROOT = Path(__file__).parents[2]
 
@@ -137,7 +137,7 @@ _WRITER = """
 import itertools, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from agent.ledger import Ledger
+from agent.telemetry.ledger import Ledger
 
 ledger, numbers = Ledger(Path(sys.argv[1]), "run-1"), itertools.count(1)
 print("begun", flush=True)

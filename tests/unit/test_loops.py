@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from agent import deliveries, loops
+from agent.service import deliveries, loops
 from tests.unit.delivery_samples import Gate, delivery
 
 

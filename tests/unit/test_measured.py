@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent import measured
+from agent.text import measured
 
 
 @pytest.mark.parametrize(

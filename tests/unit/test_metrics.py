@@ -11,10 +11,11 @@ from contextlib import closing
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agent import metrics
-from agent.adapters.sql_store import SqlStore
-from agent.domain import Outcome, Reason, RunState, end_state
 from agent.errors import ForgeUnavailable, StoreUnavailable
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, RunState, end_state
+from agent.store.sql_store import SqlStore
+from agent.telemetry import metrics
 from tests.integration.run_samples import run
 
 

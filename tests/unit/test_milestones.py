@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain import Contract, FollowUp, Plan, Run, RunState
-from agent.milestones import Milestones, StateNotes
-from agent.ports import Progress
-from agent.redaction import Redactor
+from agent.models.change import Plan
+from agent.models.environment import Contract
+from agent.models.forge import Progress
+from agent.models.run import FollowUp, Run, RunState
+from agent.runs.milestones import Milestones, StateNotes
 from agent.settings import Settings
 from agent.testing import FakeForge, said
+from agent.text.redaction import Redactor
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 from tests.unit.stages import forge_runs

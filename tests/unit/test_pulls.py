@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent import pulls
+from agent.models import pulls
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,19 @@ from datetime import datetime
 
 import pytest
 
-from agent import intake, reconcile, settings
-from agent.adapters.sql_inbox import Inbox
-from agent.adapters.sql_store import SqlStore
-from agent.domain import Delivery, IssueRef, Outcome, Reason, Run, Snapshot
+from agent import settings
 from agent.errors import AccessLost, ForgeLimited, ForgeUnavailable, RequestRefused, SettingsInvalid
-from agent.intake import Accepted, Ignored, Request
-from agent.polling import Polling
-from agent.ports import Changed, EarlierRun, Labelled, LiveIssue, SentDelivery, SentPage
-from agent.reconcile import Redeliveries
+from agent.models.intake import EarlierRun, LiveIssue, SentDelivery, SentPage
+from agent.models.outcome import Outcome
+from agent.models.polling import Changed, Labelled
+from agent.models.run import Reason, Run
+from agent.models.ticket import Delivery, IssueRef, Snapshot
+from agent.service import intake, reconcile
+from agent.service.intake import Accepted, Ignored, Request
+from agent.service.polling import Polling
+from agent.service.reconcile import Redeliveries
+from agent.store.sql_inbox import Inbox
+from agent.store.sql_store import SqlStore
 from tests.unit import delivery_samples
 from webhooks.sources import github_events
 

@@ -6,19 +6,20 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent import recorded
-from agent.adapters.recorded_chat import Differs, RecordedModels
-from agent.chat import Answered, Asked, ChatRequest, Returned, ToolResult
-from agent.domain import Outcome, Reason, Run
 from agent.editing import asking
 from agent.editing.asking import Turn
 from agent.editing.budget import Limits, Spent
 from agent.errors import BudgetSpent, LedgerUnusable
-from agent.ledger import Ledger
-from agent.redaction import Redactor
+from agent.llm.recorded_chat import Differs, RecordedModels
+from agent.models.chat import Answered, Asked, ChatRequest, Returned, ToolResult
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, Run
 from agent.steps import Steps
-from agent.telemetry import RunLog
+from agent.telemetry import recorded
+from agent.telemetry.ledger import Ledger
+from agent.telemetry.run_log import RunLog
 from agent.testing import FakeModel, said
+from agent.text.redaction import Redactor
 
 RUN = "20261120-101010-0123456789abcdef"
 KEY = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"

@@ -8,9 +8,10 @@ import string
 
 import pytest
 
-from agent.chat import ToolCall
-from agent.domain import Comparison, Finding, Severity, Status
-from agent.redaction import REMOVED, Redactor
+from agent.models.change import Finding, Severity
+from agent.models.chat import ToolCall
+from agent.models.checks import Comparison, Status
+from agent.text.redaction import REMOVED, Redactor
 
 _CHANCE = random.Random(11)
 #: No shape that anybody knows: only the exact list can find it.

@@ -6,11 +6,12 @@ import sys
 
 import pytest
 
-from agent import replay
 from agent.cli import main
-from agent.domain import FollowUp, Outcome, Reason, Run
-from agent.ledger import Ledger
-from agent.recorded import Recording
+from agent.models.outcome import Outcome
+from agent.models.run import FollowUp, Reason, Run
+from agent.runs import replay
+from agent.telemetry.ledger import Ledger
+from agent.telemetry.recorded import Recording
 
 RUN = "20261120-101010-0123456789abcdef"
 BASE, NOW = "a" * 40, "b" * 40

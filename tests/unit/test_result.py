@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from agent.cli import result
-from agent.domain import Comparison, Status
+from agent.models.checks import Comparison, Status
 
 COVERAGE = Comparison(
     name="coverage of the change",

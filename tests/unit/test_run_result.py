@@ -10,7 +10,10 @@ import pytest
 from rich.console import Console
 
 from agent.cli import result
-from agent.domain import ModelUse, Outcome, PullRequest, Reason, ReviewNotes, RunState
+from agent.models.model_use import ModelUse
+from agent.models.outcome import Outcome, PullRequest
+from agent.models.review import ReviewNotes
+from agent.models.run import Reason, RunState
 
 BRANCH = "mergewright/t1-add-note"
 

@@ -11,10 +11,11 @@ from contextlib import closing
 import pytest
 from typer.testing import CliRunner
 
-from agent.adapters import sql_store
-from agent.adapters.sql_store import SqlStore
 from agent.cli import runs
-from agent.domain import Outcome, PullRequest, Reason, RunState
+from agent.models.outcome import Outcome, PullRequest
+from agent.models.run import Reason, RunState
+from agent.store import sql_store
+from agent.store.sql_store import SqlStore
 from tests.unit.stages import forge_runs
 
 TITLE = "Customers that buy often need a nickname they can be greeted by, long as that may be"

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from agent.redaction import REMOVED, Redactor
-from agent.secret_names import says_secret
+from agent.text.redaction import REMOVED, Redactor
+from agent.text.secret_names import says_secret
 
 #: Each holds S3 in the places of secrets, here of a form that no shape could know.
 SECRETS = [

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import secret_shapes
+from agent.text import secret_shapes
 
 ROOT = Path(__file__).parents[2]
 _CHANCE = random.Random(7)

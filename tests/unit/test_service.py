@@ -8,9 +8,9 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from agent import service
 from agent.errors import AccessLost, ForgeUnavailable, PermanentError, SettingsInvalid
-from agent.loops import Pulse
+from agent.service import process
+from agent.service.loops import Pulse
 
 # --- signs of life ----------------------------------------------------------------------------
 
@@ -18,7 +18,7 @@ from agent.loops import Pulse
 @pytest.fixture
 def watched(inbox, monkeypatch):
     """Watch a loop for a moment; return whether signs of life were left."""
-    monkeypatch.setattr(service, "_BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(process, "_BEAT_SECONDS", 0.02)
     stop = threading.Event()
 
     def watch(pulse, *targets):
@@ -26,7 +26,7 @@ def watched(inbox, monkeypatch):
         for thread in threads:
             thread.start()
         threading.Timer(0.3, stop.set).start()
-        service.watch(inbox, pulse, threads, stop)
+        process.watch(inbox, pulse, threads, stop)
         return inbox.last_beat() is not None
 
     yield watch
@@ -38,7 +38,7 @@ def test_there_are_signs_of_life_while_the_intake_goes_on(watched):
 
 
 def test_there_is_no_sign_of_life_of_an_intake_that_stands_still(watched, monkeypatch):
-    monkeypatch.setattr(service, "_STILL_SECONDS", 0.0)
+    monkeypatch.setattr(process, "_STILL_SECONDS", 0.0)
     assert not watched(Pulse(), lambda: time.sleep(1))
 
 
@@ -63,10 +63,10 @@ class Way:
 
 
 def test_a_forge_that_is_away_at_the_start_is_asked_until_it_answers(inbox, monkeypatch):
-    monkeypatch.setattr(service, "_ASK_SECONDS", (0.01,))
+    monkeypatch.setattr(process, "_ASK_SECONDS", (0.01,))
     way = Way(ForgeUnavailable("away"), AccessLost("blocked"), ForgeUnavailable("away"))
     with capture_logs() as said:
-        assert service.introduced(way, inbox, threading.Event())
+        assert process.introduced(way, inbox, threading.Event())
     assert way.problems == []
     assert [one["log_level"] for one in said] == ["error"] * 3 + ["info"]
     assert inbox.last_beat() is not None
@@ -75,14 +75,14 @@ def test_a_forge_that_is_away_at_the_start_is_asked_until_it_answers(inbox, monk
 def test_a_wrong_address_or_key_is_the_operators_to_mend_before_anything_is_done(inbox):
     way = Way(ForgeUnavailable("away"), SettingsInvalid("MERGEWRIGHT_GITHUB_URL: no"))
     with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_GITHUB_URL"):
-        service.introduced(way, inbox, threading.Event())
+        process.introduced(way, inbox, threading.Event())
 
 
 def test_the_worker_ends_while_it_waits_for_a_forge_and_gives_signs_of_life(inbox, monkeypatch):
-    monkeypatch.setattr(service, "_BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(process, "_BEAT_SECONDS", 0.02)
     stop, beats = threading.Event(), []
     monkeypatch.setattr(inbox, "beat", lambda: beats.append(1))
     threading.Timer(0.3, stop.set).start()
     way = Way(*[ForgeUnavailable("away")] * 9)
-    assert not service.introduced(way, inbox, stop)
+    assert not process.introduced(way, inbox, stop)
     assert len(beats) > 5

@@ -7,14 +7,17 @@ import time
 
 import pytest
 
-from agent import deliveries, issue_run
-from agent.adapters.sql_inbox import Inbox
-from agent.adapters.sql_store import COMMAND, SqlStore
-from agent.dispatch import Bounds
-from agent.domain import Delivery, Outcome, Reason, Run
 from agent.errors import ForgeUnavailable
-from agent.intake import Request, Withdrawal
-from agent.pause import Switch
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, Run
+from agent.models.ticket import Delivery
+from agent.runs import issue_run
+from agent.service import deliveries
+from agent.service.dispatch import Bounds
+from agent.service.intake import Request, Withdrawal
+from agent.service.pause import Switch
+from agent.store.sql_inbox import Inbox
+from agent.store.sql_store import COMMAND, SqlStore
 from tests.unit.delivery_samples import Open, snapshot
 
 DAY = 86_400.0

@@ -10,12 +10,14 @@ from contextlib import closing
 import pytest
 from typer.testing import CliRunner
 
-from agent import figures
-from agent.adapters.sql_store import SqlStore
 from agent.cli import main
-from agent.domain import FirstRound, ModelUse, Outcome, PullRequest, Reason, RunState
-from agent.figures import Figures
-from agent.pull_ends import Edits, Ended
+from agent.models.model_use import ModelUse
+from agent.models.outcome import FirstRound, Outcome, PullRequest
+from agent.models.pull_ends import Edits, Ended
+from agent.models.run import Reason, RunState
+from agent.store.sql_store import SqlStore
+from agent.telemetry import figures
+from agent.telemetry.figures import Figures
 from tests.unit.stages import forge_runs
 
 NOW = float(int(time.time()))

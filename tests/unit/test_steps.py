@@ -9,20 +9,6 @@ import signal
 import pytest
 
 from agent import errors
-from agent.domain import (
-    CheckItem,
-    Comparison,
-    Contract,
-    Decision,
-    Finding,
-    FirstRound,
-    Reason,
-    Record,
-    Run,
-    Severity,
-    Status,
-    Verdict,
-)
 from agent.errors import (
     ActiveRun,
     AgentError,
@@ -39,10 +25,17 @@ from agent.errors import (
     Unforeseen,
     VersionUnknown,
 )
-from agent.ledger import Ledger, verify
-from agent.redaction import REMOVED, Redactor
+from agent.models.change import Finding, Severity
+from agent.models.checks import CheckItem, Comparison, Status
+from agent.models.environment import Contract
+from agent.models.outcome import FirstRound, Verdict
+from agent.models.record import Record
+from agent.models.run import Reason, Run
+from agent.models.ticket import Decision
 from agent.steps import Cancellation, Steps
-from agent.telemetry import RunLog
+from agent.telemetry.ledger import Ledger, verify
+from agent.telemetry.run_log import RunLog
+from agent.text.redaction import REMOVED, Redactor
 from repo_config.detect import Project
 from repo_config.schema import LimitsSection, RepoConfig
 

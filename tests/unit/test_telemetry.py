@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agent.domain import CheckReport, CheckResult, Status
-from agent.redaction import REMOVED, Redactor
-from agent.telemetry import RunLog
+from agent.models.checks import CheckReport, CheckResult, Status
+from agent.telemetry.run_log import RunLog
+from agent.text.redaction import REMOVED, Redactor
 
 SECRET = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
 
@@ -48,9 +48,9 @@ _TALKS = """
 import logging, threading, warnings
 from concurrent.futures import ThreadPoolExecutor
 import structlog
-from agent import telemetry
+from agent.telemetry import run_log
 
-telemetry.configure(verbose=True, debug=False)
+run_log.configure(verbose=True, debug=False)
 log = structlog.get_logger()
 with structlog.contextvars.bound_contextvars(run="r1"):
     log.info("within")
@@ -61,9 +61,9 @@ with structlog.contextvars.bound_contextvars(run="r1"):
     except ZeroDivisionError as problem:
         logging.getLogger("some.library").error("broken", exc_info=problem)
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(telemetry.carried_along(log.info), "in another thread", step="x").result()
+        pool.submit(run_log.carried_along(log.info), "in another thread", step="x").result()
         pool.submit(log.info, "not handed on").result()
-    timer = threading.Timer(0, telemetry.carried_along(log.warning), ["later"])
+    timer = threading.Timer(0, run_log.carried_along(log.warning), ["later"])
     timer.start()
     timer.join()
 log.info("outside")

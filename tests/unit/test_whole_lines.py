@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.redaction import Redactor
-from agent.whole_lines import WholeLines
+from agent.text.redaction import Redactor
+from agent.text.whole_lines import WholeLines
 
 KEY = "corp-4fK9wQz7Lm2Xv8Rt5Yb3Nc6Hd1Js0PaGe"
 

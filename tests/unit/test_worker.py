@@ -10,25 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from agent import errors, telemetry, worker, workflow
-from agent.chat import Reply
+from agent import errors, workflow
 from agent.cli import result
-from agent.domain import (
-    Change,
-    ChangedFile,
-    Checkout,
-    ClearedChange,
-    Comparison,
-    Decision,
-    Finding,
-    Outcome,
-    Reason,
-    RunState,
-    Severity,
-    Similar,
-    Verdict,
-    end_state,
-)
 from agent.errors import (
     AccessLost,
     BudgetSpent,
@@ -45,14 +28,23 @@ from agent.errors import (
     TimeSpent,
     TransientError,
 )
-from agent.ledger import Ledger
-from agent.redaction import Redactor
+from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Severity
+from agent.models.chat import Reply
+from agent.models.checks import Comparison
+from agent.models.environment import Checkout
+from agent.models.outcome import Outcome, Verdict
+from agent.models.run import Reason, RunState, end_state
+from agent.models.ticket import Decision, Similar
+from agent.runs import worker
+from agent.runs.worker import Postponed, Waited
 from agent.services import Services
 from agent.settings import Settings
 from agent.steps import Steps
-from agent.telemetry import RunLog
+from agent.telemetry import run_log
+from agent.telemetry.ledger import Ledger
+from agent.telemetry.run_log import RunLog
 from agent.testing import FakeForge, said
-from agent.worker import Postponed, Waited
+from agent.text.redaction import Redactor
 from tests.unit.delivery_samples import run
 from tests.unit.stages import forge_runs
 
@@ -218,8 +210,8 @@ def test_a_run_that_fails_while_it_publishes_keeps_checks_and_findings(home, mon
     assert not outcome.done
     assert outcome.checks == (CHECK,)
     assert outcome.findings == (FINDING, IN_THE_WAY)
-    assert telemetry.tell_comparison(CHECK) in log
-    assert telemetry.tell_finding(FINDING) in log
+    assert run_log.tell_comparison(CHECK) in log
+    assert run_log.tell_finding(FINDING) in log
 
 
 def test_what_policy_refuses_is_told_alone(home, monkeypatch):

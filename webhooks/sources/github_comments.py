@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from agent.conversation.said import Happened, Place, Said
-from agent.domain import IssueRef
+from agent.models.ticket import IssueRef
 from webhooks.sources import github_payloads as parts
 from webhooks.sources.github_payloads import Ignored, Told
 

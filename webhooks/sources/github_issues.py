@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import Field
 
-from agent.domain import IssueRef, Snapshot
-from agent.intake import STATE_LABELS, TAKES_BACK, Request, Withdrawal
+from agent.models.ticket import IssueRef, Snapshot
+from agent.service.intake import STATE_LABELS, TAKES_BACK, Request, Withdrawal
 from webhooks.sources import github_payloads as parts
 from webhooks.sources.github_payloads import Ignored, Told
 

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from agent.conversation.said import Happened, Said
-from agent.domain import Record
-from agent.intake import Request, Withdrawal
+from agent.models.record import Record
+from agent.service.intake import Request, Withdrawal
 
 
 class Ignored(Record):

@@ -15,6 +15,7 @@ import mergewright_entry
 import mergewright_report
 
 _CACHE = "/tmp/mergewright-mypy"  # noqa: S108 - the room's own
+_STUBS = "/tmp/mergewright-stubs"  # noqa: S108 - the same
 
 
 def main():
@@ -34,6 +35,8 @@ def main():
         "--no-error-summary",
         "--no-color-output",
     ]
+    if order["stubs"]:
+        _show_stubs(order["stubs"])
     if order["python"]:
         always += ["--python-executable", order["python"]]
     if version >= (1, 11):
@@ -61,6 +64,16 @@ def main():
     always.append("--cache-dir=" + (_CACHE if shared else os.devnull))
     end = arguments.index("--") if "--" in arguments else len(arguments)
     leave(*_run([*arguments[:end], *always, *arguments[end:]], version, leave))
+
+
+def _show_stubs(packages):
+    """Have mypy find the stubs that are installed beside it: where it looks by another Python."""
+    os.mkdir(_STUBS)
+    for name in os.listdir(packages):
+        if name.endswith("-stubs"):
+            os.symlink(os.path.join(packages, name), os.path.join(_STUBS, name))
+    # That Python is a process of its own, which mypy asks for its path.
+    os.environ["PYTHONPATH"] = _STUBS
 
 
 def _may_know(order, options):

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from agent.domain import Record
 from agent.environments import requirement_files, storage, toolsets, uv_program
 from agent.environments.bench import Bench
 from agent.environments.fetch import Fetcher
@@ -24,7 +23,8 @@ from agent.environments.locks.kinds import Lock
 from agent.environments.requirement_files import Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.ports import (
+from agent.models.record import Record
+from agent.models.sandbox import (
     ROOM_ENVIRONMENT,
     ROOM_GATE,
     ROOM_OURS,

@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 from packaging.utils import canonicalize_name
 
-from agent.domain import Record
 from agent.environments import choosing, requirement_names
 from agent.environments.requirement_files import named_index
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.ports import IndexWish
+from agent.models.package_index import IndexWish
+from agent.models.record import Record
 from repo_config.schema import PythonSection
 
 Kind = Literal["uv", "poetry", "pdm", "pylock", "pipenv"]

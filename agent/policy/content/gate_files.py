@@ -11,7 +11,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from agent.domain import ChangedFile, Finding, Severity
+from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 from repo_config import rule_files, tool_tables

@@ -15,11 +15,11 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
-from agent.domain import ChangedFile, Finding, Severity
+from agent.git import names
+from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy.patterns import Patterns, folded
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
-from agent.repository import names
 from repo_config import toml_text
 from repo_config.schema import RepoConfig
 

@@ -13,11 +13,11 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from agent import secret_shapes
-from agent.domain import ChangedFile, Finding, Severity
+from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import layout
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
+from agent.text import secret_shapes
 from repo_config.tree import Tree
 
 SECRETS = Rule(

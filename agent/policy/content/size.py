@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from agent.domain import ChangedFile, Finding, Severity
+from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 

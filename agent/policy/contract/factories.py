@@ -13,7 +13,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy import layout
 from agent.policy.modules import Definition
 from agent.policy.proposal import Hit, Proposal, PythonFile
@@ -46,11 +46,6 @@ _TABLES = re.compile(
 _OF_LIBRARIES = re.compile(
     r"django\.contrib\.\w+\.(?:models\.)?[A-Z]\w*|django\.contrib\.auth\.get_user_model\.\(\)"
 )
-_FACTORY = re.compile(
-    r"^class (\w+)\b[^\n]*:[^\n]*\n(?:(?!^class ).*\n)*?\s+model\s*=\s*(.+)$", re.MULTILINE
-)
-_WRITE = {"model_bakery": "baker.make({})", "mixer": "mixer.blend({})"}
-_MOST_FILES = 200
 
 
 def check(proposal: Proposal) -> Iterator[Finding]:
@@ -59,9 +54,9 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     if wanted == "any":
         return
     for file, hit in proposal.fresh(_made, _is_of_tests):
-        model = hit.what
-        message = f"makes a row of {model} itself; tests here make their data by {wanted}"
-        yield TEST_FACTORIES.at(file.path, message, _fix(model, wanted, proposal), hit.line)
+        message = f"makes a row of {hit.what} itself; tests here make their data by {wanted}"
+        fix = f"Make it by {wanted}: use the factory of {hit.what}, or add one beside the others."
+        yield TEST_FACTORIES.at(file.path, message, fix, hit.line)
 
 
 def _is_of_tests(file: PythonFile) -> bool:
@@ -121,27 +116,3 @@ def _is_in_factory(visit: Visit[ast.Call]) -> bool:
         isinstance(around.node, ast.ClassDef) and around.node.name.endswith(("Factory", "Recipe"))
         for around in visit.around()
     )
-
-
-def _fix(model: str, wanted: str, proposal: Proposal) -> str:
-    if wanted in _WRITE:
-        return f"Write {_WRITE[wanted].format(model)}."
-    if found := _factory(model, proposal):
-        return f"Use {found}."
-    return f"Use its factory, or add one for {model} beside the others."
-
-
-def _factory(model: str, proposal: Proposal) -> str:
-    """Return name and place of the factory of a model, by a look at the texts of factories."""
-    changed = {file.path: file.after for file in proposal.change.files}
-    paths = [
-        path
-        for path in {*proposal.tree.paths(), *changed}
-        if path.endswith(".py") and "factor" in path
-    ]
-    for path in sorted(paths)[:_MOST_FILES]:
-        content = changed[path] if path in changed else proposal.tree.read(path)
-        for name, said in _FACTORY.findall((content or b"").decode("utf-8", "replace")):
-            if re.fullmatch(rf"[\"']?(?:\w+\.)*{re.escape(model)}[\"']?", said.strip()):
-                return f"{name} of {path}"
-    return ""

@@ -15,7 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy import layout, source
 from agent.policy.proposal import Proposal, PythonFile
 from agent.policy.rule import Rule

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy import guards, source
 from agent.policy.django import files
 from agent.policy.proposal import Hit, Proposal, PythonFile

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy import source
-from agent.policy.django import files, model_classes
-from agent.policy.names import Ref
+from agent.policy.django import files
+from agent.policy.names import Ref, Scope
 from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
@@ -39,7 +38,8 @@ _BRINGS = frozenset(
     {"select_related", "prefetch_related", "values", "values_list", "raw", "in_bulk", "aggregate"}
     | {"dates", "datetimes", "only", "defer"}
 )
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_RELATIONS = frozenset({"ForeignKey", "OneToOneField", "ManyToManyField"})
+_Loop = ast.For | ast.AsyncFor | ast.comprehension
 
 
 def check(proposal: Proposal) -> Iterator[Finding]:
@@ -47,13 +47,15 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     managers = _USUAL | frozenset(proposal.config.django.managers.values())
 
     def find(view: View) -> Iterator[Hit]:
-        for call in view.all(ast.Call):
-            func = call.node.func
-            if isinstance(func, ast.Attribute) and func.attr in _ASKS:
-                if _manager(func.value) in managers and _is_in_loop(call):
-                    asked = source.written(func).partition("(")[0]
-                    yield Hit(f"asks {asked} at each turn of a loop", call.node.lineno)
-        yield from _relations(view, proposal)
+        told: set[ast.AST] = set()
+        for loop, parts, scope in _loops(view):
+            related = _related_to(view.refs(loop.iter, scope), proposal)
+            name = loop.target.id if related and isinstance(loop.target, ast.Name) else ""
+            for node in (node for part in parts for node in source.walk(part)):
+                says = _asks(node, managers) or _reads(node, name, related)
+                if says and node not in told:
+                    told.add(node)
+                    yield Hit(says, getattr(node, "lineno", 1))
 
     for file, hit in proposal.fresh(find, among=files.is_application):
         yield QUERY_IN_LOOP.at(
@@ -62,33 +64,26 @@ def check(proposal: Proposal) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _manager(node: ast.expr) -> str:
-    """Return the manager that a chain of calls begins at, as `objects`; "" where there is none."""
-    at = node
-    while isinstance(at, ast.Call) and isinstance(at.func, ast.Attribute):
-        at = at.func.value
-    is_of_class = isinstance(at, ast.Attribute) and isinstance(at.value, (ast.Name, ast.Attribute))
-    return at.attr if is_of_class and isinstance(at, ast.Attribute) else ""
-
-
-def _is_in_loop(visit: Visit[ast.Call]) -> bool:
-    """Whether it stands in what a loop does at each turn, in the same function."""
-    inner: ast.AST = visit.node
-    in_iterable = False
-    for around in visit.around():
-        node = around.node
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
-            return False
-        if isinstance(node, (ast.For, ast.AsyncFor)) and inner in node.body:
-            return not _is_fixed(node.iter)
-        if isinstance(node, ast.comprehension):
-            in_iterable = inner is node.iter
-        elif isinstance(node, _COMPREHENSIONS):
-            if not (in_iterable and inner is node.generators[0]):
-                return not _is_fixed(node.generators[0].iter)
-            in_iterable = False
-        inner = node
-    return False
+def _loops(view: View) -> Iterator[tuple[_Loop, Sequence[ast.AST], Scope]]:
+    """Yield what loops go over, with what is done at each turn."""
+    loops: list[Visit[ast.For] | Visit[ast.AsyncFor]] = [
+        *view.all(ast.For), *view.all(ast.AsyncFor),
+    ]  # fmt: skip
+    for loop in loops:
+        if not _is_fixed(loop.node.iter):
+            yield loop.node, loop.node.body, loop.scope
+    comprehensions: list[
+        Visit[ast.ListComp] | Visit[ast.SetComp] | Visit[ast.GeneratorExp] | Visit[ast.DictComp]
+    ] = [
+        *view.all(ast.ListComp), *view.all(ast.SetComp), *view.all(ast.GeneratorExp),
+        *view.all(ast.DictComp),
+    ]  # fmt: skip
+    for made in comprehensions:
+        node = made.node
+        first, *others = node.generators
+        ends = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        if not _is_fixed(first.iter):
+            yield first, [*first.ifs, *others, *ends], made.scope
 
 
 def _is_fixed(items: ast.expr) -> bool:
@@ -101,65 +96,27 @@ def _is_fixed(items: ast.expr) -> bool:
     return False
 
 
-# --- relations --------------------------------------------------------------------------------
+def _asks(node: ast.AST, managers: frozenset[str]) -> str:
+    """Say what a call asks through a manager; "" for anything else."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return ""
+    at = node.func.value
+    while isinstance(at, ast.Call) and isinstance(at.func, ast.Attribute):
+        at = at.func.value
+    is_manager = isinstance(at, ast.Attribute) and at.attr in managers
+    if node.func.attr not in _ASKS or not is_manager:
+        return ""
+    return f"asks {source.written(node.func).partition('(')[0]} at each turn of a loop"
 
 
-@dataclass(frozen=True)
-class _Loop:
-    """A loop with one name for what it takes at each turn."""
-
-    target: ast.expr
-    items: ast.expr
-    parts: Sequence[ast.AST]
-    """What is done at each turn."""
-    visit: Visit[ast.AST]
-
-
-def _loops(view: View) -> Iterator[_Loop]:
-    for loop in view.all(ast.For):
-        yield _Loop(loop.node.target, loop.node.iter, loop.node.body, loop)
-    for waiting in view.all(ast.AsyncFor):
-        yield _Loop(waiting.node.target, waiting.node.iter, waiting.node.body, waiting)
-    for pairs in view.all(ast.DictComp):
-        node = pairs.node
-        yield _comprehension(node.generators, [node.key, node.value], pairs)
-    for items in view.all(ast.ListComp):
-        yield _comprehension(items.node.generators, [items.node.elt], items)
-    for single in view.all(ast.SetComp):
-        yield _comprehension(single.node.generators, [single.node.elt], single)
-    for lazy in view.all(ast.GeneratorExp):
-        yield _comprehension(lazy.node.generators, [lazy.node.elt], lazy)
-
-
-def _comprehension(
-    generators: list[ast.comprehension], made: list[ast.expr], visit: Visit[ast.AST]
-) -> _Loop:
-    first, *others = generators
-    return _Loop(first.target, first.iter, [*first.ifs, *others, *made], visit)
-
-
-def _relations(view: View, proposal: Proposal) -> Iterator[Hit]:
-    """Yield the relations that a loop over a plain queryset reads."""
-    for loop in _loops(view):
-        if isinstance(loop.target, ast.Name):
-            related = _related_to(view.refs(loop.items, loop.visit.scope), proposal)
-            if related:
-                yield from _read(loop.target.id, related, loop.parts)
-
-
-def _read(name: str, related: set[str], parts: Sequence[ast.AST]) -> Iterator[Hit]:
-    told: set[str] = set()
-    for part in parts:
-        for node in ast.walk(part):
-            match node:
-                case ast.Attribute(value=ast.Name(id=owner), attr=attribute, ctx=ast.Load()):
-                    if owner == name and attribute in related - told:
-                        told.add(attribute)
-                        yield Hit(
-                            f"reads {name}.{attribute} at each turn of a loop, which asks the "
-                            "database each time",
-                            node.lineno,
-                        )
+def _reads(node: ast.AST, name: str, related: set[str]) -> str:
+    """Say which relation of an item is read, the first time."""
+    match node:
+        case ast.Attribute(value=ast.Name(id=owner), attr=read) if owner == name:
+            if read in related:
+                related.remove(read)
+                return f"reads {name}.{read}, which asks the database at each turn of a loop"
+    return ""
 
 
 def _related_to(refs: list[Ref], proposal: Proposal) -> set[str]:
@@ -167,18 +124,23 @@ def _related_to(refs: list[Ref], proposal: Proposal) -> set[str]:
     found: set[str] = set()
     for ref in refs:
         model, asked, methods = ref.dotted.partition(".objects.")
-        if not asked or "." in model or not methods.endswith(".()"):
-            return set()
-        if _BRINGS & set(methods.split(".")):
+        is_plain = asked and "." not in model and methods.endswith(".()")
+        if not is_plain or _BRINGS & set(methods.split(".")):
             return set()
         for one in proposal.places.definitions(Ref(ref.module, model)):
-            if not isinstance(one.node, ast.ClassDef) or _own_manager(one.node):
-                return set()
-            found |= {name for name, _, _ in model_classes.relations(one.node)}
+            calls = dict(_fields(one.node)) if isinstance(one.node, ast.ClassDef) else {}
+            if calls.get("objects", "Manager") != "Manager":
+                return set()  # it may bring relations with it
+            found |= {name for name, kind in calls.items() if kind in _RELATIONS}
     return found
 
 
-def _own_manager(node: ast.ClassDef) -> bool:
-    """Whether `objects` is a manager of the model's own, which may bring relations with it."""
-    given = dict(model_classes.fields(node)).get("objects")
-    return given is not None and model_classes.kind(given) != "Manager"
+def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    """Yield what a class assigns that is a call, and what is called."""
+    for statement in node.body:
+        match statement:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=func))
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.Call(func=func))
+            ):
+                yield name, source.get_last_name(func)

@@ -1,8 +1,7 @@
-"""Hold fields of models to what Django asks for, and to what its users expect of texts.
+"""Hold fields for text to what users of Django expect of them.
 
-A relation without `on_delete` is an error when the module is imported, since Django 2.0. A text
-that may be null has two values for "nothing", which every query then has to know; it is for the
-reviewer, unless the ticket asks for it or `unique` needs it. Migrations repeat what models say,
+A text that may be null has two values for "nothing", which every query then has to know; it is for
+the reviewer, unless the ticket asks for it or `unique` needs it. Migrations repeat what models say,
 so that only models are looked at. Fields of other libraries (SQLAlchemy, forms, serializers) have
 the same names and are told apart by what they stand for.
 """
@@ -13,20 +12,13 @@ import ast
 import re
 from collections.abc import Iterator
 
-from agent.domain import Finding, Severity, Ticket
-from agent.policy import source
+from agent.models.change import Finding, Severity
+from agent.models.ticket import Ticket
 from agent.policy.django import files
 from agent.policy.proposal import Hit, Proposal, PythonFile
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
 
-ON_DELETE = Rule(
-    id="django-on-delete",
-    demands="Every relation of a model says what happens when the other row is deleted.",
-    severity=Severity.BLOCK,
-    bad="customer = models.ForeignKey(Customer)",
-    good="customer = models.ForeignKey(Customer, on_delete=models.PROTECT)",
-)
 NULL_TEXT = Rule(
     id="django-null-text",
     demands="A field for text is not null, unless it is unique and may be left out, or the ticket "
@@ -35,13 +27,9 @@ NULL_TEXT = Rule(
     bad="note = models.CharField(max_length=80, null=True)",
     good='note = models.CharField(max_length=80, blank=True, default="")',
 )
-RULES = (ON_DELETE, NULL_TEXT)
+RULES = (NULL_TEXT,)
 
 _MODELS = r"django\.(?:contrib\.gis\.)?db\.models\."
-_RELATION = re.compile(
-    _MODELS + r"(?:fields\.related\.)?(?:ForeignKey|OneToOneField)"
-    r"|mptt\.(?:fields|models)\.Tree(?:ForeignKey|OneToOneField)"
-)
 _TEXT = re.compile(
     _MODELS + r"(?:fields\.)?"
     r"(CharField|TextField|SlugField|EmailField|URLField|FilePathField)"
@@ -50,13 +38,6 @@ _TEXT = re.compile(
 
 def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for every new field that breaks one of the rules."""
-    for file, hit in proposal.fresh(_without_on_delete):
-        yield ON_DELETE.at(
-            file.path,
-            f"has {hit.message} without on_delete, which is an error when Django starts",
-            "Add on_delete, such as on_delete=models.PROTECT or models.CASCADE.",
-            hit.line,
-        )
     for file, hit in proposal.fresh(_null_texts, among=_is_model_file):
         if _asks_for_null(proposal.ticket, hit.what):
             continue
@@ -70,17 +51,6 @@ def check(proposal: Proposal) -> Iterator[Finding]:
 
 def _is_model_file(file: PythonFile) -> bool:
     return not files.is_migration(file.path) and not files.is_test(file.path)
-
-
-def _without_on_delete(view: View) -> Iterator[Hit]:
-    for call in view.all(ast.Call):
-        node = call.node
-        words = {word.arg for word in node.keywords}
-        unpacks = None in words or any(isinstance(one, ast.Starred) for one in node.args)
-        if unpacks or "on_delete" in words or len(node.args) != 1 - ("to" in words):
-            continue
-        if any(map(_RELATION.fullmatch, view.names(node.func, call.scope))):
-            yield Hit(f"a {_kind(node)}{_named(call)}", node.lineno)
 
 
 def _null_texts(view: View) -> Iterator[Hit]:
@@ -103,10 +73,6 @@ def _is_true(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and node.value is True
 
 
-def _kind(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else source.written(node.func)
-
-
 def _is_field(call: Visit[ast.Call]) -> bool:
     """Whether it is assigned in the body of a class, and not part of another field."""
     statement = call.up.node if call.up else None
@@ -127,11 +93,6 @@ def _name(call: Visit[ast.Call]) -> str:
     else:
         return ""
     return target.id if isinstance(target, ast.Name) else ""
-
-
-def _named(call: Visit[ast.Call]) -> str:
-    name = _name(call)
-    return f" {name}" if name else ""
 
 
 def _asks_for_null(ticket: Ticket | None, name: str) -> bool:

@@ -15,7 +15,8 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator
 
-from agent.domain import Finding, Severity, Ticket
+from agent.models.change import Finding, Severity
+from agent.models.ticket import Ticket
 from agent.policy.django import files
 from agent.policy.proposal import Proposal, PythonFile
 from agent.policy.rule import Rule

@@ -1,20 +1,18 @@
 """Hold new views to the style that `django.views` names: classes, or functions.
 
-A class is a view by what it inherits from. A function is one where a URL leads to it, or a
-decorator for views stands above it; one that merely takes a request and gives a response may be a
-part of a view, and is for the reviewer. Handlers of errors are functions everywhere, since Django
-asks for it; views that are there already stay, also under another name.
+A class is a view by what it inherits from, a function by a decorator for views above it; one that
+merely takes a request and gives a response may be a part of a view, and is for the reviewer.
+Handlers of errors are functions everywhere, since Django asks for it; views that are there already
+stay, also under another name.
 """
 
 from __future__ import annotations
 
 import ast
-import posixpath
 import re
 from collections.abc import Iterator
 
-from agent.domain import Finding, Severity
-from agent.policy import source
+from agent.models.change import Finding, Severity
 from agent.policy.django import files
 from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
@@ -48,17 +46,11 @@ _ABOVE_VIEWS = re.compile(
     r"|django\.contrib\.auth\.decorators\.\w+(?:\.\(\))?"
     r"|django\.contrib\.admin\.views\.decorators\.\w+(?:\.\(\))?"
 )
-_URLS = frozenset({"django.urls.path", "django.urls.re_path"}) | frozenset(
-    {"django.urls.conf.path", "django.urls.conf.re_path"}
-    | {"django.conf.urls.url", "django.conf.urls.re_path"}
-)
 _REQUESTS = frozenset({"django.http.HttpRequest", "django.http.request.HttpRequest"})
 _RESPONSES = re.compile(
     r"django\.http\.(?:response\.)?\w*Response\w*\.\(\)|django\.shortcuts\.(?:render|redirect)\.\(\)"
     r"|django\.template\.response\.\w*Response\.\(\)|rest_framework\.response\.Response\.\(\)"
 )
-#: How many modules of URLs are read for one change.
-_MOST_URLS = 200
 
 
 def check(proposal: Proposal) -> Iterator[Finding]:
@@ -89,36 +81,22 @@ def _classes(view: View) -> Iterator[Hit]:
 
 
 def _functions(proposal: Proposal) -> Iterator[Finding]:
-    urls = _Urls(proposal)
-
-    def certain(view: View) -> Iterator[Hit]:
+    def find(view: View) -> Iterator[Hit]:
         for visit in _candidates(view):
-            if _is_decorated(visit, view) or urls.lead_to(visit.node.name, view.path):
-                yield _hit(visit)
+            name, line = visit.node.name, visit.node.lineno
+            says = f"the view {name} as a function"
+            if _is_decorated(visit, view):
+                yield Hit("a view", line, says)
+            elif name[0] != "_" and _responds(visit, view):
+                yield Hit("what looks like a view", line, says)
 
-    def likely(view: View) -> Iterator[Hit]:
-        for visit in _candidates(view):
-            known = _is_decorated(visit, view) or urls.lead_to(visit.node.name, view.path)
-            if not known and visit.node.name[0] != "_" and _responds(visit, view):
-                yield _hit(visit)
-
-    for rule, find in ((VIEWS, certain), (LIKELY_VIEWS, likely)):
-        for file, hit in proposal.fresh(find, among=files.is_application):
-            yield rule.at(
-                file.path,
-                f"has {hit.says}; views are classes here",
-                "Write it as a class, or change django.views first.",
-                hit.line,
-            )
+    for file, hit in proposal.fresh(find, among=files.is_application):
+        rule = VIEWS if hit.what == "a view" else LIKELY_VIEWS
+        fix = "Write it as a class, or change django.views first."
+        yield rule.at(file.path, f"has {hit.says}; views are classes here", fix, hit.line)
 
 
 Function = Visit[ast.FunctionDef] | Visit[ast.AsyncFunctionDef]
-
-
-def _hit(visit: Function) -> Hit:
-    return Hit(
-        "a view as a function", visit.node.lineno, f"the view {visit.node.name} as a function"
-    )
 
 
 def _candidates(view: View) -> Iterator[Function]:
@@ -147,44 +125,3 @@ def _responds(visit: Function, view: View) -> bool:
         for given in view.all(ast.Return)
         if given.function is visit.node
     )
-
-
-class _Urls:
-    """Where the URLs of the repository lead, with the change applied."""
-
-    def __init__(self, proposal: Proposal) -> None:
-        self._places = proposal.places
-        paths = [path for path in self._places.paths if _holds_urls(path)]
-        self._paths = paths[:_MOST_URLS]
-        self._views: dict[str, View | None] = {}
-
-    def lead_to(self, name: str, path: str) -> bool:
-        """Whether a URL leads to a function of a module."""
-        word = re.compile(rb"\b" + re.escape(name.encode()) + rb"\b")
-        full = f"{self._places.name_of(path)}.{name}"
-        return any(
-            full in view.names(target, call.scope)
-            for view in (self._view(at) for at in self._paths if word.search(self._places.text(at)))
-            for call in (view.all(ast.Call) if view else ())
-            if view and view.names(call.node.func, call.scope) & _URLS
-            for target in (*call.node.args[1:2], *_keyword(call.node, "view"))
-        )
-
-    def _view(self, path: str) -> View | None:
-        if path not in self._views:
-            try:
-                self._views[path] = View(path, self._places.text(path), self._places)
-            except source.UnreadableError:
-                self._views[path] = None
-        return self._views[path]
-
-
-def _holds_urls(path: str) -> bool:
-    name = posixpath.basename(path)
-    return path.endswith(".py") and (
-        "urls" in name or "/urls/" in f"/{path}" or name == "routes.py"
-    )
-
-
-def _keyword(call: ast.Call, name: str) -> list[ast.expr]:
-    return [word.value for word in call.keywords if word.arg == name]

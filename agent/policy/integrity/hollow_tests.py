@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy.layout import is_test
 from agent.policy.proposal import Proposal, PythonFile
 from agent.policy.rule import Rule

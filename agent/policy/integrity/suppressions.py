@@ -12,7 +12,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View

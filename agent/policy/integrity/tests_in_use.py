@@ -11,7 +11,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy.layout import is_apart, is_test
 from agent.policy.names import Ref
 from agent.policy.proposal import Hit, Proposal

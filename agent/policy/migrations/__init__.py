@@ -1,1 +1,1 @@
-"""Rules on Django's migrations, read as data: graph, history, operations."""
+"""Rules on Django's migrations, read as data: their history and operations."""

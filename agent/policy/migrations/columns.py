@@ -10,9 +10,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.policy.migrations import graph
-from agent.policy.migrations.graph import Touched
+from agent.policy.migrations import touched_files
 from agent.policy.migrations.operations import Migration, Operation
+from agent.policy.migrations.touched_files import Touched
 from agent.policy.proposal import Proposal
 
 _BOUNDS = ("max_length", "max_digits", "decimal_places")
@@ -63,17 +63,14 @@ def of(node: ast.expr | None) -> Column | None:
 
 def before(operation: Operation, one: Touched, proposal: Proposal) -> Column | None:
     """Return what the migrations before this one say of the field; None where that is not known."""
-    app = graph.app(proposal, one.folder, after=True)
-    names = [name for name in sorted(app.texts, reverse=True) if name < one.name]
-    word = operation.field.encode()
-    for name in names:
-        if word not in app.texts[name] or not operation.field:
+    if not operation.field:
+        return None
+    for name, migration in touched_files.read_others(one, proposal, operation.field):
+        if name > one.name:
             continue
-        migration = app.migration(name)
         if migration is None:
             return None
-        found = _in(migration, operation.model.lower(), operation.field)
-        if found:
+        if found := _in(migration, operation.model.lower(), operation.field):
             return found[0]
     return None
 

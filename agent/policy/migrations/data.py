@@ -13,9 +13,9 @@ import ast
 import re
 from collections.abc import Iterator
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy import source
-from agent.policy.migrations import graph
+from agent.policy.migrations import touched_files
 from agent.policy.migrations.operations import Migration, Operation
 from agent.policy.names import DefinitionNode
 from agent.policy.proposal import Proposal
@@ -50,7 +50,7 @@ _USER = "django.contrib.auth.get_user_model.()"
 
 def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for each new piece of code that cannot be run again or taken back."""
-    for one in graph.touched(proposal):
+    for one in touched_files.find_touched(proposal):
         if not one.is_new or one.after is None:
             continue
         for operation in one.after.operations:

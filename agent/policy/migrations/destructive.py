@@ -14,9 +14,9 @@ import ast
 import re
 from collections.abc import Iterator
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy.django import files
-from agent.policy.migrations import columns, graph
+from agent.policy.migrations import columns, touched_files
 from agent.policy.migrations.operations import Operation
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
@@ -47,7 +47,7 @@ _FIX = "See that nothing uses it any more, and that there is a backup."
 
 def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for each new operation that takes something away."""
-    for one in graph.touched(proposal):
+    for one in touched_files.find_touched(proposal):
         if not one.is_new or one.after is None or files.is_test(one.path):
             continue
         made = {
@@ -63,7 +63,7 @@ def check(proposal: Proposal) -> Iterator[Finding]:
 
 
 def _losses(
-    operation: Operation, one: graph.Touched, proposal: Proposal
+    operation: Operation, one: touched_files.Touched, proposal: Proposal
 ) -> Iterator[tuple[str, str]]:
     if says := _SAYS.get(operation.kind):
         yield says.format(field=operation.field, model=operation.model), _FIX

@@ -15,11 +15,11 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy.django import files
-from agent.policy.migrations import columns, graph
-from agent.policy.migrations.graph import Touched
+from agent.policy.migrations import columns, touched_files
 from agent.policy.migrations.operations import Operation
+from agent.policy.migrations.touched_files import Touched
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 
@@ -66,7 +66,7 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for each new operation that locks a table for long."""
     new = [
         one
-        for one in graph.touched(proposal)
+        for one in touched_files.find_touched(proposal)
         if one.is_new and one.after and not files.is_test(one.path)
     ]
     if not new or not _on_postgres(proposal):

@@ -2,7 +2,7 @@
 
 Names are followed, so that `migrations.AddField` is one however it was imported, and positional
 arguments get the names that Django gives them. What a rule makes of an operation is its own
-matter; where files lie is left to `graph`.
+matter; where files lie is left to `touched_files`.
 """
 
 from __future__ import annotations
@@ -97,37 +97,16 @@ Pair = tuple[str, str]
 """App label and name of a migration."""
 
 
-@dataclass(frozen=True)
-class Links:
-    """The place of a migration among the others."""
-
-    dependencies: tuple[Pair, ...]
-    """Those on a model of the settings are left out."""
-    replaces: tuple[Pair, ...]
-    runs_before: tuple[Pair, ...]
-
-
 @dataclass(frozen=True, eq=False)
 class Migration:
     """What a migration file says."""
 
     view: View
     node: ast.ClassDef
-    links: Links
+    dependencies: tuple[Pair, ...]
+    """Those on a model of the settings are left out."""
+    replaces: tuple[Pair, ...]
     operations: tuple[Operation, ...]
-
-
-def links(module: ast.Module) -> Links | None:
-    """Read the place of a migration alone, which is quicker; None where there is no class of it."""
-    for node in module.body:
-        if isinstance(node, ast.ClassDef) and node.name == "Migration":
-            return _links(node)
-    return None
-
-
-def _links(node: ast.ClassDef) -> Links:
-    names = ("dependencies", "replaces", "run_before")
-    return Links(*(tuple(_pairs(node, name)) for name in names))
 
 
 def read(view: View) -> Migration | None:
@@ -138,7 +117,8 @@ def read(view: View) -> Migration | None:
                 return Migration(
                     view=view,
                     node=made.node,
-                    links=_links(made.node),
+                    dependencies=tuple(_pairs(made.node, "dependencies")),
+                    replaces=tuple(_pairs(made.node, "replaces")),
                     operations=tuple(_operations(made.node, view)),
                 )
     return None

@@ -17,12 +17,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cached_property
 
-from agent.domain import ChangedFile, Finding, Severity
+from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import source
 from agent.policy.django import files
-from agent.policy.migrations import graph
-from agent.policy.migrations.graph import Touched
+from agent.policy.migrations import touched_files
 from agent.policy.migrations.operations import Operation
+from agent.policy.migrations.touched_files import Touched
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View
@@ -88,11 +88,11 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for each new operation that nobody asked for."""
     if proposal.ticket is None:
         return
-    new = [one for one in graph.touched(proposal) if one.is_new and one.after]
+    new = [one for one in touched_files.find_touched(proposal) if one.is_new and one.after]
     account = Account(proposal, new)
     for one in new:
         for operation in one.after.operations if one.after else ():
-            if operation.kind in _BY_HAND or one.after is None or one.after.links.replaces:
+            if operation.kind in _BY_HAND or one.after is None or one.after.replaces:
                 continue
             if account.holds(operation, one):
                 continue

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from agent.domain import Finding
+from agent.models.change import Finding
 from agent.policy import layout, source
 from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.cleaning import list_some
-from agent.domain import Brought, Finding, Licensing, Package, Severity, Vulnerability
+from agent.models.change import Finding, Severity
+from agent.models.packages import Brought, Licensing, Package, Vulnerability
 from agent.policy.rule import Rule
+from agent.text.cleaning import list_some
 from repo_config import licences
 from repo_config.licences import Demand, Licence
 from repo_config.schema import RepoConfig

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy import source
 from agent.policy.layout import is_apart
 from agent.policy.proposal import Hit, Proposal

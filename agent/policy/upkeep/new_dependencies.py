@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 from agent.policy.upkeep import requirements
@@ -188,14 +188,10 @@ def _unlike(one: Declared, declared: Iterable[Declared], known: set[str]) -> str
     ]
     if len(beside) < _ENOUGH or one.version == "local":
         return ""
-    exact = sum(_is_exact(other.version) for other in beside) / len(beside)
+    exact = sum(bool(other.exact_version) for other in beside) / len(beside)
     bound = sum(bool(other.version) for other in beside) / len(beside)
-    if exact >= _MOSTLY and not _is_exact(one.version):
+    if exact >= _MOSTLY and not one.exact_version:
         return f"declares {one.name} without an exact version, as those beside it have"
     if bound >= _MOSTLY and not one.version:
         return f"declares {one.name} without any version, where those beside it have bounds"
     return ""
-
-
-def _is_exact(version: str) -> bool:
-    return version.startswith("==") or version[:1].isdigit()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from agent.domain import DeclaredPackage
+from agent.models.packages import DeclaredPackage
 from agent.policy.proposal import Proposal
 from repo_config import dependencies
 from repo_config.project_files import Files, table
@@ -31,6 +31,7 @@ _FILES = re.compile(
 _VERSIONS = re.compile(
     r"(?:^|/)(?:[^/]+\.lock|Pipfile\.lock|pylock[^/]*\.toml|[^/]*constraints[^/]*\.txt)$"
 )
+_EXACT = re.compile(r"(?:={2,3})?\s*(\d[\w.+!-]*)")
 _LOCKS = frozenset({"uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "Pipfile.lock"})
 _TOML_PINS = re.compile(r'^name = "([\w.-]+)"\nversion = "([\w.+!-]+)"$', re.MULTILINE)
 _JSON_PINS = re.compile(r'"([\w.-]+)": \{[^{}]*"version": "==([\w.+!-]+)"')
@@ -52,6 +53,12 @@ class Declared:
     """Address, where it does not come from the index."""
     marker: str = ""
     """Where it holds."""
+
+    @property
+    def exact_version(self) -> str:
+        """The version that is fixed, "" where bounds leave a choice."""
+        found = _EXACT.fullmatch(self.version)
+        return found[1] if found else ""
 
 
 class _Changed:
@@ -109,12 +116,12 @@ def brought(proposal: Proposal) -> tuple[DeclaredPackage, ...]:
     before, after = sides(proposal)
     had = declared(before)
     names = {one.name for one in had} | {own_name(after)}
-    pins = {(one.name, _exact(one)) for one in had}
+    pins = {(one.name, one.exact_version) for one in had}
     fixed = dict(pin for pin in sorted(pins) if pin[1])
     root = f"{proposal.project.root}/" if proposal.project.root else ""
     found: dict[tuple[str, str], DeclaredPackage] = {}
     for one in declared(after):
-        version = _exact(one)
+        version = one.exact_version
         is_new = one.name not in names
         if one.version == "local" or not (is_new or (version and (one.name, version) not in pins)):
             continue
@@ -134,13 +141,6 @@ def brought(proposal: Proposal) -> tuple[DeclaredPackage, ...]:
             package = DeclaredPackage(name=name, version=version, place=file.path, is_new=False)
             found.setdefault((name, version), package)
     return tuple(found.values())
-
-
-def _exact(one: Declared) -> str:
-    """Return the version that is fixed, "" where bounds leave a choice."""
-    version = one.version.removeprefix("===").removeprefix("==").strip()
-    is_exact = one.version.startswith("==") or one.version[:1].isdigit()
-    return version if is_exact and not re.search(r"[*,\s]", version) else ""
 
 
 def _locked(path: str, content: bytes | None) -> set[tuple[str, str]]:

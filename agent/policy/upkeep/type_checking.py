@@ -12,7 +12,7 @@ import builtins
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy import source
 from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule

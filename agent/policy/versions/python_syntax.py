@@ -19,7 +19,7 @@ import re
 import sys
 from collections.abc import Iterator
 
-from agent.domain import ChangedFile, Finding, Severity
+from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import guards, layout, source
 from agent.policy.modules import Modules
 from agent.policy.proposal import Proposal

@@ -13,7 +13,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy import source
 from agent.policy.proposal import Hit, Proposal, PythonFile
 from agent.policy.rule import Rule

@@ -15,7 +15,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from agent.domain import Finding, Severity
+from agent.models.change import Finding, Severity
 from agent.policy import source
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
-from agent.domain import ChangedFile
+from agent.models.change import ChangedFile
 from agent.policy import source
 from agent.policy.view import FunctionNode, View, Visit
 from agent.policy.web.dependencies import Dependencies, Dependency

@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
-from agent.domain import Change
+from agent.models.change import Change
 from agent.policy import layout, libraries, source
 from agent.policy.modules import Modules
 from agent.policy.names import Scope

@@ -13,12 +13,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agent.cleaning import list_some
 from agent.errors import EditFailed, RequestRefused, UnaskedOperations
 from agent.recipes import tickets
 from agent.recipes.add_field.parameters import Carrier, Parameters
 from agent.recipes.modules import name_of
 from agent.recipes.recipe import ProducingCommand
+from agent.text.cleaning import list_some
 from repo_config import foreign_python
 from repo_config.detect import Project
 

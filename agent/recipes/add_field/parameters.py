@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from agent.domain import Record
+from agent.models.record import Record
 
 
 class Value(Record):

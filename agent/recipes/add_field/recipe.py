@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.domain import Ticket
+from agent.models.ticket import Ticket
 from agent.recipes import tickets
 from agent.recipes.add_field import edits, migration, request, settling
 from agent.recipes.add_field.parameters import Parameters

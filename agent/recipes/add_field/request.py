@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from agent.domain import Ticket
+from agent.models.ticket import Ticket
 from agent.recipes import tickets
 from agent.recipes.modules import name_of
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from agent.domain import Ticket
 from agent.errors import EditFailed, RequestRefused, TicketUnclear
+from agent.models.ticket import Ticket
 from agent.recipes import style
 from agent.recipes.print_to_logging import notes, request, scope
 from agent.recipes.print_to_logging.converting import Converter

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agent.domain import Ticket
+from agent.models.ticket import Ticket
 from agent.recipes import tickets
 
 WHERE, LEAVE, LEVEL = "where prints become log messages", "leave alone", "level"

@@ -18,13 +18,13 @@ from typing import Any
 
 import httpx
 
-from agent.adapters.package_index import SimpleIndex
 from agent.demo import play
 from agent.demo.play import Stage
 from agent.demo.simulator import actions
 from agent.demo.simulator.records import Issue
 from agent.demo.simulator.records import Repository as Hosted
-from agent.domain import Outcome
+from agent.environments.package_index import SimpleIndex
+from agent.models.outcome import Outcome
 from tests.flow.stories import Repository
 from tests.scripted import Seen, Server, serving
 from tests.scripted.server import NAMES

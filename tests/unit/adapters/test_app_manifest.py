@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.adapters.github import app_manifest
 from agent.errors import SettingsInvalid
+from agent.github import app_manifest
 
 
 def has(**changed: str | None) -> dict[str, str]:

@@ -7,10 +7,10 @@ import struct
 
 import pytest
 
-from agent.adapters.rooms.attendance import Attendance
-from agent.adapters.rooms.channel import Kind
 from agent.errors import SandboxLost
-from agent.ports import RoomLimits, RoomOrder
+from agent.models.sandbox import RoomLimits, RoomOrder
+from agent.sandbox.rooms.attendance import Attendance
+from agent.sandbox.rooms.channel import Kind
 
 NONCE = bytes(16)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from agent.adapters.bubblewrap import roots
-from agent.adapters.bubblewrap_sandbox import BubblewrapSandbox
 from agent.errors import SandboxMissing
-from agent.ports import RoomOrder
+from agent.models.sandbox import RoomOrder
+from agent.sandbox.bubblewrap import roots
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 
 

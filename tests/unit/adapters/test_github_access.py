@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
-from agent.adapters.github import access
 from agent.errors import SettingsInvalid
+from agent.github import access
 from agent.settings import Settings
 
 TOKEN = "ghp_" + "x" * 36
@@ -64,7 +64,7 @@ def test_the_token_shows_in_no_representation(tmp_path):
 
 
 def test_a_refusal_survives_pickling_in_our_words():
-    from agent.adapters.github.answers import Limited
+    from agent.github.answers import Limited
 
     error = Limited("slow", 30).explained("comment")
     again = pickle.loads(pickle.dumps(error))

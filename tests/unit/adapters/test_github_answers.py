@@ -7,9 +7,9 @@ from email.utils import formatdate
 
 import pytest
 
-from agent.adapters.github import answers
-from agent.adapters.github.answers import Limited, Refused, Unsure
 from agent.errors import AccessLost, RequestRefused, Superseded
+from agent.github import answers
+from agent.github.answers import Limited, Refused, Unsure
 
 
 def refusal(status: int, message: str, errors: object = None, **headers: str) -> Refused:

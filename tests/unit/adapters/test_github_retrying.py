@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from agent.adapters.github.answers import Limited, Refused, Unsure
-from agent.adapters.github.retrying import Asking, Pacing
 from agent.errors import ForgeLimited, ForgeUnavailable
+from agent.github.answers import Limited, Refused, Unsure
+from agent.github.retrying import Asking, Pacing
 
 QUICK = Pacing(first_wait=0.001, longest_limit=0.2)
 

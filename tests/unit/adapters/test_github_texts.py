@@ -6,26 +6,16 @@ import time
 
 import pytest
 
-from agent import cleaning
-from agent.adapters.github import branch_rules, checks_report, state_labels
-from agent.adapters.github import status_text as status
-from agent.adapters.github.state_labels import StateLabel
-from agent.domain import (
-    Finding,
-    FollowUp,
-    IssueRef,
-    ModelUse,
-    Outcome,
-    Plan,
-    PullRequest,
-    Reason,
-    Run,
-    Severity,
-    Snapshot,
-    ThreadEnd,
-    end_state,
-)
-from agent.ports import Progress, StageMark
+from agent.github import branch_rules, checks_report, state_labels
+from agent.github import status_text as status
+from agent.github.state_labels import StateLabel
+from agent.models.change import Finding, Plan, Severity
+from agent.models.forge import Progress, StageMark
+from agent.models.model_use import ModelUse
+from agent.models.outcome import Outcome, PullRequest, ThreadEnd
+from agent.models.run import FollowUp, Reason, Run, end_state
+from agent.models.ticket import IssueRef, Snapshot
+from agent.text import cleaning
 
 SNAPSHOT = Snapshot(
     issue=IssueRef(repository="shop/store", repository_id=1, number=42, issue_id=7),

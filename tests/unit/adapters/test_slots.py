@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.rooms import slots
-from agent.ports import Mount, RoomOrder
+from agent.models.sandbox import Mount, RoomOrder
+from agent.sandbox.rooms import slots
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="one who is not root has one user for all rooms")

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from agent.adapters.counted_models import CountedModels
-from agent.adapters.spendings import SpendingLimits
-from agent.adapters.step_file import FILE_NAME, Begun, StepFile, latest
-from agent.chat import Asked, ChatRequest, Worst
-from agent.domain import Outcome, Reason, Run
 from agent.errors import (
     BudgetSpent,
     ModelUnavailable,
@@ -16,6 +11,12 @@ from agent.errors import (
     TransientError,
     VersionUnknown,
 )
+from agent.llm.counted_models import CountedModels
+from agent.llm.spendings import SpendingLimits
+from agent.models.chat import Asked, ChatRequest, Worst
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, Run
+from agent.store.step_file import FILE_NAME, Begun, StepFile, latest
 from agent.testing import FakeModel, said
 
 

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.worker_lock import FILE_NAME, WorkerLock
 from agent.errors import EngineHeld, SettingsInvalid
+from agent.store.worker_lock import FILE_NAME, WorkerLock
 
 ROOT = Path(__file__).parents[3]
 #: Takes the lock, starts a program that goes on without it, and tells that program's number.
 _HOLDER = """
 import subprocess, sys
 from pathlib import Path
-from agent.adapters.worker_lock import WorkerLock
+from agent.store.worker_lock import WorkerLock
 
 lock = WorkerLock(Path(sys.argv[1]))
 left = subprocess.Popen(["sleep", "60"], close_fds=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.checks import comparison
-from agent.domain import CheckItem, CheckReport, CheckResult, Comparison, HeldTest, Status
+from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison, HeldTest, Status
 
 
 def suite_of(*ids: str, unstable: tuple[str, ...] = (), **more: object) -> CheckResult:

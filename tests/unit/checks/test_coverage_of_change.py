@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.checks import coverage_of_change
-from agent.domain import ChangedFile
+from agent.models.change import ChangedFile
 
 BEFORE = "import os\n\n\ndef total(one, two):\n    return one + two\n"
 

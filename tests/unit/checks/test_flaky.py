@@ -6,7 +6,7 @@ import pytest
 
 from agent.checks import flaky
 from agent.checks.flaky import Proof
-from agent.domain import CheckItem, Repeated, Rerun
+from agent.models.checks import CheckItem, Repeated, Rerun
 
 _OUTCOMES = {"P": "passed", "X": "xpassed", "F": "failed", "E": "error", "S": "skipped"}
 FAILURE = CheckItem(item_id="t", outcome="failed", text="assert 1 == 2", place="tests/t.py:7")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.checks import gate
-from agent.domain import Change, ChangedFile
+from agent.models.change import Change, ChangedFile
 from repo_config.detect import DjangoProject, Project
 from repo_config.test_files import is_test
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.checks import hunks, mutants
-from agent.domain import Change, ChangedFile
+from agent.models.change import Change, ChangedFile
 
 BASE = b"""\
 def area(side):

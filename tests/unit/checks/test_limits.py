@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.checks import check
 from agent.checks.check import Site
-from agent.domain import Environment
+from agent.checks.pytest_suite import PytestSuite
+from agent.models.environment import Environment
 from agent.settings import Settings
 from repo_config.detect import Project
 from repo_config.schema import ChecksSection, RepoConfig, TestsSection
@@ -32,6 +34,31 @@ def site(minutes: int, **settings: int) -> Site:
         project=PROJECT,
         limits=check.granted(Settings(home=Path("/h"), **settings)),
     )
+
+
+@pytest.mark.parametrize(
+    ("update", "args", "told"),
+    [
+        ({}, (), ()),
+        ({"tests_in_parallel": True}, (), ("-n", "auto")),
+        ({"tests_in_parallel": True}, ("-x",), ("-x",)),
+        ({"test_args": ("--doctest-modules",)}, (), ("--doctest-modules",)),
+        ({"test_args": ("--doctest-modules",)}, ("-x",), ("-x",)),
+    ],
+)
+def test_pytest_is_started_as_the_project_does_unless_it_is_configured(
+    update: dict[str, object], args: tuple[str, ...], told: tuple[str, ...]
+) -> None:
+    here = site(10)
+    tests = here.config.checks.tests.model_copy(update={"args": args})
+    checks = here.config.checks.model_copy(update={"tests": tests})
+    here = replace(
+        here,
+        config=here.config.model_copy(update={"checks": checks}),
+        project=PROJECT.model_copy(update=update),
+        environment=ENVIRONMENT.model_copy(update={"packages": ("pytest-xdist==3.6",)}),
+    )
+    assert PytestSuite().command(here) == ("python", "-m", "pytest", *told)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,10 @@ import pytest
 
 from agent.checks import measurable, measuring
 from agent.checks.check import Site
-from agent.domain import CheckResult, Status
 from agent.errors import CheckUnfinished
-from agent.ports import RoomOrder, RoomResult
+from agent.models.checks import CheckResult, Status
+from agent.models.sandbox import RoomOrder, RoomResult
 from agent.testing import FakeSandbox
-from repo_config.schema import RepoConfig
 from tests.unit.checks.test_limits import PROJECT, site
 
 
@@ -24,8 +23,7 @@ def linted(tmp_path: Path) -> Site:
     project = PROJECT.model_copy(
         update={"lint_tools": ("ruff", "flake8", "black"), "test_runner": None}
     )
-    config = RepoConfig(rules={"test-tool-in-source": "off"})
-    return replace(site(10), tree=tmp_path, project=project, config=config)
+    return replace(site(10), tree=tmp_path, project=project)
 
 
 class Counting:

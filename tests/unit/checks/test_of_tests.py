@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent.checks.affected import Imports
 from agent.checks.of_tests import Places, find
-from agent.domain import SuiteFacts
+from agent.models.checks import SuiteFacts
 from tests.unit.policy.cases import change
 
 FILES = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from agent.checks import packages
-from agent.domain import DeclaredPackage, Status, VulnerabilityData
+from agent.models.checks import Status
+from agent.models.packages import DeclaredPackage, VulnerabilityData
 from tests.unit.checks.test_limits import ENVIRONMENT
 
 

@@ -11,8 +11,8 @@ import pytest
 from agent.checks.check import NOT_CONFIGURED, Site
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT, PyrightTypes
 from agent.checks.sealed import Secret
-from agent.domain import CheckResult, Status
-from agent.ports import RoomLimits, RoomOrder, RoomResult
+from agent.models.checks import CheckResult, Status
+from agent.models.sandbox import RoomLimits, RoomOrder, RoomResult
 from repo_config.schema import RepoConfig
 from tests.unit.checks.test_limits import ENVIRONMENT, PROJECT
 

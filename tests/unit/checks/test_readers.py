@@ -12,8 +12,8 @@ from agent.checks import lint, mypy_types
 from agent.checks.check import Site, limit_reached
 from agent.checks.linters import BLACK, FLAKE8, RUFF_CHECK
 from agent.checks.sealed import Secret
-from agent.domain import CheckResult, Status
-from agent.ports import RoomLimits, RoomResult
+from agent.models.checks import CheckResult, Status
+from agent.models.sandbox import RoomLimits, RoomResult
 from repo_config.schema import RepoConfig
 from tests.unit.checks.test_limits import ENVIRONMENT, PROJECT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.checks.removals import Removals
-from agent.domain import Change, ChangedFile
+from agent.models.change import Change, ChangedFile
 from tests.unit.trees import DictTree
 
 USED = "import json\n\n\ndef show(order):\n    return json.dumps(order)\n"

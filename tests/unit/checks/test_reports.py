@@ -6,7 +6,7 @@ import json
 import os
 
 from agent.checks import reports
-from agent.domain import CheckItem, CheckReport, CheckResult, Status
+from agent.models.checks import CheckItem, CheckReport, CheckResult, Status
 
 
 def report(side: str, text: str = "") -> CheckReport:

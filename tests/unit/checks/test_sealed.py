@@ -13,7 +13,7 @@ import pytest
 
 from agent.checks import sealed, suite
 from agent.checks.sealed import Secret
-from agent.ports import RoomResult
+from agent.models.sandbox import RoomResult
 
 
 def written(secret: Secret, *events: Mapping[str, object]) -> bytes:

@@ -13,7 +13,7 @@ from agent.checks.again import Again
 from agent.checks.check import Selection, Site
 from agent.checks.own_tests import find_uncollected, not_passed, scope
 from agent.checks.two_runs import BaseTests, TwoRuns
-from agent.domain import CheckItem, CheckResult, Comparison, HeldTest, Status, SuiteFacts
+from agent.models.checks import CheckItem, CheckResult, Comparison, HeldTest, Status, SuiteFacts
 from agent.policy import test_changes
 from tests.unit.checks.test_limits import PROJECT, site
 from tests.unit.policy.cases import change
@@ -24,6 +24,7 @@ FILES = {
     "test_far.py": b"def test_c(): pass\n",
 }
 FACTS = SuiteFacts(files=("test_shop.py", "test_far.py"))
+PASSED = Status.PASSED
 IDS = ("test_shop.py::test_a", "test_shop.py::test_b", "test_far.py::test_c")
 ENDED_EARLY = {"status": Status.FAILED, "reason": "ended", "exit_code": None}
 Some = Callable[[tuple[str, ...]], CheckResult]
@@ -70,6 +71,11 @@ def test_where_time_is_up_what_the_change_reaches_still_runs_and_the_rest_is_nam
 
     found = finished(ENDED, answer, tmp_path)
     assert (found.status, found.reason, found.unrun) == (Status.PASSED, "", (IDS[2],))
+    compared = Comparison(
+        name="tests", base=PASSED, head=PASSED, verdict=PASSED, base_count=3, unrun=found.unrun
+    )
+    [told] = test_changes.findings(compared, ran(*IDS), found)
+    assert told.message.startswith(f"1 of 3 tests did not end in time, such as {IDS[2]};")
     # What had passed before had no proof yet; the last are copies, which have to fail.
     assert asked == [IDS[:1], IDS[1:2], IDS[:2]]
 
@@ -176,7 +182,6 @@ def test_tests_that_cannot_be_imported_are_told_of_once_with_their_cause() -> No
     left = not_passed(ran(*IDS), held)
     assert {one.text for one in left} == {lost.text.rpartition("\n")[2]}
     tests = tuple(HeldTest(item_id=one.item_id, outcome=one.outcome, text=one.text) for one in left)
-    passed = Status.PASSED
-    found = Comparison(name="tests", base=passed, head=passed, verdict=passed, rewritten=tests)
+    found = Comparison(name="tests", base=PASSED, head=PASSED, verdict=PASSED, rewritten=tests)
     [told] = test_changes.findings(found, ran(*IDS), ran(*IDS))
     assert all(said in told.message for said in (*IDS[:2], "'responses'"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.contract import written
-from agent.contract.effective import Read
+from agent.onboarding import written
+from agent.onboarding.effective import Read
 from repo_config import load
 
 MANAGE = (
@@ -160,6 +160,13 @@ def test_the_one_folder_that_holds_the_project_is_its_root(tree):
     assert found["python.version"] == "3.11"
     assert "root" not in facts(tree(files | {"services/web/pyproject.toml": ""}))
     assert "root" not in facts(tree(files | {"pyproject.toml": ""}))
+
+
+def test_notes_for_contributors_have_a_person_say_whether_machines_may_contribute(tree):
+    made = tree({".github/CONTRIBUTING.md": "No machines, please.\n"})
+    assert left(made) == {"contributions": "allow"}
+    assert "# contributions: allow\n" in written.propose(made).text
+    assert left(tree({"README.md": ""})) == {}
 
 
 # --- what is counted --------------------------------------------------------------------------

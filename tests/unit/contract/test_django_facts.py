@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.contract import django_facts
-from agent.contract.facts import Evidence
+from agent.onboarding import django_facts
+from agent.onboarding.facts import Evidence
 
 MANAGE = (
     "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')\nimport django\n"

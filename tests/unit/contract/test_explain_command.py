@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from agent.cli import reference
 from agent.cli.main import app
-from agent.domain import Reason
+from agent.models.run import Reason
 from agent.policy import registry
 from agent.settings import Settings
 from repo_config import reference as keys

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.contract import fastapi_facts, written
-from agent.contract.facts import Evidence
+from agent.onboarding import fastapi_facts, written
+from agent.onboarding.facts import Evidence
 from repo_config import load
 
 AUTH = """\

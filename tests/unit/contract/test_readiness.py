@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.contract import readiness
-from agent.contract.facts import Evidence
+from agent.onboarding import readiness
+from agent.onboarding.facts import Evidence
 
 
 def test_each_fact_says_what_was_found_and_where(tree):

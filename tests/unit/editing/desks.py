@@ -6,18 +6,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from agent.domain import Change, CheckReport, Decision, Prepared
 from agent.editing import prompting
 from agent.editing.called import Opening
 from agent.editing.job import Job
 from agent.editing.loop import Conversation
 from agent.editing.tools import Submit, Tools
-from agent.ledger import Ledger
-from agent.ports import ChatModel
-from agent.redaction import Redactor
+from agent.models.change import Change
+from agent.models.chat_model import ChatModel
+from agent.models.checks import CheckReport
+from agent.models.environment import Prepared
+from agent.models.ticket import Decision
 from agent.steps import Steps
-from agent.telemetry import RunLog
+from agent.telemetry.ledger import Ledger
+from agent.telemetry.run_log import RunLog
 from agent.testing import FakeForge, FakeSessions
+from agent.text.redaction import Redactor
 from tests.unit.stages import forge_runs
 
 FILES = {

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.chat import Worst
 from agent.editing.budget import Limits, Spent, limits, require
 from agent.errors import BudgetSpent, TimeSpent
+from agent.models.chat import Worst
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agent.agenda import Suggestion
 from agent.editing import by_suggestion
-from agent.pulls import Thread, ThreadComment
+from agent.models.agenda import Suggestion
+from agent.models.pulls import Thread, ThreadComment
 
 PATH = "till/count.py"
 TEXT = b"def total(coins):\n    found = sum(coins)\n    return found\n"

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from agent.chat import Answered, Asked, Returned, Worst
 from agent.editing import budget
 from agent.editing.budget import Limits
 from agent.errors import BudgetSpent, ModelRefused
-from agent.redaction import Redactor
+from agent.models.chat import Answered, Asked, Returned, Worst
 from agent.testing import FakeModel, said
+from agent.text.redaction import Redactor
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, conversation, submit, write
 

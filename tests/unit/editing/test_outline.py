@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agent.editing import outline
-from agent.repository.tree import WorkTree
+from agent.git.tree import WorkTree
 
 FILES = {
     "shop/__init__.py": "",

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.chat import Asked, ChatRequest
-from agent.domain import CheckItem, CheckReport, CheckResult, Status
 from agent.editing import attempts, base_state, opening, prompting, reviewing, scouting
 from agent.editing.prompting import fenced
 from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import Tools
+from agent.models.chat import Asked, ChatRequest
+from agent.models.checks import CheckItem, CheckReport, CheckResult, Status
+from agent.models.environment import RoomService
 from agent.testing import FakeModel, said
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
@@ -66,7 +67,7 @@ def test_the_contract_stands_first(tmp_path, home):
     )
     prompt = prompting.prompt("agent", prepared.contract)
     stack, purpose, expected, constraints = prompt.split("\n")[1:5]
-    for fact in ("Python", "httpx", "celery", "structlog", "pytest"):
+    for fact in ("code written for 3.11 and later", "httpx", "celery", "structlog", "pytest"):
         assert fact in stack
     assert purpose.startswith("Purpose: ")
     assert expected.startswith("Expected: ")
@@ -104,6 +105,27 @@ def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp
         # The environment has none of its own, and ours would not see its packages.
         "mypy: mypy --python-executable /env/bin/python",
     ]
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("python -m pytest -n auto", "python -m pytest -n auto --reuse-db"),
+        ("python manage.py test", "python manage.py test --keepdb"),
+        ("python runtests.py", "python runtests.py"),
+    ],
+)
+def test_tests_of_a_session_keep_the_database_that_its_server_has(tmp_path, home, command, told):
+    prepared = desks.repository(tmp_path, home)
+    server = RoomService(name="postgres", version="15", program="/usr/bin/postgres")
+    update = {"packages": ("pytest-django==4.9",), "services": (server,)}
+    environment = prepared.environment.model_copy(update=update)
+    job = desks.job(
+        prepared.model_copy(update={"environment": environment}), home, FakeModel(lambda _: said())
+    )
+    tests = CheckResult(name="tests", status=Status.PASSED, command=tuple(command.split()))
+    job.before = CheckReport(side="base", commit="c", change_digest=None, results=(tests,))
+    assert base_state.describe(job).text.splitlines()[-1] == f"tests: {told}"
 
 
 def test_foreign_words_cannot_end_their_fence():

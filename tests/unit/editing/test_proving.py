@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agent.domain import CheckItem, CheckResult, ProofRow, Status, SuiteFacts
 from agent.editing import proving
+from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
+from agent.models.proof import ProofRow
 
 FILE = "shop/tests/test_prices.py"
 SUITE = SuiteFacts(files=(FILE, "tests/test_other.py"))
@@ -41,11 +42,13 @@ def test_what_fails_without_the_change_and_passes_with_it_shows_it():
 
 @pytest.mark.parametrize("module", [FILE, "tests.test_prices"])
 def test_a_file_that_cannot_be_imported_without_the_change_fails_there(module):
-    lost = CheckItem(item_id=f"{module} (collection)", outcome="error")
+    why = "ModuleNotFoundError: No module named 'httpx'"
+    lost = CheckItem(item_id=f"{module} (collection)", outcome="error", text=f"a\n{why}")
     on_base = CheckResult(name="tests", status=Status.FAILED, items=(lost,))
     head = result(test_new="passed", test_old="passed")
     found = rows(on_base, head, added=("test_new",))
     assert {name: row.shows for name, row in found.items()} == {"test_new": True}
+    assert found["test_new"].error == why
 
 
 def test_tests_of_other_files_prove_nothing_of_it():

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.domain import (
-    Change,
-    ChangedFile,
-    CheckItem,
-    CheckReport,
-    CheckResult,
-    ClearedChange,
-    Comparison,
-    Finding,
-    Plan,
-    Proof,
-    Reason,
-    Severity,
-    Status,
-    Verdict,
-)
 from agent.editing import rounds
 from agent.editing.rounds import Draft, Round
+from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
+from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison, Status
+from agent.models.outcome import Verdict
+from agent.models.proof import Proof
+from agent.models.run import Reason
 
 OUTPUT = """\
 ============================= test session starts ==============================

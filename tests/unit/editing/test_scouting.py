@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from agent.chat import Worst
-from agent.domain import CheckItem, CheckReport, CheckResult, Layer, Status, SuiteFacts
 from agent.editing import scouting
 from agent.environments.obstacles import Obstacle
 from agent.errors import RequestRefused
+from agent.models.chat import Worst
+from agent.models.checks import CheckItem, CheckReport, CheckResult, Status, SuiteFacts
+from agent.models.environment import Layer
 from agent.testing import FakeModel, said
 from repo_config.schema import PackagesCommand
 from tests.unit.editing import desks

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from agent.chat import ToolCall, ToolResult
 from agent.editing.stall import Watch
+from agent.models.chat import ToolCall, ToolResult
 
 
 def turn(watch, name, argument, answer="", state="s", *, failed=False):

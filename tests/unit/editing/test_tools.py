@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from agent.chat import Reply, ToolCall
-from agent.domain import Change
 from agent.editing import tools
 from agent.editing.asking import Turn
 from agent.editing.tools import Submit, Tools
 from agent.errors import EnvironmentFailed
-from agent.ports import Ran
+from agent.models.change import Change
+from agent.models.chat import Reply, ToolCall
+from agent.models.sandbox import Ran
 from agent.services import Services
 from agent.testing import FakeModel, FakeSession, said
 from repo_config.detect import DjangoProject

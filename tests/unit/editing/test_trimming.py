@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agent.chat import Answered, Asked, Returned, ToolResult
 from agent.editing.trimming import trimmed
+from agent.models.chat import Answered, Asked, Returned, ToolResult
 from agent.testing import said
 
 LONG = "first line\n" + "x" * 2_000

@@ -91,6 +91,8 @@ class LocalIndex:
         self.wrong_digest: set[str] = set()
         self.yanked: set[str] = set()
         self.requires_python: dict[str, str] = {}
+        self.uploaded: dict[str, str] = {}
+        """By file: the day on which it appeared; pages in JSON tell it."""
         self.failures = 0
         """So many requests are answered with 503 first."""
         self.asked: list[str] = []
@@ -116,6 +118,11 @@ class LocalIndex:
                 "url": f"{self.url.replace('/simple/', '') if self.absolute else '../..'}/files/{name}",
                 "hashes": {"sha256": self._digest(name)},
                 "yanked": name in self.yanked,
+                **(
+                    {"upload-time": f"{self.uploaded[name]}T12:00:00Z"}
+                    if name in self.uploaded
+                    else {}
+                ),
                 **(
                     {"requires-python": self.requires_python[name]}
                     if name in self.requires_python

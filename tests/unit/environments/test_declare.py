@@ -179,11 +179,12 @@ def test_requirements_files_named_by_the_configuration_replace_those_found(read)
 def test_tox_is_the_last_resort_and_its_conditional_lines_are_left(read):
     tox = (
         "[testenv]\ndeps =\n    pytest\n    django42: Django>=4.2,<5\n    -r{toxinidir}/more.txt\n"
+        "    django52: Django>=5.2,<6\n    lint: flake8\n"
     )
     found = read(
         {"tox.ini": tox, "more.txt": "six\n", "setup.py": "from setuptools import setup\n"}
     )
-    assert texts(found) == ["pytest", "six"]
+    assert texts(found) == ["pytest", "six", "django"]
     assert any("django42" in what for what in left(found))
 
 
@@ -205,6 +206,20 @@ def test_hatchs_environments_for_tests_and_those_of_tox_are_read(read):
     assert texts(found) == ["six", "attrs", "other"]
     assert [project.extras for project in found.requirements.projects] == [(), ("cache",)]
     assert len(left(found)) == 2
+
+
+def test_of_a_project_that_cannot_be_built_what_is_written_is_taken(tmp_path):
+    setup = "[options]\ninstall_requires =\n    six>=1\n[options.extras_require]\ntest = attrs\ndocs = x\n"
+    (tmp_path / "setup.cfg").write_text(setup)
+    (tmp_path / "setup.py").write_text("setup(name='mine', install_requires=['idna'])\n")
+    found = declare.read(TreeFiles(tmp_path), PythonSection(), packs=False)
+    assert sorted(texts(found)) == ["attrs", "idna", "six>=1"]
+    assert not found.requirements.projects
+
+
+def test_requirements_for_tests_and_deps_of_tox_are_both_taken(read):
+    found = read({"requirements-test.txt": "factory-boy\n", "tox.ini": "[testenv]\ndeps = six\n"})
+    assert texts(found) == ["factory-boy", "six"]
 
 
 def test_deps_of_tox_are_added_to_a_group_and_a_line_that_is_refused_is_left_out(read):

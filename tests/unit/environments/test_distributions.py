@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from agent.domain import Environment, Licensing
 from agent.environments import distributions
 from agent.environments.distributions import Distribution
+from agent.models.environment import Environment
+from agent.models.packages import Licensing
 
 METADATA = """\
 Metadata-Version: 2.4

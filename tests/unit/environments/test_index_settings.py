@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from agent.adapters import index_settings
-from agent.adapters.package_index import SimpleIndex
+from agent.environments import index_settings
+from agent.environments.package_index import SimpleIndex
 from agent.errors import EnvironmentFailed, SettingsInvalid
-from agent.ports import IndexWish
+from agent.models.package_index import IndexWish
 from agent.settings import Settings
 
 A, B, C = (f"https://{name}.example.org/simple/" for name in "abc")

@@ -14,7 +14,7 @@ from agent.environments import found_pythons, interpreter_store, interpreters
 from agent.environments.declare import PythonHints
 from agent.environments.found_pythons import Found
 from agent.errors import EnvironmentFailed
-from agent.ports import Root
+from agent.models.sandbox import Root
 from agent.settings import Settings
 from agent.testing import FakeSandbox
 
@@ -37,6 +37,26 @@ def test_the_configuration_decides_or_the_systems_own_or_the_highest_that_is_all
     assert best("3.12", requires=">=3.9,<3.11") == "3.12.1"
     assert best() == "3.11.2"
     assert best(requires=">=3.12", requires_origin="x") == "3.13.0"
+
+
+def test_ci_counts_before_the_version_file_and_that_before_classifiers():
+    hints = {"ci": ("3.12", "3.11"), "version_file": "3.12", "classifiers": ("3.13",)}
+    assert best(**hints) == "3.12.1", "which CI tests as well"
+    assert best(**hints | {"version_file": "3.13"}) == "3.11.2"
+    assert best(**hints | {"ci": ()}) == "3.12.1"
+
+
+@pytest.mark.parametrize(
+    ("hints", "used", "other"),
+    [
+        ({"ci": ("3.13", "3.12", "3.11", "3.8")}, "3.13.0", "3.11"),
+        ({"ci": ("3.13",), "classifiers": ("3.12", "3.9")}, "3.13.0", "3.12"),
+        ({"ci": ("3.12", "3.11"), "requires": ">=3.12"}, "3.12.1", ""),
+        ({}, "3.11.2", ""),
+    ],
+)
+def test_another_python_is_the_oldest_that_ci_or_a_classifier_names(alone, hints, used, other):
+    assert interpreters._choose_other(PythonHints(**hints), used, HERE) == other
 
 
 # --- what is said where none fits --------------------------------------------------------------

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agent.domain import CheckItem, CheckResult, Status, SuiteFacts
 from agent.environments import obstacles
-from agent.ports import ROOM_TREE
+from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
+from agent.models.sandbox import ROOM_TREE
 
 CI = """\
 on: pull_request
@@ -103,6 +103,11 @@ def test_no_line_is_named_that_would_not_help(error):
     printed = PYTEST.format(error=error, root=ROOM_TREE)
     words = obstacles.find(result(printed), "", Trees(), "").words
     assert all(f"`{line}`" in words for line in obstacles._ANY_LINES)
+
+
+def test_what_the_environment_is_without_is_said_as_well():
+    words = obstacles.find(result("x"), "Left out: the project itself: no cc", Trees(), "").words
+    assert "\n\nLeft out: the project itself: no cc\n\n" in words
 
 
 def test_without_an_environment_the_resolvers_words_are_the_cause():

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.adapters.package_index import SimpleIndex
+from agent.environments.package_index import SimpleIndex
 from agent.errors import EnvironmentFailed, IndexUnavailable, SettingsInvalid
 from agent.settings import Settings
 from tests.unit.environments import local_index

@@ -5,7 +5,7 @@ import pytest
 from agent.environments import requirement_files
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.ports import IndexWish
+from agent.models.package_index import IndexWish
 
 
 @pytest.fixture

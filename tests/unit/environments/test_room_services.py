@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from agent.domain import RoomService
 from agent.environments import room_services
 from agent.errors import EnvironmentFailed
-from agent.ports import RoomOrder, RoomResult, Root
+from agent.models.environment import RoomService
+from agent.models.sandbox import RoomOrder, RoomResult, Root
 
 
 def postgres(version: str) -> RoomService:

@@ -11,7 +11,7 @@ from agent.environments import system_packages
 from agent.environments.bench import Bench, RootedSandbox
 from agent.environments.interpreters import Interpreter
 from agent.environments.system_packages import SystemPackages
-from agent.ports import RoomOrder, RoomResult, Root
+from agent.models.sandbox import RoomOrder, RoomResult, Root
 from agent.settings import Settings
 from agent.testing import FakeSandbox
 

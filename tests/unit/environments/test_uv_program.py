@@ -15,6 +15,16 @@ def test_projects_that_exist_only_as_source_are_named():
     assert uv_program.needing_wheels(ONLY_SOURCE) == ("doc-opt",)
 
 
+def test_of_the_resolvers_words_the_cause_is_said_in_one_line():
+    assert uv_program.find_cause(uv_program.essential(ONLY_SOURCE)) == (
+        "Because all versions of docopt have no usable wheels and you require docopt, we can"
+        " conclude that your requirements are unsatisfiable."
+    )
+    assert uv_program.find_cause("The build failed: no cc\nIts backend says:\nx.") == (
+        "The build failed: no cc"
+    )
+
+
 def test_the_resolvers_words_lose_colours_progress_secrets_and_length():
     output = (
         "Resolving...\n\x1b[31merror\x1b[0m: https://user:hunter2@example.org/simple failed hunter2\n"

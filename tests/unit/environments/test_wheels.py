@@ -8,7 +8,7 @@ from agent.environments import pointing, source_versions, wheel_files
 from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.ports import SourceArchive
+from agent.models.package_index import SourceArchive
 from tests.unit.environments import local_index
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from agent.domain import Change, ChangedFile, Finding, Severity, Ticket
+from agent.models.change import Change, ChangedFile, Finding, Severity
+from agent.models.ticket import Ticket
 from agent.policy.proposal import Proposal
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.domain import (
-    Brought,
-    Licensing,
-    Package,
-    Severity,
-    Vulnerability,
-    VulnerabilityData,
-)
+from agent.models.change import Severity
+from agent.models.packages import Brought, Licensing, Package, Vulnerability, VulnerabilityData
 from agent.policy.upkeep import brought
 from tests.unit.policy.cases import config
 

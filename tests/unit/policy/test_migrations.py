@@ -1,16 +1,16 @@
-"""Migrations of several apps at once, long histories, and what the recipe makes."""
+"""Migrations that come after others, and what the recipe makes."""
 
 from __future__ import annotations
 
-from agent.domain import Finding, Severity, Ticket
+from agent.models.change import Finding
+from agent.models.ticket import Ticket
 from agent.policy import registry
-from agent.policy.migrations import data, destructive, graph, history, locks, unasked
+from agent.policy.migrations import data, destructive, history, locks, unasked
 from agent.policy.proposal import Proposal
-from tests.unit.policy.cases import blocking, change, config, project, review
-from tests.unit.policy.migration_files import NOTE, ORDER, SHOP, migration
+from tests.unit.policy.cases import change, config, project
+from tests.unit.policy.migration_files import SHOP, migration
 
 MODULES = (history, unasked, destructive, locks, data)
-PAID = "migrations.AddField('order', 'paid', models.BooleanField(default=False))"
 
 
 def proposal(
@@ -31,35 +31,6 @@ def named(findings: list[Finding]) -> list[tuple[str, str, int | None]]:
     return [(finding.rule, finding.path, finding.line) for finding in findings]
 
 
-def test_of_several_apps_the_one_with_two_ends_is_named():
-    asked = proposal(
-        {
-            "shop/migrations/0003_paid.py": migration(PAID, after="0002_note"),
-            "wine/migrations/0002_a.py": migration(after="0001_initial", app="wine"),
-            "wine/migrations/0002_b.py": migration(after="0001_initial", app="wine"),
-        }
-    )
-    (finding,) = found(asked)
-    assert finding.path == "wine/migrations/0002_a.py"
-    assert "0002_a, 0002_b" in finding.message
-    assert finding.severity is Severity.BLOCK
-
-
-def test_squashed_twice_there_is_still_one_end():
-    base = {
-        **SHOP,
-        "shop/migrations/0001_squashed_0002.py": migration(
-            ORDER, NOTE, replaces=("0001_initial", "0002_note")
-        ),
-        "shop/migrations/0003_paid.py": migration(PAID, after="0002_note"),
-    }
-    again = migration(ORDER, NOTE, PAID, replaces=("0001_squashed_0002", "0003_paid"))
-    asked = proposal({"shop/migrations/0001_squashed_0003.py": again}, base)
-    assert blocking(found(asked)) == []
-    assert [finding.rule for finding in review(found(asked))] == ["migration-squash"]
-    assert graph.app(asked, "shop/migrations", after=True).leaves == ("0001_squashed_0003",)
-
-
 def test_what_a_field_was_is_found_where_it_was_last_altered():
     longer = "migrations.AlterField('order', 'code', models.CharField(max_length=40, null=True))"
     base = {**SHOP, "shop/migrations/0003_code.py": migration(longer, after="0002_note")}
@@ -68,24 +39,6 @@ def test_what_a_field_was_is_found_where_it_was_last_altered():
     (finding,) = found(asked)
     assert finding.rule == "migration-destructive"
     assert "from 40 down to 30" in finding.message
-
-
-def test_of_a_long_history_only_what_is_new_is_parsed(monkeypatch):
-    base: dict[str, str | bytes] = {"shop/migrations/0000_a.py": migration(ORDER)}
-    for number in range(1, 30):
-        before = f"{number - 1:04}_a"
-        base[f"shop/migrations/{number:04}_a.py"] = migration(NOTE, after=before)
-    asked = proposal({"shop/migrations/0030_a.py": migration(PAID, after="0029_a")}, base)
-    parsed: list[bytes] = []
-    parse = graph.source.parse
-
-    def counted(content: bytes):
-        parsed.append(content)
-        return parse(content)
-
-    monkeypatch.setattr(graph.source, "parse", counted)
-    assert found(asked) == []
-    assert len(parsed) <= 2
 
 
 def test_a_migration_that_cannot_be_read_is_left_to_others():

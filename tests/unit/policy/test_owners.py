@@ -6,7 +6,6 @@ import ast
 
 import pytest
 
-from agent.policy.names import Ref
 from agent.policy.proposal import Proposal
 from agent.policy.view import View
 from tests.unit.policy import cases
@@ -17,8 +16,6 @@ BASE = {
     "app/models.py": "from .bases import Base\n\n\nclass Order(Base):\n    pass\n",
     "app/tasks.py": "async def send():\n    pass\n\n\ndef count():\n    pass\n",
     "app/again.py": "from .models import Order as Purchase\nfrom .tasks import send as tell\n",
-    "app/either.py": "try:\n    from fast import send\nexcept ImportError:\n"
-    "    from .tasks import send\n",
 }
 
 
@@ -67,20 +64,3 @@ def test_the_lineage_of_a_class_is_followed_from_where_it_stands():
     (call,) = view.all(ast.Call)
     ((place, _),) = view.owners(call.node.func, call.scope)
     assert view.lineage_at(place) == {"app.bases.Base"}
-
-
-def test_an_owner_that_may_be_another_is_not_the_only_one():
-    sure = view_of("from app.again import tell\ntell()\n")
-    either = view_of("from app.either import send\nsend()\n")
-    for view, name in ((sure, "send"), (either, None)):
-        (call,) = view.all(ast.Call)
-        only = view.only_owner(call.node.func, call.scope)
-        assert (only[0].node.name if only else None) == name
-
-
-def test_a_look_at_the_text_tells_what_may_be_defined():
-    places = view_of("x = 1\n").places
-    assert places.may_be(Ref("app/again.py", "tell"), b"async def ")
-    assert not places.may_be(Ref("app/tasks.py", "count"), b"async def ")
-    assert places.may_be(Ref("app/tasks.py", "count"), b"async def ", b"pass")
-    assert not places.may_be(Ref(None, "asyncio.sleep"), b"async def ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.checks import gate
-from agent.domain import Change, ChangedFile, Finding
+from agent.models.change import Change, ChangedFile, Finding
 from agent.policy.content import gate_files, paths
 from agent.policy.proposal import Proposal
 from tests.unit.policy import cases

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from agent.domain import Finding
+from agent.models.change import Finding
 from agent.policy.proposal import Proposal
 from agent.policy.versions import python_syntax
 from tests.unit.policy import cases

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import agent
-from agent.domain import Severity
+from agent.models.change import Severity
 from agent.policy import registry
 from repo_config.rule_ids import RULE_IDS
 from tests.unit.policy import snippets

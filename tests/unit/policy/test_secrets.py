@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.domain import Severity
+from agent.models.change import Severity
 from agent.policy.content import secrets
 from agent.policy.proposal import Proposal
 from tests.unit.policy import cases

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agent.domain import Finding
+from agent.models.change import Finding
 from agent.policy.content import size
 from agent.policy.proposal import Proposal
 from tests.unit.policy import cases

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.domain import Route
+from agent.models.checks import Route
 from agent.policy import url_map
 
 ORDER = Route(

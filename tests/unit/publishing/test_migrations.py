@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.domain import Change, ChangedFile
-from agent.ports import OwnPull
+from agent.models.change import Change, ChangedFile
+from agent.models.forge import OwnPull
 from agent.publishing import migrations
 
 

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from agent.domain import (
-    ModelUse,
-    ModelWork,
-    Plan,
-    Proof,
-    ProofRow,
-    Remark,
-    ReviewNotes,
-    SourcePart,
-    TakenBack,
-)
+from agent.models.change import Plan
+from agent.models.model_use import ModelUse, ModelWork
+from agent.models.proof import Proof, ProofRow, SourcePart, TakenBack
+from agent.models.review import Remark, ReviewNotes
 from agent.publishing import text
 from tests.unit.publishing.test_text import EVIL, acting, evidence
 
@@ -34,6 +27,12 @@ def test_the_proof_is_a_table_of_both_sides():
     assert "| failed | passed |\n\n" in words, "what follows is no row"
     assert "| Test | Without the change | With it |" in words
     assert "| `tests/test_a.py::test_b` | failed | passed |" in words
+
+
+def test_why_a_file_could_not_be_imported_without_the_change_is_told():
+    lost = RED.model_copy(update={"without": "error", "error": "No module named 'httpx'"})
+    words = text.pull_request(evidence(work=WORK, proof=Proof(rows=(lost,))))
+    assert "| error: `No module named 'httpx'` | passed |" in words
 
 
 def test_models_are_told_with_their_use_and_price():

@@ -9,23 +9,16 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.domain import (
-    Comparison,
-    Finding,
-    ModelUse,
-    Outcome,
-    Plan,
-    Reason,
-    Remark,
-    ReviewNotes,
-    Severity,
-    Status,
-    Ticket,
-    Verdict,
-)
+from agent.models.change import Finding, Plan, Severity
+from agent.models.checks import Comparison, Status
+from agent.models.model_use import ModelUse
+from agent.models.outcome import Outcome, Verdict
+from agent.models.review import Remark, ReviewNotes
+from agent.models.run import Reason
+from agent.models.ticket import Ticket
 from agent.publishing import commits, text
 from agent.publishing.text import ModelWork
-from agent.redaction import REMOVED, Redactor
+from agent.text.redaction import REMOVED, Redactor
 from tests.unit.publishing.test_text import evidence
 
 TOKEN = "ghp_A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"

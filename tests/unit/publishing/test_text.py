@@ -7,37 +7,27 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from agent import cleaning
-from agent.domain import (
+from agent.errors import TicketUnclear
+from agent.models.change import Finding, Severity
+from agent.models.checks import (
     CheckItem,
-    Checkout,
     CheckReport,
     CheckResult,
     Comparison,
-    Contract,
-    EarlierAttempt,
-    Environment,
-    Finding,
     HeldTest,
-    ModelUse,
-    ModelWork,
-    Outcome,
-    Prepared,
-    Reason,
     Repeated,
     Rerun,
-    ReviewNotes,
-    RoomService,
-    Run,
-    RunState,
-    Severity,
     Status,
-    Ticket,
-    Verdict,
 )
-from agent.errors import TicketUnclear
+from agent.models.environment import Checkout, Contract, Environment, Prepared, RoomService
+from agent.models.model_use import ModelUse, ModelWork
+from agent.models.outcome import Outcome, Verdict
+from agent.models.review import ReviewNotes
+from agent.models.run import Reason, Run, RunState
+from agent.models.ticket import EarlierAttempt, Ticket
 from agent.publishing import migrations, text
-from agent.redaction import REMOVED, Redactor
+from agent.text import cleaning
+from agent.text.redaction import REMOVED, Redactor
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 from tests.unit.stages import forge_runs

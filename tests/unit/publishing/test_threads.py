@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agent import cleaning
-from agent.domain import ThreadEnd
+from agent.models.outcome import ThreadEnd
 from agent.publishing import threads
+from agent.text import cleaning
 
 OLD = threads.section((), ("Old.",))
 NEW = threads.section((), ("New.",))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.domain import Ticket
 from agent.errors import RequestRefused, TicketUnclear
+from agent.models.ticket import Ticket
 from agent.recipes.print_to_logging.parameters import Parameters
 from agent.recipes.print_to_logging.recipe import PrintToLogging
 from repo_config.detect import project

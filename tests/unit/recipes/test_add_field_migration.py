@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from agent.domain import Reason
 from agent.errors import EditFailed
+from agent.models.run import Reason
 from tests.unit.recipes.trees import RECIPE, form, project, settle
 
 FILE = "shop/migrations/0002_customer_nickname.py"

@@ -19,7 +19,7 @@ def read(body: str, title: str = "A wish") -> tickets.Document:
 @pytest.mark.parametrize(
     "body",
     [
-        "### Model\n\nshop.Customer\n\n### Field name\nnick\n\n### Type\n\n_No response_\n",
+        "### Model\n\nshop.Customer\n\n### Field name\nnick\n\n### Type\n\n_No response_\n\n### Context\n\n_No response_\n",
         "---\nmodel: shop.Customer\nfield_name: nick\nlabels: [x]\ntype: …\n---\n",
         "## Model ##\n```\nshop.Customer\n```\n## Field name?\r\nnick\n",
     ],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.domain import Ticket
 from agent.errors import TicketUnclear
+from agent.models.ticket import Ticket
 from agent.recipes.add_field.parameters import Parameters
 from agent.recipes.add_field.recipe import AddDjangoField
 from repo_config.detect import DjangoProject, Project

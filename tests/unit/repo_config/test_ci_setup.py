@@ -84,14 +84,15 @@ def test_an_example_of_the_environment_file_is_copied_where_there_is_none():
 
 def test_variables_are_those_that_hold_for_the_line_that_runs_the_tests():
     found = read("""\
-env: {DB: tests}
+env: {DB: tests, TOXENV: py39}
 jobs:
   test:
     services: {db: {image: "postgres:15", env: {POSTGRES_USER: me}}}
     steps:
       - run: |
           export PLACE=here
-          SECRET_KEY=x KEY=$(cat key) python -m pytest
+          export TOX_ENV=py39
+          TOXENV=py39 SECRET_KEY=x KEY=$(cat key) python -m pytest
         env: {DB: "${{ env.DB }}", TOKEN: "${{ secrets.TOKEN }}"}
 """)
     assert found.env == {"POSTGRES_USER": "me", "DB": "tests", "PLACE": "here", "SECRET_KEY": "x"}
@@ -114,16 +115,27 @@ jobs:
 CALLS = "jobs: {{t: {{steps: [{{run: pip install tox}}, {{run: {}}}]}}}}"
 
 
+TOX_INI = (
+    "[testenv]\nsetenv = A = 1\n  B={envdir}\ncommands_pre =\n  make x\n"
+    "commands =\n  - ./prepare {posargs:now}\n  pytest {posargs}\n"
+)
+TOX_TOML = """\
+set_env = {A = "1", B = "{envdir}"}
+commands_pre = [["make", "x"]]
+commands = [["./prepare", "now"], ["pytest"]]
+"""
+
+
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("tox.ini", ("[testenv]\nsetenv = A = 1\n  B={envdir}\ncommands_pre =\n  make x\n"
-         "commands =\n  - ./prepare {posargs:now}\n  pytest {posargs}\n")),
-        ("tox.toml", ('env_run_base.set_env = {A = "1", B = "{envdir}"}\n'
-         'env_run_base.commands_pre = [["make", "x"]]\n'
-         'env_run_base.commands = [["./prepare", "now"], ["pytest"]]\n')),
+        ("tox.ini", TOX_INI),
+        ("setup.cfg", TOX_INI),
+        ("pyproject.toml", f'[tool.tox]\nlegacy_tox_ini = """\n{TOX_INI}"""\n'),
+        ("pyproject.toml", f"[tool.tox.env_run_base]\n{TOX_TOML}"),
+        ("tox.toml", f"[env_run_base]\n{TOX_TOML}"),
     ],
-)  # fmt: skip
+)
 def test_of_tox_all_before_the_tests_is_taken(path, text):
     found = read(CALLS.format("tox"), **{path: text})
     assert [one.split("\n")[2:-2] for one in found.commands] == [["make x", "./prepare now"]]
@@ -252,7 +264,7 @@ def test_where_ci_has_its_tests_is_read(line, places):
 
 
 @pytest.mark.parametrize(
-    "line", ["{envbindir}/django-admin test core -v2", "pytest {posargs:core}"]
+    "line", ["unit: {envbindir}/django-admin test core -v2", "pytest {posargs:core}"]
 )
 def test_where_tox_has_its_tests_is_read(line):
     files = {"tox.ini": f"[testenv]\ncommands =\n  make x\n  {line}\n  make y\n", "core/a.py": ""}

@@ -116,6 +116,46 @@ def test_a_file_named_like_tests_is_one(tree, path):
     assert detected(tree({path: "def test_x(): ..."})).test_runner == "pytest"
 
 
+CI = ".github/workflows/ci.yml"
+RUN = "jobs: {{t: {{steps: [{{run: '{}'}}]}}}}\n"
+CASES = "import unittest\nclass Tests(unittest.TestCase): ...\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "command", "files", "args"),
+    [
+        (CI, 'python -m unittest discover -s checks -p "*.py"', ["checks/all.py"], ("-o", "python_files=*.py", "checks")),
+        (CI, "coverage run -m unittest pkg.checks", ["pkg/checks.py"], ("pkg/checks.py",)),
+        (CI, "uv run python -m pkg.tests", ["pkg/tests/__main__.py", "pkg/tests/all.py"], ("-o", "python_files=*.py", "pkg/tests")),
+        (CI, "python test.py", ["test.py"], ("test.py",)),
+        (CI, "pytest --cov pkg --doctest-modules pkg", ["pkg/__init__.py"], ("--doctest-modules", "pkg")),
+        ("tox.ini", "[testenv]\ncommands = pytest -q {posargs:checks/all.py}\n", ["checks/all.py"], ("checks/all.py",)),
+        (CI, "pytest checks examples -v", ["examples/test_a.py", "checks/a.py"], ("examples",)),
+        ("README.md", "Tests:\n\n    $ python -m unittest\n", ["tests.py"], ("-o", "python_files=test*.py")),
+        ("README.md", "It's tested.\n", ["pkg/tests.py"], ("-o", "python_files=test*.py *_tests.py")),
+    ],
+)  # fmt: skip
+def test_tests_that_pytest_would_not_collect_are_those_that_a_command_names(
+    tree, path, command, files, args
+):
+    text = RUN.format(command) if path == CI else command
+    project = detected(tree({path: text, **dict.fromkeys(files, CASES)}))
+    assert (project.test_runner, project.test_args) == ("pytest", args)
+
+
+@pytest.mark.parametrize("name", ["runtests.py", "tests/run.py"])
+def test_a_script_that_runs_the_tests_is_started_without_django_as_well(tree, name):
+    script = "import unittest\nunittest.main('checks.all')\n"
+    project = detected(
+        tree({name: script, "checks/all.py": CASES, CI: RUN.format(f"python {name}")})
+    )
+    assert (project.test_runner, project.test_script) == ("django", name)
+    assert project.origins["test_runner"] == f"{CI} job t"
+    # One that starts pytest is no runner of unittest.
+    files = {name: "import pytest\npytest.main()\n", CI: RUN.format(f"python {name}")}
+    assert detected(tree(files)).test_runner is None
+
+
 # --- runner ------------------------------------------------------------------------------------
 
 
@@ -177,6 +217,8 @@ def test_a_command_that_starts_djangos_runner_counts_before_a_manage_py(tree, pa
         ({"tests/settings.py": APPS, "demo/settings.py": APPS}, "tests.settings", "tests/settings.py"),
         ({"noxfile.py": 'session.run("pytest", env={"DJANGO_SETTINGS_MODULE": "a.b"})\n', "a/b.py": ""}, "a.b", "noxfile.py: settings in a command"),
         ({"config/settings/__init__.py": "", "config/settings/test.py": "from .base import *\n"}, "config.settings.test", "config/settings/test.py"),
+        ({"conftest.py": "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'a.b')\n"}, "a.b", "conftest.py: DJANGO_SETTINGS_MODULE"),
+        ({"Makefile": "test:\n\tDJANGO_SETTINGS_MODULE=a.b pytest\n", "a/b.py": ""}, "a.b", "Makefile: settings in a command"),
     ],
 )  # fmt: skip
 def test_settings_are_found_where_projects_name_them(tree, files, module, origin):
@@ -287,6 +329,27 @@ def test_the_manage_py_nearest_to_the_root_counts_and_templates_do_not(tree):
     assert project.django is not None
     assert project.django.manage == "web/manage.py"
     assert project.django.settings_module == "web.settings"
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (
+            CI,
+            "jobs: {t: {steps: [{run: python manage.py test, working-directory: b}]}}\n",
+        ),
+        (CI, RUN.format("python example/manage.py check; b/manage.py migrate; pytest")),
+        (CI, RUN.format("example/manage.py migrate; cd b; ./manage.py test")),
+        ("tox.ini", "[testenv]\nchangedir = b\ncommands = coverage run -p manage.py test\n"),
+        ("Makefile", "all:\n\ttrue\ntest:\n\tpython -W error b/manage.py test\n"),
+    ],
+)
+def test_of_several_manage_py_the_one_that_runs_the_tests_comes_first(tree, path, text):
+    files = {
+        f"{name}/manage.py": MANAGE.format(f"{name}.settings") for name in ("a", "b", "example")
+    }
+    project = detected(tree({**files, path: text}))
+    assert (project.django.manage, project.django.settings_module) == ("b/manage.py", "b.settings")
 
 
 def test_no_folder_outside_is_put_on_the_path(tree):

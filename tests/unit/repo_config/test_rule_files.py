@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.checks import gate
-from agent.domain import Change, ChangedFile
+from agent.models.change import Change, ChangedFile
 from agent.policy.content import gate_files
 from agent.policy.proposal import Proposal
 from repo_config import rule_files

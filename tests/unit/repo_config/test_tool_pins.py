@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from repo_config import tool_pins
+from repo_config import detect, tool_pins
 from repo_config.project_files import Files
+from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree
 
 HOOKS = """
@@ -57,4 +58,36 @@ def test_the_first_place_that_pins_a_version_counts(
     files: dict[str, str], pins: dict[str, tuple[str, ...]]
 ) -> None:
     tree = DictTree(files)
-    assert tool_pins.find(Files(tree), tool_pins.TOOLS) == pins
+    assert tool_pins.find(Files(tree), tool_pins.TOOLS, {}) == pins
+
+
+CI = """
+jobs:
+  tests: {steps: [{run: pip install pytest-cov}, {run: python -m pytest}]}
+  other:
+    steps:
+    - run: pip install mypy types-requests "django-stubs>=5" -r requirements.txt
+    - run: |
+        python -m mypy src
+  style: {steps: [{run: pip install flake8 black}, {run: make lint}]}
+"""
+TOX = "[testenv]\ndeps = six\n[testenv:lint]\ndeps =\n  flake8\n  flake8-bugbear\n  -rx.txt\ncommands = flake8 src\n"
+
+
+def test_what_a_job_installs_beside_a_tool_that_it_runs_comes_with_it() -> None:
+    tree = DictTree(
+        {
+            ".github/workflows/a.yml": CI,
+            "tox.ini": TOX,
+            "Makefile": "lint:\n\tflake8 src\n\tblack .\n",
+            "src/a.py": "",
+        }
+    )
+    pins = detect.project(tree, RepoConfig()).tool_pins
+    assert pins == {
+        "mypy": ("mypy", "types-requests", "django-stubs>=5"),
+        "flake8": ("flake8", "flake8-bugbear"),
+    }
+    hooks = {".pre-commit-config.yaml": HOOKS, "tox.ini": TOX, "src/a.py": ""}
+    pins = detect.project(DictTree(hooks), RepoConfig()).tool_pins
+    assert pins["flake8"] == ("flake8==6.1.0", "flake8-bugbear==23.1.1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.repository import names
+from agent.git import names
 
 
 @pytest.mark.parametrize("path", ["pkg/__init__.py", "docs/größe.md", "legit/digit.py"])

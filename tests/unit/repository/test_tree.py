@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.domain import Change
 from agent.errors import AgentError, EditFailed
-from agent.repository.tree import WorkTree
+from agent.git.tree import WorkTree
+from agent.models.change import Change
 
 SECRET = b"outside"
 AT_FDCWD, RENAME_EXCHANGE = -100, 2

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agent import worktree
-from agent.domain import (
-    Change,
-    ChangedFile,
-    CheckReport,
-    ClearedChange,
-    Comparison,
-    Contract,
-    Environment,
-    IssueRef,
-    Plan,
-    Prepared,
-    Reason,
-    ReviewNotes,
-    Run,
-    Snapshot,
-    Status,
-    Ticket,
-    Verdict,
-)
-from agent.ports import Remote
-from agent.redaction import Redactor
+from agent.git import worktree
+from agent.models.change import Change, ChangedFile, ClearedChange, Plan
+from agent.models.checks import CheckReport, Comparison, Status
+from agent.models.environment import Contract, Environment, Prepared
+from agent.models.forge import Remote
+from agent.models.outcome import Verdict
+from agent.models.review import ReviewNotes
+from agent.models.run import Reason, Run
+from agent.models.ticket import IssueRef, Snapshot, Ticket
 from agent.services import Services
 from agent.settings import Settings
 from agent.stages.publish import Decided
 from agent.testing import FakeForge
+from agent.text.redaction import Redactor
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 from tests.integration import git_samples

@@ -7,12 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.agenda import Agenda, Answer, Matter, Occasion
-from agent.domain import Change, Checkout, Plan
-from agent.ports import BranchRules, Remote
-from agent.pulls import ProjectCheck, PullNow, Standing, Thread
-from agent.redaction import Redactor
+from agent.models.agenda import Agenda, Answer, Matter, Occasion
+from agent.models.change import Change, Plan
+from agent.models.environment import Checkout
+from agent.models.forge import BranchRules, Remote
+from agent.models.pulls import ProjectCheck, PullNow, Standing, Thread
 from agent.stages import answer
+from agent.text.redaction import Redactor
 from tests.integration import run_samples
 from tests.unit.stages.test_follow_up_threads import comment, thread
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.domain import Guidance, Plan
 from agent.errors import ApprovalAwaited
+from agent.models.change import Plan
+from agent.models.ticket import Guidance
 from agent.stages import plan, triage
 from agent.testing import FakeForge
 from repo_config import load

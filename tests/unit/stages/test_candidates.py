@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from agent import workflow
-from agent.domain import CheckReport, CheckResult, Environment, Status
 from agent.editing import attempts, budget, rounds
 from agent.editing.budget import Limits, Terms
 from agent.errors import (
@@ -20,6 +19,8 @@ from agent.errors import (
     TimeSpent,
     TooLarge,
 )
+from agent.models.checks import CheckReport, CheckResult, Status
+from agent.models.environment import Environment
 from agent.stages import baseline, edit, environment, repair, validate
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import re
 from itertools import product
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 
-from agent.check_summary import count_things, summarize
-from agent.domain import (
-    Change,
-    ChangedFile,
-    CheckItem,
-    ClearedChange,
-    Comparison,
-    Contract,
-    Finding,
-    Proof,
-    Reason,
-    Repeated,
-    Rerun,
-    Severity,
-    SourcePart,
-    Status,
-    TakenBack,
-    Verdict,
-)
-from agent.stages import decide
+from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
+from agent.models.checks import CheckItem, Comparison, Repeated, Rerun, Status
+from agent.models.environment import Contract
+from agent.models.outcome import Verdict
+from agent.models.proof import Proof, SourcePart, TakenBack
+from agent.models.run import Reason
+from agent.stages import decide, prove
+from agent.text.check_summary import count_things, summarize
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
+from tests.unit.policy.cases import change, project
 from tests.unit.test_check_summary import compared_checks
 
 PASSED, FAILED, UNVERIFIED = Status.PASSED, Status.FAILED, Status.UNVERIFIED
@@ -94,12 +84,28 @@ WRONG = A.model_copy(update={"mistake": "`<` in place of `>=`"})
 UNNOTICED = Proof(hunks=TakenBack(unnoticed=(A,), untried=(B,)))
 FLAKY = (flips("t::a", "pf", "p"),)
 
+
+def test_of_a_change_of_types_alone_the_counts_of_the_checker_are_the_proof() -> None:
+    made, _ = change({"a.py": "def f(a: int): ...\n"}, {"a.py": "def f(a): ...\n"})
+    contract = Contract(config=RepoConfig(), project=project(), source=None)
+    prepared = SimpleNamespace(contract=contract, run=SimpleNamespace(follow_up=None))
+    mypy = tool("mypy", base=FAILED, base_count=5, base_failures=5)
+    plan = Plan(recipe="", title="t", parameters="", steps=())
+    proof = prove.show(plan, made, (mypy, suite()), None, prepared, None)  # type: ignore[arg-type]
+    counts = "mypy says 5 findings on base and clean with the change"
+    assert proof.unneeded == f"no code that runs is changed; {counts}"
+
+
 #: By what is measured: what is decided, why, and what the sentence names.
 DECISIONS = {
     "green on both sides": ([tool("mypy"), suite()], {}, "open", "READY", "12 on base, 13"),
     "red as on base": (
         [suite(base=FAILED, head=FAILED, base_failures=2, head_failures=2, known=2)],
         {}, "open", "READY", "2 failures as on base",
+    ),
+    "all red as on base": (
+        [suite(base=FAILED, head=FAILED, base_failures=12, head_failures=12, known=12)],
+        {}, "open as draft", "READY", "first: tests",
     ),
     "a flaky test": (
         [suite(head=FAILED, head_failures=3, flaky=FLAKY)], {}, "open", "READY", "t::a",

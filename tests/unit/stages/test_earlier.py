@@ -7,12 +7,14 @@ from typing import cast
 
 import pytest
 
-from agent.domain import Change, Run, Ticket
 from agent.editing import opening
 from agent.editing.rounds import Draft
 from agent.errors import AccessLost, ForgeUnavailable
-from agent.ports import Pulls
-from agent.pulls import PullNow, Thread, ThreadComment
+from agent.models.change import Change
+from agent.models.forge import Pulls
+from agent.models.pulls import PullNow, Thread, ThreadComment
+from agent.models.run import Run
+from agent.models.ticket import Ticket
 from agent.stages import earlier
 from agent.testing import FakeForge, FakeModel, said
 from tests.unit.editing import desks

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from agent.domain import Change, ChangedFile, Plan
 from agent.editing.rounds import Draft
+from agent.models.change import Change, ChangedFile, Plan
 from agent.recipes.print_to_logging.recipe import PrintToLogging
-from agent.redaction import Redactor
 from agent.stages import edit, validate
 from agent.testing import FakeForge, FakeModel, said
+from agent.text.redaction import Redactor
 from repo_config.schema import RepoConfig
 from tests.unit.editing import desks
 from tests.unit.stages import forge_runs as runs

@@ -7,20 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.contract import kept
-from agent.domain import (
-    CheckItem,
-    Checkout,
-    CheckReport,
-    CheckResult,
-    Contract,
-    Environment,
-    Opened,
-    Run,
-    Status,
-    SuiteFacts,
-)
 from agent.errors import EnvironmentFailed, RepositoryUnfit
+from agent.models.checks import CheckItem, CheckReport, CheckResult, Status, SuiteFacts
+from agent.models.environment import Checkout, Contract, Environment, Opened
+from agent.models.run import Run
+from agent.onboarding import kept
 from agent.stages import environment
 from repo_config.detect import Project
 from repo_config.schema import PythonSection, RepoConfig
@@ -32,9 +23,10 @@ jobs: {lint: {strategy: {matrix: {django: ["4.2", "5.2"], flask: ["2"]}}, steps:
 ON_THE_DAY = "2024-10-17"
 
 
-def report(passed, red, seconds=0.0, kind="failed"):
+def report(passed, red, seconds=0.0, kind="failed", *names):
     outcomes = ["passed"] * passed + [kind] * red
-    items = tuple(CheckItem(item_id=f"{n}", outcome=one) for n, one in enumerate(outcomes))
+    ids = [f"test_0.py::{n}" for n in range(passed + red - len(names))] + [*names]
+    items = tuple(CheckItem(item_id=n, outcome=one) for n, one in zip(ids, outcomes, strict=True))
     suite = None if outcomes else SuiteFacts()
     tests = CheckResult(
         name="tests", status=Status.FAILED, items=items, suite=suite, seconds=seconds
@@ -47,7 +39,16 @@ def prepare(tmp_path, monkeypatch):
     """Try candidates; each ends as one of the numbers of passed and red tests, or not at all."""
 
     def begin(
-        *ends, same=False, ci="", pyproject="", scout=None, pythons=(), checks=None, **python
+        *ends,
+        same=False,
+        ci="",
+        pyproject="",
+        scout=None,
+        pythons=(),
+        other="",
+        checks=None,
+        more=None,
+        **python,
     ):
         left, sections, configs, names = list(ends), [], [], []
 
@@ -72,12 +73,13 @@ def prepare(tmp_path, monkeypatch):
             return work(*args)
 
         monkeypatch.setattr(environment, "build", build)
+        monkeypatch.setattr(environment, "find_other_python", lambda *_: other)
         project = Project(
             framework="none", python_version=None, django=None, test_runner="pytest",
             test_script=None, lint_tools=(),
         )  # fmt: skip
         files = {".github/workflows/a.yml": TESTED, ".github/workflows/ci.yml": ci}
-        tree = DictTree(files | {"pyproject.toml": pyproject})
+        tree = DictTree(files | {"pyproject.toml": pyproject} | (more or {}))
         monkeypatch.setattr(environment.worktree, "open_tree", lambda base, folder: tree)
         config = RepoConfig(python=PythonSection(**python), checks=checks or {})
         run = Run(run_id="r", repository="x", ticket="t", started=1795000000)
@@ -145,6 +147,17 @@ def test_what_cannot_be_installed_is_followed_by_what_can(prepare):
 @pytest.mark.parametrize("python", [{"version": "3.11"}, {"install": ("six",)}])
 def test_what_is_configured_is_the_only_candidate(prepare, python):
     assert len(prepare((0, 9), **python).sections) == 1
+
+
+def test_another_python_comes_next_where_hardly_any_test_passes(prepare):
+    for first in (None, (1, 9)):
+        job = prepare(first, (9, 0), other="3.9")
+        assert job.sections[1] == PythonSection(version="3.9")
+        assert job.kept["python.version"] == "3.9"
+    job = prepare((0, 9), (0, 9), (0, 9), (9, 0), other="3.9")
+    assert [one.version for one in job.sections] == [None, "3.9", None, "3.9"]
+    assert (job.sections[3].exclude_newer, job.before) == (ON_THE_DAY, report(9, 0))
+    assert prepare((3, 9), (9, 0), other="3.9").sections[1].version is None
 
 
 RED = (0, 9, 0.0, "error")
@@ -229,6 +242,49 @@ jobs:
     assert job.sections[2].constraints
     assert [one.system_packages for one in job.sections] == [(), ("gdal-bin",), ("gdal-bin",)]
     assert prepare((5, 4), (0, 9), (9, 0), ci=ci).configs[2].setup == ()
+
+
+def test_what_tests_lack_and_a_package_names_is_added_first_and_stays(prepare, monkeypatch):
+    monkeypatch.setattr(environment.missing_packages, "find", lambda tests, built: ("six>=9",))
+    job = prepare((0, 9), (9, 0))
+    assert (job.sections[1].install, job.kept) == (("six>=9",), {"python.install": ["six>=9"]})
+    assert "six>=9" in job.prepared.environment.why
+    ci = "jobs: {t: {steps: [{run: pip install six freezegun}, {run: pytest}]}}"
+    job = prepare((0, 9), (0, 9), (0, 9), (0, 9), ci=ci)
+    assert [one.install for one in job.sections[2:]] == [("six>=9", "freezegun"), ("six>=9",)]
+    assert len(prepare((0, 9), install=("attrs",)).sections) == 1
+    monkeypatch.setattr(environment.missing_packages, "find", lambda *_: ("freezegun<9",))
+    job = prepare((0, 9), (9, 0), ci=ci, install=("attrs",))
+    assert job.sections[1].install == ("attrs", "freezegun"), "what is configured is left alone"
+    lost = "tests/test_a.py (collection)"
+    assert prepare((60, 1, 0.0, "error", lost), (70, 0)).before == report(70, 0)
+    assert len(prepare((60, 1)).sections) == 1, "every module was imported"
+    assert len(prepare((60, 1, 1500.0, "error", lost)).sections) == 1
+
+
+def test_where_most_modules_cannot_be_imported_the_set_is_at_fault(prepare):
+    ids = ("tests/test_c.py::test_c", *(f"tests/test_{n}.py (collection)" for n in "ab"))
+    assert prepare((60, 2, 0.0, "error", *ids[1:]), (90, 0)).before == report(90, 0)
+    assert len(prepare((60, 2, 0.0, "error", *ids[:2])).sections) == 1
+
+
+def test_tests_that_ci_names_or_runs_by_a_script_are_tried_so(prepare):
+    ci = "jobs: {test: {steps: [{run: python -m pytest checks/all.py}]}}"
+    files = {"checks/all.py": "", "test_old.py": ""}
+    assert prepare((0, 9), (9, 0), ci=ci, more=files).kept == {"checks.tests.args": [*files][:1]}
+    files = {"pytest.ini": "[pytest]\n", "tests/test_a.py": "", "runtests.py": "import unittest\n"}
+    ci = ci.replace("-m pytest checks/all.py", "runtests.py")
+    job = prepare((70, 9), (505, 0), ci=ci, more=files, same=True)
+    assert job.kept == {"checks.tests.runner": "django", "checks.tests.script": "runtests.py"}
+    assert job.prepared.contract.project.test_script == "runtests.py"
+
+
+def test_the_next_manage_py_is_tried_where_base_hardly_passes_with_the_first(prepare):
+    manage = "import django, os\nos.environ['DJANGO_SETTINGS_MODULE'] = '{}.settings'\n"
+    files = {f"{name}/manage.py": manage.format(name) for name in "ab"}
+    job = prepare((0, 9), (9, 0), more=files, same=True)
+    assert job.kept == {"django.manage": "b/manage.py"}
+    assert job.prepared.contract.project.django.settings_module == "b.settings"
 
 
 PARTS = """\

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.domain import FollowUp, ThreadEnd
-from agent.ports import BranchRules, Remote
-from agent.pulls import ROUNDS_OVER, ProjectCheck, PullNow, Thread, ThreadComment
+from agent.models.forge import BranchRules, Remote
+from agent.models.outcome import ThreadEnd
+from agent.models.pulls import ROUNDS_OVER, ProjectCheck, PullNow, Thread, ThreadComment
+from agent.models.run import FollowUp
 from agent.stages import follow_up
 from tests.integration import run_samples
 

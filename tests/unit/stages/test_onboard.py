@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.contract import kept
 from agent.errors import BranchTaken, OwnerAwaited
-from agent.ports import Onboarding
+from agent.models.forge import Onboarding
+from agent.onboarding import kept
 from agent.publishing import onboarding
 from agent.stages import onboard
 from agent.testing import FakeForge, FakeSandbox

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from agent import worktree
-from agent.domain import PullRequest, Reason, RunState
 from agent.errors import (
     AccessLost,
     AgentError,
@@ -21,10 +19,13 @@ from agent.errors import (
     RequestRefused,
     Superseded,
 )
-from agent.ports import BranchRules
-from agent.redaction import REMOVED
+from agent.git import worktree
+from agent.models.forge import BranchRules
+from agent.models.outcome import PullRequest
+from agent.models.run import Reason, RunState
 from agent.stages import publish
 from agent.testing import FakeForge
+from agent.text.redaction import REMOVED
 from repo_config.schema import RepoConfig
 from tests.integration import github_samples
 from tests.integration.git_samples import git

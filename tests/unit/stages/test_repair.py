@@ -6,25 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from agent import proposing
-from agent.domain import (
-    Change,
-    ChangedFile,
-    CheckItem,
-    CheckReport,
-    CheckResult,
-    ClearedChange,
-    Comparison,
-    Finding,
-    Plan,
-    Proof,
-    Reason,
-    Remark,
-    ReviewNotes,
-    Severity,
-    Status,
-    Verdict,
-)
 from agent.editing import attempts, budget
 from agent.editing.budget import Limits
 from agent.editing.rounds import Draft, Round
@@ -37,6 +18,13 @@ from agent.errors import (
     ModelUnusable,
     TicketUnclear,
 )
+from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
+from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison, Status
+from agent.models.outcome import Verdict
+from agent.models.proof import Proof
+from agent.models.review import Remark, ReviewNotes
+from agent.models.run import Reason
+from agent.publishing import proposing
 from agent.stages import checks, edit, repair, review, validate
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from agent.domain import Remark, ReviewNotes, Severity
 from agent.editing.rounds import Round
+from agent.models.change import Severity
+from agent.models.review import Remark, ReviewNotes
 from agent.stages import decide, review
 from agent.testing import FakeModel, said
 from tests.unit.editing import desks

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from agent.domain import Change, ChangedFile
 from agent.errors import EnvironmentFailed
+from agent.models.change import Change, ChangedFile
 from agent.stages import checks
 
 

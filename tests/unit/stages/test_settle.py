@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from agent.domain import Decision
 from agent.errors import TicketUnclear
+from agent.models.ticket import Decision
 from agent.stages import plan
 from agent.testing import FakeForge, FakeModel, said
 from tests.unit.stages import forge_runs

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from agent import telemetry
-from agent.domain import Decision, Reason, Run, Ticket
 from agent.errors import Duplicate, NoModel, NoRecipe, TicketUnclear
-from agent.ports import NewPullRequest, OtherRun
+from agent.models.forge import NewPullRequest
+from agent.models.polling import OtherRun
+from agent.models.run import Reason, Run
+from agent.models.ticket import Decision, Ticket
 from agent.recipes import registry
 from agent.stages import triage
+from agent.telemetry import run_log
 from agent.testing import FakeForge, FakeModel, said
 from tests.unit.stages import forge_runs
 
@@ -137,4 +139,4 @@ def test_what_has_the_same_title_is_named(tmp_path: Path) -> None:
     assert PULL in found.similar[1].told
     kinds = [one.split(":")[0] for one in found.reasons]
     assert kinds == ["category feature", "same title", "priority high"]
-    assert found.similar[0].told in telemetry.tell(found)
+    assert found.similar[0].told in run_log.tell(found)

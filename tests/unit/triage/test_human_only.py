@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.domain import Ticket
+from agent.models.ticket import Ticket
 from agent.triage import human_only
 
 PRESENT = ("shop/cart.py", "payments/charge.py", "vault/keys.py")

@@ -6,8 +6,8 @@ import copy
 
 import pytest
 
-from agent import intake
-from agent.intake import Request
+from agent.service import intake
+from agent.service.intake import Request
 from tests.unit.webhooks.deliveries import labeled, raw
 from webhooks import shapes
 from webhooks.refusals import Refused

@@ -13,10 +13,10 @@ from contextlib import closing
 
 import pytest
 
-from agent.adapters import sql_inbox
-from agent.adapters.sql_inbox import Inbox, Kept, Receipt
-from agent.domain import Delivery
 from agent.errors import InboxUnavailable, InboxUnusable, SettingsInvalid, StorageFull
+from agent.models.ticket import Delivery
+from agent.store import sql_inbox
+from agent.store.sql_inbox import Inbox, Kept, Receipt
 
 DAY = 86_400.0
 NOW = 1_800_000_000.0

@@ -40,15 +40,7 @@ CASES = {
     "concurrency": Cases(
         fails={
             "view": _asked(_VIEW, 4),
-            "routed by urls": _asked(
-                {
-                    "app/urls.py": "from django.urls import path\nfrom .pages import home\n\n"
-                    "urlpatterns = [\n    path('', home),\n]\n",
-                    "app/pages.py": "async def home(r):\n    return answer(r)\n",
-                    "app/__init__.py": "",
-                },
-                5,
-            ),
+            "endpoint": _asked(_ENDPOINT, 7),
         },
         passes={
             "sync view": _asked(_SYNC_VIEW),
@@ -71,21 +63,6 @@ CASES = {
                 config=_ASYNC,
             ),
             "no handler": _asked("def total(orders):\n    return sum(orders)\n", config=_ASYNC),
-        },
-    ),
-    "async-code": Cases(
-        fails={
-            "function": _asked("async def prices():\n    return 1\n", 1),
-            "method": _asked("class A:\n    async def prices(self):\n        return 1\n", 2),
-        },
-        passes={
-            "lifespan": _asked(
-                "from contextlib import asynccontextmanager as acm\n\n\n@acm\n"
-                "async def lifespan(app):\n    yield\n"
-            ),
-            "what a protocol asks for": _asked(
-                "class A:\n    async def __aenter__(self):\n        return self\n"
-            ),
         },
     ),
 }

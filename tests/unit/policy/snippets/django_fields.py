@@ -1,28 +1,13 @@
-"""Fields that `django-on-delete` and `django-null-text` find, and near misses."""
+"""Fields that `django-null-text` finds, and near misses."""
 
 from __future__ import annotations
 
 from tests.unit.policy.cases import Cases, Snippet
 
 _HEAD = "from django.db import models\n\n\nclass Order(models.Model):\n"
-_FK = _HEAD + "    customer = models.ForeignKey('Customer')\n"
 _NULL = _HEAD + "    note = models.CharField(max_length=9, null=True)\n"
 
 CASES = {
-    "django-on-delete": Cases(
-        fails={
-            "a foreign key": Snippet(_FK, line=5),
-            "taken away": Snippet(
-                _FK,
-                base=_FK.replace("'Customer')", "'Customer', on_delete=models.CASCADE)"),
-                line=5,
-            ),
-        },
-        passes={
-            "by keyword": Snippet(_FK.replace("'Customer'", "'C', on_delete=models.CASCADE")),
-            "unpacked": Snippet(_FK.replace("'Customer'", "'C', **options")),
-        },
-    ),
     "django-null-text": Cases(
         fails={
             "a text": Snippet(_NULL, line=5),

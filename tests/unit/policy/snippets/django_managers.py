@@ -20,37 +20,15 @@ _SHOP = {
     "wine/__init__.py": "",
     "wine/models.py": "class Order:\n    objects = None\n",
 }
-_NAMED = {
-    **_SHOP,
-    "shop/models.py": _MODELS + "\n    class Meta:\n        default_manager_name = 'active'\n",
-}
-#: The managers of a class that Order inherits from.
-_INHERITED = {
-    **_SHOP,
-    "shop/kinds.py": "from django.db import models\n\n\nclass Kind(models.Model):\n"
-    "    active = ActiveManager()\n    objects = models.Manager()\n",
-    "shop/models.py": "from .kinds import Kind\n\n\nclass Order(Kind):\n    pass\n",
-}
-_OTHER_FIRST = {
-    **_INHERITED,
-    "shop/models.py": _INHERITED["shop/models.py"].replace("pass", "all = models.Manager()"),
-}
-_PLAIN = {**_SHOP, "shop/models.py": "class Order(models.Model):\n    number = models.F()\n"}
-_GOT = (
-    "from django.shortcuts import get_object_or_404\nfrom shop.models import Order\n\n"
-    "get_object_or_404(Order, pk=1)\n"
-)
 _IMPORT = "from shop.models import Order\n\n"
-_GENERIC = "from django.views.generic import ListView\n" + _IMPORT
 
 
 def _asked(
     after: str | dict[str, str | bytes | None],
     line: int | None = None,
-    base: dict[str, str] = _SHOP,
     config: dict[str, object] = _ACTIVE,
 ) -> Snippet:
-    return Snippet(after, base=dict(base), line=line, config=config)
+    return Snippet(after, base=dict(_SHOP), line=line, config=config)
 
 
 CASES = {
@@ -66,18 +44,6 @@ CASES = {
             "a namesake of another app": _asked(
                 "from wine.models import Order\n\nOrder.objects.all()\n", config=_DOTTED
             ),
-        },
-    ),
-    "django-implicit-manager": Cases(
-        fails={
-            "inherited after another": _asked(_GOT, 4, base=_OTHER_FIRST),
-            "a generic view": _asked(_GENERIC + "class All(ListView):\n    model = Order\n", 5),
-        },
-        passes={
-            "the one that Django makes": _asked(
-                _GOT, base=_PLAIN, config={"django": {"managers": {"Order": "objects"}}}
-            ),
-            "Meta names it": _asked("def f(c):\n    return c.orders.all()\n", base=_NAMED),
         },
     ),
 }

@@ -28,7 +28,7 @@ CASES = {
     "look-alikes": Cases(
         fails={
             "in a text": Snippet(f"if role == '{_A}dmin':\n    pass\n", line=1),
-            "letters that Python reads as others": Snippet("\U0001d41e\U0001d41f = 1\n", line=1),
+            "in a name": Snippet(f"def is_{_A}dmin(): ...\n", line=1),
         },
         passes={
             "a word of that script": Snippet("x = 'админ'\n"),

@@ -21,44 +21,25 @@ def _edited(text: str | None, base: dict[str, str | bytes] = SHOP, **rest: int) 
     return _new("0002_note", text, base, **rest)
 
 
+def _filled(code: str) -> str:
+    return migration("migrations.RunPython(f, f)", after="0002_note", before=code)
+
+
+_FILLED = {**SHOP, "shop/migrations/0003_fill.py": _filled("def f(a):\n    a()\n\n")}
+
 CASES = {
-    "migration-graph": Cases(
-        fails={
-            "beside the last one": _new(
-                "0002_paid", migration(_PAID, after="0001_initial"), line=5
-            ),
-            "after one that is not there": _new(
-                "0003_paid", migration(_PAID, after="0002_nota"), line=5
-            ),
-        },
-        passes={
-            "after the last one": _new("0003_paid", _THIRD),
-            "squashed": _new("0001_squashed_0002_note", _SQUASHED),
-        },
-    ),
     "migration-merged": Cases(
         fails={
             "no migration any more": _edited("x = 1\n", line=1),
-            "its code": _new(
-                "0003_fill",
-                migration(
-                    "migrations.RunPython(f, f)", after="0002_note", before="def f(a, s): ...\n\n"
-                ),
-                {
-                    **SHOP,
-                    "shop/migrations/0003_fill.py": migration(
-                        "migrations.RunPython(f, f)",
-                        after="0002_note",
-                        before="def f(a, s): pass\n\n",
-                    ),
-                },
-                line=4,
-            ),
+            "its code": _new("0003_fill", _filled("def f(a): ...\n\n"), _FILLED, line=4),
         },
         passes={
             "a new one": _new("0003_paid", _THIRD),
             "types": _edited(
                 migration(NOTE, after="0001_initial").replace("operations =", "operations: list =")
+            ),
+            "types and a docstring of its code": _new(
+                "0003_fill", _filled("def f(a: A) -> None:\n    'Fill.'\n    a()\n\n"), _FILLED
             ),
         },
     ),

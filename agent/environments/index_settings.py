@@ -1,0 +1,260 @@
+"""Find the package indexes and certificates that this host's pip and uv are configured with.
+
+Owns where such settings stand and which of them wins. What cannot be used in a room (folders of
+this machine, hosts that are trusted without a certificate) is said, not silently dropped.
+"""
+
+from __future__ import annotations
+
+import configparser
+import netrc
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from agent.errors import SettingsInvalid
+from agent.models.package_index import IndexAccess
+from agent.settings import Settings
+
+_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
+_OURS = "MERGEWRIGHT_INDEX_URL"
+#: Settings that have no meaning in a room, and what to do instead.
+_UNUSABLE = {
+    "no-index": "packages come from an index",
+    "find-links": "a room sees neither folders of this machine nor pages of links",
+    "trusted-host": "name the index's certificate with SSL_CERT_FILE",
+    "allow-insecure-host": "name the index's certificate with SSL_CERT_FILE",
+    "client-cert": "no index is asked with a certificate of ours",
+}
+
+
+_OFF = ("", "0", "false", "no", "off", "[]")
+#: Which indexes each setting names.
+_OPTIONS = {
+    "default-index": "default",
+    "index": "extra",
+    "index-url": "default",
+    "extra-index-url": "extra",
+}
+#: Options of one place by their names in files, each with the words for that place.
+_Layer = dict[str, tuple[str, Any]]
+
+
+@dataclass(frozen=True)
+class HostIndexes:
+    """What this host is configured with."""
+
+    default: IndexAccess | None
+    """None: the public index."""
+    extras: tuple[IndexAccess, ...] = ()
+    """Asked before the default one, in this order."""
+    bound: tuple[IndexAccess, ...] = ()
+    """Explicit ones of uv: asked only where a repository names them."""
+    ca_bundle: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Named:
+    """An address, and where it is written."""
+
+    url: str
+    place: str
+    name: str = ""
+    """As uv names indexes, for variables with their credentials."""
+
+    @property
+    def bare(self) -> str:
+        """The address without what is secret."""
+        parts = urlsplit(self.url)
+        netloc = parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=netloc, query="", fragment="")).rstrip("/") + "/"
+
+    @property
+    def is_web(self) -> bool:
+        parts = urlsplit(self.url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def read(settings: Settings, environ: Mapping[str, str]) -> HostIndexes:
+    """Read all of it; the settings' own index stands alone.
+
+    Raises:
+        SettingsInvalid: A file cannot be read, or the index is not one of the web.
+    """
+    uv, pip = _variables(environ, "UV_"), _variables(environ, "PIP_")
+    # The ones that win come first.
+    layers = (
+        uv,
+        _placed(_uv(environ), "uv.toml"),
+        pip,
+        _placed(_pip(environ), "pip's configuration"),
+    )
+    found: dict[str, list[_Named]] = {"default": [], "extra": [], "bound": []}
+    notes: list[str] = []
+    for layer in layers:
+        for option, kind in _OPTIONS.items():
+            for named, own in _entries(*layer.get(option, ("", ""))):
+                found[own or kind].append(named)
+        notes += [
+            f"{layer[option][0]} is not followed: {why}"
+            for option, why in _UNUSABLE.items()
+            if option in layer and str(layer[option][1]).lower() not in _OFF
+        ]
+    if settings.index_url:
+        found = {"default": [_Named(settings.index_url, _OURS)], "extra": [], "bound": []}
+    bundle = _find_bundle(layers[-1], environ, notes)
+
+    def access(named: _Named) -> IndexAccess:
+        login = _find_login(named, environ)
+        return IndexAccess(url=named.bare, login=login, ca_bundle=bundle, origin=named.place)
+
+    default = next(iter(found["default"]), None)
+    if default and not default.is_web:
+        raise SettingsInvalid(
+            f"{default.place} is not the address of a package index: give an https:// address."
+        )
+    extras: dict[str, _Named] = {}
+    for named in found["extra"]:
+        if not named.is_web:
+            notes.append(f"{named.place} names an index on this machine's disk; no room sees it")
+        elif default is None or named.bare.lower() != default.bare.lower():
+            extras.setdefault(named.bare.lower(), named)
+    return HostIndexes(
+        default=access(default) if default else None,
+        extras=tuple(access(named) for named in extras.values()),
+        bound=tuple(access(named) for named in found["bound"]),
+        ca_bundle=bundle,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _find_bundle(pip: _Layer, environ: Mapping[str, str], notes: list[str]) -> str | None:
+    """Find the first file of certificates that is there; note those that are not."""
+    bundle: str | None = None
+    named = [(name, environ.get(name)) for name in _CA_VARIABLES]
+    for place, path in (*named, pip.get("cert", ("", None))):
+        if path and Path(path).is_file():
+            bundle = bundle or path
+        elif path:
+            notes.append(f"{place} names a file of certificates that is not there")
+    return bundle
+
+
+def _variables(environ: Mapping[str, str], prefix: str) -> _Layer:
+    return {
+        name.removeprefix(prefix).lower().replace("_", "-"): (name, value)
+        for name, value in environ.items()
+        if name.startswith(prefix)
+    }
+
+
+def _placed(options: Iterable[tuple[str, Any]], file: str) -> _Layer:
+    return {option: (f"{option} of {file}", value) for option, value in options}
+
+
+def _entries(place: str, value: object) -> Iterator[tuple[_Named, str]]:
+    """Yield addresses, each with the kind that it names itself."""
+    for entry in value if isinstance(value, list) else str(value or "").split():
+        if isinstance(entry, dict):
+            kind = "default" if entry.get("default") is True else ""
+            kind = kind or ("bound" if entry.get("explicit") is True else "")
+            if "url" in entry:
+                yield _Named(str(entry["url"]), place, str(entry.get("name", ""))), kind
+            continue
+        # uv allows `name=https://…`.
+        name, is_named, url = str(entry).partition("=")
+        if is_named and "://" not in name:
+            yield _Named(url, place, name), ""
+        else:
+            yield _Named(str(entry), place), ""
+
+
+def _find_login(named: _Named, environ: Mapping[str, str]) -> str | None:
+    """User and password of an index: in its address, in uv's variables, in the netrc file."""
+    parts = urlsplit(named.url)
+    variable = f"UV_INDEX_{re.sub(r'[^A-Z0-9]', '_', named.name.upper())}"
+    for user, password in (
+        (unquote(parts.username or ""), unquote(parts.password or "")),
+        (environ.get(f"{variable}_USERNAME"), environ.get(f"{variable}_PASSWORD")),
+    ):
+        if user or password:
+            return f"{user or ''}:{password or ''}"
+    place = Path(environ.get("NETRC") or _home(environ) / ".netrc")
+    try:
+        found = netrc.netrc(str(place)).hosts.get(parts.hostname or "")
+    except FileNotFoundError:
+        return None
+    except (OSError, netrc.NetrcParseError, UnicodeDecodeError) as problem:
+        # Its words repeat what stands in the file.
+        raise SettingsInvalid(f"{place} cannot be read as a netrc file.") from problem
+    return f"{found[0]}:{found[2] or ''}" if found else None
+
+
+# --- the files -------------------------------------------------------------------------------
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("HOME") or Path.home())
+
+
+def _config_home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("XDG_CONFIG_HOME") or _home(environ) / ".config")
+
+
+def _pip(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What pip's files say under [global] and [install]; later files win, as with pip."""
+    if environ.get("PIP_CONFIG_FILE") == os.devnull:
+        return
+    system = [
+        Path(d, "pip", "pip.conf") for d in environ.get("XDG_CONFIG_DIRS", "").split(":") if d
+    ]
+    places = [*system, Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf")]
+    places += [_home(environ) / ".pip" / "pip.conf", _config_home(environ) / "pip" / "pip.conf"]
+    if prefix := environ.get("VIRTUAL_ENV"):
+        places.append(Path(prefix, "pip.conf"))
+    if extra := environ.get("PIP_CONFIG_FILE"):
+        places.append(Path(extra))
+    for place in places:
+        parser = configparser.RawConfigParser()
+        try:
+            parser.read(place, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError, OSError) as problem:
+            raise SettingsInvalid(f"pip's configuration {place} cannot be read.") from problem
+        for section in ("global", "install"):
+            if parser.has_section(section):
+                yield from parser.items(section)
+
+
+def _uv(environ: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """What uv's files say; those of the user win, and their lists come first."""
+    if environ.get("UV_NO_CONFIG", "").lower() in ("1", "true", "yes", "on"):
+        return
+    if named := environ.get("UV_CONFIG_FILE"):
+        places = [Path(named)]
+    else:
+        system = environ.get("XDG_CONFIG_DIRS") or "/etc/xdg"
+        places = [Path("/etc/uv/uv.toml")]
+        places += [Path(d, "uv", "uv.toml") for d in reversed(system.split(":")) if d]
+        places.append(_config_home(environ) / "uv" / "uv.toml")
+    found: dict[str, Any] = {}
+    for place in places:
+        try:
+            content = tomllib.loads(place.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (OSError, ValueError) as problem:
+            raise SettingsInvalid(f"uv's configuration {place} cannot be read.") from problem
+        own = content.get("pip")
+        for key, value in {**(own if isinstance(own, dict) else {}), **content}.items():
+            before = found.get(key)
+            if isinstance(value, list) and isinstance(before, list):
+                found[key] = [*value, *before]
+            else:
+                found[key] = value
+    yield from found.items()

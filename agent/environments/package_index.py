@@ -1,0 +1,186 @@
+"""The package indexes: where they are, which hosts belong to them, and their source archives.
+
+Owns which indexes are asked: the operator's, and of those that a repository names the ones that
+the operator allows. Where the operator's stand is known to `index_settings`; what is asked over
+the network is left to `index_pages`. Choosing versions beyond "newest first", and building, is
+`agent.environments`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from agent.environments import index_settings
+from agent.environments.index_settings import HostIndexes
+from agent.errors import EnvironmentFailed
+from agent.models.package_index import IndexAccess, IndexWish, SourceArchive
+from agent.settings import Settings
+
+if TYPE_CHECKING:
+    from agent.environments.index_pages import IndexPages
+
+#: Asked for to learn where the index keeps its files; every index that can serve us has it.
+_PROBE_PROJECT = "pip"
+#: Addresses of the public index; whichever index is the default one stands for it.
+_PUBLIC = frozenset({"https://pypi.org/simple", "https://pypi.python.org/simple"})
+
+
+class SimpleIndex:
+    """Simple indexes over HTTP, JSON or HTML: those that the settings, uv or pip name.
+
+    Raises:
+        SettingsInvalid: A configured address is not one of a web index, or a file of the host's
+            configuration cannot be read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str] = os.environ,
+        *,
+        host: HostIndexes | None = None,
+    ) -> None:
+        self._settings = settings
+        self._host = host or index_settings.read(settings, environ)
+        self._named: tuple[IndexAccess, ...] = ()
+        self._notes: tuple[str, ...] = ()
+        self._opened: dict[str, IndexPages] = {}
+
+    @property
+    def mark(self) -> str:
+        """Which indexes these are, for keys: their addresses, or that it is the public one."""
+        default = self._host.default
+        others = [access.url for access in (*self._named, *self._host.extras)]
+        return " ".join([*others, default.url if default else "public"])
+
+    @property
+    def url(self) -> str:
+        """Address of the simple index, without credentials."""
+        return self.accesses()[-1].url
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the host's configuration, or of a repository's wishes, is not followed."""
+        return (*self._host.notes, *self._notes)
+
+    def including(self, wishes: tuple[IndexWish, ...]) -> SimpleIndex:
+        """These, and of the ones that a repository names those that the operator allows.
+
+        What the repository names gets no credentials but those that the operator has for exactly
+        that index.
+        """
+        operators = {_compared(access.url): access for access in self._host.bound}
+        asked = {_compared(access.url) for access in (*self._host.extras, *self._defaults())}
+        named: list[IndexAccess] = []
+        notes: list[str] = []
+        for wish in wishes:
+            address = _compared(wish.url)
+            if address in asked or address in _PUBLIC:
+                continue
+            if address in operators:
+                named.append(operators[address])
+            elif self._is_allowed(wish.url):
+                url = f"{_without_login(wish.url).rstrip('/')}/"
+                named.append(
+                    IndexAccess(url=url, ca_bundle=self._host.ca_bundle, origin=wish.origin)
+                )
+            elif wish.only_for:
+                # Taken from another index, the name might be somebody else's.
+                raise EnvironmentFailed(
+                    f"{wish.only_for} is to come from an index of its own. {_refusal(wish)}."
+                )
+            else:
+                notes.append(_refusal(wish))
+        index = SimpleIndex(self._settings, host=self._host)
+        index._named = tuple({access.url: access for access in named}.values())
+        index._notes = tuple(dict.fromkeys(notes))
+        return index
+
+    def accesses(self) -> tuple[IndexAccess, ...]:
+        """All indexes, the one that is asked first in front, the default one last."""
+        return (*self._named, *self._host.extras, *self._defaults())
+
+    def hosts(self) -> tuple[str, ...]:
+        """Ask the default index for one project; the indexes come first, then hosts of files."""
+        hosts = {_host(access.url): None for access in reversed(self.accesses())}
+        for address in self._pages(self.accesses()[-1]).file_addresses(_PROBE_PROJECT):
+            if address.startswith(("https://", "http://")):
+                hosts[_host(address)] = None
+        return tuple(hosts)
+
+    def source_archives(self, name: str) -> tuple[SourceArchive, ...]:
+        """Source distributions with a sha256 that were not yanked, newest version first.
+
+        Of several indexes the first one that knows the project counts, as it does for wheels.
+        """
+        for access in self.accesses():
+            pages = self._pages(access)
+            if pages.knows(name):
+                return pages.source_archives(name)
+        return ()
+
+    def download(self, archive: SourceArchive, folder: Path) -> Path:
+        """Fetch one archive into the folder and hold it against its sha256."""
+        for access in self.accesses():
+            if archive in self._pages(access).source_archives(archive.name):
+                return self._pages(access).download(archive, folder)
+        raise EnvironmentFailed(f"No index has {archive.filename} any more.")
+
+    def _defaults(self) -> tuple[IndexAccess]:
+        if self._host.default is not None:
+            return (self._host.default,)
+        from agent.environments import index_pages
+
+        return (
+            IndexAccess(
+                url=index_pages.DEFAULT,
+                ca_bundle=self._host.ca_bundle,
+                origin="nothing else is configured",
+            ),
+        )
+
+    def _pages(self, access: IndexAccess) -> IndexPages:
+        from agent.environments import index_pages
+
+        if access.url not in self._opened:
+            self._opened[access.url] = index_pages.IndexPages(access)
+        return self._opened[access.url]
+
+    def _is_allowed(self, url: str) -> bool:
+        if urlsplit(url).scheme not in ("http", "https"):
+            return False
+        allowed = self._settings.allow_hosts
+        return _host(url) in {_host(one if "://" in one else f"https://{one}") for one in allowed}
+
+
+def _refusal(wish: IndexWish) -> str:
+    host = urlsplit(wish.url).hostname
+    said = f"{wish.origin}: the index {_without_login(wish.url)} is not asked"
+    if host is None:
+        return f"{said}, for it is not on the web"
+    return (
+        f"{said}. An operator may allow "
+        f"it with MERGEWRIGHT_ALLOW_HOSTS={host}; one that wants credentials is named by UV_INDEX "
+        "or pip's extra-index-url"
+    )
+
+
+def _host(address: str) -> str:
+    """`host`, with the port where it is not 443."""
+    parts = urlsplit(address)
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    return f"{parts.hostname}" if port == 443 else f"{parts.hostname}:{port}"
+
+
+def _without_login(address: str) -> str:
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _compared(address: str) -> str:
+    """An address as it is compared with others."""
+    return _without_login(address).rstrip("/").lower()

@@ -1,0 +1,272 @@
+"""The base commit: find what the user names, hold it against the limits and rules, describe it.
+
+It is found and held against them through a view (`agent.git.source`), before anything is
+copied: a commit of ten billion paths or of endless folders is refused by listing its first
+hundred thousand.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from agent.errors import RepositoryUnfit
+from agent.git import names, process
+from agent.git.process import GitFailed, Place
+from agent.git.source import Source
+from agent.models.environment import Checkout
+
+MAX_REFS = 100_000
+_SUBJECTS = 50
+_MAX_LINK_BYTES = 4095
+_LISTED = 10
+_OBJECT_ID = re.compile(r"[0-9a-f]{7,64}")
+_EXPRESSION = re.compile(r"@\{|\.\.|[~^:?*\[ ]")
+
+
+class Start(NamedTuple):
+    """Where a run starts."""
+
+    commit: str
+    branch: str | None
+
+
+class Limits(NamedTuple):
+    """How large one commit may be."""
+
+    files: int
+    bytes: int
+
+
+# --- which commit ----------------------------------------------------------------------------
+
+
+def find(view: Place, source: Source, base: str | None) -> Start:
+    """Find the commit of a branch, tag or commit id; None is what is checked out.
+
+    A branch wins over a tag of the same name.
+
+    Raises:
+        RepositoryUnfit: There is none; the message names what comes nearest.
+    """
+    if base is not None:
+        _require_plain(base)
+    refs = list_refs(view, "refs/heads", "refs/tags", "refs/remotes")
+    if base is None or base == "HEAD":
+        return _at_head(view, source, refs)
+    for ref in (base, f"refs/heads/{base}", f"refs/tags/{base}", f"refs/remotes/{base}"):
+        if ref in refs:
+            if commit := peeled(view, refs[ref]):
+                return Start(commit, _branch_of(ref))
+            raise RepositoryUnfit(f"`{base}` is not a commit. Name a branch, a tag or a commit")
+    if _OBJECT_ID.fullmatch(base) and (commit := peeled(view, base)):
+        return Start(commit, None)
+    known = [_short(ref) for ref in refs]
+    near = difflib.get_close_matches(base, known, 3, 0.5) or known[:3]
+    hint = f"Nearest: {', '.join(near)}" if near else "It has no commits yet"
+    raise RepositoryUnfit(f"There is no branch, tag or commit `{base}` in {source.root}. {hint}")
+
+
+def _at_head(view: Place, source: Source, refs: Mapping[str, str]) -> Start:
+    head = os.fsdecode(process.run(view, "symbolic-ref", "--quiet", "HEAD", ok=(0, 1)).strip())
+    tip = refs.get(head) if head.startswith("refs/heads/") else None
+    if commit := tip or peeled(view, "HEAD"):
+        return Start(commit, _branch_of(head))
+    if not refs:
+        raise RepositoryUnfit(
+            f"{source.root} has no commits yet. Make the first one: git add -A && git commit"
+        )
+    raise RepositoryUnfit(
+        f"{source.root} has `{_short(head)}` checked out, which has no commit yet. "
+        f"Name the base to start from, for example: {', '.join(map(_short, list(refs)[:3]))}"
+    )
+
+
+def _require_plain(base: str) -> None:
+    shown = base.encode("unicode_escape", "replace").decode()[:100]
+    if problem := names.name_problem(base):
+        raise RepositoryUnfit(f"`{shown}` cannot be the name of a branch, tag or commit: {problem}")
+    if _EXPRESSION.search(base):
+        raise RepositoryUnfit(
+            f"`{shown}` is an expression. Name a branch, a tag or a commit id as it is"
+        )
+
+
+def list_refs(place: Place, *prefixes: str) -> dict[str, str]:
+    """Object ids by full name.
+
+    Raises:
+        RepositoryUnfit: There are far too many.
+    """
+    args = (f"--count={MAX_REFS + 1}", "--format=%(objectname) %(refname)", *prefixes)
+    lines = os.fsdecode(process.run(place, "for-each-ref", *args)).split("\n")
+    if len(lines) > MAX_REFS:
+        raise RepositoryUnfit(
+            f"The repository has more than {MAX_REFS:,} branches and tags. "
+            "Name a clone with fewer: git clone --single-branch --no-tags"
+        )
+    pairs = (line.partition(" ") for line in lines if line)
+    return {ref: object_id for object_id, _, ref in pairs}
+
+
+def peeled(place: Place, name: str) -> str | None:
+    """Full id of the commit that an object id or HEAD leads to, if it leads to one."""
+    args = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    return process.run(place, *args, ok=(0, 1, 128)).decode().strip() or None
+
+
+def _branch_of(ref: str) -> str | None:
+    if ref.startswith("refs/heads/"):
+        return _short(ref)
+    if ref.startswith("refs/remotes/"):
+        return ref.split("/", 3)[-1]
+    return None
+
+
+def _short(ref: str) -> str:
+    return ref.split("/", 2)[-1]
+
+
+# --- is it fit to be worked on ---------------------------------------------------------------
+
+
+def require_bearable(view: Place, limits: Limits) -> None:
+    """Hold what is checked out against the limits alone, before git compares with it.
+
+    Raises:
+        RepositoryUnfit: Says which limit.
+    """
+    if commit := peeled(view, "HEAD"):
+        for _ in _listed(view, commit, limits):
+            pass
+
+
+def require_fit(view: Place, commit: str, limits: Limits) -> None:
+    """Hold every file of a commit against the limits and the rules for names and links.
+
+    Raises:
+        RepositoryUnfit: Says which limit, or lists the files and what to do about them.
+    """
+    paths: list[str] = []
+    links: dict[str, str] = {}
+    for mode, object_id, size, path in _listed(view, commit, limits):
+        paths.append(path)
+        if mode == b"120000":
+            links[path] = object_id if size <= _MAX_LINK_BYTES else ""
+    if bad := [(path, problem) for path in paths if (problem := names.name_problem(path))]:
+        raise RepositoryUnfit(
+            "The repository has file names that cannot be worked with:\n"
+            + _listing([f"{_quoted(path)}: {problem}" for path, problem in bad])
+            + "\nRename them, and commit that"
+        )
+    if same := names.collisions(paths):
+        raise RepositoryUnfit(
+            "The repository has names that differ only in case, or in how they are encoded:\n"
+            + _listing([f"{_quoted(one)} and {_quoted(other)}" for one, other in same])
+            + "\nRename one of each, and commit that"
+        )
+    targets = _targets(view, links)
+    if out := names.links_out(targets):
+        raise RepositoryUnfit(
+            "The repository has a symlink out of the tree:\n"
+            + _listing([f"{_quoted(path)} -> {_quoted(targets[path])}" for path in out])
+            + "\nLet each point to a place inside the repository by a relative path, or remove "
+            "it, and commit that"
+        )
+
+
+def _listed(view: Place, commit: str, limits: Limits) -> Iterator[tuple[bytes, str, int, str]]:
+    """Yield mode, object id, size and path of every file, as long as the limits hold."""
+    files = folders = total = 0
+    # Folders are listed too: a tree may be endless without a single file in it.
+    for record in process.records(view, "ls-tree", "-r", "-t", "-z", "--long", commit):
+        about, _, path = record.partition(b"\t")
+        mode, kind, object_id, length = about.split()
+        if length == b"BAD":
+            raise GitFailed(
+                f"object {object_id.decode()} of {_quoted(os.fsdecode(path))} is missing"
+            )
+        size = int(length) if kind == b"blob" else 0
+        files, folders, total = files + (kind != b"tree"), folders + (kind == b"tree"), total + size
+        if max(files, folders) > limits.files:
+            raise RepositoryUnfit(
+                f"The commit has more than {limits.files:,} files or folders. "
+                "The operator may raise MERGEWRIGHT_MAX_FILES_IN_TREE"
+            )
+        if total > limits.bytes:
+            raise RepositoryUnfit(
+                f"The files of the commit are larger than {limits.bytes // 1024**2:,} MB. "
+                "The operator may raise MERGEWRIGHT_MAX_TREE_MB"
+            )
+        if kind != b"tree":
+            yield mode, object_id.decode(), size, os.fsdecode(path)
+
+
+def _targets(view: Place, links: Mapping[str, str]) -> dict[str, str]:
+    """Where each link points; one whose text is too long for a path counts as leading out."""
+    targets = {path: "/" for path, object_id in links.items() if not object_id}
+    wanted = [(path, object_id) for path, object_id in links.items() if object_id]
+    if not wanted:
+        return targets
+    asked = "".join(f"{object_id}\n" for _, object_id in wanted).encode()
+    answer = process.run(view, "cat-file", "--batch", stdin=asked)
+    for path, _ in wanted:
+        header, _, rest = answer.partition(b"\n")
+        size = int(header.split()[2])
+        targets[path], answer = os.fsdecode(rest[:size]), rest[size + 1 :]
+    return targets
+
+
+def _listing(lines: list[str]) -> str:
+    more = [f"- and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
+    return "\n".join([f"- {line}" for line in lines[:_LISTED]] + more)
+
+
+def _quoted(path: str) -> str:
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in path[:200])
+    return f"`{''.join(shown)}`"
+
+
+# --- what is known of it ---------------------------------------------------------------------
+
+
+def described(place: Place, repository: str, start: Start) -> Checkout:
+    """Say what there is to know about a base commit in our mirror."""
+    return Checkout(
+        repository=repository,
+        mirror=str(place.git_dir),
+        commit=start.commit,
+        base_branch=start.branch,
+        nearest_tag=_nearest_tag(place, start.commit),
+        subjects=_subjects(place, start.commit),
+        signs_off=_signs_off(place, start.commit),
+        committed=_read_time(place, start.commit),
+    )
+
+
+def _read_time(place: Place, commit: str) -> int:
+    args = ("log", "--max-count=1", "--format=%ct", "--no-show-signature", commit, "--")
+    return int(process.run(place, *args))
+
+
+def _nearest_tag(place: Place, commit: str) -> str | None:
+    args = ("describe", "--tags", "--abbrev=0", commit)
+    return process.run(place, *args, ok=(0, 128)).decode(errors="replace").strip() or None
+
+
+def _subjects(place: Place, commit: str) -> tuple[str, ...]:
+    args = ("log", f"--max-count={_SUBJECTS}", "--format=%s", "-z", "--no-show-signature", commit)
+    listed = process.run(place, *args, "--").decode(errors="replace")
+    return tuple(subject for subject in listed.split("\0") if subject)
+
+
+def _signs_off(place: Place, commit: str) -> bool:
+    """Whether most of the latest commits carry a Signed-off-by line; merges do not count."""
+    form = "--format=%(trailers:key=Signed-off-by,valueonly,separator=%x2C)"
+    args = ("log", f"--max-count={_SUBJECTS}", "--no-merges", form, "-z", "--no-show-signature")
+    listed = process.run(place, *args, commit, "--").decode(errors="replace").split("\0")
+    commits = listed[:-1] if listed[-1:] == [""] else listed
+    return 2 * sum(bool(line.strip()) for line in commits) > len(commits)

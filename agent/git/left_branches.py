@@ -1,0 +1,69 @@
+"""Branches on a forge that runs of ours have pushed and left behind.
+
+Owns what makes a branch one of ours beyond doubt. Which runs are over, and whether a branch has
+become a pull request, is left to the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from agent.git import branches, mirror, process, remote
+
+
+class LeftBranch(NamedTuple):
+    """A branch on the forge that ends in a commit of ours."""
+
+    name: str
+    commit: str
+    mark: str
+    """Of its run."""
+
+
+def find(
+    url: str, token: str, mirrors: Path, marks: Mapping[str, tuple[int, str | None]]
+) -> tuple[LeftBranch, ...]:
+    """Find the branches that runs have pushed: named after the run, at a commit that it made.
+
+    A commit counts that is kept in our mirror and carries the run's date, or that the forge has
+    made for the run.
+
+    Args:
+        marks: By the end of the branch's name: when its run was started, and the commit that it is
+            known to have had made.
+
+    Raises:
+        AccessLost: The forge does not let us read the repository.
+        ForgeUnavailable: The forge did not answer.
+    """
+    copy = remote.path(url, mirrors.absolute())
+    with process.storage(mirrors, "Make room there"), mirror.held(copy) as hold:
+        mirror.make(hold)
+        found = []
+        for name, commit in remote.heads(hold, url, token).items():
+            mark = branches.mark_in(name)
+            if mark not in marks:
+                continue
+            started, known = marks[mark]
+            if commit == known or branches.made_at(hold, commit) == started:
+                found.append(LeftBranch(name, commit, mark))
+        return tuple(found)
+
+
+def remove(url: str, token: str, mirrors: Path, left: LeftBranch) -> bool:
+    """Delete a branch on the forge that is still at our commit; say whether it was.
+
+    Raises:
+        AccessLost: The forge does not let us push.
+        ForgeUnavailable: The forge did not answer.
+    """
+    copy = remote.path(url, mirrors.absolute())
+    with process.storage(mirrors, "Make room there"), mirror.held(copy) as hold:
+        mirror.make(hold)
+        try:
+            remote.push(hold, url, token, "", left.name, expected=left.commit)
+        except remote.LeaseLost:
+            return False
+        return True

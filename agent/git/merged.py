@@ -1,0 +1,184 @@
+"""What people made of our change before they merged it, counted in lines by git.
+
+Owns what is compared with what; that a pull request was merged, and by which commit, is the
+forge's word. Nothing of the base branch counts: neither what came to it beside the pull request,
+nor how it was merged (by a merge commit, squashed, rebased, or pushed by hand).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from agent.errors import RepositoryUnfit
+from agent.git import base, mirror, objects, process, remote
+from agent.git.mirror import Hold
+from agent.git.process import Place
+from agent.models.pull_ends import Edits
+from agent.models.record import Record
+from agent.models.sandbox import Flag
+
+#: What is larger is no text that people read.
+_BIG = ("-c", "core.bigFileThreshold=4m")
+_DIFF = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "--minimal")
+_OBJECT_ID = re.compile(r"[0-9a-f]{40,64}")
+#: `git merge-file` ends so where a file is no text.
+_NO_TEXT = 255
+
+Entry = tuple[str, str] | None
+"""Mode and object id of a file; None: it is not there."""
+
+
+class Merged(Record):
+    """A pull request that was merged."""
+
+    pull: int
+    """Its number."""
+    commit: str
+    """By which it was merged, as the forge says; empty: it does not say."""
+    base: str
+    """Of the base branch before, as the forge has it; empty: it does not say."""
+    first: str
+    """Our first commit in it, whose parent is the base commit of our run."""
+    ours: str
+    """Our last commit in it."""
+
+
+def measure(
+    url: str,
+    token: str,
+    mirrors: Path,
+    merged: Merged,
+    *,
+    max_bytes: int,
+    stopped: Flag | None = None,
+) -> Edits:
+    """Fetch a pull request that was merged, and compare it with our last commit in it.
+
+    What was merged is taken as the end of the pull request's branch, which the forge keeps as
+    `refs/pull/N/head`. May run twice, also at once.
+
+    Args:
+        url: For git, without credentials.
+        max_bytes: Of what is fetched.
+
+    Raises:
+        RepositoryUnfit: A commit is not to be had any more, or there is too much to fetch.
+        AccessLost: The token does not let us read the repository.
+        ForgeUnavailable: The forge did not answer.
+        StorageFull: There is no room in the mirror.
+        Cancelled: It was stopped.
+    """
+    known = [one for one in (merged.commit, merged.base, merged.first, merged.ours) if one]
+    if strange := [one for one in known if not _OBJECT_ID.fullmatch(one)]:
+        raise RepositoryUnfit(f"{strange[0]!r} is no commit")
+    copy = remote.path(url, mirrors.absolute())
+    with process.storage(mirrors, "Make room there"), mirror.held(copy, stopped) as hold:
+        mirror.make(hold)
+        missing = [one for one in known if base.peeled(hold.place, one) is None]
+        head = remote.bring_pull(hold, url, token, merged.pull, missing, max_bytes=max_bytes)
+        with objects.writing(hold, keep=False) as place:
+            return _compared(place, hold, head, merged)
+
+
+def _compared(place: Place, hold: Hold, head: str, merged: Merged) -> Edits:
+    side = _base_side(place, head, merged)
+    start = _fork(place, side, head)
+    expected = _expected(place, hold, start, _fork(place, side, merged.ours), merged.ours)
+    return Edits(
+        head=head,
+        merged_lines=_lines(place, start, head),
+        distance=_lines(place, expected, head),
+        as_it_was=objects.tree_of(place, expected) == objects.tree_of(place, head),
+    )
+
+
+# --- from where to where -----------------------------------------------------------------------
+
+
+def _base_side(place: Place, head: str, merged: Merged) -> str:
+    """Give a commit of the base branch that the pull request is no part of."""
+    made = merged.commit
+    if made and not _contains(place, made, head):
+        return made  # squashed or rebased: it has the words, and not the commits
+    if made and made != head and not _contains(place, f"{made}^1", head):
+        return f"{made}^1"  # a merge commit
+    # Pushed as it was, by hand: it was up to date with its base.
+    known = merged.base and not _contains(place, merged.base, head)
+    return merged.base if known else f"{merged.first}^1"
+
+
+def _contains(place: Place, commit: str, ancestor: str) -> bool:
+    args = ("rev-list", "--max-count=1", ancestor, f"^{commit}")
+    return not process.run(place, *args, "--").strip()
+
+
+def _fork(place: Place, side: str, commit: str) -> str:
+    """Find where a branch has left its base, or took it in last."""
+    found = process.run(place, "merge-base", side, commit, ok=(0, 1)).decode().strip()
+    if not found:
+        raise RepositoryUnfit("The pull request and its base branch have no commit in common")
+    return found
+
+
+# --- what would have been merged, had nobody edited it -------------------------------------------
+
+
+def _expected(place: Place, hold: Hold, start: str, left: str, ours: str) -> str:
+    """Give the tree that our last commit leads to, on the base that was merged into.
+
+    Args:
+        start: Where the branch has left its base in the end.
+        left: Where it had left it when we made our commit.
+    """
+    if start == left:
+        return objects.tree_of(place, ours)
+    before, after, there = (
+        {path: (mode, object_id) for path, mode, object_id in objects.list_files(place, commit)}
+        for commit in (left, ours, start)
+    )
+    gone, present = [], []
+    for path in sorted({**before, **after}):
+        if before.get(path) == after.get(path):
+            continue
+        entry = _both(place, hold, before.get(path), after.get(path), there.get(path))
+        if entry is None:
+            gone.append(f"0 {'0' * len(start)}\t{path}\0")
+        else:
+            present.append(f"{entry[0]} {entry[1]}\t{path}\0")
+    process.run(place, "read-tree", start)
+    entries = os.fsencode("".join(gone + present))
+    process.run(place, "update-index", "--replace", "-z", "--index-info", stdin=entries)
+    return process.run(place, "write-tree").decode().strip()
+
+
+def _both(place: Place, hold: Hold, before: Entry, ours: Entry, theirs: Entry) -> Entry:
+    """Bring a file of ours together with what became of it in the base; ours wins."""
+    if theirs in (before, ours) or ours is None or theirs is None:
+        return ours
+    sides = []
+    for name, entry in (("ours", ours), ("before", before), ("theirs", theirs)):
+        content = b"" if entry is None else process.run(place, "cat-file", "blob", entry[1])
+        sides.append(hold.scratch / name)
+        sides[-1].write_bytes(content)
+    args = ("merge-file", "-p", "--ours", *map(str, sides))
+    merged = process.run(place, *args, ok=(0, _NO_TEXT))
+    if not merged and sides[0].stat().st_size:
+        return ours  # no text
+    write = ("hash-object", "-w", "--no-filters", "--stdin")
+    return ours[0], process.run(place, *write, stdin=merged).decode().strip()
+
+
+# --- counting ------------------------------------------------------------------------------------
+
+
+def _lines(place: Place, before: str, after: str) -> int:
+    """Count lines added and removed; a file that is no text has none."""
+    count = 0
+    trees = (objects.tree_of(place, before), objects.tree_of(place, after))
+    for record in process.records(place, *_BIG, *_DIFF, "--numstat", "-z", *trees):
+        more, fewer, _ = record.split(b"\t", 2)
+        if more != b"-":
+            count += int(more) + int(fewer)
+    return count

@@ -1,0 +1,266 @@
+"""Our own bare copy of a repository: one per repository, brought up to date by fetching.
+
+Owns the mirror's folder, its lock, and its repair after a git that was cut off: a new mirror
+appears under its name only when it is complete, and one that is damaged is made anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from agent.errors import Cancelled, RepositoryUnfit
+from agent.git import folders, process
+from agent.git.process import GitFailed, Place
+from agent.models.sandbox import Flag
+
+FETCH_SECONDS = 3600.0
+_LOOK_SECONDS = 0.25
+_FSCK = re.compile(r"error: object (?P<object>[0-9a-f]+): (?P<words>.+)")
+
+# When git itself would tidy up: so many packs, or so many loose objects in one folder of 256.
+_MAX_PACKS = 50
+_MAX_LOOSE = 27
+
+# What a git that was cut off leaves in a git directory: locks, and objects that are not whole.
+_LEFT = (
+    "*.lock", "refs/**/*.lock", "gc.pid", "objects/tmp_*", "objects/??/tmp_obj_*",
+    "objects/pack/tmp_*", "objects/pack/.tmp-*",
+)  # fmt: skip
+
+# The highest of all attribute files: whatever `.gitattributes` says, bytes are left alone, and
+# files merged line by line; from 2.43 on, git reads it from a bare repository's HEAD as well.
+_ATTRIBUTES = (
+    "* -text -ident !eol !crlf !working-tree-encoding !filter !merge !conflict-marker-size\n"
+)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The mirror while it is ours alone."""
+
+    place: Place
+    scratch: Path
+    """Empty, and gone afterwards."""
+
+
+def path(root: Path, mirrors: Path) -> Path:
+    """Name the mirror of the repository at `root`."""
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", root.name).strip("-").lower()[:40] or "repository"
+    digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
+    return mirrors / f"{slug}-{digest}.git"
+
+
+@contextmanager
+def held(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
+    """Wait until no other run uses the mirror, and keep it for this one.
+
+    Args:
+        stopped: Once it is set, neither the wait goes on nor a git in the mirror.
+
+    Raises:
+        Cancelled: It was set.
+    """
+    mirror.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(mirror.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    scratch = mirror.with_suffix(".scratch")
+    try:
+        _take(lock, stopped)
+        folders.delete(scratch)
+        scratch.mkdir(mode=0o700)
+        try:
+            yield Hold(Place(mirror, lock, stopped=stopped), scratch)
+        finally:
+            folders.delete(scratch)
+    finally:
+        os.close(lock)
+
+
+def _take(lock: int, stopped: Flag | None) -> None:
+    if stopped is None:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass
+        else:
+            return
+        if stopped.is_set():
+            raise Cancelled("The run was stopped while it waited for another one's git.")
+        time.sleep(_LOOK_SECONDS)
+
+
+def update(hold: Hold, view: Place, commit: str) -> None:
+    """Fetch branches, tags and the commit from a view of the user's repository.
+
+    Raises:
+        RepositoryUnfit: Git's own examination refuses an object of the repository.
+        GitFailed: The fetch failed otherwise.
+    """
+    wanted = (
+        "+refs/heads/*:refs/heads/*",
+        "+refs/tags/*:refs/tags/*",
+        "+refs/remotes/*:refs/remotes/*",
+        f"+{commit}:refs/mergewright/bases/{commit}",
+    )
+
+    def from_view(place: Place) -> None:
+        fetch(place, str(view.git_dir), *wanted)
+
+    form = process.run(view, "rev-parse", "--show-object-format").decode().strip()
+    renew(hold, from_view, form)
+
+
+def renew(
+    hold: Hold,
+    fetched: Callable[[Place], None],
+    object_format: str = "sha1",
+    *,
+    max_bytes: int | None = None,
+) -> None:
+    """Have the mirror fetched into, or made anew; nothing half done stays whatever happens.
+
+    Args:
+        fetched: Fetches into the mirror it is given; called again with a new one when the old
+            one turns out to be damaged.
+        max_bytes: A mirror that has grown beyond it, by what the repository no longer has, is
+            made anew.
+
+    Raises:
+        RepositoryUnfit: The repository is larger than it may be, or git's own examination refuses
+            an object of it.
+        GitFailed: The fetch failed otherwise.
+        Cancelled: It was stopped.
+    """
+    mirror, fresh = hold.place.git_dir, hold.place.git_dir.with_suffix(".new")
+    folders.delete(fresh)
+    if mirror.exists():
+        sweep(mirror)
+        try:
+            _set_attributes(hold.place)  # those of an earlier version may be fewer
+            fetched(hold.place)
+        except Cancelled:
+            sweep(mirror)
+            raise
+        except GitFailed as problem:
+            sweep(mirror)
+            if process.no_space(problem) or sound(hold.place):
+                raise
+            folders.delete(mirror)
+        if max_bytes is not None and folders.size(mirror) > max_bytes:
+            folders.delete(mirror)
+    if not mirror.exists():
+        try:
+            begun = replace(hold.place, git_dir=fresh)
+            _make(begun, object_format)
+            fetched(begun)
+            if max_bytes is not None and folders.size(fresh) > max_bytes:
+                raise too_large(max_bytes)
+            fresh.rename(mirror)
+        finally:
+            folders.delete(fresh)
+    if _untidy(mirror):
+        with suppress(GitFailed):  # what is not tidied now is tidied by a later run
+            process.run(hold.place, "gc", "--quiet", seconds=FETCH_SECONDS)
+
+
+def make(hold: Hold) -> None:
+    """Have a mirror, be it an empty one."""
+    if not hold.place.git_dir.exists():
+        renew(hold, lambda place: None)
+
+
+def _untidy(mirror: Path) -> bool:
+    packs = sum(1 for _ in mirror.glob("objects/pack/*.pack"))
+    loose = sum(1 for _ in mirror.glob("objects/17/*"))
+    return packs > _MAX_PACKS or loose > _MAX_LOOSE
+
+
+def sound(place: Place) -> bool:
+    """Whether every object that the mirror's refs need is there."""
+    try:
+        process.run(place, "fsck", "--connectivity-only", "--no-dangling")
+    except GitFailed:
+        return False
+    return True
+
+
+def _make(place: Place, object_format: str) -> None:
+    process.run(
+        place, "init", "--quiet", "--bare", "--template=", f"--object-format={object_format}"
+    )
+    _set_attributes(place)
+
+
+def _set_attributes(place: Place) -> None:
+    info = place.git_dir / "info"
+    info.mkdir(exist_ok=True)
+    (info / "attributes").write_text(_ATTRIBUTES)
+
+
+def fetch(place: Place, address: str, *wanted: str, max_bytes: int | None = None) -> None:
+    """Fetch the wanted references (`+from:to`) and nothing beside them.
+
+    Args:
+        max_bytes: Of what is sent; nothing of a larger pack stays.
+
+    Raises:
+        RepositoryUnfit: It is larger, or git's own examination refuses an object of it.
+        GitFailed: The fetch failed otherwise.
+    """
+    # A single file of a bounded size, however few objects there are.
+    packed = () if max_bytes is None else ("-c", "fetch.unpackLimit=1")
+    try:
+        process.run(
+            place,
+            *packed,
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--prune",
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+            "--no-recurse-submodules",
+            "--update-shallow",
+            "--",
+            address,
+            *wanted,
+            seconds=FETCH_SECONDS,
+            file_bytes=max_bytes,
+        )
+    except process.FileTooLarge as problem:
+        sweep(place.git_dir)
+        raise too_large(max_bytes or 0) from problem
+    except GitFailed as problem:
+        if found := _FSCK.search(problem.message):
+            raise RepositoryUnfit(
+                "git refuses an object of this repository as dangerous or damaged: "
+                f"{found['object']}: {found['words']}. "
+                "It has to be removed from the history, for example with git filter-repo"
+            ) from problem
+        raise
+
+
+def too_large(max_bytes: int) -> RepositoryUnfit:
+    """Say that a repository has more than may be fetched."""
+    return RepositoryUnfit(
+        f"The repository is larger than {max_bytes // 1024**2:,} MB with its history, so it was not"
+        " fetched. The operator may raise MERGEWRIGHT_MAX_REPOSITORY_MB"
+    )
+
+
+def sweep(mirror: Path) -> int:
+    """Remove what an interrupted git left in a mirror that is held; return how many files."""
+    left = [place for pattern in _LEFT for place in mirror.glob(pattern)]
+    for place in left:
+        folders.delete(place)
+    return len(left)

@@ -1,0 +1,131 @@
+"""What the files of a tree may be called, and where its links may point. Pure.
+
+Owns the rules for names and links. `agent.git.worktree` holds every file of a commit against them,
+`agent.git.tree` every path that is to be edited.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+
+MAX_PATH_BYTES = 4000
+"""Below the kernel's 4096, so that a folder can stand before it."""
+MAX_DEPTH = 200
+_MAX_NAME_BYTES = 255
+_MAX_LINKS_FOLLOWED = 40
+
+# C0 and C1 controls, line and paragraph separators, and the marks that turn text around: a name
+# with one of these is not shown as what it is.
+_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+# What nearly all paths look like: nothing in it can be refused but its length.
+_PART = "[A-Za-z0-9_][A-Za-z0-9_.-]*"
+_ORDINARY = re.compile(f"{_PART}(?:/{_PART})*")
+
+
+def name_problem(path: str) -> str | None:  # noqa: C901 - one line for each rule
+    """Say why a path inside a tree is not accepted, or None when it is."""
+    if len(path) <= _MAX_NAME_BYTES and _ORDINARY.fullmatch(path):
+        return None
+    if not path:
+        return "the path is empty"
+    if _UNSHOWABLE.search(path):
+        return "the name has control characters or marks that change how it is shown"
+    if path.startswith("/"):
+        return "the path is absolute; give it relative to the repository's root"
+    if path.startswith("-"):
+        return "the path begins with a dash, which commands take for an option"
+    if "\\" in path:
+        return "the name has a backslash"
+    try:
+        encoded = path.encode()
+    except UnicodeEncodeError:
+        return "the name is not UTF-8"
+    if len(encoded) > MAX_PATH_BYTES:
+        return f"the path is longer than {MAX_PATH_BYTES} bytes"
+    parts = path.split("/")
+    if len(parts) > MAX_DEPTH:
+        return f"the path is more than {MAX_DEPTH} folders deep"
+    if any(part in {"", ".", ".."} for part in parts):
+        return "the path has an empty part, `.` or `..`"
+    if len(encoded) > _MAX_NAME_BYTES and any(
+        len(part.encode()) > _MAX_NAME_BYTES for part in parts
+    ):
+        return f"a name is longer than {_MAX_NAME_BYTES} bytes"
+    if (not path.isascii() or "git" in path.lower()) and any(map(_is_git_folder, parts)):
+        return "the path goes through `.git`, or a name that file systems take for it"
+    return None
+
+
+def _is_git_folder(name: str) -> bool:
+    """Recognise `.git` in any case, its short name, and its look-alikes on other systems."""
+    plain = _folded(name).split(":")[0].rstrip(" .")
+    return plain == ".git" or re.fullmatch(r"git~\d+", plain) is not None
+
+
+def _folded(text: str) -> str:
+    """Text as a file system without case, or a reader, sees it."""
+    if text.isascii():
+        return text.lower()
+    shown = (c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
+    return unicodedata.normalize("NFC", "".join(shown).casefold())
+
+
+def collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
+    """Find names that some file systems, and most readers, take for each other.
+
+    Two files collide when they differ only in case, Unicode form or invisible characters; so
+    does a file with a folder.
+    """
+    found: list[tuple[str, str]] = []
+    files: dict[str, str] = {}
+    folders: set[str] = set()
+    for path in paths:
+        other = files.setdefault(_folded(path), path)
+        if other != path:
+            found.append((other, path))
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    found += [
+        (files[key], folder) for folder in sorted(folders) if (key := _folded(folder)) in files
+    ]
+    return found
+
+
+def links_out(links: Mapping[str, str]) -> list[str]:
+    """Find the links (path to target) that lead out of the tree.
+
+    Followed as the kernel does: a link may pass through other links.
+    """
+    return [path for path in links if _leads_out(path, links)]
+
+
+def _leads_out(link: str, links: Mapping[str, str]) -> bool:
+    here: list[str] = []
+    ahead = link.split("/")[::-1]
+    followed = 0
+    while ahead:
+        part = ahead.pop()
+        if part in {"", "."}:
+            continue
+        if part == "..":
+            if not here:
+                return True
+            here.pop()
+            continue
+        target = links.get("/".join([*here, part]))
+        if target is None:
+            here.append(part)
+            continue
+        followed += 1
+        if target.startswith("/"):
+            return True
+        if followed > _MAX_LINKS_FOLLOWED:
+            return False  # a circle, which leads nowhere
+        ahead += target.split("/")[::-1]
+    return False

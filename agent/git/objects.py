@@ -1,0 +1,133 @@
+"""Write a Change as git objects, on top of its base commit. No work tree takes part."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from agent.errors import EditFailed
+from agent.git import process
+from agent.git.mirror import Hold
+from agent.git.process import Place
+from agent.models.change import Change
+
+REGULAR = frozenset({"100644", "100755"})
+"""Modes of the files that are worked on; links and submodules stay as they are."""
+
+
+class Identity(NamedTuple):
+    """Who makes a commit, and when: author and committer alike."""
+
+    name: str
+    email: str
+    date: int
+    """Seconds since the epoch."""
+
+
+@contextmanager
+def writing(hold: Hold, *, keep: bool) -> Iterator[Place]:
+    """Work on an index in the scratch folder; new objects go there too unless they are kept."""
+    place = hold.place.using(GIT_INDEX_FILE=hold.scratch / "index")
+    if not keep:
+        objects = hold.scratch / "objects"
+        objects.mkdir()
+        place = place.using(
+            GIT_OBJECT_DIRECTORY=objects,
+            GIT_ALTERNATE_OBJECT_DIRECTORIES=hold.place.git_dir / "objects",
+        )
+    yield place
+
+
+def list_files(place: Place, commit: str) -> Iterator[tuple[str, str, str]]:
+    """Yield path, mode and object id of every file of a commit."""
+    for record in process.records(place, "ls-tree", "-r", "-z", commit):
+        about, _, path = record.partition(b"\t")
+        mode, _, object_id = about.decode().split()
+        yield os.fsdecode(path), mode, object_id
+
+
+def tree_of(place: Place, commit: str) -> str:
+    """Return the id of a commit's tree."""
+    return process.run(place, "rev-parse", "--verify", f"{commit}^{{tree}}").decode().strip()
+
+
+def tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
+    """Write the tree of a Change; modes and contents of all other files stay what they are.
+
+    Raises:
+        EditFailed: The Change was made from something else than the commit.
+    """
+    if change.base_commit != commit:
+        raise EditFailed(f"The change was made for commit {change.base_commit}, not for {commit}")
+    _require_base(place, commit, change)
+    written = []
+    for number, file in enumerate(change.files):
+        if file.after is not None:
+            content = scratch / f"content-{number}"
+            content.write_bytes(file.after)
+            written.append(content)
+    names = "".join(f"{content}\n" for content in written).encode()
+    args = ("hash-object", "-w", "--no-filters", "--stdin-paths")
+    ids = iter(process.run(place, *args, stdin=names).decode().split())
+    gone, present = [], []
+    for file in change.files:
+        if file.after is None:
+            gone.append(f"0 {'0' * len(commit)}\t{file.path}\0")
+        else:
+            mode = "100755" if file.executable else "100644"
+            present.append(f"{mode} {next(ids)}\t{file.path}\0")
+    process.run(place, "read-tree", commit)
+    # What goes comes first: a file may stand where a folder is needed.
+    entries = "".join(gone + present).encode()
+    process.run(place, "update-index", "-z", "--index-info", stdin=entries)
+    return process.run(place, "write-tree").decode().strip()
+
+
+def commit(place: Place, tree: str, parents: Sequence[str], message: str, by: Identity) -> str:
+    """Write a commit; equal arguments give the same one.
+
+    Raises:
+        EditFailed: Git does not take the words.
+    """
+    for what, text, unwanted in (
+        ("message", message, "\0"),
+        ("author", by.name, "\0\n<>"),
+        ("address", by.email, "\0\n<> "),
+    ):
+        if not text.strip() or any(mark in text for mark in unwanted):
+            raise EditFailed(f"The commit's {what} is empty or has characters git does not take")
+    identity = {
+        f"GIT_{role}_{key}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for key, value in (
+            ("NAME", by.name),
+            ("EMAIL", by.email),
+            ("DATE", f"@{by.date} +0000"),
+        )
+    }
+    args = ("commit-tree", tree, *(f"-p{parent}" for parent in parents), "-F", "-")
+    words = f"{message.strip()}\n".encode()
+    return process.run(place.using(**identity), *args, stdin=words).decode().strip()
+
+
+def _require_base(place: Place, commit: str, change: Change) -> None:
+    """Refuse a Change whose `before` is not what the commit has."""
+    algorithm = "sha1" if len(commit) == 40 else "sha256"
+    wanted = {file.path: file.before for file in change.files}
+    found = {
+        path: (mode, object_id)
+        for path, mode, object_id in list_files(place, commit)
+        if path in wanted
+    }
+    for name, before in wanted.items():
+        expected = None
+        if before is not None:
+            whole = b"blob %d\0" % len(before) + before
+            expected = hashlib.new(algorithm, whole).hexdigest()
+        mode, present = found.get(name, ("100644", None))
+        if mode not in REGULAR or present != expected:
+            raise EditFailed(f"`{name}` is not in commit {commit[:12]} as the change has it")

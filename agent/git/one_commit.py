@@ -1,0 +1,68 @@
+"""A throw-away repository of one commit, for sandboxes: git works there, and nothing comes back.
+
+The objects of the base are packed once for a run, into a folder that sandboxes only read. What each
+of them writes in its own `.git` are a few small files that lead there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.git import objects, process
+from agent.git.mirror import Hold
+
+NAME = "base.git"
+"""Of the folder, beside the work trees of a run."""
+SHOWN = f"/{NAME}"
+"""Where sandboxes see it."""
+CONFIG = b"""\
+[user]
+	name = base
+	email = base@localhost
+[safe]
+	directory = *
+[core]
+	fsync = none
+[gc]
+	auto = 0
+[maintenance]
+	auto = false
+"""
+"""What git is told in a sandbox; a test that makes a home of its own is told nothing."""
+_CORE = b"\trepositoryformatversion = %d\n\tfilemode = true\n\tbare = false\n"
+_SHA1 = 40
+
+
+def make(hold: Hold, commit: str, folder: Path) -> None:
+    """Pack the tree of a commit below a commit without parents, with an index of it."""
+    dated = process.run(hold.place, "show", "--no-patch", "--format=%ct", commit)
+    by = objects.Identity("base", "base@localhost", int(dated))
+    with objects.writing(hold, keep=False) as place:
+        single = objects.commit(place, objects.tree_of(place, commit), (), "Base", by)
+        packs = folder / "objects" / "pack"
+        packs.mkdir(parents=True)
+        args = ("pack-objects", "--revs", "--quiet", str(packs / "pack"))
+        process.run(place, *args, stdin=f"{single}\n".encode())
+        process.run(place.using(GIT_INDEX_FILE=folder / "index"), "read-tree", single)
+    (folder / "commit").write_text(single)
+    (folder / "base").write_text(commit)
+
+
+def is_of(folder: Path, commit: str) -> bool:
+    """Say whether a folder is there and was made of the commit."""
+    base = folder / "base"
+    return base.is_file() and base.read_text() == commit
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """Return what a sandbox has in its own `.git`, by path in there."""
+    commit = (folder / "commit").read_bytes()
+    is_sha1 = len(commit) == _SHA1
+    extension = b"" if is_sha1 else b"[extensions]\n\tobjectformat = sha256\n"
+    return {
+        "HEAD": b"ref: refs/heads/main\n",
+        "config": b"[core]\n" + _CORE % (0 if is_sha1 else 1) + extension,
+        "index": (folder / "index").read_bytes(),
+        "objects/info/alternates": f"{SHOWN}/objects\n".encode(),
+        "refs/heads/main": commit + b"\n",
+    }

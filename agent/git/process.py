@@ -1,0 +1,384 @@
+"""Start git, with nothing of the outside in it.
+
+The only user of GitPython, which starts the program and nothing else. Owns the whole environment
+and configuration of every git here, the end of those that take too long, and what a failure
+means. What is asked of git is left to the other modules.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from agent.errors import AgentError, Cancelled, PermanentError, RepositoryUnfit, StorageFull
+from agent.models.sandbox import Flag
+
+# Without this, GitPython ends the whole program on import where git is missing; `_program` says
+# what to install instead.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+import git
+
+SECONDS = 600.0
+"""After this long a git that is not said to take longer is ended."""
+_LISTING_SECONDS = 120.0
+_GRACE_SECONDS = 5.0
+_LOOK_SECONDS = 0.25
+_OLDEST = (2, 31)
+"""Older ones do not know GIT_CONFIG_COUNT, and would run without the configuration below."""
+
+# Old faults of dates and names in commits, harmless and frequent in long histories; everything
+# else that git's own examination finds in an object stops the fetch.
+_OLD_FAULTS = (
+    "badTimezone",
+    "missingSpaceBeforeDate",
+    "missingSpaceBeforeEmail",
+    "missingNameBeforeEmail",
+    "missingEmail",
+    "badEmail",
+    "badName",
+    "zeroPaddedDate",
+    "zeroPaddedFilemode",
+    "badDateOverflow",
+    "missingTaggerEntry",
+)
+_CONFIG = {
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "core.attributesFile": "/dev/null",
+    "core.excludesFile": "/dev/null",
+    "core.protectHFS": "true",
+    "core.protectNTFS": "true",
+    "core.quotePath": "true",
+    "commit.gpgSign": "false",
+    "fetch.recurseSubmodules": "false",
+    "submodule.recurse": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "credential.helper": "",
+    "http.followRedirects": "false",
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "60",
+    "protocol.allow": "never",
+    "protocol.file.allow": "always",
+    "safe.bareRepository": "explicit",
+    "transfer.fsckObjects": "true",
+    "fetch.fsckObjects": "true",
+    "i18n.commitEncoding": "UTF-8",
+    "i18n.logOutputEncoding": "UTF-8",
+    **{f"fetch.fsck.{fault}": "warn" for fault in _OLD_FAULTS},
+}
+_ENVIRON = {
+    "HOME": "/nonexistent",
+    "LC_ALL": "C",
+    "LANGUAGE": "C",
+    "TZ": "UTC",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_SYSTEM": "/dev/null",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_ALLOW_PROTOCOL": "file",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "/bin/false",
+    "GIT_SSH_COMMAND": "/bin/false",
+    "GIT_EDITOR": "/bin/false",
+    "GIT_PAGER": "cat",
+    "GIT_CONFIG_COUNT": str(len(_CONFIG)),
+    **{f"GIT_CONFIG_KEY_{number}": key for number, key in enumerate(_CONFIG)},
+    **{f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(_CONFIG.values())},
+}
+_NO_SPACE = re.compile(r"(?i)no space left on device|disk quota exceeded|out of diskspace")
+_TOO_LARGE = re.compile(r"(?i)file too large")
+_LITTLE_SPACE = 1 << 16
+
+
+class GitFailed(AgentError):
+    """Git ended with an error, in its own words; callers say what that means."""
+
+
+class TookTooLong(GitFailed):
+    """Git was ended, since it took longer than it may."""
+
+
+class FileTooLarge(GitFailed):
+    """Git wanted to write a file that is larger than it may."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and as whom git runs."""
+
+    git_dir: Path
+    lock: int | None = None
+    """Descriptor of the mirror's lock: a git that outlives us holds it until it has ended."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    run_as: tuple[int, int] | None = None
+    """User and group to become; None: who we are."""
+    inherited: tuple[int, ...] = ()
+    """Further descriptors that git and what it starts may use."""
+    stopped: Flag | None = None
+    """Once it is set, a git that runs here is ended, and none is started."""
+
+    def using(self, **environ: str | Path) -> Place:
+        """The same place with more in git's environment."""
+        more = {name: str(value) for name, value in environ.items()}
+        return replace(self, environ={**self.environ, **more})
+
+
+def run(
+    place: Place,
+    *args: str,
+    stdin: bytes = b"",
+    seconds: float = SECONDS,
+    ok: tuple[int, ...] = (0,),
+    file_bytes: int | None = None,
+) -> bytes:
+    """Run git to its end; whatever interrupts the wait ends git as well.
+
+    Args:
+        file_bytes: The kernel ends whatever writes a file that is larger than this.
+
+    Raises:
+        FileTooLarge: It wanted to write a larger file.
+        TookTooLong: It was too slow.
+        GitFailed: It ended with another code than those that are `ok`.
+        Cancelled: The place was stopped.
+    """
+    started = _start(place, args, file_bytes)
+    process = started.proc
+    with _bounded(process, _command(args), seconds, place.stopped):
+        # Without a time of its own: given one, Popen looks for the end only every other moment.
+        out, err = process.communicate(stdin)
+    if process.returncode not in ok:
+        failure = _failure(_command(args), process.returncode, err)
+        if file_bytes is not None and _TOO_LARGE.search(failure.message):
+            raise FileTooLarge(failure.message)
+        raise failure
+    return bytes(out)
+
+
+def records(place: Place, *args: str, seconds: float = _LISTING_SECONDS) -> Iterator[bytes]:
+    """Yield NUL-ended records while git prints them; to leave the loop early ends git.
+
+    Raises:
+        GitFailed: Git ended with an error, or too slow.
+        Cancelled: The place was stopped.
+    """
+    started = _start(place, args)
+    process = started.proc
+    with _bounded(process, _command(args), seconds, place.stopped):
+        process.stdin.close()
+        rest = b""
+        while block := process.stdout.read1(1 << 16):
+            *whole, rest = (rest + block).split(b"\0")
+            yield from whole
+        words = process.stderr.read()
+        process.wait()
+    if process.returncode:
+        raise _failure(_command(args), process.returncode, words)
+
+
+@contextmanager
+def _bounded(
+    process: subprocess.Popen[bytes], command: str, seconds: float, stopped: Flag | None
+) -> Iterator[None]:
+    """End git once it is late or stopped, and raise that; leaving the block ends it as well."""
+    over = threading.Event()
+    ended: list[AgentError] = []
+
+    def watch() -> None:
+        if (problem := _problem(command, over, seconds, stopped)) is not None:
+            ended.append(problem)
+            _kill(process)
+
+    # An interruption in this very moment must not leave the program waiting.
+    watching = threading.Thread(target=watch, name="git", daemon=True)
+    try:
+        watching.start()
+        yield
+    finally:
+        over.set()
+        _end(process)
+    if ended:
+        raise ended[0]
+
+
+def _problem(
+    command: str, over: threading.Event, seconds: float, stopped: Flag | None
+) -> AgentError | None:
+    """Wait until git is over; what else comes first is why it is to be ended."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if over.wait(left if stopped is None else min(left, _LOOK_SECONDS)):
+            return None
+        if stopped is not None and stopped.is_set():
+            return _broken_off(command)
+    return TookTooLong(f"git {command} took longer than {seconds:g} seconds")
+
+
+def _broken_off(command: str) -> Cancelled:
+    return Cancelled(f"git {command} was broken off, since the run was stopped.")
+
+
+def _start(place: Place, args: Sequence[str], file_bytes: int | None = None) -> Any:
+    """Start git; GitPython ends it as soon as what is returned here is let go."""
+    if place.stopped is not None and place.stopped.is_set():
+        raise _broken_off(_command(args))
+    program = _program("git")
+    require_version(_OLDEST)
+    environ = {
+        "PATH": f"{Path(program).parent}:/usr/local/bin:/usr/bin:/bin",
+        **_ENVIRON,
+        "GIT_DIR": str(place.git_dir),
+        **place.environ,
+    }
+    # GitPython adds to the environment it finds; `env -i` leaves git only what stands here.
+    settings = (f"{name}={value}" for name, value in environ.items())
+    identity: dict[str, Any] = {}
+    if place.run_as:
+        identity = {"user": place.run_as[0], "group": place.run_as[1], "extra_groups": []}
+    bound: tuple[str, ...] = ()
+    if file_bytes is not None:
+        bound = (_program("prlimit", "util-linux"), f"--fsize={file_bytes}", "--core=0")
+    return git.Git("/").execute(
+        [*bound, _program("env"), "-i", *settings, program, *args],
+        istream=subprocess.PIPE,
+        as_process=True,
+        start_new_session=True,
+        # Python ignores the signal of a file that grows too large. Inherited, that lets git say
+        # what happened, before it ends.
+        restore_signals=file_bytes is None,
+        umask=0o022,
+        pass_fds=(*place.inherited, *(() if place.lock is None else (place.lock,))),
+        **identity,
+    )
+
+
+@cache
+def require_version(oldest: tuple[int, int], use: str = "") -> None:
+    """Refuse a git that is older than what is needed, be it for one use of it.
+
+    Raises:
+        PermanentError: Names both versions.
+    """
+    found = git.Git("/").version_info
+    if found < oldest:
+        raise PermanentError(
+            f"git {'.'.join(map(str, found))} is too old; {'.'.join(map(str, oldest))} or later "
+            f"is needed{use and ' '}{use}. On Debian: apt-get install git"
+        )
+
+
+def _program(name: str, package: str = "git") -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise PermanentError(
+            f"`{name}` is not installed here. On Debian: apt-get install {package}"
+        )
+    return path
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End git and all it has started, unless it has ended; close its pipes."""
+    _kill(process)
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None and not pipe.closed:
+            with suppress(OSError):
+                pipe.close()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    with suppress(ProcessLookupError):
+        # On the first one git takes its lock files away; the second is for what it has started.
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_SECONDS)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        # Whoever deletes its files next must not race with a last write.
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
+
+
+def _command(args: Sequence[str]) -> str:
+    """The command of git, behind what is configured for it alone."""
+    at = 0
+    while args[at] == "-c":
+        at += 2
+    return args[at]
+
+
+def _failure(command: str, code: int, words: bytes) -> GitFailed:
+    text = words.decode(errors="replace").strip()[-2000:]
+    return GitFailed(text or f"git {command} ended with {code}")
+
+
+# --- what a failure means --------------------------------------------------------------------
+
+
+@contextmanager
+def storage(folder: Path, advice: str) -> Iterator[None]:
+    """Take a failure for a full disk where git or the kernel says so.
+
+    Raises:
+        StorageFull: Names the folder, and what to do.
+    """
+    try:
+        yield
+    except (OSError, GitFailed) as problem:
+        if isinstance(problem, OSError):
+            full = problem.errno in {errno.ENOSPC, errno.EDQUOT}
+        else:
+            # Git does not always give the reason, as for a file of a work tree.
+            full = no_space(problem) or _little_left(folder)
+        if not full:
+            raise
+        raise StorageFull(f"The disk that holds {folder} is full. {advice}") from problem
+
+
+def no_space(problem: GitFailed) -> bool:
+    """Whether git's words speak of a full disk."""
+    return _NO_SPACE.search(problem.message) is not None
+
+
+def _little_left(folder: Path) -> bool:
+    while not folder.exists():
+        folder = folder.parent
+    state = os.statvfs(folder)
+    return state.f_bavail * state.f_frsize < _LITTLE_SPACE
+
+
+@contextmanager
+def reading(root: Path) -> Iterator[None]:
+    """Take a failure for one of the user's repository.
+
+    Raises:
+        RepositoryUnfit: With git's own words.
+    """
+    try:
+        yield
+    except GitFailed as problem:
+        raise RepositoryUnfit(
+            f"git cannot read {root}: {problem.message}. "
+            f"See what `git -C {root} fsck` and `git -C {root} status` say"
+        ) from problem

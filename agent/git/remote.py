@@ -1,0 +1,265 @@
+"""A repository behind an address: fetch its base into our mirror, push one branch to it.
+
+The token reaches git by a descriptor of a file that is on no disk and has no name; so it stands in
+no argument, no environment, no configuration and no address. Git follows no redirect: the token
+goes to the address that the forge named, or nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from agent.errors import AccessLost, ForgeUnavailable, PermanentError, RepositoryUnfit
+from agent.git import mirror, process
+from agent.git.mirror import Hold
+from agent.git.process import GitFailed, Place
+
+_PUSH_SECONDS = 600.0
+_LISTING_SECONDS = 120.0
+_USER = "x-access-token"
+#: Plain http would show the token to the network; on the machine itself there is none.
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+#: How this machine reaches the outside is the operator's; nothing else of the environment counts.
+_PASSED_ON = (
+    "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "GIT_SSL_CAINFO", "SSL_CERT_FILE",
+)  # fmt: skip
+_REFUSED = re.compile(
+    r"(?i)authentication failed|could not read (?:username|password)|error: 40[13]\b"
+    r"|permission to .+ denied|access .*not granted|repository .*not found|remote rejected"
+)
+_MISSING = re.compile(r"(?i)couldn't find remote ref")
+_MOVED = re.compile(r"(?i)stale info|cannot lock ref|reference already exists")
+#: Where a branch is that was brought to be looked at.
+LOOKED_AT = "refs/mergewright/looked-at"
+
+
+class BranchMissing(RepositoryUnfit):
+    """The repository has no such branch."""
+
+
+class LeaseLost(RepositoryUnfit):
+    """The branch is not where it was last seen."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How git reaches an address with a token."""
+
+    address: str
+    environ: dict[str, str]
+    secret: int
+
+    def by(self, place: Place) -> Place:
+        """Give a place what it needs to reach the address."""
+        return replace(place.using(**self.environ), inherited=(self.secret,))
+
+
+@contextmanager
+def reached(hold: Hold, url: str, token: str) -> Iterator[Reached]:
+    """Make git able to reach the address with the token, as long as the mirror is held.
+
+    Raises:
+        PermanentError: The address is not one that a token may be sent to.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
+        raise PermanentError(f"{url} is not an https address, so no token is sent to it")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise PermanentError("The address of the repository holds more than host and path")
+    secret = os.memfd_create("token", os.MFD_CLOEXEC)
+    try:
+        os.write(secret, token.encode())
+        ask = hold.scratch / "ask"
+        # Opened anew by its number, the file is read from its beginning each time git asks.
+        ask.write_text(f"#!/bin/sh\nexec cat /proc/self/fd/{secret}\n")
+        ask.chmod(0o700)
+        environ = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        environ |= {"GIT_ASKPASS": str(ask), "GIT_ALLOW_PROTOCOL": parts.scheme}
+        yield Reached(f"{parts.scheme}://{_USER}@{parts.netloc}{parts.path}", environ, secret)
+    finally:
+        os.close(secret)
+
+
+def path(url: str, mirrors: Path) -> Path:
+    """Name the mirror of the repository at an address."""
+    parts = urlsplit(url)
+    return mirror.path(Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}"), mirrors)
+
+
+def update(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> str:
+    """Fetch one branch and all tags; return the commit the branch is at.
+
+    Raises:
+        RepositoryUnfit: The branch is not there, there is more than `max_bytes`, or git refuses an
+            object as dangerous.
+        AccessLost: The token does not let us read the repository.
+        ForgeUnavailable: The forge did not answer.
+    """
+    reference = f"refs/heads/{branch}"
+    with reached(hold, url, token) as there, _told_apart(branch):
+        mirror.renew(
+            hold,
+            lambda place: mirror.fetch(
+                there.by(place),
+                there.address,
+                f"+{reference}:{reference}",
+                "+refs/tags/*:refs/tags/*",
+                max_bytes=max_bytes,
+            ),
+            max_bytes=max_bytes,
+        )
+    return process.run(hold.place, "rev-parse", "--verify", reference).decode().strip()
+
+
+def head(hold: Hold, url: str, token: str, branch: str) -> str | None:
+    """Ask which commit a branch of the remote is at; None: there is no such branch.
+
+    Raises:
+        AccessLost: The token does not let us read the repository.
+        ForgeUnavailable: The forge did not answer.
+    """
+    reference = f"refs/heads/{branch}"
+    args = ("ls-remote", "--quiet", "--")
+    with reached(hold, url, token) as there, _told_apart(branch):
+        listed = process.run(
+            there.by(hold.place), *args, there.address, reference, seconds=_LISTING_SECONDS
+        )
+    heads = dict(line.split("\t")[::-1] for line in listed.decode().splitlines())
+    return heads.get(reference)
+
+
+def heads(hold: Hold, url: str, token: str) -> dict[str, str]:
+    """List the branches of the remote and the commits they are at.
+
+    Raises:
+        AccessLost: The token does not let us read the repository.
+        ForgeUnavailable: The forge did not answer.
+    """
+    args = ("ls-remote", "--quiet", "--heads", "--")
+    with reached(hold, url, token) as there, _told_apart(""):
+        listed = process.run(
+            there.by(hold.place), *args, there.address, seconds=_LISTING_SECONDS
+        ).decode("utf-8", "replace")
+    pairs = (line.split("\t") for line in listed.splitlines())
+    return {name.removeprefix("refs/heads/"): commit for commit, name in pairs}
+
+
+def bring(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> None:
+    """Fetch the commits of a branch to look at them; the mirror keeps them till the next look.
+
+    Raises:
+        RepositoryUnfit: The branch is not there, there is more than `max_bytes`, or git refuses an
+            object as dangerous.
+        AccessLost: The token does not let us read the repository.
+        ForgeUnavailable: The forge did not answer.
+    """
+    with reached(hold, url, token) as there, _told_apart(branch):
+        mirror.fetch(
+            there.by(hold.place),
+            there.address,
+            f"+refs/heads/{branch}:{LOOKED_AT}",
+            max_bytes=max_bytes,
+        )
+
+
+def bring_pull(
+    hold: Hold, url: str, token: str, number: int, commits: Sequence[str], *, max_bytes: int
+) -> str:
+    """Fetch the end of a pull request's branch, and commits by their id, to look at them.
+
+    The mirror keeps them till the next look. The forge keeps the end of a branch that is gone.
+
+    Returns:
+        The commit at the end.
+
+    Raises:
+        RepositoryUnfit: There is no such pull request, there is more than `max_bytes`, or git
+            refuses an object as dangerous.
+        AccessLost: The token does not let us read the repository.
+        ForgeUnavailable: The forge did not answer, or does not have a commit any more.
+    """
+    kept = "refs/mergewright/looked-at"
+    wanted = [f"+refs/pull/{number}/head:{kept}-head"]
+    wanted += [f"+{commit}:{kept}-{place}" for place, commit in enumerate(commits)]
+    with reached(hold, url, token) as there, _told_apart(""):
+        try:
+            mirror.fetch(there.by(hold.place), there.address, *wanted, max_bytes=max_bytes)
+        except GitFailed as problem:
+            if _MISSING.search(problem.message):
+                raise RepositoryUnfit(f"The forge has no pull request #{number}") from problem
+            raise
+    return process.run(hold.place, "rev-parse", "--verify", f"{kept}-head").decode().strip()
+
+
+def push(
+    hold: Hold, url: str, token: str, commit: str, branch: str, *, expected: str | None
+) -> None:
+    """Move a branch of the remote to a commit, if it is where we last saw it.
+
+    Args:
+        commit: Empty: the branch is deleted.
+        expected: Commit that the branch must be at; None: it must not be there yet.
+
+    Raises:
+        LeaseLost: It is somewhere else now.
+        AccessLost: The forge does not let us push; its words are in the message.
+        ForgeUnavailable: The forge did not answer; whether the push arrived is not known.
+    """
+    reference = f"refs/heads/{branch}"
+    lease = f"--force-with-lease={reference}:{expected or ''}"
+    args = ("push", "--quiet", "--no-verify", "--no-signed", "--recurse-submodules=no", lease, "--")
+    with reached(hold, url, token) as there:
+        # Not ended by a stop: what was sent may have arrived, and a run tells what it has left.
+        # Whoever pushes holds the mirror without one.
+        place = there.by(hold.place)
+        try:
+            process.run(place, *args, there.address, f"{commit}:{reference}", seconds=_PUSH_SECONDS)
+        except GitFailed as problem:
+            words = problem.message.replace(token, "[token]")
+            if _MOVED.search(words):
+                raise LeaseLost(f"{branch} has moved since it was looked at") from problem
+            if _REFUSED.search(words):
+                raise AccessLost(f"The forge refused the push of {branch}: {words}") from problem
+            raise ForgeUnavailable(f"The push of {branch} failed: {words}") from problem
+
+
+def push_or_look(
+    hold: Hold, url: str, token: str, commit: str, branch: str, *, expected: str | None
+) -> str | None:
+    """Push as `push` does; return the commit that the branch is at afterwards.
+
+    Where somebody was quicker, or the answer was lost on its way, what is there tells.
+    """
+    try:
+        push(hold, url, token, commit, branch, expected=expected)
+    except (LeaseLost, ForgeUnavailable):
+        now = head(hold, url, token, branch)
+        if now == expected:
+            raise
+        return now
+    return commit
+
+
+@contextmanager
+def _told_apart(branch: str) -> Iterator[None]:
+    """Say what a failure to read from the forge means."""
+    try:
+        yield
+    except GitFailed as problem:
+        if _MISSING.search(problem.message):
+            raise BranchMissing(
+                f"There is no branch {branch} in the repository. Is it still the default branch?"
+            ) from problem
+        if _REFUSED.search(problem.message):
+            raise AccessLost(
+                "The forge does not let us read the repository. Is the App installed in it, with"
+                f" the permission contents: read? Its words: {problem.message}"
+            ) from problem
+        raise ForgeUnavailable(f"git cannot reach the forge: {problem.message}") from problem

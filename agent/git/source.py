@@ -1,0 +1,330 @@
+"""The user's repository as files: where its parts lie, and a view of it that is safe to use.
+
+Owns what must be true of those files before git may read them, and the view: a git directory of
+our own whose objects and refs are links to the user's, with a configuration written here. Git
+started on the view sees neither the user's configuration nor hooks, so nothing in them can run,
+redirect or fetch anything.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import RepositoryUnfit
+from agent.git import folders, process
+from agent.git.process import Place
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_MAX_TEXT_BYTES = 1024**2
+_MAX_REF_FILES = 200_000
+
+# Extensions that leave objects and refs where every git looks for them.
+_HARMLESS = frozenset({"noop", "preciousobjects", "worktreeconfig", "relativeworktrees"})
+# How the user's files compare with the index; other keys never reach git.
+_KEPT = frozenset(
+    {
+        "core.filemode",
+        "core.symlinks",
+        "core.ignorecase",
+        "core.autocrlf",
+        "core.eol",
+        "core.precomposeunicode",
+        "core.sharedrepository",
+    }
+)
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9]+")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A repository of the user."""
+
+    root: Path
+    """What the user named: the top of a work tree, or a bare repository."""
+    git_dir: Path
+    """Holds HEAD and the index."""
+    common_dir: Path
+    """Holds objects, refs and the configuration; another one only in a linked work tree."""
+    work_tree: Path | None
+    owner: tuple[int, int]
+    """User and group that the repository belongs to."""
+
+
+def find(repository: str) -> Source:
+    """Find the parts of the repository at exactly this folder.
+
+    Raises:
+        RepositoryUnfit: It is not one, or is put together from places outside of it.
+    """
+    if not repository or "\0" in repository or not Path(repository).is_dir():
+        raise RepositoryUnfit(
+            f"{_shown(repository)} is not a folder on this machine. Name the folder of a git clone"
+        )
+    root = Path(os.path.realpath(repository))
+    entry = root / ".git"
+    work_tree: Path | None = root
+    if entry.is_symlink():
+        raise RepositoryUnfit(
+            f"{entry} is a symbolic link to {entry.readlink()}. Name the repository it leads to"
+        )
+    if entry.is_dir():
+        git_dir = common_dir = entry
+        if (entry / "commondir").exists():
+            raise _foreign(entry / "commondir", "names another repository's folder as its own")
+    elif entry.exists():
+        git_dir, common_dir = _linked(root, entry)
+    elif all((root / part).exists() for part in ("HEAD", "objects", "refs")):
+        git_dir, common_dir, work_tree = root, root, None
+    else:
+        raise RepositoryUnfit(f"{root} is not a git repository.{_hint(root)}")
+    try:
+        _require_own_parts(git_dir, common_dir)
+        state = common_dir.stat()
+    except PermissionError as problem:
+        raise RepositoryUnfit(f"{problem.filename} may not be read by this user") from problem
+    return Source(root, git_dir, common_dir, work_tree, (state.st_uid, state.st_gid))
+
+
+def _hint(root: Path) -> str:
+    for above in root.parents:
+        if (above / ".git").exists():
+            return f" It lies inside the one at {above}: name that folder"
+    return " Name the folder of a clone, or make it one: git init, git add, git commit"
+
+
+def _linked(root: Path, entry: Path) -> tuple[Path, Path]:
+    """Follow a `.git` file, if what it names knows of it: `git worktree add`, or a submodule."""
+    text = _text(entry)
+    if not text.startswith("gitdir: "):
+        raise RepositoryUnfit(f"{entry} is neither a git directory nor a link to one")
+    git_dir = Path(os.path.realpath(root / text.removeprefix("gitdir: ").strip()))
+    if not git_dir.is_dir():
+        raise _foreign(entry, f"leads to {git_dir}, which is not there")
+    if (git_dir / "gitdir").exists():
+        back = os.path.realpath(git_dir / _text(git_dir / "gitdir").strip())
+        common_dir = Path(os.path.realpath(git_dir / _text(git_dir / "commondir").strip()))
+        if Path(back) == entry and git_dir.parent == common_dir / "worktrees":
+            return git_dir, common_dir
+    elif not (git_dir / "commondir").exists() and any(
+        git_dir.is_relative_to(above / ".git" / "modules") for above in root.parents
+    ):
+        return git_dir, git_dir
+    raise _foreign(entry, f"leads to {git_dir}, which does not lead back")
+
+
+def _require_own_parts(git_dir: Path, common_dir: Path) -> None:
+    """Refuse objects and refs that come from elsewhere, and files that reading could hang on."""
+    for name in ("objects", "refs"):
+        if (common_dir / name).is_symlink() or not (common_dir / name).is_dir():
+            raise _foreign(common_dir / name, "is not a folder of the repository itself")
+    files = [git_dir / "HEAD", git_dir / "index"]
+    files += [common_dir / name for name in ("config", "packed-refs", "shallow")]
+    for file in files:
+        if os.path.lexists(file) and not stat.S_ISREG(file.lstat().st_mode):
+            raise _foreign(file, "is not a regular file")
+    for entry in _files(common_dir / "objects"):
+        if entry.name.endswith(".promisor"):
+            raise _partial(common_dir)
+    alternates = common_dir / "objects" / "info" / "alternates"
+    if _text(alternates).strip():
+        raise RepositoryUnfit(
+            f"{alternates} takes objects from another place. Make the repository whole: "
+            f"git -C {common_dir} repack -a -d && rm {alternates}"
+        )
+    for count, _ in enumerate(_files(common_dir / "refs")):
+        if count >= _MAX_REF_FILES:
+            raise RepositoryUnfit(f"{common_dir} has too many refs. Run: git pack-refs --all")
+
+
+def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Everything below a folder that is not a folder; all of it must be regular files."""
+    pending = [str(folder)]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    yield entry
+                else:
+                    raise _foreign(Path(entry.path), "is not a regular file")
+
+
+def _partial(place: Path) -> RepositoryUnfit:
+    return RepositoryUnfit(
+        f"{place} is a partial clone, and objects it lacks are not fetched here. "
+        "Make it whole: git fetch --refetch --no-filter"
+    )
+
+
+def _foreign(path: Path, problem: str) -> RepositoryUnfit:
+    return RepositoryUnfit(
+        f"{path} {problem}. A repository is worked on only if all of it is its own; "
+        "make a fresh clone and name that"
+    )
+
+
+def _text(path: Path) -> str:
+    return _bytes(path, _MAX_TEXT_BYTES).decode(errors="surrogateescape")
+
+
+def _bytes(path: Path, limit: int | None = None) -> bytes:
+    """Content of a regular file; opened so that neither a link nor a FIFO does harm."""
+    try:
+        descriptor = os.open(path, _READ)
+    except OSError as problem:
+        if problem.errno in {errno.ENOENT, errno.ENOTDIR}:
+            return b""
+        if problem.errno in {errno.ELOOP, errno.ENXIO}:
+            raise _foreign(path, "is not a regular file") from problem
+        raise RepositoryUnfit(f"{path} cannot be read: {problem.strerror}") from problem
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _foreign(path, "is not a regular file")
+        content = file.read() if limit is None else file.read(limit + 1)
+    if limit is not None and len(content) > limit:
+        raise RepositoryUnfit(f"{path} is larger than {limit} bytes")
+    return content
+
+
+def head_branches(source: Source) -> frozenset[str]:
+    """Branches that a work tree of the repository stands on, also those without a commit."""
+    places = [source.common_dir, *(source.common_dir / "worktrees").glob("*")]
+    heads = [_text(place / "HEAD").strip() for place in places]
+    prefix = "ref: refs/heads/"
+    return frozenset(head.removeprefix(prefix) for head in heads if head.startswith(prefix))
+
+
+def remotes(repository: str) -> tuple[str, ...]:
+    """Name the remotes of the repository at exactly this folder; its configuration is only read.
+
+    Raises:
+        RepositoryUnfit: It is not one.
+        GitFailed: Its configuration cannot be read.
+    """
+    try:
+        config = _config(find(repository), None)
+    except OSError as problem:
+        raise RepositoryUnfit(f"{_shown(repository)}: {problem.strerror}") from problem
+    found = (re.fullmatch(r"remote\.(.+)\.url", key) for key in config)
+    return tuple(one[1] for one in found if one)
+
+
+# --- the view -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def viewed(
+    source: Source, folder: Path, lock: int | None, *, write: bool = False
+) -> Iterator[Place]:
+    """Make the view, in a folder that is not there yet; it is gone afterwards.
+
+    To write into somebody else's repository root becomes its owner: what is new in it must be
+    the owner's.
+    """
+    become = source.owner if write and os.geteuid() == 0 and source.owner[0] != 0 else None
+    if become:
+        folder = Path(tempfile.mkdtemp(prefix="mergewright-"))  # ours, its owner cannot reach
+    else:
+        folder.mkdir()
+    try:
+        folder.chmod(0o755)
+        _fill(source, _config(source, lock), folder)
+        for name in ("config", "HEAD"):
+            folder.joinpath(name).chmod(0o644)
+        yield Place(folder, lock, run_as=become)
+    finally:
+        folders.delete(folder)
+
+
+def _config(source: Source, lock: int | None) -> dict[str, str]:
+    """The repository's own configuration as data: no includes, and nothing takes effect."""
+    text = _bytes(source.common_dir / "config", _MAX_TEXT_BYTES)
+    args = ("config", "--file", "-", "--no-includes", "--list", "-z")
+    listed = process.run(Place(Path("/nonexistent"), lock), *args, stdin=text, seconds=60)
+    pairs = (item.partition("\n") for item in listed.decode(errors="replace").split("\0") if item)
+    return {key: value if newline else "true" for key, newline, value in pairs}
+
+
+def uncommitted(source: Source, view: Place, seconds: float = 30.0) -> int:
+    """Count the files with uncommitted changes, new ones included, on a copy of the index.
+
+    Filters, hooks and monitors are not defined in the view; submodules, which would bring their
+    own configuration, are not entered. What is checked out must be known to be of a bearable
+    size, for it is compared with the index.
+    """
+    if source.work_tree is None:
+        return 0
+    index = _copy_index(source, view.git_dir)
+    place = view.using(GIT_WORK_TREE=source.work_tree, GIT_INDEX_FILE=index)
+    args: tuple[str, ...] = ("status", "--porcelain=v1", "-z", "--no-renames")
+    args += ("--ignore-submodules=all", "--untracked-files=normal")
+    return sum(1 for _ in process.records(place, *args, seconds=seconds))
+
+
+def _fill(source: Source, config: Mapping[str, str], folder: Path) -> None:
+    folder.joinpath("config").write_text(_view_config(source, config))
+    folder.joinpath("HEAD").write_bytes(_bytes(source.git_dir / "HEAD", _MAX_TEXT_BYTES))
+    for name in ("objects", "refs", "packed-refs", "shallow", "reftable"):
+        if (source.common_dir / name).exists():
+            folder.joinpath(name).symlink_to(source.common_dir / name)
+
+
+def _copy_index(source: Source, folder: Path) -> Path:
+    """Copy the user's index and ignore rules into a view; return the copy of the index."""
+    index = folder / "index"
+    # Where nothing was ever staged there is none, which an empty file would not say.
+    found = [source.git_dir / "index"] if (source.git_dir / "index").exists() else []
+    for kept in (*found, *source.git_dir.glob("sharedindex.*")):
+        copy = folder / kept.name
+        # Git looks into a file that was written in the second of the index, or later; so the copy
+        # must not look newer.
+        written = kept.lstat().st_mtime_ns
+        copy.write_bytes(_bytes(kept))
+        os.utime(copy, ns=(written, written))
+    folder.joinpath("info").mkdir()
+    folder.joinpath("info", "exclude").write_bytes(
+        _bytes(source.common_dir / "info" / "exclude", _MAX_TEXT_BYTES)
+    )
+    return index
+
+
+def _view_config(source: Source, config: Mapping[str, str]) -> str:
+    extensions = {
+        key.removeprefix("extensions."): value
+        for key, value in config.items()
+        if key.startswith("extensions.") and key.removeprefix("extensions.") not in _HARMLESS
+    }
+    if "partialclone" in extensions:
+        raise _partial(source.root)
+    known = {("objectformat", "sha1"), ("objectformat", "sha256"), ("refstorage", "files")}
+    known.add(("refstorage", "reftable"))
+    for name, value in extensions.items():
+        if (name, value) not in known:
+            raise RepositoryUnfit(
+                f"{source.root} is stored with git's extension {_shown(name)} = {_shown(value)}, "
+                "which is not supported. Make a plain clone and name that"
+            )
+    lines = ["[core]", f"\trepositoryformatversion = {1 if extensions else 0}", "\tbare = false"]
+    lines.append("\tlogAllRefUpdates = false")
+    for key, value in config.items():
+        if key in _KEPT and _PLAIN_VALUE.fullmatch(value):
+            lines.append(f"\t{key.removeprefix('core.')} = {value}")
+    if extensions:
+        lines.append("[extensions]")
+        lines += [f"\t{name} = {value}" for name, value in extensions.items()]
+    # The view is read by the mirror's fetch, which names the base commit by its id.
+    lines += ["[uploadpack]", "\tallowAnySHA1InWant = true", ""]
+    return "\n".join(lines)
+
+
+def _shown(text: str) -> str:
+    return text.encode("unicode_escape", "replace").decode()[:200]

@@ -1,0 +1,610 @@
+"""Git for a run: the base commit, work trees, the commit, the branch in the user's repository.
+
+Every git runs on a git directory that no foreign code can reach, our mirror or a view of the
+user's repository, and with nothing of the outside in its environment. So hooks, filters, monitors,
+credential helpers and address rewriting of the user's configuration never run. Text from outside
+is never an option: it is checked first, and stands as a full ref, an object id or after `--`.
+
+Bytes in a work tree are the bytes in git: line-ending, encoding and filter attributes are off, so
+that an untouched line stays untouched. Submodules stay empty folders, and LFS files pointers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent import futures
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from agent.errors import (
+    CacheGone,
+    PermanentError,
+    RepositoryUnfit,
+)
+from agent.git import base as base_commit
+from agent.git import (
+    branches,
+    folders,
+    mirror,
+    objects,
+    one_commit,
+    process,
+    pull_branch,
+    remote,
+    source,
+)
+from agent.git.base import Limits, Start
+from agent.git.process import GitFailed, Place
+from agent.git.tree import WorkTree
+from agent.models.change import Change
+from agent.models.environment import Checkout
+from agent.models.pulls import Standing
+from agent.models.sandbox import Flag
+
+AUTHOR = "Mergewright"
+AUTHOR_EMAIL = "noreply@mergewright.invalid"
+IDENTITY = (AUTHOR, AUTHOR_EMAIL)
+"""Who makes a commit on this machine; on a forge it is the account that opens the pull request."""
+
+MOST_FETCHED = 4096 * 1024**2
+"""Bytes that are fetched of one repository, where the caller says nothing else."""
+_DIFF_TREE = (
+    "diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color",
+    "--no-ext-diff", "--no-textconv",
+)  # fmt: skip
+_SHA1 = 40
+_ADVICE = (
+    "Make room there, or set MERGEWRIGHT_HOME to a folder on a larger disk. Mirrors and work "
+    "trees that are not in use may be deleted; they are made again"
+)
+
+
+# --- checkout --------------------------------------------------------------------------------
+
+
+def prepare(
+    repository: str,
+    base: str | None,
+    mirrors: Path,
+    *,
+    max_files: int = 100_000,
+    max_bytes: int = 2048 * 1024**2,
+) -> Checkout:
+    """Fix the base commit and bring our mirror of the repository up to date.
+
+    The user's repository is only read. May run twice, also at once; what an interrupted run
+    leaves behind is put right by the next. The base is a branch, tag or commit; None is what is
+    checked out.
+
+    Raises:
+        RepositoryUnfit: It cannot be worked on; the message names the fix.
+        StorageFull: There is no room for the mirror; none is left half done.
+    """
+    user = source.find(repository)
+    copy = mirror.path(user.root, mirrors.absolute())
+    with (
+        process.reading(user.root),
+        process.storage(mirrors, _ADVICE),
+        mirror.held(copy) as hold,
+        source.viewed(user, hold.scratch / "view", hold.place.lock) as view,
+        futures.ThreadPoolExecutor(1) as beside,
+    ):
+        limits = Limits(max_files, max_bytes)
+        start = base_commit.find(view, user, base)
+        base_commit.require_fit(view, start.commit, limits)
+        if base is not None:
+            base_commit.require_bearable(view, limits)
+        uncommitted = beside.submit(source.uncommitted, user, view)
+        mirror.update(hold, view, start.commit)
+        checkout = base_commit.described(hold.place, str(user.root), start)
+        return checkout.model_copy(update={"uncommitted": uncommitted.result()})
+
+
+def prepare_remote(
+    url: str,
+    token: str,
+    branch: str,
+    mirrors: Path,
+    *,
+    max_files: int = 100_000,
+    max_bytes: int = 2048 * 1024**2,
+    max_repository_bytes: int = MOST_FETCHED,
+    stopped: Flag | None = None,
+) -> Checkout:
+    """Fix the base commit of a repository behind an address, and bring our mirror up to date.
+
+    May run twice, also at once. The token goes to this address only and is written nowhere.
+
+    Args:
+        url: For git, without credentials.
+        branch: Short name of the branch to start from.
+        max_repository_bytes: Of what is fetched, with the history.
+        stopped: Once it is set, git is ended, and the mirror is left as it was.
+
+    Raises:
+        Cancelled: It was stopped.
+        RepositoryUnfit: The branch is not there, or the repository cannot be worked on.
+        AccessLost: The token does not let us read it.
+        ForgeUnavailable: The forge did not answer.
+        StorageFull: There is no room for the mirror; none is left half done.
+    """
+    branches.require_name(branch)
+    copy = remote.path(url, mirrors.absolute())
+    with process.storage(mirrors, _ADVICE), mirror.held(copy, stopped) as hold:
+        commit = remote.update(hold, url, token, branch, max_bytes=max_repository_bytes)
+        base_commit.require_fit(hold.place, commit, Limits(max_files, max_bytes))
+        _pin(hold, commit)
+        return base_commit.described(hold.place, url, Start(commit, branch))
+
+
+def _pin(hold: mirror.Hold, commit: str) -> None:
+    """Hold a commit by a ref: its branch may have moved on before the run is done with it."""
+    process.run(hold.place, "update-ref", f"refs/mergewright/bases/{commit}", commit)
+
+
+def has(mirrored: str, commit: str) -> bool:
+    """Say whether a mirror is there and holds a commit."""
+    folder = Path(mirrored)
+    return folder.is_dir() and base_commit.peeled(Place(folder), commit) == commit
+
+
+def copy(checkout: Checkout, folder: Path, branch: str) -> None:
+    """Make a bare repository that has the base commit, with its history, as its one branch.
+
+    Raises:
+        StorageFull: There is no room.
+    """
+    branches.require_name(branch)
+    commit, made = checkout.commit, Place(folder)
+    form = "sha256" if len(commit) > _SHA1 else "sha1"
+    flags = ("--quiet", "--bare", "--template=", f"--object-format={form}")
+    with _repaired(Path(checkout.mirror)), process.storage(folder.parent, _ADVICE):
+        process.run(made, "init", *flags, f"--initial-branch={branch}")
+        packs = folder / "objects" / "pack" / "pack"
+        with mirror.held(Path(checkout.mirror)) as hold:
+            pack = ("pack-objects", "--revs", "--quiet", str(packs))
+            process.run(hold.place, *pack, stdin=f"{commit}\n".encode())
+        process.run(made, "update-ref", f"refs/heads/{branch}", commit)
+
+
+# --- work trees ------------------------------------------------------------------------------
+
+
+def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> WorkTree:
+    """Make the folder the clean work tree of the commit, in place of whatever it holds.
+
+    It appears under its name only when it is complete.
+
+    Args:
+        stopped: Once it is set, git is ended, and the folder is gone.
+
+    Raises:
+        Cancelled: It was stopped.
+        StorageFull: There is no room; the folder is gone.
+    """
+    folder = folder.absolute()
+    fresh, index = _beside(folder, ".new"), _beside(folder, ".index")
+    remove(folder)
+    mirrored = Place(Path(checkout.mirror), stopped=stopped)
+    place = mirrored.using(GIT_WORK_TREE=fresh, GIT_INDEX_FILE=index)
+    with _repaired(Path(checkout.mirror)), futures.ThreadPoolExecutor(1) as beside:
+        paths = beside.submit(_regular_files, checkout.mirror, checkout.commit)
+        try:
+            # Whether the disk is full is asked before the tree is taken away again.
+            with process.storage(folder.parent, _ADVICE):
+                fresh.mkdir(mode=0o755, parents=True)
+                process.run(place, "read-tree", "-m", "-u", checkout.commit)
+                _beside(folder, ".commit").write_text(checkout.commit)
+                fresh.rename(folder)
+        except BaseException:
+            remove(folder)
+            raise
+        finally:
+            index.unlink(missing_ok=True)
+        return WorkTree(folder, paths.result())
+
+
+def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
+    """Open the work tree that `lay_out` made of the commit; make it if it is not there.
+
+    Beside it lies what sandboxes have for a repository: the commit without its history.
+
+    Raises:
+        StorageFull: There is no room; nothing is left half done.
+    """
+    _lay_out_one_commit(checkout, folder.with_name(one_commit.NAME))
+    marker = _beside(folder, ".commit")
+    if not folder.is_dir() or not marker.exists() or marker.read_text() != checkout.commit:
+        return lay_out(checkout, folder)
+    with _repaired(Path(checkout.mirror)):
+        return WorkTree(folder, _regular_files(checkout.mirror, checkout.commit))
+
+
+def _lay_out_one_commit(checkout: Checkout, folder: Path) -> None:
+    if one_commit.is_of(folder, checkout.commit):
+        return
+    fresh = _beside(folder, ".new")
+    with _holding(checkout) as hold:
+        # Somebody else may have made it meanwhile, or was cut off at it.
+        if not one_commit.is_of(folder, checkout.commit):
+            folders.delete(fresh)
+            one_commit.make(hold, checkout.commit, fresh)
+            folders.delete(folder)
+            fresh.rename(folder)
+
+
+def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozenset[str]:
+    """Say which of these paths the ignore files of the commit ignore.
+
+    Args:
+        tree: A work tree of the commit that no foreign code can write to.
+    """
+    # Begun like this, no name means more to git than itself.
+    asked = b"".join(b"./" + os.fsencode(path) + b"\0" for path in paths)
+    if not asked:
+        return frozenset()
+    place = Place(Path(checkout.mirror)).using(GIT_WORK_TREE=tree, GIT_LITERAL_PATHSPECS="0")
+    with _repaired(Path(checkout.mirror)):
+        args = ("check-ignore", "--no-index", "-z", "--stdin")
+        found = process.run(place, *args, stdin=asked, ok=(0, 1), seconds=60)
+    return frozenset(os.fsdecode(path[2:]) for path in found.split(b"\0") if path)
+
+
+def _regular_files(mirror_path: str, commit: str) -> tuple[str, ...]:
+    modes = _list_modes(mirror_path, commit)
+    return tuple(path for path, mode in modes.items() if mode in objects.REGULAR)
+
+
+def list_links(checkout: Checkout) -> frozenset[str]:
+    """List what the commit has beside regular files: symbolic links and submodules."""
+    with _repaired(Path(checkout.mirror)):
+        modes = _list_modes(checkout.mirror, checkout.commit)
+    return frozenset(path for path, mode in modes.items() if mode not in objects.REGULAR)
+
+
+@lru_cache(maxsize=2)  # a run asks five times, and a commit never changes
+def _list_modes(mirror_path: str, commit: str) -> Mapping[str, str]:
+    files = objects.list_files(Place(Path(mirror_path)), commit)
+    return {path: mode for path, mode, _ in files}
+
+
+def remove(folder: Path) -> None:
+    """Delete a work tree and what was kept beside it; links in it are not followed.
+
+    Raises:
+        PermanentError: Something in it belongs to another user.
+    """
+    for name in ("", ".new", ".index", ".index.lock", ".commit"):
+        folders.delete(_beside(folder, name))
+
+
+def _beside(folder: Path, suffix: str) -> Path:
+    return folder.with_name(folder.name + suffix)
+
+
+@contextmanager
+def _holding(checkout: Checkout) -> Iterator[mirror.Hold]:
+    """Hold the mirror of a checkout, and say what a failure of git in it means."""
+    place = Path(checkout.mirror)
+    with _repaired(place), process.storage(place.parent, _ADVICE), mirror.held(place) as hold:
+        yield hold
+
+
+@contextmanager
+def _repaired(place: Path) -> Iterator[None]:
+    """Remove a mirror that is to blame for a failure, so that the next run makes it anew."""
+    try:
+        yield
+    except GitFailed as problem:
+        if place.exists() and mirror.sound(Place(place)):
+            raise PermanentError(f"git failed in {place}: {problem.message}") from problem
+        with mirror.held(place):
+            folders.delete(place)
+        raise CacheGone(
+            f"The mirror {place} was damaged or gone ({problem.message}); run again, and it is "
+            "made anew",
+            "checkout",
+        ) from problem
+
+
+# --- diff and commit -------------------------------------------------------------------------
+
+
+def diff(checkout: Checkout, change: Change) -> str:
+    """Show a Change as a git patch that `git apply` takes: names quoted, binary files encoded.
+
+    A file that is not UTF-8 on either side is shown as binary.
+    """
+    with _holding(checkout) as hold, objects.writing(hold, keep=False) as place:
+        tree = objects.tree(place, hold.scratch, checkout.commit, change)
+        texts = [file.path for file in change.files if _is_text(file.before, file.after)]
+        others = [file.path for file in change.files if file.path not in texts]
+        args = (*_DIFF_TREE, checkout.commit, tree, "--")
+        shown = process.run(place, *args, *texts) if texts else b""
+        if others:
+            attributes = hold.scratch / "attributes"
+            attributes.write_text("* -diff\n")
+            configured = ("-c", f"core.attributesFile={attributes}")
+            shown += process.run(place, *configured, *args, *others)
+    return shown.decode()
+
+
+def _is_text(*contents: bytes | None) -> bool:
+    try:
+        for content in contents:
+            (content or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def commit(
+    checkout: Checkout,
+    change: Change,
+    message: str,
+    *,
+    date: int,
+    author: str = AUTHOR,
+    email: str = AUTHOR_EMAIL,
+) -> str:
+    """Make one commit of a Change in our mirror; equal arguments give the same commit.
+
+    The date, in seconds since the epoch, is that of author and committer.
+
+    Raises:
+        EditFailed: The Change does not fit the base commit.
+        StorageFull: There is no room in the mirror.
+    """
+    with _holding(checkout) as hold:
+        with objects.writing(hold, keep=True) as place:
+            tree = objects.tree(place, hold.scratch, checkout.commit, change)
+        by = objects.Identity(author, email, date)
+        made = objects.commit(hold.place, tree, (checkout.commit,), message, by)
+        # Held by a ref, so that no clean-up takes it before it is delivered.
+        process.run(hold.place, "update-ref", f"refs/mergewright/commits/{made}", made)
+        return made
+
+
+# --- delivery --------------------------------------------------------------------------------
+
+
+def deliver(checkout: Checkout, commit: str, branch: str) -> str:
+    """Make the branch in the user's repository and return its name; nothing else is touched.
+
+    Objects go in first, then the branch appears in one move: an interruption leaves either no
+    branch or all of it. A branch that is there is never changed: at the same commit it is taken
+    for our own earlier delivery, else the next free name is used (`-2`, `-3`, …). May run twice.
+
+    Raises:
+        RepositoryUnfit: The name is not accepted, or the repository cannot be written to.
+        StorageFull: There is no room in the user's repository.
+    """
+    branches.require_name(branch)
+    user = source.find(checkout.repository)
+    folder = Path(checkout.mirror)
+    advice = "Make room there and run again; no branch was made"
+    with (
+        process.reading(user.root),
+        process.storage(folder.parent, _ADVICE),
+        mirror.held(folder) as hold,
+        source.viewed(user, hold.scratch / "view", hold.place.lock, write=True) as view,
+        _writable(user),
+        process.storage(user.common_dir, advice),
+    ):
+        branches.send(hold.place, view, checkout.commit, commit)
+        return branches.point(view, user, commit, branch)
+
+
+def holding(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | None:
+    """Find the branch, by this name or a numbered one, that holds the same change already.
+
+    The same change is one commit on the same base with the same files, whenever it was made.
+
+    Returns:
+        The branch and its commit; None where there is none.
+    """
+    branches.require_name(branch)
+    user = source.find(checkout.repository)
+    folder = Path(checkout.mirror)
+    with (
+        process.reading(user.root),
+        mirror.held(folder) as hold,
+        source.viewed(user, hold.scratch / "view", hold.place.lock) as view,
+    ):
+        refs = base_commit.list_refs(view, "refs/heads")
+        for name in branches.names(branch):
+            found = refs.get(f"refs/heads/{name}")
+            if found is None:
+                return None
+            if branches.holds_same(hold, view, checkout.commit, commit, found):
+                return name, found
+    return None
+
+
+def push(
+    checkout: Checkout,
+    commit: str,
+    branch: str,
+    url: str,
+    token: str,
+    *,
+    taken: Callable[[str], None] = lambda name: None,
+    max_repository_bytes: int = MOST_FETCHED,
+) -> str:
+    """Push the commit to a branch of the repository at the address; return its name.
+
+    A branch of somebody else, or with a commit of somebody else on it, is never moved: then the
+    next free name is used (`-2`, `-3`, …). At the same commit it is our own earlier push; at
+    another of ours with the same message, which a run made that began anew since, it is moved.
+    May run twice.
+
+    Args:
+        taken: Is told the name of a branch that somebody else has put a commit on, before the next
+            name is tried.
+
+    Raises:
+        RepositoryUnfit: The name is not accepted, or there are too many like it.
+        AccessLost: The forge does not let us push; its words are in the message.
+        ForgeUnavailable: The forge did not answer; run again, nothing is done twice.
+    """
+    branches.require_name(branch)
+    folder = Path(checkout.mirror)
+    with process.storage(folder.parent, _ADVICE), mirror.held(folder) as hold:
+        for name in branches.names(branch):
+            at = remote.head(hold, url, token, name)
+            if at == commit:
+                return name
+            if at is not None and not branches.ours(
+                hold, url, token, name, at, commit, max_bytes=max_repository_bytes
+            ):
+                taken(name)
+                continue
+            if remote.push_or_look(hold, url, token, commit, name, expected=at) != commit:
+                continue
+            return name
+    raise RepositoryUnfit(f"The repository has {branches.MOST_NAMES} branches named like {branch}")
+
+
+# --- the branch of a pull request --------------------------------------------------------------
+
+
+def standing(  # noqa: PLR0913 - those of `prepare_remote`, and of a second branch
+    url: str,
+    token: str,
+    branch: str,
+    base_branch: str,
+    mirrors: Path,
+    *,
+    author: str = AUTHOR,
+    email: str = AUTHOR_EMAIL,
+    merging: bool = True,
+    max_files: int = 100_000,
+    max_bytes: int = 2048 * 1024**2,
+    max_repository_bytes: int = MOST_FETCHED,
+    stopped: Flag | None = None,
+) -> Standing:
+    """Fetch the branch of a pull request and its base, and say where the one stands to the other.
+
+    May run twice, also at once. The token goes to this address only and is written nowhere.
+
+    Args:
+        url: For git, without credentials.
+        author: Under which name our commits are made; with `email`, what tells them from others.
+        merging: False where only the forge may commit: the base is then not merged in, and
+            everything is held against the commit at which the branch left it.
+        max_repository_bytes: Of what is fetched, with the history.
+        stopped: Once it is set, git is ended, and the mirror is left as it was.
+
+    Raises:
+        Cancelled: It was stopped.
+        RepositoryUnfit: A branch is not there, or the base cannot be worked on.
+        AccessLost: The token does not let us read the repository.
+        ForgeUnavailable: The forge did not answer.
+        StorageFull: There is no room for the mirror.
+    """
+    for name in (branch, base_branch):
+        branches.require_name(name)
+    copy = remote.path(url, mirrors.absolute())
+    with _repaired(copy), process.storage(mirrors, _ADVICE), mirror.held(copy, stopped) as hold:
+        tip = remote.update(hold, url, token, base_branch, max_bytes=max_repository_bytes)
+        head = pull_branch.bring(hold, url, token, branch, max_bytes=max_repository_bytes)
+        for commit in (tip, head):
+            _pin(hold, commit)
+        return pull_branch.look(
+            hold,
+            url,
+            Start(tip, base_branch),
+            head,
+            ours=(author, email),
+            limits=Limits(max_files, max_bytes),
+            merging=merging,
+        )
+
+
+def increment(standing: Standing, change: Change) -> Change:
+    """What a Change adds to the branch, against the commit at its end, for the forge to commit.
+
+    Raises:
+        EditFailed: The base was merged in, which is more than one plain commit can say.
+    """
+    return pull_branch.increment(standing, change)
+
+
+def follow(
+    standing: Standing,
+    change: Change,
+    message: str,
+    *,
+    date: int,
+    merge_message: str,
+    author: str = AUTHOR,
+    email: str = AUTHOR_EMAIL,
+    rewriting: bool = True,
+) -> str:
+    """Make in our mirror what goes on the branch next; equal arguments give the same commit.
+
+    Where the base was merged in, our own commits become one on its end, with the message of the
+    first; if other people have committed to the branch, it is a merge instead. On top comes what
+    the Change has beyond that.
+
+    Args:
+        change: All of it against the standing's checkout, as the checks have seen it.
+        date: Of author and committer, in seconds since the epoch.
+        rewriting: False where the forge lets nobody do that: then our own commits stay as well.
+
+    Returns:
+        The commit for the end of the branch; its head where nothing is to be done.
+
+    Raises:
+        RepositoryUnfit: The branch cannot be carried on.
+        EditFailed: The Change does not fit.
+        CacheGone: The mirror has been made anew since, without these commits.
+        StorageFull: There is no room in the mirror.
+    """
+    if standing.unfit:
+        raise RepositoryUnfit(standing.unfit)
+    with _holding(standing.checkout) as hold:
+        pull_branch.require_there(hold.place, standing)
+        by = objects.Identity(author, email, date)
+        rewriting = rewriting and not standing.foreign
+        messages = message, merge_message
+        made = pull_branch.commits(hold, standing, change, messages, by, rewriting=rewriting)
+        if made != standing.head:
+            process.run(hold.place, "update-ref", f"refs/mergewright/commits/{made}", made)
+        return made
+
+
+def push_follow(
+    standing: Standing, commit: str, branch: str, url: str, token: str, *, look_again: str
+) -> None:
+    """Move the branch of a pull request from where it stood to the commit; nothing of others goes.
+
+    May run twice: a branch that is at the commit already is our own earlier push.
+
+    Args:
+        look_again: The step that made the standing; it is done again if the branch has moved.
+
+    Raises:
+        BranchMoved: Somebody has pushed to the branch, or deleted it, since.
+        EditFailed: The commit would take commits of other people off the branch.
+        AccessLost: The forge does not let us push; its words are in the message.
+        ForgeUnavailable: The forge did not answer; run again, nothing is done twice.
+        CacheGone: The mirror has been made anew since, without the commit.
+    """
+    branches.require_name(branch)
+    with _holding(standing.checkout) as hold:
+        pull_branch.require_there(hold.place, standing, commit)
+        pull_branch.push(hold, standing, commit, branch, url, token, look_again=look_again)
+
+
+@contextmanager
+def _writable(user: source.Source) -> Iterator[None]:
+    try:
+        yield
+    except GitFailed as problem:
+        raise RepositoryUnfit(
+            f"The branch could not be made in {user.root}: {problem.message}. "
+            f"Run as the owner of {user.common_dir}, and see `git -C {user.root} fsck`"
+        ) from problem

@@ -1,0 +1,357 @@
+"""The way to GitHub of one process: who we are there, and tokens for each run.
+
+In App mode every run gets tokens of its own, for its one repository, minted when first needed and
+renewed before they end. Nothing of it is ever stored or shown. The operator's side is left to
+`credentials`, what one run does with its tokens to `session`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Event, Lock, RLock
+from urllib.parse import quote, urlsplit
+from weakref import WeakValueDictionary
+
+from pydantic import SecretStr
+
+from agent.errors import AccessLost, ForgeUnavailable, SettingsInvalid
+from agent.github import answers, app_manifest, credentials
+from agent.github.answers import Foreign, Refused
+from agent.github.connection import Facts, Notice, Record, Renewable, Watched
+from agent.github.credentials import App, Person
+from agent.github.retrying import IMPATIENT, Asking, Pacing
+from agent.github.session import SPARE_SECONDS, Minted, Scope, Session
+from agent.models.ticket import IssueRef
+from agent.settings import Settings
+from repo_config.schema import RepoConfig
+
+_SESSIONS = 200
+_SECRETS = 500
+#: GitHub takes no key of an App that is used by a clock further off.
+_CLOCK_SECONDS = 300.0
+_HIDDEN = "(secret removed)"
+_LEVELS = ("read", "write", "admin")
+_PERMISSIONS = {
+    Scope.TALK: {**app_manifest.default_permissions(), "contents": "read"},
+    # Whoever marks a review thread as resolved needs both.
+    Scope.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "write"},
+}
+#: Without it a token is of no use; without the others a run says what could not be had.
+_REQUIRED = {Scope.TALK: "issues", Scope.PUSH: "contents"}
+
+
+def connect(
+    settings: Settings,
+    *,
+    record: Record | None = None,
+    pacing: Pacing | None = None,
+    stopping: Event | None = None,
+) -> Access:
+    """Make the way to GitHub that the operator's settings describe; asks GitHub nothing yet.
+
+    Args:
+        record: Is told of every write that goes out: its kind and facts, the run among them.
+        stopping: Once set, waits for GitHub end at once.
+
+    Raises:
+        SettingsInvalid: There is neither App nor token, or both, or the key is none.
+    """
+    who, given = credentials.of(settings), record or _unrecorded
+    return Access(settings.github_url, who, given, pacing or Pacing(), stopping, Known())
+
+
+@dataclass
+class Known:
+    """What every run of a process may share: it belongs to us, or to a repository."""
+
+    secrets: deque[SecretStr] = field(default_factory=lambda: deque(maxlen=_SECRETS))
+    """Every token that we hold, so that none is shown."""
+    installations: dict[str, int] = field(default_factory=dict)
+    described: set[tuple[int, str]] = field(default_factory=set)
+    """State labels that are known to be there, by repository."""
+    configs: dict[int, tuple[float, RepoConfig | None]] = field(default_factory=dict)
+    """What a repository's configuration says, and when that was asked for; None: nothing."""
+    comments: dict[str, int] = field(default_factory=dict)
+    """Numbers of status comments, by the issue's address; one that was deleted is made anew."""
+    login: str | None = None
+    number: int | None = None
+    """Of our account; it stays when the login changes."""
+    lock: RLock = field(default_factory=RLock)
+    """Held while login or number are asked for."""
+    _talks: WeakValueDictionary[str, RLock] = field(default_factory=WeakValueDictionary)
+    _talks_lock: Lock = field(default_factory=Lock)
+
+    def talking(self, issue: str) -> RLock:
+        """The lock of whoever makes or edits the status comment of an issue."""
+        with self._talks_lock:
+            return self._talks.setdefault(issue, RLock())
+
+
+def _unrecorded(kind: str, facts: Facts) -> None:
+    pass
+
+
+class Access:
+    """The way to GitHub of one process."""
+
+    def __init__(
+        self,
+        base_url: str,
+        who: App | Person,
+        record: Record,
+        pacing: Pacing,
+        stopping: Event | None,
+        known: Known,
+    ) -> None:
+        """Use `connect`."""
+        self.base_url = base_url.rstrip("/")
+        self.pacing = pacing
+        self.known = known
+        self._who = who
+        self._record = record
+        self._stopping = stopping
+        self._lock = RLock()
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        if isinstance(who, Person):
+            self.known.secrets.append(who.token)
+
+    def recording(self, record: Record) -> Access:
+        """Give the same way to GitHub, whose writes are recorded elsewhere."""
+        return Access(self.base_url, self._who, record, self.pacing, self._stopping, self.known)
+
+    @property
+    def app_id(self) -> int | None:
+        """Number of our App; None in token mode."""
+        return self._who.app_id if isinstance(self._who, App) else None
+
+    def hide(self, text: str) -> str:
+        """Take every token that we hold out of a text."""
+        for secret in tuple(self.known.secrets):
+            text = text.replace(secret.get_secret_value(), _HIDDEN)
+        return text
+
+    def login(self) -> str:
+        """The login under which our writes show up; asked once."""
+        with self.known.lock:
+            if self.known.login is None:
+                self.known.login = self._login()
+            return self.known.login
+
+    def own_logins(self) -> frozenset[str]:
+        """The same in lower case, to compare with."""
+        return frozenset({self.login().lower()})
+
+    def number(self, session: Session) -> int:
+        """The number of our account, by which its comments are known as ours; asked once."""
+        with self.known.lock:
+            if self.known.number is None:
+                login = self.login()
+                path, us = f"/users/{quote(login, safe='')}", session.requester()
+                self.known.number = self.asking().ask(
+                    lambda: int(us.requestJsonAndCheck("GET", path)[1]["id"]),
+                    doing=f"look {login} up",
+                )
+            return self.known.number
+
+    def address(self, session: Session) -> str:
+        """The mail address by which GitHub knows our commits."""
+        host = urlsplit(self.base_url).hostname or ""
+        known = "github.com" if host == "api.github.com" else host.removeprefix("api.")
+        return f"{self.number(session)}+{self.login()}@users.noreply.{known}"
+
+    def session(self, issue: IssueRef, purpose: str) -> Session:
+        """Hand out what one run, or the intake of one repository, works with.
+
+        Args:
+            purpose: The run's id; equal purposes share tokens and counters.
+        """
+        with self._lock:
+            if purpose not in self._sessions:
+                self._sessions[purpose] = Session(self, issue, purpose)
+            self._sessions.move_to_end(purpose)
+            while len(self._sessions) > _SESSIONS:
+                self._sessions.popitem(last=False)
+            return self._sessions[purpose]
+
+    def calls(self, run_id: str) -> int:
+        """How many requests a run has made so far, tokens included."""
+        with self._lock:
+            session = self._sessions.get(run_id)
+            return session.notice.calls if session else 0
+
+    def notice(self, purpose: str) -> Notice:
+        """Start to count the requests of one purpose."""
+        return Notice(purpose, self._record, self.hide)
+
+    def asking(self, *, patient: bool = True) -> Asking:
+        """Give the way of asking again; not patient: one attempt, no wait."""
+        return Asking(self.pacing if patient else IMPATIENT, self._stopping)
+
+    def as_app(self, notice: Notice) -> Watched | None:
+        """Requests as the App itself, for tokens and its log of deliveries; None in token mode."""
+        if isinstance(self._who, Person):
+            return None
+        return Watched(self._who.auth, self.base_url, self.pacing, notice)
+
+    def mint(self, issue: IssueRef, scope: Scope, notice: Notice) -> Minted:
+        """Get a token for one repository.
+
+        Raises:
+            AccessLost: The App is not, or no longer, installed there, or lacks a permission.
+            SettingsInvalid: GitHub does not know our App by this key.
+        """
+        if isinstance(self._who, Person):
+            return Minted(self._who.token, float("inf"))
+        app = Watched(self._who.auth, self.base_url, self.pacing, notice)
+        try:
+            return self._ask_for_token(app, issue, scope, notice)
+        except Refused as problem:
+            self.known.installations.pop(issue.repository, None)
+            if problem.status != 404 or issue.installation_id is None:
+                raise self._unminted(problem, issue) from problem
+        # It may have been removed and installed again, which gives it another number.
+        return self.mint(issue.model_copy(update={"installation_id": None}), scope, notice)
+
+    def _ask_for_token(self, app: Watched, issue: IssueRef, scope: Scope, notice: Notice) -> Minted:
+        path = f"/app/installations/{self._installation(app, issue)}"
+        body: dict[str, object] = {"permissions": _PERMISSIONS[scope]}
+        if issue.repository_id:
+            body["repository_ids"] = [issue.repository_id]
+        else:
+            body["repositories"] = [issue.repository.partition("/")[2]]
+        tokens = f"{path}/access_tokens"
+        try:
+            headers, data = app.requestJsonAndCheck("POST", tokens, input=body)
+        except Refused as problem:
+            if problem.status != 422 or problem.says("repositor"):
+                raise
+            _, found = app.requestJsonAndCheck("GET", path)
+            body["permissions"] = _granted(issue, scope, found["permissions"], notice)
+            headers, data = app.requestJsonAndCheck("POST", tokens, input=body)
+        token, ends = SecretStr(data["token"]), datetime.fromisoformat(str(data["expires_at"]))
+        self.known.secrets.append(token)
+        lasts = ends.timestamp() - answers.server_time(headers)
+        # A token that lasts less than our reserve, as an odd server may give, is used at once.
+        return Minted(token, time.monotonic() + max(lasts, SPARE_SECONDS + 1.0))
+
+    def _installation(self, app: Watched, issue: IssueRef) -> int:
+        if issue.installation_id is not None:
+            return issue.installation_id
+        if issue.repository not in self.known.installations:
+            _, data = app.requestJsonAndCheck("GET", f"/repos/{issue.repository}/installation")
+            self.known.installations[issue.repository] = int(data["id"])
+        return self.known.installations[issue.repository]
+
+    def _unminted(self, problem: Refused, issue: IssueRef) -> AccessLost | SettingsInvalid:
+        if problem.status == 401:
+            return self._unknown(problem)
+        if problem.says("suspended"):
+            return AccessLost(
+                f"Our GitHub App is suspended for {issue.repository}; an owner can lift that."
+            )
+        return AccessLost(
+            f"Our GitHub App has no access to {issue.repository} ({problem.words}): it was removed"
+            " there, or the repository is gone or renamed. Install the App, then take the label off"
+            " and set it again."
+        )
+
+    def _login(self) -> str:
+        """Ask what GitHub calls us: the first question of every process.
+
+        Raises:
+            SettingsInvalid: It does not know us, or is not what the address leads to, or our
+                clock is wrong.
+            ForgeUnavailable: No usable answer; try again.
+        """
+        notice, who = self.notice("self"), self._who
+        path, name, ending = "/app", "slug", "[bot]"
+        us = self.as_app(notice)
+        if isinstance(who, Person):
+            path, name, ending = "/user", "login", ""
+            auth = Renewable(who.token.get_secret_value, lambda: False)
+            us = Watched(auth, self.base_url, self.pacing, notice)
+
+        def work() -> str:
+            assert us is not None  # noqa: S101 - an App or a person
+            try:
+                found = us.requestJsonAndCheck("GET", path)[1]
+            finally:
+                # Whatever else is wrong may be so for this reason.
+                _require_clock(notice)
+            if not isinstance(found, dict) or not isinstance(found.get(name), str):
+                raise Foreign(f"its answer has no {name}")
+            return f"{found[name]}{ending}"
+
+        try:
+            return self.asking().ask(work, doing="name us")
+        except ForgeUnavailable as problem:
+            if isinstance(problem.__cause__, Foreign):
+                raise self._no_api(f"{path}: {problem.__cause__}") from problem
+            raise
+        except Refused as problem:
+            # GitHub says why, in words.
+            if problem.status == 401 and problem.words:
+                raise self._unknown(problem) from problem
+            if problem.status == 403 and problem.words:
+                raise problem.explained() from problem
+            told = f"{path}: it answered {problem.status}"
+            if self.app_id is not None and problem.words:
+                told += f", or there is no App {self.app_id}"
+            raise self._no_api(told) from problem
+
+    def _unknown(self, problem: Refused) -> SettingsInvalid:
+        if self.app_id is None:
+            return SettingsInvalid(
+                f"GitHub does not accept our token ({problem.words}). Put a new one into"
+                " MERGEWRIGHT_GITHUB_TOKEN_FILE."
+            )
+        return SettingsInvalid(
+            f"GitHub does not accept the key of App {self.app_id} ({problem.words}). Check"
+            " MERGEWRIGHT_GITHUB_APP_ID and MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE, and that the"
+            " clock of this machine is right."
+        )
+
+    def _no_api(self, told: str) -> SettingsInvalid:
+        return SettingsInvalid(
+            f"MERGEWRIGHT_GITHUB_URL: {self.base_url} does not answer as GitHub's REST API does"
+            f" ({told}). Give https://api.github.com, or on an Enterprise server"
+            " https://HOST/api/v3."
+        )
+
+
+def _granted(issue: IssueRef, scope: Scope, has: dict[str, str], notice: Notice) -> dict[str, str]:
+    """Ask no more than the installation may do, if a run can do without the rest."""
+    wanted = _PERMISSIONS[scope]
+    missing = {
+        name: level
+        for name, level in wanted.items()
+        if has.get(name) not in _LEVELS[_LEVELS.index(level) :]
+    }
+    if (name := _REQUIRED[scope]) in missing:
+        raise AccessLost(
+            f"Our GitHub App needs the permission {name}: {missing[name]} in {issue.repository}; an"
+            " owner has to accept it on the page of the installation."
+        )
+    notice.missing |= {f"{name}: {level}" for name, level in missing.items()}
+    granted = {name: level for name, level in wanted.items() if name not in missing}
+    return granted | {name: has[name] for name in missing if name in has}
+
+
+def _require_clock(notice: Notice) -> None:
+    """Refuse to work by a clock that is wrong: tokens end too soon, and waits never.
+
+    Raises:
+        SettingsInvalid: Ours and GitHub's are far apart.
+    """
+    apart = abs(notice.behind)
+    if apart < _CLOCK_SECONDS:
+        return
+    hours, minutes = divmod(round(apart / 60), 60)
+    where = "behind" if notice.behind > 0 else "ahead of"
+    raise SettingsInvalid(
+        f"The clock of this machine is {hours} h {minutes} min {where} GitHub's. Set it right, for"
+        " example with `timedatectl set-ntp true`, and start again."
+    )

@@ -1,0 +1,113 @@
+"""Comments of ours on issues and pull requests: made once, and found again.
+
+Found by the number of their author and the hidden marker they begin with; a stranger's comment that
+quotes the marker is never taken for ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import NamedTuple
+
+from github.GithubObject import NotSet
+from github.IssueComment import IssueComment
+from github.PaginatedList import PaginatedList
+from github.Repository import Repository
+
+from agent.github.answers import Unsure
+from agent.github.session import Session
+
+NEEDS = "issues: write"
+#: So many comments are looked through from each end.
+_SEARCHED = 1_000
+#: The clocks of GitHub's own machines differ a little.
+_SLACK = timedelta(minutes=2)
+
+
+class Comment(NamedTuple):
+    """A comment of ours."""
+
+    number: int
+    body: str
+    url: str
+
+
+def marker(kind: str, key: str) -> str:
+    """The hidden line that a comment of ours begins with."""
+    return f"<!-- mergewright:{kind} {key} -->"
+
+
+def find(
+    session: Session, mark: str, *, on: int | None = None, since: str | None = None
+) -> Comment | None:
+    """Look for a comment of ours that begins with a mark.
+
+    Args:
+        on: Number of the issue or pull request; None: the session's.
+        since: ISO 8601, by GitHub's clock: it was not made before.
+    """
+    own, after = session.access.number(session), moment(since)
+    number = on or session.issue.number
+
+    def work(repository: Repository) -> Comment | None:
+        listed = repository.get_issue(number).get_comments(
+            since=after - _SLACK if after else NotSet
+        )
+        for one in _both_ends(listed):
+            # An account that was deleted is no account of ours.
+            if one.user and one.user.id == own and (one.body or "").startswith(mark):
+                return _comment(one)
+        return None
+
+    return session.ask(work, doing=f"read the comments of #{number}", needs=NEEDS)
+
+
+def leave(
+    session: Session, mark: str, text: str, *, on: int | None = None, since: str | None = None
+) -> Comment:
+    """Make a comment unless it is there; a lost reply makes no second one.
+
+    Args:
+        on: As for `find`, like `since`.
+    """
+    return find(session, mark, on=on, since=since) or create(
+        session, mark, text, on=on, since=since
+    )
+
+
+def create(
+    session: Session, mark: str, text: str, *, on: int | None = None, since: str | None = None
+) -> Comment:
+    """Make a comment that is known not to be there."""
+    number, body = on or session.issue.number, session.access.hide(f"{mark}\n{text}")
+    return session.ask(
+        lambda repository: _comment(repository.get_issue(number).create_comment(body)),
+        found=lambda: find(session, mark, on=on, since=since),
+        doing=f"comment on #{number}",
+        needs=NEEDS,
+    )
+
+
+def moment(text: str | None) -> datetime | None:
+    """Read a time of GitHub's; None: it is none."""
+    try:
+        return datetime.fromisoformat(text or "").astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def _both_ends(comments: PaginatedList[IssueComment]) -> Iterator[IssueComment]:
+    """Go through the oldest and then, where there are more, the newest; some may come twice."""
+    number = 0
+    for number, comment in enumerate(islice(comments, _SEARCHED), start=1):  # noqa: B007
+        yield comment
+    if number == _SEARCHED:
+        yield from islice(comments.reversed, _SEARCHED)
+
+
+def _comment(found: IssueComment) -> Comment:
+    if not isinstance(found.id, int):
+        raise Unsure("its answer names no comment")
+    return Comment(found.id, (found.body or "").replace("\r\n", "\n"), found.html_url)

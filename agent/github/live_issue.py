@@ -1,0 +1,196 @@
+"""The issue and the repository as they stand now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import SplitResult, urlsplit
+
+from github.Repository import Repository
+
+from agent.errors import AccessLost, RepositoryUnfit
+from agent.github import answers
+from agent.github.answers import Unsure, passing
+from agent.github.session import Raw, Session
+from agent.models.forge import Remote
+from agent.models.intake import LiveIssue
+from agent.models.ticket import IssueRef
+
+#: Elsewhere, in words of PyGithub's and of HTTP's, or deleted.
+GONE = (301, 308, 404, 410)
+_TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
+  repository(owner: $owner, name: $name) {
+    issue(number: $number) { title body lastEditedAt }
+  }
+}"""
+_PER_PAGE, _EVENT_PAGES = 100, 5
+
+
+def read(session: Session) -> LiveIssue | None:
+    """Read the issue; None: it was deleted, transferred, or another one has its number."""
+    number = session.issue.number
+    with passing(*GONE):
+        return session.call(
+            "GET",
+            f"issues/{number}",
+            lambda raw: _live(session.issue, raw),
+            doing=f"read issue #{number}",
+            needs="issues: read",
+        )
+    return None
+
+
+def _live(wanted: IssueRef, raw: Raw) -> LiveIssue | None:
+    """Make our record of the answer; None: it is another issue than the one wanted."""
+    if not isinstance(raw["id"], int):
+        raise Unsure("its answer names no issue")
+    if wanted.issue_id and raw["id"] != wanted.issue_id:
+        return None
+    return LiveIssue(
+        issue=wanted.model_copy(update={"issue_id": raw["id"]}),
+        state=raw["state"],
+        locked=raw["locked"],
+        labels=tuple(str(label["name"]) for label in raw["labels"]),
+        title=raw["title"],
+        body=raw["body"] or "",
+        # The account may have been deleted.
+        author=raw["user"]["login"] if raw["user"] else "ghost",
+        updated_at=raw["updated_at"],
+        url=raw["html_url"],
+        is_pull_request=raw.get("pull_request") is not None,
+    )
+
+
+def text(session: Session, number: int) -> Raw | None:
+    """Read `title`, `body` and when the body was last edited (`lastEditedAt`), all at once.
+
+    None: the issue is gone.
+    """
+    owner, _, name = session.name.partition("/")
+    with passing(404):
+        return session.query(
+            _TEXT,
+            {"owner": owner, "name": name, "number": number},
+            lambda data: dict(data["repository"]["issue"]),
+            doing=f"read when issue #{number} was last edited",
+            needs="issues: read",
+        )
+    return None
+
+
+def newest_events(session: Session, number: int) -> Iterator[Raw]:
+    """Go through the events of an issue, the newest first; very old ones are left out."""
+
+    def ask(page: int) -> tuple[int, list[Raw]]:
+        def work(repository: Repository) -> tuple[int, list[Raw]]:
+            headers, raw = repository.requester.requestJsonAndCheck(
+                "GET",
+                f"{repository.url}/issues/{number}/events",
+                parameters={"per_page": _PER_PAGE, "page": page},
+            )
+            return int(answers.linked(headers, "last").get("page", 1)), list(raw)
+
+        return session.ask(work, doing=f"read the events of issue #{number}", needs="issues: read")
+
+    last, first = ask(1)
+    for page in range(last, max(0, last - _EVENT_PAGES), -1):
+        yield from reversed(first if page == 1 else ask(page)[1])
+
+
+def repository_facts(session: Session) -> Raw:
+    """Read the repository.
+
+    Raises:
+        AccessLost: It is gone, out of our reach, or another one has its name.
+    """
+    number = session.issue.repository_id
+    with passing(*GONE):
+        facts = session.ask(
+            lambda repository: _whole(repository.complete().raw_data),
+            doing="read the repository",
+            needs="metadata: read",
+        )
+        if not number or facts["id"] == number:
+            return facts
+    raise AccessLost(
+        f"{session.name} is not there for us any more: it was deleted, renamed or made private, or"
+        " our App was removed from it."
+    )
+
+
+def _whole(raw: Raw) -> Raw:
+    """Hold the answer against what we use of it."""
+    wanted = {"id": int, "full_name": str, "archived": bool, "clone_url": str}
+    for name, kind in wanted.items():
+        if not isinstance(raw.get(name), kind):
+            raise Unsure(f"its answer has no {name}")
+    return raw
+
+
+def remote(session: Session, *, branch: bool = True) -> Remote:
+    """Say where git finds the repository.
+
+    Args:
+        branch: Whether its default branch has to be there.
+
+    Raises:
+        AccessLost: It is gone, archived, disabled or out of our reach.
+        RepositoryUnfit: It has no commits, or its default branch is gone.
+    """
+    facts = repository_facts(session)
+    name = str(facts["full_name"])
+    if facts["archived"]:
+        raise AccessLost(
+            f"{name} is archived on GitHub, so nothing can be pushed to it. Unarchive it,"
+            " then take the label off and set it again."
+        )
+    if facts.get("disabled"):
+        raise AccessLost(f"GitHub has disabled {name}; its owner has to ask GitHub why.")
+    default = str(facts["default_branch"])
+    if branch and default not in session.branches:
+        if not _has_branch(session, default):
+            raise RepositoryUnfit(
+                f"The default branch {default} of {name} does not exist; choose one in the"
+                " repository's settings, or push a first commit."
+            )
+        session.branches.add(default)
+    return Remote(
+        name=name,
+        url=_clone_address(session, str(facts["clone_url"])),
+        default_branch=default,
+        author=session.access.login(),
+        email=session.access.address(session),
+    )
+
+
+def _has_branch(session: Session, branch: str) -> bool:
+    with passing(*GONE):
+        return session.ask(
+            lambda repository: bool(repository.get_branch(branch).name),
+            doing=f"read the branch {branch}",
+            needs="contents: read",
+        )
+    return False
+
+
+def _clone_address(session: Session, named: str) -> str:
+    """Take the address for git only where it is on the server that we talk to."""
+    api, git = urlsplit(session.access.base_url), urlsplit(named)
+    known = (api.scheme, (api.hostname or "").removeprefix("api."), _port(api))
+    if (git.scheme, git.hostname or "", _port(git)) != known or "@" in git.netloc:
+        # Without what may stand before the host.
+        place = git.netloc.rpartition("@")[2]
+        raise AccessLost(
+            f"GitHub names {git.scheme}://{place} as the place to clone from, which is not"
+            f" the server {api.scheme}://{api.netloc} of MERGEWRIGHT_GITHUB_URL; no token is sent"
+            " there."
+        )
+    return named
+
+
+def _port(parts: SplitResult) -> int | None:
+    """The port that an address leads to, written out or not; None: it is none."""
+    try:
+        given = parts.port
+    except ValueError:
+        return None
+    return given or {"https": 443, "http": 80}.get(parts.scheme)

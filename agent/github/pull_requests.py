@@ -1,0 +1,297 @@
+"""Open a pull request once, and bring our own up to date; never touch another's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import islice
+from typing import Literal
+
+from github.PullRequest import PullRequest as GithubPull
+from github.Repository import Repository
+
+from agent.errors import AccessLost, RepositoryUnfit, Superseded
+from agent.github.answers import Refused, Unsure
+from agent.github.session import Session
+from agent.models.forge import NewPullRequest, Onboarding, OwnPull
+from agent.models.intake import EarlierRun
+from agent.models.outcome import PullRequest
+from agent.models.ticket import Snapshot
+from agent.text import cleaning
+
+_SEARCHED = 100
+_RUN_OF = re.compile(r"<!-- mergewright:run=([\w-]+) approval=([0-9a-f]+) -->")
+_NEEDS = "pull_requests: write"
+
+
+def open_or_update(
+    session: Session, proposal: NewPullRequest, page: str | None = None
+) -> tuple[PullRequest, bool]:
+    """Open the pull request of a branch, or bring ours up to date; say whether it is new.
+
+    Args:
+        page: Where people read the run.
+
+    Raises:
+        AccessLost: We may not, or the branch's pull request is somebody else's.
+        Superseded: A person has closed it.
+        RepositoryUnfit: Its base branch is gone, or nothing differs from it.
+    """
+    title = session.access.hide(proposal.title)
+    body = cleaning.cut(
+        session.access.hide(proposal.body), cleaning.TEXT_LIMIT, where=page or "the log of the run"
+    )
+    notes: list[str] = []
+    pull = _find(session, proposal.branch)
+    new = pull is None
+    if pull is None:
+        pull = _create(session, proposal, title, body, notes)
+    elif pull.merged_at is not None:
+        return _told(pull, ["it is merged already"]), False
+    elif pull.state != "open":
+        raise Superseded(
+            f"Pull request #{pull.number} of this run was closed; for a new run take the label off"
+            " and set it again."
+        )
+    if not new and (pull.title, (pull.body or "").replace("\r\n", "\n")) != (title, body):
+        pull = _edit(session, pull.number, title, body)
+    notes += _base_moved(pull, proposal)
+    notes += _request_reviews(session, pull, proposal.reviewers)
+    notes += _set_labels(session, pull, proposal.labels)
+    return _told(pull, notes), new
+
+
+def own_open(session: Session, besides: str) -> tuple[OwnPull, ...]:
+    """List our open pull requests but that of one branch, among the newest that are open."""
+    return tuple(
+        OwnPull(
+            number=pull.number,
+            body=pull.body or "",
+            url=pull.html_url,
+            branch=pull.head.ref,
+            commit=pull.head.sha,
+            draft=pull.draft or False,
+        )
+        for pull in _newest(session, "open")
+        if pull.head.ref != besides
+    )
+
+
+def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
+    """Look for a pull request of a run that the same approval has started before.
+
+    Open, merged or closed: it counts, and is among the newest that were opened since.
+    """
+    for pull in _newest(session, "all"):
+        marked = _RUN_OF.match(pull.body or "")
+        if marked and marked[2] == snapshot.approval:
+            return EarlierRun(run_id=marked[1], over=True)
+    return None
+
+
+def _newest(session: Session, state: str) -> list[GithubPull]:
+    """List our pull requests among the newest."""
+    own = session.access.own_logins()
+
+    def work(repository: Repository) -> list[GithubPull]:
+        pulls = repository.get_pulls(state=state, sort="created", direction="desc")
+        newest = islice(pulls, _SEARCHED)
+        return [pull for pull in newest if pull.user and pull.user.login.lower() in own]
+
+    return session.ask(work, doing="look for pull requests of ours", needs=_NEEDS)
+
+
+def onboarding(session: Session, branch: str, default: str) -> Onboarding | None:
+    """Say how our pull request of a branch stands: the open one, else the newest.
+
+    Args:
+        default: The branch that it goes to.
+
+    Raises:
+        AccessLost: The open one of that branch is somebody else's.
+    """
+    pull = _find(session, branch)
+    if pull is None:
+        return None
+    head = session.ask(
+        lambda repository: repository.get_git_ref(f"heads/{default}").object.sha,
+        doing=f"read the branch {default}",
+        needs="contents: read",
+    )
+    state: Literal["open", "merged", "closed"] = "merged" if pull.merged_at else "closed"
+    state = "open" if pull.state == "open" else state
+    return Onboarding(number=pull.number, url=pull.html_url, state=state, head=head)
+
+
+def _told(pull: GithubPull, notes: list[str]) -> PullRequest:
+    draft = pull.draft or False
+    return PullRequest(number=pull.number, url=pull.html_url, draft=draft, notes=tuple(notes))
+
+
+def _find(session: Session, branch: str) -> GithubPull | None:
+    """Look for the pull request of a branch of ours: the open one, else the newest.
+
+    Raises:
+        AccessLost: The open one is somebody else's, and none of ours is open beside it.
+    """
+    pulls, own = _of_branch(session, branch), session.access.own_logins()
+    ours = [pull for pull in pulls if _login(pull).lower() in own]
+    is_open = any(pull.state == "open" for pull in ours)
+    for pull in pulls:
+        if pull.state == "open" and not is_open:
+            raise AccessLost(
+                f"Pull request #{pull.number} of the branch {branch} was opened by"
+                f" {cleaning.code(_login(pull))}, not by us; close it, then take the label off and"
+                " set it again."
+            )
+    return max(ours, key=lambda pull: (pull.state == "open", pull.number), default=None)
+
+
+def _login(pull: GithubPull) -> str:
+    """Login of who opened it; empty: the account was deleted."""
+    return pull.user.login if pull.user else ""
+
+
+def any_of(session: Session, branch: str) -> bool:
+    """Say whether there is or was a pull request of a branch, whoever opened it."""
+    return bool(_of_branch(session, branch))
+
+
+def _of_branch(session: Session, branch: str) -> list[GithubPull]:
+    def work(repository: Repository) -> list[GithubPull]:
+        head = f"{session.name.partition('/')[0]}:{branch}"
+        pulls = islice(repository.get_pulls(state="all", head=head), _SEARCHED)
+        # An odd server may take no notice of the filter.
+        return [pull for pull in pulls if pull.head.ref == branch]
+
+    return session.ask(work, doing="look for our pull request", needs=_NEEDS)
+
+
+def _create(
+    session: Session, proposal: NewPullRequest, title: str, body: str, notes: list[str]
+) -> GithubPull:
+    def work(repository: Repository) -> GithubPull:
+        base, head, draft = proposal.base_branch, proposal.branch, proposal.draft
+        try:
+            return repository.create_pull(base, head, title=title, body=body, draft=draft)
+        except Refused as problem:
+            if problem.status == 422 and problem.says("head invalid", "head sha can't"):
+                raise Unsure("it does not see the branch yet") from problem
+            raise
+
+    def found() -> GithubPull | None:
+        return _find(session, proposal.branch)
+
+    try:
+        return session.ask(work, found=found, doing="open the pull request", needs=_NEEDS)
+    except Refused as problem:
+        if problem.status != 422:
+            raise
+        if proposal.draft and problem.says("draft"):
+            notes.append("it is no draft, since drafts are not available in this repository")
+            undrafted = proposal.model_copy(update={"draft": False})
+            return _create(session, undrafted, title, body, notes)
+        if problem.says("already exists") and (pull := found()):
+            return pull
+        raise _unfit(problem, proposal) or problem from problem
+
+
+def _unfit(problem: Refused, proposal: NewPullRequest) -> RepositoryUnfit | None:
+    base, branch = proposal.base_branch, proposal.branch
+    if problem.says("no commits between"):
+        told = f"sees no difference between {base} and {branch}; the change is already there."
+    elif problem.says("history in common"):
+        told = (
+            f"sees no common history of {base} and {branch}: {base} was rewritten during the run."
+            " Take the label off and set it again."
+        )
+    elif problem.says("base invalid", "base sha can't"):
+        told = f"has no branch {base}, which the pull request goes to."
+    else:
+        return None
+    return RepositoryUnfit(f"GitHub {told}")
+
+
+def _base_moved(pull: GithubPull, proposal: NewPullRequest) -> list[str]:
+    """Say that the checks were held against what the base branch was before."""
+    base = pull.base.sha or "" if pull.base else ""
+    if not (base and proposal.base_commit) or base == proposal.base_commit:
+        return []
+    before, now = proposal.base_commit[:12], base[:12]
+    told = f"{proposal.base_branch} has moved since the run began, from {before} to {now}"
+    return [f"{told}: update the branch and let the checks run again before it is merged"]
+
+
+def _edit(session: Session, number: int, title: str, body: str) -> GithubPull:
+    def work(repository: Repository) -> GithubPull:
+        pull = repository.get_pull(number)
+        pull.edit(title=title, body=body)
+        return pull
+
+    return session.ask(work, doing=f"bring pull request #{number} up to date", needs=_NEEDS)
+
+
+# --- reviewers and labels ----------------------------------------------------------------------
+
+
+def _request_reviews(session: Session, pull: GithubPull, wanted: tuple[str, ...]) -> list[str]:
+    """Ask for reviews; return who could not be asked, in words."""
+    own = session.access.own_logins()
+    owner = session.name.partition("/")[0].lower()
+    asked = {team.slug.lower() for team in pull.requested_teams or ()}
+    asked |= {person.login.lower() for person in pull.requested_reviewers or ()}
+    missing: list[str] = []
+    notes: list[str] = []
+    for name in dict.fromkeys(wanted):
+        organization, _, short = name.lower().rpartition("/")
+        if short in asked or name.lower() in own:
+            continue
+        if organization not in ("", owner):
+            notes.append(f"{name} was not asked to review: no team of this repository's owner")
+        else:
+            missing.append(name)
+
+    def request(names: list[str]) -> None:
+        people = [name for name in names if "/" not in name]
+        teams = [name.partition("/")[2] for name in names if "/" in name]
+        session.ask(
+            lambda repository: repository.get_pull(pull.number).create_review_request(
+                people, teams
+            ),
+            doing="ask for a review",
+            needs=_NEEDS,
+        )
+
+    return notes + _as_far_as_possible(request, missing, "was not asked to review")
+
+
+def _set_labels(session: Session, pull: GithubPull, wanted: tuple[str, ...]) -> list[str]:
+    """Label the pull request; return which labels could not be set, in words."""
+    there = {label.name.lower() for label in pull.labels or ()}
+    missing = [name for name in dict.fromkeys(wanted) if name.lower() not in there]
+
+    def label(names: list[str]) -> None:
+        session.ask(
+            lambda repository: repository.get_issue(pull.number).add_to_labels(*names),
+            doing="label the pull request",
+            needs=_NEEDS,
+        )
+
+    return _as_far_as_possible(label, missing, "was not set as label")
+
+
+def _as_far_as_possible(
+    request: Callable[[list[str]], None], names: list[str], not_done: str
+) -> list[str]:
+    """Ask for all at once; GitHub refuses all for one, so then each by itself."""
+    if not names:
+        return []
+    try:
+        request(names)
+    except Refused as problem:
+        if problem.status not in (403, 404, 422):
+            raise
+        if len(names) == 1:
+            return [f"{names[0]} {not_done}: {problem.said}"]
+        return [note for name in names for note in _as_far_as_possible(request, [name], not_done)]
+    return []

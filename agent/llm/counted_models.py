@@ -1,0 +1,74 @@
+"""Models whose requests are counted, with those that got no reply, against what may be spent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from agent.errors import ModelRequestRejected, ModelUnavailable, ModelUnusable
+from agent.llm.spendings import SpendingLimits, Spendings
+from agent.models.chat import ChatRequest, Reply, Role, Worst
+from agent.models.chat_model import ChatModel
+from agent.models.sandbox import Flag
+
+
+class CountedModels:
+    """The models of one run, of which each request is paid for in advance.
+
+    What a request can cost at worst is set aside before it is sent, and what it did cost is noted
+    after it. So runs of a repository that go on at a time cannot spend the same dollars, and what a
+    provider may charge for without a reply counts, as does a request in which the worker was
+    killed.
+    """
+
+    def __init__(self, models: ChatModel, store: Spendings, limits: SpendingLimits) -> None:
+        """Take what is asked, where it is counted, and the most that may be spent."""
+        self._models = models
+        self._store = store
+        self._limits = limits
+
+    def bound(self, usd: float) -> None:
+        """Lower what the run may spend: a repository may allow less than the operator does."""
+        self._limits = self._limits._replace(of_run=min(usd, self._limits.of_run))
+
+    def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
+        """List who is to answer."""
+        return self._models.chain(role, category)
+
+    def missing(self, role: Role, category: str = "") -> str:
+        """Say what has to be set before anybody can be asked."""
+        return self._models.missing(role, category)
+
+    def worst(self, request: ChatRequest) -> Worst:
+        """Say the most that a request can use."""
+        return self._models.worst(request)
+
+    def reply(
+        self,
+        request: ChatRequest,
+        stopped: Flag | None = None,
+        hear: Callable[[str], None] | None = None,
+        seconds: float | None = None,
+    ) -> Reply:
+        """Ask, if that cannot go beyond what is left; see `ports.ChatModel`.
+
+        Raises:
+            ModelUnavailable: Too little is left of the day; `until` says when there will be enough.
+            BudgetSpent: The request could go beyond what the run may spend, or a whole day.
+        """
+        worst = self._models.worst(request).usd
+        if not worst:
+            # It costs nothing, or nobody knows how much: then tokens bound it.
+            return self._models.reply(request, stopped, hear, seconds)
+        number = self._store.reserve(worst, self._limits, time.time())
+        try:
+            reply = self._models.reply(request, stopped, hear, seconds)
+        except ModelUnavailable as problem:
+            self._store.settle(number, problem.usd)
+            raise
+        except (ModelRequestRejected, ModelUnusable):
+            self._store.settle(number, 0.0)
+            raise
+        # Of one that was broken off nobody knows what it cost: all of it stays aside.
+        self._store.settle(number, reply.cost_usd or 0.0)
+        return reply

@@ -1,0 +1,136 @@
+"""What the errors of pydantic-ai, and of the providers behind it, mean for a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic_ai import exceptions as theirs
+
+from agent.models.chat import vendor
+from agent.text import cleaning
+
+#: What the library raises on an answer that is JSON but not of the promised shape.
+_SENSELESS = (AttributeError, IndexError, KeyError, TypeError, ValueError, AssertionError)
+KNOWN = (theirs.AgentRunError, theirs.UserError, ImportError, TimeoutError, *_SENSELESS)
+"""Whatever asking a model may raise."""
+_MOST_CHARACTERS = 300
+#: Codes with which a provider declines what is asked: its content, not its form.
+_DECLINED = frozenset({"content_filter", "invalid_prompt"})
+
+Why = Literal["passing", "unusable", "rejected", "refused"]
+"""It may answer when it is asked again; key, name or account are the operator's to fix; the
+provider does not accept the request as it is made, or as long as it is; the model or its provider
+will not have this asked."""
+
+
+class Failure(Exception):
+    """A model did not answer."""
+
+    details = ""
+    """See `errors.AgentError.details`."""
+
+    def __init__(
+        self, words: str, why: Why = "passing", *, after: float | None = None, paid: bool = False
+    ) -> None:
+        """Say why.
+
+        Args:
+            words: What goes after the model's name and a colon.
+            after: Seconds until it may be asked again, where the provider said so.
+            paid: Whether the provider may charge for it all the same.
+        """
+        super().__init__(words)
+        self.why: Why = why
+        self.after, self.paid = after, paid
+
+
+def classify(problem: Exception, name: str, redact: Callable[[str], str]) -> Failure:
+    """Turn an error of those that are `KNOWN` into what it means.
+
+    Args:
+        name: The model, as `provider:name`.
+        redact: Takes secrets out of foreign words.
+    """
+    said = _read_message(problem, redact)
+    found = _classify(problem, name, _summarize(problem, redact), said)
+    if said and said not in str(found):
+        found.details = f"{name} says: “{said}”."
+    return found
+
+
+def _classify(problem: Exception, name: str, summary: str, said: str) -> Failure:
+    variables = vendor(name).upper().replace("-", "_")
+    match problem:
+        case ImportError():
+            return Failure(f"its provider is not installed ({problem})", "unusable")
+        case theirs.UserError():
+            return Failure(summary, "unusable")
+        case theirs.ModelAuthenticationError():
+            words = f"its key is not accepted ({summary}); set {variables}_API_KEY"
+            return Failure(words, "unusable")
+        case theirs.ModelNotFoundError():
+            words = (
+                f"there is no such model, or nothing at that address ({summary}); correct its name"
+                f" or {variables}_BASE_URL"
+            )
+            return Failure(words, "unusable")
+        case theirs.ModelQuotaExceededError():
+            return Failure(f"its account is used up ({summary}); add credit to it", "unusable")
+        case theirs.ModelContextWindowExceededError():
+            words = (
+                f"the request is too long for it ({summary}); MERGEWRIGHT_MODEL can name one with"
+                " more room, or the ticket can be smaller"
+            )
+            return Failure(words, "rejected")
+        case theirs.ModelRequestRejectedError() if problem.provider_error_code not in _DECLINED:
+            whole = ": ".join(filter(None, (summary, said)))
+            words = (
+                f"it does not accept the request ({whole}); see whether its name in"
+                " MERGEWRIGHT_MODEL and its provider's address are right, and whether"
+                " MERGEWRIGHT_MODEL_STREAM=off helps"
+            )
+            return Failure(words, "rejected")
+        case theirs.ModelRequestRejectedError() | theirs.ContentFilterError():
+            return Failure(f"it refuses the request ({summary})", "refused")
+        case theirs.ModelRequestTimeout():
+            return Failure(f"its answer did not come within {problem.timeout:g} s", paid=True)
+        case theirs.ModelTimeoutError() if problem.phase == "read":
+            words = "it said nothing for longer than MERGEWRIGHT_MODEL_SILENCE_SECONDS"
+            return Failure(words, paid=True)
+        case theirs.ModelAPIError():
+            return Failure(summary, after=problem.retry_after, paid=_may_be_charged(problem))
+    return Failure(f"its answer makes no sense ({summary})", paid=True)
+
+
+def _may_be_charged(problem: theirs.ModelAPIError) -> bool:
+    """Whether the model may have begun to answer before the request failed."""
+    if isinstance(problem, theirs.ModelConnectionError):
+        return problem.phase not in ("connect", "pool")
+    return problem.in_stream or not isinstance(problem, theirs.ModelHTTPError)
+
+
+def _summarize(problem: Exception, redact: Callable[[str], str]) -> str:
+    status = getattr(problem, "status_code", None)
+    code = getattr(problem, "provider_error_code", None)
+    if isinstance(problem, theirs.ModelConnectionError):
+        return "it cannot be reached; see the BASE_URL of its provider"
+    named = ", ".join(str(part) for part in (status, code) if part)
+    return named or shorten(getattr(problem, "message", str(problem)), redact).rstrip(".?")
+
+
+def _read_message(problem: Exception, redact: Callable[[str], str]) -> str:
+    """Read what a provider says of an error, however it wraps it; empty: nothing."""
+    said = getattr(problem, "body", None)
+    for key in ("error", "message", "detail"):
+        said = said.get(key, said) if isinstance(said, dict) else said
+    # A page for browsers says nothing, and one of a proxy may be long.
+    if not isinstance(said, str) or said.lstrip().startswith("<"):
+        return ""
+    return shorten(said, redact).rstrip(".")
+
+
+def shorten(words: str, redact: Callable[[str], str]) -> str:
+    """Give foreign words in one line that is not too long, without secrets."""
+    # What is cut first may leave half of a secret, which nobody would know for one.
+    return cleaning.terminal(redact(" ".join(words.split())))[:_MOST_CHARACTERS]

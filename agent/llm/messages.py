@@ -1,0 +1,157 @@
+"""Our records of a conversation as pydantic-ai's messages, and its replies as ours."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import chain, count
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_ai import messages as theirs
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.tools import ToolDefinition
+
+from agent.models.chat import Answered, Asked, ChatRequest, Reply, Returned, ToolCall, Usage
+
+_RESPONSE = TypeAdapter(theirs.ModelResponse)
+#: Of a surrogate pair; no text can be sent or kept with one.
+_HALF = re.compile("[\ud800-\udfff]")
+
+Finish = Literal["stop", "calls", "length", "refused"]
+
+
+def parameters(request: ChatRequest) -> ModelRequestParameters:
+    """Say which tools there are, and whether one has to be called.
+
+    A model that cannot be made to is asked for it by the prompt alone.
+    """
+    return ModelRequestParameters(
+        function_tools=[
+            ToolDefinition(
+                name=tool.name,
+                description=tool.description,
+                parameters_json_schema=tool.parameters,
+            )
+            for tool in request.tools
+        ],
+        allow_text_output=not (request.must_call and request.tools),
+    )
+
+
+def history(request: ChatRequest) -> list[theirs.ModelMessage]:
+    """Write the conversation; replies go back as they came, with what their provider needs."""
+    found: list[theirs.ModelMessage] = []
+    for message in request.messages:
+        if isinstance(message, Answered):
+            found.append(_as_it_came(message.reply))
+        else:
+            found.append(theirs.ModelRequest([*_parts(message)], instructions=request.system))
+    return found
+
+
+def _parts(message: Asked | Returned) -> Iterator[theirs.ModelRequestPart]:
+    if isinstance(message, Returned):
+        for result in message.results:
+            # That a call failed is said by its content: marked as failed, it becomes JSON on some
+            # wires, in which every line break is written out.
+            yield theirs.ToolReturnPart(result.name, result.content, result.call_id)
+    if message.text:
+        yield theirs.UserPromptPart(content=message.text)
+
+
+def _as_it_came(reply: Reply) -> theirs.ModelResponse:
+    try:
+        return _RESPONSE.validate_json(reply.raw)
+    except ValidationError:
+        # Of a record that was made without the library, or redacted, its words and calls are left.
+        return theirs.ModelResponse(parts=list(_anew(reply)))
+
+
+def _anew(reply: Reply) -> Iterator[theirs.TextPart | theirs.ToolCallPart]:
+    if reply.text or not reply.calls:
+        yield theirs.TextPart(reply.text or "(nothing)")
+    for call in reply.calls:
+        yield theirs.ToolCallPart(call.name, call.arguments, call.call_id)
+
+
+def tidied(response: theirs.ModelResponse, request: ChatRequest) -> theirs.ModelResponse:
+    """Make a reply one that can be kept, answered and sent back.
+
+    Each call has an id of its own, the names of tools that a model has made up are as providers
+    take them, and halves of surrogate pairs are written out.
+    """
+    dumped = json.dumps(_RESPONSE.dump_python(response, mode="json"), ensure_ascii=False)
+    if _HALF.search(dumped):
+        written = _HALF.sub(lambda half: f"\\\\u{ord(half[0]):x}", dumped)
+        response = _RESPONSE.validate_json(written)
+    taken = {
+        call.call_id
+        for message in request.messages
+        if isinstance(message, Answered)
+        for call in message.reply.calls
+    }
+    parts = [
+        _tidy_call(part, taken) if isinstance(part, theirs.ToolCallPart) else part
+        for part in response.parts
+    ]
+    return replace(response, parts=parts)
+
+
+def _tidy_call(part: theirs.ToolCallPart, taken: set[str]) -> theirs.ToolCallPart:
+    call_id, name = _take_id(part.tool_call_id, taken), _sendable(part.tool_name)
+    if name != part.tool_name:
+        return theirs.ToolCallPart(name, part.args, call_id)
+    return replace(part, tool_call_id=call_id)
+
+
+def _sendable(name: str) -> str:
+    """Return a name or an id as every provider takes it back."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "_"
+
+
+def _take_id(call_id: str, taken: set[str]) -> str:
+    stem = _sendable(call_id)
+    numbered = (f"{stem[:50]}-{number}" for number in count(1))
+    call_id = next(one for one in chain([stem], numbered) if one not in taken)
+    taken.add(call_id)
+    return call_id
+
+
+def reply(
+    response: theirs.ModelResponse, model: str, seconds: float, used: Usage, cost_usd: float | None
+) -> Reply:
+    """Read a whole reply."""
+    calls = tuple(
+        ToolCall(call_id=part.tool_call_id, name=part.tool_name, arguments=_arguments(part.args))
+        for part in response.tool_calls
+    )
+    finish: dict[str | None, Finish] = {"content_filter": "refused", "length": "length"}
+    refusal = (response.provider_details or {}).get("refusal")
+    return Reply(
+        model=model,
+        text=response.text or str(refusal or ""),
+        calls=calls,
+        finish=finish.get(response.finish_reason, "calls" if calls else "stop"),
+        usage=used,
+        cost_usd=cost_usd,
+        seconds=round(seconds, 3),
+        raw=_RESPONSE.dump_json(response).decode(),
+    )
+
+
+def usage(response: theirs.ModelResponse, request: ChatRequest) -> Usage:
+    """Count what a reply used; where its server counts nothing, the most that it can be."""
+    counted = response.usage
+    if counted.unmeasured_requests or not (counted.input_tokens or counted.output_tokens):
+        said = len(_RESPONSE.dump_json(response))
+        return Usage(
+            input_tokens=request.bytes, output_tokens=max(1, min(said, request.most_tokens))
+        )
+    return Usage(**{name: getattr(counted, name) for name in Usage.model_fields})
+
+
+def _arguments(given: object) -> str:
+    return given if isinstance(given, str) else json.dumps(given or {})

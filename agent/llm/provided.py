@@ -1,0 +1,334 @@
+"""Asks models over the network: the chain of a role, one reply.
+
+The provider's own client tries again what may pass before a reply begins. A reply that breaks off
+may have been charged for: the next model of the chain is asked then, twice in all. pydantic-ai's
+FallbackModel goes no further than the first event of a stream, so the chain is walked here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pydantic_ai import messages as parts
+from pydantic_ai.direct import model_request, model_request_stream
+from pydantic_ai.models import Model, infer_model
+from pydantic_ai.settings import ModelSettings
+
+from agent.errors import (
+    AgentError,
+    ModelRefused,
+    ModelRequestRejected,
+    ModelUnavailable,
+    ModelUnusable,
+    TimeSpent,
+)
+from agent.llm import background, failures, messages
+from agent.llm.failures import Failure
+from agent.llm.prices import Prices
+from agent.llm.routes import Routes
+from agent.models.chat import LEAST_SECONDS, Answered, ChatRequest, Reply, Role, Worst
+from agent.models.sandbox import Flag
+
+#: Nothing is to be printed by a library on the first request.
+os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
+
+#: Of the provider's client, on what it knows to pass.
+_RETRIES = 3
+#: Tries for one reply, over all models, that a provider may charge for without a reply.
+_PAID_TRIES = 2
+_PAUSE_SECONDS = 1.0
+#: A streamed reply may take so long, however busy it is.
+_REPLY_SECONDS = 1800.0
+#: Characters of a reply: nobody writes an edit of this length, whatever a server lets it write.
+_MOST_CHARACTERS = 500_000
+#: Texts and calls in one reply; each new one costs the library more than the one before.
+_MOST_PARTS = 200
+#: The wire adds names and marks to each message and tool.
+_TOKENS_A_MESSAGE = 64
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """One reply that is asked for."""
+
+    request: ChatRequest
+    hear: Callable[[str], None] | None
+    seconds: float | None
+    """What was left of the run's minutes when it was begun; None: no bound."""
+    names: list[str]
+    """Who is asked next, the first first."""
+    failed: list[tuple[str, Failure]] = field(default_factory=list)
+    lost: list[Worst] = field(default_factory=list)
+    """The most that each try without a reply may have been charged for."""
+    begun: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether too little time is left to ask somebody."""
+        passed = time.monotonic() - self.begun
+        return (math.inf if self.seconds is None else self.seconds - passed) < LEAST_SECONDS
+
+
+class ProvidedModels:
+    """Implements `ports.ChatModel` for the models that the operator names."""
+
+    def __init__(
+        self,
+        routes: Routes,
+        prices: Prices,
+        *,
+        stream: bool = True,
+        silence_seconds: float = 120.0,
+        redacted: Callable[[str], str],
+    ) -> None:
+        """Take what is set; nothing is asked yet.
+
+        Args:
+            stream: Take replies piece by piece, as they are made.
+            silence_seconds: Maximum silence of a model; the whole of a reply that is not streamed
+                counts as one piece.
+            redacted: Takes secrets out of words: providers repeat the key that they were sent.
+        """
+        self._routes, self._prices = routes, prices
+        self._stream, self._silence = stream, silence_seconds
+        self._redact = redacted
+        self._open: dict[str, Model] = {}
+        self._connections = AsyncExitStack()
+
+    def close(self) -> None:
+        """Close the connections that are open; whoever asks after that opens new ones."""
+        self._open.clear()
+        background.wait(self._connections.aclose())
+
+    def ready(self) -> None:
+        """Load what the first request needs; nobody is asked.
+
+        Others cost the memory of another provider only once they are asked.
+        """
+        for name in self._routes.names[:1]:
+            # What is wrong is told by the first request.
+            with suppress(*failures.KNOWN):
+                background.wait(self._open_model(name))
+
+    def chain(self, role: Role, category: str = "") -> tuple[str, ...]:
+        """List who is to answer."""
+        return self._routes.chain(role, category)
+
+    def missing(self, role: Role, category: str = "") -> str:
+        """Say what has to be set before anybody can be asked; see `ports.ChatModel`."""
+        found: list[str] = []
+        for name in self.chain(role, category):
+            try:
+                background.wait(self._open_model(name))
+            except failures.KNOWN as problem:
+                found.append(f"{name}: {failures.classify(problem, name, self._redact)}")
+            else:
+                return ""
+        return self._redact("; ".join(found))
+
+    def worst(self, request: ChatRequest) -> Worst:
+        """Say the most that a reply can use, over all who may come to be asked for it.
+
+        A token is never shorter than a byte. What the model has been sent before is counted as its
+        provider has counted it. A reply that breaks off may be charged for, and is asked for again.
+        """
+        most = [self._bound_try(name, request) for name in self._list_asked(request)]
+        # What has no price is bounded by tokens; it does not lift the bound of the others.
+        known = [one.usd for one in most if one.usd is not None]
+        return Worst(
+            tokens=max((one.tokens for one in most), default=0) * _PAID_TRIES,
+            usd=max(known) * _PAID_TRIES if known else None,
+        )
+
+    def reply(
+        self,
+        request: ChatRequest,
+        stopped: Flag | None = None,
+        hear: Callable[[str], None] | None = None,
+        seconds: float | None = None,
+    ) -> Reply:
+        """Ask, and wait for the whole reply; see `ports.ChatModel`.
+
+        What tries without a reply may have been charged for is counted in the reply's usage, at the
+        most that it can have been.
+        """
+        asking = _Asking(request, hear, seconds, self._list_asked(request))
+        response = background.wait(self._ask_chain(asking), stopped)
+        if response is None:
+            raise self._explain(asking)
+        model, used = asking.names[0], messages.usage(response, request)
+        cost = self._prices.cost(model, used)
+        if asking.lost:
+            more = sum(one.tokens for one in asking.lost)
+            used = used.model_copy(update={"input_tokens": used.input_tokens + more})
+            # Known dollars count beside unknown ones.
+            cost = (cost or 0.0) + sum(one.usd or 0.0 for one in asking.lost) or cost
+        made = messages.reply(response, model, time.monotonic() - asking.begun, used, cost)
+        why = dict(asking.failed).items()
+        lines = tuple(self._redact(f"{name}: {words}") for name, words in why if name != model)
+        return made.model_copy(update={"passed_over": lines})
+
+    def _bound_try(self, model: str, request: ChatRequest) -> Worst:
+        """Say the most that one try with one model can use."""
+        sent = _bound_tokens(request, model)
+        usd = self._prices.worst(model, sent, request.most_tokens)
+        return Worst(tokens=sent + request.most_tokens, usd=usd)
+
+    def _list_asked(self, request: ChatRequest) -> list[str]:
+        """List who is asked: the one that is to be first, then the chain."""
+        chain = self.chain(request.role, request.category)
+        return list(dict.fromkeys(filter(None, (request.model, *chain))))
+
+    async def _ask_chain(self, asking: _Asking) -> parts.ModelResponse | None:
+        """Ask one after the other; None: nobody answered, or not before the run's minutes ended."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(asking.seconds):
+                while asking.names and not (asking.failed and asking.is_late):
+                    try:
+                        return await self._ask(asking.names[0], asking)
+                    except (Failure, *failures.KNOWN) as problem:
+                        await self._pass_over(problem, asking)
+        return None
+
+    async def _pass_over(self, problem: Exception, asking: _Asking) -> None:
+        """Note why the first in line did not answer; decide who is asked next."""
+        name = asking.names.pop(0)
+        if not isinstance(problem, Failure):
+            problem = failures.classify(problem, name, self._redact)
+        asking.failed.append((name, problem))
+        if not problem.paid:
+            return
+        asking.lost.append(self._bound_try(name, asking.request))
+        if len(asking.lost) == _PAID_TRIES:
+            asking.names.clear()
+        elif not asking.names and problem.why == "passing":
+            asking.names.append(name)
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _ask(self, name: str, asking: _Asking) -> parts.ModelResponse:
+        """Ask one model for the whole reply.
+
+        Raises:
+            Failure: It broke off, or said nothing.
+        """
+        model = await self._open_model(name)
+        told = messages.history(asking.request)
+        tools, settings = messages.parameters(asking.request), self._make_settings(asking.request)
+        if self._stream:
+            opened = model_request_stream(
+                model, told, model_settings=settings, model_request_parameters=tools
+            )
+            async with opened as stream:
+                said = begun = 0
+                async for event in stream:
+                    piece, is_text = _read_piece(event)
+                    said += len(piece)
+                    begun += isinstance(event, parts.PartStartEvent)
+                    _require_measure(said, begun)
+                    if asking.hear is not None and is_text:
+                        # Half of a surrogate pair can be printed nowhere.
+                        asking.hear(piece.encode("utf-8", "backslashreplace").decode())
+            response = stream.get()
+        else:
+            response = await model_request(
+                model, told, model_settings=settings, model_request_parameters=tools
+            )
+        # Where a stream breaks off, the library takes it for ended on some wires.
+        details = response.provider_details or {}
+        is_ended = "finish_reason" in details or response.finish_reason == "content_filter"
+        if response.state != "complete" or (self._stream and not is_ended):
+            raise Failure("its answer broke off", paid=True)
+        is_empty = not (response.tool_calls or (response.text or "").strip())
+        if is_empty and response.finish_reason not in ("content_filter", "length"):
+            raise Failure("its answer is empty", paid=True)
+        made = messages.tidied(response, asking.request)
+        _require_measure(sum(len(repr(part)) for part in made.parts), len(made.parts))
+        return made
+
+    async def _open_model(self, name: str) -> Model:
+        # Its connections are kept for the next request, of whatever run.
+        if name not in self._open:
+            opened = self._connections.enter_async_context(infer_model(name))
+            self._open[name] = await opened
+        return self._open[name]
+
+    def _make_settings(self, request: ChatRequest) -> ModelSettings:
+        return ModelSettings(
+            max_tokens=request.most_tokens,
+            max_retries=_RETRIES,
+            cache=True,
+            first_event_timeout=self._silence,
+            request_timeout=_REPLY_SECONDS if self._stream else self._silence,
+            # Bounds each wait within a stream. Before it begins the bounds above come first, so the
+            # client does not ask again for what may be charged for.
+            timeout=self._silence + 1,
+        )
+
+    def _explain(self, asking: _Asking) -> AgentError:
+        """Make the error for a reply that nobody gave."""
+        role, found = asking.request.role, [failure for _, failure in asking.failed]
+        named = dict.fromkeys(f"{name}: {failure}" for name, failure in asking.failed)
+        listed, reasons = self._redact("; ".join(named)), {failure.why for failure in found}
+        if asking.is_late and ("passing" in reasons or asking.names):
+            return TimeSpent(
+                f"No model answered as {role} in the {asking.seconds:,.0f} s that were left of the"
+                f" run's minutes (limits.minutes){': ' * bool(listed)}{listed}."
+            )
+        problem: AgentError
+        if "passing" in reasons:
+            waits = [failure.after for failure in found if failure.after is not None]
+            until = time.time() + min(waits) if waits else None
+            moment = until and datetime.fromtimestamp(until, UTC)
+            when = f" It may be asked again at {moment:%Y-%m-%d %H:%M:%S} UTC." if moment else ""
+            paid = sum(one.usd or 0.0 for one in asking.lost)
+            words = f"No model answered as {role}: {listed}.{when}"
+            problem = ModelUnavailable(words, until, paid)
+        elif reasons == {"unusable"}:
+            problem = ModelUnusable(
+                f"No model can be used as {role}: {listed}. `mergewright models --check` tries"
+                " them."
+            )
+        elif reasons and "refused" not in reasons:
+            problem = ModelRequestRejected(f"No model accepts the request as {role}: {listed}.")
+        else:
+            problem = ModelRefused(f"No model takes this on as {role}: {listed}.")
+        details = dict.fromkeys(failure.details for failure in found if failure.details)
+        problem.details = self._redact(" ".join(details))
+        return problem
+
+
+def _read_piece(event: parts.ModelResponseStreamEvent) -> tuple[str, bool]:
+    """Read what an event adds to a reply, whatever part of it, and say whether that is text."""
+    match event:
+        case parts.PartStartEvent(part=piece) | parts.PartDeltaEvent(delta=piece):
+            names = ("content", "content_delta", "tool_name", "tool_name_delta", "args")
+            found = [getattr(piece, name, None) for name in (*names, "args_delta")]
+            is_text = isinstance(piece, (parts.TextPart, parts.TextPartDelta))
+            return "".join(text for text in found if isinstance(text, str)), is_text
+    return "", False
+
+
+def _require_measure(characters: int, count: int) -> None:
+    """Refuse what nobody would write; it would be sent again and again."""
+    if characters > _MOST_CHARACTERS or count > _MOST_PARTS:
+        words = f"more than {_MOST_CHARACTERS:,} characters, or {_MOST_PARTS} calls"
+        raise Failure(f"its answer has {words}", "refused", paid=True)
+
+
+def _bound_tokens(request: ChatRequest, model: str) -> int:
+    """Bound the tokens of what is sent."""
+    fresh, counted = request.messages, 0
+    for place, message in enumerate(request.messages, 1):
+        if isinstance(message, Answered) and message.reply.model == model:
+            counted, fresh = message.reply.usage.tokens, request.messages[place:]
+    if not counted:
+        return request.bytes + _TOKENS_A_MESSAGE * (len(fresh) + len(request.tools) + 1)
+    told = request.model_copy(update={"system": "", "tools": (), "messages": fresh})
+    return counted + told.bytes + _TOKENS_A_MESSAGE * (len(fresh) + 1)

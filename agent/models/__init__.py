@@ -1,0 +1,1 @@
+"""Records by subject, and the seams of the agent as Protocols."""

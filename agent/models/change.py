@@ -1,0 +1,104 @@
+"""A change: its files, what rules find in it, and the plan it carries out."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Literal
+
+from agent.models.record import Record
+from agent.models.ticket import Category
+
+
+class ChangedFile(Record):
+    """One file before and after; None means that it does not exist on that side."""
+
+    path: str
+    """Relative to the repository root, with forward slashes."""
+    before: bytes | None
+    after: bytes | None
+    executable: bool = False
+    was_executable: bool | None = None
+    """Before the change; None: not known, or a new file."""
+
+
+class Change(Record):
+    """Edits against the base commit."""
+
+    base_commit: str
+    files: tuple[ChangedFile, ...]
+    """Sorted by path, each path once."""
+    notes: tuple[str, ...] = ()
+    """What was done, in words, for the pull-request text."""
+    not_done: tuple[str, ...] = ()
+    """Sentences of the ticket that nobody has read or carried out; foreign words."""
+    left_out: tuple[Finding, ...] = ()
+    """What differs in the tree that it was taken from, is not part of it, and why."""
+
+    @property
+    def digest(self) -> str:
+        """sha256 over the base commit and every path, mode and new content."""
+        total = hashlib.sha256(self.base_commit.encode())
+        for file in self.files:
+            content = b"\0absent" if file.after is None else file.after
+            total.update(f"\0{file.path}\0{int(file.executable)}\0{len(content)}\0".encode())
+            total.update(content)
+        return total.hexdigest()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The touched paths, sorted."""
+        return tuple(file.path for file in self.files)
+
+
+class Severity(StrEnum):
+    """What a finding does to the decision."""
+
+    BLOCK = "block"
+    REVIEW = "review"
+    INFO = "info"
+
+
+Level = Literal["off", "info", "review", "block"]
+"""What a rule weighs: the severity of its findings, or that it yields none."""
+
+
+class Finding(Record):
+    """One remark of a rule, at a place, with the way out."""
+
+    rule: str
+    severity: Severity
+    path: str
+    line: int | None
+    """1-based line in the new file; None for the file as a whole."""
+    message: str
+    fix: str
+
+
+class ClearedChange(Record):
+    """A Change that every rule let pass; only `agent.stages.policy.clear` makes one."""
+
+    change: Change
+    findings: tuple[Finding, ...]
+    """Findings below `block`."""
+
+
+class Plan(Record):
+    """What will be done, by whom, in which files."""
+
+    recipe: str
+    """Its name; "": a model edits."""
+    title: str
+    """Imperative, for the commit and the branch."""
+    parameters: str
+    """The recipe's own parameters as JSON."""
+    steps: tuple[str, ...]
+    """In words, in order."""
+    category: Category = "feature"
+    files: tuple[str, ...] = ()
+    """That a model expects to touch."""
+
+    @property
+    def number(self) -> str:
+        """Eight signs that no other plan has; whoever approves it can name them."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]

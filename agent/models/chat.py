@@ -1,0 +1,193 @@
+"""What is said between us and a model, as records: JSON both ways, the same for every provider.
+
+A conversation is a tuple of messages that only ever grows at its end. What a provider needs to be
+given back as it was (signatures of thoughts, ids) travels in `Reply.raw`, which nobody else reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from agent.models.record import Record
+
+Role = Literal["editor", "reviewer"]
+"""What a model is asked to be; each is routed on its own."""
+#: Of one reply.
+MOST_TOKENS = 8_192
+LEAST_SECONDS = 10.0
+"""Nobody is asked where less is left for the reply: it would be paid for and come too late."""
+
+
+def vendor(name: str) -> str:
+    """Say whose a model is: the provider in its name, however it is spoken to."""
+    return name.partition(":")[0].removesuffix("-chat").removesuffix("-responses")
+
+
+class ToolSpec(Record):
+    """A tool that a model may call."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    """JSON Schema of the arguments, an object."""
+
+
+class ToolCall(Record):
+    """One call of a tool, as the model wrote it; nothing of it is to be trusted."""
+
+    is_code: ClassVar[bool] = True
+    call_id: str
+    name: str
+    arguments: str
+    """JSON as it came; it may be none."""
+
+
+class ToolResult(Record):
+    """What a call is answered with."""
+
+    call_id: str
+    name: str
+    content: str
+    failed: bool = False
+    """The call was refused or went wrong; the content says how to do better."""
+
+
+class Usage(Record):
+    """Tokens of one reply."""
+
+    input_tokens: int = 0
+    """All that was sent, with what came from the provider's cache."""
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    """Of the input."""
+    cache_write_tokens: int = 0
+    """Of the input."""
+
+    @property
+    def tokens(self) -> int:
+        """All of them, as limits count."""
+        return self.input_tokens + self.output_tokens
+
+
+class Reply(Record):
+    """What a model answered, whole."""
+
+    model: str
+    """`provider:name`, of the one that answered."""
+    text: str
+    calls: tuple[ToolCall, ...] = ()
+    finish: Literal["stop", "calls", "length", "refused"]
+    """length: cut at the most tokens that were allowed."""
+    usage: Usage
+    cost_usd: float | None
+    """None: no price is known."""
+    seconds: float
+    raw: str
+    """The reply as the adapter keeps it, to be given back in later requests."""
+    passed_over: tuple[str, ...] = ()
+    """Models that were to answer before this one, each with the reason why not."""
+
+    @property
+    def stands_in(self) -> tuple[str, ...]:
+        """Say for whom it stands in and why, each without a full stop."""
+        named = (one.partition(": ") for one in self.passed_over)
+        return tuple(
+            f"{name} did not answer ({why}), so {self.model} did" for name, _, why in named
+        )
+
+
+class Asked(Record):
+    """What we say."""
+
+    kind: Literal["asked"] = "asked"
+    text: str
+
+
+class Answered(Record):
+    """What the model says."""
+
+    kind: Literal["answered"] = "answered"
+    reply: Reply
+
+
+class Returned(Record):
+    """What the calls of the reply before are answered with, in their order; each has one."""
+
+    kind: Literal["returned"] = "returned"
+    results: tuple[ToolResult, ...]
+    text: str = ""
+    """What we say besides."""
+
+
+Message = Annotated[Asked | Answered | Returned, Field(discriminator="kind")]
+
+
+class ChatRequest(Record):
+    """One turn that is asked of a model: what is stable comes first, so that it can be cached."""
+
+    role: Role
+    category: str = ""
+    """Of the ticket; models are routed by it as well."""
+    model: str = ""
+    """`provider:name` of whoever answered this role last in this run; empty: the first in line."""
+    system: str
+    tools: tuple[ToolSpec, ...] = ()
+    messages: tuple[Message, ...]
+    """The first and the last are ours."""
+    must_call: bool = False
+    """Whether the reply has to call a tool, as far as the provider can be told so."""
+    most_tokens: int = MOST_TOKENS
+    """Of the reply."""
+
+    @property
+    def digest(self) -> str:
+        """sha256 over all that the model is shown, whoever it is: equal requests, equal digest."""
+        shown = self.model_dump(mode="json", exclude={"model", "category"})
+        for message in shown["messages"]:
+            if message["kind"] == "answered":
+                reply = message["reply"]
+                message["reply"] = {"text": reply["text"], "calls": reply["calls"]}
+        return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def characters(self) -> int:
+        """How much text is sent, without the wire's own words."""
+        return sum(len(text) for text in self._texts())
+
+    @property
+    def bytes(self) -> int:
+        """The same in bytes of UTF-8: no model makes more tokens of it."""
+        return sum(len(text.encode(errors="surrogatepass")) for text in self._texts())
+
+    def _texts(self) -> Iterator[str]:
+        yield self.system
+        for tool in self.tools:
+            yield from (tool.name, tool.description, json.dumps(tool.parameters))
+        for message in self.messages:
+            yield from _texts(message)
+
+
+def _texts(message: Message) -> Iterator[str]:
+    match message:
+        case Asked(text=text):
+            yield text
+        case Answered(reply=reply):
+            yield reply.text
+            for call in reply.calls:
+                yield from (call.name, call.arguments)
+        case Returned(results=results, text=text):
+            yield text
+            yield from (result.content for result in results)
+
+
+class Worst(Record):
+    """The most that one request can use, with its reply."""
+
+    tokens: int
+    usd: float | None
+    """None: no price is known."""

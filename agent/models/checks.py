@@ -1,0 +1,246 @@
+"""What checks have said, and base held against head."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from agent.models.change import Finding
+from agent.models.packages import Brought
+from agent.models.record import Record
+
+
+class Status(StrEnum):
+    """How a check ended on one side."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNVERIFIED = "unverified"
+    """Its parts do not agree, or it proved nothing; never counted as passed."""
+    ABSENT = "absent"
+    """The repository does not have this check."""
+    UNMEASURABLE = "not measurable"
+    """On base the tool itself failed, the same way twice; then no change is held against it."""
+
+
+class CheckItem(Record):
+    """One thing a check speaks of: a test, a type error, a lint finding, a missing migration."""
+
+    item_id: str
+    """Stable between base and head: no line numbers."""
+    outcome: str
+    """For tests `passed | failed | error | skipped | xfailed | xpassed`; else `finding`, for a
+    system check below error `warning`."""
+    text: str = ""
+    """What went wrong, cut to the essential."""
+    place: str = ""
+    """`path:line` where the tool names one."""
+
+
+UNPROVED = "unproved"
+
+
+class Rerun(Record):
+    """One more run of one test, in a fresh room."""
+
+    outcome: str
+    """As in a CheckItem; `unproved` where its room proves nothing, or did not have the test."""
+    text: str = ""
+    """The first words of what went wrong."""
+
+
+class Repeated(Record):
+    """A test that failed with the change alone, and what it did when it was run again."""
+
+    item_id: str
+    is_new: bool = False
+    """Whether base does not have it."""
+    base: tuple[Rerun, ...] = ()
+    head: tuple[Rerun, ...] = ()
+    place: str = ""
+    """`path:line` where it failed with the change."""
+
+    @property
+    def told(self) -> str:
+        """Say how often it failed; the runs of the whole suites, that began it, count as well."""
+        with_change = f"failed in {_failed(self.head, 1)} with the change"
+        return (
+            with_change if self.is_new else f"{with_change} and in {_failed(self.base, 0)} on base"
+        )
+
+
+def _failed(runs: tuple[Rerun, ...], at_first: int) -> str:
+    proved = [run for run in runs if run.outcome != UNPROVED]
+    bad = sum(run.outcome in ("failed", "error") for run in proved) + at_first
+    return f"{bad} of {len(proved) + 1} run{'s' * bool(proved)}"
+
+
+class Route(Record):
+    """One way into an application from outside, as the application itself tells of it."""
+
+    name: str
+    """Method and path, or Django's pattern."""
+    gives: tuple[str, ...] = ()
+    """What callers can rely on."""
+    needs: tuple[str, ...] = ()
+    """What callers cannot leave out."""
+    place: str = ""
+    """`path:line` of what answers, where it is in the repository."""
+
+
+#: Outcome of a test of base that no runner gives: it did not come up.
+GONE = "gone"
+
+
+class HeldTest(Record):
+    """A test of base that does not pass with the change as base has it."""
+
+    item_id: str
+    outcome: str
+    """As in a CheckItem; `gone` where it did not come up, `other text` of a doctest."""
+    text: str = ""
+    before: str = ""
+    """As base has it, cut; empty where it is not found in its file."""
+    after: str = ""
+    """As the change has it."""
+
+    @property
+    def cause(self) -> str:
+        """Why it did not come up; it shares that with others."""
+        return self.text if self.outcome == GONE else ""
+
+
+class SuiteFacts(Record):
+    """What a run of the tests says belongs to them."""
+
+    files: tuple[str, ...] = ()
+    """Test modules, also those that cannot be collected, conftest.py files and plugins of the
+    tree."""
+    product: tuple[str, ...] = ()
+    """Files of the tree that hold doctests and are nothing of the above."""
+    empty: tuple[str, ...] = ()
+    """Files that were imported to look for tests, and hold none."""
+    doctests: dict[str, str] = {}
+    """Digest of the text of each doctest in a module, by id."""
+    plugins: dict[str, str] = {}
+    """Plugins of installed packages: package and version by name."""
+    settings: dict[str, str] = {}
+    """Those of Django's that decide how tests run."""
+
+
+class CheckResult(Record):
+    """One check on one side."""
+
+    name: str
+    status: Status
+    items: tuple[CheckItem, ...] = ()
+    """All tests by id, or all findings; equal ids may occur more than once for findings."""
+    unstable: tuple[str, ...] = ()
+    """On base: ids that did not come up again when it was collected a second time."""
+    repeated: tuple[Repeated, ...] = ()
+    """Tests that were run again: on head on both sides; on base what earlier runs did there."""
+    suite: SuiteFacts | None = None
+    """Of tests, unless their run ended before it was known."""
+    held: tuple[HeldTest, ...] = ()
+    """On head: tests that passed on base and do not pass with the change as base has them."""
+    unrun: tuple[str, ...] = ()
+    """On head: tests of base for which there was no time, and that the change does not reach."""
+    unsteady: tuple[Repeated, ...] = ()
+    """New and edited tests that passed, and failed when they ran a second time."""
+    uncollected: tuple[str, ...] = ()
+    """On head: new tests that no runner has collected, in sentences."""
+    touched: tuple[str, ...] = ()
+    """Files of the tests that something wrote to, or hid, while they ran."""
+    disguised: tuple[str, ...] = ()
+    """On head: files of the change that are called as those of tests are, and are source."""
+    doubts: tuple[str, ...] = ()
+    """On head: what the runs of the tests could not show, in sentences for the reviewer."""
+    figures: str = ""
+    """What it has counted, in words, where that is neither tests nor findings."""
+    routes: tuple[Route, ...] = ()
+    """Ways into the application; nothing where they are not known."""
+    brought: Brought | None = None
+    """The packages that come with the change, where it declares others than base."""
+    exit_code: int | None = None
+    limit: str = ""
+    """As in a RoomResult, where one ended it."""
+    seconds: float = 0.0
+    command: tuple[str, ...] = ()
+    """What a person runs to see the same, without our sentinels."""
+    reason: str = ""
+    """Why it is unverified, failed as a whole, or absent."""
+    output: str = ""
+    """Head and tail of what it printed."""
+
+    def count(self, *outcomes: str) -> int:
+        """How many items have one of these outcomes."""
+        return sum(item.outcome in outcomes for item in self.items)
+
+
+class CheckReport(Record):
+    """All checks of one side, in the order in which they ran."""
+
+    side: str
+    """`base` or `head`."""
+    commit: str
+    change_digest: str | None
+    results: tuple[CheckResult, ...]
+
+    def result(self, name: str) -> CheckResult | None:
+        """The check of that name, if it was run."""
+        return next((result for result in self.results if result.name == name), None)
+
+
+class Comparison(Record):
+    """One check, base against head."""
+
+    name: str
+    base: Status
+    head: Status
+    verdict: Status
+    """`passed` when head has nothing that base has not; `unverified` when that is not proved."""
+    reason: str = ""
+    counts_tests: bool = False
+    """Whether the counts are tests run, or findings."""
+    figures: str = ""
+    """What head has counted, in words, where that is neither."""
+    base_count: int = 0
+    """Tests run, or findings."""
+    head_count: int = 0
+    base_failures: int = 0
+    head_failures: int = 0
+    base_skipped: int = 0
+    """Of the tests; they prove nothing."""
+    head_skipped: int = 0
+    base_xfailed: int = 0
+    """Tests that fail and are expected to."""
+    head_xfailed: int = 0
+    base_uncollected: int = 0
+    """Modules that could not be collected; they are among the failures and no tests."""
+    head_uncollected: int = 0
+    known: int = 0
+    """Failures or findings of head that base has as well."""
+    new_failures: tuple[CheckItem, ...] = ()
+    flaky: tuple[Repeated, ...] = ()
+    """Tests that failed with the change, and on base in the same way at times: no new failures."""
+    unsure: tuple[Repeated, ...] = ()
+    """Tests that fail at times with the change and were never seen to do so on base."""
+    gone: tuple[str, ...] = ()
+    """Tests of base that the change removes, or keeps from running."""
+    rewritten: tuple[HeldTest, ...] = ()
+    """Tests that pass as the change has them, and not as base has them."""
+    unrun: tuple[str, ...] = ()
+    """Tests of base for which there was no time."""
+    findings: tuple[Finding, ...] = ()
+    """What a rule makes of new findings, for a check that a rule weighs: then nothing is a new
+    failure, and the rule's weight decides."""
+    unmatched: tuple[str, ...] = ()
+    """Ids that are not stable from one collection to the next: never called gone."""
+    added: tuple[str, ...] = ()
+    """Ids that only head has."""
+    seconds: float = 0.0
+    """On head."""
+
+    @property
+    def is_in_the_way(self) -> bool:
+        """Whether it keeps a change from being published."""
+        return self.verdict not in (Status.PASSED, Status.UNMEASURABLE)

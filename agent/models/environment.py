@@ -1,0 +1,139 @@
+"""The base commit that was checked out, its configuration and its environment."""
+
+from __future__ import annotations
+
+from agent.models.change import Finding
+from agent.models.record import Record
+from agent.models.run import Run
+from repo_config.detect import Project
+from repo_config.schema import PythonSection, RepoConfig
+
+
+class Checkout(Record):
+    """A fixed commit of a repository, held in our mirror; the work tree is a cache of it."""
+
+    repository: str
+    mirror: str
+    """Absolute path of the bare mirror, whose git directory no foreign code can reach."""
+    commit: str
+    """Full object id of the base commit."""
+    base_branch: str | None
+    """Short name of the branch the base was taken from, where it was one."""
+    nearest_tag: str | None
+    """Newest tag reachable from the commit, for builds that read their version from it."""
+    subjects: tuple[str, ...] = ()
+    """Subjects of the latest commits (newest first, at most 50): the commit convention."""
+    signs_off: bool = False
+    """Whether most of those commits carry a Signed-off-by line."""
+    committed: int = 0
+    """When the commit was made, in seconds since 1970."""
+    uncommitted: int = 0
+    """Files with uncommitted changes in the user's work tree; never part of a run."""
+
+
+class Contract(Record):
+    """What the repository demands: read once, at the base commit, before any edit."""
+
+    config: RepoConfig
+    project: Project
+    source: str | None
+    """The file the configuration was read from; None: all defaults."""
+    scouted: tuple[Finding, ...] = ()
+    """For a person: the lines of it that a model found, and test files that these leave out."""
+
+
+SERVICE_TITLES = {"postgres": "PostgreSQL", "redis": "Redis"}
+
+
+class RoomService(Record):
+    """A server that a repository's checks need, started in each of their rooms."""
+
+    name: str
+    """`postgres` or `redis`."""
+    version: str
+    program: str
+    """Its path in the room."""
+    template: str = ""
+    """File on the host with the data that it begins with; empty: none."""
+    user: str = ""
+    database: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name and version, as people say them."""
+        return f"{SERVICE_TITLES[self.name]} {self.version}"
+
+
+class Layer(Record):
+    """Files that lie below a tree and the home of every sandbox."""
+
+    folder: str
+    """On the host, with `tree`, `home`, and `bulk/<number>` for each large folder."""
+    bulk: tuple[str, ...] = ()
+    """Paths of large folders in the tree, which has nothing else there."""
+
+
+class Environment(Record):
+    """A built environment of the repository, read-only in every room."""
+
+    key: str
+    """Names the folder in the store; equal inputs give an equal key."""
+    path: str
+    """Folder on the host, mounted as `/env` in a room."""
+    gate_path: str
+    """Folder of our own pinned tools for the same Python, mounted as `/gate`."""
+    type_checker_path: str = ""
+    """Folder of basedpyright and its Node.js, mounted as `/type-checker` in the rooms that run it;
+    empty where none does."""
+    tools: tuple[tuple[str, str], ...] = ()
+    """Tools in the version that the repository pins, each with its folder, mounted as
+    `/tools/<name>`."""
+    scripts_path: str
+    """Our scripts (`checks/`, `recipes/`, `environments/`), copied to where a room's user can
+    reach them; mounted as `/mergewright`."""
+    python: str
+    """Full version, as in 3.11.2."""
+    interpreter_mounts: tuple[tuple[str, str], ...]
+    """(host folder, path in the room) that the interpreter needs besides the root."""
+    interpreter: str
+    """Path of the base interpreter in the room."""
+    root: str = ""
+    """Name of the root file system of rooms that it needs; empty: the usual one."""
+    sources: tuple[str, ...]
+    """The files and config keys the environment was taken from."""
+    packages: tuple[str, ...]
+    """`name==version`, sorted."""
+    section: PythonSection = PythonSection()
+    """What it was made by; where the repository says nothing, other than its configuration."""
+    is_locked: bool = False
+    """A lock file says every version."""
+    refused_lock: str = ""
+    """Path of the lock that is not installed as it is; empty: none."""
+    refusal: str = ""
+    """What it lacks, or why its tool does not export it."""
+    why: str = ""
+    """Why it is this one, where several were tried."""
+    left_out: tuple[str, ...] = ()
+    """What was asked for and could not be had, each with the reason."""
+    services: tuple[RoomService, ...] = ()
+    """What is started beside whatever runs the project."""
+    layers: tuple[Layer, ...] = ()
+    """What the set-up commands added."""
+    altered: tuple[str, ...] = ()
+    """Files of the repository that these commands altered, which has no effect."""
+    system: str = ""
+    """Folder with Debian packages that are laid over /usr; empty: none are."""
+
+
+class Opened(Record):
+    """A repository at the base commit, before anything of it is run."""
+
+    run: Run
+    checkout: Checkout
+    contract: Contract
+
+
+class Prepared(Opened):
+    """All that is fixed before the first edit."""
+
+    environment: Environment

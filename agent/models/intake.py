@@ -1,0 +1,222 @@
+"""What is asked before a run is made, and where runs are kept."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from agent.models.outcome import StoredRun
+from agent.models.record import Record
+from agent.models.run import Reason, Run
+from agent.models.ticket import IssueRef, Snapshot
+
+
+class RunStore(Protocol):
+    """Where runs are kept. Raises StoreUnavailable, StorageFull."""
+
+    def add(self, run: Run, now: float, *, delivery_id: str | None = None) -> Run:
+        """Queue a run of an issue as its next attempt, or find the one of the same delivery.
+
+        Raises:
+            ActiveRun: The issue has one that is not over.
+        """
+        ...
+
+    def find(self, run_id: str) -> StoredRun | None:
+        """Look a run up, over or not."""
+        ...
+
+    def last(self, repository_id: int, number: int) -> StoredRun | None:
+        """Return the newest run of an issue, over or not."""
+        ...
+
+    def stop(self, run_id: str, words: str, reason: Reason = Reason.CANCELLED) -> bool:
+        """Ask for a run to be stopped; return whether it is not over yet.
+
+        Args:
+            words: Who or what asks for it, as a sentence.
+            reason: That it ends with.
+        """
+        ...
+
+
+class LiveIssue(Record):
+    """An issue as it stands now."""
+
+    issue: IssueRef
+    state: Literal["open", "closed"]
+    locked: bool
+    labels: tuple[str, ...]
+    title: str
+    body: str
+    author: str
+    updated_at: str
+    url: str
+    is_pull_request: bool = False
+
+
+class Permission(Record):
+    """What the account that has a login now may do in a repository."""
+
+    level: Literal["admin", "maintain", "write", "triage", "read", "none"]
+    account_id: int | None = None
+    """Numeric id of that account, since a login can change hands; None: nobody has the login."""
+
+
+class IssueText(Record):
+    """The text of an issue as it stands now, and since when."""
+
+    issue_id: int
+    title: str
+    body: str
+    labels: tuple[str, ...]
+    author: str
+    url: str
+    closed: bool
+    """Or locked: nothing begins on it."""
+    changed_at: str | None
+    """ISO 8601, UTC: when title or text were last edited; None: never."""
+
+
+class EarlierRun(Record):
+    """What a forge still shows of a run that the same label has started before."""
+
+    run_id: str
+    over: bool
+    """Whether it came to its end."""
+
+
+class LivePull(Record):
+    """A pull request as it stands now."""
+
+    state: Literal["open", "closed", "merged"]
+    head: str
+    """Commit at the end of its branch."""
+    ended_at: str | None = None
+    """ISO 8601, UTC: when it was merged or closed."""
+    merged_by: str = ""
+    """Login; empty: it was not merged, or that is not told."""
+    merge_commit: str = ""
+    """By which it was merged; empty: it was not, or that is not told."""
+    base: str = ""
+    """Commit of the base branch, as it was last compared with."""
+
+
+Reaction = Literal["eyes", "+1", "confused"]
+
+
+class Gatekeeper(Protocol):
+    """What intake asks and tells the forge. Raises ForgeUnavailable, ForgeLimited."""
+
+    def permission(self, issue: IssueRef, login: str) -> Permission:
+        """Return what whoever has the login now may do now."""
+        ...
+
+    def label(self, issue: IssueRef) -> str:
+        """Return the label that starts a run in this repository: its configuration's, or ours."""
+        ...
+
+    def runs_per_day(self, issue: IssueRef) -> int | None:
+        """Return how many runs a day the repository's configuration allows; None: any number."""
+        ...
+
+    def live(self, issue: IssueRef) -> LiveIssue | None:
+        """Read the issue now; None: it is not there any more, or in another repository."""
+        ...
+
+    def find(self, repository: str, number: int) -> LiveIssue | None:
+        """Look an issue up by `owner/name` and number alone; None: it is not there."""
+        ...
+
+    def earlier(self, snapshot: Snapshot) -> EarlierRun | None:
+        """Look on the forge for what a run of the same approval has left there before."""
+        ...
+
+    def own_logins(self) -> frozenset[str]:
+        """Logins under which our own writes show up."""
+        ...
+
+    def explain(self, issue: IssueRef, words: str, *, key: str) -> None:
+        """Leave one comment for a refused start; the same key never makes a second one."""
+        ...
+
+    def text(self, issue: IssueRef) -> IssueText | None:
+        """Read the text of an issue; None: it is not there any more, or in another repository."""
+        ...
+
+    def pull(self, pull: IssueRef) -> LivePull | None:
+        """Read a pull request now; None: it is not there.
+
+        Args:
+            pull: Its repository and number.
+        """
+        ...
+
+    def has_comment(self, subject: IssueRef, comment: int) -> bool:
+        """Whether a comment of a conversation was not deleted meanwhile."""
+        ...
+
+    def clear_labels(self, issue: IssueRef) -> None:
+        """Take the labels away that tell the state of a run."""
+        ...
+
+    def set_label(self, issue: IssueRef, label: str) -> None:
+        """Set a label on an issue."""
+        ...
+
+    def react(self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool) -> None:
+        """React to a comment; what the forge refuses is logged, since it is only a sign.
+
+        Args:
+            inline: Whether it stands on a line of a pull request.
+        """
+        ...
+
+    def queued(self, run: Run, ahead: int, because: str = "") -> None:
+        """Let people see that a run waits; its own `Forge.begin` goes on with what this leaves.
+
+        Args:
+            ahead: How many runs come before it.
+            because: What else it waits for, as a sentence.
+        """
+        ...
+
+
+class SentDelivery(Record):
+    """One attempt of the forge at a delivery, as its log tells of it."""
+
+    number: int
+    """Of the attempt; by it the delivery is asked for again."""
+    delivery_id: str
+    """The GUID, the same for each attempt at one delivery."""
+    event: str
+    action: str | None
+    at: float
+    """Seconds since the epoch, by the forge's clock."""
+    heard: bool
+    """Whether it was answered as if it had been taken."""
+
+
+class SentPage(Record):
+    """A page of the log of deliveries, newest first."""
+
+    deliveries: tuple[SentDelivery, ...]
+    after: str | None
+    """What the next page, with older ones, is asked for with; None: there is none."""
+    now: float
+    """The forge's clock, in seconds since the epoch."""
+
+
+class DeliveryLog(Protocol):
+    """The forge's own log of what it has delivered to us. Raises ForgeUnavailable, ForgeLimited."""
+
+    def page(self, after: str | None = None) -> SentPage:
+        """Read a page of the log.
+
+        Args:
+            after: Of the page before; None: the newest.
+        """
+        ...
+
+    def again(self, number: int) -> bool:
+        """Ask for a delivery again; return False where the forge does not have it any more."""
+        ...

@@ -1,0 +1,91 @@
+"""What models did, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Self
+
+from agent.models.record import Record
+
+
+class ModelUse(Record):
+    """What one model did in a run, in one role."""
+
+    role: str
+    model: str
+    """`provider:name`."""
+    calls: int
+    input_tokens: int
+    cached_tokens: int
+    """Of the input, from the provider's cache."""
+    output_tokens: int
+    usd: float | None
+    """None: no price is known of some of it."""
+    seconds: float
+
+
+class ModelTotal(Record):
+    """What models used in a run in all."""
+
+    calls: int
+    input_tokens: int
+    cached_tokens: int
+    """Of the input."""
+    output_tokens: int
+    usd: float | None
+    """None: no price is known of some of it."""
+
+    @classmethod
+    def of(cls, uses: Iterable[ModelUse]) -> Self:
+        """Add up."""
+        several = tuple(uses)
+        prices = [use.usd for use in several]
+        known = [price for price in prices if price is not None]
+        return cls(
+            calls=sum(use.calls for use in several),
+            input_tokens=sum(use.input_tokens for use in several),
+            cached_tokens=sum(use.cached_tokens for use in several),
+            output_tokens=sum(use.output_tokens for use in several),
+            usd=sum(known) if len(known) == len(prices) else None,
+        )
+
+    @property
+    def cost(self) -> str:
+        """Say what that cost, as people want to know it."""
+        if not self.calls:
+            return "$0.00: no model was asked"
+        if self.usd is None:
+            return "an unknown amount: the price of a model is not known"
+        return f"{money(self.usd)} for models"
+
+    @property
+    def told(self) -> str:
+        """Say it in one line."""
+        cost = "no price is known of all of it" if self.usd is None else f"${self.usd:.4f}"
+        requests = f"{self.calls:,} request{'s' * (self.calls != 1)}"
+        return f"{requests}, {self.input_tokens:,} tokens in, {self.output_tokens:,} out, {cost}"
+
+
+class ModelWork(Record):
+    """What models did in a run: figures of ours, and words of theirs."""
+
+    uses: tuple[ModelUse, ...] = ()
+    """What each model did, in each role."""
+    words: str = ""
+    """What the editing model says of its change; claims, no facts."""
+    rounds: tuple[str, ...] = ()
+    """How each round of edits ended, in words of ours."""
+    passed_over: tuple[str, ...] = ()
+    """Which models were to answer and did not, why, and who did; a sentence for each."""
+    undone: tuple[str, ...] = ()
+    """What did not come about any more and why, as sentences of ours."""
+
+    @property
+    def usd(self) -> float:
+        """What is known to have been spent."""
+        return sum(use.usd or 0.0 for use in self.uses)
+
+
+def money(usd: float) -> str:
+    """Write dollars with as many digits as tell them from nothing, at least cents."""
+    return f"${usd:.2f}" if f"{usd:.4f}".endswith("00") else f"${usd:.4f}"

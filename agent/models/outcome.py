@@ -1,0 +1,189 @@
+"""The verdict on a change, and how a run ended."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from agent.models.change import Finding, Plan
+from agent.models.checks import Comparison
+from agent.models.model_use import ModelTotal, ModelUse
+from agent.models.record import Record
+from agent.models.review import ReviewNotes
+from agent.models.run import Reason, Run, RunState, end_state
+from agent.models.ticket import Category, Similar
+
+
+class Verdict(Record):
+    """The decision over all facts."""
+
+    publish: bool
+    reason: Reason
+    sentence: str
+    findings: tuple[Finding, ...] = ()
+    """What is in the way, where it has a place in a file."""
+    review: tuple[str, ...] = ()
+    """Places that a person has to look at first, as in `shop/models.py:3`: the pull request is a
+    draft until then."""
+
+    @property
+    def decision(self) -> str:
+        """The decision in the words of the table, as people read it."""
+        if not self.publish:
+            return "withhold"
+        return "open as draft" if self.review else "open"
+
+
+Place = Literal["inline", "review", "issue"]
+"""Where a thread of a pull request stands: on lines, as the text of a review, in the
+conversation."""
+
+
+End = Literal["commit", "reply", "human"]
+"""How a thread ends: by a commit, by an answer, or by the word that a person has to go on."""
+
+
+class ThreadEnd(Record):
+    """What became of a thread in one round."""
+
+    thread_id: str
+    place: Place
+    about: str
+    """Its first words and place, on one line, for a table."""
+    url: str = ""
+    end: End
+    words: str
+    """The answer, or the reason."""
+    by_model: bool = False
+    """Whether the words are a model's."""
+    commit: str = ""
+    """Object id, where it ended by one."""
+    upto: int
+    """Number of the last comment that was seen to; 0: the round ended before that."""
+    resolved: bool = False
+    beyond: bool = False
+    """Whether it asks for more than the ticket, so that an issue of its own was offered."""
+
+
+class PullRequest(Record):
+    """A pull request that is there."""
+
+    number: int
+    url: str
+    """Its page."""
+    draft: bool = False
+    notes: tuple[str, ...] = ()
+    """What was asked for and could not be had, in words: draft, a reviewer, a label."""
+
+
+class FirstRound(Record):
+    """What became of the first change of a run that was judged."""
+
+    passed: bool
+    """Whether it might have been published as it was."""
+    reason: Reason
+    """`ready`, or what stood against it."""
+
+
+class Outcome(Record):
+    """How a run ended; `agent.cli` prints it and `--json` is built from it."""
+
+    run_id: str
+    state: RunState
+    reason: Reason
+    sentence: str
+    branch: str | None = None
+    commit: str | None = None
+    pull_request: PullRequest | None = None
+    """Where it was opened, on a forge."""
+    pull_request_text: str | None = None
+    """The text itself."""
+    text_path: str | None = None
+    """Where that text is stored."""
+    text_digest: str | None = None
+    """Of the text as it was given to the pull request, without what a review adds to it."""
+    patch_path: str | None = None
+    """What a model had done when the run stopped, as a patch for `git apply`."""
+    change_digest: str | None = None
+    """Digest of the change that was made, as far as one was."""
+    log: str | None = None
+    """Path of the full run log."""
+    checks: tuple[Comparison, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    similar: tuple[Similar, ...] = ()
+    """Other runs of ours whose tickets are much alike."""
+    category: Category | None = None
+    """What kind of work triage took the ticket for; None: it did not come to that."""
+    recipe: str | None = None
+    """That carried the ticket out; "": models did; None: triage did not come to that."""
+    first_round: FirstRound | None = None
+    """None: no change was judged."""
+    stopped_at: str | None = None
+    """The step that a further try goes on with, where the run was not done; None: the first."""
+    config_name: str | None = None
+    """The configuration that was used in place of the repository's own."""
+    models: tuple[ModelUse, ...] = ()
+    """What models did, each in each role."""
+    review: ReviewNotes | None = None
+    """Of a second model, where models made the change."""
+    threads: tuple[ThreadEnd, ...] = ()
+    """What became of each thread that a follow-up has answered."""
+    waiting: tuple[ThreadEnd, ...] = ()
+    """After a follow-up: the threads of all rounds that wait for a person."""
+    marked: int = 0
+    """Places in its change that a person has to look at first."""
+    plan: Plan | None = None
+    """That the change was made by, as far as one was published."""
+    cost_usd: float = 0.0
+    """What models have cost, as far as their prices are known."""
+    forge_calls: int | None = None
+    """Requests that this attempt has sent to the forge; None: it is no forge that counts."""
+
+    @classmethod
+    def stopped(cls, run_id: str, reason: Reason, sentence: str) -> Self:
+        """Make the outcome of a run that ended without a change to show."""
+        return cls(run_id=run_id, state=end_state(reason), reason=reason, sentence=sentence)
+
+    @property
+    def used(self) -> ModelTotal:
+        """What models have used in all."""
+        return ModelTotal.of(self.models)
+
+    @property
+    def done(self) -> bool:
+        """Whether the ticket was carried out; a dry run only shows how it would be."""
+        return self.state is RunState.OPEN
+
+
+class StoredRun(Record):
+    """A run and where it stands; times are seconds since the epoch."""
+
+    run: Run
+    state: RunState
+    active: bool
+    """Whether it is not over: it waits, or a worker is at it."""
+    not_before: float
+    queued_at: float
+    started_at: float | None
+    ended_at: float | None
+    segment: int = 1
+    """Counts the stretches between waits."""
+    begin_with: str | None = None
+    """The step that the present segment begins with; None: the first one."""
+    waits: int = 0
+    """How often the run has waited at this step."""
+    waits_for: str | None = None
+    """What holds it up, in words."""
+    stopped: str | None = None
+    """Who or what asked for the run to be stopped, in words."""
+    stopped_for: Reason = Reason.CANCELLED
+    """The reason that it ends with then."""
+    retries: int = 0
+    """How often it was told to go on after its end."""
+    grants: int = 1
+    """How often it was allowed its money and minutes."""
+    plan_asked: str | None = None
+    """Number of the plan whose approval it waits for."""
+    command: int | None = None
+    """Number of the process of the command that carries it; None: the service does."""
+    outcome: Outcome | None
+    """Without its text."""

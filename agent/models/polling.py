@@ -1,0 +1,103 @@
+"""What is looked for where no webhook tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, Protocol
+
+from agent.models.record import Record
+from agent.models.run import Run
+from agent.models.ticket import IssueRef, Snapshot
+
+
+class OtherRun(Record):
+    """A run of another issue of the same repository, as the store knows it."""
+
+    run: Run
+    under_way: bool
+    """Whether it is not over; it may wait for its turn."""
+    url: str = ""
+    """Of the pull request that it has opened."""
+
+
+class Labelled(Record):
+    """An open issue with a label, and who set that."""
+
+    event_id: int
+    """Of the setting of the label; another one when it is set anew."""
+    snapshot: Snapshot
+    label: str
+    actor_is_bot: bool
+    clone_url: str
+    edited: bool = False
+    """Whether the text was edited after that, so that nobody has approved it."""
+
+
+class LabelledIssues(Protocol):
+    """Looks for labels where no forge tells of them. Raises ForgeUnavailable, ForgeLimited."""
+
+    def new(self, repository: str) -> Iterator[Labelled]:
+        """Go through the open issues that carry the starting label, as far as they have changed.
+
+        One counts as seen when the next is asked for.
+
+        Args:
+            repository: `owner/name`.
+        """
+        ...
+
+
+class Subject(Record):
+    """An issue or pull request, as a list of those that have changed tells of it."""
+
+    ref: IssueRef
+    on_pull: bool
+    is_closed: bool
+    updated_at: str
+    """ISO 8601, UTC, in whole seconds, as every time here."""
+    clone_url: str
+    """Address of the repository for git, without credentials."""
+
+
+class Changed(Record):
+    """What has changed in a repository, the longest ago first."""
+
+    subjects: tuple[Subject, ...]
+    whole: bool
+    """Whether these are all; else those that come after them are listed another time."""
+    now: str
+    """The forge's clock before it was asked."""
+
+
+class Written(Record):
+    """What a person wrote on an issue or a pull request, as it stands."""
+
+    place: Literal["issue", "review", "inline"]
+    comment_id: int
+    author: str
+    author_id: int
+    body: str
+    """Empty for a review that is a verdict alone."""
+    at: str
+    """When it was written."""
+    edited: bool
+    """Whether it was edited after that, by whomever."""
+    verdict: str = ""
+    """Of a review: approved, changes_requested, commented, dismissed."""
+
+
+class Conversations(Protocol):
+    """Looks for words where no forge tells of them. Raises ForgeUnavailable, ForgeLimited."""
+
+    def changed(self, repository: str, since: str | None) -> Changed:
+        """List issues and pull requests that have changed at that time or later.
+
+        Args:
+            repository: `owner/name`.
+            since: None: only what time it is there is of interest.
+        """
+        ...
+
+    def written(self, subject: Subject, since: str) -> tuple[Written, ...]:
+        """List what people have written there at that time or later; what programs wrote is not."""
+        ...

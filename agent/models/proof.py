@@ -1,0 +1,61 @@
+"""What shows that tests notice a change."""
+
+from __future__ import annotations
+
+from agent.models.record import Record
+
+
+class ProofRow(Record):
+    """What one test of the change did without it, and with it; outcomes as in a CheckItem."""
+
+    name: str
+    without: str
+    """With the tests of the change alone, on the base commit."""
+    error: str = ""
+    """Last line of what went wrong there."""
+    with_change: str
+
+    @property
+    def shows(self) -> bool:
+        """Whether it shows that the change does something."""
+        return self.without in ("failed", "error") and self.with_change == "passed"
+
+
+class SourcePart(Record):
+    """A part of the source that a test should notice: of the change, or with a mistake in it."""
+
+    path: str
+    line: int
+    mistake: str = ""
+    """In words; empty: it was taken back."""
+
+    @property
+    def name(self) -> str:
+        """Tell it from other parts."""
+        place = f"{self.path}:{self.line}"
+        return f"{place} ({self.mistake})" if self.mistake else place
+
+
+class TakenBack(Record):
+    """What tests did when hunks of source were taken back, one at a time."""
+
+    noticed: tuple[SourcePart, ...] = ()
+    """A test fails without it."""
+    unnoticed: tuple[SourcePart, ...] = ()
+    """No test does."""
+    untried: tuple[SourcePart, ...] = ()
+    """There was no time left, or its run proved nothing."""
+
+
+class Proof(Record):
+    """That tests fail without the change and pass with it."""
+
+    rows: tuple[ProofRow, ...] = ()
+    """Of its new and changed tests; those that show something come first."""
+    missing: str = ""
+    """Why the change is not proved, in words; empty: it is, or need not be."""
+    unneeded: str = ""
+    """Why there is nothing to prove, in words."""
+    hunks: TakenBack = TakenBack()
+    is_required: bool = False
+    """Whether a change without proof is withheld; else a person looks at it."""

@@ -1,0 +1,158 @@
+"""Records of a pull request of ours: how it stands, what people say in it, what its checks say.
+
+Part of the vocabulary, as `agent.models` is; a follow-up is made of these.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Literal
+
+from agent.models.change import Change
+from agent.models.environment import Checkout
+from agent.models.outcome import Place
+from agent.models.record import Record
+
+_MENTION = r"(?<![\w@/`.-])@{}(?:\[bot\])?(?![\w-])"
+_QUOTED = re.compile(r"^ {0,3}>.*$", re.MULTILINE)
+#: Words that thank, or lead over to remarks that stand elsewhere, and ask for nothing.
+_COURTESY = re.compile(
+    r"(?:@[\w-]+(?:\[bot\])?|[\W\d_]|(?:a|and|are|below|bot|comment|comments|couple|few|for|good|"
+    r"great|here|i|inline|is|it|job|just|left|lgtm|looks|minor|more|much|nice|nit|nits|of|ok|okay|"
+    r"one|only|other|others|otherwise|perfect|please|remark|remarks|see|small|so|some|suggestion|"
+    r"suggestions|thank|thanks|that|the|there|thing|things|this|three|thx|to|two|very|work|you)"
+    r"(?![\w])){0,60}",
+    re.IGNORECASE,
+)
+_COMMAND = re.compile(r"^ {0,3}/mergewright\b", re.IGNORECASE | re.MULTILINE)
+
+
+#: How the last answer of ours in a thread begins; whatever is said there then is for people.
+ROUNDS_OVER = "This pull request has had its"
+#: How a word of ours begins that is no answer.
+UNSEEN = "This round ended before anything was done about it"
+
+
+class ThreadComment(Record):
+    """One comment in a thread."""
+
+    comment_id: int
+    """Of GitHub's REST interface; unique among those of its place."""
+    author: str
+    """Login; `ghost` where the account is gone."""
+    author_id: int
+    """0 where the account is gone."""
+    is_bot: bool = False
+    ours: bool = False
+    """Whether this service has written it."""
+    body: str
+    """As it was written."""
+    at: str
+    """ISO 8601, UTC: when it was written."""
+    url: str = ""
+
+
+class Thread(Record):
+    """What people say about one thing, oldest comment first."""
+
+    thread_id: str
+    """On lines the forge's own id of the thread; else the place and the number of its comment."""
+    place: Place
+    path: str = ""
+    line: int | None = None
+    """1-based, in the file as the pull request has it; None: of a whole file, or of lines that
+    are there no longer."""
+    first_line: int | None = None
+    """Of several lines."""
+    hunk: str = ""
+    """The part of the diff that it stands on."""
+    resolved: bool = False
+    outdated: bool = False
+    """Whether its lines have changed since."""
+    asks_changes: bool = False
+    """Whether it is, or belongs to, a review that asks for changes."""
+    comments: tuple[ThreadComment, ...]
+
+
+class PullNow(Record):
+    """A pull request of ours as it stands now."""
+
+    number: int
+    url: str
+    state: Literal["open", "closed", "merged"]
+    draft: bool
+    title: str
+    body: str
+    branch: str
+    """Short name of its own branch."""
+    head: str
+    """Commit at the end of that."""
+    base_branch: str
+    conflicts: bool | None = None
+    """With its base branch; None: the forge does not know yet."""
+    threads: tuple[Thread, ...] = ()
+    """All that are in it, by age; the comments that are commands are left in."""
+
+
+class Standing(Record):
+    """Where the branch of a pull request stands in git, brought up to date with its base."""
+
+    checkout: Checkout
+    """The commit that everything is held against: the end of the base branch where that merges
+    without a conflict, else the commit at which the branch left it."""
+    change: Change
+    """From there to the branch as it is, with the base merged in."""
+    head: str
+    """Commit at the end of the branch."""
+    tip: str
+    """Commit at the end of the base branch."""
+    tree: str
+    """Object id of the tree that `change` leads to."""
+    foreign: tuple[str, ...] = ()
+    """Commits of the branch that are not ours, oldest first: never rewritten."""
+    moved: bool = False
+    """Whether the base branch has commits that the branch has not."""
+    conflicts: tuple[str, ...] = ()
+    """Paths on which the two do not go together; then nothing was merged."""
+    unfit: str = ""
+    """Why the branch cannot be carried on by us, in words: links, submodules, its size; then the
+    change is empty. Modes of files are in the change."""
+
+    @property
+    def brought_up(self) -> bool:
+        """Whether the base was merged in, so that its end comes with the next commit."""
+        return self.moved and self.checkout.commit == self.tip
+
+
+class ProjectCheck(Record):
+    """One check of the project's own, on one commit."""
+
+    name: str
+    state: Literal["pending", "passed", "failed", "waiting"]
+    """Waiting: for somebody to allow it."""
+    url: str = ""
+    job: int | None = None
+    """Number of the job whose log can be read; None: it has none."""
+    summary: str = ""
+    """What it says itself, in a few lines."""
+
+
+def mentions(words: str, logins: Collection[str]) -> bool:
+    """Whether words name one of the accounts, as in `@mergewright`; a quotation is of others."""
+    words = _QUOTED.sub("", words)
+    names = {login.lower().removesuffix("[bot]") for login in logins}
+    return any(
+        re.search(_MENTION.format(re.escape(name)), words, re.IGNORECASE) for name in names if name
+    )
+
+
+def is_courtesy(words: str) -> bool:
+    """Whether words are thanks, or lead over to remarks elsewhere, and ask for nothing."""
+    # A block or a quotation is more than that.
+    return "```" not in words and "?" not in words and _COURTESY.fullmatch(words) is not None
+
+
+def is_command(words: str) -> bool:
+    """Whether a comment has a command of ours in it, which is heard elsewhere."""
+    return _COMMAND.search(words) is not None

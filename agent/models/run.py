@@ -1,0 +1,240 @@
+"""A run, its states and the moves between them, and why it ends."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from agent.models.record import Record
+from agent.models.ticket import Snapshot
+
+
+class RunState(StrEnum):
+    """Where a run is."""
+
+    RECEIVED = "received"
+    TRIAGING = "triaging"
+    PREPARING = "preparing"
+    PLANNING = "planning"
+    AWAITING_APPROVAL = "awaiting_approval"
+    EDITING = "editing"
+    CHECKING = "checking"
+    REVIEWING = "reviewing"
+    PUBLISHING = "publishing"
+    OPEN = "open"
+    FOLLOWING_UP = "following_up"
+    MERGED = "merged"
+    CLOSED = "closed"
+    DECLINED = "declined"
+    NEEDS_HUMAN = "needs_human"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+#: States in which nothing more happens by itself.
+ENDS = frozenset(
+    {
+        RunState.MERGED,
+        RunState.CLOSED,
+        RunState.DECLINED,
+        RunState.NEEDS_HUMAN,
+        RunState.FAILED,
+        RunState.CANCELLED,
+    }
+)
+
+
+_STOPS = frozenset({RunState.DECLINED, RunState.NEEDS_HUMAN, RunState.FAILED, RunState.CANCELLED})
+
+
+#: The legal moves; the diagram in ARCHITECTURE.md is tested against this table.
+MOVES: dict[RunState, frozenset[RunState]] = {
+    RunState.RECEIVED: frozenset({RunState.TRIAGING, RunState.FOLLOWING_UP}) | _STOPS,
+    RunState.TRIAGING: frozenset({RunState.PREPARING}) | _STOPS,
+    RunState.PREPARING: frozenset({RunState.PLANNING, RunState.EDITING}) | _STOPS,
+    RunState.PLANNING: frozenset({RunState.AWAITING_APPROVAL, RunState.PREPARING}) | _STOPS,
+    RunState.AWAITING_APPROVAL: frozenset({RunState.PLANNING, RunState.PREPARING}) | _STOPS,
+    RunState.EDITING: frozenset({RunState.CHECKING}) | _STOPS,
+    RunState.CHECKING: frozenset({RunState.EDITING, RunState.REVIEWING}) | _STOPS,
+    RunState.REVIEWING: frozenset({RunState.EDITING, RunState.PUBLISHING}) | _STOPS,
+    RunState.PUBLISHING: frozenset({RunState.OPEN}) | _STOPS,
+    RunState.OPEN: frozenset({RunState.FOLLOWING_UP, RunState.MERGED, RunState.CLOSED}) | _STOPS,
+    # A follow-up is a run of its own, that stays there until it is over.
+    RunState.FOLLOWING_UP: frozenset({RunState.OPEN}) | _STOPS,
+} | {end: frozenset() for end in ENDS}
+
+
+class Reason(StrEnum):
+    """Why a run ended as it did, for machines; the sentence beside it is for people."""
+
+    READY = "ready"
+    """The change has passed; a branch or a pull request has it."""
+    DRY_RUN = "dry_run"
+    """The change has passed, and nothing was published, as asked."""
+    UNCLEAR = "unclear"
+    """The ticket leaves something open; the sentence lists the questions."""
+    NO_RECIPE = "no_recipe"
+    """No recipe fits the ticket, and no model is set."""
+    REFUSED = "refused"
+    """The ticket asks for what is not done, or not here."""
+    TOO_LARGE = "too_large"
+    """The ticket is more than one change can carry."""
+    FOR_PEOPLE = "for_people"
+    """The ticket touches what is left to people."""
+    DUPLICATE = "duplicate"
+    """Another issue says the same, and its run is under way."""
+    UNFIT = "repository_unfit"
+    """The repository cannot be worked on as it is."""
+    CONFIG_INVALID = "config_invalid"
+    """The repository's configuration has a mistake."""
+    ENVIRONMENT = "environment_failed"
+    """Its Python or its dependencies cannot be had."""
+    EDIT_FAILED = "edit_failed"
+    """The edit could not be made as asked."""
+    UNASKED_OPERATIONS = "unasked_operations"
+    """What was produced goes beyond what was asked for."""
+    POLICY = "policy"
+    """A rule forbids the change."""
+    NEW_FAILURES = "new_failures"
+    """A check fails with the change that passes without it."""
+    UNVERIFIED = "unverified"
+    """A check could not prove anything, so nothing is published."""
+    CHECK_UNFINISHED = "check_unfinished"
+    """A check of the base commit was ended by a limit, twice."""
+    NO_TESTS = "no_tests"
+    """The repository has no tests that could prove the change."""
+    NO_ROOM = "no_room"
+    """No sealed room can be opened on the machine."""
+    STORAGE_FULL = "storage_full"
+    """The disk of the service is full."""
+    TIME_SPENT = "time_spent"
+    """The minutes of the run are used up."""
+    BUDGET_SPENT = "budget_spent"
+    """What the run may use of models is spent."""
+    MODEL_REFUSED = "model_refused"
+    """A model, or its provider, will not have this asked."""
+    MODEL_REQUEST_REJECTED = "model_request_rejected"
+    """A provider does not accept the request as it is made, or it is too long."""
+    MODEL_UNUSABLE = "model_unusable"
+    """A model's key, name, address or account has to be mended."""
+    CONFLICT = "merge_conflict"
+    """The branch and its base do not go together."""
+    UNANSWERED = "unanswered"
+    """Nobody has approved the plan within two weeks."""
+    INTERRUPTED = "interrupted"
+    """Whoever ran the command stopped it."""
+    SUPERSEDED = "superseded"
+    """The issue is no longer what was approved."""
+    ACCESS_LOST = "access_lost"
+    """GitHub no longer allows what the run needs."""
+    CANCELLED = "cancelled"
+    """Somebody stopped the run."""
+    VERSION_UNKNOWN = "version_unknown"
+    """Another version of Mergewright has begun the run, which this one cannot follow."""
+    UNAVAILABLE = "unavailable"
+    """Something that the run needs did not answer."""
+    INTERNAL = "internal_error"
+    """Mergewright itself failed; the log has the trace."""
+
+
+CAPS_REACHED = frozenset({Reason.BUDGET_SPENT, Reason.TIME_SPENT})
+"""Whoever lets a run go on after these grants it as much again, and after no other."""
+
+
+#: Where a run ends, by reason; every reason that is not here ends as `failed`.
+_END_STATES = {
+    Reason.READY: RunState.OPEN,
+    Reason.UNCLEAR: RunState.NEEDS_HUMAN,
+    Reason.UNANSWERED: RunState.NEEDS_HUMAN,
+    Reason.CONFLICT: RunState.NEEDS_HUMAN,
+    Reason.NO_RECIPE: RunState.NEEDS_HUMAN,
+    Reason.CONFIG_INVALID: RunState.NEEDS_HUMAN,
+    Reason.UNASKED_OPERATIONS: RunState.NEEDS_HUMAN,
+    Reason.REFUSED: RunState.DECLINED,
+    Reason.TOO_LARGE: RunState.DECLINED,
+    Reason.FOR_PEOPLE: RunState.DECLINED,
+    Reason.DUPLICATE: RunState.DECLINED,
+    Reason.POLICY: RunState.DECLINED,
+    # Nothing was opened, as asked.
+    Reason.DRY_RUN: RunState.CANCELLED,
+    Reason.INTERRUPTED: RunState.CANCELLED,
+    Reason.SUPERSEDED: RunState.CANCELLED,
+    Reason.CANCELLED: RunState.CANCELLED,
+    Reason.ACCESS_LOST: RunState.FAILED,
+}
+
+
+def end_state(reason: Reason) -> RunState:
+    """Return the state in which a run with this reason ends."""
+    return _END_STATES.get(reason, RunState.FAILED)
+
+
+Kind = Literal["review", "ci", "rebase"]
+"""What a follow-up is about: what people say in the pull request, the project's own checks, or a
+base branch that has moved."""
+
+
+class FollowUp(Record):
+    """What a run is about that goes on with the pull request of an earlier one."""
+
+    of: str
+    """Id of the run that opened it."""
+    pull: int
+    """Its number."""
+    round: int
+    """Counts the follow-ups of the pull request, from 1."""
+    kind: Kind
+    by: str = ""
+    """Login of whoever asked for it by a command; empty: nobody did."""
+
+
+class Run(Record):
+    """One attempt to carry out one ticket on one repository."""
+
+    run_id: str
+    """Time-ordered and unique; also names the run's folder."""
+    repository: str
+    """Absolute path of the user's repository, or a clone address without credentials."""
+    ticket: str
+    """Where the ticket is read from: a path, or `#` and the number of an issue."""
+    snapshot: Snapshot | None = None
+    """What was approved on the forge; None for a run on this machine."""
+    attempt: int = 1
+    """Counts the runs of one issue; a follow-up has that of the run that it goes on with."""
+    base: str | None = None
+    """Branch, tag or commit to start from; None: what the repository has checked out, on a
+    forge its default branch."""
+    config_text: str | None = None
+    """A configuration file handed in by the caller in place of the repository's own."""
+    config_name: str | None = None
+    """The name of that file; its ending says which format it has."""
+    dry_run: bool = False
+    """Do everything but create the branch."""
+    plan_first: bool = False
+    """Somebody asked to see the plan before anything is edited."""
+    runs_per_day: int | None = None
+    """Of its repository, that may be begun within 24 hours, as its configuration had it when the
+    label was set; None: as many as the operator allows."""
+    priority: int = 0
+    """By its issue's labels, from 2, the highest, to -1: its place in the queue."""
+    follow_up: FollowUp | None = None
+    """None: it begins with the ticket."""
+    started: int
+    """Seconds since the epoch; also the date of the commit, so that a repeated publish makes
+    the same one."""
+
+    @property
+    def about(self) -> FollowUp:
+        """What a follow-up goes on with.
+
+        Raises:
+            ValueError: It is none; it begins with its ticket.
+        """
+        if self.follow_up is None:
+            raise ValueError(f"{self.run_id} begins with its ticket")
+        return self.follow_up
+
+    @property
+    def first(self) -> str:
+        """Id of the run that began with the ticket: that of a follow-up's pull request, or this."""
+        return self.follow_up.of if self.follow_up else self.run_id

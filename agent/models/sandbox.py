@@ -1,0 +1,292 @@
+"""Sandboxes: the order for one, what comes out of it, and one that stays open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from agent.models.change import Change, Finding
+from agent.models.environment import Layer, Prepared
+from agent.models.record import Record
+
+# Where things are inside every room. Virtual environments hold absolute paths, so these are
+# the same in all phases.
+ROOM_TREE = "/work"
+"""A private, writable copy of the work tree; also the working directory."""
+
+
+ROOM_ENVIRONMENT = "/env"
+"""The repository's environment, read-only (writable only while it is built)."""
+
+
+ROOM_GATE = "/gate"
+"""Our own pinned tools, read-only."""
+
+
+ROOM_TOOLS = "/tools"
+"""A folder for each tool that a repository pins, read-only."""
+
+
+ROOM_TYPE_CHECKER = "/type-checker"
+"""basedpyright and its Node.js, read-only, in the rooms that run it."""
+
+
+ROOM_OURS = "/mergewright"
+"""Our own scripts that run inside the room, read-only."""
+
+
+ROOM_OUT = "/out"
+"""Empty and writable: where a command leaves files that are to be handed back."""
+
+
+class Mount(Record):
+    """A host path shown in the room."""
+
+    source: str
+    target: str
+    writable: bool = False
+    kept: str = ""
+    """Folder in a writable one that stays with the rooms that name it, which share a user of their
+    own: no other room's user can change what is in it, and it need not change hands."""
+
+
+class RootPython(Record):
+    """An interpreter that belongs to a root file system."""
+
+    version: str
+    """Full version, as in 3.14.1."""
+    prefix: str
+    """Where it is installed."""
+    path: str
+    """Of the program."""
+
+
+class Root(Record):
+    """A root file system that rooms can have."""
+
+    name: str = ""
+    """For `RoomOrder.root`; empty: what rooms have when nothing is said."""
+    folder: str | None = None
+    """Where it is on this machine, whose own is `/`; None: in an image."""
+    mark: str = ""
+    """Of an image: changes whenever it does."""
+    pythons: tuple[RootPython, ...] = ()
+    """Of an image: the interpreters in it. In a folder they are looked for."""
+    more: str = ""
+    """Command that adds Debian packages; their names follow."""
+    can_lay: bool = False
+    """Whether rooms can have more laid over its /usr; see `RoomOrder.system`."""
+
+    def adding(self, packages: Sequence[str]) -> str:
+        """Say the whole command; empty where none is known."""
+        return " ".join((self.more, *packages)) if self.more else ""
+
+
+class RoomFile(Record):
+    """A file laid into the room before the command starts (after the tree is copied)."""
+
+    path: str
+    """Absolute path in the room, below a writable place."""
+    content: bytes
+
+
+class Companion(Record):
+    """A process that the command relies on and that ends with the room, not before."""
+
+    name: str
+    """As people call it."""
+    number: str
+    """File in the room with its process id."""
+    log: str
+    """File in the room with what it prints."""
+
+
+class RoomLimits(Record):
+    """What one command may use; reaching one ends the room and is named in the result."""
+
+    seconds: float = 600.0
+    memory_bytes: int = 4 * 1024**3
+    processes: int = 256
+    disk_bytes: int = 2 * 1024**3
+    """Size of each writable place."""
+    output_bytes: int = 512 * 1024
+    """Kept of what is printed: the first and the last half of this; the rest is counted."""
+    returned_bytes: int = 64 * 1024**2
+    """Of all returned files together."""
+    returned_files: int = 200
+
+
+class RoomOrder(Record):
+    """One command to run in a fresh room."""
+
+    argv: tuple[str, ...]
+    environ: dict[str, str] = {}
+    """The whole environment besides PATH, HOME, LANG and TMPDIR, which the room sets unless
+    they are given here."""
+    tree: str | None = None
+    """Host folder copied to ROOM_TREE."""
+    root: str = ""
+    """Name of the root file system; see `Root`."""
+    mounts: tuple[Mount, ...] = ()
+    files: tuple[RoomFile, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    """What is laid to ROOM_TREE and HOME before all else, the later over the earlier."""
+    system: str = ""
+    """Host folder whose `files/usr` is laid over /usr, with `ld.so.cache` for all of it; only for a
+    root that can have it. Empty: none."""
+    directory: str = ROOM_TREE
+    """Working directory."""
+    hosts: tuple[str, ...] = ()
+    """Further names by which the room knows itself."""
+    proxy_socket: str | None = None
+    """Unix socket of our egress proxy; the room then gets HTTP(S)_PROXY. None: no network."""
+    collect: tuple[str, ...] = ()
+    """Absolute glob patterns in the room (`**` allowed); regular files that match are handed
+    back. Below ROOM_TREE only files that are new or differ from the tree that was handed in."""
+    watched: tuple[str, ...] = ()
+    """Files that the command is to read and not to touch, nor what Python reads in their place."""
+    company: tuple[Companion, ...] = ()
+    """Whoever is no longer there when the command is over is named in the result."""
+    limits: RoomLimits = RoomLimits()
+
+
+class RoomResult(Record):
+    """What a room gave back."""
+
+    exit_code: int | None
+    """The command's own exit code, negative for a signal; None when a limit ended it."""
+    output: str
+    """stdout and stderr together, head and tail, undecodable bytes replaced."""
+    output_bytes: int
+    """How much was printed in all."""
+    seconds: float
+    limit: str | None = None
+    """`time`, `memory`, `processes`, `disk` or `returned` when that limit was hit."""
+    files: dict[str, bytes] = {}
+    """Returned files by absolute path in the room."""
+    refused: tuple[str, ...] = ()
+    """Matches that were not handed back, with the reason: links, devices, too large, too many."""
+    touched: tuple[str, ...] = ()
+    """The first of the watched files that were touched, whatever they hold now."""
+    gone: dict[str, str] = {}
+    """By name, who of the company was gone when the command was over, with the end of its log.
+    Code in the room can bring that about, and hide it: a reason to doubt, never one to believe."""
+
+
+class Flag(Protocol):
+    """Says whether something is to stop."""
+
+    def is_set(self) -> bool:
+        """Whether it is."""
+        ...
+
+
+#: Takes what a room prints while its command runs, in the pieces in which it comes.
+Hear = Callable[[bytes], None]
+
+
+class Sandbox(Protocol):
+    """Opens sealed rooms. Raises SandboxMissing when there is no way to open one."""
+
+    def run(
+        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> RoomResult:
+        """Run one command in a fresh room and take the room down, whatever happens.
+
+        Several threads may do so at a time.
+
+        Args:
+            order: What to run, and with what.
+            cancelled: Once it is set, the room is taken down within half a second.
+            hear: Called in this thread with every piece of the output, also with those that the
+                result leaves out. It has to be quick and may not raise: what the room prints
+                meanwhile waits.
+
+        Raises:
+            SandboxMissing: No room can be opened here; the message says what to install.
+            SandboxLost: The room ended without proof that the command started, or was cancelled.
+        """
+        ...
+
+    def roots(self) -> tuple[Root, ...]:
+        """List the root file systems that rooms can have, the usual one first."""
+        ...
+
+
+class Ran(Record):
+    """What became of a command in a session."""
+
+    output: str
+    """stdout and stderr together, undecodable bytes replaced; head and tail where it was long."""
+    exit_code: int | None
+    """Negative for a signal; None where the command was ended, or its sandbox was."""
+    timed_out: bool = False
+    restarted: bool = False
+    """Whether the sandbox had to be opened again, with the change as it was last taken."""
+
+
+class Taken(Record):
+    """What differs between the base commit and a session's tree."""
+
+    change: Change
+    findings: tuple[Finding, ...]
+    """What is not part of the change, and why: links, binary files, modes, more than is taken."""
+    ignored: tuple[str, ...]
+    """New files that the base's rules ignore; a folder of nothing else ends in a slash."""
+
+
+class SandboxSession(Protocol):
+    """A sandbox that stays open around one writable tree; for one thread at a time.
+
+    Every method may raise SandboxLost, and Cancelled once the session's flag is set.
+    """
+
+    losses: int
+    """How often it was lost and opened again, with the change as it was last taken."""
+
+    def run(self, command: str, *, seconds: float) -> Ran:
+        """Run `bash -c` in the tree; whatever it leaves running is ended with it."""
+        ...
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a regular file of the tree; None: there is none of that name.
+
+        Raises:
+            EditFailed: It is larger than a file of a change may be, or the sandbox was lost.
+        """
+        ...
+
+    def write(self, path: str, content: bytes) -> None:
+        """Create or replace a file, inside the sandbox; it keeps its mode, folders are made.
+
+        Raises:
+            EditFailed: The name leads outside or through a link, there is no space, or the
+                sandbox was lost.
+        """
+        ...
+
+    def take(self, include: tuple[str, ...] = ()) -> Taken:
+        """Return what differs between base and the tree, in which nothing runs any more.
+
+        Args:
+            include: Ignored files or folders that are part of the change all the same.
+        """
+        ...
+
+    def close(self) -> None:
+        """End everything in the sandbox, and the sandbox; may be called twice."""
+        ...
+
+
+class Sessions(Protocol):
+    """Opens sandboxes that stay open. Raises SandboxMissing when there is no way to open one."""
+
+    def open(
+        self, prepared: Prepared, change: Change, stopped: Flag | None = None
+    ) -> SandboxSession:
+        """Lay out the base commit and the change, with the repository's environment.
+
+        Args:
+            stopped: Once it is set, what runs in the session is ended within half a second.
+        """
+        ...

@@ -1,0 +1,178 @@
+"""The ticket, who asked for it, and what people said to its run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Literal
+
+from agent.models.record import Record
+
+
+class Delivery(Record):
+    """One webhook as it arrived, its signature verified."""
+
+    delivery_id: str
+    """The sender's GUID; a redelivery carries the same one."""
+    event: str
+    action: str | None
+    """What happened, where the event's kind has such a word."""
+    content_key: str
+    """Equal for deliveries that say the same of the same version of an object; empty where the
+    content does not matter."""
+    received_at: float
+    """Seconds since the epoch."""
+    body: bytes
+    """What the intake reads, as JSON; empty where nobody will. The event tells which record it is:
+    of `issues` one of `agent.service.intake`, of all others one of `agent.conversation.said`."""
+    ignored: str = ""
+    """Why nobody has to act on it, in words; empty: it is for the intake."""
+
+
+class IssueRef(Record):
+    """One issue on a forge; the numeric ids stay when names change."""
+
+    repository: str
+    """`owner/name` when the label was set."""
+    repository_id: int
+    number: int
+    issue_id: int
+    installation_id: int | None = None
+    """Of the App in this repository; None in token mode."""
+
+
+class Snapshot(Record):
+    """An issue as it stood when somebody with write permission labelled it."""
+
+    issue: IssueRef
+    url: str
+    """Page of the issue."""
+    title: str
+    body: str
+    """As it arrived; what a reader does not see is taken out when it becomes a Ticket."""
+    labels: tuple[str, ...]
+    author: str
+    """Login of who opened the issue."""
+    actor: str
+    """Login of who set the label, which approves this text."""
+    actor_id: int
+    approved_at: str
+    """ISO 8601, UTC: `updated_at` of the issue when the label was set."""
+    by_label: bool = True
+    """False: started by a command of the operator, without a label."""
+    read_at: str | None = None
+    """ISO 8601, UTC: when the text was read, where that was after the label was set, so that an
+    edit in between would not show; None: the text came with the label."""
+
+    @property
+    def approval(self) -> str:
+        """Equal for whatever tells of the same person's same word on the same issue."""
+        parts = [self.issue.repository_id, self.issue.issue_id, self.actor_id, self.approved_at]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
+
+    @property
+    def digest(self) -> str:
+        """sha256 over what was approved: title, body, labels in any order, and who approved it."""
+        approved = [self.title, self.body, sorted(self.labels), self.actor_id]
+        return hashlib.sha256(json.dumps(approved).encode()).hexdigest()
+
+    def says_the_same(self, title: str, body: str) -> bool:
+        """Whether its text is this one."""
+        return (self.title, self.body) == (title, body)
+
+
+class Guidance(Record):
+    """What a person with write permission said to a run after its text was approved."""
+
+    kind: Literal["answer", "change", "approval", "command"]
+    """An answer to its questions, another wish for its plan, the word to carry that out; or a
+    command that has had its effect."""
+    words: str
+    """As they were written; of an approval the number of the plan, of a command its name."""
+    by: str
+    """Login."""
+    by_id: int
+    at: str
+    """ISO 8601, UTC: when it was written."""
+    comment: str
+    """Which comment it is, by place and number: one counts once."""
+
+
+def approval(said: Sequence[Guidance], plan: str) -> Guidance | None:
+    """Find who approved a plan; what was approved before another wish was told does not count."""
+    for one in reversed(said):
+        if one.kind in ("answer", "change"):
+            return None
+        if one.kind == "approval" and one.words == plan:
+            return one
+    return None
+
+
+class EarlierAttempt(Record):
+    """A pull request of ours for the same issue that people have closed; foreign words in it."""
+
+    pull: int
+    """Its number."""
+    url: str
+    remarks: str
+    """What people with write permission said in it, the newest as far as there is room, oldest
+    first; visible text only."""
+    said: tuple[str, ...] = ()
+    """Who said each of them, and when."""
+    left: int = 0
+    """How many more there are."""
+
+
+class Ticket(Record):
+    """The approved snapshot of a request; data, never instructions."""
+
+    ticket_id: str
+    """Short and safe in a branch name: the issue number or the file's stem."""
+    title: str
+    body: str
+    """Visible text only: HTML comments and invisible characters are removed."""
+    digest: str
+    """sha256 of what was approved, as it arrived: a file, or an issue's text, labels and actor."""
+    removed: tuple[str, ...] = ()
+    """What was taken out of the text, in words."""
+    said: tuple[str, ...] = ()
+    """What people have added to it by comments, and who: as `an answer of maria, …`."""
+    earlier: EarlierAttempt | None = None
+    """None: there is none, or it was not looked for."""
+
+
+Category = Literal["bug", "feature", "refactor", "tests", "docs", "typing", "dependency"]
+"""What kind of work a ticket asks for."""
+
+
+class Similar(Record):
+    """Another run of ours in the repository whose issue has the same title."""
+
+    number: int
+    """Of its issue."""
+    title: str
+    run_id: str
+    under_way: bool
+    """False: it has opened a pull request."""
+    url: str = ""
+    """Of that pull request."""
+
+    @property
+    def told(self) -> str:
+        """Say which one it is, in a line."""
+        became = f"run {self.run_id} is under way" if self.under_way else self.url
+        return f"#{self.number} “{self.title}” ({became})"
+
+
+class Decision(Record):
+    """What triage makes of a ticket it accepts."""
+
+    recipe: str
+    """Its name; "": a model plans and edits."""
+    sentence: str
+    category: Category = "feature"
+    """By the issue's labels; a recipe has no use for it."""
+    reasons: tuple[str, ...] = ()
+    """What labels and other runs came to, in words."""
+    similar: tuple[Similar, ...] = ()

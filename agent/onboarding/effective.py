@@ -1,0 +1,248 @@
+"""What holds in a repository, key by key, and what says so.
+
+Owns the order in which a value comes to be: the file, what was detected, the default, and what
+the operator bounds. Values themselves come from `repo_config`, the weight of rules from
+`agent.policy.levels`. Pure.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from agent.models.record import Record
+from agent.policy import levels
+from agent.policy.contract import concurrency
+from agent.policy.patterns import Patterns
+from agent.policy.rule import Rule
+from agent.settings import Settings, variable
+from repo_config import load, reference, rule_files, toml_text, yaml_text
+from repo_config.detect import Project
+from repo_config.located import Located, resolve
+from repo_config.schema import RepoConfig
+
+#: Keys that something was detected for where the file leaves them open.
+_DETECTED = {
+    "python.version": "python_version",
+    "framework": "framework",
+    "django.manage": "django.manage",
+    "django.settings": "django.settings_module",
+    "fastapi.app": "fastapi_app",
+    "checks.types.tool": "type_tools",
+    "checks.tests.runner": "test_runner",
+    "checks.tests.script": "test_script",
+    "checks.tests.args": "test_args",
+    "checks.lint": "lint_tools",
+}
+_CHECKING = frozenset({"checks.types.tool", "checks.lint"})
+#: What is said of a file.
+OF_PATHS = ("root", "scope", "concurrency.mode", "checks")
+#: Keys that the operator holds below a setting of that name.
+_BOUNDED = {
+    "limits.minutes": "max_minutes",
+    "limits.usd": "model_usd",
+    "limits.tokens": "model_tokens",
+    "checks.tests.minutes": "max_minutes",
+    "limits.runs_per_day": "runs_per_day",
+}
+
+
+class Read(NamedTuple):
+    """A configuration as it was read."""
+
+    config: RepoConfig
+    source: load.Source | None
+    """None where the repository has none."""
+
+    @property
+    def root(self) -> Located | None:
+        """What the file says, with places."""
+        if self.source is None:
+            return None
+        toml = self.source.name.endswith(".toml")
+        reader = toml_text.read if toml else yaml_text.read
+        return reader(self.source.text, self.source.name).root
+
+
+class Effective(Record):
+    """What holds for one key, and why."""
+
+    key: str
+    value: object
+    origin: str
+    """`file:line`, `detected from …`, `default`, or what bounds it."""
+    meaning: str = ""
+    here: str = ""
+    """What this machine makes of it, in words."""
+
+
+def values(read: Read, project: Project | None, settings: Settings) -> Iterator[Effective]:
+    """Yield what holds for every key, in the order of the reference; then for every rule."""
+    places = _Places(read)
+    for path, section in reference.sections():
+        for name, field in section.model_fields.items():
+            if reference.is_section(field.annotation):
+                continue
+            key = ".".join((*path, name))
+            value = _at(read.config, (*path, name))
+            meaning = " ".join((field.description or "").split())
+            origin = places.of((*path, name))
+            if key == "rules":
+                continue
+            found = _detected(key, value, project) if project else None
+            if key in _BOUNDED:
+                yield _bounded(key, value, origin, settings, meaning)
+            elif key == "label" and value is None:
+                said = "default" if settings.label == "mergewright" else variable("label")
+                yield Effective(key=key, value=settings.label, origin=said, meaning=meaning)
+            elif found and (origin is None or value in ("auto", None)):
+                yield Effective(key=key, value=found[0], origin=found[1], meaning=meaning)
+            else:
+                yield Effective(key=key, value=value, origin=origin or "default", meaning=meaning)
+    # It brings all that rules stand on; most commands start without.
+    from agent.policy import registry
+
+    for rule in registry.RULES:
+        yield of_rule(rule, read, settings, places.of(("rules", rule.id)))
+
+
+def place_of(path: tuple[str | int, ...], read: Read) -> str | None:
+    """Say where a key stands, as `file:line`; None where the file does not have it."""
+    return _Places(read).of(path)
+
+
+def of_rule(rule: Rule, read: Read, settings: Settings, place: str | None = None) -> Effective:
+    """Say what a rule weighs."""
+    level = levels.of(rule, read.config, settings.floors)
+    asked = read.config.rules.get(rule.id)
+    origin = place or "default"
+    if level != (asked or rule.severity.value):
+        by_operator = rule.id in settings.floors
+        who = variable("rule_floors") if by_operator else "the rule itself"
+        origin = f"bounded by {who}: no less than {level}"
+        if place:
+            origin += f"; {place} asks for {asked}"
+    return Effective(key=f"rules.{rule.id}", value=level, origin=origin, meaning=rule.demands)
+
+
+def at_path(path: str, read: Read, project: Project) -> Iterator[Effective]:
+    """Yield what holds for one file of the repository."""
+    places, config = _Places(read), read.config
+    folder = config.folder
+    inside = not folder or path == folder or path.startswith(f"{folder}/")
+    yield Effective(
+        key="root",
+        value="in the project" if inside else f"outside of the project's folder {folder}",
+        origin=places.of(("root",)) or "default",
+    )
+    yield _touchable(path, config, places)
+    yield _concurrency(path, config, places)
+    if why := rule_files.reason(path, project):
+        yield Effective(key="checks", value="decides about the checks", origin=why)
+
+
+def _touchable(path: str, config: RepoConfig, places: _Places) -> Effective:
+    """Whether a change may touch a file, by the lists of `scope`."""
+    key = "scope"
+    if path in load.OWN_FILES:
+        origin = "Mergewright's own configuration is never touched"
+        return Effective(key=key, value="never touched", origin=origin)
+    for name, words in (("protect", "never touched"), ("human_only", "only people change it")):
+        listed: tuple[str, ...] = getattr(config.scope, name)
+        if pattern := Patterns(listed, lenient=True).first(path):
+            return Effective(key=key, value=words, origin=places.pattern(name, listed, pattern))
+    allowed = Patterns(config.scope.allow).first(path)
+    if allowed is None:
+        origin = f"scope.allow does not name it ({places.of(('scope', 'allow')) or 'default'})"
+        return Effective(key=key, value="never touched", origin=origin)
+    origin = places.pattern("allow", config.scope.allow, allowed)
+    return Effective(key=key, value="may be touched", origin=origin)
+
+
+def _concurrency(path: str, config: RepoConfig, places: _Places) -> Effective:
+    """Whether code is written sync or async there."""
+    origin = places.of(("concurrency", "mode")) or "default"
+    for number, override in enumerate(config.concurrency.overrides):
+        if pattern := Patterns(override.paths).first(path):
+            place = places.of(("concurrency", "overrides", number)) or ""
+            origin = f"concurrency.overrides: {pattern} ({place})"
+    mode = concurrency.mode_of(path, config.concurrency)
+    return Effective(key="concurrency.mode", value=mode, origin=origin)
+
+
+class _Places:
+    """Where keys stand in the file."""
+
+    def __init__(self, read: Read) -> None:
+        self._root = read.root
+        self._name = read.source.name if read.source else ""
+
+    def of(self, path: tuple[str | int, ...]) -> str | None:
+        """`file:line` of a key; None where the file does not have it."""
+        if self._root is None:
+            return None
+        there, located = resolve(path, self._root)
+        if there != path:
+            return None
+        at = located.at if isinstance(path[-1], int) else located.key_at
+        return f"{self._name}:{at.line}"
+
+    def pattern(self, name: str, listed: tuple[str, ...], pattern: str) -> str:
+        """Where a pattern of `scope` stands."""
+        place = self.of(("scope", name, listed.index(pattern))) or "default"
+        return f"scope.{name}: {pattern} ({place})"
+
+
+def _at(config: RepoConfig, path: tuple[str, ...]) -> object:
+    value: object = config
+    for step in path:
+        value = getattr(value, step)
+    return value
+
+
+def _detected(key: str, value: object, project: Project) -> tuple[object, str] | None:
+    """What was detected for a key, with its origin."""
+    name = _DETECTED.get(key)
+    if name is None or value == "off":
+        return None
+    django = project.django
+    found: object
+    if name.startswith("django."):
+        found = getattr(django, name.partition(".")[2]) if django else None
+        if key == "django.manage" and found and project.root:
+            found = posixpath.relpath(str(found), project.root)
+    else:
+        found = getattr(project, name)
+    if not found:
+        return ("none", _nothing(key, project)) if value == "auto" else None
+    if key == "checks.types.tool" and isinstance(found, tuple) and len(found) == 1:
+        found = found[0]
+    origin = project.origins.get(name, "")
+    return found, f"detected from {origin}" if origin else "detected"
+
+
+def _nothing(key: str, project: Project) -> str:
+    """Say that nothing was detected, or what was and could not be followed."""
+    of_types = {"mypy", "pyright", "basedpyright"}
+    named = [
+        why
+        for check, why in project.not_run.items()
+        if (check in of_types) == (key == "checks.types.tool") and key in _CHECKING
+    ]
+    return "; ".join(named) or "nothing was detected"
+
+
+def _bounded(
+    key: str, value: object, origin: str | None, settings: Settings, meaning: str
+) -> Effective:
+    """The value of a number that the operator bounds."""
+    field = _BOUNDED[key]
+    most: float | None = getattr(settings, field)
+    over = isinstance(value, int | float) and most is not None and value > most
+    if over or (value is None and most is not None):
+        said = f"bounded by {variable(field)}: at most {most}"
+        if origin:
+            said += f"; {origin} asks for {value}"
+        return Effective(key=key, value=most, origin=said, meaning=meaning)
+    return Effective(key=key, value=value, origin=origin or "default", meaning=meaning)

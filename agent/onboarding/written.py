@@ -1,0 +1,191 @@
+"""Write facts down as `.github/mergewright.yml`, each with its reason, and what differs from one.
+
+Owns the text of the file. It is read again before it is handed out: what `config check` would
+refuse is never proposed.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from agent.models.record import Record
+from agent.onboarding import code_facts, django_facts, effective, facts, fastapi_facts
+from agent.onboarding.effective import Read
+from agent.onboarding.facts import Evidence, Fact
+from repo_config import load, reference
+from repo_config.located import inert
+from repo_config.schema import RepoConfig
+from repo_config.tree import Tree
+
+_WIDTH = 96
+_OPENING = (
+    "Proposed by `mergewright config detect`. Each value stands here because of what is said above"
+    " it; what is left out is detected or has its default. `mergewright config check` names"
+    " mistakes, `config explain` what holds."
+)
+_OPEN = "Not decided, for a person. Take the # away to follow one, or delete the lines."
+
+
+class ProposedFile(Record):
+    """A configuration for a repository, with the reason of every value."""
+
+    text: str
+    facts: tuple[Fact, ...]
+    """What the text says."""
+    proposals: tuple[Fact, ...] = ()
+    """What it leaves to a person, as comments."""
+
+
+def propose(
+    tree: Tree,
+    read: Read | None = None,
+    has_python: Callable[[str], bool] | None = None,
+    kept: Iterable[Fact] = (),
+) -> ProposedFile:
+    """Detect what a repository's configuration could say.
+
+    Args:
+        tree: The repository.
+        read: Its configuration, whose values win over detected ones; None: there is none.
+        has_python: Says whether runs can take a version of Python; one that they cannot is left
+            to a person.
+        kept: What a run has measured; it wins over what is detected.
+    """
+    given = read or Read(RepoConfig(), None)
+    kept = tuple(kept)
+    roots = (str(one.value) for one in kept if one.key == "root")
+    folder = given.config.folder or next(roots, "") or facts.only_folder(tree) or ""
+    evidence = Evidence(tree, folder)
+    found = [*facts.declared(evidence), *code_facts.counted(evidence)]
+    found += [*django_facts.counted(evidence), *fastapi_facts.counted(evidence), *kept]
+    known = [one for one in found if _is_taken(one, tree, folder)]
+    if has_python is not None:
+        known = [_doubt_python(one, has_python) for one in known]
+    sure = {one.key: one for one in known if one.sure}
+    before = f"as it stood in {given.source.name}" if given.source else ""
+    sure |= {one.key: one.model_copy(update={"why": before}) for one in _given(given)}
+    left = tuple(one for one in known if not one.sure and one.key not in sure)
+    return ProposedFile(text=write(sure, left), facts=tuple(sure.values()), proposals=left)
+
+
+def render(values: Mapping[str, object]) -> list[str]:
+    """Write values as lines of YAML, one for each key."""
+    return [f"{key}: {_flow(value)}" for key, value in values.items()]
+
+
+def differences(detected: ProposedFile, read: Read) -> Iterator[str]:
+    """Say where a repository's own file and what was detected part."""
+    own = {one.key: one for one in _given(read)}
+    for one in detected.facts:
+        mine = own.get(one.key)
+        if mine is None:
+            yield f"{one.key}: not in the file; detected {_flow(one.value)} ({one.why})"
+        elif mine.value != one.value:
+            yield (
+                f"{one.key}: {_flow(mine.value)} ({mine.why}); detected {_flow(one.value)}"
+                f" ({one.why})"
+            )
+
+
+def _doubt_python(fact: Fact, has_python: Callable[[str], bool]) -> Fact:
+    """Leave a version for which every run would be refused to a person."""
+    if fact.key != "python.version" or has_python(str(fact.value)):
+        return fact
+    why = f"{fact.why}; no Python {fact.value} is installed where runs are made"
+    return fact.model_copy(update={"why": why, "sure": False})
+
+
+def _is_taken(fact: Fact, tree: Tree, folder: str) -> bool:
+    """Whether the configuration has this key and takes this value."""
+    if reference.form_at(tuple(fact.key.split("."))) is None:
+        return False
+    entries = {one.key: one for one in (fact,)}
+    if folder and fact.key != "root":
+        entries["root"] = Fact(key="root", value=folder, why="")
+    try:
+        load.from_text(write(entries), "proposed.yml", tree)
+    except load.ConfigProblem:
+        return False
+    return True
+
+
+def _given(read: Read) -> Iterator[Fact]:
+    """What a repository's own file says."""
+    for path, section in reference.sections():
+        for name, field in section.model_fields.items():
+            if reference.is_section(field.annotation):
+                continue
+            place = effective.place_of((*path, name), read)
+            if place is None:
+                continue
+            value: object = read.config.model_dump(mode="json")
+            for step in (*path, name):
+                value = value[step] if isinstance(value, dict) else None
+            if (path, name) != ((), "version"):
+                yield Fact(key=".".join((*path, name)), value=value, why=place)
+
+
+# --- YAML -------------------------------------------------------------------------------------
+
+
+def write(sure: dict[str, Fact], left: tuple[Fact, ...] = ()) -> str:
+    """Write facts by key as a file, and those that are left to a person as comments."""
+    lines = [*_comment(_OPENING), "version: 1"]
+    lines += _section((), RepoConfig, sure)
+    if left:
+        lines += ["", *_comment(_OPEN)]
+        for one in left:
+            *above, last = one.key.split(".")
+            value = f"{last}: {_flow(one.value)}"
+            for step in reversed(above):
+                value = f"{step}: {{{value}}}"
+            lines += ["#", *_comment(one.why), f"# {value}"]
+    return "\n".join(lines) + "\n"
+
+
+def _section(path: tuple[str, ...], section: type, sure: dict[str, Fact]) -> Iterator[str]:
+    indent = "  " * len(path)
+    for name, field in section.model_fields.items():  # type: ignore[attr-defined] # a model
+        here = (*path, name)
+        if reference.is_section(field.annotation):
+            inner = list(_section(here, field.annotation, sure))
+            if inner:
+                yield from ([""] if not path else [])
+                yield f"{indent}{name}:"
+                yield from inner
+        elif (fact := sure.get(".".join(here))) is not None:
+            yield from ([""] if not path else [])
+            yield from _comment(fact.why, indent)
+            yield f"{indent}{name}: {_flow(fact.value)}"
+
+
+def _comment(text: str, indent: str = "") -> list[str]:
+    width = _WIDTH - len(indent)
+    wrapped = textwrap.wrap(inert(text), width, break_long_words=False, break_on_hyphens=False)
+    return [f"{indent}# {line}" for line in wrapped]
+
+
+def _flow(value: object) -> str:
+    """Write a value on one line."""
+    if isinstance(value, dict):
+        return (
+            f"{{{', '.join(f'{_scalar(str(key))}: {_flow(one)}' for key, one in value.items())}}}"
+        )
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_flow(one) for one in value)}]"
+    return _scalar(value) if isinstance(value, str) else _plain(value)
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+def _scalar(text: str) -> str:
+    """Write a text so that YAML takes it for one."""
+    taken = text.lower() in ("true", "false", "yes", "no", "on", "off", "null", "y", "n")
+    if re.fullmatch(r"[A-Za-z_][\w./-]*", text) and not taken:
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{inert(escaped)}"'

@@ -1,1 +1,0 @@
-"""Rules on what a change must leave alone, or bring in only with care."""

@@ -1,0 +1,181 @@
+"""What the contract says to ruff, and what ruff's findings mean for it.
+
+ruff runs in a sandbox with this configuration alone, on the Python files of a change; what it finds
+there and not on base becomes a finding of one of `ruff_rules`.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Collection, Iterator
+
+from agent.models.change import Change, Finding
+from agent.models.checks import CheckItem
+from agent.policy import libraries, source
+from agent.policy.layout import is_test
+from agent.policy.ruff_rules import BAN, MOST_BRANCHES, TABLE, RuffRule
+from repo_config.schema import RepoConfig
+
+#: The name of the check whose findings these rules weigh.
+CHECK = "contract lint"
+_BANNED = re.compile(r"`(?P<name>[\w.]+)` is banned: (?P<rule>[\w-]+)")
+#: Common in good code, or the matter of other rules: asserts, random numbers, subprocesses.
+_LEFT_OUT = ("S101", "S311", "S404", "S603", "S606", "S607")
+#: With these, source could decide how its own tests end.
+_TEST_TOOLS = (
+    "pytest", "_pytest", "pluggy", "unittest", "django.test", "gc", "ctypes", "sys.modules",
+    "sys._getframe", "sys._current_frames", "sys.settrace", "sys.setprofile", "sys.monitoring",
+    "threading.settrace", "threading.setprofile", "inspect.currentframe", "inspect.stack",
+)  # fmt: skip
+#: HTTP clients by the name that `http_client` gives them. Where a module also holds what sends
+#: nothing, only its parts that send are named.
+_CLIENTS: dict[str, tuple[str, ...]] = {
+    "requests": (
+        "requests", "requests_toolbelt", "requests_cache", "requests_futures", "requests_oauthlib",
+        "cachecontrol",
+    ),
+    "httpx": ("httpx", "httpcore", "httpx_sse", "httpx_ws", "hishel"),
+    "aiohttp": (
+        "aiohttp.ClientSession", "aiohttp.request", "aiohttp.client", "aiohttp_client_cache",
+    ),
+    "urllib3": (
+        "urllib3.PoolManager", "urllib3.ProxyManager", "urllib3.HTTPConnectionPool",
+        "urllib3.HTTPSConnectionPool", "urllib3.poolmanager", "urllib3.connectionpool",
+        "urllib3.request",
+    ),
+    "": (
+        "urllib.request.urlopen", "urllib.request.urlretrieve", "urllib.request.build_opener",
+        "http.client.HTTPConnection", "http.client.HTTPSConnection", "httplib2", "pycurl",
+        "curl_cffi", "treq", "niquests", "grequests", "asks", "aiosonic", "tls_client",
+        "cloudscraper", "mechanize", "geventhttpclient", "tornado.httpclient",
+        "tornado.simple_httpclient", "tornado.curl_httpclient", "twisted.web.client",
+    ),
+}  # fmt: skip
+_RETRIES: dict[str, tuple[str, ...]] = {
+    "tenacity": ("tenacity",),
+    "stamina": ("stamina",),
+    "backoff": ("backoff",),
+    "": (
+        "retrying", "retry.retry", "retry.api", "opnieuw", "httpx_retries", "aiohttp_retry",
+        "urllib3.Retry", "urllib3.util.Retry", "urllib3.util.retry", "requests.adapters.Retry",
+    ),
+}  # fmt: skip
+
+#: Of these a file has either some or none: one more in a file that had one is no news.
+ONCE = (BAN, "T201", "T203")
+
+
+_CODES = ",".join(dict.fromkeys(code for row in TABLE for code in row.codes))
+ARGUMENTS = (
+    "--isolated", "--ignore-noqa", "--target-version=py314",
+    f"--select={_CODES}", f"--ignore={','.join(_LEFT_OUT)}",
+    "--config", f"lint.mccabe.max-complexity = {MOST_BRANCHES}",
+)  # fmt: skip
+"""What ruff is told on its command line, but for the bans."""
+
+
+def ban(config: RepoConfig, ours: Collection[str] = ()) -> tuple[str, str]:
+    """Return what tells ruff the names that may not be brought in.
+
+    Args:
+        config: The contract.
+        ours: Modules of the checks themselves.
+    """
+    names = ", ".join(
+        f"{json.dumps(name)} = {{msg = {json.dumps(rule)}}}"
+        for name, rule in _bans(config, ours).items()
+    )
+    return "--config", f"lint.flake8-tidy-imports.banned-api = {{{names}}}"
+
+
+def _bans(config: RepoConfig, ours: Collection[str]) -> dict[str, str]:
+    """Return the names that may not be brought in, each with the id of its rule."""
+    bans = dict.fromkeys(_TEST_TOOLS, "test-tool-in-source")
+    for allowed, known, rule in (
+        (config.http.name, _CLIENTS, "http-client"),
+        (config.http.retries, _RETRIES, "http-retries"),
+        (config.background_tasks, libraries.TASK_SYSTEMS, "background-tasks"),
+    ):
+        if allowed != "any":
+            others = (names for name, names in known.items() if name != allowed)
+            bans |= {name: rule for names in others for name in names}
+    bans |= dict.fromkeys(config.imports.forbid, "forbidden-import")
+    return bans | dict.fromkeys(ours, "checker-in-code")
+
+
+def select(
+    items: tuple[CheckItem, ...], change: Change, config: RepoConfig, disguised: Collection[str]
+) -> tuple[CheckItem, ...]:
+    """Return what rules have to say something about.
+
+    Args:
+        items: New with the change.
+        change: As it was shown to ruff.
+        config: The contract.
+        disguised: Files that are called as those of tests are, and are none.
+    """
+    after = {file.path: file.after or b"" for file in change.files}
+
+    def counts(item: CheckItem) -> bool:
+        path, code, said = _parts(item)
+        row = _row(code, said, config)
+        if row.exempt(path) and not (path in disguised and row.exempt is is_test):
+            return False
+        banned = _BANNED.match(said)
+        if banned is None or row.rule.id != "forbidden-import":
+            return True
+        own = f"{banned['name'].replace('.', '/')}/"
+        if path.startswith((own, f"src/{own}")):
+            return False  # the modules of a package may have each other
+        allowed = config.imports.allow
+        return not allowed or not _is_allowed(after.get(path, b""), _line(item), allowed)
+
+    return tuple(item for item in items if counts(item))
+
+
+def findings(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[Finding]:
+    """Make findings of what ruff found."""
+    for item in items:
+        path, code, said = _parts(item)
+        row = _row(code, said, config)
+        banned = _BANNED.match(said)
+        text = f"brings in {banned['name']}" if banned else f"{code}: {said.rstrip('.')}"
+        yield row.rule.at(path, text, row.fix, _line(item))
+
+
+def _parts(item: CheckItem) -> tuple[str, str, str]:
+    """Return path, code and message."""
+    path, _, line = item.place.rpartition(":")
+    code, _, said = item.text.partition(": ")
+    return path if line.isdigit() else item.place, code, said
+
+
+def _line(item: CheckItem) -> int | None:
+    line = item.place.rpartition(":")[2]
+    return int(line) if line.isdigit() else None
+
+
+def _row(code: str, said: str, config: RepoConfig) -> RuffRule:
+    """Return the rule that a finding of ruff breaks; what ruff cannot read is the last one's."""
+    if banned := _BANNED.match(said):
+        return next(row for row in TABLE if row.rule.id == banned["rule"])
+    fitting = (row for row in TABLE if code.startswith(row.codes) and row.applies(config))
+    return next(fitting, TABLE[-1])
+
+
+def _is_allowed(content: bytes, line: int | None, allowed: tuple[str, ...]) -> bool:
+    """Whether all that the import on a line brings in is allowed by a longer name."""
+    try:
+        nodes = ast.walk(source.parse(content))
+    except source.UnreadableError:
+        return False
+    for node in nodes:
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and node.lineno <= (line or 0) <= (
+            node.end_lineno or 0
+        ):
+            start = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            names = (f"{start}{alias.name}." for alias in node.names)
+            return all(name.startswith(tuple(f"{one}." for one in allowed)) for name in names)
+    return False

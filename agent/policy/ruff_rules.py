@@ -1,0 +1,271 @@
+"""Rules that ruff checks: each with its codes, its weight, and where it does not apply.
+
+A ban of a name carries the id of its rule as its message. What is banned is said by the contract
+(`ruff_contract`); how ruff is run is left to `agent.checks.contract_lint`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.models.change import Severity
+from agent.policy.layout import is_apart, is_test
+from agent.policy.rule import Rule
+from repo_config.schema import RepoConfig
+
+#: ruff's code for a name that may not be used.
+BAN = "TID251"
+MOST_BRANCHES = 15
+#: Modules that talk to a terminal.
+_TERMINAL = re.compile(
+    r"(?:^|[/_])(?:cli|console|commands?|cmd|terminal|prompt|main|repl|shell|debug)\w*"
+)
+
+
+@dataclass(frozen=True)
+class RuffRule:
+    """A rule, and how ruff finds what breaks it."""
+
+    rule: Rule
+    codes: tuple[str, ...]
+    """Of ruff, or the beginning of several; a ban names its rule itself."""
+    fix: str
+    exempt: Callable[[str], bool] = is_test
+    """Paths that the rule does not apply to."""
+    applies: Callable[[RepoConfig], bool] = lambda _: True
+
+
+def _nowhere(_: str) -> bool:
+    return False
+
+
+def _may_print(path: str) -> bool:
+    return is_apart(path) or _TERMINAL.search(path) is not None
+
+
+TABLE: tuple[RuffRule, ...] = (
+    RuffRule(
+        Rule(
+            id="http-client",
+            demands="No file brings in an HTTP client other than `http_client`.",
+            severity=Severity.BLOCK,
+            bad="import requests  # and http_client is httpx",
+            good="import httpx",
+        ),
+        (BAN,),
+        "Use the client that http_client names, or change http_client in the configuration first.",
+        _nowhere,
+    ),
+    RuffRule(
+        Rule(
+            id="http-retries",
+            demands="No file repeats requests by a library other than `http_client.retries`.",
+            severity=Severity.BLOCK,
+            bad="import backoff  # and http_client.retries is tenacity",
+            good="import tenacity",
+        ),
+        (BAN,),
+        "Use what http_client.retries names, or change that in the configuration first.",
+        _nowhere,
+    ),
+    RuffRule(
+        Rule(
+            id="http-timeout",
+            demands="Where `http_client.timeout` is required, every request has one.",
+            severity=Severity.BLOCK,
+            bad="import requests\n\nrequests.get(url)  # and http_client.timeout is required",
+            good="import requests\n\nrequests.get(url, timeout=10)",
+        ),
+        ("S113",),
+        "Give it a timeout, in seconds.",
+        applies=lambda config: config.http.timeout == "required",
+    ),
+    RuffRule(
+        Rule(
+            id="http-timeout-unset",
+            demands="No request may wait for ever.",
+            severity=Severity.REVIEW,
+            bad="import httpx\n\nhttpx.get(url, timeout=None)",
+            good="import httpx\n\nhttpx.get(url, timeout=10)",
+        ),
+        ("S113",),
+        "Give it a timeout, in seconds.",
+        is_apart,
+    ),
+    RuffRule(
+        Rule(
+            id="background-tasks",
+            demands="No file brings in a system for background tasks other than "
+            "`background_tasks`.",
+            severity=Severity.BLOCK,
+            bad="from fastapi import BackgroundTasks  # and background_tasks is celery",
+            good="from celery import shared_task",
+        ),
+        (BAN,),
+        "Use what background_tasks names, or change that in the configuration first.",
+        _nowhere,
+    ),
+    RuffRule(
+        Rule(
+            id="forbidden-import",
+            demands="No file brings in what `imports.forbid` names.",
+            severity=Severity.BLOCK,
+            bad="import pickle  # and imports.forbid names pickle",
+            good="import json",
+        ),
+        (BAN,),
+        "Do without it, or take it out of imports.forbid first.",
+        _nowhere,
+    ),
+    RuffRule(
+        Rule(
+            id="blocking-call",
+            demands="Async functions neither sleep, nor ask a person or another host, by a sync "
+            "call.",
+            severity=Severity.BLOCK,
+            bad="import time\n\nasync def poll():\n    time.sleep(5)",
+            good="import asyncio\n\nasync def poll():\n    await asyncio.sleep(5)",
+        ),
+        ("ASYNC210", "ASYNC212", "ASYNC250", "ASYNC251"),
+        "Await an async way to do it, or hand the call to asyncio.to_thread.",
+        is_apart,
+    ),
+    RuffRule(
+        Rule(
+            id="blocking-io",
+            demands="Async functions wait for no file and no process by a sync call.",
+            severity=Severity.REVIEW,
+            bad="async def report():\n    return open('report.csv').read()",
+            good="import asyncio\n\nasync def report():\n"
+            "    return await asyncio.to_thread(read, 'report.csv')",
+        ),
+        ("ASYNC220", "ASYNC221", "ASYNC222", "ASYNC230", "ASYNC240"),
+        "Await an async way to do it, or hand the call to asyncio.to_thread.",
+        is_apart,
+    ),
+    RuffRule(
+        Rule(
+            id="dangling-task",
+            demands="Tasks of the event loop are kept by somebody until they end.",
+            severity=Severity.REVIEW,
+            bad="import asyncio\n\nasync def order():\n    asyncio.create_task(send())",
+            good="import asyncio\n\nasync def order():\n"
+            "    tasks.add(task := asyncio.create_task(send()))\n"
+            "    task.add_done_callback(tasks.discard)",
+        ),
+        ("RUF006",),
+        "Keep the task in a set until it is done, or use a TaskGroup.",
+        is_apart,
+    ),
+    RuffRule(
+        Rule(
+            id="swallowed-exception",
+            demands="No error of any kind disappears without a trace.",
+            severity=Severity.REVIEW,
+            bad="try:\n    send(order)\nexcept Exception:\n    pass",
+            good="try:\n    send(order)\nexcept SMTPException:\n    log.exception('not sent')",
+        ),
+        ("S110", "S112"),
+        "Catch what is expected, and log or count what is not.",
+        is_apart,
+    ),
+    RuffRule(
+        Rule(
+            id="new-print",
+            demands="No module of the application begins to print.",
+            severity=Severity.REVIEW,
+            bad="print('order', order)",
+            good="log.info('order', order=order)",
+        ),
+        ("T20",),
+        "Log it, or take it out if it was for you alone.",
+        _may_print,
+    ),
+    RuffRule(
+        Rule(
+            id="complexity",
+            demands=f"No function takes more than {MOST_BRANCHES} ways through its code.",
+            severity=Severity.INFO,
+            bad="def price(order):\n" + "    if order: price += 1\n" * 16,
+            good="def price(order):\n    return base(order) + extras(order)",
+        ),
+        ("C901",),
+        "Take parts out that can be named and tested by themselves.",
+        is_apart,
+    ),
+    RuffRule(
+        Rule(
+            id="unused-import",
+            demands="What a change imports is used.",
+            severity=Severity.INFO,
+            bad="import json\n\nprint('a')",
+            good="import json\n\nprint(json.dumps('a'))",
+        ),
+        ("F401",),
+        "Take it out.",
+        lambda path: path.endswith(("__init__.py", "conftest.py", "settings.py")),
+    ),
+    RuffRule(
+        Rule(
+            id="dead-code",
+            demands="A change adds no code that is commented out, and no value that nothing uses.",
+            severity=Severity.INFO,
+            bad="# total = order.price\n# order.save(total)",
+            good="# The price is that of the day of the order.",
+        ),
+        ("ERA001", "F841"),
+        "Take it out; what is needed again is in the history.",
+        is_apart,
+    ),
+    RuffRule(
+        Rule(
+            id="possible-secret",
+            demands="What is called a password, a key or a token is no word of the code.",
+            severity=Severity.INFO,
+            bad='connect(password="winter20")',
+            good="connect(password=settings.DB_PASSWORD)",
+        ),
+        ("S105", "S106", "S107"),
+        "Read it from the environment or a secret store, without a value to fall back to.",
+        is_apart,
+    ),
+    RuffRule(
+        Rule(
+            id="test-tool-in-source",
+            demands="Source has nothing to do with the tools that test it, nor with the "
+            "interpreter's insides.",
+            severity=Severity.REVIEW,
+            bad="import unittest  # in shop/cart.py",
+            good="import decimal  # and unittest in tests/test_cart.py",
+        ),
+        (BAN,),
+        "See that no test ends otherwise because of it.",
+    ),
+    RuffRule(
+        Rule(
+            id="checker-in-code",
+            demands="Nothing of a change reaches for the scripts that run its checks.",
+            severity=Severity.BLOCK,
+            floor=Severity.BLOCK,
+            bad="import mergewright_pytest",
+            good="import pytest  # in tests/conftest.py",
+        ),
+        (BAN,),
+        "Take it out: a change has no part in how it is judged.",
+        _nowhere,
+    ),
+    RuffRule(
+        Rule(
+            id="security-lint",
+            demands="A change brings in nothing that ruff's security rules (S) object to.",
+            severity=Severity.REVIEW,
+            bad="import requests\n\nrequests.get(url, verify=False, timeout=10)",
+            good="import requests\n\nrequests.get(url, timeout=10)",
+        ),
+        ("S", "E902"),  # the latter: what is not in UTF-8, which ruff does not read
+        "Write it so that the tool does not object, or tell the reviewer why it is safe here.",
+    ),
+)
+RULES: tuple[Rule, ...] = tuple(row.rule for row in TABLE)

@@ -1,0 +1,1 @@
+"""One run, carried from its beginning to its end."""

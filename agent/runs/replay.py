@@ -1,0 +1,308 @@
+"""Carry a run out again from its ledger: the same words of models, everything else for real.
+
+Each request to a model is answered from the ledger if it is the very same, tools and checks run
+anew, and what comes out has to be the same patch and the same text. No key is needed and nobody
+is asked; a run of an issue meets a simulated GitHub. What is measured anew each time, durations
+and addresses in memory, is left out of every comparison and taken from the record.
+
+Nothing is written but below `replays` in the data folder, and its caches.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from agent.editing.called import Called, Opening
+from agent.errors import LedgerUnusable, TimeSpent
+from agent.git import folders, worktree
+from agent.llm.recorded_chat import Differs, RecordedModels, show_difference
+from agent.models.chat import Asked, Returned, ToolResult
+from agent.models.environment import Checkout
+from agent.models.outcome import Outcome
+from agent.models.record import Record
+from agent.models.run import Reason, Run
+from agent.runs import worker
+from agent.services import Services
+from agent.settings import Settings
+from agent.steps import Steps, Watcher, result_adapter
+from agent.telemetry import run_log
+from agent.telemetry.ledger import Ledger
+from agent.telemetry.recorded import Recording
+from agent.text import measured
+
+T = TypeVar("T")
+Say = Callable[[str], None]
+
+FOLDER = "replays"
+"""Below the data folder."""
+_UNBOUNDED = 10**9
+#: What people, GitHub and the settings of then have said.
+_GIVEN = frozenset({
+    "read ticket", "triage", "earlier", "onboard", "propose configuration", "known set-up",
+    "approval",
+})  # fmt: skip
+#: Texts name a commit by all of its digits, or by so many.
+_LENGTHS = (64, 12)
+_SAME = "It came to the same end, with the same patch and the same text."
+
+
+class Report(Record):
+    """What became of a replay."""
+
+    run_id: str
+    same: bool
+    """Whether everything came out as it did, by a ledger that is whole."""
+    sentence: str
+    turns: int
+    """Replies that were given again."""
+    problems: tuple[str, ...]
+    """Where the ledger is not as it was written."""
+    folder: str
+    """What the replay has left."""
+
+
+class _Again(Steps):
+    """Steps that take from the record what cannot be done anew, and compare what models are told.
+
+    How long it took then, and who let it go on, says nothing of this machine.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        log: run_log.RunLog,
+        watcher: Watcher,
+        *,
+        max_minutes: int,
+        recording: Recording,
+        models: RecordedModels,
+        base: Checkout,
+    ) -> None:
+        super().__init__(ledger, log, watcher, max_minutes=max_minutes, grants=_UNBOUNDED)
+        self._recording, self._models, self._base = recording, models, base
+        self._redactor = log.redactor
+
+    def __call__(self, name: str, work: Callable[..., T], /, *args: object) -> T:
+        """Do the work as any step does, or give what it gave then."""
+
+        @wraps(work)
+        def again(*args: Any) -> T:
+            if name == "checkout":
+                return cast(T, self._base)
+            given = name in _GIVEN
+            problem = self._recording.failure(name)
+            if problem and (given or name.endswith(" reply") or isinstance(problem, TimeSpent)):
+                raise problem
+            if given and name in self._recording.results:
+                kept = json.dumps(self._recording.results[name])
+                return result_adapter(work).validate_json(kept)
+            self._models.at = name.rpartition(" ")[0]
+            return cast(T, self._as_then(work(*args)))
+
+        return super().__call__(name, again, *args)
+
+    def _as_then(self, result: object) -> object:
+        """Give what models are told with the durations and addresses of then.
+
+        What a shell prints may hang on anything; what it makes of the files has to be the same.
+        """
+        at = self._models.at
+        match result:
+            case Opening(text=text):
+                then = self._then(at, text)
+                return Opening(text=self._same(text, then, f"what is said at {at}"))
+            case Called(results=results, change=change):
+                turn = self._recording.turns.get(at)
+                if turn is None or turn.results is None:
+                    raise Differs(f"the record ends before the calls of {at}")
+                if change is not None and change.digest != turn.change:
+                    raise Differs(f"the calls of {at} make another change")
+                pairs = zip(results, turn.results, strict=False)
+                changed = tuple(self._printed(now, then) for now, then in pairs)
+                return result.model_copy(update={"results": changed})
+        return result
+
+    def _then(self, at: str, text: str) -> str:
+        """Return what was said then, at the start of a conversation or to what was handed in."""
+        turn = self._recording.turns.get(f"{at} 1")
+        if turn and turn.messages and isinstance(turn.messages[0], Asked):
+            return turn.messages[0].text
+        name, _, number = at.rpartition(" ")
+        after = self._recording.turns.get(f"{name} {int(number) + 1}") if number.isdigit() else None
+        last = after.messages[-1] if after and after.messages else None
+        said = [one.content for one in last.results] if isinstance(last, Returned) else []
+        alike = (one for one in said if measured.masked(one) == measured.masked(text))
+        return next(alike, said[-1] if said else text)
+
+    def _printed(self, now: ToolResult, then: ToolResult) -> ToolResult:
+        """Return what a call printed then; where that says the same, as nobody has redacted it."""
+        if measured.masked(self._redactor(now.content)) == measured.masked(then.content):
+            return now.model_copy(update={"content": measured.as_before(now.content, then.content)})
+        return then
+
+    def _same(self, now: str, then: str, what: str) -> str:
+        """Return a text with what was measured then.
+
+        Raises:
+            Differs: It says something else.
+        """
+        kept = self._redactor(now)
+        if measured.masked(kept) != measured.masked(then):
+            raise Differs(f"{what} differs{show_difference(then, measured.as_before(kept, then))}")
+        return measured.as_before(now, then)
+
+
+def run_again(
+    recording: Recording,
+    settings: Settings,
+    make: Callable[[Settings, Run, Say], Services],
+    watcher: Watcher,
+    say: Say,
+    *,
+    repository: str | None = None,
+) -> Report:
+    """Carry a run out again.
+
+    Args:
+        make: Makes the services of the run, without models.
+        repository: Folder of a clone that has the base commit; None: where it was then.
+
+    Raises:
+        LedgerUnusable: The run is a follow-up, had no code yet, or the code is nowhere to be had.
+        SettingsInvalid: The operator's settings are wrong.
+        KeyboardInterrupt: It was interrupted, so nothing can be said.
+    """
+    run = recording.run
+    then = _require_replayable(recording)
+    folder = settings.home / FOLDER / run.run_id
+    folders.delete(folder)
+    # Tickets, diffs and logs are nobody else's business.
+    folder.parent.mkdir(exist_ok=True, mode=0o700)
+    folder.mkdir(mode=0o700)
+    bounded = {"model_usd": _UNBOUNDED, "model_tokens": None}
+    roles = ("model", "model_editor", "model_reviewer")
+    nobody = dict.fromkeys((*roles, "model_routes", "model_allow"), ())
+    free = settings.model_copy(update={**bounded, **nobody, "public_url": None})
+    base = _code(then, free, folder, repository, local=run.snapshot is None)
+    with _forge(recording, free, folder, base) as (again, led):
+        services = make(led, again, say)
+        models = RecordedModels(recording, services.redactor)
+        log = run_log.RunLog(folder / "run.log", services.redactor)
+        ledger = Ledger(folder / "ledger.jsonl", run.run_id)
+        services = replace(
+            services,
+            models=models,
+            grants=_UNBOUNDED,
+            runs=folder.parent,
+            set_ups=folder,
+            log_told=recording.log,
+            record=ledger.notes("model", within=True),
+        )
+        step = _Again(
+            *(ledger, log, watcher),
+            max_minutes=led.max_minutes,
+            recording=recording,
+            models=models,
+            base=base,
+        )
+        try:
+            outcome = worker.carry(again, step, services, ledger, log)
+        except Differs as problem:
+            difference = str(problem)
+        else:
+            if outcome.reason is Reason.INTERRUPTED:
+                # The run's own interruption is where its record ends, so this one is of now.
+                raise KeyboardInterrupt
+            difference = _find_difference(recording, outcome)
+    sentence = f"Not the same: {difference}." if difference else _SAME
+    return Report(
+        run_id=run.run_id,
+        same=not difference and not recording.problems,
+        sentence=sentence,
+        turns=models.answered,
+        problems=recording.problems,
+        folder=str(folder),
+    )
+
+
+def _require_replayable(recording: Recording) -> Checkout:
+    """Return the base commit of the run; refuse a run that cannot be carried out again."""
+    run = recording.run
+    if run.follow_up is not None:
+        raise LedgerUnusable(
+            f"{run.run_id} is a follow-up of pull request #{run.follow_up.pull}; only runs that"
+            " begin with a ticket can be replayed so far. The run that opened the pull request is"
+            f" {run.follow_up.of}."
+        )
+    if "checkout" not in recording.results:
+        raise LedgerUnusable(f"{run.run_id} ended before it had code; there is nothing to replay.")
+    if run.snapshot is not None and recording.redacted:
+        raise LedgerUnusable(
+            "A secret was taken out of the issue's text when the run was recorded, and is kept"
+            " nowhere, so the run cannot be replayed."
+        )
+    return Checkout.model_validate(recording.results["checkout"])
+
+
+def _code(
+    then: Checkout, settings: Settings, folder: Path, repository: str | None, *, local: bool
+) -> Checkout:
+    """Have the base commit in a mirror, and a repository of its own for what comes out."""
+    mirror = then.mirror
+    if repository is not None or not worktree.has(mirror, then.commit):
+        source = repository or (then.repository if local else None)
+        if source is None:
+            raise LedgerUnusable(
+                f"The code of the run is not on this machine: commit {then.commit} of"
+                f" {then.repository}. Name a clone that has it with --repo DIR."
+            )
+        mirror = worktree.prepare(source, then.commit, settings.home / "mirrors").mirror
+    base = then.model_copy(update={"mirror": mirror, "repository": str(folder / "code.git")})
+    worktree.copy(base, folder / "code.git", base.base_branch or "main")
+    return base
+
+
+@contextmanager
+def _forge(
+    recording: Recording, settings: Settings, folder: Path, base: Checkout
+) -> Iterator[tuple[Run, Settings]]:
+    """Stand in for GitHub where the run was of an issue."""
+    run = recording.run
+    if run.snapshot is None:
+        yield run, settings
+        return
+    from agent.demo.stand_in import standing_in
+
+    config = (recording.results.get("read config") or {}).get("config") or {}
+    labels = dict.fromkeys((*run.snapshot.labels, config.get("label") or settings.label))
+    where = folder / "github"
+    with standing_in(run, tuple(labels), Path(base.repository), settings, where) as stand_in:
+        yield stand_in
+
+
+def _find_difference(recording: Recording, now: Outcome) -> str:
+    """Say in what the end of the replay differs from that of the run; empty: in nothing."""
+    then = recording.outcome
+    if then is None:
+        return "the ledger has no end to compare with"
+    if now.reason is not then.reason:
+        return (
+            f"it ended as {then.reason.value} ({then.sentence}) then, and as {now.reason.value}"
+            f" ({now.sentence}) now"
+        )
+    if now.change_digest != then.change_digest:
+        return "the patch is another one"
+    text, before = now.pull_request_text or "", recording.text or ""
+    if now.commit and then.commit:
+        # Here another account commits the same patch.
+        for length in _LENGTHS:
+            text = text.replace(now.commit[:length], then.commit[:length])
+    if measured.masked(text) != measured.masked(before):
+        return f"the text differs{show_difference(before, measured.as_before(text, before))}"
+    return ""

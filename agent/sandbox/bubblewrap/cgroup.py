@@ -1,0 +1,157 @@
+"""Bound the memory and the number of tasks of a whole room, where this machine lets us.
+
+Works with cgroup v2 and v1. Where no group can be made, rooms are bounded per process and by
+sampling from inside instead (see `agent/sandbox/inside/room.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from agent.errors import SandboxLost
+
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+_PARENT = "mergewright"
+_GONE_SECONDS = 5.0
+#: What the kernel counts: limit, controller, file (of version 2 or 1), and the word in it.
+_COUNTS = (
+    ("memory", "memory", "memory.events", "oom_kill"),
+    ("memory", "memory", "memory.oom_control", "oom_kill"),
+    ("processes", "pids", "pids.events", "max"),
+)
+
+
+@dataclass
+class Cgroup:
+    """The group of one room: one folder in version 2, one per controller in version 1."""
+
+    folders: dict[str, Path] = field(default_factory=dict)
+    """By controller; `memory` and `pids` may be the same folder."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+    def add(self, pids: Iterable[int]) -> None:
+        """Put processes under the limits; what they start later is in as well."""
+        for folder in set(self.folders.values()):
+            for pid in pids:
+                (folder / "cgroup.procs").write_text(str(pid))
+
+    def hit(self) -> str | None:
+        """Name the limit that was reached so far."""
+        return next((limit for limit in ("memory", "processes") if self.count(limit)), None)
+
+    def count(self, wanted: str) -> int:
+        """Say how often the kernel has enforced a limit; 0 where it does not tell."""
+        for limit, controller, file, word in _COUNTS:
+            if limit == wanted:
+                with suppress(KeyError, OSError):
+                    lines = (self.folders[controller] / file).read_text().splitlines()
+                    return int(dict(line.split() for line in lines).get(word, "0"))
+        return 0
+
+    def kill(self) -> None:
+        """Kill everything in the group."""
+        for folder in set(self.folders.values()):
+            with suppress(OSError):
+                (folder / "cgroup.kill").write_text("1")
+                continue
+            with suppress(OSError):
+                for pid in (folder / "cgroup.procs").read_text().split():
+                    with suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
+
+    def remove(self) -> None:
+        """Take the group down; whatever is still in it is killed.
+
+        A process that even SIGKILL does not end in time keeps the group for now; it is removed
+        when its slot is claimed again.
+        """
+        give_up = time.monotonic() + _GONE_SECONDS
+        for folder in set(self.folders.values()):
+            while folder.exists():
+                try:
+                    folder.rmdir()
+                except OSError:
+                    if time.monotonic() > give_up:
+                        break
+                    self.kill()
+                    time.sleep(0.01)
+
+
+def create(name: str, memory_bytes: int, tasks: int, root: Path = CGROUP_ROOT) -> Cgroup:
+    """Make a fresh group; the result lists only the controllers that can be had here."""
+    remove_stale(name, root)
+    group = Cgroup()
+    for controller, parent in _parents(root).items():
+        folder = parent / name
+        try:
+            folder.mkdir(exist_ok=folder in group.folders.values())
+            _set(folder, controller, memory_bytes, tasks)
+        except FileExistsError as problem:
+            raise SandboxLost(f"{folder} still holds a process that cannot be killed.") from problem
+        except OSError:
+            if folder not in group.folders.values():
+                with suppress(OSError):
+                    folder.rmdir()
+            continue
+        group.folders[controller] = folder
+    return group
+
+
+def remove_stale(name: str, root: Path = CGROUP_ROOT) -> None:
+    """Remove a group that a killed process left behind; call it under the lock of its slot."""
+    Cgroup({controller: parent / name for controller, parent in _parents(root).items()}).remove()
+
+
+def names(prefix: str, root: Path = CGROUP_ROOT) -> set[str]:
+    """Names of existing groups that begin like this."""
+    return {
+        folder.name for parent in _parents(root).values() for folder in parent.glob(f"{prefix}*")
+    }
+
+
+def _parents(root: Path) -> dict[str, Path]:
+    """Where groups are made, by controller; empty where we may not."""
+    if (root / "cgroup.controllers").exists():
+        parent = root / _PARENT
+        try:
+            parent.mkdir(exist_ok=True)
+            for folder in (root, parent):
+                for controller in ("memory", "pids"):
+                    if controller not in (folder / "cgroup.subtree_control").read_text().split():
+                        (folder / "cgroup.subtree_control").write_text(f"+{controller}")
+        except OSError:
+            return {}
+        return {"memory": parent, "pids": parent}
+    parents = {}
+    for controller in ("memory", "pids"):
+        parent = root / controller / _PARENT
+        with suppress(OSError):
+            if (root / controller / "cgroup.procs").exists():
+                parent.mkdir(exist_ok=True)
+                parents[controller] = parent
+    return parents
+
+
+def _set(folder: Path, controller: str, memory_bytes: int, tasks: int) -> None:
+    if controller == "pids":
+        (folder / "pids.max").write_text(str(tasks))
+    elif (folder / "memory.max").exists():
+        (folder / "memory.max").write_text(str(memory_bytes))
+        with suppress(OSError):  # absent where the kernel has no swap
+            (folder / "memory.swap.max").write_text("0")
+    else:
+        (folder / "memory.limit_in_bytes").write_text(str(memory_bytes))
+        with suppress(OSError):
+            (folder / "memory.memsw.limit_in_bytes").write_text(str(memory_bytes))

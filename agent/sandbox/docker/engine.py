@@ -1,0 +1,169 @@
+"""Reach the container engine, and say what to do where that fails.
+
+Owns the client, the words of its errors, and which images rooms can be opened from.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import docker
+import requests
+from docker import errors
+from docker.utils.config import find_config_file
+
+from agent.errors import SandboxLost, SandboxMissing
+from agent.models.record import Record
+from agent.sandbox.docker import address
+from agent.settings import Settings
+
+#: What `mergewright images build` writes down on an image, for whoever opens rooms of it.
+PYTHON_LABEL = "mergewright.python"
+PREFIX_LABEL = "mergewright.python.prefix"
+_ANSWER_SECONDS = 60
+_PING_SECONDS = 10.0
+_TAG = re.compile(r"3\.[0-9]+")
+
+
+class Image(Record):
+    """An image that rooms can be opened from."""
+
+    reference: str
+    digest: str
+    """Of its content."""
+    version: str
+    """The minor version of Python in it, as `3.11`."""
+    labels: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that has answered once."""
+
+    address: str
+    version: str
+    """Of its interface."""
+
+    @contextmanager
+    def client(self) -> Iterator[docker.APIClient]:
+        """Open a client of one's own: threads that share one get in each other's way."""
+        with told(self.address):
+            try:
+                # Where nobody listens, the client would leave its socket open.
+                _knock(self.address)
+            except SandboxMissing as problem:
+                raise SandboxLost(
+                    f"The container engine at {self.address} does not answer any more."
+                ) from problem
+            client = _make_client(self.address, self.version)
+            try:
+                yield client
+            finally:
+                client.close()
+
+
+def connect(settings: Settings) -> Engine:
+    """Ask the engine whether it is there, and whether it can make rooms.
+
+    Raises:
+        SandboxMissing: It is not, or cannot; the message has the one command that helps.
+        SandboxLost: It is there and does not answer.
+    """
+    where = address.of(settings)
+    _knock(where)
+    with told(where):
+        client = _make_client(where, "auto")
+        try:
+            info = client.info()
+            version = str(client.api_version)
+        finally:
+            client.close()
+    if any("rootless" in option for option in info.get("SecurityOptions") or ()):
+        raise SandboxMissing(
+            f"The container engine at {where} is a rootless one, whose users are not this"
+            " machine's: folders cannot be lent to its rooms. Set MERGEWRIGHT_SANDBOX=bubblewrap,"
+            " or MERGEWRIGHT_DOCKER_HOST to an engine of the system."
+        )
+    return Engine(where, version)
+
+
+def images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
+    """Find the images that rooms can be opened from, by minor version of Python."""
+    found = {}
+    for one in client.images(name=settings.docker_image):
+        for reference in one["RepoTags"] or ():
+            name, _, tag = reference.rpartition(":")
+            if name == settings.docker_image and _TAG.fullmatch(tag):
+                labels = one["Labels"] or {}
+                found[tag] = Image(
+                    reference=reference, digest=one["Id"], version=tag, labels=labels
+                )
+    return found
+
+
+def choose(client: docker.APIClient, settings: Settings, version: str = "") -> Image:
+    """Choose the image of a room: of this version, else the newest."""
+    found = images(client, settings)
+    if version in found:
+        return found[version]
+    if version or not found:
+        wanted = version or "3.11"
+        raise SandboxMissing(
+            f"The container engine has no image {settings.docker_image}:{wanted} to open rooms"
+            f" from. Build it: mergewright images build {wanted}"
+        )
+    return found[max(found, key=lambda tag: int(tag.rpartition(".")[2]))]
+
+
+@contextmanager
+def told(where: str) -> Iterator[None]:
+    """Turn the errors of the engine into ours."""
+    try:
+        yield
+    except errors.APIError as problem:
+        said = problem.explanation or str(problem)
+        raise SandboxLost(f"The container engine refuses: {said}") from problem
+    except (errors.DockerException, requests.RequestException) as problem:
+        raise SandboxLost(
+            f"The container engine at {where} does not answer: {problem}"
+        ) from problem
+
+
+def _make_client(where: str, version: str) -> docker.APIClient:
+    """Make a client, which reads this user's configuration of docker whether we need it or not."""
+    try:
+        return docker.APIClient(where, version=version, timeout=_ANSWER_SECONDS)
+    except ValueError as problem:
+        raise SandboxMissing(
+            f"Docker's own configuration {find_config_file()!s} cannot be read: {problem}. Mend it"
+            " (`docker login` writes its `auths` anew), or name another folder in DOCKER_CONFIG."
+        ) from problem
+
+
+def _knock(where: str) -> None:
+    """See whether somebody answers at the address, and whether we may talk to it."""
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(_PING_SECONDS)
+        try:
+            line.connect(where.removeprefix(address.SCHEME))
+            line.sendall(b"GET /_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n")
+            line.recv(1)
+        except TimeoutError as problem:
+            raise SandboxLost(
+                f"The container engine at {where} has said nothing for {_PING_SECONDS:.0f} seconds."
+            ) from problem
+        except PermissionError as problem:
+            raise SandboxMissing(
+                f"This user may not use the container engine at {where}. Allow it, which makes the"
+                " user as powerful as root: sudo usermod -aG docker $USER (and sign in anew)."
+            ) from problem
+        except OSError as problem:
+            raise SandboxMissing(
+                f"No container engine answers at {where}. Start it (sudo systemctl start docker),"
+                " name its socket in MERGEWRIGHT_DOCKER_HOST, or set"
+                " MERGEWRIGHT_SANDBOX=bubblewrap."
+            ) from problem

@@ -1,0 +1,95 @@
+"""Open sealed rooms with a container engine: one container each, through the docker SDK.
+
+Owns the life of a room from its slot to its removal. What a room shows and lacks is in
+`docker.walls`, how it is listened to in `docker.opened`, what happens inside in
+`inside/room.py`: the same runner as in every room.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Lock
+
+import docker
+
+from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult, Root, RootPython
+from agent.sandbox.docker import engine, furniture, opened, walls
+from agent.sandbox.rooms import reach, sheet, slots
+from agent.settings import Settings
+
+
+class DockerSandbox:
+    """Sealed rooms in containers, each gone when `run` returns."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engine: engine.Engine | None = None
+        self._connecting = Lock()
+
+    def run(
+        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> RoomResult:
+        """Run one command in a fresh room; see `Sandbox.run`."""
+        home = self._settings.home
+        with (
+            self._connected().client() as client,
+            reach.prepare(order, None, self._settings) as (bounded, slot, uid),
+        ):
+            image = engine.choose(client, self._settings, order.root)
+            with opened.OpenedRoom(bounded, client, hear) as room:
+                shown = furniture.lay_out(home, uid, order.hosts)
+                room.open(
+                    walls.container(uid, slot, image, home),
+                    walls.host_config(bounded, uid, shown, self._settings),
+                    sheet.write(bounded, bounded=True, more=walls.asked_of_runner()),
+                )
+                return room.attend(cancelled)
+
+    def roots(self) -> tuple[Root, ...]:
+        """List the images that rooms can be opened from, by minor version of Python."""
+        with self._connected().client() as client:
+            usual = engine.choose(client, self._settings)
+            others = engine.images(client, self._settings)
+        del others[usual.version]
+        return tuple(_root(image) for image in (usual, *others.values()))
+
+    def _connected(self) -> engine.Engine:
+        """Connect once per process, and remove what killed ones left behind."""
+        with self._connecting:
+            if self._engine is None:
+                found = engine.connect(self._settings)
+                with found.client() as client:
+                    remove_strays(client, self._settings.home)
+                self._engine = found
+            return self._engine
+
+
+def _root(image: engine.Image) -> Root:
+    python, prefix = (image.labels.get(n) for n in (engine.PYTHON_LABEL, engine.PREFIX_LABEL))
+    path = f"{prefix}/bin/python{image.version}"
+    known = (RootPython(version=python, prefix=prefix, path=path),) if python and prefix else ()
+    return Root(
+        name=image.version,
+        mark=image.digest,
+        pythons=known,
+        more=f"mergewright images build {image.version}",
+    )
+
+
+def remove_strays(client: docker.APIClient, home: Path) -> int:
+    """Remove the containers of a data folder whose host process was killed; return how many.
+
+    The runner in such a room has ended it already, when the engine told it that nobody listens any
+    more; what is left is the container's entry, and a room whose runner could not end it. It is a
+    left-over when nobody has its slot.
+    """
+    gone = 0
+    mark = f"{walls.HOME_LABEL}={slots.prefix(home)}"
+    for one in client.containers(all=True, filters={"label": mark}):
+        number = one["Labels"].get(walls.SLOT_LABEL, "")
+        if number.isdigit():
+            with slots.if_free(home, int(number)) as free:
+                if free:
+                    opened.remove(client, one["Id"])
+                    gone += 1
+    return gone

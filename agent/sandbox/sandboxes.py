@@ -1,0 +1,98 @@
+"""Choose what makes the rooms. What a room of each kind is like is theirs."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Literal
+
+import structlog
+
+from agent.errors import SandboxLost, SandboxMissing
+from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult, Root, Sandbox
+from agent.sandbox.bubblewrap import strays
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.settings import Settings
+
+_log = structlog.get_logger()
+
+Kind = Literal["docker", "bubblewrap"]
+KINDS: tuple[Kind, ...] = ("docker", "bubblewrap")
+
+
+def make(kind: Kind, settings: Settings) -> Sandbox:
+    """Make the sandbox of a kind, whatever the settings say of it."""
+    if kind == "bubblewrap":
+        return BubblewrapSandbox(settings)
+    # The client of the engine takes its time to load; who has no engine does without.
+    from agent.sandbox.docker.sandbox import DockerSandbox
+
+    return DockerSandbox(settings)
+
+
+def choose(settings: Settings) -> Kind:
+    """Say which kind of room the settings mean.
+
+    Left to us it is docker where an engine has an image for rooms: whoever has built one wants it
+    used, and its root file system is never this machine's. Otherwise it is bubblewrap.
+    """
+    if settings.sandbox != "auto":
+        return settings.sandbox
+    from agent.sandbox.docker import address
+
+    if not address.is_there(settings):
+        return "bubblewrap"
+    from agent.sandbox.docker import engine
+
+    try:
+        with engine.connect(settings).client() as client:
+            engine.choose(client, settings)
+    except (SandboxMissing, SandboxLost) as problem:
+        _log.info("rooms are made by bubblewrap", because=problem.message)
+        return "bubblewrap"
+    return "docker"
+
+
+class ChosenSandbox:
+    """The rooms that the settings ask for; which kind that is, is found out when one is needed.
+
+    It stays that kind from then on: an engine that goes away later makes for an error, never for
+    rooms of a weaker kind.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._found: Sandbox | None = None
+        self._choosing = Lock()
+
+    def run(
+        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> RoomResult:
+        """Run one command in a fresh room; see `Sandbox.run`."""
+        return self._chosen().run(order, cancelled, hear)
+
+    def roots(self) -> tuple[Root, ...]:
+        """List the root file systems that rooms can have, the usual one first."""
+        return self._chosen().roots()
+
+    def _chosen(self) -> Sandbox:
+        with self._choosing:
+            if self._found is None:
+                self._found = make(choose(self._settings), self._settings)
+            return self._found
+
+
+def remove_strays(settings: Settings) -> int:
+    """Remove what killed processes left of rooms of every kind; return how much."""
+    gone = strays.remove(settings.home)
+    from agent.sandbox.docker import address
+
+    if settings.sandbox == "bubblewrap" or not address.is_there(settings):
+        return gone
+    from agent.sandbox.docker import engine
+    from agent.sandbox.docker import sandbox as docker_sandbox
+
+    try:
+        with engine.connect(settings).client() as client:
+            return gone + docker_sandbox.remove_strays(client, settings.home)
+    except SandboxMissing:
+        return gone  # nobody there who could have any

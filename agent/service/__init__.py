@@ -1,0 +1,1 @@
+"""The service: what deliveries become, and which run goes on when."""

@@ -1,0 +1,271 @@
+"""Deliveries: the intake's turns at the inbox, in which every delivery is settled.
+
+Owns when a delivery is decided, what is put off for later and what people are told of a run that
+waits. What a delivery becomes is decided by `agent.service.intake`; when its run begins, by
+`agent.service.dispatch`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import structlog
+
+from agent.conversation import said
+from agent.conversation.said import Happened
+from agent.errors import AgentError, ForgeLimited, RunStopped, TransientError
+from agent.models.intake import Gatekeeper
+from agent.models.run import Run
+from agent.models.ticket import Delivery
+from agent.service import clock, intake, looks
+from agent.service.dispatch import Bounds
+from agent.service.intake import Accepted, Ignored, Later, Stopped
+from agent.service.lane import Heard, Lane
+from agent.service.pause import Switch
+from agent.store.sql_inbox import Inbox
+from agent.store.sql_store import SqlStore
+from agent.telemetry import metrics
+
+_log = structlog.get_logger()
+
+_DAY = 86_400.0
+_LONGEST_PUT_OFF = 2 * 3600.0
+_RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
+#: So many deliveries that cannot be decided one after the other: the forge itself is away.
+_FAILURES_IN_A_ROW = 3
+#: A run that was told to stop is over within two seconds, as a rule.
+_SOON_SECONDS = 0.5
+#: So often is looked for runs that wait for another day.
+_QUOTA_SECONDS = 10.0
+#: What fails in a way that nobody has foreseen is tried so often.
+_TRIES = 3
+
+
+class _PutOff(NamedTuple):
+    """A delivery that could not be decided yet."""
+
+    failures: int
+    until: float
+    faults: int = 0
+    """So many of the failures are our own."""
+
+
+_NOT_YET = _PutOff(0, 0.0)
+
+
+class _Failed(NamedTuple):
+    """A delivery that we ourselves fail at."""
+
+    reason: str
+
+
+_PAUSED = "Whoever runs the service has paused all runs; this one goes on by itself afterwards."
+_SETTLED: dict[type, str] = {_Failed: "failed", Stopped: "stopped", Heard: "heard"}
+
+
+class Intake:
+    """Settles every delivery: as a run, as the end of one, or ignored for a reason."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        store: SqlStore,
+        gatekeeper: Gatekeeper,
+        bot_ids: frozenset[int] = frozenset(),
+        accepted: Callable[[], None] = lambda: None,
+        alive: Callable[[], None] = lambda: None,
+        *,
+        bounds: Bounds | None = None,
+    ) -> None:
+        """Take what it works with.
+
+        Args:
+            bounds: What holds runs back; None: one at a time.
+            accepted: Called when there is a new run.
+            alive: Called before each delivery.
+        """
+        self._alive = alive
+        self._bounds = bounds or Bounds(Switch(inbox.path.parent))
+        self._look_again = 0.0
+        self._bot_ids = bot_ids
+        self._inbox = inbox
+        self._store = store
+        self._gatekeeper = gatekeeper
+        self._lane = Lane(gatekeeper, store, bot_ids, quiet=self._bounds.quiet)
+        self._accepted = accepted
+        self._put_off: dict[str, _PutOff] = {}
+        # A clock that is put forward makes no delivery older.
+        self._clock = clock.Steady()
+
+    def turn(self) -> bool:
+        """Settle the deliveries that are there; return whether any was.
+
+        What the forge does not answer stays unread and comes again after a while; it holds the
+        deliveries behind it up only if those fail as well.
+        """
+        settled = failed = 0
+        now = time.time()
+        # Who waits for longer than anybody is told to had the clock put back behind him.
+        waiting = [
+            one
+            for one, put_off in self._put_off.items()
+            if now < put_off.until < now + _LONGEST_PUT_OFF
+        ]
+        for delivery in self._named(self._inbox.unread(without=waiting)):
+            decided: Accepted | Ignored | Later | Stopped | Heard | _Failed
+            try:
+                decided = self._decide(delivery)
+            except RunStopped as problem:
+                decided = Ignored(reason=problem.message)
+            except AgentError as problem:
+                if not self._given_up(delivery, problem):
+                    failed += 1
+                    if failed == _FAILURES_IN_A_ROW:
+                        break
+                    continue
+                decided = Ignored(reason=f"could not be decided for a day: {problem.message}")
+            except Exception as problem:  # noqa: BLE001  one bad delivery must not stop the rest
+                _log.error("delivery failed", exc_info=problem)
+                self._put_back(delivery, type(problem).__name__, own=True)
+                if self._put_off[delivery.delivery_id].faults < _TRIES:
+                    continue
+                told = f"{type(problem).__name__}, {_TRIES} times; see the worker's log"
+                decided = _Failed(f"could not be decided: {told}")
+            if isinstance(decided, Later):
+                _log.info("not yet", reason=decided.reason)
+                self._put_off[delivery.delivery_id] = _NOT_YET._replace(until=now + _SOON_SECONDS)
+                continue
+            self._settle(delivery, decided)
+            settled, failed = settled + 1, 0
+        self._tell_of_quota()
+        return settled > 0
+
+    def _named(self, deliveries: Iterable[Delivery]) -> Iterator[Delivery]:
+        """Hand them on one by one; what is logged meanwhile names the delivery."""
+        for delivery in deliveries:
+            self._alive()
+            with structlog.contextvars.bound_contextvars(delivery=delivery.delivery_id):
+                yield delivery
+
+    def _decide(self, delivery: Delivery) -> Accepted | Ignored | Later | Stopped | Heard:
+        of_issue = delivery.event == "issues"
+        if of_issue and delivery.action in intake.TAKES_BACK:
+            withdrawal = intake.Withdrawal.model_validate_json(delivery.body)
+            return intake.reconsider(withdrawal, self._gatekeeper, self._store)
+        # Run and delivery are in two files: a worker that was killed between the two writes has
+        # left a run whose delivery still counts as unread.
+        if earlier := self._store.of_delivery(delivery.delivery_id):
+            return Accepted(run=earlier.run)
+        if not of_issue:
+            told = said.read(delivery.body)
+            if isinstance(told, Happened):
+                quiet = self._bounds.quiet
+                return looks.look(told, self._gatekeeper, self._store, now=time.time(), quiet=quiet)
+            return self._lane.hear(told, now=time.time(), delivery_id=delivery.delivery_id)
+        request = intake.Request.model_validate_json(delivery.body)
+        return intake.accept(
+            request,
+            self._gatekeeper,
+            self._store,
+            now=time.time(),
+            bot_ids=self._bot_ids,
+            delivery_id=delivery.delivery_id,
+        )
+
+    def _settle(
+        self, delivery: Delivery, decided: Accepted | Ignored | Stopped | Heard | _Failed
+    ) -> None:
+        self._put_off.pop(delivery.delivery_id, None)
+        if isinstance(decided, Accepted):
+            self._accepted()
+            self._look_again = 0.0
+            self._inbox.settle(delivery.delivery_id, "accepted", decided.run.run_id)
+            metrics.delivery_settled("accepted")
+            with structlog.contextvars.bound_contextvars(run=decided.run.run_id):
+                _log.info("accepted")
+                self._show_waiting(decided.run)
+        else:
+            outcome = _SETTLED.get(type(decided), "ignored")
+            if isinstance(decided, Heard):
+                # A run may go on by it.
+                self._accepted()
+            if isinstance(decided, Stopped):
+                # It shows in the store, into which the others look.
+                _log.info("asked to stop", run=decided.run_id, reason=decided.reason)
+            self._inbox.settle(delivery.delivery_id, outcome, decided.reason)
+            metrics.delivery_settled(outcome)
+            routine = isinstance(decided, Ignored) and decided.routine
+            note = _log.debug if routine else _log.info
+            note(outcome, reason=decided.reason)
+
+    def _show_waiting(self, run: Run) -> None:
+        """Give a run its sign now if its turn is not at once.
+
+        It is kept and settled, and begins with the same sign: what fails here is of no consequence.
+        """
+        try:
+            paused = self._bounds.switch.paused() is not None
+            ahead = self._store.ahead(run.run_id, time.time(), most=self._bounds.most)
+            if paused:
+                self._alive()
+                self._gatekeeper.queued(run, ahead, _PAUSED)
+            elif ahead:
+                self._alive()
+                self._gatekeeper.queued(run, ahead)
+            if paused or ahead:
+                _log.info("waits", ahead=ahead, paused=paused)
+        except Exception as problem:  # noqa: BLE001  as above
+            told = problem.message if isinstance(problem, AgentError) else repr(problem)
+            _log.warning("waiting not shown", problem=told)
+
+    def _tell_of_quota(self) -> None:
+        """Say once, on the issue, why a run waits for another day and when it goes on."""
+        now, per_day = time.time(), self._bounds.per_day
+        if per_day is None or now < self._look_again:
+            return
+        self._look_again = now + _QUOTA_SECONDS
+        for stored, until, allowed in self._store.held_back(now, per_day):
+            run = stored.run
+            with structlog.contextvars.bound_contextvars(run=run.run_id):
+                self._alive()
+                when = datetime.fromtimestamp(until + 60, UTC).strftime("%Y-%m-%d %H:%M")
+                runs = "1 run" if allowed == 1 else f"{allowed} runs"
+                because = (
+                    f"This repository has had its {runs} of the last 24 hours; this one goes on by"
+                    f" itself at about {when} UTC."
+                )
+                try:
+                    self._gatekeeper.queued(run, 0, because)
+                except TransientError as problem:
+                    _log.warning("quota not shown", problem=problem.message)
+                    break
+                except AgentError as problem:
+                    _log.warning("quota not shown", problem=problem.message)
+                self._store.told_of_quota(run.run_id)
+                _log.info("waits for another day", until=round(until))
+
+    def _given_up(self, delivery: Delivery, problem: AgentError) -> bool:
+        """Leave a delivery for later; return whether it has waited for long enough."""
+        # A wrong setting is the operator's to mend, however long that takes.
+        old = self._clock.now() - delivery.received_at > _DAY
+        if isinstance(problem, TransientError) and old:
+            return True
+        until = problem.until if isinstance(problem, ForgeLimited) else None
+        self._put_back(delivery, problem.message, until)
+        return False
+
+    def _put_back(
+        self, delivery: Delivery, problem: str, until: float | None = None, *, own: bool = False
+    ) -> None:
+        """Leave a delivery unread until a time; by default ever later."""
+        now = time.time()
+        before = self._put_off.get(delivery.delivery_id, _NOT_YET)
+        if until is None:
+            until = now + _RETRY_SECONDS[min(before.failures, len(_RETRY_SECONDS) - 1)]
+        self._put_off[delivery.delivery_id] = _PutOff(
+            before.failures + 1, until, before.faults + own
+        )
+        _log.warning("delivery put off", problem=problem, seconds=round(until - now))

@@ -1,0 +1,270 @@
+"""Dispatch: which run goes on when, and what becomes of it when the engine is done with it.
+
+Owns the hand-over between our queue and the engine, both ways. Everything it does may be done
+twice: what counts is what the store and the engine say, not what this process remembers, so that
+it makes no difference where the process was killed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import structlog
+from pydantic import ValidationError
+
+from agent import steps
+from agent.errors import AgentError, PermanentError, TransientError
+from agent.models.outcome import Outcome, StoredRun
+from agent.models.record import Record
+from agent.models.run import Reason, Run
+from agent.models.steps import Remember
+from agent.runs.worker import Postponed
+from agent.service.pause import Switch
+from agent.steps import Cancellation
+from agent.store.engine import Engine, Segment, Standing
+from agent.store.sql_store import SqlStore
+from agent.telemetry import metrics
+
+_log = structlog.get_logger()
+
+_TROUBLE_SECONDS = 30.0
+#: What fails between the steps in a way that nobody has foreseen is tried so often; what was waited
+#: for there just before counts as well.
+_MOST_STUMBLES = 5
+
+
+class SegmentEnd(Record):
+    """How one segment of a run ended: with an outcome, or with a wait."""
+
+    outcome: Outcome | None = None
+    until: float | None = None
+    """Seconds since the epoch."""
+    begin_with: str | None = ""
+    """The step that the next segment begins with; None: the first that has no record."""
+    waits_for: str = ""
+    """What holds the run up, in words."""
+    plan_asked: str | None = None
+    """Number of the plan whose approval it waits for."""
+    held: bool = False
+    """Whether it stopped because everything is paused: it goes on with the step it had come to."""
+
+
+class Held(BaseException):
+    """Everything is paused: the run stops before its next step, and no stage may catch that."""
+
+
+class _Holding:
+    """Keeps the records of a run's steps, and begins none while everything is paused."""
+
+    def __init__(self, remember: Remember, switch: Switch, cancellation: Cancellation) -> None:
+        self._remember = remember
+        self._switch = switch
+        self._cancellation = cancellation
+
+    def __call__(self, name: str, attempt: Callable[[], str]) -> str:
+        # What was stopped only has to say so; that waits for nothing.
+        if not self._cancellation.is_set() and self._switch.paused() is not None:
+            raise Held
+        return self._remember(name, attempt)
+
+
+class Bounds(NamedTuple):
+    """What holds runs back that could begin otherwise."""
+
+    switch: Switch
+    """Pauses everything."""
+    most: int = 1
+    """So many runs are under way at a time."""
+    per_day: int | None = None
+    """So many runs of a repository are begun within 24 hours."""
+    quiet: float = 60.0
+    """Seconds in which nobody may say more before a pull request is gone on with."""
+
+
+Carry = Callable[[StoredRun, Remember, Cancellation], Outcome]
+"""Carries a run to its end. Raises Postponed."""
+
+
+class Carrier:
+    """What the engine calls for each segment."""
+
+    def __init__(self, store: SqlStore, carry: Carry, switch: Switch) -> None:
+        self._store = store
+        self._carry = carry
+        self._switch = switch
+        self._lock = threading.Lock()
+        self._cancellations: dict[str, Cancellation] = {}
+
+    def __call__(self, run_id: str, remember: Remember) -> str:
+        """Carry the run on; return the end of this segment as JSON."""
+        # This thread is the engine's, and the run's alone.
+        with structlog.contextvars.bound_contextvars(run=run_id):
+            end = self._carried(run_id, remember)
+        return end.model_dump_json(exclude={"outcome": {"pull_request_text"}})
+
+    def _carried(self, run_id: str, remember: Remember) -> SegmentEnd:
+        cancellation = self.cancellation(run_id)
+        holding = _Holding(remember, self._switch, cancellation)
+        stumbles = 0
+        try:
+            stored = self._store.get(run_id)
+            stumbles = stored.waits if stored.begin_with is None else 0
+            if stored.stopped:
+                cancellation.set(stored.stopped, stored.stopped_for)
+            outcome = self._carry(stored, holding, cancellation)
+        except Held:
+            _log.info("held")
+            return SegmentEnd(held=True)
+        except Postponed as wait:
+            metrics.run_waits(wait.__cause__)
+            _log.warning(
+                "waits", run=run_id, seconds=round(wait.until - time.time()), reason=wait.message
+            )
+            return SegmentEnd(
+                until=wait.until,
+                begin_with=wait.after,
+                waits_for=wait.message,
+                plan_asked=wait.plan_asked,
+            )
+        except Exception as problem:
+            # What comes between the steps, such as a full disk or a locked database, ends no run;
+            # nor does what nobody has foreseen, unless it stays.
+            told = steps.foreseen(problem)
+            bug = not isinstance(told, TransientError | PermanentError)
+            if bug and stumbles + 1 >= _MOST_STUMBLES:
+                raise
+            _log.warning("waits", seconds=_TROUBLE_SECONDS, reason=told.message)
+            until = time.time() + _TROUBLE_SECONDS
+            return SegmentEnd(until=until, begin_with=None, waits_for=told.message)
+        return SegmentEnd(outcome=outcome)
+
+    def cancellation(self, run_id: str) -> Cancellation:
+        """Return what stops a run of this process."""
+        with self._lock:
+            return self._cancellations.setdefault(run_id, Cancellation())
+
+    def over(self, run_id: str) -> None:
+        """Forget a run that does not go on."""
+        with self._lock:
+            self._cancellations.pop(run_id, None)
+
+
+class Dispatcher:
+    """Hands runs that may go on to the engine, and notes in the store what became of them."""
+
+    def __init__(
+        self,
+        store: SqlStore,
+        engine: Engine,
+        carrier: Carrier,
+        *,
+        bounds: Bounds,
+        deliver: Callable[[Run, Outcome], object],
+    ) -> None:
+        """Take what it works with.
+
+        Args:
+            deliver: Tells whoever waits of the end of a run that could not tell it itself.
+        """
+        self._store = store
+        self._engine = engine
+        self._carrier = carrier
+        self._bounds = bounds
+        self._paused = False
+        self._deliver = deliver
+
+    def turn(self) -> bool:
+        """Note what ended, stop what is to be stopped, begin what may begin; say if any was."""
+        moved = False
+        for stored in self._store.under_way():
+            with structlog.contextvars.bound_contextvars(run=stored.run.run_id):
+                try:
+                    moved = self._look_after(stored) or moved
+                except AgentError as problem:  # the others go on
+                    _log.error("cannot be looked after", problem=problem.message)
+        most = 0 if self._is_paused() else self._bounds.most
+        while claimed := self._store.claim(time.time(), most=most, per_day=self._bounds.per_day):
+            with structlog.contextvars.bound_contextvars(run=claimed.run.run_id):
+                self._begin(claimed)
+            moved = True
+        return moved
+
+    def _is_paused(self) -> bool:
+        """Look at the switch; what it says is told when it changes."""
+        paused = self._bounds.switch.paused()
+        if paused is not None and not self._paused:
+            _log.warning("paused; no run goes on until `mergewright runs resume`", why=paused.words)
+        elif paused is None and self._paused:
+            _log.info("no longer paused")
+        self._paused = paused is not None
+        return self._paused
+
+    def _look_after(self, stored: StoredRun) -> bool:
+        """Bring one run that is with the engine up to date; return whether it is no longer."""
+        run_id = stored.run.run_id
+        if stored.stopped:
+            self._carrier.cancellation(run_id).set(stored.stopped, stored.stopped_for)
+        standing, told = self._engine.standing(_segment(stored))
+        if standing is Standing.ALIVE:
+            return False
+        if standing is Standing.UNKNOWN:
+            # The process was killed between the claim and this; or the engine's file is another.
+            self._begin(stored)
+            return False
+        self._carrier.over(run_id)
+        if standing is Standing.BROKEN:
+            self._end_for_it(stored.run, told)
+            return True
+        try:
+            end = SegmentEnd.model_validate_json(told)
+        except ValidationError as problem:
+            self._end_for_it(stored.run, f"its end makes no sense: {problem}")
+            return True
+        if end.held or end.outcome is None:
+            # The next segment begins with the records of this one.
+            self._engine.forget([_segment(stored, back=1)])
+        if end.held:
+            self._store.hold(run_id, "everything is paused")
+        elif end.outcome is None:
+            self._store.postpone(
+                *(run_id, end.until or 0.0, end.begin_with, end.waits_for),
+                plan_asked=end.plan_asked,
+            )
+        else:
+            self._store.finish(run_id, end.outcome, time.time())
+            metrics.run_ended(end.outcome.state, end.outcome.reason)
+            _log.info("ended", run=run_id, state=end.outcome.state, reason=end.outcome.reason)
+        return True
+
+    def _begin(self, stored: StoredRun) -> None:
+        if stored.stopped:
+            cancellation = self._carrier.cancellation(stored.run.run_id)
+            cancellation.set(stored.stopped, stored.stopped_for)
+        self._engine.begin(_segment(stored), stored.begin_with)
+
+    def _end_for_it(self, run: Run, problem: str) -> None:
+        """End a run that could not say so itself, and try once to tell whoever waits for it."""
+        _log.error("run broken", run=run.run_id, problem=problem)
+        sentence = (
+            "Mergewright itself failed, and cannot go on with this run. The operator finds the"
+            " reason in the service's log. Take the label off and set it again to start anew."
+        )
+        outcome = Outcome.stopped(run.run_id, Reason.INTERNAL, sentence)
+        self._store.finish(run.run_id, outcome, time.time())
+        metrics.run_ended(outcome.state, outcome.reason)
+        # The forge may be slow; the others do not wait for that.
+        telling = threading.Thread(target=self._tell, args=(run, outcome), daemon=True)
+        telling.start()
+
+    def _tell(self, run: Run, outcome: Outcome) -> None:
+        try:
+            self._deliver(run, outcome)
+        except Exception as unheard:  # noqa: BLE001  the end counts, told or not
+            _log.error("end not told", run=run.run_id, problem=repr(unheard))
+
+
+def _segment(stored: StoredRun, *, back: int = 0) -> Segment:
+    return Segment(run_id=stored.run.run_id, number=stored.segment - back)

@@ -1,0 +1,125 @@
+"""Looks at a pull request of ours when something has happened to it, or to its checks.
+
+Owns what becomes of a run whose pull request people have merged, closed or opened again, and which
+checks are worth a follow-up. What a delivery says is only the occasion: how the pull request stands
+is asked.
+"""
+
+from __future__ import annotations
+
+from agent.conversation import follow_ups
+from agent.conversation.said import Happened
+from agent.models.intake import Gatekeeper, LivePull
+from agent.models.outcome import StoredRun
+from agent.models.pull_ends import Ended
+from agent.models.run import Reason, RunState
+from agent.models.ticket import IssueRef
+from agent.runs.milestones import show_state
+from agent.service.intake import Ignored, Later
+from agent.service.lane import Heard
+from agent.store.sql_store import SqlStore
+
+_ENDS = frozenset({"pull_request.closed", "pull_request.reopened"})
+_STATES = {"open": RunState.OPEN, "closed": RunState.CLOSED, "merged": RunState.MERGED}
+
+
+def look(
+    happened: Happened, gatekeeper: Gatekeeper, store: SqlStore, *, now: float, quiet: float
+) -> Heard | Ignored | Later:
+    """Note how a pull request of ours stands, or have its checks seen to; may be done twice.
+
+    Args:
+        now: Seconds since the epoch.
+        quiet: Seconds in which nothing else may happen before red checks are seen to.
+
+    Raises:
+        ForgeUnavailable: The forge cannot be asked; try again.
+    """
+    if happened.commit:
+        return _of_checks(happened, store, now, quiet)
+    if happened.event not in _ENDS or happened.number is None:
+        # The next follow-up reads how the pull request stands by then.
+        return Ignored(reason=f"nothing is to be done at once for {happened.event}", routine=True)
+    found = store.of_pull(happened.repository_id, happened.number)
+    if found is None and _publishes(happened.repository_id, store):
+        return Later(reason="a run of this repository is about to tell of its pull request")
+    if found is None or found.run.snapshot is None:
+        return Ignored(reason="no pull request of ours", routine=True)
+    issue = found.run.snapshot.issue
+    pull = gatekeeper.pull(_reference(happened, issue, happened.number))
+    if pull is None:
+        return Ignored(reason="the pull request is not there any more")
+    state, first = _STATES[pull.state], found.run.first
+    if state is not RunState.OPEN:
+        _stop(found, pull.state, store)
+    _note(first, happened, pull, store, now)
+    if not store.pull_stands(first, state, pull.ended_at):
+        return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
+    show_state(store.path.parent / "runs" / first, state)
+    other = store.active(issue.repository_id, issue.number)
+    # A label says that a pull request waits for review; what goes on with it sets none until then.
+    if state is not RunState.OPEN and (other is None or other.run.follow_up is not None):
+        gatekeeper.clear_labels(issue)
+    return Heard(reason=f"the pull request of run {first} is {pull.state}")
+
+
+def _publishes(repository_id: int, store: SqlStore) -> bool:
+    """Whether a run may have opened a pull request that is kept only with its end, in a moment."""
+    issues = [
+        one.run.snapshot.issue
+        for one in store.under_way()
+        if one.state in (RunState.PUBLISHING, RunState.FOLLOWING_UP) and one.run.snapshot
+    ]
+    return any(issue.repository_id == repository_id for issue in issues)
+
+
+def _note(first: str, happened: Happened, pull: LivePull, store: SqlStore, now: float) -> None:
+    """Keep how it ended, or that it did not; first of all, so that a kill here loses nothing."""
+    if pull.state == "open" or happened.number is None:
+        store.ends.forget(first)
+        return
+    # Who closes one stands in the delivery alone.
+    closed_by = happened.actor if happened.event == "pull_request.closed" else ""
+    ended = Ended(
+        run_id=first,
+        pull=happened.number,
+        state=pull.state,
+        at=pull.ended_at,
+        by=pull.merged_by if pull.state == "merged" else closed_by,
+        commit=pull.merge_commit,
+        base=pull.base,
+    )
+    store.ends.note(ended, now)
+
+
+def _stop(found: StoredRun, became: str, store: SqlStore) -> None:
+    """Stop the follow-up that is at work on a pull request which is over."""
+    about = found.run.follow_up
+    if about is not None and found.active:
+        words = f"Pull request #{about.pull} was {became}, so its follow-up was stopped."
+        store.stop(found.run.run_id, words, Reason.SUPERSEDED)
+
+
+def _of_checks(
+    happened: Happened, store: SqlStore, now: float, quiet: float
+) -> Heard | Ignored | Later:
+    """Have red checks seen to, where they are of the commit that we have pushed last."""
+    wish = follow_ups.of_checks(happened, quiet)
+    if wish is None:
+        return Ignored(reason="checks that neither failed nor wait for somebody", routine=True)
+    found = store.of_head(happened.repository_id, happened.commit)
+    if found is None and _publishes(happened.repository_id, store):
+        return Later(reason="a run of this repository is about to tell of its commit")
+    if found is None:
+        return Ignored(reason="no commit of ours that a pull request ends in", routine=True)
+    following = store.follow(found.run.first, wish, now)
+    if following in ("over", "full"):
+        return Ignored(reason=f"no follow-up for these checks ({following})")
+    return Heard(reason=f"checks of run {found.run.run_id}'s commit ({following})")
+
+
+def _reference(happened: Happened, issue: IssueRef, number: int) -> IssueRef:
+    """The pull request, in the repository as it is called by now."""
+    return issue.model_copy(
+        update={"repository": happened.repository, "number": number, "issue_id": 0}
+    )

@@ -1,0 +1,242 @@
+"""The service's worker: one process that takes deliveries in and has the runs of them carried.
+
+Owns which loops there are, what they share, and their beginning and end. The intake
+(`deliveries`) decides what a delivery becomes; the dispatch (`dispatch`) hands runs over to the
+engine, whose threads carry them (`agent.runs.issue_run`), and notes their end. Each has a loop of
+its own, so that a labelled issue is answered while runs are at work. A run that was under
+way when the process ended goes on with the step it was at.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent import futures
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import structlog
+
+from agent import wiring
+from agent.errors import AgentError, PermanentError, SettingsInvalid
+from agent.github.conversations import GithubConversations
+from agent.github.deliveries import AppDeliveries
+from agent.github.labelled import GithubLabelledIssues
+from agent.models.outcome import Outcome, StoredRun
+from agent.models.run import Run
+from agent.models.steps import Remember
+from agent.runs import issue_run, worker
+from agent.runs.issue_run import Carried
+from agent.runs.milestones import StateNotes
+from agent.service import clock, ends, reconcile, sweep
+from agent.service.deliveries import Intake
+from agent.service.dispatch import Bounds, Carrier, Dispatcher
+from agent.service.loops import Pulse, Written, take_turns
+from agent.service.pause import Switch
+from agent.service.polling import Polling
+from agent.services import Services
+from agent.settings import Settings, variable
+from agent.steps import Cancellation
+from agent.store.engine import Engine
+from agent.store.sql_inbox import Inbox
+from agent.store.sql_store import SqlStore
+from agent.store.worker_lock import WorkerLock
+from agent.telemetry import metrics
+
+if TYPE_CHECKING:
+    from agent.github.access import Access
+
+_log = structlog.get_logger()
+
+_DAY = 86_400.0
+_BEAT_SECONDS = 1.0
+#: A forge that cannot be reached at the start is asked again after so long.
+_ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
+#: An intake that is at one delivery for longer stands still; a question that GitHub leaves without
+#: an answer is given up after 84 s.
+_STILL_SECONDS = 120.0
+#: A service manager kills what takes longer than 90 s to stop.
+_DRAIN_SECONDS = 60.0
+
+
+def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
+    """Take turns at inbox and queue until told to stop; what a killed worker left goes on.
+
+    When it is told to stop, the steps under way are brought to their end, within bounds; the runs
+    go on with the next worker.
+
+    Args:
+        lock: Of the data folder, on which one worker at a time may work.
+
+    Raises:
+        SettingsInvalid: GitHub is not where the settings say, or does not know us.
+        PermanentError: One of the loops has ended.
+    """
+    inbox, store = Inbox(settings.home), SqlStore(settings.home)
+    way = wiring.way_to_github(settings, stop)
+    gatekeeper = wiring.gatekeeper(settings, way)
+    make = wiring.on_github(settings, way)
+    bounds = Bounds(
+        Switch(settings.home), settings.max_runs, settings.runs_per_day, settings.quiet_seconds
+    )
+    bells = {"intake": threading.Event(), "dispatch": threading.Event()}
+
+    def carried(stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
+        run = stored.run
+        waited = worker.Waited(stored.begin_with, stored.waits)
+        durable = Carried(
+            remember, cancellation, waited, retries=stored.retries, grants=stored.grants
+        )
+        notes = StateNotes(run.run_id, stored.state, store.moved)
+        times = metrics.StepTimes()
+        try:
+            outcome, _ = issue_run.carry(
+                run, settings, make, notes, times, durable=durable, store=store
+            )
+            return outcome
+        finally:
+            bells["dispatch"].set()
+
+    def beside_runs() -> Services:
+        """Compose them for what is done about runs that are not at work: nobody follows it."""
+        return make(lambda line: None, lambda kind, facts: None)
+
+    def deliver(run: Run, outcome: Outcome) -> Outcome:
+        return issue_run.tell_end(run, outcome, beside_runs())
+
+    if not introduced(way, inbox, stop):
+        return
+    carrier = Carrier(store, carried, bounds.switch)
+    engine = Engine(settings.home, carrier)
+    dispatcher = Dispatcher(store, engine, carrier, bounds=bounds, deliver=deliver)
+    pulses = {name: Pulse() for name in bells}
+    intake = Intake(
+        inbox,
+        store,
+        gatekeeper,
+        frozenset(settings.bot_ids),
+        bells["dispatch"].set,
+        pulses["intake"].note,
+        bounds=bounds,
+    )
+    turns = {"intake": intake.turn, "dispatch": dispatcher.turn}
+    written = {"intake": Written(inbox.path), "dispatch": Written(store.path, engine.path)}
+    threads = [
+        _thread(name, take_turns, name, turn, stop, bells[name], pulses[name].note, written[name])
+        for name, turn in turns.items()
+    ]
+    reconciler = _reconciler(settings, way, inbox, store, bells["intake"].set)
+    if reconciler is not None:
+        threads.append(_thread("reconcile", reconcile.keep_on, reconciler, stop))
+    sweeper = sweep.Sweeper(settings, store, engine, lambda: beside_runs().forge)
+    ended = ends.Ends(settings, store, lambda: beside_runs().forge, stop)
+    unwatched = [
+        _thread("figures", metrics.keep_written, settings.home, lambda: _note_queue(store), stop),
+        _thread("clean-up", sweeper.keep_clean, stop),
+        _thread("ends", ended.keep_on),
+        _thread("clock", clock.watch, store.clock_moved, stop),
+    ]
+    engine.launch(lock)
+    try:
+        for thread in (*threads, *unwatched):
+            thread.start()
+        _log.info("working", home=str(settings.home))
+        watch(inbox, pulses["intake"], threads, stop)
+    finally:
+        if not engine.drain(_DRAIN_SECONDS):
+            _log.warning("a step was broken off; it is done again by the next worker")
+        engine.close()
+
+
+def _reconciler(
+    settings: Settings, way: Access, inbox: Inbox, store: SqlStore, found: Callable[[], None]
+) -> reconcile.Reconciler | None:
+    """Make what finds out what GitHub could not tell us; None: there is nowhere to look.
+
+    Args:
+        found: Called when there is something new in the inbox.
+    """
+    seconds = settings.reconcile_minutes * 60.0
+    if way.app_id is not None:
+        return reconcile.Redeliveries(AppDeliveries(way), inbox, seconds=seconds)
+    if not settings.repositories:
+        _log.warning("no repository is looked through", setting=variable("repositories"))
+        return None
+    issues, words = GithubLabelledIssues(way, settings), GithubConversations(way)
+    gate, where = wiring.gatekeeper(settings, way), settings.repositories
+    return Polling(issues, words, gate, inbox, store, where, seconds=seconds, found=found)
+
+
+def _thread(name: str, target: Callable[..., object], *args: object) -> threading.Thread:
+    """Make one that ends with the process."""
+    return threading.Thread(target=target, args=args, name=name, daemon=True)
+
+
+def _note_queue(store: SqlStore) -> None:
+    there = store.backlog(time.time())
+    metrics.queue(
+        waiting=there.waiting, oldest=there.oldest, held_up=there.held_up, states=there.states
+    )
+
+
+def watch(
+    inbox: Inbox, pulse: Pulse, threads: Sequence[threading.Thread], stop: threading.Event
+) -> None:
+    """Leave a sign of life every second as long as there is life, until told to stop.
+
+    A run may take an hour, so that the dispatch has only to be there; the intake has to go on.
+
+    Args:
+        pulse: Of the intake.
+
+    Raises:
+        PermanentError: A thread has ended that should not; the process has to start anew.
+    """
+    pruned = 0.0
+    while not stop.wait(_BEAT_SECONDS):
+        for thread in threads:
+            if not thread.is_alive() and not stop.is_set():
+                raise PermanentError(f"The loop {thread.name} has ended, so nothing is done.")
+        if pulse.age() < _STILL_SECONDS:
+            inbox.beat()
+        else:
+            _log.error("the intake stands still", seconds=round(pulse.age()))
+        if time.time() - pruned > _DAY:
+            pruned = time.time()
+            with suppress(AgentError):  # what cannot be removed now is removed another day
+                inbox.prune(pruned)
+
+
+def introduced(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
+    """Ask the forge who we are until it tells; return whether it did before we were to stop.
+
+    Nothing is decided before: whatever answers at a wrong address would seem to say no to all.
+
+    Raises:
+        SettingsInvalid: What answers is not the forge, or does not know us.
+    """
+    asking = ThreadPoolExecutor(1, thread_name_prefix="introduction")
+    answer = asking.submit(_ask_until_known, way, stop)
+    while not stop.is_set():
+        inbox.beat()
+        if futures.wait([answer], _BEAT_SECONDS).done:
+            return answer.result()
+    return False
+
+
+def _ask_until_known(way: Access, stop: threading.Event) -> bool:
+    for pause in itertools.chain(_ASK_SECONDS, itertools.repeat(_ASK_SECONDS[-1])):
+        try:
+            _log.info("known to the forge", login=way.login())
+        except SettingsInvalid:
+            raise
+        except AgentError as problem:
+            _log.error("not known to the forge", problem=problem.message, again_in_seconds=pause)
+            if stop.wait(pause):
+                break
+        else:
+            return True
+    return False

@@ -1,0 +1,309 @@
+"""The durable engine: DBOS keeps what each step of a run returned, and goes on after a kill.
+
+The only module that knows DBOS. A run is carried in segments: the first begins at the top, each
+further one takes over the records of the one before up to a step. No segment is alive while a run
+waits; the wait is a row in our own store, as are order and limits.
+
+One process at a time works with a SQLite file: DBOS counts outside of its write lock there, and a
+second process with the same name would carry the same runs. The lock of the data folder
+(`agent.store.worker_lock`) holds that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+import structlog
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, error
+
+from agent.errors import StoreUnavailable, StoreUnusable, VersionUnknown
+from agent.models.record import Record
+from agent.models.steps import Remember
+from agent.store import sqlite_file
+from agent.store.worker_lock import WorkerLock
+
+FILE_NAME = "engine.sqlite"
+_POLL_SECONDS = 0.25
+#: DBOS never carries a run of another version on, so this stays.
+VERSION = "runs-1"
+_NAME = "mergewright"
+#: More than the end of a segment takes.
+_TRIAL_BYTES = 256 * 1024
+_AGAIN_SECONDS = 2.0
+_WORKFLOW = "carry"
+_BROKEN = ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED")
+_OVER = ("SUCCESS", *_BROKEN)
+_FORGOTTEN_AT_ONCE = 1_000
+_log = structlog.get_logger()
+_ERRORS = sqlite_file.Errors(
+    StoreUnavailable, StoreUnusable, "; runs under way then begin anew, and find what they wrote."
+)
+
+
+class Drained(BaseException):
+    """The process is about to end: the run stops before its next step, and goes on with another."""
+
+
+class Segment(Record):
+    """One stretch of a run that is carried without a wait."""
+
+    run_id: str
+    number: int = 1
+
+    @property
+    def name(self) -> str:
+        """What the engine calls it."""
+        return f"{self.run_id}/{self.number}"
+
+
+class Standing(StrEnum):
+    """What the engine knows of a segment."""
+
+    UNKNOWN = "unknown"
+    ALIVE = "alive"
+    ENDED = "ended"
+    BROKEN = "broken"
+
+
+class Engine:
+    """Carries segments, each in a thread of its own."""
+
+    def __init__(self, home: Path, carry: Callable[[str, Remember], str]) -> None:
+        """Take the folder of its file, and what it carries.
+
+        Args:
+            carry: Takes the id of a run and what keeps the records of its steps; returns how the
+                segment ended. It may be called again for the same run after a kill.
+        """
+        self.path = home / FILE_NAME
+        self._draining = threading.Event()
+        self._alive = _Count()
+        self._lock: WorkerLock | None = None
+
+        @DBOS.workflow(name=_WORKFLOW)
+        def carried(run_id: str) -> str:
+            with self._alive.one():
+                try:
+                    return carry(run_id, _Kept(self.path, self._draining))
+                finally:
+                    self._await_writable()
+
+        self._carried = carried
+
+    def launch(self, lock: WorkerLock | None = None) -> None:
+        """Open the file and go on with every segment that was alive when a process ended.
+
+        Args:
+            lock: The data folder's, where this process has it; None: it is taken here, until
+                `close`.
+
+        Raises:
+            EngineHeld: Another process works on the data folder.
+            StoreUnusable: The file is damaged, no database, or of another version.
+            StoreUnavailable: Somebody else holds its lock.
+            SettingsInvalid: It cannot be made there.
+        """
+        if lock is None:
+            self._lock = WorkerLock(self.path.parent)
+        try:
+            sqlite_file.touch(self.path)
+            with sqlite_file.translated(self.path, _ERRORS):
+                _write_ahead(self.path)
+                # Its own words are for those who run DBOS; what matters of them is raised.
+                logging.getLogger("dbos").setLevel(logging.ERROR)
+                # It then sets up no output of its own.
+                logging.getLogger("dbos").addHandler(logging.NullHandler())
+                made = DBOS(config=_config(self.path))
+                # There is no public setting for the queue through which runs are carried on after
+                # a kill, and its second would be most of the time until they are.
+                queue = made._registry.get_internal_queue()  # noqa: SLF001
+                queue._polling_interval_sec = _POLL_SECONDS  # noqa: SLF001
+                DBOS.launch()
+        except BaseException:
+            self.close()
+            raise
+
+    def begin(self, segment: Segment, begin_with: str | None = None) -> None:
+        """Begin a segment; one that was begun already is left alone.
+
+        Args:
+            begin_with: For a further segment: the step of the one before that it begins with. The
+                records of all steps before that are taken over; where there are none any more, it
+                begins at the top. Empty: at the top as well. None: the records of every step.
+        """
+        with self._translated():
+            if DBOS.get_workflow_status(segment.name) is not None:
+                return
+            before = segment.model_copy(update={"number": segment.number - 1}).name
+            anew = begin_with == "" or DBOS.get_workflow_status(before) is None
+            if segment.number == 1 or anew:
+                with SetWorkflowID(segment.name):
+                    DBOS.start_workflow(self._carried, segment.run_id)
+                return
+            steps = DBOS.list_workflow_steps(before, load_output=False)
+            numbers = {step["function_name"]: step["function_id"] for step in steps}
+            last = max(numbers.values(), default=0) + 1
+            with SetWorkflowID(segment.name):
+                DBOS.fork_workflow(
+                    before, numbers.get(begin_with or "", last), application_version=VERSION
+                )
+
+    def standing(self, segment: Segment) -> tuple[Standing, str]:
+        """Say how far a segment is, and what it returned or why it broke."""
+        with self._translated():
+            status = DBOS.get_workflow_status(segment.name)
+        if status is None:
+            return Standing.UNKNOWN, ""
+        if status.status == "SUCCESS":
+            return Standing.ENDED, str(status.output)
+        if status.status in _BROKEN:
+            return Standing.BROKEN, f"{status.status}: {status.error}"
+        return Standing.ALIVE, ""
+
+    def forget(self, segments: Iterable[Segment]) -> None:
+        """Delete the records of segments that are over."""
+        names = [segment.name for segment in segments]
+        if names:
+            with self._translated():
+                DBOS.delete_workflows(names)
+
+    def forget_before(self, moment: float, kept: Container[str]) -> int:
+        """Delete the records of runs that were over before a moment; return of how many segments.
+
+        Args:
+            moment: Seconds since the epoch.
+            kept: Ids of runs whose records stay, however old.
+        """
+        over = datetime.fromtimestamp(moment, UTC).isoformat()
+        with self._translated():
+            found = DBOS.list_workflows(
+                name=_WORKFLOW,
+                status=[*_OVER],
+                completed_before=over,
+                load_input=False,
+                load_output=False,
+                limit=_FORGOTTEN_AT_ONCE,
+            )
+        names = [one.workflow_id for one in found]
+        gone = [name for name in names if name.rpartition("/")[0] not in kept]
+        if gone:
+            with self._translated():
+                DBOS.delete_workflows(gone)
+        return len(gone)
+
+    def drain(self, seconds: float) -> bool:
+        """Let every run stop before its next step; return whether all did so in time."""
+        self._draining.set()
+        return self._alive.none_within(seconds)
+
+    def close(self) -> None:
+        """Let go of the file; what is alive goes on with the next process."""
+        self._draining.set()
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _await_writable(self) -> None:
+        """Wait until the end of a segment can be noted; until then it would be alive for ever."""
+        while not self._draining.is_set() and (problem := _unwritable(self.path)) is not None:
+            _log.error("the end of a run cannot be noted", problem=problem)
+            self._draining.wait(_AGAIN_SECONDS)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        with sqlite_file.translated(self.path, _ERRORS):
+            try:
+                yield
+            except error.DBOSException as problem:
+                raise StoreUnusable(f"{self.path} does not answer: {problem}") from problem
+
+
+class _Kept:
+    """Keeps the records of one run's steps in the engine's file."""
+
+    def __init__(self, path: Path, draining: threading.Event) -> None:
+        self._path = path
+        self._draining = draining
+
+    def __call__(self, name: str, attempt: Callable[[], str]) -> str:
+        if self._draining.is_set():
+            raise Drained
+        with sqlite_file.translated(self._path, _ERRORS):
+            try:
+                return DBOS.run_step({"name": name}, attempt)
+            except error.DBOSUnexpectedStepError as problem:
+                raise VersionUnknown(
+                    f"Another version of Mergewright recorded another step where {name!r} comes"
+                    " now. Take the label off the issue and set it again to start anew."
+                ) from problem
+
+
+class _Count:
+    """How many threads are within."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._moved = threading.Condition()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        with self._moved:
+            self._number += 1
+        try:
+            yield
+        finally:
+            with self._moved:
+                self._number -= 1
+                self._moved.notify_all()
+
+    def none_within(self, seconds: float) -> bool:
+        with self._moved:
+            return self._moved.wait_for(lambda: self._number == 0, seconds)
+
+
+def _config(path: Path) -> DBOSConfig:
+    return DBOSConfig(
+        name=_NAME,
+        system_database_url=f"sqlite:///{path}",
+        application_version=VERSION,
+        # Of a fixed name, so that the next process takes over what this one leaves.
+        executor_id="local",
+        # Records are text already; nothing in the file is ever executed.
+        serializer=DBOSPortableJSONSerializer(),
+        log_level="ERROR",
+        enable_otlp=False,
+        notification_listener_polling_interval_sec=1.0,
+    )
+
+
+def _write_ahead(path: Path) -> None:
+    """Let readers and the writer not wait for each other; every commit is on disk (FULL)."""
+    with closing(sqlite3.connect(path, timeout=10.0)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _unwritable(path: Path) -> str | None:
+    """Say why nothing can be written to a database; None: something can."""
+    trial = path.with_suffix(".trial")
+    try:
+        with trial.open("wb") as file:
+            file.write(bytes(_TRIAL_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with closing(sqlite3.connect(path, timeout=10.0, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except (OSError, sqlite3.Error) as problem:
+        return str(problem)
+    finally:
+        trial.unlink(missing_ok=True)
+    return None

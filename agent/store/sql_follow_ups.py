@@ -1,0 +1,147 @@
+"""Follow-ups, the runs that go on with a pull request; all here is part of others' transactions.
+
+An issue has one active run, so what is wished for while one is at work is kept at the run that
+opened the pull request, and becomes a run of its own when that is over.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import TypeAdapter
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from agent.models.record import Record
+from agent.models.run import FollowUp, Kind, Run, RunState
+from agent.store.sql_tables import RunRow
+from agent.telemetry import run_ids
+
+Following = Literal["queued", "joined", "after", "full", "over"]
+"""What became of a wish: a run of its own; part of one that has not begun; it comes after the run
+that is at work; there were too many; the pull request is not open."""
+
+MOST_ROUNDS = 20
+"""Follow-ups of one pull request, whatever they are about."""
+#: So many of them are left to people: whatever reports red checks, it cannot use them up.
+_FOR_PEOPLE = 10
+#: Who keeps on talking is not waited for any longer than this.
+_LONGEST_QUIET_SECONDS = 600.0
+
+
+class Wish(Record):
+    """That somebody, or something, asks for a follow-up."""
+
+    kind: Kind
+    by: str = ""
+    """Login of whoever commands it; empty: nobody does."""
+    quiet: float = 0.0
+    """Seconds in which no further one may come before it begins."""
+
+
+_WISHES: TypeAdapter[tuple[Wish, ...]] = TypeAdapter(tuple[Wish, ...])
+
+
+def follow(
+    session: Session, first: RunRow, active: RunRow | None, wish: Wish, now: float
+) -> Following:
+    """Queue a follow-up of a run, or join one that is there.
+
+    Args:
+        first: The run that opened the pull request.
+        active: The run of its issue that is not over.
+    """
+    if first.active or first.state != RunState.OPEN or first.pull is None:
+        return "over"
+    if active is not None:
+        if _waits(active) and active.follows == first.run_id and _kind(active) == wish.kind:
+            latest = active.queued_at + max(wish.quiet, _LONGEST_QUIET_SECONDS)
+            active.not_before = min(now + wish.quiet, latest)
+            if wish.by:
+                active.run = _commanded(active, wish.by)
+            session.add(active)
+            return "joined"
+        others = [one for one in _kept(first) if one.kind != wish.kind]
+        same = [one for one in _kept(first) if one.kind == wish.kind and one.by]
+        if same and not wish.by:
+            # Whoever commanded it is to be told, whatever else asks for it afterwards.
+            wish = wish.model_copy(update={"by": same[0].by})
+        first.wishes = _WISHES.dump_json((*others, wish)).decode()
+        session.add(first)
+        return "after"
+    number = select(func.max(col(RunRow.round))).where(col(RunRow.follows) == first.run_id)
+    # Tells of earlier rounds also where their rows are gone.
+    last = session.exec(number).one() or 0
+    unasked = wish.kind == "ci" and not wish.by
+    if last >= (MOST_ROUNDS - _FOR_PEOPLE if unasked else MOST_ROUNDS):
+        return "full"
+    _add(session, first, wish, last + 1, now)
+    return "queued"
+
+
+def go_on(session: Session, over: RunRow, now: float) -> None:
+    """Queue what was wished for while a run of the issue was at work; it is over now."""
+    wanted = select(RunRow).where(
+        col(RunRow.repository_id) == over.repository_id,
+        col(RunRow.number) == over.number,
+        col(RunRow.wishes).is_not(None),
+    )
+    for first in session.exec(wanted.order_by(col(RunRow.attempt).desc())):
+        kept = _kept(first)
+        for number, wish in enumerate(kept, 1):
+            others = kept[number:]
+            first.wishes = _WISHES.dump_json(others).decode() if others else None
+            session.add(first)
+            if follow(session, first, None, wish, now) == "queued":
+                return
+
+
+def _add(session: Session, first: RunRow, wish: Wish, number: int, now: float) -> None:
+    run_id = run_ids.new(int(now))
+    about = FollowUp(
+        of=first.run_id, pull=first.pull or 0, round=number, kind=wish.kind, by=wish.by
+    )
+    run = Run.model_validate_json(first.run).model_copy(
+        update={"run_id": run_id, "follow_up": about, "started": int(now), "plan_first": False}
+    )
+    session.add(
+        RunRow(
+            run_id=run_id,
+            repository=first.repository,
+            repository_id=first.repository_id,
+            number=first.number,
+            title=first.title,
+            attempt=first.attempt,
+            state=RunState.RECEIVED.value,
+            active=True,
+            not_before=now + wish.quiet,
+            queued_at=now,
+            priority=first.priority,
+            pull=first.pull,
+            round=number,
+            follows=first.run_id,
+            run=run.model_dump_json(),
+        )
+    )
+
+
+def _commanded(row: RunRow, by: str) -> str:
+    """Return the run of a row as one that somebody commands."""
+    run = Run.model_validate_json(row.run)
+    if run.follow_up is None:
+        return row.run
+    about = run.follow_up.model_copy(update={"by": by})
+    return run.model_copy(update={"follow_up": about}).model_dump_json()
+
+
+def _waits(row: RunRow) -> bool:
+    return row.worker is None and row.started_at is None and row.stopped is None
+
+
+def _kind(row: RunRow) -> str:
+    about = Run.model_validate_json(row.run).follow_up
+    return about.kind if about else ""
+
+
+def _kept(first: RunRow) -> tuple[Wish, ...]:
+    return _WISHES.validate_json(first.wishes) if first.wishes else ()

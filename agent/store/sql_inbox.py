@@ -1,0 +1,412 @@
+"""The inbox: deliveries on their way from the listener to the intake, in a SQLite file of its own.
+
+Owns the file, its one table and what counts as the same delivery. An append is on disk when it
+returns. Signatures and HTTP are the listener's; what a delivery means is the intake's.
+
+Two processes use the file at a time: every write takes the write lock first, so that looking for
+duplicates and adding is one act, and readers never wait.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Collection, Container, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import ValidationError
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Index,
+    Table,
+    bindparam,
+    func,
+    text,
+)
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from agent.errors import InboxUnavailable, InboxUnusable
+from agent.models.record import Record
+from agent.models.ticket import Delivery
+from agent.settings import HEARTBEAT
+from agent.store import sqlite_file
+
+FILE_NAME = "inbox.sqlite"
+
+VERSION = 2
+_BUSY_SECONDS = 4.0
+#: Bodies are large.
+_PAGE_BYTES = 8192
+_ERRORS = sqlite_file.Errors(
+    InboxUnavailable, InboxUnusable, " and let GitHub redeliver what is missing."
+)
+#: What the sender may still deliver again is at most 30 days old; the rows outlive that.
+_BODY_DAYS = 7
+_ROW_DAYS = 90
+#: So many ids may be left out of one look; SQLite bounds the variables of a statement.
+_LEFT_OUT = 900
+_DAY = 86_400.0
+#: SQLite takes 32,766 values in one statement.
+_ROWS_AT_ONCE = 1_000
+
+
+class DeliveryRow(SQLModel, table=True):
+    """One delivery; `number` is the order of arrival."""
+
+    __tablename__ = "deliveries"
+
+    number: int | None = Field(default=None, primary_key=True)
+    delivery_id: str = Field(unique=True)
+    event: str
+    action: str | None
+    content_key: str
+    received_at: float
+    body: bytes
+    outcome: str | None = None
+    reason: str = ""
+
+    __table_args__ = (
+        Index("deliveries_unread", "number", sqlite_where=text("outcome IS NULL")),
+        Index(
+            "deliveries_content",
+            "content_key",
+            unique=True,
+            sqlite_where=text("content_key <> ''"),
+        ),
+    )
+
+
+_ROWS: Table = DeliveryRow.__table__  # type: ignore[attr-defined]
+_COLUMNS = [column.name for column in _ROWS.columns if column.name != "number"]
+# Every delivery passes here, so it is said in the driver's own words; the names are our table's.
+_ADD_NEW = f"INSERT OR IGNORE INTO {_ROWS.name} ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608
+_ONE_ROW = f"({', '.join('?' * len(_COLUMNS))})"
+#: One parameter for any number of values: the statement stays the same and is prepared once.
+_LOOK_UP = {
+    column.name: select(column).where(
+        column.in_(select(func.json_each(bindparam("values")).table_valued("value").c.value))
+    )
+    for column in (_ROWS.c.delivery_id, _ROWS.c.content_key)
+}
+
+
+class Kept(StrEnum):
+    """What became of an appended delivery."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+
+
+class Receipt(Record):
+    """The answer to one append."""
+
+    kept: Kept
+    reason: str = ""
+    """In words; empty when it was accepted."""
+
+
+_ACCEPTED = Receipt(kept=Kept.ACCEPTED)
+
+
+class Counts(Record):
+    """What lies in the inbox."""
+
+    unread: int
+    oldest_unread: float | None
+    """When it was received, in seconds since the epoch."""
+    settled: int
+
+
+class Settled(Record):
+    """A delivery and what became of it."""
+
+    delivery: Delivery
+    outcome: str | None
+    """None: still unread."""
+    reason: str
+
+
+class Inbox:
+    """Deliveries in `inbox.sqlite`; safe to use from several threads and two processes."""
+
+    def __init__(self, home: Path) -> None:
+        """Open the inbox, and make it where there is none.
+
+        Raises:
+            SettingsInvalid: The file cannot be made or opened there.
+            InboxUnusable: It is damaged, no database, or of another version.
+            InboxUnavailable: Somebody else holds its lock.
+        """
+        self.path = home / FILE_NAME
+        self._pulse = home / HEARTBEAT
+        self._one = threading.Lock()
+        _make_home(self.path)
+        sqlite_file.touch(self.path)
+        self._engine = sqlite_file.engine(
+            self.path, busy_seconds=_BUSY_SECONDS, page_bytes=_PAGE_BYTES
+        )
+        try:
+            self._prepare()
+        except BaseException:
+            self._engine.dispose()
+            raise
+        self._identity = _identity(self.path)
+
+    def append(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...]:
+        """Add deliveries in one transaction, in their order; they are on disk at the return.
+
+        A duplicate by delivery id leaves no trace; one by content alone is kept as settled.
+
+        Returns:
+            One receipt for each, in the same order.
+
+        Raises:
+            InboxUnavailable, InboxUnusable, StorageFull: None of them was added.
+        """
+        if not deliveries:
+            return ()
+        few = len(deliveries) <= _ROWS_AT_ONCE
+        receipts = self._append_new(deliveries) if few else None
+        if receipts is None:
+            receipts = self._append_some(deliveries)
+        self._require_same_file()
+        return receipts
+
+    def unread(self, limit: int = 100, *, without: Collection[str] = ()) -> tuple[Delivery, ...]:
+        """Return deliveries that are not settled, in the order of their arrival.
+
+        A row that makes no sense is settled as `unreadable`, so that it holds nobody up.
+
+        Args:
+            without: Ids of deliveries that are left out, so that they hide none behind them.
+        """
+        wanted = (
+            select(DeliveryRow)
+            .where(
+                col(DeliveryRow.outcome).is_(None),
+                col(DeliveryRow.delivery_id).not_in(sorted(without)[:_LEFT_OUT]),
+            )
+            .order_by(col(DeliveryRow.number))
+            .limit(limit)
+        )
+        good, bad = [], []
+        with self._reading() as session:
+            for row in session.exec(wanted):
+                try:
+                    good.append(_delivery(row))
+                except ValidationError:
+                    bad.append(row.number)
+        if bad:
+            self._settle(_ROWS.c.number.in_(bad), "unreadable", "the row does not hold a delivery")
+        return tuple(good)
+
+    def settle(self, delivery_id: str, outcome: str, reason: str) -> None:
+        """Say what became of a delivery; it is not unread any more. The last word counts."""
+        self._settle(_ROWS.c.delivery_id == delivery_id, outcome, reason)
+
+    def find(self, delivery_id: str) -> Settled | None:
+        """Look a delivery up by its id."""
+        wanted = select(DeliveryRow).where(col(DeliveryRow.delivery_id) == delivery_id)
+        with self._reading() as session:
+            row = session.exec(wanted).first()
+            if row is None:
+                return None
+            return Settled(delivery=_delivery(row), outcome=row.outcome, reason=row.reason)
+
+    def counts(self) -> Counts:
+        """Count what lies in the inbox."""
+        waiting = col(DeliveryRow.outcome).is_(None)
+        with self._reading() as session:
+            unread, oldest = session.exec(
+                select(func.count(), func.min(DeliveryRow.received_at))
+                .select_from(DeliveryRow)
+                .where(waiting)
+            ).one()
+            every = session.exec(select(func.count()).select_from(DeliveryRow)).one()
+        return Counts(unread=unread, oldest_unread=oldest, settled=every - unread)
+
+    def prove_writable(self) -> None:
+        """Write to the disk now.
+
+        Raises:
+            InboxUnavailable, InboxUnusable, StorageFull: It cannot be written.
+        """
+        with self._transaction() as connection:
+            connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+        self._require_same_file()
+
+    def beat(self) -> None:
+        """Leave a sign of life of whoever reads the inbox."""
+        with suppress(OSError):
+            self._pulse.touch(mode=0o600)
+
+    def last_beat(self) -> float | None:
+        """When the reader last left a sign of life, in seconds since the epoch; None: never."""
+        with suppress(OSError):
+            return self._pulse.stat().st_mtime
+        return None
+
+    def prune(self, now: float, *, body_days: int = _BODY_DAYS, row_days: int = _ROW_DAYS) -> int:
+        """Empty the bodies of old settled deliveries and remove the oldest altogether.
+
+        What is unread stays, however old. A removed delivery would be taken as new if it came
+        again.
+
+        Returns:
+            How many were removed.
+        """
+        settled = _ROWS.c.outcome.is_not(None)
+        received = _ROWS.c.received_at
+        with self._transaction() as connection:
+            gone = connection.execute(
+                _ROWS.delete().where(settled, received < now - row_days * _DAY)
+            )
+            connection.execute(
+                _ROWS.update()
+                .where(settled, received < now - body_days * _DAY, _ROWS.c.body != b"")
+                .values(body=b"")
+            )
+            return gone.rowcount
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._engine.dispose()
+
+    def _require_same_file(self) -> None:
+        # Whoever puts another file in its place must not have deliveries acknowledged that are
+        # in a file without a name.
+        if _identity(self.path) != self._identity:
+            raise InboxUnusable(
+                f"{self.path} was removed or replaced while it was in use. Restart the service."
+            )
+
+    def _append_new(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...] | None:
+        """Add all in the hope that none is known; None: some are, and nothing was added."""
+        receipts = tuple(_judge(delivery, frozenset()) for delivery in deliveries)
+        values: list[object] = []
+        for pair in zip(deliveries, receipts, strict=True):
+            row = _row(*pair)
+            values += [row[name] for name in _COLUMNS]
+        # One statement for all, by the driver itself: at the end of every statement a thread has to
+        # wait until the event loop lets go of the interpreter.
+        statement = _ADD_NEW + ", ".join([_ONE_ROW] * len(deliveries))
+        with self._translated(), self._one, closing(self._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute(statement, tuple(values))
+            if cursor.rowcount != len(deliveries):
+                return None  # what was not committed is taken back with the connection
+            connection.commit()
+        return receipts
+
+    def _append_some(self, deliveries: Sequence[Delivery]) -> tuple[Receipt, ...]:
+        """Look for each, in the batch and in the file, and add what is not known."""
+        receipts: list[Receipt] = []
+        rows = []
+        with self._transaction() as connection:
+            known_ids = _among(connection, "delivery_id", [d.delivery_id for d in deliveries])
+            known_keys = _among(connection, "content_key", [d.content_key for d in deliveries])
+            for delivery in deliveries:
+                if delivery.delivery_id in known_ids:
+                    receipts.append(Receipt(kept=Kept.DUPLICATE, reason="this delivery is here"))
+                    continue
+                receipts.append(_judge(delivery, known_keys))
+                rows.append(_row(delivery, receipts[-1]))
+                known_ids.add(delivery.delivery_id)
+                if receipts[-1].kept is Kept.ACCEPTED:
+                    known_keys.add(delivery.content_key)
+            if rows:
+                connection.execute(_ROWS.insert(), rows)
+        return tuple(receipts)
+
+    def _settle(self, which: ColumnElement[bool], outcome: str, reason: str) -> None:
+        with self._transaction() as connection:
+            connection.execute(_ROWS.update().where(which).values(outcome=outcome, reason=reason))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._one, self._translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        reader = self._engine.execution_options(reads_only=True)
+        with self._translated(), Session(reader) as session, session.begin():
+            yield session
+
+    def _translated(self) -> AbstractContextManager[None]:
+        return sqlite_file.translated(self.path, _ERRORS)
+
+    def _prepare(self) -> None:
+        with self._translated(), self._engine.begin() as connection:
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            if version not in (0, VERSION):
+                raise InboxUnusable(
+                    f"{self.path} was made by another version of Mergewright. Install that version,"
+                    " or move the file away once it holds nothing unread."
+                )
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+            if found != "ok":
+                raise sqlite_file.damaged(self.path, str(found), _ERRORS)
+            if version < VERSION:
+                SQLModel.metadata.create_all(connection, tables=[_ROWS])
+                connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+
+
+def _judge(delivery: Delivery, known_keys: Container[str]) -> Receipt:
+    if delivery.ignored:
+        return Receipt(kept=Kept.IGNORED, reason=delivery.ignored)
+    if delivery.content_key and delivery.content_key in known_keys:
+        return Receipt(kept=Kept.DUPLICATE, reason="another delivery said the same")
+    return _ACCEPTED
+
+
+def _row(delivery: Delivery, receipt: Receipt) -> dict[str, object]:
+    accepted = receipt.kept is Kept.ACCEPTED
+    return {
+        "delivery_id": delivery.delivery_id,
+        "event": delivery.event,
+        "action": delivery.action,
+        "content_key": delivery.content_key if accepted else "",
+        "received_at": delivery.received_at,
+        "body": delivery.body if accepted else b"",
+        "outcome": None if accepted else receipt.kept.value,
+        "reason": receipt.reason,
+    }
+
+
+def _delivery(row: DeliveryRow) -> Delivery:
+    # SQLite keeps any value in any column, and a table's model does not check what is read.
+    fields = {name: getattr(row, name) for name in Delivery.model_fields if name != "ignored"}
+    return Delivery.model_validate(fields, strict=True)
+
+
+def _among(connection: Connection, column: str, values: Sequence[str]) -> set[str]:
+    """Which of the values the column holds already."""
+    if not values:
+        return set()
+    wanted = {"values": json.dumps(values)}
+    return set(connection.execute(_LOOK_UP[column], wanted).scalars())
+
+
+def _make_home(path: Path) -> None:
+    home = path.parent
+    if home.exists():
+        return
+    try:
+        home.mkdir(parents=True)
+        # Rooms run as another user and must be able to pass, whatever the umask was.
+        home.chmod(0o711)
+    except OSError as problem:
+        raise sqlite_file.not_writable(path, problem) from problem
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    with suppress(OSError):
+        there = path.stat()
+        return there.st_dev, there.st_ino
+    return None

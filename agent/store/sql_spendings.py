@@ -1,0 +1,90 @@
+"""The dollars that requests to models have cost, or may cost, in the store's table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+
+from sqlalchemy import delete, func
+from sqlmodel import Session, col, select, update
+
+from agent.errors import BudgetSpent, ModelUnavailable
+from agent.llm.spendings import SpendingLimits, require_left
+from agent.store.sql_tables import SpendingRow
+
+_DAY = 86_400.0
+#: No run goes on for so long.
+_KEPT = 30 * _DAY
+
+
+class SqlSpendings:
+    """The dollars of one store's runs; implements `spendings.Spendings`."""
+
+    def __init__(self, transaction: Callable[[], AbstractContextManager[Session]]) -> None:
+        """Take what opens the store's transactions."""
+        self._transaction = transaction
+
+    def reserve(self, usd: float, limits: SpendingLimits, now: float) -> int:
+        """Set dollars aside; see `spendings.Spendings`."""
+        most = limits.of_day
+        if most is not None and usd > most:
+            raise BudgetSpent(
+                f"One request could cost ${usd:.4f}, and models may cost a repository no more than"
+                f" ${most:.2f} within 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY)."
+            )
+        of_run = select(func.sum(SpendingRow.usd)).where(col(SpendingRow.run_id) == limits.run_id)
+        row = SpendingRow(repository_id=limits.repository_id, run_id=limits.run_id, at=now, usd=usd)
+        with self._transaction() as session:
+            session.execute(delete(SpendingRow).where(col(SpendingRow.at) <= now - _KEPT))
+            require_left(
+                session.exec(of_run).one() or 0.0,
+                usd,
+                limits.of_run,
+                bound_by="limits.usd, MERGEWRIGHT_MODEL_USD",
+                then="What was done so far is kept: `mergewright runs retry` lets the run go on."
+                if limits.kept
+                else "No steps of it are on record: `mergewright runs retry` begins it anew.",
+            )
+            if most is not None:
+                _require_left_today(session, usd, limits.repository_id, most, now)
+            session.add(row)
+            session.flush()
+            return row.number or 0
+
+    def settle(self, number: int, usd: float) -> None:
+        """Note what came of dollars that were set aside."""
+        asked = update(SpendingRow).where(col(SpendingRow.number) == number).values(usd=usd)
+        with self._transaction() as session:
+            session.execute(asked)
+
+
+def clock_moved(session: Session, seconds: float) -> None:
+    """Let what was spent count for as long as it was to, though the clock was put elsewhere."""
+    session.execute(update(SpendingRow).values(at=SpendingRow.at + seconds))
+
+
+def _require_left_today(
+    session: Session, usd: float, repository_id: int, most: float, now: float
+) -> None:
+    rows = session.exec(
+        select(SpendingRow)
+        .where(col(SpendingRow.repository_id) == repository_id, col(SpendingRow.at) > now - _DAY)
+        .order_by(col(SpendingRow.at))
+    ).all()
+    left = most - sum(row.usd for row in rows)
+    if usd > left:
+        words = (
+            f"Models have cost this repository ${most - left:.2f} of the ${most:.2f} that"
+            " they may within 24 hours (MERGEWRIGHT_MODEL_USD_PER_DAY), and the next"
+            f" request could cost ${usd:.4f}."
+        )
+        raise ModelUnavailable(words, _enough_at(rows, usd - left))
+
+
+def _enough_at(rows: Iterable[SpendingRow], missing: float) -> float | None:
+    """Say when so many dollars are no longer of the last 24 hours; the oldest row comes first."""
+    for row in rows:
+        missing -= row.usd
+        if missing <= 0:
+            return row.at + _DAY
+    return None

@@ -1,0 +1,74 @@
+"""One process at a time works on a data folder: a lock on a file in it, which names its holder.
+
+Two of them would carry the same runs: the engine takes over whatever a process of its name has
+left (`agent.store.engine`), and each would take the other's runs for such. The worker has the
+lock from before it looks at anything until it ends; the kernel lets go of it with the process,
+however that ended, so that the file may stay.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from agent.errors import EngineHeld, SettingsInvalid
+
+FILE_NAME = "worker.lock"
+#: A child of a killed holder has the lock as well until it has become another program.
+_LET_GO_SECONDS = 1.0
+
+
+class WorkerLock:
+    """Held from when it is made until it is closed, or the process ends."""
+
+    def __init__(self, home: Path) -> None:
+        """Take it, and make the data folder where there is none.
+
+        Raises:
+            EngineHeld: Another process has it; the message names it.
+            SettingsInvalid: The folder cannot be used.
+        """
+        try:
+            home.mkdir(parents=True, exist_ok=True, mode=0o711)
+            # Closed in every program that is started, so that none of them holds it after us.
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            self._file = os.open(home / FILE_NAME, flags, 0o600)
+        except OSError as problem:
+            raise SettingsInvalid(
+                f"MERGEWRIGHT_HOME: {home} cannot be used ({problem.strerror}). Name a folder that"
+                " this user may write to."
+            ) from problem
+        try:
+            self._take(home)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of it."""
+        os.close(self._file)
+
+    def _take(self, home: Path) -> None:
+        until = time.monotonic() + _LET_GO_SECONDS
+        while not self._taken():
+            if time.monotonic() > until:
+                holder = os.pread(self._file, 200, 0).decode("ascii", "replace").strip()
+                raise EngineHeld(
+                    f"{home} is worked on by {holder or 'another process'}. Stop it first, or give"
+                    " this one a MERGEWRIGHT_HOME of its own."
+                )
+            time.sleep(0.05)
+        holder = f"process {os.getpid()} since {time.strftime('%F %T')}\n"
+        with suppress(OSError):  # the lock counts, though a full disk keeps no name
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, holder.encode(), 0)
+
+    def _taken(self) -> bool:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

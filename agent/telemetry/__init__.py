@@ -1,0 +1,1 @@
+"""What runs leave behind: log, ledger, metrics and figures."""

@@ -1,0 +1,198 @@
+"""What a run leaves behind while it happens: a log for people and structured events.
+
+`RunLog` is the run's full log, a text file that only grows and holds no secret, since it is served
+as it is; `configure` sets up structlog, whose events carry the run id.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial, singledispatch
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+from agent.models.change import Change, Finding
+from agent.models.chat import Reply
+from agent.models.checks import CheckReport, CheckResult, Comparison, Status
+from agent.models.environment import Environment
+from agent.models.record import Record
+from agent.models.ticket import Decision
+from agent.text import check_summary, cleaning
+from agent.text.redaction import Redactor
+
+#: Characters of what a model said and called in one turn.
+_MOST_SAID = 2_000
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def configure(*, verbose: bool, debug: bool = True) -> None:
+    """Send structured events to stderr as JSON lines: warnings only, or all when verbose.
+
+    When verbose the words of libraries become events as well, from warnings on.
+
+    Args:
+        debug: Whether all means also what every run brings about and nobody looks for.
+    """
+    least = logging.WARNING
+    if verbose:
+        least = logging.DEBUG if debug else logging.INFO
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+    root = logging.getLogger()
+    others = [one for one in root.handlers if not isinstance(one, _ToStructlog)]
+    root.handlers = [*others, _ToStructlog()] if verbose else others
+
+
+def carried_along(work: Callable[P, T]) -> Callable[P, T]:
+    """Let work that another thread does log what it is part of, as the thread that hands it over.
+
+    To be called once: two threads cannot be within what it returns at a time.
+    """
+    return partial(contextvars.copy_context().run, work)
+
+
+class _ToStructlog(logging.Handler):
+    """Hands the words of libraries on as structured events."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log what a library has to say; in its own thread, so that it is known what it is of."""
+        structlog.get_logger().log(
+            record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
+        )
+
+
+class RunLog:
+    """The full log of one run, written as things happen.
+
+    A log that cannot be written (the disk is full) does not end the run by itself; the ledger,
+    which must be whole, does.
+    """
+
+    def __init__(self, path: Path, redactor: Redactor | None = None) -> None:
+        """Take the place of the log.
+
+        Args:
+            redactor: Takes secrets out of what is written; default: whatever looks like one.
+        """
+        self.path = path
+        self.redactor = redactor or Redactor()
+
+    def line(self, text: str) -> None:
+        """Append one line with the time in UTC."""
+        stamp = datetime.now(UTC).strftime("%H:%M:%S")
+        self._append(f"{stamp} {cleaning.terminal(text)}\n")
+
+    def result(self, name: str, result: object) -> None:
+        """Append what a step gave back, as far as a person wants to read it."""
+        if isinstance(result, Reply):
+            self._append(f"---- {name}, in the model's words\n{self._said(result)}\n----\n")
+        elif isinstance(result, Record) and (told := tell(result)):
+            self._append(f"---- {name}\n{told.rstrip()}\n----\n")
+
+    def _said(self, reply: Reply) -> str:
+        """Give what a model said and called, each line marked as foreign, cut after secrets."""
+        kept = self.redactor.inside(reply)
+        said = [kept.text.strip(), *(f"{call.name} {call.arguments}" for call in kept.calls)]
+        if kept.finish == "length":
+            said.append("(cut off here: finish_reason is length)")
+        whole = cleaning.terminal("\n".join(filter(None, said)))
+        if len(whole) > _MOST_SAID:
+            whole = f"{whole[:_MOST_SAID]}…\n(cut; all of it is in ledger.jsonl beside this log)"
+        return "\n".join(f"| {line}" for line in (whole or "(nothing)").split("\n"))
+
+    def _append(self, text: str) -> None:
+        with (
+            suppress(OSError),
+            self.path.open("a", encoding="utf-8", errors="backslashreplace") as file,
+        ):
+            file.write(self.redactor(text))
+
+
+@singledispatch
+def tell(result: object) -> str:
+    """Say what a step's result means; empty for records that need no words in the log."""
+    return ""
+
+
+@tell.register
+def _(result: Decision) -> str:
+    similar = (f"the same title as {one.told}" for one in result.similar)
+    return "\n".join((result.sentence, *(f"  {one}" for one in (*result.reasons, *similar))))
+
+
+@tell.register
+def _(result: Environment) -> str:
+    sources = ", ".join(result.sources) or "nothing declared"
+    packages = "\n".join(f"  {package}" for package in result.packages)
+    beside = "".join(f", beside {one.title}" for one in result.services)
+    return f"Python {result.python}, from {sources}, key {result.key}{beside}\n{packages}"
+
+
+@tell.register
+def _(result: Change) -> str:
+    notes = "\n".join(f"  {note}" for note in result.notes)
+    paths = "\n".join(f"  {path}" for path in result.paths)
+    return f"change {result.digest}\n{notes}\nfiles:\n{paths}"
+
+
+@tell.register
+def _(result: CheckReport) -> str:
+    there = [one for one in result.results if one.status is not Status.ABSENT]
+    told = [_tell_check(result.side, check) for check in there]
+    absent: dict[str, list[str]] = {}
+    for one in result.results:
+        if one.status is Status.ABSENT:
+            absent.setdefault(one.reason, []).append(one.name)
+    told += [
+        f"[{result.side}] not run: {', '.join(names)}" + (f" ({reason})" if reason else "")
+        for reason, names in absent.items()
+    ]
+    return "\n\n".join(told)
+
+
+def _tell_check(side: str, check: CheckResult) -> str:
+    head = f"[{side}] {check.name}: {check.status.value} in {check.seconds:.1f} s"
+    if check.reason:
+        head += f" ({check.reason})"
+    lines = [head]
+    if check.command:
+        lines.append("$ " + " ".join(check.command))
+    if check.output:
+        lines.append(cleaning.terminal(check.output).rstrip())
+    return "\n".join(lines)
+
+
+def tell_comparison(comparison: Comparison) -> str:
+    """One line for the end of the log."""
+    said = check_summary.summarize(comparison)
+    text = f"{comparison.name}: base {said.base}; head {said.head}; new failures: {said.new}"
+    if flaky := [one.item_id for one in (*comparison.flaky, *comparison.unsure)]:
+        text += f", flaky: {', '.join(flaky)}"
+    return f"{text} ({comparison.reason})" if comparison.reason else text
+
+
+def tell_finding(finding: Finding) -> str:
+    """One line for a finding."""
+    place = finding.path if finding.line is None else f"{finding.path}:{finding.line}"
+    return f"{finding.severity.value} {finding.rule} {place}: {finding.message}"

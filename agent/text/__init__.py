@@ -1,0 +1,1 @@
+"""Texts on their way in and out: cleaned, redacted, counted. Pure."""

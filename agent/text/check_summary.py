@@ -1,0 +1,136 @@
+"""Say what a compared check has shown: every count in a text about checks is said here. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from agent.models.checks import Comparison, Status
+from agent.text.cleaning import list_some
+
+_NOT_COUNTED = {
+    Status.ABSENT: "not there",
+    Status.UNVERIFIED: "unverified",
+    Status.UNMEASURABLE: "not measurable",
+}
+
+
+class CheckSummary(NamedTuple):
+    """A check, base against head, in words."""
+
+    base: str
+    """Of one table cell, as the next two."""
+    head: str
+    new: str
+    """How many new failures there are."""
+    sentence: str
+    """Empty where there is nothing to say but the verdict."""
+
+
+def summarize(check: Comparison) -> CheckSummary:
+    """Describe a check."""
+    base = _describe_side(
+        check, check.base, check.base_count, check.base_failures, check.base_uncollected,
+        check.base_skipped, check.base_xfailed,
+    )  # fmt: skip
+    head = _describe_side(
+        check, check.head, check.head_count, check.head_failures, check.head_uncollected,
+        check.head_skipped, check.head_xfailed,
+    )  # fmt: skip
+    if check.figures and check.head in (Status.PASSED, Status.FAILED):
+        head = check.figures
+    elif count := _count_new(check):
+        head += f", {count:,} new"
+    is_told_apart = check.verdict in (Status.PASSED, Status.FAILED)
+    new = f"{len(check.new_failures):,}" if is_told_apart else "not known"
+    return CheckSummary(base, head, new, " ".join(_sentences(check)))
+
+
+def summarize_all(checks: Iterable[Comparison]) -> str:
+    """Say in one line what the checks of a change that passed have shown."""
+    ran = [check for check in checks if {check.base, check.head} != {Status.ABSENT}]
+    measured = [check for check in ran if check.verdict is Status.PASSED]
+    if not measured:
+        return "No check ran" if not ran else f"No check could be measured: {_listed(ran)}"
+    names = _listed(measured)
+    known = sum(check.known for check in measured)
+    if others := [check for check in ran if check not in measured]:
+        names += f"; not measured: {_listed(others)}"
+    if flaky := sum(len(check.flaky) for check in measured):
+        others_known = f", {known:,} as on the base commit" if known else ""
+        return f"Nothing new fails but {count_things(flaky, 'flaky test')}{others_known}: {names}"
+    if known:
+        return f"Nothing new fails, {known:,} as on the base commit: {names}"
+    return f"The project's own checks passed: {names}"
+
+
+def count_things(number: int, word: str) -> str:
+    """Write a number with its word."""
+    return f"{number:,} {word}{'s' * (number != 1)}"
+
+
+def name_check(check: Comparison) -> str:
+    """Name a check at the beginning of a sentence."""
+    return check.name[:1].upper() + check.name[1:]
+
+
+def _describe_side(
+    check: Comparison,
+    status: Status,
+    count: int,
+    failures: int,
+    uncollected: int,
+    skipped: int,
+    xfailed: int,
+) -> str:
+    if status in _NOT_COUNTED:
+        return _NOT_COUNTED[status]
+    if status is Status.FAILED and not failures:
+        # It ended before it could say anything item by item.
+        return "failed as a whole"
+    if not check.counts_tests:
+        return count_things(count, "finding") if count else "clean"
+    failed = failures - uncollected
+    parts = (
+        (count - failed - skipped - xfailed, "passed"),
+        (failed, "failed"),
+        (skipped, "skipped"),
+        (xfailed, "failed as expected"),
+        (uncollected, "not collected"),
+    )
+    return ", ".join(f"{number:,} {word}" for number, word in parts if number) or "no tests"
+
+
+def _count_new(check: Comparison) -> int:
+    """Count tests, or findings, that only head has."""
+    if not {check.verdict, check.head} <= {Status.PASSED, Status.FAILED}:
+        return 0
+    return len(check.added) if check.counts_tests else check.head_count - check.known
+
+
+def _sentences(check: Comparison) -> Iterable[str]:
+    name = name_check(check)
+    if check.verdict is Status.UNMEASURABLE:
+        yield f"{name} cannot be measured: {check.reason.rstrip('.')}."
+        return
+    if Status.UNVERIFIED in (check.verdict, check.base, check.head):
+        why = check.reason or "its result could not be proved"
+        yield f"{name} proves nothing: {why.rstrip('.')}."
+        return
+    if check.counts_tests:
+        new = f", {len(check.added):,} new" if check.added else ""
+        yield f"{name}: {check.base_count:,} on base, {check.head_count:,} with the change{new}."
+        if check.head_skipped:
+            yield f"{count_things(check.head_skipped, 'test')} skipped with the change."
+    if known := check.known:
+        word = "failure" if check.counts_tests else "finding"
+        yield f"{name}: {count_things(known, word)} as on base."
+    if not check.counts_tests and (count := _count_new(check)):
+        yield f"{name}: {count_things(count, 'new finding')}."
+    if check.flaky:
+        told = [f"{one.item_id} {one.told}" for one in check.flaky]
+        yield f"{name}: {list_some(told)}."
+
+
+def _listed(checks: Iterable[Comparison]) -> str:
+    return ", ".join(check.name for check in checks)

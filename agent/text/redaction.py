@@ -1,0 +1,228 @@
+"""Take secrets out of every text that leaves, or is kept where people read it.
+
+Three ways: the values that we hold ourselves, also when they are encoded, cut or taken apart;
+whatever looks like a credential (`secret_shapes`); and what a name calls one (`secret_names`).
+"""
+
+from __future__ import annotations
+
+import base64
+import codecs
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeVar, cast
+
+from pydantic import BaseModel
+
+from agent.text import secret_names, secret_shapes
+from agent.text.secret_shapes import Span
+
+T = TypeVar("T")
+
+REMOVED = "[secret removed]"
+
+#: Compared are letters and digits alone, without case: what stands between them (white space,
+#: quotes, plus signs of a patch, the + and / of base64) hides nothing.
+_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_OTHERS = bytes(sign for sign in range(256) if chr(sign) not in _LETTERS)
+
+#: A shorter value, or a plain word, is part of ordinary texts: it is no secret worth the name.
+_SHORTEST = 8
+_SHORTEST_WORD = 16
+#: So much of a secret in one piece gives it away.
+_TELLING = (16, 24)
+_GRAM = 8
+#: A value that repeats itself is found by the first of its places.
+_PLACES = 8
+
+
+class Redacted(NamedTuple):
+    """A text without secrets."""
+
+    text: str
+    removed: int
+    """How many were taken out."""
+
+
+class _Needle(NamedTuple):
+    letters: bytes
+    enough: int
+    """So many of its letters in a row are a find."""
+
+
+class Redactor:
+    """Knows the secrets in hand; may be told more while others use it."""
+
+    def __init__(self, secrets: Iterable[str] = (), *, names: bool = True) -> None:
+        """Take the values that must not get out."""
+        self._needles: tuple[_Needle, ...] = ()
+        self._grams: dict[bytes, tuple[tuple[int, int], ...]] = {}
+        self._seen: set[str] = set()
+        self._reads_names = names
+        for secret in secrets:
+            self.learn(secret)
+
+    def learn(self, secret: str) -> None:
+        """Look out for this value from now on.
+
+        A plain word, or what has fewer than eight letters and digits, is not looked for.
+        """
+        secret = secret.strip()
+        if secret in self._seen:
+            return
+        self._seen.add(secret)
+        forms = dict.fromkeys(form for part in _parts(secret) for form in _forms(part))
+        needles = list(self._needles)
+        grams = dict(self._grams)
+        for form in forms:
+            if len(form) < _SHORTEST or (form.isalpha() and len(form) < _SHORTEST_WORD):
+                continue
+            low, high = _TELLING
+            enough = min(len(form), max(low, min(high, len(form) // 2)))
+            number = len(needles)
+            needles.append(_Needle(form, enough))
+            for at in range(len(form) - _GRAM + 1):
+                gram = form[at : at + _GRAM]
+                grams[gram] = (*grams.get(gram, ()), (number, at))[:_PLACES]
+        # In this order: who looks meanwhile finds every needle that a gram names.
+        self._needles, self._grams = tuple(needles), grams
+
+    def another(self, *, names: bool = True) -> Redactor:
+        """Give one that knows the same; what it is told from now on, it knows alone.
+
+        Args:
+            names: Whether it takes out what a name calls a secret.
+        """
+        made = Redactor(names=names)
+        made._needles, made._grams, made._seen = self._needles, self._grams, set(self._seen)
+        return made
+
+    def __call__(self, text: str) -> str:
+        """Return the text without secrets."""
+        return self.redact(text).text
+
+    def redact(self, text: str) -> Redacted:
+        """Return the text without secrets, and how many there were."""
+        known = self.known(text)
+        text = _replaced(text, known)
+        named = secret_names.find(text) if self._reads_names else ()
+        others = secret_shapes.merge((*secret_shapes.find(text), *named))
+        return Redacted(_replaced(text, others), len(known) + len(others))
+
+    def inside(self, value: T) -> T:
+        """Return a record, or a JSON value, without secrets in any of its texts; bytes stay."""
+        cleaned: object = value
+        if isinstance(value, str) and type(value) is str:
+            cleaned = self(value)
+        elif isinstance(value, tuple):
+            cleaned = tuple(self.inside(one) for one in value)
+        elif isinstance(value, list):
+            cleaned = [self.inside(one) for one in value]
+        elif isinstance(value, dict):
+            cleaned = {self.inside(key): self._given(key, one) for key, one in value.items()}
+        elif isinstance(value, BaseModel):
+            # Code that goes into the repository stays what it is, so that a replay makes the same.
+            redactor = self.another(names=False) if getattr(value, "is_code", False) else self
+            cleaned = value.model_copy(update={name: redactor.inside(one) for name, one in value})
+        return cast(T, cleaned)
+
+    def _given(self, name: object, value: T) -> T:
+        """Return what a table has under a name."""
+        if isinstance(name, str) and isinstance(value, str) and secret_names.is_given(name, value):
+            return cast(T, REMOVED)
+        return self.inside(value)
+
+    def known(self, text: str) -> tuple[Span, ...]:
+        """Return where secrets in hand stand, in whatever form: sorted, apart from each other."""
+        if not self._needles:
+            return ()
+        letters = text.encode("ascii", "ignore").lower().translate(None, _OTHERS)
+        found = secret_shapes.merge(self._finds(letters))
+        if not found:
+            return ()
+        places = [place for place, sign in enumerate(text) if sign in _LETTERS]
+        return tuple((places[start], places[end - 1] + 1) for start, end in found)
+
+    def _finds(self, letters: bytes) -> Iterator[Span]:
+        needles, grams = self._needles, self._grams
+        for needle in needles:
+            # Too short to hold a whole gram wherever it begins.
+            if needle.enough < 2 * _GRAM:
+                yield from _all(letters, needle.letters)
+        for at in range(0, len(letters) - _GRAM + 1, _GRAM):
+            for number, offset in grams.get(letters[at : at + _GRAM], ()):
+                needle = needles[number]
+                start, end = _run(letters, at, needle.letters, offset)
+                if end - start >= needle.enough:
+                    yield start, end
+
+
+def _all(letters: bytes, needle: bytes) -> Iterator[Span]:
+    at = letters.find(needle)
+    while at >= 0:
+        yield at, at + len(needle)
+        at = letters.find(needle, at + len(needle))
+
+
+def _run(letters: bytes, at: int, needle: bytes, offset: int) -> Span:
+    """How far text and needle agree around a place where they do."""
+    before = 0
+    while before < min(at, offset) and letters[at - before - 1] == needle[offset - before - 1]:
+        before += 1
+    after = _GRAM
+    most = min(len(letters) - at, len(needle) - offset)
+    while after < most and letters[at + after] == needle[offset + after]:
+        after += 1
+    return at - before, at + after
+
+
+def _replaced(text: str, spans: Iterable[Span]) -> str:
+    parts, at = [], 0
+    for start, end in spans:
+        parts += [text[at:start], _without(text[start:end])]
+        at = end
+    return "".join((*parts, text[at:]))
+
+
+def _without(found: str) -> str:
+    """Replace a secret that was found; what stood between its parts (fences, lines) stays."""
+    if "\n" not in found and not any(sign in "`|<>" for sign in found):
+        return REMOVED
+    return REMOVED + "".join(sign for sign in found if sign not in _LETTERS)
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """A secret of several lines, as a private key is, gets out by its lines as well."""
+    yield secret
+    if "\n" in secret:
+        for line in secret.splitlines():
+            if len(line) >= 2 * _SHORTEST and not line.startswith("-----"):
+                yield line.strip()
+
+
+def _forms(secret: str) -> Iterator[bytes]:
+    """The letters of a secret as it is, and as it is after usual encodings."""
+    raw = secret.encode()
+    hexed = [f"{byte:02x}" for byte in raw]
+    for form in (
+        secret,
+        secret[::-1],
+        codecs.encode(secret, "rot13"),
+        # With %, and \u00 as well: only letters and digits count.
+        "".join(hexed),
+        "".join(f"x{pair}" for pair in hexed),
+        "".join(f"0x{pair}" for pair in hexed),
+        # Codes in a list, and character references.
+        "".join(map(str, raw)),
+        "".join(sign if sign.isalnum() else f"%{ord(sign):02x}" for sign in secret),
+        base64.b32encode(raw).decode(),
+        *_base64(raw),
+    ):
+        yield form.encode("ascii", "ignore").lower().translate(None, _OTHERS)
+
+
+def _base64(raw: bytes) -> Iterator[str]:
+    """The secret's own letters of base64, wherever in a longer text it begins."""
+    for before, own in ((0, 0), (1, 2), (2, 3)):
+        coded = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
+        whole = (before + len(raw)) % 3 == 0
+        yield coded[own:] if whole else coded[own:-1]

@@ -1,0 +1,133 @@
+"""The rules that ruff checks: their examples by ruff itself, and a change in a sandbox."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.checks import contract_lint, lint
+from agent.checks.sealed import Secret
+from agent.models.change import Change, ChangedFile, Severity
+from agent.models.checks import Status
+from agent.policy import ruff_contract, ruff_rules
+from repo_config.schema import RepoConfig
+from tests.integration.check_samples import GREEN, Stage
+
+CONTRACT = RepoConfig.model_validate(
+    {
+        "http_client": {"name": "httpx", "retries": "tenacity", "timeout": "required"},
+        "background_tasks": "celery",
+        "imports": {"forbid": ["pickle", "app.legacy"], "allow": ["app.legacy.dates"]},
+    },
+    strict=False,
+)
+#: Where the timeout is not required.
+LOOSE = CONTRACT.model_copy(
+    update={"http_client": CONTRACT.http.model_copy(update={"timeout": "any"})}
+)
+
+
+def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[str, str]]:
+    """Return path and rule of all that ruff finds in these files."""
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(content, "latin-1")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ruff"), "check", "--no-cache", "--output-format=json",
+         *ruff_contract.ARGUMENTS, *ruff_contract.ban(config, contract_lint.SCRIPTS), "."],
+        cwd=folder, capture_output=True, check=False, timeout=60,
+    )  # fmt: skip
+    remarks = contract_lint.read_remarks(done.stdout)
+    assert remarks is not None, done.stderr
+    made = [
+        lint.Remark(Path(one.path).relative_to(folder).as_posix(), one.code, one.message, one.line)
+        for one in remarks
+    ]
+    change = Change(
+        base_commit="0" * 40,
+        files=tuple(
+            ChangedFile(path=path, before=None, after=content.encode("latin-1"))
+            for path, content in files.items()
+        ),
+    )
+    items = ruff_contract.select(lint.list_items(made, Secret()), change, config, ())
+    return {(one.path, one.rule) for one in ruff_contract.findings(items, config)}
+
+
+def test_every_rule_is_broken_by_its_bad_example_and_kept_by_its_good_one(tmp_path: Path) -> None:
+    for config in (CONTRACT, LOOSE):
+        files = {}
+        for rule in ruff_rules.RULES:
+            files |= {f"app/{rule.id}_bad.py": rule.bad, f"app/{rule.id}_good.py": rule.good}
+        told = found(tmp_path, {path: f"{code}\n" for path, code in files.items()}, config)
+        other = "http-timeout" if config is LOOSE else "http-timeout-unset"
+        for rule in ruff_rules.RULES:
+            assert ((f"app/{rule.id}_bad.py", rule.id) in told) is (rule.id != other), rule.id
+            assert (f"app/{rule.id}_good.py", rule.id) not in told, rule.id
+
+
+def test_rules_apply_where_they_are_meant_to(tmp_path: Path) -> None:
+    told = found(
+        tmp_path,
+        {
+            "tests/test_a.py": "import unittest\nimport requests\n\nrequests.get('a')\n",
+            "app/legacy/prices.py": "import app.legacy.rates\n",
+            "app/dates.py": "from app.legacy.dates import today\nimport app.legacy.dates\n",
+            "app/rates.py": "from app.legacy import (\n    dates,\n    rates,\n)\n",
+            "app/web.py": "from aiohttp import web\nfrom .requests import get\n",
+            "scripts/show.py": "import time\n\nasync def f():\n    time.sleep(1)\n    print(1)\n",
+            "app/latin.py": "# coding: latin-1\nimport requests\n\nNAME = 'é'\n",
+        },
+        CONTRACT,
+    )
+    unused = {one for one in told if one[1] == "unused-import"}
+    assert told - unused == {
+        ("tests/test_a.py", "http-client"),
+        ("app/rates.py", "forbidden-import"),
+        ("app/latin.py", "security-lint"),
+    }
+
+
+OLD = (
+    "import requests\nimport pickle\n\nDATA = pickle.loads(requests.get('a', timeout=1).content)\n"
+)
+
+
+def test_what_is_new_in_a_change_is_weighed_and_what_was_there_is_not(
+    stage: Callable[..., Stage],
+) -> None:
+    made = stage(
+        {**GREEN, "old.py": OLD, "gone.py": OLD, "ruff.toml": "[lint]\nselect = []\n"},
+        config={"http_client": "httpx", "imports": {"forbid": ["pickle"]}},
+        test_runner="pytest",
+    )
+    checked = made.weighed(
+        old_DOT_py=f"# moved down\n{OLD}requests.post('b', timeout=1)\n",
+        gone_DOT_py=None,
+        came_DOT_py=OLD,
+        new_DOT_py="import json\nimport requests  # noqa: TID251\n\neval(input())\n",
+    )
+    result = checked[ruff_contract.CHECK]
+    assert (result.verdict, result.new_failures) == (Status.PASSED, ())
+    told = {(one.rule, one.path, one.line, one.severity) for one in result.findings}
+    assert told == {
+        ("http-client", "new.py", 2, Severity.BLOCK),
+        ("security-lint", "new.py", 4, Severity.REVIEW),
+        ("unused-import", "new.py", 1, Severity.INFO),
+        ("unused-import", "new.py", 2, Severity.INFO),
+    }
+    assert ruff_contract.CHECK not in made.weighed(new_DOT_py="NUMBER = 1\n")
+
+
+@pytest.mark.deep
+def test_a_lint_that_cannot_run_proves_nothing(
+    stage: Callable[..., Stage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = stage(GREEN, test_runner="pytest")
+    monkeypatch.setattr(ruff_contract, "ARGUMENTS", ("--no-such-option",))
+    result = made.weighed(new_DOT_py="NUMBER = 1\n")[ruff_contract.CHECK]
+    assert result.verdict is Status.FAILED

@@ -1,0 +1,69 @@
+"""What users of a library lose by a change, as griffe tells it."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+SCRIPT = resources.files("agent.checks") / "inside" / "mergewright_api.py"
+BEFORE = {
+    "src/shop/__init__.py": "from shop.sums import *\n",
+    "src/shop/sums.py": (
+        "def total(order, tax=0): ...\n\n\ndef _round(): ...\n\n\n"
+        "class Base: ...\n\n\nclass Shop(Base):\n    def open(self): ...\n"
+    ),
+    "src/shop/old.py": "RATE = 1\n",
+    "flat/__init__.py": "from flat._own import send\n\n__all__ = ['send']\n",
+    "flat/_own.py": "def send(to): ...\n\n\ndef pack(): ...\n",
+}
+SUMS = BEFORE["src/shop/sums.py"]
+
+
+def find_losses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: dict[str, str | None]):
+    earlier, tree, report = tmp_path / "earlier", tmp_path / "tree", tmp_path / "report"
+    for path, text in {**BEFORE, **after}.items():
+        if text is not None:
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_text(text)
+    for path in after:
+        (earlier / path).parent.mkdir(parents=True, exist_ok=True)
+        (earlier / path).write_text(BEFORE.get(path, ""))
+    monkeypatch.chdir(tree)
+    monkeypatch.setattr(sys, "argv", ["", str(report), str(earlier), *after])
+    with pytest.raises(SystemExit):
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    return [line.split("\t")[:3:2] for line in report.read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("path", "after", "kind"),
+    [
+        ("src/shop/sums.py", SUMS.replace("tax=0", "tax"), "PARAMETER_CHANGED_REQUIRED"),
+        ("src/shop/sums.py", SUMS.replace(", tax=0", ""), "PARAMETER_REMOVED"),
+        ("src/shop/sums.py", SUMS.replace("def open", "def _open"), "OBJECT_REMOVED"),
+        ("src/shop/old.py", "", "OBJECT_REMOVED"),
+        ("src/shop/old.py", None, "OBJECT_REMOVED"),
+        ("flat/_own.py", "def send(): ...\n", "PARAMETER_REMOVED"),
+    ],
+)
+def test_what_is_gone_or_narrower_is_told(tmp_path, monkeypatch, path, after, kind):
+    assert find_losses(tmp_path, monkeypatch, {path: after}) == [[path, kind]]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        SUMS.replace("tax=0", "tax=0, rate=1").replace("def _round(): ...", ""),
+        SUMS.replace("class Base: ...", "class Base:\n    def open(self, at=1): ...").replace(
+            "def open(self):", "def close(self):"
+        ),
+        "from shop.old import *\nfrom elsewhere import x\n" + SUMS,
+    ],
+    ids=["more", "moved to the base", "an alias"],
+)
+def test_what_callers_can_do_still_is_left_alone(tmp_path, monkeypatch, after):
+    assert find_losses(tmp_path, monkeypatch, {"src/shop/sums.py": after}) == []

@@ -1,0 +1,69 @@
+"""What tests lack and an installed package names in one of its extras."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.environments import missing_packages
+from agent.models.checks import CheckItem, CheckResult, Status
+from agent.models.environment import Environment
+
+WEB = """\
+Metadata-Version: 2.4
+Name: web.lib
+Version: 1
+Provides-Extra: full
+Provides-Extra: mail
+Requires-Dist: needed
+Requires-Dist: httpx[http2]<1,>=0.27; python_version >= "3.9" and extra == "full"
+Requires-Dist: pyyaml; extra == "full"
+Requires-Dist: email-validator>=2; extra == "mail"
+Requires-Dist: secrets; python_version < "3" and extra == "full"
+Requires-Dist: elsewhere @ https://example.org/x.whl ; extra == "full"
+Requires-Dist: odd; extra == "full" and platform_release > "x"
+Requires-Dist: nothing !
+"""
+
+
+@pytest.fixture
+def environment(tmp_path):
+    for name, text in {
+        "web.lib-1": WEB,
+        "zoo-1": WEB.replace("httpx[http2]<1,>=0.27", "httpx==0.1"),
+    }.items():
+        place = tmp_path / "lib" / "python3.12" / "site-packages" / f"{name}.dist-info"
+        place.mkdir(parents=True)
+        (place / "METADATA").write_text(text)
+    return Environment(
+        key="k", path=str(tmp_path), gate_path="", scripts_path="", python="3.12.1",
+        interpreter_mounts=(), interpreter="", sources=(), packages=("web-lib==1", "zoo==1"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ModuleNotFoundError: No module named 'httpx'", ("httpx[http2]<1,>=0.27",)),
+        ("zoo/a.py\nModuleNotFoundError: No module named 'httpx'", ("httpx==0.1",)),
+        ("ModuleNotFoundError: No module named 'yaml'", ("pyyaml",)),
+        ("RuntimeError: zoo.client requires the httpx package.", ("httpx==0.1",)),
+        ("ImportError: email-validator is not installed", ("email-validator>=2",)),
+        ("AssertionError: httpx", ()),
+        ("ModuleNotFoundError: No module named 'needed'", ()),
+        ("ModuleNotFoundError: No module named 'secrets'", ()),
+        ("ModuleNotFoundError: No module named 'elsewhere'", ()),
+        ("ModuleNotFoundError: No module named 'httpx.inner'", ()),
+    ],
+)
+def test_what_an_error_names_is_found_with_its_bounds(environment, text, found):
+    printed = CheckResult(name="tests", status=Status.FAILED, output=text)
+    item = CheckItem(item_id="tests/test_a.py (collection)", outcome="error", text=text)
+    for tests in (printed, printed.model_copy(update={"output": "", "items": (item,)})):
+        assert missing_packages.find(tests, environment) == found
+
+
+def test_what_is_there_is_not_added(environment):
+    there = environment.model_copy(update={"packages": ("httpx==1",)})
+    text = "ModuleNotFoundError: No module named 'httpx'"
+    tests = CheckResult(name="tests", status=Status.FAILED, output=text)
+    assert missing_packages.find(tests, there) == ()
