@@ -64,7 +64,7 @@ class Known(Record):
 
 
 def propose(
-    run: Run, config: RepoConfig, base: Checkout, known: Known, tree: Tree
+    run: Run, config: RepoConfig, project: Project, base: Checkout, known: Known, tree: Tree
 ) -> tuple[Candidate, ...]:
     """Name those that follow the first.
 
@@ -73,7 +73,8 @@ def propose(
     Args:
         run: When it began counts.
         config: Of the repository.
-        base: Its commit.
+        project: What is detected with it.
+        base: The commit.
         known: What came of the first.
         tree: Of the commit.
     """
@@ -85,7 +86,8 @@ def propose(
     update = {"system_packages": tuple(system), **_choose_parts(config.python, files, ci.parts)}
     given = config.python.model_copy(update=update)
     tested = tested_versions.find(files, whole)
-    has, starts = _versions(known.built), _other_starts(config, files, tree)
+    has = _versions(known.built)
+    starts = _other_starts(config, project, files, whole, tree)
     if not may_vary(config.python):
         return (*_as_ci(config, given, ci, tested, has), *starts)
     given = given.model_copy(update={"install": known.lacking})
@@ -133,13 +135,15 @@ def _as_ci(
     return (candidate,)
 
 
-def _other_starts(config: RepoConfig, files: Files, tree: Tree) -> Iterator[Candidate]:
+def _other_starts(
+    config: RepoConfig, project: Project, files: Files, whole: Files, tree: Tree
+) -> Iterator[Candidate]:
     """Yield the script that a command runs the tests with, then the next manage.py, if any."""
-    project, tests, above = detect.project(tree, config), config.checks.tests, f"{config.folder}/"
+    tests, above = config.checks.tests, f"{config.folder}/"
     ran = (project.test_script or "").removeprefix(above)
     manage = ((project.django and project.django.manage) or "").removeprefix(above)
     found: list[Candidate] = []
-    commands = suite_commands.find(files, Files(tree), config.folder)
+    commands = suite_commands.find(files, whole, config.folder)
     script = next((one for one in commands if one.script not in ("", ran)), None)
     if script and tests.runner == "auto" and not (tests.script or tests.args):
         own = tests.model_copy(update={"runner": "django", "script": script.script})
@@ -159,12 +163,9 @@ def _choose_parts(
     section: PythonSection, files: Files, named: Collection[str]
 ) -> dict[str, tuple[str, ...]]:
     """Choose the extras and groups that CI installs, beside those that are for tests by name."""
-    extras = table(files.pyproject, "project", "optional-dependencies") or table(
-        files.pyproject, "tool", "poetry", "extras"
-    )
     found: dict[str, tuple[str, ...]] = {}
     for key, every, available in (
-        ("extras", ci_setup.EVERY_EXTRA, tuple(extras)),
+        ("extras", ci_setup.EVERY_EXTRA, _name_extras(files)),
         ("groups", ci_setup.EVERY_GROUP, kinds.name_groups(files.pyproject)),
     ):
         more = [str(canonicalize_name(one)) for one in (available if every in named else named)]
@@ -204,10 +205,7 @@ def _other_packages(
         why = f"with Python {known.python}, which CI or a classifier names"
         yield Candidate(python=given.model_copy(update=other), why=why)
     if first is not None and first.is_locked:
-        extras = tuple(
-            table(files.pyproject, "project", "optional-dependencies")
-            or table(files.pyproject, "tool", "poetry", "extras")
-        )
+        extras = _name_extras(files)
         if extras and given.extras is None:
             every = given.model_copy(update={"extras": extras})
             yield Candidate(python=every, why="with all extras")
@@ -220,17 +218,22 @@ def _other_packages(
         if not first or (_names(one, has) and not _is_met(one, has))
     )
     if bounds or install:
-        update = {"install": (*given.install, *install), "constraints": bounds}
-        section = given.model_copy(update=update)
+        versions = {"install": (*given.install, *install), "constraints": bounds}
+        section = given.model_copy(update=versions)
         yield Candidate(python=section, why="with the versions that classifiers, tox and CI name")
     day, today = (datetime.fromtimestamp(at, UTC).date() for at in (base.committed, run.started))
     if base.committed and day < today:
         lacking = tuple(one for one in install if first and not _names(one, has))
-        other |= {"install": (*given.install, *lacking), "exclude_newer": day.isoformat()}
+        update = {"install": (*given.install, *lacking), "exclude_newer": day.isoformat()}
         yield Candidate(
-            python=given.model_copy(update=other),
+            python=given.model_copy(update={**other, **update}),
             why=f"with packages of the day of the commit, {day}",
         )
+
+
+def _name_extras(files: Files) -> tuple[str, ...]:
+    extras = table(files.pyproject, "project", "optional-dependencies")
+    return tuple(extras or table(files.pyproject, "tool", "poetry", "extras"))
 
 
 def _versions(environment: Environment | None) -> dict[str, str]:

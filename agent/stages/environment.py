@@ -236,7 +236,7 @@ def propose(
         "" if report and not judging.is_hopeless(report) else find_other_python(base, first, svc)
     )
     known = Known(built=first, lacking=lacking, python=python)
-    return candidates.propose(run, config, base.checkout, known, tree)
+    return candidates.propose(run, config, base.contract.project, base.checkout, known, tree)
 
 
 def find_other_python(base: Opened, first: Environment | None, svc: Services) -> str:

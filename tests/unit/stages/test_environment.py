@@ -13,7 +13,7 @@ from agent.models.environment import Checkout, Contract, Environment, Opened
 from agent.models.run import Run
 from agent.onboarding import kept
 from agent.stages import environment
-from repo_config.detect import Project
+from repo_config import detect
 from repo_config.schema import PythonSection, RepoConfig
 from tests.unit.trees import DictTree
 
@@ -74,10 +74,6 @@ def prepare(tmp_path, monkeypatch):
 
         monkeypatch.setattr(environment, "build", build)
         monkeypatch.setattr(environment, "find_other_python", lambda *_: other)
-        project = Project(
-            framework="none", python_version=None, django=None, test_runner="pytest",
-            test_script=None, lint_tools=(),
-        )  # fmt: skip
         files = {".github/workflows/a.yml": TESTED, ".github/workflows/ci.yml": ci}
         tree = DictTree(files | {"pyproject.toml": pyproject} | (more or {}))
         monkeypatch.setattr(environment.worktree, "open_tree", lambda base, folder: tree)
@@ -87,7 +83,7 @@ def prepare(tmp_path, monkeypatch):
             repository="x", mirror="m", commit="c", base_branch=None, nearest_tag=None,
             committed=1729180000,
         )  # fmt: skip
-        contract = Contract(config=config, project=project, source=None)
+        contract = Contract(config=config, project=detect.project(tree, config), source=None)
         opened = Opened(run=run, checkout=base, contract=contract)
         svc = SimpleNamespace(
             say=lambda line: None, run_folder=lambda run: tmp_path,
