@@ -8,7 +8,7 @@ passed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from agent.checks import check, flaky, suite
 from agent.checks.flaky import FAILING, PASSING, Proof
@@ -53,6 +53,21 @@ def beyond_edits(base: CheckReport, head: CheckReport) -> tuple[str, ...]:
         if alike or before.status is Status.UNVERIFIED:
             found.append(name)
     return tuple(found)
+
+
+def find_new(
+    items: Iterable[CheckItem],
+    known: Iterable[CheckItem],
+    key: Callable[[CheckItem], str] = lambda item: item.item_id,
+) -> list[CheckItem]:
+    """List the items beyond those that are known; what is there twice counts twice."""
+    left = Counter(map(key, known))
+    found = []
+    for item in items:
+        left[key(item)] -= 1
+        if left[key(item)] < 0:
+            found.append(item)
+    return found
 
 
 def _absent(name: str) -> CheckResult:
@@ -260,15 +275,8 @@ def _without_renamed(
 
 
 def _findings(name: str, before: CheckResult, after: CheckResult) -> Comparison:
-    left = Counter(item.item_id for item in before.items if item.outcome == _COUNTED)
-    new = []
-    for item in after.items:
-        if item.outcome != _COUNTED:
-            continue
-        if left[item.item_id] > 0:
-            left[item.item_id] -= 1
-        else:
-            new.append(item)
+    known = (item for item in before.items if item.outcome == _COUNTED)
+    new = find_new((item for item in after.items if item.outcome == _COUNTED), known)
     return Comparison(
         name=name,
         base=before.status,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from importlib import resources
 
 from agent.checks import lint, running
 from agent.checks.check import Site
+from agent.checks.comparison import find_new
 from agent.checks.live import Show
 from agent.models.change import Change
 from agent.models.checks import CheckItem, CheckResult, Status
@@ -60,9 +60,10 @@ class ContractLint:
         known = self._run(before, base, sandbox, show)
         if known is not None and known.reason:
             return known
-        items = _take_known(
-            count_once(found.items, self.once), count_once(known.items if known else (), self.once)
-        )
+        own = count_once(known.items if known else (), self.once)
+        fresh = find_new(count_once(found.items, self.once), own)
+        # What left another file of the change was moved.
+        items = tuple(find_new(fresh, find_new(own, found.items), lambda item: item.text))
         return found.model_copy(
             update={
                 "items": items,
@@ -110,23 +111,6 @@ def count_once(items: Iterable[CheckItem], codes: tuple[str, ...]) -> list[Check
         seen.add(item.item_id)
         found.append(item)
     return found
-
-
-def _take_known(items: list[CheckItem], known: list[CheckItem]) -> tuple[CheckItem, ...]:
-    """Leave out what was there, in the same file or in one of the change that no longer has it."""
-    left = Counter(item.item_id for item in known)
-    fresh = []
-    for item in items:
-        left[item.item_id] -= 1
-        if left[item.item_id] < 0:
-            fresh.append(item)
-    gone = Counter(item.text for item in known if left[item.item_id] > 0)
-    found = []
-    for item in fresh:
-        gone[item.text] -= 1
-        if gone[item.text] < 0:
-            found.append(item)
-    return tuple(found)
 
 
 def read_remarks(content: bytes) -> list[lint.Remark] | None:

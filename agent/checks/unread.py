@@ -8,13 +8,13 @@ by name: what it then finds is for the reviewer.
 from __future__ import annotations
 
 import posixpath
-from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from agent.checks import linters, running
 from agent.checks.check import Site, workers
+from agent.checks.comparison import find_new
 from agent.checks.lint import LintCheck
 from agent.checks.live import Show
 from agent.models.change import Change
@@ -74,11 +74,11 @@ def _find_new(
 ) -> list[CheckItem]:
     """List what a linter finds in the files of a change, and finds not on base."""
     after = _paths(check, head, (one.path for one in change.files if one.after is not None))
-    more = _beyond(_found(check, after, head, sandbox, show), known)
+    more = find_new(_found(check, after, head, sandbox, show), known)
     if not more:
         return []
     before = _paths(check, head, (one.path for one in change.files if one.before is not None))
-    return _beyond(more, _found(check, before, base, sandbox, show))
+    return find_new(more, _found(check, before, base, sandbox, show))
 
 
 def _paths(check: LintCheck, site: Site, paths: Iterable[str]) -> tuple[str, ...]:
@@ -101,13 +101,3 @@ def _found(
         return ()
     judged = running.run(replace(check, only=paths), site, sandbox, show)
     return () if judged.reason else judged.items
-
-
-def _beyond(items: Iterable[CheckItem], known: Iterable[CheckItem]) -> list[CheckItem]:
-    left = Counter(item.item_id for item in known)
-    found = []
-    for item in items:
-        left[item.item_id] -= 1
-        if left[item.item_id] < 0:
-            found.append(item)
-    return found
