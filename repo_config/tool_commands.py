@@ -36,10 +36,10 @@ _WRAPPERS = (
     ("uv", "tool", "run"), ("uvx",), ("pipx", "run"), ("npx",), ("bunx",), ("pnpm", "exec"),
     ("sudo",), ("time",), ("exec",), ("command",), ("env",), ("coverage", "run"),
 )  # fmt: skip
-_WRAPPER_VALUES = frozenset(
+_VALUES = frozenset(
     {"--with", "--python", "-p", "--package", "--project", "--group", "--extra", "--from", "--spec"}
-    | {"--source", "--rcfile", "--omit", "--include"}
 )
+_COVERAGE_VALUES = frozenset({"--source", "--rcfile", "--omit", "--include"})
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
 _PYTHON = re.compile(r"python[0-9.]*|py")
 #: Bounded, so that what is opened again and again and never closed is not searched to its end.
@@ -273,8 +273,8 @@ def unwrap(words: Sequence[str]) -> Sequence[str]:
         if _ASSIGNED.match(word) or word in ("if", "then", "!", "else", "do"):
             at += 1
         elif wrapper is not None:
-            flags = {"-p"} if wrapper[0] == "coverage" else set()
-            at = _behind_options(words, at + len(wrapper), flags)
+            values = _COVERAGE_VALUES if wrapper[0] == "coverage" else _VALUES
+            at = _behind_options(words, at + len(wrapper), values)
         elif _PYTHON.fullmatch(word.rsplit("/", 1)[-1]) and "-m" in words[at : at + 4]:
             at = words.index("-m", at) + 1
         else:
@@ -282,13 +282,12 @@ def unwrap(words: Sequence[str]) -> Sequence[str]:
     return ()
 
 
-def _behind_options(words: Sequence[str], at: int, flags: Collection[str]) -> int:
+def _behind_options(words: Sequence[str], at: int, values: Collection[str]) -> int:
     while at < len(words) and words[at].startswith("-"):
         option, joined, _ = words[at].partition("=")
         if option in ("-m", "--"):
             return at + 1
-        has_value = option in _WRAPPER_VALUES and option not in flags
-        at += 2 if has_value and not joined else 1
+        at += 2 if option in values and not joined else 1
     return at
 
 

@@ -119,7 +119,7 @@ def select(
     after = {file.path: file.after or b"" for file in change.files}
 
     def counts(item: CheckItem) -> bool:
-        path, code, said = _parts(item)
+        path, line, code, said = _parts(item)
         row = _row(code, said, config)
         if row.exempt(path) and not (path in disguised and row.exempt is is_test):
             return False
@@ -130,7 +130,7 @@ def select(
         if path.startswith((own, f"src/{own}")):
             return False  # the modules of a package may have each other
         allowed = config.imports.allow
-        return not allowed or not _is_allowed(after.get(path, b""), _line(item), allowed)
+        return not allowed or not _is_allowed(after.get(path, b""), line, allowed)
 
     return tuple(item for item in items if counts(item))
 
@@ -138,23 +138,18 @@ def select(
 def findings(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[Finding]:
     """Make findings of what ruff found."""
     for item in items:
-        path, code, said = _parts(item)
+        path, line, code, said = _parts(item)
         row = _row(code, said, config)
         banned = _BANNED.match(said)
         text = f"brings in {banned['name']}" if banned else f"{code}: {said.rstrip('.')}"
-        yield row.rule.at(path, text, row.fix, _line(item))
+        yield row.rule.at(path, text, row.fix, line)
 
 
-def _parts(item: CheckItem) -> tuple[str, str, str]:
-    """Return path, code and message."""
+def _parts(item: CheckItem) -> tuple[str, int | None, str, str]:
+    """Return path, line, code and message."""
     path, _, line = item.place.rpartition(":")
     code, _, said = item.text.partition(": ")
-    return path if line.isdigit() else item.place, code, said
-
-
-def _line(item: CheckItem) -> int | None:
-    line = item.place.rpartition(":")[2]
-    return int(line) if line.isdigit() else None
+    return (path, int(line), code, said) if line.isdigit() else (item.place, None, code, said)
 
 
 def _row(code: str, said: str, config: RepoConfig) -> RuffRule:

@@ -68,7 +68,7 @@ def check(proposal: Proposal) -> Iterator[Finding]:
         yield from oversized
         if any(finding.severity is Severity.BLOCK for finding in oversized):
             continue
-        lines, work = _changed_lines(file.before or b"", file.after or b"", budget)
+        lines, work = count_changed(file.before or b"", file.after or b"", budget)
         budget -= work
         counted.append((file, lines))
         yield from _reformatted(file, lines)
@@ -111,13 +111,8 @@ def _oversized(file: ChangedFile) -> Iterator[Finding]:
 # --- counting lines ---------------------------------------------------------------------------
 
 
-def changed_lines(before: bytes, after: bytes) -> int:
-    """Count the lines that a shortest diff adds and removes."""
-    return _changed_lines(before, after, _WORK)[0]
-
-
-def _changed_lines(before: bytes, after: bytes, budget: int) -> tuple[int, int]:
-    """Count the lines, and the work that it took."""
+def count_changed(before: bytes, after: bytes, budget: int = _WORK) -> tuple[int, int]:
+    """Count the lines that a shortest diff adds and removes, and the work that it took."""
     old, new = _middle(before, after)
     removed, added = _line_count(old), _line_count(new)
     if removed * added > budget or not (removed and added):
