@@ -50,7 +50,7 @@ AgentError
   Unforeseen        Mergewright itself failed; the log has the trace
 
 `RunStopped` becomes an Outcome in one place, `agent.runs.worker`. Failing checks are data
-(`domain.Comparison`), not errors. Every class survives pickling and keeps its message.
+(`Comparison`), not errors. Every class survives pickling and keeps its message.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class _File:
 
 
 class WorkTree:
-    """The files of a folder; implements `repo_config.detect.Tree` and adds writing."""
+    """The files of a folder; implements `repo_config.tree.Tree` and adds writing."""
 
     def __init__(self, folder: Path, paths: Iterable[str]) -> None:
         """Take the folder as it is; `paths` are its tracked regular files."""

@@ -1,4 +1,4 @@
-"""What people write, for whom GitHub sends no webhooks: implements `ports.Conversations`.
+"""What people write, for whom GitHub sends no webhooks: implements `Conversations`.
 
 One request lists what has changed; only in that comments are looked for, and only those since the
 last look.

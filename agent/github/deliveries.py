@@ -1,4 +1,4 @@
-"""GitHub's own log of what it has delivered to our App: implements `ports.DeliveryLog`."""
+"""GitHub's own log of what it has delivered to our App: implements `DeliveryLog`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GitHub as the place where tickets come from and results go: implements `ports.Forge`.
+"""GitHub as the place where tickets come from and results go: implements `Forge`.
 
 Owns the order of what is asked and told in each part of a run. How each thing is done once, and
 found again, is left to the modules beside this one; when it is asked again, to `retrying`.

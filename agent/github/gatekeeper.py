@@ -1,4 +1,4 @@
-"""What intake asks GitHub before a run is made, and tells it: implements `ports.Gatekeeper`."""
+"""What intake asks GitHub before a run is made, and tells it: implements `Gatekeeper`."""
 
 from __future__ import annotations
 

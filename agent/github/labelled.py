@@ -1,4 +1,4 @@
-"""Open issues with the starting label, for whom GitHub sends no webhooks: `ports.LabelledIssues`.
+"""Open issues with the starting label, for whom GitHub sends no webhooks: `LabelledIssues`.
 
 Only what has changed since the last look is looked at; who set the label, and when, is in an
 issue's events. The text is the one that is there at the look; whether it was edited after the label

@@ -1,4 +1,4 @@
-"""A pull request of ours on GitHub after it was opened: implements `ports.Pulls`.
+"""A pull request of ours on GitHub after it was opened: implements `Pulls`.
 
 How threads are read and answered is left to `review_threads`, what the project's own checks say to
 `project_checks`, how a commit is made so that GitHub signs it to `signed_commit`.

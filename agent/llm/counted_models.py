@@ -50,7 +50,7 @@ class CountedModels:
         hear: Callable[[str], None] | None = None,
         seconds: float | None = None,
     ) -> Reply:
-        """Ask, if that cannot go beyond what is left; see `ports.ChatModel`.
+        """Ask, if that cannot go beyond what is left; see `ChatModel`.
 
         Raises:
             ModelUnavailable: Too little is left of the day; `until` says when there will be enough.

@@ -77,7 +77,7 @@ class _Asking:
 
 
 class ProvidedModels:
-    """Implements `ports.ChatModel` for the models that the operator names."""
+    """Implements `ChatModel` for the models that the operator names."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class ProvidedModels:
         return self._routes.chain(role, category)
 
     def missing(self, role: Role, category: str = "") -> str:
-        """Say what has to be set before anybody can be asked; see `ports.ChatModel`."""
+        """Say what has to be set before anybody can be asked; see `ChatModel`."""
         found: list[str] = []
         for name in self.chain(role, category):
             try:
@@ -154,7 +154,7 @@ class ProvidedModels:
         hear: Callable[[str], None] | None = None,
         seconds: float | None = None,
     ) -> Reply:
-        """Ask, and wait for the whole reply; see `ports.ChatModel`.
+        """Ask, and wait for the whole reply; see `ChatModel`.
 
         What tries without a reply may have been charged for is counted in the reply's usage, at the
         most that it can have been.

@@ -1,6 +1,6 @@
 """Models that say what they said before: each request is answered from a ledger.
 
-Implements `ports.ChatModel` without a provider and without a key. A request that is not the one
+Implements `ChatModel` without a provider and without a key. A request that is not the one
 that was asked then stops everything.
 """
 

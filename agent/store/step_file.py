@@ -59,7 +59,7 @@ class Begun(Record):
 
 
 class StepFile:
-    """Keeps the records of one run's steps; implements `ports.Remember`."""
+    """Keeps the records of one run's steps; implements `Remember`."""
 
     def __init__(self, path: Path, begun: Begun | None = None) -> None:
         """Begin a file, or go on with one.
