@@ -178,8 +178,8 @@ def _read_job(job: Job, files: Files) -> CiSetup:
             lines = lines[: lines.index(line)]
         if not _drop_needless(lines, called):
             continue
-        own = (line for line in lines if not _FETCHES_NPM.search(line))
-        command = _write_step("\n".join(own), step, job)
+        script = "\n".join(line for line in lines if not _FETCHES_NPM.search(line))
+        command = _write_step(script, step, job)
         if command is None or len(command) > _MOST_TEXT or len(commands) >= _MOST_STEPS:
             not_done.append(str(step.get("name") or lines[0].strip()))
         else:
