@@ -19,10 +19,7 @@ _BODY_LIMIT = 65_536
 
 
 class LocalForge:
-    """Reads tickets from files and leaves texts in the run's folder."""
-
-    def __init__(self, runs: Path) -> None:
-        self._runs = runs
+    """Reads tickets from files; the executor leaves the texts in the run's folder."""
 
     def ticket(self, run: Run) -> Ticket:
         """Read the ticket file: the first heading or line is the title, the rest the body.
@@ -109,13 +106,8 @@ class LocalForge:
         """Do nothing: there is no edit to come."""
 
     def deliver(self, run: Run, outcome: Outcome) -> Outcome:
-        """Write the text beside the run's log."""
-        if outcome.pull_request_text is None:
-            return outcome
-        path = self._runs / run.run_id / "pull_request.md"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(outcome.pull_request_text, encoding="utf-8")
-        return outcome.model_copy(update={"text_path": str(path)})
+        """Do nothing: whoever called the command has the outcome."""
+        return outcome
 
 
 def _no_remote() -> PermanentError:

@@ -22,7 +22,7 @@ from agent.models.forge import Forge
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
 from agent.publishing import commits
-from agent.runs import worker
+from agent.runs import folders as run_folders
 from agent.sandbox import sandboxes
 from agent.service import clock
 from agent.settings import Settings
@@ -97,7 +97,7 @@ class Sweeper:
         before = self._clock.now() - self._settings.keep_days * _DAY
         parts: dict[str, Callable[[], int]] = {
             "rooms": lambda: sandboxes.remove_strays(self._settings),
-            "trees": lambda: worker.remove_left_trees(home),
+            "trees": lambda: run_folders.remove_left_trees(home),
             "mirrors": lambda: stored.tidy(home / "mirrors"),
             "environments": lambda: storage.sweep(self._settings),
             "files": lambda: _remove_files(home, self._clock.now() - _TEMPORARY_SECONDS),

@@ -545,6 +545,13 @@ class SqlStore:
             rows = session.exec(wanted.order_by(col(RunRow.round))).all()
             return tuple(_stored(row) for row in rows)
 
+    def history(self, run: Run) -> tuple[StoredRun, ...]:
+        """Of a follow-up: list the run that opened the pull request, then earlier follow-ups."""
+        if run.follow_up is None:
+            return ()
+        later = (one for one in self.follow_ups(run.first) if one.run.run_id != run.run_id)
+        return (self.get(run.first), *later)
+
     def publishing(self, repository_id: int) -> bool:
         """Whether a run of the repository may have opened a pull request that is not noted yet."""
         wanted = select(RunRow.run_id).where(

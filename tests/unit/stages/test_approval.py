@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from agent.errors import ApprovalAwaited
@@ -44,7 +42,9 @@ def asked(tmp_path):
             }
         )
         return plan.approve(
-            agreed, prepared, replace(services, guidance=lambda run: tuple(guidance))
+            agreed,
+            prepared,
+            forge_runs.with_execution(services, memory=forge_runs.Remembered(guidance=guidance)),
         )
 
     return approve, forge
