@@ -419,7 +419,7 @@ def dressed():
 
 @pytest.mark.parametrize("dress", dressed())
 def test_TC6_a_secret_in_the_change_stops_the_run_before_the_push(made, dress):
-    _, base, svc = made
+    there, base, svc = made
     svc.redactor.learn(SECRET)
     after = f"x = 1\n\nENV = '{dressed()[dress]}'\n".encode()
     with pytest.raises(PolicyRefused) as raised:
@@ -432,7 +432,7 @@ def test_TC6_a_secret_in_the_change_stops_the_run_before_the_push(made, dress):
 @pytest.mark.parametrize("dress", dressed())
 def test_TC6_a_secret_in_title_tests_or_log_leaves_nowhere(made, dress):
     shown = dressed()[dress]
-    _, base, svc = made
+    there, base, svc = made
     svc.redactor.learn(SECRET)
     red = runs.TESTS.model_copy(update={"unmatched": (f"test[{shown}]",), "reason": shown})
     outcome = publish.open_pull_request(
@@ -456,7 +456,7 @@ def test_TC6_a_secret_in_the_sentence_of_the_verdict_leaves_nowhere(made):
 
 
 def test_our_own_facts_stay_whatever_they_look_like(made):
-    _, base, svc = made
+    there, base, svc = made
     svc.redactor.learn(SECRET)
     publish.open_pull_request(base, runs.decided(base), svc)
     body = there.proposals[0].body
