@@ -38,8 +38,6 @@ from agent.text import measured
 T = TypeVar("T")
 Say = Callable[[str], None]
 
-FOLDER = "replays"
-"""Below the data folder."""
 _UNBOUNDED = 10**9
 #: What people, GitHub and the settings of then have said.
 _GIVEN = frozenset({
@@ -179,7 +177,7 @@ def run_again(
     """
     run = recording.run
     then = _require_replayable(recording)
-    folder = settings.home / FOLDER / run.run_id
+    folder = settings.home / "replays" / run.run_id
     folders.delete(folder)
     # Tickets, diffs and logs are nobody else's business.
     folder.parent.mkdir(exist_ok=True, mode=0o700)

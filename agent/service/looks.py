@@ -19,7 +19,6 @@ from agent.service.intake import Ignored, Later
 from agent.service.lane import Heard
 from agent.store.sql_store import SqlStore
 
-_ENDS = frozenset({"pull_request.closed", "pull_request.reopened"})
 _STATES = {"open": RunState.OPEN, "closed": RunState.CLOSED, "merged": RunState.MERGED}
 
 
@@ -37,9 +36,8 @@ def look(
     """
     if happened.commit:
         return _of_checks(happened, store, now, quiet)
-    if happened.event not in _ENDS or happened.number is None:
-        # The next follow-up reads how the pull request stands by then.
-        return Ignored(reason=f"nothing is to be done at once for {happened.event}", routine=True)
+    if happened.number is None:
+        return Ignored(reason="it names neither a commit nor a pull request", routine=True)
     found = store.of_pull(happened.repository_id, happened.number)
     if found is None and _publishes(happened.repository_id, store):
         return Later(reason="a run of this repository is about to tell of its pull request")
