@@ -66,10 +66,6 @@ class Withdrawal(Record):
     """Something was done to an issue that may take back what was asked for."""
 
     issue: IssueRef
-    action: str
-    """GitHub's word for it."""
-    actor: str
-    """Login of who did it."""
     label: str = ""
     """That was taken off."""
 

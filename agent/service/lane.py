@@ -494,7 +494,6 @@ def _guidance(said: Said, kind: str, words: str) -> Guidance:
             "kind": kind,
             "words": words,
             "by": said.author,
-            "by_id": said.author_id,
             "at": said.at,
             "comment": _comment(said),
         }

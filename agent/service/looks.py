@@ -51,7 +51,7 @@ def look(
     if state is not RunState.OPEN:
         _stop(found, pull.state, store)
     _note(first, happened, pull, store, now)
-    if not store.pull_stands(first, state, pull.ended_at):
+    if not store.pull_stands(first, state):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
     show_state(store.path.parent / "runs" / first, state)
     other = store.active(issue.repository_id, issue.number)

@@ -117,7 +117,7 @@ class Polling:
         return self._seconds
 
     def _look_after(self, issue: IssueRef) -> None:
-        seen = Withdrawal(issue=issue, action="", actor="")
+        seen = Withdrawal(issue=issue)
         try:
             decided = intake.reconsider(seen, self._gatekeeper, self._store)
         except ForgeLimited:

@@ -486,20 +486,19 @@ class SqlStore:
             pull, state = session.exec(wanted).first() or (None, "")
             return None if state == RunState.MERGED else pull
 
-    def pull_stands(self, run_id: str, state: RunState, at: str | None) -> bool:
+    def pull_stands(self, run_id: str, state: RunState) -> bool:
         """Note that a run's pull request is open, merged or closed; return whether that is news.
 
         What follows it up is brought to its end by itself.
 
         Args:
             run_id: Of the run that opened it.
-            at: ISO 8601: when it was merged or closed.
         """
         with self._transaction() as session:
             row = session.get_one(RunRow, run_id)
             if row.active or row.state == state.value:
                 return False
-            row.state, row.pull_ended_at = state.value, at
+            row.state = state.value
             if state is not RunState.OPEN:
                 row.wishes = None
             session.add(row)

@@ -234,7 +234,7 @@ def test_TC4_a_plan_that_was_changed_is_approved_by_number_alone(talk):
 
 def guidance(kind: str, words: str, comment: int = 1) -> Guidance:
     return Guidance(
-        kind=kind, words=words, by="wanda", by_id=1, at="2026-11-20T10:00:00Z",
+        kind=kind, words=words, by="wanda", at="2026-11-20T10:00:00Z",
         comment=f"issue:{comment}",
     )  # fmt: skip
 

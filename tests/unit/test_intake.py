@@ -284,7 +284,7 @@ def test_PF6_a_label_that_arrives_after_a_later_one_starts_nothing(over):
 
 
 def withdrawal(action="closed", label=""):
-    return Withdrawal(issue=ISSUE, action=action, actor="maria", label=label)
+    return Withdrawal(issue=ISSUE, label=label)
 
 
 @pytest.mark.parametrize(

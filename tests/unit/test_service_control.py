@@ -60,7 +60,7 @@ class World:
                 clone_url="https://h/o/r",
             )
         else:
-            body = Withdrawal(issue=snapshot(number).issue, action=action, actor="maria")
+            body = Withdrawal(issue=snapshot(number).issue)
         delivery = Delivery(
             delivery_id=name, event="issues", action=action, content_key="",
             received_at=time.time(), body=body.model_dump_json().encode(),

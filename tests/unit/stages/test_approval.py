@@ -20,7 +20,7 @@ MODEL = Plan(recipe="", title="Log", parameters="{}", steps=("Think.",))
 
 def said(kind: str, words: str, comment: int = 1, by: str = "wanda") -> Guidance:
     return Guidance(
-        kind=kind, words=words, by=by, by_id=1, at="2026-11-20T12:00:00Z",
+        kind=kind, words=words, by=by, at="2026-11-20T12:00:00Z",
         comment=f"issue:{comment}",
     )  # fmt: skip
 
