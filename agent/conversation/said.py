@@ -30,7 +30,6 @@ class Said(Record):
     """Unique among those of its place."""
     author: str
     author_id: int
-    is_bot: bool
     body: str
     """As it arrived, at most 65,536 characters."""
     verdict: str = ""

@@ -285,7 +285,6 @@ def _said(subject: Subject, written: Written) -> Said:
     return Said(
         subject=subject.ref,
         on_pull=subject.on_pull,
-        is_bot=False,
         clone_url=subject.clone_url,
         **written.model_dump(),
     )

@@ -85,7 +85,6 @@ def _said(
         comment_id=words.number,
         author=author.login,
         author_id=author.id,
-        is_bot=False,
         body=words.body[:MOST_CHARACTERS],
         verdict=words.verdict,
         at=words.at,

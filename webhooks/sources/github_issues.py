@@ -38,8 +38,7 @@ def _taken_back(action: str | None, payload: dict[str, Any]) -> Told | Ignored:
     label = told.label.name if told.label else ""
     if label.lower().startswith(STATE_LABELS):
         return Ignored(action=action, reason="a label of ours that tells the state of a run")
-    withdrawal = Withdrawal(issue=_reference(told), label=label)
-    return Told(action=told.action, about=withdrawal)
+    return Told(action=told.action, about=Withdrawal(issue=_reference(told)))
 
 
 def _reference(told: _TakenBack | _OpenedAgain) -> IssueRef:

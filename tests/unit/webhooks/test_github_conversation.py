@@ -59,7 +59,7 @@ def test_the_facts_of_a_comment_are_kept(on_pull):
             "installation_id": 3,
         },
         on_pull=on_pull, place="issue", comment_id=payload["comment"]["id"], author="octo",
-        author_id=7, is_bot=False, body="a\r\nb 🦉 <!-- c -->", at="2026-11-01T10:00:00Z",
+        author_id=7, body="a\r\nb 🦉 <!-- c -->", at="2026-11-01T10:00:00Z",
         clone_url="https://github.example/octo/shop.git",
     )  # fmt: skip
 

@@ -179,7 +179,6 @@ def test_GH7_what_takes_an_issue_back_is_kept_as_an_occasion_to_look(action):
     told = kept.about
     assert isinstance(told, intake.Withdrawal)
     assert kept.action == action
-    assert told.label == ("mergewright" if action == "unlabeled" else "")
     assert (told.issue.repository, told.issue.repository_id) == ("octo/shop", 5)
     assert told.issue.number == payload["issue"]["number"]
     assert told.issue.installation_id == 3
