@@ -551,12 +551,17 @@ class SqlStore:
         later = (one for one in self.follow_ups(run.first) if one.run.run_id != run.run_id)
         return (self.get(run.first), *later)
 
-    def publishing(self, repository_id: int) -> bool:
-        """Whether a run of the repository may have opened a pull request that is not noted yet."""
+    def publishing(self, repository_id: int, *, of_follow_up: bool = False) -> bool:
+        """Whether a run of the repository may have pushed what is not noted yet.
+
+        Args:
+            of_follow_up: Also one that goes on with a pull request, which is noted itself.
+        """
+        states = [RunState.PUBLISHING, *([RunState.FOLLOWING_UP] if of_follow_up else [])]
         wanted = select(RunRow.run_id).where(
             col(RunRow.repository_id) == repository_id,
             col(RunRow.active),
-            col(RunRow.state) == RunState.PUBLISHING.value,
+            col(RunRow.state).in_(states),
         )
         with self._reading() as session:
             return session.exec(wanted.limit(1)).first() is not None
