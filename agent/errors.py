@@ -1,55 +1,11 @@
 """Errors of the agent, drawn as a tree; raise a leaf, catch a branch.
 
-AgentError
-  RunStopped        an expected end of a run; carries the reason code and the words for people
-    TicketUnclear     facts are missing or contradict each other; `questions` lists them all
-    NoRecipe          nothing here can carry the ticket out
-    NoModel           nor can one of the models that are set be asked
-    RequestRefused    the ticket or the repository asks for what the rules forbid
-    TooLarge          it is more than one change can carry
-    ForPeople         it touches what is left to people
-    Duplicate         another issue says the same, and its run is under way
-    RepositoryUnfit   the repository cannot be worked on as it is
-      ConfigInvalid     its configuration file has an error
-      BranchTaken       a branch of that name holds something else
-    MergeConflict     the branch of a pull request and its base do not go together
-    EnvironmentFailed its Python or its dependencies cannot be had
-    EditFailed        the edit could not be made as asked
-      UnaskedOperations what was produced goes beyond what was asked for
-    TimeSpent         the run has used the minutes it was given
-    BudgetSpent       the next request to a model could cost more than is left
-    ModelRefused      a model will not answer
-      ModelRequestRejected  its provider does not accept the request, or has no room for it
-    PolicyRefused     a rule forbids the change; `findings` names each place and the way out
-    Superseded        the issue was closed, transferred, locked or its label taken away meanwhile
-    AccessLost        the forge no longer lets us do what this run needs
-    Cancelled         somebody stopped the run
-    VersionUnknown    what was recorded of the run was made by code that this code cannot follow
-  ActiveRun         the issue has a run that is not over
-  TransientError    try the step again later
-    CacheGone         what an earlier step had made is gone; `made_by` names that step
-    BranchMoved       somebody pushed to the branch meanwhile; `look_again` names the step
-    ApprovalAwaited   a person has to approve the plan, or to change it
-    OwnerAwaited      the repository's owner has to answer; `again` names the step to go on with
-    SandboxLost       the room ended without a word of its own
-    IndexUnavailable  the package index did not answer
-    ForgeUnavailable  the forge did not answer, or not sensibly
-      ForgeLimited      it asks us to wait; `until` says how long
-    ModelUnavailable  no model answered; `until` says when to ask again, where that is known
-    InboxUnavailable  the inbox could not be read or written just now
-    StoreUnavailable  the database of the runs is locked or gone
-  PermanentError    an operator must act; a retry will not help
-    SandboxMissing    no room can be opened on this machine
-    SettingsInvalid   an operator's setting is wrong
-      ModelUnusable     a model's key, name or address is wrong
-    StorageFull       the disk of the service is full
-    InboxUnusable     the file of the inbox is not one we can use
-    StoreUnusable     the database of the runs is not one we can use
-    EngineHeld        another process works on the same data folder
-    LedgerUnusable    a ledger is none, or does not tell what would be needed to do its run again
-  Unforeseen        Mergewright itself failed; the log has the trace
+- `RunStopped`: an expected end of a run; carries the reason code and the words for people.
+- `TransientError`: the step can be tried again later.
+- `PermanentError`: an operator must act; a retry will not help.
+- `Unforeseen`: Mergewright itself failed; the log has the trace.
 
-`RunStopped` becomes an Outcome in one place, `agent.runs.worker`. Failing checks are data
+`RunStopped` becomes an Outcome in one place, `agent.runs.executor`. Failing checks are data
 (`Comparison`), not errors. Every class survives pickling and keeps its message.
 """
 
@@ -84,6 +40,10 @@ class AgentError(Exception):
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (self.__doc__ or "").strip())
 
+    def __reduce__(self) -> tuple[type[AgentError], tuple[Any, ...]]:
+        """Keep what the class was made of; each parameter has an attribute of its name."""
+        return type(self), tuple(getattr(self, name) for name in _hints(type(self)))
+
     @property
     def message(self) -> str:
         """The sentence for people, with the next step to take where there is one."""
@@ -111,9 +71,6 @@ class TicketUnclear(RunStopped):
         super().__init__("\n".join(filter(None, (f"The ticket leaves open:\n{listed}", answer))))
         self.questions = questions
         self.answer = answer
-
-    def __reduce__(self) -> tuple[type[TicketUnclear], tuple[tuple[str, ...], str]]:
-        return type(self), (self.questions, self.answer)
 
 
 class NoRecipe(RunStopped):
@@ -214,9 +171,6 @@ class PolicyRefused(RunStopped):
         super().__init__(f"The change was refused by policy:\n{listed}")
         self.findings = findings
 
-    def __reduce__(self) -> tuple[type[PolicyRefused], tuple[tuple[Finding, ...]]]:
-        return type(self), (self.findings,)
-
 
 def _in_words(finding: Finding) -> str:
     line = f":{finding.line}" if finding.line is not None else ""
@@ -283,9 +237,6 @@ class ActiveRun(AgentError):
         super().__init__(f"run {run.run_id} of this issue is not over")
         self.run = run
 
-    def __reduce__(self) -> tuple[type[ActiveRun], tuple[Run]]:
-        return type(self), (self.run,)
-
 
 class TransientError(AgentError):
     """Try again later."""
@@ -299,9 +250,6 @@ class CacheGone(TransientError):
         super().__init__(message)
         self.made_by = made_by
 
-    def __reduce__(self) -> tuple[type[CacheGone], tuple[str, str]]:
-        return type(self), (self.message, self.made_by)
-
 
 class BranchMoved(TransientError):
     """Somebody has pushed to the branch since it was looked at."""
@@ -310,9 +258,6 @@ class BranchMoved(TransientError):
         """Name the step that looks at it."""
         super().__init__(message)
         self.look_again = look_again
-
-    def __reduce__(self) -> tuple[type[BranchMoved], tuple[str, str]]:
-        return type(self), (self.message, self.look_again)
 
 
 class OwnerAwaited(TransientError):
@@ -328,9 +273,6 @@ class OwnerAwaited(TransientError):
         super().__init__(message)
         self.again = again
 
-    def __reduce__(self) -> tuple[type[OwnerAwaited], tuple[str, str]]:
-        return type(self), (self.message, self.again)
-
 
 class ApprovalAwaited(TransientError):
     """A person with write permission has to approve the plan before anything is edited."""
@@ -339,9 +281,6 @@ class ApprovalAwaited(TransientError):
         """Name the plan by its number."""
         super().__init__(message)
         self.plan = plan
-
-    def __reduce__(self) -> tuple[type[ApprovalAwaited], tuple[str, str]]:
-        return type(self), (self.message, self.plan)
 
 
 class SandboxLost(TransientError):
@@ -368,9 +307,6 @@ class ForgeLimited(ForgeUnavailable):
         super().__init__(message)
         self.until = until
 
-    def __reduce__(self) -> tuple[type[ForgeLimited], tuple[str, float]]:
-        return type(self), (self.message, self.until)
-
 
 class ModelUnavailable(TransientError):
     """No model answered."""
@@ -385,9 +321,6 @@ class ModelUnavailable(TransientError):
         super().__init__(message)
         self.until = until
         self.usd = usd
-
-    def __reduce__(self) -> tuple[type[ModelUnavailable], tuple[str, float | None, float]]:
-        return type(self), (self.message, self.until, self.usd)
 
 
 class InboxUnavailable(TransientError):
@@ -463,8 +396,7 @@ def kept(problem: AgentError) -> Failure:
     """Make a record of an error, from which `restored` makes it again."""
     # A class of some module's own is kept as what everybody else takes it for.
     kind = next(one for one in type(problem).__mro__ if _KINDS.get(one.__name__) is one)
-    whole: tuple[Any, ...] = problem.__reduce__()[1]  # type: ignore[assignment]
-    arguments = whole if kind is type(problem) else (problem.message,)
+    arguments = problem.__reduce__()[1] if kind is type(problem) else (problem.message,)
     return Failure(
         kind=kind.__name__,
         made_of=_arguments(kind).dump_json(arguments).decode(),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
+from agent import settings as given
 from agent.environments import build as environments
 from agent.environments import distributions, storage
 from agent.environments.assembly import PROJECT
-from agent.errors import RequestRefused
+from agent.errors import RequestRefused, SettingsInvalid
 from agent.git import worktree
+from agent.llm.counted_models import CountedModels
 from agent.models.chat_model import ChatModel
 from agent.models.environment import Environment, Prepared
 from agent.models.forge import Forge, Pulls
@@ -28,6 +32,87 @@ from agent.text.redaction import Redactor
 ELSEWHERE = "Only the service on GitHub goes on with pull requests."
 
 
+Record = Callable[[str, Mapping[str, object]], None]
+"""Takes kind and facts of something that happened; redacted by the caller."""
+
+
+class Memory(Protocol):
+    """What is kept of this run and of others; the store implements it."""
+
+    def beside(self, run: Run) -> tuple[OtherRun, ...]:
+        """List runs of other issues that are not over or have opened a pull request."""
+        ...
+
+    def history(self, run: Run) -> tuple[StoredRun, ...]:
+        """Of a follow-up: list the run that opened the pull request, then earlier follow-ups."""
+        ...
+
+    def earlier_pull(self, run: Run) -> int | None:
+        """Return the newest pull request of the run's issue that is not known to be merged."""
+        ...
+
+    def guidance(self, run_id: str) -> tuple[Guidance, ...]:
+        """List what people have said to a run since its text was approved."""
+        ...
+
+
+class NoMemory:
+    """Nobody keeps runs."""
+
+    def beside(self, run: Run) -> tuple[OtherRun, ...]:
+        """Return none."""
+        return ()
+
+    def history(self, run: Run) -> tuple[StoredRun, ...]:
+        """Return none."""
+        return ()
+
+    def earlier_pull(self, run: Run) -> int | None:
+        """Return none."""
+        return None
+
+    def guidance(self, run_id: str) -> tuple[Guidance, ...]:
+        """Return none."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run leaves things, if not where its settings say."""
+
+    runs: Path | None = None
+    """Folder of the runs' folders."""
+    set_ups: Path | None = None
+    """Folder in which what set base's tests up is kept for the next run."""
+    log: str = ""
+    """Where people are told that the log is."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What belongs to one execution of a run: how it is followed, stopped, counted and kept."""
+
+    say: Callable[[str], None]
+    """Takes one line of progress, or one that a check prints; any thread."""
+    redactor: Redactor = field(default_factory=Redactor)
+    """Takes secrets out of every text that leaves."""
+    stopped: Flag = field(default_factory=threading.Event)
+    """Set once the run is to stop; whatever takes more than a second looks at it."""
+    record: Record = lambda kind, facts: None
+    """Writes what models and their tools did into the run's ledger."""
+    record_write: Record = lambda kind, facts: None
+    """Writes what went out to the code host into the run's ledger."""
+    hear: Callable[[str], None] | None = None
+    """Takes what a model writes and calls, as it comes: foreign words, any thread."""
+    counted: Callable[[ChatModel], ChatModel] = lambda models: models
+    """Counts what models cost against what the run may spend."""
+    grants: int = 1
+    """Times that the run was allowed its money and minutes."""
+    memory: Memory = field(default_factory=NoMemory)
+    """Knows other runs, and what people have said."""
+    places: Places = field(default_factory=Places)
+
+
 @dataclass(frozen=True)
 class Services:
     """What stages work with; put together in `agent.wiring`."""
@@ -36,44 +121,48 @@ class Services:
     forge: Forge
     sandbox: Sandbox
     index: PackageIndex
-    say: Callable[[str], None]
-    """Tells whoever watches one line of progress, or one that a check prints; any thread."""
-    redactor: Redactor = field(default_factory=Redactor)
-    """Takes secrets out of every text that leaves."""
-    stopped: Flag = field(default_factory=threading.Event)
-    """Set once the run is to stop; whatever takes more than a second looks at it."""
+    execution: Execution
     sessions: Sessions | None = None
     """Opens what a model works in; None where no model does."""
     models: ChatModel | None = None
     """None: no model is configured."""
-    bound: Callable[[float], None] = lambda usd: None
-    """Told the dollars that the run may spend once the repository's own limit is known: requests
-    that get no reply count against them too."""
-    grants: int = 1
-    """So often somebody let the run begin or go on; each time it may spend as much on models."""
-    record: Callable[[str, Mapping[str, object]], None] = lambda kind, facts: None
-    """Writes kind and facts of what models and their tools did into the run's ledger; redacted by
-    whoever calls."""
-    others: Callable[[Run], tuple[OtherRun, ...]] = lambda run: ()
-    """Lists the runs of other issues of the run's repository that are not over or have opened a
-    pull request, newest first; nothing where nobody keeps them."""
-    hear: Callable[[str], None] | None = None
-    """Told what a model writes and calls, as it comes: foreign words, any thread."""
     pulls: Pulls | None = None
     """Pull requests of ours after they were opened; None: there is no forge."""
-    history: Callable[[Run], tuple[StoredRun, ...]] = lambda run: ()
-    """Of a follow-up: the run that opened the pull request, then its earlier follow-ups."""
-    earlier: Callable[[Run], int | None] = lambda run: None
-    """Number of the pull request of the run's issue that was opened before and is not known to be
-    merged, the newest; None: there is none, or nobody keeps them."""
-    guidance: Callable[[Run], tuple[Guidance, ...]] = lambda run: ()
-    """What people have said to the run since its text was approved."""
-    runs: Path | None = None
-    """Folder of the runs' folders; None: `runs` below the data folder."""
-    set_ups: Path | None = None
-    """Folder in which what set base's tests up is kept for the next run; None: the data folder."""
-    log_told: str = ""
-    """Where people are told that the log is, of a run that is done again; empty: where it is."""
+
+    @property
+    def say(self) -> Callable[[str], None]:
+        """Takes one line of progress."""
+        return self.execution.say
+
+    @property
+    def hear(self) -> Callable[[str], None] | None:
+        """Takes what a model writes, as it comes."""
+        return self.execution.hear
+
+    @property
+    def record(self) -> Record:
+        """Writes an event into the run's ledger."""
+        return self.execution.record
+
+    @property
+    def redactor(self) -> Redactor:
+        """Takes secrets out of a text."""
+        return self.execution.redactor
+
+    @property
+    def stopped(self) -> Flag:
+        """Set once the run is to stop."""
+        return self.execution.stopped
+
+    @property
+    def grants(self) -> int:
+        """Times that the run was allowed its money and minutes."""
+        return self.execution.grants
+
+    def bound(self, usd: float) -> None:
+        """Lower what models may cost the run; requests without a reply count as well."""
+        if isinstance(self.models, CountedModels):
+            self.models.bound(usd)
 
     def environment(self, prepared: Prepared) -> Environment:
         """Give the run's environment, also where another process had it built.
@@ -151,12 +240,12 @@ class Services:
 
     def run_folder(self, run: Run) -> Path:
         """Folder that keeps the run's text, log and ledger."""
-        return (self.runs or self.settings.home / "runs") / run.run_id
+        return (self.execution.places.runs or self.settings.home / "runs") / run.run_id
 
     def log_place(self, run: Run) -> str:
         """Where people find the full log: an address if there is one, else the file."""
-        if self.log_told:
-            return self.log_told
+        if self.execution.places.log:
+            return self.execution.places.log
         if self.settings.public_url and run.snapshot:
             return f"{self.settings.public_url}/runs/{run.run_id}/log"
         return str(self.run_folder(run) / "run.log")
@@ -168,6 +257,23 @@ class Services:
     def head_folder(self, run: Run) -> Path:
         """Work tree that holds the change: a cache as well, rebuilt from commit and Change."""
         return self.settings.home / "trees" / run.run_id / "head"
+
+
+Compose = Callable[[Execution], Services]
+"""Makes the services of one execution of a run."""
+
+
+def make_redactor(settings: Settings) -> Redactor:
+    """Make what knows the secrets of the operator, and keeps them out of every text."""
+    found = Redactor()
+    for read in (given.github_token, given.github_private_key, given.webhook_secret):
+        # A file that cannot be read is told by whoever needs it.
+        with suppress(SettingsInvalid):
+            if (secret := read(settings)) is not None:
+                found.learn(secret.get_secret_value())
+    for key in given.model_keys().values():
+        found.learn(key)
+    return found
 
 
 def pulls_of(svc: Services) -> Pulls:

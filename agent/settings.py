@@ -12,10 +12,10 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal, cast, get_args, get_origin
+from typing import Annotated, Literal, cast, get_args, get_origin
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from agent.errors import SettingsInvalid
@@ -41,10 +41,31 @@ _LISTS = (
     "rule_floors",
     "system_packages",
 )
-_MODEL = re.compile(r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}")
-_PRICES = re.compile(r"[0-9]+(\.[0-9]+)?/[0-9]+(\.[0-9]+)?")
-_ROUTE = re.compile(r"(editor|reviewer)/[a-z]{2,20}=(.*)", re.DOTALL)
-_REPOSITORY = re.compile(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}")
+
+
+def _of_form(pattern: str, shown: str) -> AfterValidator:
+    """Hold an entry of a list to a form; its value is not repeated, since it may be a secret."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"is not of the form {shown}")
+        return value
+
+    return AfterValidator(check)
+
+
+_NAME = r"[a-z0-9][a-z0-9-]{0,39}:[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}"
+_PRICE = r"[0-9]+(\.[0-9]+)?"
+_Model = Annotated[str, _of_form(_NAME, "provider:name")]
+_Prices = Annotated[str, _of_form(rf"{_NAME}={_PRICE}/{_PRICE}", "provider:name=0.5/1.5")]
+_Route = Annotated[
+    str,
+    _of_form(
+        rf"(editor|reviewer)/[a-z]{{2,20}}={_NAME}",
+        "role/category=provider:name, with one of editor, reviewer",
+    ),
+]
+_Repository = Annotated[str, _of_form(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}", "owner/name")]
 #: Given by value or by file, never both.
 _BY_FILE = ("github_token", "webhook_secret")
 _SECRET_FILE_BYTES = 64 * 1024
@@ -148,22 +169,22 @@ class Settings(Record):
     bot_ids: tuple[int, ...] = ()
     """Numeric ids of further accounts that never start a run: other bots with a user account."""
 
-    model: tuple[str, ...] = ()
+    model: tuple[_Model, ...] = ()
     """Models for whatever no recipe fits, as `openai:NAME`: those after the first are asked where
     the ones before do not answer. Their keys and addresses are in the providers' own variables
     (OPENAI_API_KEY, OPENAI_BASE_URL, ANTHROPIC_API_KEY and kin). A server of your own is
     `openai-chat:NAME`, with its address in OPENAI_BASE_URL; then no key is needed. It has to speak
     chat completions with tools: requests are sent with `tool_choice: required` where the provider
     has that. `openai:NAME` speaks the Responses API. None: recipes alone."""
-    model_editor: tuple[str, ...] = ()
+    model_editor: tuple[_Model, ...] = ()
     """For plans and edits; None: `model`."""
-    model_reviewer: tuple[str, ...] = ()
+    model_reviewer: tuple[_Model, ...] = ()
     """For the review of finished changes; None: `model`."""
-    model_routes: tuple[str, ...] = ()
+    model_routes: tuple[_Route, ...] = ()
     """By the category that a label names, as `editor/docs=openai:NAME`; several are a chain."""
-    model_allow: tuple[str, ...] = ()
+    model_allow: tuple[_Model, ...] = ()
     """Further models that a repository may name in its `models`; those above it may."""
-    model_prices: tuple[str, ...] = ()
+    model_prices: tuple[_Prices, ...] = ()
     """Dollars for a million tokens of input and of output of models without a known price, as
     `openai-chat:local=0.5/1.5`."""
     model_usd: float = Field(default=5.0, gt=0, allow_inf_nan=False)
@@ -187,16 +208,13 @@ class Settings(Record):
     reconcile_minutes: float = Field(default=5.0, ge=0.01, le=1440, allow_inf_nan=False)
     """So often, and at the start, GitHub is asked for what it could not tell us: the App's
     deliveries that failed, in token mode the labelled issues and the comments of `repositories`."""
-    repositories: tuple[str, ...] = ()
+    repositories: tuple[_Repository, ...] = ()
     """Token mode: `owner/name` of each repository that is looked through for the label and for
     comments."""
 
     @field_validator("repositories")
     @classmethod
-    def _names_of_repositories(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if not _REPOSITORY.fullmatch(name):
-                raise ValueError(f"entry {value.index(name) + 1} is not of the form owner/name")
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple({name.lower(): name for name in value}.values())
 
     @field_validator("rule_floors")
@@ -211,35 +229,6 @@ class Settings(Record):
             if level not in get_args(Level):
                 levels = ", ".join(get_args(Level))
                 raise ValueError(f"entry {place + 1}: after {rule}= give one of {levels}")
-        return value
-
-    @field_validator("model", "model_editor", "model_reviewer", "model_allow")
-    @classmethod
-    def _names_of_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for place, name in enumerate(value):
-            if not _MODEL.fullmatch(name):
-                raise ValueError(f"entry {place + 1} is not of the form provider:name")
-        return value
-
-    @field_validator("model_prices")
-    @classmethod
-    def _prices_of_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for place, entry in enumerate(value):
-            name, _, prices = entry.partition("=")
-            if not _MODEL.fullmatch(name) or not _PRICES.fullmatch(prices):
-                raise ValueError(f"entry {place + 1} is not of the form provider:name=0.5/1.5")
-        return value
-
-    @field_validator("model_routes")
-    @classmethod
-    def _routes_of_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for place, entry in enumerate(value):
-            found = _ROUTE.fullmatch(entry)
-            if found is None or not _MODEL.fullmatch(found[2]):
-                raise ValueError(
-                    f"entry {place + 1} is not of the form role/category=provider:name, with one of"
-                    " editor, reviewer"
-                )
         return value
 
     @property

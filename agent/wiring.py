@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING
 
 import structlog
 
-from agent import settings as given
 from agent.environments.package_index import SimpleIndex
 from agent.errors import ModelUnusable, SettingsInvalid
+from agent.models.chat_model import ChatModel
+from agent.models.forge import Forge, Pulls
 from agent.models.intake import Gatekeeper
 from agent.models.run import Run
-from agent.models.sandbox import Sandbox
+from agent.models.sandbox import Sandbox, Sessions
 from agent.runs.local_forge import LocalForge
 from agent.sandbox.opening import OpenSessions
 from agent.sandbox.sandboxes import ChosenSandbox
-from agent.services import Services
+from agent.sandbox.stoppable import Stoppable
+from agent.services import Compose, Execution, Services, make_redactor
 from agent.settings import Settings
 from agent.text.redaction import Redactor
 
@@ -39,47 +39,52 @@ def sandbox(settings: Settings) -> Sandbox:
 
 
 def local(settings: Settings, say: Callable[[str], None]) -> Services:
-    """Compose the services of a run on this machine, without a server."""
+    """Compose services on this machine for a command that carries no run."""
+    return on_this_machine(settings)(Execution(say=say, redactor=make_redactor(settings)))
+
+
+def on_this_machine(settings: Settings) -> Compose:
+    """Give what composes the services of a run without a server."""
     make_home(settings)
-    return Services(
-        settings=settings,
-        forge=LocalForge(settings.home / "runs"),
-        sandbox=sandbox(settings),
-        index=SimpleIndex(settings),
-        say=say,
-        redactor=redactor(settings),
-        models=models(settings),
-        sessions=OpenSessions(settings),
-    )
+
+    return lambda execution: _compose(settings, execution, LocalForge(), models(settings))
 
 
-def replayed(settings: Settings, run: Run, say: Callable[[str], None]) -> Services:
-    """Compose the services of a run that is done again: without models, and without GitHub itself.
+def replayed(settings: Settings, run: Run, asked: ChatModel, execution: Execution) -> Services:
+    """Compose the services of a run that is done again, without GitHub itself.
 
     Args:
         settings: For a run of an issue they lead to a simulated GitHub.
+        asked: Gives the replies of then.
     """
-    services = replace(local(settings, say), forge=LocalForge(settings.home / "replays"))
     if run.snapshot is None:
-        return services
+        return _compose(settings, execution, LocalForge(), asked)
     from agent.github.forge import GithubForge
     from agent.github.pulls import GithubPulls
 
     way = way_to_github(settings)
-    return replace(services, forge=GithubForge(way, settings), pulls=GithubPulls(way, settings))
+    pulls = GithubPulls(way, settings)
+    return _compose(settings, execution, GithubForge(way, settings), asked, pulls)
 
 
-def redactor(settings: Settings) -> Redactor:
-    """Make what knows the secrets of the operator, and keeps them out of every text."""
-    found = Redactor()
-    for read in (given.github_token, given.github_private_key, given.webhook_secret):
-        # A file that cannot be read is told by whoever needs it.
-        with suppress(SettingsInvalid):
-            if (secret := read(settings)) is not None:
-                found.learn(secret.get_secret_value())
-    for key in given.model_keys().values():
-        found.learn(key)
-    return found
+def _compose(
+    settings: Settings,
+    execution: Execution,
+    forge: Forge,
+    asked: ChatModel | None,
+    pulls: Pulls | None = None,
+    sessions: Sessions | None = None,
+) -> Services:
+    return Services(
+        settings=settings,
+        forge=forge,
+        pulls=pulls,
+        sandbox=Stoppable(sandbox(settings), execution.stopped),
+        index=SimpleIndex(settings),
+        execution=execution,
+        models=execution.counted(asked) if asked else None,
+        sessions=sessions or OpenSessions(settings),
+    )
 
 
 def models(settings: Settings) -> ProvidedModels | None:
@@ -113,7 +118,7 @@ def provided(chosen: Routes, settings: Settings) -> ProvidedModels:
         known,
         stream=settings.model_stream == "on",
         silence_seconds=settings.model_silence_seconds,
-        redacted=redactor(settings),
+        redacted=make_redactor(settings),
     )
 
 
@@ -138,13 +143,8 @@ def _note(kind: str, facts: Mapping[str, object]) -> None:
     _log.info(kind, **facts)
 
 
-def on_github(
-    settings: Settings, way: Access
-) -> Callable[[Callable[[str], None], Callable[[str, Mapping[str, object]], None]], Services]:
+def on_github(settings: Settings, way: Access) -> Compose:
     """Give what composes the services of each run of an issue.
-
-    It takes what is told every line of progress, and what is told kind and facts of every write
-    that goes out.
 
     Args:
         way: Of the process; what it has learned of us and of the repositories is not asked anew.
@@ -154,29 +154,17 @@ def on_github(
     from agent.github.pulls import GithubPulls
 
     make_home(settings)
-    secrets = redactor(settings)
-    secrets("What looks like a secret is loaded by the first text, which is this one.")
+    Redactor()("What looks like a secret is loaded by the first text, which is this one.")
     # Shared by all runs: connections to providers are kept from one to the next.
     asked, sessions = models(settings), OpenSessions(settings)
     if asked is not None:
         # What providers need takes seconds to load; the first run does not wait for all of it.
         threading.Thread(target=asked.ready, name="load models", daemon=True).start()
 
-    def compose(
-        say: Callable[[str], None], record: Callable[[str, Mapping[str, object]], None]
-    ) -> Services:
-        own = way.recording(record)
-        return Services(
-            settings=settings,
-            forge=GithubForge(own, settings),
-            pulls=GithubPulls(own, settings),
-            sandbox=sandbox(settings),
-            index=SimpleIndex(settings),
-            say=say,
-            redactor=secrets.another(),
-            models=asked,
-            sessions=sessions,
-        )
+    def compose(execution: Execution) -> Services:
+        own = way.recording(execution.record_write)
+        pulls = GithubPulls(own, settings)
+        return _compose(settings, execution, GithubForge(own, settings), asked, pulls, sessions)
 
     return compose
 

@@ -14,7 +14,6 @@ from agent.editing import scouting
 from agent.editing.job import Job
 from agent.editing.rounds import Draft, Round, best
 from agent.errors import EnvironmentFailed, RepositoryUnfit
-from agent.models.agenda import Agenda
 from agent.models.checks import CheckReport
 from agent.models.environment import Opened, Prepared
 from agent.models.outcome import Outcome
@@ -89,7 +88,9 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
     with job.keeping():
         job.prepare()
         draft, answers = respond.see_to(asked, job)
-        tried = _on_pull(draft, asked, job)
+        # The branch stays as it is where nothing was edited or merged in.
+        is_news = follow_up.is_news(draft.change, asked, run)
+        tried = _until_green(draft, job) if is_news else None
         decided = _reviewed(tried, job) if tried and tried.passed else None
     failed = None if decided else tried
     answers = respond.withheld(answers, decided, failed)
@@ -128,13 +129,6 @@ def _by_model(job: Job) -> Round:
     while (draft := edit.next_candidate(attempt, candidates, job)) is not None:
         candidates.append(_until_green(draft, job))
     return best(candidates)
-
-
-def _on_pull(draft: Draft, asked: Agenda, job: Job) -> Round | None:
-    """Judge what was edited, or merged in; nothing where the branch stays as it is."""
-    if not follow_up.is_news(draft.change, asked, job.base.run):
-        return None
-    return _until_green(draft, job)
 
 
 def _until_green(draft: Draft, job: Job) -> Round:

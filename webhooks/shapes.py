@@ -24,7 +24,6 @@ _HAS: dict[str, frozenset[str]] = {
         "pull_request": "action number pull_request",
         "pull_request_review": "action pull_request review",
         "pull_request_review_comment": "action pull_request comment",
-        "pull_request_review_thread": "action pull_request thread",
         "push": "ref before after",
         "status": "sha state context",
         "workflow_run": "action workflow_run",

@@ -265,11 +265,11 @@ def carry(
     """
     # Only a run needs the stages and all that they stand on; other commands start without.
     from agent import wiring
-    from agent.runs import local_run
+    from agent.runs import commands
 
     loaded = settings_with(model)
     wiring.make_home(loaded)
-    with local_run.begin(request, loaded.home, model) as kept:
+    with commands.begin(request, loaded.home, model) as kept:
         console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
         return _carry_on(kept, loaded, console)
 
@@ -278,9 +278,9 @@ def carry_on(
     run_id: str, console: Console, *, model: str | None = None
 ) -> tuple[Run, Outcome, dict[str, float]]:
     """Carry a run on that is not done; what has a record is neither done nor asked for again."""
-    from agent.runs import local_run
+    from agent.runs import commands
 
-    with local_run.go_on(settings.load().home, run_id) as kept:
+    with commands.go_on(settings.load().home, run_id) as kept:
         loaded = settings_with(model or kept.begun.model)
         done = len(kept.steps)
         console.print(
@@ -293,11 +293,16 @@ def _carry_on(
     kept: StepFile, loaded: settings.Settings, console: Console
 ) -> tuple[Outcome, dict[str, float]]:
     from agent import wiring
-    from agent.runs import local_run
+    from agent.runs import commands
 
     with Progress(console) as progress:
-        return local_run.carry(
-            kept, loaded, wiring.local, progress, say=progress.said, hear=progress.heard
+        return commands.carry_here(
+            kept,
+            loaded,
+            wiring.on_this_machine(loaded),
+            progress,
+            say=progress.said,
+            hear=progress.heard,
         )
 
 
@@ -328,7 +333,7 @@ def carry_issue(
     Nobody takes such a run up again, so it also ends where GitHub makes it wait for long.
     """
     from agent import wiring
-    from agent.runs import issue_run
+    from agent.runs import commands
 
     name = repository_name(repo, loaded.github_url)
     with Progress(console) as progress:
@@ -348,7 +353,7 @@ def carry_issue(
         request = _run_of(live, base=base, dry_run=dry_run)
         console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
         make = wiring.on_github(loaded, way)
-        return issue_run.carry_at_once(
+        return commands.carry_issue(
             request, loaded, make, progress, say=progress.said, hear=progress.heard
         )
 

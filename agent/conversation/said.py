@@ -30,7 +30,6 @@ class Said(Record):
     """Unique among those of its place."""
     author: str
     author_id: int
-    is_bot: bool
     body: str
     """As it arrived, at most 65,536 characters."""
     verdict: str = ""
@@ -55,13 +54,10 @@ class Happened(Record):
     repository: str
     """`owner/name`."""
     repository_id: int
-    installation_id: int | None = None
     number: int | None = None
     """Of the pull request; None: only the commit is told."""
     commit: str = ""
     """That checks are of; empty: it is about the pull request."""
-    app_id: int | None = None
-    """Of the App whose checks they are; None: not told, or no checks of an App."""
     event: str
     """GitHub's words, as `pull_request.closed`."""
     conclusion: str = ""

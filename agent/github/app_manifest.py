@@ -54,10 +54,9 @@ PERMISSIONS = (
 EVENTS = (
     Event("issues", "issues", "the label that starts a run"),
     Event("issue_comment", "issues", "answers and commands on issues and pull requests"),
-    Event("pull_request", "pull_requests", "it was merged, closed, or given commits by people"),
+    Event("pull_request", "pull_requests", "it was merged, closed or opened again"),
     Event("pull_request_review", "pull_requests", "a review was submitted"),
     Event("pull_request_review_comment", "pull_requests", "a remark on a line"),
-    Event("pull_request_review_thread", "pull_requests", "somebody marked a thread as resolved"),
     Event("check_suite", "checks", "the project's CI is done with a commit"),
     Event("check_run", "checks", "one check of the project's CI is done"),
     Event("status", "statuses", "the same of CI that reports commit statuses"),

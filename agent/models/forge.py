@@ -121,11 +121,15 @@ class Progress(Record):
     """So often the run was over before, and somebody let it go on."""
 
 
+_FOLDER = "A repository on this machine has no code host behind it."
+
+
 class Forge(Protocol):
     """Where tickets come from and results go.
 
     Everything that writes may run twice: it looks for its own earlier effect first, by the run's
-    id. A forge on this machine has neither remote nor pull requests.
+    id. What is written here is how a folder on this machine answers, which has neither remote nor
+    pull requests; code hosts have their own.
     """
 
     def ticket(self, run: Run) -> Ticket:
@@ -138,23 +142,23 @@ class Forge(Protocol):
 
     def begin(self, run: Run) -> None:
         """Let people see that the run has started: reaction, status comment, state label."""
-        ...
+        return
 
     def mark(self, run: Run, progress: Progress) -> None:
         """Bring the status comment up to date; a failure is logged, never raised."""
-        ...
+        return
 
     def pause(self, run: Run) -> None:
         """Let no edit that is still to come happen: this attempt at the run is over."""
-        ...
+        return
 
     def remote(self, run: Run) -> Remote | None:
         """Say where git finds the repository now; None: it is a folder on this machine."""
-        ...
+        return None
 
     def credential(self, run: Run, *, write: bool) -> str:
         """Hand out a token for git, for this repository alone; never to be stored or shown."""
-        ...
+        raise AssertionError(_FOLDER)
 
     def rules(self, run: Run, branch: str) -> BranchRules:
         """Ask what is demanded of a branch of that name.
@@ -162,7 +166,7 @@ class Forge(Protocol):
         Raises:
             AccessLost: It is known by now that no pull request of it could be opened.
         """
-        ...
+        raise AssertionError(_FOLDER)
 
     def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
         """Make branch and commit through the forge, which signs it; return its object id.
@@ -170,31 +174,31 @@ class Forge(Protocol):
         The branch starts at the Change's base commit. A branch of this name that already ends
         in this very change is taken for our own.
         """
-        ...
+        raise AssertionError(_FOLDER)
 
     def proposed(self, run: Run, branch: str) -> bool:
         """Say whether there is or was a pull request of a branch, whoever opened it."""
-        ...
+        return False
 
     def own_pulls(self, run: Run, besides: str) -> tuple[OwnPull, ...]:
         """List our open pull requests but that of one branch, among the newest."""
-        ...
+        return ()
 
     def propose(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open the pull request, or bring the one of this branch up to date; report the check."""
-        ...
+        raise AssertionError(_FOLDER)
 
     def onboarding(self, run: Run, branch: str) -> Onboarding | None:
         """Look for the pull request of ours by which the repository's owner is asked first."""
-        ...
+        return None
 
     def onboard(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open that pull request, or find it; no check is reported on it."""
-        ...
+        raise AssertionError(_FOLDER)
 
     def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
         """Let people see on the issue what its run waits for."""
-        ...
+        raise AssertionError(_FOLDER)
 
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         """Let people see on the issue what is planned, and how it is approved or changed.
@@ -203,18 +207,18 @@ class Forge(Protocol):
             plan: As it is shown, without secrets.
             number: By which it is approved; that of the plan as it is carried out.
         """
-        ...
+        raise AssertionError(_FOLDER)
 
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
         """Say once in that pull request what follows of its being closed."""
-        ...
+        raise AssertionError(_FOLDER)
 
     def deliver(self, run: Run, outcome: Outcome) -> Outcome:
         """Tell the reader how the run ended; return the outcome with its places filled in.
 
         On a forge: the status comment's last state and the state label; on this machine a file.
         """
-        ...
+        return outcome
 
 
 class Pulls(Protocol):

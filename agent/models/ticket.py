@@ -92,7 +92,6 @@ class Guidance(Record):
     """As they were written; of an approval the number of the plan, of a command its name."""
     by: str
     """Login."""
-    by_id: int
     at: str
     """ISO 8601, UTC: when it was written."""
     comment: str

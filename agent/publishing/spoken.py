@@ -44,171 +44,118 @@ _HEADLINES = {
     Reason.UNAVAILABLE: "Something that the run needs did not answer.",
     Reason.INTERNAL: "The run failed by a fault of the service.",
 }
-#: GitHub shows a label once, so whoever wants it set a second time has to take it off.
-_AGAIN = "then write `/mergewright retry` in a comment, or take the label off and set it again."
+#: GitHub shows a label once, so who wants it set a second time has to take it off.
+_AGAIN = "then write `/mergewright retry` in a comment, or take the label off and set it again"
+_ON_ISSUE = {
+    "ticket": "issue",
+    "again": _AGAIN,
+    "commit": _AGAIN,
+    "go_on": "then write `/mergewright retry` in a comment",
+    "doctor": "Ask the operator of the service to see to it",
+    "models": "ask the operator to name another model",
+}
+_HERE = {
+    "ticket": "ticket",
+    "again": "then run the same command again",
+    "commit": "commit it, then run the same command again",
+    "go_on": "then go on where it was: `mergewright run --resume {run}`",
+    "doctor": "See `mergewright doctor` for what is missing",
+    "models": "name another one by `--model` (`mergewright models --check` tries those set)",
+}
+#: What can be done about a reason, for an issue and for a ticket file.
 _NEXT = {
-    Reason.UNCLEAR: (
-        "What to do next: answer in a comment here; what somebody with write permission writes"
-        f" counts, and the run goes on. Or edit the text of the issue, {_AGAIN}"
-    ),
-    Reason.UNANSWERED: "What to do next: write `/mergewright retry` in a comment.",
-    Reason.CONFLICT: (
-        "What to do next: merge the base branch into this one by hand and push; what is pushed is"
-        " built upon."
-    ),
-    Reason.NO_RECIPE: (
-        "What to do next: a person takes it on. If it can be said as one of the things that are"
-        f" done here, edit the text of the issue, {_AGAIN}"
-    ),
-    Reason.REFUSED: f"What to do next: change the issue, {_AGAIN}",
-    Reason.TOO_LARGE: (
-        "What to do next: open an issue for the first step and label that, or edit this one,"
-        f" {_AGAIN}"
-    ),
+    Reason.REFUSED: "Change the {ticket}, {again}.",
+    Reason.TOO_LARGE: "Ask for the first step alone in the {ticket}, {again}.",
     Reason.FOR_PEOPLE: (
-        "What to do next: a person takes it on. Or edit the issue so that it says what else is to"
-        f" be done, and what it leaves alone, {_AGAIN}"
+        "A person takes it on. Or say in the {ticket} what else is to be done, and what it leaves"
+        " alone, {again}."
     ),
-    Reason.DUPLICATE: (
-        "What to do next: see what becomes of that one. If this issue asks for something else, say"
-        f" what, {_AGAIN}"
+    Reason.POLICY: (
+        "See `mergewright rules ID` for what a rule demands. Change the {ticket}, or what the rule"
+        " weighs in {file} and {commit}."
     ),
-    Reason.POLICY: f"What to do next: change the issue, or the rule by hand, {_AGAIN}",
-    Reason.CONFIG_INVALID: f"What to do next: correct the file on the default branch, {_AGAIN}",
-    Reason.UNFIT: f"What to do next: mend that, {_AGAIN}",
+    Reason.CONFIG_INVALID: (
+        "Correct the file (`mergewright config check` names every mistake), {commit}."
+    ),
+    Reason.UNFIT: "Fix that, {again}.",
     Reason.ENVIRONMENT: (
-        "What to do next: correct the declared dependencies, or `python` in"
-        f" `.github/mergewright.yml`, {_AGAIN}"
+        "See `mergewright env explain` for what is installed and why. Correct the declared"
+        " dependencies, or `python` in {file}, {commit}."
     ),
     Reason.CHECK_UNFINISHED: (
-        "What to do next: allow more with `checks.tests.minutes` in `.github/mergewright.yml`,"
-        f" switch the check off there, or have whoever runs the service raise the limit, {_AGAIN}"
+        "Allow more with `checks.tests.minutes` in {file}, or switch the check off there, {commit}."
     ),
-    Reason.EDIT_FAILED: (
-        "What to do next: see what the log says. Change the issue, or where a model is named as the"
-        f" one that failed have whoever runs the service set another one, {_AGAIN}"
+    Reason.EDIT_FAILED: "See what the log says. Change the {ticket}, or {models}, {again}.",
+    Reason.UNASKED_OPERATIONS: (
+        "Bring the base branch in order (`manage.py makemigrations`), {commit}."
     ),
-    Reason.UNASKED_OPERATIONS: f"What to do next: bring the default branch in order, {_AGAIN}",
+    Reason.NEW_FAILURES: (
+        "See whether the test or the {ticket} is to change. Edit the one or the other, {again}."
+    ),
+    Reason.UNVERIFIED: "Fix what keeps the check from proving it, {commit}.",
+    Reason.NO_TESTS: "Add a test, or set `checks.tests.runner` to `off` in {file}, {commit}.",
     Reason.TIME_SPENT: (
-        "What to do next: write `/mergewright retry` to give it as long again."
-        f" Or allow more minutes, or make the checks quicker, {_AGAIN}"
+        "If it may take as long again, {go_on}. Or allow more with `limits.minutes` in {file},"
+        " {commit}."
     ),
     Reason.BUDGET_SPENT: (
-        "What to do next: write `/mergewright retry` to give it as much again,"
-        f" or make the issue smaller, {_AGAIN}"
+        "If it may spend as much again, {go_on}. Else raise the limit that is named, or make the"
+        " {ticket} smaller."
     ),
     Reason.MODEL_REFUSED: (
-        "What to do next: a person takes it on, or the issue is told in other words, or smaller;"
-        f" {_AGAIN}"
+        "Tell the {ticket} in other words, or make it smaller, {again}. Or a person takes it on."
     ),
     Reason.MODEL_REQUEST_REJECTED: (
-        "What to do next: whoever runs the service sees to the setting that is named (`mergewright"
-        " models --check` tries its models). Or, where the request is too long, make the issue"
-        f" smaller, {_AGAIN}"
+        "Where the request is too long, make the {ticket} smaller, {again}. Else {models}, {go_on}."
     ),
-    Reason.MODEL_UNUSABLE: (
-        "What to do next: whoever runs the service sees to it (`mergewright models --check` tells"
-        f" whether it is mended), {_AGAIN}"
+    Reason.MODEL_UNUSABLE: "Set what is named, or {models}, {go_on}.",
+    Reason.NO_ROOM: "{doctor}, {go_on}.",
+    Reason.STORAGE_FULL: (
+        "Make room on the service's machine, as with `mergewright env prune --all`, {go_on}."
     ),
-    Reason.ACCESS_LOST: f"What to do next: give the access that is named, {_AGAIN}",
-    Reason.SUPERSEDED: (
-        "What to do next, if it is still wanted: set the label on the issue while it is open; a"
-        " label that is still there is taken off first."
-    ),
-    Reason.CANCELLED: f"What to do next, if it is still wanted: {_AGAIN.removeprefix('then ')}",
-    Reason.NEW_FAILURES: (
-        "What to do next: see whether the test or the issue is to change. Edit the one or the"
-        f" other, {_AGAIN}"
-    ),
-    Reason.UNVERIFIED: f"What to do next: mend what keeps the check from proving it, {_AGAIN}",
-    Reason.NO_TESTS: (
-        "What to do next: add a test, or set `checks.tests.runner` to `off` in"
-        f" `.github/mergewright.yml`, {_AGAIN}"
-    ),
-    Reason.VERSION_UNKNOWN: "What to do next: write `/mergewright retry` in a comment.",
-    Reason.INTERRUPTED: "What to do next: write `/mergewright retry` in a comment.",
-    Reason.NO_ROOM: f"What to do next: whoever runs the service sees to it, {_AGAIN}",
-    Reason.STORAGE_FULL: f"What to do next: whoever runs the service makes room, {_AGAIN}",
-    Reason.UNAVAILABLE: f"What to do next: wait a while, {_AGAIN}",
-    Reason.INTERNAL: "What to do next: tell whoever runs the service; the log has the details.",
+    Reason.UNAVAILABLE: "Wait a while, {go_on}.",
+    Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",
 }
-_AGAIN_HERE = "then run the same command again."
-_COMMIT = f"commit it, {_AGAIN_HERE}"
-#: Stands for the id of the run.
-_RUN = "{run}"
-_GO_ON = f"then go on where it was: `mergewright run --resume {_RUN}`."
-_HERE = {
+#: Where a person on GitHub has another way, or the reason occurs there alone.
+_NEXT_ON_ISSUE = {
+    Reason.UNCLEAR: (
+        "Answer in a comment here; what somebody with write permission writes counts, and the run"
+        " goes on. Or edit the text of the issue, {again}."
+    ),
+    Reason.UNANSWERED: "Write `/mergewright retry` in a comment.",
+    Reason.CONFLICT: (
+        "Merge the base branch into this one by hand and push; what is pushed is built upon."
+    ),
+    Reason.NO_RECIPE: (
+        "A person takes it on. If it can be said as one of the things that are done here, edit the"
+        " text of the issue, {again}."
+    ),
+    Reason.DUPLICATE: (
+        "See what becomes of that one. If this issue asks for something else, say what, {again}."
+    ),
+    Reason.ACCESS_LOST: "Give the access that is named, {again}.",
+    Reason.SUPERSEDED: (
+        "If it is still wanted, set the label on the issue while it is open; a label that is still"
+        " there is taken off first."
+    ),
+    Reason.CANCELLED: "If it is still wanted, {go_on}.",
+    Reason.VERSION_UNKNOWN: "Write `/mergewright retry` in a comment.",
+    Reason.INTERRUPTED: "Write `/mergewright retry` in a comment.",
+}
+_NEXT_HERE = {
     Reason.DRY_RUN: "Run the same command without --dry-run: it makes the branch.",
-    Reason.UNCLEAR: f"Edit the ticket so that it answers this, {_AGAIN_HERE}",
+    Reason.UNCLEAR: "Edit the ticket so that it answers this, {again}.",
+    Reason.UNANSWERED: "Run the same command again; its caller approves the plan.",
     Reason.NO_RECIPE: (
         "Name a model for it: `--model openai:NAME` with the key in OPENAI_API_KEY, or for a server"
         " that speaks chat completions `--model openai-chat:NAME` with its address in"
         " OPENAI_BASE_URL. Or, if it can be said as one of the things that recipes do, edit the"
-        f" ticket, {_AGAIN_HERE}"
+        " ticket, {again}."
     ),
-    Reason.REFUSED: f"Change the ticket, {_AGAIN_HERE}",
-    Reason.TOO_LARGE: f"Write a ticket for the first step, {_AGAIN_HERE}",
-    Reason.FOR_PEOPLE: (
-        "A person takes it on. Or say in the ticket what else is to be done, and what it leaves"
-        f" alone, {_AGAIN_HERE}"
-    ),
-    Reason.POLICY: (
-        "See `mergewright rules ID` for what a rule demands. Change the ticket, or what the rule"
-        f" weighs in `.github/mergewright.yml` and {_COMMIT}"
-    ),
-    Reason.CONFIG_INVALID: (
-        f"Correct the file (`mergewright config check` names every mistake), {_COMMIT}"
-    ),
-    Reason.UNFIT: f"Mend that, {_AGAIN_HERE}",
-    Reason.ENVIRONMENT: (
-        "See `mergewright env explain` for what is installed and why. Correct the declared"
-        f" dependencies, or `python` in `.github/mergewright.yml`, {_COMMIT}"
-    ),
-    Reason.CHECK_UNFINISHED: (
-        "Allow more with `checks.tests.minutes` in `.github/mergewright.yml`, or switch the check"
-        f" off there, {_COMMIT}"
-    ),
-    Reason.EDIT_FAILED: (
-        "See what the log says. Change the ticket, or where a model is named as the one that failed"
-        f" name another one (`--model`), {_AGAIN_HERE}"
-    ),
-    Reason.UNASKED_OPERATIONS: (
-        f"Bring the branch that is checked out in order (`manage.py makemigrations`), {_COMMIT}"
-    ),
-    Reason.NEW_FAILURES: (
-        "See whether the test or the ticket is to change: the text has the diff, the log what the"
-        f" checks printed. Edit the one or the other, {_AGAIN_HERE}"
-    ),
-    Reason.UNVERIFIED: f"Mend what keeps the check from proving it, {_COMMIT}",
-    Reason.NO_TESTS: (
-        f"Add a test, or set `checks.tests.runner` to `off` in `.github/mergewright.yml`, {_COMMIT}"
-    ),
-    Reason.TIME_SPENT: (
-        f"If it may take as long again, {_GO_ON} Or allow more with `limits.minutes` in"
-        f" `.github/mergewright.yml`, or make the checks quicker, {_COMMIT}"
-    ),
-    Reason.BUDGET_SPENT: (
-        f"If it may spend as much again, {_GO_ON} Else raise the limit that is named, or make the"
-        " ticket smaller."
-    ),
-    Reason.MODEL_REFUSED: f"Tell the ticket in other words, or make it smaller, {_AGAIN_HERE}",
-    Reason.MODEL_REQUEST_REJECTED: (
-        "Where the request is too long, name another model by `--model`, or make the ticket"
-        " smaller and run the same command again. Else put the setting right that is named"
-        f" (`mergewright models --check` tries the models), {_GO_ON}"
-    ),
-    Reason.MODEL_UNUSABLE: (
-        "Set what is named (`mergewright models --check` tries the models of the settings), or name"
-        f" another by `--model`, {_GO_ON}"
-    ),
-    Reason.NO_ROOM: f"See `mergewright doctor` for what is missing, {_GO_ON}",
-    Reason.STORAGE_FULL: f"Make room, as with `mergewright env prune --all`, {_GO_ON}",
-    Reason.UNANSWERED: "Run the same command again; whoever calls it approves the plan.",
-    Reason.INTERRUPTED: f"Go on where it was: `mergewright run --resume {_RUN}`.",
-    Reason.UNAVAILABLE: f"Wait a while, {_GO_ON}",
-    Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",
+    Reason.INTERRUPTED: "Go on where it was: `mergewright run --resume {run}`.",
 }
-#: They can be mended in the configuration alone.
+_CONFIGURATION = "`.github/mergewright.yml`"
+#: They can be fixed in the configuration alone.
 _OF_CONFIGURATION = frozenset(
     {Reason.CONFIG_INVALID, Reason.POLICY, Reason.NO_TESTS, Reason.TIME_SPENT}
 )
@@ -240,18 +187,19 @@ def _happened(outcome: Outcome) -> str:
 
 def next_step(reason: Reason) -> str:
     """What a person can do about it under the issue; empty where that is nothing."""
-    return _NEXT.get(reason, "")
+    words = (_NEXT | _NEXT_ON_ISSUE).get(reason, "")
+    return words.format(**_ON_ISSUE, file=_CONFIGURATION)
 
 
 def next_step_of_follow_up(reason: Reason) -> str:
     """What a person can do about a follow-up that ended without a result; empty: nothing."""
     if reason in CAPS_REACHED:
-        return "What to do next: write `/mergewright retry` here to give it as much again."
+        return "Write `/mergewright retry` here to give it as much again."
     if reason is Reason.CONFLICT:
-        return _NEXT[reason]
+        return next_step(reason)
     return (
-        "What to do next: see what the log says; then push to the branch by hand, which is built"
-        " upon, or write `/mergewright retry` here to have it tried again."
+        "See what the log says; then push to the branch by hand, which is built upon, or write"
+        " `/mergewright retry` here to have it tried again."
     )
 
 
@@ -259,15 +207,15 @@ def next_step_here(reason: Reason, run_id: str, *, config_name: str | None = Non
     """What a person can do about it on this machine; empty where that is nothing.
 
     Args:
-        config_name: The file that took the place of the repository's configuration.
+        config_name: The file that took the place of the repository's configuration; it counts as it
+            is on the disk.
     """
-    said = _HERE.get(reason, "")
+    words, known = (_NEXT | _NEXT_HERE).get(reason, ""), dict(_HERE)
+    file = _CONFIGURATION
     if config_name is not None and reason in _OF_CONFIGURATION:
-        # It counts as it is on the disk.
-        own = f"`{config_name.replace('`', '')}`"
-        said = said.replace("`.github/mergewright.yml`", own).replace("commit it, then", "then")
-        said = said.replace(" and then", ", then")
-    return said.replace(_RUN, run_id)
+        file, known["commit"] = f"`{config_name.replace('`', '')}`", known["again"]
+    known = {name: one.format(run=run_id) for name, one in known.items()}
+    return words.format(**known, file=file, run=run_id)
 
 
 def with_branch(branch: str, git: str = "git", remote: str = "") -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from functools import cache
 import jinja2
 
 from agent.models.change import Finding, Plan
-from agent.models.checks import CheckReport, Comparison, Status
+from agent.models.checks import CheckReport, Comparison
 from agent.models.environment import Prepared
 from agent.models.model_use import ModelTotal, ModelWork
 from agent.models.outcome import Outcome, Verdict
@@ -25,8 +25,8 @@ from agent.models.record import Record
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
-from agent.publishing import changelog, migrations, siblings, spoken, template
-from agent.publishing.template import Claims, Part
+from agent.publishing import migrations, siblings, spoken, template
+from agent.publishing.template import Part
 from agent.telemetry import run_log
 from agent.text import check_summary, cleaning
 from agent.text.redaction import REMOVED, Redactor
@@ -115,7 +115,7 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
         parts = _parts(evidence, log_limit, diff_limit)
         if evidence.template is None or evidence.branch is None:
             return head + template.joined(parts)
-        return head + template.fill(evidence.template, parts, _claims(evidence))
+        return head + template.fill(evidence.template, parts)
 
     return _fitted(whole, cleaning.TEXT_LIMIT, evidence.log_path, run, redactor)
 
@@ -282,29 +282,6 @@ def _names(http_client: str, diff: str) -> bool:
     """Whether a change has anything to do with the HTTP client that it is held to."""
     word = re.compile(rf"^[+-].*\b{re.escape(http_client)}\b", re.MULTILINE)
     return http_client != "any" and word.search(diff) is not None
-
-
-def _claims(evidence: Evidence) -> Claims:
-    """What a box of a checklist may be ticked for."""
-    tests = [check for check in evidence.comparisons if check.counts_tests]
-
-    def clean(*tools: str) -> bool:
-        own = [check for check in evidence.comparisons if check.name.startswith(tools)]
-        return bool(own) and all(
-            check.head is Status.PASSED and not check.head_count for check in own
-        )
-
-    return Claims(
-        tests_added=any(check.added for check in tests),
-        tests_pass=bool(tests)
-        and all(
-            check.head is Status.PASSED and check.head_count and not check.head_failures
-            for check in tests
-        ),
-        lint=clean("ruff", "flake8", "black", "isort"),
-        types=clean("mypy", "pyright", "basedpyright"),
-        changelog=any(note.startswith(changelog.NOTE) for note in evidence.notes),
-    )
 
 
 def _log_place(path: str, run: Run | None) -> str:

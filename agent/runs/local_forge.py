@@ -6,10 +6,8 @@ import hashlib
 import re
 from pathlib import Path
 
-from agent.errors import PermanentError, RequestRefused
-from agent.models.change import Change, Plan
-from agent.models.forge import BranchRules, NewPullRequest, Onboarding, OwnPull, Progress
-from agent.models.outcome import Outcome, PullRequest
+from agent.errors import RequestRefused
+from agent.models.forge import Forge
 from agent.models.run import Run
 from agent.models.ticket import Ticket
 from agent.text import cleaning
@@ -18,11 +16,8 @@ from agent.text import cleaning
 _BODY_LIMIT = 65_536
 
 
-class LocalForge:
-    """Reads tickets from files and leaves texts in the run's folder."""
-
-    def __init__(self, runs: Path) -> None:
-        self._runs = runs
+class LocalForge(Forge):
+    """Reads tickets from files; the executor leaves the texts in the run's folder."""
 
     def ticket(self, run: Run) -> Ticket:
         """Read the ticket file: the first heading or line is the title, the rest the body.
@@ -52,74 +47,6 @@ class LocalForge:
             digest=hashlib.sha256(raw).hexdigest(),
             removed=removed,
         )
-
-    def begin(self, run: Run) -> None:
-        """Do nothing: whoever started the run watches it."""
-
-    def mark(self, run: Run, progress: Progress) -> None:
-        """Do nothing: as above."""
-
-    def remote(self, run: Run) -> None:
-        """There is none: the repository is a folder."""
-
-    def credential(self, run: Run, *, write: bool) -> str:
-        """Refuse: a folder needs no token."""
-        raise _no_remote()
-
-    def rules(self, run: Run, branch: str) -> BranchRules:
-        """Refuse: a folder has no rules for branches."""
-        raise _no_remote()
-
-    def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
-        """Refuse: commits of a folder are made by git."""
-        raise _no_remote()
-
-    def proposed(self, run: Run, branch: str) -> bool:
-        """There are no pull requests on this machine."""
-        return False
-
-    def own_pulls(self, run: Run, besides: str) -> tuple[OwnPull, ...]:
-        """There are none here."""
-        return ()
-
-    def propose(self, run: Run, proposal: NewPullRequest) -> PullRequest:
-        """Refuse: a folder has no pull requests."""
-        raise _no_remote()
-
-    def onboarding(self, run: Run, branch: str) -> Onboarding | None:
-        """There is none here."""
-
-    def onboard(self, run: Run, proposal: NewPullRequest) -> PullRequest:
-        """Refuse: whoever has the folder is the one who calls."""
-        raise _no_remote()
-
-    def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
-        """Refuse, likewise."""
-        raise _no_remote()
-
-    def await_approval(self, run: Run, plan: Plan, number: str) -> None:
-        """Refuse, likewise."""
-        raise _no_remote()
-
-    def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
-        """Refuse, likewise."""
-        raise _no_remote()
-
-    def pause(self, run: Run) -> None:
-        """Do nothing: there is no edit to come."""
-
-    def deliver(self, run: Run, outcome: Outcome) -> Outcome:
-        """Write the text beside the run's log."""
-        if outcome.pull_request_text is None:
-            return outcome
-        path = self._runs / run.run_id / "pull_request.md"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(outcome.pull_request_text, encoding="utf-8")
-        return outcome.model_copy(update={"text_path": str(path)})
-
-
-def _no_remote() -> PermanentError:
-    return PermanentError("A repository on this machine has no forge behind it")
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -27,8 +26,8 @@ from agent.models.environment import Checkout
 from agent.models.outcome import Outcome
 from agent.models.record import Record
 from agent.models.run import Reason, Run
-from agent.runs import worker
-from agent.services import Services
+from agent.runs import executor
+from agent.services import Execution, Places, Services, make_redactor
 from agent.settings import Settings
 from agent.steps import Steps, Watcher, result_adapter
 from agent.telemetry import run_log
@@ -39,8 +38,6 @@ from agent.text import measured
 T = TypeVar("T")
 Say = Callable[[str], None]
 
-FOLDER = "replays"
-"""Below the data folder."""
 _UNBOUNDED = 10**9
 #: What people, GitHub and the settings of then have said.
 _GIVEN = frozenset({
@@ -161,7 +158,7 @@ class _Again(Steps):
 def run_again(
     recording: Recording,
     settings: Settings,
-    make: Callable[[Settings, Run, Say], Services],
+    compose: Callable[[Settings, Run, RecordedModels, Execution], Services],
     watcher: Watcher,
     say: Say,
     *,
@@ -170,7 +167,7 @@ def run_again(
     """Carry a run out again.
 
     Args:
-        make: Makes the services of the run, without models.
+        compose: Makes the services of the run, with the models of then.
         repository: Folder of a clone that has the base commit; None: where it was then.
 
     Raises:
@@ -180,7 +177,7 @@ def run_again(
     """
     run = recording.run
     then = _require_replayable(recording)
-    folder = settings.home / FOLDER / run.run_id
+    folder = settings.home / "replays" / run.run_id
     folders.delete(folder)
     # Tickets, diffs and logs are nobody else's business.
     folder.parent.mkdir(exist_ok=True, mode=0o700)
@@ -191,19 +188,18 @@ def run_again(
     free = settings.model_copy(update={**bounded, **nobody, "public_url": None})
     base = _code(then, free, folder, repository, local=run.snapshot is None)
     with _forge(recording, free, folder, base) as (again, led):
-        services = make(led, again, say)
-        models = RecordedModels(recording, services.redactor)
-        log = run_log.RunLog(folder / "run.log", services.redactor)
+        redactor = make_redactor(led)
+        models = RecordedModels(recording, redactor)
+        log = run_log.RunLog(folder / "run.log", redactor)
         ledger = Ledger(folder / "ledger.jsonl", run.run_id)
-        services = replace(
-            services,
-            models=models,
-            grants=_UNBOUNDED,
-            runs=folder.parent,
-            set_ups=folder,
-            log_told=recording.log,
+        execution = Execution(
+            say=say,
+            redactor=redactor,
             record=ledger.notes("model", within=True),
+            grants=_UNBOUNDED,
+            places=Places(runs=folder.parent, set_ups=folder, log=recording.log),
         )
+        services = compose(led, again, models, execution)
         step = _Again(
             *(ledger, log, watcher),
             max_minutes=led.max_minutes,
@@ -212,7 +208,7 @@ def run_again(
             base=base,
         )
         try:
-            outcome = worker.carry(again, step, services, ledger, log)
+            outcome = executor.carry_out(again, step, services, ledger, log)
         except Differs as problem:
             difference = str(problem)
         else:

@@ -21,7 +21,7 @@ from agent.models.outcome import Outcome, StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, Run
 from agent.models.steps import Remember
-from agent.runs.worker import Postponed
+from agent.runs.waiting import Postponed
 from agent.service.pause import Switch
 from agent.steps import Cancellation
 from agent.store.engine import Engine, Segment, Standing

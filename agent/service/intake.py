@@ -66,12 +66,6 @@ class Withdrawal(Record):
     """Something was done to an issue that may take back what was asked for."""
 
     issue: IssueRef
-    action: str
-    """GitHub's word for it."""
-    actor: str
-    """Login of who did it."""
-    label: str = ""
-    """That was taken off."""
 
     @property
     def content_key(self) -> str:
@@ -170,8 +164,6 @@ def reconsider(
     Raises:
         ForgeUnavailable: The forge cannot be asked; try again, nothing was decided.
     """
-    if withdrawal.label.lower().startswith(STATE_LABELS):
-        return Ignored(reason="a label of ours that tells the state of a run", routine=True)
     issue = withdrawal.issue
     last = store.last(issue.repository_id, issue.number)
     if last is None or not last.active:

@@ -111,7 +111,7 @@ class Lane:
         """
         own_logins = self._gatekeeper.own_logins()
         own = said.author.lower() in own_logins
-        if said.is_bot or own or said.author_id in self._bot_ids:
+        if own or said.author_id in self._bot_ids:
             return Ignored(reason=f"said by {said.author}, a bot", routine=True)
         run = self._run(said)
         command = commands.parse(said.body)
@@ -494,7 +494,6 @@ def _guidance(said: Said, kind: str, words: str) -> Guidance:
             "kind": kind,
             "words": words,
             "by": said.author,
-            "by_id": said.author_id,
             "at": said.at,
             "comment": _comment(said),
         }

@@ -19,7 +19,6 @@ from agent.service.intake import Ignored, Later
 from agent.service.lane import Heard
 from agent.store.sql_store import SqlStore
 
-_ENDS = frozenset({"pull_request.closed", "pull_request.reopened"})
 _STATES = {"open": RunState.OPEN, "closed": RunState.CLOSED, "merged": RunState.MERGED}
 
 
@@ -37,11 +36,10 @@ def look(
     """
     if happened.commit:
         return _of_checks(happened, store, now, quiet)
-    if happened.event not in _ENDS or happened.number is None:
-        # The next follow-up reads how the pull request stands by then.
-        return Ignored(reason=f"nothing is to be done at once for {happened.event}", routine=True)
+    if happened.number is None:
+        return Ignored(reason="it names neither a commit nor a pull request", routine=True)
     found = store.of_pull(happened.repository_id, happened.number)
-    if found is None and _publishes(happened.repository_id, store):
+    if found is None and store.publishing(happened.repository_id):
         return Later(reason="a run of this repository is about to tell of its pull request")
     if found is None or found.run.snapshot is None:
         return Ignored(reason="no pull request of ours", routine=True)
@@ -53,7 +51,7 @@ def look(
     if state is not RunState.OPEN:
         _stop(found, pull.state, store)
     _note(first, happened, pull, store, now)
-    if not store.pull_stands(first, state, pull.ended_at):
+    if not store.pull_stands(first, state):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
     show_state(store.path.parent / "runs" / first, state)
     other = store.active(issue.repository_id, issue.number)
@@ -61,16 +59,6 @@ def look(
     if state is not RunState.OPEN and (other is None or other.run.follow_up is not None):
         gatekeeper.clear_labels(issue)
     return Heard(reason=f"the pull request of run {first} is {pull.state}")
-
-
-def _publishes(repository_id: int, store: SqlStore) -> bool:
-    """Whether a run may have opened a pull request that is kept only with its end, in a moment."""
-    issues = [
-        one.run.snapshot.issue
-        for one in store.under_way()
-        if one.state in (RunState.PUBLISHING, RunState.FOLLOWING_UP) and one.run.snapshot
-    ]
-    return any(issue.repository_id == repository_id for issue in issues)
 
 
 def _note(first: str, happened: Happened, pull: LivePull, store: SqlStore, now: float) -> None:
@@ -108,7 +96,7 @@ def _of_checks(
     if wish is None:
         return Ignored(reason="checks that neither failed nor wait for somebody", routine=True)
     found = store.of_head(happened.repository_id, happened.commit)
-    if found is None and _publishes(happened.repository_id, store):
+    if found is None and store.publishing(happened.repository_id, of_follow_up=True):
         return Later(reason="a run of this repository is about to tell of its commit")
     if found is None:
         return Ignored(reason="no commit of ours that a pull request ends in", routine=True)

@@ -117,7 +117,7 @@ class Polling:
         return self._seconds
 
     def _look_after(self, issue: IssueRef) -> None:
-        seen = Withdrawal(issue=issue, action="", actor="")
+        seen = Withdrawal(issue=issue)
         try:
             decided = intake.reconsider(seen, self._gatekeeper, self._store)
         except ForgeLimited:
@@ -212,16 +212,10 @@ class Listener:
                 return
             self._end(subject, run)
         for written in self._conversations.written(subject, since):
-            event, action = _EVENTS[written.place]
             if written.place == "review" and not written.body.strip():
-                # A verdict, of which there is one however often it is seen.
-                happened = _happened(subject, f"{event}.{action}", written.author)
-                name = f"review-{subject.ref.repository_id}-{written.comment_id}"
-                self._lay_in(name, event, action, happened)
-            else:
-                said = _said(subject, written)
-                name = f"{written.place}-comment-{subject.ref.repository_id}-{written.comment_id}"
-                self._lay_in(name, event, action, said)
+                continue  # what it says stands in remarks on lines
+            name = f"{written.place}-comment-{subject.ref.repository_id}-{written.comment_id}"
+            self._lay_in(name, *_EVENTS[written.place], _said(subject, written))
 
     def _end(self, subject: Subject, run: StoredRun) -> None:
         """Tell that a pull request of ours was closed or opened again, if that is news."""
@@ -230,7 +224,13 @@ class Listener:
             return
         action = "closed" if subject.is_closed else "reopened"
         name = f"pull-{subject.ref.repository_id}-{subject.ref.number}-{subject.updated_at}"
-        happened = _happened(subject, f"pull_request.{action}", "")
+        happened = Happened(
+            repository=subject.ref.repository,
+            repository_id=subject.ref.repository_id,
+            number=subject.ref.number,
+            event=f"pull_request.{action}",
+            actor="",
+        )
         self._lay_in(name, "pull_request", action, happened)
 
     def _lay_in(self, name: str, event: str, action: str, told: Said | Happened) -> None:
@@ -285,17 +285,6 @@ def _said(subject: Subject, written: Written) -> Said:
     return Said(
         subject=subject.ref,
         on_pull=subject.on_pull,
-        is_bot=False,
         clone_url=subject.clone_url,
         **written.model_dump(),
-    )
-
-
-def _happened(subject: Subject, event: str, actor: str) -> Happened:
-    return Happened(
-        repository=subject.ref.repository,
-        repository_id=subject.ref.repository_id,
-        number=subject.ref.number,
-        event=event,
-        actor=actor,
     )

@@ -2,7 +2,7 @@
 
 Owns which loops there are, what they share, and their beginning and end. The intake
 (`deliveries`) decides what a delivery becomes; the dispatch (`dispatch`) hands runs over to the
-engine, whose threads carry them (`agent.runs.issue_run`), and notes their end. Each has a loop of
+engine, whose threads carry them (`agent.runs.executor`), and notes their end. Each has a loop of
 its own, so that a labelled issue is answered while runs are at work. A run that was under
 way when the process ended goes on with the step it was at.
 """
@@ -28,16 +28,17 @@ from agent.github.labelled import GithubLabelledIssues
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Run
 from agent.models.steps import Remember
-from agent.runs import issue_run, worker
-from agent.runs.issue_run import Carried
+from agent.runs import executor
+from agent.runs.executor import Keeping
 from agent.runs.milestones import StateNotes
+from agent.runs.waiting import Waited
 from agent.service import clock, ends, reconcile, sweep
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.service.loops import Pulse, Written, take_turns
 from agent.service.pause import Switch
 from agent.service.polling import Polling
-from agent.services import Services
+from agent.services import Execution, Services, make_redactor
 from agent.settings import Settings, variable
 from agent.steps import Cancellation
 from agent.store.engine import Engine
@@ -78,7 +79,7 @@ def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
     inbox, store = Inbox(settings.home), SqlStore(settings.home)
     way = wiring.way_to_github(settings, stop)
     gatekeeper = wiring.gatekeeper(settings, way)
-    make = wiring.on_github(settings, way)
+    compose = wiring.on_github(settings, way)
     bounds = Bounds(
         Switch(settings.home), settings.max_runs, settings.runs_per_day, settings.quiet_seconds
     )
@@ -86,26 +87,27 @@ def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
 
     def carried(stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
         run = stored.run
-        waited = worker.Waited(stored.begin_with, stored.waits)
-        durable = Carried(
-            remember, cancellation, waited, retries=stored.retries, grants=stored.grants
+        keeping = Keeping(
+            remember=remember,
+            cancellation=cancellation,
+            waited=Waited(stored.begin_with, stored.waits),
+            retries=stored.retries,
+            grants=stored.grants,
+            spendings=store.spendings,
+            memory=store,
         )
         notes = StateNotes(run.run_id, stored.state, store.moved)
-        times = metrics.StepTimes()
         try:
-            outcome, _ = issue_run.carry(
-                run, settings, make, notes, times, durable=durable, store=store
-            )
-            return outcome
+            return executor.carry(run, settings, compose, keeping, notes, metrics.StepTimes())[0]
         finally:
             bells["dispatch"].set()
 
     def beside_runs() -> Services:
         """Compose them for what is done about runs that are not at work: nobody follows it."""
-        return make(lambda line: None, lambda kind, facts: None)
+        return compose(Execution(say=lambda line: None, redactor=make_redactor(settings)))
 
     def deliver(run: Run, outcome: Outcome) -> Outcome:
-        return issue_run.tell_end(run, outcome, beside_runs())
+        return executor.tell_end(run, outcome, beside_runs())
 
     if not introduced(way, inbox, stop):
         return

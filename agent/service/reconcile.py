@@ -26,10 +26,9 @@ _log = structlog.get_logger()
 ACTED_ON: dict[str, frozenset[str | None]] = {
     "issues": intake.TAKES_BACK | {"labeled", "reopened", "unlocked"},
     "issue_comment": frozenset({"created"}),
-    "pull_request": frozenset({"closed", "reopened", "synchronize", "edited"}),
+    "pull_request": frozenset({"closed", "reopened"}),
     "pull_request_review": frozenset({"submitted"}),
     "pull_request_review_comment": frozenset({"created"}),
-    "pull_request_review_thread": frozenset({"resolved", "unresolved"}),
     "check_run": frozenset({"completed"}),
     "check_suite": frozenset({"completed"}),
     "status": frozenset({None}),

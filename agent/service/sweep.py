@@ -20,9 +20,8 @@ from agent.errors import AgentError
 from agent.git import folders, left_branches, stored
 from agent.models.forge import Forge
 from agent.models.outcome import StoredRun
-from agent.models.record import Record
 from agent.publishing import commits
-from agent.runs import worker
+from agent.runs import folders as run_folders
 from agent.sandbox import sandboxes
 from agent.service import clock
 from agent.settings import Settings
@@ -56,22 +55,6 @@ _BRANCH_SECONDS = 30 * _DAY
 _FRESH_SECONDS = _HOUR
 
 
-class Swept(Record):
-    """How much was removed."""
-
-    rooms: int = 0
-    trees: int = 0
-    mirrors: int = 0
-    """Files and folders in and beside them."""
-    environments: int = 0
-    files: int = 0
-    records: int = 0
-    """Segments whose steps the engine no longer knows."""
-    folders: int = 0
-    """Of runs, and of replays."""
-    branches: int = 0
-
-
 class Sweeper:
     """Cleans one data folder up, again and again."""
 
@@ -91,13 +74,16 @@ class Sweeper:
         # Nothing is older because somebody puts the clock forward.
         self._clock = clock.Steady()
 
-    def turn(self) -> Swept:
-        """Remove what there is; what cannot be removed now is logged, and tried the next time."""
+    def turn(self) -> dict[str, int]:
+        """Remove what there is, and say how much of each kind.
+
+        What cannot be removed now is logged, and tried the next time.
+        """
         home = self._settings.home
         before = self._clock.now() - self._settings.keep_days * _DAY
         parts: dict[str, Callable[[], int]] = {
             "rooms": lambda: sandboxes.remove_strays(self._settings),
-            "trees": lambda: worker.remove_left_trees(home),
+            "trees": lambda: run_folders.remove_left_trees(home),
             "mirrors": lambda: stored.tidy(home / "mirrors"),
             "environments": lambda: storage.sweep(self._settings),
             "files": lambda: _remove_files(home, self._clock.now() - _TEMPORARY_SECONDS),
@@ -114,7 +100,7 @@ class Sweeper:
                 _log.warning("not cleaned up", what=name, problem=told)
         if any(done.values()):
             _log.info("cleaned up", **{name: number for name, number in done.items() if number})
-        return Swept(**done)
+        return done
 
     def keep_clean(self, stop: threading.Event) -> None:
         """Take a turn now and every hour, until told to stop."""

@@ -56,8 +56,7 @@ def nothing(occasion: Occasion, run: Run, svc: Services) -> Outcome:
 def nothing_by_now(occasion: Occasion, run: Run, svc: Services) -> Outcome:
     """End a follow-up that people were told has begun, and that finds nothing to do."""
     waiting = tuple(one for one in _lasting(occasion) if one.end == "human")
-    outcome = nothing(occasion, run, svc).model_copy(update={"waiting": waiting})
-    return svc.forge.deliver(run, outcome)
+    return nothing(occasion, run, svc).model_copy(update={"waiting": waiting})
 
 
 def publish(
@@ -114,7 +113,7 @@ def publish(
             "log": str(svc.run_folder(run) / "run.log"),
         }
     )
-    return svc.forge.deliver(run, svc.redactor.inside(outcome))
+    return svc.redactor.inside(outcome)
 
 
 def _lasting(occasion: Occasion) -> tuple[ThreadEnd, ...]:
@@ -161,7 +160,7 @@ def _facts_of(decided: Decided | None, tried: Round | None) -> dict[str, object]
     }
 
 
-def deliver(asked: Agenda | None, run: Run, outcome: Outcome, svc: Services) -> Outcome:
+def tell_stopped(asked: Agenda | None, run: Run, outcome: Outcome, svc: Services) -> Outcome:
     """Tell people of a follow-up that ended without a result; where they ended it, they know.
 
     Args:
@@ -176,7 +175,7 @@ def deliver(asked: Agenda | None, run: Run, outcome: Outcome, svc: Services) -> 
         if asked is not None and outcome.reason is not Reason.SUPERSEDED:
             ends = _unseen(asked, run, svc)
             outcome = outcome.model_copy(update={"threads": ends})
-    return svc.forge.deliver(run, outcome)
+    return outcome
 
 
 def _unseen(asked: Agenda, run: Run, svc: Services) -> tuple[ThreadEnd, ...]:

@@ -145,53 +145,30 @@ def compare(
     compared = comparison.compare(base, head)
     clean = {one.name for one in compared if one.verdict is Status.PASSED}
     weighed = (_weighed(one, config, floors, clean) for one in compared)
-    tested = (_with_tests(one, base, head, config, floors) for one in weighed)
-    routed = (_with_routes(one, base, head, config, floors) for one in tested)
-    return tuple(_with_packages(one, head, config, floors) for one in routed)
+    return tuple(_with_remarks(one, base, head, config, floors) for one in weighed)
 
 
-def _with_tests(
+def _with_remarks(
     found: Comparison,
     base: CheckReport,
     head: CheckReport,
     config: RepoConfig,
     floors: Mapping[str, Level],
 ) -> Comparison:
-    """Add what the change does to the tests of base."""
+    """Add what the change does to tests, to callers and to packages, as a check has measured it."""
     before, after = base.result(found.name), head.result(found.name)
-    if not found.counts_tests or before is None or after is None:
-        return found
-    told = test_changes.findings(found, before, after)
-    more = tuple(levels.weigh(told, test_changes.OF_TESTS, config, floors))
-    return found.model_copy(update={"findings": (*found.findings, *more)})
-
-
-def _with_routes(
-    found: Comparison,
-    base: CheckReport,
-    head: CheckReport,
-    config: RepoConfig,
-    floors: Mapping[str, Level],
-) -> Comparison:
-    """Add what the change does to callers, where both sides list the ways in."""
-    before, after = base.result(found.name), head.result(found.name)
-    if before is None or after is None:
-        return found
-    told = url_map.findings(before.routes, after.routes)
-    more = tuple(levels.weigh(told, url_map.OF_ROUTES, config, floors))
-    return found.model_copy(update={"findings": (*found.findings, *more)}) if more else found
-
-
-def _with_packages(
-    found: Comparison, head: CheckReport, config: RepoConfig, floors: Mapping[str, Level]
-) -> Comparison:
-    """Add what is to be said of packages that come with the change."""
-    result = head.result(found.name)
-    if result is None or result.brought is None:
-        return found
-    told = brought.findings(result.brought, config)
-    more = tuple(levels.weigh(told, brought.OF_PACKAGES, config, floors))
-    return found.model_copy(update={"findings": (*found.findings, *more)})
+    told: list[Finding] = []
+    if before and after and found.counts_tests:
+        told += levels.weigh(
+            test_changes.findings(found, before, after), test_changes.OF_TESTS, config, floors
+        )
+    if before and after:
+        routes = url_map.findings(before.routes, after.routes)
+        told += levels.weigh(routes, url_map.OF_ROUTES, config, floors)
+    if after and after.brought is not None:
+        packages_found = brought.findings(after.brought, config)
+        told += levels.weigh(packages_found, brought.OF_PACKAGES, config, floors)
+    return found.model_copy(update={"findings": (*found.findings, *told)}) if told else found
 
 
 def _weighed(

@@ -68,13 +68,11 @@ class Facts:
         if "makemigrations" not in names:
             return ()
         return tuple(
-            Finding(
-                rule="makemigrations",
-                severity=Severity.REVIEW,
-                path=path,
-                line=None,
-                message="Base does not let it be measured whether models and migrations agree.",
-                fix="Run `makemigrations --check` where it works, and compare by hand.",
+            _remark(
+                "makemigrations",
+                "Base does not let it be measured whether models and migrations agree.",
+                "Run `makemigrations --check` where it works, and compare by hand.",
+                path,
             )
             for path in self.cleared.change.paths
             if is_migration(path) or "models" in path.removesuffix(".py").split("/")
@@ -84,13 +82,10 @@ class Facts:
     def all_red(self) -> tuple[Finding, ...]:
         """Tests of base of which none passes, on either side: they say nothing of the change."""
         return tuple(
-            Finding(
-                rule=one.name,
-                severity=Severity.REVIEW,
-                path="",
-                line=None,
-                message="None of the tests of base passes, so they say nothing of the change.",
-                fix="Add what they need to the configuration: `services`, `env`, `setup`.",
+            _remark(
+                one.name,
+                "None of the tests of base passes, so they say nothing of the change.",
+                "Add what they need to the configuration: `services`, `env`, `setup`.",
             )
             for one in self.tests
             if one.base_count > one.base_skipped
@@ -117,17 +112,8 @@ class Facts:
             found.append((untried[0].path, untried[0].line, message))
         if self.proof.missing and not (hunks.noticed or found):
             found.append(("", None, f"The change is not proved: {self.proof.missing}."))
-        return tuple(
-            Finding(
-                rule=PROOF,
-                severity=Severity.REVIEW,
-                path=path,
-                line=line,
-                message=message,
-                fix="Add a test that fails without it, or look at it closely.",
-            )
-            for path, line, message in found
-        )
+        fix = "Add a test that fails without it, or look at it closely."
+        return tuple(_remark(PROOF, message, fix, path, line) for path, line, message in found)
 
     @property
     def told(self) -> tuple[Finding, ...]:
@@ -289,16 +275,15 @@ def _to_review(facts: Facts) -> str | None:
 
 def _not_done(cleared: ClearedChange) -> tuple[Finding, ...]:
     """Have a person look at what the ticket says besides."""
-    return tuple(
-        Finding(
-            rule="the rest of the ticket",
-            severity=Severity.REVIEW,
-            path="",
-            line=None,
-            message=f"Not done by this change: “{sentence}”",
-            fix="Do it in a change of its own.",
-        )
-        for sentence in cleared.change.not_done
+    rule, fix = "the rest of the ticket", "Do it in a change of its own."
+    said = (f"Not done by this change: “{sentence}”" for sentence in cleared.change.not_done)
+    return tuple(_remark(rule, message, fix) for message in said)
+
+
+def _remark(rule: str, message: str, fix: str, path: str = "", line: int | None = None) -> Finding:
+    """Name something that a person has to look at."""
+    return Finding(
+        rule=rule, severity=Severity.REVIEW, path=path, line=line, message=message, fix=fix
     )
 
 

@@ -28,7 +28,7 @@ def know(ticket: Ticket, run: Run, svc: Services) -> Ticket:
 
     How it stands is asked now. Where we may not read it, it is as if there was none.
     """
-    number = svc.earlier(run)
+    number = svc.execution.memory.earlier_pull(run)
     if number is None or svc.pulls is None:
         return ticket
     try:

@@ -251,7 +251,7 @@ def find_other_python(base: Opened, first: Environment | None, svc: Services) ->
 def choose(run: Run, why: str, more: dict[str, object], report: CheckReport, svc: Services) -> str:
     """Keep the report of what is taken, and what to configure for it; say why it is taken."""
     reports.keep(svc.run_folder(run), report)
-    kept.write(svc.set_ups or svc.settings.home, run.repository, more, why)
+    kept.write(svc.execution.places.set_ups or svc.settings.home, run.repository, more, why)
     svc.say(why)
     return why
 

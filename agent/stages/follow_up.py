@@ -53,7 +53,7 @@ def read(run: Run, svc: Services) -> Occasion:
     if pull is None or pull.state != "open":
         became = "is gone" if pull is None else f"was {pull.state}"
         raise Superseded(f"Pull request #{about.pull} {became}; nothing was done.")
-    history, remote = svc.history(run), svc.forge.remote(run)
+    history, remote = svc.execution.memory.history(run), svc.forge.remote(run)
     if remote is None:
         raise RequestRefused(ELSEWHERE)
     ends = _newest(history)

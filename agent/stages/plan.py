@@ -128,7 +128,7 @@ def approve(plan: Plan, base: Opened, svc: Services) -> str:
     run = base.run
     if run.snapshot is None or not run.snapshot.by_label or run.dry_run:
         return "whoever called the command has agreed"
-    said = svc.guidance(run)
+    said = svc.execution.memory.guidance(run.first)
     if not _to_be_asked(plan, base, said):
         return "nobody is to be asked"
     # It may have waited for days.

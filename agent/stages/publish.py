@@ -37,7 +37,7 @@ _MOST_SIGNED = 5
 
 
 def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Outcome:
-    """Make branch and pull request if the verdict allows it, and hand the text over either way.
+    """Make branch and pull request if the verdict allows it, and write the text either way.
 
     Raises:
         Superseded: The issue is no longer what was approved. A branch that was pushed for it is
@@ -73,31 +73,28 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         for note in pull_request.notes:
             svc.say(f"pull request: {note}")
     reason = Reason.DRY_RUN if verdict.publish and run.dry_run else verdict.reason
-    outcome = Outcome(
-        run_id=run.run_id,
-        state=end_state(reason),
-        reason=reason,
-        sentence=_sentence(verdict, placed, pull_request),
-        branch=placed.branch if placed else None,
-        commit=placed.commit if placed else None,
-        pull_request=pull_request,
-        pull_request_text=words,
-        text_digest=threads.digest(words) if pull_request else None,
-        patch_path=patch,
-        change_digest=decided.cleared.change.digest,
-        log=str(svc.run_folder(run) / "run.log"),
-        checks=decided.compared,
-        findings=proposing.findings(decided),
-        similar=decided.similar,
-        models=decided.work.uses,
-        review=decided.notes if decided.work.uses else None,
-        plan=decided.plan if placed else None,
+    return svc.redactor.inside(
+        Outcome(
+            run_id=run.run_id,
+            state=end_state(reason),
+            reason=reason,
+            sentence=_sentence(verdict, placed, pull_request),
+            branch=placed.branch if placed else None,
+            commit=placed.commit if placed else None,
+            pull_request=pull_request,
+            pull_request_text=words,
+            text_digest=threads.digest(words) if pull_request else None,
+            patch_path=patch,
+            change_digest=decided.cleared.change.digest,
+            log=str(svc.run_folder(run) / "run.log"),
+            checks=decided.compared,
+            findings=proposing.findings(decided),
+            similar=decided.similar,
+            models=decided.work.uses,
+            review=decided.notes if decided.work.uses else None,
+            plan=decided.plan if placed else None,
+        )
     )
-    outcome = svc.redactor.inside(outcome)
-    if pull_request is None or placed is None:
-        return svc.forge.deliver(run, outcome)
-    with _named(placed, f"{pull_request.url} is open, but the issue could not be told"):
-        return svc.forge.deliver(run, outcome)
 
 
 def _asked_again(prepared: Prepared, decided: Decided, svc: Services) -> Decided:

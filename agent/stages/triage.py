@@ -31,7 +31,7 @@ def read(run: Run, svc: Services) -> Ticket:
         Superseded: The issue is no longer what was approved.
         RequestRefused: There is no such file, or it is no text.
     """
-    return guided(svc.forge.ticket(run), svc.guidance(run))
+    return guided(svc.forge.ticket(run), svc.execution.memory.guidance(run.first))
 
 
 def guided(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
@@ -76,7 +76,7 @@ def decide(ticket: Ticket, run: Run, svc: Services) -> Decision:
         NoRecipe: No recipe fits, and no model is configured.
         NoModel: No recipe fits, and what the models need is not set.
     """
-    others = svc.others(run)
+    others = svc.execution.memory.beside(run)
     if first := _same(run, others):
         raise Duplicate(
             f"Issue #{_number(first)} says the same, word for word, and its run {first.run_id} is"

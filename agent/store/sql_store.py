@@ -486,20 +486,19 @@ class SqlStore:
             pull, state = session.exec(wanted).first() or (None, "")
             return None if state == RunState.MERGED else pull
 
-    def pull_stands(self, run_id: str, state: RunState, at: str | None) -> bool:
+    def pull_stands(self, run_id: str, state: RunState) -> bool:
         """Note that a run's pull request is open, merged or closed; return whether that is news.
 
         What follows it up is brought to its end by itself.
 
         Args:
             run_id: Of the run that opened it.
-            at: ISO 8601: when it was merged or closed.
         """
         with self._transaction() as session:
             row = session.get_one(RunRow, run_id)
             if row.active or row.state == state.value:
                 return False
-            row.state, row.pull_ended_at = state.value, at
+            row.state = state.value
             if state is not RunState.OPEN:
                 row.wishes = None
             session.add(row)
@@ -545,12 +544,24 @@ class SqlStore:
             rows = session.exec(wanted.order_by(col(RunRow.round))).all()
             return tuple(_stored(row) for row in rows)
 
-    def publishing(self, repository_id: int) -> bool:
-        """Whether a run of the repository may have opened a pull request that is not noted yet."""
+    def history(self, run: Run) -> tuple[StoredRun, ...]:
+        """Of a follow-up: list the run that opened the pull request, then earlier follow-ups."""
+        if run.follow_up is None:
+            return ()
+        later = (one for one in self.follow_ups(run.first) if one.run.run_id != run.run_id)
+        return (self.get(run.first), *later)
+
+    def publishing(self, repository_id: int, *, of_follow_up: bool = False) -> bool:
+        """Whether a run of the repository may have pushed what is not noted yet.
+
+        Args:
+            of_follow_up: Also one that goes on with a pull request, which is noted itself.
+        """
+        states = [RunState.PUBLISHING, *([RunState.FOLLOWING_UP] if of_follow_up else [])]
         wanted = select(RunRow.run_id).where(
             col(RunRow.repository_id) == repository_id,
             col(RunRow.active),
-            col(RunRow.state) == RunState.PUBLISHING.value,
+            col(RunRow.state).in_(states),
         )
         with self._reading() as session:
             return session.exec(wanted.limit(1)).first() is not None

@@ -42,7 +42,6 @@ class RunRow(SQLModel, table=True):
     plan_asked: str | None = None
     guided: int = 0
     pull: int | None = None
-    pull_ended_at: str | None = None
     delivery_id: str | None = None
     priority: int = 0
     round: int = 0
@@ -98,7 +97,6 @@ class GuidanceRow(SQLModel, table=True):
     kind: str
     words: str
     by: str
-    by_id: int
     at: str
 
     __table_args__ = (Index("guidance_once", "run_id", "comment", unique=True),)

@@ -76,6 +76,7 @@ class StepFile:
         self.grants = 1
         """So often the run was allowed its money and minutes."""
         self._records: dict[str, str] = {}
+        self._at = ""
         self._spent: dict[int, float] = {}
         self.bare = True
         """Whether the run never came to a step."""
@@ -118,6 +119,7 @@ class StepFile:
 
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
         """Return the record of a step; make the attempt if there is none."""
+        self._at = name
         if name not in self._records:
             record = attempt()
             self._append({"step": name, "record": record})
@@ -162,8 +164,13 @@ class StepFile:
         """
         self._append({"again": step, "granted": granted})
 
-    def discard(self) -> None:
-        """Leave nothing of a run that never came to a step."""
+    def break_off(self, problem: BaseException) -> None:
+        """Note that the run has no end; once settings are right, it goes on where it was."""
+        if not self.bare:
+            if isinstance(problem, SettingsInvalid):
+                self.go_on_with(self._at)
+            return
+        # It never came to a step, so it has nothing to go on with.
         self._path.unlink(missing_ok=True)
         with suppress(OSError):  # it also has what somebody was told of it
             self._path.parent.rmdir()

@@ -74,7 +74,7 @@ class Side:
         svc = replace(
             self._services,
             models=wiring.models(self._settings),
-            record=ledger.notes("model", within=True),
+            execution=replace(self._services.execution, record=ledger.notes("model", within=True)),
         )
         log = RunLog(folder / "run.log", svc.redactor)
         step = Steps(ledger, log, _Nobody(), max_minutes=60, remember=remember)

@@ -23,11 +23,14 @@ from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Run
 from agent.models.steps import Remember
 from agent.models.ticket import Delivery
-from agent.runs import issue_run, worker
+from agent.runs import executor, waiting
+from agent.runs.executor import Keeping
+from agent.runs.waiting import Waited
 from agent.service import deliveries, dispatch
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.service.intake import Request
 from agent.service.pause import Switch
+from agent.services import Execution
 from agent.settings import Settings
 from agent.steps import Cancellation
 from agent.store.engine import Engine
@@ -127,7 +130,7 @@ def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     """A simulated GitHub and a service of this process; environments are those of other tests."""
     clock = Clock()
     monkeypatch.setattr(deliveries, "time", clock)
-    monkeypatch.setattr(worker, "time", clock)
+    monkeypatch.setattr(waiting, "time", clock)
     monkeypatch.setattr(dispatch, "time", clock)
     world = World(tmp_path / "github")
     for login in (MAINTAINER, REPORTER):
@@ -154,15 +157,14 @@ def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         inbox, runs = Inbox(data), SqlStore(data)
 
         def deliver(run: Run, outcome: Outcome) -> Outcome:
-            return make(lambda line: None, lambda kind, facts: None).forge.deliver(run, outcome)
+            return make(Execution(say=lambda line: None)).forge.deliver(run, outcome)
 
         stage = Stage(world, address, app, Service({}, hook, tmp_path / "log"), data, runs, inbox)
 
         def carried(stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
-            durable = issue_run.Carried(
-                remember, cancellation, worker.Waited(stored.begin_with, stored.waits)
-            )
-            return issue_run.carry(stored.run, settings, make, durable=durable)[0]
+            waited = Waited(stored.begin_with, stored.waits)
+            keeping = Keeping(remember, cancellation, waited)
+            return executor.carry(stored.run, settings, make, keeping)[0]
 
         switch = Switch(data)
         carrier = Carrier(runs, carried, switch)

@@ -21,7 +21,7 @@ from agent.errors import SandboxLost, SandboxMissing, StorageFull, StoreUnavaila
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.models.sandbox import RoomOrder
-from agent.runs import worker
+from agent.runs.waiting import Postponed
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.service import clock, pause
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
@@ -126,7 +126,7 @@ def test_PF3_a_disk_that_is_full_when_a_step_is_recorded_holds_the_run_up_until_
         try:
             remember("long", long)
         except StorageFull as problem:
-            raise worker.Postponed(problem.message, time.time(), "long") from problem
+            raise Postponed(problem.message, time.time(), "long") from problem
         remember("next", lambda: asked.append("next") or "2")
         return done(stored.run.run_id)
 

@@ -31,7 +31,7 @@ from agent.models.run import Run
 from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult, Sandbox
 from agent.models.ticket import Ticket
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
-from agent.services import Services
+from agent.services import Execution, Services
 from agent.settings import Settings
 from agent.stages import baseline
 from agent.stages import checks as checks_stage
@@ -319,7 +319,7 @@ def make_stage(
         forge=FakeForge(Ticket(ticket_id="1", title="t", body="", digest="")),
         sandbox=sandbox,
         index=None,  # type: ignore[arg-type] # nothing here asks the index
-        say=workshop.said.append,
+        execution=Execution(say=workshop.said.append),
     )
     return Stage(prepared, services, sandbox, flat)
 

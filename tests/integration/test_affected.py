@@ -10,6 +10,7 @@ import pytest
 from agent.checks import early
 from agent.models.checks import Comparison
 from agent.models.run import Reason
+from agent.services import Execution
 from agent.stages import baseline, decide
 from agent.stages import checks as checks_stage
 from tests.deep import deep
@@ -68,7 +69,9 @@ class Judged:
     def __init__(self, made: Stage, base: str = "", head: str = "", **edits: str) -> None:
         self.rooms = Turns(made.sandbox, base, head)
         self.said: list[str] = []
-        services = replace(made.services, sandbox=self.rooms, say=self.said.append)
+        services = replace(
+            made.services, sandbox=self.rooms, execution=Execution(say=self.said.append)
+        )
         before = baseline.measure(made.prepared, services)
         cleared = made.cleared(**edits)
         report = checks_stage.run(cleared, before, made.prepared, services)

@@ -39,6 +39,7 @@ from agent.models.chat import (
     Usage,
 )
 from agent.models.chat_model import ChatModel
+from agent.services import make_redactor
 from tests import scripted
 from tests.scripted import Call, Fault, Said, Script, Server
 from tests.scripted.faults import KEY, fault
@@ -540,7 +541,7 @@ def test_the_key_goes_to_its_provider_and_into_no_text(opened):
     models, server = opened([Said("Done.")])
     assert KEY not in models.reply(REQUEST).model_dump_json()
     assert server.requests[0].key == KEY
-    assert KEY not in wiring.redactor(given.load())(f"echo {KEY}")
+    assert KEY not in make_redactor(given.load())(f"echo {KEY}")
 
 
 # --- money ------------------------------------------------------------------------------------

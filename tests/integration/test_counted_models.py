@@ -22,8 +22,10 @@ from agent.llm.spendings import SpendingLimits
 from agent.models.chat import Asked, ChatRequest, Worst
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
-from agent.runs import issue_run
+from agent.runs import executor
+from agent.runs.executor import Keeping
 from agent.settings import Settings
+from agent.steps import Directly
 from agent.store.sql_store import SqlStore
 from agent.testing import FakeForge, FakeModel, said
 from repo_config.schema import RepoConfig
@@ -194,37 +196,30 @@ def test_what_costs_nothing_or_nobody_knows_how_much_is_not_counted(store, usd):
     assert spent(store) == []
 
 
-def test_runs_of_issues_are_counted_and_a_grant_is_one_more(store, tmp_path):
-    run, asked = forge_runs.run(), model()
-    settings = Settings(home=tmp_path, model_usd=2.0, model_usd_per_day=9.0)
-    found = issue_run._counted(asked, run, settings, store, 3, kept=True)
-    assert isinstance(found, CountedModels)
-    repository_id = run.snapshot.issue.repository_id
-    assert found._limits == SpendingLimits(run.run_id, repository_id, 6.0, 9.0)
-    on_this_machine = run.model_copy(update={"snapshot": None})
-    assert issue_run._counted(asked, run, settings, None, 1, kept=True) is None
-    assert issue_run._counted(asked, on_this_machine, settings, store, 1, kept=True) is None
-    assert issue_run._counted(None, run, settings, store, 1, kept=True) is None
-
-
-def test_a_run_of_an_issue_lets_its_repository_lower_what_it_may_spend(
-    store, tmp_path, home, monkeypatch
+@pytest.mark.parametrize(
+    ("on_issue", "of_day"), [(True, 9.0), (False, None)], ids=["issue", "file"]
+)
+def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
+    store, home, monkeypatch, on_issue, of_day
 ):
-    given = []
+    given, run = [], forge_runs.run(on_forge=on_issue)
+    settings = Settings(home=home, model_usd=2.0, model_usd_per_day=9.0)
 
-    def carry(run, step, svc, ledger, log, *, waited):
+    def carry_out(run, step, svc, ledger, log, *, waited):
         given.append(svc)
         return Outcome.stopped(run.run_id, Reason.UNCLEAR, "Say more.")
 
-    def make(say, record):
+    def compose(execution):
         made, _ = forge_runs.services(home, FakeForge(forge_runs.TICKET))
-        return replace(made, models=model())
+        return replace(made, execution=execution, models=execution.counted(model()))
 
-    monkeypatch.setattr(issue_run.worker, "carry", carry)
-    run, settings = forge_runs.run(), Settings(home=home, model_usd=2.0)
-    issue_run.carry(run, settings, make, store=store)
+    monkeypatch.setattr(executor, "carry_out", carry_out)
+    keeping = Keeping(remember=Directly(), grants=3, spendings=store.spendings)
+    executor.carry(run, settings, compose, keeping)
     (svc,) = given
+    repository_id = run.snapshot.issue.repository_id if on_issue else 0
+    assert svc.models._limits == SpendingLimits(run.run_id, repository_id, 6.0, of_day)
     svc.bound(9.0)
-    assert svc.models._limits.of_run == 2.0
+    assert svc.models._limits.of_run == 6.0
     svc.bound(0.5)
     assert svc.models._limits.of_run == 0.5

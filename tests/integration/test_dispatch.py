@@ -10,7 +10,7 @@ import pytest
 from agent.errors import ForgeUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
-from agent.runs.worker import Postponed
+from agent.runs.waiting import Postponed
 from agent.service import dispatch
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.service.pause import Switch

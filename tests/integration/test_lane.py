@@ -69,7 +69,6 @@ class Talk:
             "comment_id": made.id,
             "author": author.login,
             "author_id": author.id,
-            "is_bot": False,
             "body": body,
             "at": datetime.fromtimestamp(made.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "clone_url": f"https://github.example/{scene.name}.git",
@@ -175,7 +174,6 @@ def test_TC4_words_that_were_found_edited_are_asked_for_anew(talk):
 
 def test_TC3_bots_and_our_own_words_are_not_heard(talk):
     talk.planned()
-    assert isinstance(talk.say("/mergewright stop", is_bot=True), Ignored)
     assert isinstance(talk.say("/mergewright stop", author=talk.scene.login), Ignored)
     lane = Lane(talk.scene.gatekeeper, talk.store, frozenset({talk.scene.world.user("wanda").id}))
     heard = lane.hear(talk.write("/mergewright stop"), now=time.time(), delivery_id="x")
@@ -234,7 +232,7 @@ def test_TC4_a_plan_that_was_changed_is_approved_by_number_alone(talk):
 
 def guidance(kind: str, words: str, comment: int = 1) -> Guidance:
     return Guidance(
-        kind=kind, words=words, by="wanda", by_id=1, at="2026-11-20T10:00:00Z",
+        kind=kind, words=words, by="wanda", at="2026-11-20T10:00:00Z",
         comment=f"issue:{comment}",
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ import pytest
 
 from agent.checks import live, measuring
 from agent.errors import SandboxLost
+from agent.services import Execution
 from agent.stages import baseline
 from tests.integration.check_samples import GREEN, Stage, Workshop
 
@@ -46,7 +47,7 @@ def test_lines_of_a_check_are_shown_before_it_ends(stage: Callable[..., Stage]) 
         def run(self, order, cancelled=None, hear=None):
             return made.sandbox.run(order, seen, hear)
 
-    services = replace(made.services, sandbox=Ended(), say=show)
+    services = replace(made.services, sandbox=Ended(), execution=Execution(say=show))
     # Nothing but having seen it ends this test within five minutes.
     with pytest.raises(SandboxLost):
         baseline.measure(made.prepared, services)

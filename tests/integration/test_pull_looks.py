@@ -119,9 +119,7 @@ def test_a_new_run_of_the_issue_is_left_alone(proposed):
     assert proposed.scene.labels() == {"mergewright", "mergewright: ready"}
 
 
-@pytest.mark.parametrize(
-    "more", [{"number": 4711}, {"repository_id": 4711}, {"event": "pull_request.synchronize"}]
-)
+@pytest.mark.parametrize("more", [{"number": 4711}, {"repository_id": 4711}, {"number": None}])
 def test_other_pull_requests_and_other_events_are_left_alone(proposed, more):
     proposed.people("closed")
     assert isinstance(proposed.look(**{"event": "pull_request.closed", **more}), Ignored)

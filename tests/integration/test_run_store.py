@@ -212,7 +212,7 @@ def test_the_revision_makes_the_tables_of_the_models(tmp_path):
 
 def test_a_run_on_this_machine_loads_no_database():
     program = (
-        "import sys, agent.cli.main, agent.runs.local_run\n"
+        "import sys, agent.cli.main, agent.runs.commands\n"
         "print({'dbos', 'docker', 'fastapi', 'github', 'httpx', 'sqlalchemy'} & sys.modules.keys())"
     )
     done = subprocess.run(

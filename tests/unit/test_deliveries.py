@@ -147,7 +147,7 @@ def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store
 def spoken():
     return Said(
         subject=snapshot(1).issue, on_pull=False, place="issue", comment_id=1, author="maria",
-        author_id=5, is_bot=False, body="/mergewright plan", at="2026-11-20T10:00:00Z",
+        author_id=5, body="/mergewright plan", at="2026-11-20T10:00:00Z",
         clone_url="https://h/o/r.git",
     )  # fmt: skip
 

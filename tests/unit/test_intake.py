@@ -283,8 +283,7 @@ def test_PF6_a_label_that_arrives_after_a_later_one_starts_nothing(over):
     assert (runs.added, runs.stopped, gate.asked) == ([], [], [])
 
 
-def withdrawal(action="closed", label=""):
-    return Withdrawal(issue=ISSUE, action=action, actor="maria", label=label)
+WITHDRAWAL = Withdrawal(issue=ISSUE)
 
 
 @pytest.mark.parametrize(
@@ -298,16 +297,15 @@ def withdrawal(action="closed", label=""):
 )
 def test_GH7_an_issue_that_is_taken_back_stops_its_run_for_what_it_is_now(live, words):
     runs = Runs(active())
-    settled = intake.reconsider(withdrawal("unlabeled"), Gate(**live), runs)
+    settled = intake.reconsider(WITHDRAWAL, Gate(**live), runs)
     assert isinstance(settled, Stopped)
     assert settled.reason.startswith(words)
     assert runs.stopped == [("other", settled.reason, Reason.SUPERSEDED)]
 
 
-@pytest.mark.parametrize("action", ["unlabeled", "deleted"])
-def test_PF6_an_issue_that_stands_as_approved_by_now_goes_on(action):
+def test_PF6_an_issue_that_stands_as_approved_by_now_goes_on():
     runs = Runs(active())
-    assert isinstance(intake.reconsider(withdrawal(action), Gate(), runs), Ignored)
+    assert isinstance(intake.reconsider(WITHDRAWAL, Gate(), runs), Ignored)
     assert runs.stopped == []
 
 
@@ -317,15 +315,7 @@ def test_PF6_an_issue_that_stands_as_approved_by_now_goes_on(action):
 def test_where_there_is_nothing_to_stop_nobody_is_asked(last):
     gate, runs = Gate(state="closed"), Runs(last=last)
     gate.live = lambda issue: pytest.fail("asked")
-    assert isinstance(intake.reconsider(withdrawal(), gate, runs), Ignored)
-    assert runs.stopped == []
-
-
-def test_GH8_a_label_of_ours_that_is_taken_off_stops_nothing():
-    runs = Runs(active())
-    taken = withdrawal("unlabeled", "Mergewright: working")
-    settled = intake.reconsider(taken, Gate(state="closed"), runs)
-    assert settled == Ignored(reason="a label of ours that tells the state of a run", routine=True)
+    assert isinstance(intake.reconsider(WITHDRAWAL, gate, runs), Ignored)
     assert runs.stopped == []
 
 

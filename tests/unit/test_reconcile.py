@@ -458,6 +458,6 @@ def test_the_repositories_of_token_mode_are_named_in_full_and_once(tmp_path):
     assert len(settings.load(given).repositories) == 2
     wrong = {**given, "MERGEWRIGHT_REPOSITORIES": "o/r, shop"}
     with pytest.raises(
-        SettingsInvalid, match="REPOSITORIES: entry 2 is not of the form owner/name"
+        SettingsInvalid, match="REPOSITORIES: entry 2: is not of the form owner/name"
     ):
         settings.load(wrong)

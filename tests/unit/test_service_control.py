@@ -11,7 +11,7 @@ from agent.errors import ForgeUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
 from agent.models.ticket import Delivery
-from agent.runs import issue_run
+from agent.runs import commands
 from agent.service import deliveries
 from agent.service.dispatch import Bounds
 from agent.service.intake import Request, Withdrawal
@@ -60,7 +60,7 @@ class World:
                 clone_url="https://h/o/r",
             )
         else:
-            body = Withdrawal(issue=snapshot(number).issue, action=action, actor="maria")
+            body = Withdrawal(issue=snapshot(number).issue)
         delivery = Delivery(
             delivery_id=name, event="issues", action=action, content_key="",
             received_at=time.time(), body=body.model_dump_json().encode(),
@@ -158,13 +158,13 @@ def test_a_run_that_is_accepted_while_everything_is_paused_has_a_sign(world):
 
 
 def test_a_command_that_carries_a_run_hears_that_it_is_to_stop(tmp_path, monkeypatch):
-    monkeypatch.setattr(issue_run, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(commands, "_LOOK_SECONDS", 0.02)
     store = SqlStore(tmp_path)
     run = Run(
         run_id="r1", repository="https://h/o/r", ticket="#1", snapshot=snapshot(), started=0
     )  # fmt: skip
     store.add(run, 1.0, worker=f"{COMMAND}{os.getpid()}")
-    with issue_run._stoppable(store, "r1") as cancellation:
+    with commands._stoppable(store, "r1") as cancellation:
         time.sleep(0.1)
         assert not cancellation.is_set()
         store.stop("r1", "Not wanted.")

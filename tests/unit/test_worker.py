@@ -35,9 +35,9 @@ from agent.models.environment import Checkout
 from agent.models.outcome import Outcome, Verdict
 from agent.models.run import Reason, RunState, end_state
 from agent.models.ticket import Decision, Similar
-from agent.runs import worker
-from agent.runs.worker import Postponed, Waited
-from agent.services import Services
+from agent.runs import executor, folders
+from agent.runs.waiting import MOST_WAITS, Postponed, Waited
+from agent.services import Execution, Services
 from agent.settings import Settings
 from agent.steps import Steps
 from agent.telemetry import run_log
@@ -65,15 +65,15 @@ def carry(home, problem, waits, *, at="read ticket", forge=FakeForge, request=No
     settings = Settings(home=home)
     forge = Held(None)
     services = Services(
-        settings=settings, forge=forge, sandbox=None, index=None, say=lambda line: None,
-        redactor=Redactor(hide),
+        settings=settings, forge=forge, sandbox=None, index=None,
+        execution=Execution(say=lambda line: None, redactor=Redactor(hide)),
     )  # fmt: skip
-    folder = worker.run_folder(home, run())
+    folder = folders.make_run_folder(home, run())
     ledger = Ledger(folder / "ledger.jsonl", "2026-1")
     log = RunLog(folder / "run.log", services.redactor)
     step = Steps(ledger, log, Watcher(), max_minutes=60)
     waited = None if waits is None else Waited(at, waits)
-    return worker.carry(request or run(), step, services, ledger, log, waited=waited), forge
+    return executor.carry_out(request or run(), step, services, ledger, log, waited=waited), forge
 
 
 @pytest.mark.parametrize(("waits", "seconds"), [(0, 5), (31, 900)])
@@ -91,7 +91,7 @@ def test_an_end_that_cannot_be_told_yet_is_waited_for_and_stays_the_end(home):
 
     problem = ForgeUnavailable("no reply")
     with pytest.raises(Postponed) as wait:
-        carry(home, problem, worker.MOST_WAITS, forge=Silent)
+        carry(home, problem, MOST_WAITS, forge=Silent)
     assert wait.value.after == "deliver"
     outcome, _ = carry(home, problem, 1, at="deliver")
     assert outcome.reason is Reason.UNAVAILABLE
@@ -100,7 +100,7 @@ def test_an_end_that_cannot_be_told_yet_is_waited_for_and_stays_the_end(home):
 def test_a_forge_that_says_when_is_believed(home):
     until = time.time() + 3000
     with pytest.raises(Postponed) as wait:
-        carry(home, ForgeLimited("wait", until), worker.MOST_WAITS + 1)
+        carry(home, ForgeLimited("wait", until), MOST_WAITS + 1)
     assert wait.value.until == until
 
 
@@ -111,7 +111,7 @@ def test_what_the_operator_has_to_mend_is_waited_for(home, problem):
 
 
 def test_nobody_is_waited_for_for_ever_and_the_machines_affairs_stay_its_own(home):
-    outcome, forge = carry(home, StorageFull("The disk of /srv is full."), worker.MOST_WAITS)
+    outcome, forge = carry(home, StorageFull("The disk of /srv is full."), MOST_WAITS)
     assert (outcome.state, outcome.reason) == (RunState.FAILED, Reason.STORAGE_FULL)
     assert "/srv" not in outcome.sentence
     assert "its operator" in outcome.sentence
@@ -132,7 +132,7 @@ def test_a_model_that_says_when_is_believed_but_not_for_ever(home):
     with pytest.raises(Postponed) as wait:
         carry(home, ModelUnavailable("limited", until), 31)
     assert wait.value.until == until
-    outcome, _ = carry(home, ModelUnavailable("limited", until), worker.MOST_WAITS)
+    outcome, _ = carry(home, ModelUnavailable("limited", until), MOST_WAITS)
     assert (outcome.reason, outcome.sentence) == (Reason.UNAVAILABLE, "limited")
 
 
@@ -140,7 +140,7 @@ def test_a_model_that_cannot_be_used_is_waited_for_and_told_of_at_the_end(home):
     problem = ModelUnusable("set OPENAI_API_KEY to one that is")
     with pytest.raises(Postponed):
         carry(home, problem, 0)
-    late, forge = carry(home, problem, worker.MOST_WAITS)
+    late, forge = carry(home, problem, MOST_WAITS)
     assert late.reason is Reason.MODEL_UNUSABLE
     assert "OPENAI" not in late.sentence
     assert "deliver" in forge.calls
@@ -156,7 +156,7 @@ def test_what_a_provider_says_is_for_the_operator_and_no_issue(home):
     assert errors.restored(errors.kept(problem)).details == problem.details
     of_issue, _ = carry(home, problem, None)
     assert of_issue.sentence == problem.message
-    folder = worker.run_folder(home, run())
+    folder = folders.make_run_folder(home, run())
     for name in ("run.log", "ledger.jsonl"):
         assert "CUDA out of memory" in (folder / name).read_text(encoding="utf-8")
     here, _ = carry(home, problem, None, request=run().model_copy(update={"snapshot": None}))
@@ -273,7 +273,7 @@ def test_what_a_killed_attempt_has_left_running_is_waited_for(home):
 
 
 def test_what_does_not_let_go_holds_the_run_up_and_does_not_end_it(home, monkeypatch):
-    monkeypatch.setattr(worker, "_LET_GO_SECONDS", 0.2)
+    monkeypatch.setattr(folders, "_LET_GO_SECONDS", 0.2)
     with left_over(home), pytest.raises(TransientError, match="still there"):
         carry(home, ForgeUnavailable("never asked"), 0)
 
@@ -282,7 +282,7 @@ def test_a_work_tree_that_cannot_be_deleted_takes_nothing_from_the_end(home, mon
     def refuse(folder):
         raise PermanentError(f"{folder} cannot be deleted")
 
-    monkeypatch.setattr(worker.worktree, "remove", refuse)
+    monkeypatch.setattr(folders.worktree, "remove", refuse)
     outcome, _ = carry(home, NoRecipe("none fits"), 0)
     assert (outcome.reason, outcome.sentence) == (Reason.NO_RECIPE, "none fits")
 

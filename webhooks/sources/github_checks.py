@@ -55,9 +55,7 @@ def _told(action: str | None, event: str, told: _Where, checked: _Checked) -> To
     happened = Happened(
         repository=told.repository.full_name,
         repository_id=told.repository.id,
-        installation_id=told.installation.id if told.installation else None,
         commit=checked.head_sha,
-        app_id=checked.app.id if checked.app else None,
         event=event,
         conclusion=checked.conclusion or "",
         actor=told.sender.login,
@@ -68,14 +66,9 @@ def _told(action: str | None, event: str, told: _Where, checked: _Checked) -> To
 # --- what we need of the payload -----------------------------------------------------------------
 
 
-class _App(parts.Part):
-    id: parts.Number
-
-
 class _Checked(parts.Part):
     head_sha: parts.Commit
     conclusion: str | None = Field(default=None, max_length=40)
-    app: _App | None = None
 
 
 class _OfRepository(parts.Part):
@@ -89,7 +82,6 @@ class _Started(_Checked):
 class _Where(parts.Part):
     repository: parts.Repository
     sender: parts.Named
-    installation: parts.Installation | None = None
 
 
 class _Suite(_Where):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from agent.conversation.said import Happened, Place, Said
+from agent.conversation.said import Place, Said
 from agent.models.ticket import IssueRef
 from webhooks.sources import github_payloads as parts
 from webhooks.sources.github_payloads import Ignored, Told
@@ -48,19 +48,10 @@ def _review(action: str | None, payload: dict[str, Any]) -> Told | Ignored:
     told = _Reviewed.model_validate(payload)
     written = _words("review", told.review, told.review.submitted_at)
     words = written._replace(verdict=told.review.state.lower())
-    said = _said(action, told, told.pull_request, words, on_pull=True)
-    if isinstance(said, Ignored) or words.body.strip():
-        return said
-    # What it says is a verdict, or stands in remarks on lines, of which each comes by itself.
-    happened = Happened(
-        repository=told.repository.full_name,
-        repository_id=told.repository.id,
-        installation_id=told.installation.id if told.installation else None,
-        number=told.pull_request.number,
-        event=f"pull_request_review.{action}",
-        actor=told.sender.login,
-    )
-    return Told(action=action, about=happened)
+    if not words.body.strip():
+        # What it says stands in remarks on lines, of which each comes by itself.
+        return Ignored(action=action, reason="a review without a text of its own")
+    return _said(action, told, told.pull_request, words, on_pull=True)
 
 
 def _words(place: Place, written: _Written, at: str) -> _Words:
@@ -94,7 +85,6 @@ def _said(
         comment_id=words.number,
         author=author.login,
         author_id=author.id,
-        is_bot=False,
         body=words.body[:MOST_CHARACTERS],
         verdict=words.verdict,
         at=words.at,

@@ -38,10 +38,7 @@ def _taken_back(action: str | None, payload: dict[str, Any]) -> Told | Ignored:
     label = told.label.name if told.label else ""
     if label.lower().startswith(STATE_LABELS):
         return Ignored(action=action, reason="a label of ours that tells the state of a run")
-    withdrawal = Withdrawal(
-        issue=_reference(told), action=told.action, actor=told.sender.login, label=label
-    )
-    return Told(action=told.action, about=withdrawal)
+    return Told(action=told.action, about=Withdrawal(issue=_reference(told)))
 
 
 def _reference(told: _TakenBack | _OpenedAgain) -> IssueRef:
@@ -114,7 +111,6 @@ class _TakenBack(parts.Part):
     action: str
     issue: parts.Issue
     repository: parts.Repository
-    sender: parts.Named
     label: _Label | None = None
     installation: parts.Installation | None = None
 

@@ -77,6 +77,10 @@ def job(
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(folder / "ledger.jsonl", run.run_id)
     svc, _ = forge_runs.services(home, FakeForge(forge_runs.TICKET))
+    own = {name: facts.pop(name) for name in ("hear", "stopped", "say") if name in facts}
+    svc = forge_runs.with_execution(
+        svc, record=ledger.notes("model", within=True), redactor=redactor or Redactor(), **own
+    )
     svc = replace(
         svc,
         models=model,
@@ -84,8 +88,6 @@ def job(
             {path: words.encode() for path, words in {"a.py": "x = 1\n", **FILES}.items()},
             ignored=("*.log",),
         ),
-        record=ledger.notes("model", within=True),
-        redactor=redactor or Redactor(),
         **facts,
     )
     step = Steps(

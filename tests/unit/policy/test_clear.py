@@ -21,7 +21,7 @@ from agent.models.sandbox import RoomResult
 from agent.models.ticket import Ticket
 from agent.policy import registry, ruff_contract, ruff_rules
 from agent.policy.proposal import Proposal
-from agent.services import Services
+from agent.services import Execution, Services
 from agent.settings import Settings
 from agent.stages import checkout, policy
 from tests.unit.policy import cases
@@ -157,7 +157,7 @@ def _prepared(repository: Path, home: Path) -> tuple[Prepared, Services, list[st
         forge=testing.FakeForge(TICKET),
         sandbox=sandbox,
         index=None,  # type: ignore[arg-type] # nothing here asks the index
-        say=said.append,
+        execution=Execution(say=said.append),
     )
     run = Run(run_id="r1", repository=str(repository), ticket="t.md", started=0)
     base = checkout.prepare(run, svc)

@@ -320,19 +320,6 @@ def test_a_text_on_this_machine_has_a_title_and_says_nothing_of_what_is_not_ther
         assert absent not in words, absent
 
 
-def test_a_template_is_filled_and_only_what_is_proved_is_ticked():
-    template = "## Description\n\n## Tests\n\n- [ ] I added tests\n- [ ] All tests pass\n- [ ] lint is clean\n"
-    words = text.pull_request(of_an_issue(template=template))
-    assert words.index("## Description") < words.index("Nothing fails.") < words.index("## Tests")
-    assert words.index("## Tests") < words.index("| tests |") < words.index("- [x] I added tests")
-    assert "- [x] All tests pass" in words
-    assert "- [ ] lint is clean" in words
-    assert words.index("- [ ] lint") < words.index("What it was held to")
-    failing = evidence().comparisons[0].model_copy(update={"base_failures": 1, "head_failures": 1})
-    words = text.pull_request(of_an_issue(template=template, comparisons=(failing,)))
-    assert "- [ ] All tests pass" in words
-
-
 def test_secrets_are_taken_out_and_the_text_says_so():
     secret = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
     result = CheckResult(name="tests", status=Status.PASSED, output=f"env: {secret}")

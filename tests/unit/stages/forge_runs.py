@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from agent.git import worktree
@@ -13,11 +14,10 @@ from agent.models.outcome import Verdict
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import IssueRef, Snapshot, Ticket
-from agent.services import Services
+from agent.services import Execution, NoMemory, Services
 from agent.settings import Settings
 from agent.stages.publish import Decided
 from agent.testing import FakeForge
-from agent.text.redaction import Redactor
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
 from tests.integration import git_samples
@@ -68,10 +68,33 @@ def services(home: Path, forge: FakeForge, **settings: object) -> tuple[Services
         forge=forge,
         sandbox=None,  # type: ignore[arg-type] # nothing here opens a room
         index=None,  # type: ignore[arg-type] # or asks the index
-        say=said.append,
-        redactor=Redactor(),
+        execution=Execution(say=said.append),
     )
     return made, said
+
+
+class Remembered(NoMemory):
+    """Knows what a test says."""
+
+    def __init__(self, *, beside=(), guidance=(), earlier=None, history=()) -> None:
+        self._known = beside, tuple(guidance), earlier, history
+
+    def beside(self, run):
+        return self._known[0]
+
+    def guidance(self, run_id):
+        return self._known[1]
+
+    def earlier_pull(self, run):
+        return self._known[2]
+
+    def history(self, run):
+        return self._known[3]
+
+
+def with_execution(svc: Services, **facts: object) -> Services:
+    """The services in another execution."""
+    return replace(svc, execution=replace(svc.execution, **facts))
 
 
 def prepared(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from agent.errors import ApprovalAwaited
@@ -22,7 +20,7 @@ MODEL = Plan(recipe="", title="Log", parameters="{}", steps=("Think.",))
 
 def said(kind: str, words: str, comment: int = 1, by: str = "wanda") -> Guidance:
     return Guidance(
-        kind=kind, words=words, by=by, by_id=1, at="2026-11-20T12:00:00Z",
+        kind=kind, words=words, by=by, at="2026-11-20T12:00:00Z",
         comment=f"issue:{comment}",
     )  # fmt: skip
 
@@ -44,7 +42,9 @@ def asked(tmp_path):
             }
         )
         return plan.approve(
-            agreed, prepared, replace(services, guidance=lambda run: tuple(guidance))
+            agreed,
+            prepared,
+            forge_runs.with_execution(services, memory=forge_runs.Remembered(guidance=guidance)),
         )
 
     return approve, forge

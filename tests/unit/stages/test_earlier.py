@@ -55,7 +55,10 @@ def thread(*comments, **more):
 
 def known(tmp_path, pulls, number=7):
     made, told = forge_runs.services(tmp_path, FakeForge(forge_runs.TICKET))
-    svc = replace(made, pulls=cast("Pulls", pulls), earlier=lambda run: number)
+    svc = replace(
+        forge_runs.with_execution(made, memory=forge_runs.Remembered(earlier=number)),
+        pulls=cast("Pulls", pulls),
+    )
     return earlier.know(forge_runs.TICKET, forge_runs.run(), svc), told
 
 

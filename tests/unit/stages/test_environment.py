@@ -12,6 +12,7 @@ from agent.models.checks import CheckItem, CheckReport, CheckResult, Status, Sui
 from agent.models.environment import Checkout, Contract, Environment, Opened
 from agent.models.run import Run
 from agent.onboarding import kept
+from agent.services import Execution
 from agent.stages import environment
 from repo_config import detect
 from repo_config.schema import PythonSection, RepoConfig
@@ -87,7 +88,7 @@ def prepare(tmp_path, monkeypatch):
         opened = Opened(run=run, checkout=base, contract=contract)
         svc = SimpleNamespace(
             say=lambda line: None, run_folder=lambda run: tmp_path,
-            base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path), set_ups=None,
+            base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path), execution=Execution(say=print),
         )  # fmt: skip
         prepared, before = environment.prepare(opened, step, svc, measure, scout)
         values = {one.key: one.value for one in kept.read(tmp_path, "x")}

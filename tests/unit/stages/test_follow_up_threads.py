@@ -12,6 +12,7 @@ from agent.models.pulls import ROUNDS_OVER, ProjectCheck, PullNow, Thread, Threa
 from agent.models.run import FollowUp
 from agent.stages import follow_up
 from tests.integration import run_samples
+from tests.unit.stages import forge_runs
 
 WRITERS = {"maria": 1, "max": 2}
 EVIL = "```suggestion\nimport evil\n```"
@@ -57,7 +58,11 @@ def read(pulls: Pulls, *ends: ThreadEnd, earlier: tuple[object, ...] = ()):
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
     )
     forge = SimpleNamespace(remote=lambda run: remote, rules=lambda run, branch: BranchRules())
-    svc = SimpleNamespace(pulls=pulls, forge=forge, history=lambda run: history)
+    svc = SimpleNamespace(
+        pulls=pulls,
+        forge=forge,
+        execution=SimpleNamespace(memory=forge_runs.Remembered(history=history)),
+    )
     return follow_up.read(run, svc)
 
 

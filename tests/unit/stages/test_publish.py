@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,7 +51,7 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
 
     assert there.calls == [
-        "remote", "ticket", "own_pulls", "rules", "commit", "ticket", "propose", "deliver"
+        "remote", "ticket", "own_pulls", "rules", "commit", "ticket", "propose"
     ]  # fmt: skip
     (branch, message, change), proposal = there.commits[0], there.proposals[0]
     assert branch == "mergewright/42-log-instead-of-printing-a1b2c3"
@@ -64,7 +63,6 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
         number=100, url="https://forge.example/shop/app/pull/100"
     )
     assert outcome.pull_request_text == proposal.body
-    assert there.delivered == [outcome]
     assert "pull request https://forge.example/shop/app/pull/100" in said
     assert proposal.checked
     assert "<https://runs.example/runs/20261120-120000-a1b2c3d4/log>" in proposal.body
@@ -93,7 +91,6 @@ def test_the_same_change_for_the_same_issue_gets_no_second_pull_request(made):
     assert (outcome.branch, outcome.commit) == (first.branch, first.commit)
     assert outcome.pull_request.number == 100
     assert len(outcome.pull_request.notes) == 1
-    assert there.delivered[-1] == outcome
     # Another issue that asks for the same is another matter.
     publish.open_pull_request(later(base, number=43), runs.decided(base), svc)
     assert len(there.proposals) == 2
@@ -175,7 +172,7 @@ def hosted(tmp_path, home):
             fetched = worktree.prepare_remote(url, token, "main", home / "mirrors")
             base = base.model_copy(update={"checkout": fetched})
             svc, said = runs.services(home, there)
-            svc = publish_with.svc = replace(svc, stopped=stopped or svc.stopped)
+            svc = publish_with.svc = runs.with_execution(svc, stopped=stopped or svc.stopped)
             decided = runs.decided(base, path="new.py", before=None)
             try:
                 ended = publish.open_pull_request(base, decided, svc)
@@ -213,7 +210,7 @@ def test_GH7_an_issue_that_is_closed_after_the_push_gets_no_pull_request_and_no_
     ended, there, said = hosted(closed)
     assert isinstance(ended, Superseded)
     assert (ended.branch, ended.commit) == (None, None)
-    assert there.proposals == there.delivered == []
+    assert there.proposals == []
     assert hosted.heads() == {"main"}
     pushed = hosted.github.requests("POST", "/*/git-receive-pack")
     assert len([one for one in pushed if one.status == 200]) == 2, "pushed, and removed"
@@ -232,7 +229,7 @@ def test_a_run_that_is_stopped_after_the_push_opens_nothing_and_asks_nothing(hos
     ended, _, _ = hosted(there=there, stopped=stopped)
     assert isinstance(ended, Cancelled)
     assert there.calls[-2:] == ["rules", "proposed"]
-    assert there.proposals == there.delivered == []
+    assert there.proposals == []
     assert hosted.heads() == {"main"}
     asked = hosted.github.requests("POST", "/*/git-receive-pack")
     assert len([one for one in asked if one.status == 200]) == 2
@@ -263,7 +260,6 @@ def test_a_pull_request_that_an_earlier_attempt_has_opened_is_told_of_though_it_
     again, _, _ = hosted(there=there)
     assert again == first
     assert hosted.heads() == {"main", first.branch}
-    assert len(there.delivered) == 2
 
 
 def test_GH7_a_pull_request_that_was_merged_meanwhile_gets_its_branch_not_back(hosted):
@@ -275,13 +271,12 @@ def test_GH7_a_pull_request_that_was_merged_meanwhile_gets_its_branch_not_back(h
     again, _, _ = hosted(there=there)
     assert isinstance(again, Superseded)
     assert hosted.heads() == {"main"}
-    assert len(there.delivered) == 1
 
 
 def test_a_red_change_is_told_and_nothing_is_made(made):
     there, base, svc = made
     outcome = publish.open_pull_request(base, runs.decided(base, verdict=runs.RED), svc)
-    assert there.calls == ["deliver"]
+    assert there.calls == []
     assert (outcome.reason, outcome.branch, outcome.commit) == (Reason.NEW_FAILURES, None, None)
     assert outcome.pull_request_text
 
@@ -290,7 +285,7 @@ def test_a_dry_run_of_an_issue_makes_nothing(tmp_path, home):
     there, base = forge(), runs.prepared(tmp_path / "app", home, dry_run=True)
     svc, _ = runs.services(home, there)
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
-    assert there.calls == ["deliver"]
+    assert there.calls == []
     assert outcome.reason is Reason.DRY_RUN
     assert f"git apply {outcome.patch_path}\n" in outcome.pull_request_text
     assert "+y = 2" in Path(outcome.patch_path).read_text()
@@ -341,7 +336,6 @@ def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem):
     assert (raised.value.branch, raised.value.commit) == (branch, change.digest[:40])
     assert branch in raised.value.message
     assert getattr(raised.value, "until", 5.0) == 5.0
-    assert there.delivered == []
 
 
 def test_wishes_of_the_configuration_are_handed_on(tmp_path, home):
@@ -393,7 +387,7 @@ def test_the_template_of_the_repository_is_filled(tmp_path, home):
     svc, _ = runs.services(home, there)
     publish.open_pull_request(base, runs.decided(base), svc)
     body = there.proposals[0].body
-    order = ["Closes #42", "## Summary", "Nothing fails", "## Testing", "| tests |", "- [x] tests"]
+    order = ["Closes #42", "## Summary", "Nothing fails", "## Testing", "| tests |", "- [ ] tests"]
     places = [body.index(part) for part in order]
     assert places == sorted(places)
 
@@ -409,7 +403,7 @@ def test_a_local_run_knows_no_template(tmp_path, home):
     assert outcome.pull_request_text.startswith("# Log instead of printing\n")
     assert "## Summary" not in outcome.pull_request_text
     assert "Closes" not in outcome.pull_request_text
-    assert there.calls == ["remote", "deliver"]
+    assert there.calls == ["remote"]
 
 
 # --- secrets ----------------------------------------------------------------------------------
@@ -453,12 +447,11 @@ def test_TC6_a_secret_in_title_tests_or_log_leaves_nowhere(made, dress):
 
 
 def test_TC6_a_secret_in_the_sentence_of_the_verdict_leaves_nowhere(made):
-    there, base, svc = made
+    _, base, svc = made
     svc.redactor.learn(SECRET)
     verdict = runs.RED.model_copy(update={"sentence": f"tests: it printed {SECRET}."})
     outcome = publish.open_pull_request(base, runs.decided(base, verdict=verdict), svc)
     assert outcome.sentence == f"tests: it printed {REMOVED}."
-    assert there.delivered == [outcome]
     assert SECRET not in outcome.model_dump_json()
 
 

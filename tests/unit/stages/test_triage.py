@@ -103,7 +103,9 @@ def decided(tmp_path: Path, run: Run, *others: OtherRun) -> Decision:
     forge = FakeForge(asked, remote=forge_runs.REMOTE)
     forge.proposals.append(NewPullRequest(branch="m/7", commit="c", base_branch="main", title="T", body=""))  # fmt: skip
     svc, spoken = forge_runs.services(tmp_path, forge)
-    svc = replace(svc, models=MODEL, others=lambda run: others)
+    svc = replace(
+        forge_runs.with_execution(svc, memory=forge_runs.Remembered(beside=others)), models=MODEL
+    )
     found = triage.decide(asked, run, svc)
     assert spoken == [f"the same title as {one.told}" for one in found.similar]
     assert ("own_pulls" in forge.calls) == any(not one.under_way for one in others)

@@ -165,5 +165,8 @@ def test_one_that_never_came_to_a_step_is_passed_over_and_leaves_nothing(tmp_pat
         kept("triage", lambda: "of triage")
         assert not kept.bare
         assert latest(tmp_path) == folder / FILE_NAME
-        kept.discard()
-    assert not folder.exists()
+    other = tmp_path / "20260101-2"
+    other.mkdir()
+    with StepFile(other / FILE_NAME, begun()) as kept:
+        kept.break_off(KeyboardInterrupt())
+    assert not other.exists()

@@ -101,11 +101,6 @@ def of_pull(action: str, **told: Any) -> dict[str, Any]:
     return delivered(action=action, number=40, pull_request=dict(_PULL), **told)
 
 
-def of_thread(action: str, **told: Any) -> dict[str, Any]:
-    """Give the payload of a thread that was resolved or taken up again."""
-    return delivered(action=action, pull_request=dict(_PULL), thread={"comments": []}, **told)
-
-
 def checked(name: str, conclusion: str | None, action: str = "completed") -> dict[str, Any]:
     """Give the payload of a `check_run`, `check_suite` or `workflow_run`."""
     told = {"id": 6, "head_sha": HEAD, "conclusion": conclusion, "app": {"id": 15368}}

@@ -16,13 +16,13 @@ from agent.github.access import Known
 from agent.github.status_comment import StatusComment
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
-from agent.runs import issue_run
-from agent.runs.issue_run import Carried
+from agent.runs import executor
+from agent.runs.executor import Keeping
 from agent.runs.milestones import RunPage, StateNotes
-from agent.runs.worker import Postponed
+from agent.runs.waiting import Postponed, Waited
 from agent.services import Services
 from agent.settings import Settings
-from agent.steps import Cancellation, Directly
+from agent.steps import Directly
 from agent.testing import FakeForge
 from agent.text.redaction import Redactor
 from tests.unit.delivery_samples import run, snapshot
@@ -39,14 +39,14 @@ def with_forge(home, forge, keep=lambda record: None):
     """Settings, and what makes the services of a run with that forge and a secret in hand."""
     settings = Settings(home=home)
 
-    def make(say, record):
-        keep(record)
+    def compose(execution):
+        keep(execution.record_write)
+        execution.redactor.learn(SECRET)
         return Services(
-            settings=settings, forge=forge, sandbox=None, index=None, say=say,
-            redactor=Redactor([SECRET]),
-        )  # fmt: skip
+            settings=settings, forge=forge, sandbox=None, index=None, execution=execution
+        )
 
-    return settings, make
+    return settings, compose
 
 
 # --- where a run stands -----------------------------------------------------------------------
@@ -111,9 +111,9 @@ def test_foreign_lines_reach_log_and_terminal_without_secrets(home, monkeypatch)
         svc.say(f"tests | {secret}")
         return done(run)
 
-    monkeypatch.setattr(issue_run.worker, "carry", carry)
-    settings, make = with_forge(home, FakeForge(None))
-    issue_run.carry(run(), settings, make, say=shown.append)
+    monkeypatch.setattr(executor, "carry_out", carry)
+    settings, compose = with_forge(home, FakeForge(None))
+    executor.carry(run(), settings, compose, Keeping(), say=shown.append)
     folder = home / "runs" / "2026-1"
     line = "tests | [secret removed]"
     assert shown == [line]
@@ -131,9 +131,9 @@ def test_what_a_model_writes_is_heard_in_whole_lines_without_secrets_and_before_
         svc.say("edit 1, turn 1: 1 call")
         return done(run)
 
-    monkeypatch.setattr(issue_run.worker, "carry", carry)
-    settings, make = with_forge(home, FakeForge(None))
-    issue_run.carry(run(), settings, make, say=shown.append, hear=shown.append)
+    monkeypatch.setattr(executor, "carry_out", carry)
+    settings, compose = with_forge(home, FakeForge(None))
+    executor.carry(run(), settings, compose, Keeping(), say=shown.append, hear=shown.append)
     assert shown == ["I use [secret removed]", "and go on", "edit 1, turn 1: 1 call"]
     assert "and go on" not in (home / "runs" / "2026-1" / "run.log").read_text()
 
@@ -155,10 +155,10 @@ def test_a_model_that_is_waited_for_is_told_on_the_issue(home, monkeypatch, prob
         step._watcher.started("edit 1 1 reply")
         raise Postponed(problem.message, time.time() + 900, "edit 1 1 reply") from problem
 
-    monkeypatch.setattr(issue_run.worker, "carry", carry)
-    settings, make = with_forge(home, forge)
+    monkeypatch.setattr(executor, "carry_out", carry)
+    settings, compose = with_forge(home, forge)
     with pytest.raises(Postponed):
-        issue_run.carry(run(), settings, make, durable=Carried(Directly(), Cancellation()))
+        executor.carry(run(), settings, compose, Keeping(Directly(), waited=Waited()))
     assert len(forge.marks) == (2 if told else 1)
     assert forge.marks[-1].stages[3].detail.partition(" UTC. ")[2] == told
 
@@ -172,9 +172,9 @@ def test_an_attempt_that_is_put_off_writes_nothing_any_more(home):
             raise ForgeLimited("wait", time.time() + 60)
 
     forge, kept = Silent(None), []
-    settings, make = with_forge(home, forge, kept.append)
+    settings, compose = with_forge(home, forge, kept.append)
     with pytest.raises(Postponed):
-        issue_run.carry(run(), settings, make, durable=Carried(Directly(), Cancellation()))
+        executor.carry(run(), settings, compose, Keeping(Directly(), waited=Waited()))
     (record,) = kept
     assert forge.calls[-1] == "pause"
     ledger = home / "runs" / "2026-1" / "ledger.jsonl"

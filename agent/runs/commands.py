@@ -1,0 +1,136 @@
+"""Runs that a command carries: of an issue, beside the service, or of a ticket file.
+
+A run of a ticket file that was interrupted, or ended with something that somebody has mended since,
+goes on with the first step that has no record.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.errors import AgentError
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, Run, RunState
+from agent.runs import executor, folders
+from agent.runs.executor import Keeping, Say
+from agent.runs.milestones import StateNotes
+from agent.services import Compose
+from agent.settings import Settings
+from agent.steps import Cancellation, Watcher
+from agent.store import step_file
+from agent.store.step_file import Begun, StepFile
+
+if TYPE_CHECKING:
+    from agent.store.sql_store import SqlStore
+
+#: So often a command asks whether its run is to be stopped.
+_LOOK_SECONDS = 0.5
+
+
+def begin(run: Run, home: Path, model: str | None = None) -> StepFile:
+    """Put a run of a ticket file on record before its first step.
+
+    Args:
+        model: That the command named for it.
+
+    Raises:
+        SettingsInvalid: Its folder cannot be written.
+        StorageFull: The disk is full.
+    """
+    begun = Begun(run=run, model=model, version=metadata.version("mergewright"))
+    return StepFile(folders.make_run_folder(home, run) / step_file.FILE_NAME, begun)
+
+
+def go_on(home: Path, run_id: str) -> StepFile:
+    """Take a run of a ticket file up that is not done.
+
+    Raises:
+        TransientError: Another process carries it.
+        SettingsInvalid: It has no records here.
+        VersionUnknown: Another version has begun it.
+    """
+    kept = StepFile(home / "runs" / run_id / step_file.FILE_NAME)
+    kept.require_version(metadata.version("mergewright"))
+    return kept
+
+
+def carry_here(
+    kept: StepFile, settings: Settings, compose: Compose, watcher: Watcher, *, say: Say, hear: Say
+) -> tuple[Outcome, dict[str, float]]:
+    """Carry a run of a ticket file to its end; return its outcome and the seconds by step.
+
+    Raises:
+        SettingsInvalid: The operator's settings are wrong; once they are right, the run goes on.
+    """
+    keeping = Keeping(remember=kept, grants=kept.grants, spendings=kept, go_on="run --resume")
+    try:
+        outcome, seconds = executor.carry(
+            kept.begun.run, settings, compose, keeping, watcher, say=say, hear=hear
+        )
+    except BaseException as problem:
+        kept.break_off(problem)
+        raise
+    kept.end(outcome)
+    return outcome, seconds
+
+
+def carry_issue(
+    run: Run, settings: Settings, compose: Compose, watcher: Watcher, *, say: Say, hear: Say
+) -> tuple[Outcome, dict[str, float]]:
+    """Carry a run of an issue that no worker will take; the issue has no other meanwhile.
+
+    Raises:
+        ActiveRun: The issue has a run that is not over.
+        SettingsInvalid: The operator's settings are wrong.
+    """
+    # A run of a ticket file needs no database.
+    from agent.store.sql_store import COMMAND, SqlStore
+
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)
+    with closing(SqlStore(settings.home)) as store:
+        run = store.add(run, time.time(), worker=f"{COMMAND}{os.getpid()}")
+        sentence = "The command ended before the run did."
+        outcome = Outcome.stopped(run.run_id, Reason.INTERRUPTED, sentence)
+        try:
+            notes = StateNotes(run.run_id, RunState.TRIAGING, store.moved)
+            with _stoppable(store, run.run_id) as cancellation:
+                keeping = Keeping(
+                    cancellation=cancellation, spendings=store.spendings, memory=store
+                )
+                outcome, seconds = executor.carry(
+                    run, settings, compose, keeping, notes, watcher, say=say, hear=hear
+                )
+            # None of its steps is on record, so whoever lets it go on begins it anew.
+            outcome = outcome.model_copy(update={"stopped_at": None})
+        finally:
+            store.finish(run.run_id, outcome, time.time())
+    return outcome, seconds
+
+
+@contextmanager
+def _stoppable(store: SqlStore, run_id: str) -> Iterator[Cancellation]:
+    """Stop the run that the block carries when somebody asks the store for it."""
+    cancellation, over = Cancellation(), threading.Event()
+
+    def look() -> None:
+        while not over.wait(_LOOK_SECONDS):
+            with suppress(AgentError):  # it is asked again
+                stored = store.get(run_id)
+                if stored.stopped:
+                    cancellation.set(stored.stopped, stored.stopped_for)
+                    return
+
+    looking = threading.Thread(target=look, name="stoppable", daemon=True)
+    looking.start()
+    try:
+        yield cancellation
+    finally:
+        over.set()
+        looking.join()

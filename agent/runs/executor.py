@@ -1,0 +1,398 @@
+"""Carry a run to its end: of an issue or of a ticket file, in the service or by a command.
+
+Owns what surrounds the steps of a run: its ledger, log and page, the one place where an error
+becomes an Outcome, and the one exit by which people are told of every end. Which run is carried,
+and when, is the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import metadata
+
+import structlog
+
+from agent import steps, workflow
+from agent.checks import reports
+from agent.errors import (
+    AgentError,
+    ModelUnavailable,
+    ModelUnusable,
+    PolicyRefused,
+    SettingsInvalid,
+    Superseded,
+    VersionUnknown,
+)
+from agent.git import worktree
+from agent.llm.counted_models import CountedModels
+from agent.llm.spendings import SpendingLimits, Spendings
+from agent.models.agenda import Agenda
+from agent.models.change import Change
+from agent.models.chat_model import ChatModel
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, Run, RunState
+from agent.models.steps import Remember
+from agent.publishing import text
+from agent.runs import folders, waiting
+from agent.runs.milestones import Milestones, RunPage, show_state
+from agent.runs.waiting import DELIVER, Postponed, Waited
+from agent.services import Compose, Execution, Memory, NoMemory, Services, make_redactor
+from agent.settings import Settings
+from agent.stages import answer
+from agent.steps import Cancellation, Steps, Watcher
+from agent.telemetry import run_log
+from agent.telemetry.ledger import Ledger, LedgerClosed
+from agent.telemetry.run_log import RunLog
+from agent.text.whole_lines import WholeLines
+
+_log = structlog.get_logger()
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What an execution is kept by, and what it may use; by default it ends with its process."""
+
+    remember: Remember | None = None
+    """Keeps the records of its steps."""
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    waited: Waited | None = None
+    """What it has waited for before this; None: nobody takes it up again, so it never waits."""
+    retries: int = 0
+    """Times that it was over, people were told, and somebody let it go on."""
+    grants: int = 1
+    """Times that it was allowed its money and minutes."""
+    spendings: Spendings | None = None
+    """Counts what models cost; None: nobody counts requests without a reply."""
+    memory: Memory = field(default_factory=NoMemory)
+    go_on: str = "runs retry"
+    """The command that lets the run go on, for texts."""
+
+
+class Watchers:
+    """Tells every watcher of a run what happens."""
+
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
+        self._watchers = watchers
+
+    def started(self, step: str) -> None:
+        """A step begins."""
+        for watcher in self._watchers:
+            watcher.started(step)
+
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+        """A step is over."""
+        for watcher in self._watchers:
+            watcher.ended(step, seconds, ok=ok)
+
+
+def carry(
+    run: Run,
+    settings: Settings,
+    compose: Compose,
+    keeping: Keeping,
+    *further: Watcher,
+    say: Say = lambda line: None,
+    hear: Say | None = None,
+) -> tuple[Outcome, dict[str, float]]:
+    """Carry a run to its end; return its outcome and the seconds by step.
+
+    Args:
+        further: Who else watches.
+        say: Takes each line of progress, besides the log.
+        hear: Takes each line of what a model writes and calls, as it comes, without secrets.
+
+    Raises:
+        Postponed: Something holds the run up; it goes on later.
+        SettingsInvalid: The operator's settings are wrong, and nobody takes the run up again.
+        AgentError: A durable run did not come to its first step.
+    """
+    folder = folders.make_run_folder(settings.home, run)
+    ledger = Ledger(folder / "ledger.jsonl", run.run_id)
+    redactor = make_redactor(settings)
+    log = RunLog(folder / "run.log", redactor)
+    heard = WholeLines(lambda line: hear(redactor(line)) if hear else None)
+    write = ledger.notes("forge")
+
+    def record_write(kind: str, facts: Mapping[str, object]) -> None:
+        try:
+            write(kind, facts)
+        except LedgerClosed as problem:
+            _log.warning("a write came late", run=run.run_id, problem=str(problem))
+
+    def tell(line: str) -> None:
+        # It names tests, findings and issues in their own words, and may show a secret.
+        line = redactor(line)
+        heard.flush()
+        log.line(line)
+        say(line)
+
+    def count(models: ChatModel) -> ChatModel:
+        if keeping.spendings is None:
+            return models
+        return CountedModels(models, keeping.spendings, _make_limits(run, settings, keeping))
+
+    execution = Execution(
+        say=tell,
+        redactor=redactor,
+        stopped=keeping.cancellation,
+        record=ledger.notes("model", within=True),
+        record_write=record_write,
+        hear=heard if hear else None,
+        counted=count,
+        grants=keeping.grants,
+        memory=keeping.memory,
+    )
+    svc = compose(execution)
+    page = RunPage(folder / RunPage.FILE_NAME, run, redactor) if run.snapshot else None
+    milestones = Milestones(
+        run, svc.forge, settings, redactor, grants=keeping.grants, again=keeping.retries
+    )
+    step = Steps(
+        ledger,
+        log,
+        Watchers([*([page] if page else []), milestones, *further]),
+        max_minutes=settings.max_minutes,
+        grants=keeping.grants,
+        remember=keeping.remember,
+        cancellation=keeping.cancellation,
+        go_on=keeping.go_on,
+    )
+    step.learned = milestones.learned
+    if keeping.retries:
+        _show_again(run, svc, keeping.cancellation)
+    try:
+        outcome = carry_out(run, step, svc, ledger, log, waited=keeping.waited)
+    except Postponed as wait:
+        _tell_wait(wait, milestones)
+        if wait.plan_asked is not None:
+            show_state(folder, RunState.AWAITING_APPROVAL)
+        raise
+    finally:
+        # The next attempt has a forge and a ledger of its own: this one changes nothing any more.
+        svc.forge.pause(run)
+        ledger.close()
+    if page:
+        page.end(outcome)
+    return outcome, step.seconds
+
+
+def _make_limits(run: Run, settings: Settings, keeping: Keeping) -> SpendingLimits:
+    """Say what models may cost the run, and its repository in a day."""
+    return SpendingLimits(
+        run_id=run.run_id,
+        repository_id=run.snapshot.issue.repository_id if run.snapshot else 0,
+        of_run=settings.model_usd * keeping.grants,
+        of_day=settings.model_usd_per_day if run.snapshot else None,
+        kept=keeping.remember is not None,
+    )
+
+
+def _tell_wait(wait: Postponed, milestones: Milestones) -> None:
+    """Show on the issue that a model is waited for; what is wrong with it is its operator's."""
+    match wait.__cause__:
+        case ModelUnavailable():
+            milestones.waits(wait.until, wait.message)
+        case ModelUnusable():
+            milestones.waits(wait.until, "Whoever runs the service has to mend its model first.")
+
+
+def _show_again(run: Run, services: Services, cancellation: Cancellation) -> None:
+    """Show a run that was over as one that is at work, if the issue still stands.
+
+    It is no step, since a run that goes on does not repeat the one that told of it first; what
+    fails here is told by the run itself.
+    """
+    try:
+        services.forge.ticket(run)
+        services.forge.begin(run)
+    except Superseded as problem:
+        cancellation.set(problem.message, Reason.SUPERSEDED)
+    except AgentError as problem:
+        _log.warning("not shown as at work again", problem=problem.message)
+
+
+def tell_end(run: Run, outcome: Outcome, svc: Services) -> Outcome:
+    """Tell of an end that the run could not tell itself: on its page, and to whoever waits."""
+    page = folders.make_run_folder(svc.settings.home, run) / RunPage.FILE_NAME
+    RunPage(page, run, svc.redactor).end(outcome)
+    return svc.forge.deliver(run, outcome)
+
+
+# --- from the first step to the exit --------------------------------------------------------------
+
+
+def carry_out(
+    run: Run,
+    step: Steps,
+    svc: Services,
+    ledger: Ledger,
+    log: RunLog,
+    *,
+    waited: Waited | None = None,
+) -> Outcome:
+    """Run the workflow and give every ending a reason, a sentence and a text.
+
+    Args:
+        waited: What the run has waited for before this; None: it waits for nothing.
+
+    Raises:
+        Postponed: Something holds the run up that is not its own: a forge that asks us to wait or
+            is silent, a full disk, a machine without rooms, a setting.
+        SettingsInvalid: The operator's settings are wrong, other than those of models, and the run
+            waits for nothing.
+        AgentError: A durable run did not come to its first step.
+    """
+    with structlog.contextvars.bound_contextvars(run=run.run_id):
+        _record_beginning(run, svc, ledger)
+        try:
+            with folders.hold_trees(svc.base_folder(run).parent):
+                carried_out = workflow.answer_review if run.follow_up else workflow.resolve_ticket
+                outcome = carried_out(run, step, svc)
+            if not outcome.done:
+                # It was the checks that told against it, so they are what may end otherwise.
+                at = [name for name in step.seconds if name.startswith("checks ")][-1:]
+                outcome = outcome.model_copy(update={"stopped_at": at[0] if at else None})
+        except KeyboardInterrupt:
+            kept = ", and what was done is kept." if step.kept else ". Run again to start anew."
+            sentence = f"Interrupted; nothing was changed{kept}"
+            outcome = Outcome.stopped(run.run_id, Reason.INTERRUPTED, sentence)
+        except Exception as error:  # noqa: BLE001  a run never ends without a word
+            outcome = _end_with(error, run, step, svc, waited)
+        if not outcome.done:
+            # Those of a change that was published came with it.
+            outcome = outcome.model_copy(update={"findings": outcome.findings or step.findings})
+        outcome = outcome.model_copy(
+            update={
+                "checks": outcome.checks or step.compared,
+                "similar": step.similar,
+                "category": step.decision.category if step.decision else None,
+                "recipe": step.decision.recipe if step.decision else None,
+                "first_round": step.first_round,
+                "cost_usd": round(step.cost_usd, 6),
+                "config_name": run.config_name,
+            }
+        )
+        outcome = _deliver(run, svc.redactor.inside(outcome), step, svc, waited)
+    _close(outcome, ledger, log)
+    return outcome
+
+
+def _record_beginning(run: Run, svc: Services, ledger: Ledger) -> None:
+    """Note what is carried out, so that the ledger alone tells how to do it again."""
+    kept = svc.redactor.inside(run)
+    redacted = {"redacted": True} if kept != run else {}
+    facts = {"run_record": kept.model_dump(mode="json"), "log": svc.log_place(run), **redacted}
+    try:
+        ledger.begin(version=metadata.version("mergewright"), **facts)
+    except OSError as problem:
+        # The first step finds the same, and waits or ends with it.
+        _log.warning("the ledger has no beginning", error=repr(problem))
+
+
+def _end_with(
+    error: Exception, run: Run, step: Steps, svc: Services, waited: Waited | None
+) -> Outcome:
+    """Make an error the end of a run, unless the run waits or its caller has to know."""
+    problem = steps.foreseen(error)
+    # By the time a model is asked, people were told that the run is at work.
+    told = isinstance(problem, ModelUnusable)
+    if waited is None and isinstance(problem, SettingsInvalid) and not told:
+        raise error
+    if waited is not None and not step.at:
+        # Before the first step is repeated, no other may be recorded.
+        raise problem from error
+    # That it is not waited for any longer was decided before the end was to be told.
+    if waited is None or waited.step != DELIVER:
+        waiting.postpone(problem, step.at, waited)
+    sentence = waiting.write_sentence(problem, waited)
+    if run.snapshot is None and problem.details:
+        sentence = f"{sentence} {problem.details}"
+    anew = isinstance(problem, VersionUnknown)
+    outcome = Outcome.stopped(run.run_id, waiting.find_reason(problem), sentence)
+    return outcome.model_copy(
+        update={
+            "branch": problem.branch,
+            "commit": problem.commit,
+            "stopped_at": None if anew else step.at,
+            "patch_path": _keep(problem.change, run, step, svc),
+            "change_digest": problem.change.digest if problem.change else None,
+            "models": problem.models,
+            "findings": problem.findings if isinstance(problem, PolicyRefused) else (),
+        }
+    )
+
+
+def _keep(change: Change | None, run: Run, step: Steps, svc: Services) -> str | None:
+    """Leave what a model has done until then as a patch in the run's folder; return its path."""
+    if change is None or not change.files or step.checkout is None:
+        return None
+    place = svc.run_folder(run) / "change.patch"
+    try:
+        reports.write(place, worktree.diff(step.checkout, change))
+    except AgentError as problem:
+        _log.warning("what was done is not kept", error=problem.message)
+        return None
+    return str(place)
+
+
+def _deliver(
+    run: Run, outcome: Outcome, step: Steps, svc: Services, waited: Waited | None
+) -> Outcome:
+    """Leave the text of an end in the run's folder, and tell whoever waits for it."""
+    stopped = outcome.pull_request_text is None
+    if stopped:
+        log_place, redactor = svc.log_place(run), svc.redactor
+        words = text.stopped(outcome, step.ticket, log_place, run=run, redactor=redactor)
+        log = str(svc.run_folder(run) / "run.log")
+        outcome = outcome.model_copy(update={"pull_request_text": words, "log": log})
+    outcome = _write_text(run, outcome, svc)
+    try:
+        if outcome.reason is Reason.VERSION_UNKNOWN:
+            # Where the records are not ours to follow, none can be added to them.
+            return svc.forge.deliver(run, outcome)
+        if outcome.done and "announce" not in step.seconds:
+            return outcome  # people were told of no beginning, so they wait for no end
+        if stopped and run.follow_up:
+            return step(DELIVER, _tell_on_pull, step.asked, run, outcome, svc)
+        return step(DELIVER, _tell, run, outcome, svc)
+    except AgentError as problem:
+        waiting.postpone(problem, step.at, waited)
+        # A full disk or a silent forge may have been the reason; the words reach the caller.
+        svc.say(f"the text could not be delivered: {problem.message}")
+        return outcome
+
+
+def _tell(run: Run, outcome: Outcome, svc: Services) -> Outcome:
+    return svc.forge.deliver(run, outcome)
+
+
+def _tell_on_pull(asked: Agenda | None, run: Run, outcome: Outcome, svc: Services) -> Outcome:
+    return svc.forge.deliver(run, answer.tell_stopped(asked, run, outcome, svc))
+
+
+def _write_text(run: Run, outcome: Outcome, svc: Services) -> Outcome:
+    if not outcome.pull_request_text:
+        return outcome
+    place = svc.run_folder(run) / "pull_request.md"
+    with suppress(OSError):  # the caller has the words
+        place.write_text(outcome.pull_request_text, encoding="utf-8")
+        return outcome.model_copy(update={"text_path": str(place)})
+    return outcome
+
+
+def _close(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:
+    """Write the end into log and ledger; a ledger without it was cut short."""
+    for comparison in outcome.checks:
+        log.line(run_log.tell_comparison(comparison))
+    for finding in outcome.findings:
+        log.line(run_log.tell_finding(finding))
+    log.line(f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
+    facts = outcome.model_dump(mode="json", exclude={"checks", "pull_request_text"})
+    try:
+        ledger.end(outcome=facts, text=outcome.pull_request_text)
+    except OSError as problem:
+        _log.warning("the ledger has no end", error=repr(problem))

@@ -1,0 +1,140 @@
+"""What a run does about an error: it ends with it, or waits for whoever holds it up."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from agent.errors import (
+    AgentError,
+    ApprovalAwaited,
+    BranchMoved,
+    CacheGone,
+    ForgeLimited,
+    ModelUnavailable,
+    ModelUnusable,
+    OwnerAwaited,
+    PermanentError,
+    RunStopped,
+    SandboxMissing,
+    StorageFull,
+    StoreUnavailable,
+    StoreUnusable,
+    TransientError,
+    Unforeseen,
+)
+from agent.models.run import Reason
+
+#: What an operator has to act on, and how a run that does not wait for that ends.
+_REASONS: dict[type[AgentError], Reason] = {
+    SandboxMissing: Reason.NO_ROOM,
+    StorageFull: Reason.STORAGE_FULL,
+    ModelUnusable: Reason.MODEL_UNUSABLE,
+    Unforeseen: Reason.INTERNAL,
+    ApprovalAwaited: Reason.UNANSWERED,
+}
+#: What holds a run up is tried again so often: for about six hours.
+MOST_WAITS = 32
+#: And an end is told for about an hour.
+_MOST_TELLINGS = 11
+DELIVER = "deliver"
+"""The step that tells people of an end; it has a wait of its own."""
+_SHORTEST_WAIT, _LONGEST_WAIT = 5.0, 900.0
+#: The word on a plan wakes the run; without one it looks once a day, for two weeks.
+_APPROVAL_SECONDS = 86_400.0
+_MOST_APPROVAL_WAITS = 14
+#: An owner is waited for as long as it takes, and asked for at least so often.
+_LONGEST_LOOK = 180.0
+
+
+class Waited(NamedTuple):
+    """What a run has waited for, and how often."""
+
+    step: str | None = None
+    times: int = 0
+
+
+class Postponed(Exception):
+    """The run cannot go on before a time, and goes on then; nothing of it is lost."""
+
+    def __init__(
+        self, message: str, until: float, after: str | None, plan_asked: str | None = None
+    ) -> None:
+        """Say when, and with what.
+
+        Args:
+            until: Seconds since the epoch.
+            after: The step that is tried again then; None: the first that has no record.
+            plan_asked: Number of the plan whose approval is waited for.
+        """
+        super().__init__(message)
+        self.message = message
+        self.until = until
+        self.after = after
+        self.plan_asked = plan_asked
+
+
+def postpone(problem: AgentError, step_at: str, waited: Waited | None) -> None:
+    """Wait for whoever holds the run up, where that is not the run itself.
+
+    A forge that says when is believed; a model is as well, but not for ever. Who is silent is asked
+    again ever less often, and not for ever.
+
+    Raises:
+        Postponed: The run has not waited for long enough yet.
+    """
+    if waited is None or not isinstance(problem, TransientError | PermanentError):
+        return
+    at = problem.look_again if isinstance(problem, BranchMoved) else step_at
+    times = waited.times if waited.step == at else 0
+    believed = isinstance(problem, ForgeLimited) or times < MOST_WAITS
+    if isinstance(problem, ForgeLimited | ModelUnavailable) and problem.until and believed:
+        until = problem.until
+    elif isinstance(problem, ApprovalAwaited):
+        if times >= _MOST_APPROVAL_WAITS:
+            return
+        until = time.time() + _APPROVAL_SECONDS
+    elif isinstance(problem, OwnerAwaited):
+        until = time.time() + min(_SHORTEST_WAIT * 1.5 ** min(times, 20), _LONGEST_LOOK)
+    elif times < (_MOST_TELLINGS if step_at == DELIVER else MOST_WAITS):
+        until = time.time() + min(_SHORTEST_WAIT * 2.0**times, _LONGEST_WAIT)
+    else:
+        return
+    after: str | None = step_at
+    if isinstance(problem, CacheGone):
+        after = problem.made_by
+    elif isinstance(problem, BranchMoved):
+        after = problem.look_again
+    elif isinstance(problem, OwnerAwaited) and problem.again:
+        until, after = time.time() + 1.0, problem.again
+    elif isinstance(problem, StoreUnavailable | StoreUnusable):
+        # It is the records that cannot be had, of which none is to be left out.
+        after = None
+    asked = problem.plan if isinstance(problem, ApprovalAwaited) else None
+    raise Postponed(problem.message, until, after, asked) from problem
+
+
+def write_sentence(problem: AgentError, waited: Waited | None) -> str:
+    """What is told; a machine's own affairs are not told to everybody who reads an issue."""
+    if isinstance(problem, ApprovalAwaited):
+        return (
+            f"Nobody has approved the plan {problem.plan} within two weeks, so nothing was edited."
+            " A person with write permission can write `/mergewright retry` to have it planned"
+            " anew."
+        )
+    if waited is None or not isinstance(problem, PermanentError):
+        return problem.message
+    return (
+        "Mergewright could not work for hours, for a reason on its own side that its operator"
+        " finds in its log. Take the label off and set it again once that is mended."
+    )
+
+
+def find_reason(problem: AgentError) -> Reason:
+    """Say by which reason a run ends with an error."""
+    if isinstance(problem, RunStopped):
+        return problem.reason
+    return next(
+        (found for kind, found in _REASONS.items() if isinstance(problem, kind)),
+        Reason.UNAVAILABLE,
+    )
