@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent import settings
-from agent.cli import repository
+from agent.cli import repository, terminal
 from agent.git.tree import WorkTree
 from agent.onboarding import effective, facts, kept, written
 from agent.onboarding.effective import Effective, Read
@@ -34,21 +33,11 @@ app = typer.Typer(
 
 @app.command()
 def check(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Folder of the repository, as it is on disk. Default: here.",
-            exists=True,
-            file_okay=False,
-            metavar="DIR",
-            show_default=False,
-        ),
-    ] = None,
     repo: Annotated[
         Path | None,
         typer.Option(
             "--repo",
-            help="The same as DIR.",
+            help="Folder of the repository, as it is on disk. Default: here.",
             exists=True,
             file_okay=False,
             metavar="DIR",
@@ -58,25 +47,21 @@ def check(
         Path | None,
         typer.Option(
             "--file",
-            help="Check this file instead of the repository's own; with DIR, also that the"
-            " files it names are there.",
+            help="Check this file instead of the repository's own; with --repo, also"
+            " that the files it names are there.",
             exists=True,
             dir_okay=False,
             readable=True,
             metavar="FILE",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Check the configuration, and show what it and the repository's files amount to.
 
     Exit code 0: valid; 2: not valid, with every mistake, its place and the way out.
     """
-    if folder and repo:
-        raise typer.BadParameter("give DIR or --repo, not both", param_hint="--repo")
-    param = "--repo" if repo else "DIR"
-    repo = folder or repo
-    root = repository.root(repo or Path(), param) if repo or not file else Path()
+    root = repository.root(repo or Path()) if repo or not file else Path()
     tree = repository.tree(root) if repo or not file else None
     try:
         read = _read(file, root, tree)
@@ -105,7 +90,7 @@ def check(
             "detected": project.model_dump(mode="json") if project else None,
             "python_here": here.model_dump(mode="json") if here else None,
         }
-        print(json.dumps(report, indent=2))
+        terminal.print_json(report)
         return
     print(f"{name}: valid" if name else "no configuration: every key has its default")
     for key, value in _given(config):
@@ -119,7 +104,7 @@ def check(
 @app.command("schema")
 def show_schema() -> None:
     """Print the JSON schema of `.github/mergewright.yml`, for editors."""
-    print(json.dumps(schema.json_schema(), indent=2))
+    terminal.print_json(schema.json_schema())
 
 
 @app.command()
@@ -136,7 +121,7 @@ def explain(
         str | None,
         typer.Option("--path", help="What holds for this file, as `shop/models.py`."),
     ] = None,
-    as_json: repository.Json = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Show what holds, key by key, and what says so: file and line, detection, default, operator.
 
@@ -155,9 +140,7 @@ def explain(
             raise typer.BadParameter(_unknown(key, path, known), param_hint="KEY")
     found = [_with_here(one, place, read.config) for one in found]
     if as_json:
-        print(
-            json.dumps([one.model_dump(mode="json", exclude_none=True) for one in found], indent=2)
-        )
+        terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
         return
     for one in found:
         print(f"{one.key:<26} {repository.text(one.value)}  ({inert(one.origin)})")
@@ -177,7 +160,7 @@ def detect_values(
             help="Write the file. What one that is there says is kept, but for its comments.",
         ),
     ] = False,
-    as_json: repository.Json = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Propose `.github/mergewright.yml` from what the repository shows, each value with a reason.
 
@@ -206,7 +189,7 @@ def detect_values(
             "differs": differs,
             **proposal.model_dump(mode="json"),
         }
-        print(json.dumps(report, indent=2))
+        terminal.print_json(report)
         return
     print(f"written: {name}" if write else proposal.text, end="\n" if write else "")
     if read.source:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import signal
@@ -20,6 +19,7 @@ from rich.markup import escape
 from rich.rule import Rule
 
 from agent import settings
+from agent.cli import terminal
 from agent.cli.progress import QUIET_SECONDS
 from agent.text import cleaning
 
@@ -40,7 +40,7 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave everything running to look around, until Ctrl-C.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Play the whole job: a label on an issue, and the pull request that comes of it.
 
@@ -59,9 +59,7 @@ def demo(
             f"there is no scenario {scenario!r}; there are {', '.join(SCENARIOS)}",
             param_hint="--scenario",
         )
-    Console(stderr=True).print(
-        "Starting a simulated GitHub and the service…", style="dim", highlight=False
-    )
+    terminal.print_aside("Starting a simulated GitHub and the service…", style="dim")
     with (
         _scratch() as folder,
         play.playing(SCENARIOS[scenario], settings.load(), folder) as played,
@@ -117,7 +115,7 @@ def _show(played: Play, out: Console, *, as_json: bool) -> bool:
             "total_seconds": round(seconds, 3),
             "as_expected": as_told,
         }
-        print(json.dumps(facts, indent=2))
+        terminal.print_json(facts)
         return as_told
     for comment in played.issue.comments:
         edited = ", edited" if comment.updated > comment.created else ""

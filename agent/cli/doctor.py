@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 import subprocess
@@ -10,7 +9,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -26,7 +25,7 @@ from agent.sandbox.rooms import attempts, slots
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Try every limit of rooms of every kind by breaking it, and say what is needed here.
 
@@ -35,7 +34,7 @@ def doctor(
     """
     report = examine(settings.load())
     if as_json:
-        print(json.dumps(report))
+        terminal.print_json(report)
     else:
         _show(report)
     raise typer.Exit(0 if report["sound"] else 1)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from agent import settings
-from agent.cli import kept
+from agent.cli import kept, terminal
 from agent.cli.progress import Progress
 from agent.errors import RepositoryUnfit
 from agent.text import cleaning
@@ -29,7 +29,7 @@ def replay(
             metavar="DIR",
         ),
     ] = None,
-    as_json: kept.Json = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Carry a run out once more from its ledger, and compare what comes out with what came then.
 
@@ -70,9 +70,5 @@ def replay(
 
 def _find(run_id: str, runs: Path) -> Path:
     found = sorted(runs.glob(f"{glob.escape(run_id)}*/ledger.jsonl"))
-    if len(found) != 1:
-        raise typer.BadParameter(
-            f"{len(found) or 'no'} runs below {runs} begin with {run_id!r} and have a ledger",
-            param_hint="RUN",
-        )
+    kept.require_one(run_id, [one.parent.name for one in found], f"`ls {runs}`")
     return found[0]

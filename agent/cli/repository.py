@@ -6,7 +6,6 @@ What commands say of these is their own; runs read the base commit instead.
 from __future__ import annotations
 
 import difflib
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +14,7 @@ import typer
 from pydantic import BaseModel
 
 from agent import settings
+from agent.cli import terminal
 from agent.errors import SettingsInvalid
 from agent.git.tree import WorkTree
 from agent.onboarding.effective import Read
@@ -41,7 +41,24 @@ Folder = Annotated[
         show_default=False,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        help="Branch, tag or commit to start from; of an issue a branch. Default: what is checked"
+        " out, of an issue the default branch.",
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Use this configuration in place of the repository's own.",
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+    ),
+]
 
 #: Folders that hold no files of the project itself.
 _FOREIGN = frozenset(
@@ -49,7 +66,7 @@ _FOREIGN = frozenset(
 )
 
 
-def root(folder: Path, param: str = "--repo") -> Path:
+def root(folder: Path) -> Path:
     """Find the root of the repository that a folder is in; without one the command ends with 2."""
     here = folder.resolve()
     for place in (here, *here.parents):
@@ -58,7 +75,7 @@ def root(folder: Path, param: str = "--repo") -> Path:
     raise typer.BadParameter(
         f"{here} is not in a git repository. Name the folder of a clone, or make it one: git init,"
         " git add, git commit",
-        param_hint=param,
+        param_hint="--repo",
     )
 
 
@@ -84,6 +101,16 @@ def tree(folder: Path) -> Tree:
             if Path(at, name).is_file() and not Path(at, name).is_symlink()
         ]
     return WorkTree(folder, paths)
+
+
+def config_text(config: Path | None) -> str | None:
+    """Read a configuration that was named in place of the repository's own."""
+    try:
+        return config.read_text(encoding="utf-8") if config else None
+    except UnicodeDecodeError as problem:
+        raise typer.BadParameter(
+            f"{config}: byte {problem.start} is not UTF-8", param_hint="--config"
+        ) from problem
 
 
 def file(given: str, place: Path, files: Tree) -> str:
@@ -204,7 +231,7 @@ def refuse(problem: load.ConfigProblem, *, as_json: bool) -> None:
     if as_json:
         problems = [one.model_dump(mode="json") for one in problem.problems]
         file = problem.problems[0].file
-        print(json.dumps({"valid": False, "file": file, "problems": problems}, indent=2))
+        terminal.print_json({"valid": False, "file": file, "problems": problems})
         return
     print(problem)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import glob
 import os
 import re
 import signal
@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 
 from agent import settings
-from agent.cli import repository, result, terminal
+from agent.cli import kept, repository, result, terminal
 from agent.cli.progress import Progress
 from agent.errors import RequestRefused, RunStopped, SettingsInvalid
 from agent.models.intake import Gatekeeper, LiveIssue
@@ -71,23 +71,8 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
             "--issue", min=1, help="Number of an issue on GitHub: its text is the ticket."
         ),
     ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            help="Use this configuration in place of the repository's own.",
-            exists=True,
-            dir_okay=False,
-            metavar="FILE",
-        ),
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            help="Branch, tag or commit to start from; with --issue a branch. Default: what is"
-            " checked out, with --issue the default branch."
-        ),
-    ] = None,
+    config: repository.ConfigFile = None,
+    base: repository.Base = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -115,7 +100,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
             help="Do everything but create the branch; with --issue write nothing to GitHub.",
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Carry a ticket out: ends with a branch that passed the checks, or with the reason why not.
 
@@ -127,24 +112,18 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     console, folder = Console(stderr=True, quiet=as_json), None
     with _interrupted_by_sigterm() as terminated:
         if resume:
-            given = {
-                "--issue": issue,
-                "--config": config,
-                "--base": base,
-                "--dry-run": dry_run or None,
-            }
-            _refuse({name for name, value in given.items() if value is not None}, "--resume")
+            if issue or config or base or dry_run:
+                raise typer.BadParameter(
+                    "a run goes on as it began; leave --issue, --config, --base and --dry-run out",
+                    param_hint="--resume",
+                )
             begun, outcome, seconds = carry_on(
                 _unfinished(run_id, repo, ticket), console, model=model
             )
             folder = Path(begun.repository)
         elif run_id is not None:
             raise typer.BadParameter("a run is named with --resume", param_hint="RUN")
-        elif (ticket is None) == (issue is None):
-            raise typer.BadParameter(
-                "give either --ticket FILE or --issue N", param_hint="--ticket, --issue"
-            )
-        elif issue is not None:
+        elif issue is not None and ticket is None:
             if config is not None:
                 raise typer.BadParameter(
                     "with --issue the configuration is the one in the repository; leave --config"
@@ -153,12 +132,16 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
                 )
             loaded = settings_with(model)
             outcome, seconds = carry_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
-        elif ticket is not None:
+        elif ticket is not None and issue is None:
             folder = _folder(repo)
             request = new_run(folder, ticket, config=config, base=base, dry_run=dry_run)
             outcome, seconds = carry(request, console, model=model)
+        else:
+            raise typer.BadParameter(
+                "give either --ticket FILE or --issue N", param_hint="--ticket, --issue"
+            )
     if as_json:
-        print(json.dumps(result.as_json(outcome, seconds, folder), indent=2))
+        terminal.print_json(result.as_json(outcome, seconds, folder))
     else:
         result.show(outcome, seconds, terminal.console(), folder)
     code = result.exit_code(outcome)
@@ -186,31 +169,22 @@ def _interrupted_by_sigterm() -> Iterator[list[int]]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _refuse(given: set[str], beside: str) -> None:
-    if given:
-        raise typer.BadParameter(
-            f"a run goes on as it began; leave {' and '.join(sorted(given))} out",
-            param_hint=beside,
-        )
-
-
 def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
     """Find the run that is to go on; anything but one is told as a wrong argument."""
     from agent.store import step_file
 
     runs = settings.load().home / "runs"
     if run_id is not None:
-        kept = sorted(runs.glob(f"*/{step_file.FILE_NAME}"))
-        found = [one for one in kept if one.parent.name.startswith(run_id)]
-        if len(found) == 1:
-            return found[0].parent.name
-        said = (
-            f"several runs begin with {run_id!r}: {', '.join(one.parent.name for one in found)}"
-            if found
-            else f"no run that begins with {run_id!r} can go on: it is done, would end so again, or"
-            " is of an issue (`mergewright runs retry`). Begin anew with --ticket FILE"
-        )
-        raise typer.BadParameter(said, param_hint="RUN")
+        begin_so = sorted(runs.glob(f"{glob.escape(run_id)}*/{step_file.FILE_NAME}"))
+        names = [one.parent.name for one in begin_so]
+        if not names:
+            raise typer.BadParameter(
+                f"no run that begins with {run_id!r} can go on: it is done, would end so again, or"
+                " is of an issue (`mergewright runs retry`). Begin anew with --ticket FILE",
+                param_hint="RUN",
+            )
+        kept.require_one(run_id, names, f"`ls {runs}`")
+        return names[0]
     folder = _folder(repo)
     of_ticket = str(ticket.resolve()) if ticket else None
     latest = step_file.latest(runs, str(folder.resolve()), of_ticket)
@@ -235,20 +209,12 @@ def new_run(
 ) -> Run:
     """Name a new run; the name begins with the time, so that names sort by age."""
     started = int(time.time())
-    text = None
-    if config is not None:
-        try:
-            text = config.read_text(encoding="utf-8")
-        except UnicodeDecodeError as problem:
-            raise typer.BadParameter(
-                f"{config}: byte {problem.start} is not UTF-8", param_hint="--config"
-            ) from problem
     return Run(
         run_id=run_ids.new(started),
         repository=str(repo.resolve()),
         ticket=str(ticket.resolve()),
         base=base,
-        config_text=text,
+        config_text=repository.config_text(config),
         config_name=str(config) if config else None,
         dry_run=dry_run,
         started=started,
@@ -269,9 +235,9 @@ def carry(
 
     loaded = settings_with(model)
     wiring.make_home(loaded)
-    with local_run.begin(request, loaded.home, model) as kept:
+    with local_run.begin(request, loaded.home, model) as steps:
         console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
-        return _carry_on(kept, loaded, console)
+        return _carry_on(steps, loaded, console)
 
 
 def carry_on(
@@ -280,24 +246,24 @@ def carry_on(
     """Carry a run on that is not done; what has a record is neither done nor asked for again."""
     from agent.runs import local_run
 
-    with local_run.go_on(settings.load().home, run_id) as kept:
-        loaded = settings_with(model or kept.begun.model)
-        done = len(kept.steps)
+    with local_run.go_on(settings.load().home, run_id) as steps:
+        loaded = settings_with(model or steps.begun.model)
+        done = len(steps.steps)
         console.print(
             f"going on with {run_id}, of which {done} steps are on record", soft_wrap=True
         )
-        return kept.begun.run, *_carry_on(kept, loaded, console)
+        return steps.begun.run, *_carry_on(steps, loaded, console)
 
 
 def _carry_on(
-    kept: StepFile, loaded: settings.Settings, console: Console
+    steps: StepFile, loaded: settings.Settings, console: Console
 ) -> tuple[Outcome, dict[str, float]]:
     from agent import wiring
     from agent.runs import local_run
 
     with Progress(console) as progress:
         return local_run.carry(
-            kept, loaded, wiring.local, progress, say=progress.said, hear=progress.heard
+            steps, loaded, wiring.local, progress, say=progress.said, hear=progress.heard
         )
 
 
@@ -378,7 +344,7 @@ def repository_name(repo: str, github_url: str) -> str:
         github_url: Of the API that the run would go to; an address elsewhere is refused.
     """
     found = re.fullmatch(
-        r"(?:(?P<web>https?://[^/\s@]+)/|git@(?P<ssh>[^:/\s]+):)?"
+        r"(?:https?://(?P<web>[^/\s@]+)/|git@(?P<ssh>[^:/\s]+):)?"
         r"(?P<name>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?",
         repo,
     )
@@ -387,27 +353,15 @@ def repository_name(repo: str, github_url: str) -> str:
             f"{repo} is no repository on GitHub; give OWNER/NAME or its address",
             param_hint="--repo",
         )
-    ours, port = _place(github_url)
-    there = _place(found["web"]) if found["web"] else ((found["ssh"] or ours).lower(), port)
-    if there != (ours, port):
+    # The API of github.com has a host of its own.
+    ours = urlsplit(github_url).netloc.removeprefix("api.")
+    if (found["web"] or ours) != ours or (found["ssh"] or ours) not in (ours, ours.split(":")[0]):
         raise typer.BadParameter(
             f"{repo} is not on {ours}, the server of MERGEWRIGHT_GITHUB_URL ({github_url}); set"
             " that, with credentials for it, or give a repository that is there",
             param_hint="--repo",
         )
     return found["name"]
-
-
-def _place(address: str) -> tuple[str, int | None]:
-    """Host and port for people; the API of a server may have a host of its own."""
-    parts = urlsplit(address)
-    host = (parts.hostname or "").removeprefix("api.").removeprefix("www.")
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    usual = {"http": 80, "https": 443}
-    return host, usual.get(parts.scheme) if port is None else port
 
 
 def _run_of(live: LiveIssue, *, base: str | None, dry_run: bool) -> Run:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import signal
 import tempfile
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
-from rich.markup import escape
+
+from agent.cli import terminal
 
 if TYPE_CHECKING:
     from agent.demo.simulator.world import World
@@ -44,7 +43,7 @@ def simulator(
             metavar="URL",
         ),
     ] = "http://127.0.0.1:8080",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Serve a simulated GitHub until Ctrl-C.
 
@@ -60,7 +59,7 @@ def simulator(
             f"{folder} is not empty; name a folder that is new or empty", param_hint="--folder"
         )
     if not as_json:
-        Console(stderr=True).print("Starting the simulator…", style="dim", highlight=False)
+        terminal.print_aside("Starting the simulator…", style="dim")
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
@@ -107,16 +106,16 @@ def _show(address: str, settings: dict[str, str], *, as_json: bool) -> None:
         "issue": f"{address}/{play.REPOSITORY}/issues/1",
     }
     if as_json:
-        print(json.dumps({**said, "settings": settings}, indent=2), flush=True)
+        terminal.print_json({**said, "settings": settings})
         return
-    console = Console(highlight=False, soft_wrap=True)
     for name, value in said.items():
-        console.print(f"{name:<9}{escape(value)}")
-    console.print("\nTo let the service work for it, in another terminal:\n")
+        print(f"{name:<9}{value}")
+    print("\nTo let the service work for it, in another terminal:\n")
     for name, value in settings.items():
-        console.print(f"  export {name}={escape(shlex.quote(value))}")
-    console.print("  mergewright serve\n")
-    console.print(
-        f"Then open {escape(said['issue'])},\nadd the label {play.LABEL} as {play.MAINTAINER}, and"
-        " reload the page as the work goes on.\nCtrl-C ends it."
+        print(f"  export {name}={shlex.quote(value)}")
+    print("  mergewright serve\n")
+    print(
+        f"Then open {said['issue']},\nadd the label {play.LABEL} as {play.MAINTAINER}, and"
+        " reload the page as the work goes on.\nCtrl-C ends it.",
+        flush=True,
     )

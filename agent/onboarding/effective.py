@@ -79,7 +79,7 @@ class Effective(Record):
 
 def values(read: Read, project: Project | None, settings: Settings) -> Iterator[Effective]:
     """Yield what holds for every key, in the order of the reference; then for every rule."""
-    places = _Places(read)
+    places = Places(read)
     for path, section in reference.sections():
         for name, field in section.model_fields.items():
             if reference.is_section(field.annotation):
@@ -104,16 +104,12 @@ def values(read: Read, project: Project | None, settings: Settings) -> Iterator[
     from agent.policy import registry
 
     for rule in registry.RULES:
-        yield of_rule(rule, read, settings, places.of(("rules", rule.id)))
+        yield of_rule(rule, read, settings, places)
 
 
-def place_of(path: tuple[str | int, ...], read: Read) -> str | None:
-    """Say where a key stands, as `file:line`; None where the file does not have it."""
-    return _Places(read).of(path)
-
-
-def of_rule(rule: Rule, read: Read, settings: Settings, place: str | None = None) -> Effective:
+def of_rule(rule: Rule, read: Read, settings: Settings, places: Places) -> Effective:
     """Say what a rule weighs."""
+    place = places.of(("rules", rule.id))
     level = levels.of(rule, read.config, settings.floors)
     asked = read.config.rules.get(rule.id)
     origin = place or "default"
@@ -128,7 +124,7 @@ def of_rule(rule: Rule, read: Read, settings: Settings, place: str | None = None
 
 def at_path(path: str, read: Read, project: Project) -> Iterator[Effective]:
     """Yield what holds for one file of the repository."""
-    places, config = _Places(read), read.config
+    places, config = Places(read), read.config
     folder = config.folder
     inside = not folder or path == folder or path.startswith(f"{folder}/")
     yield Effective(
@@ -142,7 +138,7 @@ def at_path(path: str, read: Read, project: Project) -> Iterator[Effective]:
         yield Effective(key="checks", value="decides about the checks", origin=why)
 
 
-def _touchable(path: str, config: RepoConfig, places: _Places) -> Effective:
+def _touchable(path: str, config: RepoConfig, places: Places) -> Effective:
     """Whether a change may touch a file, by the lists of `scope`."""
     key = "scope"
     if path in load.OWN_FILES:
@@ -160,7 +156,7 @@ def _touchable(path: str, config: RepoConfig, places: _Places) -> Effective:
     return Effective(key=key, value="may be touched", origin=origin)
 
 
-def _concurrency(path: str, config: RepoConfig, places: _Places) -> Effective:
+def _concurrency(path: str, config: RepoConfig, places: Places) -> Effective:
     """Whether code is written sync or async there."""
     origin = places.of(("concurrency", "mode")) or "default"
     for number, override in enumerate(config.concurrency.overrides):
@@ -171,7 +167,7 @@ def _concurrency(path: str, config: RepoConfig, places: _Places) -> Effective:
     return Effective(key="concurrency.mode", value=mode, origin=origin)
 
 
-class _Places:
+class Places:
     """Where keys stand in the file."""
 
     def __init__(self, read: Read) -> None:

@@ -6,6 +6,8 @@ refuse is never proposed.
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,6 +22,7 @@ from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
 _WIDTH = 96
+_VERSION = ("version",)
 _OPENING = (
     "Proposed by `mergewright config detect`. Each value stands here because of what is said above"
     " it; what is left out is detected or has its default. `mergewright config check` names"
@@ -113,18 +116,13 @@ def _is_taken(fact: Fact, tree: Tree, folder: str) -> bool:
 
 def _given(read: Read) -> Iterator[Fact]:
     """What a repository's own file says."""
+    places, values = effective.Places(read), read.config.model_dump(mode="json")
     for path, section in reference.sections():
+        inner = functools.reduce(operator.getitem, path, values)
         for name, field in section.model_fields.items():
-            if reference.is_section(field.annotation):
-                continue
-            place = effective.place_of((*path, name), read)
-            if place is None:
-                continue
-            value: object = read.config.model_dump(mode="json")
-            for step in (*path, name):
-                value = value[step] if isinstance(value, dict) else None
-            if (path, name) != ((), "version"):
-                yield Fact(key=".".join((*path, name)), value=value, why=place)
+            place = places.of((*path, name))
+            if place and not reference.is_section(field.annotation) and (*path, name) != _VERSION:
+                yield Fact(key=".".join((*path, name)), value=inner[name], why=place)
 
 
 # --- YAML -------------------------------------------------------------------------------------

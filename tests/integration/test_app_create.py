@@ -74,7 +74,7 @@ class Command:
         plain = {k: v for k, v in os.environ.items() if not k.startswith("MERGEWRIGHT_")}
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "agent", "app", "create", "--no-browser"),
+                *(sys.executable, "-m", "agent", "app", "create"),
                 *("--url", PUBLIC, "--into", str(folder), *words),
             ],
             env={
@@ -131,7 +131,7 @@ def loaded(places: app_files.Places) -> settings.Settings:
 
 def test_the_app_is_registered_and_its_files_are_what_serve_reads(world, tmp_path, person):
     folder = tmp_path / "etc"
-    words = ("--json", "--organization", "acme", "--name", "Our Mergewright")
+    words = ("--json", "--organization", "acme")
     with started(world, folder, *words) as command:
         answer = confirmed(person, command.address())
         assert person.get(answer.headers["location"]).status_code == 200
@@ -139,10 +139,10 @@ def test_the_app_is_registered_and_its_files_are_what_serve_reads(world, tmp_pat
     assert code == 0, err
     said = json.loads(out)
     assert said["files"] == [str(folder / name) for name in ("github", "webhook", "environment")]
-    assert said["install"] == f"{world.base_url}/apps/our-mergewright/installations/new"
+    assert said["install"] == f"{world.base_url}/apps/mergewright-acme/installations/new"
     places = app_files.for_serve(folder)
     (made,) = world.apps.values()
-    assert (made.name, made.owner.login) == ("Our Mergewright", "acme")
+    assert (made.name, made.owner.login) == ("Mergewright acme", "acme")
     assert made.permissions == app_manifest.default_permissions()
     assert list(made.hook.events) == app_manifest.default_events()
     assert made.hook.url == f"{PUBLIC}/webhooks/github"
@@ -150,7 +150,7 @@ def test_the_app_is_registered_and_its_files_are_what_serve_reads(world, tmp_pat
     read = loaded(places)
     assert (read.github_app_id, read.public_url) == (made.id, PUBLIC)
     assert settings.signing_secret(read).decode() == made.hook.secret
-    assert app_registration.registered(read).slug == "our-mergewright"
+    assert app_registration.registered(read).slug == "mergewright-acme"
     for secret in (made.hook.secret, "PRIVATE KEY"):
         assert secret not in out + err
 
@@ -190,7 +190,6 @@ def test_by_force_a_new_app_takes_the_place_of_token_and_app(tmp_path):
 
 WRONG = [
     (["--url", "https://10.0.0.7"], "10.0.0.7"),
-    (["--url", PUBLIC, "--name", "x" * 35], "34"),
     (["--url", PUBLIC, "--compose", "."], "compose.yml"),
 ]
 

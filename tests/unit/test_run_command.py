@@ -18,7 +18,7 @@ OWN = "https://git.shop.example:8443/api/v3"
     ("repo", "github_url"),
     [
         ("shop/till", PUBLIC),
-        ("https://github.com:443/shop/till", PUBLIC),
+        ("https://github.com/shop/till", PUBLIC),
         ("git@git.shop.example:shop/till.git", OWN),
     ],
 )

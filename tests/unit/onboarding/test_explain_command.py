@@ -213,11 +213,11 @@ def test_the_python_that_runs_take_here_is_told_beside_the_declared_one(repo):
     result = run("config", "explain", "python.version", "--repo", repo)
     first, here, _ = result.output.splitlines()
     assert first.split()[:2] == ["python.version", "3.9"]
-    checked = json.loads(run("config", "check", repo, "--json").output)["python_here"]
+    checked = json.loads(run("config", "check", "--repo", repo, "--json").output)["python_here"]
     for said in (checked["version"], checked["path"], "project.requires-python: >=3.9"):
         assert said in here
     assert Path(checked["path"]).name.startswith("python3")
-    assert here.strip() in " ".join(run("config", "check", repo).output.split())
+    assert here.strip() in " ".join(run("config", "check", "--repo", repo).output.split())
 
 
 def test_a_python_that_is_not_to_be_had_is_told_before_any_run(repo):

@@ -202,9 +202,9 @@ def test_groups_and_extras_that_the_project_does_not_have_are_mistakes(repo):
     write(repo, "pyproject.toml", DECLARED)
     text = "python:\n  groups: [docs, test]\n  extras: [tests, 'dev']\n"
     write(repo, ".github/mergewright.yml", text)
-    result = run("check", repo)
+    result = run("check", "--repo", repo)
     assert result.exit_code == 2
-    report = json.loads(run("check", repo, "--json").output)
+    report = json.loads(run("check", "--repo", repo, "--json").output)
     assert [(one["key"], one["line"], one["column"]) for one in report["problems"]] == [
         ("python.groups[1]", 2, 18),
         ("python.extras[1]", 3, 19),
@@ -212,12 +212,12 @@ def test_groups_and_extras_that_the_project_does_not_have_are_mistakes(repo):
     for line, has in zip(result.output.splitlines(), ("docs", "tests"), strict=True):
         assert f"It has: {has}." in line
     write(repo, ".github/mergewright.yml", "python: {groups: [docs], extras: [tests]}\n")
-    assert run("check", repo).exit_code == 0
+    assert run("check", "--repo", repo).exit_code == 0
 
 
 def test_what_the_repository_itself_declares_wrongly_is_told_as_a_warning(repo):
     write(repo, "requirements.txt", "-r missing.txt\n")
-    result = run("check", repo)
+    result = run("check", "--repo", repo)
     assert result.exit_code == 0
     (warning,) = [line for line in result.output.splitlines() if line.startswith("warning: ")]
     assert "missing.txt" in warning
