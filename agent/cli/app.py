@@ -271,10 +271,6 @@ def _report(loaded: Settings) -> dict[str, Any]:
 
     has = app_registration.registered(loaded)
     compared = app_manifest.difference(has.permissions, has.events)
-    for one in report["permissions"]:
-        one["has"] = has.permissions.get(one["name"])
-    for one in report["events"]:
-        one["has"] = one["name"] in has.events
     report["app"] = {
         "id": has.id,
         "slug": has.slug,
@@ -287,21 +283,12 @@ def _report(loaded: Settings) -> dict[str, Any]:
 
 
 def _show(report: dict[str, Any]) -> None:
-    titles = {"name": "", "level": "level", "has": "has", "reason": "why"}
-    for kind in ("permission", "event"):
-        listed = report[f"{kind}s"]
-        chosen = {key: title or kind for key, title in titles.items() if key in listed[0]}
-        rows = ([_render_cell(one[key]) for key in chosen] for one in listed)
-        terminal.show_table(tuple(chosen.values()), rows, whole=len(chosen) - 1)
+    for kind, keys in (("permission", ("name", "level", "reason")), ("event", ("name", "reason"))):
+        rows = ([one[key] for key in keys] for one in report[f"{kind}s"])
+        terminal.show_table((kind, *keys[1:]), rows, whole=len(keys) - 1)
         print()
     for line in _verdict(report["app"]):
         print(line)
-
-
-def _render_cell(value: str | bool | None) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value or "nothing"
 
 
 def _verdict(has: dict[str, Any] | None) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +74,8 @@ def require_free(places: Places, given: Mapping[str, str]) -> None:
     """
     found = [str(path) for path in (places.key, places.webhook) if path.exists()]
     names = {variable(field) for field in (*_OF_AN_APP, *_AGAINST_IT)}
-    found += [f"{name} in {places.environment}" for name in _set_in(places.environment, names)]
+    in_file = {name for line in _lines(places.environment) if (name := _set_by(line)) in names}
+    found += [f"{name} in {places.environment}" for name in sorted(in_file)]
     found += [f"{name} in the environment" for name in sorted(names) if given.get(name)]
     if found:
         raise SettingsInvalid(
@@ -90,17 +91,17 @@ def prepare(places: Places) -> None:
     Raises:
         SettingsInvalid: One cannot be made or written to.
     """
-    for folder in dict.fromkeys(path.parent for path in places.files):
+    for folder in {path.parent for path in places.files}:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            trial = folder / f".mergewright-{os.getpid()}"
-            _write(trial, "")
-            trial.unlink()
-        except OSError as problem:
+            problem = "" if os.access(folder, os.W_OK | os.X_OK) else "permission denied"
+        except OSError as refused:
+            problem = str(refused.strerror)
+        if problem:
             raise SettingsInvalid(
-                f"{folder} cannot be written to ({problem.strerror}). Name another folder with"
-                " --into, or run the command as the user that it belongs to."
-            ) from problem
+                f"{folder} cannot be written to ({problem}). Name another folder with --into, or"
+                " run the command as the user that it belongs to."
+            )
 
 
 def keep(
@@ -120,7 +121,8 @@ def keep(
         "webhook_secret_file": places.webhook_as_seen,
         **values,
     }
-    lines = [*_others(places.environment, {variable(field) for field in told})]
+    ours = {variable(field) for field in told}
+    lines = [line for line in _lines(places.environment) if _set_by(line) not in ours]
     lines += [f"{variable(f)}={shlex.quote(value)}" for f, value in told.items() if value]
     texts = (key, f"{webhook_secret}\n", "\n".join([*lines, ""]))
     kept = []
@@ -163,14 +165,7 @@ def _lines(path: Path) -> list[str]:
         raise SettingsInvalid(f"{path} cannot be read ({problem.strerror}).") from problem
 
 
-def _set_in(path: Path, names: set[str]) -> Iterator[str]:
-    found = {match[1] for line in _lines(path) if (match := _LINE.match(line))}
-    yield from sorted(found & names)
-
-
-def _others(path: Path, names: set[str]) -> Iterator[str]:
-    """Give the lines of a file of settings that set none of these."""
-    for line in _lines(path):
-        match = _LINE.match(line)
-        if match is None or match[1] not in names:
-            yield line
+def _set_by(line: str) -> str:
+    """Name the setting of ours that a line of a file of settings sets; empty: none."""
+    match = _LINE.match(line)
+    return match[1] if match else ""

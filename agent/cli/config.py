@@ -117,10 +117,6 @@ def explain(
         ),
     ] = None,
     repo: repository.Folder = Path(),
-    path: Annotated[
-        str | None,
-        typer.Option("--path", help="What holds for this file, as `shop/models.py`."),
-    ] = None,
     as_json: terminal.Json = False,
 ) -> None:
     """Show what holds, key by key, and what says so: file and line, detection, default, operator.
@@ -129,15 +125,15 @@ def explain(
     """
     place, tree, read = repository.opened(repo, as_json=as_json)
     project = detect.project(tree, read.config)
-    if path is not None:
-        found = list(effective.at_path(repository.file(path, place, tree), read, project))
-    else:
-        found = list(effective.values(read, project, settings.load()))
+    found = list(effective.values(read, project, settings.load()))
     if key is not None:
         known = [one.key for one in found]
         found = _below(key, found)
         if not found:
-            raise typer.BadParameter(_unknown(key, path, known), param_hint="KEY")
+            near = difflib.get_close_matches(key, known, 2)
+            fix = f"Did you mean {' or '.join(near)}?" if near else "`config explain` lists them"
+            said = f"there is no key {shown(key, quoted=False)}. {fix}"
+            raise typer.BadParameter(said, param_hint="KEY")
     found = [_with_here(one, place, read.config) for one in found]
     if as_json:
         terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
@@ -208,16 +204,6 @@ def _below(key: str, found: list[Effective]) -> list[Effective]:
     """The key itself, what is below it, or the key in whose value it stands."""
     exact = [one for one in found if one.key == key or one.key.startswith(f"{key}.")]
     return exact or [one for one in found if key.startswith((f"{one.key}.", f"{one.key}["))]
-
-
-def _unknown(key: str, path: str | None, known: list[str]) -> str:
-    """Say that there is no such key, with the nearest."""
-    said = f"there is no key {shown(key, quoted=False)}"
-    if path is not None:
-        return f"{said} of a file. There are: {', '.join(effective.OF_PATHS)}"
-    near = difflib.get_close_matches(key, known, 2)
-    fix = f"Did you mean {' or '.join(near)}?" if near else "`config explain` lists them"
-    return f"{said}. {fix}"
 
 
 def _read(file: Path | None, repo: Path, tree: detect.Tree | None) -> Read:

@@ -39,7 +39,7 @@ _PLACES: dict[commands.Name, str] = {
 }
 
 
-def document() -> str:
+def render() -> str:
     """Write the whole document."""
     template = Template(_TEMPLATE.read_text(encoding="utf-8"), keep_trailing_newline=True)
     parts = {
@@ -51,7 +51,8 @@ def document() -> str:
         "rules": _families(),
     }
     joined = {name: "\n".join(lines) for name, lines in parts.items()}
-    return template.render(keys=reference.markdown().rstrip("\n"), **joined)
+    document: str = template.render(keys=reference.markdown().rstrip("\n"), **joined)
+    return document
 
 
 def _settings() -> Iterator[str]:
@@ -141,4 +142,4 @@ def _rule(rule: Rule) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print(document(), end="")
+    print(render(), end="")

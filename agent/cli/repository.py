@@ -5,7 +5,6 @@ What commands say of these is their own; runs read the base commit instead.
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +18,7 @@ from agent.errors import SettingsInvalid
 from agent.git.tree import WorkTree
 from agent.onboarding.effective import Read
 from repo_config import load
-from repo_config.located import START, inert, problem_at, resolve, shown
+from repo_config.located import START, inert, problem_at, resolve
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
@@ -111,23 +110,6 @@ def config_text(config: Path | None) -> str | None:
         raise typer.BadParameter(
             f"{config}: byte {problem.start} is not UTF-8", param_hint="--config"
         ) from problem
-
-
-def file(given: str, place: Path, files: Tree) -> str:
-    """Find the file of a repository that was named, from its root or from here."""
-    known = frozenset(files.paths())
-    inner = []
-    for way in (place / given, Path(given).absolute()):
-        # The last part stays as it is: it may be a link.
-        plain = way.parent.resolve() / way.name
-        if plain.is_relative_to(place):
-            inner.append(plain.relative_to(place).as_posix())
-    if found := next((one for one in inner if one in known), None):
-        return found
-    said = f"there is no file {shown(given, quoted=False)} in the repository, links aside"
-    near = difflib.get_close_matches(inner[0] if inner else given, files.paths(), 2, 0.75)
-    said += f". Did you mean {' or '.join(map(inert, near))}?" if near else ""
-    raise typer.BadParameter(said, param_hint="--path")
 
 
 def configuration(folder: Path, files: Tree) -> Read:

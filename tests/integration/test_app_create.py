@@ -256,7 +256,7 @@ def test_only_an_answer_to_this_registration_counts_and_only_the_first(world, pe
         wrong = httpx.URL(back).copy_merge_params({"state": "x" * 43})
         assert person.get(wrong).status_code == 403
         assert person.get(back.partition("&state")[0]).status_code == 403
-        assert person.get(httpx.URL(back).copy_merge_params({"code": "../x"})).status_code == 400
+        assert person.get(httpx.URL(back).copy_merge_params({"code": "../x"})).status_code == 403
         with pytest.raises(PermanentError, match="Nobody registered the App"):
             page.code(0.01)
         assert person.get(back).status_code == 200
@@ -269,7 +269,7 @@ def test_the_page_is_shown_at_its_own_address_alone(world, person):
         origin = page.address.rpartition("/")[0]
         assert person.get(origin).status_code == 404
         assert person.get(f"{origin}/guess").status_code == 404
-        assert person.get(page.address, headers={"Host": "evil.example"}).status_code == 403
+        assert person.get(page.address, headers={"Host": "evil.example"}).status_code == 404
         assert person.post(page.address).status_code == 501
         shown = person.get(page.address)
     assert "script" not in shown.headers["content-security-policy"]
