@@ -17,12 +17,12 @@ from agent.git.tree import WorkTree
 from agent.onboarding import effective, facts, kept, written
 from agent.onboarding.effective import Effective, Read
 from agent.policy import levels
-from repo_config import detect, doubts, load, reference, schema
+from repo_config import detect, doubts, load, schema
 from repo_config.located import inert, shown
 from repo_config.schema import RepoConfig
 
 if TYPE_CHECKING:
-    from agent.environments.explanation import PythonHere
+    pass
 
 app = typer.Typer(
     help="The repository's configuration: check it, say what holds and why, propose one.",
@@ -57,7 +57,7 @@ def check(
     ] = None,
     as_json: terminal.Json = False,
 ) -> None:
-    """Check the configuration, and show what it and the repository's files amount to.
+    """Check the configuration; `config explain` says what holds with it.
 
     Exit code 0: valid; 2: not valid, with every mistake, its place and the way out.
     """
@@ -75,30 +75,28 @@ def check(
     config, name = read.config, read.source.name if read.source else None
     project = detect.project(tree, config) if tree else None
     here = repository.python_here(root, config) if project and not refused else None
-    warnings = (
-        *(doubts.of(tree, project) if tree and project else ()),
-        *levels.held(registry.RULES, config, {}),
-        *map(inert, refused),
-    )
+    warnings = [*levels.held(registry.RULES, config, {}), *refused]
+    if tree and project:
+        warnings += doubts.of(tree, project)
+        warnings += [f"not run: {check}: {why}" for check, why in project.not_run.items()]
+        warnings += [f"not read: {path}: {why}" for path, why in project.unreadable.items()]
+    if here and not here.version:
+        warnings.append(str(here))
     if as_json:
-        report: dict[str, object] = {
-            "valid": True,
-            "file": name,
-            "problems": [],
-            "warnings": list(warnings),
-            "config": config.model_dump(mode="json"),
-            "detected": project.model_dump(mode="json") if project else None,
-            "python_here": here.model_dump(mode="json") if here else None,
-        }
-        terminal.print_json(report)
+        terminal.print_json(
+            {
+                "valid": True,
+                "file": name,
+                "problems": [],
+                "warnings": warnings,
+                "config": config.model_dump(mode="json"),
+                "detected": project.model_dump(mode="json") if project else None,
+            }
+        )
         return
     print(f"{name}: valid" if name else "no configuration: every key has its default")
-    for key, value in _given(config):
-        print(f"  {key} = {repository.text(value)}")
-    if project:
-        _show(project, here)
     for warning in warnings:
-        print(f"warning: {warning}")
+        print(f"warning: {inert(warning)}")
 
 
 @app.command("schema")
@@ -176,6 +174,8 @@ def detect_values(
             " there, or take the table out first.",
             param_hint="--write",
         )
+    # To write it again would only lose the reasons.
+    write = write and (bool(differs) or not read.source)
     if write:
         WorkTree(place, tree.paths()).write(name, proposal.text.encode())
     if as_json:
@@ -214,47 +214,3 @@ def _read(file: Path | None, repo: Path, tree: detect.Tree | None) -> Read:
             text = load.decode(opened.read(load.most_bytes(name) + 1), name)
         return Read(load.from_text(text, name, tree), load.Source(name=name, text=text))
     return repository.configuration(repo, tree) if tree else Read(RepoConfig(), None)
-
-
-def _given(config: RepoConfig) -> list[tuple[str, object]]:
-    """The keys that have another value than their default."""
-    given: list[tuple[str, object]] = []
-    for path, section in reference.sections():
-        values: object = config
-        for step in path:
-            values = getattr(values, step)
-        given += [
-            (".".join((*path, name)), getattr(values, name))
-            for name, field in section.model_fields.items()
-            if not reference.is_section(field.annotation) and getattr(values, name) != field.default
-        ]
-    return given
-
-
-def _show(project: detect.Project, here: PythonHere | None) -> None:
-    django = project.django
-    rows: list[tuple[str, object]] = [
-        ("framework", project.framework),
-        ("python_version", project.python_version),
-        ("test_runner", project.test_runner),
-        ("test_script", project.test_script),
-        ("test_args", project.test_args),
-        ("type_tools", project.type_tools),
-        ("lint_tools", project.lint_tools),
-    ]
-    if django:
-        rows[2:2] = [
-            ("django.settings_module", django.settings_module),
-            ("django.manage", django.manage),
-            ("django.python_path", tuple(folder or "." for folder in django.python_path)),
-        ]
-    print("in effect:")
-    for key, value in rows:
-        origin = project.origins.get(key)
-        print(f"  {key:<23} {repository.text(value)}" + (f"  ({inert(origin)})" if origin else ""))
-        if key == "python_version" and here:
-            print(f"  {'':<23} {inert(str(here))}")
-    for check, why in project.not_run.items():
-        print(f"  not run: {check}: {why}")
-    for path, reason in project.unreadable.items():
-        print(f"  not read: {inert(path)}: {inert(reason)}")

@@ -20,7 +20,7 @@ from rich.console import Console
 from agent import settings
 from agent.cli import kept, repository, result, terminal
 from agent.cli.progress import Progress
-from agent.errors import RequestRefused, RunStopped, SettingsInvalid
+from agent.errors import RequestRefused, SettingsInvalid
 from agent.models.intake import Gatekeeper, LiveIssue
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
@@ -235,6 +235,8 @@ def carry(
 
     loaded = settings_with(model)
     wiring.make_home(loaded)
+    # One that cannot be asked is refused before the run has a name.
+    wiring.models(loaded)
     with local_run.begin(request, loaded.home, model) as steps:
         console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
         return _carry_on(steps, loaded, console)
@@ -296,24 +298,12 @@ def carry_issue(
     from agent import wiring
     from agent.runs import issue_run
 
-    name = repository_name(repo, loaded.github_url)
+    name, way = repository_name(repo, loaded.github_url), wiring.way_to_github(loaded)
+    live = _look_up(wiring.gatekeeper(loaded, way), name, number)
+    request = _run_of(live, base=base, dry_run=dry_run)
+    console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
+    make = wiring.on_github(loaded, way)
     with Progress(console) as progress:
-        progress.started("look up")
-        way = wiring.way_to_github(loaded)
-        begun = time.monotonic()
-        try:
-            live = _look_up(wiring.gatekeeper(loaded, way), name, number)
-        except RunStopped as problem:
-            seconds = round(time.monotonic() - begun, 3)
-            progress.ended("look up", seconds, ok=False)
-            # It is none that anybody could look up later, so it is not kept.
-            run_id = run_ids.new(int(time.time()))
-            outcome = Outcome.stopped(run_id, problem.reason, problem.message)
-            return outcome, {"look up": seconds}
-        progress.ended("look up", 0.0, ok=True)
-        request = _run_of(live, base=base, dry_run=dry_run)
-        console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
-        make = wiring.on_github(loaded, way)
         return issue_run.carry_at_once(
             request, loaded, make, progress, say=progress.said, hear=progress.heard
         )

@@ -22,7 +22,14 @@ from agent.onboarding.survey import Place, Survey
 from agent.policy import libraries, source
 from agent.policy.modules import Modules
 from agent.policy.view import View
-from repo_config import ci_setup, dependencies, detect, python_versions, workflows
+from repo_config import (
+    ci_setup,
+    dependencies,
+    detect,
+    fastapi_apps,
+    python_versions,
+    workflows,
+)
 from repo_config.dependencies import Dependency
 from repo_config.detect import Project
 from repo_config.project_files import Files
@@ -167,6 +174,7 @@ def declared(evidence: Evidence) -> Iterator[Fact]:
             key="framework", value=project.framework, why=project.origins.get("framework", "")
         )
     yield from _django(evidence)
+    yield from _fastapi(evidence)
     yield from _checks(project)
     yield from _scope(evidence)
     if notes := next(filter(evidence.whole.has, NOTES), ""):
@@ -259,6 +267,19 @@ def _django(evidence: Evidence) -> Iterator[Fact]:
         [(database, where)] = named.items()
         why = f"the only database that the settings name: {places(where)}"
         yield Fact(key="django.database", value=database, why=why, sure=False)
+
+
+def _fastapi(evidence: Evidence) -> Iterator[Fact]:
+    """The application; of several it is for a person to say whose OpenAPI document is compared."""
+    key, project = "fastapi.app", evidence.project
+    if project.fastapi_app:
+        why = f"{project.origins.get('fastapi_app', '')}, the only application"
+        yield Fact(key=key, value=project.fastapi_app, why=why)
+    elif project.framework == "fastapi" and (found := fastapi_apps.applications(evidence.files)):
+        # The one nearest to the root is the one that is served, as a rule.
+        nearest = min(found, key=lambda one: (one.origin.count("/"), one.value))
+        why = f"one of {len(found)} applications: {places([one.origin for one in found])}"
+        yield Fact(key=key, value=nearest.value, why=why, sure=False)
 
 
 def _checks(project: Project) -> Iterator[Fact]:

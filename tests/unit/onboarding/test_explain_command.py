@@ -171,11 +171,8 @@ def test_the_python_that_runs_take_here_is_told_beside_the_declared_one(repo):
     result = run("config", "explain", "python.version", "--repo", repo)
     first, here, _ = result.output.splitlines()
     assert first.split()[:2] == ["python.version", "3.9"]
-    checked = json.loads(run("config", "check", "--repo", repo, "--json").output)["python_here"]
-    for said in (checked["version"], checked["path"], "project.requires-python: >=3.9"):
-        assert said in here
-    assert Path(checked["path"]).name.startswith("python3")
-    assert here.strip() in " ".join(run("config", "check", "--repo", repo).output.split())
+    assert "project.requires-python: >=3.9" in here
+    assert re.search(r"runs here take Python 3\.\d+(\.\d+)? \(.*python3", here)
 
 
 def test_a_python_that_is_not_to_be_had_is_told_before_any_run(repo):
@@ -183,3 +180,4 @@ def test_a_python_that_is_not_to_be_had_is_told_before_any_run(repo):
     found = run("config", "explain", "python.version", "--repo", repo).output.splitlines()[1]
     assert "runs find no Python here" in found
     assert "3.99" in found
+    assert "3.99" in run("config", "check", "--repo", repo).output

@@ -40,15 +40,10 @@ def run(*args: object):
     return CliRunner().invoke(app, [str(arg) for arg in args])
 
 
-def test_a_repository_without_configuration_is_valid_and_shows_what_is_in_effect(repo):
+def test_a_repository_without_configuration_is_valid(repo):
     result = run("check", "--repo", repo)
     assert result.exit_code == 0
-    assert result.output.splitlines()[0] == "no configuration: every key has its default"
-    lines = {line.split()[0]: line for line in result.output.splitlines()[2:]}
-    assert lines["framework"].split() == ["framework", "django", "(manage.py)"]
-    assert "site.settings  (manage.py: DJANGO_SETTINGS_MODULE)" in lines["django.settings_module"]
-    assert lines["test_runner"].split() == ["test_runner", "django", "(manage.py)"]
-    assert lines["type_tools"].split() == ["type_tools", "-"]
+    assert result.output == "no configuration: every key has its default\n"
 
 
 def test_an_invalid_configuration_prints_every_problem_with_its_place(repo):
@@ -112,7 +107,7 @@ def test_outside_of_a_repository_it_is_said_how_to_name_one(tmp_path, monkeypatc
         assert "is not in a git repository. Name the folder of a clone" in said
     alone = write(tmp_path, "new.yml", "django: {manage: not/here.py}\n")
     result = run("check", "--file", alone)
-    assert result.output.splitlines() == [f"{alone}: valid", "  django.manage = not/here.py"]
+    assert result.output == f"{alone}: valid\n"
 
 
 def test_settings_that_are_not_there_are_a_warning_with_the_nearest(repo):
@@ -167,10 +162,10 @@ def test_a_configuration_that_is_a_link_is_refused_not_passed_over(repo):
 def test_nothing_in_a_repository_reaches_the_terminal_as_an_escape(repo):
     write(repo, ".github/mergewright.yml", 'env: {A: "\\e[2J"}\n')
     write(repo, "mypy.ini", "")
-    result = run("check", "--repo", repo)
+    result = run("explain", "env", "--repo", repo)
     assert result.exit_code == 0
     assert "\x1b" not in result.output
-    assert "  env = A=\\x1b[2J" in result.output
+    assert "A=\\x1b[2J" in result.output
 
 
 def test_the_schema_is_printed():
