@@ -137,7 +137,8 @@ def explain(
         terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
         return
     for one in found:
-        print(f"{one.key:<26} {repository.text(one.value)}  ({inert(one.origin)})")
+        value = written.flow(one.model_dump(mode="json")["value"])
+        print(f"{one.key:<26} {value}  ({inert(one.origin)})")
         if one.here:
             print(f"    {inert(one.here)}")
         if key is not None and one.meaning:

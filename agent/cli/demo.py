@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 _LONGEST_SECONDS = 1800.0
 _LAST_WORDS = 20
-_STOPPING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def demo(
@@ -79,20 +77,13 @@ def demo(
 def _scratch() -> Iterator[Path]:
     """Make a folder that is gone afterwards, also where a signal ends the command."""
 
-    def end(number: int, frame: FrameType | None) -> None:
-        # Once is enough: what is being taken down is taken down whole.
-        for one in _STOPPING:
-            signal.signal(one, signal.SIG_IGN)
+    def end(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, end) for number in _STOPPING}
-    folder = Path(tempfile.mkdtemp(prefix="mergewright-demo-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    with TemporaryDirectory(prefix="mergewright-demo-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
 
 
 def _show(played: Play, out: Console, *, as_json: bool) -> bool:

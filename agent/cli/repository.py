@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import BaseModel
 
 from agent import settings
 from agent.cli import terminal
@@ -18,7 +17,7 @@ from agent.errors import SettingsInvalid
 from agent.git.tree import WorkTree
 from agent.onboarding.effective import Read
 from repo_config import load
-from repo_config.located import START, inert, problem_at, resolve
+from repo_config.located import START, problem_at, resolve
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
@@ -216,18 +215,3 @@ def refuse(problem: load.ConfigProblem, *, as_json: bool) -> None:
         terminal.print_json({"valid": False, "file": file, "problems": problems})
         return
     print(problem)
-
-
-def text(value: object) -> str:
-    """Write a value on one line, with nothing in it that a terminal would obey."""
-    if value is None or value in ((), {}):
-        return "-"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return ", ".join(text(item) for item in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{inert(str(name))}={text(item)}" for name, item in value.items())
-    if isinstance(value, BaseModel):
-        return "; ".join(f"{name}: {text(item)}" for name, item in value)
-    return inert(str(value))

@@ -148,23 +148,18 @@ def show(
 
 
 def _show_places(outcome: Outcome, console: Console) -> None:
-    if outcome.branch:
-        console.print(f"branch  {_shown(outcome.branch)}  {outcome.commit}", soft_wrap=True)
-    if outcome.pull_request:
-        console.print(f"pull    {_shown(outcome.pull_request.url)}", soft_wrap=True)
-        for note in outcome.pull_request.notes:
-            console.print(f"        {_shown(note)}", soft_wrap=True)
-    if outcome.text_path:
-        console.print(f"text    {_shown(outcome.text_path)}", soft_wrap=True)
-    if outcome.patch_path:
-        console.print(f"patch   {_shown(outcome.patch_path)}", soft_wrap=True)
-    if outcome.review and (outcome.review.ran or outcome.review.unfinished):
-        console.print(f"review  {_shown(outcome.review.sentence)}", soft_wrap=True)
-    if outcome.models:
-        told = f"{_shown(outcome.used.told)}"
-        console.print(f"models  {told}", soft_wrap=True, highlight=False)
-    if outcome.log:
-        console.print(f"log     {_shown(outcome.log)}", soft_wrap=True)
+    pull, review = outcome.pull_request, outcome.review
+    branch = f"{outcome.branch}  {outcome.commit}" if outcome.branch else None
+    rows: list[tuple[str, str | None]] = [("branch", branch)]
+    if pull:
+        rows += [("pull", pull.url), *(("", note) for note in pull.notes)]
+    rows += [("text", outcome.text_path), ("patch", outcome.patch_path)]
+    if review and (review.ran or review.unfinished):
+        rows.append(("review", review.sentence))
+    rows += [("models", outcome.used.told if outcome.models else ""), ("log", outcome.log)]
+    for title, said in rows:
+        if said:
+            console.print(f"{title:<7} {_shown(said)}", soft_wrap=True, highlight=False)
 
 
 def check_table(checks: tuple[Comparison, ...]) -> Table:

@@ -6,10 +6,7 @@ import glob
 import os
 import re
 import signal
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -23,7 +20,7 @@ from agent.cli.progress import Progress
 from agent.errors import RequestRefused, SettingsInvalid
 from agent.models.intake import Gatekeeper, LiveIssue
 from agent.models.outcome import Outcome
-from agent.models.run import Reason, Run
+from agent.models.run import Run
 from agent.models.ticket import Snapshot
 from agent.telemetry import run_ids
 
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
     from agent.store.step_file import StepFile
 
 _MODEL = "MERGEWRIGHT_MODEL"
-_SIGTERM = 128 + signal.SIGTERM
 #: Settings that a model named on the command line takes the place of.
 _ASKED = re.compile(rf"{_MODEL}(_EDITOR|_REVIEWER|_ROUTES)?")
 
@@ -107,66 +103,42 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     With --ticket the repository is a folder; your work tree, index and checked-out branch are
     never touched. With --issue it is on GitHub, and the result is a pull request. Exit code
     0: done; 1: not done, with the reason; 2: usage, or a configuration with a mistake; 130:
-    interrupted; 143: likewise, by SIGTERM.
+    interrupted, by Ctrl-C or SIGTERM.
     """
     console, folder = Console(stderr=True, quiet=as_json), None
-    with _interrupted_by_sigterm() as terminated:
-        if resume:
-            if issue or config or base or dry_run:
-                raise typer.BadParameter(
-                    "a run goes on as it began; leave --issue, --config, --base and --dry-run out",
-                    param_hint="--resume",
-                )
-            begun, outcome, seconds = carry_on(
-                _unfinished(run_id, repo, ticket), console, model=model
-            )
-            folder = Path(begun.repository)
-        elif run_id is not None:
-            raise typer.BadParameter("a run is named with --resume", param_hint="RUN")
-        elif issue is not None and ticket is None:
-            if config is not None:
-                raise typer.BadParameter(
-                    "with --issue the configuration is the one in the repository; leave --config"
-                    " out",
-                    param_hint="--config",
-                )
-            loaded = settings_with(model)
-            outcome, seconds = carry_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
-        elif ticket is not None and issue is None:
-            folder = _folder(repo)
-            request = new_run(folder, ticket, config=config, base=base, dry_run=dry_run)
-            outcome, seconds = carry(request, console, model=model)
-        else:
+    # It ends what is under way as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if resume:
+        if issue or config or base or dry_run:
             raise typer.BadParameter(
-                "give either --ticket FILE or --issue N", param_hint="--ticket, --issue"
+                "a run goes on as it began; leave --issue, --config, --base and --dry-run out",
+                param_hint="--resume",
             )
+        begun, outcome, seconds = carry_on(_unfinished(run_id, repo, ticket), console, model=model)
+        folder = Path(begun.repository)
+    elif run_id is not None:
+        raise typer.BadParameter("a run is named with --resume", param_hint="RUN")
+    elif issue is not None and ticket is None:
+        if config is not None:
+            raise typer.BadParameter(
+                "with --issue the configuration is the one in the repository; leave --config out",
+                param_hint="--config",
+            )
+        loaded = settings_with(model)
+        outcome, seconds = carry_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
+    elif ticket is not None and issue is None:
+        folder = _folder(repo)
+        request = new_run(folder, ticket, config=config, base=base, dry_run=dry_run)
+        outcome, seconds = carry(request, console, model=model)
+    else:
+        raise typer.BadParameter(
+            "give either --ticket FILE or --issue N", param_hint="--ticket, --issue"
+        )
     if as_json:
         terminal.print_json(result.as_json(outcome, seconds, folder))
     else:
         result.show(outcome, seconds, terminal.console(), folder)
-    code = result.exit_code(outcome)
-    raise typer.Exit(_SIGTERM if outcome.reason is Reason.INTERRUPTED and terminated else code)
-
-
-@contextmanager
-def _interrupted_by_sigterm() -> Iterator[list[int]]:
-    """Let SIGTERM end the block as Ctrl-C does; what is given notes that it came."""
-    came: list[int] = []
-
-    def interrupt(number: int, _frame: object) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield came
-    except KeyboardInterrupt:
-        if not came:
-            raise
-        print("mergewright: terminated", file=sys.stderr)
-        raise typer.Exit(_SIGTERM) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    raise typer.Exit(result.exit_code(outcome))
 
 
 def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:

@@ -74,7 +74,7 @@ def propose(
 
 def render(values: Mapping[str, object]) -> list[str]:
     """Write values as lines of YAML, one for each key."""
-    return [f"{key}: {_flow(value)}" for key, value in values.items()]
+    return [f"{key}: {flow(value)}" for key, value in values.items()]
 
 
 def differences(detected: ProposedFile, read: Read) -> Iterator[str]:
@@ -83,10 +83,10 @@ def differences(detected: ProposedFile, read: Read) -> Iterator[str]:
     for one in detected.facts:
         mine = own.get(one.key)
         if mine is None:
-            yield f"{one.key}: not in the file; detected {_flow(one.value)} ({one.why})"
+            yield f"{one.key}: not in the file; detected {flow(one.value)} ({one.why})"
         elif mine.value != one.value:
             yield (
-                f"{one.key}: {_flow(mine.value)} ({mine.why}); detected {_flow(one.value)}"
+                f"{one.key}: {flow(mine.value)} ({mine.why}); detected {flow(one.value)}"
                 f" ({one.why})"
             )
 
@@ -135,7 +135,7 @@ def write(sure: dict[str, Fact], left: tuple[Fact, ...] = ()) -> str:
         lines += ["", *_comment(_OPEN)]
         for one in left:
             *above, last = one.key.split(".")
-            value = f"{last}: {_flow(one.value)}"
+            value = f"{last}: {flow(one.value)}"
             for step in reversed(above):
                 value = f"{step}: {{{value}}}"
             lines += ["#", *_comment(one.why), f"# {value}"]
@@ -155,7 +155,7 @@ def _section(path: tuple[str, ...], section: type, sure: dict[str, Fact]) -> Ite
         elif (fact := sure.get(".".join(here))) is not None:
             yield from ([""] if not path else [])
             yield from _comment(fact.why, indent)
-            yield f"{indent}{name}: {_flow(fact.value)}"
+            yield f"{indent}{name}: {flow(fact.value)}"
 
 
 def _comment(text: str, indent: str = "") -> list[str]:
@@ -164,14 +164,12 @@ def _comment(text: str, indent: str = "") -> list[str]:
     return [f"{indent}# {line}" for line in wrapped]
 
 
-def _flow(value: object) -> str:
+def flow(value: object) -> str:
     """Write a value on one line."""
     if isinstance(value, dict):
-        return (
-            f"{{{', '.join(f'{_scalar(str(key))}: {_flow(one)}' for key, one in value.items())}}}"
-        )
+        return f"{{{', '.join(f'{_scalar(str(key))}: {flow(one)}' for key, one in value.items())}}}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_flow(one) for one in value)}]"
+        return f"[{', '.join(flow(one) for one in value)}]"
     return _scalar(value) if isinstance(value, str) else _plain(value)
 
 
