@@ -33,16 +33,7 @@ app = typer.Typer(
 
 @app.command()
 def check(
-    repo: Annotated[
-        Path | None,
-        typer.Option(
-            "--repo",
-            help="Folder of the repository, as it is on disk. Default: here.",
-            exists=True,
-            file_okay=False,
-            metavar="DIR",
-        ),
-    ] = None,
+    repo: repository.Folder = None,
     file: Annotated[
         Path | None,
         typer.Option(
@@ -61,7 +52,7 @@ def check(
 
     Exit code 0: valid; 2: not valid, with every mistake, its place and the way out.
     """
-    root = repository.root(repo or Path()) if repo or not file else Path()
+    root = repository.root(repo) if repo or not file else Path()
     tree = repository.tree(root) if repo or not file else None
     try:
         read = _read(file, root, tree)
@@ -114,7 +105,7 @@ def explain(
             metavar="KEY",
         ),
     ] = None,
-    repo: repository.Folder = Path(),
+    repo: repository.Folder = None,
     as_json: terminal.Json = False,
 ) -> None:
     """Show what holds, key by key, and what says so: file and line, detection, default, operator.
@@ -147,7 +138,7 @@ def explain(
 
 @app.command("detect")
 def detect_values(
-    repo: repository.Folder = Path(),
+    repo: repository.Folder = None,
     write: Annotated[
         bool,
         typer.Option(

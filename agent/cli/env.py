@@ -34,7 +34,7 @@ app = typer.Typer(
 
 @app.command()
 def build(
-    repo: repository.Folder = Path(),
+    repo: repository.Folder = None,
     base: repository.Base = None,
     config: repository.ConfigFile = None,
     as_json: terminal.Json = False,
@@ -62,7 +62,7 @@ def build(
 
 @app.command()
 def explain(
-    repo: repository.Folder = Path(),
+    repo: repository.Folder = None,
     base: repository.Base = None,
     config: repository.ConfigFile = None,
     as_json: terminal.Json = False,
@@ -194,7 +194,7 @@ class _Asked(NamedTuple):
 
 @contextmanager
 def _request(
-    repo: Path, base: str | None, config: Path | None, *, as_json: bool
+    repo: Path | None, base: str | None, config: Path | None, *, as_json: bool
 ) -> Iterator[_Asked]:
     """Check the commit out and read its configuration."""
     loaded = settings.load()

@@ -29,14 +29,13 @@ INVALID = 2
 """Exit code of a configuration with a mistake."""
 
 Folder = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--repo",
         help="Folder of the repository, as it is on disk. Default: here.",
         exists=True,
         file_okay=False,
         metavar="DIR",
-        show_default=False,
     ),
 ]
 Base = Annotated[
@@ -64,9 +63,9 @@ _FOREIGN = frozenset(
 )
 
 
-def root(folder: Path) -> Path:
+def root(folder: Path | None) -> Path:
     """Find the root of the repository that a folder is in; without one the command ends with 2."""
-    here = folder.resolve()
+    here = (folder or Path()).resolve()
     for place in (here, *here.parents):
         if (place / ".git").exists():
             return place
@@ -77,9 +76,9 @@ def root(folder: Path) -> Path:
     )
 
 
-def clone(folder: Path) -> Path:
+def clone(folder: Path | None) -> Path:
     """Find the repository whose commits are meant; it may be one without a work tree."""
-    here = folder.resolve()
+    here = (folder or Path()).resolve()
     # What is odd about it, whoever reads it tells.
     return here if (here / "HEAD").exists() else root(here)
 
@@ -124,7 +123,7 @@ def configuration(folder: Path, files: Tree) -> Read:
     return Read(load.from_text(source.text, source.name, files), source)
 
 
-def opened(folder: Path, *, as_json: bool) -> tuple[Path, Tree, Read]:
+def opened(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, Read]:
     """Find a repository and read it; a configuration with mistakes ends the command with 2."""
     place = root(folder)
     files = tree(place)

@@ -22,16 +22,7 @@ def rules(
     rule_id: Annotated[
         str | None, typer.Argument(metavar="ID", help="Only this rule, with its examples.")
     ] = None,
-    repo: Annotated[
-        Path | None,
-        typer.Option(
-            "--repo",
-            help="Weigh them as this repository does. Default: the one that is here, if any.",
-            exists=True,
-            file_okay=False,
-            metavar="DIR",
-        ),
-    ] = None,
+    repo: repository.Folder = None,
     as_json: terminal.Json = False,
 ) -> None:
     """List the rules: what each demands, what it weighs here, and the least it can be made to.
@@ -63,10 +54,10 @@ def _read(repo: Path | None, *, as_json: bool) -> Read:
     """Read the repository that was named, or that is here; without one the defaults hold."""
     if repo is None:
         try:
-            repository.root(Path())
+            repository.root(None)
         except typer.BadParameter:
             return Read(RepoConfig(), None)
-    _, _, read = repository.opened(repo or Path(), as_json=as_json)
+    _, _, read = repository.opened(repo, as_json=as_json)
     return read
 
 
