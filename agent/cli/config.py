@@ -15,7 +15,7 @@ from agent import settings
 from agent.cli import repository, terminal
 from agent.git.tree import WorkTree
 from agent.onboarding import effective, facts, kept, written
-from agent.onboarding.effective import Effective, Read
+from agent.onboarding.effective import Effective
 from agent.policy import levels
 from repo_config import detect, doubts, load, schema
 from repo_config.located import inert, shown
@@ -34,29 +34,15 @@ app = typer.Typer(
 @app.command()
 def check(
     repo: repository.Folder = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file",
-            help="Check this file instead of the repository's own; with --repo, also"
-            " that the files it names are there.",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            metavar="FILE",
-        ),
-    ] = None,
     as_json: terminal.Json = False,
 ) -> None:
     """Check the configuration; `config explain` says what holds with it.
 
     Exit code 0: valid; 2: not valid, with every mistake, its place and the way out.
     """
-    root = repository.root(repo) if repo or not file else Path()
-    tree = repository.tree(root) if repo or not file else None
+    place, tree, read = repository.opened(repo, as_json=as_json)
     try:
-        read = _read(file, root, tree)
-        refused = repository.refused(root, read) if tree else ()
+        refused = repository.refused(place, read)
     except load.ConfigProblem as problem:
         repository.refuse(problem, as_json=as_json)
         raise typer.Exit(repository.INVALID) from problem
@@ -64,13 +50,15 @@ def check(
     from agent.policy import registry
 
     config, name = read.config, read.source.name if read.source else None
-    project = detect.project(tree, config) if tree else None
-    here = repository.python_here(root, config) if project and not refused else None
-    warnings = [*levels.held(registry.RULES, config, {}), *refused]
-    if tree and project:
-        warnings += doubts.of(tree, project)
-        warnings += [f"not run: {check}: {why}" for check, why in project.not_run.items()]
-        warnings += [f"not read: {path}: {why}" for path, why in project.unreadable.items()]
+    project = detect.project(tree, config)
+    warnings = [
+        *levels.held(registry.RULES, config, {}),
+        *refused,
+        *doubts.of(tree, project),
+        *(f"not run: {check}: {why}" for check, why in project.not_run.items()),
+        *(f"not read: {path}: {why}" for path, why in project.unreadable.items()),
+    ]
+    here = None if refused else repository.python_here(place, config)
     if here and not here.version:
         warnings.append(str(here))
     if as_json:
@@ -81,7 +69,7 @@ def check(
                 "problems": [],
                 "warnings": warnings,
                 "config": config.model_dump(mode="json"),
-                "detected": project.model_dump(mode="json") if project else None,
+                "detected": project.model_dump(mode="json"),
             }
         )
         return
@@ -196,13 +184,3 @@ def _below(key: str, found: list[Effective]) -> list[Effective]:
     """The key itself, what is below it, or the key in whose value it stands."""
     exact = [one for one in found if one.key == key or one.key.startswith(f"{key}.")]
     return exact or [one for one in found if key.startswith((f"{one.key}.", f"{one.key}["))]
-
-
-def _read(file: Path | None, repo: Path, tree: detect.Tree | None) -> Read:
-    """Read the file that was named, else the repository's own configuration."""
-    if file is not None:
-        name = str(file)
-        with file.open("rb") as opened:
-            text = load.decode(opened.read(load.most_bytes(name) + 1), name)
-        return Read(load.from_text(text, name, tree), load.Source(name=name, text=text))
-    return repository.configuration(repo, tree) if tree else Read(RepoConfig(), None)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -40,11 +40,9 @@ def build(
     as_json: terminal.Json = False,
 ) -> None:
     """Build the environment that checks of the repository run in, or find it in the store."""
-    with _request(repo, base, config, as_json=as_json) as asked:
-        begun, svc = time.monotonic(), asked.svc
-        environment = environments.ensure(
-            asked.request, svc.sandbox, svc.index, svc.settings, svc.say
-        )
+    with _request(repo, base, config, as_json=as_json) as (request, svc):
+        begun = time.monotonic()
+        environment = environments.ensure(request, svc.sandbox, svc.index, svc.settings, svc.say)
         seconds = time.monotonic() - begun
         if as_json:
             seconds = round(seconds, 3)
@@ -71,9 +69,8 @@ def explain(
 
     Also where it would be refused; the exit code is 1 then.
     """
-    with _request(repo, base, config, as_json=as_json) as asked:
-        svc = asked.svc
-        said = explanation.explain(asked.request, svc.sandbox, svc.index, svc.settings)
+    with _request(repo, base, config, as_json=as_json) as (request, svc):
+        said = explanation.explain(request, svc.sandbox, svc.index, svc.settings)
     if as_json:
         terminal.print_json(said.model_dump(mode="json"))
     else:
@@ -185,18 +182,11 @@ def prune(
         print(f"kept {key[:12]}: it is in use")
 
 
-class _Asked(NamedTuple):
-    """What would be built for a commit that is checked out, and by what."""
-
-    request: environments.EnvironmentRequest
-    svc: Services
-
-
 @contextmanager
 def _request(
     repo: Path | None, base: str | None, config: Path | None, *, as_json: bool
-) -> Iterator[_Asked]:
-    """Check the commit out and read its configuration."""
+) -> Iterator[tuple[environments.EnvironmentRequest, Services]]:
+    """Check a commit out; give what would be built for it, and by what."""
     loaded = settings.load()
     started = int(time.time())
     run = Run(
@@ -213,7 +203,7 @@ def _request(
         try:
             pinned = checkout.prepare(run, svc)
             contract = checkout.contract(run, pinned, svc)
-            yield _Asked(environments.EnvironmentRequest.of(contract, pinned, folder), svc)
+            yield environments.EnvironmentRequest.of(contract, pinned, folder), svc
         finally:
             worktree.remove(folder)
             if folder.parent.is_dir():

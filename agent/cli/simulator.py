@@ -23,18 +23,6 @@ def simulator(
         int,
         typer.Option("--port", help="Where to listen; 0 takes any free port.", min=0, max=65535),
     ],
-    host: Annotated[
-        str, typer.Option("--host", help="Address to listen on. It has no password: keep it local.")
-    ] = "127.0.0.1",
-    folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--folder",
-            help="An empty folder for the git repositories. Default: one that goes with the end.",
-            file_okay=False,
-            metavar="DIR",
-        ),
-    ] = None,
     listener: Annotated[
         str,
         typer.Option(
@@ -54,25 +42,21 @@ def simulator(
     from agent.demo.simulator import serving
     from agent.demo.simulator.world import World
 
-    if folder is not None and folder.is_dir() and any(folder.iterdir()):
-        raise typer.BadParameter(
-            f"{folder} is not empty; name a folder that is new or empty", param_hint="--folder"
-        )
     if not as_json:
         terminal.print_aside("Starting the simulator…", style="dim")
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     with tempfile.TemporaryDirectory(prefix="mergewright-simulator-") as scratch:
-        world = World(folder or Path(scratch) / "git")
+        world = World(Path(scratch) / "git")
         try:
-            with serving.running(world, host, port) as address:
+            with serving.running(world, port) as address:
                 settings = _furnish(world, listener.rstrip("/"), Path(scratch))
                 _show(address, settings, as_json=as_json)
                 ended.wait()
         except OSError as problem:
             raise typer.BadParameter(
-                f"cannot listen on {host}:{port}: {problem.strerror or problem}",
+                f"cannot listen on port {port}: {problem.strerror or problem}",
                 param_hint="--port",
             ) from problem
 
