@@ -71,9 +71,6 @@ def create(
             help="In place of --into: the folder with compose.yml, laid out as it reads them.",
         ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Also where an App or a token is configured already.")
-    ] = False,
     as_json: terminal.Json = False,
 ) -> None:
     """Register the GitHub App by GitHub's manifest flow, and keep its key and webhook secret.
@@ -94,13 +91,12 @@ def create(
     apps_page = app_manifest.settings_page(app_manifest.website(loaded.github_url), organization)
     name = f"Mergewright {organization or ''}".strip()[: app_manifest.LONGEST_NAME].strip()
     places = _places(into, compose)
-    if not force:
-        app_files.require_free(places, os.environ)
+    app_files.require_free(places, os.environ)
     app_files.prepare(places)
     app_registration.require_api(loaded.github_url)
     made = _registered(loaded.github_url, apps_page, public_url, name, port)
     secret = made.webhook_secret or SecretStr(secrets.token_hex(32))
-    earlier = app_files.keep(
+    app_files.keep(
         places,
         made.pem.get_secret_value(),
         secret.get_secret_value(),
@@ -117,7 +113,6 @@ def create(
         "page": made.html_url,
         "install": f"{made.html_url}/installations/new",
         "files": [str(path) for path in places.files],
-        "earlier_files": [str(path) for path in earlier],
         "next": _next(made.html_url, places, compose, set_secret=made.webhook_secret is None),
     }
     if as_json:
@@ -236,8 +231,6 @@ def _show_made(facts: dict[str, Any]) -> None:
         facts["files"], ("private key", "webhook secret", "settings"), strict=True
     ):
         print(f"  {path}  ({what})")
-    for path in facts["earlier_files"]:
-        print(f"  {path}  (as it was before)")
     print("Next:")
     for number, step in enumerate(facts["next"], 1):
         print(f"  {number}. {step}")

@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,6 @@ _OF_AN_APP = ("github_app_id", "github_private_key_file", "webhook_secret_file")
 #: An App and a token exclude each other, and so do the two ways to give a webhook secret.
 _AGAINST_IT = ("github_token", "github_token_file", "webhook_secret")
 _LINE = re.compile(r"\s*(?:export\s+)?(MERGEWRIGHT_[A-Z_]+)\s*=")
-_EARLIER = ".earlier"
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,8 @@ def require_free(places: Places, given: Mapping[str, str]) -> None:
     if found:
         raise SettingsInvalid(
             f"An App or a token is configured already: {', '.join(found)}. Go on with that"
-            " (`mergewright app show`), name another folder (--into), or make a new App with"
-            f" --force; what its files replace is kept beside them as NAME{_EARLIER}."
+            " (`mergewright app show`), name another folder (--into), or move them away first to"
+            " make a new App."
         )
 
 
@@ -104,19 +102,16 @@ def prepare(places: Places) -> None:
             )
 
 
-def keep(
-    places: Places, key: str, webhook_secret: str, values: Mapping[str, str | None]
-) -> list[Path]:
-    """Write the secrets and the settings, mode 0600; return what is kept of earlier ones.
+def keep(places: Places, key: str, webhook_secret: str, values: Mapping[str, str | None]) -> None:
+    """Write the secrets and the settings, mode 0600; other lines of the settings stay.
 
     Args:
-        values: Further settings by field; None: the setting goes back to its default.
+        values: Further settings by field; None: the setting has its default.
 
     Raises:
         PermanentError: They cannot be written.
     """
     told: dict[str, str | None] = {
-        **dict.fromkeys(_AGAINST_IT),
         "github_private_key_file": places.key_as_seen,
         "webhook_secret_file": places.webhook_as_seen,
         **values,
@@ -125,12 +120,8 @@ def keep(
     lines = [line for line in _lines(places.environment) if _set_by(line) not in ours]
     lines += [f"{variable(f)}={shlex.quote(value)}" for f, value in told.items() if value]
     texts = (key, f"{webhook_secret}\n", "\n".join([*lines, ""]))
-    kept = []
     try:
         for path, text in zip(places.files, texts, strict=True):
-            with suppress(FileNotFoundError):
-                path.replace(path.with_name(path.name + _EARLIER))
-                kept.append(path.with_name(path.name + _EARLIER))
             _write(path, text)
     except OSError as problem:
         raise PermanentError(
@@ -138,7 +129,6 @@ def keep(
             " then make a new private key and webhook secret on the App's page and write the files"
             " by hand (deploy/README.md)."
         ) from problem
-    return kept
 
 
 def _write(path: Path, text: str) -> None:

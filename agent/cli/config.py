@@ -7,7 +7,7 @@ import functools
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -21,9 +21,6 @@ from repo_config import detect, doubts, load, schema
 from repo_config.located import inert, shown
 from repo_config.schema import RepoConfig
 
-if TYPE_CHECKING:
-    pass
-
 app = typer.Typer(
     help="The repository's configuration: check it, say what holds and why, propose one.",
     no_args_is_help=True,
@@ -32,10 +29,7 @@ app = typer.Typer(
 
 
 @app.command()
-def check(
-    repo: repository.Folder = None,
-    as_json: terminal.Json = False,
-) -> None:
+def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> None:
     """Check the configuration; `config explain` says what holds with it.
 
     Exit code 0: valid; 2: not valid, with every mistake, its place and the way out.
@@ -89,8 +83,7 @@ def explain(
     key: Annotated[
         str | None,
         typer.Argument(
-            help="Only this key, or the keys below it, as `checks.tests`.",
-            metavar="KEY",
+            help="Only this key, or the keys below it, as `checks.tests`.", metavar="KEY"
         ),
     ] = None,
     repo: repository.Folder = None,
@@ -159,13 +152,8 @@ def detect_values(
     if write:
         WorkTree(place, tree.paths()).write(name, proposal.text.encode())
     if as_json:
-        report = {
-            "file": name,
-            "written": write,
-            "differs": differs,
-            **proposal.model_dump(mode="json"),
-        }
-        terminal.print_json(report)
+        report = {"file": name, "written": write, "differs": differs}
+        terminal.print_json({**report, **proposal.model_dump(mode="json")})
         return
     print(f"written: {name}" if write else proposal.text, end="\n" if write else "")
     if read.source:

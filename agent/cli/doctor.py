@@ -24,9 +24,7 @@ from agent.sandbox.opening import OpenSessions
 from agent.sandbox.rooms import attempts, slots
 
 
-def doctor(
-    as_json: terminal.Json = False,
-) -> None:
+def doctor(as_json: terminal.Json = False) -> None:
     """Try every limit of rooms of every kind by breaking it, and say what is needed here.
 
     One kind of room is enough: those of a container engine, or those of bubblewrap. Exit code 0:

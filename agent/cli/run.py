@@ -208,7 +208,8 @@ def carry(
     loaded = settings_with(model)
     wiring.make_home(loaded)
     # One that cannot be asked is refused before the run has a name.
-    wiring.models(loaded)
+    if models := wiring.models(loaded):
+        models.close()
     with local_run.begin(request, loaded.home, model) as steps:
         console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
         return _carry_on(steps, loaded, console)

@@ -166,26 +166,7 @@ def test_where_an_app_is_configured_nothing_is_begun(tmp_path, world):
     told = done.exception.message
     assert f"MERGEWRIGHT_GITHUB_TOKEN_FILE in {folder / 'environment'}" in told
     assert "MERGEWRIGHT_GITHUB_APP_ID in the environment" in told
-    assert "--force" in told
     assert world.requests.find("*") == []
-
-
-def test_by_force_a_new_app_takes_the_place_of_token_and_app(tmp_path):
-    places = app_files.for_serve(tmp_path)
-    places.environment.write_text(
-        "# ours\nMERGEWRIGHT_GITHUB_TOKEN_FILE=/x\nMERGEWRIGHT_GITHUB_URL=https://old/api/v3\n"
-        "  export MERGEWRIGHT_GITHUB_APP_ID=1\nMERGEWRIGHT_GITHUB_APP_IDS=other\n"
-    )
-    places.key.write_text("OLD")
-    kept = app_files.keep(places, "NEW", "s", {"github_app_id": "7", "github_url": None})
-    assert [path.name for path in kept] == ["github.earlier", "environment.earlier"]
-    assert (places.key.read_text(), kept[0].read_text()) == ("NEW", "OLD")
-    assert places.environment.read_text().splitlines() == [
-        "# ours", "MERGEWRIGHT_GITHUB_APP_IDS=other",
-        f"MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE={tmp_path}/github",
-        f"MERGEWRIGHT_WEBHOOK_SECRET_FILE={tmp_path}/webhook",
-        "MERGEWRIGHT_GITHUB_APP_ID=7",
-    ]  # fmt: skip
 
 
 WRONG = [
