@@ -6,7 +6,6 @@ import platform
 import shutil
 import subprocess
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -120,15 +119,14 @@ def _ask_version(program: str) -> str | None:
 
 
 def _show(report: dict[str, Any]) -> None:
-    show = partial(terminal.console().print, markup=False, highlight=False)
     for kind, found in report["kinds"].items():
-        show(f"{kind} ({'' if kind == report['used'] else 'not '}used)", found["missing"] or "")
+        print(f"{kind} ({'' if kind == report['used'] else 'not '}used)", found["missing"] or "")
         for line in found["limits"]:
             no = "NO" if line["required"] else "no, optional"
-            show(f"  {line['limit']}: {'yes' if line['enforced'] else no}; {line['detail']}")
-    show("needed")
+            print(f"  {line['limit']}: {'yes' if line['enforced'] else no}; {line['detail']}")
+    print("needed")
     for line in report["needed"]:
-        show(f"  {line['what']}: {'yes' if line['there'] else 'NO'}; {line['detail']}")
+        print(f"  {line['what']}: {'yes' if line['there'] else 'NO'}; {line['detail']}")
     missing = ", ".join(line["what"] for line in report["needed"] if not line["there"])
     sound = "All that is needed is there. Tickets can be worked on here."
-    show(f"Missing: {missing}. Nothing will be run here." if missing else sound)
+    print(f"Missing: {missing}. Nothing will be run here." if missing else sound)

@@ -137,7 +137,7 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
     if as_json:
         terminal.print_json(result.as_json(outcome, seconds, folder))
     else:
-        result.show(outcome, seconds, terminal.console(), folder)
+        result.show(outcome, seconds, folder)
     raise typer.Exit(result.exit_code(outcome))
 
 

@@ -20,13 +20,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _WIDEST, _NARROWEST = 10_000, 72
 
 
-def console() -> Console:
-    """Make a console as wide as the terminal; in a pipe or a file every row keeps to its line."""
-    return Console(width=None if sys.stdout.isatty() else _WIDEST)
-
-
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, whole: int = 1) -> None:
-    """Print rows of any text in columns.
+    """Print rows of any text in columns, in a pipe or a file each on its line.
 
     Args:
         headings: All empty: no line for them.
@@ -40,7 +35,7 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, whole:
         table.add_column(heading, no_wrap=kept, min_width=least, overflow="fold")
     for row in cells:
         table.add_row(*map(Text, row))
-    made = console()
+    made = Console(width=None if sys.stdout.isatty() else _WIDEST)
     made.width = max(made.width, _NARROWEST)
     with made.capture() as taken:
         made.print(table)
