@@ -53,8 +53,6 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
         *(f"not read: {path}: {why}" for path, why in project.unreadable.items()),
     ]
     here = None if refused else repository.python_here(place, config)
-    if here and not here.version:
-        warnings.append(str(here))
     if as_json:
         terminal.print_json(
             {
@@ -64,12 +62,15 @@ def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> Non
                 "warnings": warnings,
                 "config": config.model_dump(mode="json"),
                 "detected": project.model_dump(mode="json"),
+                "python_here": here.model_dump(mode="json") if here else None,
             }
         )
         return
     print(f"{name}: valid" if name else "no configuration: every key has its default")
     for warning in warnings:
         print(f"warning: {inert(warning)}")
+    if here and not here.version:
+        print(inert(str(here)))
 
 
 @app.command("schema")

@@ -89,14 +89,6 @@ def test_the_repository_is_found_from_a_folder_within_it(repo, monkeypatch):
     assert run("check", "--repo", repo / "site").output == run("check").output
 
 
-def test_outside_of_a_repository_it_is_said_how_to_name_one(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for result in (run("check"), run("check", "--repo", tmp_path)):
-        assert result.exit_code == 2
-        said = " ".join(result.output.replace("│", " ").split())
-        assert "is not in a git repository. Name the folder of a clone" in said
-
-
 def test_settings_that_are_not_there_are_a_warning_with_the_nearest(repo):
     key = "django: {settings: %s}"
     write(repo, "site/conf/settings/test.py", "")
@@ -114,10 +106,6 @@ def test_settings_that_are_not_there_are_a_warning_with_the_nearest(repo):
         assert report["warnings"] == [line.removeprefix("warning: ")]
     write(repo, ".github/mergewright.yml", "django: {settings: site.settings}\n")
     assert "warning" not in run("check", "--repo", repo).output
-
-
-def test_places_that_are_not_there_are_usage_errors(tmp_path):
-    assert run("check", "--repo", tmp_path / "no").exit_code == 2
 
 
 def test_links_and_folders_of_tools_are_not_read(repo):
