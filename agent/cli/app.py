@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shlex
 import sys
-import webbrowser
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,11 +13,9 @@ from urllib.parse import urlsplit
 
 import typer
 from pydantic import SecretStr
-from rich.markup import escape
-from rich.table import Table
 
 from agent import settings
-from agent.cli import repository, terminal
+from agent.cli import terminal
 from agent.cli.app_files import Places, for_compose, for_serve
 from agent.errors import SettingsInvalid
 from agent.github import app_manifest
@@ -40,7 +36,7 @@ _WAIT_SECONDS = 3_600.0
 
 
 @app.command()
-def create(  # noqa: PLR0913, PLR0917 - each is an option of the command
+def create(
     organization: Annotated[
         str | None,
         typer.Option(metavar="ORG", help="Will own the App. Default: your own account."),
@@ -52,10 +48,6 @@ def create(  # noqa: PLR0913, PLR0917 - each is an option of the command
             help="Address under which GitHub reaches the listener. Default:"
             f" {variable('public_url')}.",
         ),
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Unique at GitHub; you can change it on its page."),
     ] = None,
     port: Annotated[
         int,
@@ -79,13 +71,7 @@ def create(  # noqa: PLR0913, PLR0917 - each is an option of the command
             help="In place of --into: the folder with compose.yml, laid out as it reads them.",
         ),
     ] = None,
-    browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
-    ] = True,
-    force: Annotated[
-        bool, typer.Option("--force", help="Also where an App or a token is configured already.")
-    ] = False,
-    as_json: repository.Json = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Register the GitHub App by GitHub's manifest flow, and keep its key and webhook secret.
 
@@ -102,15 +88,15 @@ def create(  # noqa: PLR0913, PLR0917 - each is an option of the command
 
     loaded = settings.load()
     public_url = _public_url(loaded, url)
-    apps_page, chosen = _apps_page(loaded, organization), _name(name, organization)
+    apps_page = app_manifest.settings_page(app_manifest.website(loaded.github_url), organization)
+    name = f"Mergewright {organization or ''}".strip()[: app_manifest.LONGEST_NAME].strip()
     places = _places(into, compose)
-    if not force:
-        app_files.require_free(places, os.environ)
+    app_files.require_free(places, os.environ)
     app_files.prepare(places)
     app_registration.require_api(loaded.github_url)
-    made = _registered(loaded.github_url, apps_page, public_url, chosen, port, browser=browser)
+    made = _registered(loaded.github_url, apps_page, public_url, name, port)
     secret = made.webhook_secret or SecretStr(secrets.token_hex(32))
-    earlier = app_files.keep(
+    app_files.keep(
         places,
         made.pem.get_secret_value(),
         secret.get_secret_value(),
@@ -127,18 +113,15 @@ def create(  # noqa: PLR0913, PLR0917 - each is an option of the command
         "page": made.html_url,
         "install": f"{made.html_url}/installations/new",
         "files": [str(path) for path in places.files],
-        "earlier_files": [str(path) for path in earlier],
         "next": _next(made.html_url, places, compose, set_secret=made.webhook_secret is None),
     }
     if as_json:
-        print(json.dumps(facts))
+        terminal.print_json(facts)
     else:
         _show_made(facts)
 
 
-def _registered(
-    api_url: str, apps_page: str, public_url: str, name: str, port: int, *, browser: bool
-) -> MadeApp:
+def _registered(api_url: str, apps_page: str, public_url: str, name: str, port: int) -> MadeApp:
     """Serve the page until GitHub has registered the App, and fetch what it hands out."""
     from agent.cli import app_page
     from agent.github import app_registration
@@ -148,7 +131,7 @@ def _registered(
 
     with app_page.serving(port, form) as page:
         try:
-            _invite(page.address, browser=browser)
+            _invite(page.address)
             code = page.code(_WAIT_SECONDS)
             return app_registration.exchange(api_url, code, apps_page)
         except KeyboardInterrupt:
@@ -208,24 +191,8 @@ def _only_here(host: str) -> bool:
         return "." not in host or host.endswith((".localhost", ".local", ".internal"))
 
 
-def _apps_page(loaded: Settings, organization: str | None) -> str:
-    return app_manifest.settings_page(app_manifest.website(loaded.github_url), organization)
-
-
-def _name(name: str | None, organization: str | None) -> str:
-    longest = app_manifest.LONGEST_NAME
-    if name is not None:
-        if not name.strip() or len(name) > longest:
-            raise typer.BadParameter(
-                f"an App's name has 1 to {longest} characters", param_hint="--name"
-            )
-        return name.strip()
-    # Names are unique across GitHub, and the plain one is taken by whoever comes first.
-    return f"Mergewright {organization}"[:longest].strip() if organization else "Mergewright"
-
-
-def _invite(address: str, *, browser: bool) -> None:
-    """Say which page to open, and open it where there is a browser with a window."""
+def _invite(address: str) -> None:
+    """Say which page to open."""
     port = urlsplit(address).port
     lines = [
         f"Open {address}",
@@ -234,9 +201,6 @@ def _invite(address: str, *, browser: bool) -> None:
         "Waiting for GitHub; Ctrl-C ends it.",
     ]
     print("\n".join(lines), file=sys.stderr, flush=True)
-    # Without a window the module would start a browser in this terminal.
-    if browser and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        webbrowser.open(address)
 
 
 def _next(html_url: str, places: Places, compose: Path | None, *, set_secret: bool) -> list[str]:
@@ -267,15 +231,13 @@ def _show_made(facts: dict[str, Any]) -> None:
         facts["files"], ("private key", "webhook secret", "settings"), strict=True
     ):
         print(f"  {path}  ({what})")
-    for path in facts["earlier_files"]:
-        print(f"  {path}  (as it was before)")
     print("Next:")
     for number, step in enumerate(facts["next"], 1):
         print(f"  {number}. {step}")
 
 
 @app.command()
-def show(as_json: repository.Json = False) -> None:
+def show(as_json: terminal.Json = False) -> None:
     """Show which permissions and events the App asks for, each with its reason.
 
     Where an App is configured, GitHub is asked what it really has. Exit code 0: nothing is missing,
@@ -284,7 +246,7 @@ def show(as_json: repository.Json = False) -> None:
     loaded = settings.load()
     report = _report(loaded)
     if as_json:
-        print(json.dumps(report))
+        terminal.print_json(report)
     else:
         _show(report)
     raise typer.Exit(1 if report["app"] and report["app"]["missing"] else 0)
@@ -302,10 +264,6 @@ def _report(loaded: Settings) -> dict[str, Any]:
 
     has = app_registration.registered(loaded)
     compared = app_manifest.difference(has.permissions, has.events)
-    for one in report["permissions"]:
-        one["has"] = has.permissions.get(one["name"])
-    for one in report["events"]:
-        one["has"] = one["name"] in has.events
     report["app"] = {
         "id": has.id,
         "slug": has.slug,
@@ -318,24 +276,12 @@ def _report(loaded: Settings) -> dict[str, Any]:
 
 
 def _show(report: dict[str, Any]) -> None:
-    for title, several in (("permission", report["permissions"]), ("event", report["events"])):
-        titles = {"name": title, "level": "level", "has": "has", "reason": "why"}
-        keys = [key for key in titles if key in several[0]]
-        table = Table(box=None, pad_edge=False)
-        for key in keys:
-            table.add_column(titles[key], overflow="fold", no_wrap=key != "reason")
-        for one in several:
-            table.add_row(*(escape(_render_cell(one[key])) for key in keys))
-        terminal.show(table)
+    for kind, keys in (("permission", ("name", "level", "reason")), ("event", ("name", "reason"))):
+        rows = ([one[key] for key in keys] for one in report[f"{kind}s"])
+        terminal.show_table((kind, *keys[1:]), rows, whole=len(keys) - 1)
         print()
     for line in _verdict(report["app"]):
         print(line)
-
-
-def _render_cell(value: str | bool | None) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value or "nothing"
 
 
 def _verdict(has: dict[str, Any] | None) -> list[str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,6 @@ _OF_AN_APP = ("github_app_id", "github_private_key_file", "webhook_secret_file")
 #: An App and a token exclude each other, and so do the two ways to give a webhook secret.
 _AGAINST_IT = ("github_token", "github_token_file", "webhook_secret")
 _LINE = re.compile(r"\s*(?:export\s+)?(MERGEWRIGHT_[A-Z_]+)\s*=")
-_EARLIER = ".earlier"
 
 
 @dataclass(frozen=True)
@@ -74,13 +72,14 @@ def require_free(places: Places, given: Mapping[str, str]) -> None:
     """
     found = [str(path) for path in (places.key, places.webhook) if path.exists()]
     names = {variable(field) for field in (*_OF_AN_APP, *_AGAINST_IT)}
-    found += [f"{name} in {places.environment}" for name in _set_in(places.environment, names)]
+    in_file = {name for line in _lines(places.environment) if (name := _set_by(line)) in names}
+    found += [f"{name} in {places.environment}" for name in sorted(in_file)]
     found += [f"{name} in the environment" for name in sorted(names) if given.get(name)]
     if found:
         raise SettingsInvalid(
             f"An App or a token is configured already: {', '.join(found)}. Go on with that"
-            " (`mergewright app show`), name another folder (--into), or make a new App with"
-            f" --force; what its files replace is kept beside them as NAME{_EARLIER}."
+            " (`mergewright app show`), name another folder (--into), or move them away first to"
+            " make a new App."
         )
 
 
@@ -90,45 +89,39 @@ def prepare(places: Places) -> None:
     Raises:
         SettingsInvalid: One cannot be made or written to.
     """
-    for folder in dict.fromkeys(path.parent for path in places.files):
+    for folder in {path.parent for path in places.files}:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            trial = folder / f".mergewright-{os.getpid()}"
-            _write(trial, "")
-            trial.unlink()
-        except OSError as problem:
+            problem = "" if os.access(folder, os.W_OK | os.X_OK) else "permission denied"
+        except OSError as refused:
+            problem = str(refused.strerror)
+        if problem:
             raise SettingsInvalid(
-                f"{folder} cannot be written to ({problem.strerror}). Name another folder with"
-                " --into, or run the command as the user that it belongs to."
-            ) from problem
+                f"{folder} cannot be written to ({problem}). Name another folder with --into, or"
+                " run the command as the user that it belongs to."
+            )
 
 
-def keep(
-    places: Places, key: str, webhook_secret: str, values: Mapping[str, str | None]
-) -> list[Path]:
-    """Write the secrets and the settings, mode 0600; return what is kept of earlier ones.
+def keep(places: Places, key: str, webhook_secret: str, values: Mapping[str, str | None]) -> None:
+    """Write the secrets and the settings, mode 0600; other lines of the settings stay.
 
     Args:
-        values: Further settings by field; None: the setting goes back to its default.
+        values: Further settings by field; None: the setting has its default.
 
     Raises:
         PermanentError: They cannot be written.
     """
     told: dict[str, str | None] = {
-        **dict.fromkeys(_AGAINST_IT),
         "github_private_key_file": places.key_as_seen,
         "webhook_secret_file": places.webhook_as_seen,
         **values,
     }
-    lines = [*_others(places.environment, {variable(field) for field in told})]
+    ours = {variable(field) for field in told}
+    lines = [line for line in _lines(places.environment) if _set_by(line) not in ours]
     lines += [f"{variable(f)}={shlex.quote(value)}" for f, value in told.items() if value]
     texts = (key, f"{webhook_secret}\n", "\n".join([*lines, ""]))
-    kept = []
     try:
         for path, text in zip(places.files, texts, strict=True):
-            with suppress(FileNotFoundError):
-                path.replace(path.with_name(path.name + _EARLIER))
-                kept.append(path.with_name(path.name + _EARLIER))
             _write(path, text)
     except OSError as problem:
         raise PermanentError(
@@ -136,7 +129,6 @@ def keep(
             " then make a new private key and webhook secret on the App's page and write the files"
             " by hand (deploy/README.md)."
         ) from problem
-    return kept
 
 
 def _write(path: Path, text: str) -> None:
@@ -163,14 +155,7 @@ def _lines(path: Path) -> list[str]:
         raise SettingsInvalid(f"{path} cannot be read ({problem.strerror}).") from problem
 
 
-def _set_in(path: Path, names: set[str]) -> Iterator[str]:
-    found = {match[1] for line in _lines(path) if (match := _LINE.match(line))}
-    yield from sorted(found & names)
-
-
-def _others(path: Path, names: set[str]) -> Iterator[str]:
-    """Give the lines of a file of settings that set none of these."""
-    for line in _lines(path):
-        match = _LINE.match(line)
-        if match is None or match[1] not in names:
-            yield line
+def _set_by(line: str) -> str:
+    """Name the setting of ours that a line of a file of settings sets; empty: none."""
+    match = _LINE.match(line)
+    return match[1] if match else ""

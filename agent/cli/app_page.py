@@ -8,8 +8,6 @@ answer with the right `state` counts.
 from __future__ import annotations
 
 import hmac
-import html
-import json
 import secrets
 import threading
 from base64 import b64encode
@@ -18,8 +16,11 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from jinja2 import Template
 
 from agent.errors import PermanentError, SettingsInvalid
 from agent.github.app_registration import is_code
@@ -30,6 +31,9 @@ _IDLE_SECONDS = 30
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem}"
     "button{font:inherit;padding:.6rem 1.2rem;cursor:pointer}"
+)
+_TEMPLATE = Template(
+    Path(__file__).with_name("app_page.html").read_text(encoding="utf-8"), autoescape=True
 )
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
@@ -43,20 +47,21 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+Form = Callable[[str], tuple[str, Mapping[str, Any]]]
+"""Gives address and manifest of the form for the address that GitHub is to lead to."""
 
 
 class Page:
     """The page, while it is served."""
 
-    def __init__(self, port: int, form: Callable[[str], tuple[str, Mapping[str, Any]]]) -> None:
+    def __init__(self, port: int, form: Form) -> None:
         """Use `serving`."""
         self._door = f"/{secrets.token_urlsafe(16)}"
         self._state = secrets.token_urlsafe(32)
         self._code: Future[str] = Future()
         self._hosts = {f"{_HOST}:{port}", f"localhost:{port}"}
+        self._form = form(f"http://{_HOST}:{port}{_REDIRECT}")
         self.address = f"http://{_HOST}:{port}{self._door}"
-        action, manifest = form(f"http://{_HOST}:{port}{_REDIRECT}")
-        self._form = _form(f"{action}?state={self._state}", manifest)
 
     def code(self, seconds: float) -> str:
         """Wait for the code of the App that GitHub has registered.
@@ -74,24 +79,24 @@ class Page:
 
     def answer(self, host: str, target: str) -> tuple[int, str]:
         """Answer a GET request: status and page."""
-        if host not in self._hosts:
-            # A name of somebody else's that leads to this machine.
-            return 403, _page("Not here", "This page is opened by its address on this machine.")
         parts = urlsplit(target)
-        if parts.path == self._door:
-            return 200, self._form
-        if parts.path != _REDIRECT:
+        # A foreign host is a name of somebody else's that leads to this machine.
+        if host not in self._hosts or parts.path not in (self._door, _REDIRECT):
             return 404, _page("Not found", "Open the address that stands in the terminal.")
+        if parts.path == self._door:
+            address, manifest = self._form
+            host, action = urlsplit(address).netloc, f"{address}?state={self._state}"
+            return 200, _page(
+                "Register Mergewright at GitHub", host=host, action=action, manifest=manifest
+            )
         given = parse_qs(parts.query)
         state, code = (given.get(name, [""])[0] for name in ("state", "code"))
-        if not hmac.compare_digest(state.encode(), self._state.encode()):
+        if not hmac.compare_digest(state.encode(), self._state.encode()) or not is_code(code):
             return 403, _page(
                 "Another registration",
                 "This answer does not belong to the registration that is under way. Open the"
                 " address that stands in the terminal, and begin there.",
             )
-        if not is_code(code):
-            return 400, _page("No code", "GitHub sent no code. Press the button once more.")
         try:
             self._code.set_result(code)
         except InvalidStateError:
@@ -104,12 +109,12 @@ class Page:
 
 
 @contextmanager
-def serving(port: int, form: Callable[[str], tuple[str, Mapping[str, Any]]]) -> Iterator[Page]:
+def serving(port: int, form: Form) -> Iterator[Page]:
     """Serve the page on loopback while the block runs.
 
     Args:
         port: 0: any free one.
-        form: Gives address and manifest of the form for the address that GitHub is to lead to.
+        form: See there.
 
     Raises:
         SettingsInvalid: The port cannot be had.
@@ -142,6 +147,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     timeout = _IDLE_SECONDS
     server: _Server
+    server_version, sys_version = "mergewright", ""
 
     def do_GET(self) -> None:
         """Answer with a page."""
@@ -153,35 +159,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def version_string(self) -> str:
-        """Tell nobody what serves this."""
-        return "mergewright"
-
     def log_message(self, *_: object) -> None:
         """Write nothing: addresses hold the code."""
 
 
-def _form(action: str, manifest: Mapping[str, Any]) -> str:
-    return _document(
-        "Register Mergewright at GitHub",
-        f"<p>The button sends what stands below to <b>{html.escape(urlsplit(action).netloc)}</b>,"
-        " which asks you for a name and then registers the App. Be signed in there first.</p>"
-        f'<form action="{html.escape(action, quote=True)}" method="post">'
-        '<input type="hidden" name="manifest"'
-        f' value="{html.escape(json.dumps(manifest), quote=True)}">'
-        "<button>Register the App at GitHub</button></form>"
-        f"<p>Deliveries go to <code>{html.escape(manifest['hook_attributes']['url'])}</code>."
-        " What it may do, and why, is listed by <code>mergewright app show</code>.</p>",
-    )
-
-
-def _page(heading: str, words: str) -> str:
-    return _document(heading, f"<p>{html.escape(words)}</p>")
-
-
-def _document(heading: str, body: str) -> str:
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        f'<title>{heading}</title><link rel="icon" href="data:,"><style>{_STYLE}</style></head>'
-        f"<body><h1>{heading}</h1>{body}</body></html>\n"
-    )
+def _page(heading: str, words: str = "", **form: object) -> str:
+    page: str = _TEMPLATE.render(heading=heading, words=words, style=_STYLE, **form)
+    return page

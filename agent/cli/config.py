@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import difflib
 import functools
-import json
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from agent import settings
-from agent.cli import repository
+from agent.cli import repository, terminal
 from agent.git.tree import WorkTree
 from agent.onboarding import effective, facts, kept, written
-from agent.onboarding.effective import Effective, Read
+from agent.onboarding.effective import Effective
 from agent.policy import levels
-from repo_config import detect, doubts, load, reference, schema
+from repo_config import detect, doubts, load, schema
 from repo_config.located import inert, shown
 from repo_config.schema import RepoConfig
-
-if TYPE_CHECKING:
-    from agent.environments.explanation import PythonHere
 
 app = typer.Typer(
     help="The repository's configuration: check it, say what holds and why, propose one.",
@@ -33,54 +29,14 @@ app = typer.Typer(
 
 
 @app.command()
-def check(
-    folder: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Folder of the repository, as it is on disk. Default: here.",
-            exists=True,
-            file_okay=False,
-            metavar="DIR",
-            show_default=False,
-        ),
-    ] = None,
-    repo: Annotated[
-        Path | None,
-        typer.Option(
-            "--repo",
-            help="The same as DIR.",
-            exists=True,
-            file_okay=False,
-            metavar="DIR",
-        ),
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--file",
-            help="Check this file instead of the repository's own; with DIR, also that the"
-            " files it names are there.",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            metavar="FILE",
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Check the configuration, and show what it and the repository's files amount to.
+def check(repo: repository.Folder = None, as_json: terminal.Json = False) -> None:
+    """Check the configuration; `config explain` says what holds with it.
 
     Exit code 0: valid; 2: not valid, with every mistake, its place and the way out.
     """
-    if folder and repo:
-        raise typer.BadParameter("give DIR or --repo, not both", param_hint="--repo")
-    param = "--repo" if repo else "DIR"
-    repo = folder or repo
-    root = repository.root(repo or Path(), param) if repo or not file else Path()
-    tree = repository.tree(root) if repo or not file else None
+    place, tree, read = repository.opened(repo, as_json=as_json)
     try:
-        read = _read(file, root, tree)
-        refused = repository.refused(root, read) if tree else ()
+        refused = repository.refused(place, read)
     except load.ConfigProblem as problem:
         repository.refuse(problem, as_json=as_json)
         raise typer.Exit(repository.INVALID) from problem
@@ -88,38 +44,39 @@ def check(
     from agent.policy import registry
 
     config, name = read.config, read.source.name if read.source else None
-    project = detect.project(tree, config) if tree else None
-    here = repository.python_here(root, config) if project and not refused else None
-    warnings = (
-        *(doubts.of(tree, project) if tree and project else ()),
+    project = detect.project(tree, config)
+    warnings = [
         *levels.held(registry.RULES, config, {}),
-        *map(inert, refused),
-    )
+        *refused,
+        *doubts.of(tree, project),
+        *(f"not run: {check}: {why}" for check, why in project.not_run.items()),
+        *(f"not read: {path}: {why}" for path, why in project.unreadable.items()),
+    ]
+    here = None if refused else repository.python_here(place, config)
     if as_json:
-        report: dict[str, object] = {
-            "valid": True,
-            "file": name,
-            "problems": [],
-            "warnings": list(warnings),
-            "config": config.model_dump(mode="json"),
-            "detected": project.model_dump(mode="json") if project else None,
-            "python_here": here.model_dump(mode="json") if here else None,
-        }
-        print(json.dumps(report, indent=2))
+        terminal.print_json(
+            {
+                "valid": True,
+                "file": name,
+                "problems": [],
+                "warnings": warnings,
+                "config": config.model_dump(mode="json"),
+                "detected": project.model_dump(mode="json"),
+                "python_here": here.model_dump(mode="json") if here else None,
+            }
+        )
         return
     print(f"{name}: valid" if name else "no configuration: every key has its default")
-    for key, value in _given(config):
-        print(f"  {key} = {repository.text(value)}")
-    if project:
-        _show(project, here)
     for warning in warnings:
-        print(f"warning: {warning}")
+        print(f"warning: {inert(warning)}")
+    if here and not here.version:
+        print(inert(str(here)))
 
 
 @app.command("schema")
 def show_schema() -> None:
     """Print the JSON schema of `.github/mergewright.yml`, for editors."""
-    print(json.dumps(schema.json_schema(), indent=2))
+    terminal.print_json(schema.json_schema())
 
 
 @app.command()
@@ -127,16 +84,11 @@ def explain(
     key: Annotated[
         str | None,
         typer.Argument(
-            help="Only this key, or the keys below it, as `checks.tests`.",
-            metavar="KEY",
+            help="Only this key, or the keys below it, as `checks.tests`.", metavar="KEY"
         ),
     ] = None,
-    repo: repository.Folder = Path(),
-    path: Annotated[
-        str | None,
-        typer.Option("--path", help="What holds for this file, as `shop/models.py`."),
-    ] = None,
-    as_json: repository.Json = False,
+    repo: repository.Folder = None,
+    as_json: terminal.Json = False,
 ) -> None:
     """Show what holds, key by key, and what says so: file and line, detection, default, operator.
 
@@ -144,23 +96,22 @@ def explain(
     """
     place, tree, read = repository.opened(repo, as_json=as_json)
     project = detect.project(tree, read.config)
-    if path is not None:
-        found = list(effective.at_path(repository.file(path, place, tree), read, project))
-    else:
-        found = list(effective.values(read, project, settings.load()))
+    found = list(effective.values(read, project, settings.load()))
     if key is not None:
         known = [one.key for one in found]
         found = _below(key, found)
         if not found:
-            raise typer.BadParameter(_unknown(key, path, known), param_hint="KEY")
+            near = difflib.get_close_matches(key, known, 2)
+            fix = f"Did you mean {' or '.join(near)}?" if near else "`config explain` lists them"
+            said = f"there is no key {shown(key, quoted=False)}. {fix}"
+            raise typer.BadParameter(said, param_hint="KEY")
     found = [_with_here(one, place, read.config) for one in found]
     if as_json:
-        print(
-            json.dumps([one.model_dump(mode="json", exclude_none=True) for one in found], indent=2)
-        )
+        terminal.print_json([one.model_dump(mode="json", exclude_none=True) for one in found])
         return
     for one in found:
-        print(f"{one.key:<26} {repository.text(one.value)}  ({inert(one.origin)})")
+        value = written.flow(one.model_dump(mode="json")["value"])
+        print(f"{one.key:<26} {value}  ({inert(one.origin)})")
         if one.here:
             print(f"    {inert(one.here)}")
         if key is not None and one.meaning:
@@ -169,7 +120,7 @@ def explain(
 
 @app.command("detect")
 def detect_values(
-    repo: repository.Folder = Path(),
+    repo: repository.Folder = None,
     write: Annotated[
         bool,
         typer.Option(
@@ -177,7 +128,7 @@ def detect_values(
             help="Write the file. What one that is there says is kept, but for its comments.",
         ),
     ] = False,
-    as_json: repository.Json = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Propose `.github/mergewright.yml` from what the repository shows, each value with a reason.
 
@@ -197,16 +148,13 @@ def detect_values(
             " there, or take the table out first.",
             param_hint="--write",
         )
+    # To write it again would only lose the reasons.
+    write = write and (bool(differs) or not read.source)
     if write:
         WorkTree(place, tree.paths()).write(name, proposal.text.encode())
     if as_json:
-        report = {
-            "file": name,
-            "written": write,
-            "differs": differs,
-            **proposal.model_dump(mode="json"),
-        }
-        print(json.dumps(report, indent=2))
+        report = {"file": name, "written": write, "differs": differs}
+        terminal.print_json({**report, **proposal.model_dump(mode="json")})
         return
     print(f"written: {name}" if write else proposal.text, end="\n" if write else "")
     if read.source:
@@ -225,67 +173,3 @@ def _below(key: str, found: list[Effective]) -> list[Effective]:
     """The key itself, what is below it, or the key in whose value it stands."""
     exact = [one for one in found if one.key == key or one.key.startswith(f"{key}.")]
     return exact or [one for one in found if key.startswith((f"{one.key}.", f"{one.key}["))]
-
-
-def _unknown(key: str, path: str | None, known: list[str]) -> str:
-    """Say that there is no such key, with the nearest."""
-    said = f"there is no key {shown(key, quoted=False)}"
-    if path is not None:
-        return f"{said} of a file. There are: {', '.join(effective.OF_PATHS)}"
-    near = difflib.get_close_matches(key, known, 2)
-    fix = f"Did you mean {' or '.join(near)}?" if near else "`config explain` lists them"
-    return f"{said}. {fix}"
-
-
-def _read(file: Path | None, repo: Path, tree: detect.Tree | None) -> Read:
-    """Read the file that was named, else the repository's own configuration."""
-    if file is not None:
-        name = str(file)
-        with file.open("rb") as opened:
-            text = load.decode(opened.read(load.most_bytes(name) + 1), name)
-        return Read(load.from_text(text, name, tree), load.Source(name=name, text=text))
-    return repository.configuration(repo, tree) if tree else Read(RepoConfig(), None)
-
-
-def _given(config: RepoConfig) -> list[tuple[str, object]]:
-    """The keys that have another value than their default."""
-    given: list[tuple[str, object]] = []
-    for path, section in reference.sections():
-        values: object = config
-        for step in path:
-            values = getattr(values, step)
-        given += [
-            (".".join((*path, name)), getattr(values, name))
-            for name, field in section.model_fields.items()
-            if not reference.is_section(field.annotation) and getattr(values, name) != field.default
-        ]
-    return given
-
-
-def _show(project: detect.Project, here: PythonHere | None) -> None:
-    django = project.django
-    rows: list[tuple[str, object]] = [
-        ("framework", project.framework),
-        ("python_version", project.python_version),
-        ("test_runner", project.test_runner),
-        ("test_script", project.test_script),
-        ("test_args", project.test_args),
-        ("type_tools", project.type_tools),
-        ("lint_tools", project.lint_tools),
-    ]
-    if django:
-        rows[2:2] = [
-            ("django.settings_module", django.settings_module),
-            ("django.manage", django.manage),
-            ("django.python_path", tuple(folder or "." for folder in django.python_path)),
-        ]
-    print("in effect:")
-    for key, value in rows:
-        origin = project.origins.get(key)
-        print(f"  {key:<23} {repository.text(value)}" + (f"  ({inert(origin)})" if origin else ""))
-        if key == "python_version" and here:
-            print(f"  {'':<23} {inert(str(here))}")
-    for check, why in project.not_run.items():
-        print(f"  not run: {check}: {why}")
-    for path, reason in project.unreadable.items():
-        print(f"  not read: {inert(path)}: {inert(reason)}")

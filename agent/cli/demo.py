@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,18 +18,17 @@ from rich.markup import escape
 from rich.rule import Rule
 
 from agent import settings
+from agent.cli import terminal
 from agent.cli.progress import QUIET_SECONDS
 from agent.text import cleaning
 
 if TYPE_CHECKING:
     from agent.demo.play import Play
-    from agent.demo.scenarios import Scenario
     from agent.demo.simulator.records import Issue
     from agent.models.outcome import StoredRun
 
 _LONGEST_SECONDS = 1800.0
 _LAST_WORDS = 20
-_STOPPING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def demo(
@@ -41,7 +38,7 @@ def demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave everything running to look around, until Ctrl-C.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Play the whole job: a label on an issue, and the pull request that comes of it.
 
@@ -60,9 +57,7 @@ def demo(
             f"there is no scenario {scenario!r}; there are {', '.join(SCENARIOS)}",
             param_hint="--scenario",
         )
-    Console(stderr=True).print(
-        "Starting a simulated GitHub and the service…", style="dim", highlight=False
-    )
+    terminal.print_aside("Starting a simulated GitHub and the service…", style="dim")
     with (
         _scratch() as folder,
         play.playing(SCENARIOS[scenario], settings.load(), folder) as played,
@@ -82,31 +77,25 @@ def demo(
 def _scratch() -> Iterator[Path]:
     """Make a folder that is gone afterwards, also where a signal ends the command."""
 
-    def end(number: int, frame: FrameType | None) -> None:
-        # Once is enough: what is being taken down is taken down whole.
-        for one in _STOPPING:
-            signal.signal(one, signal.SIG_IGN)
+    def end(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, end) for number in _STOPPING}
-    folder = Path(tempfile.mkdtemp(prefix="mergewright-demo-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    with TemporaryDirectory(prefix="mergewright-demo-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
 
 
 def _show(played: Play, out: Console, *, as_json: bool) -> bool:
     """Play to the end and show what came of it; return whether it ended as it should."""
+    from rich.markdown import Markdown
+
     out.print(Rule(f"issue {played.issue_url}"))
-    out.print(_plain(played.issue.title), style="bold", markup=False, highlight=False)
-    out.print(_plain(played.issue.body or ""), markup=False, highlight=False)
-    _note_patience(played.scenario, out)
+    _print_plain(out, played.issue.title, style="bold")
+    _print_plain(out, played.issue.body or "")
     out.print(Rule("run"))
     begun = time.monotonic()
-    _tell(played.begin(), out)
+    played.label()
     run, refusal, first_sign = _follow(played, out, begun)
     seconds = time.monotonic() - begun
     as_told = _ended_as_told(played, run, refusal)
@@ -117,123 +106,54 @@ def _show(played: Play, out: Console, *, as_json: bool) -> bool:
             "total_seconds": round(seconds, 3),
             "as_expected": as_told,
         }
-        print(json.dumps(facts, indent=2))
+        terminal.print_json(facts)
         return as_told
-    _show_comments(played, out)
+    for comment in played.issue.comments:
+        edited = ", edited" if comment.updated > comment.created else ""
+        out.print(Rule(escape(f"comment of {comment.author.login}{edited}")))
+        out.print(Markdown(_folded(comment.body)))
     if pull := played.pull():
         _show_pull(played, pull, out)
     out.print(Rule("result"))
-    if refusal is None and (run is None or run.outcome is None):
-        out.print(f"no end within {_LONGEST_SECONDS / 60:.0f} minutes", style="red")
-    if refusal:
-        out.print(f"no run: {refusal}", markup=False, highlight=False, soft_wrap=True)
-    if run and run.outcome:
-        told = f"{run.outcome.state.value} ({run.outcome.reason.value}): {run.outcome.sentence}"
-        out.print(_plain(told), markup=False, highlight=False)
-        if run.outcome.pull_request:
-            out.print(f"pull request {run.outcome.pull_request.url}", soft_wrap=True)
-    for one in played.follow_ups():
-        out.print(_plain(_round(one)), markup=False, highlight=False)
+    _show_result(run, refusal, out)
     calls = run.outcome.forge_calls if run and run.outcome else None
     asked = "" if calls is None else f", with {calls} requests to GitHub by the run"
     out.print(f"from the label to the end: {seconds:.1f} s{asked}", highlight=False)
     return as_told
 
 
-def _note_patience(scenario: Scenario, out: Console) -> None:
-    """Say what is otherwise than at work."""
-    from agent.demo.play import QUIET_SECONDS as QUIET
-    from agent.demo.play import RECONCILE_SECONDS
-
-    if scenario.acts:
-        out.print(
-            f"For this demo people have {QUIET:.0f} s, not 60, to say all they have to say, and"
-            f" GitHub is asked for lost webhooks every {RECONCILE_SECONDS:.0f} s, not 5 minutes.",
-            style="dim",
-            highlight=False,
-        )
-    if scenario.model:
-        out.print(
-            "No model is asked: what one would say is read from a script, by a stand-in.",
-            style="dim",
-            highlight=False,
-        )
-
-
 def _ended_as_told(played: Play, run: StoredRun | None, refusal: str | None) -> bool:
-    """Whether it ended as the scenario says; where nobody said anything, it did not."""
-    scenario = played.scenario
-    if scenario.ends is None:
-        return run is None and refusal is not None
-    if run is None or run.outcome is None or played.acted < len(scenario.acts):
-        return False
-    rounds = tuple(
-        (one.outcome.reason, tuple(each.end for each in one.outcome.threads))
-        for one in played.follow_ups()
-        if one.outcome
-    )
-    return run.outcome.reason is scenario.ends and rounds == scenario.follow_ups
+    """Whether it ended as the scenario says."""
+    if run is None or run.outcome is None:
+        return run is None and refusal is not None and played.scenario.ends is None
+    return run.outcome.reason is played.scenario.ends
 
 
 def _follow(
     played: Play, out: Console, begun: float
 ) -> tuple[StoredRun | None, str | None, float | None]:
-    """Show the steps as they end, and let people act when their moment comes.
+    """Show the steps as they end.
 
     Returns:
         The ended run, or why there is none, and the seconds to the first sign on the issue.
     """
-    shown: set[tuple[str, str]] = set()
+    shown: set[str] = set()
     noticed: float | None = None
     while time.monotonic() - begun < _LONGEST_SECONDS:
         if noticed is None and played.noticed():
             noticed = time.monotonic() - begun
             out.print(f"first sign on the issue after {noticed:.2f} s", highlight=False)
-        runs = played.runs()
-        for run in runs:
-            _show_steps(played, run, shown, out)
-        if told := played.act():
-            _tell(told, out)
-        elif not runs and (refusal := played.refusal()):
+        run = played.run()
+        if run is None and (refusal := played.refusal()):
             return None, refusal, noticed
-        elif runs and played.idle() and played.runs() == runs:
-            return played.run(), None, noticed
+        for name, seconds in (played.seconds(run) if run else {}).items():
+            if name not in shown and seconds >= QUIET_SECONDS:
+                out.print(f"[green]ok[/]  {name:<14} {seconds:7.1f} s", highlight=False)
+            shown.add(name)
+        if run and not run.active:
+            return run, None, noticed
         time.sleep(0.05)
     return played.run(), None, noticed
-
-
-def _tell(told: str, out: Console) -> None:
-    out.print(_plain(told), markup=False, highlight=False)
-
-
-def _show_steps(played: Play, run: StoredRun, shown: set[tuple[str, str]], out: Console) -> None:
-    """Show the steps of a run that have ended since the last look."""
-    run_id, about = run.run.run_id, run.run.follow_up
-    if about and (run_id, "") not in shown:
-        shown.add((run_id, ""))
-        out.print(Rule(f"round {about.round}: {about.kind}"))
-    for name, seconds in played.seconds(run).items():
-        if (run_id, name) not in shown and seconds >= QUIET_SECONDS:
-            out.print(f"[green]ok[/]  {name:<14} {seconds:7.1f} s", highlight=False)
-        shown.add((run_id, name))
-
-
-def _round(run: StoredRun) -> str:
-    """Say how one round of what follows a pull request ended."""
-    about, outcome = run.run.follow_up, run.outcome
-    if about is None or outcome is None:
-        return f"{run.run.run_id} is not over"
-    told = f"round {about.round} ({about.kind}): {outcome.reason.value}: {outcome.sentence}"
-    return "".join([told, *(f"\n  {one.end:<7} {one.about}" for one in outcome.threads)])
-
-
-def _show_comments(played: Play, out: Console) -> None:
-    from rich.markdown import Markdown
-
-    for comment in played.issue.comments:
-        edited = ", edited" if comment.updated > comment.created else ""
-        out.print(Rule(escape(f"comment of {comment.author.login}{edited}")))
-        out.print(Markdown(_folded(comment.body)))
 
 
 def _show_pull(played: Play, pull: Issue, out: Console) -> None:
@@ -242,30 +162,32 @@ def _show_pull(played: Play, pull: Issue, out: Console) -> None:
 
     from agent.demo.simulator import git_store
 
-    out.print(
-        Rule(
-            f"pull request {played.stage.address}/{played.repository.full_name}/pull/{pull.number}"
-        )
-    )
-    out.print(_plain(pull.title), style="bold", markup=False, highlight=False)
+    address = f"{played.stage.address}/{played.repository.full_name}/pull/{pull.number}"
+    out.print(Rule(f"pull request {address}"))
+    _print_plain(out, pull.title, style="bold")
     out.print(Markdown(_folded(pull.body or "")))
     if pull.pull is None:
         return
-    for thread in pull.pull.threads:
-        resolved = ", resolved" if thread.resolved_by else ""
-        out.print(Rule(escape(f"remark on {thread.comments[0].path}{resolved}")))
-        for one in thread.comments:
-            out.print(Markdown(f"**{one.author.login}**: {_folded(one.body)}"))
-    for said in pull.comments:
-        out.print(Rule(escape(f"comment of {said.author.login}")))
-        out.print(Markdown(_folded(said.body)))
     out.print(Rule(escape(f"branch {pull.pull.head_ref}")))
     shown = git_store.text(
         played.repository.git_dir,
         *("log", "-p", "--reverse", "--first-parent", "--format=%n%an <%ae>%n%n%B"),
         f"refs/heads/{pull.pull.base_ref}..refs/heads/{pull.pull.head_ref}",
     )
-    out.print(Syntax(_plain(shown), "diff", background_color="default", word_wrap=True))
+    patch = cleaning.terminal(shown)
+    out.print(Syntax(patch, "diff", background_color="default", word_wrap=True))
+
+
+def _show_result(run: StoredRun | None, refusal: str | None, out: Console) -> None:
+    if refusal:
+        _print_plain(out, f"no run: {refusal}")
+    elif run is None or run.outcome is None:
+        out.print(f"no end within {_LONGEST_SECONDS / 60:.0f} minutes", style="red")
+    else:
+        outcome = run.outcome
+        _print_plain(out, f"{outcome.state.value} ({outcome.reason.value}): {outcome.sentence}")
+        if outcome.pull_request:
+            _print_plain(out, f"pull request {outcome.pull_request.url}")
 
 
 def _facts(played: Play, run: StoredRun | None, refusal: str | None) -> dict[str, object]:
@@ -284,24 +206,9 @@ def _facts(played: Play, run: StoredRun | None, refusal: str | None) -> dict[str
         "title": pull.title if pull else None,
         "body": pull.body if pull else None,
         "comments": [comment.body for comment in played.issue.comments],
-        "follow_ups": [_facts_of_round(one) for one in played.follow_ups()],
         "labels": [label.name for label in played.issue.labels],
         "seconds": played.seconds(run) if run else {},
         "requests": len(played.stage.world.requests.find("/api/*")),
-    }
-
-
-def _facts_of_round(run: StoredRun) -> dict[str, object]:
-    about, outcome = run.run.follow_up, run.outcome
-    return {
-        "run": run.run.run_id,
-        "kind": about.kind if about else None,
-        "round": about.round if about else None,
-        "outcome": outcome.state.value if outcome else None,
-        "reason": outcome.reason.value if outcome else None,
-        "sentence": outcome.sentence if outcome else None,
-        "commit": outcome.commit if outcome else None,
-        "threads": [one.model_dump(mode="json") for one in outcome.threads] if outcome else [],
     }
 
 
@@ -309,15 +216,11 @@ def _explain(played: Play, out: Console) -> None:
     """Say what should have come, and what the service said last."""
     scenario = played.scenario
     expected = f"end as {scenario.ends.value}" if scenario.ends else "start no run"
-    for reason, ends in scenario.follow_ups:
-        expected += f", and then as {reason.value}"
-        if ends:
-            expected += f" ({', '.join(ends)})"
     out.print(f"\nThis is not as it should be: {scenario.name} should {expected}.", style="red")
     said = played.stage.service.log.read_text(errors="replace").splitlines()
     out.print("The last words of the service:", highlight=False)
     for line in said[-_LAST_WORDS:]:
-        out.print(_plain(line), markup=False, highlight=False, soft_wrap=True)
+        _print_plain(out, line)
 
 
 def _linger(played: Play, out: Console) -> None:
@@ -337,8 +240,10 @@ def _linger(played: Play, out: Console) -> None:
         out.print("ended")
 
 
-def _plain(text: str) -> str:
-    return cleaning.terminal(text)
+def _print_plain(out: Console, text: str, style: str | None = None) -> None:
+    """Print foreign words as they are, with nothing in them that a terminal would obey."""
+    plain = cleaning.terminal(text)
+    out.print(plain, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _folded(text: str) -> str:
@@ -349,4 +254,4 @@ def _folded(text: str) -> str:
         text,
         flags=re.DOTALL,
     )
-    return _plain(re.sub(r"<!--.*?-->", "", shown, flags=re.DOTALL))
+    return cleaning.terminal(re.sub(r"<!--.*?-->", "", shown, flags=re.DOTALL))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 import subprocess
 from contextlib import closing
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -25,9 +23,7 @@ from agent.sandbox.opening import OpenSessions
 from agent.sandbox.rooms import attempts, slots
 
 
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
+def doctor(as_json: terminal.Json = False) -> None:
     """Try every limit of rooms of every kind by breaking it, and say what is needed here.
 
     One kind of room is enough: those of a container engine, or those of bubblewrap. Exit code 0:
@@ -35,7 +31,7 @@ def doctor(
     """
     report = examine(settings.load())
     if as_json:
-        print(json.dumps(report))
+        terminal.print_json(report)
     else:
         _show(report)
     raise typer.Exit(0 if report["sound"] else 1)
@@ -123,15 +119,14 @@ def _ask_version(program: str) -> str | None:
 
 
 def _show(report: dict[str, Any]) -> None:
-    show = partial(terminal.console().print, markup=False, highlight=False)
     for kind, found in report["kinds"].items():
-        show(f"{kind} ({'' if kind == report['used'] else 'not '}used)", found["missing"] or "")
+        print(f"{kind} ({'' if kind == report['used'] else 'not '}used)", found["missing"] or "")
         for line in found["limits"]:
             no = "NO" if line["required"] else "no, optional"
-            show(f"  {line['limit']}: {'yes' if line['enforced'] else no}; {line['detail']}")
-    show("needed")
+            print(f"  {line['limit']}: {'yes' if line['enforced'] else no}; {line['detail']}")
+    print("needed")
     for line in report["needed"]:
-        show(f"  {line['what']}: {'yes' if line['there'] else 'NO'}; {line['detail']}")
+        print(f"  {line['what']}: {'yes' if line['there'] else 'NO'}; {line['detail']}")
     missing = ", ".join(line["what"] for line in report["needed"] if not line["there"])
     sound = "All that is needed is there. Tickets can be worked on here."
-    show(f"Missing: {missing}. Nothing will be run here." if missing else sound)
+    print(f"Missing: {missing}. Nothing will be run here." if missing else sound)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from agent import settings
 from agent.cli import terminal
@@ -34,13 +31,11 @@ def build(
     from agent.sandbox.docker import building
 
     built = building.build(version, packages or [], settings.load())
-    terminal.console().print(f"[bold green]built[/] {built.reference} {built.digest}")
+    print(f"built {built.reference} {built.digest}")
 
 
 @app.command()
-def show(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
+def show(as_json: terminal.Json = False) -> None:
     """List the images that rooms can be opened from here."""
     from agent.sandbox.docker import engine
 
@@ -48,12 +43,12 @@ def show(
     with engine.connect(loaded).client() as client:
         found = engine.images(client, loaded).values()
     if as_json:
-        print(json.dumps({"images": [image.model_dump() for image in found]}))
+        terminal.print_json({"images": [image.model_dump() for image in found]})
     elif not found:
-        terminal.console().print("no images. Build one: mergewright images build 3.11")
+        print("no images. Build one: mergewright images build 3.11")
     else:
-        table = Table("image", "python", "digest", show_edge=False)
-        for image in found:
-            python = image.labels.get(engine.PYTHON_LABEL, "?")
-            table.add_row(escape(image.reference), python, image.digest[7:19])
-        terminal.console().print(table)
+        rows = (
+            (image.reference, image.labels.get(engine.PYTHON_LABEL, "?"), image.digest[7:19])
+            for image in found
+        )
+        terminal.show_table(("image", "python", "digest"), rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +11,6 @@ import typer
 
 from agent.models.outcome import StoredRun
 from agent.settings import Settings
-from agent.text import cleaning
 
 if TYPE_CHECKING:
     from agent.store.sql_store import SqlStore
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 RunId = Annotated[
     str, typer.Argument(metavar="RUN", help="Id of the run; its beginning is enough.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _CANDIDATES = 10
 
@@ -37,21 +35,30 @@ def opened(loaded: Settings) -> Iterator[SqlStore | None]:
         yield store
 
 
-def one_of(store: SqlStore | None, run_id: str) -> StoredRun:
-    """Look up the one run whose id begins so; anything else is told as a wrong argument."""
-    found = store.beginning(run_id, _CANDIDATES + 1) if store else ()
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise typer.BadParameter(
-            f"no run of an issue begins with {run_id!r}; `mergewright runs list` shows them",
-            param_hint="RUN",
-        )
-    more = " and more" if len(found) > _CANDIDATES else ""
-    named = ", ".join(one.run.run_id for one in found[:_CANDIDATES])
-    raise typer.BadParameter(
-        f"more than one run begins with {run_id!r}; name one of {named}{more}", param_hint="RUN"
-    )
+@contextmanager
+def found(loaded: Settings, run_id: str) -> Iterator[tuple[SqlStore, StoredRun]]:
+    """Open the runs for the one whose id begins so; anything else is a wrong argument."""
+    with opened(loaded) as store:
+        several = store.beginning(run_id, _CANDIDATES + 1) if store else ()
+        require_one(run_id, [one.run.run_id for one in several], "`mergewright runs list`")
+        assert store is not None  # noqa: S101  it has the run
+        yield store, several[0]
+
+
+def require_one(run_id: str, begin_so: Sequence[str], listing: str) -> None:
+    """Refuse a beginning that not exactly one run has.
+
+    Args:
+        listing: What shows those that there are.
+    """
+    if len(begin_so) == 1:
+        return
+    said = f"no run there begins with {run_id!r}; {listing} shows them"
+    if begin_so:
+        more = " and more" if len(begin_so) > _CANDIDATES else ""
+        named = ", ".join(begin_so[:_CANDIDATES])
+        said = f"more than one run begins with {run_id!r}; name one of {named}{more}"
+    raise typer.BadParameter(said, param_hint="RUN")
 
 
 def facts(one: StoredRun) -> dict[str, object]:
@@ -87,8 +94,3 @@ def moment(seconds: float | None) -> str | None:
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-
-
-def line(value: object) -> str:
-    """Make any text one that a terminal shows on one line."""
-    return cleaning.terminal(str(value)).replace("\n", " ")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -29,13 +30,14 @@ from agent.cli import (
     serve,
     simulator,
     stats,
-    version,
 )
 from agent.errors import (
     AgentError,
+    ConfigInvalid,
     EngineHeld,
     InboxUnusable,
     LedgerUnusable,
+    RunStopped,
     SandboxMissing,
     SettingsInvalid,
     StoreUnusable,
@@ -44,6 +46,7 @@ from agent.telemetry import run_log
 
 #: What stays so until somebody changes something.
 _LASTING = (
+    ConfigInvalid,
     SettingsInvalid,
     SandboxMissing,
     StoreUnusable,
@@ -80,6 +83,12 @@ app.add_typer(images.app, name="images")
 app.add_typer(runs.app, name="runs")
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mergewright {metadata.version('mergewright')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _common(
     verbose: Annotated[
@@ -88,7 +97,7 @@ def _common(
     show_version: Annotated[
         bool,
         typer.Option(
-            "--version", help="Show the version and exit.", callback=version.show, is_eager=True
+            "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
         ),
     ] = False,
 ) -> None:
@@ -104,7 +113,8 @@ def main() -> None:
         app()
     except AgentError as problem:
         print(f"mergewright: {problem.message}", file=sys.stderr)
-        _as_json(problem.message)
+        reason = problem.reason.value if isinstance(problem, RunStopped) else None
+        _as_json(problem.message, reason)
         lasting = isinstance(problem, _LASTING)
         raise SystemExit(2 if lasting else 1) from problem
     except SystemExit as end:
@@ -117,7 +127,7 @@ def main() -> None:
         raise SystemExit(130) from None
 
 
-def _as_json(problem: str) -> None:
+def _as_json(problem: str, reason: str | None = None) -> None:
     """Print what is wrong for programs, where they have asked for one object."""
     if "--json" in sys.argv[1:]:
-        print(json.dumps({"problem": problem}))
+        print(json.dumps({"problem": problem} | ({"reason": reason} if reason else {})))

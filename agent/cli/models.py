@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Annotated, Any, get_args
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from agent import settings, wiring
 from agent.cli import terminal
@@ -27,7 +24,7 @@ def models(
     check: Annotated[
         bool, typer.Option("--check", help="Ask each model for one word; that costs a little.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """List the models of each role, the first first, with their prices, limits and what is wrong.
 
@@ -36,7 +33,7 @@ def models(
     """
     report = examine(settings.load(), check=check)
     if as_json:
-        print(json.dumps(report))
+        terminal.print_json(report)
     else:
         _show(report)
     answered = all(one.get("answers", True) for one in report["models"])
@@ -123,20 +120,12 @@ def _show(report: dict[str, Any]) -> None:
             " role, with its key in ANTHROPIC_API_KEY; so do openai:NAME and google:NAME."
         )
         return
-    table = _make_table("role", "models, the first first")
-    for place, chain in (report["roles"] | report["routes"]).items():
-        table.add_row(place, escape(", ".join(chain) or "nobody"))
-    terminal.show(table)
+    chains = report["roles"] | report["routes"]
+    rows = ((place, ", ".join(chain) or "nobody") for place, chain in chains.items())
+    terminal.show_table(("role", "models, the first first"), rows)
     print()
-    table = _make_table("model", "$ per million: in", "out", "answers")
-    for line in report["models"]:
-        words = ""
-        if "answers" in line:
-            words = f"in {line['seconds']:.1f} s" if line["answers"] else line["words"]
-        dollars = [line["usd_per_million_input"], line["usd_per_million_output"]]
-        cells = ["not known" if usd is None else f"{usd:g}" for usd in dollars]
-        table.add_row(line["name"], *cells, escape(words))
-    terminal.show(table)
+    titles = ("model", "$ per million: in", "out", "answers")
+    terminal.show_table(titles, map(_make_row, report["models"]))
     limits = report["limits"]
     tokens, day = limits["tokens"], limits["usd_per_day"]
     said = f"One run: at most ${limits['usd']:g}, "
@@ -147,9 +136,9 @@ def _show(report: dict[str, Any]) -> None:
         print(line)
 
 
-def _make_table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column(first, no_wrap=True)
-    for title in others:
-        table.add_column(title, overflow="fold")
-    return table
+def _make_row(line: dict[str, Any]) -> list[str]:
+    words = ""
+    if "answers" in line:
+        words = f"in {line['seconds']:.1f} s" if line["answers"] else line["words"]
+    dollars = [line["usd_per_million_input"], line["usd_per_million_output"]]
+    return [line["name"], *("not known" if usd is None else f"{usd:g}" for usd in dollars), words]

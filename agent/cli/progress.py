@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.live import Live
 from rich.markup import escape
-from rich.spinner import Spinner
-from rich.table import Table
-from rich.text import Text
 
 from agent.text import cleaning
 
@@ -24,47 +18,41 @@ class Progress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live: Live | None = None
+        self._alive = console.status("") if _is_lively(console) else None
         self._step = ""
         self._line = ""
-        self._begun = 0.0
         self._under_way: set[str] = set()
 
     def __enter__(self) -> Self:
-        if _is_lively(self._console):
-            self._live = Live(
-                console=self._console,
-                refresh_per_second=8,
-                transient=True,
-                get_renderable=self._now,
-            )
-            self._live.start()
+        if self._alive:
+            self._alive.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._live:
-            self._live.stop()
+    def __exit__(self, *_: object) -> None:
+        if self._alive:
+            self._alive.stop()
 
     def started(self, step: str) -> None:
         """Show that a step begins."""
-        self._step, self._line, self._begun = step, "", time.monotonic()
+        self._step, self._line = step, ""
         self._under_way.add(step)
+        self._show()
 
     def said(self, line: str) -> None:
         """Show one line from within the present step."""
         self._line = cleaning.terminal(line)
-        if not self._live:
+        self._show()
+        if not self._alive:
             self._console.print(f"      {escape(self._line)}", highlight=False, soft_wrap=True)
+
+    def _show(self) -> None:
+        if self._alive:
+            self._alive.update(f"{escape(self._step)}  [dim]{escape(self._line)}[/]")
 
     def heard(self, line: str) -> None:
         """Show one line of what a model writes or calls; on a terminal it stays as well."""
         # NO_COLOR alone does not keep the console from writing in faint letters.
-        style = "dim" if self._live else ""
+        style = "dim" if self._alive else ""
         shown = escape(cleaning.terminal(line))
         self._console.print(f"      | {shown}", style=style, highlight=False, soft_wrap=True)
 
@@ -74,19 +62,10 @@ class Progress:
         self._under_way.discard(step)
         if seconds >= QUIET_SECONDS or self._line or not ok:
             mark = "[green]ok[/]  " if ok else "[red]stop[/]"
-            told = f"  [dim]{escape(self._line)}[/]" if self._line and self._live else ""
+            told = f"  [dim]{escape(self._line)}[/]" if self._line and self._alive else ""
             self._console.print(
                 f"{mark}  {escape(step):<14} {seconds:7.1f} s{kept or told}", highlight=False
             )
-        self._step = ""
-
-    def _now(self) -> Table | Text:
-        if not self._step:
-            return Text("")
-        row = Table.grid(padding=(0, 1))
-        elapsed = time.monotonic() - self._begun
-        row.add_row(Spinner("dots"), f"{self._step} {elapsed:.0f} s", Text(self._line, style="dim"))
-        return row
 
 
 def _is_lively(console: Console) -> bool:

@@ -10,6 +10,9 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 from itertools import groupby, pairwise
+from pathlib import Path
+
+from jinja2 import Template
 
 from agent import settings
 from agent.conversation import commands
@@ -23,100 +26,36 @@ from agent.store import step_file
 from agent.telemetry.figures import Figures, Middle, PerLine, Share
 from repo_config import reference
 
-_OPENING = """\
-# Reference
-
-Made from the code by `make reference`; edit the code, not this file.
-
-## Configuration
-
-`.github/mergewright.yml`, or the same keys below `[tool.mergewright]` in `pyproject.toml`; never
-both. Every key is optional. `mergewright config check` names mistakes by line and column,
-`config explain` what holds and why, `config detect` proposes a file, and `config schema` is for
-editors.
-"""
-_SETTINGS = """\
-## Settings
-
-What the operator sets, as variables of the environment. `mergewright models` shows what holds of
-models, and `--check` asks each of them.
-"""
-_ENDS = """\
-## Ends of a run
-
-`mergewright run --json` has the code as `reason`, the ledger and the run's page have it too.
-A run of a ticket file goes on with `mergewright run --resume` where the table says so, and keeps
-what is on record; a run of an issue does with `mergewright runs retry`, after every end but `ready`
-and `dry_run`.
-"""
-_DECISION = """\
-## Decision
-
-Once the checks have run with the change, the first row that holds decides.
-"""
+_TEMPLATE = Path(__file__).with_name("reference.md.jinja")
 #: A run of a ticket file never ends so.
 _OF_ISSUES = (Reason.DUPLICATE, Reason.UNANSWERED, Reason.SUPERSEDED, Reason.ACCESS_LOST)
-_FIGURES = """\
-## Figures
-
-`mergewright stats --json` prints one object: `schema_version` (1), `since` (a time, or null), `by`
-(or null), `all`, and `groups`, the largest first. `all` and each group have these keys. What is not
-known is never counted as nothing: a median, a share or a price says of how many it is (`known`) and
-how many it leaves out (`unknown`), and is null where none is known. Times are in seconds.
-"""
 _PLAIN: dict[object, str] = {str: "text", int: "number", dict[str, int]: "numbers by name"}
 _FORMS: dict[type[Record], str] = {Middle: "a median", Share: "a share", PerLine: "a price"}
-_RULES = """\
-## Rules
-
-What a change brings in is held against these before anything runs; what was there before is not.
-A finding of weight `block` withholds the pull request, `review` makes it a draft that names the
-place, `info` is only told. A repository sets weights by `rules`, down to the floor of each rule;
-`off` as floor means that a rule may be switched off. The operator can move floors
-(`MERGEWRIGHT_RULE_FLOORS`). `mergewright rules` shows what holds in a repository.
-"""
-
-
-_COMMANDS = """\
-## Commands
-
-A line that begins with `/mergewright` in a comment on the issue or on its pull request, outside of
-quotations and code; of several the first. Heard are people with write permission; what somebody
-else writes has no effect, and neither has what is put into a comment by editing it. A reaction
-shows that it was heard: a thumb up what was done, a confused face what could not be. After ten
-answers in words within an hour there are reactions alone, in each issue and pull request.
-"""
 _PLACES: dict[commands.Name, str] = {
     "plan": "issue",
     "approve": "issue",
     "fix-ci": "pull request",
     "rebase": "pull request",
 }
-_CHANGED = """\
-Without a command: a comment that answers what was asked lets the run go on, and
-`change the plan: …` has a plan that waits made anew with what follows. A plan of a recipe takes
-the form, or the facts as code, as they would stand in the issue.
-"""
-_REVIEWS = """\
-### Reviews
-
-Remarks on lines of the pull request, reviews that ask for changes, and comments that name the
-account are answered together after `MERGEWRIGHT_QUIET_SECONDS` without another. A suggestion with
-nothing beside it is put in its place as it is. All else is for the model, or where none is set for
-a person.
-"""
 
 
-def document() -> str:
+def render() -> str:
     """Write the whole document."""
-    parts = [_OPENING, reference.markdown(), "", _SETTINGS, *_settings()]
-    parts += ["", _COMMANDS, *_commands(), "", _REVIEWS]
-    parts += ["", _ENDS, *_ends(), "", _DECISION, *_list_decisions(), "", _FIGURES, *_figures()]
-    return "\n".join([*parts, "", _RULES, *_families()])
+    template = Template(_TEMPLATE.read_text(encoding="utf-8"), keep_trailing_newline=True)
+    parts = {
+        "settings": _settings(),
+        "commands": _commands(),
+        "ends": _ends(),
+        "decisions": _list_decisions(),
+        "figures": _figures(),
+        "rules": _families(),
+    }
+    joined = {name: "\n".join(lines) for name, lines in parts.items()}
+    document: str = template.render(keys=reference.markdown().rstrip("\n"), **joined)
+    return document
 
 
 def _settings() -> Iterator[str]:
-    yield from ("| variable | value | default | meaning |", "|---|---|---|---|")
     told = said(Settings)
     for name, field in Settings.model_fields.items():
         value = field.default
@@ -127,15 +66,12 @@ def _settings() -> Iterator[str]:
 
 
 def _commands() -> Iterator[str]:
-    yield from ("| command | where | meaning |", "|---|---|---|")
     for name, meaning in commands.MEANT_FOR.items():
         where = _PLACES.get(name, "both")
         yield f"| `/mergewright {name}` | {where} | {meaning[:1].upper()}{meaning[1:]}. |"
-    yield f"\n{_CHANGED.rstrip()}"
 
 
 def _ends() -> Iterator[str]:
-    yield from ("| reason | ends as | `--resume` | meaning |", "|---|---|---|---|")
     told = said(Reason)
     for reason in Reason:
         on = "yes" if step_file.goes_on(reason) else "no"
@@ -145,7 +81,6 @@ def _ends() -> Iterator[str]:
 
 
 def _list_decisions() -> Iterator[str]:
-    yield from ("| when | result | reason |", "|---|---|---|")
     for row in TABLE:
         result = (
             ("draft pull request" if row.draft else "pull request") if row.publish else "nothing"
@@ -154,7 +89,6 @@ def _list_decisions() -> Iterator[str]:
 
 
 def _figures() -> Iterator[str]:
-    yield from ("| key | value | meaning |", "|---|---|---|")
     told = said(Figures)
     forms: dict[object, str] = _PLAIN | dict(_FORMS.items())
     for name, field in Figures.model_fields.items():
@@ -208,4 +142,4 @@ def _rule(rule: Rule) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print(document(), end="")
+    print(render(), end="")

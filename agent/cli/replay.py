@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import glob
-import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from agent import settings
-from agent.cli import kept
+from agent.cli import kept, repository, terminal
 from agent.cli.progress import Progress
 from agent.errors import RepositoryUnfit
 from agent.text import cleaning
@@ -19,25 +17,17 @@ from agent.text import cleaning
 
 def replay(
     run_id: kept.RunId,
-    repo: Annotated[
-        Path | None,
-        typer.Option(
-            "--repo",
-            help="Folder of a clone that has the base commit. Default: what the run worked with.",
-            exists=True,
-            file_okay=False,
-            metavar="DIR",
-        ),
-    ] = None,
-    as_json: kept.Json = False,
+    repo: repository.Folder = None,
+    as_json: terminal.Json = False,
 ) -> None:
     """Carry a run out once more from its ledger, and compare what comes out with what came then.
 
     Models say what the ledger has of them, so no key is needed and nobody is asked. Tools and
-    checks really run; a run of an issue meets a simulated GitHub. The replay stops at the first
-    thing that a model would be told otherwise. Exit code 0: the same patch and the same text; 1:
-    something differs, or the record ends before that; 2: it cannot be replayed, as no follow-up of
-    a pull request can so far; 130: interrupted.
+    checks really run; a run of an issue meets a simulated GitHub. Without --repo it has the
+    repository that the run worked with. The replay stops at the first thing that a model would be
+    told otherwise. Exit code 0: the same patch and the same text; 1: something differs, or the
+    record ends before that; 2: it cannot be replayed, as no follow-up of a pull request can so far;
+    130: interrupted.
     """
     from agent import wiring
     from agent.runs import replay as replaying
@@ -54,9 +44,6 @@ def replay(
             )
         except RepositoryUnfit as problem:
             raise typer.BadParameter(problem.message, param_hint="--repo") from problem
-        except KeyboardInterrupt:
-            print("mergewright: interrupted; nothing is said about the run", file=sys.stderr)
-            raise typer.Exit(130) from None
     if as_json:
         print(report.model_dump_json(indent=2))
     else:
@@ -70,9 +57,5 @@ def replay(
 
 def _find(run_id: str, runs: Path) -> Path:
     found = sorted(runs.glob(f"{glob.escape(run_id)}*/ledger.jsonl"))
-    if len(found) != 1:
-        raise typer.BadParameter(
-            f"{len(found) or 'no'} runs below {runs} begin with {run_id!r} and have a ledger",
-            param_hint="RUN",
-        )
+    kept.require_one(run_id, [one.parent.name for one in found], f"`ls {runs}`")
     return found[0]

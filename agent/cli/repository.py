@@ -5,21 +5,19 @@ What commands say of these is their own; runs read the base commit instead.
 
 from __future__ import annotations
 
-import difflib
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import BaseModel
 
 from agent import settings
+from agent.cli import terminal
 from agent.errors import SettingsInvalid
 from agent.git.tree import WorkTree
 from agent.onboarding.effective import Read
 from repo_config import load
-from repo_config.located import START, inert, problem_at, resolve, shown
+from repo_config.located import START, problem_at, resolve
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
@@ -31,17 +29,33 @@ INVALID = 2
 """Exit code of a configuration with a mistake."""
 
 Folder = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--repo",
         help="Folder of the repository, as it is on disk. Default: here.",
         exists=True,
         file_okay=False,
         metavar="DIR",
-        show_default=False,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        help="Branch, tag or commit to start from; of an issue a branch. Default: what is checked"
+        " out, of an issue the default branch.",
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Use this configuration in place of the repository's own.",
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+    ),
+]
 
 #: Folders that hold no files of the project itself.
 _FOREIGN = frozenset(
@@ -49,22 +63,22 @@ _FOREIGN = frozenset(
 )
 
 
-def root(folder: Path, param: str = "--repo") -> Path:
+def root(folder: Path | None) -> Path:
     """Find the root of the repository that a folder is in; without one the command ends with 2."""
-    here = folder.resolve()
+    here = (folder or Path()).resolve()
     for place in (here, *here.parents):
         if (place / ".git").exists():
             return place
     raise typer.BadParameter(
         f"{here} is not in a git repository. Name the folder of a clone, or make it one: git init,"
         " git add, git commit",
-        param_hint=param,
+        param_hint="--repo",
     )
 
 
-def clone(folder: Path) -> Path:
+def clone(folder: Path | None) -> Path:
     """Find the repository whose commits are meant; it may be one without a work tree."""
-    here = folder.resolve()
+    here = (folder or Path()).resolve()
     # What is odd about it, whoever reads it tells.
     return here if (here / "HEAD").exists() else root(here)
 
@@ -86,21 +100,14 @@ def tree(folder: Path) -> Tree:
     return WorkTree(folder, paths)
 
 
-def file(given: str, place: Path, files: Tree) -> str:
-    """Find the file of a repository that was named, from its root or from here."""
-    known = frozenset(files.paths())
-    inner = []
-    for way in (place / given, Path(given).absolute()):
-        # The last part stays as it is: it may be a link.
-        plain = way.parent.resolve() / way.name
-        if plain.is_relative_to(place):
-            inner.append(plain.relative_to(place).as_posix())
-    if found := next((one for one in inner if one in known), None):
-        return found
-    said = f"there is no file {shown(given, quoted=False)} in the repository, links aside"
-    near = difflib.get_close_matches(inner[0] if inner else given, files.paths(), 2, 0.75)
-    said += f". Did you mean {' or '.join(map(inert, near))}?" if near else ""
-    raise typer.BadParameter(said, param_hint="--path")
+def config_text(config: Path | None) -> str | None:
+    """Read a configuration that was named in place of the repository's own."""
+    try:
+        return config.read_text(encoding="utf-8") if config else None
+    except UnicodeDecodeError as problem:
+        raise typer.BadParameter(
+            f"{config}: byte {problem.start} is not UTF-8", param_hint="--config"
+        ) from problem
 
 
 def configuration(folder: Path, files: Tree) -> Read:
@@ -116,7 +123,7 @@ def configuration(folder: Path, files: Tree) -> Read:
     return Read(load.from_text(source.text, source.name, files), source)
 
 
-def opened(folder: Path, *, as_json: bool) -> tuple[Path, Tree, Read]:
+def opened(folder: Path | None, *, as_json: bool) -> tuple[Path, Tree, Read]:
     """Find a repository and read it; a configuration with mistakes ends the command with 2."""
     place = root(folder)
     files = tree(place)
@@ -204,21 +211,6 @@ def refuse(problem: load.ConfigProblem, *, as_json: bool) -> None:
     if as_json:
         problems = [one.model_dump(mode="json") for one in problem.problems]
         file = problem.problems[0].file
-        print(json.dumps({"valid": False, "file": file, "problems": problems}, indent=2))
+        terminal.print_json({"valid": False, "file": file, "problems": problems})
         return
     print(problem)
-
-
-def text(value: object) -> str:
-    """Write a value on one line, with nothing in it that a terminal would obey."""
-    if value is None or value in ((), {}):
-        return "-"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return ", ".join(text(item) for item in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{inert(str(name))}={text(item)}" for name, item in value.items())
-    if isinstance(value, BaseModel):
-        return "; ".join(f"{name}: {text(item)}" for name, item in value)
-    return inert(str(value))

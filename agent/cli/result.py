@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
+from agent.cli import terminal
 from agent.errors import AgentError
 from agent.git import source
 from agent.models.checks import Comparison, Status
@@ -18,7 +16,6 @@ from agent.models.run import Reason
 from agent.publishing import spoken
 from agent.text import check_summary, cleaning
 
-_COLOURS = {Status.PASSED: "green", Status.FAILED: "red", Status.UNVERIFIED: "yellow"}
 _LISTED = 5
 
 
@@ -120,66 +117,42 @@ def _side(status: Status, count: int, failures: int, skipped: int) -> dict[str, 
     return {"status": status.value, "count": count, "failures": failures, "skipped": skipped}
 
 
-def show(
-    outcome: Outcome, seconds: dict[str, float], console: Console, repo: Path | None = None
-) -> None:
+def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) -> None:
     """Print what a person wants to know first: done or not, the checks, where things are."""
     if outcome.checks:
-        console.print(check_table(outcome.checks))
+        headings = ("check", "base", "with the change", "new failures", "verdict")
+        terminal.show_table(headings, map(_make_row, outcome.checks))
     for check in outcome.checks:
         for item in check.new_failures[:_LISTED]:
-            console.print(f"  [red]new failure[/] {_shown(check.name)}: {_shown(item.item_id)}")
+            print(terminal.line(f"  new failure {check.name}: {item.item_id}"))
         if len(check.new_failures) > _LISTED:
-            console.print(f"  and {len(check.new_failures) - _LISTED} more")
-    for finding in outcome.findings:
-        place = finding.path if finding.line is None else f"{finding.path}:{finding.line}"
-        console.print(
-            f"  {finding.severity.value} {finding.rule} {_shown(place)}: {_shown(finding.message)}"
-        )
-    mark = "[bold red]not done[/]" if exit_code(outcome) else "[bold green]done[/]"
-    console.print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
-    console.print(_shown(outcome.sentence), soft_wrap=True)
+            print(f"  and {len(check.new_failures) - _LISTED} more")
+    for found in outcome.findings:
+        place = found.path if found.line is None else f"{found.path}:{found.line}"
+        print(terminal.line(f"  {found.severity.value} {found.rule} {place}: {found.message}"))
+    mark = "not done" if exit_code(outcome) else "done"
+    print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
+    print(cleaning.terminal(outcome.sentence))
     for similar in outcome.similar:
-        console.print(f"similar {_shown(similar.told)}", soft_wrap=True)
-    _show_places(outcome, console)
+        print(terminal.line(f"similar {similar.told}"))
+    for title, said in _list_places(outcome):
+        if said:
+            print(f"{title:<7} {cleaning.terminal(said)}")
     for title, line in zip_longest(("next",), next_steps(outcome, repo), fillvalue=""):
         if line:
-            console.print(f"{title:<7} {_shown(line)}", soft_wrap=True, highlight=False)
+            print(f"{title:<7} {cleaning.terminal(line)}")
 
 
-def _show_places(outcome: Outcome, console: Console) -> None:
-    if outcome.branch:
-        console.print(f"branch  {_shown(outcome.branch)}  {outcome.commit}", soft_wrap=True)
-    if outcome.pull_request:
-        console.print(f"pull    {_shown(outcome.pull_request.url)}", soft_wrap=True)
-        for note in outcome.pull_request.notes:
-            console.print(f"        {_shown(note)}", soft_wrap=True)
-    if outcome.text_path:
-        console.print(f"text    {_shown(outcome.text_path)}", soft_wrap=True)
-    if outcome.patch_path:
-        console.print(f"patch   {_shown(outcome.patch_path)}", soft_wrap=True)
-    if outcome.review and (outcome.review.ran or outcome.review.unfinished):
-        console.print(f"review  {_shown(outcome.review.sentence)}", soft_wrap=True)
-    if outcome.models:
-        told = f"{_shown(outcome.used.told)}"
-        console.print(f"models  {told}", soft_wrap=True, highlight=False)
-    if outcome.log:
-        console.print(f"log     {_shown(outcome.log)}", soft_wrap=True)
+def _list_places(outcome: Outcome) -> Iterator[tuple[str, str | None]]:
+    pull, review = outcome.pull_request, outcome.review
+    yield "branch", f"{outcome.branch}  {outcome.commit}" if outcome.branch else None
+    if pull:
+        yield from (("pull", pull.url), *(("", note) for note in pull.notes))
+    yield from (("text", outcome.text_path), ("patch", outcome.patch_path))
+    yield "review", review.sentence if review and (review.ran or review.unfinished) else None
+    yield from (("models", outcome.used.told if outcome.models else ""), ("log", outcome.log))
 
 
-def check_table(checks: tuple[Comparison, ...]) -> Table:
-    """Lay the checks out, base against head."""
-    table = Table(show_edge=False)
-    for heading in ("check", "base", "with the change", "new failures", "verdict"):
-        table.add_column(heading, no_wrap=heading == "check")
-    for check in checks:
-        colour = _COLOURS.get(check.verdict, "white")
-        said = check_summary.summarize(check)
-        cells = (check.name, said.base, said.head, said.new)
-        table.add_row(*map(_shown, cells), f"[{colour}]{check.verdict.value}[/]")
-    return table
-
-
-def _shown(text: str) -> str:
-    """Make foreign words safe for the terminal: no markup of ours, no escapes of theirs."""
-    return escape(cleaning.terminal(text))
+def _make_row(check: Comparison) -> tuple[str, ...]:
+    said = check_summary.summarize(check)
+    return check.name, said.base, said.head, said.new, check.verdict.value

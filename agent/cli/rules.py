@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
 from agent import settings
 from agent.cli import repository, terminal
@@ -25,17 +22,8 @@ def rules(
     rule_id: Annotated[
         str | None, typer.Argument(metavar="ID", help="Only this rule, with its examples.")
     ] = None,
-    repo: Annotated[
-        Path | None,
-        typer.Option(
-            "--repo",
-            help="Weigh them as this repository does. Default: the one that is here, if any.",
-            exists=True,
-            file_okay=False,
-            metavar="DIR",
-        ),
-    ] = None,
-    as_json: repository.Json = False,
+    repo: repository.Folder = None,
+    as_json: terminal.Json = False,
 ) -> None:
     """List the rules: what each demands, what it weighs here, and the least it can be made to.
 
@@ -46,10 +34,11 @@ def rules(
     read = _read(repo, as_json=as_json)
     loaded = settings.load()
     chosen = _all() if rule_id is None else (_named(rule_id),)
-    rows = [(rule, effective.of_rule(rule, read, loaded, _place(rule, read))) for rule in chosen]
+    places = effective.Places(read)
+    rows = [(rule, effective.of_rule(rule, read, loaded, places)) for rule in chosen]
     floors = {rule.id: levels.floor_of(rule, loaded.floors) for rule in chosen}
     if as_json:
-        print(json.dumps([_facts(rule, one, floors[rule.id]) for rule, one in rows], indent=2))
+        terminal.print_json([_facts(rule, one, floors[rule.id]) for rule, one in rows])
         return
     if rule_id is None:
         _table(rows, floors)
@@ -65,10 +54,10 @@ def _read(repo: Path | None, *, as_json: bool) -> Read:
     """Read the repository that was named, or that is here; without one the defaults hold."""
     if repo is None:
         try:
-            repository.root(Path())
+            repository.root(None)
         except typer.BadParameter:
             return Read(RepoConfig(), None)
-    _, _, read = repository.opened(repo or Path(), as_json=as_json)
+    _, _, read = repository.opened(repo, as_json=as_json)
     return read
 
 
@@ -88,10 +77,6 @@ def _named(rule_id: str) -> Rule:
     raise typer.BadParameter(f"there is no rule {rule_id!r}. {hint}", param_hint="ID")
 
 
-def _place(rule: Rule, read: Read) -> str | None:
-    return effective.place_of(("rules", rule.id), read)
-
-
 def _facts(rule: Rule, one: Effective, floor: str) -> dict[str, object]:
     return {
         "id": rule.id,
@@ -106,21 +91,18 @@ def _facts(rule: Rule, one: Effective, floor: str) -> dict[str, object]:
 
 
 def _table(rows: list[tuple[Rule, Effective]], floors: Mapping[str, str]) -> None:
-    narrow = terminal.console().width < terminal.NARROW
-    table = Table(box=None, pad_edge=False)
-    for title in ("rule", "weighs", "at least"):
-        table.add_column(title, no_wrap=True)
-    if not narrow:
-        table.add_column("demands", overflow="fold")
-    for rule, one in rows:
-        mark = "" if one.origin == "default" else "*"
-        cells = [rule.id, f"{one.value}{mark}", floors[rule.id]]
-        table.add_row(*cells, *([] if narrow else [escape(rule.demands)]))
-    terminal.show(table)
+    cells = (
+        (
+            rule.id,
+            f"{one.value}{'' if one.origin == 'default' else '*'}",
+            floors[rule.id],
+            rule.demands,
+        )
+        for rule, one in rows
+    )
+    terminal.show_table(("rule", "weighs", "at least", "demands"), cells, whole=3)
     if any(one.origin != "default" for _, one in rows):
         print("* set here or bounded; `mergewright rules ID` says by what")
-    if narrow:
-        print("`mergewright rules ID` says what a rule demands")
 
 
 def _indented(code: str) -> str:

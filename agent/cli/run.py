@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import glob
 import os
 import re
 import signal
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -18,12 +15,12 @@ import typer
 from rich.console import Console
 
 from agent import settings
-from agent.cli import repository, result, terminal
+from agent.cli import kept, repository, result, terminal
 from agent.cli.progress import Progress
-from agent.errors import RequestRefused, RunStopped, SettingsInvalid
+from agent.errors import RequestRefused, SettingsInvalid
 from agent.models.intake import Gatekeeper, LiveIssue
 from agent.models.outcome import Outcome
-from agent.models.run import Reason, Run
+from agent.models.run import Run
 from agent.models.ticket import Snapshot
 from agent.telemetry import run_ids
 
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
     from agent.store.step_file import StepFile
 
 _MODEL = "MERGEWRIGHT_MODEL"
-_SIGTERM = 128 + signal.SIGTERM
 #: Settings that a model named on the command line takes the place of.
 _ASKED = re.compile(rf"{_MODEL}(_EDITOR|_REVIEWER|_ROUTES)?")
 
@@ -71,23 +67,8 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
             "--issue", min=1, help="Number of an issue on GitHub: its text is the ticket."
         ),
     ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config",
-            help="Use this configuration in place of the repository's own.",
-            exists=True,
-            dir_okay=False,
-            metavar="FILE",
-        ),
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            help="Branch, tag or commit to start from; with --issue a branch. Default: what is"
-            " checked out, with --issue the default branch."
-        ),
-    ] = None,
+    config: repository.ConfigFile = None,
+    base: repository.Base = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -115,83 +96,49 @@ def run(  # noqa: PLR0913, PLR0917  each is an option of the command
             help="Do everything but create the branch; with --issue write nothing to GitHub.",
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Carry a ticket out: ends with a branch that passed the checks, or with the reason why not.
 
     With --ticket the repository is a folder; your work tree, index and checked-out branch are
     never touched. With --issue it is on GitHub, and the result is a pull request. Exit code
     0: done; 1: not done, with the reason; 2: usage, or a configuration with a mistake; 130:
-    interrupted; 143: likewise, by SIGTERM.
+    interrupted, by Ctrl-C or SIGTERM.
     """
     console, folder = Console(stderr=True, quiet=as_json), None
-    with _interrupted_by_sigterm() as terminated:
-        if resume:
-            given = {
-                "--issue": issue,
-                "--config": config,
-                "--base": base,
-                "--dry-run": dry_run or None,
-            }
-            _refuse({name for name, value in given.items() if value is not None}, "--resume")
-            begun, outcome, seconds = carry_on(
-                _unfinished(run_id, repo, ticket), console, model=model
-            )
-            folder = Path(begun.repository)
-        elif run_id is not None:
-            raise typer.BadParameter("a run is named with --resume", param_hint="RUN")
-        elif (ticket is None) == (issue is None):
+    # It ends what is under way as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if resume:
+        if issue or config or base or dry_run:
             raise typer.BadParameter(
-                "give either --ticket FILE or --issue N", param_hint="--ticket, --issue"
+                "a run goes on as it began; leave --issue, --config, --base and --dry-run out",
+                param_hint="--resume",
             )
-        elif issue is not None:
-            if config is not None:
-                raise typer.BadParameter(
-                    "with --issue the configuration is the one in the repository; leave --config"
-                    " out",
-                    param_hint="--config",
-                )
-            loaded = settings_with(model)
-            outcome, seconds = carry_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
-        elif ticket is not None:
-            folder = _folder(repo)
-            request = new_run(folder, ticket, config=config, base=base, dry_run=dry_run)
-            outcome, seconds = carry(request, console, model=model)
-    if as_json:
-        print(json.dumps(result.as_json(outcome, seconds, folder), indent=2))
+        begun, outcome, seconds = carry_on(_unfinished(run_id, repo, ticket), console, model=model)
+        folder = Path(begun.repository)
+    elif run_id is not None:
+        raise typer.BadParameter("a run is named with --resume", param_hint="RUN")
+    elif issue is not None and ticket is None:
+        if config is not None:
+            raise typer.BadParameter(
+                "with --issue the configuration is the one in the repository; leave --config out",
+                param_hint="--config",
+            )
+        loaded = settings_with(model)
+        outcome, seconds = carry_issue(repo, issue, console, loaded, base=base, dry_run=dry_run)
+    elif ticket is not None and issue is None:
+        folder = _folder(repo)
+        request = new_run(folder, ticket, config=config, base=base, dry_run=dry_run)
+        outcome, seconds = carry(request, console, model=model)
     else:
-        result.show(outcome, seconds, terminal.console(), folder)
-    code = result.exit_code(outcome)
-    raise typer.Exit(_SIGTERM if outcome.reason is Reason.INTERRUPTED and terminated else code)
-
-
-@contextmanager
-def _interrupted_by_sigterm() -> Iterator[list[int]]:
-    """Let SIGTERM end the block as Ctrl-C does; what is given notes that it came."""
-    came: list[int] = []
-
-    def interrupt(number: int, _frame: object) -> None:
-        came.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield came
-    except KeyboardInterrupt:
-        if not came:
-            raise
-        print("mergewright: terminated", file=sys.stderr)
-        raise typer.Exit(_SIGTERM) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _refuse(given: set[str], beside: str) -> None:
-    if given:
         raise typer.BadParameter(
-            f"a run goes on as it began; leave {' and '.join(sorted(given))} out",
-            param_hint=beside,
+            "give either --ticket FILE or --issue N", param_hint="--ticket, --issue"
         )
+    if as_json:
+        terminal.print_json(result.as_json(outcome, seconds, folder))
+    else:
+        result.show(outcome, seconds, folder)
+    raise typer.Exit(result.exit_code(outcome))
 
 
 def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
@@ -200,17 +147,16 @@ def _unfinished(run_id: str | None, repo: str, ticket: Path | None) -> str:
 
     runs = settings.load().home / "runs"
     if run_id is not None:
-        kept = sorted(runs.glob(f"*/{step_file.FILE_NAME}"))
-        found = [one for one in kept if one.parent.name.startswith(run_id)]
-        if len(found) == 1:
-            return found[0].parent.name
-        said = (
-            f"several runs begin with {run_id!r}: {', '.join(one.parent.name for one in found)}"
-            if found
-            else f"no run that begins with {run_id!r} can go on: it is done, would end so again, or"
-            " is of an issue (`mergewright runs retry`). Begin anew with --ticket FILE"
-        )
-        raise typer.BadParameter(said, param_hint="RUN")
+        begin_so = sorted(runs.glob(f"{glob.escape(run_id)}*/{step_file.FILE_NAME}"))
+        names = [one.parent.name for one in begin_so]
+        if not names:
+            raise typer.BadParameter(
+                f"no run that begins with {run_id!r} can go on: it is done, would end so again, or"
+                " is of an issue (`mergewright runs retry`). Begin anew with --ticket FILE",
+                param_hint="RUN",
+            )
+        kept.require_one(run_id, names, f"`ls {runs}`")
+        return names[0]
     folder = _folder(repo)
     of_ticket = str(ticket.resolve()) if ticket else None
     latest = step_file.latest(runs, str(folder.resolve()), of_ticket)
@@ -235,20 +181,12 @@ def new_run(
 ) -> Run:
     """Name a new run; the name begins with the time, so that names sort by age."""
     started = int(time.time())
-    text = None
-    if config is not None:
-        try:
-            text = config.read_text(encoding="utf-8")
-        except UnicodeDecodeError as problem:
-            raise typer.BadParameter(
-                f"{config}: byte {problem.start} is not UTF-8", param_hint="--config"
-            ) from problem
     return Run(
         run_id=run_ids.new(started),
         repository=str(repo.resolve()),
         ticket=str(ticket.resolve()),
         base=base,
-        config_text=text,
+        config_text=repository.config_text(config),
         config_name=str(config) if config else None,
         dry_run=dry_run,
         started=started,
@@ -269,9 +207,16 @@ def carry(
 
     loaded = settings_with(model)
     wiring.make_home(loaded)
+<<<<<<< HEAD
     with commands.begin(request, loaded.home, model) as kept:
+=======
+    # One that cannot be asked is refused before the run has a name.
+    if models := wiring.models(loaded):
+        models.close()
+    with local_run.begin(request, loaded.home, model) as steps:
+>>>>>>> ca40710b8517319f1577bc25bb5f47e0bc9336bc
         console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
-        return _carry_on(kept, loaded, console)
+        return _carry_on(steps, loaded, console)
 
 
 def carry_on(
@@ -280,22 +225,29 @@ def carry_on(
     """Carry a run on that is not done; what has a record is neither done nor asked for again."""
     from agent.runs import commands
 
+<<<<<<< HEAD
     with commands.go_on(settings.load().home, run_id) as kept:
         loaded = settings_with(model or kept.begun.model)
         done = len(kept.steps)
+=======
+    with local_run.go_on(settings.load().home, run_id) as steps:
+        loaded = settings_with(model or steps.begun.model)
+        done = len(steps.steps)
+>>>>>>> ca40710b8517319f1577bc25bb5f47e0bc9336bc
         console.print(
             f"going on with {run_id}, of which {done} steps are on record", soft_wrap=True
         )
-        return kept.begun.run, *_carry_on(kept, loaded, console)
+        return steps.begun.run, *_carry_on(steps, loaded, console)
 
 
 def _carry_on(
-    kept: StepFile, loaded: settings.Settings, console: Console
+    steps: StepFile, loaded: settings.Settings, console: Console
 ) -> tuple[Outcome, dict[str, float]]:
     from agent import wiring
     from agent.runs import commands
 
     with Progress(console) as progress:
+<<<<<<< HEAD
         return commands.carry_here(
             kept,
             loaded,
@@ -303,6 +255,10 @@ def _carry_on(
             progress,
             say=progress.said,
             hear=progress.heard,
+=======
+        return local_run.carry(
+            steps, loaded, wiring.local, progress, say=progress.said, hear=progress.heard
+>>>>>>> ca40710b8517319f1577bc25bb5f47e0bc9336bc
         )
 
 
@@ -335,8 +291,13 @@ def carry_issue(
     from agent import wiring
     from agent.runs import commands
 
-    name = repository_name(repo, loaded.github_url)
+    name, way = repository_name(repo, loaded.github_url), wiring.way_to_github(loaded)
+    live = _look_up(wiring.gatekeeper(loaded, way), name, number)
+    request = _run_of(live, base=base, dry_run=dry_run)
+    console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
+    make = wiring.on_github(loaded, way)
     with Progress(console) as progress:
+<<<<<<< HEAD
         progress.started("look up")
         way = wiring.way_to_github(loaded)
         begun = time.monotonic()
@@ -354,6 +315,9 @@ def carry_issue(
         console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
         make = wiring.on_github(loaded, way)
         return commands.carry_issue(
+=======
+        return issue_run.carry_at_once(
+>>>>>>> ca40710b8517319f1577bc25bb5f47e0bc9336bc
             request, loaded, make, progress, say=progress.said, hear=progress.heard
         )
 
@@ -383,7 +347,7 @@ def repository_name(repo: str, github_url: str) -> str:
         github_url: Of the API that the run would go to; an address elsewhere is refused.
     """
     found = re.fullmatch(
-        r"(?:(?P<web>https?://[^/\s@]+)/|git@(?P<ssh>[^:/\s]+):)?"
+        r"(?:https?://(?P<web>[^/\s@]+)/|git@(?P<ssh>[^:/\s]+):)?"
         r"(?P<name>[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?",
         repo,
     )
@@ -392,27 +356,15 @@ def repository_name(repo: str, github_url: str) -> str:
             f"{repo} is no repository on GitHub; give OWNER/NAME or its address",
             param_hint="--repo",
         )
-    ours, port = _place(github_url)
-    there = _place(found["web"]) if found["web"] else ((found["ssh"] or ours).lower(), port)
-    if there != (ours, port):
+    # The API of github.com has a host of its own.
+    ours = urlsplit(github_url).netloc.removeprefix("api.")
+    if (found["web"] or ours) != ours or (found["ssh"] or ours) not in (ours, ours.split(":")[0]):
         raise typer.BadParameter(
             f"{repo} is not on {ours}, the server of MERGEWRIGHT_GITHUB_URL ({github_url}); set"
             " that, with credentials for it, or give a repository that is there",
             param_hint="--repo",
         )
     return found["name"]
-
-
-def _place(address: str) -> tuple[str, int | None]:
-    """Host and port for people; the API of a server may have a host of its own."""
-    parts = urlsplit(address)
-    host = (parts.hostname or "").removeprefix("api.").removeprefix("www.")
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    usual = {"http": 80, "https": 443}
-    return host, usual.get(parts.scheme) if port is None else port
 
 
 def _run_of(live: LiveIssue, *, base: str | None, dry_run: bool) -> Run:

@@ -7,14 +7,12 @@ Owns what each of them is given and how they are started, started again and ende
 from __future__ import annotations
 
 import ctypes
-import http.client
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -22,10 +20,9 @@ from pathlib import Path
 
 import structlog
 import typer
-from rich.console import Console
 
-import agent
 from agent import settings, wiring
+from agent.cli import terminal
 from agent.errors import SandboxMissing
 from agent.models.sandbox import RoomOrder
 from agent.settings import Settings
@@ -52,8 +49,6 @@ _SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36
 _EXIT_SETTINGS = 2
 #: What the worker is never given.
 _WEBHOOK = frozenset(map(settings.variable, ("webhook_secret", "webhook_secret_file")))
-#: A folder in which our packages are found first, whatever folder we were started in.
-_PACKAGES = Path(next(iter(agent.__path__))).parent
 
 
 def serve() -> None:
@@ -74,15 +69,14 @@ def serve() -> None:
         lambda: settings.signing_secret(loaded),
     )
     if sys.stderr.isatty():
-        _say("Starting listener and worker. Ctrl-C ends them.")
+        terminal.print_aside("Starting listener and worker. Ctrl-C ends them.")
         threading.Thread(target=_tell_when_ready, args=(loaded,), daemon=True).start()
-    environ = _absolute(os.environ)
     children = (
-        _Child("listener", ("-m", "webhooks"), _for_listener(environ)),
+        _Child("listener", ("-m", "webhooks"), _for_listener(os.environ)),
         _Child(
             "worker",
             ("-m", "agent", "work"),
-            _for_worker(environ),
+            _for_worker(os.environ),
             pulse=loaded.home / settings.HEARTBEAT,
         ),
     )
@@ -91,28 +85,25 @@ def serve() -> None:
 
 def _tell_when_ready(loaded: Settings) -> None:
     """Say once, to a person who looks on, where we listen and that all is well."""
+    import httpx
+
     host = loaded.listen_host
     if loaded.listen_port == 0:
         return  # the listener's own log says which port it got
     shown = f"[{host}]" if ":" in host else host
     reached = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)  # noqa: S104 compared
     asked = f"http://{reached}:{loaded.listen_port}/readyz"
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     until = time.monotonic() + _READY_SECONDS
     while time.monotonic() < until:
-        with suppress(OSError, http.client.HTTPException), direct.open(asked, timeout=2.0) as told:
-            if told.status == 200:
+        with suppress(httpx.HTTPError):
+            if httpx.get(asked, timeout=2.0, trust_env=False).is_success:
                 where = f"http://{shown}:{loaded.listen_port}"
-                _say(
+                terminal.print_aside(
                     f"Ready: deliveries go to {where}/webhooks/github; {where}/readyz tells"
                     " whether all is well."
                 )
                 return
         time.sleep(_LOOK_SECONDS)
-
-
-def _say(line: str) -> None:
-    Console(stderr=True).print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def work() -> None:
@@ -166,19 +157,6 @@ def _require_room(loaded: Settings) -> None:
 
 
 # --- what each is given -----------------------------------------------------------------------
-
-
-def _absolute(environ: Mapping[str, str]) -> dict[str, str]:
-    """Make paths mean the same in every folder."""
-    paths = {
-        settings.variable(name)
-        for name, field in Settings.model_fields.items()
-        if field.annotation in (Path, Path | None)
-    }
-    return {
-        name: str(Path(value).absolute()) if name in paths and value else value
-        for name, value in environ.items()
-    }
 
 
 def _for_listener(environ: Mapping[str, str]) -> dict[str, str]:
@@ -268,12 +246,12 @@ class _Child:
         self.started = now
         try:
             self.process = subprocess.Popen(
-                [sys.executable, *self.args],
+                # Modules that lie where we were started are none of ours.
+                [sys.executable, "-P", *self.args],
                 env=self.environ,
                 stdin=subprocess.DEVNULL,
                 # In a session of its own, Ctrl-C in a terminal reaches us alone.
                 start_new_session=True,
-                cwd=_PACKAGES,
                 # We have no thread that could hold a lock.
                 preexec_fn=_bound_to(os.getpid()),  # noqa: PLW1509
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import signal
 import tempfile
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
-from rich.markup import escape
+
+from agent.cli import terminal
 
 if TYPE_CHECKING:
     from agent.demo.simulator.world import World
@@ -24,18 +23,6 @@ def simulator(
         int,
         typer.Option("--port", help="Where to listen; 0 takes any free port.", min=0, max=65535),
     ],
-    host: Annotated[
-        str, typer.Option("--host", help="Address to listen on. It has no password: keep it local.")
-    ] = "127.0.0.1",
-    folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--folder",
-            help="An empty folder for the git repositories. Default: one that goes with the end.",
-            file_okay=False,
-            metavar="DIR",
-        ),
-    ] = None,
     listener: Annotated[
         str,
         typer.Option(
@@ -44,7 +31,7 @@ def simulator(
             metavar="URL",
         ),
     ] = "http://127.0.0.1:8080",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Serve a simulated GitHub until Ctrl-C.
 
@@ -55,25 +42,21 @@ def simulator(
     from agent.demo.simulator import serving
     from agent.demo.simulator.world import World
 
-    if folder is not None and folder.is_dir() and any(folder.iterdir()):
-        raise typer.BadParameter(
-            f"{folder} is not empty; name a folder that is new or empty", param_hint="--folder"
-        )
     if not as_json:
-        Console(stderr=True).print("Starting the simulator…", style="dim", highlight=False)
+        terminal.print_aside("Starting the simulator…", style="dim")
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     with tempfile.TemporaryDirectory(prefix="mergewright-simulator-") as scratch:
-        world = World(folder or Path(scratch) / "git")
+        world = World(Path(scratch) / "git")
         try:
-            with serving.running(world, host, port) as address:
+            with serving.running(world, port) as address:
                 settings = _furnish(world, listener.rstrip("/"), Path(scratch))
                 _show(address, settings, as_json=as_json)
                 ended.wait()
         except OSError as problem:
             raise typer.BadParameter(
-                f"cannot listen on {host}:{port}: {problem.strerror or problem}",
+                f"cannot listen on port {port}: {problem.strerror or problem}",
                 param_hint="--port",
             ) from problem
 
@@ -107,16 +90,16 @@ def _show(address: str, settings: dict[str, str], *, as_json: bool) -> None:
         "issue": f"{address}/{play.REPOSITORY}/issues/1",
     }
     if as_json:
-        print(json.dumps({**said, "settings": settings}, indent=2), flush=True)
+        terminal.print_json({**said, "settings": settings})
         return
-    console = Console(highlight=False, soft_wrap=True)
     for name, value in said.items():
-        console.print(f"{name:<9}{escape(value)}")
-    console.print("\nTo let the service work for it, in another terminal:\n")
+        print(f"{name:<9}{value}")
+    print("\nTo let the service work for it, in another terminal:\n")
     for name, value in settings.items():
-        console.print(f"  export {name}={escape(shlex.quote(value))}")
-    console.print("  mergewright serve\n")
-    console.print(
-        f"Then open {escape(said['issue'])},\nadd the label {play.LABEL} as {play.MAINTAINER}, and"
-        " reload the page as the work goes on.\nCtrl-C ends it."
+        print(f"  export {name}={shlex.quote(value)}")
+    print("  mergewright serve\n")
+    print(
+        f"Then open {said['issue']},\nadd the label {play.LABEL} as {play.MAINTAINER}, and"
+        " reload the page as the work goes on.\nCtrl-C ends it.",
+        flush=True,
     )

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
+from collections.abc import Callable
 from typing import Annotated, get_args
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from agent import settings
 from agent.cli import kept, terminal
 from agent.telemetry import figures
 from agent.telemetry.figures import By, Figures, Middle, PerLine, Share, Told
-from agent.text import cleaning
 
 SCHEMA_VERSION = 1
 _UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
@@ -35,7 +32,7 @@ def stats(
             "--since", metavar="30d", help="Only runs begun since: hours (h), days (d), weeks (w)."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: terminal.Json = False,
 ) -> None:
     """Show how runs ended, how long it took, what people changed before they merged, what it cost.
 
@@ -54,17 +51,15 @@ def stats(
             "all": every.model_dump(mode="json"),
             "groups": [one.model_dump(mode="json") for one in groups],
         }
-        print(json.dumps(report, indent=2))
+        terminal.print_json(report)
     elif not told:
         within = f" since {kept.moment(begun)}" if begun else ""
         print(
             f"No runs of issues{within} in {settings.load().home}. One begins when somebody with"
             " write permission sets the label."
         )
-    elif by:
-        _show(_side_by_side(by, groups, every))
     else:
-        _show(_one(every))
+        _show(by, groups, every)
 
 
 def _begun(since: str | None) -> float:
@@ -95,67 +90,42 @@ def _told(begun: float) -> list[Told]:
 # --- for people -------------------------------------------------------------------------------
 
 
-def _one(every: Figures) -> Table:
-    """Lay out the figures of all runs, one below the other."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    rows = {
-        "runs": str(every.runs),
-        "ended as": _counts(every.states),
-        "without a pull request": _counts(every.reasons),
-        "pull requests": str(every.pull_requests),
-        "merged": _share(every.merged),
-        "first round passed": _share(every.first_round),
-        "label to pull request": _middle(every.seconds_to_pull, spans=True),
-        "label to merge": _middle(every.seconds_to_merge, spans=True),
-        "lines people changed": _middle(every.edit_distance),
-        "merged as it was": _share(every.as_it_was),
-        "rounds of review": _middle(every.review_rounds),
-        "dollars per merged line": _per_line(every.usd, 4),
-        "tokens per merged line": _per_line(every.tokens, 0),
-    }
-    for name, value in rows.items():
-        table.add_row(name, Text(value))
-    return table
-
-
-def _side_by_side(by: By, groups: tuple[Figures, ...], every: Figures) -> Table:
-    """Lay out a row for each group, and one for all."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column(by, no_wrap=True)
-    for heading in (
-        "runs", "pulls", "merged", "1st round", "to pull", "to merge", "changed", "as it was",
-        "rounds", "$/line", "tokens/line",
-    ):  # fmt: skip
-        table.add_column(heading, justify="right")
-    for one in (*groups, every):
-        table.add_row(
-            Text(cleaning.terminal(one.group)),
-            str(one.runs),
-            str(one.pull_requests),
-            _share(one.merged, short=True),
-            _share(one.first_round, short=True),
-            _middle(one.seconds_to_pull, spans=True),
-            _middle(one.seconds_to_merge, spans=True),
-            _middle(one.edit_distance),
-            _share(one.as_it_was, short=True),
-            _middle(one.review_rounds),
-            _per_line(one.usd, 4),
-            _per_line(one.tokens, 0),
-        )
-    return table
-
-
-def _show(table: Table) -> None:
-    terminal.show(table)
+def _show(by: By | None, groups: tuple[Figures, ...], every: Figures) -> None:
+    """Lay out a row for each group and one for all, or all figures one below the other."""
+    if by:
+        cells = [{by: one.group, **_cells(one)} for one in (*groups, every)]
+        terminal.show_table(tuple(cells[-1]), (tuple(one.values()) for one in cells))
+    else:
+        ended = {
+            "ended as": _counts(every.states),
+            "without a pull request": _counts(every.reasons),
+        }
+        cells = [_cells(every) | ended]
+        terminal.show_table(("", ""), cells[0].items())
     print(
         "\nTimes, lines and rounds are medians; a line that was changed counts twice, as one"
         " removed and one added. Rounds are all that followed a pull request: answers to reviews,"
-        " checks that were mended, bases brought in."
+        " checks that were fixed, bases brought in."
     )
-    if any("?)" in cell for column in table.columns for cell in map(str, column.cells)):
+    if any("?)" in value for one in cells for value in one.values()):
         print("(+3?) says that 3 more are not known and left out.")
+
+
+def _cells(one: Figures) -> dict[str, str]:
+    """Write the figures of a group, by their headings."""
+    return {
+        "runs": str(one.runs),
+        "pull requests": str(one.pull_requests),
+        "merged": _share(one.merged),
+        "first round passed": _share(one.first_round),
+        "label to pull request": _middle(one.seconds_to_pull, terminal.span),
+        "label to merge": _middle(one.seconds_to_merge, terminal.span),
+        "lines people changed": _middle(one.edit_distance),
+        "merged as it was": _share(one.as_it_was),
+        "rounds of review": _middle(one.review_rounds),
+        "dollars per merged line": _per_line(one.usd, 4),
+        "tokens per merged line": _per_line(one.tokens, 0),
+    }
 
 
 def _counts(counted: dict[str, int]) -> str:
@@ -167,28 +137,17 @@ def _unknown(number: int) -> str:
     return f" (+{number}?)" if number else ""
 
 
-def _share(one: Share, *, short: bool = False) -> str:
+def _share(one: Share) -> str:
     if one.share is None:
         return _NOTHING + _unknown(one.unknown)
-    counted = "" if short else f", {one.count} of {one.known}"
-    return f"{one.share:.0%}{counted}{_unknown(one.unknown)}"
+    return f"{one.share:.0%}, {one.count} of {one.known}{_unknown(one.unknown)}"
 
 
-def _middle(one: Middle, *, spans: bool = False) -> str:
-    if one.median is None:
-        return _NOTHING + _unknown(one.unknown)
-    value = _span(one.median) if spans else f"{one.median:g}"
-    return value + _unknown(one.unknown)
+def _middle(one: Middle, write: Callable[[float], str] = "{:g}".format) -> str:
+    return (_NOTHING if one.median is None else write(one.median)) + _unknown(one.unknown)
 
 
 def _per_line(one: PerLine, digits: int) -> str:
     if one.per_line is None:
         return _NOTHING + _unknown(one.unknown)
     return f"{one.per_line:,.{digits}f}{_unknown(one.unknown)}"
-
-
-def _span(seconds: float) -> str:
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"

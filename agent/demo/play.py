@@ -17,8 +17,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -26,7 +26,6 @@ from typing import Any
 
 import httpx
 
-from agent.demo import acts, scripted_model
 from agent.demo.scenarios import Scenario
 from agent.demo.simulator import actions, serving
 from agent.demo.simulator.records import App, Issue, Repository, Role
@@ -34,7 +33,6 @@ from agent.demo.simulator.world import World
 from agent.errors import PermanentError
 from agent.github import app_manifest
 from agent.models.outcome import StoredRun
-from agent.models.run import Reason, RunState
 from agent.settings import HEARTBEAT, Settings
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_store import SqlStore
@@ -42,8 +40,9 @@ from agent.store.sql_store import SqlStore
 OWNER = "corner-shop"
 REPOSITORY = f"{OWNER}/shop"
 LABEL = "mergewright"
-MAINTAINER = acts.MAINTAINER
-REPORTER = acts.REPORTER
+MAINTAINER = "maria"
+REPORTER = "carl"
+"""May write issues and comments, and nothing else."""
 _RECENT = 100
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 25.0
@@ -55,9 +54,6 @@ _OUR_OWN = frozenset(
         *("MODEL", "MODEL_EDITOR", "MODEL_REVIEWER", "MODEL_ROUTES", "MODEL_ALLOW"),
     )
 )
-#: Nobody who watches wants to wait as long as people are given to say all they have to say, or as
-#: GitHub is given to deliver by itself.
-QUIET_SECONDS, RECONCILE_SECONDS = 1.0, 6.0
 #: What a child does first: it is told to end when we end, however that comes about, and becomes
 #: the program it is for. A function of ours between fork and start could wait for ever for a lock
 #: that another of our threads holds.
@@ -159,7 +155,7 @@ class Stage:
     inbox: Inbox
 
 
-@dataclass
+@dataclass(frozen=True)
 class Play:
     """A scenario under way."""
 
@@ -167,14 +163,6 @@ class Play:
     stage: Stage
     repository: Repository
     issue: Issue
-    plan: str = ""
-    """Number of the plan that the run has asked about last."""
-    acted: int = 0
-    """So many acts of the scenario were played."""
-    _answered: int = 0
-    """The stretch of the run in which somebody has acted last."""
-    _decided: set[str] = field(default_factory=set)
-    """Ids of deliveries that nobody has to wait for."""
 
     @property
     def issue_url(self) -> str:
@@ -189,88 +177,22 @@ class Play:
             person = world.user(MAINTAINER)
             actions.add_labels(self.issue, [label], person)
 
-    def begin(self) -> str:
-        """Do what starts the run; return what is to be told of it."""
-        return self.scenario.begins.do(self)
-
-    def act(self) -> str | None:
-        """Play the next act if its moment has come; return what is to be told of it."""
-        left = self.scenario.acts[self.acted :]
-        if not left or not left[0].when(self):
-            return None
-        if run := self.run():
-            self.plan, self._answered = run.plan_asked or self.plan, run.segment
-        self.acted += 1
-        return left[0].do(self)
-
-    def waits(self) -> bool:
-        """Whether the run waits for a person, and nobody has said anything since it does."""
-        run = self.run()
-        if run is None or run.segment == self._answered:
-            return False
-        if run.active:
-            return run.state is RunState.AWAITING_APPROVAL
-        return run.outcome is not None and run.outcome.reason is Reason.UNCLEAR
-
-    def settled(self) -> bool:
-        """Whether all that GitHub has to tell of the repository has come and is decided."""
-        for delivery in list(self.stage.world.hooks.log):
-            if delivery.repository_id != self.repository.id or delivery.guid in self._decided:
-                continue
-            found = self.stage.inbox.find(delivery.guid)
-            # What was lost is asked for again; what is taken without being kept is of no account.
-            if found is None and delivery.state in ("waiting", "lost"):
-                return False
-            if found is not None and found.outcome is None:
-                return False
-            self._decided.add(delivery.guid)
-        return True
-
-    def idle(self) -> bool:
-        """Whether nothing is under way, and nothing will be unless somebody does something."""
-        runs = self.runs()
-        if any(one.active for one in runs):
-            return False
-        # What was decided in between may have begun one.
-        return self.settled() and self.runs() == runs
-
     def pull(self) -> Issue | None:
         """Return the newest pull request of the repository."""
         pulls = [one for one in self.repository.issues.values() if one.pull is not None]
         return pulls[-1] if pulls else None
 
-    def the_pull(self) -> Issue:
-        """Return the pull request, where there is one.
-
-        Raises:
-            PermanentError: There is none.
-        """
-        pull = self.pull()
-        if pull is None:
-            raise PermanentError("There is no pull request to do that with.")
-        return pull
-
     def noticed(self) -> bool:
         """Whether the issue shows that somebody is at work."""
         return bool(self.issue.reactions or self.issue.comments)
 
-    def runs(self) -> list[StoredRun]:
-        """Return all runs of the issue, oldest first."""
-        found = []
+    def run(self) -> StoredRun | None:
+        """Return the newest run of the issue, once there is one."""
         for stored in self.stage.store.latest(_RECENT, self.repository.full_name):
             snapshot = stored.run.snapshot
             if snapshot and snapshot.issue.number == self.issue.number:
-                found.append(stored)
-        return found[::-1]
-
-    def run(self) -> StoredRun | None:
-        """Return the newest run that began with the issue, once there is one."""
-        begun = [one for one in self.runs() if one.run.follow_up is None]
-        return begun[-1] if begun else None
-
-    def follow_ups(self) -> list[StoredRun]:
-        """Return the runs that went on with the pull request, oldest first."""
-        return [one for one in self.runs() if one.run.follow_up is not None]
+                return stored
+        return None
 
     def refusal(self) -> str | None:
         """Why the label started nothing, once that is decided."""
@@ -311,29 +233,8 @@ def playing(scenario: Scenario, settings: Settings, folder: Path) -> Iterator[Pl
     """
     home = settings.home / "demo"
     home.mkdir(parents=True, exist_ok=True, mode=0o711)
-    with _alone(home), ready_for(scenario, home, folder) as stage:
+    with _alone(home), staging(home, folder) as stage:
         yield put_on(stage, scenario, folder / OWNER)
-
-
-@contextmanager
-def ready_for(scenario: Scenario, home: Path, folder: Path) -> Iterator[Stage]:
-    """Set the stage as a scenario needs it, with a stand-in for a model where it has one.
-
-    Args:
-        home: The service's data folder.
-        folder: Scratch, gone when the caller says so.
-
-    Raises:
-        PermanentError: The service does not start.
-    """
-    more = {
-        "MERGEWRIGHT_QUIET_SECONDS": str(QUIET_SECONDS),
-        "MERGEWRIGHT_RECONCILE_MINUTES": str(RECONCILE_SECONDS / 60),
-    }
-    with ExitStack() as up:
-        if scenario.model:
-            more |= up.enter_context(scripted_model.serving(scenario.model))
-        yield up.enter_context(staging(home, folder, **more))
 
 
 @contextmanager

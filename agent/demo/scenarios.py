@@ -6,11 +6,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from types import MappingProxyType
 
-from agent.demo import acts
-from agent.demo.acts import REPORTER, Act, at_once, comment
-from agent.demo.scripted_model import Line, Script
 from agent.demo.simulator.records import Role
-from agent.models.outcome import End
 from agent.models.run import Reason
 
 
@@ -29,14 +25,6 @@ class Scenario:
     """Of the person who sets the label."""
     files: MappingProxyType[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """What the repository has besides the sample project."""
-    begins: Act = field(default_factory=acts.label)
-    """What starts the run."""
-    acts: tuple[Act, ...] = ()
-    """What people do then, one after the other, each when its moment has come."""
-    follow_ups: tuple[tuple[Reason, tuple[End, ...]], ...] = ()
-    """How what is done about the pull request ends, in order, and what becomes of each matter."""
-    model: Script | None = None
-    """What a stand-in for a model says; None: no model is set."""
 
 
 _EXPORT_TEST = """\
@@ -50,11 +38,6 @@ def test_the_export_has_a_column_for_every_field():
     names = [field.name for field in Customer._meta.concrete_fields]
     assert names == ["id", "name", "email", "joined"]
 """
-
-
-_SERVICES = "shop/services.py"
-_WISHED = f"Replace `print` with `logging` in `{_SERVICES}`, level `info`."
-_PLAN_FIRST = MappingProxyType({".github/mergewright.yml": "plan: {approval: always}\n"})
 
 
 def _packaged(name: str) -> tuple[str, str]:
@@ -92,35 +75,6 @@ def _all() -> tuple[Scenario, ...]:
             Reason.UNCLEAR,
         ),
         Scenario(
-            "answered",
-            "a comment states what was missing, and the run goes on to its pull request",
-            log_title,
-            "Replace `print` with `logging` in `shop/servies.py`, level `info`.\n",
-            Reason.READY,
-            acts=(comment(_WISHED),),
-        ),
-        Scenario(
-            "approved",
-            "the plan is shown, changed and approved by comments before anything is edited",
-            log_title,
-            log_body,
-            Reason.READY,
-            files=_PLAN_FIRST,
-            acts=(
-                comment(f"change the plan: {_WISHED}"),
-                comment("/mergewright approve {plan}"),
-            ),
-        ),
-        Scenario(
-            "stopped",
-            "a comment stops the run while its plan waits: nothing is published",
-            log_title,
-            log_body,
-            Reason.CANCELLED,
-            files=_PLAN_FIRST,
-            acts=(comment("/mergewright stop"),),
-        ),
-        Scenario(
             "bad-config",
             "the repository's configuration has a mistake: named by line and column",
             title,
@@ -142,87 +96,6 @@ def _all() -> tuple[Scenario, ...]:
             "The front page is slow",
             "It takes four seconds on my machine. Make it faster.\n",
             Reason.NO_RECIPE,
-        ),
-        Scenario(
-            "unreliable",
-            "webhooks come twice, out of order or not at all: one pull request comes of it",
-            log_title,
-            log_body,
-            Reason.READY,
-            files=_PLAN_FIRST,
-            begins=acts.label("lose"),
-            acts=(
-                comment(f"change the plan: {_WISHED}", trouble="duplicate"),
-                comment("/mergewright approve {plan}", trouble="reorder"),
-                comment("Thank you both.", at_once, REPORTER),
-            ),
-        ),
-        *_reviewed(log_title, log_body),
-    )
-
-
-_SUGGESTED = "```suggestion\n            continue  # nobody to take it for\n```"
-_LEFT_OUT = "Say here what becomes of rows without a customer."
-_SCRIPT = Script(
-    _SERVICES,
-    "return how many were taken.",
-    "tell how many.\n\n    Rows without a customer are left out, with a warning.\n    ",
-    (
-        Line(_LEFT_OUT, "done", "The docstring says it."),
-        Line("check docs", "done", "The docstring says what is left out."),
-        Line("Why is", "answered", "Each row names another customer, and a file has few rows."),
-        Line("a web page", "beyond", "The ticket is about log messages."),
-        Line("asdf", "person", "I cannot tell what is asked."),
-    ),
-)
-"""One edit, and what is said to each matter of the scenarios below."""
-
-
-def _reviewed(title: str, body: str) -> tuple[Scenario, ...]:
-    """What is done about a pull request."""
-    return (
-        Scenario(
-            "review",
-            "a suggestion, a fix, a question, one beyond the ticket, one without a sense",
-            title,
-            body,
-            Reason.READY,
-            acts=(
-                acts.review(
-                    (_SERVICES, "continue", _SUGGESTED),
-                    (_SERVICES, "def import_orders", _LEFT_OUT),
-                    (_SERVICES, "filter(email", "Why is the customer looked up for each row?"),
-                    (_SERVICES, "taken = 0", "Please add a web page for such imports."),
-                    (_SERVICES, "Took", "asdf qwertz"),
-                ),
-            ),
-            follow_ups=((Reason.READY, ("commit", "commit", "reply", "reply", "human")),),
-            model=_SCRIPT,
-        ),
-        Scenario(
-            "conflict",
-            "the base has moved and does not go together with the branch: said, and not forced",
-            title,
-            body,
-            Reason.READY,
-            acts=(
-                acts.push_to_base(_SERVICES, '"Order", ', '"Took order", ', "Say what is printed"),
-                acts.say("/mergewright rebase"),
-            ),
-            follow_ups=((Reason.CONFLICT, ()),),
-        ),
-        Scenario(
-            "ci",
-            "a check of the project's own is red on the pull request, is mended, and passes",
-            title,
-            body,
-            Reason.READY,
-            acts=(
-                acts.status("docs", "failure", "import_orders does not say what it leaves out"),
-                acts.status("docs", "success", "all is said"),
-            ),
-            follow_ups=((Reason.READY, ("commit",)),),
-            model=_SCRIPT,
         ),
     )
 

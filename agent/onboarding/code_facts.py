@@ -1,4 +1,4 @@
-"""What is counted over code: HTTP client, logging, concurrency, background tasks, factories.
+"""What is counted over code: HTTP client, logging, background tasks, factories, views, modes.
 
 A value is a fact where one answer clearly outweighs all others in the application itself; tests,
 examples and scripts do not count. Anything else stays open.
@@ -6,19 +6,17 @@ examples and scripts do not count. Anything else stays open.
 
 from __future__ import annotations
 
-import ast
-import posixpath
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agent.onboarding.facts import Evidence, Fact, places
-from agent.onboarding.survey import Place, Source, Survey
+from agent.onboarding.survey import Place, Source
 from agent.policy.contract import handlers
 
 #: So many times as often as all others together, for one answer to be the project's.
 _CLEARLY = 4
-_ENOUGH_HANDLERS = 3
+#: Fewer tests, views or functions that answer requests show no way of the project's.
+_ENOUGH = 3
 #: Modules that talk HTTP, by the client that they belong to.
 _CLIENTS: dict[str, tuple[str, ...]] = {
     "httpx": ("httpx", "httpcore", "httpx_sse", "httpx_ws", "hishel"),
@@ -31,7 +29,7 @@ _CLIENTS: dict[str, tuple[str, ...]] = {
 _NO_CLIENTS = ("aiohttp.web", "aiohttp.test_utils", "urllib3.util", "urllib3.exceptions")
 #: What a file has that answers requests; others are not looked into.
 _HINT = re.compile(
-    rb"@\s*[\w.]+\.\w+\s*\(|\b(?:request|req)\b|View|Consumer|RequestHandler|Endpoint"
+    r"@\s*[\w.]+\.\w+\s*\(|\b(?:request|req)\b|View|Consumer|RequestHandler|Endpoint"
 )
 _TASKS: dict[str, tuple[str, ...]] = {
     "celery": ("celery",),
@@ -49,71 +47,85 @@ _FACTORIES: dict[str, tuple[str, ...]] = {
     "mixer": ("mixer",),
     "polyfactory": ("polyfactory",),
 }
-_ENOUGH_TESTS = 3
+_LOGGER = re.compile(r"\b(getLogger|get_logger)\(")
+_ASYNC = re.compile(r"^[ \t]*async def ", re.MULTILINE)
+_VIEW = re.compile(
+    r"^(?:(?:async )?def (?!_)\w+\(\s*request\b|class \w+\((?P<bases>[^)]*View(?:Set)?\b[^)]*)\):)",
+    re.MULTILINE,
+)
 #: What the configuration has a word for.
 _WORDS = {
     "http_client": frozenset(_CLIENTS),
     "logging": frozenset({"structlog", "logging"}),
     "background_tasks": frozenset(_TASKS),
     "tests.factories": frozenset(_FACTORIES),
+    "django.views": frozenset({"class", "function"}),
 }
-#: What a file uses, each with its line.
-Uses = Iterator[tuple[str, int]]
+#: What a file uses, each with its place.
+Uses = Iterator[tuple[str, Place]]
 
 
 def counted(evidence: Evidence) -> Iterator[Fact]:
     """Yield what the code shows."""
     application, tests = evidence.survey.application, evidence.survey.tests
-    talking = _count_uses(application, _find_clients)
+    talking = _count_uses(application, lambda source: _find_imported(source, _CLIENTS, _NO_CLIENTS))
     needed = {one.name for one in evidence.declared if one.runtime}
     if any(name in needed or len(found) > 1 for name, found in talking.items()):
         # A single file may do so for the sake of something else that it uses.
         yield from _choose_dominant(
-            "http_client", talking, "of the application that talk HTTP import"
+            "http_client", talking, "files of the application that talk HTTP import it"
         )
     loggers = _count_uses(application, _find_loggers)
-    yield from _choose_dominant("logging", loggers, "of the application that make loggers use")
+    yield from _choose_dominant(
+        "logging", loggers, "files of the application that make loggers use it"
+    )
     tasks = _count_uses(application, lambda source: _find_imported(source, _TASKS))
-    yield from _choose_dominant("background_tasks", tasks, "of the application with tasks use")
+    yield from _choose_dominant(
+        "background_tasks", tasks, "files of the application with tasks use it"
+    )
     factories = _count_uses(tests, lambda source: _find_imported(source, _FACTORIES))
-    if max(map(len, factories.values()), default=0) >= _ENOUGH_TESTS:
+    if max(map(len, factories.values()), default=0) >= _ENOUGH:
         yield from _choose_dominant(
-            "tests.factories", factories, "of tests with factories use", sure=False
+            "tests.factories", factories, "files of tests with factories use it", sure=False
         )
-    yield from concurrency(evidence)
+    yield from _count_modes(evidence)
+    if evidence.project.framework == "django":
+        views = _count_views(evidence)
+        if max(map(len, views.values()), default=0) >= _ENOUGH:
+            yield from _choose_dominant("django.views", views, "views are")
 
 
-def _count_uses(sources: list[Source], uses: Callable[[Source], Uses]) -> dict[str, list[Place]]:
-    """Find each use, with the first line of every file that has it."""
+def _count_uses(
+    sources: Iterable[Source], uses: Callable[[Source], Uses]
+) -> dict[str, list[Place]]:
+    """Find each use, with the first place of every file that has it."""
     found: dict[str, list[Place]] = {}
     for source in sources:
-        for use, line in dict(sorted(uses(source), reverse=True)).items():
-            found.setdefault(use, []).append(Place(source.path, line))
+        for use, place in dict(sorted(uses(source), reverse=True)).items():
+            found.setdefault(use, []).append(place)
     return found
-
-
-def _find_clients(source: Source) -> Uses:
-    return _find_imported(source, _CLIENTS, _NO_CLIENTS)
 
 
 def _find_loggers(source: Source) -> Uses:
     """What loggers are made with."""
-    for call in source.calls:
-        name = source.dotted(call.func)
-        if name in ("logging.getLogger", "structlog.get_logger", "structlog.getLogger"):
-            yield name.partition(".")[0], call.lineno
+    modules = {name.partition(".")[0] for name, _ in source.imports}
+    for match, place in source.find(_LOGGER):
+        if "structlog" in modules:
+            yield "structlog", place
+        elif "logging" in modules and match[1] == "getLogger":
+            yield "logging", place
     yield from _find_imported(source, {"loguru": ("loguru",)})
 
 
 def _find_imported(
-    source: Source, wanted: dict[str, tuple[str, ...]], without: tuple[str, ...] = ()
+    source: Source, wanted: Mapping[str, tuple[str, ...]], without: tuple[str, ...] = ()
 ) -> Uses:
-    for name, line in source.imports:
+    for name, place in source.imports:
         if without and name.startswith(without):
             continue
         for kind, modules in wanted.items():
             if any(name == module or name.startswith(f"{module}.") for module in modules):
-                yield kind, line
+                yield kind, place
 
 
 def _choose_dominant(
@@ -125,95 +137,43 @@ def _choose_dominant(
     best = max(sorted(found), key=lambda one: len(found[one]))
     total = sum(map(len, found.values()))
     if best in _WORDS[key] and len(found[best]) >= _CLEARLY * (total - len(found[best])):
-        why = f"{len(found[best])} of {total} files {what} it: {places(found[best])}"
+        why = f"{len(found[best])} of {total} {what}: {places(found[best])}"
         yield Fact(key=key, value=best, why=why, sure=sure)
 
 
-# --- concurrency ------------------------------------------------------------------------------
-
-
-@dataclass
-class Answering:
-    """The functions that answer requests, by the folder of their file."""
-
-    sync: dict[str, list[Place]] = field(default_factory=dict)
-    waits: dict[str, list[Place]] = field(default_factory=dict)
-    """Those that are `async def`."""
-
-
-def answering(evidence: Evidence) -> Answering:
-    """Find what answers requests, as the rule on concurrency does."""
-    found = Answering()
-    is_django = evidence.project.framework == "django"
+def _count_views(evidence: Evidence) -> dict[str, list[Place]]:
+    """Find the views of a Django project, by what they are written as."""
+    found: dict[str, list[Place]] = {}
     for source in evidence.survey.application:
-        if not _HINT.search(evidence.tree.read(source.path)):
-            continue
-        view = evidence.view(source.path)
-        for handler in handlers.of(view, is_django=is_django) if view else ():
-            if handler.kind != "websocket":
-                side = found.waits if handler.is_async else found.sync
-                folder = posixpath.dirname(source.path)
-                side.setdefault(folder, []).append(source.at(handler.visit.node))
+        if "view" in source.path.lower() or "api" in source.path.lower():
+            for match, place in source.find(_VIEW):
+                found.setdefault("class" if match["bases"] else "function", []).append(place)
     return found
 
 
-def concurrency(evidence: Evidence) -> Iterator[Fact]:
-    """Yield the mode of what answers requests, and where it is another.
+def _count_modes(evidence: Evidence) -> Iterator[Fact]:
+    """Yield the mode of what answers requests, as the rule on concurrency finds it.
 
-    Where both mix it is left to a person, and where nothing answers requests there is none.
+    Where both stand beside each other it is left to a person.
     """
-    found = answering(evidence)
-    sync, waits = sum(map(len, found.sync.values())), sum(map(len, found.waits.values()))
-    if sync + waits < _ENOUGH_HANDLERS:
+    found: dict[str, list[Place]] = {"sync": [], "async": []}
+    is_django = evidence.project.framework == "django"
+    for source in evidence.survey.application:
+        view = evidence.view(source.path) if _HINT.search(source.text) else None
+        for handler in handlers.of(view, is_django=is_django) if view else ():
+            if handler.kind != "websocket":
+                place = Place(source.path, handler.visit.node.lineno)
+                found["async" if handler.is_async else "sync"].append(place)
+    few, much = sorted(found, key=lambda mode: (len(found[mode]), mode == "sync"))
+    total = sum(map(len, found.values()))
+    if total < _ENOUGH:
         return
-    mode, much, few = ("async", found.waits, found.sync)
-    if sync >= waits:
-        mode, much, few = ("sync", found.sync, found.waits)
-    other = "async" if mode == "sync" else "sync"
-    apart = _apart(few, much)
-    left = [one for folder in few if not _below(folder, apart) for one in few[folder]]
-    why, sure = f"{waits} of {sync + waits} functions that answer requests are async", True
-    if len(left) * _CLEARLY * 2 > max(sync, waits):
-        why, sure = f"{why}, and {other} ones stand beside the others: {places(left)}", False
-    elif mode == "sync" and (waiting := _waiting(evidence.survey, apart)):
+    why = f"{len(found['async'])} of {total} functions that answer requests are async"
+    if found[few]:
+        why += f"; {few} ones stand beside the others: {places(found[few])}"
+    elif much == "sync":
         # Such as middleware that serves both, which a mode of sync would forbid to go on so.
-        some = "1 other function is" if len(waiting) == 1 else f"{len(waiting)} others are"
-        why, sure = f"{why}, but {some}: {places(waiting)}", False
-    yield Fact(key="concurrency.mode", value=mode, why=why, sure=sure)
-    if apart:
-        patterns = [f"{folder}/**" for folder in apart]
-        first = [places_[0] for folder, places_ in few.items() if _below(folder, apart)]
-        why = f"all functions that answer requests there are {other}: {places(first)}"
-        override = {"paths": patterns, "mode": other}
-        yield Fact(key="concurrency.overrides", value=[override], why=why)
-
-
-def _waiting(survey: Survey, apart: list[str]) -> list[Place]:
-    """Every `async def` of the application that is in none of some folders."""
-    return [
-        source.at(node)
-        for source in survey.application
-        if not _below(posixpath.dirname(source.path), apart)
-        for node in source.functions
-        if isinstance(node, ast.AsyncFunctionDef)
-    ]
-
-
-def _apart(few: dict[str, list[Place]], much: dict[str, list[Place]]) -> list[str]:
-    """The highest folders in which all handlers are of the rarer kind, and several."""
-    parents = {
-        "/".join(folder.split("/")[:depth])
-        for folder in few
-        for depth in range(1, folder.count("/") + 2)
-    }
-    clean = [
-        one
-        for one in sorted(parents - {""}, key=len)
-        if not any(_below(folder, [one]) for folder in much)
-        and sum(len(few[folder]) for folder in few if _below(folder, [one])) >= _ENOUGH_HANDLERS
-    ]
-    return [one for one in clean if not _below(posixpath.dirname(one), clean)]
-
-
-def _below(folder: str, tops: list[str]) -> bool:
-    return any(folder == top or folder.startswith(f"{top}/") for top in tops)
+        waiting = [place for one in evidence.survey.application for _, place in one.find(_ASYNC)]
+        found[few] = waiting
+        why += f", but others are: {places(waiting)}" if waiting else ""
+    yield Fact(key="concurrency.mode", value=much, why=why, sure=not found[few])

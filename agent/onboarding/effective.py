@@ -13,11 +13,9 @@ from typing import NamedTuple
 
 from agent.models.record import Record
 from agent.policy import levels
-from agent.policy.contract import concurrency
-from agent.policy.patterns import Patterns
 from agent.policy.rule import Rule
 from agent.settings import Settings, variable
-from repo_config import load, reference, rule_files, toml_text, yaml_text
+from repo_config import load, reference, toml_text, yaml_text
 from repo_config.detect import Project
 from repo_config.located import Located, resolve
 from repo_config.schema import RepoConfig
@@ -36,8 +34,6 @@ _DETECTED = {
     "checks.lint": "lint_tools",
 }
 _CHECKING = frozenset({"checks.types.tool", "checks.lint"})
-#: What is said of a file.
-OF_PATHS = ("root", "scope", "concurrency.mode", "checks")
 #: Keys that the operator holds below a setting of that name.
 _BOUNDED = {
     "limits.minutes": "max_minutes",
@@ -79,7 +75,7 @@ class Effective(Record):
 
 def values(read: Read, project: Project | None, settings: Settings) -> Iterator[Effective]:
     """Yield what holds for every key, in the order of the reference; then for every rule."""
-    places = _Places(read)
+    places = Places(read)
     for path, section in reference.sections():
         for name, field in section.model_fields.items():
             if reference.is_section(field.annotation):
@@ -104,16 +100,12 @@ def values(read: Read, project: Project | None, settings: Settings) -> Iterator[
     from agent.policy import registry
 
     for rule in registry.RULES:
-        yield of_rule(rule, read, settings, places.of(("rules", rule.id)))
+        yield of_rule(rule, read, settings, places)
 
 
-def place_of(path: tuple[str | int, ...], read: Read) -> str | None:
-    """Say where a key stands, as `file:line`; None where the file does not have it."""
-    return _Places(read).of(path)
-
-
-def of_rule(rule: Rule, read: Read, settings: Settings, place: str | None = None) -> Effective:
+def of_rule(rule: Rule, read: Read, settings: Settings, places: Places) -> Effective:
     """Say what a rule weighs."""
+    place = places.of(("rules", rule.id))
     level = levels.of(rule, read.config, settings.floors)
     asked = read.config.rules.get(rule.id)
     origin = place or "default"
@@ -126,52 +118,7 @@ def of_rule(rule: Rule, read: Read, settings: Settings, place: str | None = None
     return Effective(key=f"rules.{rule.id}", value=level, origin=origin, meaning=rule.demands)
 
 
-def at_path(path: str, read: Read, project: Project) -> Iterator[Effective]:
-    """Yield what holds for one file of the repository."""
-    places, config = _Places(read), read.config
-    folder = config.folder
-    inside = not folder or path == folder or path.startswith(f"{folder}/")
-    yield Effective(
-        key="root",
-        value="in the project" if inside else f"outside of the project's folder {folder}",
-        origin=places.of(("root",)) or "default",
-    )
-    yield _touchable(path, config, places)
-    yield _concurrency(path, config, places)
-    if why := rule_files.reason(path, project):
-        yield Effective(key="checks", value="decides about the checks", origin=why)
-
-
-def _touchable(path: str, config: RepoConfig, places: _Places) -> Effective:
-    """Whether a change may touch a file, by the lists of `scope`."""
-    key = "scope"
-    if path in load.OWN_FILES:
-        origin = "Mergewright's own configuration is never touched"
-        return Effective(key=key, value="never touched", origin=origin)
-    for name, words in (("protect", "never touched"), ("human_only", "only people change it")):
-        listed: tuple[str, ...] = getattr(config.scope, name)
-        if pattern := Patterns(listed, lenient=True).first(path):
-            return Effective(key=key, value=words, origin=places.pattern(name, listed, pattern))
-    allowed = Patterns(config.scope.allow).first(path)
-    if allowed is None:
-        origin = f"scope.allow does not name it ({places.of(('scope', 'allow')) or 'default'})"
-        return Effective(key=key, value="never touched", origin=origin)
-    origin = places.pattern("allow", config.scope.allow, allowed)
-    return Effective(key=key, value="may be touched", origin=origin)
-
-
-def _concurrency(path: str, config: RepoConfig, places: _Places) -> Effective:
-    """Whether code is written sync or async there."""
-    origin = places.of(("concurrency", "mode")) or "default"
-    for number, override in enumerate(config.concurrency.overrides):
-        if pattern := Patterns(override.paths).first(path):
-            place = places.of(("concurrency", "overrides", number)) or ""
-            origin = f"concurrency.overrides: {pattern} ({place})"
-    mode = concurrency.mode_of(path, config.concurrency)
-    return Effective(key="concurrency.mode", value=mode, origin=origin)
-
-
-class _Places:
+class Places:
     """Where keys stand in the file."""
 
     def __init__(self, read: Read) -> None:
@@ -187,11 +134,6 @@ class _Places:
             return None
         at = located.at if isinstance(path[-1], int) else located.key_at
         return f"{self._name}:{at.line}"
-
-    def pattern(self, name: str, listed: tuple[str, ...], pattern: str) -> str:
-        """Where a pattern of `scope` stands."""
-        place = self.of(("scope", name, listed.index(pattern))) or "default"
-        return f"scope.{name}: {pattern} ({place})"
 
 
 def _at(config: RepoConfig, path: tuple[str, ...]) -> object:

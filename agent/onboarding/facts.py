@@ -1,8 +1,8 @@
 """What a repository shows that its configuration could say, each value with the reason.
 
 Owns the record of a fact and what the files of a project declare: Python, framework, checks,
-services, paths. What is counted over its code is left to `code_facts` and `django_facts`; how a
-fact is written down to `written`. Nothing is guessed: what is not known is no fact, and what only
+services, paths. What is counted over its code is left to `code_facts`; how a fact is written
+down to `written`. Nothing is guessed: what is not known is no fact, and what only
 a person can decide is a proposal.
 """
 
@@ -22,7 +22,14 @@ from agent.onboarding.survey import Place, Survey
 from agent.policy import libraries, source
 from agent.policy.modules import Modules
 from agent.policy.view import View
-from repo_config import ci_setup, dependencies, detect, python_versions, workflows
+from repo_config import (
+    ci_setup,
+    dependencies,
+    detect,
+    fastapi_apps,
+    python_versions,
+    workflows,
+)
 from repo_config.dependencies import Dependency
 from repo_config.detect import Project
 from repo_config.project_files import Files
@@ -166,7 +173,8 @@ def declared(evidence: Evidence) -> Iterator[Fact]:
         yield Fact(
             key="framework", value=project.framework, why=project.origins.get("framework", "")
         )
-    yield from _django(project)
+    yield from _django(evidence)
+    yield from _fastapi(evidence)
     yield from _checks(project)
     yield from _scope(evidence)
     if notes := next(filter(evidence.whole.has, NOTES), ""):
@@ -243,8 +251,8 @@ def _services(evidence: Evidence) -> Iterator[Fact]:
         yield Fact(key="services", value=list(found), why=why)
 
 
-def _django(project: Project) -> Iterator[Fact]:
-    django = project.django
+def _django(evidence: Evidence) -> Iterator[Fact]:
+    project, django = evidence.project, evidence.project.django
     if django is None:
         return
     if django.manage:
@@ -253,6 +261,25 @@ def _django(project: Project) -> Iterator[Fact]:
     if django.settings_module:
         why = project.origins.get("django.settings_module", "")
         yield Fact(key="django.settings", value=django.settings_module, why=why)
+    named = evidence.engines
+    # SQLite is what every project begins with, and what tests are run with for speed.
+    if len(named) == 1 and "sqlite" not in named:
+        [(database, where)] = named.items()
+        why = f"the only database that the settings name: {places(where)}"
+        yield Fact(key="django.database", value=database, why=why, sure=False)
+
+
+def _fastapi(evidence: Evidence) -> Iterator[Fact]:
+    """The application; of several it is for a person to say whose OpenAPI document is compared."""
+    key, project = "fastapi.app", evidence.project
+    if project.fastapi_app:
+        why = f"{project.origins.get('fastapi_app', '')}, the only application"
+        yield Fact(key=key, value=project.fastapi_app, why=why)
+    elif project.framework == "fastapi" and (found := fastapi_apps.applications(evidence.files)):
+        # The one nearest to the root is the one that is served, as a rule.
+        nearest = min(found, key=lambda one: (one.origin.count("/"), one.value))
+        why = f"one of {len(found)} applications: {places([one.origin for one in found])}"
+        yield Fact(key=key, value=nearest.value, why=why, sure=False)
 
 
 def _checks(project: Project) -> Iterator[Fact]:

@@ -1,20 +1,18 @@
-"""Walk once over a repository's Python, and keep what it does and where. Nothing is executed.
+"""The Python files of a repository as text: which are the application, which its tests.
 
-Owns which files are the application, its tests, or neither, and what short names mean within one
-file, which is enough to count by; where names have to be followed, `facts.Evidence.view` reads a
-file as the rules do.
+What files import is read off their lines, which is enough to count by; where names have to be
+followed, `facts.Evidence.view` reads a file as the rules do. Nothing is executed.
 """
 
 from __future__ import annotations
 
-import ast
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from agent.policy import guards, layout
-from repo_config import foreign_python
+from agent.policy import layout
 from repo_config.suites import ASIDE
 from repo_config.tree import Tree
 
@@ -22,16 +20,15 @@ Role = Literal["application", "tests", "aside"]
 
 _MOST_FILES = 6000
 _MOST_BYTES = 256 * 1024
-#: Of the application: its syntax trees take twenty times as much.
-_MOST_TOTAL = 20 * 1024**2
 #: Folders of what others wrote, and of what nobody imports.
 _FOREIGN = ASIDE | {"vendored", "_vendor", "extern", "third_party", "contrib", "site-packages"}
+#: Only what a module imports as it is loaded: what is further in is for type checkers, or optional.
 _IMPORTED = re.compile(
-    r"^[ \t]*(?:import[ \t]+(?P<module>[\w.]+)"
-    r"|from[ \t]+(?P<home>[\w.]+)[ \t]+import[ \t]+(?P<name>\w+))",
+    r"^(?:import[ \t]+(?P<modules>[^\n#]+)"
+    r"|from[ \t]+(?P<home>[\w.]+)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]+))",
     re.MULTILINE,
 )
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+_BOUND_AS = re.compile(r"\s+as\s+\w+")
 
 
 class Place(NamedTuple):
@@ -46,32 +43,25 @@ class Place(NamedTuple):
 
 @dataclass
 class Source:
-    """One file of the application, or of its tests, which are read for their imports alone."""
+    """One file of the application, or of its tests."""
 
     path: str
     role: Role
-    module: ast.Module
-    names: dict[str, str] = field(default_factory=dict)
-    """What an import binds, by the short name; relative imports keep their dots."""
-    imports: list[tuple[str, int]] = field(default_factory=list)
-    """Full names that are imported, with their lines; not those for type checkers."""
-    functions: list[FunctionNode] = field(default_factory=list)
-    """All functions and methods, as all that follows without what only type checkers read."""
-    calls: list[ast.Call] = field(default_factory=list)
+    text: str
 
-    def at(self, node: ast.stmt | ast.expr) -> Place:
-        """Where a node stands."""
-        return Place(self.path, node.lineno)
+    def find(self, pattern: re.Pattern[str]) -> Iterator[tuple[re.Match[str], Place]]:
+        """Yield what a pattern finds, with its place."""
+        for match in pattern.finditer(self.text):
+            yield match, Place(self.path, self.text.count("\n", 0, match.start()) + 1)
 
-    def dotted(self, node: ast.expr | None) -> str:
-        """The full name of `a.b.c` as far as imports of this file tell; "" for anything else."""
-        parts: list[str] = []
-        while isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        if not isinstance(node, ast.Name):
-            return ""
-        return ".".join([self.names.get(node.id, node.id), *reversed(parts)])
+    @cached_property
+    def imports(self) -> list[tuple[str, Place]]:
+        """Full names that are imported, with their places."""
+        return [
+            (f"{match['home']}.{name}" if match["home"] else name, place)
+            for match, place in self.find(_IMPORTED)
+            for name in re.findall(r"[\w.]+", _BOUND_AS.sub("", match["modules"] or match["names"]))
+        ]
 
 
 class Survey:
@@ -85,29 +75,24 @@ class Survey:
             for path in tree.paths()
             if path.endswith(".py") and path.startswith(start) and path.isprintable()
         ]
-        left = _MOST_TOTAL
         for path in paths[:_MOST_FILES]:
-            role = role_of(path.removeprefix(start))
-            if role == "aside":
-                continue
-            content = tree.read(path)
-            if role == "application":
-                left -= len(content)
-            if left >= 0 and (source := _read(path, role, content)) is not None:
-                self.sources.append(source)
+            role = _find_role(path.removeprefix(start))
+            content = b"" if role == "aside" else tree.read(path)
+            if role != "aside" and len(content) <= _MOST_BYTES:
+                self.sources.append(Source(path, role, content.decode("utf-8", "replace")))
 
-    @cached_property
+    @property
     def application(self) -> list[Source]:
         """What the project is."""
         return [source for source in self.sources if source.role == "application"]
 
-    @cached_property
+    @property
     def tests(self) -> list[Source]:
         """What tests it."""
         return [source for source in self.sources if source.role == "tests"]
 
 
-def role_of(path: str) -> Role:
+def _find_role(path: str) -> Role:
     """Say what a file is for, by its path relative to the project."""
     folders = {*path.lower().split("/")[:-1]}
     if folders & _FOREIGN:
@@ -115,56 +100,3 @@ def role_of(path: str) -> Role:
     if layout.is_test(path):
         return "tests"
     return "aside" if layout.is_apart(path) else "application"
-
-
-def _read(path: str, role: Role, content: bytes) -> Source | None:
-    if len(content) > _MOST_BYTES:
-        return None
-    source = Source(path, role, ast.Module([], []))
-    if role == "tests":
-        # Only what they import is asked for, which their lines tell; suites are large.
-        text = content.decode("utf-8", "replace")
-        for found in _IMPORTED.finditer(text):
-            name = found["module"] or f"{found['home']}.{found['name']}"
-            source.imports.append((name, text.count("\n", 0, found.start()) + 1))
-        return source
-    try:
-        source.module = foreign_python.parse(content, path)
-        _collect(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    return source
-
-
-def _collect(source: Source) -> None:
-    """Walk a file once, without what only type checkers read."""
-    waiting: list[ast.AST] = [source.module]
-    while waiting:
-        node = waiting.pop()
-        match node:
-            case ast.Import() | ast.ImportFrom():
-                _bind(source, node)
-                continue
-            case ast.If() if guards.is_type_checking(node.test):
-                waiting += reversed(node.orelse)
-                continue
-            case ast.Name() | ast.Constant():
-                continue
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                source.functions.append(node)
-            case ast.Call():
-                source.calls.append(node)
-        waiting += reversed([*ast.iter_child_nodes(node)])
-
-
-def _bind(source: Source, node: ast.Import | ast.ImportFrom) -> None:
-    for alias in node.names:
-        if isinstance(node, ast.Import):
-            full = alias.name
-            bound = alias.asname or alias.name.partition(".")[0]
-            source.names[bound] = full if alias.asname else bound
-        else:
-            full = f"{'.' * node.level}{node.module or ''}"
-            full = full + alias.name if full.endswith(".") else f"{full}.{alias.name}"
-            source.names[alias.asname or alias.name] = full
-        source.imports.append((full, node.lineno))

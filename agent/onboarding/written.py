@@ -6,12 +6,14 @@ refuse is never proposed.
 
 from __future__ import annotations
 
+import functools
+import operator
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agent.models.record import Record
-from agent.onboarding import code_facts, django_facts, effective, facts, fastapi_facts
+from agent.onboarding import code_facts, effective, facts
 from agent.onboarding.effective import Read
 from agent.onboarding.facts import Evidence, Fact
 from repo_config import load, reference
@@ -20,6 +22,7 @@ from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
 _WIDTH = 96
+_VERSION = ("version",)
 _OPENING = (
     "Proposed by `mergewright config detect`. Each value stands here because of what is said above"
     " it; what is left out is detected or has its default. `mergewright config check` names"
@@ -58,8 +61,7 @@ def propose(
     roots = (str(one.value) for one in kept if one.key == "root")
     folder = given.config.folder or next(roots, "") or facts.only_folder(tree) or ""
     evidence = Evidence(tree, folder)
-    found = [*facts.declared(evidence), *code_facts.counted(evidence)]
-    found += [*django_facts.counted(evidence), *fastapi_facts.counted(evidence), *kept]
+    found = [*facts.declared(evidence), *code_facts.counted(evidence), *kept]
     known = [one for one in found if _is_taken(one, tree, folder)]
     if has_python is not None:
         known = [_doubt_python(one, has_python) for one in known]
@@ -72,7 +74,7 @@ def propose(
 
 def render(values: Mapping[str, object]) -> list[str]:
     """Write values as lines of YAML, one for each key."""
-    return [f"{key}: {_flow(value)}" for key, value in values.items()]
+    return [f"{key}: {flow(value)}" for key, value in values.items()]
 
 
 def differences(detected: ProposedFile, read: Read) -> Iterator[str]:
@@ -81,10 +83,10 @@ def differences(detected: ProposedFile, read: Read) -> Iterator[str]:
     for one in detected.facts:
         mine = own.get(one.key)
         if mine is None:
-            yield f"{one.key}: not in the file; detected {_flow(one.value)} ({one.why})"
+            yield f"{one.key}: not in the file; detected {flow(one.value)} ({one.why})"
         elif mine.value != one.value:
             yield (
-                f"{one.key}: {_flow(mine.value)} ({mine.why}); detected {_flow(one.value)}"
+                f"{one.key}: {flow(mine.value)} ({mine.why}); detected {flow(one.value)}"
                 f" ({one.why})"
             )
 
@@ -113,18 +115,13 @@ def _is_taken(fact: Fact, tree: Tree, folder: str) -> bool:
 
 def _given(read: Read) -> Iterator[Fact]:
     """What a repository's own file says."""
+    places, values = effective.Places(read), read.config.model_dump(mode="json")
     for path, section in reference.sections():
+        inner = functools.reduce(operator.getitem, path, values)
         for name, field in section.model_fields.items():
-            if reference.is_section(field.annotation):
-                continue
-            place = effective.place_of((*path, name), read)
-            if place is None:
-                continue
-            value: object = read.config.model_dump(mode="json")
-            for step in (*path, name):
-                value = value[step] if isinstance(value, dict) else None
-            if (path, name) != ((), "version"):
-                yield Fact(key=".".join((*path, name)), value=value, why=place)
+            place = places.of((*path, name))
+            if place and not reference.is_section(field.annotation) and (*path, name) != _VERSION:
+                yield Fact(key=".".join((*path, name)), value=inner[name], why=place)
 
 
 # --- YAML -------------------------------------------------------------------------------------
@@ -138,7 +135,7 @@ def write(sure: dict[str, Fact], left: tuple[Fact, ...] = ()) -> str:
         lines += ["", *_comment(_OPEN)]
         for one in left:
             *above, last = one.key.split(".")
-            value = f"{last}: {_flow(one.value)}"
+            value = f"{last}: {flow(one.value)}"
             for step in reversed(above):
                 value = f"{step}: {{{value}}}"
             lines += ["#", *_comment(one.why), f"# {value}"]
@@ -158,7 +155,7 @@ def _section(path: tuple[str, ...], section: type, sure: dict[str, Fact]) -> Ite
         elif (fact := sure.get(".".join(here))) is not None:
             yield from ([""] if not path else [])
             yield from _comment(fact.why, indent)
-            yield f"{indent}{name}: {_flow(fact.value)}"
+            yield f"{indent}{name}: {flow(fact.value)}"
 
 
 def _comment(text: str, indent: str = "") -> list[str]:
@@ -167,14 +164,12 @@ def _comment(text: str, indent: str = "") -> list[str]:
     return [f"{indent}# {line}" for line in wrapped]
 
 
-def _flow(value: object) -> str:
+def flow(value: object) -> str:
     """Write a value on one line."""
     if isinstance(value, dict):
-        return (
-            f"{{{', '.join(f'{_scalar(str(key))}: {_flow(one)}' for key, one in value.items())}}}"
-        )
+        return f"{{{', '.join(f'{_scalar(str(key))}: {flow(one)}' for key, one in value.items())}}}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_flow(one) for one in value)}]"
+        return f"[{', '.join(flow(one) for one in value)}]"
     return _scalar(value) if isinstance(value, str) else _plain(value)
 
 

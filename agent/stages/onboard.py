@@ -18,9 +18,8 @@ from agent.models.environment import Checkout, Contract, Opened
 from agent.models.forge import NewPullRequest
 from agent.models.outcome import PullRequest
 from agent.models.run import Run
-from agent.onboarding import facts, kept, readiness, written
+from agent.onboarding import facts, kept, pull_request, readiness, written
 from agent.onboarding.facts import Evidence
-from agent.publishing import onboarding
 from agent.services import Services
 from repo_config import load
 
@@ -53,12 +52,12 @@ def settle(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
         svc.say("the run does not wait for it; what is detected holds")
         return state
     if state == "open":
-        svc.forge.await_owner(run, pull, onboarding.WAITING)
+        svc.forge.await_owner(run, pull, pull_request.WAITING)
         raise OwnerAwaited(f"The answer in {pull.url}, which proposes a configuration, is awaited")
     if there is not None and there.head != base.commit:
         raise OwnerAwaited(f"{pull.url} is {state}, so the repository is read anew", _CHECKOUT)
     if state == "closed":
-        svc.forge.close_onboarding(run, pull, onboarding.CLOSED)
+        svc.forge.close_onboarding(run, pull, pull_request.CLOSED)
     svc.say(f"{pull.url} is {state}, and there is no configuration: what is detected holds")
     return state
 
@@ -103,7 +102,7 @@ def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:
     change = Change(base_commit=base.commit, files=(file,))
     commit = base.commit
     try:
-        commit = svc.forge.commit(run, BRANCH, onboarding.MESSAGE, change)
+        commit = svc.forge.commit(run, BRANCH, pull_request.MESSAGE, change)
     except BranchTaken:
         # Another run of the repository was quicker, or was killed before it opened the request.
         svc.say(f"the branch {BRANCH} is there already; it is proposed as it is")
@@ -114,8 +113,8 @@ def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:
             commit=commit,
             base_branch=base.base_branch or "",
             base_commit=base.commit,
-            title=onboarding.TITLE,
-            body=onboarding.body(
+            title=pull_request.TITLE,
+            body=pull_request.body(
                 run, proposed, found, svc.redactor, waits=svc.settings.onboarding == "wait"
             ),
         ),

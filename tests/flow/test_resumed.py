@@ -186,7 +186,7 @@ def test_one_that_is_terminated_is_kept_and_one_that_gave_up_is_not(store, shop,
         code, _, err = command.whole("--resume", run_id)
         assert (code, "in another process" in err) == (1, True)
         code, out, err = at_first.stop(process, signal.SIGTERM)
-        assert (code, f"mergewright run --resume {run_id}`" in out) == (143, True)
+        assert (code, f"mergewright run --resume {run_id}`" in out) == (130, True)
         assert command.whole("--resume", "--ticket", str(other))[0] == 2
         code, out, _ = command.whole("--resume", "--ticket", ticket, "--json")
         ended = json.loads(out)

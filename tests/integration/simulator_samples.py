@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import jwt
 
 from agent.demo.simulator import git_store, pull_actions, serving
-from agent.demo.simulator.records import App, Installation, Repository, Token, User
+from agent.demo.simulator.records import App, Installation, Repository, User
 from agent.demo.simulator.world import World
 
 FILES = {"README.md": "# Shop\n", "shop/models.py": "class Customer:\n    name = 1\n    age = 2\n"}
@@ -54,38 +53,16 @@ class Place:
         return self.world.token_for(login)
 
     def bot(self, **permissions: str) -> str:
-        return self.token(**permissions).value
-
-    def token(self, **permissions: str) -> Token:
-        return self.world.issue_token(self.installation, permissions or None)
-
-    def app_jwt(self, key: str | None = None, algorithm: str = "RS256", **claims: Any) -> str:
-        now = int(self.world.now())
-        said = {"iat": now - 60, "exp": now + 540, "iss": str(self.app.id), **claims}
-        kept = {name: value for name, value in said.items() if value is not None}
-        return jwt.encode(kept, key or self.app.private_key, algorithm=algorithm)
+        return self.world.issue_token(self.installation, permissions or None).value
 
     def ask(self, method: str, path: str, token: str | None = None, **more: Any) -> httpx.Response:
-        headers = {**({"Authorization": f"token {token}"} if token else {})}
-        headers |= more.pop("headers", {})
+        headers = {"Authorization": f"token {token}"} if token else {}
         return self.client.request(method, self.api + path, headers=headers, **more)
 
     def done(self, method: str, path: str, token: str | None = None, **more: Any) -> Any:
         answer = self.ask(method, path, token, **more)
         assert answer.status_code < 300, (method, path, answer.status_code, answer.text)
         return answer.json() if answer.content else None
-
-    def refused(
-        self, status: int, method: str, path: str, token: str | None = None, **more: Any
-    ) -> Any:
-        """Ask, and hold the refusal to the shape that GitHub's have."""
-        answer = self.ask(method, path, token, **more)
-        assert answer.status_code == status, (method, path, answer.status_code, answer.text)
-        said = answer.json()
-        assert said["message"]
-        assert said["status"] == str(status)
-        assert said["documentation_url"].startswith("https://docs.github.com/")
-        return said
 
     def issue(self, **more: Any) -> int:
         made = self.done(
@@ -97,28 +74,14 @@ class Place:
         found = self.done("GET", f"{self.repo}/git/ref/heads/{branch}", self.person("ada"))
         return str(found["object"]["sha"])
 
-    def commit(self, parent: str, content: str, path: str = "shop/models.py") -> str:
-        """Make a commit of the App on no branch, signed as by the API."""
-        return commit(self.world, self.repository, parent, path, content, self.app.bot)
-
-    def move(self, branch: str, new: str, by: str = "ada") -> None:
-        """Let a branch point elsewhere, as after a push; ZERO: delete it."""
-        actor, before = self.world.user(by), self.tip(branch)
-        name = f"refs/heads/{branch}"
-        with self.world.lock:
-            pull_actions.move_reference(self.repository, actor, name, before, new)
-
-    def branch(
-        self, name: str, content: str = "class Customer:\n    name = 3\n    age = 2\n"
-    ) -> str:
-        sha = self.commit(self.tip(), content)
-        sent = {"ref": f"refs/heads/{name}", "sha": sha}
-        self.done("POST", f"{self.repo}/git/refs", self.bot(), json=sent)
-        return sha
-
-    def pull(self, branch: str = "work", **more: Any) -> Any:
-        if self.ask("GET", f"{self.repo}/git/ref/heads/{branch}").status_code == 404:
-            self.branch(branch)
+    def pull(self, branch: str, **more: Any) -> Any:
+        """Open a pull request from a new branch with one change."""
+        content = "class Customer:\n    name = 3\n"
+        sha = commit(
+            self.world, self.repository, self.tip(), "shop/models.py", content, self.app.bot
+        )
+        made = {"ref": f"refs/heads/{branch}", "sha": sha}
+        self.done("POST", f"{self.repo}/git/refs", self.bot(), json=made)
         sent = {"title": "A pull request", "head": branch, "base": "main", **more}
         return self.done("POST", f"{self.repo}/pulls", self.bot(), json=sent)
 
@@ -128,20 +91,18 @@ class Place:
 
 
 @contextmanager
-def place(folder: Path, hook_url: str = "", *, private: bool = False) -> Iterator[Place]:
-    """Serve acme/shop: ada admin, mia maintain, will write, tri triage, rea read, max nothing."""
+def place(folder: Path, hook_url: str = "") -> Iterator[Place]:
+    """Serve acme/shop, which is private: ada admin, will write, rea read, max nothing."""
     source = folder / "source"
     for path, content in FILES.items():
         (source / path).parent.mkdir(parents=True, exist_ok=True)
         (source / path).write_text(content)
     world = World(folder / "git")
     world.add_user("acme", "Organization")
-    repository = world.add_repository("acme/shop", source, private=private)
+    repository = world.add_repository("acme/shop", source, private=True)
     for login, role in (
         ("ada", "admin"),
-        ("mia", "maintain"),
         ("will", "write"),
-        ("tri", "triage"),
         ("rea", "read"),
         ("max", "none"),
     ):

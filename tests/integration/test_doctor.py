@@ -245,10 +245,8 @@ def test_the_command_shows_each_limit_of_each_kind_and_ends_with_0(
 
 
 def test_what_is_needed_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
     result = CliRunner().invoke(app, [])
     assert result.exit_code == 0, result.output
-    assert max(map(len, result.output.splitlines())) <= 60
     said = " ".join(result.output.split())
     assert "docker (not used) No container engine answers at" in said
     assert "every required limit holds" in said

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli import env
+from agent.errors import ConfigInvalid
 from tests.integration.environment_building import lay
 
 Explain = Callable[..., Any]
@@ -47,8 +48,7 @@ def test_a_python_that_is_not_to_be_had_hides_nothing_that_is_declared(explain, 
     printed = explain(files, "--json")
     assert printed.exit_code == 1
     said = json.loads(printed.stdout)
-    assert (said["reason"], said["python"], said["key"]) == ("environment_failed", "", "")
-    assert said["refused"] == said["sentence"]
+    assert (said["python"], said["key"]) == ("", "")
     assert "Python 3.8" in said["refused"]
     assert said["requirements"] == ["six==1.17.0  (requirements.txt:1)"]
     assert said["indexes"] == ["https://index.example.org/simple/ (PIP_INDEX_URL)"]
@@ -64,11 +64,10 @@ def test_nothing_is_refused_where_all_is_there(explain):
     assert printed.exit_code == 0, printed.output
     said = json.loads(printed.stdout)
     assert said["refused"] == ""
-    assert "outcome" not in said
     assert not said["ready"]
 
 
-def test_a_configuration_with_a_mistake_ends_with_the_exit_code_of_one(explain):
+def test_a_configuration_with_a_mistake_is_named(explain):
     result = explain({".github/mergewright.yml": "verison: 1\n"}, "--json")
-    assert result.exit_code == 2
-    assert json.loads(result.stdout)["reason"] == "config_invalid"
+    assert isinstance(result.exception, ConfigInvalid)
+    assert "verison" in result.exception.message

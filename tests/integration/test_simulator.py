@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ import pytest
 
 from agent.demo.simulator.faults import Fault, Kind
 from agent.demo.simulator.hooks import HookFault
-from agent.demo.simulator.world import make_key_pair
 from tests.integration.simulator_samples import SECRET, Place, git, place, receiver
 from tests.unit.simulator import elements
 
@@ -30,12 +28,6 @@ from tests.unit.simulator import elements
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Place]:
     with place(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def private(tmp_path: Path) -> Iterator[Place]:
-    with place(tmp_path, private=True) as made:
         yield made
 
 
@@ -60,37 +52,6 @@ def test_a_delivery_is_signed_and_what_goes_wrong_on_demand_goes_wrong(tmp_path:
             assert one.headers["X-GitHub-Event"] == "issues"
         assert bodies[0]["installation"]["id"] == hub.installation.id
         assert bodies[0]["sender"]["login"] == "ada"
-
-
-def test_an_app_is_known_by_its_key_and_its_tokens_hold_an_hour(private: Place) -> None:
-    path = f"/app/installations/{private.installation.id}/access_tokens"
-
-    def bearer(value: str) -> dict[str, str]:
-        return {"Authorization": f"Bearer {value}"}
-
-    wanted = {"permissions": {"contents": "read"}}
-    made = private.done("POST", path, headers=bearer(private.app_jwt()), json=wanted)
-    assert made["permissions"] == {"metadata": "read", "contents": "read"}
-    other, _ = make_key_pair()
-    late = int(time.time()) - 5
-    for refused in (private.app_jwt(key=other), private.app_jwt(exp=late)):
-        private.refused(401, "POST", path, headers=bearer(refused), json=wanted)
-    private.done("GET", private.repo, made["token"])
-    private.world.clock_offset += 3_601
-    private.refused(401, "GET", private.repo, made["token"])
-
-
-def test_who_may_not_is_refused(private: Place) -> None:
-    number = private.issue()
-    path = f"{private.repo}/issues/{number}/labels"
-    wanted = {"labels": ["bug"]}
-    private.done("POST", path, private.person("tri"), json=wanted)
-    private.refused(403, "POST", path, private.person("rea"), json=wanted)
-    private.refused(403, "POST", path, private.bot(issues="read"), json=wanted)
-    for token in (private.person("max"), None):
-        private.refused(404, "GET", private.repo, token)
-    role = private.done("GET", f"{private.repo}/collaborators/mia/permission", private.bot())
-    assert (role["role_name"], role["permission"]) == ("maintain", "write")
 
 
 @pytest.mark.parametrize(
@@ -120,32 +81,20 @@ def test_a_fault_strikes_once_and_leaves_the_effect_that_it_says(
 
 
 def test_git_is_served_to_whoever_may_read_and_takes_pushes_of_whoever_may_write(
-    private: Place, tmp_path: Path
+    hub: Place, tmp_path: Path
 ) -> None:
     tree = tmp_path / "clone"
-    git(tmp_path, "clone", "--quiet", private.git_url(private.bot()), str(tree))
+    git(tmp_path, "clone", "--quiet", hub.git_url(hub.bot()), str(tree))
     (tree / "new.py").write_text("x = 1\n")
     git(tree, "add", "--all")
     git(tree, "commit", "--quiet", "--message", "Change")
-    reading = private.git_url(private.bot(contents="read"))
+    reading = hub.git_url(hub.bot(contents="read"))
     assert "403" in git(tree, "push", reading, "HEAD:work", fails=True)
-    assert "not found" in git(
-        tmp_path, "ls-remote", private.git_url(private.person("max")), fails=True
-    )
+    assert "not found" in git(tmp_path, "ls-remote", hub.git_url(hub.person("max")), fails=True)
     git(tree, "push", "origin", "HEAD:work")
-    assert private.tip("work") == git(tree, "rev-parse", "HEAD").strip()
+    assert hub.tip("work") == git(tree, "rev-parse", "HEAD").strip()
     lease = f"--force-with-lease=refs/heads/work:{'1' * 40}"
     assert "stale info" in git(tree, "push", lease, "origin", "HEAD~1:work", fails=True)
-
-
-def test_a_push_moves_the_pull_request_and_a_conflict_is_not_merged(hub: Place) -> None:
-    made = hub.pull("work")
-    hub.move("work", hub.commit(made["head"]["sha"], "class Customer:\n    name = 4\n"))
-    path = f"{hub.repo}/pulls/{made['number']}"
-    assert hub.done("GET", path)["mergeable"] is True
-    hub.move("main", hub.commit(hub.tip(), "class Customer:\n    name = 9\n"))
-    assert hub.done("GET", path)["mergeable"] is False
-    hub.refused(405, "PUT", f"{path}/merge", hub.person("will"), json={})
 
 
 EVIL = "\"><script>document.title='owned'</script><img src=x onerror=alert(1)>"

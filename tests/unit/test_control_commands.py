@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agent.cli import runs
+from agent.errors import RequestRefused
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.service.pause import Switch
@@ -72,9 +73,8 @@ def test_a_cancel_of_a_run_that_nobody_carries_says_when_it_ends(store):
 def test_a_run_that_is_over_is_not_stopped(store):
     over(store)
     done = called("cancel", RUN)
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert RUN in done.stderr
-    assert "failed" in json.loads(called("cancel", RUN, "--json").stdout)["problem"]
+    assert isinstance(done.exception, RequestRefused)
+    assert done.exception.message == f"Run {RUN} is over already: failed."
 
 
 @pytest.mark.parametrize("command", ["cancel", "retry"])
@@ -117,8 +117,7 @@ def test_a_run_is_not_tried_again_beside_another_of_its_issue(store):
     over(store)
     store.add(forge_runs.run().model_copy(update={"run_id": OTHER}), 300.0)
     done = called("retry", RUN)
-    assert done.exit_code == 1
-    assert OTHER in done.stderr
+    assert OTHER in str(done.exception)
 
 
 def test_a_run_of_a_command_that_was_killed_does_not_stand_in_the_way_of_a_retry(store):

@@ -121,9 +121,3 @@ def test_the_worker_is_healthy_by_the_sign_that_it_leaves(tmp_path):
     assert subprocess.run([sys.executable, "-c", check], check=False, timeout=30).returncode == 0
     stale = check.replace("> 30", "> -1")
     assert subprocess.run([sys.executable, "-c", stale], check=False, timeout=30).returncode == 1
-
-
-# --- the README ------------------------------------------------------------------------------
-
-
-# --- the stand-in ----------------------------------------------------------------------------

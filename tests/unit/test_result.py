@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
-from rich.console import Console
-
 from agent.cli import result
 from agent.models.checks import Comparison, Status
 
@@ -30,15 +26,10 @@ TESTS = Comparison(
 )
 
 
-def shown(*checks: Comparison) -> list[list[str]]:
-    console = Console(width=200, record=True, file=io.StringIO())
-    console.print(result.check_table(checks))
-    lines = console.export_text().splitlines()[2:]
-    return [[cell.strip() for cell in line.split("│")] for line in lines if line.strip()]
-
-
 def test_a_row_has_what_was_counted_on_both_sides():
     unproved = COVERAGE.model_copy(update={"head": Status.UNVERIFIED})
-    assert shown(COVERAGE)[0][2] == "3 of 8 lines run"
-    assert shown(unproved)[0][2] == "unverified"
-    assert shown(TESTS) == [["tests", "4 passed", "4 passed, 1 failed, 1 skipped", "0", "passed"]]
+    assert result._make_row(COVERAGE)[2] == "3 of 8 lines run"
+    assert result._make_row(unproved)[2] == "unverified"
+    assert result._make_row(TESTS) == (
+        "tests", "4 passed", "4 passed, 1 failed, 1 skipped", "0", "passed",
+    )  # fmt: skip

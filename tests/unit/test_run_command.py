@@ -1,9 +1,6 @@
-"""Which repository `mergewright run --issue` means, and what SIGTERM does to a run."""
+"""Which repository `mergewright run --issue` means."""
 
 from __future__ import annotations
-
-import os
-import signal
 
 import pytest
 import typer
@@ -18,7 +15,7 @@ OWN = "https://git.shop.example:8443/api/v3"
     ("repo", "github_url"),
     [
         ("shop/till", PUBLIC),
-        ("https://github.com:443/shop/till", PUBLIC),
+        ("https://github.com/shop/till", PUBLIC),
         ("git@git.shop.example:shop/till.git", OWN),
     ],
 )
@@ -45,20 +42,3 @@ def test_an_address_on_another_server_is_refused_in_words(repo, github_url, ours
 def test_what_is_no_repository_is_refused_in_words(repo):
     with pytest.raises(typer.BadParameter, match="give OWNER/NAME or its address"):
         run.repository_name(repo, PUBLIC)
-
-
-def test_sigterm_interrupts_and_is_told_apart_from_ctrl_c(capsys):
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(typer.Exit) as ended, run._interrupted_by_sigterm():
-        os.kill(os.getpid(), signal.SIGTERM)
-        signal.pause()
-    assert ended.value.exit_code == 143
-    assert capsys.readouterr().err == "mergewright: terminated\n"
-    with pytest.raises(KeyboardInterrupt), run._interrupted_by_sigterm():
-        os.kill(os.getpid(), signal.SIGINT)
-        signal.pause()
-    with run._interrupted_by_sigterm() as came, pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), signal.SIGTERM)
-        signal.pause()
-    assert came == [signal.SIGTERM]
-    assert signal.getsignal(signal.SIGTERM) == before

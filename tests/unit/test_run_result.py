@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
-from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from agent.cli import result
 from agent.models.model_use import ModelUse
@@ -29,12 +26,6 @@ def done() -> Outcome:
         text_path="/runs/r/pull_request.md",
         log="/runs/r/run.log",
     )
-
-
-def shown(outcome: Outcome, repo: Path | None) -> list[str]:
-    written = io.StringIO()
-    result.show(outcome, {"publish": 1.0}, Console(file=written, width=60), repo)
-    return written.getvalue().splitlines()
 
 
 def test_from_elsewhere_the_commands_name_the_repository(tmp_path, monkeypatch):
@@ -64,14 +55,15 @@ def test_from_elsewhere_the_commands_name_the_repository(tmp_path, monkeypatch):
         assert subprocess.run(["sh", "-c", step], capture_output=True, check=False).returncode == 0
 
 
-def test_what_models_used_is_told_and_an_unknown_price_is_none(tmp_path):
+def test_what_models_used_is_told_and_an_unknown_price_is_none(tmp_path, capsys):
     use = ModelUse(
         role="editor", model="openai:one", calls=2, input_tokens=1200, cached_tokens=200,
         output_tokens=30, usd=0.0123, seconds=1.0,
     )  # fmt: skip
     notes = ReviewNotes(ran=True, sentence="It approves the change.", approves=True)
     ended = done().model_copy(update={"models": (use,), "review": notes, "cost_usd": 0.0123})
-    lines = shown(ended, tmp_path)
+    result.show(ended, {"publish": 1.0}, tmp_path)
+    lines = capsys.readouterr().out.splitlines()
     assert "review  It approves the change." in lines
     assert "models  2 requests, 1,200 tokens in, 30 out, $0.0123" in lines
     told = result.as_json(ended, {}, tmp_path)

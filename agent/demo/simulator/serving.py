@@ -34,6 +34,8 @@ from agent.demo.simulator.world import World
 AREAS = (apps, checks, issues, pulls, repositories)
 """Their operations are registered by loading them."""
 _REGISTER = "/settings/apps/new"
+#: It has no password, so only this machine reaches it.
+_HOST = "127.0.0.1"
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -188,9 +190,8 @@ class _Server(socketserver.ThreadingTCPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, world: World, host: str, port: int) -> None:
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__((host, port), _Handler)
+    def __init__(self, world: World, port: int) -> None:
+        super().__init__((_HOST, port), _Handler)
         self.world = world
         self._open: set[socket.socket] = set()
 
@@ -217,15 +218,14 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
-def running(world: World, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def running(world: World, port: int = 0) -> Iterator[str]:
     """Serve in a thread while the block runs; gives the base address (port 0: any free one).
 
     Raises:
         OSError: The port cannot be had.
     """
-    with _Server(world, host, port) as server:
-        shown = f"[{host}]" if ":" in host else host
-        world.base_url = f"http://{shown}:{server.server_address[1]}"
+    with _Server(world, port) as server:
+        world.base_url = f"http://{_HOST}:{server.server_address[1]}"
         thread = threading.Thread(
             target=server.serve_forever, args=(0.05,), name="simulator", daemon=True
         )

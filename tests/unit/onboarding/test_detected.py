@@ -212,24 +212,35 @@ DJANGO = {"manage.py": MANAGE, "site/settings.py": "INSTALLED_APPS = []\n"}
 VIEWS = "from django.http import HttpResponse\n" + "".join(
     f"{{how}}def view{number}(request):\n    return HttpResponse()\n" for number in range(4)
 )
-ENDPOINTS = "from fastapi import APIRouter\nrouter = APIRouter()\n" + "".join(
-    f"@router.get('/{number}')\n{{how}}def endpoint{number}():\n    return 1\n"
-    for number in range(4)
+
+
+@pytest.mark.parametrize(
+    ("middleware", "sure"), [("def m(get): ...\n", True), ("async def m(get): ...\n", False)]
 )
+def test_the_mode_of_what_answers_requests_is_known_where_nothing_is_otherwise(
+    tree, middleware, sure
+):
+    made = tree(DJANGO | {"shop/views.py": VIEWS.format(how=""), "shop/m.py": middleware})
+    assert (facts(made) if sure else left(made))["concurrency.mode"] == "sync"
 
 
-def test_a_folder_that_is_written_otherwise_is_an_override(tree):
-    files = DJANGO | {
-        "shop/views.py": VIEWS.format(how=""),
-        "blog/views.py": VIEWS.format(how=""),
-        "api/orders/a.py": ENDPOINTS.format(how="async "),
-    }
-    assert facts(tree(files))["concurrency.mode"] == "sync"
-    assert facts(tree(files))["concurrency.overrides"] == [{"paths": ["api/**"], "mode": "async"}]
-    config = load.from_text(written.propose(tree(files)).text, "x.yml")
-    assert [(one.paths, one.mode) for one in config.concurrency.overrides] == [
-        (("api/**",), "async")
+@pytest.mark.parametrize(
+    ("views", "value"),
+    [
+        ("def {}(request):\n    pass\n", "function"),
+        ("class {}(generic.ListView):\n    pass\n", "class"),
+        ("def _{}(request):\n    pass\n", None),
+    ],
+)
+def test_views_of_one_kind(tree, views, value):
+    text = "".join(views.format(f"one{number}") for number in range(5))
+    other = "class A(View): ...\nclass B(View): ...\ndef a(request): ...\ndef b(request): ...\n"
+    found = [
+        facts(tree(DJANGO | {"a/views.py": text})).get("django.views"),
+        facts(tree(DJANGO | {"a/views.py": text + other})).get("django.views"),
+        facts(tree({"a/views.py": text})).get("django.views"),
     ]
+    assert found == [value, None, None]
 
 
 def test_files_that_mix_both_leave_the_mode_open_with_the_count(tree):

@@ -118,34 +118,6 @@ def test_the_weight_of_a_rule_is_bounded_by_its_floor_and_by_the_operator(repo, 
     assert found["rules.http-client"][1].startswith("bounded by MERGEWRIGHT_RULE_FLOORS")
 
 
-@pytest.mark.parametrize(
-    ("path", "value", "origin"),
-    [
-        ("shop/models.py", "may be touched", "scope.allow: ** (default)"),
-        ("payments/card.py", "only people change it", "scope.human_only: payments/**"),
-        (".github/mergewright.yml", "never touched", "Mergewright's own configuration"),
-    ],
-)
-def test_what_holds_for_a_path(repo, path, value, origin):
-    write(repo, path, "")
-    write(repo, ".github/mergewright.yml", 'scope: {human_only: ["docs/**", "payments/**"]}\n')
-    found = explained(repo, "--path", path)["scope"]
-    assert found[0] == value
-    assert found[1].startswith(origin)
-
-
-def test_a_path_outside_of_the_projects_folder_and_one_that_decides(repo):
-    write(repo, ".github/mergewright.yml", "root: shop\nscope: {allow: [shop/**]}\n")
-    write(repo, "other/x.py", "")
-    write(repo, "shop/conftest.py", "")
-    outside = explained(repo, "--path", "other/x.py")
-    assert outside["root"][1] == ".github/mergewright.yml:1"
-    assert outside["scope"][0] == "never touched"
-    assert "(.github/mergewright.yml:2)" in outside["scope"][1]
-    decides = explained(repo, "--path", str(repo / "shop" / "conftest.py"))
-    assert decides["checks"][0] == "decides about the checks"
-
-
 def test_one_key_and_one_that_is_not_known(repo):
     result = run("config", "explain", "checks.tests", "--repo", repo)
     assert [line.split()[0] for line in result.output.splitlines() if line[0] != " "] == [
@@ -158,20 +130,6 @@ def test_one_key_and_one_that_is_not_known(repo):
     wrong = run("config", "explain", "http_cleint", "--repo", repo)
     assert wrong.exit_code == 2
     assert "Did you mean http_client" in " ".join(wrong.output.replace("│", " ").split())
-
-
-def test_a_file_that_is_not_there_is_answered_by_the_nearest(repo):
-    write(repo, "shop/models.py", "")
-    (repo / "shop" / "linked.py").symlink_to(repo / "shop" / "models.py")
-    for named, said in (
-        ("shop/model.py", "Did you mean shop/models.py?"),
-        ("shop", "there is no file shop in"),
-        ("shop/linked.py", "there is no file shop/linked.py in"),
-        ("../x.py", "there is no file ../x.py in"),
-    ):
-        result = run("config", "explain", "--repo", repo, "--path", named)
-        assert result.exit_code == 2, named
-        assert said in " ".join(result.output.replace("│", " ").split()), result.output
 
 
 def test_rules_are_listed_with_their_weight_here(repo):
@@ -197,7 +155,7 @@ def test_one_rule_is_shown_with_examples_and_an_unknown_one_with_the_nearest(rep
 
 def test_the_reference_is_what_the_code_says():
     written = (ROOT / "REFERENCE.md").read_text(encoding="utf-8")
-    assert written == reference.document(), "run `make reference`"
+    assert written == reference.render(), "run `make reference`"
     assert reference.said(Settings).keys() == Settings.model_fields.keys()
     assert reference.said(Reason).keys() == Reason.__members__.keys()
     for told in (
@@ -212,12 +170,9 @@ def test_the_python_that_runs_take_here_is_told_beside_the_declared_one(repo):
     write(repo, "pyproject.toml", "[project]\nname = 'shop'\nrequires-python = '>=3.9'\n")
     result = run("config", "explain", "python.version", "--repo", repo)
     first, here, _ = result.output.splitlines()
-    assert first.split()[:2] == ["python.version", "3.9"]
-    checked = json.loads(run("config", "check", repo, "--json").output)["python_here"]
-    for said in (checked["version"], checked["path"], "project.requires-python: >=3.9"):
-        assert said in here
-    assert Path(checked["path"]).name.startswith("python3")
-    assert here.strip() in " ".join(run("config", "check", repo).output.split())
+    assert first.split()[:2] == ["python.version", '"3.9"']
+    assert "project.requires-python: >=3.9" in here
+    assert re.search(r"runs here take Python 3\.\d+(\.\d+)? \(.*python3", here)
 
 
 def test_a_python_that_is_not_to_be_had_is_told_before_any_run(repo):
@@ -225,3 +180,4 @@ def test_a_python_that_is_not_to_be_had_is_told_before_any_run(repo):
     found = run("config", "explain", "python.version", "--repo", repo).output.splitlines()[1]
     assert "runs find no Python here" in found
     assert "3.99" in found
+    assert "3.99" in run("config", "check", "--repo", repo).output

@@ -8,8 +8,7 @@ import pytest
 
 from agent.errors import BranchTaken, OwnerAwaited
 from agent.models.forge import Onboarding
-from agent.onboarding import kept
-from agent.publishing import onboarding
+from agent.onboarding import kept, pull_request
 from agent.stages import onboard
 from agent.testing import FakeForge, FakeSandbox
 from repo_config import load
@@ -57,7 +56,7 @@ def test_the_first_run_proposes_a_file_that_is_valid_and_waits(asked):
     assert (config.http_client, config.checks.types.tool) == ("httpx", "mypy")
     [proposal] = forge.proposals
     assert (proposal.branch, proposal.base_branch) == (branch, "main")
-    assert forge.told == [onboarding.WAITING]
+    assert forge.told == [pull_request.WAITING]
     (line,) = said
     assert "https://forge.example/shop/app/pull/100" in line
 
@@ -109,7 +108,7 @@ def test_an_answer_that_is_newer_than_the_base_is_read_from_the_checkout_on(aske
     with pytest.raises(OwnerAwaited) as again:
         settle(asked)
     assert again.value.again == "checkout"
-    assert onboarding.CLOSED not in asked[1].told
+    assert pull_request.CLOSED not in asked[1].told
 
 
 def test_a_closed_one_is_told_once_and_what_is_detected_holds(asked):
@@ -117,7 +116,7 @@ def test_a_closed_one_is_told_once_and_what_is_detected_holds(asked):
         settle(asked)
     answered(asked, "closed")
     assert settle(asked) == settle(asked) == "closed"
-    assert asked[1].told == [onboarding.WAITING, onboarding.CLOSED]
+    assert asked[1].told == [pull_request.WAITING, pull_request.CLOSED]
 
 
 def test_a_merged_one_whose_file_is_gone_again_holds_nobody_up(asked):
@@ -125,7 +124,7 @@ def test_a_merged_one_whose_file_is_gone_again_holds_nobody_up(asked):
         settle(asked)
     answered(asked, "merged")
     assert settle(asked) == "merged"
-    assert onboarding.CLOSED not in asked[1].told
+    assert pull_request.CLOSED not in asked[1].told
 
 
 def test_a_branch_that_an_earlier_run_has_left_is_proposed_as_it_is(asked, monkeypatch):

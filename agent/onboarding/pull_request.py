@@ -1,16 +1,16 @@
 """The words of the pull request that proposes a configuration, and of what follows from it.
 
-What is proposed and how ready a repository is comes from `agent.onboarding`; here it becomes text
-of which nothing foreign is more than words or code.
+Nothing foreign in it is more than words or code.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Protocol
 
 from agent.models.run import Run
+from agent.onboarding.facts import Fact
+from agent.onboarding.written import ProposedFile
 from agent.text import cleaning
 from agent.text.redaction import Redactor
 
@@ -30,30 +30,10 @@ CLOSED = (
 _MARK = "<!-- mergewright:onboarding -->"
 
 
-class _Fact(Protocol):
-    """What is shown of a fact."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def value(self) -> object: ...
-    @property
-    def why(self) -> str: ...
-
-
-class _Proposed(Protocol):
-    """What is shown of a proposed configuration."""
-
-    @property
-    def facts(self) -> Sequence[_Fact]: ...
-    @property
-    def proposals(self) -> Sequence[_Fact]: ...
-
-
 def body(
     run: Run,
-    proposed: _Proposed,
-    readiness: Sequence[_Fact],
+    proposed: ProposedFile,
+    readiness: Sequence[Fact],
     redactor: Redactor,
     *,
     waits: bool,
@@ -93,7 +73,7 @@ def _opening(run: Run, *, waits: bool) -> str:
     )
 
 
-def _facts(proposed: _Proposed, redactor: Redactor) -> Iterator[str]:
+def _facts(proposed: ProposedFile, redactor: Redactor) -> Iterator[str]:
     if proposed.facts:
         yield _table(proposed.facts, redactor)
     else:
@@ -103,7 +83,7 @@ def _facts(proposed: _Proposed, redactor: Redactor) -> Iterator[str]:
         yield _table(proposed.proposals, redactor)
 
 
-def _table(several: Sequence[_Fact], redactor: Redactor) -> str:
+def _table(several: Sequence[Fact], redactor: Redactor) -> str:
     rows = ["| key | value | why |", "|---|---|---|"]
     for one in several:
         value = one.value if isinstance(one.value, str) else json.dumps(one.value)
