@@ -173,6 +173,11 @@ def renew(
             process.run(hold.place, "gc", "--quiet", seconds=FETCH_SECONDS)
 
 
+def pin(hold: Hold, commit: str, kind: str = "bases") -> None:
+    """Hold a commit by a ref, so that no clean-up takes it before the run is done with it."""
+    process.run(hold.place, "update-ref", f"refs/mergewright/{kind}/{commit}", commit)
+
+
 def make(hold: Hold) -> None:
     """Have a mirror, be it an empty one."""
     if not hold.place.git_dir.exists():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,10 @@ from agent.models.change import Change
 
 REGULAR = frozenset({"100644", "100755"})
 """Modes of the files that are worked on; links and submodules stay as they are."""
+
+
+Entry = tuple[str, str] | None
+"""Mode and object id of a file; None: it is not there."""
 
 
 class Identity(NamedTuple):
@@ -52,7 +56,12 @@ def list_files(place: Place, commit: str) -> Iterator[tuple[str, str, str]]:
 
 def tree_of(place: Place, commit: str) -> str:
     """Return the id of a commit's tree."""
-    return process.run(place, "rev-parse", "--verify", f"{commit}^{{tree}}").decode().strip()
+    return parsed(place, f"{commit}^{{tree}}")
+
+
+def parsed(place: Place, name: str) -> str:
+    """Return the id of an object that has to be there."""
+    return process.run(place, "rev-parse", "--verify", name).decode().strip()
 
 
 def tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
@@ -73,17 +82,23 @@ def tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
     names = "".join(f"{content}\n" for content in written).encode()
     args = ("hash-object", "-w", "--no-filters", "--stdin-paths")
     ids = iter(process.run(place, *args, stdin=names).decode().split())
-    gone, present = [], []
-    for file in change.files:
-        if file.after is None:
-            gone.append(f"0 {'0' * len(commit)}\t{file.path}\0")
-        else:
-            mode = "100755" if file.executable else "100644"
-            present.append(f"{mode} {next(ids)}\t{file.path}\0")
+    entries = {
+        file.path: None
+        if file.after is None
+        else ("100755" if file.executable else "100644", next(ids))
+        for file in change.files
+    }
+    return tree_with(place, commit, entries)
+
+
+def tree_with(place: Place, commit: str, entries: Mapping[str, Entry]) -> str:
+    """Write the tree of a commit with other files, by path."""
+    gone = [f"0 {'0' * len(commit)}\t{path}\0" for path, entry in entries.items() if not entry]
+    present = [f"{entry[0]} {entry[1]}\t{path}\0" for path, entry in entries.items() if entry]
     process.run(place, "read-tree", commit)
     # What goes comes first: a file may stand where a folder is needed.
-    entries = "".join(gone + present).encode()
-    process.run(place, "update-index", "-z", "--index-info", stdin=entries)
+    lines = os.fsencode("".join(gone + present))
+    process.run(place, "update-index", "--replace", "-z", "--index-info", stdin=lines)
     return process.run(place, "write-tree").decode().strip()
 
 

@@ -22,7 +22,7 @@ from agent.github import (
 from agent.github.access import Access
 from agent.github.answers import Refused
 from agent.github.gatekeeper import GithubGatekeeper
-from agent.github.session import Scope, Session, in_our_words
+from agent.github.session import Scope, Session, all_in_our_words, in_our_words
 from agent.github.state_labels import StateLabel
 from agent.github.status_comment import StatusComment
 from agent.models.change import Change, Plan
@@ -39,6 +39,7 @@ _log = structlog.get_logger()
 _EDITED = "an edit made after the label was set (the approved text counts)"
 
 
+@all_in_our_words
 class GithubForge:
     """Tickets from issues, results as pull requests."""
 
@@ -50,7 +51,6 @@ class GithubForge:
         self._statuses: dict[str, StatusComment] = {}
         self._progress: dict[str, Progress] = {}
 
-    @in_our_words
     def ticket(self, run: Run) -> Ticket:
         """Make a ticket of the approved snapshot, if the issue still stands.
 
@@ -75,7 +75,6 @@ class GithubForge:
             ),
         )
 
-    @in_our_words
     def begin(self, run: Run) -> None:
         """Show that the run has started: reaction, status comment, state label.
 
@@ -108,7 +107,6 @@ class GithubForge:
         if run.run_id in self._statuses:
             self._statuses[run.run_id].pause()
 
-    @in_our_words
     def remote(self, run: Run) -> Remote | None:
         """Say where git finds the repository now.
 
@@ -118,13 +116,11 @@ class GithubForge:
         """
         return live_issue.remote(self._session(run), branch=run.follow_up is None)
 
-    @in_our_words
     def credential(self, run: Run, *, write: bool) -> str:
         """Hand out a token for git, for this repository alone; never to be stored or shown."""
         session, scope = self._session(run), Scope.PUSH if write else Scope.TALK
         return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
 
-    @in_our_words
     def rules(self, run: Run, branch: str) -> BranchRules:
         """Ask what is demanded of a branch of that name.
 
@@ -140,22 +136,18 @@ class GithubForge:
             )
         return found
 
-    @in_our_words
     def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
         """Make branch and commit through GitHub, which signs it; return its object id."""
         return signed_commit.make(self._session(run), branch, message, change)
 
-    @in_our_words
     def proposed(self, run: Run, branch: str) -> bool:
         """Say whether there is or was a pull request of a branch, whoever opened it."""
         return pull_requests.any_of(self._session(run), branch)
 
-    @in_our_words
     def own_pulls(self, run: Run, besides: str) -> tuple[OwnPull, ...]:
         """List our open pull requests but that of one branch."""
         return pull_requests.own_open(self._session(run), besides)
 
-    @in_our_words
     def propose(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open the pull request, or bring ours up to date; report the check on its commit."""
         session = self._session(run)
@@ -170,26 +162,22 @@ class GithubForge:
             return pull
         return pull.model_copy(update={"notes": (*pull.notes, missing)})
 
-    @in_our_words
     def onboarding(self, run: Run, branch: str) -> Onboarding | None:
         """Look for the pull request that proposes a configuration, open or not."""
         session = self._session(run)
         default = live_issue.remote(session).default_branch
         return pull_requests.onboarding(session, branch, default)
 
-    @in_our_words
     def onboard(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open that pull request, or find it where somebody was quicker."""
         pull, _ = pull_requests.open_or_update(self._session(run), proposal, self._page(run))
         return pull
 
-    @in_our_words
     def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
         """Let the status comment say what the run waits for."""
         text = status_text.awaiting(run, pull, words, self._known(run), self._page(run))
         self._status(run).begin(text)
 
-    @in_our_words
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         """Show the plan in the status comment, with how it is approved or changed; tell of it."""
         text = status_text.planned(run, plan, number, self._known(run), self._page(run))
@@ -197,7 +185,6 @@ class GithubForge:
         state_labels.show(self._session(run), StateLabel.NEEDS_HUMAN)
         self._call(run, text, f"plan {number}")
 
-    @in_our_words
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
         """Comment once in that pull request."""
         there = _snapshot(run).issue.model_copy(update={"number": pull.number})

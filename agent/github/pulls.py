@@ -9,7 +9,7 @@ from __future__ import annotations
 from agent.errors import RequestRefused
 from agent.github import gatekeeper, project_checks, review_threads, signed_commit
 from agent.github.access import Access
-from agent.github.session import Session, in_our_words
+from agent.github.session import Session, all_in_our_words
 from agent.models.change import Change
 from agent.models.pulls import ProjectCheck, PullNow, Thread
 from agent.models.run import Run
@@ -18,6 +18,7 @@ from agent.settings import Settings
 _MAY_WRITE = frozenset({"write", "maintain", "admin"})
 
 
+@all_in_our_words
 class GithubPulls:
     """Reads and answers pull requests with the tokens of a run."""
 
@@ -27,12 +28,10 @@ class GithubPulls:
         self._public_url = settings.public_url
         self._writers: dict[tuple[str, str, int], bool] = {}
 
-    @in_our_words
     def read(self, run: Run, number: int) -> PullNow | None:
         """Read the pull request with all its threads; None: it is not there any more."""
         return review_threads.read(self._session(run), number)
 
-    @in_our_words
     def may_write(self, run: Run, login: str, account_id: int) -> bool:
         """Whether whoever has the login is that account and may write; asked once in a run."""
         known = (run.run_id, login.lower(), account_id)
@@ -41,40 +40,33 @@ class GithubPulls:
             self._writers[known] = found.account_id == account_id and found.level in _MAY_WRITE
         return self._writers.get(known, False)
 
-    @in_our_words
     def reply(self, run: Run, number: int, thread: Thread, words: str, *, key: str) -> str:
         """Answer a thread once for each key: in it, or in the conversation; return its page."""
         session, where = self._session(run), self._log(run)
         return review_threads.reply(session, number, thread, words, key=key, where=where)
 
-    @in_our_words
     def say(self, run: Run, number: int, words: str, *, key: str) -> None:
         """Comment once for each key in the conversation."""
         since = run.snapshot.approved_at if run.snapshot else None
         session, where = self._session(run), self._log(run)
         review_threads.say(session, number, words, key=key, since=since, where=where)
 
-    @in_our_words
     def rewrite(self, run: Run, number: int, body: str) -> None:
         """Give the pull request another text."""
         review_threads.rewrite(self._session(run), number, body)
 
-    @in_our_words
     def resolve(self, run: Run, thread: Thread) -> bool:
         """Mark a thread as resolved; return False where GitHub does not let us."""
         return review_threads.resolve(self._session(run), thread)
 
-    @in_our_words
     def checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
         """List the project's own checks of a commit, without those that we have reported."""
         return project_checks.of_commit(self._session(run), commit)
 
-    @in_our_words
     def log(self, run: Run, check: ProjectCheck) -> str:
         """Read the end of the log of a check, at most 200,000 characters; empty: it has none."""
         return "" if check.job is None else project_checks.log(self._session(run), check.job)
 
-    @in_our_words
     def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
         """Add a commit to a branch through the API, which signs it; return its object id.
 

@@ -178,6 +178,14 @@ class Session:
             return True
 
 
+def all_in_our_words(port: type[T]) -> type[T]:
+    """Wrap every public method of a class that implements a port; see `in_our_words`."""
+    for name, method in vars(port).copy().items():
+        if not name.startswith("_"):
+            setattr(port, name, in_our_words(method))
+    return port
+
+
 def in_our_words(work: Callable[P, T]) -> Callable[P, T]:
     """Wrap a method of a port: what GitHub refuses, or answers without sense, is an error of ours.
 

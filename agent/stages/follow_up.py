@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superseded
-from agent.git import worktree
+from agent.git import pull_branch
 from agent.models.agenda import Agenda, Matter, Occasion
 from agent.models.change import Change, Plan
 from agent.models.forge import Pulls
@@ -186,7 +186,7 @@ def stand(occasion: Occasion, run: Run, svc: Services) -> Standing:
     settings, pull, remote = svc.settings, occasion.pull, occasion.remote
     token = svc.forge.credential(run, write=False)
     svc.redactor.learn(token)
-    standing = worktree.standing(
+    standing = pull_branch.standing(
         remote.url,
         token,
         pull.branch,

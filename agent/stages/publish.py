@@ -16,7 +16,6 @@ from agent.errors import (
     AgentError,
     BranchTaken,
     Cancelled,
-    RequestRefused,
     Superseded,
 )
 from agent.git import left_branches, worktree
@@ -43,7 +42,6 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         Superseded: The issue is no longer what was approved. A branch that was pushed for it is
             removed again, by this attempt or the clean-up.
         Cancelled: The run was stopped; likewise.
-        RequestRefused: The forge has rules against the branch.
         PolicyRefused: The change holds a secret of the service's own.
         AccessLost: The forge does not let us write.
     """
@@ -221,11 +219,8 @@ def _make(
     run, base, change = prepared.run, prepared.checkout, decided.cleared.change
     name, email = (remote.author, remote.email) if remote else worktree.IDENTITY
     message = proposing.message(prepared, decided, f"{name} <{email}>", svc.redactor)
-    if remote and (rules := svc.forge.rules(run, branch)):
-        if rules.refused:
-            raise RequestRefused(f"The branch {branch} may not be made: {rules.refused}")
-        if rules.signed:
-            return _signed(run, branch, message, change, svc)
+    if remote and svc.forge.rules(run, branch).signed:
+        return _signed(run, branch, message, change, svc)
     commit = worktree.commit(base, change, message, date=run.started, author=name, email=email)
     if remote is None:
         if held := worktree.holding(base, commit, branch):

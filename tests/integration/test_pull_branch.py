@@ -98,20 +98,20 @@ class Pull:
 
     def standing(self, **more):
         token = self.github.forge.credential(self.github.run, write=False)
-        return worktree.standing(
+        return pull_branch.standing(
             self.url, token, BRANCH, "main", self.home / "mirrors",
             author=self.us[0], email=self.us[1], **more,
         )  # fmt: skip
 
     def follow(self, standing, change, message="Answer the review", **more):
         who = {"author": self.us[0], "email": self.us[1], "date": DATE}
-        return worktree.follow(
+        return pull_branch.follow(
             standing, change, message, merge_message="Merge main", **{**who, **more}
         )
 
     def push(self, standing, commit, **more):
         token = self.github.forge.credential(self.github.run, write=True)
-        worktree.push_follow(
+        pull_branch.push_follow(
             standing, commit, BRANCH, self.url, token, look_again="read pull request", **more
         )
 
@@ -214,7 +214,7 @@ def test_a_branch_that_only_the_forge_may_commit_to_is_held_against_the_fork(pul
     standing = pull.standing(merging=False)
     assert (standing.moved, standing.conflicts, standing.checkout.commit) == (True, (), fork)
     change = change_of(standing, tmp_path / "tree", lambda tree: tree.write("new.py", b"n = 1\n"))
-    added = worktree.increment(standing, change)
+    added = pull_branch.increment(standing, change)
     assert (added.base_commit, contents(added)) == (standing.head, {"new.py": b"n = 1\n"})
 
 
