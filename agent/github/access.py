@@ -15,6 +15,7 @@ from threading import Event, Lock, RLock
 from urllib.parse import quote, urlsplit
 from weakref import WeakValueDictionary
 
+from github.Auth import Auth
 from pydantic import SecretStr
 
 from agent.errors import AccessLost, ForgeUnavailable, SettingsInvalid
@@ -267,15 +268,14 @@ class Access:
             ForgeUnavailable: No usable answer; try again.
         """
         notice, who = self.notice("self"), self._who
-        path, name, ending = "/app", "slug", "[bot]"
-        us = self.as_app(notice)
         if isinstance(who, Person):
             path, name, ending = "/user", "login", ""
-            auth = Renewable(who.token.get_secret_value, lambda: False)
-            us = Watched(auth, self.base_url, self.pacing, notice)
+            auth: Auth = Renewable(who.token.get_secret_value, lambda: False)
+        else:
+            path, name, ending, auth = "/app", "slug", "[bot]", who.auth
+        us = Watched(auth, self.base_url, self.pacing, notice)
 
         def work() -> str:
-            assert us is not None  # noqa: S101 - an App or a person
             try:
                 found = us.requestJsonAndCheck("GET", path)[1]
             finally:
@@ -293,14 +293,10 @@ class Access:
             raise
         except Refused as problem:
             # GitHub says why, in words.
-            if problem.status == 401 and problem.words:
-                raise self._unknown(problem) from problem
-            if problem.status == 403 and problem.words:
-                raise problem.explained() from problem
-            told = f"{path}: it answered {problem.status}"
-            if self.app_id is not None and problem.words:
-                told += f", or there is no App {self.app_id}"
-            raise self._no_api(told) from problem
+            if problem.status in (401, 403) and problem.words:
+                known = problem.status == 403
+                raise (problem.explained() if known else self._unknown(problem)) from problem
+            raise self._no_api(f"{path}: it answered {problem.status}") from problem
 
     def _unknown(self, problem: Refused) -> SettingsInvalid:
         if self.app_id is None:
@@ -315,11 +311,16 @@ class Access:
         )
 
     def _no_api(self, told: str) -> SettingsInvalid:
-        return SettingsInvalid(
-            f"MERGEWRIGHT_GITHUB_URL: {self.base_url} does not answer as GitHub's REST API does"
-            f" ({told}). Give https://api.github.com, or on an Enterprise server"
-            " https://HOST/api/v3."
-        )
+        told += f", or there is no App {self.app_id}" if self.app_id is not None else ""
+        return no_api(self.base_url, told)
+
+
+def no_api(address: str, told: str) -> SettingsInvalid:
+    """Say that an address is not that of GitHub's API."""
+    return SettingsInvalid(
+        f"MERGEWRIGHT_GITHUB_URL: {address} does not answer as GitHub's REST API does ({told})."
+        " Give https://api.github.com, or on an Enterprise server https://HOST/api/v3."
+    )
 
 
 def _granted(issue: IssueRef, scope: Scope, has: dict[str, str], notice: Notice) -> dict[str, str]:

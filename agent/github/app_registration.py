@@ -74,11 +74,7 @@ def require_api(api_url: str) -> None:
     if found.status_code >= 500:
         raise ForgeUnavailable(f"GitHub answers {found.status_code} at {api_url}. Try again later.")
     if found.status_code not in (401, 403, 429) or "message" not in _object(found):
-        raise SettingsInvalid(
-            f"MERGEWRIGHT_GITHUB_URL: {api_url} does not answer as GitHub's REST API does"
-            f" (/app: {found.status_code}). Give https://api.github.com, or on an Enterprise"
-            " server https://HOST/api/v3."
-        )
+        raise access.no_api(api_url, f"/app: {found.status_code}")
 
 
 def is_code(text: str) -> bool:
@@ -150,12 +146,9 @@ def registered(settings: Settings) -> RegisteredApp:
 
     def work() -> RegisteredApp:
         found = app.requestJsonAndCheck("GET", "/app")[1]
-        return RegisteredApp.model_validate(
-            {
-                name: found.get("installations_count" if name == "installations" else name)
-                for name in RegisteredApp.model_fields
-            }
-        )
+        fields = {name: found.get(name) for name in RegisteredApp.model_fields}
+        fields["installations"] = found.get("installations_count")
+        return RegisteredApp.model_validate(fields)
 
     return way.asking().ask(work, doing="look our App up")
 

@@ -138,7 +138,7 @@ class GithubForge:
 
     def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
         """Make branch and commit through GitHub, which signs it; return its object id."""
-        return signed_commit.make(self._session(run), branch, message, change)
+        return signed_commit.make(self._session(run), branch, message, change, new=True)
 
     def proposed(self, run: Run, branch: str) -> bool:
         """Say whether there is or was a pull request of a branch, whoever opened it."""

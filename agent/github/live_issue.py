@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from github.Repository import Repository
 
@@ -120,9 +120,8 @@ def repository_facts(session: Session) -> Raw:
 def _whole(raw: Raw) -> Raw:
     """Hold the answer against what we use of it."""
     wanted = {"id": int, "full_name": str, "archived": bool, "clone_url": str}
-    for name, kind in wanted.items():
-        if not isinstance(raw.get(name), kind):
-            raise Unsure(f"its answer has no {name}")
+    if missing := [name for name, kind in wanted.items() if not isinstance(raw.get(name), kind)]:
+        raise Unsure(f"its answer has no {missing[0]}")
     return raw
 
 
@@ -174,9 +173,8 @@ def _has_branch(session: Session, branch: str) -> bool:
 
 def _clone_address(session: Session, named: str) -> str:
     """Take the address for git only where it is on the server that we talk to."""
-    api, git = urlsplit(session.access.base_url), urlsplit(named)
-    known = (api.scheme, (api.hostname or "").removeprefix("api."), _port(api))
-    if (git.scheme, git.hostname or "", _port(git)) != known or "@" in git.netloc:
+    api, git = urlsplit(session.access.base_url.lower()), urlsplit(named)
+    if (git.scheme, git.netloc.lower()) != (api.scheme, api.netloc.removeprefix("api.")):
         # Without what may stand before the host.
         place = git.netloc.rpartition("@")[2]
         raise AccessLost(
@@ -185,12 +183,3 @@ def _clone_address(session: Session, named: str) -> str:
             " there."
         )
     return named
-
-
-def _port(parts: SplitResult) -> int | None:
-    """The port that an address leads to, written out or not; None: it is none."""
-    try:
-        given = parts.port
-    except ValueError:
-        return None
-    return given or {"https": 443, "http": 80}.get(parts.scheme)

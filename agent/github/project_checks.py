@@ -6,7 +6,6 @@ somebody's word and has no check run yet. What we have reported ourselves is lef
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import time
 from collections.abc import Iterable
@@ -41,6 +40,8 @@ _LOG_SECONDS = 60.0
 _STAMP = re.compile(r"^\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z ?", re.MULTILINE)
 #: A log is deleted after a while, a job may never have begun, and we may not be let in.
 _NO_LOG = (403, 404, 410)
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 State = Literal["failed", "waiting", "pending", "passed"]
 #: From the one that is furthest from passing.
@@ -304,14 +305,7 @@ def _require_safe(address: str, api: str) -> None:
         Unsure: It is another.
     """
     parts = urlsplit(address)
-    is_local = _is_loopback(parts.hostname) and _is_loopback(urlsplit(api).hostname)
+    is_local = {parts.hostname, urlsplit(api).hostname} <= _LOOPBACK
     if not parts.hostname or parts.scheme not in (("http", "https") if is_local else ("https",)):
         named = f"{parts.scheme or 'nothing'}://{parts.hostname or ''}"
         raise Unsure(f"it names {named} as the place of a log")
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,21 +1,43 @@
 """A pull request of ours on GitHub after it was opened: implements `Pulls`.
 
-How threads are read and answered is left to `review_threads`, what the project's own checks say to
+How its threads are read is left to `review_threads`, what the project's own checks say to
 `project_checks`, how a commit is made so that GitHub signs it to `signed_commit`.
 """
 
 from __future__ import annotations
 
+import hashlib
+
+import structlog
+
 from agent.errors import RequestRefused
-from agent.github import gatekeeper, project_checks, review_threads, signed_commit
+from agent.github import comments, gatekeeper, project_checks, review_threads, signed_commit
 from agent.github.access import Access
-from agent.github.session import Session, all_in_our_words
+from agent.github.answers import passing
+from agent.github.session import Scope, Session, all_in_our_words
 from agent.models.change import Change
 from agent.models.pulls import ProjectCheck, PullNow, Thread
 from agent.models.run import Run
 from agent.settings import Settings
+from agent.text import cleaning
+
+_log = structlog.get_logger()
 
 _MAY_WRITE = frozenset({"write", "maintain", "admin"})
+_NEEDS = "pull_requests: write"
+_QUOTED = 140
+#: What we put around the words of an answer.
+_FRAME = 1_000
+_END_OF_THREAD = f"""query End($id: ID!) {{
+  node(id: $id) {{
+    ... on PullRequestReviewThread {{
+      comments(last: 100) {{ nodes {{ {review_threads.SAID} }} }}
+    }}
+  }}
+}}"""
+_RESOLVE = """mutation Resolve($input: ResolveReviewThreadInput!) {
+  resolveReviewThread(input: $input) { thread { isResolved } }
+}"""
 
 
 @all_in_our_words
@@ -41,23 +63,50 @@ class GithubPulls:
         return self._writers.get(known, False)
 
     def reply(self, run: Run, number: int, thread: Thread, words: str, *, key: str) -> str:
-        """Answer a thread once for each key: in it, or in the conversation; return its page."""
-        session, where = self._session(run), self._log(run)
-        return review_threads.reply(session, number, thread, words, key=key, where=where)
+        """Answer a thread once for each key; return the answer's page.
+
+        On lines the answer stands in the thread, as long as that is there; else in the
+        conversation, with what it answers.
+
+        Args:
+            thread: As it was read in this attempt: an earlier answer of ours is in it.
+            words: Markdown of ours.
+        """
+        session, mark, words = self._session(run), _mark("reply", key), self._cut(run, words)
+        if thread.place == "inline":
+            with passing(404):
+                return _in_thread(session, number, thread, mark, words)
+            _log.info("a thread to be answered is gone", pull=number, thread=thread.thread_id)
+        text, asked = f"{_answered(thread)}\n\n{words}", thread.comments[0].at
+        return comments.leave(session, mark, text, on=number, since=asked).url
 
     def say(self, run: Run, number: int, words: str, *, key: str) -> None:
         """Comment once for each key in the conversation."""
         since = run.snapshot.approved_at if run.snapshot else None
-        session, where = self._session(run), self._log(run)
-        review_threads.say(session, number, words, key=key, since=since, where=where)
+        mark, words = _mark("said", key), self._cut(run, words)
+        comments.leave(self._session(run), mark, words, on=number, since=since)
 
     def rewrite(self, run: Run, number: int, body: str) -> None:
         """Give the pull request another text."""
-        review_threads.rewrite(self._session(run), number, body)
+        session, doing = self._session(run), f"bring #{number} up to date"
+        text = session.access.hide(body)
+        session.call("PATCH", f"pulls/{number}", body={"body": text}, doing=doing, needs=_NEEDS)
 
     def resolve(self, run: Run, thread: Thread) -> bool:
-        """Mark a thread as resolved; return False where GitHub does not let us."""
-        return review_threads.resolve(self._session(run), thread)
+        """Mark a thread as resolved; return False where it is none, is gone, or we may not."""
+        if thread.place != "inline":
+            return False
+        with passing(403, 404, 422):
+            return self._session(run).query(
+                _RESOLVE,
+                {"input": {"threadId": thread.thread_id}},
+                lambda data: bool(data["resolveReviewThread"]["thread"]["isResolved"]),
+                scope=Scope.PUSH,
+                doing="resolve a review thread",
+                needs=f"contents: write, {_NEEDS}",
+            )
+        _log.warning("review thread not resolved", thread=thread.thread_id)
+        return False
 
     def checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
         """List the project's own checks of a commit, without those that we have reported."""
@@ -73,12 +122,58 @@ class GithubPulls:
         Raises:
             BranchTaken: Somebody has put another commit on the branch.
         """
-        return signed_commit.add(self._session(run), branch, message, change)
+        return signed_commit.make(self._session(run), branch, message, change, new=False)
 
-    def _log(self, run: Run) -> str:
-        return f"{self._public_url}/runs/{run.run_id}" if self._public_url else "the log of the run"
+    def _cut(self, run: Run, words: str) -> str:
+        page = f"{self._public_url}/runs/{run.run_id}" if self._public_url else "the log of the run"
+        return cleaning.cut_markdown(words, cleaning.TEXT_LIMIT - _FRAME, where=page)
 
     def _session(self, run: Run) -> Session:
         if run.snapshot is None:
             raise RequestRefused("This run names no issue; only a run of an issue goes to GitHub.")
         return self._access.session(run.snapshot.issue, run.run_id)
+
+
+def _mark(kind: str, key: str) -> str:
+    return comments.marker(kind, f"key={hashlib.sha256(key.encode()).hexdigest()[:32]}")
+
+
+def _in_thread(session: Session, number: int, thread: Thread, mark: str, words: str) -> str:
+    own = session.access.number(session)
+
+    def found() -> str | None:
+        for raw in session.query(
+            _END_OF_THREAD,
+            {"id": thread.thread_id},
+            lambda data: review_threads.nodes(data["node"]["comments"]),
+            doing="read a review thread",
+            needs=_NEEDS,
+        ):
+            if (raw["author"] or {}).get("databaseId") == own and raw["body"].startswith(mark):
+                return str(raw["url"])
+        return None
+
+    # The thread is as it was read just now; what an earlier attempt has said is in it.
+    said = next((one.url for one in thread.comments if one.ours and one.body.startswith(mark)), "")
+    # Answers are given to the comment that began the thread.
+    first = thread.comments[0].comment_id
+    return said or session.call(
+        "POST",
+        f"pulls/{number}/comments/{first}/replies",
+        lambda made: str(made["html_url"]),
+        body={"body": session.access.hide(f"{mark}\n{words}")},
+        found=found,
+        doing="answer a review thread",
+        needs=_NEEDS,
+    )
+
+
+def _answered(thread: Thread) -> str:
+    """Say what an answer in the conversation answers: its first words, and whose they are."""
+    asked = thread.comments[-1]
+    visible, _ = cleaning.incoming(asked.body)
+    flat = " ".join(visible.split())
+    short = flat if len(flat) <= _QUOTED else f"{flat[:_QUOTED].rstrip()} ..."
+    whose = cleaning.code(asked.author)
+    who = f"[{whose}]({asked.url})" if asked.url else whose
+    return f"> {cleaning.words(short) or '(no text)'}\n\nTo {who}:"

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.errors import AccessLost, BranchMoved, ForgeUnavailable, MergeConflict, RepositoryUnfit
+from agent.errors import AccessLost, BranchMoved, MergeConflict, RepositoryUnfit
 from agent.git import process, pull_branch, remote, worktree
 from agent.models.agenda import Occasion
 from agent.models.change import Change, ChangedFile, Plan
@@ -350,27 +350,6 @@ def test_links_and_submodules_in_a_branch_are_left_to_people(pull, mode, target,
         pull.follow(standing, standing.change)
 
 
-@pytest.mark.parametrize(
-    ("path", "mode", "words"),
-    [
-        (b"na\xff\xfeme.py", "100644", "not UTF-8"),
-        (b"SHOP.py", "100644", "differ only in case"),
-        (b"out", "120000", "symlink out of the tree"),
-    ],
-)
-def test_names_that_cannot_be_worked_with_are_left_to_people(pull, path, mode, words):
-    pull.git("read-tree", BRANCH)
-    blob = pull.git("hash-object", "-w", "--stdin", stdin=b"../../etc/passwd")
-    entry = f"{mode} {blob}\t".encode() + path + b"\0"
-    pull.git("update-index", "-z", "--index-info", stdin=entry)
-    made = pull.git("commit-tree", pull.git("write-tree"), "-p", BRANCH, "-m", "Name")
-    pull.git("update-ref", f"refs/heads/{BRANCH}", made)
-    pull.put(BRANCH, BRANCH)
-    standing = pull.standing()
-    assert words in standing.unfit
-    assert Standing.model_validate_json(standing.model_dump_json()) == standing
-
-
 # --- size --------------------------------------------------------------------------------------
 
 
@@ -536,19 +515,6 @@ def test_somebody_who_is_quicker_in_the_last_moment_loses_nothing(pull, monkeypa
     with pytest.raises(BranchMoved):
         pull.push(standing, made)
     assert [pull.tip()] == late
-
-
-def test_GH1_a_push_whose_reply_is_lost_is_made_once(pull):
-    standing = pull.standing()
-    made = pull.follow(standing, plus(standing, "new.py", b"n = 1\n"))
-    fault = pull.github.fault("drop", "POST", "/*/git-receive-pack", count=None)
-    with pytest.raises(ForgeUnavailable):
-        pull.push(standing, made)
-    assert pull.tip() == standing.head
-    pull.github.world.faults.remove(fault.id)
-    pull.github.fault("lose_answer", "POST", "/*/git-receive-pack", count=1)
-    pull.push(standing, made)
-    assert pull.tip() == made
 
 
 def test_a_forge_that_lets_nobody_rewrite_gets_a_merge(pull):

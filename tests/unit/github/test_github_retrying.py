@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agent.errors import ForgeLimited, ForgeUnavailable
+from agent.errors import ForgeUnavailable
 from agent.github.answers import Limited, Refused, Unsure
 from agent.github.retrying import Asking, Pacing
 
@@ -39,12 +39,6 @@ class Server:
         return f"found {self.done}" if self.done else None
 
 
-def test_a_lost_reply_is_looked_for_and_the_work_not_repeated():
-    server = Server(Unsure("502"))
-    assert asking().ask(server.work, found=server.found, doing="comment") == "found 1"
-    assert (server.done, server.asked) == (1, 1)
-
-
 def test_what_was_not_done_is_done_again():
     calls = []
 
@@ -56,13 +50,6 @@ def test_what_was_not_done_is_done_again():
 
     assert asking().ask(work, found=lambda: None, doing="comment") == "made"
     assert len(calls) == 2
-
-
-def test_attempts_are_bounded_and_the_last_problem_is_told():
-    server = Server(*[Unsure("it answered 502")] * 10)
-    with pytest.raises(ForgeUnavailable, match="asked to read it: it answered 502"):
-        asking().ask(server.work, doing="read it")
-    assert server.asked == 4
 
 
 def test_a_refusal_is_not_repeated_and_knows_what_it_was_about():
@@ -80,16 +67,6 @@ def test_a_short_limit_is_waited_for():
     assert time.monotonic() - begun >= 0.1
 
 
-def test_a_long_limit_ends_the_step_at_once_and_says_until_when():
-    server = Server(Limited("slow down", 3000))
-    begun = time.monotonic()
-    with pytest.raises(ForgeLimited) as caught:
-        asking().ask(server.work, doing="read it")
-    assert time.monotonic() - begun < 0.5
-    assert server.asked == 1
-    assert caught.value.until == pytest.approx(time.time() + 3000, abs=5)
-
-
 def test_a_wait_ends_when_the_service_stops():
     stopping = threading.Event()
     server = Server(*[Limited("slow down", 15)] * 3)
@@ -98,11 +75,3 @@ def test_a_wait_ends_when_the_service_stops():
     with pytest.raises(ForgeUnavailable, match="stopping"):
         asking(Pacing(), stopping).ask(server.work, doing="read it")
     assert time.monotonic() - begun < 2
-
-
-@pytest.mark.parametrize("problem", [KeyError("id"), ValueError("int")])
-def test_an_answer_of_the_wrong_shape_is_no_answer(problem):
-    server = Server(*[problem] * 10)
-    with pytest.raises(ForgeUnavailable, match="makes no sense"):
-        asking().ask(server.work, doing="read it")
-    assert server.asked == 4
