@@ -18,6 +18,7 @@ from agent.git import names, process
 from agent.git.process import GitFailed, Place
 from agent.git.source import Source
 from agent.models.environment import Checkout
+from agent.settings import Settings
 
 MAX_REFS = 100_000
 _SUBJECTS = 50
@@ -35,10 +36,20 @@ class Start(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """How large one commit may be."""
+    """How large one commit may be, and how much may be fetched with its history."""
 
-    files: int
-    bytes: int
+    files: int = 100_000
+    bytes: int = 2048 * 1024**2
+    fetched: int = 4096 * 1024**2
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Take the operator's."""
+        tree, repository = settings.max_tree_mb, settings.max_repository_mb
+        return cls(settings.max_files_in_tree, tree * 1024**2, repository * 1024**2)
+
+
+USUAL = Limits()
 
 
 # --- which commit ----------------------------------------------------------------------------

@@ -76,7 +76,7 @@ def held(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
         folders.delete(scratch)
         scratch.mkdir(mode=0o700)
         try:
-            yield Hold(Place(mirror, lock, stopped=stopped), scratch)
+            yield Hold(Place(mirror, (lock,), stopped=stopped), scratch)
         finally:
             folders.delete(scratch)
     finally:

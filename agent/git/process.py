@@ -125,13 +125,12 @@ class Place:
     """Where and as whom git runs."""
 
     git_dir: Path
-    lock: int | None = None
-    """Descriptor of the mirror's lock: a git that outlives us holds it until it has ended."""
+    inherited: tuple[int, ...] = ()
+    """Descriptors that git and what it starts may use. The mirror's lock is among them: a git that
+    outlives us holds it until it has ended."""
     environ: Mapping[str, str] = field(default_factory=dict)
     run_as: tuple[int, int] | None = None
     """User and group to become; None: who we are."""
-    inherited: tuple[int, ...] = ()
-    """Further descriptors that git and what it starts may use."""
     stopped: Flag | None = None
     """Once it is set, a git that runs here is ended, and none is started."""
 
@@ -251,7 +250,7 @@ def _start(place: Place, args: Sequence[str], file_bytes: int | None = None) -> 
         # what happened, before it ends.
         restore_signals=file_bytes is None,
         umask=0o022,
-        pass_fds=(*place.inherited, *(() if place.lock is None else (place.lock,))),
+        pass_fds=place.inherited,
         user=user,
         group=group,
         extra_groups=None if user is None else [],

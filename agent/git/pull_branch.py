@@ -55,9 +55,7 @@ def standing(  # noqa: PLR0913 - those of `prepare_remote`, and of a second bran
     author: str = worktree.AUTHOR,
     email: str = worktree.AUTHOR_EMAIL,
     merging: bool = True,
-    max_files: int = 100_000,
-    max_bytes: int = 2048 * 1024**2,
-    max_repository_bytes: int = worktree.MOST_FETCHED,
+    limits: Limits = base.USUAL,
     stopped: Flag | None = None,
 ) -> Standing:
     """Fetch the branch of a pull request and its base, and say where the one stands to the other.
@@ -72,9 +70,9 @@ def standing(  # noqa: PLR0913 - those of `prepare_remote`, and of a second bran
     for name in (branch, base_branch):
         branches.require_name(name)
     with worktree.forge_mirror(url, mirrors, stopped) as hold:
-        start = remote.update(hold, url, token, base_branch, max_bytes=max_repository_bytes)
+        start = remote.update(hold, url, token, base_branch, max_bytes=limits.fetched)
         try:
-            remote.bring(hold, url, token, branch, max_bytes=max_repository_bytes)
+            remote.bring(hold, url, token, branch, max_bytes=limits.fetched)
         except remote.BranchMissing as problem:
             raise RepositoryUnfit(
                 f"The pull request's branch {branch} is not there any more. Restore it, on its"
@@ -83,7 +81,6 @@ def standing(  # noqa: PLR0913 - those of `prepare_remote`, and of a second bran
         head = objects.parsed(hold.place, remote.LOOKED_AT)
         for commit in (start, head):
             mirror.pin(hold, commit)
-        limits = Limits(max_files, max_bytes)
         ours = (author, email)
         return _look(hold, url, Start(start, base_branch), head, ours, limits, merging=merging)
 

@@ -75,7 +75,7 @@ def _reached(hold: Hold, url: str, token: str) -> Iterator[tuple[str, Callable[[
         environ |= {"GIT_ASKPASS": str(ask), "GIT_ALLOW_PROTOCOL": parts.scheme}
         yield (
             f"{parts.scheme}://{_USER}@{parts.netloc}{parts.path}",
-            lambda place: replace(place.using(**environ), inherited=(secret,)),
+            lambda place: replace(place.using(**environ), inherited=(*place.inherited, secret)),
         )
     finally:
         os.close(secret)

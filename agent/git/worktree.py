@@ -7,6 +7,12 @@ is never an option: it is checked first, and stands as a full ref, an object id 
 
 Bytes in a work tree are the bytes in git: line-ending, encoding and filter attributes are off, so
 that an untouched line stays untouched. Submodules stay empty folders, and LFS files pointers.
+
+Whatever is asked here may be asked twice, also at once, and may raise RepositoryUnfit, where the
+repository or a branch in it cannot be worked on; StorageFull, and then nothing is left half done;
+CacheGone, where a mirror has to be made anew. What asks the forge may raise AccessLost, where it
+does not let us, and ForgeUnavailable, where it did not answer; what can be stopped, Cancelled. A
+token goes to the address that it is given with, and is written nowhere.
 """
 
 from __future__ import annotations
@@ -32,9 +38,6 @@ AUTHOR = "Mergewright"
 AUTHOR_EMAIL = "noreply@mergewright.invalid"
 IDENTITY = (AUTHOR, AUTHOR_EMAIL)
 """Who makes a commit on this machine; on a forge it is the account that opens the pull request."""
-
-MOST_FETCHED = 4096 * 1024**2
-"""Bytes that are fetched of one repository, where the caller says nothing else."""
 _DIFF_TREE = (
     "diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color",
     "--no-ext-diff", "--no-textconv",
@@ -53,19 +56,12 @@ def prepare(
     repository: str,
     base: str | None,
     mirrors: Path,
-    *,
-    max_files: int = 100_000,
-    max_bytes: int = 2048 * 1024**2,
+    limits: Limits = base_commit.USUAL,
 ) -> Checkout:
     """Fix the base commit and bring our mirror of the repository up to date.
 
-    The user's repository is only read. May run twice, also at once; what an interrupted run
-    leaves behind is put right by the next. The base is a branch, tag or commit; None is what is
-    checked out.
-
-    Raises:
-        RepositoryUnfit: It cannot be worked on; the message names the fix.
-        StorageFull: There is no room for the mirror; none is left half done.
+    The user's repository is only read. What an interrupted run leaves behind is put right by the
+    next. The base is a branch, tag or commit; None is what is checked out.
     """
     user = source.find(repository)
     copy = mirror.path(user.root, mirrors.absolute())
@@ -73,10 +69,9 @@ def prepare(
         process.reading(user.root),
         process.storage(mirrors, _ADVICE),
         mirror.held(copy) as hold,
-        source.viewed(user, hold.scratch / "view", hold.place.lock) as view,
+        source.viewed(user, hold) as view,
         futures.ThreadPoolExecutor(1) as beside,
     ):
-        limits = Limits(max_files, max_bytes)
         start = base_commit.find(view, user, base)
         base_commit.require_fit(view, start.commit, limits)
         if base is not None:
@@ -93,32 +88,20 @@ def prepare_remote(
     branch: str,
     mirrors: Path,
     *,
-    max_files: int = 100_000,
-    max_bytes: int = 2048 * 1024**2,
-    max_repository_bytes: int = MOST_FETCHED,
+    limits: Limits = base_commit.USUAL,
     stopped: Flag | None = None,
 ) -> Checkout:
     """Fix the base commit of a repository behind an address, and bring our mirror up to date.
 
-    May run twice, also at once. The token goes to this address only and is written nowhere.
-
     Args:
         url: For git, without credentials.
         branch: Short name of the branch to start from.
-        max_repository_bytes: Of what is fetched, with the history.
         stopped: Once it is set, git is ended, and the mirror is left as it was.
-
-    Raises:
-        Cancelled: It was stopped.
-        RepositoryUnfit: The branch is not there, or the repository cannot be worked on.
-        AccessLost: The token does not let us read it.
-        ForgeUnavailable: The forge did not answer.
-        StorageFull: There is no room for the mirror; none is left half done.
     """
     branches.require_name(branch)
     with forge_mirror(url, mirrors, stopped) as hold:
-        commit = remote.update(hold, url, token, branch, max_bytes=max_repository_bytes)
-        base_commit.require_fit(hold.place, commit, Limits(max_files, max_bytes))
+        commit = remote.update(hold, url, token, branch, max_bytes=limits.fetched)
+        base_commit.require_fit(hold.place, commit, limits)
         mirror.pin(hold, commit)
         return base_commit.described(hold.place, url, Start(commit, branch))
 
@@ -130,11 +113,7 @@ def has(mirrored: str, commit: str) -> bool:
 
 
 def copy(checkout: Checkout, folder: Path, branch: str) -> None:
-    """Make a bare repository that has the base commit, with its history, as its one branch.
-
-    Raises:
-        StorageFull: There is no room.
-    """
+    """Make a bare repository that has the base commit, with its history, as its one branch."""
     branches.require_name(branch)
     commit, made = checkout.commit, Place(folder)
     form = "sha256" if len(commit) > _SHA1 else "sha1"
@@ -158,10 +137,6 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
 
     Args:
         stopped: Once it is set, git is ended, and the folder is gone.
-
-    Raises:
-        Cancelled: It was stopped.
-        StorageFull: There is no room; the folder is gone.
     """
     folder = folder.absolute()
     fresh, index = _beside(folder, ".new"), _beside(folder, ".index")
@@ -189,9 +164,6 @@ def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
     """Open the work tree that `lay_out` made of the commit; make it if it is not there.
 
     Beside it lies what sandboxes have for a repository: the commit without its history.
-
-    Raises:
-        StorageFull: There is no room; nothing is left half done.
     """
     _lay_out_one_commit(checkout, folder.with_name(one_commit.NAME))
     marker = _beside(folder, ".commit")
@@ -248,11 +220,7 @@ def _listed(mirror_path: str, commit: str) -> tuple[tuple[str, ...], frozenset[s
 
 
 def remove(folder: Path) -> None:
-    """Delete a work tree and what was kept beside it; links in it are not followed.
-
-    Raises:
-        PermanentError: Something in it belongs to another user.
-    """
+    """Delete a work tree and what was kept beside it; links in it are not followed."""
     for name in ("", ".new", ".index", ".index.lock", ".commit"):
         folders.delete(_beside(folder, name))
 
@@ -364,10 +332,6 @@ def deliver(checkout: Checkout, commit: str, branch: str) -> str:
     Objects go in first, then the branch appears in one move: an interruption leaves either no
     branch or all of it. A branch that is there is never changed: at the same commit it is taken
     for our own earlier delivery, else the next free name is used (`-2`, `-3`, …). May run twice.
-
-    Raises:
-        RepositoryUnfit: The name is not accepted, or the repository cannot be written to.
-        StorageFull: There is no room in the user's repository.
     """
     branches.require_name(branch)
     user = source.find(checkout.repository)
@@ -377,7 +341,7 @@ def deliver(checkout: Checkout, commit: str, branch: str) -> str:
         process.reading(user.root),
         process.storage(folder.parent, _ADVICE),
         mirror.held(folder) as hold,
-        source.viewed(user, hold.scratch / "view", hold.place.lock, write=True) as view,
+        source.viewed(user, hold, write=True) as view,
         _writable(user),
         process.storage(user.common_dir, advice),
     ):
@@ -399,7 +363,7 @@ def holding(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | N
     with (
         process.reading(user.root),
         mirror.held(folder) as hold,
-        source.viewed(user, hold.scratch / "view", hold.place.lock) as view,
+        source.viewed(user, hold) as view,
     ):
         refs = base_commit.list_refs(view, "refs/heads")
         for name in branches.names(branch):
@@ -419,7 +383,7 @@ def push(
     token: str,
     *,
     taken: Callable[[str], None] = lambda name: None,
-    max_repository_bytes: int = MOST_FETCHED,
+    limits: Limits = base_commit.USUAL,
 ) -> str:
     """Push the commit to a branch of the repository at the address; return its name.
 
@@ -431,11 +395,6 @@ def push(
     Args:
         taken: Is told the name of a branch that somebody else has put a commit on, before the next
             name is tried.
-
-    Raises:
-        RepositoryUnfit: The name is not accepted, or there are too many like it.
-        AccessLost: The forge does not let us push; its words are in the message.
-        ForgeUnavailable: The forge did not answer; run again, nothing is done twice.
     """
     branches.require_name(branch)
     with mirror_of(checkout) as hold:
@@ -444,7 +403,7 @@ def push(
             if at == commit:
                 return name
             if at is not None and not branches.ours(
-                hold, url, token, name, at, commit, max_bytes=max_repository_bytes
+                hold, url, token, name, at, commit, max_bytes=limits.fetched
             ):
                 taken(name)
                 continue
@@ -461,5 +420,6 @@ def _writable(user: source.Source) -> Iterator[None]:
     except GitFailed as problem:
         raise RepositoryUnfit(
             f"The branch could not be made in {user.root}: {problem.message}. "
-            f"Run as the owner of {user.common_dir}, and see `git -C {user.root} fsck`"
+            f"Run as the owner of {user.common_dir}, and see `git -C {user.root} fsck`; where "
+            "another branch is in the way, rename it, or set pull_request.branch_prefix"
         ) from problem

@@ -18,13 +18,14 @@ from weakref import WeakValueDictionary
 from github.Auth import Auth
 from pydantic import SecretStr
 
-from agent.errors import AccessLost, ForgeUnavailable, SettingsInvalid
+from agent.errors import AccessLost, ForgeUnavailable, RequestRefused, SettingsInvalid
 from agent.github import answers, app_manifest, credentials
 from agent.github.answers import Foreign, Refused
 from agent.github.connection import Facts, Notice, Record, Renewable, Watched
 from agent.github.credentials import App, Person
 from agent.github.retrying import IMPATIENT, Asking, Pacing
 from agent.github.session import SPARE_SECONDS, Minted, Scope, Session
+from agent.models.run import Run
 from agent.models.ticket import IssueRef
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
@@ -176,6 +177,17 @@ class Access:
             while len(self._sessions) > _SESSIONS:
                 self._sessions.popitem(last=False)
             return self._sessions[purpose]
+
+    def of_run(self, run: Run) -> Session:
+        """Hand out what a run works with."""
+        if run.snapshot is None:
+            raise RequestRefused("This run names no issue; only a run of an issue goes to GitHub.")
+        return self.session(run.snapshot.issue, run.run_id)
+
+    def named(self, repository: str, purpose: str, number: int = 0) -> Session:
+        """Hand out what is needed where nothing but a repository's name is known yet."""
+        unknown = IssueRef(repository=repository, repository_id=0, number=number, issue_id=0)
+        return self.session(unknown, f"{purpose} {repository}#{number}")
 
     def calls(self, run_id: str) -> int:
         """How many requests a run has made so far, tokens included."""

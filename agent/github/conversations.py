@@ -36,8 +36,7 @@ class GithubConversations:
 
     def changed(self, repository: str, since: str | None) -> Changed:
         """List what has changed; the clock is that of the answer before."""
-        nobody = IssueRef(repository=repository, repository_id=0, number=0, issue_id=0)
-        session = self._access.session(nobody, f"listen in {repository}")
+        session = self._access.named(repository, "listen in")
         facts = live_issue.repository_facts(session)
         now = datetime.fromtimestamp(time.time() + session.notice.behind, UTC)
         told = now.strftime("%Y-%m-%dT%H:%M:%SZ")

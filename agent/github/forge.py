@@ -22,7 +22,7 @@ from agent.github import (
 from agent.github.access import Access
 from agent.github.answers import Refused
 from agent.github.gatekeeper import GithubGatekeeper
-from agent.github.session import Scope, Session, all_in_our_words, in_our_words
+from agent.github.session import Scope, all_in_our_words, in_our_words
 from agent.github.state_labels import StateLabel
 from agent.github.status_comment import StatusComment
 from agent.models.change import Change, Plan
@@ -58,7 +58,7 @@ class GithubForge:
             Superseded: It is closed, locked, gone, moved, or its label was taken away.
         """
         snapshot = _snapshot(run)
-        live = live_issue.read(self._session(run))
+        live = live_issue.read(self._access.of_run(run))
         self._still_wanted(snapshot, live)
         title, removed_title = cleaning.incoming(snapshot.title)
         body, removed = cleaning.incoming(snapshot.body)
@@ -82,7 +82,7 @@ class GithubForge:
         """
         if run.dry_run:
             return
-        session = self._session(run)
+        session = self._access.of_run(run)
         if run.follow_up is None:
             state_labels.react(session)
         text = status_text.under_way(run, self._known(run), self._page(run))
@@ -114,11 +114,11 @@ class GithubForge:
             AccessLost: It is gone, archived, disabled or out of our reach.
             RepositoryUnfit: Its default branch is gone.
         """
-        return live_issue.remote(self._session(run), branch=run.follow_up is None)
+        return live_issue.remote(self._access.of_run(run), branch=run.follow_up is None)
 
     def credential(self, run: Run, *, write: bool) -> str:
         """Hand out a token for git, for this repository alone; never to be stored or shown."""
-        session, scope = self._session(run), Scope.PUSH if write else Scope.TALK
+        session, scope = self._access.of_run(run), Scope.PUSH if write else Scope.TALK
         return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
 
     def rules(self, run: Run, branch: str) -> BranchRules:
@@ -127,7 +127,7 @@ class GithubForge:
         Raises:
             AccessLost: Our App may not open pull requests, so a branch would be left alone.
         """
-        session = self._session(run)
+        session = self._access.of_run(run)
         found = branch_rules.read(session, branch)
         if (needed := "pull_requests: write") in session.notice.missing:
             raise AccessLost(
@@ -138,19 +138,19 @@ class GithubForge:
 
     def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
         """Make branch and commit through GitHub, which signs it; return its object id."""
-        return signed_commit.make(self._session(run), branch, message, change, new=True)
+        return signed_commit.make(self._access.of_run(run), branch, message, change, new=True)
 
     def proposed(self, run: Run, branch: str) -> bool:
         """Say whether there is or was a pull request of a branch, whoever opened it."""
-        return pull_requests.any_of(self._session(run), branch)
+        return pull_requests.any_of(self._access.of_run(run), branch)
 
     def own_pulls(self, run: Run, besides: str) -> tuple[OwnPull, ...]:
         """List our open pull requests but that of one branch."""
-        return pull_requests.own_open(self._session(run), besides)
+        return pull_requests.own_open(self._access.of_run(run), besides)
 
     def propose(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open the pull request, or bring ours up to date; report the check on its commit."""
-        session = self._session(run)
+        session = self._access.of_run(run)
         page = self._page(run)
         pull, new = pull_requests.open_or_update(session, proposal, page)
         try:
@@ -164,13 +164,13 @@ class GithubForge:
 
     def onboarding(self, run: Run, branch: str) -> Onboarding | None:
         """Look for the pull request that proposes a configuration, open or not."""
-        session = self._session(run)
+        session = self._access.of_run(run)
         default = live_issue.remote(session).default_branch
         return pull_requests.onboarding(session, branch, default)
 
     def onboard(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open that pull request, or find it where somebody was quicker."""
-        pull, _ = pull_requests.open_or_update(self._session(run), proposal, self._page(run))
+        pull, _ = pull_requests.open_or_update(self._access.of_run(run), proposal, self._page(run))
         return pull
 
     def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
@@ -182,7 +182,7 @@ class GithubForge:
         """Show the plan in the status comment, with how it is approved or changed; tell of it."""
         text = status_text.planned(run, plan, number, self._known(run), self._page(run))
         self._status(run).begin(text)
-        state_labels.show(self._session(run), StateLabel.NEEDS_HUMAN)
+        state_labels.show(self._access.of_run(run), StateLabel.NEEDS_HUMAN)
         self._call(run, text, f"plan {number}")
 
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
@@ -200,7 +200,7 @@ class GithubForge:
         """
         if run.dry_run:
             return self._counted(run, outcome)
-        session = self._session(run)
+        session = self._access.of_run(run)
         text = status_text.ended(run, outcome, self._known(run), self._page(run))
         moot = outcome.reason is Reason.SUPERSEDED
         state = state_labels.of(outcome, follows=run.follow_up is not None)
@@ -260,14 +260,11 @@ class GithubForge:
         words = status_text.call(text, f"{snapshot.url}#issuecomment-{number}")
         about = f"run={run.run_id} about={what} {self._known(run).again}"
         mark = comments.marker("call", about)
-        comments.leave(self._session(run), mark, words, since=snapshot.approved_at)
-
-    def _session(self, run: Run) -> Session:
-        return self._access.session(_snapshot(run).issue, run.run_id)
+        comments.leave(self._access.of_run(run), mark, words, since=snapshot.approved_at)
 
     def _status(self, run: Run) -> StatusComment:
         if run.run_id not in self._statuses:
-            self._statuses[run.run_id] = StatusComment(self._session(run), run)
+            self._statuses[run.run_id] = StatusComment(self._access.of_run(run), run)
         return self._statuses[run.run_id]
 
     def _page(self, run: Run) -> str | None:

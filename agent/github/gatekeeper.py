@@ -204,8 +204,7 @@ class GithubGatekeeper:
         Args:
             repository: `owner/name`.
         """
-        unknown = IssueRef(repository=repository, repository_id=0, number=number, issue_id=0)
-        session = self._access.session(unknown, f"find {repository}#{number}")
+        session = self._access.named(repository, "find", number)
         facts = live_issue.repository_facts(session)
         found = live_issue.read(session)
         if found is None:

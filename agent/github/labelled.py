@@ -47,10 +47,9 @@ class GithubLabelledIssues:
         One counts as seen when the next is asked for.
         """
         seen = self._seen.setdefault(repository, _Seen())
-        nobody = IssueRef(repository=repository, repository_id=0, number=0, issue_id=0)
-        session = self._access.session(nobody, f"look through {repository}")
+        session = self._access.named(repository, "look through")
         facts = self._facts(session)
-        ref = nobody.model_copy(
+        ref = session.issue.model_copy(
             update={"repository": facts["full_name"], "repository_id": facts["id"]}
         )
         label = self._gatekeeper.label(ref)

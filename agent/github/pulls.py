@@ -10,7 +10,6 @@ import hashlib
 
 import structlog
 
-from agent.errors import RequestRefused
 from agent.github import comments, gatekeeper, project_checks, review_threads, signed_commit
 from agent.github.access import Access
 from agent.github.answers import passing
@@ -52,13 +51,13 @@ class GithubPulls:
 
     def read(self, run: Run, number: int) -> PullNow | None:
         """Read the pull request with all its threads; None: it is not there any more."""
-        return review_threads.read(self._session(run), number)
+        return review_threads.read(self._access.of_run(run), number)
 
     def may_write(self, run: Run, login: str, account_id: int) -> bool:
         """Whether whoever has the login is that account and may write; asked once in a run."""
         known = (run.run_id, login.lower(), account_id)
         if account_id and known not in self._writers:
-            found = gatekeeper.permission_of(self._session(run), login)
+            found = gatekeeper.permission_of(self._access.of_run(run), login)
             self._writers[known] = found.account_id == account_id and found.level in _MAY_WRITE
         return self._writers.get(known, False)
 
@@ -72,7 +71,7 @@ class GithubPulls:
             thread: As it was read in this attempt: an earlier answer of ours is in it.
             words: Markdown of ours.
         """
-        session, mark, words = self._session(run), _mark("reply", key), self._cut(run, words)
+        session, mark, words = self._access.of_run(run), _mark("reply", key), self._cut(run, words)
         if thread.place == "inline":
             with passing(404):
                 return _in_thread(session, number, thread, mark, words)
@@ -84,11 +83,11 @@ class GithubPulls:
         """Comment once for each key in the conversation."""
         since = run.snapshot.approved_at if run.snapshot else None
         mark, words = _mark("said", key), self._cut(run, words)
-        comments.leave(self._session(run), mark, words, on=number, since=since)
+        comments.leave(self._access.of_run(run), mark, words, on=number, since=since)
 
     def rewrite(self, run: Run, number: int, body: str) -> None:
         """Give the pull request another text."""
-        session, doing = self._session(run), f"bring #{number} up to date"
+        session, doing = self._access.of_run(run), f"bring #{number} up to date"
         text = session.access.hide(body)
         session.call("PATCH", f"pulls/{number}", body={"body": text}, doing=doing, needs=_NEEDS)
 
@@ -97,7 +96,7 @@ class GithubPulls:
         if thread.place != "inline":
             return False
         with passing(403, 404, 422):
-            return self._session(run).query(
+            return self._access.of_run(run).query(
                 _RESOLVE,
                 {"input": {"threadId": thread.thread_id}},
                 lambda data: bool(data["resolveReviewThread"]["thread"]["isResolved"]),
@@ -110,11 +109,11 @@ class GithubPulls:
 
     def checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
         """List the project's own checks of a commit, without those that we have reported."""
-        return project_checks.of_commit(self._session(run), commit)
+        return project_checks.of_commit(self._access.of_run(run), commit)
 
     def log(self, run: Run, check: ProjectCheck) -> str:
         """Read the end of the log of a check, at most 200,000 characters; empty: it has none."""
-        return "" if check.job is None else project_checks.log(self._session(run), check.job)
+        return "" if check.job is None else project_checks.log(self._access.of_run(run), check.job)
 
     def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
         """Add a commit to a branch through the API, which signs it; return its object id.
@@ -122,16 +121,11 @@ class GithubPulls:
         Raises:
             BranchTaken: Somebody has put another commit on the branch.
         """
-        return signed_commit.make(self._session(run), branch, message, change, new=False)
+        return signed_commit.make(self._access.of_run(run), branch, message, change, new=False)
 
     def _cut(self, run: Run, words: str) -> str:
         page = f"{self._public_url}/runs/{run.run_id}" if self._public_url else "the log of the run"
         return cleaning.cut_markdown(words, cleaning.TEXT_LIMIT - _FRAME, where=page)
-
-    def _session(self, run: Run) -> Session:
-        if run.snapshot is None:
-            raise RequestRefused("This run names no issue; only a run of an issue goes to GitHub.")
-        return self._access.session(run.snapshot.issue, run.run_id)
 
 
 def _mark(kind: str, key: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superseded
 from agent.git import pull_branch
+from agent.git.base import Limits
 from agent.models.agenda import Agenda, Matter, Occasion
 from agent.models.change import Change, Plan
 from agent.models.forge import Pulls
@@ -195,9 +196,7 @@ def stand(occasion: Occasion, run: Run, svc: Services) -> Standing:
         author=remote.author,
         email=remote.email,
         merging=not occasion.rules.signed,
-        max_files=settings.max_files_in_tree,
-        max_bytes=settings.max_tree_mb * 1024**2,
-        max_repository_bytes=settings.max_repository_mb * 1024**2,
+        limits=Limits.of(settings),
         stopped=svc.stopped,
     )
     if standing.unfit:

@@ -19,6 +19,7 @@ from agent.errors import (
     Superseded,
 )
 from agent.git import left_branches, worktree
+from agent.git.base import Limits
 from agent.git.left_branches import LeftBranch
 from agent.models.change import Change
 from agent.models.environment import Prepared
@@ -228,7 +229,6 @@ def _make(
         return Placed(branch=worktree.deliver(base, commit, branch), commit=commit)
     token = svc.forge.credential(run, write=True)
     svc.redactor.learn(token)
-    most = svc.settings.max_repository_mb * 1024**2
     name = worktree.push(
         base,
         commit,
@@ -236,7 +236,7 @@ def _make(
         remote.url,
         token,
         taken=lambda name: _require_unproposed(run, name, svc),
-        max_repository_bytes=most,
+        limits=Limits.of(svc.settings),
     )
     return Placed(branch=name, commit=commit)
 

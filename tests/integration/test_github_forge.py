@@ -535,7 +535,7 @@ def test_requests_of_two_threads_are_never_mixed_up(scene):
     numbers = [1] + [
         actions.open_issue(scene.repository, ann, f"{n}", "", []).number for n in range(3)
     ]
-    requester = scene.forge._session(scene.run).requester(Scope.TALK)
+    requester = scene.access.of_run(scene.run).requester(Scope.TALK)
     mixed = []
 
     def read(number: int) -> None:

@@ -375,7 +375,7 @@ def test_ui6_no_token_in_log_record_address_or_text(scene, caplog):
         repr(scene.writes),
         *(f"{one.path}?{one.query} {one.body}" for one in scene.requests()),
         *(comment.body for comment in scene.issue.comments),
-        repr((forge, vars(forge), vars(scene.access), vars(forge._session(run)))),
+        repr((forge, vars(forge), vars(scene.access), vars(scene.access.of_run(run)))),
     ]
     assert "api/v3" in caplog.text
     for secret in secrets:

@@ -13,6 +13,7 @@ import pytest
 
 from agent.errors import AccessLost, BranchMoved, MergeConflict, RepositoryUnfit
 from agent.git import process, pull_branch, remote, worktree
+from agent.git.base import Limits
 from agent.models.agenda import Occasion
 from agent.models.change import Change, ChangedFile, Plan
 from agent.models.pulls import PullNow, Standing
@@ -361,7 +362,7 @@ def test_a_branch_that_changes_very_much_is_left_to_people(pull, monkeypatch):
     monkeypatch.setattr(pull_branch, "MOST_BYTES", 1024**2)
     pull.ours({"large.txt": b"x" * (1024**2 + 1)})
     assert "larger than 1 MB" in pull.standing().unfit
-    assert "MERGEWRIGHT_MAX_FILES_IN_TREE" in pull.standing(max_files=5).unfit
+    assert "MERGEWRIGHT_MAX_FILES_IN_TREE" in pull.standing(limits=Limits(5)).unfit
 
 
 # --- nothing of the repository runs ------------------------------------------------------------
