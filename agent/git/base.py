@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from agent.errors import RepositoryUnfit
-from agent.git import names, process
+from agent.git import names, objects, process
 from agent.git.process import GitFailed, Place
 from agent.git.source import Source
 from agent.models.environment import Checkout
@@ -212,16 +212,9 @@ def _listed(view: Place, commit: str, limits: Limits) -> Iterator[tuple[bytes, s
 def _targets(view: Place, links: Mapping[str, str]) -> dict[str, str]:
     """Where each link points; one whose text is too long for a path counts as leading out."""
     targets = {path: "/" for path, object_id in links.items() if not object_id}
-    wanted = [(path, object_id) for path, object_id in links.items() if object_id]
-    if not wanted:
-        return targets
-    asked = "".join(f"{object_id}\n" for _, object_id in wanted).encode()
-    answer = process.run(view, "cat-file", "--batch", stdin=asked)
-    for path, _ in wanted:
-        header, _, rest = answer.partition(b"\n")
-        size = int(header.split()[2])
-        targets[path], answer = os.fsdecode(rest[:size]), rest[size + 1 :]
-    return targets
+    wanted = {path: object_id for path, object_id in links.items() if object_id}
+    contents = objects.contents(view, wanted.values())
+    return targets | dict(zip(wanted, map(os.fsdecode, contents), strict=True))
 
 
 def _unfit(what: str, lines: list[str], fix: str) -> RepositoryUnfit:

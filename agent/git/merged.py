@@ -89,23 +89,18 @@ def _compared(place: Place, hold: Hold, head: str, merged: Merged) -> Edits:
 def _base_side(place: Place, head: str, merged: Merged) -> str:
     """Give a commit of the base branch that the pull request is no part of."""
     made = merged.commit
-    if made and not _contains(place, made, head):
+    if made and not objects.has(place, made, head):
         return made  # squashed or rebased: it has the words, and not the commits
-    if made and made != head and not _contains(place, f"{made}^1", head):
+    if made and made != head and not objects.has(place, f"{made}^1", head):
         return f"{made}^1"  # a merge commit
     # Pushed as it was, by hand: it was up to date with its base.
-    known = merged.base and not _contains(place, merged.base, head)
+    known = merged.base and not objects.has(place, merged.base, head)
     return merged.base if known else f"{merged.first}^1"
-
-
-def _contains(place: Place, commit: str, ancestor: str) -> bool:
-    args = ("rev-list", "--max-count=1", ancestor, f"^{commit}")
-    return not process.run(place, *args, "--").strip()
 
 
 def _fork(place: Place, side: str, commit: str) -> str:
     """Find where a branch has left its base, or took it in last."""
-    found = process.run(place, "merge-base", side, commit, ok=(0, 1)).decode().strip()
+    found = objects.fork(place, side, commit)
     if not found:
         raise RepositoryUnfit("The pull request and its base branch have no commit in common")
     return found
@@ -123,14 +118,10 @@ def _expected(place: Place, hold: Hold, start: str, left: str, ours: str) -> str
     """
     if start == left:
         return objects.tree_of(place, ours)
-    before, after, there = (
-        {path: (mode, object_id) for path, mode, object_id in objects.list_files(place, commit)}
-        for commit in (left, ours, start)
-    )
+    there = {path: (mode, number) for path, mode, number in objects.list_files(place, start)}
     entries = {
-        path: _both(place, hold, before.get(path), after.get(path), there.get(path))
-        for path in sorted({**before, **after})
-        if before.get(path) != after.get(path)
+        path: _both(place, hold, before, after, there.get(path))
+        for path, (before, after) in objects.differing(place, left, ours).items()
     }
     return objects.tree_with(place, start, entries)
 

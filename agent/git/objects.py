@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -51,6 +51,41 @@ def list_files(place: Place, commit: str) -> Iterator[tuple[str, str, str]]:
         about, _, path = record.partition(b"\t")
         mode, _, object_id = about.decode().split()
         yield os.fsdecode(path), mode, object_id
+
+
+def differing(place: Place, before: str, after: str) -> dict[str, tuple[Entry, Entry]]:
+    """Give what two commits or trees have of each file in which they differ, by path in order."""
+    one, other = (
+        {path: (mode, object_id) for path, mode, object_id in list_files(place, commit)}
+        for commit in (before, after)
+    )
+    return {
+        path: (one.get(path), other.get(path))
+        for path in sorted({**one, **other})
+        if one.get(path) != other.get(path)
+    }
+
+
+def contents(place: Place, ids: Iterable[str]) -> Iterator[bytes]:
+    """Yield the contents of files, which are known to be small enough together."""
+    asked = "".join(f"{object_id}\n" for object_id in ids).encode()
+    answer, at = process.run(place, "cat-file", "--batch", stdin=asked) if asked else b"", 0
+    while at < len(answer):
+        end = answer.index(b"\n", at)
+        size = int(answer[at:end].split()[2])
+        yield answer[end + 1 : end + 1 + size]
+        at = end + size + 2
+
+
+def fork(place: Place, one: str, other: str) -> str | None:
+    """Find the newest commit that two have in common; None: there is none."""
+    return process.run(place, "merge-base", one, other, ok=(0, 1)).decode().strip() or None
+
+
+def has(place: Place, commit: str, ancestor: str) -> bool:
+    """Whether a commit has another one in its history."""
+    args = ("rev-list", "--max-count=1", ancestor, f"^{commit}", "--")
+    return not process.run(place, *args).strip()
 
 
 def tree_of(place: Place, commit: str) -> str:

@@ -7,9 +7,7 @@ its hooks.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +37,6 @@ _MERGE = (
     "-c", "merge.directoryRenames=false",
     "merge-tree", "--write-tree", "--name-only", "-z",
 )  # fmt: skip
-_ABSENT = "000000"
 
 
 # --- looking -----------------------------------------------------------------------------------
@@ -97,7 +94,7 @@ def _look(
 ) -> Standing:
     tip = start.commit
     with objects.writing(hold, keep=False) as place:
-        fork = _fork(place, tip, head)
+        fork = objects.fork(place, tip, head)
         joined = _joined(place, fork, tip, head, merging=merging)
         base.require_fit(place, joined.against, limits)
         foreign = tuple(commit for commit, own in _commits(place, tip, head, ours) if not own)
@@ -137,12 +134,6 @@ def _joined(place: Place, fork: str | None, tip: str, head: str, *, merging: boo
         return _Joined(fork, alone)
     tree, conflicts = _merged(place, tip, head)
     return _Joined(fork, alone, conflicts) if conflicts else _Joined(tip, tree)
-
-
-def _fork(place: Place, tip: str, head: str) -> str | None:
-    """Newest commit of the base branch that the branch has; None: they have none in common."""
-    found = process.run(place, "merge-base", tip, head, ok=(0, 1))
-    return found.decode().strip() or None
 
 
 def _merged(place: Place, tip: str, head: str) -> tuple[str, tuple[str, ...]]:
@@ -195,68 +186,32 @@ def _left(why: str) -> RepositoryUnfit:
 # --- the difference as a Change ----------------------------------------------------------------
 
 
-class _Entry(NamedTuple):
-    """One path that differs: as git has it, `000000` where there is none."""
-
-    path: str
-    mode_before: str
-    mode_after: str
-    id_before: str
-    id_after: str
-
-
 def _difference(place: Place, commit: str, tree: str) -> Change:
     """Read what leads from a commit to a tree, if it is bounded and of regular files alone."""
-    entries = list(islice(_entries(place, commit, tree), MOST_FILES + 1))
+    entries = objects.differing(place, commit, tree)
     if len(entries) > MOST_FILES:
         raise _left(f"changes more than {MOST_FILES:,} files")
-    regular = objects.REGULAR | {_ABSENT}
-    if others := [one.path for one in entries if {one.mode_before, one.mode_after} - regular]:
-        named = ", ".join(f"`{path}`" for path in others[:10])
+    present = [(path, *entry) for path, pair in entries.items() for entry in pair if entry]
+    if others := {path for path, mode, _ in present if mode not in objects.REGULAR}:
+        named = ", ".join(f"`{path}`" for path in sorted(others)[:10])
         raise _left(f"changes symbolic links or submodules: {named}")
-    # Before and after each entry in turn.
-    ids = [
-        object_id
-        for entry in entries
-        for mode, object_id in (
-            (entry.mode_before, entry.id_before),
-            (entry.mode_after, entry.id_after),
-        )
-        if mode != _ABSENT
-    ]
-    content = iter(_contents(place, ids))
-    files = [
-        ChangedFile(
-            path=entry.path,
-            before=None if entry.mode_before == _ABSENT else next(content),
-            after=None if entry.mode_after == _ABSENT else next(content),
-            executable=entry.mode_after == "100755",
-            was_executable=None if entry.mode_before == _ABSENT else entry.mode_before == "100755",
-        )
-        for entry in entries
-    ]
-    return Change(base_commit=commit, files=tuple(sorted(files, key=lambda file: file.path)))
-
-
-def _entries(place: Place, commit: str, tree: str) -> Iterator[_Entry]:
-    args = ("diff-tree", "-r", "-z", "--raw", "--full-index", "--no-abbrev", "--no-renames")
-    listed = process.records(place, *args, "--no-ext-diff", commit, tree, "--")
-    for about, path in zip(*[listed] * 2, strict=True):
-        before, after, *ids, _ = about.removeprefix(b":").decode().split()
-        yield _Entry(os.fsdecode(path), before, after, *ids)
-
-
-def _contents(place: Place, ids: list[str]) -> Iterator[bytes]:
-    """Yield the contents of files, whose sizes are looked at first."""
+    ids = [object_id for _, _, object_id in present]
     asked = "".join(f"{object_id}\n" for object_id in ids).encode()
     sizes = process.run(place, "cat-file", "--batch-check=%(objectsize)", stdin=asked).split()
     if sum(map(int, sizes)) > MOST_BYTES:
         raise _left(f"changes files that are larger than {MOST_BYTES // 1024**2} MB")
-    answer, at = process.run(place, "cat-file", "--batch", stdin=asked), 0
-    for size in map(int, sizes):
-        at = answer.index(b"\n", at) + 1
-        yield answer[at : at + size]
-        at += size + 1
+    content = objects.contents(place, ids)
+    files = [
+        ChangedFile(
+            path=path,
+            before=next(content) if before else None,
+            after=next(content) if after else None,
+            executable=after is not None and after[0] == "100755",
+            was_executable=before[0] == "100755" if before else None,
+        )
+        for path, (before, after) in entries.items()
+    ]
+    return Change(base_commit=commit, files=tuple(files))
 
 
 # --- the commits that go on it -----------------------------------------------------------------
@@ -385,8 +340,7 @@ def push_follow(
     branches.require_name(branch)
     with worktree.mirror_of(standing.checkout) as hold:
         _require_there(hold.place, standing, commit)
-        kept = ("rev-list", "--max-count=1", standing.head, f"^{commit}", "--")
-        if standing.foreign and process.run(hold.place, *kept):
+        if standing.foreign and not objects.has(hold.place, commit, standing.head):
             raise EditFailed(
                 "Other people have committed to the branch, and their commits would go"
             )

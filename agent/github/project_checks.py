@@ -1,7 +1,7 @@
 """What the project's own checks say of a commit, and the logs of those that failed.
 
-Three sources: the jobs of workflows, the check runs of other Apps, and commit statuses. What we have
-reported ourselves is left out.
+Three sources: the jobs of workflows, the check runs of other Apps, and commit statuses. What we
+have reported ourselves is left out.
 """
 
 from __future__ import annotations
