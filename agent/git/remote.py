@@ -93,7 +93,7 @@ def _reading(
             if _MISSING.search(problem.message):
                 raise BranchMissing(
                     f"There is no branch {branch} in the repository. Is it still the default"
-                    " branch?"
+                    " branch, and does it have a commit?"
                 ) from problem
             if _REFUSED.search(problem.message):
                 raise AccessLost(

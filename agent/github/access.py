@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Event, Lock, RLock
 from urllib.parse import quote, urlsplit
@@ -22,7 +22,7 @@ from agent.errors import AccessLost, ForgeUnavailable, RequestRefused, SettingsI
 from agent.github import answers, app_manifest, credentials
 from agent.github.answers import Foreign, Refused
 from agent.github.connection import Facts, Notice, Record, Renewable, Watched
-from agent.github.credentials import App, Person
+from agent.github.credentials import App
 from agent.github.retrying import IMPATIENT, Asking, Pacing
 from agent.github.session import SPARE_SECONDS, Minted, Scope, Session
 from agent.models.run import Run
@@ -96,38 +96,34 @@ def _unrecorded(kind: str, facts: Facts) -> None:
     pass
 
 
+@dataclass(eq=False, repr=False)
 class Access:
-    """The way to GitHub of one process."""
+    """The way to GitHub of one process; see `connect`."""
 
-    def __init__(
-        self,
-        base_url: str,
-        who: App | Person,
-        record: Record,
-        pacing: Pacing,
-        stopping: Event | None,
-        known: Known,
-    ) -> None:
-        """Use `connect`."""
-        self.base_url = base_url.rstrip("/")
-        self.pacing = pacing
-        self.known = known
-        self._who = who
-        self._record = record
-        self._stopping = stopping
-        self._lock = RLock()
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
-        if isinstance(who, Person):
-            self.known.secrets.append(who.token)
+    base_url: str
+    who: App | SecretStr
+    """An App, or whose token it is."""
+    record: Record
+    pacing: Pacing
+    stopping: Event | None
+    known: Known
+    _lock: RLock = field(default_factory=RLock, init=False)
+    _sessions: OrderedDict[str, Session] = field(default_factory=OrderedDict, init=False)
+
+    def __post_init__(self) -> None:
+        """Ask nothing yet."""
+        self.base_url = self.base_url.rstrip("/")
+        if isinstance(self.who, SecretStr):
+            self.known.secrets.append(self.who)
 
     def recording(self, record: Record) -> Access:
         """Give the same way to GitHub, whose writes are recorded elsewhere."""
-        return Access(self.base_url, self._who, record, self.pacing, self._stopping, self.known)
+        return replace(self, record=record)
 
     @property
     def app_id(self) -> int | None:
         """Number of our App; None in token mode."""
-        return self._who.app_id if isinstance(self._who, App) else None
+        return self.who.app_id if isinstance(self.who, App) else None
 
     def hide(self, text: str) -> str:
         """Take every token that we hold out of a text."""
@@ -197,17 +193,17 @@ class Access:
 
     def notice(self, purpose: str) -> Notice:
         """Start to count the requests of one purpose."""
-        return Notice(purpose, self._record, self.hide)
+        return Notice(purpose, self.record, self.hide)
 
     def asking(self, *, patient: bool = True) -> Asking:
         """Give the way of asking again; not patient: one attempt, no wait."""
-        return Asking(self.pacing if patient else IMPATIENT, self._stopping)
+        return Asking(self.pacing if patient else IMPATIENT, self.stopping)
 
     def as_app(self, notice: Notice) -> Watched | None:
         """Requests as the App itself, for tokens and its log of deliveries; None in token mode."""
-        if isinstance(self._who, Person):
+        if isinstance(self.who, SecretStr):
             return None
-        return Watched(self._who.auth, self.base_url, self.pacing, notice)
+        return Watched(self.who.auth, self.base_url, self.pacing, notice)
 
     def mint(self, issue: IssueRef, scope: Scope, notice: Notice) -> Minted:
         """Get a token for one repository.
@@ -216,9 +212,9 @@ class Access:
             AccessLost: The App is not, or no longer, installed there, or lacks a permission.
             SettingsInvalid: GitHub does not know our App by this key.
         """
-        if isinstance(self._who, Person):
-            return Minted(self._who.token, float("inf"))
-        app = Watched(self._who.auth, self.base_url, self.pacing, notice)
+        if isinstance(self.who, SecretStr):
+            return Minted(self.who, float("inf"))
+        app = Watched(self.who.auth, self.base_url, self.pacing, notice)
         try:
             return self._ask_for_token(app, issue, scope, notice)
         except Refused as problem:
@@ -279,10 +275,10 @@ class Access:
                 clock is wrong.
             ForgeUnavailable: No usable answer; try again.
         """
-        notice, who = self.notice("self"), self._who
-        if isinstance(who, Person):
+        notice, who = self.notice("self"), self.who
+        if isinstance(who, SecretStr):
             path, name, ending = "/user", "login", ""
-            auth: Auth = Renewable(who.token.get_secret_value, lambda: False)
+            auth: Auth = Renewable(who.get_secret_value, lambda: False)
         else:
             path, name, ending, auth = "/app", "slug", "[bot]", who.auth
         us = Watched(auth, self.base_url, self.pacing, notice)

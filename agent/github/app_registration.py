@@ -115,13 +115,13 @@ def exchange(
         raise ForgeUnavailable(
             f"GitHub cannot be reached to fetch the App's key ({_words(problem)}). {begin_anew}"
         ) from problem
-    except (Limited, Refused) as problem:
-        raise PermanentError(f"{_refusal(problem)} {begin_anew}") from problem
-    except (httpx.HTTPError, Unsure) as problem:
+    except (httpx.HTTPError, Limited, Refused, Unsure) as problem:
+        why = problem.said if isinstance(problem, Refused) else _words(problem)
         raise PermanentError(
-            f"GitHub's answer with the App's key was lost ({_words(problem)}). The code is good for"
-            f" one use, so it is not sent again. {begin_anew} Or keep the App: make a private key"
-            " and a webhook secret on its page, and write the files by hand (deploy/README.md)."
+            f"GitHub did not hand out the App's key, or its answer was lost ({why}). A code is good"
+            f" for one use within an hour, so it is not sent again. {begin_anew} Or keep the App:"
+            " make a private key and a webhook secret on its page, and write the files by hand"
+            " (deploy/README.md)."
         ) from problem
     except ValidationError:
         # Without its cause, which quotes what came.
@@ -155,18 +155,6 @@ def registered(settings: Settings) -> RegisteredApp:
 
 def _client() -> httpx.Client:
     return httpx.Client(headers=_HEADERS, timeout=_TIMEOUT_SECONDS, follow_redirects=False)
-
-
-def _refusal(problem: Limited | Refused) -> str:
-    if isinstance(problem, Limited):
-        told = f"asks us to wait {round(problem.wait)} s and did not hand out the App's key"
-        return f"GitHub {told} ({problem})."
-    if problem.status == 404:
-        return (
-            "GitHub does not know the code (404): it is older than an hour, was used before, or is"
-            " of another server than MERGEWRIGHT_GITHUB_URL."
-        )
-    return f"GitHub refuses to hand out the App's key ({problem.status}: {problem.said})."
 
 
 def _object(answer: httpx.Response) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import structlog
 
 from agent.errors import AccessLost, ForgeUnavailable, RequestRefused, RunStopped, Superseded
 from agent.github import (
-    branch_rules,
     checks_report,
     comments,
     live_issue,
@@ -112,9 +111,8 @@ class GithubForge:
 
         Raises:
             AccessLost: It is gone, archived, disabled or out of our reach.
-            RepositoryUnfit: Its default branch is gone.
         """
-        return live_issue.remote(self._access.of_run(run), branch=run.follow_up is None)
+        return live_issue.remote(self._access.of_run(run))
 
     def credential(self, run: Run, *, write: bool) -> str:
         """Hand out a token for git, for this repository alone; never to be stored or shown."""
@@ -128,7 +126,7 @@ class GithubForge:
             AccessLost: Our App may not open pull requests, so a branch would be left alone.
         """
         session = self._access.of_run(run)
-        found = branch_rules.read(session, branch)
+        found = live_issue.rules(session, branch)
         if (needed := "pull_requests: write") in session.notice.missing:
             raise AccessLost(
                 f"Our GitHub App needs the permission {needed} in {session.name}; an owner has to"
@@ -223,7 +221,8 @@ class GithubForge:
         # Where one of them fails, the other is all that people see.
         for show in (comment, label):
             try:
-                in_our_words(show)()
+                with in_our_words():
+                    show()
             except RunStopped as problem:
                 _log.warning("outcome not shown on the issue", run=run.run_id, reason=str(problem))
             except ForgeUnavailable as problem:

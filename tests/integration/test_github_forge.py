@@ -27,12 +27,12 @@ from agent.github.forge import GithubForge
 from agent.github.gatekeeper import GithubGatekeeper
 from agent.github.session import Scope
 from agent.models.change import Change, ChangedFile, Plan
-from agent.models.forge import NewPullRequest, OwnPull, Progress, StageMark
+from agent.models.forge import OwnPull, Progress, StageMark
 from agent.models.intake import EarlierRun
-from agent.models.outcome import Outcome, PullRequest
-from agent.models.run import Reason, end_state
+from agent.models.outcome import PullRequest
+from agent.models.run import Reason
 from tests.integration import github_samples as samples
-from tests.integration.github_samples import BRANCH, RUN_ID, Scene
+from tests.integration.github_samples import BRANCH, RUN_ID, Scene, outcome, proposal
 
 T = TypeVar("T")
 
@@ -51,21 +51,6 @@ def scene(world, tmp_path) -> Scene:
 @pytest.fixture(params=["app", "token"])
 def either(request, world, tmp_path) -> Scene:
     return samples.scene(world, tmp_path, app=request.param == "app")
-
-
-def proposal(commit: str, **more: object) -> NewPullRequest:
-    given = {
-        "branch": BRANCH, "commit": commit, "base_branch": "main", "title": "Add a field",
-        "body": "All checks passed.\n\nCloses #1", "summary": "| check | head |",
-    }  # fmt: skip
-    return NewPullRequest.model_validate({**given, **more})
-
-
-def outcome(reason: Reason, text: str | None = None, pull: PullRequest | None = None) -> Outcome:
-    return Outcome(
-        run_id=RUN_ID, state=end_state(reason), reason=reason, sentence="That is how it ended.",
-        pull_request_text=text, pull_request=pull,
-    )  # fmt: skip
 
 
 def marks(*states: str) -> Progress:
