@@ -299,9 +299,7 @@ def make_stage(
         subprocess.run(["git", "-C", str(repository), *arguments], check=True, timeout=60)
     home = Path(tempfile.mkdtemp(dir=workshop.home))
     home.chmod(0o711)
-    checkout = worktree.prepare(
-        str(repository), None, home / "mirrors", Limits(1000, 10**7)
-    )
+    checkout = worktree.prepare(str(repository), None, home / "mirrors", Limits(1000, 10**7))
     run = Run(run_id="run-1", repository=str(repository), ticket="ticket.md", started=1_700_000_000)
     contract = Contract(
         config=RepoConfig.model_validate(config or {}, strict=False),

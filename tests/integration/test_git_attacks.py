@@ -578,7 +578,9 @@ def test_gr8_endless_folders_without_a_file_are_refused_at_once(
 def test_gr8_a_huge_file_is_refused_before_it_is_copied(repository: Path, mirrors: Path) -> None:
     samples.put(repository, {"huge": b"\0" * 3_000_000, "large": b"\1" * 3_000_000})
     samples.commit_all(repository, "Huge")
-    refused_soon(repository, mirrors, "larger than 5 MB.*MAX_TREE_MB", limits=Limits(bytes=5 * 1024**2))
+    refused_soon(
+        repository, mirrors, "larger than 5 MB.*MAX_TREE_MB", limits=Limits(bytes=5 * 1024**2)
+    )
     assert worktree.prepare(str(repository), None, mirrors).base_branch == "main"
 
 
