@@ -15,7 +15,6 @@ from pathlib import Path
 
 from agent.environments import build, storage
 from agent.git import stored
-from agent.git.process import Place
 from agent.models.record import Record
 from agent.settings import Settings
 
@@ -152,10 +151,10 @@ def let_go_commits(settings: Settings, days: float = COMMIT_DAYS) -> int:
         if not (mirror / stored.PINS).is_dir() and not (mirror / "packed-refs").exists():
             continue
         known = known or _commits_of_runs(settings)
-        with stored.unused(mirror) as lock:
-            if lock is not None:
+        with stored.unused(mirror) as held:
+            if held is not None:
                 before = time.time() - days * _DAY
-                gone += len(stored.let_go(Place(mirror, lock), before, known.__contains__))
+                gone += len(stored.let_go(held, before, known.__contains__))
     return gone
 
 
@@ -192,8 +191,8 @@ def _remove_mirrors(settings: Settings) -> tuple[int, tuple[str, ...]]:
     freed, kept = 0, []
     with _no_new_runs(settings) as is_alone:
         for mirror in mirrors:
-            with stored.unused(mirror) as lock:
-                if lock is None or not is_alone:
+            with stored.unused(mirror) as held:
+                if held is None or not is_alone:
                     kept.append(mirror.name)
                     continue
                 freed += storage.size(mirror)

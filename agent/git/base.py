@@ -14,10 +14,11 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from agent.errors import RepositoryUnfit
-from agent.git import names, process
+from agent.git import names, objects, process
 from agent.git.process import GitFailed, Place
 from agent.git.source import Source
 from agent.models.environment import Checkout
+from agent.settings import Settings
 
 MAX_REFS = 100_000
 _SUBJECTS = 50
@@ -35,10 +36,20 @@ class Start(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """How large one commit may be."""
+    """How large one commit may be, and how much may be fetched with its history."""
 
-    files: int
-    bytes: int
+    files: int = 100_000
+    bytes: int = 2048 * 1024**2
+    fetched: int = 4096 * 1024**2
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        """Take the operator's."""
+        tree, repository = settings.max_tree_mb, settings.max_repository_mb
+        return cls(settings.max_files_in_tree, tree * 1024**2, repository * 1024**2)
+
+
+USUAL = Limits()
 
 
 # --- which commit ----------------------------------------------------------------------------
@@ -157,25 +168,18 @@ def require_fit(view: Place, commit: str, limits: Limits) -> None:
         if mode == b"120000":
             links[path] = object_id if size <= _MAX_LINK_BYTES else ""
     if bad := [(path, problem) for path in paths if (problem := names.name_problem(path))]:
-        raise RepositoryUnfit(
-            "The repository has file names that cannot be worked with:\n"
-            + _listing([f"{_quoted(path)}: {problem}" for path, problem in bad])
-            + "\nRename them, and commit that"
-        )
+        lines = [f"{_quoted(path)}: {problem}" for path, problem in bad]
+        fix = "Rename them, and commit that"
+        raise _unfit("file names that cannot be worked with", lines, fix)
     if same := names.collisions(paths):
-        raise RepositoryUnfit(
-            "The repository has names that differ only in case, or in how they are encoded:\n"
-            + _listing([f"{_quoted(one)} and {_quoted(other)}" for one, other in same])
-            + "\nRename one of each, and commit that"
-        )
+        lines = [f"{_quoted(one)} and {_quoted(other)}" for one, other in same]
+        fix = "Rename one of each, and commit that"
+        raise _unfit("names that differ only in case, or in how they are encoded", lines, fix)
     targets = _targets(view, links)
     if out := names.links_out(targets):
-        raise RepositoryUnfit(
-            "The repository has a symlink out of the tree:\n"
-            + _listing([f"{_quoted(path)} -> {_quoted(targets[path])}" for path in out])
-            + "\nLet each point to a place inside the repository by a relative path, or remove "
-            "it, and commit that"
-        )
+        lines = [f"{_quoted(path)} -> {_quoted(targets[path])}" for path in out]
+        fix = "Let each point to a place inside by a relative path, or remove it, and commit that"
+        raise _unfit("a symlink out of the tree", lines, fix)
 
 
 def _listed(view: Place, commit: str, limits: Limits) -> Iterator[tuple[bytes, str, int, str]]:
@@ -208,21 +212,15 @@ def _listed(view: Place, commit: str, limits: Limits) -> Iterator[tuple[bytes, s
 def _targets(view: Place, links: Mapping[str, str]) -> dict[str, str]:
     """Where each link points; one whose text is too long for a path counts as leading out."""
     targets = {path: "/" for path, object_id in links.items() if not object_id}
-    wanted = [(path, object_id) for path, object_id in links.items() if object_id]
-    if not wanted:
-        return targets
-    asked = "".join(f"{object_id}\n" for _, object_id in wanted).encode()
-    answer = process.run(view, "cat-file", "--batch", stdin=asked)
-    for path, _ in wanted:
-        header, _, rest = answer.partition(b"\n")
-        size = int(header.split()[2])
-        targets[path], answer = os.fsdecode(rest[:size]), rest[size + 1 :]
-    return targets
+    wanted = {path: object_id for path, object_id in links.items() if object_id}
+    contents = objects.contents(view, wanted.values())
+    return targets | dict(zip(wanted, map(os.fsdecode, contents), strict=True))
 
 
-def _listing(lines: list[str]) -> str:
+def _unfit(what: str, lines: list[str], fix: str) -> RepositoryUnfit:
     more = [f"- and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
-    return "\n".join([f"- {line}" for line in lines[:_LISTED]] + more)
+    listed = [f"- {line}" for line in lines[:_LISTED]]
+    return RepositoryUnfit("\n".join([f"The repository has {what}:", *listed, *more, fix]))
 
 
 def _quoted(path: str) -> str:
@@ -235,38 +233,21 @@ def _quoted(path: str) -> str:
 
 def described(place: Place, repository: str, start: Start) -> Checkout:
     """Say what there is to know about a base commit in our mirror."""
+    tag = process.run(place, "describe", "--tags", "--abbrev=0", start.commit, ok=(0, 128))
+    trailer = "%(trailers:key=Signed-off-by,valueonly,separator=%x2C)"
+    form = f"--format=%ct%x00%P%x00%s%x00{trailer}"
+    args = ("log", f"--max-count={_SUBJECTS}", form, "-z", "--no-show-signature", start.commit)
+    fields = process.run(place, *args, "--").decode(errors="replace").split("\0")
+    commits = list(zip(*[iter(fields)] * 4, strict=False))
+    # Whether most are signed off; merges do not count.
+    signed = [bool(trailers.strip()) for _, parents, _, trailers in commits if " " not in parents]
     return Checkout(
         repository=repository,
         mirror=str(place.git_dir),
         commit=start.commit,
         base_branch=start.branch,
-        nearest_tag=_nearest_tag(place, start.commit),
-        subjects=_subjects(place, start.commit),
-        signs_off=_signs_off(place, start.commit),
-        committed=_read_time(place, start.commit),
+        nearest_tag=tag.decode(errors="replace").strip() or None,
+        subjects=tuple(subject for _, _, subject, _ in commits if subject),
+        signs_off=2 * sum(signed) > len(signed),
+        committed=int(commits[0][0]),
     )
-
-
-def _read_time(place: Place, commit: str) -> int:
-    args = ("log", "--max-count=1", "--format=%ct", "--no-show-signature", commit, "--")
-    return int(process.run(place, *args))
-
-
-def _nearest_tag(place: Place, commit: str) -> str | None:
-    args = ("describe", "--tags", "--abbrev=0", commit)
-    return process.run(place, *args, ok=(0, 128)).decode(errors="replace").strip() or None
-
-
-def _subjects(place: Place, commit: str) -> tuple[str, ...]:
-    args = ("log", f"--max-count={_SUBJECTS}", "--format=%s", "-z", "--no-show-signature", commit)
-    listed = process.run(place, *args, "--").decode(errors="replace")
-    return tuple(subject for subject in listed.split("\0") if subject)
-
-
-def _signs_off(place: Place, commit: str) -> bool:
-    """Whether most of the latest commits carry a Signed-off-by line; merges do not count."""
-    form = "--format=%(trailers:key=Signed-off-by,valueonly,separator=%x2C)"
-    args = ("log", f"--max-count={_SUBJECTS}", "--no-merges", form, "-z", "--no-show-signature")
-    listed = process.run(place, *args, commit, "--").decode(errors="replace").split("\0")
-    commits = listed[:-1] if listed[-1:] == [""] else listed
-    return 2 * sum(bool(line.strip()) for line in commits) > len(commits)

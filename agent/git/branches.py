@@ -129,13 +129,6 @@ def point(view: Place, user: Source, commit: str, branch: str) -> str:
         taken = ref.lower() in folded or any(o.startswith(f"{ref.lower()}/") for o in folded)
         if taken or name in head_branches(user):
             continue
-        above = [ref[:at] for at, mark in enumerate(ref) if mark == "/" and at > len("refs/heads")]
-        if blocking := [other for other in above if other in refs]:
-            raise RepositoryUnfit(
-                f"The branch {name} cannot be made in {user.root}: there is a branch "
-                f"{blocking[0].removeprefix('refs/heads/')}. "
-                "Rename that one, or set pull_request.branch_prefix"
-            )
         try:
             # The zeros say that it must not be there yet.
             process.run(view, "update-ref", ref, commit, "0" * len(commit))

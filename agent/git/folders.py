@@ -24,11 +24,15 @@ def delete(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if not folder.exists():
         return
-    # A folder without write permission keeps what is in it, also from its owner.
-    for above, below, _ in os.walk(folder, onerror=None):
-        _open_up(Path(above))
-        for name in below:
-            _open_up(Path(above, name))
+    # A folder without write permission keeps what is in it, also from its owner. A link is not
+    # followed, except by an exchange in this very moment, in a folder of our own.
+    with suppress(OSError):
+        folder.chmod(0o700)
+    for above, below, _ in os.walk(folder):
+        for one in (Path(above, name) for name in below):
+            with suppress(OSError):  # another user's; deleting it says so
+                if not one.is_symlink():
+                    one.chmod(0o700)
     try:
         shutil.rmtree(folder)
     except FileNotFoundError:
@@ -48,27 +52,3 @@ def size(folder: Path) -> int:
             with suppress(FileNotFoundError):
                 total += Path(above, name).lstat().st_blocks * 512
     return total
-
-
-def _open_up(folder: Path) -> None:
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except PermissionError:
-        # Not readable to open; a link is not a folder, so that this cannot lead elsewhere
-        # except by an exchange in this moment, in a folder of our own.
-        if not folder.is_symlink():
-            _try_chmod(folder)
-        return
-    except OSError:
-        return
-    try:
-        _try_chmod(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _try_chmod(folder: Path | int) -> None:
-    try:
-        os.chmod(folder, 0o700)  # noqa: PTH101 - also by descriptor
-    except PermissionError:
-        return  # another user's; deleting it says so

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.git import branches, mirror, process, remote
+from agent.git import branches, mirror, remote, worktree
 
 
 class LeftBranch(NamedTuple):
@@ -33,13 +33,8 @@ def find(
     Args:
         marks: By the end of the branch's name: when its run was started, and the commit that it is
             known to have had made.
-
-    Raises:
-        AccessLost: The forge does not let us read the repository.
-        ForgeUnavailable: The forge did not answer.
     """
-    copy = remote.path(url, mirrors.absolute())
-    with process.storage(mirrors, "Make room there"), mirror.held(copy) as hold:
+    with worktree.forge_mirror(url, mirrors) as hold:
         mirror.make(hold)
         found = []
         for name, commit in remote.heads(hold, url, token).items():
@@ -53,14 +48,8 @@ def find(
 
 
 def remove(url: str, token: str, mirrors: Path, left: LeftBranch) -> bool:
-    """Delete a branch on the forge that is still at our commit; say whether it was.
-
-    Raises:
-        AccessLost: The forge does not let us push.
-        ForgeUnavailable: The forge did not answer.
-    """
-    copy = remote.path(url, mirrors.absolute())
-    with process.storage(mirrors, "Make room there"), mirror.held(copy) as hold:
+    """Delete a branch on the forge that is still at our commit; say whether it was."""
+    with worktree.forge_mirror(url, mirrors) as hold:
         mirror.make(hold)
         try:
             remote.push(hold, url, token, "", left.name, expected=left.commit)

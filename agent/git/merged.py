@@ -7,13 +7,13 @@ nor how it was merged (by a merge commit, squashed, rebased, or pushed by hand).
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 from agent.errors import RepositoryUnfit
-from agent.git import base, mirror, objects, process, remote
+from agent.git import base, mirror, objects, process, remote, worktree
 from agent.git.mirror import Hold
+from agent.git.objects import Entry
 from agent.git.process import Place
 from agent.models.pull_ends import Edits
 from agent.models.record import Record
@@ -25,9 +25,6 @@ _DIFF = ("diff-tree", "-r", "--no-renames", "--no-ext-diff", "--no-textconv", "-
 _OBJECT_ID = re.compile(r"[0-9a-f]{40,64}")
 #: `git merge-file` ends so where a file is no text.
 _NO_TEXT = 255
-
-Entry = tuple[str, str] | None
-"""Mode and object id of a file; None: it is not there."""
 
 
 class Merged(Record):
@@ -57,24 +54,16 @@ def measure(
     """Fetch a pull request that was merged, and compare it with our last commit in it.
 
     What was merged is taken as the end of the pull request's branch, which the forge keeps as
-    `refs/pull/N/head`. May run twice, also at once.
+    `refs/pull/N/head`. May run twice, also at once; fails as `worktree.prepare_remote` does.
 
     Args:
         url: For git, without credentials.
         max_bytes: Of what is fetched.
-
-    Raises:
-        RepositoryUnfit: A commit is not to be had any more, or there is too much to fetch.
-        AccessLost: The token does not let us read the repository.
-        ForgeUnavailable: The forge did not answer.
-        StorageFull: There is no room in the mirror.
-        Cancelled: It was stopped.
     """
     known = [one for one in (merged.commit, merged.base, merged.first, merged.ours) if one]
     if strange := [one for one in known if not _OBJECT_ID.fullmatch(one)]:
         raise RepositoryUnfit(f"{strange[0]!r} is no commit")
-    copy = remote.path(url, mirrors.absolute())
-    with process.storage(mirrors, "Make room there"), mirror.held(copy, stopped) as hold:
+    with worktree.forge_mirror(url, mirrors, stopped) as hold:
         mirror.make(hold)
         missing = [one for one in known if base.peeled(hold.place, one) is None]
         head = remote.bring_pull(hold, url, token, merged.pull, missing, max_bytes=max_bytes)
@@ -100,23 +89,18 @@ def _compared(place: Place, hold: Hold, head: str, merged: Merged) -> Edits:
 def _base_side(place: Place, head: str, merged: Merged) -> str:
     """Give a commit of the base branch that the pull request is no part of."""
     made = merged.commit
-    if made and not _contains(place, made, head):
+    if made and not objects.has(place, made, head):
         return made  # squashed or rebased: it has the words, and not the commits
-    if made and made != head and not _contains(place, f"{made}^1", head):
+    if made and made != head and not objects.has(place, f"{made}^1", head):
         return f"{made}^1"  # a merge commit
     # Pushed as it was, by hand: it was up to date with its base.
-    known = merged.base and not _contains(place, merged.base, head)
+    known = merged.base and not objects.has(place, merged.base, head)
     return merged.base if known else f"{merged.first}^1"
-
-
-def _contains(place: Place, commit: str, ancestor: str) -> bool:
-    args = ("rev-list", "--max-count=1", ancestor, f"^{commit}")
-    return not process.run(place, *args, "--").strip()
 
 
 def _fork(place: Place, side: str, commit: str) -> str:
     """Find where a branch has left its base, or took it in last."""
-    found = process.run(place, "merge-base", side, commit, ok=(0, 1)).decode().strip()
+    found = objects.fork(place, side, commit)
     if not found:
         raise RepositoryUnfit("The pull request and its base branch have no commit in common")
     return found
@@ -134,23 +118,12 @@ def _expected(place: Place, hold: Hold, start: str, left: str, ours: str) -> str
     """
     if start == left:
         return objects.tree_of(place, ours)
-    before, after, there = (
-        {path: (mode, object_id) for path, mode, object_id in objects.list_files(place, commit)}
-        for commit in (left, ours, start)
-    )
-    gone, present = [], []
-    for path in sorted({**before, **after}):
-        if before.get(path) == after.get(path):
-            continue
-        entry = _both(place, hold, before.get(path), after.get(path), there.get(path))
-        if entry is None:
-            gone.append(f"0 {'0' * len(start)}\t{path}\0")
-        else:
-            present.append(f"{entry[0]} {entry[1]}\t{path}\0")
-    process.run(place, "read-tree", start)
-    entries = os.fsencode("".join(gone + present))
-    process.run(place, "update-index", "--replace", "-z", "--index-info", stdin=entries)
-    return process.run(place, "write-tree").decode().strip()
+    there = {path: (mode, number) for path, mode, number in objects.list_files(place, start)}
+    entries = {
+        path: _both(place, hold, before, after, there.get(path))
+        for path, (before, after) in objects.differing(place, left, ours).items()
+    }
+    return objects.tree_with(place, start, entries)
 
 
 def _both(place: Place, hold: Hold, before: Entry, ours: Entry, theirs: Entry) -> Entry:

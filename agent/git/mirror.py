@@ -76,7 +76,7 @@ def held(mirror: Path, stopped: Flag | None = None) -> Iterator[Hold]:
         folders.delete(scratch)
         scratch.mkdir(mode=0o700)
         try:
-            yield Hold(Place(mirror, lock, stopped=stopped), scratch)
+            yield Hold(Place(mirror, (lock,), stopped=stopped), scratch)
         finally:
             folders.delete(scratch)
     finally:
@@ -171,6 +171,11 @@ def renew(
     if _untidy(mirror):
         with suppress(GitFailed):  # what is not tidied now is tidied by a later run
             process.run(hold.place, "gc", "--quiet", seconds=FETCH_SECONDS)
+
+
+def pin(hold: Hold, commit: str, kind: str = "bases") -> None:
+    """Hold a commit by a ref, so that no clean-up takes it before the run is done with it."""
+    process.run(hold.place, "update-ref", f"refs/mergewright/{kind}/{commit}", commit)
 
 
 def make(hold: Hold) -> None:

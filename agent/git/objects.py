@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +16,10 @@ from agent.models.change import Change
 
 REGULAR = frozenset({"100644", "100755"})
 """Modes of the files that are worked on; links and submodules stay as they are."""
+
+
+Entry = tuple[str, str] | None
+"""Mode and object id of a file; None: it is not there."""
 
 
 class Identity(NamedTuple):
@@ -50,20 +53,62 @@ def list_files(place: Place, commit: str) -> Iterator[tuple[str, str, str]]:
         yield os.fsdecode(path), mode, object_id
 
 
+def differing(place: Place, before: str, after: str) -> dict[str, tuple[Entry, Entry]]:
+    """Give what two commits or trees have of each file in which they differ, by path in order."""
+    one, other = (
+        {path: (mode, object_id) for path, mode, object_id in list_files(place, commit)}
+        for commit in (before, after)
+    )
+    return {
+        path: (one.get(path), other.get(path))
+        for path in sorted({**one, **other})
+        if one.get(path) != other.get(path)
+    }
+
+
+def contents(place: Place, ids: Iterable[str]) -> Iterator[bytes]:
+    """Yield the contents of files, which are known to be small enough together."""
+    asked = "".join(f"{object_id}\n" for object_id in ids).encode()
+    answer, at = process.run(place, "cat-file", "--batch", stdin=asked) if asked else b"", 0
+    while at < len(answer):
+        end = answer.index(b"\n", at)
+        size = int(answer[at:end].split()[2])
+        yield answer[end + 1 : end + 1 + size]
+        at = end + size + 2
+
+
+def fork(place: Place, one: str, other: str) -> str | None:
+    """Find the newest commit that two have in common; None: there is none."""
+    return process.run(place, "merge-base", one, other, ok=(0, 1)).decode().strip() or None
+
+
+def has(place: Place, commit: str, ancestor: str) -> bool:
+    """Whether a commit has another one in its history."""
+    args = ("rev-list", "--max-count=1", ancestor, f"^{commit}", "--")
+    return not process.run(place, *args).strip()
+
+
 def tree_of(place: Place, commit: str) -> str:
     """Return the id of a commit's tree."""
-    return process.run(place, "rev-parse", "--verify", f"{commit}^{{tree}}").decode().strip()
+    return parsed(place, f"{commit}^{{tree}}")
+
+
+def parsed(place: Place, name: str) -> str:
+    """Return the id of an object that has to be there."""
+    return process.run(place, "rev-parse", "--verify", name).decode().strip()
 
 
 def tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
     """Write the tree of a Change; modes and contents of all other files stay what they are.
 
+    That the files were what the Change says they were is held against the work tree that it is
+    replayed in, before any check.
+
     Raises:
-        EditFailed: The Change was made from something else than the commit.
+        EditFailed: The Change was made for another commit.
     """
     if change.base_commit != commit:
         raise EditFailed(f"The change was made for commit {change.base_commit}, not for {commit}")
-    _require_base(place, commit, change)
     written = []
     for number, file in enumerate(change.files):
         if file.after is not None:
@@ -73,33 +118,28 @@ def tree(place: Place, scratch: Path, commit: str, change: Change) -> str:
     names = "".join(f"{content}\n" for content in written).encode()
     args = ("hash-object", "-w", "--no-filters", "--stdin-paths")
     ids = iter(process.run(place, *args, stdin=names).decode().split())
-    gone, present = [], []
-    for file in change.files:
-        if file.after is None:
-            gone.append(f"0 {'0' * len(commit)}\t{file.path}\0")
-        else:
-            mode = "100755" if file.executable else "100644"
-            present.append(f"{mode} {next(ids)}\t{file.path}\0")
+    entries = {
+        file.path: None
+        if file.after is None
+        else ("100755" if file.executable else "100644", next(ids))
+        for file in change.files
+    }
+    return tree_with(place, commit, entries)
+
+
+def tree_with(place: Place, commit: str, entries: Mapping[str, Entry]) -> str:
+    """Write the tree of a commit with other files, by path."""
+    gone = [f"0 {'0' * len(commit)}\t{path}\0" for path, entry in entries.items() if not entry]
+    present = [f"{entry[0]} {entry[1]}\t{path}\0" for path, entry in entries.items() if entry]
     process.run(place, "read-tree", commit)
     # What goes comes first: a file may stand where a folder is needed.
-    entries = "".join(gone + present).encode()
-    process.run(place, "update-index", "-z", "--index-info", stdin=entries)
+    lines = os.fsencode("".join(gone + present))
+    process.run(place, "update-index", "--replace", "-z", "--index-info", stdin=lines)
     return process.run(place, "write-tree").decode().strip()
 
 
 def commit(place: Place, tree: str, parents: Sequence[str], message: str, by: Identity) -> str:
-    """Write a commit; equal arguments give the same one.
-
-    Raises:
-        EditFailed: Git does not take the words.
-    """
-    for what, text, unwanted in (
-        ("message", message, "\0"),
-        ("author", by.name, "\0\n<>"),
-        ("address", by.email, "\0\n<> "),
-    ):
-        if not text.strip() or any(mark in text for mark in unwanted):
-            raise EditFailed(f"The commit's {what} is empty or has characters git does not take")
+    """Write a commit; equal arguments give the same one."""
     identity = {
         f"GIT_{role}_{key}": value
         for role in ("AUTHOR", "COMMITTER")
@@ -112,22 +152,3 @@ def commit(place: Place, tree: str, parents: Sequence[str], message: str, by: Id
     args = ("commit-tree", tree, *(f"-p{parent}" for parent in parents), "-F", "-")
     words = f"{message.strip()}\n".encode()
     return process.run(place.using(**identity), *args, stdin=words).decode().strip()
-
-
-def _require_base(place: Place, commit: str, change: Change) -> None:
-    """Refuse a Change whose `before` is not what the commit has."""
-    algorithm = "sha1" if len(commit) == 40 else "sha256"
-    wanted = {file.path: file.before for file in change.files}
-    found = {
-        path: (mode, object_id)
-        for path, mode, object_id in list_files(place, commit)
-        if path in wanted
-    }
-    for name, before in wanted.items():
-        expected = None
-        if before is not None:
-            whole = b"blob %d\0" % len(before) + before
-            expected = hashlib.new(algorithm, whole).hexdigest()
-        mode, present = found.get(name, ("100644", None))
-        if mode not in REGULAR or present != expected:
-            raise EditFailed(f"`{name}` is not in commit {commit[:12]} as the change has it")

@@ -125,13 +125,12 @@ class Place:
     """Where and as whom git runs."""
 
     git_dir: Path
-    lock: int | None = None
-    """Descriptor of the mirror's lock: a git that outlives us holds it until it has ended."""
+    inherited: tuple[int, ...] = ()
+    """Descriptors that git and what it starts may use. The mirror's lock is among them: a git that
+    outlives us holds it until it has ended."""
     environ: Mapping[str, str] = field(default_factory=dict)
     run_as: tuple[int, int] | None = None
     """User and group to become; None: who we are."""
-    inherited: tuple[int, ...] = ()
-    """Further descriptors that git and what it starts may use."""
     stopped: Flag | None = None
     """Once it is set, a git that runs here is ended, and none is started."""
 
@@ -199,12 +198,17 @@ def _bounded(
     process: subprocess.Popen[bytes], command: str, seconds: float, stopped: Flag | None
 ) -> Iterator[None]:
     """End git once it is late or stopped, and raise that; leaving the block ends it as well."""
-    over = threading.Event()
+    over, until = threading.Event(), time.monotonic() + seconds
     ended: list[AgentError] = []
 
     def watch() -> None:
-        if (problem := _problem(command, over, seconds, stopped)) is not None:
-            ended.append(problem)
+        while not ended and not over.wait(min(_LOOK_SECONDS, max(0.0, until - time.monotonic()))):
+            if stopped is not None and stopped.is_set():
+                ended.append(_broken_off(command))
+            elif time.monotonic() >= until:
+                words = f"git {command} took longer than {seconds:g} seconds"
+                ended.append(TookTooLong(words))
+        if ended:
             _kill(process)
 
     # An interruption in this very moment must not leave the program waiting.
@@ -219,19 +223,6 @@ def _bounded(
         raise ended[0]
 
 
-def _problem(
-    command: str, over: threading.Event, seconds: float, stopped: Flag | None
-) -> AgentError | None:
-    """Wait until git is over; what else comes first is why it is to be ended."""
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        if over.wait(left if stopped is None else min(left, _LOOK_SECONDS)):
-            return None
-        if stopped is not None and stopped.is_set():
-            return _broken_off(command)
-    return TookTooLong(f"git {command} took longer than {seconds:g} seconds")
-
-
 def _broken_off(command: str) -> Cancelled:
     return Cancelled(f"git {command} was broken off, since the run was stopped.")
 
@@ -242,17 +233,11 @@ def _start(place: Place, args: Sequence[str], file_bytes: int | None = None) -> 
         raise _broken_off(_command(args))
     program = _program("git")
     require_version(_OLDEST)
-    environ = {
-        "PATH": f"{Path(program).parent}:/usr/local/bin:/usr/bin:/bin",
-        **_ENVIRON,
-        "GIT_DIR": str(place.git_dir),
-        **place.environ,
-    }
+    path = f"{Path(program).parent}:/usr/local/bin:/usr/bin:/bin"
+    environ = {"PATH": path, **_ENVIRON, "GIT_DIR": str(place.git_dir), **place.environ}
     # GitPython adds to the environment it finds; `env -i` leaves git only what stands here.
     settings = (f"{name}={value}" for name, value in environ.items())
-    identity: dict[str, Any] = {}
-    if place.run_as:
-        identity = {"user": place.run_as[0], "group": place.run_as[1], "extra_groups": []}
+    user, group = place.run_as or (None, None)
     bound: tuple[str, ...] = ()
     if file_bytes is not None:
         bound = (_program("prlimit", "util-linux"), f"--fsize={file_bytes}", "--core=0")
@@ -265,8 +250,10 @@ def _start(place: Place, args: Sequence[str], file_bytes: int | None = None) -> 
         # what happened, before it ends.
         restore_signals=file_bytes is None,
         umask=0o022,
-        pass_fds=(*place.inherited, *(() if place.lock is None else (place.lock,))),
-        **identity,
+        pass_fds=place.inherited,
+        user=user,
+        group=group,
+        extra_groups=None if user is None else [],
     )
 
 
@@ -322,15 +309,13 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def _command(args: Sequence[str]) -> str:
     """The command of git, behind what is configured for it alone."""
-    at = 0
-    while args[at] == "-c":
-        at += 2
-    return args[at]
+    configured = {number + 1 for number, arg in enumerate(args) if arg == "-c"}
+    return next(arg for at, arg in enumerate(args) if arg != "-c" and at not in configured)
 
 
 def _failure(command: str, code: int, words: bytes) -> GitFailed:
-    text = words.decode(errors="replace").strip()[-2000:]
-    return GitFailed(text or f"git {command} ended with {code}")
+    text = words.decode(errors="replace").strip()[-2000:] or f"git {command} ended with {code}"
+    return GitFailed(text)
 
 
 # --- what a failure means --------------------------------------------------------------------
@@ -362,10 +347,8 @@ def no_space(problem: GitFailed) -> bool:
 
 
 def _little_left(folder: Path) -> bool:
-    while not folder.exists():
-        folder = folder.parent
-    state = os.statvfs(folder)
-    return state.f_bavail * state.f_frsize < _LITTLE_SPACE
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    return shutil.disk_usage(there).free < _LITTLE_SPACE
 
 
 @contextmanager

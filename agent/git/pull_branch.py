@@ -2,23 +2,23 @@
 
 Owns which commits are ours, how the base branch is merged in, and the commits that go on top. Git
 merges without a work tree, by its own rules alone: attributes of the repository count as little as
-its hooks. Fetching and pushing are left to `agent.git.remote`, locks to `agent.git.worktree`.
+its hooks.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from agent.errors import BranchMoved, CacheGone, EditFailed, ForgeUnavailable, RepositoryUnfit
-from agent.git import base, objects, process, remote
+from agent.git import base, branches, mirror, objects, process, remote, worktree
 from agent.git.base import Limits, Start
 from agent.git.mirror import Hold
-from agent.git.objects import Identity
 from agent.git.process import GitFailed, Place
 from agent.models.change import Change, ChangedFile
 from agent.models.pulls import Standing
+from agent.models.sandbox import Flag
 
 MOST_COMMITS = 1_000
 """So many commits of a branch are looked at; one with more is not carried on."""
@@ -37,54 +37,64 @@ _MERGE = (
     "-c", "merge.directoryRenames=false",
     "merge-tree", "--write-tree", "--name-only", "-z",
 )  # fmt: skip
-_ABSENT = "000000"
 
 
 # --- looking -----------------------------------------------------------------------------------
 
 
-def bring(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> str:
-    """Fetch the branch of a pull request; return the commit at its end.
+def standing(  # noqa: PLR0913 - those of `prepare_remote`, and of a second branch
+    url: str,
+    token: str,
+    branch: str,
+    base_branch: str,
+    mirrors: Path,
+    *,
+    author: str = worktree.AUTHOR,
+    email: str = worktree.AUTHOR_EMAIL,
+    merging: bool = True,
+    limits: Limits = base.USUAL,
+    stopped: Flag | None = None,
+) -> Standing:
+    """Fetch the branch of a pull request and its base, and say where the one stands to the other.
 
-    Raises:
-        RepositoryUnfit: It is gone or too large, or git refuses an object of it as dangerous.
-        AccessLost: The token does not let us read the repository.
-        ForgeUnavailable: The forge did not answer.
+    May run twice, also at once; fails as `worktree.prepare_remote` does.
+
+    Args:
+        author: Under which name our commits are made; with `email`, what tells them from others.
+        merging: False where only the forge may commit: the base is then not merged in, and
+            everything is held against the commit at which the branch left it.
     """
-    try:
-        remote.bring(hold, url, token, branch, max_bytes=max_bytes)
-    except remote.BranchMissing as problem:
-        raise RepositoryUnfit(
-            f"The pull request's branch {branch} is not there any more. Restore it, on its page,"
-            " to have it carried on"
-        ) from problem
-    return process.run(hold.place, "rev-parse", "--verify", remote.LOOKED_AT).decode().strip()
+    for name in (branch, base_branch):
+        branches.require_name(name)
+    with worktree.forge_mirror(url, mirrors, stopped) as hold:
+        start = remote.update(hold, url, token, base_branch, max_bytes=limits.fetched)
+        try:
+            remote.bring(hold, url, token, branch, max_bytes=limits.fetched)
+        except remote.BranchMissing as problem:
+            raise RepositoryUnfit(
+                f"The pull request's branch {branch} is not there any more. Restore it, on its"
+                " page, to have it carried on"
+            ) from problem
+        head = objects.parsed(hold.place, remote.LOOKED_AT)
+        for commit in (start, head):
+            mirror.pin(hold, commit)
+        ours = (author, email)
+        return _look(hold, url, Start(start, base_branch), head, ours, limits, merging=merging)
 
 
-def look(
+def _look(
     hold: Hold,
     url: str,
     start: Start,
     head: str,
-    *,
     ours: tuple[str, str],
     limits: Limits,
+    *,
     merging: bool,
 ) -> Standing:
-    """Say where a branch stands beside its base; both are in the mirror.
-
-    Args:
-        start: The end of the base branch.
-        head: The end of the branch.
-        ours: Name and address in our commits.
-        merging: Whether the base is to be merged in.
-
-    Raises:
-        RepositoryUnfit: The base itself cannot be worked on.
-    """
     tip = start.commit
     with objects.writing(hold, keep=False) as place:
-        fork = _fork(place, tip, head)
+        fork = objects.fork(place, tip, head)
         joined = _joined(place, fork, tip, head, merging=merging)
         base.require_fit(place, joined.against, limits)
         foreign = tuple(commit for commit, own in _commits(place, tip, head, ours) if not own)
@@ -126,27 +136,13 @@ def _joined(place: Place, fork: str | None, tip: str, head: str, *, merging: boo
     return _Joined(fork, alone, conflicts) if conflicts else _Joined(tip, tree)
 
 
-def _fork(place: Place, tip: str, head: str) -> str | None:
-    """Newest commit of the base branch that the branch has; None: they have none in common."""
-    found = process.run(place, "merge-base", tip, head, ok=(0, 1))
-    return found.decode().strip() or None
-
-
 def _merged(place: Place, tip: str, head: str) -> tuple[str, tuple[str, ...]]:
-    """Merge without a work tree; return the tree, and the paths on which they do not go together.
-
-    Raises:
-        RepositoryUnfit: It takes too long.
-        PermanentError: The git of this machine cannot do that.
-    """
+    """Merge without a work tree; return the tree, and the paths that do not go together."""
     process.require_version(_MERGES_SINCE, "to bring a pull request up to date with its base")
     try:
         said = process.run(place, *_MERGE, tip, head, ok=(0, 1), seconds=_MERGE_SECONDS)
     except process.TookTooLong as problem:
-        raise RepositoryUnfit(
-            "To merge the base branch into the pull request's branch takes longer than"
-            f" {_MERGE_SECONDS:g} seconds. A person has to do that"
-        ) from problem
+        raise _left(f"takes longer than {_MERGE_SECONDS:g} s to merge with its base") from problem
     # Behind the tree come the paths, an empty line and words; after a clean merge nothing.
     tree, *rest = said.decode(errors="replace").split("\0")
     paths = tuple(rest[: rest.index("")])
@@ -175,152 +171,109 @@ def _commits(
 
 
 def _require_bounded(place: Place, fork: str | None, tip: str, head: str) -> None:
-    """Refuse a branch that nobody would take for work on one issue.
-
-    Raises:
-        RepositoryUnfit: Says what is wrong with it.
-    """
+    """Refuse a branch that nobody would take for work on one issue."""
     if fork is None:
-        raise RepositoryUnfit(
-            "The pull request's branch has no commit in common with its base branch. A person has"
-            " to go on with it"
-        )
+        raise _left("has no commit in common with its base branch")
     args = ("rev-list", "--count", f"--max-count={MOST_COMMITS + 1}", f"{tip}..{head}", "--")
     if int(process.run(place, *args)) > MOST_COMMITS:
-        raise RepositoryUnfit(
-            f"The pull request's branch has more than {MOST_COMMITS:,} commits that its base branch"
-            " has not. A person has to go on with it"
-        )
+        raise _left(f"has more than {MOST_COMMITS:,} commits that its base branch has not")
+
+
+def _left(why: str) -> RepositoryUnfit:
+    return RepositoryUnfit(f"The pull request's branch {why}. A person has to go on with it")
 
 
 # --- the difference as a Change ----------------------------------------------------------------
 
 
-class _Entry(NamedTuple):
-    """One path that differs: as git has it, `000000` where there is none."""
-
-    path: str
-    mode_before: str
-    mode_after: str
-    id_before: str
-    id_after: str
-
-
 def _difference(place: Place, commit: str, tree: str) -> Change:
-    """Read what leads from a commit to a tree.
-
-    Raises:
-        RepositoryUnfit: It is too much, or not of regular files alone.
-    """
-    entries = []
-    for entry in _entries(place, commit, tree):
-        entries.append(entry)
-        if len(entries) > MOST_FILES:
-            raise RepositoryUnfit(
-                f"The pull request's branch changes more than {MOST_FILES:,} files. A person has to"
-                " go on with it"
-            )
-    regular = objects.REGULAR | {_ABSENT}
-    if others := [one.path for one in entries if {one.mode_before, one.mode_after} - regular]:
-        raise RepositoryUnfit(
-            "The pull request's branch changes symbolic links or submodules, which are left to"
-            f" people: {', '.join(f'`{path}`' for path in others[:10])}"
-        )
-    content = iter(_contents(place, _wanted(entries)))
-    files = [
-        ChangedFile(
-            path=entry.path,
-            before=None if entry.mode_before == _ABSENT else next(content),
-            after=None if entry.mode_after == _ABSENT else next(content),
-            executable=entry.mode_after == "100755",
-            was_executable=None if entry.mode_before == _ABSENT else entry.mode_before == "100755",
-        )
-        for entry in entries
-    ]
-    return Change(base_commit=commit, files=tuple(sorted(files, key=lambda file: file.path)))
-
-
-def _entries(place: Place, commit: str, tree: str) -> Iterator[_Entry]:
-    args = ("diff-tree", "-r", "-z", "--raw", "--full-index", "--no-abbrev", "--no-renames")
-    listed = process.records(place, *args, "--no-ext-diff", commit, tree, "--")
-    for about, path in zip(*[listed] * 2, strict=True):
-        before, after, *ids, _ = about.removeprefix(b":").decode().split()
-        yield _Entry(os.fsdecode(path), before, after, *ids)
-
-
-def _wanted(entries: list[_Entry]) -> list[str]:
-    """The contents that are needed, before and after each entry in turn."""
-    return [
-        object_id
-        for entry in entries
-        for mode, object_id in (
-            (entry.mode_before, entry.id_before),
-            (entry.mode_after, entry.id_after),
-        )
-        if mode != _ABSENT
-    ]
-
-
-def _contents(place: Place, ids: list[str]) -> Iterator[bytes]:
-    """Yield the contents of files, whose sizes are looked at first.
-
-    Raises:
-        RepositoryUnfit: They are too large.
-    """
+    """Read what leads from a commit to a tree, if it is bounded and of regular files alone."""
+    entries = objects.differing(place, commit, tree)
+    if len(entries) > MOST_FILES:
+        raise _left(f"changes more than {MOST_FILES:,} files")
+    present = [(path, *entry) for path, pair in entries.items() for entry in pair if entry]
+    if others := {path for path, mode, _ in present if mode not in objects.REGULAR}:
+        named = ", ".join(f"`{path}`" for path in sorted(others)[:10])
+        raise _left(f"changes symbolic links or submodules: {named}")
+    ids = [object_id for _, _, object_id in present]
     asked = "".join(f"{object_id}\n" for object_id in ids).encode()
     sizes = process.run(place, "cat-file", "--batch-check=%(objectsize)", stdin=asked).split()
     if sum(map(int, sizes)) > MOST_BYTES:
-        raise RepositoryUnfit(
-            f"The files that the pull request's branch changes are larger than"
-            f" {MOST_BYTES // 1024**2} MB. A person has to go on with it"
+        raise _left(f"changes files that are larger than {MOST_BYTES // 1024**2} MB")
+    content = objects.contents(place, ids)
+    files = [
+        ChangedFile(
+            path=path,
+            before=next(content) if before else None,
+            after=next(content) if after else None,
+            executable=after is not None and after[0] == "100755",
+            was_executable=before[0] == "100755" if before else None,
         )
-    answer, at = process.run(place, "cat-file", "--batch", stdin=asked), 0
-    for size in map(int, sizes):
-        at = answer.index(b"\n", at) + 1
-        yield answer[at : at + size]
-        at += size + 1
+        for path, (before, after) in entries.items()
+    ]
+    return Change(base_commit=commit, files=tuple(files))
 
 
 # --- the commits that go on it -----------------------------------------------------------------
 
 
-def commits(
-    hold: Hold,
+def follow(
     standing: Standing,
     change: Change,
-    messages: tuple[str, str],
-    by: Identity,
+    message: str,
     *,
-    rewriting: bool,
+    date: int,
+    merge_message: str,
+    author: str = worktree.AUTHOR,
+    email: str = worktree.AUTHOR_EMAIL,
+    rewriting: bool = True,
 ) -> str:
-    """Make what goes on the branch, in the mirror; return its last commit.
+    """Make in our mirror what goes on the branch next; equal arguments give the same commit.
+
+    Where the base was merged in, our own commits become one on its end, with the message of the
+    first; if other people have committed to the branch, it is a merge instead. On top comes what
+    the Change has beyond that.
 
     Args:
-        messages: Of what the Change adds, and of a merge.
-        rewriting: Whether the commits that are there may become another one.
+        change: All of it against the standing's checkout, as the checks have seen it.
+        date: Of author and committer, in seconds since the epoch.
+        rewriting: False where the forge lets nobody do that: then our own commits stay as well.
+
+    Returns:
+        The commit for the end of the branch; its head where nothing is to be done.
 
     Raises:
-        EditFailed: A Change does not fit the commit that it is held against.
+        RepositoryUnfit: The branch cannot be carried on.
+        EditFailed: The Change does not fit.
+        CacheGone: The mirror has been made anew since, without these commits.
+        StorageFull: There is no room in the mirror.
     """
-    against, start = standing.checkout.commit, standing.head
-    with objects.writing(hold, keep=True) as place:
-        was = objects.tree(place, hold.scratch, against, standing.change)
-        wanted = objects.tree(place, hold.scratch, against, change)
-    if was != standing.tree:
-        raise EditFailed(f"The branch is not at {standing.tree[:12]} as its change has it")
-    if standing.brought_up:
-        if rewriting:
-            start = _rebased(hold.place, standing, by)
-        else:
+    if standing.unfit:
+        raise RepositoryUnfit(standing.unfit)
+    against, made = standing.checkout.commit, standing.head
+    by = objects.Identity(author, email, date)
+    with worktree.mirror_of(standing.checkout) as hold:
+        _require_there(hold.place, standing)
+        with objects.writing(hold, keep=True) as place:
+            was = objects.tree(place, hold.scratch, against, standing.change)
+            wanted = objects.tree(place, hold.scratch, against, change)
+        if was != standing.tree:
+            raise EditFailed(f"The branch is not at {standing.tree[:12]} as its change has it")
+        if standing.brought_up and rewriting and not standing.foreign:
+            made = _rebased(hold.place, standing, by)
+        elif standing.brought_up:
             parents = standing.head, standing.tip
-            start = objects.commit(hold.place, was, parents, messages[1], by)
-    if wanted != was:
-        start = objects.commit(hold.place, wanted, (start,), messages[0], by)
-    # A branch that holds nothing of its own would close its pull request.
-    return standing.head if start == standing.tip else start
+            made = objects.commit(hold.place, was, parents, merge_message, by)
+        if wanted != was:
+            made = objects.commit(hold.place, wanted, (made,), message, by)
+        if made in (standing.head, standing.tip):
+            # A branch that holds nothing of its own would close its pull request.
+            return standing.head
+        mirror.pin(hold, made, "commits")
+    return made
 
 
-def _rebased(place: Place, standing: Standing, by: Identity) -> str:
+def _rebased(place: Place, standing: Standing, by: objects.Identity) -> str:
     """What is on the branch as one commit on the end of its base, with the words of its first."""
     tip, head, tree = standing.tip, standing.head, standing.tree
     if tree == objects.tree_of(place, tip):
@@ -367,55 +320,43 @@ def _state(file: ChangedFile | None, other: ChangedFile | None) -> tuple[bytes |
 # --- delivery ----------------------------------------------------------------------------------
 
 
-def require_there(place: Place, standing: Standing, *more: str) -> None:
-    """Have the checkout done again where the mirror was made anew since.
-
-    Raises:
-        CacheGone: It does not hold the ends of both branches any more, or another commit.
-    """
-    for commit in (standing.tip, standing.head, *more):
-        if base.peeled(place, commit) != commit:
-            raise CacheGone(f"{place.git_dir} does not hold commit {commit} any more", "checkout")
-
-
-def push(
-    hold: Hold,
-    standing: Standing,
-    commit: str,
-    branch: str,
-    url: str,
-    token: str,
-    *,
-    look_again: str,
+def push_follow(
+    standing: Standing, commit: str, branch: str, url: str, token: str, *, look_again: str
 ) -> None:
-    """Move the branch on the forge from where it stood to the commit.
+    """Move the branch of a pull request from where it stood to the commit; nothing of others goes.
+
+    May run twice: a branch that is at the commit already is our own earlier push.
+
+    Args:
+        look_again: The step that made the standing; it is done again if the branch has moved.
 
     Raises:
-        BranchMoved: It stands elsewhere by now.
+        BranchMoved: Somebody has pushed to the branch, or deleted it, since.
         EditFailed: The commit would take commits of other people off the branch.
-        AccessLost: The forge does not let us push.
-        ForgeUnavailable: The forge did not answer.
+        AccessLost: The forge does not let us push; its words are in the message.
+        ForgeUnavailable: The forge did not answer; run again, nothing is done twice.
+        CacheGone: The mirror has been made anew since, without the commit.
     """
-    _require_kept(hold.place, standing, commit)
-    at = remote.head(hold, url, token, branch)
-    if at == standing.head != commit:
-        try:
-            at = remote.push_or_look(hold, url, token, commit, branch, expected=at)
-        except remote.LeaseLost as problem:
-            raise ForgeUnavailable(problem.message) from problem
+    branches.require_name(branch)
+    with worktree.mirror_of(standing.checkout) as hold:
+        _require_there(hold.place, standing, commit)
+        if standing.foreign and not objects.has(hold.place, commit, standing.head):
+            raise EditFailed(
+                "Other people have committed to the branch, and their commits would go"
+            )
+        at = remote.head(hold, url, token, branch)
+        if at == standing.head != commit:
+            try:
+                at = remote.push_or_look(hold, url, token, commit, branch, expected=at)
+            except remote.LeaseLost as problem:
+                raise ForgeUnavailable(problem.message) from problem
     if at != commit:
         what = "Somebody has pushed to" if at else "Somebody has deleted"
         raise BranchMoved(f"{what} {branch} since it was looked at; it was left alone", look_again)
 
 
-def _require_kept(place: Place, standing: Standing, commit: str) -> None:
-    """Refuse a commit that would take those of other people off the branch.
-
-    Raises:
-        EditFailed: It would.
-    """
-    if not standing.foreign:
-        return
-    on_top = process.run(place, "rev-list", "--max-count=1", standing.head, f"^{commit}", "--")
-    if on_top:
-        raise EditFailed("Other people have committed to the branch, and their commits would go")
+def _require_there(place: Place, standing: Standing, *more: str) -> None:
+    """Have the checkout done again where the mirror was made anew since, without the commits."""
+    for commit in (standing.tip, standing.head, *more):
+        if base.peeled(place, commit) != commit:
+            raise CacheGone(f"{place.git_dir} does not hold commit {commit} any more", "checkout")

@@ -3,20 +3,24 @@
 The token reaches git by a descriptor of a file that is on no disk and has no name; so it stands in
 no argument, no environment, no configuration and no address. Git follows no redirect: the token
 goes to the address that the forge named, or nowhere.
+
+What reads from the forge raises AccessLost where the token does not let us, ForgeUnavailable where
+the forge did not answer; what fetches, RepositoryUnfit where the branch is not there, there is more
+than `max_bytes`, or git refuses an object as dangerous.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from agent.errors import AccessLost, ForgeUnavailable, PermanentError, RepositoryUnfit
-from agent.git import mirror, process
+from agent.git import mirror, objects, process
 from agent.git.mirror import Hold
 from agent.git.process import GitFailed, Place
 
@@ -47,22 +51,9 @@ class LeaseLost(RepositoryUnfit):
     """The branch is not where it was last seen."""
 
 
-@dataclass(frozen=True)
-class Reached:
-    """How git reaches an address with a token."""
-
-    address: str
-    environ: dict[str, str]
-    secret: int
-
-    def by(self, place: Place) -> Place:
-        """Give a place what it needs to reach the address."""
-        return replace(place.using(**self.environ), inherited=(self.secret,))
-
-
 @contextmanager
-def reached(hold: Hold, url: str, token: str) -> Iterator[Reached]:
-    """Make git able to reach the address with the token, as long as the mirror is held.
+def _reached(hold: Hold, url: str, token: str) -> Iterator[tuple[str, Callable[[Place], Place]]]:
+    """Give the address for git, and what makes a place able to reach it with the token.
 
     Raises:
         PermanentError: The address is not one that a token may be sent to.
@@ -82,9 +73,34 @@ def reached(hold: Hold, url: str, token: str) -> Iterator[Reached]:
         ask.chmod(0o700)
         environ = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         environ |= {"GIT_ASKPASS": str(ask), "GIT_ALLOW_PROTOCOL": parts.scheme}
-        yield Reached(f"{parts.scheme}://{_USER}@{parts.netloc}{parts.path}", environ, secret)
+        yield (
+            f"{parts.scheme}://{_USER}@{parts.netloc}{parts.path}",
+            lambda place: replace(place.using(**environ), inherited=(*place.inherited, secret)),
+        )
     finally:
         os.close(secret)
+
+
+@contextmanager
+def _reading(
+    hold: Hold, url: str, token: str, branch: str = ""
+) -> Iterator[tuple[str, Callable[[Place], Place]]]:
+    """Reach the forge as `_reached` does, and say what a failure to read from it means."""
+    with _reached(hold, url, token) as there:
+        try:
+            yield there
+        except GitFailed as problem:
+            if _MISSING.search(problem.message):
+                raise BranchMissing(
+                    f"There is no branch {branch} in the repository. Is it still the default"
+                    " branch, and does it have a commit?"
+                ) from problem
+            if _REFUSED.search(problem.message):
+                raise AccessLost(
+                    "The forge does not let us read the repository. Is the App installed in it,"
+                    f" with the permission contents: read? Its words: {problem.message}"
+                ) from problem
+            raise ForgeUnavailable(f"git cannot reach the forge: {problem.message}") from problem
 
 
 def path(url: str, mirrors: Path) -> Path:
@@ -94,108 +110,59 @@ def path(url: str, mirrors: Path) -> Path:
 
 
 def update(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> str:
-    """Fetch one branch and all tags; return the commit the branch is at.
-
-    Raises:
-        RepositoryUnfit: The branch is not there, there is more than `max_bytes`, or git refuses an
-            object as dangerous.
-        AccessLost: The token does not let us read the repository.
-        ForgeUnavailable: The forge did not answer.
-    """
+    """Fetch one branch and all tags; return the commit the branch is at."""
     reference = f"refs/heads/{branch}"
-    with reached(hold, url, token) as there, _told_apart(branch):
+    wanted = (f"+{reference}:{reference}", "+refs/tags/*:refs/tags/*")
+    with _reading(hold, url, token, branch) as (address, reaching):
         mirror.renew(
             hold,
-            lambda place: mirror.fetch(
-                there.by(place),
-                there.address,
-                f"+{reference}:{reference}",
-                "+refs/tags/*:refs/tags/*",
-                max_bytes=max_bytes,
-            ),
+            lambda place: mirror.fetch(reaching(place), address, *wanted, max_bytes=max_bytes),
             max_bytes=max_bytes,
         )
-    return process.run(hold.place, "rev-parse", "--verify", reference).decode().strip()
+    return objects.parsed(hold.place, reference)
 
 
-def head(hold: Hold, url: str, token: str, branch: str) -> str | None:
-    """Ask which commit a branch of the remote is at; None: there is no such branch.
-
-    Raises:
-        AccessLost: The token does not let us read the repository.
-        ForgeUnavailable: The forge did not answer.
-    """
-    reference = f"refs/heads/{branch}"
-    args = ("ls-remote", "--quiet", "--")
-    with reached(hold, url, token) as there, _told_apart(branch):
-        listed = process.run(
-            there.by(hold.place), *args, there.address, reference, seconds=_LISTING_SECONDS
-        )
-    heads = dict(line.split("\t")[::-1] for line in listed.decode().splitlines())
-    return heads.get(reference)
-
-
-def heads(hold: Hold, url: str, token: str) -> dict[str, str]:
-    """List the branches of the remote and the commits they are at.
-
-    Raises:
-        AccessLost: The token does not let us read the repository.
-        ForgeUnavailable: The forge did not answer.
-    """
+def heads(hold: Hold, url: str, token: str, *only: str) -> dict[str, str]:
+    """List the branches of the remote, all or some by name, and the commits they are at."""
+    references = [f"refs/heads/{name}" for name in only]
     args = ("ls-remote", "--quiet", "--heads", "--")
-    with reached(hold, url, token) as there, _told_apart(""):
+    with _reading(hold, url, token) as (address, reaching):
         listed = process.run(
-            there.by(hold.place), *args, there.address, seconds=_LISTING_SECONDS
-        ).decode("utf-8", "replace")
-    pairs = (line.split("\t") for line in listed.splitlines())
+            reaching(hold.place), *args, address, *references, seconds=_LISTING_SECONDS
+        )
+    pairs = (line.split("\t") for line in listed.decode("utf-8", "replace").splitlines())
     return {name.removeprefix("refs/heads/"): commit for commit, name in pairs}
 
 
-def bring(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> None:
-    """Fetch the commits of a branch to look at them; the mirror keeps them till the next look.
+def head(hold: Hold, url: str, token: str, branch: str) -> str | None:
+    """Ask which commit a branch of the remote is at; None: there is no such branch."""
+    return heads(hold, url, token, branch).get(branch)
 
-    Raises:
-        RepositoryUnfit: The branch is not there, there is more than `max_bytes`, or git refuses an
-            object as dangerous.
-        AccessLost: The token does not let us read the repository.
-        ForgeUnavailable: The forge did not answer.
-    """
-    with reached(hold, url, token) as there, _told_apart(branch):
-        mirror.fetch(
-            there.by(hold.place),
-            there.address,
-            f"+refs/heads/{branch}:{LOOKED_AT}",
-            max_bytes=max_bytes,
-        )
+
+def bring(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> None:
+    """Fetch the commits of a branch to look at them; the mirror keeps them till the next look."""
+    wanted = f"+refs/heads/{branch}:{LOOKED_AT}"
+    with _reading(hold, url, token, branch) as (address, reaching):
+        mirror.fetch(reaching(hold.place), address, wanted, max_bytes=max_bytes)
 
 
 def bring_pull(
     hold: Hold, url: str, token: str, number: int, commits: Sequence[str], *, max_bytes: int
 ) -> str:
-    """Fetch the end of a pull request's branch, and commits by their id, to look at them.
+    """Fetch the end of a pull request's branch, and commits by their id; return that end.
 
     The mirror keeps them till the next look. The forge keeps the end of a branch that is gone.
-
-    Returns:
-        The commit at the end.
-
-    Raises:
-        RepositoryUnfit: There is no such pull request, there is more than `max_bytes`, or git
-            refuses an object as dangerous.
-        AccessLost: The token does not let us read the repository.
-        ForgeUnavailable: The forge did not answer, or does not have a commit any more.
     """
-    kept = "refs/mergewright/looked-at"
-    wanted = [f"+refs/pull/{number}/head:{kept}-head"]
-    wanted += [f"+{commit}:{kept}-{place}" for place, commit in enumerate(commits)]
-    with reached(hold, url, token) as there, _told_apart(""):
+    wanted = [f"+refs/pull/{number}/head:{LOOKED_AT}-head"]
+    wanted += [f"+{commit}:{LOOKED_AT}-{place}" for place, commit in enumerate(commits)]
+    with _reading(hold, url, token) as (address, reaching):
         try:
-            mirror.fetch(there.by(hold.place), there.address, *wanted, max_bytes=max_bytes)
+            mirror.fetch(reaching(hold.place), address, *wanted, max_bytes=max_bytes)
         except GitFailed as problem:
             if _MISSING.search(problem.message):
                 raise RepositoryUnfit(f"The forge has no pull request #{number}") from problem
             raise
-    return process.run(hold.place, "rev-parse", "--verify", f"{kept}-head").decode().strip()
+    return objects.parsed(hold.place, f"{LOOKED_AT}-head")
 
 
 def push(
@@ -215,18 +182,22 @@ def push(
     reference = f"refs/heads/{branch}"
     lease = f"--force-with-lease={reference}:{expected or ''}"
     args = ("push", "--quiet", "--no-verify", "--no-signed", "--recurse-submodules=no", lease, "--")
-    with reached(hold, url, token) as there:
+    with _reached(hold, url, token) as (address, reaching):
         # Not ended by a stop: what was sent may have arrived, and a run tells what it has left.
         # Whoever pushes holds the mirror without one.
-        place = there.by(hold.place)
+        place, wanted = reaching(hold.place), f"{commit}:{reference}"
         try:
-            process.run(place, *args, there.address, f"{commit}:{reference}", seconds=_PUSH_SECONDS)
+            process.run(place, *args, address, wanted, seconds=_PUSH_SECONDS)
         except GitFailed as problem:
             words = problem.message.replace(token, "[token]")
             if _MOVED.search(words):
                 raise LeaseLost(f"{branch} has moved since it was looked at") from problem
             if _REFUSED.search(words):
-                raise AccessLost(f"The forge refused the push of {branch}: {words}") from problem
+                raise AccessLost(
+                    f"The forge refused the push of {branch}: {words}\nWhere a rule for branches"
+                    " stands in the way, exempt our App there, or set pull_request.branch_prefix"
+                    " in the repository's configuration to a name that is free."
+                ) from problem
             raise ForgeUnavailable(f"The push of {branch} failed: {words}") from problem
 
 
@@ -245,21 +216,3 @@ def push_or_look(
             raise
         return now
     return commit
-
-
-@contextmanager
-def _told_apart(branch: str) -> Iterator[None]:
-    """Say what a failure to read from the forge means."""
-    try:
-        yield
-    except GitFailed as problem:
-        if _MISSING.search(problem.message):
-            raise BranchMissing(
-                f"There is no branch {branch} in the repository. Is it still the default branch?"
-            ) from problem
-        if _REFUSED.search(problem.message):
-            raise AccessLost(
-                "The forge does not let us read the repository. Is the App installed in it, with"
-                f" the permission contents: read? Its words: {problem.message}"
-            ) from problem
-        raise ForgeUnavailable(f"git cannot reach the forge: {problem.message}") from problem

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from agent.errors import RepositoryUnfit
 from agent.git import folders, process
+from agent.git.mirror import Hold
 from agent.git.process import Place
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -211,7 +212,7 @@ def remotes(repository: str) -> tuple[str, ...]:
         GitFailed: Its configuration cannot be read.
     """
     try:
-        config = _config(find(repository), None)
+        config = _config(find(repository))
     except OSError as problem:
         raise RepositoryUnfit(f"{_shown(repository)}: {problem.strerror}") from problem
     found = (re.fullmatch(r"remote\.(.+)\.url", key) for key in config)
@@ -222,79 +223,56 @@ def remotes(repository: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def viewed(
-    source: Source, folder: Path, lock: int | None, *, write: bool = False
-) -> Iterator[Place]:
-    """Make the view, in a folder that is not there yet; it is gone afterwards.
+def viewed(source: Source, hold: Hold, *, write: bool = False) -> Iterator[Place]:
+    """Make the view beside a mirror that is held; it is gone afterwards.
 
     To write into somebody else's repository root becomes its owner: what is new in it must be
     the owner's.
     """
     become = source.owner if write and os.geteuid() == 0 and source.owner[0] != 0 else None
-    if become:
-        folder = Path(tempfile.mkdtemp(prefix="mergewright-"))  # ours, its owner cannot reach
-    else:
-        folder.mkdir()
+    # What is ours, its owner cannot reach.
+    folder = Path(tempfile.mkdtemp(dir=None if become else hold.scratch, prefix="mergewright-"))
     try:
         folder.chmod(0o755)
-        _fill(source, _config(source, lock), folder)
+        folder.joinpath("config").write_text(_view_config(source, _config(source)))
+        folder.joinpath("HEAD").write_bytes(_bytes(source.git_dir / "HEAD", _MAX_TEXT_BYTES))
         for name in ("config", "HEAD"):
             folder.joinpath(name).chmod(0o644)
-        yield Place(folder, lock, run_as=become)
+        for name in ("objects", "refs", "packed-refs", "shallow", "reftable"):
+            if (source.common_dir / name).exists():
+                folder.joinpath(name).symlink_to(source.common_dir / name)
+        yield Place(folder, hold.place.inherited, run_as=become)
     finally:
         folders.delete(folder)
 
 
-def _config(source: Source, lock: int | None) -> dict[str, str]:
+def _config(source: Source) -> dict[str, str]:
     """The repository's own configuration as data: no includes, and nothing takes effect."""
     text = _bytes(source.common_dir / "config", _MAX_TEXT_BYTES)
     args = ("config", "--file", "-", "--no-includes", "--list", "-z")
-    listed = process.run(Place(Path("/nonexistent"), lock), *args, stdin=text, seconds=60)
+    listed = process.run(Place(Path("/nonexistent")), *args, stdin=text, seconds=60)
     pairs = (item.partition("\n") for item in listed.decode(errors="replace").split("\0") if item)
     return {key: value if newline else "true" for key, newline, value in pairs}
 
 
 def uncommitted(source: Source, view: Place, seconds: float = 30.0) -> int:
-    """Count the files with uncommitted changes, new ones included, on a copy of the index.
+    """Count the files with uncommitted changes, new ones included.
 
-    Filters, hooks and monitors are not defined in the view; submodules, which would bring their
-    own configuration, are not entered. What is checked out must be known to be of a bearable
-    size, for it is compared with the index.
+    The index is only read: git takes no optional locks here. Filters, hooks and monitors are not
+    defined in the view; submodules, which would bring their own configuration, are not entered.
+    What is checked out must be known to be of a bearable size, for it is compared with the index.
     """
     if source.work_tree is None:
         return 0
-    index = _copy_index(source, view.git_dir)
-    place = view.using(GIT_WORK_TREE=source.work_tree, GIT_INDEX_FILE=index)
+    for shared in source.git_dir.glob("sharedindex.*"):
+        view.git_dir.joinpath(shared.name).symlink_to(shared)
+    excluded = _bytes(source.common_dir / "info" / "exclude", _MAX_TEXT_BYTES)
+    view.git_dir.joinpath("info").mkdir()
+    view.git_dir.joinpath("info", "exclude").write_bytes(excluded)
+    place = view.using(GIT_WORK_TREE=source.work_tree, GIT_INDEX_FILE=source.git_dir / "index")
     args: tuple[str, ...] = ("status", "--porcelain=v1", "-z", "--no-renames")
     args += ("--ignore-submodules=all", "--untracked-files=normal")
     return sum(1 for _ in process.records(place, *args, seconds=seconds))
-
-
-def _fill(source: Source, config: Mapping[str, str], folder: Path) -> None:
-    folder.joinpath("config").write_text(_view_config(source, config))
-    folder.joinpath("HEAD").write_bytes(_bytes(source.git_dir / "HEAD", _MAX_TEXT_BYTES))
-    for name in ("objects", "refs", "packed-refs", "shallow", "reftable"):
-        if (source.common_dir / name).exists():
-            folder.joinpath(name).symlink_to(source.common_dir / name)
-
-
-def _copy_index(source: Source, folder: Path) -> Path:
-    """Copy the user's index and ignore rules into a view; return the copy of the index."""
-    index = folder / "index"
-    # Where nothing was ever staged there is none, which an empty file would not say.
-    found = [source.git_dir / "index"] if (source.git_dir / "index").exists() else []
-    for kept in (*found, *source.git_dir.glob("sharedindex.*")):
-        copy = folder / kept.name
-        # Git looks into a file that was written in the second of the index, or later; so the copy
-        # must not look newer.
-        written = kept.lstat().st_mtime_ns
-        copy.write_bytes(_bytes(kept))
-        os.utime(copy, ns=(written, written))
-    folder.joinpath("info").mkdir()
-    folder.joinpath("info", "exclude").write_bytes(
-        _bytes(source.common_dir / "info" / "exclude", _MAX_TEXT_BYTES)
-    )
-    return index
 
 
 def _view_config(source: Source, config: Mapping[str, str]) -> str:

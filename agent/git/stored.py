@@ -28,10 +28,10 @@ def every(mirrors: Path) -> tuple[Path, ...]:
 
 
 @contextmanager
-def unused(place: Path) -> Iterator[int | None]:
+def unused(place: Path) -> Iterator[Place | None]:
     """Hold a mirror that nobody works with, for the block; None where somebody does.
 
-    Gives the descriptor of its lock. The lock itself is never removed: who waits for it holds it.
+    The lock itself is never removed: who waits for it holds it.
     """
     lock = os.open(place.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -40,7 +40,7 @@ def unused(place: Path) -> Iterator[int | None]:
         except BlockingIOError:
             yield None
         else:
-            yield lock
+            yield Place(place, (lock,))
     finally:
         os.close(lock)
 

@@ -1,7 +1,5 @@
 """A work tree that is read and written without ever following a link.
 
-Owns access to the files of one folder, by directory descriptors: each part of a path is opened
-in the folder before it, so that no link and no exchange of a folder in between leads outside.
 Remembers the original of everything it changes. Making the folder, and all git, is left to
 `agent.git.worktree`.
 """
@@ -10,23 +8,16 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from agent.errors import AgentError, EditFailed, StorageFull
-from agent.git import names
+from agent.git import by_descriptor, names
 from agent.models.change import Change, ChangedFile
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# O_NONBLOCK: to open a FIFO would wait for somebody to write into it.
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_LINK_OR_NO_FOLDER = frozenset({errno.ELOOP, errno.ENOTDIR})
 
 
 @dataclass(frozen=True)
@@ -52,23 +43,9 @@ class WorkTree:
         """Whether a path is one of these."""
         return path in self._paths
 
-    def size(self, path: str) -> int:
-        """Bytes of one of these paths.
-
-        Raises:
-            EditFailed: There is no such file, or it is not a plain file.
-        """
-        with self._opened(path) as file:
-            return os.fstat(file.fileno()).st_size
-
     def is_executable(self, path: str) -> bool:
-        """Whether one of these paths can be started.
-
-        Raises:
-            EditFailed: There is no such file, or it is not a plain file.
-        """
-        with self._opened(path) as file:
-            return bool(os.fstat(file.fileno()).st_mode & stat.S_IXUSR)
+        """Whether one of these paths can be started; fails as `read` does."""
+        return self._load(path).executable
 
     def read(self, path: str) -> bytes:
         """Content of one of these paths.
@@ -90,8 +67,7 @@ class WorkTree:
         if executable is None:
             executable = before.executable if before else False
         try:
-            with self._parent(path, create=True) as (parent, name):
-                _replace(parent, name, content, 0o755 if executable else 0o644)
+            by_descriptor.replace(str(self.folder), path, content, executable=executable)
         except OSError as problem:
             raise _refused(path, problem) from problem
         self._paths.add(path)
@@ -105,9 +81,7 @@ class WorkTree:
         if self._remember(path) is None:
             raise EditFailed(f"`{path}` cannot be deleted: there is no such file")
         try:
-            with self._parent(path) as (parent, name):
-                os.unlink(name, dir_fd=parent)
-            self._prune(path)
+            by_descriptor.delete(str(self.folder), path)
         except OSError as problem:
             raise _refused(path, problem) from problem
         self._paths.discard(path)
@@ -168,8 +142,8 @@ class WorkTree:
         if path not in self._paths:
             raise EditFailed(f"`{path}` is not a tracked file of the repository")
         try:
-            with self._parent(path) as (parent, name):
-                descriptor = os.open(name, _READ, dir_fd=parent)
+            with by_descriptor.parent(str(self.folder), path) as (parent, name):
+                descriptor = os.open(name, by_descriptor.READ, dir_fd=parent)
         except OSError as refusal:
             raise _refused(path, refusal) from refusal
         with os.fdopen(descriptor, "rb") as file:
@@ -180,62 +154,12 @@ class WorkTree:
                 raise EditFailed(f"`{path}` is a hard link; its other name may lie anywhere")
             yield file
 
-    @contextmanager
-    def _parent(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
-        """Open the folder a path lies in, one part after the other."""
-        *folders, name = path.split("/")
-        here = os.open(self.folder, _FOLDER)
-        try:
-            for folder in folders:
-                if create:
-                    with suppress(FileExistsError):
-                        os.mkdir(folder, 0o755, dir_fd=here)
-                below = os.open(folder, _FOLDER, dir_fd=here)
-                os.close(here)
-                here = below
-            yield here, name
-        finally:
-            os.close(here)
-
-    def _prune(self, path: str) -> None:
-        """Remove folders that have become empty: git does not know them."""
-        folder = path.rpartition("/")[0]
-        while folder:
-            with self._parent(folder) as (parent, name):
-                try:
-                    os.rmdir(name, dir_fd=parent)
-                except OSError as problem:
-                    if problem.errno in {errno.ENOTEMPTY, errno.EEXIST}:
-                        return
-                    raise
-            folder = folder.rpartition("/")[0]
-
-
-def _replace(parent: int, name: str, content: bytes, mode: int) -> None:
-    """Put a new file in the place of `name`; a hard link or open file of old stays as it was."""
-    with suppress(FileNotFoundError):
-        present = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        if stat.S_ISLNK(present.st_mode):
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        if not stat.S_ISREG(present.st_mode):
-            raise OSError(errno.EEXIST, "something that is not a regular file is in its place")
-    temporary = f".{secrets.token_hex(8)}.tmp"
-    descriptor = os.open(temporary, _NEW, 0o600, dir_fd=parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            os.fchmod(descriptor, mode)
-        os.replace(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
-    except BaseException:
-        os.unlink(temporary, dir_fd=parent)
-        raise
-
 
 def _refused(path: str, problem: OSError) -> AgentError:
     """Put in words why the kernel refused."""
     if problem.errno in {errno.ENOSPC, errno.EDQUOT}:
         return StorageFull(f"No space left to write `{path}` in the work tree; nothing was changed")
-    if problem.errno in _LINK_OR_NO_FOLDER:
+    if by_descriptor.is_link(problem):
         return EditFailed(
             f"`{path}` leads through a symbolic link or a file; links are not followed"
         )

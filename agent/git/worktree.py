@@ -7,49 +7,37 @@ is never an option: it is checked first, and stands as a full ref, an object id 
 
 Bytes in a work tree are the bytes in git: line-ending, encoding and filter attributes are off, so
 that an untouched line stays untouched. Submodules stay empty folders, and LFS files pointers.
+
+Whatever is asked here may be asked twice, also at once, and may raise RepositoryUnfit, where the
+repository or a branch in it cannot be worked on; StorageFull, and then nothing is left half done;
+CacheGone, where a mirror has to be made anew. What asks the forge may raise AccessLost, where it
+does not let us, and ForgeUnavailable, where it did not answer; what can be stopped, Cancelled. A
+token goes to the address that it is given with, and is written nowhere.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from agent.errors import (
-    CacheGone,
-    PermanentError,
-    RepositoryUnfit,
-)
+from agent.errors import CacheGone, PermanentError, RepositoryUnfit
 from agent.git import base as base_commit
-from agent.git import (
-    branches,
-    folders,
-    mirror,
-    objects,
-    one_commit,
-    process,
-    pull_branch,
-    remote,
-    source,
-)
+from agent.git import branches, folders, mirror, objects, one_commit, process, remote, source
 from agent.git.base import Limits, Start
 from agent.git.process import GitFailed, Place
 from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.environment import Checkout
-from agent.models.pulls import Standing
 from agent.models.sandbox import Flag
 
 AUTHOR = "Mergewright"
 AUTHOR_EMAIL = "noreply@mergewright.invalid"
 IDENTITY = (AUTHOR, AUTHOR_EMAIL)
 """Who makes a commit on this machine; on a forge it is the account that opens the pull request."""
-
-MOST_FETCHED = 4096 * 1024**2
-"""Bytes that are fetched of one repository, where the caller says nothing else."""
 _DIFF_TREE = (
     "diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color",
     "--no-ext-diff", "--no-textconv",
@@ -68,19 +56,12 @@ def prepare(
     repository: str,
     base: str | None,
     mirrors: Path,
-    *,
-    max_files: int = 100_000,
-    max_bytes: int = 2048 * 1024**2,
+    limits: Limits = base_commit.USUAL,
 ) -> Checkout:
     """Fix the base commit and bring our mirror of the repository up to date.
 
-    The user's repository is only read. May run twice, also at once; what an interrupted run
-    leaves behind is put right by the next. The base is a branch, tag or commit; None is what is
-    checked out.
-
-    Raises:
-        RepositoryUnfit: It cannot be worked on; the message names the fix.
-        StorageFull: There is no room for the mirror; none is left half done.
+    The user's repository is only read. What an interrupted run leaves behind is put right by the
+    next. The base is a branch, tag or commit; None is what is checked out.
     """
     user = source.find(repository)
     copy = mirror.path(user.root, mirrors.absolute())
@@ -88,10 +69,9 @@ def prepare(
         process.reading(user.root),
         process.storage(mirrors, _ADVICE),
         mirror.held(copy) as hold,
-        source.viewed(user, hold.scratch / "view", hold.place.lock) as view,
+        source.viewed(user, hold) as view,
         futures.ThreadPoolExecutor(1) as beside,
     ):
-        limits = Limits(max_files, max_bytes)
         start = base_commit.find(view, user, base)
         base_commit.require_fit(view, start.commit, limits)
         if base is not None:
@@ -108,40 +88,22 @@ def prepare_remote(
     branch: str,
     mirrors: Path,
     *,
-    max_files: int = 100_000,
-    max_bytes: int = 2048 * 1024**2,
-    max_repository_bytes: int = MOST_FETCHED,
+    limits: Limits = base_commit.USUAL,
     stopped: Flag | None = None,
 ) -> Checkout:
     """Fix the base commit of a repository behind an address, and bring our mirror up to date.
 
-    May run twice, also at once. The token goes to this address only and is written nowhere.
-
     Args:
         url: For git, without credentials.
         branch: Short name of the branch to start from.
-        max_repository_bytes: Of what is fetched, with the history.
         stopped: Once it is set, git is ended, and the mirror is left as it was.
-
-    Raises:
-        Cancelled: It was stopped.
-        RepositoryUnfit: The branch is not there, or the repository cannot be worked on.
-        AccessLost: The token does not let us read it.
-        ForgeUnavailable: The forge did not answer.
-        StorageFull: There is no room for the mirror; none is left half done.
     """
     branches.require_name(branch)
-    copy = remote.path(url, mirrors.absolute())
-    with process.storage(mirrors, _ADVICE), mirror.held(copy, stopped) as hold:
-        commit = remote.update(hold, url, token, branch, max_bytes=max_repository_bytes)
-        base_commit.require_fit(hold.place, commit, Limits(max_files, max_bytes))
-        _pin(hold, commit)
+    with forge_mirror(url, mirrors, stopped) as hold:
+        commit = remote.update(hold, url, token, branch, max_bytes=limits.fetched)
+        base_commit.require_fit(hold.place, commit, limits)
+        mirror.pin(hold, commit)
         return base_commit.described(hold.place, url, Start(commit, branch))
-
-
-def _pin(hold: mirror.Hold, commit: str) -> None:
-    """Hold a commit by a ref: its branch may have moved on before the run is done with it."""
-    process.run(hold.place, "update-ref", f"refs/mergewright/bases/{commit}", commit)
 
 
 def has(mirrored: str, commit: str) -> bool:
@@ -151,11 +113,7 @@ def has(mirrored: str, commit: str) -> bool:
 
 
 def copy(checkout: Checkout, folder: Path, branch: str) -> None:
-    """Make a bare repository that has the base commit, with its history, as its one branch.
-
-    Raises:
-        StorageFull: There is no room.
-    """
+    """Make a bare repository that has the base commit, with its history, as its one branch."""
     branches.require_name(branch)
     commit, made = checkout.commit, Place(folder)
     form = "sha256" if len(commit) > _SHA1 else "sha1"
@@ -179,10 +137,6 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
 
     Args:
         stopped: Once it is set, git is ended, and the folder is gone.
-
-    Raises:
-        Cancelled: It was stopped.
-        StorageFull: There is no room; the folder is gone.
     """
     folder = folder.absolute()
     fresh, index = _beside(folder, ".new"), _beside(folder, ".index")
@@ -190,7 +144,7 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
     mirrored = Place(Path(checkout.mirror), stopped=stopped)
     place = mirrored.using(GIT_WORK_TREE=fresh, GIT_INDEX_FILE=index)
     with _repaired(Path(checkout.mirror)), futures.ThreadPoolExecutor(1) as beside:
-        paths = beside.submit(_regular_files, checkout.mirror, checkout.commit)
+        paths = beside.submit(_listed, checkout.mirror, checkout.commit)
         try:
             # Whether the disk is full is asked before the tree is taken away again.
             with process.storage(folder.parent, _ADVICE):
@@ -203,30 +157,27 @@ def lay_out(checkout: Checkout, folder: Path, stopped: Flag | None = None) -> Wo
             raise
         finally:
             index.unlink(missing_ok=True)
-        return WorkTree(folder, paths.result())
+        return WorkTree(folder, paths.result()[0])
 
 
 def open_tree(checkout: Checkout, folder: Path) -> WorkTree:
     """Open the work tree that `lay_out` made of the commit; make it if it is not there.
 
     Beside it lies what sandboxes have for a repository: the commit without its history.
-
-    Raises:
-        StorageFull: There is no room; nothing is left half done.
     """
     _lay_out_one_commit(checkout, folder.with_name(one_commit.NAME))
     marker = _beside(folder, ".commit")
     if not folder.is_dir() or not marker.exists() or marker.read_text() != checkout.commit:
         return lay_out(checkout, folder)
     with _repaired(Path(checkout.mirror)):
-        return WorkTree(folder, _regular_files(checkout.mirror, checkout.commit))
+        return WorkTree(folder, _listed(checkout.mirror, checkout.commit)[0])
 
 
 def _lay_out_one_commit(checkout: Checkout, folder: Path) -> None:
     if one_commit.is_of(folder, checkout.commit):
         return
     fresh = _beside(folder, ".new")
-    with _holding(checkout) as hold:
+    with mirror_of(checkout) as hold:
         # Somebody else may have made it meanwhile, or was cut off at it.
         if not one_commit.is_of(folder, checkout.commit):
             folders.delete(fresh)
@@ -252,30 +203,24 @@ def find_ignored(checkout: Checkout, tree: Path, paths: Iterable[str]) -> frozen
     return frozenset(os.fsdecode(path[2:]) for path in found.split(b"\0") if path)
 
 
-def _regular_files(mirror_path: str, commit: str) -> tuple[str, ...]:
-    modes = _list_modes(mirror_path, commit)
-    return tuple(path for path, mode in modes.items() if mode in objects.REGULAR)
-
-
 def list_links(checkout: Checkout) -> frozenset[str]:
     """List what the commit has beside regular files: symbolic links and submodules."""
     with _repaired(Path(checkout.mirror)):
-        modes = _list_modes(checkout.mirror, checkout.commit)
-    return frozenset(path for path, mode in modes.items() if mode not in objects.REGULAR)
+        return _listed(checkout.mirror, checkout.commit)[1]
 
 
 @lru_cache(maxsize=2)  # a run asks five times, and a commit never changes
-def _list_modes(mirror_path: str, commit: str) -> Mapping[str, str]:
-    files = objects.list_files(Place(Path(mirror_path)), commit)
-    return {path: mode for path, mode, _ in files}
+def _listed(mirror_path: str, commit: str) -> tuple[tuple[str, ...], frozenset[str]]:
+    """List the regular files of a commit, and what it has beside them."""
+    regular: list[str] = []
+    others: list[str] = []
+    for path, mode, _ in objects.list_files(Place(Path(mirror_path)), commit):
+        (regular if mode in objects.REGULAR else others).append(path)
+    return tuple(regular), frozenset(others)
 
 
 def remove(folder: Path) -> None:
-    """Delete a work tree and what was kept beside it; links in it are not followed.
-
-    Raises:
-        PermanentError: Something in it belongs to another user.
-    """
+    """Delete a work tree and what was kept beside it; links in it are not followed."""
     for name in ("", ".new", ".index", ".index.lock", ".commit"):
         folders.delete(_beside(folder, name))
 
@@ -285,7 +230,19 @@ def _beside(folder: Path, suffix: str) -> Path:
 
 
 @contextmanager
-def _holding(checkout: Checkout) -> Iterator[mirror.Hold]:
+def forge_mirror(url: str, mirrors: Path, stopped: Flag | None = None) -> Iterator[mirror.Hold]:
+    """Hold the mirror of a repository behind an address, be it an empty one."""
+    copy = remote.path(url, mirrors.absolute())
+    with (
+        _repaired(copy),
+        process.storage(mirrors, _ADVICE),
+        mirror.held(copy, stopped) as hold,
+    ):
+        yield hold
+
+
+@contextmanager
+def mirror_of(checkout: Checkout) -> Iterator[mirror.Hold]:
     """Hold the mirror of a checkout, and say what a failure of git in it means."""
     place = Path(checkout.mirror)
     with _repaired(place), process.storage(place.parent, _ADVICE), mirror.held(place) as hold:
@@ -317,7 +274,7 @@ def diff(checkout: Checkout, change: Change) -> str:
 
     A file that is not UTF-8 on either side is shown as binary.
     """
-    with _holding(checkout) as hold, objects.writing(hold, keep=False) as place:
+    with mirror_of(checkout) as hold, objects.writing(hold, keep=False) as place:
         tree = objects.tree(place, hold.scratch, checkout.commit, change)
         texts = [file.path for file in change.files if _is_text(file.before, file.after)]
         others = [file.path for file in change.files if file.path not in texts]
@@ -357,13 +314,12 @@ def commit(
         EditFailed: The Change does not fit the base commit.
         StorageFull: There is no room in the mirror.
     """
-    with _holding(checkout) as hold:
+    with mirror_of(checkout) as hold:
         with objects.writing(hold, keep=True) as place:
             tree = objects.tree(place, hold.scratch, checkout.commit, change)
         by = objects.Identity(author, email, date)
         made = objects.commit(hold.place, tree, (checkout.commit,), message, by)
-        # Held by a ref, so that no clean-up takes it before it is delivered.
-        process.run(hold.place, "update-ref", f"refs/mergewright/commits/{made}", made)
+        mirror.pin(hold, made, "commits")
         return made
 
 
@@ -376,10 +332,6 @@ def deliver(checkout: Checkout, commit: str, branch: str) -> str:
     Objects go in first, then the branch appears in one move: an interruption leaves either no
     branch or all of it. A branch that is there is never changed: at the same commit it is taken
     for our own earlier delivery, else the next free name is used (`-2`, `-3`, …). May run twice.
-
-    Raises:
-        RepositoryUnfit: The name is not accepted, or the repository cannot be written to.
-        StorageFull: There is no room in the user's repository.
     """
     branches.require_name(branch)
     user = source.find(checkout.repository)
@@ -389,7 +341,7 @@ def deliver(checkout: Checkout, commit: str, branch: str) -> str:
         process.reading(user.root),
         process.storage(folder.parent, _ADVICE),
         mirror.held(folder) as hold,
-        source.viewed(user, hold.scratch / "view", hold.place.lock, write=True) as view,
+        source.viewed(user, hold, write=True) as view,
         _writable(user),
         process.storage(user.common_dir, advice),
     ):
@@ -411,7 +363,7 @@ def holding(checkout: Checkout, commit: str, branch: str) -> tuple[str, str] | N
     with (
         process.reading(user.root),
         mirror.held(folder) as hold,
-        source.viewed(user, hold.scratch / "view", hold.place.lock) as view,
+        source.viewed(user, hold) as view,
     ):
         refs = base_commit.list_refs(view, "refs/heads")
         for name in branches.names(branch):
@@ -431,7 +383,7 @@ def push(
     token: str,
     *,
     taken: Callable[[str], None] = lambda name: None,
-    max_repository_bytes: int = MOST_FETCHED,
+    limits: Limits = base_commit.USUAL,
 ) -> str:
     """Push the commit to a branch of the repository at the address; return its name.
 
@@ -443,21 +395,15 @@ def push(
     Args:
         taken: Is told the name of a branch that somebody else has put a commit on, before the next
             name is tried.
-
-    Raises:
-        RepositoryUnfit: The name is not accepted, or there are too many like it.
-        AccessLost: The forge does not let us push; its words are in the message.
-        ForgeUnavailable: The forge did not answer; run again, nothing is done twice.
     """
     branches.require_name(branch)
-    folder = Path(checkout.mirror)
-    with process.storage(folder.parent, _ADVICE), mirror.held(folder) as hold:
+    with mirror_of(checkout) as hold:
         for name in branches.names(branch):
             at = remote.head(hold, url, token, name)
             if at == commit:
                 return name
             if at is not None and not branches.ours(
-                hold, url, token, name, at, commit, max_bytes=max_repository_bytes
+                hold, url, token, name, at, commit, max_bytes=limits.fetched
             ):
                 taken(name)
                 continue
@@ -467,138 +413,6 @@ def push(
     raise RepositoryUnfit(f"The repository has {branches.MOST_NAMES} branches named like {branch}")
 
 
-# --- the branch of a pull request --------------------------------------------------------------
-
-
-def standing(  # noqa: PLR0913 - those of `prepare_remote`, and of a second branch
-    url: str,
-    token: str,
-    branch: str,
-    base_branch: str,
-    mirrors: Path,
-    *,
-    author: str = AUTHOR,
-    email: str = AUTHOR_EMAIL,
-    merging: bool = True,
-    max_files: int = 100_000,
-    max_bytes: int = 2048 * 1024**2,
-    max_repository_bytes: int = MOST_FETCHED,
-    stopped: Flag | None = None,
-) -> Standing:
-    """Fetch the branch of a pull request and its base, and say where the one stands to the other.
-
-    May run twice, also at once. The token goes to this address only and is written nowhere.
-
-    Args:
-        url: For git, without credentials.
-        author: Under which name our commits are made; with `email`, what tells them from others.
-        merging: False where only the forge may commit: the base is then not merged in, and
-            everything is held against the commit at which the branch left it.
-        max_repository_bytes: Of what is fetched, with the history.
-        stopped: Once it is set, git is ended, and the mirror is left as it was.
-
-    Raises:
-        Cancelled: It was stopped.
-        RepositoryUnfit: A branch is not there, or the base cannot be worked on.
-        AccessLost: The token does not let us read the repository.
-        ForgeUnavailable: The forge did not answer.
-        StorageFull: There is no room for the mirror.
-    """
-    for name in (branch, base_branch):
-        branches.require_name(name)
-    copy = remote.path(url, mirrors.absolute())
-    with _repaired(copy), process.storage(mirrors, _ADVICE), mirror.held(copy, stopped) as hold:
-        tip = remote.update(hold, url, token, base_branch, max_bytes=max_repository_bytes)
-        head = pull_branch.bring(hold, url, token, branch, max_bytes=max_repository_bytes)
-        for commit in (tip, head):
-            _pin(hold, commit)
-        return pull_branch.look(
-            hold,
-            url,
-            Start(tip, base_branch),
-            head,
-            ours=(author, email),
-            limits=Limits(max_files, max_bytes),
-            merging=merging,
-        )
-
-
-def increment(standing: Standing, change: Change) -> Change:
-    """What a Change adds to the branch, against the commit at its end, for the forge to commit.
-
-    Raises:
-        EditFailed: The base was merged in, which is more than one plain commit can say.
-    """
-    return pull_branch.increment(standing, change)
-
-
-def follow(
-    standing: Standing,
-    change: Change,
-    message: str,
-    *,
-    date: int,
-    merge_message: str,
-    author: str = AUTHOR,
-    email: str = AUTHOR_EMAIL,
-    rewriting: bool = True,
-) -> str:
-    """Make in our mirror what goes on the branch next; equal arguments give the same commit.
-
-    Where the base was merged in, our own commits become one on its end, with the message of the
-    first; if other people have committed to the branch, it is a merge instead. On top comes what
-    the Change has beyond that.
-
-    Args:
-        change: All of it against the standing's checkout, as the checks have seen it.
-        date: Of author and committer, in seconds since the epoch.
-        rewriting: False where the forge lets nobody do that: then our own commits stay as well.
-
-    Returns:
-        The commit for the end of the branch; its head where nothing is to be done.
-
-    Raises:
-        RepositoryUnfit: The branch cannot be carried on.
-        EditFailed: The Change does not fit.
-        CacheGone: The mirror has been made anew since, without these commits.
-        StorageFull: There is no room in the mirror.
-    """
-    if standing.unfit:
-        raise RepositoryUnfit(standing.unfit)
-    with _holding(standing.checkout) as hold:
-        pull_branch.require_there(hold.place, standing)
-        by = objects.Identity(author, email, date)
-        rewriting = rewriting and not standing.foreign
-        messages = message, merge_message
-        made = pull_branch.commits(hold, standing, change, messages, by, rewriting=rewriting)
-        if made != standing.head:
-            process.run(hold.place, "update-ref", f"refs/mergewright/commits/{made}", made)
-        return made
-
-
-def push_follow(
-    standing: Standing, commit: str, branch: str, url: str, token: str, *, look_again: str
-) -> None:
-    """Move the branch of a pull request from where it stood to the commit; nothing of others goes.
-
-    May run twice: a branch that is at the commit already is our own earlier push.
-
-    Args:
-        look_again: The step that made the standing; it is done again if the branch has moved.
-
-    Raises:
-        BranchMoved: Somebody has pushed to the branch, or deleted it, since.
-        EditFailed: The commit would take commits of other people off the branch.
-        AccessLost: The forge does not let us push; its words are in the message.
-        ForgeUnavailable: The forge did not answer; run again, nothing is done twice.
-        CacheGone: The mirror has been made anew since, without the commit.
-    """
-    branches.require_name(branch)
-    with _holding(standing.checkout) as hold:
-        pull_branch.require_there(hold.place, standing, commit)
-        pull_branch.push(hold, standing, commit, branch, url, token, look_again=look_again)
-
-
 @contextmanager
 def _writable(user: source.Source) -> Iterator[None]:
     try:
@@ -606,5 +420,6 @@ def _writable(user: source.Source) -> Iterator[None]:
     except GitFailed as problem:
         raise RepositoryUnfit(
             f"The branch could not be made in {user.root}: {problem.message}. "
-            f"Run as the owner of {user.common_dir}, and see `git -C {user.root} fsck`"
+            f"Run as the owner of {user.common_dir}, and see `git -C {user.root} fsck`; where "
+            "another branch is in the way, rename it, or set pull_request.branch_prefix"
         ) from problem

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Event, Lock, RLock
 from urllib.parse import quote, urlsplit
 from weakref import WeakValueDictionary
 
+from github.Auth import Auth
 from pydantic import SecretStr
 
-from agent.errors import AccessLost, ForgeUnavailable, SettingsInvalid
+from agent.errors import AccessLost, ForgeUnavailable, RequestRefused, SettingsInvalid
 from agent.github import answers, app_manifest, credentials
 from agent.github.answers import Foreign, Refused
 from agent.github.connection import Facts, Notice, Record, Renewable, Watched
-from agent.github.credentials import App, Person
+from agent.github.credentials import App
 from agent.github.retrying import IMPATIENT, Asking, Pacing
 from agent.github.session import SPARE_SECONDS, Minted, Scope, Session
+from agent.models.run import Run
 from agent.models.ticket import IssueRef
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
@@ -94,38 +96,34 @@ def _unrecorded(kind: str, facts: Facts) -> None:
     pass
 
 
+@dataclass(eq=False, repr=False)
 class Access:
-    """The way to GitHub of one process."""
+    """The way to GitHub of one process; see `connect`."""
 
-    def __init__(
-        self,
-        base_url: str,
-        who: App | Person,
-        record: Record,
-        pacing: Pacing,
-        stopping: Event | None,
-        known: Known,
-    ) -> None:
-        """Use `connect`."""
-        self.base_url = base_url.rstrip("/")
-        self.pacing = pacing
-        self.known = known
-        self._who = who
-        self._record = record
-        self._stopping = stopping
-        self._lock = RLock()
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
-        if isinstance(who, Person):
-            self.known.secrets.append(who.token)
+    base_url: str
+    who: App | SecretStr
+    """An App, or whose token it is."""
+    record: Record
+    pacing: Pacing
+    stopping: Event | None
+    known: Known
+    _lock: RLock = field(default_factory=RLock, init=False)
+    _sessions: OrderedDict[str, Session] = field(default_factory=OrderedDict, init=False)
+
+    def __post_init__(self) -> None:
+        """Ask nothing yet."""
+        self.base_url = self.base_url.rstrip("/")
+        if isinstance(self.who, SecretStr):
+            self.known.secrets.append(self.who)
 
     def recording(self, record: Record) -> Access:
         """Give the same way to GitHub, whose writes are recorded elsewhere."""
-        return Access(self.base_url, self._who, record, self.pacing, self._stopping, self.known)
+        return replace(self, record=record)
 
     @property
     def app_id(self) -> int | None:
         """Number of our App; None in token mode."""
-        return self._who.app_id if isinstance(self._who, App) else None
+        return self.who.app_id if isinstance(self.who, App) else None
 
     def hide(self, text: str) -> str:
         """Take every token that we hold out of a text."""
@@ -176,6 +174,17 @@ class Access:
                 self._sessions.popitem(last=False)
             return self._sessions[purpose]
 
+    def of_run(self, run: Run) -> Session:
+        """Hand out what a run works with."""
+        if run.snapshot is None:
+            raise RequestRefused("This run names no issue; only a run of an issue goes to GitHub.")
+        return self.session(run.snapshot.issue, run.run_id)
+
+    def named(self, repository: str, purpose: str, number: int = 0) -> Session:
+        """Hand out what is needed where nothing but a repository's name is known yet."""
+        unknown = IssueRef(repository=repository, repository_id=0, number=number, issue_id=0)
+        return self.session(unknown, f"{purpose} {repository}#{number}")
+
     def calls(self, run_id: str) -> int:
         """How many requests a run has made so far, tokens included."""
         with self._lock:
@@ -184,17 +193,17 @@ class Access:
 
     def notice(self, purpose: str) -> Notice:
         """Start to count the requests of one purpose."""
-        return Notice(purpose, self._record, self.hide)
+        return Notice(purpose, self.record, self.hide)
 
     def asking(self, *, patient: bool = True) -> Asking:
         """Give the way of asking again; not patient: one attempt, no wait."""
-        return Asking(self.pacing if patient else IMPATIENT, self._stopping)
+        return Asking(self.pacing if patient else IMPATIENT, self.stopping)
 
     def as_app(self, notice: Notice) -> Watched | None:
         """Requests as the App itself, for tokens and its log of deliveries; None in token mode."""
-        if isinstance(self._who, Person):
+        if isinstance(self.who, SecretStr):
             return None
-        return Watched(self._who.auth, self.base_url, self.pacing, notice)
+        return Watched(self.who.auth, self.base_url, self.pacing, notice)
 
     def mint(self, issue: IssueRef, scope: Scope, notice: Notice) -> Minted:
         """Get a token for one repository.
@@ -203,9 +212,9 @@ class Access:
             AccessLost: The App is not, or no longer, installed there, or lacks a permission.
             SettingsInvalid: GitHub does not know our App by this key.
         """
-        if isinstance(self._who, Person):
-            return Minted(self._who.token, float("inf"))
-        app = Watched(self._who.auth, self.base_url, self.pacing, notice)
+        if isinstance(self.who, SecretStr):
+            return Minted(self.who, float("inf"))
+        app = Watched(self.who.auth, self.base_url, self.pacing, notice)
         try:
             return self._ask_for_token(app, issue, scope, notice)
         except Refused as problem:
@@ -266,16 +275,15 @@ class Access:
                 clock is wrong.
             ForgeUnavailable: No usable answer; try again.
         """
-        notice, who = self.notice("self"), self._who
-        path, name, ending = "/app", "slug", "[bot]"
-        us = self.as_app(notice)
-        if isinstance(who, Person):
+        notice, who = self.notice("self"), self.who
+        if isinstance(who, SecretStr):
             path, name, ending = "/user", "login", ""
-            auth = Renewable(who.token.get_secret_value, lambda: False)
-            us = Watched(auth, self.base_url, self.pacing, notice)
+            auth: Auth = Renewable(who.get_secret_value, lambda: False)
+        else:
+            path, name, ending, auth = "/app", "slug", "[bot]", who.auth
+        us = Watched(auth, self.base_url, self.pacing, notice)
 
         def work() -> str:
-            assert us is not None  # noqa: S101 - an App or a person
             try:
                 found = us.requestJsonAndCheck("GET", path)[1]
             finally:
@@ -293,14 +301,10 @@ class Access:
             raise
         except Refused as problem:
             # GitHub says why, in words.
-            if problem.status == 401 and problem.words:
-                raise self._unknown(problem) from problem
-            if problem.status == 403 and problem.words:
-                raise problem.explained() from problem
-            told = f"{path}: it answered {problem.status}"
-            if self.app_id is not None and problem.words:
-                told += f", or there is no App {self.app_id}"
-            raise self._no_api(told) from problem
+            if problem.status in (401, 403) and problem.words:
+                known = problem.status == 403
+                raise (problem.explained() if known else self._unknown(problem)) from problem
+            raise self._no_api(f"{path}: it answered {problem.status}") from problem
 
     def _unknown(self, problem: Refused) -> SettingsInvalid:
         if self.app_id is None:
@@ -315,11 +319,16 @@ class Access:
         )
 
     def _no_api(self, told: str) -> SettingsInvalid:
-        return SettingsInvalid(
-            f"MERGEWRIGHT_GITHUB_URL: {self.base_url} does not answer as GitHub's REST API does"
-            f" ({told}). Give https://api.github.com, or on an Enterprise server"
-            " https://HOST/api/v3."
-        )
+        told += f", or there is no App {self.app_id}" if self.app_id is not None else ""
+        return no_api(self.base_url, told)
+
+
+def no_api(address: str, told: str) -> SettingsInvalid:
+    """Say that an address is not that of GitHub's API."""
+    return SettingsInvalid(
+        f"MERGEWRIGHT_GITHUB_URL: {address} does not answer as GitHub's REST API does ({told})."
+        " Give https://api.github.com, or on an Enterprise server https://HOST/api/v3."
+    )
 
 
 def _granted(issue: IssueRef, scope: Scope, has: dict[str, str], notice: Notice) -> dict[str, str]:

@@ -1,12 +1,12 @@
 """What our GitHub App asks for, each with its reason: the one place that says so. Pure.
 
-The page on which an App is registered, `mergewright app show`, the tables of `deploy/README.md` and
-`deploy/github_app.json` follow from here, and what tokens may do.
+The page on which an App is registered, `mergewright app show`, `deploy/github_app.json` and what
+tokens may do follow from here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -160,11 +160,3 @@ def _rank(level: str | None) -> int:
     if level is None:
         return -1
     return _LEVELS.index(level) if level in _LEVELS else len(_LEVELS)
-
-
-def markdown() -> Iterator[str]:
-    """Give both tables as `deploy/README.md` has them."""
-    yield from ("| permission | level | why |", "|---|---|---|")
-    yield from (f"| `{one.name}` | {one.level} | {one.reason} |" for one in PERMISSIONS)
-    yield from ("", "| event | why |", "|---|---|")
-    yield from (f"| `{one.name}` | {one.reason} |" for one in EVENTS)

@@ -74,11 +74,7 @@ def require_api(api_url: str) -> None:
     if found.status_code >= 500:
         raise ForgeUnavailable(f"GitHub answers {found.status_code} at {api_url}. Try again later.")
     if found.status_code not in (401, 403, 429) or "message" not in _object(found):
-        raise SettingsInvalid(
-            f"MERGEWRIGHT_GITHUB_URL: {api_url} does not answer as GitHub's REST API does"
-            f" (/app: {found.status_code}). Give https://api.github.com, or on an Enterprise"
-            " server https://HOST/api/v3."
-        )
+        raise access.no_api(api_url, f"/app: {found.status_code}")
 
 
 def is_code(text: str) -> bool:
@@ -119,13 +115,13 @@ def exchange(
         raise ForgeUnavailable(
             f"GitHub cannot be reached to fetch the App's key ({_words(problem)}). {begin_anew}"
         ) from problem
-    except (Limited, Refused) as problem:
-        raise PermanentError(f"{_refusal(problem)} {begin_anew}") from problem
-    except (httpx.HTTPError, Unsure) as problem:
+    except (httpx.HTTPError, Limited, Refused, Unsure) as problem:
+        why = problem.said if isinstance(problem, Refused) else _words(problem)
         raise PermanentError(
-            f"GitHub's answer with the App's key was lost ({_words(problem)}). The code is good for"
-            f" one use, so it is not sent again. {begin_anew} Or keep the App: make a private key"
-            " and a webhook secret on its page, and write the files by hand (deploy/README.md)."
+            f"GitHub did not hand out the App's key, or its answer was lost ({why}). A code is good"
+            f" for one use within an hour, so it is not sent again. {begin_anew} Or keep the App:"
+            " make a private key and a webhook secret on its page, and write the files by hand"
+            " (deploy/README.md)."
         ) from problem
     except ValidationError:
         # Without its cause, which quotes what came.
@@ -150,30 +146,15 @@ def registered(settings: Settings) -> RegisteredApp:
 
     def work() -> RegisteredApp:
         found = app.requestJsonAndCheck("GET", "/app")[1]
-        return RegisteredApp.model_validate(
-            {
-                name: found.get("installations_count" if name == "installations" else name)
-                for name in RegisteredApp.model_fields
-            }
-        )
+        fields = {name: found.get(name) for name in RegisteredApp.model_fields}
+        fields["installations"] = found.get("installations_count")
+        return RegisteredApp.model_validate(fields)
 
     return way.asking().ask(work, doing="look our App up")
 
 
 def _client() -> httpx.Client:
     return httpx.Client(headers=_HEADERS, timeout=_TIMEOUT_SECONDS, follow_redirects=False)
-
-
-def _refusal(problem: Limited | Refused) -> str:
-    if isinstance(problem, Limited):
-        told = f"asks us to wait {round(problem.wait)} s and did not hand out the App's key"
-        return f"GitHub {told} ({problem})."
-    if problem.status == 404:
-        return (
-            "GitHub does not know the code (404): it is older than an hour, was used before, or is"
-            " of another server than MERGEWRIGHT_GITHUB_URL."
-        )
-    return f"GitHub refuses to hand out the App's key ({problem.status}: {problem.said})."
 
 
 def _object(answer: httpx.Response) -> dict[str, Any]:

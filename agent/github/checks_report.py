@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from github.CheckRun import CheckRun
 from github.Repository import Repository
 
 from agent.github.session import Raw, Session
@@ -70,15 +69,16 @@ def _set_check_run(
     }
     if page:
         wanted["details_url"] = page
-    now = time.time()
-    if proposal.begun and proposal.begun <= now:
+    if proposal.begun and proposal.begun <= time.time():
         wanted["started_at"] = datetime.fromtimestamp(proposal.begun, UTC)
-        wanted["completed_at"] = datetime.fromtimestamp(now, UTC)
+        wanted["completed_at"] = datetime.now(UTC)
 
     def look(repository: Repository) -> bool | None:
         runs = repository.get_commit(proposal.commit).get_check_runs(check_name=NAME)
-        ours = (run.external_id for run in islice(runs, _SEARCHED) if _is_ours(session, run))
-        return run_id in ours or None
+        told = {
+            (run.app.id if run.app else None, run.external_id) for run in islice(runs, _SEARCHED)
+        }
+        return (session.access.app_id, run_id) in told or None
 
     def found() -> bool | None:
         return session.ask(look, doing="read the checks", needs="checks: read")
@@ -88,10 +88,6 @@ def _set_check_run(
 
     if anew or not found():
         session.ask(work, found=found, doing="report the check", needs="checks: write")
-
-
-def _is_ours(session: Session, run: CheckRun) -> bool:
-    return run.app is not None and run.app.id == session.access.app_id
 
 
 def _annotation(finding: Finding) -> dict[str, str | int]:
@@ -120,12 +116,9 @@ def _set_status(
     own = session.access.own_logins()
 
     def look(statuses: list[Raw]) -> bool | None:
-        reported = (
-            str((one.get("creator") or {}).get("login") or "").lower()
-            for one in statuses
-            if (one["context"], one["description"]) == (NAME, told)
-        )
-        return not own.isdisjoint(reported) or None
+        ours = [one for one in statuses if (one["context"], one["description"]) == (NAME, told)]
+        logins = (str((one.get("creator") or {}).get("login") or "").lower() for one in ours)
+        return not own.isdisjoint(logins) or None
 
     def found() -> bool | None:
         # PyGithub's get_statuses asks at an address that GitHub no longer describes.

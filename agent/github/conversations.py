@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from agent.github import live_issue
 from agent.github.access import Access
-from agent.github.session import Raw, Session, in_our_words
+from agent.github.session import Raw, Session, all_in_our_words
 from agent.models.polling import Changed, Subject, Written
 from agent.models.ticket import IssueRef
 
@@ -26,6 +26,7 @@ _READS_PULLS = "pull_requests: read"
 _MOST_CHARACTERS = 65_536
 
 
+@all_in_our_words
 class GithubConversations:
     """Looks for comments in the repositories that the operator names."""
 
@@ -33,11 +34,9 @@ class GithubConversations:
         """Ask nothing yet."""
         self._access = access
 
-    @in_our_words
     def changed(self, repository: str, since: str | None) -> Changed:
         """List what has changed; the clock is that of the answer before."""
-        nobody = IssueRef(repository=repository, repository_id=0, number=0, issue_id=0)
-        session = self._access.session(nobody, f"listen in {repository}")
+        session = self._access.named(repository, "listen in")
         facts = live_issue.repository_facts(session)
         now = datetime.fromtimestamp(time.time() + session.notice.behind, UTC)
         told = now.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -53,7 +52,6 @@ class GithubConversations:
             now=told,
         )
 
-    @in_our_words
     def written(self, subject: Subject, since: str) -> tuple[Written, ...]:
         """List comments; of a pull request also reviews and remarks on lines."""
         session = self._access.session(subject.ref, f"listen in {subject.ref.repository}")

@@ -14,13 +14,6 @@ from agent.settings import Settings
 _ALGORITHM = "RS256"
 
 
-class Person:
-    """Token mode."""
-
-    def __init__(self, token: SecretStr) -> None:
-        self.token = token
-
-
 class App:
     """App mode."""
 
@@ -41,8 +34,8 @@ class App:
             ) from None
 
 
-def of(settings: Settings) -> App | Person:
-    """Read who we are from the operator's settings.
+def of(settings: Settings) -> App | SecretStr:
+    """Read who we are from the operator's settings: an App, or whose token it is.
 
     Raises:
         SettingsInvalid: There is neither App nor token, or both, or the key is none.
@@ -62,7 +55,7 @@ def of(settings: Settings) -> App | Person:
             "Both a GitHub App and MERGEWRIGHT_GITHUB_TOKEN are set. Keep one of them."
         )
     if token is not None:
-        return Person(token)
+        return token
     if app_id is None or key is None:
         missing = "GITHUB_APP_ID" if app_id is None else "GITHUB_PRIVATE_KEY_FILE"
         raise SettingsInvalid(f"A GitHub App needs MERGEWRIGHT_{missing} too.")

@@ -9,7 +9,7 @@ from agent.github import answers
 from agent.github.access import Access
 from agent.github.answers import passing
 from agent.github.connection import Watched
-from agent.github.session import Raw, in_our_words
+from agent.github.session import Raw, all_in_our_words
 from agent.models.intake import SentDelivery, SentPage
 
 _PATH = "/app/hook/deliveries"
@@ -18,6 +18,7 @@ _PER_PAGE = 100
 _GONE = (400, 404, 410, 422)
 
 
+@all_in_our_words
 class AppDeliveries:
     """The log of the App's webhook; only the App itself may read it."""
 
@@ -33,7 +34,6 @@ class AppDeliveries:
             raise ValueError("a person has no log of deliveries")
         self._app: Watched = app
 
-    @in_our_words
     def page(self, after: str | None = None) -> SentPage:
         """Read a page of the log, newest first."""
         wanted: dict[str, Any] = {"per_page": _PER_PAGE}
@@ -50,7 +50,6 @@ class AppDeliveries:
 
         return self._access.asking().ask(work, doing="read the log of deliveries")
 
-    @in_our_words
     def again(self, number: int) -> bool:
         """Ask for a delivery again; return False where GitHub does not send it any more.
 

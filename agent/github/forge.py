@@ -10,7 +10,6 @@ import structlog
 
 from agent.errors import AccessLost, ForgeUnavailable, RequestRefused, RunStopped, Superseded
 from agent.github import (
-    branch_rules,
     checks_report,
     comments,
     live_issue,
@@ -22,7 +21,7 @@ from agent.github import (
 from agent.github.access import Access
 from agent.github.answers import Refused
 from agent.github.gatekeeper import GithubGatekeeper
-from agent.github.session import Scope, Session, in_our_words
+from agent.github.session import Scope, all_in_our_words, in_our_words
 from agent.github.state_labels import StateLabel
 from agent.github.status_comment import StatusComment
 from agent.models.change import Change, Plan
@@ -39,6 +38,7 @@ _log = structlog.get_logger()
 _EDITED = "an edit made after the label was set (the approved text counts)"
 
 
+@all_in_our_words
 class GithubForge:
     """Tickets from issues, results as pull requests."""
 
@@ -50,7 +50,6 @@ class GithubForge:
         self._statuses: dict[str, StatusComment] = {}
         self._progress: dict[str, Progress] = {}
 
-    @in_our_words
     def ticket(self, run: Run) -> Ticket:
         """Make a ticket of the approved snapshot, if the issue still stands.
 
@@ -58,7 +57,7 @@ class GithubForge:
             Superseded: It is closed, locked, gone, moved, or its label was taken away.
         """
         snapshot = _snapshot(run)
-        live = live_issue.read(self._session(run))
+        live = live_issue.read(self._access.of_run(run))
         self._still_wanted(snapshot, live)
         title, removed_title = cleaning.incoming(snapshot.title)
         body, removed = cleaning.incoming(snapshot.body)
@@ -75,7 +74,6 @@ class GithubForge:
             ),
         )
 
-    @in_our_words
     def begin(self, run: Run) -> None:
         """Show that the run has started: reaction, status comment, state label.
 
@@ -83,7 +81,7 @@ class GithubForge:
         """
         if run.dry_run:
             return
-        session = self._session(run)
+        session = self._access.of_run(run)
         if run.follow_up is None:
             state_labels.react(session)
         text = status_text.under_way(run, self._known(run), self._page(run))
@@ -108,31 +106,27 @@ class GithubForge:
         if run.run_id in self._statuses:
             self._statuses[run.run_id].pause()
 
-    @in_our_words
     def remote(self, run: Run) -> Remote | None:
         """Say where git finds the repository now.
 
         Raises:
             AccessLost: It is gone, archived, disabled or out of our reach.
-            RepositoryUnfit: Its default branch is gone.
         """
-        return live_issue.remote(self._session(run), branch=run.follow_up is None)
+        return live_issue.remote(self._access.of_run(run))
 
-    @in_our_words
     def credential(self, run: Run, *, write: bool) -> str:
         """Hand out a token for git, for this repository alone; never to be stored or shown."""
-        session, scope = self._session(run), Scope.PUSH if write else Scope.TALK
+        session, scope = self._access.of_run(run), Scope.PUSH if write else Scope.TALK
         return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
 
-    @in_our_words
     def rules(self, run: Run, branch: str) -> BranchRules:
         """Ask what is demanded of a branch of that name.
 
         Raises:
             AccessLost: Our App may not open pull requests, so a branch would be left alone.
         """
-        session = self._session(run)
-        found = branch_rules.read(session, branch)
+        session = self._access.of_run(run)
+        found = live_issue.rules(session, branch)
         if (needed := "pull_requests: write") in session.notice.missing:
             raise AccessLost(
                 f"Our GitHub App needs the permission {needed} in {session.name}; an owner has to"
@@ -140,25 +134,21 @@ class GithubForge:
             )
         return found
 
-    @in_our_words
     def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
         """Make branch and commit through GitHub, which signs it; return its object id."""
-        return signed_commit.make(self._session(run), branch, message, change)
+        return signed_commit.make(self._access.of_run(run), branch, message, change, new=True)
 
-    @in_our_words
     def proposed(self, run: Run, branch: str) -> bool:
         """Say whether there is or was a pull request of a branch, whoever opened it."""
-        return pull_requests.any_of(self._session(run), branch)
+        return pull_requests.any_of(self._access.of_run(run), branch)
 
-    @in_our_words
     def own_pulls(self, run: Run, besides: str) -> tuple[OwnPull, ...]:
         """List our open pull requests but that of one branch."""
-        return pull_requests.own_open(self._session(run), besides)
+        return pull_requests.own_open(self._access.of_run(run), besides)
 
-    @in_our_words
     def propose(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open the pull request, or bring ours up to date; report the check on its commit."""
-        session = self._session(run)
+        session = self._access.of_run(run)
         page = self._page(run)
         pull, new = pull_requests.open_or_update(session, proposal, page)
         try:
@@ -170,34 +160,29 @@ class GithubForge:
             return pull
         return pull.model_copy(update={"notes": (*pull.notes, missing)})
 
-    @in_our_words
     def onboarding(self, run: Run, branch: str) -> Onboarding | None:
         """Look for the pull request that proposes a configuration, open or not."""
-        session = self._session(run)
+        session = self._access.of_run(run)
         default = live_issue.remote(session).default_branch
         return pull_requests.onboarding(session, branch, default)
 
-    @in_our_words
     def onboard(self, run: Run, proposal: NewPullRequest) -> PullRequest:
         """Open that pull request, or find it where somebody was quicker."""
-        pull, _ = pull_requests.open_or_update(self._session(run), proposal, self._page(run))
+        pull, _ = pull_requests.open_or_update(self._access.of_run(run), proposal, self._page(run))
         return pull
 
-    @in_our_words
     def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
         """Let the status comment say what the run waits for."""
         text = status_text.awaiting(run, pull, words, self._known(run), self._page(run))
         self._status(run).begin(text)
 
-    @in_our_words
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         """Show the plan in the status comment, with how it is approved or changed; tell of it."""
         text = status_text.planned(run, plan, number, self._known(run), self._page(run))
         self._status(run).begin(text)
-        state_labels.show(self._session(run), StateLabel.NEEDS_HUMAN)
+        state_labels.show(self._access.of_run(run), StateLabel.NEEDS_HUMAN)
         self._call(run, text, f"plan {number}")
 
-    @in_our_words
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
         """Comment once in that pull request."""
         there = _snapshot(run).issue.model_copy(update={"number": pull.number})
@@ -213,7 +198,7 @@ class GithubForge:
         """
         if run.dry_run:
             return self._counted(run, outcome)
-        session = self._session(run)
+        session = self._access.of_run(run)
         text = status_text.ended(run, outcome, self._known(run), self._page(run))
         moot = outcome.reason is Reason.SUPERSEDED
         state = state_labels.of(outcome, follows=run.follow_up is not None)
@@ -236,7 +221,8 @@ class GithubForge:
         # Where one of them fails, the other is all that people see.
         for show in (comment, label):
             try:
-                in_our_words(show)()
+                with in_our_words():
+                    show()
             except RunStopped as problem:
                 _log.warning("outcome not shown on the issue", run=run.run_id, reason=str(problem))
             except ForgeUnavailable as problem:
@@ -273,14 +259,11 @@ class GithubForge:
         words = status_text.call(text, f"{snapshot.url}#issuecomment-{number}")
         about = f"run={run.run_id} about={what} {self._known(run).again}"
         mark = comments.marker("call", about)
-        comments.leave(self._session(run), mark, words, since=snapshot.approved_at)
-
-    def _session(self, run: Run) -> Session:
-        return self._access.session(_snapshot(run).issue, run.run_id)
+        comments.leave(self._access.of_run(run), mark, words, since=snapshot.approved_at)
 
     def _status(self, run: Run) -> StatusComment:
         if run.run_id not in self._statuses:
-            self._statuses[run.run_id] = StatusComment(self._session(run), run)
+            self._statuses[run.run_id] = StatusComment(self._access.of_run(run), run)
         return self._statuses[run.run_id]
 
     def _page(self, run: Run) -> str | None:

@@ -12,18 +12,11 @@ from urllib.parse import quote
 import structlog
 from github.ContentFile import ContentFile
 
-from agent.errors import AccessLost, AgentError
-from agent.github import (
-    comments,
-    live_issue,
-    pull_requests,
-    state_labels,
-    status_comment,
-    status_text,
-)
+from agent.errors import AgentError
+from agent.github import comments, live_issue, state_labels, status_comment, status_text
 from agent.github.access import Access
 from agent.github.answers import Refused, passing
-from agent.github.session import Raw, Session, in_our_words
+from agent.github.session import Raw, Session, all_in_our_words
 from agent.github.status_comment import StatusComment
 from agent.models.intake import EarlierRun, IssueText, LiveIssue, LivePull, Permission, Reaction
 from agent.models.run import Run
@@ -67,6 +60,7 @@ def permission_of(session: Session, login: str) -> Permission:
     return Permission(level="none")
 
 
+@all_in_our_words
 class GithubGatekeeper:
     """Asks GitHub about people, labels and issues; everything as it is now."""
 
@@ -75,12 +69,10 @@ class GithubGatekeeper:
         self._access = access
         self._label = settings.label
 
-    @in_our_words
     def permission(self, issue: IssueRef, login: str) -> Permission:
         """Return what whoever has the login now may do now; what GitHub does not tell is none."""
         return permission_of(self._session(issue), login)
 
-    @in_our_words
     def label(self, issue: IssueRef) -> str:
         """Return the label that starts a run in this repository: its configuration's, or ours.
 
@@ -89,46 +81,29 @@ class GithubGatekeeper:
         configured = self._configured(issue)
         return (configured.label if configured else None) or self._label
 
-    @in_our_words
     def runs_per_day(self, issue: IssueRef) -> int | None:
         """Return how many runs a day the repository's configuration allows; None: any number."""
         configured = self._configured(issue)
         return configured.limits.runs_per_day if configured else None
 
-    @in_our_words
     def live(self, issue: IssueRef) -> LiveIssue | None:
         """Read the issue now; None: it is not there any more, or in another repository."""
         return live_issue.read(self._session(issue))
 
-    @in_our_words
     def earlier(self, snapshot: Snapshot) -> EarlierRun | None:
-        """Look for what a run of the same approval has left on the issue, or as pull request.
-
-        A status comment that somebody has deleted does not hide the pull request.
-        """
-        session = self._session(snapshot.issue)
-        found = status_comment.of_approval(session, snapshot)
-        if found is not None:
-            return found
-        try:
-            return pull_requests.of_approval(session, snapshot)
-        except (AccessLost, Refused) as problem:
-            # Where we may not open pull requests there is none of ours.
-            _log.warning("pull requests not looked through", reason=str(problem))
-            return None
+        """Look for what a run of the same approval has left on the issue."""
+        return status_comment.of_approval(self._session(snapshot.issue), snapshot)
 
     def own_logins(self) -> frozenset[str]:
         """Logins under which our own writes show up, in lower case."""
         return self._access.own_logins()
 
-    @in_our_words
     def explain(self, issue: IssueRef, words: str, *, key: str) -> None:
         """Leave one comment for a refused start; the same key never makes a second one."""
         mark = comments.marker("answer", f"key={_KEY.sub('-', key)}")
         text = cleaning.cut(words, cleaning.TEXT_LIMIT - 500, where="the service's log")
         comments.leave(self._session(issue), mark, text)
 
-    @in_our_words
     def text(self, issue: IssueRef) -> IssueText | None:
         """Read the text of an issue, and when it was last changed."""
         session = self._session(issue)
@@ -151,7 +126,6 @@ class GithubGatekeeper:
             changed_at=max(moments, default=None),
         )
 
-    @in_our_words
     def pull(self, pull: IssueRef) -> LivePull | None:
         """Read a pull request now."""
 
@@ -177,7 +151,6 @@ class GithubGatekeeper:
             )
         return None
 
-    @in_our_words
     def has_comment(self, subject: IssueRef, comment: int) -> bool:
         """Look whether a comment of a conversation was not deleted meanwhile."""
         with passing(*live_issue.GONE):
@@ -190,12 +163,10 @@ class GithubGatekeeper:
             return True
         return False
 
-    @in_our_words
     def clear_labels(self, issue: IssueRef) -> None:
         """Take the labels away that tell the state of a run; those that are gone are no matter."""
         state_labels.clear(self._session(issue))
 
-    @in_our_words
     def set_label(self, issue: IssueRef, label: str) -> None:
         """Set a label on an issue; it is there once, however often it is set."""
         self._session(issue).ask(
@@ -219,7 +190,6 @@ class GithubGatekeeper:
         except (AgentError, Refused) as problem:
             _log.warning("no reaction", subject=subject.number, reason=str(problem))
 
-    @in_our_words
     def queued(self, run: Run, ahead: int, because: str = "") -> None:
         """Show that a run waits: the reaction, and its status comment, which the run then edits."""
         if run.snapshot is None:
@@ -228,15 +198,13 @@ class GithubGatekeeper:
         state_labels.react(session)
         StatusComment(session, run).wait(status_text.waiting(run, ahead, because))
 
-    @in_our_words
     def find(self, repository: str, number: int) -> LiveIssue | None:
         """Look an issue up by name and number alone, for a run that no webhook has started.
 
         Args:
             repository: `owner/name`.
         """
-        unknown = IssueRef(repository=repository, repository_id=0, number=number, issue_id=0)
-        session = self._access.session(unknown, f"find {repository}#{number}")
+        session = self._access.named(repository, "find", number)
         facts = live_issue.repository_facts(session)
         found = live_issue.read(session)
         if found is None:
@@ -259,28 +227,24 @@ class GithubGatekeeper:
     def _read(self, session: Session) -> RepoConfig | None:
         """Read the configuration on the default branch."""
         # Most repositories have none of the files; one look tells.
-        listed = self._contents(session, str(PurePosixPath(OWN_FILES[0]).parent))
+        listed = _contents(session, str(PurePosixPath(OWN_FILES[0]).parent))
         there = {one.path for one in listed} if isinstance(listed, list) else set()
         for name in (*(one for one in OWN_FILES if one in there), PYPROJECT):
-            text = self._file(session, name)
-            if text is not None:
+            found = _contents(session, name)
+            if isinstance(found, ContentFile) and found.encoding == "base64":
                 with suppress(ConfigProblem):
+                    text = found.decoded_content.decode("utf-8-sig", "replace")
                     return load.from_text(text, name)
                 return None
         return None
 
-    def _file(self, session: Session, path: str) -> str | None:
-        found = self._contents(session, path)
-        if found is None or isinstance(found, list) or found.encoding != "base64":
-            return None
-        return found.decoded_content.decode("utf-8-sig", "replace")
 
-    def _contents(self, session: Session, path: str) -> list[ContentFile] | ContentFile | None:
-        """Read something of the default branch; None: there is no such path."""
-        with passing(404):
-            return session.ask(
-                lambda repository: repository.get_contents(path),
-                doing=f"read {path}",
-                needs="contents: read",
-            )
-        return None
+def _contents(session: Session, path: str) -> list[ContentFile] | ContentFile | None:
+    """Read something of the default branch; None: there is no such path."""
+    with passing(404):
+        return session.ask(
+            lambda repository: repository.get_contents(path),
+            doing=f"read {path}",
+            needs="contents: read",
+        )
+    return None

@@ -47,61 +47,46 @@ class GithubLabelledIssues:
         One counts as seen when the next is asked for.
         """
         seen = self._seen.setdefault(repository, _Seen())
-        nobody = IssueRef(repository=repository, repository_id=0, number=0, issue_id=0)
-        session = self._access.session(nobody, f"look through {repository}")
-        facts = self._facts(session)
-        ref = nobody.model_copy(
-            update={"repository": facts["full_name"], "repository_id": facts["id"]}
-        )
-        label = self._gatekeeper.label(ref)
-        listed = self._list(session, label)
-        for raw in listed:
-            number, updated = int(raw["number"]), str(raw["updated_at"])
-            if raw.get("pull_request") is None and seen.issues.get(number) != updated:
-                found = self._set_by(session, number, label)
-                event, renamed = found or ({}, False)
-                if event and seen.labels.get(number) != event["id"]:
-                    # After the events: what is edited in between counts as edited.
-                    text = self._text(session, number)
-                    if text is not None:
-                        yield _labelled(ref, facts, raw, event, text, renamed=renamed)
-                    seen.labels[number] = event["id"]
-            seen.issues[number] = updated
+        session = self._access.named(repository, "look through")
+        with in_our_words():
+            facts = live_issue.repository_facts(session)
+            named = {"repository": facts["full_name"], "repository_id": facts["id"]}
+            ref = session.issue.model_copy(update=named)
+            label = self._gatekeeper.label(ref)
+            # The latest change first.
+            wanted = {"state": "open", "labels": label, "sort": "updated", "direction": "desc"}
+            how = {"doing": "look for labelled issues", "needs": "issues: read"}
+            listed = list(session.pages("issues", wanted, most=_MOST_PAGES, **how))
+            for raw in listed:
+                number, updated = int(raw["number"]), str(raw["updated_at"])
+                if raw.get("pull_request") is None and seen.issues.get(number) != updated:
+                    event, renamed = _set_by(session, number, label)
+                    if event and seen.labels.get(number) != event["id"]:
+                        # After the events: what is edited in between counts as edited.
+                        text = live_issue.text(session, number)
+                        if text is not None:
+                            yield _labelled(ref, facts, raw, event, text, renamed=renamed)
+                        seen.labels[number] = event["id"]
+                seen.issues[number] = updated
         there = {int(raw["number"]) for raw in listed}
         seen.issues = {one: at for one, at in seen.issues.items() if one in there}
         seen.labels = {one: event for one, event in seen.labels.items() if one in there}
 
-    @in_our_words
-    def _facts(self, session: Session) -> Raw:
-        return live_issue.repository_facts(session)
 
-    @in_our_words
-    def _list(self, session: Session, label: str) -> list[Raw]:
-        """List the issues, the latest change first."""
-        wanted = {"state": "open", "labels": label, "sort": "updated", "direction": "desc"}
-        doing = "look for labelled issues"
-        pages = session.pages("issues", wanted, most=_MOST_PAGES, doing=doing, needs="issues: read")
-        return list(pages)
+def _set_by(session: Session, number: int, label: str) -> tuple[Raw, bool]:
+    """Find the event that has set the label, and say whether the title was changed afterwards.
 
-    @in_our_words
-    def _text(self, session: Session, number: int) -> Raw | None:
-        return live_issue.text(session, number)
-
-    @in_our_words
-    def _set_by(self, session: Session, number: int, label: str) -> tuple[Raw, bool] | None:
-        """Find the event that has set the label, and say whether the title was changed afterwards.
-
-        None: it was taken off meanwhile, or by nobody.
-        """
-        renamed = False
-        for event in live_issue.newest_events(session, number):
-            renamed = renamed or event["event"] == "renamed"
-            named = str((event.get("label") or {}).get("name") or "")
-            if named.lower() == label.lower():
-                # An account that was deleted has no permission any more.
-                there = event["event"] == "labeled" and event["actor"] is not None
-                return (event, renamed) if there else None
-        return None
+    The event is empty where the label was taken off meanwhile, or set by nobody.
+    """
+    renamed = False
+    for event in live_issue.newest_events(session, number):
+        renamed = renamed or event["event"] == "renamed"
+        named = str((event.get("label") or {}).get("name") or "")
+        if named.lower() == label.lower():
+            # An account that was deleted has no permission any more.
+            there = event["event"] == "labeled" and event["actor"] is not None
+            return (event if there else {}), renamed
+    return {}, renamed
 
 
 def _labelled(

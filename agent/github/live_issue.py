@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import quote, urlsplit
 
 from github.Repository import Repository
 
-from agent.errors import AccessLost, RepositoryUnfit
+from agent.errors import AccessLost
 from agent.github import answers
 from agent.github.answers import Unsure, passing
 from agent.github.session import Raw, Session
-from agent.models.forge import Remote
+from agent.models.forge import BranchRules, Remote
 from agent.models.intake import LiveIssue
 from agent.models.ticket import IssueRef
 
@@ -22,6 +22,7 @@ _TEXT = """query Text($owner: String!, $name: String!, $number: Int!) {
     issue(number: $number) { title body lastEditedAt }
   }
 }"""
+_BYPASSED = frozenset({"always", "exempt"})
 _PER_PAGE, _EVENT_PAGES = 100, 5
 
 
@@ -120,21 +121,16 @@ def repository_facts(session: Session) -> Raw:
 def _whole(raw: Raw) -> Raw:
     """Hold the answer against what we use of it."""
     wanted = {"id": int, "full_name": str, "archived": bool, "clone_url": str}
-    for name, kind in wanted.items():
-        if not isinstance(raw.get(name), kind):
-            raise Unsure(f"its answer has no {name}")
+    if missing := [name for name, kind in wanted.items() if not isinstance(raw.get(name), kind)]:
+        raise Unsure(f"its answer has no {missing[0]}")
     return raw
 
 
-def remote(session: Session, *, branch: bool = True) -> Remote:
+def remote(session: Session) -> Remote:
     """Say where git finds the repository.
-
-    Args:
-        branch: Whether its default branch has to be there.
 
     Raises:
         AccessLost: It is gone, archived, disabled or out of our reach.
-        RepositoryUnfit: It has no commits, or its default branch is gone.
     """
     facts = repository_facts(session)
     name = str(facts["full_name"])
@@ -145,38 +141,54 @@ def remote(session: Session, *, branch: bool = True) -> Remote:
         )
     if facts.get("disabled"):
         raise AccessLost(f"GitHub has disabled {name}; its owner has to ask GitHub why.")
-    default = str(facts["default_branch"])
-    if branch and default not in session.branches:
-        if not _has_branch(session, default):
-            raise RepositoryUnfit(
-                f"The default branch {default} of {name} does not exist; choose one in the"
-                " repository's settings, or push a first commit."
-            )
-        session.branches.add(default)
     return Remote(
         name=name,
         url=_clone_address(session, str(facts["clone_url"])),
-        default_branch=default,
+        default_branch=str(facts["default_branch"]),
         author=session.access.login(),
         email=session.access.address(session),
     )
 
 
-def _has_branch(session: Session, branch: str) -> bool:
-    with passing(*GONE):
-        return session.ask(
-            lambda repository: bool(repository.get_branch(branch).name),
-            doing=f"read the branch {branch}",
-            needs="contents: read",
+def rules(session: Session, branch: str) -> BranchRules:
+    """Ask for the rulesets that cover a branch name, as far as they are about its commits.
+
+    What else stands in the way of such a branch, GitHub says itself when it refuses the push.
+    """
+    rules: list[Raw] = []
+    # Not there: an older Enterprise server, or a plan without rulesets.
+    with passing(404):
+        rules = session.call(
+            "GET",
+            f"rules/branches/{quote(branch, safe='')}",
+            lambda found: [{**rule, "type": str(rule["type"])} for rule in found],
+            doing="read the branch rules",
+            needs="metadata: read",
+        )
+    return BranchRules(
+        signed=any(rule["type"] == "required_signatures" for rule in rules),
+        forward_only=any(
+            rule["type"] == "non_fast_forward" and not _bypassed(session, rule) for rule in rules
+        ),
+    )
+
+
+def _bypassed(session: Session, rule: Raw) -> bool:
+    """Whether the ruleset of a rule lets us through."""
+    with passing(401, 403, 404, 410, 422):
+        return session.call(
+            "GET",
+            f"rulesets/{rule['ruleset_id']}",
+            lambda found: found.get("current_user_can_bypass") in _BYPASSED,
+            doing="read a ruleset",
         )
     return False
 
 
 def _clone_address(session: Session, named: str) -> str:
     """Take the address for git only where it is on the server that we talk to."""
-    api, git = urlsplit(session.access.base_url), urlsplit(named)
-    known = (api.scheme, (api.hostname or "").removeprefix("api."), _port(api))
-    if (git.scheme, git.hostname or "", _port(git)) != known or "@" in git.netloc:
+    api, git = urlsplit(session.access.base_url.lower()), urlsplit(named)
+    if (git.scheme, git.netloc.lower()) != (api.scheme, api.netloc.removeprefix("api.")):
         # Without what may stand before the host.
         place = git.netloc.rpartition("@")[2]
         raise AccessLost(
@@ -185,12 +197,3 @@ def _clone_address(session: Session, named: str) -> str:
             " there."
         )
     return named
-
-
-def _port(parts: SplitResult) -> int | None:
-    """The port that an address leads to, written out or not; None: it is none."""
-    try:
-        given = parts.port
-    except ValueError:
-        return None
-    return given or {"https": 443, "http": 80}.get(parts.scheme)

@@ -1,15 +1,14 @@
 """What the project's own checks say of a commit, and the logs of those that failed.
 
-Three sources: check runs, commit statuses, and the runs of workflows, which tell what waits for
-somebody's word and has no check run yet. What we have reported ourselves is left out.
+Three sources: the jobs of workflows, the check runs of other Apps, and commit statuses. What we
+have reported ourselves is left out.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
@@ -42,6 +41,8 @@ _STAMP = re.compile(r"^\ufeff?\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z ?", 
 #: A log is deleted after a while, a job may never have begun, and we may not be let in.
 _NO_LOG = (403, 404, 410)
 
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
 State = Literal["failed", "waiting", "pending", "passed"]
 #: From the one that is furthest from passing.
 _STATES = get_args(State)
@@ -56,14 +57,11 @@ def of_commit(session: Session, commit: str) -> tuple[ProjectCheck, ...]:
     Raises:
         Refused: We may not read check runs there.
     """
-    of_commit = {"head_sha": commit}
-    runs = _listed(session, "actions/runs", "workflow_runs", of_commit, "actions", optional=True)
-    workflows = _Workflows(run for run in runs if run["head_sha"] == commit)
-    jobs = _newest_check_runs(session, commit, workflows)
+    runs = _workflow_runs(session, commit)
     found: dict[str, ProjectCheck] = {}
     for one in (
-        *_of_check_runs(jobs, workflows),
-        *_of_workflow_runs(workflows, jobs),
+        *_of_workflows(session, runs or ()),
+        *_of_check_runs(session, commit, runs),
         *_of_statuses(session, commit),
     ):
         known = found.setdefault(one.name, one)
@@ -72,43 +70,47 @@ def of_commit(session: Session, commit: str) -> tuple[ProjectCheck, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
-# --- workflow runs -----------------------------------------------------------------------------
+# --- workflows and their jobs ------------------------------------------------------------------
 
 
-class _Workflows:
-    """The runs of workflows on one commit: all by their suite, and the newest of each workflow.
+def _workflow_runs(session: Session, commit: str) -> list[Raw] | None:
+    """Read the newest run of each workflow on a commit; None: we may not.
 
     Whoever pushes our commit to a fork and opens a pull request of it has workflows run on it as
     well, with a title and words of theirs: those runs are not the project's word on our branch.
     """
-
-    def __init__(self, runs: Iterable[Raw]) -> None:
-        every = {run["check_suite_id"]: run for run in runs if run.get("check_suite_id")}
+    listed = _seen(session, "actions/runs", "workflow_runs", {"head_sha": commit}, "actions")
+    if listed is None:
+        return None
+    newest: dict[tuple[int, str], Raw] = {}
+    for run in sorted(listed, key=_number):
         # A fork may be gone by now.
-        self.of_suite = {
-            suite: run
-            for suite, run in every.items()
-            if (run["head_repository"] or {}).get("id") == run["repository"]["id"]
-        }
-        self.of_forks = frozenset(every) - frozenset(self.of_suite)
-        newest: dict[tuple[int, str], Raw] = {}
-        for run in sorted(self.of_suite.values(), key=lambda run: int(run["id"])):
+        is_own = (run["head_repository"] or {}).get("id") == run["repository"]["id"]
+        if is_own and run["head_sha"] == commit:
             newest[run["workflow_id"], run["event"]] = run
-        self.newest = tuple(newest.values())
-        self.suites = frozenset(run["check_suite_id"] for run in self.newest)
+    return list(newest.values())[-_MOST_WORKFLOWS:]
 
 
-def _of_workflow_runs(workflows: _Workflows, jobs: list[Raw]) -> Iterable[ProjectCheck]:
-    """Tell of runs that their jobs do not tell of: those that wait, or have none yet."""
-    states: dict[int, set[State]] = {}
-    for job in jobs:
-        states.setdefault(job["check_suite"]["id"], set()).add(_state(job))
-    for run in workflows.newest:
-        known, state = states.get(run["check_suite_id"], set()), _state(run)
+def _of_workflows(session: Session, runs: Iterable[Raw]) -> Iterator[ProjectCheck]:
+    """Tell of jobs, and of what they do not tell: a run that waits, or has none yet."""
+    for run in runs:
+        path, name, state = f"actions/runs/{run['id']}/jobs", _name(run), _state(run)
+        jobs = _listed(session, path, "jobs", {"filter": "latest"}, "actions")
+        known = {_state(job) for job in jobs}
         told = state in known or state != "waiting" if known else state == "passed"
         if not told:
-            url, name = str(run["html_url"]), _name(run)
+            url = str(run["html_url"])
             yield ProjectCheck(name=name, state=state, url=url, summary=_why(run))
+        for job in jobs:
+            # GitHub ends the other jobs of a matrix once one has failed; they run again with it.
+            again = job["conclusion"] in _CUT_SHORT and run["conclusion"] == "failure"
+            yield ProjectCheck(
+                name=f"{name} / {job['name']}",
+                state="pending" if again else _state(job),
+                url=str(job["html_url"] or ""),
+                job=int(job["id"]),
+                summary=_why(job) if _state(job) != "passed" else "",
+            )
 
 
 def _name(run: Raw) -> str:
@@ -126,64 +128,39 @@ def _why(run: Raw) -> str:
     return ""
 
 
-# --- check runs --------------------------------------------------------------------------------
+# --- check runs of other Apps ------------------------------------------------------------------
 
 
-def _newest_check_runs(session: Session, commit: str, workflows: _Workflows) -> list[Raw]:
-    """Read the check runs of others, without those that a newer one of that name replaces."""
-    newest: dict[tuple[object, ...], Raw] = {}
-    for run in sorted(_check_runs(session, commit, workflows), key=lambda run: int(run["id"])):
-        suite = run["check_suite"]["id"]
-        workflow, app = workflows.of_suite.get(suite), (run["app"] or {}).get("id")
-        replaced = workflow is not None and suite not in workflows.suites
-        ours = app == session.access.app_id
-        if session.access.app_id is None:
-            ours = run["name"] == checks_report.NAME
-        if not (replaced or ours or suite in workflows.of_forks):
-            # Jobs of two workflows may have the same name.
-            source = (workflow["workflow_id"], workflow["event"]) if workflow else ()
-            newest[(app, *source, run["name"])] = run
-    return list(newest.values())
-
-
-def _check_runs(session: Session, commit: str, workflows: _Workflows) -> list[Raw]:
-    path = f"commits/{commit}/check-runs"
-    try:
-        return _listed(session, path, "check_runs", {"filter": "latest"}, "checks")
-    except Refused as problem:
-        closed = problem.status in (403, 404) and session.access.app_id is None
-        if not closed or not workflows.newest:
-            raise
-        # Fine-grained personal tokens cannot be given the permission; that for jobs they can.
-        _log.warning("check runs of Apps are not to be seen", why=problem.words)
-    return [job for run in workflows.newest[:_MOST_WORKFLOWS] for job in _jobs(session, run)]
-
-
-def _jobs(session: Session, run: Raw) -> list[Raw]:
-    """Read the jobs of a run of a workflow, in the form of check runs."""
-    path = f"actions/runs/{run['id']}/jobs"
-    suite, app = {"id": run["check_suite_id"]}, {"slug": _ACTIONS}
-    said = {"title": None, "summary": None}
-    return [
-        {**job, "check_suite": suite, "app": app, "output": said, "details_url": None}
-        for job in _listed(session, path, "jobs", {"filter": "latest"}, "actions")
-    ]
-
-
-def _of_check_runs(runs: list[Raw], workflows: _Workflows) -> Iterable[ProjectCheck]:
-    for run in runs:
-        workflow, state = workflows.of_suite.get(run["check_suite"]["id"]), _state(run)
-        if run["conclusion"] in _CUT_SHORT and workflow and workflow["conclusion"] == "failure":
-            # GitHub ends the other jobs of a matrix once one has failed; they run again with it.
-            state = "pending"
-        said = (run["output"]["title"], run["output"]["summary"], _why(run))
+def _of_check_runs(
+    session: Session, commit: str, workflows: list[Raw] | None
+) -> Iterator[ProjectCheck]:
+    """Tell of the check runs of others; where workflows are not seen, of their jobs as well."""
+    path, wanted, app_id = (
+        f"commits/{commit}/check-runs",
+        {"filter": "latest"},
+        session.access.app_id,
+    )
+    # Fine-grained personal tokens cannot be given the permission.
+    read = _seen if app_id is None and workflows else _listed
+    newest: dict[tuple[int | None, str], Raw] = {}
+    for run in sorted(read(session, path, "check_runs", wanted, "checks") or (), key=_number):
+        app = run["app"] or {}
+        ours = run["name"] == checks_report.NAME if app_id is None else app.get("id") == app_id
+        if not ours and (workflows is None or app.get("slug") != _ACTIONS):
+            newest[app.get("id"), run["name"]] = run
+    for run in newest.values():
+        state, said = _state(run), (run["output"]["title"], run["output"]["summary"], _why(run))
         yield ProjectCheck(
-            name=f"{_name(workflow)} / {run['name']}" if workflow else str(run["name"]),
+            name=str(run["name"]),
             state=state,
             url=str(run["html_url"] or run["details_url"] or ""),
             job=int(run["id"]) if (run["app"] or {}).get("slug") == _ACTIONS else None,
             summary=_summary(*said) if state != "passed" else "",
         )
+
+
+def _number(run: Raw) -> int:
+    return int(run["id"])
 
 
 def _state(run: Raw) -> State:
@@ -207,9 +184,8 @@ def _summary(*said: str | None) -> str:
 
 def _of_statuses(session: Session, commit: str) -> Iterable[ProjectCheck]:
     path = f"commits/{commit}/status"
-    statuses = _listed(session, path, "statuses", {}, "statuses", optional=True)
     in_token_mode = session.access.app_id is None
-    for one in statuses:
+    for one in _seen(session, path, "statuses", {}, "statuses") or ():
         if in_token_mode and one["context"] == checks_report.NAME:
             continue
         yield ProjectCheck.model_validate(
@@ -225,18 +201,17 @@ def _of_statuses(session: Session, commit: str) -> Iterable[ProjectCheck]:
 # --- requests ----------------------------------------------------------------------------------
 
 
-def _listed(
-    session: Session, path: str, key: str, wanted: Raw, permission: str, *, optional: bool = False
-) -> list[Raw]:
-    """Read a list; of what is optional nothing, where we are not let in."""
+def _listed(session: Session, path: str, key: str, wanted: Raw, permission: str) -> list[Raw]:
     how = {"doing": "read the project's checks", "needs": f"{permission}: read"}
-    try:
-        return list(session.pages(path, wanted, most=_MOST_PAGES, key=key, **how))
-    except Refused as problem:
-        if not optional or problem.status not in (403, 404):
-            raise
-        _log.warning("part of the project's checks is not seen", part=key, why=problem.words)
-        return []
+    return list(session.pages(path, wanted, most=_MOST_PAGES, key=key, **how))
+
+
+def _seen(session: Session, path: str, key: str, wanted: Raw, permission: str) -> list[Raw] | None:
+    """Read a list; None: we are not let in."""
+    with passing(403, 404):
+        return _listed(session, path, key, wanted, permission)
+    _log.warning("part of the project's checks is not seen", part=key)
+    return None
 
 
 # --- logs --------------------------------------------------------------------------------------
@@ -304,14 +279,7 @@ def _require_safe(address: str, api: str) -> None:
         Unsure: It is another.
     """
     parts = urlsplit(address)
-    is_local = _is_loopback(parts.hostname) and _is_loopback(urlsplit(api).hostname)
+    is_local = {parts.hostname, urlsplit(api).hostname} <= _LOOPBACK
     if not parts.hostname or parts.scheme not in (("http", "https") if is_local else ("https",)):
         named = f"{parts.scheme or 'nothing'}://{parts.hostname or ''}"
         raise Unsure(f"it names {named} as the place of a log")
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return host == "localhost"

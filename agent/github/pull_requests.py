@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from itertools import islice
 from typing import Literal
@@ -14,13 +13,10 @@ from agent.errors import AccessLost, RepositoryUnfit, Superseded
 from agent.github.answers import Refused, Unsure
 from agent.github.session import Session
 from agent.models.forge import NewPullRequest, Onboarding, OwnPull
-from agent.models.intake import EarlierRun
 from agent.models.outcome import PullRequest
-from agent.models.ticket import Snapshot
 from agent.text import cleaning
 
 _SEARCHED = 100
-_RUN_OF = re.compile(r"<!-- mergewright:run=([\w-]+) approval=([0-9a-f]+) -->")
 _NEEDS = "pull_requests: write"
 
 
@@ -63,40 +59,22 @@ def open_or_update(
 
 def own_open(session: Session, besides: str) -> tuple[OwnPull, ...]:
     """List our open pull requests but that of one branch, among the newest that are open."""
-    return tuple(
-        OwnPull(
-            number=pull.number,
-            body=pull.body or "",
-            url=pull.html_url,
-            branch=pull.head.ref,
-            commit=pull.head.sha,
-            draft=pull.draft or False,
-        )
-        for pull in _newest(session, "open")
-        if pull.head.ref != besides
-    )
-
-
-def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
-    """Look for a pull request of a run that the same approval has started before.
-
-    Open, merged or closed: it counts, and is among the newest that were opened since.
-    """
-    for pull in _newest(session, "all"):
-        marked = _RUN_OF.match(pull.body or "")
-        if marked and marked[2] == snapshot.approval:
-            return EarlierRun(run_id=marked[1], over=True)
-    return None
-
-
-def _newest(session: Session, state: str) -> list[GithubPull]:
-    """List our pull requests among the newest."""
     own = session.access.own_logins()
 
-    def work(repository: Repository) -> list[GithubPull]:
-        pulls = repository.get_pulls(state=state, sort="created", direction="desc")
-        newest = islice(pulls, _SEARCHED)
-        return [pull for pull in newest if pull.user and pull.user.login.lower() in own]
+    def work(repository: Repository) -> tuple[OwnPull, ...]:
+        pulls = repository.get_pulls(state="open", sort="created", direction="desc")
+        return tuple(
+            OwnPull(
+                number=pull.number,
+                body=pull.body or "",
+                url=pull.html_url,
+                branch=pull.head.ref,
+                commit=pull.head.sha,
+                draft=pull.draft or False,
+            )
+            for pull in islice(pulls, _SEARCHED)
+            if _login(pull).lower() in own and pull.head.ref != besides
+        )
 
     return session.ask(work, doing="look for pull requests of ours", needs=_NEEDS)
 
@@ -110,8 +88,7 @@ def onboarding(session: Session, branch: str, default: str) -> Onboarding | None
     Raises:
         AccessLost: The open one of that branch is somebody else's.
     """
-    pull = _find(session, branch)
-    if pull is None:
+    if (pull := _find(session, branch)) is None:
         return None
     head = session.ask(
         lambda repository: repository.get_git_ref(f"heads/{default}").object.sha,
@@ -200,13 +177,11 @@ def _unfit(problem: Refused, proposal: NewPullRequest) -> RepositoryUnfit | None
     base, branch = proposal.base_branch, proposal.branch
     if problem.says("no commits between"):
         told = f"sees no difference between {base} and {branch}; the change is already there."
-    elif problem.says("history in common"):
+    elif problem.says("history in common", "base invalid", "base sha can't"):
         told = (
-            f"sees no common history of {base} and {branch}: {base} was rewritten during the run."
-            " Take the label off and set it again."
+            f"sees no common history of {base} and {branch}: {base} was rewritten or deleted during"
+            " the run. Take the label off and set it again."
         )
-    elif problem.says("base invalid", "base sha can't"):
-        told = f"has no branch {base}, which the pull request goes to."
     else:
         return None
     return RepositoryUnfit(f"GitHub {told}")

@@ -1,23 +1,45 @@
 """A pull request of ours on GitHub after it was opened: implements `Pulls`.
 
-How threads are read and answered is left to `review_threads`, what the project's own checks say to
+How its threads are read is left to `review_threads`, what the project's own checks say to
 `project_checks`, how a commit is made so that GitHub signs it to `signed_commit`.
 """
 
 from __future__ import annotations
 
-from agent.errors import RequestRefused
-from agent.github import gatekeeper, project_checks, review_threads, signed_commit
+import hashlib
+
+import structlog
+
+from agent.github import comments, gatekeeper, project_checks, review_threads, signed_commit
 from agent.github.access import Access
-from agent.github.session import Session, in_our_words
+from agent.github.answers import passing
+from agent.github.session import Scope, Session, all_in_our_words
 from agent.models.change import Change
 from agent.models.pulls import ProjectCheck, PullNow, Thread
 from agent.models.run import Run
 from agent.settings import Settings
+from agent.text import cleaning
+
+_log = structlog.get_logger()
 
 _MAY_WRITE = frozenset({"write", "maintain", "admin"})
+_NEEDS = "pull_requests: write"
+_QUOTED = 140
+#: What we put around the words of an answer.
+_FRAME = 1_000
+_END_OF_THREAD = f"""query End($id: ID!) {{
+  node(id: $id) {{
+    ... on PullRequestReviewThread {{
+      comments(last: 100) {{ nodes {{ {review_threads.SAID} }} }}
+    }}
+  }}
+}}"""
+_RESOLVE = """mutation Resolve($input: ResolveReviewThreadInput!) {
+  resolveReviewThread(input: $input) { thread { isResolved } }
+}"""
 
 
+@all_in_our_words
 class GithubPulls:
     """Reads and answers pull requests with the tokens of a run."""
 
@@ -27,66 +49,125 @@ class GithubPulls:
         self._public_url = settings.public_url
         self._writers: dict[tuple[str, str, int], bool] = {}
 
-    @in_our_words
     def read(self, run: Run, number: int) -> PullNow | None:
         """Read the pull request with all its threads; None: it is not there any more."""
-        return review_threads.read(self._session(run), number)
+        return review_threads.read(self._access.of_run(run), number)
 
-    @in_our_words
     def may_write(self, run: Run, login: str, account_id: int) -> bool:
         """Whether whoever has the login is that account and may write; asked once in a run."""
         known = (run.run_id, login.lower(), account_id)
         if account_id and known not in self._writers:
-            found = gatekeeper.permission_of(self._session(run), login)
+            found = gatekeeper.permission_of(self._access.of_run(run), login)
             self._writers[known] = found.account_id == account_id and found.level in _MAY_WRITE
         return self._writers.get(known, False)
 
-    @in_our_words
     def reply(self, run: Run, number: int, thread: Thread, words: str, *, key: str) -> str:
-        """Answer a thread once for each key: in it, or in the conversation; return its page."""
-        session, where = self._session(run), self._log(run)
-        return review_threads.reply(session, number, thread, words, key=key, where=where)
+        """Answer a thread once for each key; return the answer's page.
 
-    @in_our_words
+        On lines the answer stands in the thread, as long as that is there; else in the
+        conversation, with what it answers.
+
+        Args:
+            thread: As it was read in this attempt: an earlier answer of ours is in it.
+            words: Markdown of ours.
+        """
+        session, mark, words = self._access.of_run(run), _mark("reply", key), self._cut(run, words)
+        if thread.place == "inline":
+            with passing(404):
+                return _in_thread(session, number, thread, mark, words)
+            _log.info("a thread to be answered is gone", pull=number, thread=thread.thread_id)
+        text, asked = f"{_answered(thread)}\n\n{words}", thread.comments[0].at
+        return comments.leave(session, mark, text, on=number, since=asked).url
+
     def say(self, run: Run, number: int, words: str, *, key: str) -> None:
         """Comment once for each key in the conversation."""
         since = run.snapshot.approved_at if run.snapshot else None
-        session, where = self._session(run), self._log(run)
-        review_threads.say(session, number, words, key=key, since=since, where=where)
+        mark, words = _mark("said", key), self._cut(run, words)
+        comments.leave(self._access.of_run(run), mark, words, on=number, since=since)
 
-    @in_our_words
     def rewrite(self, run: Run, number: int, body: str) -> None:
         """Give the pull request another text."""
-        review_threads.rewrite(self._session(run), number, body)
+        session, doing = self._access.of_run(run), f"bring #{number} up to date"
+        text = session.access.hide(body)
+        session.call("PATCH", f"pulls/{number}", body={"body": text}, doing=doing, needs=_NEEDS)
 
-    @in_our_words
     def resolve(self, run: Run, thread: Thread) -> bool:
-        """Mark a thread as resolved; return False where GitHub does not let us."""
-        return review_threads.resolve(self._session(run), thread)
+        """Mark a thread as resolved; return False where it is none, is gone, or we may not."""
+        if thread.place != "inline":
+            return False
+        with passing(403, 404, 422):
+            return self._access.of_run(run).query(
+                _RESOLVE,
+                {"input": {"threadId": thread.thread_id}},
+                lambda data: bool(data["resolveReviewThread"]["thread"]["isResolved"]),
+                scope=Scope.PUSH,
+                doing="resolve a review thread",
+                needs=f"contents: write, {_NEEDS}",
+            )
+        _log.warning("review thread not resolved", thread=thread.thread_id)
+        return False
 
-    @in_our_words
     def checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
         """List the project's own checks of a commit, without those that we have reported."""
-        return project_checks.of_commit(self._session(run), commit)
+        return project_checks.of_commit(self._access.of_run(run), commit)
 
-    @in_our_words
     def log(self, run: Run, check: ProjectCheck) -> str:
         """Read the end of the log of a check, at most 200,000 characters; empty: it has none."""
-        return "" if check.job is None else project_checks.log(self._session(run), check.job)
+        return "" if check.job is None else project_checks.log(self._access.of_run(run), check.job)
 
-    @in_our_words
     def commit(self, run: Run, branch: str, message: str, change: Change) -> str:
         """Add a commit to a branch through the API, which signs it; return its object id.
 
         Raises:
             BranchTaken: Somebody has put another commit on the branch.
         """
-        return signed_commit.add(self._session(run), branch, message, change)
+        return signed_commit.make(self._access.of_run(run), branch, message, change, new=False)
 
-    def _log(self, run: Run) -> str:
-        return f"{self._public_url}/runs/{run.run_id}" if self._public_url else "the log of the run"
+    def _cut(self, run: Run, words: str) -> str:
+        page = f"{self._public_url}/runs/{run.run_id}" if self._public_url else "the log of the run"
+        return cleaning.cut_markdown(words, cleaning.TEXT_LIMIT - _FRAME, where=page)
 
-    def _session(self, run: Run) -> Session:
-        if run.snapshot is None:
-            raise RequestRefused("This run names no issue; only a run of an issue goes to GitHub.")
-        return self._access.session(run.snapshot.issue, run.run_id)
+
+def _mark(kind: str, key: str) -> str:
+    return comments.marker(kind, f"key={hashlib.sha256(key.encode()).hexdigest()[:32]}")
+
+
+def _in_thread(session: Session, number: int, thread: Thread, mark: str, words: str) -> str:
+    own = session.access.number(session)
+
+    def found() -> str | None:
+        for raw in session.query(
+            _END_OF_THREAD,
+            {"id": thread.thread_id},
+            lambda data: review_threads.nodes(data["node"]["comments"]),
+            doing="read a review thread",
+            needs=_NEEDS,
+        ):
+            if (raw["author"] or {}).get("databaseId") == own and raw["body"].startswith(mark):
+                return str(raw["url"])
+        return None
+
+    # The thread is as it was read just now; what an earlier attempt has said is in it.
+    said = next((one.url for one in thread.comments if one.ours and one.body.startswith(mark)), "")
+    # Answers are given to the comment that began the thread.
+    first = thread.comments[0].comment_id
+    return said or session.call(
+        "POST",
+        f"pulls/{number}/comments/{first}/replies",
+        lambda made: str(made["html_url"]),
+        body={"body": session.access.hide(f"{mark}\n{words}")},
+        found=found,
+        doing="answer a review thread",
+        needs=_NEEDS,
+    )
+
+
+def _answered(thread: Thread) -> str:
+    """Say what an answer in the conversation answers: its first words, and whose they are."""
+    asked = thread.comments[-1]
+    visible, _ = cleaning.incoming(asked.body)
+    flat = " ".join(visible.split())
+    short = flat if len(flat) <= _QUOTED else f"{flat[:_QUOTED].rstrip()} ..."
+    whose = cleaning.code(asked.author)
+    who = f"[{whose}]({asked.url})" if asked.url else whose
+    return f"> {cleaning.words(short) or '(no text)'}\n\nTo {who}:"

@@ -1,4 +1,4 @@
-"""The threads of a pull request of ours: read with few requests, answered once, resolved.
+"""The threads of a pull request of ours, read with few requests.
 
 A thread is what people say about one thing: on lines, as the text of a review, or one comment of
 the conversation. Which of them are answered, and with what, is left to others.
@@ -6,29 +6,24 @@ the conversation. Which of them are answered, and with what, is left to others.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import structlog
 
-from agent.github import comments, live_issue
-from agent.github.answers import Refused, passing
-from agent.github.session import Raw, Scope, Session
+from agent.github import live_issue
+from agent.github.answers import passing
+from agent.github.session import Raw, Session
 from agent.models.pulls import PullNow, Thread, ThreadComment
-from agent.text import cleaning
 
 _log = structlog.get_logger()
 
 _NEEDS = "pull_requests: write"
 #: Of each connection, newest first; what is older than that is left out.
 _MOST_PAGES = 10
-_QUOTED = 140
-#: What we put around the words of an answer.
-_FRAME = 1_000
 _AUTHOR = "author { __typename login ... on User { databaseId } ... on Bot { databaseId } }"
 # Numbers of comments have outgrown what GraphQL calls Int.
-_SAID = f"fullDatabaseId body createdAt url {_AUTHOR}"
-_ON_LINES = f"nodes {{ {_SAID} diffHunk pullRequestReview {{ state }} }}"
+SAID = f"fullDatabaseId body createdAt url {_AUTHOR}"
+_ON_LINES = f"nodes {{ {SAID} diffHunk pullRequestReview {{ state }} }}"
 _PULL = "number url state isDraft title body headRefName headRefOid baseRefName mergeable"
 #: Read backwards, so that the newest are there whatever the bound.
 _CONNECTIONS = {
@@ -45,17 +40,9 @@ _CONNECTIONS = {
     }}""",
     "comments": f"""comments(last: 100, before: $comments) {{
       pageInfo {{ hasPreviousPage startCursor }}
-      nodes {{ {_SAID} }}
+      nodes {{ {SAID} }}
     }}""",
 }
-_END_OF_THREAD = f"""query End($id: ID!) {{
-  node(id: $id) {{
-    ... on PullRequestReviewThread {{ comments(last: 100) {{ nodes {{ {_SAID} }} }} }}
-  }}
-}}"""
-_RESOLVE = """mutation Resolve($input: ResolveReviewThreadInput!) {
-  resolveReviewThread(input: $input) { thread { isResolved } }
-}"""
 _STATES = {"OPEN": "open", "CLOSED": "closed", "MERGED": "merged"}
 _CONFLICTS = {"MERGEABLE": False, "CONFLICTING": True}
 
@@ -74,7 +61,7 @@ def read(session: Session, number: int) -> PullNow | None:
             page = _ask(session, number, cursors)
             first = first or page
             for name in cursors:
-                found[name] += _nodes(page[name])
+                found[name] += nodes(page[name])
             infos = {name: page[name]["pageInfo"] for name in cursors}
             cursors = {
                 name: info["startCursor"] for name, info in infos.items() if info["hasPreviousPage"]
@@ -132,7 +119,8 @@ def _ask(session: Session, number: int, cursors: Mapping[str, str | None]) -> Ra
     )
 
 
-def _nodes(connection: Raw | None) -> list[Raw]:
+def nodes(connection: Raw | None) -> list[Raw]:
+    """Give what a connection of GraphQL lists; deleted ones are left out."""
     return [one for one in (connection or {}).get("nodes") or () if one is not None]
 
 
@@ -141,7 +129,7 @@ def _nodes(connection: Raw | None) -> list[Raw]:
 
 def _on_lines(raw: Raw, own: int) -> Thread | None:
     """Make a record of a thread on lines; None: all that was said in it is deleted."""
-    said = _nodes(raw["comments"])
+    said = nodes(raw["comments"])
     if not said:
         return None
     # A line of the file as it was before, or of no line at all, is no line of the file.
@@ -197,116 +185,3 @@ def _comment(raw: Raw, own: int) -> ThreadComment:
         at=str(raw["createdAt"]),
         url=str(raw["url"]),
     )
-
-
-# --- answers -----------------------------------------------------------------------------------
-
-
-def reply(
-    session: Session, number: int, thread: Thread, words: str, *, key: str, where: str
-) -> str:
-    """Answer a thread once for each key; return the answer's page.
-
-    On lines the answer stands in the thread, as long as that is there; else in the conversation,
-    with what it answers.
-
-    Args:
-        thread: As it was read in this attempt: an earlier answer of ours is in it.
-        words: Markdown of ours.
-        where: Where the whole text is to be found, if it is too long.
-    """
-    mark = _mark("reply", key)
-    words = cleaning.cut_markdown(words, cleaning.TEXT_LIMIT - _FRAME, where=where)
-    if thread.place == "inline":
-        with passing(404):
-            return _in_thread(session, number, thread, mark, words)
-        _log.info("a thread to be answered is gone", pull=number, thread=thread.thread_id)
-    text, asked = f"{_answered(thread)}\n\n{words}", thread.comments[0].at
-    return comments.leave(session, mark, text, on=number, since=asked).url
-
-
-def say(
-    session: Session, number: int, words: str, *, key: str, since: str | None, where: str
-) -> None:
-    """Comment once for each key in the conversation.
-
-    Args:
-        words: Markdown of ours.
-        since: ISO 8601, UTC: it was not said before.
-        where: Where the whole text is to be found, if it is too long.
-    """
-    words = cleaning.cut_markdown(words, cleaning.TEXT_LIMIT - _FRAME, where=where)
-    comments.leave(session, _mark("said", key), words, on=number, since=since)
-
-
-def _mark(kind: str, key: str) -> str:
-    return comments.marker(kind, f"key={hashlib.sha256(key.encode()).hexdigest()[:32]}")
-
-
-def rewrite(session: Session, number: int, body: str) -> None:
-    """Give the pull request another text."""
-    text = session.access.hide(body)
-
-    doing = f"bring #{number} up to date"
-    session.call("PATCH", f"pulls/{number}", body={"body": text}, doing=doing, needs=_NEEDS)
-
-
-def _in_thread(session: Session, number: int, thread: Thread, mark: str, words: str) -> str:
-    own = session.access.number(session)
-
-    def found() -> str | None:
-        for raw in session.query(
-            _END_OF_THREAD,
-            {"id": thread.thread_id},
-            lambda data: _nodes(data["node"]["comments"]),
-            doing="read a review thread",
-            needs=_NEEDS,
-        ):
-            if (raw["author"] or {}).get("databaseId") == own and raw["body"].startswith(mark):
-                return str(raw["url"])
-        return None
-
-    # The thread is as it was read just now; what an earlier attempt has said is in it.
-    said = next((one.url for one in thread.comments if one.ours and one.body.startswith(mark)), "")
-    # Answers are given to the comment that began the thread.
-    first = thread.comments[0].comment_id
-    return said or session.call(
-        "POST",
-        f"pulls/{number}/comments/{first}/replies",
-        lambda made: str(made["html_url"]),
-        body={"body": session.access.hide(f"{mark}\n{words}")},
-        found=found,
-        doing="answer a review thread",
-        needs=_NEEDS,
-    )
-
-
-def _answered(thread: Thread) -> str:
-    """Say what an answer in the conversation answers: its first words, and whose they are."""
-    asked = thread.comments[-1]
-    visible, _ = cleaning.incoming(asked.body)
-    flat = " ".join(visible.split())
-    short = flat if len(flat) <= _QUOTED else f"{flat[:_QUOTED].rstrip()} ..."
-    whose = cleaning.code(asked.author)
-    who = f"[{whose}]({asked.url})" if asked.url else whose
-    return f"> {cleaning.words(short) or '(no text)'}\n\nTo {who}:"
-
-
-def resolve(session: Session, thread: Thread) -> bool:
-    """Mark a thread as resolved; return False where it is none, is gone, or we may not."""
-    if thread.place != "inline":
-        return False
-    try:
-        return session.query(
-            _RESOLVE,
-            {"input": {"threadId": thread.thread_id}},
-            lambda data: bool(data["resolveReviewThread"]["thread"]["isResolved"]),
-            scope=Scope.PUSH,
-            doing="resolve a review thread",
-            needs=f"contents: write, {_NEEDS}",
-        )
-    except Refused as problem:
-        if problem.status not in (403, 404, 422):
-            raise
-        _log.warning("review thread not resolved", thread=thread.thread_id, reason=problem.words)
-        return False

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from enum import Enum
-from functools import wraps
 from threading import RLock
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from github.Repository import Repository
@@ -22,7 +22,6 @@ from agent.models.ticket import IssueRef
 if TYPE_CHECKING:
     from agent.github.access import Access
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 Raw = Mapping[str, Any]
@@ -66,8 +65,6 @@ class Session:
         self.issue = issue
         self.name = issue.repository
         self.notice = access.notice(purpose)
-        self.branches: set[str] = set()
-        """Default branches that were seen to be there."""
         self._tokens: dict[Scope, Minted] = {}
         self._requesters: dict[Scope, Watched] = {}
         self._lock = RLock()
@@ -178,21 +175,25 @@ class Session:
             return True
 
 
-def in_our_words(work: Callable[P, T]) -> Callable[P, T]:
-    """Wrap a method of a port: what GitHub refuses, or answers without sense, is an error of ours.
+@contextmanager
+def in_our_words() -> Iterator[None]:
+    """Make an error of ours of what GitHub refuses, or answers without sense.
 
     Raises:
         ForgeUnavailable: An answer is not of the promised shape.
     """
+    try:
+        yield
+    except Refused as problem:
+        raise problem.explained() from problem
+    except SENSELESS as problem:
+        name = type(problem).__name__
+        raise ForgeUnavailable(f"GitHub's answer makes no sense ({name}).") from problem
 
-    @wraps(work)
-    def told(*args: P.args, **options: P.kwargs) -> T:
-        try:
-            return work(*args, **options)
-        except Refused as problem:
-            raise problem.explained() from problem
-        except SENSELESS as problem:
-            name = type(problem).__name__
-            raise ForgeUnavailable(f"GitHub's answer makes no sense ({name}).") from problem
 
-    return told
+def all_in_our_words(port: type[T]) -> type[T]:
+    """Have every public method of a class that implements a port fail in our words."""
+    for name, method in vars(port).copy().items():
+        if not name.startswith("_"):
+            setattr(port, name, in_our_words()(method))
+    return port

@@ -31,35 +31,26 @@ _MOVED = (
 _MOST_FILES = 300
 
 
-def make(session: Session, branch: str, message: str, change: Change) -> str:
-    """Make the branch at the Change's base commit and the commit on it; return its object id.
+def make(session: Session, branch: str, message: str, change: Change, *, new: bool) -> str:
+    """Make a commit on a branch that ends at the Change's base commit; return its object id.
 
     The branch is never moved by force: whoever was there first, or comes in between, keeps it.
 
+    Args:
+        new: Whether the branch is to be made, at the base commit.
+
     Raises:
-        BranchTaken: The branch is there with other content.
+        BranchTaken: It ends elsewhere, and not in this very change; or it is gone.
         RepositoryUnfit: The base commit is gone, or the Change has a file that cannot be committed
             this way.
     """
     _refuse_modes(change)
     head = _head(session, branch)
-    if head is None:
+    if head is None and new:
         head = _create_branch(session, branch, change.base_commit)
-    return _commit(session, branch, head, message, change, _NEW_BRANCH)
-
-
-def add(session: Session, branch: str, message: str, change: Change) -> str:
-    """Add a commit to a branch whose end is the Change's base commit; return its object id.
-
-    Raises:
-        BranchTaken: It ends elsewhere by now, and not in this very change; or it is gone.
-        RepositoryUnfit: The Change has a file that cannot be committed this way.
-    """
-    _refuse_modes(change)
-    head = _head(session, branch)
     if head is None:
         raise BranchTaken(f"The branch {branch} was deleted, so nothing can be added to it.")
-    return _commit(session, branch, head, message, change, _MOVED)
+    return _commit(session, branch, head, message, change, _NEW_BRANCH if new else _MOVED)
 
 
 def _refuse_modes(change: Change) -> None:
@@ -106,14 +97,10 @@ def _create_branch(session: Session, branch: str, start: str) -> str:
             return head
         if problem.status != 422:
             raise
-        if problem.says("object does not exist"):
-            raise RepositoryUnfit(
-                f"The commit {start[:12]}, which the change was made on, is no longer in the"
-                " repository; was its history rewritten? Take the label off and set it again for"
-                " an attempt on what is there now."
-            ) from problem
         raise RepositoryUnfit(
-            f"GitHub does not let us create the branch {branch} ({problem.words})."
+            f"GitHub does not let us create the branch {branch} at the commit {start[:12]}, which"
+            f" the change was made on ({problem.words}). Was its history rewritten? Take the label"
+            " off and set it again for an attempt on what is there now."
         ) from problem
 
 

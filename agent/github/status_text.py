@@ -93,9 +93,9 @@ def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> s
             *(f"_{cleaning.words(note)}_" for note in pull.notes),
         )
     else:
-        origin = f"{origin}  \nReason code: `{outcome.reason.value}`"
-        details = _details(_paragraphs(checklist, origin))
-        return _paragraphs(_failed(run, outcome, page), _similar(outcome), in_all, details)
+        reason = f"{origin}  \nReason code: `{outcome.reason.value}`"
+        head, details = _failed(run, outcome, page), _details(_paragraphs(checklist, reason))
+        return _paragraphs(head, _similar(outcome), in_all, details)
     # Between two lists, which would be one otherwise.
     in_all = f"{in_all} {_log(run, page)}"
     return _paragraphs(head, _similar(outcome), in_all, checklist, _details(origin))
@@ -103,8 +103,7 @@ def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> s
 
 def call(text: str, address: str) -> str:
     """Write the comment that leads a person from the status comment's first words to its rest."""
-    first = _BOLD.match(text.lstrip())
-    words = first[0].rstrip() if first else ""
+    words = _BOLD.findall(text.lstrip())[0].rstrip()
     return f"{words} A person has to act: see [the status comment]({address})."
 
 
@@ -116,11 +115,9 @@ def _answered(about: FollowUp, outcome: Outcome) -> str:
     if outcome.waiting or outcome.marked:
         way = f"a person answers what is left to people, then reviews {pull}."
     linked = ((cleaning.words(one.about[:_LINE]), one.url) for one in outcome.waiting)
-    return _paragraphs(
-        f"**{pull} is open; {_round(about)} is over: {result}.**",
-        f"What to do next: {way}",
-        "\n".join(f"- [{title}]({url})" if url else f"- {title}" for title, url in linked),
-    )
+    lines = (f"- [{title}]({url})" if url else f"- {title}" for title, url in linked)
+    head = f"**{pull} is open; {_round(about)} is over: {result}.**"
+    return _paragraphs(head, f"What to do next: {way}", "\n".join(lines))
 
 
 def _failed(run: Run, outcome: Outcome, page: str | None) -> str:

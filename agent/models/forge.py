@@ -28,8 +28,6 @@ class Remote(Record):
 class BranchRules(Record):
     """What a forge demands of a branch that is to be made."""
 
-    refused: str | None = None
-    """Why it may not be made or pushed to by us, in words; None: it may."""
     signed: bool = False
     """Whether every commit must carry a verified signature."""
     forward_only: bool = False

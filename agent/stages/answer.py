@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from agent.editing.rounds import Round
 from agent.errors import BranchMoved, BranchTaken, Cancelled, Superseded
-from agent.git import worktree
+from agent.git import pull_branch
 from agent.models.agenda import Agenda, Answer, Matter, Occasion
 from agent.models.change import Plan
 from agent.models.environment import Prepared
@@ -240,14 +240,14 @@ def _pushed(
     for_commit = decided.model_copy(update={"plan": _as_commit(asked, done, decided.plan)})
     message = proposing.message(prepared, for_commit, author, svc.redactor)
     if rules.signed:
-        more = worktree.increment(standing, change)
+        more = pull_branch.increment(standing, change)
         if not more.files:
             return standing.head
         try:
             return pulls_of(svc).commit(run, pull.branch, message, more)
         except BranchTaken as problem:
             raise BranchMoved(problem.message, _LOOK_AGAIN) from problem
-    commit = worktree.follow(
+    commit = pull_branch.follow(
         standing,
         change,
         message,
@@ -259,7 +259,9 @@ def _pushed(
     )
     token = svc.forge.credential(run, write=True)
     svc.redactor.learn(token)
-    worktree.push_follow(standing, commit, pull.branch, remote.url, token, look_again=_LOOK_AGAIN)
+    pull_branch.push_follow(
+        standing, commit, pull.branch, remote.url, token, look_again=_LOOK_AGAIN
+    )
     return commit
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.errors import ConfigInvalid
 from agent.git import worktree
+from agent.git.base import Limits
 from agent.models.environment import Checkout, Contract
 from agent.models.run import Run
 from agent.services import Services
@@ -15,16 +16,10 @@ from repo_config.schema import RepoConfig
 def prepare(run: Run, svc: Services) -> Checkout:
     """Bring our mirror up to date and pin the commit that the whole run is based on."""
     settings = svc.settings
-    mirrors, max_bytes = settings.home / "mirrors", settings.max_tree_mb * 1024**2
+    mirrors, limits = settings.home / "mirrors", Limits.of(settings)
     remote = svc.forge.remote(run)
     if remote is None:
-        base = worktree.prepare(
-            run.repository,
-            run.base,
-            mirrors,
-            max_files=settings.max_files_in_tree,
-            max_bytes=max_bytes,
-        )
+        base = worktree.prepare(run.repository, run.base, mirrors, limits)
     else:
         token = svc.forge.credential(run, write=False)
         svc.redactor.learn(token)
@@ -33,9 +28,7 @@ def prepare(run: Run, svc: Services) -> Checkout:
             token,
             run.base or remote.default_branch,
             mirrors,
-            max_files=settings.max_files_in_tree,
-            max_bytes=max_bytes,
-            max_repository_bytes=settings.max_repository_mb * 1024**2,
+            limits=limits,
             stopped=svc.stopped,
         )
     branch = f" ({base.base_branch})" if base.base_branch else ""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superseded
-from agent.git import worktree
+from agent.git import pull_branch
+from agent.git.base import Limits
 from agent.models.agenda import Agenda, Matter, Occasion
 from agent.models.change import Change, Plan
 from agent.models.forge import Pulls
@@ -186,7 +187,7 @@ def stand(occasion: Occasion, run: Run, svc: Services) -> Standing:
     settings, pull, remote = svc.settings, occasion.pull, occasion.remote
     token = svc.forge.credential(run, write=False)
     svc.redactor.learn(token)
-    standing = worktree.standing(
+    standing = pull_branch.standing(
         remote.url,
         token,
         pull.branch,
@@ -195,9 +196,7 @@ def stand(occasion: Occasion, run: Run, svc: Services) -> Standing:
         author=remote.author,
         email=remote.email,
         merging=not occasion.rules.signed,
-        max_files=settings.max_files_in_tree,
-        max_bytes=settings.max_tree_mb * 1024**2,
-        max_repository_bytes=settings.max_repository_mb * 1024**2,
+        limits=Limits.of(settings),
         stopped=svc.stopped,
     )
     if standing.unfit:

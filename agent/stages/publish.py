@@ -16,10 +16,10 @@ from agent.errors import (
     AgentError,
     BranchTaken,
     Cancelled,
-    RequestRefused,
     Superseded,
 )
 from agent.git import left_branches, worktree
+from agent.git.base import Limits
 from agent.git.left_branches import LeftBranch
 from agent.models.change import Change
 from agent.models.environment import Prepared
@@ -43,7 +43,6 @@ def open_pull_request(prepared: Prepared, decided: Decided, svc: Services) -> Ou
         Superseded: The issue is no longer what was approved. A branch that was pushed for it is
             removed again, by this attempt or the clean-up.
         Cancelled: The run was stopped; likewise.
-        RequestRefused: The forge has rules against the branch.
         PolicyRefused: The change holds a secret of the service's own.
         AccessLost: The forge does not let us write.
     """
@@ -218,11 +217,8 @@ def _make(
     run, base, change = prepared.run, prepared.checkout, decided.cleared.change
     name, email = (remote.author, remote.email) if remote else worktree.IDENTITY
     message = proposing.message(prepared, decided, f"{name} <{email}>", svc.redactor)
-    if remote and (rules := svc.forge.rules(run, branch)):
-        if rules.refused:
-            raise RequestRefused(f"The branch {branch} may not be made: {rules.refused}")
-        if rules.signed:
-            return _signed(run, branch, message, change, svc)
+    if remote and svc.forge.rules(run, branch).signed:
+        return _signed(run, branch, message, change, svc)
     commit = worktree.commit(base, change, message, date=run.started, author=name, email=email)
     if remote is None:
         if held := worktree.holding(base, commit, branch):
@@ -230,7 +226,6 @@ def _make(
         return Placed(branch=worktree.deliver(base, commit, branch), commit=commit)
     token = svc.forge.credential(run, write=True)
     svc.redactor.learn(token)
-    most = svc.settings.max_repository_mb * 1024**2
     name = worktree.push(
         base,
         commit,
@@ -238,7 +233,7 @@ def _make(
         remote.url,
         token,
         taken=lambda name: _require_unproposed(run, name, svc),
-        max_repository_bytes=most,
+        limits=Limits.of(svc.settings),
     )
     return Placed(branch=name, commit=commit)
 

@@ -62,6 +62,7 @@ OPERATIONS = (
 
 # What the simulator has although no run of ours calls it (yet), and why.
 NOT_CALLED: dict[str, str] = {
+    "GET /repos/{owner}/{repo}/branches/{branch}": "people look at a branch",
     "POST /repos/{owner}/{repo}/issues": "people open issues",
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}": "people close issues",
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/reviews": "people review",

@@ -69,8 +69,8 @@ def work(scene: Scene) -> None:
 
 def publish(scene: Scene) -> None:
     forge, run = scene.forge, scene.run
-    samples.add_rule(scene.repository, "mergewright/*", "creation", exempt=[scene.login])
-    assert forge.rules(run, BRANCH).refused is None
+    samples.add_rule(scene.repository, "mergewright/*", "non_fast_forward", exempt=[scene.login])
+    assert not forge.rules(run, BRANCH).signed
     forge.credential(run, write=True)
     commit = samples.push_branch(scene.repository)
     forge.own_pulls(run, BRANCH)

@@ -23,6 +23,7 @@ from agent.environments import build
 from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
 from agent.git import worktree
+from agent.git.base import Limits
 from agent.git.tree import WorkTree
 from agent.models.change import Change, ChangedFile, ClearedChange
 from agent.models.checks import CheckReport, CheckResult, Comparison
@@ -298,9 +299,7 @@ def make_stage(
         subprocess.run(["git", "-C", str(repository), *arguments], check=True, timeout=60)
     home = Path(tempfile.mkdtemp(dir=workshop.home))
     home.chmod(0o711)
-    checkout = worktree.prepare(
-        str(repository), None, home / "mirrors", max_files=1000, max_bytes=10**7
-    )
+    checkout = worktree.prepare(str(repository), None, home / "mirrors", Limits(1000, 10**7))
     run = Run(run_id="run-1", repository=str(repository), ticket="ticket.md", started=1_700_000_000)
     contract = Contract(
         config=RepoConfig.model_validate(config or {}, strict=False),

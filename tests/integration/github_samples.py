@@ -21,7 +21,9 @@ from agent.github.access import Access, connect
 from agent.github.forge import GithubForge
 from agent.github.gatekeeper import GithubGatekeeper
 from agent.github.retrying import Pacing
-from agent.models.run import Run
+from agent.models.forge import NewPullRequest
+from agent.models.outcome import Outcome, PullRequest
+from agent.models.run import Reason, Run, end_state
 from agent.models.ticket import IssueRef, Snapshot
 from agent.settings import Settings
 
@@ -177,6 +179,23 @@ def _run(base: str, repository: Repository, issue: Issue, installation: Installa
         ),
         started=0,
     )
+
+
+def proposal(commit: str, **more: object) -> NewPullRequest:
+    given = {
+        "branch": BRANCH, "commit": commit, "base_branch": "main", "title": "Add a field",
+        "body": "All checks passed.\n\nCloses #1", "summary": "| check | head |",
+    }  # fmt: skip
+    return NewPullRequest.model_validate({**given, **more})
+
+
+def outcome(
+    reason: Reason = Reason.NEW_FAILURES, text: str | None = "red", pull: PullRequest | None = None
+) -> Outcome:
+    return Outcome(
+        run_id=RUN_ID, state=end_state(reason), reason=reason, sentence="That is how it ended.",
+        pull_request_text=text, pull_request=pull,
+    )  # fmt: skip
 
 
 def add_rule(repository: Repository, pattern: str, *kinds: str, exempt: Iterable[str] = ()) -> Rule:

@@ -17,6 +17,7 @@ import pytest
 
 from agent.errors import RepositoryUnfit
 from agent.git import worktree
+from agent.git.base import Limits
 from agent.models.environment import Checkout
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
@@ -543,12 +544,12 @@ def test_gr7_odd_files_in_the_work_tree_do_not_hang(
 
 
 def refused_soon(
-    repository: Path, mirrors: Path, words: str, base: str | None = None, **limits: int
+    repository: Path, mirrors: Path, words: str, base: str | None = None, **more: Limits
 ) -> None:
     """Without these bounds a bomb would take hours."""
     start = time.monotonic()
     with pytest.raises(RepositoryUnfit, match=words):
-        worktree.prepare(str(repository), base, mirrors, **limits)
+        worktree.prepare(str(repository), base, mirrors, **more)
     assert time.monotonic() - start < 60
     assert not list(mirrors.glob("*.git")), "refused before anything is copied"
 
@@ -577,7 +578,9 @@ def test_gr8_endless_folders_without_a_file_are_refused_at_once(
 def test_gr8_a_huge_file_is_refused_before_it_is_copied(repository: Path, mirrors: Path) -> None:
     samples.put(repository, {"huge": b"\0" * 3_000_000, "large": b"\1" * 3_000_000})
     samples.commit_all(repository, "Huge")
-    refused_soon(repository, mirrors, "larger than 5 MB.*MAX_TREE_MB", max_bytes=5 * 1024**2)
+    refused_soon(
+        repository, mirrors, "larger than 5 MB.*MAX_TREE_MB", limits=Limits(bytes=5 * 1024**2)
+    )
     assert worktree.prepare(str(repository), None, mirrors).base_branch == "main"
 
 

@@ -21,12 +21,10 @@ from agent.errors import (
 from agent.github.forge import GithubForge
 from agent.github.gatekeeper import GithubGatekeeper
 from agent.models.change import Change, ChangedFile
-from agent.models.forge import NewPullRequest
 from agent.models.intake import Permission
-from agent.models.outcome import Outcome, PullRequest
-from agent.models.run import Reason, end_state
+from agent.models.outcome import PullRequest
 from tests.integration import github_samples as samples
-from tests.integration.github_samples import BRANCH, RUN_ID, Scene
+from tests.integration.github_samples import BRANCH, Scene, outcome, proposal
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +41,6 @@ def scene(world, tmp_path) -> Scene:
 @pytest.fixture
 def token_scene(world, tmp_path) -> Scene:
     return samples.scene(world, tmp_path, app=False)
-
-
-def proposal(commit: str, **more: object) -> NewPullRequest:
-    given = {
-        "branch": BRANCH, "commit": commit, "base_branch": "main", "title": "Add a field",
-        "body": "All checks passed.",
-    }  # fmt: skip
-    return NewPullRequest.model_validate({**given, **more})
-
-
-def outcome(reason: Reason = Reason.NEW_FAILURES, text: str = "red") -> Outcome:
-    return Outcome(
-        run_id=RUN_ID, state=end_state(reason), reason=reason, sentence="It ended.",
-        pull_request_text=text,
-    )  # fmt: skip
 
 
 def propose(scene: Scene, **more: object) -> PullRequest:
@@ -375,7 +358,7 @@ def test_ui6_no_token_in_log_record_address_or_text(scene, caplog):
         repr(scene.writes),
         *(f"{one.path}?{one.query} {one.body}" for one in scene.requests()),
         *(comment.body for comment in scene.issue.comments),
-        repr((forge, vars(forge), vars(scene.access), vars(forge._session(run)))),
+        repr((forge, vars(forge), vars(scene.access), vars(scene.access.of_run(run)))),
     ]
     assert "api/v3" in caplog.text
     for secret in secrets:

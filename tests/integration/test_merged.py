@@ -92,14 +92,6 @@ def told(world, tmp_path):
     return Told(github, tmp_path)
 
 
-def test_what_is_merged_as_it_was_has_no_distance(told):
-    told.commit("main", {"other.py": LINES.replace("line 9\n", "line nine\n")})
-    found = told.measure(told.merge("merge"))
-    assert (found.distance, found.as_it_was) == (0, True)
-    assert found.merged_lines == 4, "one line removed, three added"
-    assert found.head == told.ours
-
-
 @pytest.mark.parametrize("how", ["merge", "squash", "rebase", "by hand"])
 def test_what_people_change_on_top_of_ours_counts_and_nothing_of_the_base_does(told, how):
     if how != "by hand":

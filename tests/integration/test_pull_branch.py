@@ -11,8 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.errors import AccessLost, BranchMoved, ForgeUnavailable, MergeConflict, RepositoryUnfit
+from agent.errors import AccessLost, BranchMoved, MergeConflict, RepositoryUnfit
 from agent.git import process, pull_branch, remote, worktree
+from agent.git.base import Limits
 from agent.models.agenda import Occasion
 from agent.models.change import Change, ChangedFile, Plan
 from agent.models.pulls import PullNow, Standing
@@ -98,20 +99,20 @@ class Pull:
 
     def standing(self, **more):
         token = self.github.forge.credential(self.github.run, write=False)
-        return worktree.standing(
+        return pull_branch.standing(
             self.url, token, BRANCH, "main", self.home / "mirrors",
             author=self.us[0], email=self.us[1], **more,
         )  # fmt: skip
 
     def follow(self, standing, change, message="Answer the review", **more):
         who = {"author": self.us[0], "email": self.us[1], "date": DATE}
-        return worktree.follow(
+        return pull_branch.follow(
             standing, change, message, merge_message="Merge main", **{**who, **more}
         )
 
     def push(self, standing, commit, **more):
         token = self.github.forge.credential(self.github.run, write=True)
-        worktree.push_follow(
+        pull_branch.push_follow(
             standing, commit, BRANCH, self.url, token, look_again="read pull request", **more
         )
 
@@ -214,7 +215,7 @@ def test_a_branch_that_only_the_forge_may_commit_to_is_held_against_the_fork(pul
     standing = pull.standing(merging=False)
     assert (standing.moved, standing.conflicts, standing.checkout.commit) == (True, (), fork)
     change = change_of(standing, tmp_path / "tree", lambda tree: tree.write("new.py", b"n = 1\n"))
-    added = worktree.increment(standing, change)
+    added = pull_branch.increment(standing, change)
     assert (added.base_commit, contents(added)) == (standing.head, {"new.py": b"n = 1\n"})
 
 
@@ -350,27 +351,6 @@ def test_links_and_submodules_in_a_branch_are_left_to_people(pull, mode, target,
         pull.follow(standing, standing.change)
 
 
-@pytest.mark.parametrize(
-    ("path", "mode", "words"),
-    [
-        (b"na\xff\xfeme.py", "100644", "not UTF-8"),
-        (b"SHOP.py", "100644", "differ only in case"),
-        (b"out", "120000", "symlink out of the tree"),
-    ],
-)
-def test_names_that_cannot_be_worked_with_are_left_to_people(pull, path, mode, words):
-    pull.git("read-tree", BRANCH)
-    blob = pull.git("hash-object", "-w", "--stdin", stdin=b"../../etc/passwd")
-    entry = f"{mode} {blob}\t".encode() + path + b"\0"
-    pull.git("update-index", "-z", "--index-info", stdin=entry)
-    made = pull.git("commit-tree", pull.git("write-tree"), "-p", BRANCH, "-m", "Name")
-    pull.git("update-ref", f"refs/heads/{BRANCH}", made)
-    pull.put(BRANCH, BRANCH)
-    standing = pull.standing()
-    assert words in standing.unfit
-    assert Standing.model_validate_json(standing.model_dump_json()) == standing
-
-
 # --- size --------------------------------------------------------------------------------------
 
 
@@ -382,7 +362,7 @@ def test_a_branch_that_changes_very_much_is_left_to_people(pull, monkeypatch):
     monkeypatch.setattr(pull_branch, "MOST_BYTES", 1024**2)
     pull.ours({"large.txt": b"x" * (1024**2 + 1)})
     assert "larger than 1 MB" in pull.standing().unfit
-    assert "MERGEWRIGHT_MAX_FILES_IN_TREE" in pull.standing(max_files=5).unfit
+    assert "MERGEWRIGHT_MAX_FILES_IN_TREE" in pull.standing(limits=Limits(5)).unfit
 
 
 # --- nothing of the repository runs ------------------------------------------------------------
@@ -536,19 +516,6 @@ def test_somebody_who_is_quicker_in_the_last_moment_loses_nothing(pull, monkeypa
     with pytest.raises(BranchMoved):
         pull.push(standing, made)
     assert [pull.tip()] == late
-
-
-def test_GH1_a_push_whose_reply_is_lost_is_made_once(pull):
-    standing = pull.standing()
-    made = pull.follow(standing, plus(standing, "new.py", b"n = 1\n"))
-    fault = pull.github.fault("drop", "POST", "/*/git-receive-pack", count=None)
-    with pytest.raises(ForgeUnavailable):
-        pull.push(standing, made)
-    assert pull.tip() == standing.head
-    pull.github.world.faults.remove(fault.id)
-    pull.github.fault("lose_answer", "POST", "/*/git-receive-pack", count=1)
-    pull.push(standing, made)
-    assert pull.tip() == made
 
 
 def test_a_forge_that_lets_nobody_rewrite_gets_a_merge(pull):

@@ -12,7 +12,7 @@ import pytest
 from agent.demo.simulator import actions
 from agent.demo.simulator.records import WorkflowRun
 from agent.demo.simulator.world import World
-from agent.errors import BranchTaken, ForgeUnavailable
+from agent.errors import BranchTaken
 from agent.github import project_checks
 from agent.github.answers import Unsure
 from agent.github.pulls import GithubPulls
@@ -278,33 +278,6 @@ def test_a_thread_that_we_may_not_resolve_or_that_is_gone_is_left(token_talk):
     assert not token_talk.pulls.resolve(token_talk.scene.run, thread)
 
 
-# --- what GitHub does to us --------------------------------------------------------------------
-
-
-def test_an_answer_of_another_shape_is_no_answer(talk):
-    thread = talk.ask()
-    answer = {"data": {"repository": {"pullRequest": {"number": 2}}}}
-    led = talk.scene.fault("answer", "POST", "/api/graphql", status=200, body=answer, count=None)
-    with pytest.raises(ForgeUnavailable):
-        talk.read()
-    # Where the answer to an answer is lost, it is looked for.
-    talk.scene.fault("lose_answer", "POST", f"pulls/{talk.number}/comments/*/replies")
-    with pytest.raises(ForgeUnavailable):
-        talk.pulls.reply(talk.scene.run, talk.number, thread, "Because.", key="1")
-    talk.scene.world.faults.remove(led.id)
-    assert len(talk.ours()) == 1
-    talk.scene.fault(
-        "answer",
-        "GET",
-        "*/check-runs",
-        status=200,
-        body={"total_count": 1, "check_runs": [{"id": 1}]},
-        count=None,
-    )
-    with pytest.raises(ForgeUnavailable):
-        checks(talk)
-
-
 # --- commits -----------------------------------------------------------------------------------
 
 
@@ -521,22 +494,6 @@ def test_a_log_that_its_place_does_not_have_is_empty(talk):
     assert talk.pulls.log(talk.scene.run, gone) == ""
 
 
-def test_a_log_is_fetched_by_https_alone(talk):
-    check = red(talk, "1 failed")
-    for location in ("http://10.0.0.1/log", "file:///etc/passwd", ""):
-        led = talk.scene.fault(
-            "answer",
-            "GET",
-            "actions/jobs/*/logs",
-            status=302,
-            headers={"Location": location},
-            count=None,
-        )
-        with pytest.raises(ForgeUnavailable, match="as the place of a log"):
-            talk.pulls.log(talk.scene.run, check)
-        talk.scene.world.faults.remove(led.id)
-
-
 @pytest.mark.parametrize(
     ("address", "api", "safe"),
     [
@@ -544,6 +501,8 @@ def test_a_log_is_fetched_by_https_alone(talk):
         ("http://127.0.0.1:80/1", "https://api.github.com", False),
         ("http://localhost/1", "http://127.0.0.1:8080/api/v3", True),
         ("https:///1", "http://127.0.0.1:8080/api/v3", False),
+        ("http://10.0.0.1/log", "http://127.0.0.1:8080/api/v3", False),
+        ("file:///etc/passwd", "http://127.0.0.1:8080/api/v3", False),
     ],
 )
 def test_a_log_on_this_machine_is_that_of_a_simulated_github(address, api, safe):

@@ -12,6 +12,7 @@ import pytest
 
 from agent.errors import AccessLost, Cancelled, ForgeUnavailable, PermanentError, RepositoryUnfit
 from agent.git import worktree
+from agent.git.base import Limits
 from agent.models.change import Change, ChangedFile
 from tests.integration import git_samples
 from tests.integration import github_samples as samples
@@ -83,7 +84,7 @@ def prepared_within(github, home, max_bytes):
     remote = github.forge.remote(github.run)
     token = github.forge.credential(github.run, write=False)
     return worktree.prepare_remote(
-        remote.url, token, "main", home / "mirrors", max_repository_bytes=max_bytes
+        remote.url, token, "main", home / "mirrors", limits=Limits(fetched=max_bytes)
     )
 
 

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import EditFailed, RepositoryUnfit, StorageFull
+from agent.errors import RepositoryUnfit, StorageFull
 from agent.git import mirror as mirror_module
 from agent.git import worktree
-from agent.models.change import ChangedFile
 from tests.integration import git_samples as samples
 from tests.integration.git_samples import git
 from tests.integration.small_disks import small_disk
@@ -424,25 +423,6 @@ def test_a_commit_leaves_every_other_file_as_it_is(
     assert written.stdout == b"one\r\ntwo\n"
 
 
-def test_a_change_that_does_not_fit_the_commit_is_refused(repository: Path, mirrors: Path) -> None:
-    (repository / "link").symlink_to("a.py")
-    samples.commit_all(repository, "Link")
-    checkout = worktree.prepare(str(repository), None, mirrors)
-
-    def refused(file: ChangedFile, words: str) -> None:
-        for act in (worktree.diff, lambda c, f: worktree.commit(c, f, "X", date=DATE)):
-            with pytest.raises(EditFailed, match=words):
-                act(checkout, samples.change(checkout, file))
-
-    refused(ChangedFile(path="a.py", before=b"other", after=b""), "`a.py` is not in commit")
-    refused(ChangedFile(path="a.py", before=None, after=b""), "`a.py` is not in commit")
-    refused(ChangedFile(path="no.py", before=b"", after=None), "`no.py` is not in commit")
-    refused(ChangedFile(path="link", before=b"a.py", after=b""), "`link` is not in commit")
-    other = samples.edit(checkout).model_copy(update={"base_commit": "1" * 40})
-    with pytest.raises(EditFailed, match="made for commit 1111"):
-        worktree.diff(checkout, other)
-
-
 # --- delivery --------------------------------------------------------------------------------
 
 
@@ -482,7 +462,7 @@ def test_a_branch_in_the_way_is_named(repository: Path, mirrors: Path) -> None:
     git(repository, "branch", "mergewright")
     checkout = worktree.prepare(str(repository), None, mirrors)
     commit = worktree.commit(checkout, samples.edit(checkout), "Edit", date=DATE)
-    with pytest.raises(RepositoryUnfit, match=r"there is a branch mergewright\. .*branch_prefix"):
+    with pytest.raises(RepositoryUnfit, match="mergewright.*branch_prefix"):
         worktree.deliver(checkout, commit, "mergewright/x")
 
 

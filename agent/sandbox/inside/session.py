@@ -11,21 +11,20 @@ A request is a length, a JSON object and the bytes that its `size` announces. Th
 from __future__ import annotations
 
 import ctypes
-import errno
 import json
 import os
 import select
 import stat
 import struct
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
+import by_descriptor
 import differing
 import room
 
 TYPE_CHECKING = False  # see room.py
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     Answer = tuple[dict[str, Any], list[bytes]]
@@ -34,11 +33,7 @@ if TYPE_CHECKING:
 KEPT_BYTES = 16 * 1024
 """Of the head of what a command prints, and of its tail."""
 PIECE_BYTES = 1 << 16
-FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 IPC_RMID = 0
-TEMPORARY = ".mergewright-part"
 
 
 class Printed:
@@ -163,8 +158,8 @@ class Session:
     def read_one(self, path: str, most_bytes: int) -> tuple[str | None, bytes]:
         """Read one of them; "" for one that is there."""
         try:
-            with self.parent(path) as (parent, name):
-                descriptor = os.open(name, READ, dir_fd=parent)
+            with by_descriptor.parent(self.order["tree"], path) as (parent, name):
+                descriptor = os.open(name, by_descriptor.READ, dir_fd=parent)
         except (OSError, ValueError):
             return None, b""
         try:
@@ -180,43 +175,21 @@ class Session:
     def write(self, request: dict[str, Any], content: bytes) -> Answer:
         """Put a file in the place of what has its name, and make the folders to it."""
         try:
-            with self.parent(request["path"], create=True) as (parent, name):
-                replace(parent, name, content, executable=request["executable"])
+            executable = request["executable"]
+            by_descriptor.replace(
+                self.order["tree"], request["path"], content, executable=executable
+            )
         except (OSError, ValueError) as problem:
             return {"problem": explain(problem)}, []
         return {"problem": ""}, []
 
     def delete(self, request: dict[str, Any], content: bytes) -> Answer:
         """Delete a file, and the folders that are empty without it."""
-        path = request["path"]
         try:
-            with self.parent(path) as (parent, name):
-                os.unlink(name, dir_fd=parent)
-            while "/" in path:
-                path = path.rpartition("/")[0]
-                with self.parent(path) as (parent, name):
-                    os.rmdir(name, dir_fd=parent)
+            by_descriptor.delete(self.order["tree"], request["path"])
         except OSError as problem:
-            if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                return {"problem": explain(problem)}, []
+            return {"problem": explain(problem)}, []
         return {"problem": ""}, []
-
-    @contextmanager
-    def parent(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
-        """Open the folder of a path, name by name and through no link."""
-        *folders, name = path.split("/")
-        here = os.open(self.order["tree"], FOLDER)
-        try:
-            for folder in folders:
-                if create:
-                    with suppress(FileExistsError):
-                        os.mkdir(folder, 0o755, dir_fd=here)
-                below = os.open(folder, FOLDER, dir_fd=here)
-                os.close(here)
-                here = below
-            yield here, name
-        finally:
-            os.close(here)
 
 
 def remove_shared() -> None:
@@ -237,33 +210,9 @@ def read_all(descriptor: int) -> bytes:
     return b"".join(pieces)
 
 
-def replace(parent: int, name: str, content: bytes, *, executable: bool | None) -> None:
-    """Lay a whole new file in the place of another; None keeps that one's mode."""
-    mode = 0o755 if executable else 0o644
-    with suppress(FileNotFoundError):
-        before = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        if stat.S_ISLNK(before.st_mode):
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        if not stat.S_ISREG(before.st_mode):
-            raise OSError(errno.EEXIST, "something that is no regular file is in its place")
-        if executable is None:
-            mode = stat.S_IMODE(before.st_mode) & 0o777
-    with suppress(FileNotFoundError):
-        os.unlink(TEMPORARY, dir_fd=parent)
-    descriptor = os.open(TEMPORARY, NEW, 0o600, dir_fd=parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            os.fchmod(descriptor, mode)
-        os.replace(TEMPORARY, name, src_dir_fd=parent, dst_dir_fd=parent)
-    except OSError:
-        os.unlink(TEMPORARY, dir_fd=parent)
-        raise
-
-
 def explain(problem: OSError | ValueError) -> str:
     """Say why a file could not be written."""
-    if getattr(problem, "errno", None) in (errno.ELOOP, errno.ENOTDIR):
+    if isinstance(problem, OSError) and by_descriptor.is_link(problem):
         return "it leads through a symbolic link or a file; links are not followed"
     return str(getattr(problem, "strerror", None) or problem)
 

@@ -30,6 +30,8 @@ WRITABLE = (TEMPORARY, ROOM_TREE, ROOM_OUT, SHARED_MEMORY)
 HOSTNAME = "room"
 
 _START = "start.py"
+#: Beside the modules of the folder.
+_SHARED = "by_descriptor.py"
 _MODULES = ("room.py", "collection.py", "relay.py", "session.py", "differing.py", "watching.py")
 
 
@@ -55,8 +57,9 @@ def runner() -> Mapping[str, bytes]:
     """Read the program that runs first in every room, its modules with their bytecode."""
     inside = resources.files("agent.sandbox").joinpath("inside")
     files = {_START: inside.joinpath(_START).read_bytes()}
-    for name in _MODULES:
-        source = inside.joinpath(name).read_bytes()
+    sources = {name: inside.joinpath(name).read_bytes() for name in _MODULES}
+    shared = resources.files("agent.git").joinpath(_SHARED)
+    for name, source in {**sources, _SHARED: shared.read_bytes()}.items():
         compiled, content = bytecode.of(name, source)
         files |= {name: source, compiled: content}
     return files

@@ -31,9 +31,17 @@ def test_a_failing_server_may_have_done_it_or_not(status):
         answers.judge(status, {}, "<html>")
 
 
-def test_retry_after_says_how_long():
-    assert limit(403, {"retry-after": "7"}).wait == 7
-    assert limit(429, {"retry-after": "7"}).wait == 7
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (403, {"retry-after": "7"}, 7),
+        (429, {"retry-after": "7"}, 7),
+        (429, {}, 60),
+        (403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1"}, 0),
+    ],
+)
+def test_a_limit_says_how_long_and_else_it_is_a_minute(status, headers, seconds):
+    assert limit(status, headers, "You have exceeded a secondary rate limit.").wait == seconds
 
 
 def test_the_reset_is_read_by_the_servers_clock_when_ours_is_an_hour_off():
@@ -44,16 +52,6 @@ def test_the_reset_is_read_by_the_servers_clock_when_ours_is_an_hour_off():
         "x-ratelimit-reset": str(int(server) + 3000),
     }
     assert limit(403, headers, "API rate limit exceeded").wait == pytest.approx(3001, abs=2)
-
-
-def test_a_limit_without_a_time_is_a_minute():
-    assert limit(403, {}, "You have exceeded a secondary rate limit.").wait == 60
-    assert limit(429, {}).wait == 60
-
-
-def test_a_limit_in_the_past_is_no_negative_wait():
-    headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1"}
-    assert limit(403, headers).wait == 0
 
 
 def test_a_plain_403_is_no_limit_and_names_the_permission_of_the_header():

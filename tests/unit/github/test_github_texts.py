@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from agent.github import branch_rules, checks_report, state_labels
+from agent.github import checks_report, state_labels
 from agent.github import status_text as status
 from agent.github.state_labels import StateLabel
 from agent.models.change import Finding, Plan, Severity
@@ -226,37 +226,6 @@ def test_a_call_takes_the_first_sentence_and_leads_to_the_rest(text, first):
 )
 def test_each_end_has_its_label(reason, label):
     assert state_labels.of(outcome(reason)) is label
-
-
-@pytest.mark.parametrize(
-    ("rule", "words"),
-    [
-        ({"type": "creation"}, "create branches"),
-        (
-            {
-                "type": "branch_name_pattern",
-                "parameters": {"operator": "starts_with", "pattern": "feature/"},
-            },
-            "branch name (feature/)",
-        ),
-    ],
-)
-def test_a_rule_in_the_way_is_told_in_words(rule, words):
-    assert words in branch_rules._objection(rule, "mergewright/42-x")
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        {"type": "required_status_checks", "parameters": {"do_not_enforce_on_create": True}},
-        {
-            "type": "branch_name_pattern",
-            "parameters": {"operator": "starts_with", "pattern": "mergewright/"},
-        },
-    ],
-)
-def test_a_rule_that_is_not_in_the_way_is_no_objection(rule):
-    assert branch_rules._objection(rule, "mergewright/42-x") is None
 
 
 def test_a_finding_becomes_an_annotation_at_its_line():
