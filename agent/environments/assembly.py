@@ -201,7 +201,6 @@ class Assembly:
                 names = wheels.declared_names(TreeFiles(self._tree), folder)
                 fetcher.left_out |= {str(canonicalize_name(name)) for name in names}
                 continue
-            self._notes += made.notes
             self._take_generated(made.generated)
             fetcher.take_in(_VENV, Path(made.wheel))
             self._made[folder] = made

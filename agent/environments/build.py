@@ -23,6 +23,7 @@ from pathlib import Path
 
 from agent.environments import (
     declare,
+    fingerprint,
     interpreters,
     pinned_tools,
     requirement_names,
@@ -297,7 +298,7 @@ def prepare(
     system = system_packages.find(request.python.system_packages, bench).folder
     bench = replace(bench, system=system)
     parts = {
-        "declaration": declaration.digest,
+        "declaration": fingerprint.digest(declaration, files.root),
         "lock": declaration.lock is not None,
         # Rules by which is chosen may change.
         "taken": [choice.what for choice in declaration.choices if choice.taken],

@@ -16,7 +16,6 @@ from packaging.utils import canonicalize_name
 
 from agent.environments import (
     choosing,
-    fingerprint,
     hatch_deps,
     imported_by_tests,
     named_indexes,
@@ -76,8 +75,6 @@ class Declaration(Record):
     """Of the project, that tox installs, whatever they are called."""
     root: str = ""
     """Folder of the project in the repository."""
-    digest: str
-    """sha256 over every byte that has a say; where something is built, over the whole tree."""
 
     @property
     def requirements(self) -> Requirements:
@@ -87,7 +84,7 @@ class Declaration(Record):
     @property
     def may_build(self) -> bool:
         """Whether something of the repository itself may be built."""
-        return _may_build(self.lock, self.requirements)
+        return (self.lock is not None and self.lock.builds) or bool(self.requirements.projects)
 
     @property
     def adds_nothing(self) -> bool:
@@ -96,10 +93,6 @@ class Declaration(Record):
         if self.lock is None or found.lines or (found.projects and not self.lock.covers_project):
             return False
         return all(project.folder == self.root and not project.extras for project in found.projects)
-
-
-def _may_build(lock: Lock | None, found: Requirements) -> bool:
-    return (lock is not None and lock.builds) or bool(found.projects)
 
 
 def read(
@@ -191,13 +184,6 @@ class _Reader:
             choices=tuple(self.choices),
             extras=self.tox.extras,
             root=self.files.base,
-            digest=fingerprint.digest(
-                self.files,
-                self.section,
-                whole,
-                offers[0].files if offers else (),
-                builds=_may_build(self.lock, whole),
-            ),
         )
 
     def _python(self, offers: Sequence[Offer]) -> PythonHints:
