@@ -241,13 +241,9 @@ class Assembly:
         metadata = self._made[root].metadata
         brought = {name: metadata.bring(name) for name in metadata.extras}
         imported = imported_by_tests.find_extras(self._files, brought) if wanted is None else ()
-        of_tox = self._declaration.extras
-        chosen = choosing.choose(known, wanted, "the project", more=(*imported, *of_tox))
-        for name in chosen:
-            why = choosing.IMPORTED if name in imported else choosing.FOR_TESTS
-            why = choosing.OF_TOX if name in of_tox else why
-            why = why if wanted is None else "named by python.extras"
-            self._choices.append(Choice(what=f"extra {name}", why=why))
+        more = {**dict.fromkeys(imported, choosing.IMPORTED), **self._declaration.extras}
+        chosen = choosing.choose(known, wanted, "the project", more=more)
+        self._choices += [Choice(what=f"extra {name}", why=why) for name, why in chosen.items()]
         self._choices += [
             Choice(what=f"extra {name}", why="not for tests by its name", taken=False)
             for name in known

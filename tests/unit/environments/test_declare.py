@@ -161,7 +161,7 @@ def test_a_lock_file_wins_over_everything_and_says_so(read):
     )
     assert found.lock is not None
     assert set(found.lock.files) == {"pyproject.toml", "uv.lock"}
-    assert found.lock.groups == ("dev", "extra")
+    assert [*found.lock.groups] == ["dev", "extra"]
     assert texts(found) == []
     assert left(found) == ["requirements.txt"]
 
@@ -204,7 +204,7 @@ dependencies = ["sphinx"]
 def test_hatchs_environments_for_tests_and_those_of_tox_are_read(read):
     found = read({"pyproject.toml": PACKAGE + HATCH, "tox.ini": "[testenv]\ndeps = other\n"})
     assert texts(found) == ["six", "attrs", "other"]
-    assert [project.extras for project in found.requirements.projects] == [(), ("cache",)]
+    assert "cache" in found.extras
     assert len(left(found)) == 2
 
 
