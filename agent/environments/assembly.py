@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from agent.environments import (
     choosing,
     declare,
+    distributions,
     generated,
     imported_by_tests,
     storage,
@@ -340,12 +341,16 @@ class Assembly:
 
     def _write_generated(self, part: Path) -> None:
         if self._generated:
-            generated.write(part / GENERATED, self._generated)
+            for path, content in self._generated.items():
+                place = part / GENERATED / path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content)
             listed = ", ".join(sorted(self._generated)[:5])
             self._notes.append(f"the build generates files in the tree: {listed}")
 
     def _environment(self, key: str, part: Path, gate: Path) -> Environment:
         settings, interpreter = self._bench.settings, self._bench.interpreter
+        installed = distributions.list_installed(str(part / "venv"))
         return Environment(
             key=key,
             path=str(storage.ready(settings, key) / "venv"),
@@ -356,7 +361,7 @@ class Assembly:
             interpreter=interpreter.path,
             root=interpreter.root,
             sources=self._declaration.sources,
-            packages=_packages(part / "venv"),
+            packages=tuple(sorted(f"{name}=={one.version}" for name, one in installed)),
             section=self._declaration.section,
             is_locked=self._declaration.lock is not None,
             left_out=tuple(self._left_out),
@@ -365,11 +370,3 @@ class Assembly:
 
 def _join(required: Requirements, parts: list[Part]) -> Requirements:
     return required.plus(*(part.found for part in parts))
-
-
-def _packages(venv: Path) -> tuple[str, ...]:
-    found = set()
-    for place in venv.glob("lib/python3*/site-packages/*.dist-info"):
-        name, _, version = place.name.removesuffix(".dist-info").rpartition("-")
-        found.add(f"{canonicalize_name(name)}=={version}")
-    return tuple(sorted(found))
