@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import posixpath
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -17,6 +15,7 @@ from agent.environments import (
     choosing,
     declare,
     distributions,
+    fetch,
     generated,
     imported_by_tests,
     storage,
@@ -94,7 +93,7 @@ class Assembly:
         started = time.monotonic()
         bench = self._bench
         toolsets.sweep_builders(bench)
-        with self._fetcher() as fetcher:
+        with fetch.opened(bench) as fetcher:
             self._leave_all(self._declaration.requirements, fetcher)
             gate = toolsets.provide(toolsets.GATE, bench, fetcher)
             workshop = wheels.Workshop(bench, gate, fetcher)
@@ -138,37 +137,6 @@ class Assembly:
         storage.trim_cache(bench.settings)
         packages = len(record.environment.packages)
         bench.say(f"environment ready: {packages} packages, {record.seconds:.1f} s")
-
-    def run_tools(self, pins: str) -> Path:
-        """Make only tools of our own, for an environment that is there already."""
-        with self._fetcher() as fetcher:
-            return toolsets.provide(pins, self._bench, fetcher)
-
-    def run_pinned(self, lines: tuple[str, ...]) -> None:
-        """Make a tool in the version that the repository pins, with its plugins, of wheels."""
-        with self._fetcher() as fetcher:
-            try:
-                toolsets.provide_pinned(lines, self._bench, fetcher)
-            except EnvironmentFailed as problem:
-                words = problem.message.partition("\n")[0]
-                self._bench.say(f"{' '.join(lines)} cannot be had, so another runs: {words}")
-
-    def run_lock(self) -> dict[str, bytes]:
-        """Bring the uv.lock that was chosen up to date; empty: it is."""
-        lock = self._declaration.lock
-        if lock is None:
-            return {}
-        with self._fetcher() as fetcher:
-            content = fetcher.lock(lock.path, lock.files, self._declaration.root)
-        return {} if content is None else {posixpath.join(lock.folder, "uv.lock"): content}
-
-    @contextmanager
-    def _fetcher(self) -> Iterator[Fetcher]:
-        with (
-            storage.workplace(self._bench.settings) as workplace,
-            closing(Fetcher(self._bench, workplace)) as fetcher,
-        ):
-            yield fetcher
 
     def _requirements(self, fetcher: Fetcher, gate: Path) -> tuple[Requirements, bool]:
         """All that is to be installed, and whether that is a full resolution already."""

@@ -79,6 +79,17 @@ class Unresolvable(EnvironmentFailed):
     """The resolver finds no versions; its own words are in the message."""
 
 
+@contextmanager
+def opened(bench: Bench) -> Iterator[Fetcher]:
+    """Give a fetcher with a working folder, both gone at the end of the block."""
+    with storage.workplace(bench.settings) as workplace:
+        fetcher = Fetcher(bench, workplace)
+        try:
+            yield fetcher
+        finally:
+            fetcher.close()
+
+
 class Fetcher:
     """Fills virtual environments below one working folder."""
 

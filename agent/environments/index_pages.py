@@ -21,6 +21,7 @@ from packaging.version import InvalidVersion, Version
 from pypi_simple import DistributionPackage, PyPISimple
 from pypi_simple.progress import null_progress_tracker
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
 from urllib3.util import Retry
 
 from agent.errors import EnvironmentFailed, IndexUnavailable
@@ -84,8 +85,10 @@ class IndexPages:
     def _client(self, address: str) -> PyPISimple:
         session = requests.Session()
         session.headers["User-Agent"] = "mergewright"
-        if self._access.ca_bundle is not None:
-            session.verify = self._access.ca_bundle
+        # Otherwise variables of this host win over the certificates that were chosen.
+        session.trust_env = False
+        session.proxies = dict(get_environ_proxies(address))
+        session.verify = self._access.ca_bundle or True
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
         # Credentials are for the index alone, wherever its pages point to. A redirect to another
