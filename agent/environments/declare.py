@@ -17,13 +17,12 @@ from packaging.utils import canonicalize_name
 from agent.environments import (
     choosing,
     imported_by_tests,
-    named_indexes,
     poetry,
+    project_sources,
     python_hints,
     requirement_files,
     requirement_names,
     runner_deps,
-    uv_sources,
 )
 from agent.environments.choosing import Choice
 from agent.environments.locks import kinds
@@ -173,7 +172,9 @@ class _Reader:
             self._take_project()
             self._take_groups(lock.groups if lock else {})
             self._take_requirement_files()
-            self.found = self.found.plus(Requirements(indexes=named_indexes.read(self.pyproject)))
+            self.found = self.found.plus(
+                Requirements(indexes=project_sources.find_indexes(self.pyproject))
+            )
             if lock is not None:
                 self._keep_versions(lock)
         self._take_install()
@@ -344,7 +345,7 @@ class _Reader:
         written += self.project.get("optional-dependencies", {}).values()
         asked = {requirement_files.guess_name(line) for listed in written for line in listed}
         asked |= {line.name for line in whole.lines}
-        for name, found in uv_sources.read(self.files).items():
+        for name, found in project_sources.find_projects(self.files).items():
             if name in asked or "dependencies" in self.project.get("dynamic", ()):
                 self.found = self.found.plus(found)
 

@@ -83,16 +83,18 @@ class BuildReport(Record):
 class Workshop:
     """Builds wheels for one environment."""
 
-    def __init__(self, bench: Bench, gate: Path, fetcher: Fetcher) -> None:
+    def __init__(
+        self, bench: Bench, gate: Path, fetcher: Fetcher, under_way: tuple[Path, ...] = ()
+    ) -> None:
         self._bench = bench
         self._gate = gate
         self._fetcher = fetcher
+        self._under_way = under_way
+        """The wheels for whose sake this one works."""
         self._builders: dict[tuple[str, ...], Path] = {}
         self._offered: dict[str, set[str]] = {}
         self._known: list[Line] = []
         self._last_day: str | None = None
-        self._depth = 0
-        self._under_way: set[Path] = set()
         self.built: list[str] = []
 
     def know(self, lines: tuple[Line, ...], last_day: str | None) -> None:
@@ -131,11 +133,7 @@ class Workshop:
                 f"{project} exists only as source and needs itself to be built."
             )
         if not goal.is_dir():
-            self._under_way.add(goal)
-            try:
-                self._build_archive(archive, goal)
-            finally:
-                self._under_way.remove(goal)
+            self._build_archive(archive, goal)
         self.built.append(f"{archive.name}=={archive.version}")
         return next(goal.glob("*.whl"))
 
@@ -163,7 +161,7 @@ class Workshop:
                 # Nothing of an archive is unpacked outside a room.
                 told = _report(self._bench.sandbox.run(self._order(job, mounts=mounts)), label)
                 system = wheel_files.build_system(told.system, f"{archive.filename} pyproject.toml")
-                report, result = self._build(job, system, label, mounts=mounts)
+                report, result = self._build(job, system, label, mounts=mounts, goals=(goal,))
                 path.unlink()
                 _keep_wheel(report, result, part, label, (archive.name,))
 
@@ -223,6 +221,7 @@ class Workshop:
         tree: Path | None = None,
         environ: dict[str, str] | None = None,
         files: dict[str, bytes] | None = None,
+        goals: tuple[Path, ...] = (),
     ) -> tuple[BuildReport, RoomResult]:
         told: dict[str, Any] = {
             **job,
@@ -235,7 +234,7 @@ class Workshop:
             for path, text in (files or {}).items()
         )
         for _ in range(3):
-            builder = self._builder(told["provided"], label)
+            builder = self._builder(told["provided"], label, (*self._under_way, *goals))
             there = (Mount(source=str(builder), target=ROOM_ENVIRONMENT), *mounts)
             order = self._order(told, mounts=there, tree=tree)
             update = {
@@ -278,11 +277,11 @@ class Workshop:
             ),
         )
 
-    def _builder(self, requires: tuple[str, ...], label: str) -> Path:
+    def _builder(self, requires: tuple[str, ...], label: str, under_way: tuple[Path, ...]) -> Path:
         """The environment in which a backend runs; made of wheels, or of wheels built here."""
         key = tuple(sorted(set(requires)))
         if key not in self._builders:
-            if self._depth >= _DEEPEST:
+            if len(under_way) > _DEEPEST:
                 raise EnvironmentFailed(
                     f"What {label} needs to be built exists only as source, {_DEEPEST} levels deep."
                 )
@@ -293,15 +292,12 @@ class Workshop:
                 lines += requirement_files.requirement(none, text, origin).lines
             # The builder is shared, so which versions it gets must not depend on what this
             # repository asks for, or has been offered already.
-            mine = self._known, self._offered, self._last_day
-            self._known, self._offered, self._last_day = lines, {}, None
-            self._depth += 1
-            try:
-                made = toolsets.builder(self._bench, self._fetcher, tuple(lines), self.supply)
-            finally:
-                self._depth -= 1
-                self._known, self._offered, self._last_day = mine
-            self._builders[key] = made
+            inner = Workshop(self._bench, self._gate, self._fetcher, under_way)
+            inner.know(tuple(lines), None)
+            self._builders[key] = toolsets.builder(
+                self._bench, self._fetcher, tuple(lines), inner.supply
+            )
+            self.built += inner.built
         return self._builders[key]
 
 
