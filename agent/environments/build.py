@@ -292,16 +292,19 @@ def prepare(
     declaration = declare.read(files, request.python)
     interpreter = interpreters.choose(request.python.version, declaration.python, sandbox, settings)
     rooted = RootedSandbox(sandbox, interpreter.root)
-    found = index.including(declaration.requirements.indexes)
-    bench = Bench(rooted, found, settings, interpreter, say)
+
+    def made_for(declaration: Declaration) -> Bench:
+        found = index.including(declaration.requirements.indexes)
+        return Bench(rooted, found, settings, interpreter, say)
+
+    bench = made_for(declaration)
     refused_lock, lock, refused = "", declaration.lock, request.behind
     if lock and not refused:
         refused = export.find_refusal(lock, bench)
     if refused:
         refused_lock = lock.path if lock else requirement_names.find_compiled(files)
         declaration = declare.read(files, request.python, refused)
-        found = index.including(declaration.requirements.indexes)
-        bench = Bench(rooted, found, settings, interpreter, say)
+        bench = made_for(declaration)
     version = source_versions.version_for(request.nearest_tag, files)
     system = system_packages.find(request.python.system_packages, bench).folder
     bench = replace(bench, system=system)

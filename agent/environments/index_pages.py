@@ -27,8 +27,6 @@ from urllib3.util import Retry
 from agent.errors import EnvironmentFailed, IndexUnavailable
 from agent.models.package_index import IndexAccess, SourceArchive
 
-#: The public index.
-DEFAULT = pypi_simple.PYPI_SIMPLE_ENDPOINT
 _MOST_ARCHIVE_BYTES = 512 * 1024**2
 _SECONDS = (15.0, 30.0)
 _RETRY = Retry(
