@@ -52,6 +52,7 @@ _DEEPEST = 4
 _OLDER_VERSIONS = 6
 _MOST_REASON = 300
 _MOST_OF_ARCHIVE = 512 * 1024**2
+_MOST_OF_REPORT = 8 * 1024**2
 #: Of the tree come a wheel that points at it and a few generated files.
 _MOST_OF_TREE = 64 * 1024**2
 
@@ -318,6 +319,8 @@ def _report(result: RoomResult, label: str) -> BuildReport:
     if content is None:
         why = "; ".join(result.refused) or "nothing was handed back"
         raise EnvironmentFailed(f"The build of {label} left no report: {why}")
+    if len(content) > _MOST_OF_REPORT:
+        raise EnvironmentFailed(f"The build of {label} left no readable report: it is too large.")
     try:
         return BuildReport.model_validate_json(content)
     except ValidationError as problem:

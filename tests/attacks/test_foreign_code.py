@@ -425,7 +425,7 @@ RETURNED: dict[str, tuple[str, str]] = {
         "did not come out of the room", "os.mkfifo(folder + '/' + file)",
     ),
     "a wheel of much metadata": (
-        "is not a wheel that can be read", _ENTRIES.format(megabytes=256),
+        "left no readable report: it is too large", _ENTRIES.format(megabytes=32),
     ),
 }  # fmt: skip
 
