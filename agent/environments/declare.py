@@ -260,12 +260,10 @@ class _Reader:
                     self._add_extra(name, extras, why)
         elif self.poetry:
             self._took("pyproject.toml", "[tool.poetry] lists dependencies; nothing is built")
-            lines = poetry.runtime(self.poetry, "pyproject.toml [tool.poetry]")
-            self.found = self.found.plus(Requirements(lines=lines))
+            self._add_table(self.poetry, "dependencies", "pyproject.toml [tool.poetry]")
         elif pipfile := self.files.toml("Pipfile"):
             self._took("Pipfile", "it lists dependencies; there is nothing to build")
-            lines = poetry.read_table(kinds.table(pipfile, "packages"), "Pipfile packages")
-            self.found = self.found.plus(Requirements(lines=lines))
+            self._add_table(pipfile, "packages", "Pipfile")
         elif not self.packs:
             self._take_setup()
         elif self.section.extras:
@@ -291,8 +289,7 @@ class _Reader:
         chosen = choosing.choose(groups.names, asked, "pyproject.toml", kind="group", more=more)
         for name, why in chosen.items():
             with self._part(f"group {name}", fails=asked is not None):
-                self._add(groups.standard(name), f"pyproject.toml group {name}")
-                self.found = self.found.plus(Requirements(lines=groups.in_table(name)))
+                self._add(groups.lines(name), f"pyproject.toml group {name}")
                 self._took(f"group {name}", why, source=False)
         self._left_groups(groups.names, chosen)
         if chosen:
@@ -415,6 +412,10 @@ class _Reader:
                 # A group that asks for the project itself, with extras: that is the tree.
                 one = self._own(sorted(Requirement(entry).extras), origin)
             self.found = self.found.plus(one)
+
+    def _add_table(self, document: dict[str, Any], key: str, origin: str) -> None:
+        place = f"{origin} {key}"
+        self._add(poetry.read_table(kinds.table(document, key), place), place)
 
     def _own(self, wanted: Sequence[str], origin: str) -> Requirements:
         """The project itself, with extras that something of it asks for."""

@@ -98,7 +98,7 @@ def test_of_a_lock_that_is_not_exported_the_versions_are_kept_to():
 def test_without_its_lock_a_pipfile_is_read():
     found = declared(SAMPLES / "pipenv", refused="no")
     assert [line.text for line in found.requirements.lines] == [
-        "six==1.16.0", "colorama==0.4.6 ; (sys_platform == 'win32')", "iniconfig==2.0.0",
+        "six==1.16.0", 'colorama==0.4.6; sys_platform == "win32"', "iniconfig==2.0.0",
     ]  # fmt: skip
     assert found.known == ("colorama==0.4.6", "six==1.16.0", "iniconfig==2.0.0")
 
