@@ -59,9 +59,9 @@ def main() -> None:
         sys.exit("error: the backend %s cannot be imported: %s" % (job["backend"], reason))
     if wheel := report.get("wheel"):
         place = os.path.join(OUT, "wheels", wheel)
+        report["metadata"] = metadata(place)
         if job["editable"] and not report["editable"]:
             point_at_tree(place, folder)
-        report["metadata"] = metadata(place)
     if job["editable"] and wheel:
         hand_over(sorted(listing() - before))
     report_back(report)
@@ -118,6 +118,8 @@ def unpack(archive: str) -> str:
 
 def metadata(wheel: str) -> str:
     """Read what a wheel says of itself."""
+    if not os.path.isfile(wheel):
+        sys.exit("error: the backend has made no wheel")
     with zipfile.ZipFile(wheel) as packed:
         names = [name for name in packed.namelist() if name.endswith(".dist-info/METADATA")]
         if not names:
