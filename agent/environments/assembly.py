@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import posixpath
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -16,6 +14,8 @@ from packaging.utils import canonicalize_name
 from agent.environments import (
     choosing,
     declare,
+    distributions,
+    fetch,
     generated,
     imported_by_tests,
     storage,
@@ -93,7 +93,7 @@ class Assembly:
         started = time.monotonic()
         bench = self._bench
         toolsets.sweep_builders(bench)
-        with self._fetcher() as fetcher:
+        with fetch.opened(bench) as fetcher:
             self._leave_all(self._declaration.requirements, fetcher)
             gate = toolsets.provide(toolsets.GATE, bench, fetcher)
             workshop = wheels.Workshop(bench, gate, fetcher)
@@ -138,37 +138,6 @@ class Assembly:
         packages = len(record.environment.packages)
         bench.say(f"environment ready: {packages} packages, {record.seconds:.1f} s")
 
-    def run_tools(self, pins: str) -> Path:
-        """Make only tools of our own, for an environment that is there already."""
-        with self._fetcher() as fetcher:
-            return toolsets.provide(pins, self._bench, fetcher)
-
-    def run_pinned(self, lines: tuple[str, ...]) -> None:
-        """Make a tool in the version that the repository pins, with its plugins, of wheels."""
-        with self._fetcher() as fetcher:
-            try:
-                toolsets.provide_pinned(lines, self._bench, fetcher)
-            except EnvironmentFailed as problem:
-                words = problem.message.partition("\n")[0]
-                self._bench.say(f"{' '.join(lines)} cannot be had, so another runs: {words}")
-
-    def run_lock(self) -> dict[str, bytes]:
-        """Bring the uv.lock that was chosen up to date; empty: it is."""
-        lock = self._declaration.lock
-        if lock is None:
-            return {}
-        with self._fetcher() as fetcher:
-            content = fetcher.lock(lock.path, lock.files, self._declaration.root)
-        return {} if content is None else {posixpath.join(lock.folder, "uv.lock"): content}
-
-    @contextmanager
-    def _fetcher(self) -> Iterator[Fetcher]:
-        with (
-            storage.workplace(self._bench.settings) as workplace,
-            closing(Fetcher(self._bench, workplace)) as fetcher,
-        ):
-            yield fetcher
-
     def _requirements(self, fetcher: Fetcher, gate: Path) -> tuple[Requirements, bool]:
         """All that is to be installed, and whether that is a full resolution already."""
         declaration, lock = self._declaration, self._declaration.lock
@@ -201,7 +170,6 @@ class Assembly:
                 names = wheels.declared_names(TreeFiles(self._tree), folder)
                 fetcher.left_out |= {str(canonicalize_name(name)) for name in names}
                 continue
-            self._notes += made.notes
             self._take_generated(made.generated)
             fetcher.take_in(_VENV, Path(made.wheel))
             self._made[folder] = made
@@ -242,13 +210,9 @@ class Assembly:
         metadata = self._made[root].metadata
         brought = {name: metadata.bring(name) for name in metadata.extras}
         imported = imported_by_tests.find_extras(self._files, brought) if wanted is None else ()
-        of_tox = self._declaration.extras
-        chosen = choosing.choose(known, wanted, "the project", more=(*imported, *of_tox))
-        for name in chosen:
-            why = choosing.IMPORTED if name in imported else choosing.FOR_TESTS
-            why = choosing.OF_TOX if name in of_tox else why
-            why = why if wanted is None else "named by python.extras"
-            self._choices.append(Choice(what=f"extra {name}", why=why))
+        more = {**dict.fromkeys(imported, choosing.IMPORTED), **self._declaration.extras}
+        chosen = choosing.choose(known, wanted, "the project", more=more)
+        self._choices += [Choice(what=f"extra {name}", why=why) for name, why in chosen.items()]
         self._choices += [
             Choice(what=f"extra {name}", why="not for tests by its name", taken=False)
             for name in known
@@ -345,12 +309,16 @@ class Assembly:
 
     def _write_generated(self, part: Path) -> None:
         if self._generated:
-            generated.write(part / GENERATED, self._generated)
+            for path, content in self._generated.items():
+                place = part / GENERATED / path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content)
             listed = ", ".join(sorted(self._generated)[:5])
             self._notes.append(f"the build generates files in the tree: {listed}")
 
     def _environment(self, key: str, part: Path, gate: Path) -> Environment:
         settings, interpreter = self._bench.settings, self._bench.interpreter
+        installed = distributions.list_installed(str(part / "venv"))
         return Environment(
             key=key,
             path=str(storage.ready(settings, key) / "venv"),
@@ -361,7 +329,7 @@ class Assembly:
             interpreter=interpreter.path,
             root=interpreter.root,
             sources=self._declaration.sources,
-            packages=_packages(part / "venv"),
+            packages=tuple(sorted(f"{name}=={one.version}" for name, one in installed)),
             section=self._declaration.section,
             is_locked=self._declaration.lock is not None,
             left_out=tuple(self._left_out),
@@ -370,11 +338,3 @@ class Assembly:
 
 def _join(required: Requirements, parts: list[Part]) -> Requirements:
     return required.plus(*(part.found for part in parts))
-
-
-def _packages(venv: Path) -> tuple[str, ...]:
-    found = set()
-    for place in venv.glob("lib/python3*/site-packages/*.dist-info"):
-        name, _, version = place.name.removesuffix(".dist-info").rpartition("-")
-        found.add(f"{canonicalize_name(name)}=={version}")
-    return tuple(sorted(found))

@@ -17,12 +17,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.environments import (
     declare,
+    fetch,
+    fingerprint,
     interpreters,
     pinned_tools,
     requirement_names,
@@ -128,23 +131,22 @@ def ensure(
         say(f"Debian package left out: {package}")
     services = room_services.provide(request.services, request.env, bench)
     tree = Path(request.tree)
-    assembly = Assembly(
-        tree,
-        prepared.version,
-        prepared.declaration,
-        bench,
-        request.known,
-        needs_project=request.needs_project,
-    )
     if stored := load(prepared, settings):
         say("the environment is from an earlier run")
-        if not toolsets.locate(toolsets.GATE, bench).is_dir():
-            assembly.run_tools(toolsets.GATE)
+        _provide_tools(toolsets.GATE, bench)
     else:
         with storage.locked(settings, f"build-{prepared.key}"):
             if (stored := load(prepared, settings)) is None:
                 storage.sweep(settings)
                 say(f"building the environment for Python {bench.interpreter.version}")
+                assembly = Assembly(
+                    tree,
+                    prepared.version,
+                    prepared.declaration,
+                    bench,
+                    request.known,
+                    needs_project=request.needs_project,
+                )
                 try:
                     assembly.run(prepared.key)
                 except LockRefused as problem:
@@ -161,11 +163,8 @@ def ensure(
         "left_out": (*stored.environment.left_out, *system.left_out),
     }
     if request.pyright:
-        place = toolsets.locate(toolsets.TYPES, bench) / "venv"
-        if not place.is_dir():
-            assembly.run_tools(toolsets.TYPES)
-        more["type_checker_path"] = str(place)
-    more["tools"] = pinned_tools.provide(request.tools, stored.environment, assembly, bench)
+        more["type_checker_path"] = str(_provide_tools(toolsets.TYPES, bench))
+    more["tools"] = pinned_tools.provide(request.tools, stored.environment, bench)
     environment = stored.environment.model_copy(update=more)
     files = TreeFiles(tree, request.root)
     return setup_commands.provide(request.setup, files, environment, bench)
@@ -207,10 +206,12 @@ def update_lock(
         EnvironmentFailed: It cannot; with uv's own words.
     """
     prepared = prepare(request, sandbox, index, settings, say)
-    if prepared.declaration.lock is None or prepared.declaration.lock.kind != "uv":
+    lock = prepared.declaration.lock
+    if lock is None or lock.kind != "uv":
         return {}
-    bench = prepared.bench
-    return Assembly(Path(request.tree), prepared.version, prepared.declaration, bench).run_lock()
+    with fetch.opened(prepared.bench) as fetcher:
+        content = fetcher.lock(lock.path, lock.files, prepared.declaration.root)
+    return {} if content is None else {posixpath.join(lock.folder, "uv.lock"): content}
 
 
 def again(
@@ -250,6 +251,14 @@ def stored(settings: Settings) -> tuple[Stored, ...]:
     return tuple(sorted(found, key=lambda one: one.created, reverse=True))
 
 
+def _provide_tools(pins: str, bench: Bench) -> Path:
+    place = toolsets.locate(pins, bench) / "venv"
+    if not place.is_dir():
+        with fetch.opened(bench) as fetcher:
+            toolsets.provide(pins, bench, fetcher)
+    return place
+
+
 # --- before anything is built ----------------------------------------------------------------
 
 
@@ -283,21 +292,24 @@ def prepare(
     declaration = declare.read(files, request.python)
     interpreter = interpreters.choose(request.python.version, declaration.python, sandbox, settings)
     rooted = RootedSandbox(sandbox, interpreter.root)
-    found = index.including(declaration.requirements.indexes)
-    bench = Bench(rooted, found, settings, interpreter, say)
+
+    def made_for(declaration: Declaration) -> Bench:
+        found = index.including(declaration.requirements.indexes)
+        return Bench(rooted, found, settings, interpreter, say)
+
+    bench = made_for(declaration)
     refused_lock, lock, refused = "", declaration.lock, request.behind
     if lock and not refused:
         refused = export.find_refusal(lock, bench)
     if refused:
         refused_lock = lock.path if lock else requirement_names.find_compiled(files)
         declaration = declare.read(files, request.python, refused)
-        found = index.including(declaration.requirements.indexes)
-        bench = Bench(rooted, found, settings, interpreter, say)
+        bench = made_for(declaration)
     version = source_versions.version_for(request.nearest_tag, files)
     system = system_packages.find(request.python.system_packages, bench).folder
     bench = replace(bench, system=system)
     parts = {
-        "declaration": declaration.digest,
+        "declaration": fingerprint.digest(declaration, files.root),
         "lock": declaration.lock is not None,
         # Rules by which is chosen may change.
         "taken": [choice.what for choice in declaration.choices if choice.taken],

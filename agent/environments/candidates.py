@@ -174,9 +174,10 @@ def _choose_parts(
         ("extras", ci_setup.EVERY_EXTRA, _name_extras(files)),
         ("groups", ci_setup.EVERY_GROUP, kinds.name_groups(files.pyproject)),
     ):
-        more = [str(canonicalize_name(one)) for one in (available if every in named else named)]
-        chosen = choosing.choose(available, None, "", more=more)
-        if getattr(section, key) is None and chosen != choosing.choose(available, None, ""):
+        asked = available if every in named else named
+        more = {str(canonicalize_name(one)): "CI installs it" for one in asked}
+        chosen = tuple(choosing.choose(available, None, "", more=more))
+        if getattr(section, key) is None and chosen != tuple(choosing.choose(available, None, "")):
             found[key] = chosen
     return found
 

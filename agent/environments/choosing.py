@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from packaging.utils import canonicalize_name
 
@@ -13,7 +13,6 @@ from agent.models.record import Record
 
 FOR_TESTS = "by its name it is for tests"
 IMPORTED = "tests import what it brings"
-OF_TOX = "tox installs it for every run of the tests"
 
 
 class Choice(Record):
@@ -30,17 +29,17 @@ def choose(
     origin: str,
     *,
     kind: str = "extra",
-    more: Collection[str] = (),
+    more: Mapping[str, str] | None = None,
     usual: Collection[str] = (),
-) -> tuple[str, ...]:
-    """Take what is asked for, or what is made for tests, and `more` with that.
+) -> dict[str, str]:
+    """Take what is asked for, or what is made for tests, and `more` with that; say why.
 
     Args:
         available: All there are.
         wanted: What is asked for; None: nobody said.
         origin: Where they are written.
         kind: What they are.
-        more: Taken as well where nobody said.
+        more: Taken as well where nobody said, each with the reason.
         usual: Taken where none is made for tests, but for what is for something else by its name.
 
     Raises:
@@ -48,11 +47,13 @@ def choose(
     """
     known = [str(canonicalize_name(name)) for name in available]
     if wanted is None:
-        for_tests = {name for name in known if requirement_names.is_for_tests(name)}
-        if not for_tests:
-            for_tests = {name for name in usual if not requirement_names.is_for_others(name)}
-        return tuple(name for name in known if name in for_tests or name in more)
-    chosen = tuple(str(canonicalize_name(name)) for name in wanted)
+        why = {name: FOR_TESTS for name in known if requirement_names.is_for_tests(name)}
+        if not why:
+            usual = [name for name in usual if not requirement_names.is_for_others(name)]
+            why = dict.fromkeys(usual, "taken by default, and none is for tests by its name")
+        why |= more or {}
+        return {name: why[name] for name in known if name in why}
+    chosen = [str(canonicalize_name(name)) for name in wanted]
     for name in chosen:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -61,4 +62,4 @@ def choose(
             raise EnvironmentFailed(
                 f"python.{kind}s: {origin} has no {kind} `{name}`.{hint} It has: {there}."
             )
-    return chosen
+    return dict.fromkeys(chosen, f"named by python.{kind}s")

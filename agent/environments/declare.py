@@ -6,7 +6,7 @@ Pure: reads files of the tree, runs nothing, resolves nothing. What only a build
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -16,16 +16,13 @@ from packaging.utils import canonicalize_name
 
 from agent.environments import (
     choosing,
-    fingerprint,
-    hatch_deps,
     imported_by_tests,
-    named_indexes,
     poetry,
+    project_sources,
     python_hints,
     requirement_files,
     requirement_names,
-    tox_deps,
-    uv_sources,
+    runner_deps,
 )
 from agent.environments.choosing import Choice
 from agent.environments.locks import kinds
@@ -39,7 +36,7 @@ from agent.environments.requirement_files import (
     LocalProject,
     Requirements,
 )
-from agent.environments.tox_deps import ToxDeps
+from agent.environments.runner_deps import RunnerDeps
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.record import Record
@@ -72,12 +69,10 @@ class Declaration(Record):
     python: PythonHints = PythonHints()
     sources: tuple[str, ...] = ()
     choices: tuple[Choice, ...] = ()
-    extras: tuple[str, ...] = ()
-    """Of the project, that tox installs, whatever they are called."""
+    extras: dict[str, str] = {}
+    """Of the project, that tox or Hatch installs; each with the reason."""
     root: str = ""
     """Folder of the project in the repository."""
-    digest: str
-    """sha256 over every byte that has a say; where something is built, over the whole tree."""
 
     @property
     def requirements(self) -> Requirements:
@@ -87,7 +82,7 @@ class Declaration(Record):
     @property
     def may_build(self) -> bool:
         """Whether something of the repository itself may be built."""
-        return _may_build(self.lock, self.requirements)
+        return (self.lock is not None and self.lock.builds) or bool(self.requirements.projects)
 
     @property
     def adds_nothing(self) -> bool:
@@ -96,10 +91,6 @@ class Declaration(Record):
         if self.lock is None or found.lines or (found.projects and not self.lock.covers_project):
             return False
         return all(project.folder == self.root and not project.extras for project in found.projects)
-
-
-def _may_build(lock: Lock | None, found: Requirements) -> bool:
-    return (lock is not None and lock.builds) or bool(found.projects)
 
 
 def read(
@@ -132,8 +123,8 @@ class _Reader:
         self.section = section
         self.refused = refused
         self.pyproject = files.toml("pyproject.toml")
-        self.project: dict[str, Any] = _table(self.pyproject, "project")
-        self.poetry: dict[str, Any] = _table(self.pyproject, "tool", "poetry")
+        self.project: dict[str, Any] = kinds.table(self.pyproject, "project")
+        self.poetry: dict[str, Any] = kinds.table(self.pyproject, "tool", "poetry")
         self.found = Requirements()
         self.parts: list[Part] = []
         self.sources: list[str] = []
@@ -147,17 +138,28 @@ class _Reader:
         return NamedGroups(self.pyproject, self.files.toml("Pipfile"))
 
     @cached_property
-    def tox(self) -> ToxDeps:
-        """What it installs."""
-        return tox_deps.read(self.files)
+    def runners(self) -> tuple[RunnerDeps, ...]:
+        """What tox and Hatch install."""
+        return runner_deps.read(self.files, self.pyproject)
 
     @cached_property
-    def imported_extras(self) -> tuple[str, ...]:
-        """Extras that bring what tests import."""
+    def runner_extras(self) -> dict[str, str]:
+        """Extras that they name, each with the reason."""
+        return {name: one.why for one in self.runners for name in one.extras}
+
+    @cached_property
+    def runner_groups(self) -> dict[str, str]:
+        """The same of groups."""
+        return {name: one.why for one in self.runners for name in one.groups}
+
+    @cached_property
+    def more_extras(self) -> dict[str, str]:
+        """Extras that are taken whatever they are called, each with the reason."""
         extras = table(self.project, "optional-dependencies") or table(self.poetry, "extras")
-        return imported_by_tests.find_extras(
+        imported = imported_by_tests.find_extras(
             self.files, {name: texts(listed) for name, listed in extras.items()}
         )
+        return {**dict.fromkeys(imported, choosing.IMPORTED), **self.runner_extras}
 
     def read(self) -> Declaration:
         offers = kinds.offers(self.files, self.pyproject)
@@ -168,15 +170,17 @@ class _Reader:
         else:
             lock = kinds.choose(self.files, offers[0], self.section) if offers else None
             self._take_project()
-            self._take_groups((*(lock.groups if lock else ()), *self.tox.groups))
+            self._take_groups(lock.groups if lock else {})
             self._take_requirement_files()
-            self.found = self.found.plus(Requirements(indexes=named_indexes.read(self.pyproject)))
+            self.found = self.found.plus(
+                Requirements(indexes=project_sources.find_indexes(self.pyproject))
+            )
             if lock is not None:
                 self._keep_versions(lock)
         self._take_install()
         if self.lock is None:
-            self._take_hatch()
-            self._take_tox()
+            for one in self.runners:
+                self._take_runner(one)
             self._take_sources()
         whole = self.found.plus(*(part.found for part in self.parts))
         return Declaration(
@@ -189,15 +193,8 @@ class _Reader:
             python=self._python(offers),
             sources=tuple(dict.fromkeys(self.sources + list(whole.files))),
             choices=tuple(self.choices),
-            extras=self.tox.extras,
+            extras=self.runner_extras,
             root=self.files.base,
-            digest=fingerprint.digest(
-                self.files,
-                self.section,
-                whole,
-                offers[0].files if offers else (),
-                builds=_may_build(self.lock, whole),
-            ),
         )
 
     def _python(self, offers: Sequence[Offer]) -> PythonHints:
@@ -210,20 +207,16 @@ class _Reader:
     # --- the sources, in order ---------------------------------------------------------------
 
     def _take_lock(self, offer: Offer) -> None:
-        section = self.section
-        if section.extras is None and (more := (*self.imported_extras, *self.tox.extras)):
-            for_tests = choosing.choose(offer.extras, None, offer.path, more=more)
-            section = section.model_copy(update={"extras": for_tests})
-        more = (*offer.default_groups, *self.tox.groups)
-        offer = offer.model_copy(update={"default_groups": more})
-        self.lock = kinds.choose(self.files, offer, section)
+        self.lock = kinds.choose(
+            self.files, offer, self.section, self.more_extras, self.runner_groups
+        )
         self.found = self.found.plus(Requirements(indexes=offer.indexes))
         above = "; it is that of the workspace" if self.lock.folder != self.files.base else ""
         self._took(offer.path, _FIXED + above)
-        for name in self.lock.extras:
-            self._took(f"extra {name}", self._why("extra", name), source=False)
-        for name in self.lock.groups:
-            self._took(f"group {name}", self._why_group(name, offer), source=False)
+        for name, why in self.lock.extras.items():
+            self._took(f"extra {name}", why, source=False)
+        for name, why in self.lock.groups.items():
+            self._took(f"group {name}", why, source=False)
         self._left_groups(offer.groups, self.lock.groups)
         # A uv.lock says itself where the project is installed from.
         if offer.kind != "uv":
@@ -250,8 +243,6 @@ class _Reader:
         where = LocalProject(folder=self.files.base, origin=origin)
         self.found = self.found.plus(Requirements(projects=(where,)))
         self._took(origin, "the repository is a package; its backend says what it needs")
-        if "metadata" in self.files.known.ini("setup.cfg"):
-            self._took("setup.cfg", "the package is described there")
         return True
 
     def _take_project(self) -> None:
@@ -262,18 +253,17 @@ class _Reader:
             self._add(self.project.get("dependencies", []), "pyproject.toml [project]")
             extras = self.project.get("optional-dependencies", {})
             asked = self.section.extras
-            more = (*self.imported_extras, *self.tox.extras)
-            for name in choosing.choose(tuple(extras), asked, "pyproject.toml", more=more):
+            more = self.more_extras
+            chosen = choosing.choose(tuple(extras), asked, "pyproject.toml", more=more)
+            for name, why in chosen.items():
                 with self._part(f"extra {name}", fails=asked is not None):
-                    self._add_extra(name, extras, self._why("extra", name), seen=())
+                    self._add_extra(name, extras, why)
         elif self.poetry:
             self._took("pyproject.toml", "[tool.poetry] lists dependencies; nothing is built")
-            lines = poetry.runtime(self.poetry, "pyproject.toml [tool.poetry]")
-            self.found = self.found.plus(Requirements(lines=lines))
+            self._add_table(self.poetry, "dependencies", "pyproject.toml [tool.poetry]")
         elif pipfile := self.files.toml("Pipfile"):
             self._took("Pipfile", "it lists dependencies; there is nothing to build")
-            lines = poetry.read_table(_table(pipfile, "packages"), "Pipfile packages")
-            self.found = self.found.plus(Requirements(lines=lines))
+            self._add_table(pipfile, "packages", "Pipfile")
         elif not self.packs:
             self._take_setup()
         elif self.section.extras:
@@ -293,20 +283,17 @@ class _Reader:
                     )
                 )
 
-    def _take_groups(self, locked: Collection[str]) -> None:
+    def _take_groups(self, locked: Mapping[str, str]) -> None:
         groups, asked = self.groups, self.section.groups
-        chosen = choosing.choose(groups.names, asked, "pyproject.toml", kind="group", more=locked)
-        for name in chosen:
-            with self._part(f"group {name}", fails=self.section.groups is not None):
-                self._add_group(name)
-                self._took(f"group {name}", self._why("group", name), source=False)
+        more = {**locked, **self.runner_groups}
+        chosen = choosing.choose(groups.names, asked, "pyproject.toml", kind="group", more=more)
+        for name, why in chosen.items():
+            with self._part(f"group {name}", fails=asked is not None):
+                self._add(groups.lines(name), f"pyproject.toml group {name}")
+                self._took(f"group {name}", why, source=False)
         self._left_groups(groups.names, chosen)
         if chosen:
             self.sources.append("pyproject.toml")
-
-    def _add_group(self, name: str) -> None:
-        self._add(self.groups.standard(name), f"pyproject.toml group {name}")
-        self.found = self.found.plus(Requirements(lines=self.groups.in_table(name)))
 
     def _take_requirement_files(self) -> None:
         paths = requirement_names.paths(self.files, compiled=not self.refused)
@@ -328,49 +315,25 @@ class _Reader:
 
     def _take_install(self) -> None:
         for entry in self.section.install:
-            origin = "python.install"
-            if entry.startswith(("-r ", "-c ")):
-                found = requirement_files.requirement(self.files, entry, origin)
-                self.found = self.found.plus(found)
-                self._took(entry[3:], f"named by python.install, {entry[:2]}")
-            else:
-                self.found = self.found.plus(
-                    requirement_files.requirement(self.files, entry, origin)
-                )
-                self._took(f"{origin}: {entry}", "named by the configuration", source=False)
+            found = requirement_files.requirement(self.files, entry, "python.install")
+            self.found = self.found.plus(found)
+            self._took(f"python.install: {entry}", "named by the configuration", source=False)
+            if not entry.startswith("-"):
                 self.sources.append("python.install")
-        for entry in self.section.constraints:
-            line = requirement_files.Line(text=entry, origin="python.constraints")
-            self.found = self.found.plus(Requirements(constraints=(line,)))
+        lines = (Line(text=one, origin="python.constraints") for one in self.section.constraints)
+        self.found = self.found.plus(Requirements(constraints=tuple(lines)))
 
-    def _take_tox(self) -> None:
-        tox = self.tox
-        for line in tox.left:
-            self._left(f"{tox.origin} {line}", "it holds only for some of tox's runs")
-        if tox.lines:
-            with self._part(f"{tox.origin} deps"):
-                text = "\n".join(tox.lines)
+    def _take_runner(self, deps: RunnerDeps) -> None:
+        for line in deps.left:
+            self._left(f"{deps.origin} {line}", f"it holds only for some of {deps.runner}'s runs")
+        if deps.lines:
+            origin = f"{deps.origin} deps"
+            with self._part(origin):
                 found = requirement_files.parse(
-                    self.files, text, f"{tox.origin} deps", is_tolerant=True
+                    self.files, "\n".join(deps.lines), origin, is_tolerant=True
                 )
                 self.found = self.found.plus(found)
-                self._took(tox.path, "tox installs its deps for every run of the tests")
-
-    def _take_hatch(self) -> None:
-        hatch = hatch_deps.read(self.files, self.pyproject)
-        if hatch is None:
-            return
-        for line in hatch.left:
-            self._left(f"{hatch.origin} {line}", "it holds only for some of Hatch's runs")
-        with self._part(hatch.origin):
-            self._add(list(hatch.lines), hatch.origin)
-            if hatch.features:
-                own = self._own(hatch.features, hatch.origin)
-                self.found = self.found.plus(own)
-            for name in hatch.groups:
-                self._took(f"group {name}", f"{hatch.origin} names it", source=False)
-                self._add_group(str(canonicalize_name(name)))
-            self._took(hatch.path, f"Hatch installs this for its runs of the tests: {hatch.origin}")
+                self._took(deps.path, deps.why)
 
     def _take_sources(self) -> None:
         """Take what is asked for from where uv is told to."""
@@ -379,7 +342,7 @@ class _Reader:
         written += self.project.get("optional-dependencies", {}).values()
         asked = {requirement_files.guess_name(line) for listed in written for line in listed}
         asked |= {line.name for line in whole.lines}
-        for name, found in uv_sources.read(self.files).items():
+        for name, found in project_sources.find_projects(self.files).items():
             if name in asked or "dependencies" in self.project.get("dynamic", ()):
                 self.found = self.found.plus(found)
 
@@ -409,7 +372,7 @@ class _Reader:
     def _is_package(self) -> bool:
         if not self.packs:
             return False
-        if _table(self.pyproject, "tool", "uv").get("package") is False:
+        if kinds.table(self.pyproject, "tool", "uv").get("package") is False:
             return False
         if self.poetry.get("package-mode") is False or not self._poetry_has_modules():
             return False
@@ -420,7 +383,7 @@ class _Reader:
 
         Many applications are described as packages, are none, and are installed with --no-root.
         """
-        backend = _table(self.pyproject, "build-system").get("build-backend", "")
+        backend = kinds.table(self.pyproject, "build-system").get("build-backend", "")
         if not str(backend).startswith("poetry.core") or poetry.has_modules(
             self.files, self.poetry, str(self.project.get("name") or self.poetry.get("name") or "")
         ):
@@ -450,44 +413,28 @@ class _Reader:
                 one = self._own(sorted(Requirement(entry).extras), origin)
             self.found = self.found.plus(one)
 
+    def _add_table(self, document: dict[str, Any], key: str, origin: str) -> None:
+        place = f"{origin} {key}"
+        self._add(poetry.read_table(kinds.table(document, key), place), place)
+
     def _own(self, wanted: Sequence[str], origin: str) -> Requirements:
         """The project itself, with extras that something of it asks for."""
         extras = tuple(str(canonicalize_name(name)) for name in wanted)
         if self._is_package():
             project = LocalProject(folder=self.files.base, extras=extras, origin=origin)
             return Requirements(projects=(project,))
-        table = self.project.get("optional-dependencies", {})
-        for name in choosing.choose(tuple(table), extras, origin):
-            self._add_extra(name, table, f"{origin} names it", seen=(origin,))
+        listed = self.project.get("optional-dependencies", {})
+        for name in choosing.choose(tuple(listed), extras, origin):
+            # Two may name each other.
+            if not any(one.what == f"extra {name}" for one in self.choices):
+                self._add_extra(name, listed, f"{origin} names it")
         return Requirements()
 
-    def _add_extra(
-        self, name: str, extras: dict[str, Any], why: str, seen: tuple[str, ...]
-    ) -> None:
-        if name in seen:
-            return
+    def _add_extra(self, name: str, extras: dict[str, Any], why: str) -> None:
         self._took(f"extra {name}", why, source=False)
         for written, requirements in extras.items():
             if str(canonicalize_name(written)) == name:
                 self._add(requirements, f"pyproject.toml extra {name}")
-
-    def _why(self, kind: str, name: str = "") -> str:
-        asked = self.section.extras if kind == "extra" else self.section.groups
-        if asked is not None:
-            return f"named by python.{kind}s"
-        if name in (self.tox.extras if kind == "extra" else self.tox.groups):
-            return choosing.OF_TOX
-        is_imported = kind == "extra" and name in self.imported_extras
-        return choosing.IMPORTED if is_imported else choosing.FOR_TESTS
-
-    def _why_group(self, name: str, offer: Offer) -> str:
-        """Of one that was taken from a lock."""
-        is_known = name in self.tox.groups or requirement_names.is_for_tests(name)
-        if self.section.groups is not None or is_known:
-            return self._why("group", name)
-        habit = f"{offer.kind} takes it by default"
-        is_named = name in offer.default_groups
-        return habit if is_named else f"{habit}, and none is for tests by its name"
 
     def _left_groups(self, names: Sequence[str], chosen: Collection[str]) -> None:
         asked = self.section.groups is not None
@@ -503,13 +450,3 @@ class _Reader:
 
     def _left(self, what: str, why: str) -> None:
         self.choices.append(Choice(what=what, why=why, taken=False))
-
-
-def _table(document: dict[str, Any], *keys: str) -> dict[str, Any]:
-    """A nested table; empty where it is missing."""
-    for key in keys:
-        value = document.get(key, {})
-        if not isinstance(value, dict):
-            raise EnvironmentFailed(f"pyproject.toml: [{'.'.join(keys)}] must be a table.")
-        document = value
-    return document

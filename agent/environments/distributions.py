@@ -1,30 +1,25 @@
 """Read what installed distributions say of themselves: version, licence, what they need.
 
 From the files of an environment in the store, as data: they were written by whoever made the
-packages, so they are read within bounds and nothing in them is believed to have the right form.
+packages, so nothing in them is believed to have the right form.
 """
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
-from packaging.metadata import RawMetadata, parse_email
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from agent.models.environment import Environment
 from agent.models.packages import Licensing
 from agent.models.record import Record
 
-#: A description may follow the fields that are wanted here; it is not read.
-_MOST_BYTES = 256 * 1024
 _MOST_ENTRIES = 2_000
 _MOST_EXTRAS = 100
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Distribution(Record):
@@ -76,66 +71,49 @@ def read(environment: str, wanted: Collection[str]) -> dict[str, Distribution]:
     Returns:
         By name; what is not installed, or says nothing that can be read, is not in it.
     """
-    found = {}
-    for place in _places(environment):
-        name, version = _split(place)
-        canonical = str(canonicalize_name(name))
-        if canonical in wanted and (content := _content(place / "METADATA")) is not None:
-            one = parsed(canonical, version, content)
-            origin = _content(place / "direct_url.json") or b""
-            found[canonical] = one.model_copy(update={"is_local": b"file://" in origin})
-    return found
+    return {name: _read(name, one) for name, one in list_installed(environment) if name in wanted}
 
 
 def find_offers(environment: Environment, wanted: Collection[str]) -> Iterator[Offer]:
     """Yield what extras of installed packages need, of the wanted names alone."""
-    for place in sorted(_places(environment.path)):
-        by = str(canonicalize_name(_split(place)[0]))
-        raw = _parse(_content(place / "METADATA") or b"")
-        extras = [{**_facts(environment), "extra": one} for one in raw.get("provides_extra", [])]
-        for line in raw.get("requires_dist", [])[:_MOST_ENTRIES]:
+    for by, installed in sorted(list_installed(environment.path), key=lambda pair: pair[0]):
+        named = installed.metadata.get_all("Provides-Extra") or []
+        extras = [{**_facts(environment), "extra": str(one)} for one in named[:_MOST_EXTRAS]]
+        for line in (installed.requires or [])[:_MOST_ENTRIES]:
             with suppress(ValueError):  # no requirement, or a marker that compares nothing
                 one = Requirement(line)
                 name, marker, one.marker = str(canonicalize_name(one.name)), one.marker, None
                 is_wanted = name in wanted and not one.url and "extra" in str(marker)
-                if marker and is_wanted and any(map(marker.evaluate, extras[:_MOST_EXTRAS])):
+                if marker and is_wanted and any(map(marker.evaluate, extras)):
                     yield Offer(by=by, name=name, requirement=str(one))
 
 
-def parsed(name: str, version: str, content: bytes) -> Distribution:
-    """Read the fields of one metadata file."""
-    raw = _parse(content)
-    needs = {one for line in raw.get("requires_dist", [])[:_MOST_ENTRIES] if (one := _name(line))}
+def list_installed(environment: str) -> Iterator[tuple[str, metadata.Distribution]]:
+    """Yield the packages of a virtual environment on the host, each with its normalised name."""
+    places = map(str, Path(environment).glob("lib/python3*/site-packages"))
+    for one in metadata.distributions(path=list(places)):
+        if name := _field(one, "Name"):
+            yield str(canonicalize_name(name)), one
+
+
+def _read(name: str, one: metadata.Distribution) -> Distribution:
+    classifiers = (one.metadata.get_all("Classifier") or [])[:_MOST_ENTRIES]
+    needs = {need for line in (one.requires or [])[:_MOST_ENTRIES] if (need := _name(line))}
     return Distribution(
         name=name,
-        version=version,
+        version=one.version,
         licensing=Licensing(
-            expression=raw.get("license_expression", "").strip(),
-            field=raw.get("license", "").strip(),
-            classifiers=tuple(
-                one
-                for one in raw.get("classifiers", [])[:_MOST_ENTRIES]
-                if one.startswith("License ::")
-            ),
+            expression=_field(one, "License-Expression"),
+            field=_field(one, "License"),
+            classifiers=tuple(text for text in classifiers if text.startswith("License ::")),
         ),
         needs=tuple(sorted(needs)),
+        is_local="file://" in (one.read_text("direct_url.json") or ""),
     )
 
 
-def _places(environment: str) -> Iterator[Path]:
-    return Path(environment).glob("lib/python3*/site-packages/*.dist-info")
-
-
-def _split(place: Path) -> tuple[str, str]:
-    """Give name and version, as a folder of metadata is called."""
-    name, _, version = place.name.removesuffix(".dist-info").rpartition("-")
-    return name, version
-
-
-def _parse(content: bytes) -> RawMetadata:
-    # Fields end where the description begins; cut there, no half of a character is left.
-    head = content.replace(b"\r\n", b"\n").partition(b"\n\n")[0] + b"\n"
-    return parse_email(head)[0]
+def _field(one: metadata.Distribution, name: str) -> str:
+    return str((one.metadata.get_all(name) or [""])[0]).strip()
 
 
 def _facts(environment: Environment) -> dict[str, str]:
@@ -146,19 +124,8 @@ def _facts(environment: Environment) -> dict[str, str]:
 
 
 def _name(requirement: str) -> str:
-    try:
+    with suppress(ValueError):
         required = Requirement(requirement)
-    except InvalidRequirement:
-        return ""
-    is_extra = required.marker is not None and "extra" in str(required.marker)
-    return "" if is_extra else str(canonicalize_name(required.name))
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        with os.fdopen(os.open(path, _READ), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return None
-            return file.read(_MOST_BYTES)
-    except OSError:
-        return None
+        if "extra" not in str(required.marker or ""):
+            return str(canonicalize_name(required.name))
+    return ""

@@ -17,7 +17,6 @@ import socket
 import ssl
 import sys
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
@@ -32,7 +31,6 @@ from agent.environments.index_gateway import Gateway
 
 _CONNECT_SECONDS = 20.0
 _IDLE_SECONDS = 120.0
-_CLOSING_SECONDS = 5.0
 _MOST_NOTES = 50
 _LONGEST_FAULT = 400
 _CHUNK = 64 * 1024
@@ -90,7 +88,6 @@ class EgressProxy(ThreadingUnixStreamServer):
         self._faults: list[str] = []
         self._closing = False
         self._open: set[socket.socket] = set()
-        self._attending: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self.request_queue_size = most_connections
         super().__init__(str(socket_path), _Request)
@@ -120,9 +117,6 @@ class EgressProxy(ThreadingUnixStreamServer):
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
         self.server_close()
-        ends = time.monotonic() + _CLOSING_SECONDS
-        for thread in tuple(self._attending):
-            thread.join(max(0.0, ends - time.monotonic()))
         self._thread.join()
         self.socket_path.unlink(missing_ok=True)
 
@@ -161,12 +155,10 @@ class EgressProxy(ThreadingUnixStreamServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Attend to a connection, and give its place back."""
-        self._attending.add(threading.current_thread())
         try:
             with suppress(OSError), self.watched(request):
                 super().process_request_thread(request, client_address)
         finally:
-            self._attending.discard(threading.current_thread())
             self._places.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:

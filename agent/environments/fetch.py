@@ -79,6 +79,17 @@ class Unresolvable(EnvironmentFailed):
     """The resolver finds no versions; its own words are in the message."""
 
 
+@contextmanager
+def opened(bench: Bench) -> Iterator[Fetcher]:
+    """Give a fetcher with a working folder, both gone at the end of the block."""
+    with storage.workplace(bench.settings) as workplace:
+        fetcher = Fetcher(bench, workplace)
+        try:
+            yield fetcher
+        finally:
+            fetcher.close()
+
+
 class Fetcher:
     """Fills virtual environments below one working folder."""
 
@@ -374,7 +385,7 @@ def open_proxy(
     more: Iterable[str] = (),
 ) -> Iterator[egress.EgressProxy]:
     """Open the way to the indexes, `more` hosts and nothing else, for the length of the block."""
-    hosts = [egress.target(host) for host in index.hosts()]
+    hosts = list(map(egress.target, index.addresses()))
     indexes = [egress.target(access.url) for access in index.accesses()]
     named = [egress.target(host) for host in settings.allow_hosts]
     internal = [host for host in indexes if _is_internal(host)]

@@ -6,77 +6,26 @@ import hashlib
 import os
 import posixpath
 import stat
-from collections.abc import Iterable
 from pathlib import Path
 
-from agent.environments.requirement_files import Requirements
-from agent.environments.tree_files import TreeFiles
+from agent.environments.declare import Declaration
 from agent.errors import EnvironmentFailed
-from repo_config.schema import PythonSection
 
-_ALWAYS = (
-    "pyproject.toml",
-    "setup.py",
-    "setup.cfg",
-    "uv.lock",
-    "poetry.lock",
-    "pdm.lock",
-    "pylock.toml",
-    "Pipfile",
-    "Pipfile.lock",
-    "tox.ini",
-    "tox.toml",
-    "hatch.toml",
-    "MANIFEST.in",
-    "PKG-INFO",
-    ".python-version",
-)
-_OF_PROJECTS = ("pyproject.toml", "setup.py", "setup.cfg")
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def digest(
-    files: TreeFiles,
-    section: PythonSection,
-    found: Requirements,
-    more: Iterable[str],
-    *,
-    builds: bool,
-) -> str:
-    """Sum up the declarations: an equal digest means an equal environment.
-
-    Args:
-        files: The tree.
-        section: Of the configuration.
-        found: What was read; its files count, and those of the projects it names.
-        more: Further paths that count.
-        builds: Something of the tree is built, so that all of it counts: its code has a say.
+def digest(declaration: Declaration, root: Path) -> str:
+    """Sum up what was read, and where something of the tree is built, all of the tree.
 
     Raises:
         EnvironmentFailed: The tree cannot be read.
     """
-    paths = {*_ALWAYS, *found.files, *more}
-    # A setup.py often reads these, whatever they are called.
-    for folder in ("", "requirements"):
-        for name in files.names(folder):
-            if "require" in name.lower() or name.endswith(".in"):
-                paths.add(posixpath.join(folder, name))
-    # What was read counts, too: another version of this program may read the same files otherwise.
-    asked = f"{files.base}\0{section.model_dump_json()}\0{found.model_dump_json()}"
-    total = hashlib.sha256(asked.encode())
-    of_projects = {
-        posixpath.join(project.folder, name) for project in found.projects for name in _OF_PROJECTS
-    }
-    places = [(files, path) for path in sorted(paths)]
-    places += [(files.whole(), path) for path in sorted(of_projects)]
-    for place, path in places:
-        content = place.read(path)
-        if content is not None:
-            total.update(f"\0{path}\0{len(content)}\0".encode())
-            total.update(content)
-    if builds:
+    # Which Python was chosen by the hints, and why something was taken, is told elsewhere.
+    read = declaration.model_dump(exclude={"python", "choices"})
+    total = hashlib.sha256(repr(read).encode())
+    if declaration.may_build:
         try:
-            total.update(b"\0tree\0" + digest_tree(files.root))
+            total.update(digest_tree(root))
         except OSError as problem:
             raise EnvironmentFailed(f"The tree cannot be read: {problem}.") from problem
     return total.hexdigest()

@@ -11,8 +11,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
 
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
@@ -28,8 +26,6 @@ _STEERING = re.compile(
     r"conftest|sitecustomize|usercustomize|tests?|test_\w*|\w*_tests?|testing|__(?:init|main)__"
     r"|\w*settings\w*|manage|management|migrations|templatetags|apps|admin|models|urls|setup"
 )
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def choose(found: Mapping[str, bytes], files: TreeFiles) -> tuple[dict[str, bytes], list[str]]:
@@ -45,7 +41,9 @@ def choose(found: Mapping[str, bytes], files: TreeFiles) -> tuple[dict[str, byte
     taken: dict[str, bytes] = {}
     left: list[str] = []
     for path, content in found.items():
-        refuse_name(path, "The build of the repository generates")
+        if wrong := names.name_problem(path):
+            shown = ascii(path)[1:-1]
+            raise EnvironmentFailed(f"The build of the repository generates `{shown}`: {wrong}.")
         reason = problem(path, files)
         if reason is None:
             taken[path] = content
@@ -57,16 +55,6 @@ def choose(found: Mapping[str, bytes], files: TreeFiles) -> tuple[dict[str, byte
             f"{MOST_BYTES} are allowed."
         )
     return taken, left
-
-
-def refuse_name(path: str, who: str) -> None:
-    """Stop at a name that is no plain path below the tree.
-
-    Raises:
-        EnvironmentFailed: With the name and what is wrong with it.
-    """
-    if reason := names.name_problem(path):
-        raise EnvironmentFailed(f"{who} `{ascii(path)[1:-1]}`: {reason}.")
 
 
 def problem(path: str, files: TreeFiles) -> str | None:
@@ -98,28 +86,3 @@ def _clashes(match: re.Match[str], entry: str) -> bool:
 def _is_file(files: TreeFiles, path: str) -> bool:
     place = files.root / path
     return os.path.realpath(place) == str(place) and place.is_file()
-
-
-def write(folder: Path, found: Mapping[str, bytes]) -> None:
-    """Write the files below a new folder; no link is followed and nothing is replaced.
-
-    Raises:
-        EnvironmentFailed: A name leads elsewhere.
-    """
-    for path in found:
-        refuse_name(path, "The build of the repository generates")
-    folder.mkdir(exist_ok=True)
-    for path, content in found.items():
-        *parents, name = path.split("/")
-        here = os.open(folder, _FOLDER)
-        try:
-            for parent in parents:
-                with suppress(FileExistsError):
-                    os.mkdir(parent, 0o755, dir_fd=here)
-                below = os.open(parent, _FOLDER, dir_fd=here)
-                os.close(here)
-                here = below
-            with os.fdopen(os.open(name, _NEW, 0o644, dir_fd=here), "wb") as file:
-                file.write(content)
-        finally:
-            os.close(here)

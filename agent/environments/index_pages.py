@@ -1,40 +1,40 @@
 """What a simple package index says: its pages and files, over HTTP.
 
 Every request that the host itself sends to an index is here. Which index that is and what is
-taken from it is left to `package_index`, which loads this module, and with it four libraries,
+taken from it is left to `package_index`, which loads this module, and with it a few libraries,
 only once something is asked; a run whose environment is there asks nothing.
 Reads are idempotent and are retried here; nothing else retries them.
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import re
-import ssl
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
-from packaging.utils import canonicalize_name
+import pypi_simple
+import requests
+from packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
 from packaging.version import InvalidVersion, Version
-from pypi_simple import (
-    ACCEPT_JSON_PREFERRED,
-    PYPI_SIMPLE_ENDPOINT,
-    DistributionPackage,
-    ProjectPage,
-)
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
+from pypi_simple import DistributionPackage, PyPISimple
+from pypi_simple.progress import null_progress_tracker
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+from urllib3.util import Retry
 
-from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
+from agent.errors import EnvironmentFailed, IndexUnavailable
 from agent.models.package_index import IndexAccess, SourceArchive
 
-#: The public index.
-DEFAULT = PYPI_SIMPLE_ENDPOINT
-_MOST_PAGE_BYTES = 64 * 1024**2
 _MOST_ARCHIVE_BYTES = 512 * 1024**2
-_ATTEMPTS = 4
+_SECONDS = (15.0, 30.0)
+_RETRY = Retry(
+    total=3,
+    status_forcelist=(408, 425, 429, 500, 502, 503, 504),
+    backoff_factor=0.2,
+    raise_on_status=False,
+)
 
 
 class IndexPages:
@@ -42,12 +42,11 @@ class IndexPages:
 
     def __init__(self, access: IndexAccess) -> None:
         self._access = access
-        self._base = access.url.rstrip("/") + "/"
         self._pages: dict[str, list[DistributionPackage]] = {}
 
     def knows(self, name: str) -> bool:
         """Whether the index has anything of a project."""
-        return bool(self._list(str(canonicalize_name(name))))
+        return bool(self._list(name))
 
     def file_addresses(self, project: str) -> Iterator[str]:
         """Yield where the files of a project are."""
@@ -56,130 +55,100 @@ class IndexPages:
 
     def source_archives(self, name: str) -> tuple[SourceArchive, ...]:
         """Source distributions with a sha256 that were not yanked, newest version first."""
-        packages = self._list(str(canonicalize_name(name)))
-        found = [one for package in packages if (one := _archive(name, package)) is not None]
+        found = [one for package in self._list(name) if (one := _archive(name, package))]
         # Of one version, the tar comes before the zip: newer tools make only that.
         found.sort(key=lambda one: (Version(one.version), one.filename.endswith(".gz")))
         return tuple({Version(one.version): one for one in found}.values())[::-1]
 
     def download(self, archive: SourceArchive, folder: Path) -> Path:
         """Fetch one archive into the folder and hold it against its sha256."""
-        place = folder / Path(archive.filename).name
-        part = place.with_name(f".{place.name}.part")
+        named = (one for one in self._list(archive.name) if one.filename == archive.filename)
+        place = folder / archive.filename
         try:
-            for attempt in _retrying():
-                with attempt:
-                    total = self._stream(archive, part)
-            if total != archive.sha256.lower():
-                raise EnvironmentFailed(
-                    f"{archive.filename} does not have the sha256 that the index announces; "
-                    "it was not used."
+            with self._client(archive.url) as client:
+                client.download_package(
+                    next(named), place, timeout=_SECONDS, progress=_refuse_large
                 )
-            part.replace(place)
-        except httpx.HTTPError as problem:
+        except pypi_simple.DigestMismatchError as problem:
+            raise EnvironmentFailed(
+                f"{archive.filename} does not have the sha256 that the index announces; "
+                "it was not used."
+            ) from problem
+        except requests.RequestException as problem:
             raise self._unavailable(archive.filename, problem) from problem
-        except OSError as problem:
-            if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFull(f"No room on the disk for {archive.filename}.") from problem
-            raise
-        finally:
-            part.unlink(missing_ok=True)
         return place
 
     # --- requests ----------------------------------------------------------------------------
 
-    @cached_property
-    def _trusted(self) -> ssl.SSLContext | bool:
-        if self._access.ca_bundle is None:
-            return True
-        return ssl.create_default_context(cafile=self._access.ca_bundle)
-
-    def _client(self, address: str) -> httpx.Client:
+    def _client(self, address: str) -> PyPISimple:
+        session = requests.Session()
+        session.headers["User-Agent"] = "mergewright"
+        # Otherwise variables of this host win over the certificates that were chosen.
+        session.trust_env = False
+        session.proxies = dict(get_environ_proxies(address))
+        session.verify = self._access.ca_bundle or True
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
         # Credentials are for the index alone, wherever its pages point to. A redirect to another
         # host drops them.
-        login = self._access.login if _origin(address) == _origin(self._base) else None
+        login = self._access.login if _origin(address) == _origin(self._access.url) else None
         user, _, password = (login or "").partition(":")
-        return httpx.Client(
-            auth=httpx.BasicAuth(user, password) if login else None,
-            follow_redirects=True,
-            timeout=httpx.Timeout(30.0, connect=15.0),
-            verify=self._trusted,
-            headers={"User-Agent": "mergewright"},
-        )
+        auth = (user.encode(), password.encode()) if login else None
+        return PyPISimple(self._access.url, auth=auth, session=session)
 
-    def _list(self, name: str) -> list[DistributionPackage]:
+    def _list(self, project: str) -> list[DistributionPackage]:
         """What the index has of one project; nothing where it does not know it."""
+        name = str(canonicalize_name(project))
         if name not in self._pages:
-            page = self._fetch_page(name)
-            self._pages[name] = page.packages if page else []
+            self._pages[name] = self._fetch(name)
         return self._pages[name]
 
-    def _fetch_page(self, name: str) -> ProjectPage | None:
-        address = f"{self._base}{name}/"
+    def _fetch(self, name: str) -> list[DistributionPackage]:
         try:
-            for attempt in _retrying():
-                with attempt, self._client(address) as client:
-                    response = client.get(address, headers={"Accept": ACCEPT_JSON_PREFERRED})
-                    if response.status_code == httpx.codes.NOT_FOUND:
-                        return None
-                    response.raise_for_status()
-        except httpx.HTTPError as problem:
-            raise self._unavailable(name, problem) from problem
-        if len(response.content) > _MOST_PAGE_BYTES:
-            raise IndexUnavailable(f"The index answers with an unreasonable page for {name}.")
-        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        try:
-            if kind.endswith("json"):
-                return ProjectPage.from_json_data(response.json(), str(response.url))
-            return ProjectPage.from_html(name, response.text, str(response.url))
-        except (ValueError, KeyError, TypeError) as problem:
+            with self._client(self._access.url) as client:
+                return client.get_project_page(name, timeout=_SECONDS).packages
+        except pypi_simple.NoSuchProjectError:
+            return []
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            pypi_simple.UnsupportedRepoVersionError,
+        ) as problem:
             raise IndexUnavailable(
-                f"The index at {self._base} answers for {name} with what is no simple index page."
+                f"The index at {self._access.url} answers for {name} with what is no simple index "
+                "page."
             ) from problem
+        except requests.RequestException as problem:
+            raise self._unavailable(name, problem) from problem
 
-    def _stream(self, archive: SourceArchive, place: Path) -> str:
-        digest = hashlib.sha256()
-        size = 0
-        with (
-            self._client(archive.url) as client,
-            client.stream("GET", archive.url) as response,
-            place.open("wb") as file,
-        ):
-            response.raise_for_status()
-            for chunk in response.iter_bytes():
-                size += len(chunk)
-                if size > _MOST_ARCHIVE_BYTES:
-                    raise EnvironmentFailed(
-                        f"{archive.filename} is larger than {_MOST_ARCHIVE_BYTES} bytes."
-                    )
-                digest.update(chunk)
-                file.write(chunk)
-        return digest.hexdigest()
-
-    def _unavailable(self, what: str, problem: httpx.HTTPError) -> IndexUnavailable:
-        if isinstance(problem, httpx.HTTPStatusError):
+    def _unavailable(self, what: str, problem: requests.RequestException) -> IndexUnavailable:
+        said = re.sub(r"://[^/@\s]*@", "://", str(problem)) or type(problem).__name__
+        if problem.response is not None:
             said = f"HTTP {problem.response.status_code}"
-        else:
-            said = re.sub(r"://[^/@\s]*@", "://", str(problem)) or type(problem).__name__
         return IndexUnavailable(
-            f"The package index at {self._base} did not give {what}: {said}. "
+            f"The package index at {self._access.url} did not give {what}: {said}. "
             "Check the network and the index settings (MERGEWRIGHT_INDEX_URL), then run again."
         )
 
 
-def _archive(name: str, package: DistributionPackage) -> SourceArchive | None:
+def _refuse_large(length: int | None) -> Any:
+    if length and length > _MOST_ARCHIVE_BYTES:
+        raise EnvironmentFailed(f"A source archive is larger than {_MOST_ARCHIVE_BYTES} bytes.")
+    return null_progress_tracker()(length)
+
+
+def _archive(project: str, package: DistributionPackage) -> SourceArchive | None:
     digest = package.digests.get("sha256")
-    if package.package_type != "sdist" or package.is_yanked or not digest or not package.version:
-        return None
-    if not re.fullmatch(r"[\w.+-]+\.(?:tar\.gz|zip)", package.filename):
-        return None
     try:
-        Version(package.version)
-    except InvalidVersion:
+        name, version = parse_sdist_filename(package.filename)
+    except (InvalidSdistFilename, InvalidVersion):
+        return None
+    if name != canonicalize_name(project) or package.is_yanked or not digest:
         return None
     return SourceArchive(
-        name=str(canonicalize_name(name)),
-        version=package.version,
+        name=name,
+        version=str(version),
         filename=package.filename,
         url=package.url,
         sha256=digest,
@@ -188,22 +157,6 @@ def _archive(name: str, package: DistributionPackage) -> SourceArchive | None:
     )
 
 
-def _origin(address: str) -> tuple[str, str, int | None]:
-    url = httpx.URL(address)
-    return url.scheme, url.host, url.port
-
-
-def _retrying() -> Retrying:
-    return Retrying(
-        stop=stop_after_attempt(_ATTEMPTS),
-        wait=wait_exponential(multiplier=0.2, max=5) + wait_random(0, 0.2),
-        retry=retry_if_exception(_passing),
-        reraise=True,
-    )
-
-
-def _passing(problem: BaseException) -> bool:
-    """Whether a fault may be gone at the next attempt."""
-    if isinstance(problem, httpx.HTTPStatusError):
-        return problem.response.status_code in (408, 425, 429) or problem.response.is_server_error
-    return isinstance(problem, httpx.TransportError)
+def _origin(address: str) -> tuple[Any, ...]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname, parts.port

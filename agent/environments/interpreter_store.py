@@ -6,11 +6,9 @@ the place of the original. What was installed into it stays behind.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
-import stat
 from pathlib import Path
 
 from agent.environments import storage
@@ -24,33 +22,19 @@ def mounts(one: Found, settings: Settings) -> tuple[tuple[str, str], ...]:
         return ()
     prefix = Path(one.prefix)
     # An installation is made with one set of permissions, so a few parts tell of the whole.
-    modules = prefix / "lib" / Path(one.path).name
-    parts = (Path(os.path.realpath(one.path)), modules.parent, modules, modules / "os.py")
-    open_to_all = _is_reachable(prefix) and all(map(_is_readable, parts))
+    library = prefix / "lib" / Path(one.path).name
+    parts = [Path(os.path.realpath(one.path)), library, library / "os.py"]
+    real = Path(os.path.realpath(prefix))
+    open_to_all = all(map(_is_readable, (real, *real.parents, *parts)))
     place = prefix if open_to_all else _copied(prefix, one.version, settings)
     return ((str(place), one.prefix),)
 
 
-def _is_reachable(prefix: Path) -> bool:
+def _is_readable(place: Path) -> bool:
     """Whether the room's user gets there: as root, rooms run as somebody else."""
     if os.geteuid() != 0:
-        return os.access(prefix, os.R_OK | os.X_OK)
-    real = Path(os.path.realpath(prefix))
-    return all(above.stat().st_mode & 0o1 for above in (real, *real.parents))
-
-
-def _is_readable(place: Path) -> bool:
-    if os.geteuid() != 0:
-        return os.access(place, os.R_OK)
-    mode = place.stat().st_mode
-    return _for_all(mode) == stat.S_IMODE(mode)
-
-
-def _for_all(mode: int) -> int:
-    """Permissions with those of the owner, but for writing, for everybody."""
-    own = stat.S_IMODE(mode)
-    may = (own >> 6) & (0o5 if own & 0o100 else 0o4) | 0o4
-    return own | may | may << 3
+        return os.access(place, os.X_OK if place.is_dir() else os.R_OK)
+    return bool(place.stat().st_mode & (0o1 if place.is_dir() else 0o4))
 
 
 def _copied(prefix: Path, version: str, settings: Settings) -> Path:
@@ -58,28 +42,15 @@ def _copied(prefix: Path, version: str, settings: Settings) -> Path:
     mark = f"{prefix}\0{prefix.stat().st_mtime_ns}\0{version}"
     name = f"{version}-{hashlib.sha256(mark.encode()).hexdigest()[:12]}"
     place = storage.folder(settings) / "interpreters" / name
-    if place.is_dir():
-        return place
     with storage.locked(settings, f"interpreter-{name}"):
-        if place.is_dir():
-            return place
-        with storage.building(settings, place) as part:
-            shutil.copytree(
-                prefix, part, symlinks=True, copy_function=_link_or_copy,
-                ignore=lambda folder, names: names if folder.endswith("-packages") else (),
-                dirs_exist_ok=True,
-            )  # fmt: skip
-            for folder, _, _ in os.walk(part):
-                Path(folder).chmod(_for_all(Path(folder).stat().st_mode))
+        if not place.is_dir():
+            with storage.building(settings, place) as part:
+                shutil.copytree(
+                    prefix, part, symlinks=True, dirs_exist_ok=True,
+                    ignore=lambda folder, names: names if folder.endswith("-packages") else (),
+                )  # fmt: skip
+                for copied in (part, *part.rglob("*")):
+                    if not copied.is_symlink():
+                        mode = copied.stat().st_mode & 0o700
+                        copied.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
     return place
-
-
-def _link_or_copy(source: str, target: str) -> None:
-    mode = Path(source).stat().st_mode
-    wanted = _for_all(mode)
-    if wanted == stat.S_IMODE(mode):
-        with contextlib.suppress(OSError):
-            os.link(source, target, follow_symlinks=False)
-            return
-    shutil.copy2(source, target)
-    Path(target).chmod(wanted)

@@ -167,38 +167,30 @@ def _not_to_be_had(
     roots: Sequence[Root],
 ) -> str:
     usable = [one for one in _best_first(found) if Version(one.version) >= OLDEST]
-    there = ", ".join(_named(one) for one in usable) or "none"
-    example = asked or _newest_allowed(hints)
-    if asked is not None:
-        wanted = f"Python {asked} (python.version)"
-    else:
-        wanted = f"a Python for {hints.requires or 'it'} ({hints.requires_origin or 'any version'})"
+    there = ", ".join(map(_named, usable)) or "none"
+    allowed = _specifiers(hints)
+    fitting = (one for one in _MINORS if any(allowed.contains(f"{one}.{n}") for n in range(40)))
+    example = asked or next(fitting, None)
+    wanted = f"a Python for {hints.requires or 'it'} ({hints.requires_origin or 'any version'})"
+    wanted = f"Python {asked} (python.version)" if asked else wanted
     if example is None or Version(example) < OLDEST:
         return (
             f"The repository asks for {wanted}. Supported are {_MINORS[-1]} to {_MINORS[0]}. "
             f"There is: {there}; set python.version to one of them."
         )
-    parts = [f"The repository asks for {wanted}, which is not to be had here. There is: {there}."]
-    if broken:
-        parts.append(f"Not whole in a room: {'; '.join(broken)}.")
     way = f"`uv python install {example} --install-dir {settings.home / found_pythons.FOLDER}`"
     if not any(root.folder for root in roots):
         way += f" or an image for rooms (`mergewright images build {example}`)"
-    parts.append(f"To provide one: {way}; or set python.version to one that is there.")
-    return " ".join(parts)
+    whole = f" Not whole in a room: {'; '.join(broken)}." if broken else ""
+    return (
+        f"The repository asks for {wanted}, which is not to be had here. There is: {there}.{whole} "
+        f"To provide one: {way}; or set python.version to one that is there."
+    )
 
 
 def _named(one: Found) -> str:
     where = f" of the root file system {one.root}" if one.root else ""
     return f"{one.version} ({one.path}{where})"
-
-
-def _newest_allowed(hints: PythonHints) -> str | None:
-    allowed = _specifiers(hints)
-    return next(
-        (minor for minor in _MINORS if any(allowed.contains(f"{minor}.{n}") for n in range(40))),
-        None,
-    )
 
 
 def _read_change_time(folder: Path) -> int:

@@ -8,7 +8,6 @@ from packaging.dependency_groups import DependencyGroupResolver
 from packaging.utils import canonicalize_name
 
 from agent.environments import poetry
-from agent.environments.requirement_files import Line
 from agent.errors import EnvironmentFailed
 from repo_config.project_files import table, texts
 
@@ -25,45 +24,41 @@ class NamedGroups:
         Raises:
             EnvironmentFailed: One of them is not of its form.
         """
-        tables = table(pyproject, "tool", "poetry")
-        self._old = poetry.groups(tables, "pyproject.toml [tool.poetry]") if tables else {}
+        written: list[tuple[str, list[Any]]] = []
+        if tables := table(pyproject, "tool", "poetry"):
+            written += poetry.groups(tables, "pyproject.toml [tool.poetry]").items()
         for name in pipfile:
             if name not in _OTHER_TABLES:
-                group = str(canonicalize_name("develop" if name == "dev-packages" else name))
-                self._old[group] = poetry.read_table(table(pipfile, name), f"Pipfile {name}")
-        listed: dict[str, Any] = dict(table(pyproject, "tool", "pdm", "dev-dependencies"))
-        if of_uv := table(pyproject, "tool", "uv").get("dev-dependencies"):
-            listed["dev"] = of_uv
-        # An editable one is of the tree.
-        listed = {
-            name: [one for one in texts(lines) if not one.startswith("-")]
-            for name, lines in listed.items()
-        } | table(pyproject, "dependency-groups")
-        self._standard = {str(canonicalize_name(name)) for name in listed}
-        self.names = tuple(dict.fromkeys([*listed, *self._old]))
+                group = "develop" if name == "dev-packages" else name
+                written.append((group, poetry.read_table(table(pipfile, name), f"Pipfile {name}")))
+        older = {"dev": table(pyproject, "tool", "uv").get("dev-dependencies")}
+        for name, lines in (older | table(pyproject, "tool", "pdm", "dev-dependencies")).items():
+            # An editable one is of the tree.
+            written.append((name, [one for one in texts(lines) if not one.startswith("-")]))
+        for name, lines in table(pyproject, "dependency-groups").items():
+            written.append((name, lines if isinstance(lines, list) else [lines]))
+        listed: dict[str, Any] = {}
+        for name, entries in written:
+            if entries:
+                listed.setdefault(str(canonicalize_name(name)), []).extend(entries)
+        self.names = tuple(listed)
         try:
-            self._resolver = DependencyGroupResolver(listed) if listed else None
+            self._resolver = DependencyGroupResolver(listed)
         except (ValueError, ExceptionGroup) as problem:
             raise EnvironmentFailed(
                 f"pyproject.toml [dependency-groups]: {_words(problem)}"
             ) from problem
 
-    def standard(self, name: str) -> list[str]:
-        """Requirements of a group of the standard's table.
+    def lines(self, name: str) -> list[str]:
+        """Requirements of a group.
 
         Raises:
             EnvironmentFailed: It includes one that is not there, or itself.
         """
-        if self._resolver is None or name not in self._standard:
-            return []
         try:
             return [str(requirement) for requirement in self._resolver.resolve(name)]
         except (ValueError, LookupError, ExceptionGroup) as problem:
             raise EnvironmentFailed(f"pyproject.toml group {name}: {_words(problem)}") from problem
-
-    def in_table(self, name: str) -> tuple[Line, ...]:
-        """Requirements of a group of Poetry's or Pipenv's."""
-        return next((lines for key, lines in self._old.items() if key == name), ())
 
 
 def _words(problem: BaseException) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from agent.environments import index_settings
+from agent.environments.egress import target
 from agent.environments.index_settings import HostIndexes
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import IndexAccess, IndexWish, SourceArchive
@@ -23,6 +24,7 @@ from agent.settings import Settings
 if TYPE_CHECKING:
     from agent.environments.index_pages import IndexPages
 
+_DEFAULT = "https://pypi.org/simple/"
 #: Asked for to learn where the index keeps its files; every index that can serve us has it.
 _PROBE_PROJECT = "pip"
 #: Addresses of the public index; whichever index is the default one stands for it.
@@ -104,13 +106,14 @@ class SimpleIndex:
         """All indexes, the one that is asked first in front, the default one last."""
         return (*self._named, *self._host.extras, *self._defaults())
 
-    def hosts(self) -> tuple[str, ...]:
-        """Ask the default index for one project; the indexes come first, then hosts of files."""
-        hosts = {_host(access.url): None for access in reversed(self.accesses())}
-        for address in self._pages(self.accesses()[-1]).file_addresses(_PROBE_PROJECT):
-            if address.startswith(("https://", "http://")):
-                hosts[_host(address)] = None
-        return tuple(hosts)
+    def addresses(self) -> tuple[str, ...]:
+        """Addresses of the indexes, the default one first, and of files that this one has."""
+        accesses = self.accesses()[::-1]
+        files = self._pages(accesses[0]).file_addresses(_PROBE_PROJECT)
+        return (
+            *(access.url for access in accesses),
+            *(one for one in files if one.startswith(("https://", "http://"))),
+        )
 
     def source_archives(self, name: str) -> tuple[SourceArchive, ...]:
         """Source distributions with a sha256 that were not yanked, newest version first.
@@ -131,17 +134,10 @@ class SimpleIndex:
         raise EnvironmentFailed(f"No index has {archive.filename} any more.")
 
     def _defaults(self) -> tuple[IndexAccess]:
-        if self._host.default is not None:
-            return (self._host.default,)
-        from agent.environments import index_pages
-
-        return (
-            IndexAccess(
-                url=index_pages.DEFAULT,
-                ca_bundle=self._host.ca_bundle,
-                origin="nothing else is configured",
-            ),
+        usual = IndexAccess(
+            url=_DEFAULT, ca_bundle=self._host.ca_bundle, origin="nothing else is configured"
         )
+        return (self._host.default or usual,)
 
     def _pages(self, access: IndexAccess) -> IndexPages:
         from agent.environments import index_pages
@@ -151,10 +147,8 @@ class SimpleIndex:
         return self._opened[access.url]
 
     def _is_allowed(self, url: str) -> bool:
-        if urlsplit(url).scheme not in ("http", "https"):
-            return False
-        allowed = self._settings.allow_hosts
-        return _host(url) in {_host(one if "://" in one else f"https://{one}") for one in allowed}
+        is_web = urlsplit(url).scheme in ("http", "https")
+        return is_web and target(url) in map(target, self._settings.allow_hosts)
 
 
 def _refusal(wish: IndexWish) -> str:
@@ -167,13 +161,6 @@ def _refusal(wish: IndexWish) -> str:
         f"it with MERGEWRIGHT_ALLOW_HOSTS={host}; one that wants credentials is named by UV_INDEX "
         "or pip's extra-index-url"
     )
-
-
-def _host(address: str) -> str:
-    """`host`, with the port where it is not 443."""
-    parts = urlsplit(address)
-    port = parts.port or (80 if parts.scheme == "http" else 443)
-    return f"{parts.hostname}" if port == 443 else f"{parts.hostname}:{port}"
 
 
 def _without_login(address: str) -> str:

@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.environments import distributions, toolsets
-from agent.environments.assembly import Assembly
+from agent.environments import distributions, fetch, toolsets
 from agent.environments.bench import Bench
+from agent.errors import EnvironmentFailed
 from agent.models.environment import Environment
 
 
 def provide(
-    tools: dict[str, tuple[str, ...]], environment: Environment, assembly: Assembly, bench: Bench
+    tools: dict[str, tuple[str, ...]], environment: Environment, bench: Bench
 ) -> tuple[tuple[str, str], ...]:
     """Give the folder of each tool that has one; made as far as its packages can be had.
 
     Args:
         tools: By tool, its requirement and those of its plugins.
         environment: Of the project.
-        assembly: Makes what is missing.
         bench: Of the build.
     """
     found: list[tuple[str, str]] = []
@@ -29,12 +28,22 @@ def provide(
         for wanted in _list_wanted(tool, lines, environment, bench):
             place = toolsets.locate_pinned(wanted, bench) / "venv"
             if not place.is_dir():
-                assembly.run_pinned(wanted)
+                _make(wanted, bench)
             if place.is_dir():
                 bench.say(f"in an environment of its own: {' '.join(wanted)}")
                 found.append((tool, str(place)))
                 break
     return tuple(found)
+
+
+def _make(wanted: tuple[str, ...], bench: Bench) -> None:
+    """Make a tool with its plugins of wheels, if they can be had."""
+    with fetch.opened(bench) as fetcher:
+        try:
+            toolsets.provide_pinned(wanted, bench, fetcher)
+        except EnvironmentFailed as problem:
+            words = problem.message.partition("\n")[0]
+            bench.say(f"{' '.join(wanted)} cannot be had, so another runs: {words}")
 
 
 def _list_wanted(

@@ -7,33 +7,32 @@ here is what that metadata lacks: the groups, and everything where nothing is bu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
-from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 
 
-def runtime(table: dict[str, Any], origin: str) -> tuple[Line, ...]:
-    """The runtime dependencies of `[tool.poetry]`."""
-    return read_table(table.get("dependencies", {}), f"{origin} dependencies")
-
-
-def groups(table: dict[str, Any], origin: str) -> dict[str, tuple[Line, ...]]:
+def groups(table: dict[str, Any], origin: str) -> dict[str, list[str]]:
     """The dependency groups of `[tool.poetry]`, the old `dev-dependencies` as group dev."""
-    found: dict[str, tuple[Line, ...]] = {}
+    found: dict[str, list[str]] = {}
     if old := table.get("dev-dependencies"):
         found["dev"] = read_table(old, f"{origin} dev-dependencies")
     for name, group in table.get("group", {}).items():
         place = f"{origin} group.{name}"
-        found[name] = found.get(name, ()) + read_table(group.get("dependencies", {}), place)
+        found[name] = [*found.get(name, ()), *read_table(group.get("dependencies", {}), place)]
     return found
 
 
-def read_table(table: dict[str, Any], origin: str) -> tuple[Line, ...]:
-    """The requirements of one table, name by name."""
-    return tuple(_lines(table, origin))
+def read_table(table: dict[str, Any], origin: str) -> list[str]:
+    """The requirements of one table, as PEP 508 writes them."""
+    found = []
+    for name, entry in table.items():
+        for one in entry if isinstance(entry, list) else [entry]:
+            asked = one if isinstance(one, dict) else {"version": str(one)}
+            if name.lower() != "python" and not asked.get("optional"):
+                found.append(_requirement(name, asked, origin))
+    return found
 
 
 def has_modules(files: TreeFiles, table: dict[str, Any], name: str) -> bool:
@@ -88,22 +87,6 @@ def _caret(numbers: list[int]) -> list[int]:
     return numbers
 
 
-def _lines(table: dict[str, Any], origin: str) -> Iterator[Line]:
-    for name, entry in table.items():
-        if name.lower() == "python":
-            continue
-        for one in entry if isinstance(entry, list) else [entry]:
-            asked = one if isinstance(one, dict) else {"version": str(one)}
-            if asked.get("optional"):
-                continue
-            if where := {"git", "path", "url", "file"} & asked.keys():
-                raise EnvironmentFailed(
-                    f"{origin}: `{name}` comes from a {where.pop()} address. Only packages of "
-                    "the index are fetched: name a released version there."
-                )
-            yield Line(text=_requirement(name, asked, origin), origin=origin)
-
-
 def _requirement(name: str, asked: dict[str, Any], origin: str) -> str:
     extras = f"[{','.join(asked['extras'])}]" if asked.get("extras") else ""
     conditions = [f"({asked['markers']})"] if asked.get("markers") else []
@@ -112,5 +95,8 @@ def _requirement(name: str, asked: dict[str, Any], origin: str) -> str:
         matches = (re.fullmatch(r"(\W+)\s*(\S+)", part) for part in parts)
         conditions += [f'python_full_version {m[1]} "{m[2]}"' for m in matches if m]
     marker = f" ; {' and '.join(conditions)}" if conditions else ""
+    for key, start in (("git", "git+"), ("path", "file:"), ("file", ""), ("url", "")):
+        if key in asked:
+            return f"{name}{extras} @ {start}{asked[key]}{marker}"
     version = specifier(str(asked.get("version", "*")), f"{origin}: {name}")
     return f"{name}{extras}{version}{marker}"

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import shlex
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -24,18 +23,18 @@ from agent.models.record import Record
 _DEEPEST = 20
 
 #: Options that say where packages come from: that is the operator's word, not the repository's.
-_IGNORED = {
-    "-f": 1, "--find-links": 1,
-    "--trusted-host": 1, "--no-index": 0, "--no-binary": 1, "--only-binary": 1,
-    "--prefer-binary": 0, "--use-feature": 1, "--use-pep517": 0, "--no-build-isolation": 0,
-    "--config-settings": 1, "--global-option": 1, "--require-hashes": 0,
-}  # fmt: skip
+_IGNORED = frozenset(
+    {"-f", "--find-links", "--trusted-host", "--no-index", "--no-binary", "--only-binary"}
+    | {"--prefer-binary", "--use-feature", "--use-pep517", "--no-build-isolation"}
+    | {"--config-settings", "--global-option", "--require-hashes"}
+)
 _INDEXES = ("-i", "--index-url", "--extra-index-url")
 _URL = re.compile(r"^(?:git|hg|svn|bzr)\+|^(?:https?|ftp|ssh)://", re.IGNORECASE)
 _LOCAL = re.compile(
     r"^(?P<path>(?:\.{1,2}(?:/|$|(?=\[))|/|file:)[^\[;]*)(?:\[(?P<extras>[^\]]*)\])?"
 )
 _EXTRA = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_OPTION = re.compile(r"(?P<name>-[recif](?=[^-\s=])|--?[\w-]+)(?:\s*=|\s+|)(?P<value>.*)")
 
 
 class Line(Record):
@@ -115,8 +114,7 @@ def read(files: TreeFiles, path: str, *, is_tolerant: bool = False) -> Requireme
         EnvironmentFailed: A line cannot be read or asks for what is not fetched; the message
             names file and line.
     """
-    how = _How(is_tolerant=is_tolerant)
-    return _read(files, path, asked_by="", how=how)
+    return _Reader(files, is_tolerant).read(path)
 
 
 def parse(
@@ -131,38 +129,130 @@ def parse(
 
     Without numbers where the text was made by a tool, so that its lines are nobody's.
     """
-    how = _How(is_tolerant=is_tolerant)
-    return _parse(files, text, origin, "", how, numbered=numbered)
+    return _Reader(files, is_tolerant).parse(text, origin, numbered=numbered)
 
 
 def requirement(files: TreeFiles, text: str, origin: str) -> Requirements:
     """Read a single requirement, as it stands in a table or in the configuration."""
-    return _line(files, text.strip(), origin, "", _How())
+    return _Reader(files).take(text.strip(), origin)
 
 
-class _How(NamedTuple):
+class _Reader(NamedTuple):
     """How lines are taken."""
 
-    constraint: bool = False
+    files: TreeFiles
+    is_tolerant: bool = False
+    is_constraint: bool = False
     seen: tuple[str, ...] = ()
     """The files that led here."""
-    is_tolerant: bool = False
 
+    def read(self, path: str, asked_by: str = "") -> Requirements:
+        """Read a file with all that it includes."""
+        if path in self.seen:
+            # pip reads a cycle once and is content; so are we.
+            return Requirements()
+        if len(self.seen) >= _DEEPEST:
+            raise EnvironmentFailed(
+                f"{asked_by} nests requirements files more than {_DEEPEST} deep."
+            )
+        text = self.files.text(path)
+        if text is None:
+            by = f", which {asked_by} asks for," if asked_by else ""
+            raise EnvironmentFailed(f"The requirements file {path}{by} is not in the repository.")
+        return self._replace(seen=(*self.seen, path)).parse(text, path)
 
-def _parse(
-    files: TreeFiles, text: str, origin: str, folder: str, how: _How, *, numbered: bool = True
-) -> Requirements:
-    found = Requirements(files=how.seen[-1:])
-    for number, line in _lines(text):
-        place = f"{origin}:{number}" if numbered else origin
+    def parse(self, text: str, origin: str, *, numbered: bool = True) -> Requirements:
+        """Read a text line by line."""
+        found = Requirements(files=self.seen[-1:])
+        for number, line in _lines(text):
+            place = f"{origin}:{number}" if numbered else origin
+            try:
+                found = found.plus(self.take(line, place))
+            except EnvironmentFailed as problem:
+                if not self.is_tolerant:
+                    raise
+                name = guess_name(line) if isinstance(problem, AddressRefused) else ""
+                found = found.plus(Requirements(left=(Left(name=name, why=problem.message),)))
+        return found
+
+    def take(self, line: str, place: str) -> Requirements:
+        """Read one line."""
+        if line.startswith("-"):
+            return self._option(line, place)
+        hashes = tuple(re.findall(r"--hash[= ]([A-Za-z0-9]+:[0-9A-Fa-f]+)", line))
+        text = re.split(r"\s--[a-z]", line, maxsplit=1)[0].strip()
+        if "${" in text:
+            raise EnvironmentFailed(
+                f"{place}: `{text}` takes a value from the environment, which is not known here. "
+                "Write the requirement out."
+            )
+        if _URL.match(text):
+            raise _refused_address(place, text)
+        if local := _LOCAL.match(text):
+            return self._local(local["path"], local["extras"] or "", place)
         try:
-            found = found.plus(_line(files, line, place, folder, how))
-        except EnvironmentFailed as problem:
-            if not how.is_tolerant:
-                raise
-            name = guess_name(line) if isinstance(problem, AddressRefused) else ""
-            found = found.plus(Requirements(left=(Left(name=name, why=problem.message),)))
-    return found
+            parsed = Requirement(text)
+        except InvalidRequirement as problem:
+            if self.files.is_project(posixpath.normpath(text)):
+                return self._local(text, "", place)
+            reason = str(problem).splitlines()[0]
+            raise EnvironmentFailed(
+                f"{place}: `{text}` is not a requirement: {reason}"
+            ) from problem
+        if parsed.url is not None:
+            if parsed.url.startswith(("file:", ".")):
+                return self._local(parsed.url, ",".join(sorted(parsed.extras)), place)
+            raise _refused_address(place, text)
+        entry = (Line(text=str(parsed), origin=place, hashes=hashes),)
+        if self.is_constraint:
+            return Requirements(constraints=entry)
+        return Requirements(lines=entry)
+
+    def _option(self, line: str, place: str) -> Requirements:
+        match = _OPTION.match(line)
+        name, value = (match["name"], match["value"].strip("\"' ")) if match else (line, "")
+        if name in ("-r", "--requirement", "-c", "--constraint"):
+            folder = posixpath.dirname(self.seen[-1]) if self.seen else ""
+            target = self._inside(posixpath.join(folder, value), place, value)
+            only = self.is_constraint or name in ("-c", "--constraint")
+            return self._replace(is_constraint=only).read(target, place)
+        if name in ("-e", "--editable"):
+            local = _LOCAL.match(value)
+            if _URL.match(value) or (local is None and "@" in value):
+                raise _refused_address(place, value)
+            path = local["path"] if local else value.partition("[")[0]
+            extras = (local["extras"] if local else value.partition("[")[2].rstrip("]")) or ""
+            return self._local(path, extras, place)
+        if name == "--pre":
+            return Requirements(prereleases=True)
+        if name in _INDEXES:
+            return Requirements(indexes=(named_index(value, place),))
+        if name in _IGNORED:
+            # The value may carry a password, so it is not repeated.
+            return Requirements(notes=(f"{place}: `{name}` is left to the operator's own index",))
+        raise EnvironmentFailed(f"{place}: the option `{name}` is not known here.")
+
+    def _local(self, path: str, extras: str, place: str) -> Requirements:
+        # pip takes local paths from the working directory, which is the root, not from the file.
+        bare = path.removeprefix("file://").removeprefix("file:").strip()
+        inside = self._inside(bare, place, path)
+        if not self.files.is_project(inside):
+            raise EnvironmentFailed(
+                f"{place}: `{path}` holds neither pyproject.toml nor setup.py, so it cannot be "
+                "installed."
+            )
+        wanted = tuple(str(canonicalize_name(e.strip())) for e in extras.split(",") if e.strip())
+        # They become part of a line that the resolver reads.
+        if wrong := next((name for name in wanted if not _EXTRA.fullmatch(name)), None):
+            raise EnvironmentFailed(f"{place}: `{ascii(wrong)[1:-1]}` is not the name of an extra.")
+        folder = self.files.from_root(inside) or ""
+        return Requirements(projects=(LocalProject(folder=folder, extras=wanted, origin=place),))
+
+    def _inside(self, path: str, place: str, written: str) -> str:
+        clean = posixpath.normpath(path)
+        if self.files.from_root(clean) is None:
+            raise EnvironmentFailed(f"{place}: `{written}` is outside the repository.")
+        return "" if clean == "." else clean
 
 
 def guess_name(line: str) -> str:
@@ -180,20 +270,6 @@ def guess_name(line: str) -> str:
     return str(canonicalize_name(found[1])) if found else ""
 
 
-def _read(files: TreeFiles, path: str, *, asked_by: str, how: _How) -> Requirements:
-    if path in how.seen:
-        # pip reads a cycle once and is content; so are we.
-        return Requirements()
-    if len(how.seen) >= _DEEPEST:
-        raise EnvironmentFailed(f"{asked_by} nests requirements files more than {_DEEPEST} deep.")
-    text = files.text(path)
-    if text is None:
-        by = f", which {asked_by} asks for," if asked_by else ""
-        raise EnvironmentFailed(f"The requirements file {path}{by} is not in the repository.")
-    deeper = how._replace(seen=(*how.seen, path))
-    return _parse(files, text, path, posixpath.dirname(path), deeper)
-
-
 def _lines(text: str) -> Iterator[tuple[int, str]]:
     """Logical lines without comments, each with the number of its first physical line."""
     pending, first = "", 0
@@ -209,101 +285,6 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
             yield first, logical
     if pending.strip():
         yield first, pending.strip()
-
-
-def _line(
-    files: TreeFiles,
-    line: str,
-    place: str,
-    folder: str,
-    how: _How,
-) -> Requirements:
-    if line.startswith("-"):
-        return _option(files, line, place, folder, how)
-    hashes = tuple(re.findall(r"--hash[= ]([A-Za-z0-9]+:[0-9A-Fa-f]+)", line))
-    text = re.split(r"\s--[a-z]", line, maxsplit=1)[0].strip()
-    if "${" in text:
-        raise EnvironmentFailed(
-            f"{place}: `{text}` takes a value from the environment, which is not known here. "
-            "Write the requirement out."
-        )
-    if _URL.match(text):
-        raise _refused_address(place, text)
-    if local := _LOCAL.match(text):
-        return _local(files, local["path"], local["extras"] or "", place)
-    try:
-        parsed = Requirement(text)
-    except InvalidRequirement as problem:
-        if files.is_project(posixpath.normpath(text)):
-            return _local(files, text, "", place)
-        reason = str(problem).splitlines()[0]
-        raise EnvironmentFailed(f"{place}: `{text}` is not a requirement: {reason}") from problem
-    if parsed.url is not None:
-        if parsed.url.startswith(("file:", ".")):
-            return _local(files, parsed.url, ",".join(sorted(parsed.extras)), place)
-        raise _refused_address(place, text)
-    entry = Line(text=str(parsed), origin=place, hashes=hashes)
-    return Requirements(constraints=(entry,)) if how.constraint else Requirements(lines=(entry,))
-
-
-def _option(
-    files: TreeFiles,
-    line: str,
-    place: str,
-    folder: str,
-    how: _How,
-) -> Requirements:
-    try:
-        words = shlex.split(line)
-    except ValueError as problem:
-        raise EnvironmentFailed(f"{place}: `{line}` cannot be read: {problem}") from problem
-    name, _, value = words[0].partition("=")
-    short = re.match(r"^-[recif](?=[^-])", words[0])
-    if short and len(words[0]) > 2:
-        name, value = words[0][:2], words[0][2:]
-    value = value or " ".join(words[1:])
-    if name in ("-r", "--requirement", "-c", "--constraint"):
-        target = _inside(files, posixpath.join(folder, value), place, value)
-        only = how.constraint or name in ("-c", "--constraint")
-        return _read(files, target, asked_by=place, how=how._replace(constraint=only))
-    if name in ("-e", "--editable"):
-        local = _LOCAL.match(value)
-        if _URL.match(value) or (local is None and "@" in value):
-            raise _refused_address(place, value)
-        path = local["path"] if local else value.partition("[")[0]
-        extras = (local["extras"] if local else value.partition("[")[2].rstrip("]")) or ""
-        return _local(files, path, extras, place)
-    if name == "--pre":
-        return Requirements(prereleases=True)
-    if name in _INDEXES:
-        return Requirements(indexes=(named_index(value, place),))
-    if name in _IGNORED:
-        # The value may carry a password, so it is not repeated.
-        return Requirements(notes=(f"{place}: `{name}` is left to the operator's own index",))
-    raise EnvironmentFailed(f"{place}: the option `{name}` is not known here.")
-
-
-def _local(files: TreeFiles, path: str, extras: str, place: str) -> Requirements:
-    # pip takes local paths from the working directory, which is the root, not from the file.
-    inside = _inside(files, path.removeprefix("file://").removeprefix("file:").strip(), place, path)
-    folder = files.from_root(inside) or ""
-    if not files.is_project(inside):
-        raise EnvironmentFailed(
-            f"{place}: `{path}` holds neither pyproject.toml nor setup.py, so it cannot be "
-            "installed."
-        )
-    wanted = tuple(str(canonicalize_name(e.strip())) for e in extras.split(",") if e.strip())
-    # They become part of a line that the resolver reads.
-    if wrong := next((name for name in wanted if not _EXTRA.fullmatch(name)), None):
-        raise EnvironmentFailed(f"{place}: `{ascii(wrong)[1:-1]}` is not the name of an extra.")
-    return Requirements(projects=(LocalProject(folder=folder, extras=wanted, origin=place),))
-
-
-def _inside(files: TreeFiles, path: str, place: str, written: str) -> str:
-    clean = posixpath.normpath(path)
-    if files.from_root(clean) is None:
-        raise EnvironmentFailed(f"{place}: `{written}` is outside the repository.")
-    return "" if clean == "." else clean
 
 
 def named_index(url: str, origin: str) -> IndexWish:

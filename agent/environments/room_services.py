@@ -50,7 +50,6 @@ _START_SECONDS = 60.0
 _MOST_WORDS = 1500
 _MOST_LAST = 600
 _DEFAULT = "postgres"
-_LONGEST_NAME = 63
 _USERS = ("PGUSER", "POSTGRES_USER", "DB_USER")
 _DATABASES = ("PGDATABASE", "POSTGRES_DB", "DB_NAME")
 _URL = "DATABASE_URL"
@@ -165,18 +164,11 @@ def accounts(env: Mapping[str, str]) -> tuple[list[str], list[str]]:
     if ours:
         users.append(unquote(url.username or ""))
         databases.append(unquote(url.path.strip("/")))
-    return _names(users, "user"), _names(databases, "database")
+    return _names(users), _names(databases)
 
 
-def _names(given: list[str], what: str) -> list[str]:
-    names = list(dict.fromkeys(name for name in given if name)) or [_DEFAULT]
-    for name in names:
-        if not name.isprintable() or len(name.encode()) > _LONGEST_NAME:
-            raise EnvironmentFailed(
-                f"env: {name[:80]!r} names a {what} of PostgreSQL, which takes names of at most"
-                f" {_LONGEST_NAME} printable characters."
-            )
-    return names
+def _names(given: list[str]) -> list[str]:
+    return list(dict.fromkeys(name for name in given if name)) or [_DEFAULT]
 
 
 def _make_cluster(job: Mapping[str, object], place: Path, bench: Bench) -> None:

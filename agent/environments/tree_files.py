@@ -47,14 +47,14 @@ class TreeFiles:
         Raises:
             EnvironmentFailed: The file is a link that leaves the tree, or is far too large.
         """
-        place = os.path.realpath(self.root / self.base / path)
-        if os.path.commonpath([place, self.root]) != str(self.root):
+        place = self._inside(path)
+        if place is None:
             raise EnvironmentFailed(
                 f"{path} points outside the repository, so it is not read. "
                 "Replace the link by a file."
             )
         try:
-            facts = Path(place).stat()
+            facts = place.stat()
             if not stat.S_ISREG(facts.st_mode):
                 return None
             if facts.st_size > _LARGEST:
@@ -62,7 +62,7 @@ class TreeFiles:
                     f"{path} has {facts.st_size} bytes; a declaration of dependencies may have "
                     f"{_LARGEST}."
                 )
-            return Path(place).read_bytes()
+            return place.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -98,13 +98,16 @@ class TreeFiles:
 
     def names(self, folder: str) -> tuple[str, ...]:
         """Sorted names in a folder of the tree; empty where there is none."""
-        place = os.path.realpath(self.root / self.base / folder)
-        if os.path.commonpath([place, self.root]) != str(self.root):
-            return ()
+        place = self._inside(folder)
         try:
-            return tuple(sorted(entry.name for entry in Path(place).iterdir()))
+            return tuple(sorted(one.name for one in place.iterdir())) if place else ()
         except (FileNotFoundError, NotADirectoryError):
             return ()
+
+    def _inside(self, path: str) -> Path | None:
+        """The place of a path, links followed; None where that is outside the tree."""
+        place = Path(os.path.realpath(self.root / self.base / path))
+        return place if place.is_relative_to(self.root) else None
 
     def is_project(self, folder: str) -> bool:
         """Whether a folder of the tree holds something that can be built."""

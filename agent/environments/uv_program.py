@@ -89,8 +89,8 @@ def find_cause(words: str) -> str:
     return " ".join(cause[1].split())[:_MOST_CAUSE] if cause else words.partition("\n")[0]
 
 
-def essential(output: str, secrets: tuple[str, ...] = ()) -> str:
-    """What the resolver has to say to people: no colours, no progress, no secrets, not too long."""
+def essential(output: str) -> str:
+    """What the resolver has to say to people: no colours, progress or passwords, in short."""
     lines = [line.rstrip() for line in cleaning.terminal(output).splitlines()]
     for number, line in enumerate(lines):
         if re.match(r"\s*(?:error|failed)\b", line, re.IGNORECASE):
@@ -100,7 +100,5 @@ def essential(output: str, secrets: tuple[str, ...] = ()) -> str:
     if len(kept) > _MOST_LINES:
         kept = [*kept[: _MOST_LINES - 1], f"… {len(kept) - _MOST_LINES + 1} more lines"]
     text = "\n".join(kept)
-    for secret in secrets:
-        text = text.replace(secret, "****")
     text = re.sub(r"://[^/@\s]*@", "://", text)
     return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"

@@ -18,7 +18,6 @@ from packaging.version import InvalidVersion
 from pydantic import ValidationError
 
 from agent.environments import (
-    pointing,
     requirement_files,
     source_versions,
     storage,
@@ -53,6 +52,7 @@ _DEEPEST = 4
 _OLDER_VERSIONS = 6
 _MOST_REASON = 300
 _MOST_OF_ARCHIVE = 512 * 1024**2
+_MOST_OF_REPORT = 8 * 1024**2
 #: Of the tree come a wheel that points at it and a few generated files.
 _MOST_OF_TREE = 64 * 1024**2
 
@@ -66,7 +66,6 @@ class BuiltProject(Record):
     """Files that the build has made in the tree, which every room's tree then needs."""
     left: tuple[tuple[str, str], ...] = ()
     """By name: dependencies that are done without, each with the reason."""
-    notes: tuple[str, ...] = ()
 
 
 class BuildReport(Record):
@@ -75,23 +74,28 @@ class BuildReport(Record):
     needs: tuple[str, ...] = ()
     """Requirements of the backend that its environment lacks; then nothing was built."""
     wheel: str = ""
+    metadata: str = ""
+    """Of the wheel."""
     editable: bool = False
-    generated: tuple[str, ...] = ()
+    system: Any = None
+    """What an archive names as its build system; then nothing was built."""
 
 
 class Workshop:
     """Builds wheels for one environment."""
 
-    def __init__(self, bench: Bench, gate: Path, fetcher: Fetcher) -> None:
+    def __init__(
+        self, bench: Bench, gate: Path, fetcher: Fetcher, under_way: tuple[Path, ...] = ()
+    ) -> None:
         self._bench = bench
         self._gate = gate
         self._fetcher = fetcher
+        self._under_way = under_way
+        """The wheels for whose sake this one works."""
         self._builders: dict[tuple[str, ...], Path] = {}
         self._offered: dict[str, set[str]] = {}
         self._known: list[Line] = []
         self._last_day: str | None = None
-        self._depth = 0
-        self._under_way: set[Path] = set()
         self.built: list[str] = []
 
     def know(self, lines: tuple[Line, ...], last_day: str | None) -> None:
@@ -125,6 +129,10 @@ class Workshop:
         mark = f"{bench.mark}{bench.index.mark}\0{archive.sha256}" + (system and f"\0{system}")
         key = hashlib.sha256(mark.encode()).hexdigest()[:32]
         goal = storage.folder(self._bench.settings) / "wheels" / key
+        if goal in self._under_way:
+            raise EnvironmentFailed(
+                f"{project} exists only as source and needs itself to be built."
+            )
         if not goal.is_dir():
             self._build_archive(archive, goal)
         self.built.append(f"{archive.name}=={archive.version}")
@@ -140,17 +148,6 @@ class Workshop:
         return source_versions.candidates(name, fitting, self._known, words, version)
 
     def _build_archive(self, archive: SourceArchive, goal: Path) -> None:
-        if goal in self._under_way:
-            raise EnvironmentFailed(
-                f"{archive.name} exists only as source and needs itself to be built."
-            )
-        self._under_way.add(goal)
-        try:
-            self._build_archive_once(archive, goal)
-        finally:
-            self._under_way.remove(goal)
-
-    def _build_archive_once(self, archive: SourceArchive, goal: Path) -> None:
         with storage.locked(self._bench.settings, f"wheel-{goal.name}"):
             if goal.is_dir():
                 return
@@ -159,13 +156,13 @@ class Workshop:
                 path = self._bench.index.download(archive, part)
                 path.chmod(0o644)
                 part.chmod(0o755)
-                system = wheel_files.build_system(
-                    wheel_files.pyproject_of(path), f"{archive.filename} pyproject.toml"
-                )
                 job = {"archive": f"{_ARCHIVES}/{path.name}", "folder": "", "editable": False}
                 label = f"{archive.name} {archive.version}"
                 mounts = (Mount(source=str(part), target=_ARCHIVES),)
-                report, result = self._build(job, system, label, mounts=mounts)
+                # Nothing of an archive is unpacked outside a room.
+                told = _report(self._bench.sandbox.run(self._order(job, mounts=mounts)), label)
+                system = wheel_files.build_system(told.system, f"{archive.filename} pyproject.toml")
+                report, result = self._build(job, system, label, mounts=mounts, goals=(goal,))
                 path.unlink()
                 _keep_wheel(report, result, part, label, (archive.name,))
 
@@ -181,7 +178,7 @@ class Workshop:
         """
         files = TreeFiles(tree)
         where = posixpath.join(folder, "pyproject.toml")
-        system = wheel_files.build_system(files.toml(where), where)
+        system = wheel_files.build_system(files.toml(where).get("build-system"), where)
         label = f"the repository ({folder})" if folder else "the repository"
         self._bench.say(f"building {label} itself, without network")
         job = {"folder": folder, "editable": True}
@@ -204,22 +201,13 @@ class Workshop:
             for path, content in result.files.items()
             if path.startswith("/out/generated/")
         }
-        notes: list[str] = []
-        if not report.editable:
-            more = pointing.point_at_tree(wheel, files, folder)
-            generated = {**generated, **more}
-            notes.append(
-                f"{label}: its backend has no build_editable, so its wheel was made to point at "
-                "the tree"
-            )
-        facts = wheel_files.metadata(wheel)
+        facts = wheel_files.metadata(report.metadata)
         self.built.append(f"{facts.name} @ tree")
         return BuiltProject(
             wheel=str(wheel),
             metadata=facts,
             generated=generated,
             left=tuple(wheel_files.find_addresses(facts, label)),
-            notes=tuple(notes),
         )
 
     # --- one build ---------------------------------------------------------------------------
@@ -234,45 +222,37 @@ class Workshop:
         tree: Path | None = None,
         environ: dict[str, str] | None = None,
         files: dict[str, bytes] | None = None,
+        goals: tuple[Path, ...] = (),
     ) -> tuple[BuildReport, RoomResult]:
-        provided = system.requires
-        more = [
-            RoomFile(path=f"{ROOM_TREE}/{path}", content=text)
-            for path, text in (files or {}).items()
-        ]
-        for _ in range(3):
-            order = self._order(job, system, provided, label, mounts=mounts, tree=tree)
-            order = order.model_copy(
-                update={
-                    "environ": {**order.environ, **(environ or {})},
-                    "files": (*order.files, *more),
-                }
-            )
-            result = self._bench.sandbox.run(order)
-            report = _report(result, label)
-            if not report.needs:
-                return report, result
-            provided = (*provided, *report.needs)
-        raise EnvironmentFailed(f"The build of {label} asks for ever more requirements.")
-
-    def _order(
-        self,
-        job: dict[str, Any],
-        system: BuildSystem,
-        provided: tuple[str, ...],
-        label: str,
-        *,
-        mounts: tuple[Mount, ...],
-        tree: Path | None,
-    ) -> RoomOrder:
-        builder = self._builder(provided, label)
-        told = {
+        told: dict[str, Any] = {
             **job,
             "backend": system.backend,
             "backend_path": system.backend_path,
-            "provided": provided,
-            "python": f"{ROOM_ENVIRONMENT}/bin/python",
+            "provided": system.requires,
         }
+        more = tuple(
+            RoomFile(path=f"{ROOM_TREE}/{path}", content=text)
+            for path, text in (files or {}).items()
+        )
+        for _ in range(3):
+            builder = self._builder(told["provided"], label, (*self._under_way, *goals))
+            there = (Mount(source=str(builder), target=ROOM_ENVIRONMENT), *mounts)
+            order = self._order(told, mounts=there, tree=tree)
+            update = {
+                "environ": {**order.environ, **(environ or {})},
+                "files": (*order.files, *more),
+            }
+            result = self._bench.sandbox.run(order.model_copy(update=update))
+            report = _report(result, label)
+            if not report.needs:
+                return report, result
+            told["provided"] = (*told["provided"], *report.needs)
+        raise EnvironmentFailed(f"The build of {label} asks for ever more requirements.")
+
+    def _order(
+        self, job: dict[str, Any], *, mounts: tuple[Mount, ...], tree: Path | None = None
+    ) -> RoomOrder:
+        told = {**job, "python": f"{ROOM_ENVIRONMENT}/bin/python"}
         return RoomOrder(
             argv=(f"{ROOM_GATE}/bin/python", "-I", _SCRIPT, _JOB),
             environ={
@@ -284,7 +264,6 @@ class Workshop:
             tree=str(tree) if tree is not None else None,
             system=self._bench.system,
             mounts=(
-                Mount(source=str(builder), target=ROOM_ENVIRONMENT),
                 Mount(source=str(self._gate), target=ROOM_GATE),
                 Mount(source=str(storage.scripts(self._bench.settings)), target=ROOM_OURS),
                 *self._bench.interpreter.room_mounts(),
@@ -299,11 +278,11 @@ class Workshop:
             ),
         )
 
-    def _builder(self, requires: tuple[str, ...], label: str) -> Path:
+    def _builder(self, requires: tuple[str, ...], label: str, under_way: tuple[Path, ...]) -> Path:
         """The environment in which a backend runs; made of wheels, or of wheels built here."""
         key = tuple(sorted(set(requires)))
         if key not in self._builders:
-            if self._depth >= _DEEPEST:
+            if len(under_way) > _DEEPEST:
                 raise EnvironmentFailed(
                     f"What {label} needs to be built exists only as source, {_DEEPEST} levels deep."
                 )
@@ -314,15 +293,12 @@ class Workshop:
                 lines += requirement_files.requirement(none, text, origin).lines
             # The builder is shared, so which versions it gets must not depend on what this
             # repository asks for, or has been offered already.
-            mine = self._known, self._offered, self._last_day
-            self._known, self._offered, self._last_day = lines, {}, None
-            self._depth += 1
-            try:
-                made = toolsets.builder(self._bench, self._fetcher, tuple(lines), self.supply)
-            finally:
-                self._depth -= 1
-                self._known, self._offered, self._last_day = mine
-            self._builders[key] = made
+            inner = Workshop(self._bench, self._gate, self._fetcher, under_way)
+            inner.know(tuple(lines), None)
+            self._builders[key] = toolsets.builder(
+                self._bench, self._fetcher, tuple(lines), inner.supply
+            )
+            self.built += inner.built
         return self._builders[key]
 
 
@@ -343,6 +319,8 @@ def _report(result: RoomResult, label: str) -> BuildReport:
     if content is None:
         why = "; ".join(result.refused) or "nothing was handed back"
         raise EnvironmentFailed(f"The build of {label} left no report: {why}")
+    if len(content) > _MOST_OF_REPORT:
+        raise EnvironmentFailed(f"The build of {label} left no readable report: it is too large.")
     try:
         return BuildReport.model_validate_json(content)
     except ValidationError as problem:
@@ -374,7 +352,7 @@ def _keep_wheel(
     target = place / filename
     target.write_bytes(content)
     target.chmod(0o644)
-    if canonicalize_name(inside := wheel_files.metadata(target).name) != project:
+    if canonicalize_name(inside := wheel_files.metadata(report.metadata).name) != project:
         raise EnvironmentFailed(f"The wheel of {label} is called {filename}, but is of {inside}.")
     return target
 

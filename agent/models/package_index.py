@@ -76,8 +76,8 @@ class PackageIndex(Protocol):
         """All indexes, the one that is asked first in front, the default one last."""
         ...
 
-    def hosts(self) -> tuple[str, ...]:
-        """Hosts that the fetch phase may reach: the indexes and wherever their files are."""
+    def addresses(self) -> tuple[str, ...]:
+        """What the fetch phase may reach: the indexes and wherever their files are."""
         ...
 
     def source_archives(self, name: str) -> tuple[SourceArchive, ...]:

@@ -378,7 +378,8 @@ def test_RX1_nothing_is_fetched_from_an_address_of_the_repositorys_choice(
 #: for a reader of a pipe, and by then the name is another file's.
 _EXCHANGED = """os.mkfifo("/out/report.json")
     os.link("/out/report.json", "/out/pipe")
-    open(folder + "/" + file, "w")
+    with zipfile.ZipFile(folder + "/" + file, "w") as packed:
+        packed.writestr("mine-1.0.dist-info/METADATA", "Name: mine\\nVersion: 1.0\\n")
     if os.fork() == 0:
         os.setsid()
         time.sleep(0.7)
@@ -422,10 +423,10 @@ RETURNED: dict[str, tuple[str, str]] = {
     ),
     "a report that is a link": ("left no report: /out/report.json: symbolic link", "os.symlink('/etc/passwd', '/out/report.json')"),
     "a wheel that is a pipe": (
-        "did not come out of the room", "os.mkfifo(folder + '/' + file)",
+        "the backend has made no wheel", "os.mkfifo(folder + '/' + file)",
     ),
     "a wheel of much metadata": (
-        "is not a wheel that can be read", _ENTRIES.format(megabytes=256),
+        "left no readable report: it is too large", _ENTRIES.format(megabytes=32),
     ),
 }  # fmt: skip
 

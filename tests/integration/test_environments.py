@@ -109,6 +109,22 @@ def test_the_version_comes_from_the_tag_and_the_generated_module_is_there(settin
     assert said == "1.4.0"
 
 
+def test_a_wheel_of_a_backend_without_build_editable_is_made_to_point_at_the_tree(settings, folder):
+    more = "packed.writestr('mine/__init__.py', '')\n        packed.writestr('mine/_ver.py', 'v=1')"
+    files = {
+        "pyproject.toml": local_index.PYPROJECT,
+        "backend.py": in_tree_backend("mine", "1", more),
+        "src/mine/__init__.py": "from mine._ver import v\n",
+    }
+    environment = ensure(settings, lay(folder, files))
+    program = "import mine; print(mine.__file__, mine._ver.__file__)"
+    said = python(settings, environment, folder, program)
+    assert said == "/work/src/mine/__init__.py /work/src/mine/_ver.py"
+    lay(folder, {"backend.py": in_tree_backend("mine", "1", more.replace("mine/", "other/"))})
+    [left] = ensure(settings, folder).left_out
+    assert "no build_editable" in left
+
+
 def test_a_project_that_cannot_be_built_is_done_without_and_imported_from_its_tree(
     settings, folder
 ):
@@ -136,22 +152,6 @@ def test_a_project_that_cannot_be_built_is_done_without_and_imported_from_its_tr
         lay(folder, {"backend.py": "raise SystemExit('now broken')\n"})
         with pytest.raises(EnvironmentFailed, match="now broken"):
             ensure(settings, folder, index=index, needs_project=True)
-
-
-@pytest.mark.deep
-def test_dependencies_that_only_setup_py_can_tell_are_found(settings, folder):
-    lay(
-        folder,
-        {
-            "setup.py": "from setuptools import setup\n"
-            "setup(name='mine', version='1', py_modules=['mine'],\n"
-            "      install_requires=open('needs.txt').read().split())\n",
-            "needs.txt": "six\n",
-            "mine.py": "",
-        },
-    )
-    environment = ensure(settings, folder)
-    assert {package.split("==")[0] for package in environment.packages} == {"mine", "six"}
 
 
 def test_a_lock_file_is_followed_to_the_version_and_hash(settings, folder):
@@ -223,32 +223,6 @@ def test_a_day_and_bounds_hold_for_packages_and_not_for_what_builds_them(setting
         environment = ensure(settings, other, index=local(settings, served), said=said)
         assert environment.packages == ("built==1.0",)
     assert not [line for line in said if line.startswith("building the wheel")], "built once"
-
-
-@pytest.mark.deep
-def test_build_requirements_that_exist_only_as_source_are_built_first(settings, folder):
-    pyproject = local_index.PYPROJECT.replace("requires = []", 'requires = ["tool"]')
-    with local_index.serving() as served:
-        served.add(
-            local_index.sdist("tool", "1.0"),
-            local_index.sdist(
-                "product", "1.0", build="import tool", extra={"pyproject.toml": pyproject}
-            ),
-        )
-        lay(folder, {"requirements.txt": "product\n"})
-        environment = ensure(settings, folder, index=local(settings, served))
-    assert environment.packages == ("product==1.0",)
-
-
-@pytest.mark.deep
-def test_a_source_archive_of_another_content_is_not_built(settings, folder):
-    with local_index.serving() as served:
-        served.add(local_index.sdist("onlysource", "1.0"))
-        served.wrong_digest.add("onlysource-1.0.tar.gz")
-        lay(folder, {"requirements.txt": "onlysource\n"})
-        environment = ensure(settings, folder, index=local(settings, served))
-    assert not environment.packages
-    assert "sha256" in environment.left_out[0]
 
 
 def test_what_cannot_be_built_is_left_out_also_where_another_package_needs_it(settings, folder):
@@ -493,29 +467,6 @@ def test_sources_that_need_themselves_to_be_built_end_with_words(settings, folde
         lay(folder, {"requirements.txt": "circle\n"})
         environment = ensure(settings, folder, index=local(settings, served))
     assert "needs itself" in environment.left_out[0]
-
-
-@pytest.mark.deep
-def test_code_that_takes_part_in_the_build_has_an_environment_of_its_own(settings, folder):
-    files = {
-        "setup.py": "import os, sys\n"
-        "sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))\n"
-        "import _ver\nfrom setuptools import setup\n"
-        "setup(name='mine', version=_ver.VERSION, packages=['mine'])\n",
-        "_ver.py": "VERSION = '1.0'\n",
-        "mine/__init__.py": "",
-    }
-    clean = ensure(settings, lay(folder, files))
-    hostile = "VERSION = '1.0'\nopen('mine/_planted.py', 'w').write('')\n"
-    planted = ensure(settings, lay(folder, {"_ver.py": hostile}))
-    assert planted.key != clean.key
-    assert "_planted" in " ".join(map(str, Path(planted.path).parent.rglob("generated/**/*")))
-    lay(folder, {"_ver.py": files["_ver.py"]})
-    assert ensure(settings, folder) == clean
-    said: list[str] = []
-    ensure(settings, folder, said=said)
-    assert said == ["the environment is from an earlier run"]
-    assert not (Path(clean.path).parent / "generated").exists()
 
 
 @pytest.mark.deep

@@ -10,7 +10,6 @@ import pytest
 from agent.environments import build, egress
 from agent.environments.build import EnvironmentRequest
 from agent.environments.egress import Target
-from agent.environments.fetch import open_proxy
 from agent.environments.host_proxy import HostProxies
 from agent.environments.package_index import SimpleIndex
 from agent.settings import Settings
@@ -136,18 +135,6 @@ def test_what_a_room_says_to_the_proxy_does_not_reach_it(tmp_path):
         assert proxy.asked == [("GET", f"{served.url}pip/")]
         assert proxy.heads[0]["Proxy-Authorization"] == f"Basic {SHAPES[1]}"
         assert proxy.heads[0]["Host"] == served.url.split("/")[2]
-
-
-def test_no_proxy_is_honoured(settings, tmp_path, monkeypatch):
-    with local_index.serving() as served, recording() as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url())
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        index = SimpleIndex(settings.model_copy(update={"index_url": served.url}), {})
-        with open_proxy(index, settings) as made:
-            answer = ask(made, f"GET {served.url}pip/ HTTP/1.1\r\n\r\n")
-        assert answer.startswith(b"HTTP/1.1 200")
-        assert proxy.asked == []
-        assert len(served.asked) == 2
 
 
 def test_a_proxy_that_refuses_is_named_without_its_password(settings, tmp_path):

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import uv
 
-from agent.environments import build, declare, rooms
+from agent.environments import build, declare, fingerprint, rooms
 from agent.environments.build import EnvironmentRequest
 from agent.environments.tree_files import TreeFiles
 from agent.models.sandbox import RoomLimits
@@ -163,7 +163,8 @@ def test_what_lies_at_the_root_of_a_workspace_has_a_say_in_its_members_key(tmp_p
     digests = set()
     for text in (lock, lock + "# another\n"):
         lay(tmp_path, {"uv.lock": text})
-        digests.add(declare.read(TreeFiles(tmp_path, ROOT), PythonSection()).digest)
+        found = declare.read(TreeFiles(tmp_path, ROOT), PythonSection())
+        digests.add(fingerprint.digest(found, tmp_path))
     assert len(digests) == 2
 
 

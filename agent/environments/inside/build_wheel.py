@@ -5,7 +5,8 @@ runs under the interpreter of the build environment. The argument names a JSON f
 
 archive   path of a source archive, unpacked below /work; absent: the tree in /work is built
 folder    of the project, relative to /work
-backend, backend_path, python   the backend and the interpreter that runs it
+backend, backend_path, python   the backend and the interpreter that runs it; without a backend
+          nothing is built, and the report says what the archive's own pyproject.toml names
 provided  requirements that the build environment was made for
 editable  whether the wheel shall point at the tree
 """
@@ -23,6 +24,11 @@ from typing import Any
 
 from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMissing
 
+try:
+    import tomllib
+except ModuleNotFoundError:
+    import tomli as tomllib
+
 WORK = "/work"
 OUT = "/out"
 #: What a build leaves behind that nobody needs at run time.
@@ -36,6 +42,9 @@ def main() -> None:
         job = json.load(file)
     folder = unpack(job["archive"]) if job.get("archive") else os.path.join(WORK, job["folder"])
     os.chdir(folder)
+    if not job.get("backend"):
+        report_back({"system": build_system()})
+        return
     before = listing() if job["editable"] else set()
     caller = BuildBackendHookCaller(
         folder, job["backend"], backend_path=job["backend_path"], python_executable=job["python"]
@@ -48,10 +57,28 @@ def main() -> None:
     except BackendUnavailable as problem:
         reason = problem.message or problem.traceback
         sys.exit("error: the backend %s cannot be imported: %s" % (job["backend"], reason))
-    if job["editable"] and report.get("wheel"):
-        report["generated"] = hand_over(sorted(listing() - before))
+    if wheel := report.get("wheel"):
+        place = os.path.join(OUT, "wheels", wheel)
+        report["metadata"] = metadata(place)
+        if job["editable"] and not report["editable"]:
+            point_at_tree(place, folder)
+    if job["editable"] and wheel:
+        hand_over(sorted(listing() - before))
+    report_back(report)
+
+
+def report_back(report: dict[str, Any]) -> None:
+    """Leave the report where it is collected."""
     with open(os.path.join(OUT, "report.json"), "w", encoding="utf-8") as file:
         json.dump(report, file)
+
+
+def build_system() -> Any:
+    """Read what the project here names as its build system, if anything."""
+    if not os.path.isfile("pyproject.toml"):
+        return None
+    with open("pyproject.toml", "rb") as file:
+        return tomllib.load(file).get("build-system")
 
 
 def build(caller: BuildBackendHookCaller, job: dict[str, Any]) -> dict[str, Any]:
@@ -89,6 +116,53 @@ def unpack(archive: str) -> str:
     return folders[0]
 
 
+def metadata(wheel: str) -> str:
+    """Read what a wheel says of itself."""
+    if not os.path.isfile(wheel):
+        sys.exit("error: the backend has made no wheel")
+    with zipfile.ZipFile(wheel) as packed:
+        names = [name for name in packed.namelist() if name.endswith(".dist-info/METADATA")]
+        if not names:
+            sys.exit("error: what the backend has made is no wheel")
+        return packed.read(min(names, key=len)).decode("utf-8", "replace")
+
+
+def point_at_tree(wheel: str, folder: str) -> None:
+    """Replace the code of a wheel by a line that leads to the tree, for want of build_editable.
+
+    A copy of the code would let checks see that of the base commit while they judge a change. What
+    the wheel has and the tree lacks is written there, as if the build had generated it.
+    """
+    with zipfile.ZipFile(wheel) as packed:
+        content = {name: packed.read(name) for name in packed.namelist() if name[-1] != "/"}
+    info = next(name.split("/")[0] for name in content if name.endswith(".dist-info/RECORD"))
+    of_wheel = (info + "/", info[: -len(".dist-info")] + ".data/")
+    code = [name for name in content if not name.startswith(of_wheel)]
+    places = [entry.path for entry in os.scandir(folder) if entry.is_dir()]
+    hits = {
+        place: sum(os.path.isfile(os.path.join(place, name)) for name in code)
+        for place in (folder, *sorted(places))
+        if os.path.basename(place) not in LEFT_OVER
+    }
+    root = max(hits, key=lambda place: hits[place])
+    if code and not hits[root]:
+        sys.exit(
+            "error: the backend has no build_editable, and the code of its wheel is not to be "
+            "found in the tree; use a newer one (setuptools 64 or later, for one)"
+        )
+    for name in code:
+        place, data = os.path.join(root, name), content.pop(name)
+        if not os.path.exists(place):
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            with open(place, "wb") as file:
+                file.write(data)
+    content["_%s_tree.pth" % info.split("-")[0]] = os.fsencode(os.path.normpath(root) + "\n")
+    content[info + "/RECORD"] = "".join(f"{name},,\n" for name in content).encode()
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, data in content.items():
+            packed.writestr(name, data)
+
+
 def listing() -> set[str]:
     """Regular files of the tree, without what a build leaves behind."""
     found = set()
@@ -103,7 +177,7 @@ def listing() -> set[str]:
     return found
 
 
-def hand_over(paths: list[str]) -> list[str]:
+def hand_over(paths: list[str]) -> None:
     """Copy what the build has generated in the tree to where it is collected."""
     if len(paths) > MOST_GENERATED:
         sys.exit("error: the build generates %d files in the tree" % len(paths))
@@ -111,7 +185,6 @@ def hand_over(paths: list[str]) -> list[str]:
         target = os.path.join(OUT, "generated", path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copyfile(os.path.join(WORK, path), target)
-    return paths
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import json
 import posixpath
 import re
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -214,5 +215,5 @@ def _command(lock: Lock, python: str) -> tuple[str, ...]:
     return f"{ROOM_GATE}/bin/python", "-I", script, *chosen
 
 
-def _each(option: str, values: tuple[str, ...]) -> list[str]:
+def _each(option: str, values: Iterable[str]) -> list[str]:
     return [f"{option}={value}" for value in values]

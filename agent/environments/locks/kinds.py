@@ -20,6 +20,7 @@ from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.package_index import IndexWish
 from agent.models.record import Record
+from repo_config import project_files
 from repo_config.schema import PythonSection
 
 Kind = Literal["uv", "poetry", "pdm", "pylock", "pipenv"]
@@ -76,8 +77,9 @@ class Lock(Record):
     """Folder of the project in the repository."""
     files: dict[str, bytes]
     """All that its tool reads, by path from the project."""
-    extras: tuple[str, ...]
-    groups: tuple[str, ...]
+    extras: dict[str, str]
+    """Each with why it was chosen, as with groups."""
+    groups: dict[str, str]
     left_groups: tuple[str, ...]
     """Those that were not chosen."""
     builds: bool
@@ -106,18 +108,32 @@ def offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...]:
     return tuple(found)
 
 
-def choose(files: TreeFiles, offer: Offer, section: PythonSection) -> Lock:
+def choose(
+    files: TreeFiles,
+    offer: Offer,
+    section: PythonSection,
+    extras: Mapping[str, str] | None = None,
+    groups: Mapping[str, str] | None = None,
+) -> Lock:
     """Choose the extras and groups of a lock that are asked for, or that tests need.
+
+    Args:
+        files: The project.
+        offer: What there is.
+        section: What is asked for.
+        extras: Taken as well where nobody asks, each with the reason, as with groups.
+        groups: See there.
 
     Raises:
         EnvironmentFailed: The configuration names one that is not there.
     """
     content = {path: files.read(path) for path in offer.files}
-    extras = choosing.choose(offer.extras, section.extras, offer.path)
-    has_tests = any(requirement_names.is_for_tests(name) for name in extras)
-    groups = choosing.choose(
+    chosen = choosing.choose(offer.extras, section.extras, offer.path, more=extras)
+    has_tests = any(requirement_names.is_for_tests(name) for name in chosen)
+    habit = dict.fromkeys(offer.default_groups, f"{offer.kind} takes it by default")
+    taken = choosing.choose(
         offer.groups, section.groups, offer.path, kind="group",
-        more=offer.default_groups, usual=() if has_tests else offer.usual_groups,
+        more={**habit, **(groups or {})}, usual=() if has_tests else offer.usual_groups,
     )  # fmt: skip
     return Lock(
         kind=offer.kind,
@@ -125,9 +141,9 @@ def choose(files: TreeFiles, offer: Offer, section: PythonSection) -> Lock:
         folder=files.base if offer.folder is None else offer.folder,
         root=files.base,
         files={path: text for path, text in content.items() if text is not None},
-        extras=extras,
-        groups=groups,
-        left_groups=tuple(name for name in offer.groups if name not in groups),
+        extras=chosen,
+        groups=taken,
+        left_groups=tuple(name for name in offer.groups if name not in taken),
         builds=offer.builds,
     )
 
@@ -357,10 +373,7 @@ def indexes(urls: Iterable[object], origin: str) -> tuple[IndexWish, ...]:
 
 def table(document: object, *keys: str) -> dict[str, Any]:
     """A nested table; empty where it is missing or something else."""
-    value: Any = document
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return dict(value) if isinstance(value, Mapping) else {}
+    return project_files.table(document, *keys)
 
 
 def _names(values: Iterable[object]) -> tuple[str, ...]:

@@ -1,8 +1,12 @@
+"""What is taken of a tree's declarations, and what is left."""
+
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import pytest
 
-from agent.environments import declare
+from agent.environments import declare, fingerprint
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from repo_config.schema import PythonSection
@@ -26,6 +30,152 @@ def texts(declaration):
 
 def left(declaration):
     return [choice.what for choice in declaration.choices if not choice.taken]
+
+
+PACKAGE = '[build-system]\nrequires = []\nbuild-backend = "x"\n[project]\nname = "mine"\n'
+APP = '[project]\nname = "app"\nversion = "1"\n'
+HATCH = """
+[tool.hatch.envs.default]
+dependencies = ["six"]
+[tool.hatch.envs.test]
+extra-dependencies = ["attrs", "near @ {root:uri}/near"]
+features = ["cache"]
+[tool.hatch.envs.test.overrides]
+matrix.django.dependencies = [{value = "django~=4.2", if = ["4"]}]
+[tool.hatch.envs.docs]
+dependencies = ["sphinx"]
+"""
+POETRY = """
+[tool.poetry]
+name = "app"
+package-mode = false
+[tool.poetry.dependencies]
+python = "^3.9"
+django = "^4.2"
+[tool.poetry.group.dev.dependencies]
+black = "*"
+[tool.poetry.group.docs.dependencies]
+sphinx = "*"
+[build-system]
+requires = ["poetry-core"]
+build-backend = "poetry.core.masonry.api"
+"""
+FACTORS = """
+[testenv]
+deps =
+    pytest
+    django42: Django>=4.2,<5
+    -r{toxinidir}/more.txt
+    django52: Django>=5.2,<6
+    lint: flake8
+"""
+
+
+class Case(NamedTuple):
+    """A tree, and what is taken of it."""
+
+    files: dict[str, str]
+    texts: list[str]
+    left: list[str] = []
+    section: dict[str, Any] = {}
+    projects: list[str] = []
+    constraints: list[str] = []
+
+
+CASES = {
+    "what builds it says what a package needs; groups and files for tests are added": Case(
+        {
+            "pyproject.toml": PACKAGE + '[dependency-groups]\ntest = ["pytest", {include-group = '
+            '"types"}]\ntypes = ["mypy"]\ndocs = ["sphinx"]\n',
+            "requirements-dev.txt": "black\n",
+        },
+        ["pytest", "mypy", "black"],
+        ["group types", "group docs"],
+        projects=[""],
+    ),
+    "extras of a project without a backend expand": Case(
+        {
+            "pyproject.toml": APP + 'dependencies = ["django"]\n[project.optional-dependencies]\n'
+            'test = ["pytest", "app[db]"]\ndb = ["psycopg"]\ndocs = ["sphinx"]\n'
+        },
+        ["django", "pytest", "psycopg"],
+    ),
+    "extras and groups of the configuration replace the usual ones": Case(
+        {
+            "pyproject.toml": APP + "[project.optional-dependencies]\n"
+            'test = ["pytest"]\nextra_one = ["six"]\n'
+            '[dependency-groups]\ndev = ["black"]\nlint = ["ruff"]\n'
+        },
+        ["six", "ruff"],
+        ["group dev"],
+        {"extras": ("extra-one",), "groups": ("lint",)},
+    ),
+    "of a pair of pip-tools the compiled file counts": Case(
+        {
+            "requirements.in": "six\n",
+            "requirements.txt": "six==1.17.0 \\\n    --hash=sha256:" + "a" * 64 + "\n",
+            "requirements-dev.in": "-c requirements.txt\nblack\n",
+        },
+        ["six==1.17.0", "black"],
+        constraints=["six==1.17.0"],
+    ),
+    "files that the configuration names replace those found": Case(
+        {"requirements.txt": "django\n", "checks.in": "six\n"},
+        ["six", "attrs>=23"],
+        ["requirements.txt"],
+        {"install": ("-r checks.in", "attrs>=23")},
+    ),
+    "conditional lines of tox are left, and what has a version in each run is named": Case(
+        {"tox.ini": FACTORS, "more.txt": "six\n"},
+        ["pytest", "six", "django"],
+        [
+            "tox.ini [testenv] django42: Django>=4.2,<5",
+            "tox.ini [testenv] django52: Django>=5.2,<6",
+            "tox.ini [testenv] lint: flake8",
+        ],
+    ),
+    "Hatch's environments for tests and tox are both read": Case(
+        {"pyproject.toml": APP + HATCH, "tox.ini": "[testenv]\ndeps = other\n"},
+        ["six", "attrs", "other"],
+        [
+            "pyproject.toml [tool.hatch.envs.test] near @ {root:uri}/near",
+            "pyproject.toml [tool.hatch.envs.test] test overrides",
+        ],
+    ),
+    "deps of tox are added to requirements for tests": Case(
+        {"requirements-test.txt": "factory-boy\n", "tox.ini": "[testenv]\ndeps = six\n"},
+        ["factory-boy", "six"],
+    ),
+    "constraints of tox are found, a line that leads out is not": Case(
+        {
+            "tox.ini": "[testenv]\ndeps =\n    -cpins.txt\n    -c../upper.txt\n    pytest-cov\n",
+            "pins.txt": "attrs<99\n",
+        },
+        ["pytest-cov"],
+        constraints=["attrs<99"],
+    ),
+    "a Poetry application is read from its tables": Case(
+        {"pyproject.toml": POETRY}, ["django<5,>=4.2", "black"], ["group docs"]
+    ),
+    "an extra that brings what tests import is taken": Case(
+        {
+            "pyproject.toml": '[project]\nname = "mine"\n[project.optional-dependencies]\n'
+            'redis = ["six"]\nmail = ["attrs"]\ndocs = ["black"]\n',
+            "tests/test_a.py": "def test():\n    import attrs\n    from redis.client import Redis\n",
+            "mine.py": "import black\n",
+        },
+        ["six", "attrs"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_of_a_tree_it_is_taken_what_tests_need(read, case):
+    found = read(case.files, **case.section)
+    assert texts(found) == case.texts
+    assert left(found) == case.left
+    assert [one.folder for one in found.requirements.projects] == case.projects
+    assert [one.text for one in found.requirements.constraints] == case.constraints
 
 
 def test_sources_of_uv_are_taken_from_the_tree_or_left_out_by_name(read):
@@ -57,9 +207,6 @@ def test_sources_of_uv_are_taken_from_the_tree_or_left_out_by_name(read):
     assert [one.only_for for one in found.indexes if one.only_for] == ["bound"]
 
 
-PACKAGE = '[build-system]\nrequires = []\nbuild-backend = "x"\n[project]\nname = "mine"\n'
-
-
 @pytest.mark.parametrize(
     ("name", "taken"),
     [
@@ -75,185 +222,6 @@ def test_requirements_files_are_taken_by_their_names(read, name, taken):
     found = read({name: "six\n"})
     assert texts(found) == (["six"] if taken else [])
     assert found.sources == ((name,) if taken else ())
-
-
-def test_of_a_pair_of_pip_tools_the_compiled_file_counts(read):
-    found = read(
-        {
-            "requirements.in": "six\n",
-            "requirements.txt": "six==1.17.0 \\\n    --hash=sha256:" + "a" * 64 + "\n",
-            "requirements-dev.in": "-c requirements.txt\nblack\n",
-        }
-    )
-    assert texts(found) == ["six==1.17.0", "black"]
-    assert found.requirements.lines[0].hashes == (f"sha256:{'a' * 64}",)
-    assert [line.text for line in found.requirements.constraints] == ["six==1.17.0"]
-    assert found.sources == ("requirements.txt", "requirements-dev.in")
-
-
-def test_a_package_is_built_and_its_groups_and_test_files_are_added(read):
-    found = read(
-        {
-            "pyproject.toml": PACKAGE
-            + '[dependency-groups]\ntest = ["pytest", {include-group = "types"}]\n'
-            'types = ["mypy"]\ndocs = ["sphinx"]\n',
-            "requirements-dev.txt": "black\n",
-        }
-    )
-    assert [project.folder for project in found.requirements.projects] == [""]
-    assert texts(found) == ["pytest", "mypy", "black"]
-    assert found.sources == ("pyproject.toml", "requirements-dev.txt")
-
-
-def test_a_project_without_backend_is_not_built_and_its_extras_expand(read):
-    found = read(
-        {
-            "pyproject.toml": '[project]\nname = "app"\nversion = "1"\ndependencies = ["django"]\n'
-            '[project.optional-dependencies]\ntest = ["pytest", "app[db]"]\ndb = ["psycopg"]\n'
-            'docs = ["sphinx"]\n'
-        }
-    )
-    assert found.requirements.projects == ()
-    assert texts(found) == ["django", "pytest", "psycopg"]
-
-
-def test_extras_and_groups_of_the_configuration_replace_the_usual_ones(read):
-    found = read(
-        {
-            "pyproject.toml": '[project]\nname = "app"\nversion = "1"\n'
-            '[project.optional-dependencies]\ntest = ["pytest"]\nextra_one = ["six"]\n'
-            '[dependency-groups]\ndev = ["black"]\nlint = ["ruff"]\n'
-        },
-        extras=("extra-one",),
-        groups=("lint",),
-    )
-    assert texts(found) == ["six", "ruff"]
-
-
-@pytest.mark.parametrize(
-    ("section", "words"),
-    [
-        ({"extras": ("tset",)}, "pyproject.toml has no extra `tset`. Did you mean `test`?"),
-        ({"groups": ("zzz",)}, "It has: dev."),
-    ],
-)
-def test_an_unknown_extra_or_group_names_the_nearest(read, section, words):
-    with pytest.raises(EnvironmentFailed) as caught:
-        read(
-            {
-                "pyproject.toml": '[project]\nname = "app"\nversion = "1"\n'
-                '[project.optional-dependencies]\ntest = ["pytest"]\n'
-                '[dependency-groups]\ndev = ["black"]\n'
-            },
-            **section,
-        )
-    assert words in caught.value.message
-
-
-def test_a_lock_file_wins_over_everything_and_says_so(read):
-    found = read(
-        {
-            "pyproject.toml": PACKAGE + '[dependency-groups]\ndev = ["black"]\nextra = ["six"]\n'
-            "[tool.uv]\ndefault-groups = ['extra']\n",
-            "uv.lock": "version = 1\n[[package]]\nname = 'mine'\nsource = {editable = '.'}\n",
-            "requirements.txt": "django\n",
-        }
-    )
-    assert found.lock is not None
-    assert set(found.lock.files) == {"pyproject.toml", "uv.lock"}
-    assert found.lock.groups == ("dev", "extra")
-    assert texts(found) == []
-    assert left(found) == ["requirements.txt"]
-
-
-def test_requirements_files_named_by_the_configuration_replace_those_found(read):
-    found = read(
-        {"requirements.txt": "django\n", "checks.in": "six\n"},
-        install=("-r checks.in", "attrs>=23"),
-    )
-    assert texts(found) == ["six", "attrs>=23"]
-    assert left(found) == ["requirements.txt"]
-    assert found.sources == ("checks.in", "python.install")
-
-
-def test_tox_is_the_last_resort_and_its_conditional_lines_are_left(read):
-    tox = (
-        "[testenv]\ndeps =\n    pytest\n    django42: Django>=4.2,<5\n    -r{toxinidir}/more.txt\n"
-        "    django52: Django>=5.2,<6\n    lint: flake8\n"
-    )
-    found = read(
-        {"tox.ini": tox, "more.txt": "six\n", "setup.py": "from setuptools import setup\n"}
-    )
-    assert texts(found) == ["pytest", "six", "django"]
-    assert any("django42" in what for what in left(found))
-
-
-HATCH = """
-[tool.hatch.envs.default]
-dependencies = ["six"]
-[tool.hatch.envs.test]
-extra-dependencies = ["attrs", "near @ {root:uri}/near"]
-features = ["cache"]
-[tool.hatch.envs.test.overrides]
-matrix.django.dependencies = [{value = "django~=4.2", if = ["4"]}]
-[tool.hatch.envs.docs]
-dependencies = ["sphinx"]
-"""
-
-
-def test_hatchs_environments_for_tests_and_those_of_tox_are_read(read):
-    found = read({"pyproject.toml": PACKAGE + HATCH, "tox.ini": "[testenv]\ndeps = other\n"})
-    assert texts(found) == ["six", "attrs", "other"]
-    assert [project.extras for project in found.requirements.projects] == [(), ("cache",)]
-    assert len(left(found)) == 2
-
-
-def test_of_a_project_that_cannot_be_built_what_is_written_is_taken(tmp_path):
-    setup = "[options]\ninstall_requires =\n    six>=1\n[options.extras_require]\ntest = attrs\ndocs = x\n"
-    (tmp_path / "setup.cfg").write_text(setup)
-    (tmp_path / "setup.py").write_text("setup(name='mine', install_requires=['idna'])\n")
-    found = declare.read(TreeFiles(tmp_path), PythonSection(), packs=False)
-    assert sorted(texts(found)) == ["attrs", "idna", "six>=1"]
-    assert not found.requirements.projects
-
-
-def test_requirements_for_tests_and_deps_of_tox_are_both_taken(read):
-    found = read({"requirements-test.txt": "factory-boy\n", "tox.ini": "[testenv]\ndeps = six\n"})
-    assert texts(found) == ["factory-boy", "six"]
-
-
-def test_deps_of_tox_are_added_to_a_group_and_a_line_that_is_refused_is_left_out(read):
-    tox = "[testenv]\ndeps =\n    -cconstraints.txt\n    -c../upper.txt\n    pytest-cov\n"
-    group = '[dependency-groups]\ntest = ["six"]\n'
-    found = read({"tox.ini": tox, "constraints.txt": "attrs<99\n", "pyproject.toml": group})
-    assert texts(found) == ["six", "pytest-cov"]
-    assert [line.text for line in found.requirements.constraints] == ["attrs<99"]
-    assert ["../upper.txt" in one.why for one in found.requirements.left] == [True]
-
-
-GROUPS = '[dependency-groups]\ntest = ["six"]\nweb = ["attrs"]\ndocs = ["sphinx"]\n'
-
-
-@pytest.mark.parametrize("locked", [True, False])
-def test_extras_and_groups_that_tox_installs_are_taken_whatever_they_are_called(read, locked):
-    extras = '[project.optional-dependencies]\nfast = ["idna"]\nslow = []\n'
-    tox = "[testenv]\nextras = fast, lost\ndependency_groups =\n    web\n    lost\n    a: docs\n"
-    lock = {"uv.lock": "version = 1\n"} if locked else {}
-    found = read({"pyproject.toml": PACKAGE + extras + GROUPS, "tox.ini": tox, **lock})
-    taken = [one.what for one in found.choices if one.taken]
-    assert "group web" in taken
-    assert "group docs" in left(found)
-    # Of a package without a lock its metadata names them.
-    assert "fast" in (found.lock.extras if found.lock else found.extras)
-
-
-def test_what_lies_at_a_direct_address_is_left_out_and_bound_to_its_name(read):
-    lines = (
-        "six\ngit+ssh://git@host.example/team/my_lib.git@v1\nother @ https://host.example/x.zip\n"
-    )
-    found = read({"pyproject.toml": PACKAGE, "requirements-dev.txt": lines})
-    assert texts(found) == ["six"]
-    assert [one.name for one in found.requirements.left] == ["my-lib", "other"]
 
 
 @pytest.mark.parametrize(
@@ -272,29 +240,59 @@ def test_a_group_is_for_tests_by_the_words_of_its_name(read, name, taken):
     assert texts(found) == (["six"] if taken else [])
 
 
-def test_a_poetry_application_is_read_from_its_tables(read):
+def test_a_lock_file_wins_over_everything_and_says_so(read):
     found = read(
         {
-            "pyproject.toml": '[tool.poetry]\nname = "app"\npackage-mode = false\n'
-            '[tool.poetry.dependencies]\npython = "^3.9"\ndjango = "^4.2"\n'
-            '[tool.poetry.group.dev.dependencies]\nblack = "*"\n'
-            '[tool.poetry.group.docs.dependencies]\nsphinx = "*"\n'
-            '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n'
+            "pyproject.toml": PACKAGE + '[dependency-groups]\ndev = ["black"]\nextra = ["six"]\n'
+            "[tool.uv]\ndefault-groups = ['extra']\n",
+            "uv.lock": "version = 1\n[[package]]\nname = 'mine'\nsource = {editable = '.'}\n",
+            "requirements.txt": "django\n",
         }
     )
-    assert found.requirements.projects == ()
-    assert texts(found) == ["django>=4.2,<5", "black"]
-    assert found.python.requires == ">=3.9,<4"
+    assert found.lock is not None
+    assert set(found.lock.files) == {"pyproject.toml", "uv.lock"}
+    assert [*found.lock.groups] == ["dev", "extra"]
+    assert texts(found) == []
+    assert left(found) == ["requirements.txt"]
+
+
+GROUPS = '[dependency-groups]\ntest = ["six"]\nweb = ["attrs"]\ndocs = ["sphinx"]\n'
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_extras_and_groups_that_tox_installs_are_taken_whatever_they_are_called(read, locked):
+    extras = '[project.optional-dependencies]\nfast = ["idna"]\nslow = []\n'
+    tox = "[testenv]\nextras = fast, lost\ndependency_groups =\n    web\n    lost\n    a: docs\n"
+    lock = {"uv.lock": "version = 1\n"} if locked else {}
+    found = read({"pyproject.toml": PACKAGE + extras + GROUPS, "tox.ini": tox, **lock})
+    assert "group web" in [one.what for one in found.choices if one.taken]
+    assert "group docs" in left(found)
+    # Of a package without a lock its metadata names them.
+    assert "fast" in (found.lock.extras if found.lock else found.extras)
+
+
+def test_of_a_project_that_cannot_be_built_what_is_written_is_taken(tmp_path):
+    setup = "[options]\ninstall_requires =\n    six>=1\n[options.extras_require]\ntest = attrs\n"
+    (tmp_path / "setup.cfg").write_text(setup + "docs = x\n")
+    (tmp_path / "setup.py").write_text("setup(name='mine', install_requires=['idna'])\n")
+    found = declare.read(TreeFiles(tmp_path), PythonSection(), packs=False)
+    assert sorted(texts(found)) == ["attrs", "idna", "six>=1"]
+    assert not found.requirements.projects
+
+
+def test_what_lies_at_a_direct_address_is_left_out_and_bound_to_its_name(read):
+    lines = (
+        "six\ngit+ssh://git@host.example/team/my_lib.git@v1\nother @ https://host.example/x.zip\n"
+    )
+    found = read({"pyproject.toml": PACKAGE, "requirements-dev.txt": lines})
+    assert texts(found) == ["six"]
+    assert [one.name for one in found.requirements.left] == ["my-lib", "other"]
 
 
 @pytest.mark.parametrize(
     ("files", "requires", "origin"),
     [
-        (
-            {"pyproject.toml": '[project]\nname="a"\nversion="1"\nrequires-python=">=3.9"\n'},
-            ">=3.9",
-            "pyproject.toml: project.requires-python",
-        ),
+        ({"pyproject.toml": POETRY}, ">=3.9,<4", "pyproject.toml: tool.poetry.dependencies.python"),
         (
             {"setup.py": "import setuptools\nsetuptools.setup(python_requires='~=3.11')\n"},
             "~=3.11",
@@ -308,71 +306,53 @@ def test_what_python_is_asked_for_is_found_without_running_anything(read, files,
     assert (hints.requires, hints.requires_origin) == (requires, origin)
 
 
-@pytest.mark.parametrize(
-    ("name", "before", "after"),
-    [("requirements.txt", "six\n", "six>1\n"), ("src/mine.c", "int a;", "int b;")],
-)
-def test_the_digest_changes_with_everything_that_has_a_say(read, name, before, after):
-    setup = {"setup.py": "from setuptools import setup\nsetup(ext_modules=[])\n"}
-    first = read({**setup, name: before}).digest
-    assert read({**setup, name: before}).digest == first
-    assert read({**setup, name: after}).digest != first
+def test_the_digest_changes_with_what_was_read_and_with_a_tree_that_is_built(read, tmp_path):
+    def digest(files):
+        return fingerprint.digest(read(files), tmp_path)
 
-
-def test_the_digest_does_not_change_with_the_code_while_nothing_is_built(read):
-    first = read({"requirements.txt": "six", "a.py": "x = 1"}).digest
-    assert read({"a.py": "x = 2"}).digest == first
-
-
-def test_the_digest_tells_names_links_and_modes_apart(read, tmp_path):
-    seen = [read({"setup.py": "", "a": "b"}).digest]
+    seen = [digest({"requirements.txt": "six\n", "a": "x = 1"})]
+    assert digest({"a": "x = 2"}) == seen[0]
+    seen += [digest({"requirements.txt": "six>1\n"}), digest({"setup.py": ""})]
+    seen.append(digest({"a": "x = 3"}))
     (tmp_path / "a").rename(tmp_path / "c")
-    seen.append(read({}).digest)
+    seen.append(digest({}))
     (tmp_path / "c").chmod(0o755)
-    seen.append(read({}).digest)
+    seen.append(digest({}))
     (tmp_path / "c").unlink()
     (tmp_path / "c").symlink_to("b")
-    seen.append(read({}).digest)
+    seen.append(digest({}))
     (tmp_path / "empty").mkdir()
-    seen.append(read({}).digest)
+    seen.append(digest({}))
     assert len(set(seen)) == len(seen)
 
 
 def test_a_lock_file_counts_the_tree_only_where_it_builds_something_of_it(read):
     lock = 'version = 1\n[[package]]\nname = "mine"\nversion = "1"\nsource = {{ {} = "." }}\n'
-    found = read(
-        {"pyproject.toml": '[project]\nname = "mine"\n', "uv.lock": lock.format("virtual")}
-    )
-    assert not found.may_build
+    files = {"pyproject.toml": '[project]\nname = "mine"\n', "uv.lock": lock.format("virtual")}
+    assert not read(files).may_build
     assert read({"uv.lock": lock.format("editable")}).may_build
 
 
+EXTRAS = (
+    '[project.optional-dependencies]\ntest = ["pytest"]\n[dependency-groups]\ndev = ["black"]\n'
+)
+
+
 @pytest.mark.parametrize(
-    ("files", "words"),
+    ("text", "section", "words"),
     [
-        ({"pyproject.toml": "[project\n"}, "pyproject.toml:1:9 is not valid TOML"),
-        ({"pyproject.toml": "[dependency-groups]\ntest = [{include-group = 'gone'}]\n"}, "gone"),
+        ("[project\n", {}, "pyproject.toml:1:9 is not valid TOML"),
+        ("[dependency-groups]\ntest = [{include-group = 'gone'}]\n", {"groups": ("test",)}, "gone"),
         (
-            {"pyproject.toml": "[dependency-groups]\ntest = [{include-group = 'test'}]\n"},
+            "[dependency-groups]\ntest = [{include-group = 'test'}]\n",
+            {"groups": ("test",)},
             "group test",
         ),
+        (APP + EXTRAS, {"extras": ("tset",)}, "has no extra `tset`. Did you mean `test`?"),
+        (APP + EXTRAS, {"groups": ("zzz",)}, "It has: dev."),
     ],
 )
-def test_a_declaration_that_cannot_be_read_is_named(read, files, words):
+def test_what_cannot_be_read_or_is_not_there_is_named(read, text, section, words):
     with pytest.raises(EnvironmentFailed) as caught:
-        read(files, groups=("test",) if "groups" in files["pyproject.toml"] else None)
+        read({"pyproject.toml": text}, **section)
     assert words in caught.value.message
-
-
-def test_an_extra_that_brings_what_tests_import_is_taken(read):
-    extras = (
-        '[project.optional-dependencies]\nredis = ["six"]\nmail = ["attrs"]\ndocs = ["black"]\n'
-    )
-    found = read(
-        {
-            "pyproject.toml": '[project]\nname = "mine"\n' + extras,
-            "tests/test_a.py": "def test():\n    import attrs\n    from redis.client import Redis\n",
-            "mine.py": "import black\n",
-        }
-    )
-    assert texts(found) == ["six", "attrs"]

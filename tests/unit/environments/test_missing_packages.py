@@ -29,7 +29,7 @@ Requires-Dist: nothing !
 def environment(tmp_path):
     for name, text in {
         "web.lib-1": WEB,
-        "zoo-1": WEB.replace("httpx[http2]<1,>=0.27", "httpx==0.1"),
+        "zoo-1": WEB.replace("web.lib", "zoo").replace("httpx[http2]<1,>=0.27", "httpx==0.1"),
     }.items():
         place = tmp_path / "lib" / "python3.12" / "site-packages" / f"{name}.dist-info"
         place.mkdir(parents=True)

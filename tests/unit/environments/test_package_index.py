@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from agent.environments.package_index import SimpleIndex
@@ -81,7 +79,7 @@ def test_a_download_of_another_content_is_not_kept(served, settings, tmp_path):
 
 
 def test_a_passing_fault_is_waited_out_and_a_lasting_one_is_said(served, settings, monkeypatch):
-    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", lambda seconds: None)
     served.add(local_index.sdist("mine", "1.0"))
     served.failures = 2
     assert len(opened(served, settings).source_archives("mine")) == 1

@@ -20,7 +20,6 @@ def test_alternatives_are_refused_with_their_place():
         poetry.specifier("^3.0 || ^4.0", "pyproject.toml: django")
 
 
-def test_a_git_dependency_is_refused_by_name():
-    table = {"dependencies": {"mine": {"git": "https://example.org/mine.git"}}}
-    with pytest.raises(EnvironmentFailed, match="`mine` comes from a git address"):
-        poetry.runtime(table, "pyproject.toml")
+def test_what_comes_from_elsewhere_keeps_its_address():
+    table = {"a": {"git": "https://x.example/a.git"}, "b": {"path": "./b", "extras": ["c"]}}
+    assert poetry.read_table(table, "x") == ["a @ git+https://x.example/a.git", "b[c] @ file:./b"]

@@ -52,12 +52,6 @@ def test_users_and_databases_are_those_that_variables_name(env, users, databases
     assert room_services.accounts(env) == (users, databases)
 
 
-@pytest.mark.parametrize("name", ["a\nb", "x" * 64])
-def test_names_that_no_server_takes_are_refused(name):
-    with pytest.raises(EnvironmentFailed, match="names a user of PostgreSQL"):
-        room_services.accounts({"PGUSER": name})
-
-
 def test_the_usual_variables_lead_to_the_servers():
     server = RoomService(
         name="postgres", version="15", program="/p", user="web app", database="shop"

@@ -27,11 +27,11 @@ def test_of_the_resolvers_words_the_cause_is_said_in_one_line():
 
 def test_the_resolvers_words_lose_colours_progress_secrets_and_length():
     output = (
-        "Resolving...\n\x1b[31merror\x1b[0m: https://user:hunter2@example.org/simple failed hunter2\n"
+        "Resolving...\n\x1b[31merror\x1b[0m: https://user:hunter2@example.org/simple failed\n"
         + "\n".join(f"line {n}" for n in range(100))
     )
-    said = uv_program.essential(output, ("hunter2",))
-    assert said.startswith("error: https://example.org/simple failed ****")
+    said = uv_program.essential(output)
+    assert said.startswith("error: https://example.org/simple failed")
     assert "\x1b" not in said
     assert "Resolving" not in said
     assert said.endswith("more lines")
