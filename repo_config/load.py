@@ -7,7 +7,6 @@ Owns the places a configuration may stand in. Reading the formats is left to `ya
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
@@ -34,9 +33,6 @@ PYPROJECT = "pyproject.toml"
 _MOST_BYTES = 64 * 1024
 
 _TABLE = "[tool.mergewright]"
-_OUR_TABLE = re.compile(
-    r"^[ \t]*(?:\[{1,2}[ \t]*)?tool[ \t]*\.[ \t]*[\"']?mergewright\b", re.MULTILINE
-)
 
 
 class ConfigProblem(ValueError):
@@ -173,7 +169,7 @@ def _with_table(content: bytes) -> str | None:
     try:
         tool = toml_text.parse(text).get("tool")
     except toml_text.TomlError:
-        if not _OUR_TABLE.search(text):
+        if not toml_text.TABLE.search(text):
             return None
     else:
         if not isinstance(tool, dict) or "mergewright" not in tool:

