@@ -31,9 +31,9 @@ Made from the code by `make reference`; edit the code, not this file.
 ## Configuration
 
 `.github/mergewright.yml`, or the same keys below `[tool.mergewright]` in `pyproject.toml`; never
-both. Every key is optional. `mergewright config check` names mistakes by line and column (in TOML by key),
-`config explain` what holds and why, `config detect` proposes a file, and `config schema` is for
-editors.
+both. Every key is optional. `mergewright config check` names mistakes by line and column (in
+TOML by key), `config explain` what holds and why, `config detect` proposes a file, and
+`config schema` is for editors.
 """
 _SETTINGS = """\
 ## Settings
