@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
+from repo_config import tox
 from repo_config.project_files import Files, table, texts
 
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
-_FACTOR = re.compile(r"\s*[\w,{}!.-]+:\s+")
 _ASIDE = frozenset(
     {"dev", "devel", "develop", "development", "test", "tests", "testing", "doc", "docs", "lint"}
     | {"linting", "ci", "qa", "example", "examples", "demo", "local", "typing", "build", "tools"}
@@ -69,9 +69,12 @@ def written(files: Files) -> Iterator[tuple[list[str], str, bool]]:
             path,
             not _ASIDE & set(re.split(r"[^a-z]+", path.lower())),
         )
-    for section, values in files.ini("tox.ini").items():
-        lines = [_FACTOR.sub("", line) for line in values.get("deps", "").splitlines()]
-        yield lines, f"tox.ini: [{section}] deps", False
+    for env in tox.read_all(files):
+        yield (
+            [tox.FACTORS.sub("", line) for line in env.lines("deps")],
+            f"{env.path}: [{env.name}] deps",
+            False,
+        )
 
 
 def _pyproject(files: Files) -> Iterator[tuple[list[str], str, bool]]:

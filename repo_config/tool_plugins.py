@@ -44,10 +44,9 @@ def _of_ci(whole: Files) -> Iterator[tuple[str, list[str]]]:
 
 def _of_tox(files: Files) -> Iterator[tuple[str, list[str]]]:
     # What the environment of the tests has is installed anyway.
-    named = (one for one in files.ini("tox.ini").items() if one[0].startswith("testenv:"))
-    for name, section in named:
-        lines = (tox.FACTORS.sub("", line.strip()) for line in section.get("deps", "").splitlines())
-        yield f"tox.ini [{name}]", [line for line in lines if _read_name(line)]
+    for env in (one for one in tox.read_all(files) if not one.is_base):
+        lines = (tox.FACTORS.sub("", line) for line in env.lines("deps"))
+        yield env.origin, [line for line in lines if _read_name(line)]
 
 
 def _read_name(line: str) -> str:
