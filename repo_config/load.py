@@ -185,7 +185,10 @@ def _validate(root: Located, name: str, problems: list[Problem]) -> RepoConfig |
     try:
         return RepoConfig.model_validate(root.plain())
     except ValidationError as error:
-        problems += explain.problems(error, root, name)
+        # What could not be read fits nothing either, and is told already.
+        told = {(one.line, one.column) for one in problems}
+        found = explain.problems(error, root, name)
+        problems += [one for one in found if (one.line, one.column) not in told]
         return None
 
 

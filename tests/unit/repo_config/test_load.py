@@ -332,7 +332,7 @@ def test_a_refusal_survives_pickling():
         ("1: x", "1:1 1", '"1" in quotes'),
         ("? [a]\n: 1", "1:3", "a word"),
         ("env: &e {A: b}", "1:6", "anchor (&e)"),
-        ("env: *e", "1:6", "alias (*e)"),
+        ("env: *e", "1:6", "alias 'e'"),
         ("<<: {version: 1}", "1:1 <<", "Known keys here"),
         ('env: {A: "\\ud800"}', "1:10", "half a character"),
     ],
