@@ -9,13 +9,13 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from repo_config import pre_commit, tox, workflows
 from repo_config.called_commands import CalledCommands
 from repo_config.loose_yaml import as_map
-from repo_config.project_files import Files, split_words
+from repo_config.project_files import Files, split_words, texts
 
 #: By the name of a program: the check.
 _PROGRAMS = {name: name for name in ("flake8", "black", "isort", "mypy", "pyright", "basedpyright")}
@@ -190,9 +190,9 @@ def _gitlab(whole: Files, folder: str) -> Iterator[Script]:
     if folder or not whole.has(name):
         return
     for job, section in whole.yaml(name).items():
-        for line in _list(as_map(section).get("script")):
+        for line in texts(as_map(section).get("script")):
             unbound = str(as_map(section).get("allow_failure", "")).lower() == "true"
-            yield Script(str(line), f"{name} job {job}", _UNBOUND if unbound else "")
+            yield Script(line, f"{name} job {job}", _UNBOUND if unbound else "")
 
 
 def _read_script(script: Script) -> Iterator[tuple[Sequence[str], str, str]]:
@@ -274,9 +274,3 @@ def _behind_options(words: Sequence[str], at: int, values: Collection[str]) -> i
             return at + 1
         at += 2 if option in values and not joined else 1
     return at
-
-
-def _list(value: object) -> Sequence[Any]:
-    if isinstance(value, Mapping):
-        return ()
-    return value if isinstance(value, list) else () if value is None else (value,)

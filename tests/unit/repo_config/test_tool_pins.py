@@ -58,7 +58,8 @@ def test_the_first_place_that_pins_a_version_counts(
     files: dict[str, str], pins: dict[str, tuple[str, ...]]
 ) -> None:
     tree = DictTree(files)
-    assert tool_pins.find(Files(tree), tool_pins.TOOLS, {}) == pins
+    files = Files(tree)
+    assert tool_pins.find(files, files, tool_pins.TOOLS, ()) == pins
 
 
 CI = """
