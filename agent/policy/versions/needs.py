@@ -23,7 +23,7 @@ _BUILTIN_TYPES = frozenset(
     name for name, value in vars(builtins).items() if isinstance(value, type)
 )
 #: Built in, and not in vermin's tables.
-_BUILTINS = {"EncodingWarning": 10, "PythonFinalizationError": 13}
+_BUILTINS = {"anext": 10, "EncodingWarning": 10, "PythonFinalizationError": 13}
 #: Methods that only `str` and `bytes` have; vermin sees them on literals only.
 _METHODS = {"removeprefix": 9, "removesuffix": 9}
 #: What vermin says of syntax, which no guard keeps from an older parser.
@@ -33,11 +33,14 @@ _SYNTAX = (
     "relaxed decorators",
     "pattern matching",
     "`except*`",
-    "multiple context expressions in a `with` statement with",
     "type alias statement (",
     "generic class",
     "template string literal",
 )
+#: vermin takes a tuple for two items, and passes over one.
+_OURS = "multiple context expressions in a `with` statement with"
+#: As the parser counts lines.
+_LINE_ENDS = re.compile(r"\r\n?|\n")
 #: vermin guesses the type of `(2 * x).is_integer()`, which every float has had for long.
 _GUESSED = frozenset({"int.is_integer"})
 _LIBRARY = re.compile(r"'(?P<name>[\w.]+)(?:\((?P<argument>\w+)\))?'(?: (?P<kind>[\w ]+))?")
@@ -61,7 +64,8 @@ def of(content: bytes, target: guards.Version) -> list[Need]:
     text, module = source.text(content), source.parse(content)
     nodes = source.walk(module)
     elsewhere = _bound_names(nodes)
-    found = [need for node in nodes for need in _syntax(node)]
+    lines = _LINE_ENDS.split(text)
+    found = [need for node in nodes for need in _syntax(node, lines)]
     guarded = guards.prune(module, target)
     left = source.walk(module)
     if len(left) < len(nodes):
@@ -71,17 +75,21 @@ def of(content: bytes, target: guards.Version) -> list[Need]:
     for need in _ask_vermin(module, text):
         named = _LIBRARY.fullmatch(need.what)
         if named is None:
-            found.append(need)
+            found += [need] if not need.what.startswith(_OURS) else []
         elif named["name"] not in _GUESSED and not _has_fallback(named, guarded, elsewhere):
             found.append(Need(need.minor, need.line, _words(named)))
     newer = {need.what: need for need in reversed(found) if (3, need.minor) > target}
     return [need for need in newer.values() if not _part_of_another(need, newer)]
 
 
-def _syntax(node: ast.AST) -> Iterator[Need]:
+def _syntax(node: ast.AST, lines: list[str]) -> Iterator[Need]:
     """Find what an older parser refuses and vermin does not see."""
     line = getattr(node, "lineno", None)
-    if isinstance(node, ast.Subscript) and _bare_star(node.slice):
+    if isinstance(node, (ast.Return, ast.Yield)) and _bare_star(node.value):
+        yield Need(8, line, "unpacking in `return` or `yield` without parentheses")
+    elif isinstance(node, (ast.With, ast.AsyncWith)) and _parenthesised(node, lines):
+        yield Need(9, line, "`with` and several items in parentheses")
+    elif isinstance(node, ast.Subscript) and _bare_star(node.slice):
         yield Need(11, line, "unpacking in an index")
     elif isinstance(node, ast.arg) and isinstance(node.annotation, ast.Starred):
         yield Need(11, line, "an unpacked annotation (`*args: *Ts`)")
@@ -100,7 +108,27 @@ def _bare_tuple(node: ast.AST | None) -> TypeGuard[ast.Tuple]:
     return (node.lineno, node.col_offset) == (first.lineno, first.col_offset)
 
 
-def _bare_star(node: ast.AST) -> bool:
+def _parenthesised(node: ast.With | ast.AsyncWith, lines: list[str]) -> bool:
+    """Whether parentheses that open before the first item of a `with` close behind its name."""
+    first = node.items[0]
+    names = [item.optional_vars for item in node.items if item.optional_vars]
+    if not names:
+        return False  # else it is a tuple
+    before = _cut(lines, node.lineno, node.col_offset, first.context_expr)
+    end = first.context_expr.end_lineno or 0, first.context_expr.end_col_offset or 0
+    behind = _cut(lines, *end, names[0])
+    return "(" in before and ")" not in behind
+
+
+def _cut(lines: list[str], line: int, column: int, end: ast.expr) -> str:
+    """Return what stands between a place and an expression, in bytes as the parser counts."""
+    parts = [one.encode() for one in lines[line - 1 : end.lineno]]
+    parts[-1] = parts[-1][: end.col_offset]
+    parts[0] = parts[0][column:]
+    return b"\n".join(parts).decode("utf-8", "replace")
+
+
+def _bare_star(node: ast.AST | None) -> bool:
     items = node.elts if _bare_tuple(node) else [node]
     return any(isinstance(item, ast.Starred) for item in items)
 
