@@ -19,7 +19,6 @@ from repo_config import (
     tool_commands,
     tool_options,
     tool_pins,
-    tool_plugins,
 )
 from repo_config.dependencies import Dependency
 from repo_config.located import inert
@@ -91,7 +90,7 @@ def find(files: Files, whole: Files, config: RepoConfig, declared: Iterable[Depe
         _pyright(whole, config, types, told),
         ruff_formats=_RUFF_FORMAT in {*own, *told},
         own_excludes=tuple(one.value for one in lint if _excludes(files, one.value, told)),
-        pins=tool_pins.find(files, running, tool_plugins.find(named.commands, files, whole)),
+        pins=tool_pins.find(files, whole, running, named.commands),
     )
 
 

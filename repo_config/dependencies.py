@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
+from repo_config import tox
 from repo_config.project_files import Files, table, texts
 
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
-_FACTOR = re.compile(r"\s*[\w,{}!.-]+:\s+")
 _ASIDE = frozenset(
     {"dev", "devel", "develop", "development", "test", "tests", "testing", "doc", "docs", "lint"}
     | {"linting", "ci", "qa", "example", "examples", "demo", "local", "typing", "build", "tools"}
@@ -50,6 +50,8 @@ def written(files: Files) -> Iterator[tuple[list[str], str, bool]]:
     Of tables, as poetry and Pipenv have them, there are the names alone.
     """
     yield from _pyproject(files)
+    for entries, origin, runtime in tables(files):
+        yield list(entries), origin, runtime
     setup = files.ini("setup.cfg")
     options = setup.get("options", {})
     yield options.get("install_requires", "").splitlines(), "setup.cfg: install_requires", True
@@ -60,18 +62,31 @@ def written(files: Files) -> Iterator[tuple[list[str], str, bool]]:
     yield call.get("install_requires", []), "setup.py: install_requires", True
     for key in ("tests_require", "extras_require"):
         yield call.get(key, []), f"setup.py: {key}", False
-    pipfile = files.toml("Pipfile")
-    yield list(table(pipfile, "packages")), "Pipfile: packages", True
-    yield list(table(pipfile, "dev-packages")), "Pipfile: dev-packages", False
     for path in _requirement_files(files):
         yield (
             files.text(path).splitlines(),
             path,
             not _ASIDE & set(re.split(r"[^a-z]+", path.lower())),
         )
-    for section, values in files.ini("tox.ini").items():
-        lines = [_FACTOR.sub("", line) for line in values.get("deps", "").splitlines()]
-        yield lines, f"tox.ini: [{section}] deps", False
+    for env in tox.read_all(files):
+        yield (
+            [tox.FACTORS.sub("", line) for line in env.lines("deps")],
+            f"{env.path}: [{env.name}] deps",
+            False,
+        )
+
+
+def tables(files: Files) -> Iterator[tuple[dict[str, object], str, bool]]:
+    """Yield each table of packages that poetry or Pipenv reads, its origin, and as `written`."""
+    poetry = table(files.pyproject, "tool", "poetry")
+    start = "pyproject.toml: tool.poetry"
+    yield table(poetry, "dependencies"), f"{start}.dependencies", True
+    yield table(poetry, "dev-dependencies"), f"{start}.dev-dependencies", False
+    for group in table(poetry, "group"):
+        yield table(poetry, "group", group, "dependencies"), f"{start}.group.{group}", False
+    pipfile = files.toml("Pipfile")
+    yield table(pipfile, "packages"), "Pipfile: packages", True
+    yield table(pipfile, "dev-packages"), "Pipfile: dev-packages", False
 
 
 def _pyproject(files: Files) -> Iterator[tuple[list[str], str, bool]]:
@@ -80,12 +95,6 @@ def _pyproject(files: Files) -> Iterator[tuple[list[str], str, bool]]:
     for place in (("project", "optional-dependencies"), ("dependency-groups",)):
         for key, value in table(data, *place).items():
             yield texts(value), f"{name}: {'.'.join(place)}.{key}", False
-    poetry = table(data, "tool", "poetry")
-    yield list(table(poetry, "dependencies")), f"{name}: tool.poetry.dependencies", True
-    yield list(table(poetry, "dev-dependencies")), f"{name}: tool.poetry.dev-dependencies", False
-    for group in table(poetry, "group"):
-        packages = list(table(poetry, "group", group, "dependencies"))
-        yield packages, f"{name}: tool.poetry.group.{group}", False
     uv = table(data, "tool", "uv").get("dev-dependencies")
     yield texts(uv), f"{name}: tool.uv.dev-dependencies", False
     for key, value in table(data, "tool", "pdm", "dev-dependencies").items():

@@ -78,18 +78,11 @@ def has_module(files: Files, module: str) -> bool:
     return _home_of(files, module, ()) is not None
 
 
-def settings_names(files: Files, python_path: Iterable[str]) -> tuple[str, ...]:
-    """Dotted names of what looks like settings modules by name, as seen from sys.path."""
-    found: list[str] = []
-    folders = sorted(python_path, key=len, reverse=True)
-    for path in files.paths:
-        *parents, name = path.split("/")
-        if not name.endswith(".py") or not ("settings" in name or "settings" in parents):
-            continue
-        home = next((one for one in folders if not one or path.startswith(f"{one}/")), "")
-        inner = path[len(home) :].strip("/").removesuffix(".py").removesuffix("/__init__")
-        found.append(inner.replace("/", "."))
-    return tuple(name for name in dict.fromkeys(found) if _MODULE.match(name))
+def settings_names(files: Files) -> tuple[str, ...]:
+    """Dotted names of what looks like settings modules by name."""
+    paths = (path for path in files.paths if path.endswith(".py") and "settings" in path)
+    stems = (path.removesuffix(".py").removesuffix("/__init__") for path in paths)
+    return tuple(stem.removeprefix("src/").replace("/", ".") for stem in stems)
 
 
 def configures(files: Files, path: str | None) -> bool:

@@ -7,7 +7,6 @@ What is wrong in any case is refused by `load`.
 from __future__ import annotations
 
 import difflib
-import posixpath
 
 from repo_config import django_projects
 from repo_config.detect import Project
@@ -26,9 +25,7 @@ def of(tree: Tree, project: Project) -> tuple[str, ...]:
     if django_projects.has_module(files, module):
         return ()
     origin = project.origins.get("django.settings_module", "")
-    folders = [posixpath.relpath(at or ".", project.root or ".") for at in django.python_path]
-    inside = tuple("" if folder == "." else folder for folder in folders)
-    known = django_projects.settings_names(files, inside)
+    known = django_projects.settings_names(files)
     near = difflib.get_close_matches(module, known, 3, cutoff=0.5) or list(known[:3])
     fix = f"Did you mean {' or '.join(near)}?" if near else "Is its file committed?"
     said = f"no file in the repository is the settings module {inert(module)} ({origin})"

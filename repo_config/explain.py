@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -51,12 +50,9 @@ def _unknown_key(path: Path, located: Located, name: str) -> Problem:
         if where != parent and key in section.model_fields
     ]
     near = nearest(key, known)
-    if homes and not any(_one_slip(key, candidate) for candidate in near):
-        fix = f"{key} belongs {' or '.join(homes)}"
-    elif near:
-        fix = f"Did you mean {' or '.join(near)}?"
-    else:
-        fix = f"Known keys here: {', '.join(known)}"
+    fixes = [f"Did you mean {near[0]}?"] if near else []
+    fixes += [f"{key} belongs {' or '.join(homes)}"] if homes else []
+    fix = " ".join(fixes) or f"Known keys here: {', '.join(known)}"
     where = f" in {dotted(parent)}" if parent else ""
     return problem_at(name, located.key_at, path, f"unknown key {shown(key)}{where}", fix)
 
@@ -70,26 +66,10 @@ def _missing_key(path: Path, located: Located, detail: Any, name: str) -> Proble
 
 
 def nearest(key: str, known: tuple[str, ...]) -> list[str]:
-    """Known keys that were probably meant: those one slip away, else the most similar one."""
+    """Return the known key that was probably meant, if there is one."""
     asked = key.lower().replace("-", "_")
-    slips = [candidate for candidate in known if _one_slip(asked, candidate)]
     begun = [one for one in known if len(one) > 2 and asked.startswith(one)]
-    return slips or difflib.get_close_matches(asked, known, 1) or begun
-
-
-def _one_slip(left: str, right: str) -> bool:
-    """Whether one letter was left out, added, replaced, or swapped with the next."""
-    for _ in range(2):  # what both begin with goes, then what both end with
-        same = next(
-            (
-                number
-                for number, (one, other) in enumerate(zip(left, right, strict=False))
-                if one != other
-            ),
-            min(len(left), len(right)),
-        )
-        left, right = left[same:][::-1], right[same:][::-1]
-    return max(len(left), len(right)) <= 1 or (len(left) == 2 and left == right[::-1])
+    return difflib.get_close_matches(asked, known, 1) or begun[:1]
 
 
 def _wrong_form(path: Path, located: Located, detail: Any, name: str) -> Problem:
@@ -112,48 +92,29 @@ def _wrong_value(path: Path, located: Located, name: str) -> Problem:
 
 
 def _way_out(path: Path, form: Any, located: Located) -> str:
-    takes = reference.takes(form)
+    """Say which other way to write the value would be right, or what is."""
     if located.value is None:
         return "give a value, or remove the line"
-    if takes == {dict} or isinstance(located.value, list | dict):
-        keys = ", ".join(reference.keys_at(path))
-        return f"write keys below it: {keys}" if keys else f"write {reference.words(form)}"
-    if isinstance(located.value, str):
-        return _for_text(form, located.value)
-    known, quoted = reference.choices(form), _quoted(located.written)
-    if known:
-        return f"write {quoted} in quotes" if located.written in known else _one_of(known)
-    if str in takes:
-        if better := _wrong_as_text(form, located.written):
-            return better
-        return f"write {quoted} in quotes" if len(quoted) < 80 else "put it in quotes"
-    return f"write a list: [{quoted}]" if list in takes else f"write {reference.words(form)}"
-
-
-def _wrong_as_text(form: Any, written: str) -> str:
-    """The way out where quotes alone would not make a value right; empty where they would."""
-    try:
-        TypeAdapter(form).validate_python(written)
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        return next((one["ctx"]["fix"] for one in details if one["type"] == WRONG_FORM), "")
-    return ""
-
-
-def _for_text(form: Any, text: str) -> str:
-    """The way out where a text stands and something else is expected."""
-    takes, known = reference.takes(form), reference.choices(form)
-    if takes & {int, float}:
-        bare = text.isdecimal() or (float in takes and re.fullmatch(r"\d+\.\d+", text))
-        return f"write {f'{text} without quotes' if bare else reference.words(form)}"
-    if known:
-        near = difflib.get_close_matches(text.lower(), known, 1)
-        return f"did you mean {near[0]}?" if near else _one_of(known)
-    return f"write a list: [{_quoted(text)}]" if list in takes else f"write {reference.words(form)}"
-
-
-def _one_of(known: tuple[str, ...]) -> str:
-    return f"write one of: {', '.join(known)}" if len(known) > 1 else f"write {known[0]}"
+    if keys := ", ".join(reference.keys_at(path)):
+        return f"write keys below it: {keys}"
+    written = located.value if isinstance(located.value, str) else located.written
+    if near := difflib.get_close_matches(written.lower(), reference.choices(form), 1):
+        return f"did you mean {near[0]}?"
+    quoted = _quoted(written) if len(written) < 80 else "it"
+    others: list[tuple[object, str]] = [(written, f"{quoted} in quotes")]
+    others.append(((written,), f"a list: [{quoted}]"))
+    if written.isdecimal() and len(written) < 20:
+        others.append((int(written), f"{written} without quotes"))
+    for value, text in others:
+        try:
+            TypeAdapter(form).validate_python(value, strict=True)
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+            if fix := next((one["ctx"]["fix"] for one in details if one["type"] == WRONG_FORM), ""):
+                return str(fix)
+        else:
+            return f"write {text}"
+    return f"write {reference.words(form)}"
 
 
 def _quoted(text: str) -> str:

@@ -20,23 +20,11 @@ _UMBRELLAS = ("License :: OSI Approved", "License :: DFSG approved")
 _LICENCE = re.compile(r"(?<![^\s()])(?!(?:AND|OR)\s)[^\s()]+(?: WITH [^\s()]+)?")
 #: Identifiers that SPDX has given up: `GPL-2.0+` is `GPL-2.0-or-later` today.
 _DEPRECATED = re.compile(r"(?<![\w-])([AL]?GPL-\d\.\d|GFDL-\d\.\d)(\+|(?![\w.+-]))")
-#: Titles of classifiers that name a family have several.
+#: Titles of classifiers; those that name a family have several.
 _CLASSIFIERS = {
     "Apache Software License": ("Apache-2.0", "Apache-1.1"),
     "BSD License": ("BSD-3-Clause", "BSD-2-Clause"),
     "CC0 1.0 Universal (CC0 1.0) Public Domain Dedication": ("CC0-1.0",),
-    "GNU Affero General Public License v3": ("AGPL-3.0-only", "AGPL-3.0-or-later"),
-    "GNU Affero General Public License v3 or later (AGPLv3+)": ("AGPL-3.0-or-later",),
-    "GNU General Public License v2 (GPLv2)": ("GPL-2.0-only", "GPL-2.0-or-later"),
-    "GNU General Public License v2 or later (GPLv2+)": ("GPL-2.0-or-later",),
-    "GNU General Public License v3 (GPLv3)": ("GPL-3.0-only", "GPL-3.0-or-later"),
-    "GNU General Public License v3 or later (GPLv3+)": ("GPL-3.0-or-later",),
-    "GNU Lesser General Public License v2 or later (LGPLv2+)": (
-        "LGPL-2.0-or-later",
-        "LGPL-2.1-or-later",
-    ),
-    "GNU Lesser General Public License v3 (LGPLv3)": ("LGPL-3.0-only", "LGPL-3.0-or-later"),
-    "GNU Lesser General Public License v3 or later (LGPLv3+)": ("LGPL-3.0-or-later",),
     "ISC License (ISCL)": ("ISC",),
     "MIT License": ("MIT",),
     "Mozilla Public License 2.0 (MPL 2.0)": ("MPL-2.0",),
@@ -44,6 +32,7 @@ _CLASSIFIERS = {
     "The Unlicense (Unlicense)": ("Unlicense",),
     "zlib/libpng License": ("Zlib",),
 }
+_GNU = re.compile(r"GNU (?:([AL])\w+ )?General Public License v(\d)( or later)?\b.*")
 
 IDENTIFIERS = tuple(one["id"] for one in LICENSES.values())
 """All that SPDX has."""
@@ -127,7 +116,7 @@ def read_licence(expression: str, field: str, classifiers: Iterable[str]) -> Lic
         for one in dict.fromkeys(classifiers)
         if one.startswith("License :: ") and one not in _UMBRELLAS
     ]
-    known = [_CLASSIFIERS.get(title, ()) for title in titles]
+    known = [*map(_read_title, titles)]
     if not all(known):
         return Licence(", ".join(titles), ())
     options = tuple(dict.fromkeys(one for several in known for one in several))
@@ -142,6 +131,14 @@ def read_licence(expression: str, field: str, classifiers: Iterable[str]) -> Lic
         return Licence(options[0], options)
     words = ", ".join(titles) or _shorten(field) or _shorten(expression)
     return Licence(f"{words} (which one is not said)" if options else words, options)
+
+
+def _read_title(title: str) -> tuple[str, ...]:
+    if not (found := _GNU.fullmatch(title)):
+        return _CLASSIFIERS.get(title, ())
+    name = f"{found[1] or ''}GPL-{found[2]}.0"
+    later = f"{name}-or-later"
+    return (later,) if found[3] else (f"{name}-only", later)
 
 
 def _canonicalize(text: str) -> str:

@@ -7,7 +7,6 @@ Owns the places a configuration may stand in. Reading the formats is left to `ya
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
@@ -22,7 +21,6 @@ from repo_config.located import (
     Problem,
     dotted,
     problem_at,
-    resolve,
     shown,
 )
 from repo_config.schema import RepoConfig
@@ -34,9 +32,6 @@ PYPROJECT = "pyproject.toml"
 _MOST_BYTES = 64 * 1024
 
 _TABLE = "[tool.mergewright]"
-_OUR_TABLE = re.compile(
-    r"^[ \t]*(?:\[{1,2}[ \t]*)?tool[ \t]*\.[ \t]*[\"']?mergewright\b", re.MULTILINE
-)
 
 
 class ConfigProblem(ValueError):
@@ -173,7 +168,7 @@ def _with_table(content: bytes) -> str | None:
     try:
         tool = toml_text.parse(text).get("tool")
     except toml_text.TomlError:
-        if not _OUR_TABLE.search(text):
+        if not toml_text.TABLE.search(text):
             return None
     else:
         if not isinstance(tool, dict) or "mergewright" not in tool:
@@ -190,44 +185,32 @@ def _validate(root: Located, name: str, problems: list[Problem]) -> RepoConfig |
     try:
         return RepoConfig.model_validate(root.plain())
     except ValidationError as error:
-        problems += explain.problems(error, root, name)
+        # What could not be read fits nothing either, and is told already.
+        told = {(one.line, one.column) for one in problems}
+        found = explain.problems(error, root, name)
+        problems += [one for one in found if (one.line, one.column) not in told]
         return None
 
 
 def _absent_paths(root: Located, name: str, tree: Tree, wrong: set[str]) -> list[Problem]:
     """Paths that the configuration names but the tree does not have."""
-    named: list[Path] = [("django", "manage"), ("checks", "tests", "script")]
-    _, install = resolve(("python", "install"), root)
-    if isinstance(install.value, list):
-        named += [("python", "install", index) for index in range(len(install.value))]
-    _, setup = resolve(("setup",), root)
-    for index in range(len(setup.value) if isinstance(setup.value, list) else 0):
-        where, files = resolve(("setup", index, "files"), root)
-        if len(where) == 3 and isinstance(files.value, list):
-            named += [(*where, number) for number in range(len(files.value))]
     paths = tree.paths()
-    problems = []
+    below = root.child("root")
     folder = ""
-    there, located = resolve(("root",), root)
-    if there == ("root",) and "root" not in wrong and isinstance(located.value, str):
-        folder = str(PurePosixPath(located.value)).removeprefix(".")
+    if below and "root" not in wrong and isinstance(below.value, str):
+        folder = str(PurePosixPath(below.value)).removeprefix(".")
         folder = f"{folder}/" if folder else ""
         if not any(path.startswith(folder) for path in paths):
-            message = f"root: no such folder in the repository: {shown(located.value)}"
+            message = f"root: no such folder in the repository: {shown(below.value)}"
             fix = "Name a folder with committed files, such as services/api"
-            problems.append(problem_at(name, located.at, ("root",), message, fix))
-            return problems
-    for path in named:
-        there, located = resolve(path, root)
-        if there != path or dotted(path) in wrong or not isinstance(located.value, str):
+            return [problem_at(name, below.at, ("root",), message, fix)]
+    problems = []
+    for path, located in root.walk():
+        if dotted(path) in wrong or not isinstance(located.value, str):
             continue
-        named_file: str | None = located.value
-        if path[0] == "python":
-            option = values.named_file(located.value)
-            named_file = option[1] if option else None
-        if named_file is None:
+        if not (named := _named_file(path, located.value)):
             continue
-        if (wanted := folder + str(PurePosixPath(named_file))) in paths:
+        if (wanted := folder + str(PurePosixPath(named))) in paths:
             continue
         last = PurePosixPath(wanted).name
         near = [one for one in paths if PurePosixPath(one).name == last][:3]
@@ -236,6 +219,18 @@ def _absent_paths(root: Located, name: str, tree: Tree, wrong: set[str]) -> list
         fix = f"Did you mean {' or '.join(near)}?" if near else "Name a file that is committed"
         problems.append(problem_at(name, located.at, path, message, fix))
     return problems
+
+
+def _named_file(path: Path, text: str) -> str:
+    """Return the file that the text at a path names; "" where it names none."""
+    match path:
+        case (
+            ("django", "manage") | ("checks", "tests", "script") | ("setup", int(), "files", int())
+        ):
+            return text
+        case ("python", "install", int()):
+            return (values.named_file(text) or ("", ""))[1]
+    return ""
 
 
 def _too_large(name: str) -> Problem:

@@ -7,6 +7,7 @@ Owns places, values with places, and the record of one problem. Reading the form
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -84,6 +85,17 @@ class Located:
             item = self.value[step]
             return item if isinstance(item, Located) else None
         return None
+
+    def walk(self, path: Path = ()) -> Iterator[tuple[Path, Located]]:
+        """Yield what stands here and below, each with its path."""
+        yield path, self
+        inner: Iterable[tuple[str | int, Located]] = ()
+        if isinstance(self.value, dict):
+            inner = self.value.items()
+        elif isinstance(self.value, list):
+            inner = enumerate(self.value)
+        for step, child in inner:
+            yield from child.walk((*path, step))
 
     def words(self) -> str:
         """Say what stands here."""

@@ -56,23 +56,6 @@ def choices(form: Form) -> tuple[str, ...]:
     return tuple(found)
 
 
-def takes(form: Form) -> set[type]:
-    """The plain types a value may have: str, int, float, bool, list, dict."""
-    found: set[type] = set()
-    for one in _members(form):
-        bare = typing.get_args(one)[0] if _origin(one) is Annotated else one
-        origin = _origin(bare)
-        if origin is Literal:
-            found |= {type(choice) for choice in typing.get_args(bare)}
-        elif origin is tuple:
-            found.add(list)
-        elif origin is dict or is_section(bare):
-            found.add(dict)
-        elif isinstance(bare, type):
-            found.add(bare)
-    return found
-
-
 def words(form: Form) -> str:
     """Say what is expected."""
     return ", or ".join(_words(one) for one in _members(form))

@@ -68,7 +68,7 @@ def find_manage_scripts(files: Files, whole: Files, folder: str) -> dict[str, bo
     """Find each manage.py that a command starts, and whether to run tests; as for `find`."""
     found: dict[str, bool] = {}
     for called in _read_commands(files, whole, folder):
-        path = _find_script(called, files)
+        path = find_script(called.words, files, called.folder)
         if posixpath.basename(path) == _MANAGE:
             found[path] = found.get(path, False) or "test" in called.words
     return found
@@ -84,7 +84,7 @@ def _read_commands(files: Files, whole: Files, folder: str) -> Iterator[Called]:
 
 def _read_command(called: Called, files: Files) -> SuiteCommand | None:
     program, *rest = called.words
-    path = _find_script(called, files)
+    path = find_script(called.words, files, called.folder)
     if program == "pytest":
         args = _read_pytest(rest, called.folder, files)
     elif program == "unittest":
@@ -100,12 +100,12 @@ def _read_command(called: Called, files: Files) -> SuiteCommand | None:
     return SuiteCommand(called.origin, args=args) if args else None
 
 
-def _find_script(called: Called, files: Files) -> str:
+def find_script(words: Sequence[str], files: Files, folder: str = ".") -> str:
     """Find the Python file that a command starts; "" for any other command."""
-    program, *rest = called.words
-    words = rest if _PYTHON.fullmatch(program) else [program]
-    word = next((word for word in words if word.endswith(".py")), "")
-    path = posixpath.normpath(posixpath.join(called.folder, word))
+    program, *rest = words
+    named = rest if _PYTHON.fullmatch(program) else [program]
+    word = next((word for word in named if word.endswith(".py")), "")
+    path = posixpath.normpath(posixpath.join(folder, word))
     return path if files.has(path) else ""
 
 

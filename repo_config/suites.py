@@ -8,11 +8,12 @@ import shlex
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from repo_config import suite_commands
+from repo_config import suite_commands, tox
 from repo_config.dependencies import Dependency
-from repo_config.project_files import CONFIGURED, Files, Found, table, texts
+from repo_config.project_files import CONFIGURED, Files, Found, split_words, table, texts
 from repo_config.schema import RepoConfig
 from repo_config.suite_commands import SuiteCommand
+from repo_config.tool_commands import unwrap
 
 _TEST_NAME = re.compile(r"(?:tests?|tests?_.*|.*_tests?)\.py\Z")
 #: Has pytest look where unittest does, for names that it would pass over.
@@ -32,9 +33,6 @@ SCRIPTS = tuple(
 )
 #: What a module of Django settings has, and hardly any other.
 SETTINGS = re.compile(r"^INSTALLED_APPS\b|^from \S+ import \*", re.MULTILINE)
-_COMMAND = re.compile(
-    r"(?:\bpython[0-9.]*|\bcoverage\}? +run)\}?(?: +-[^ \n]+)* +([^\s-]\S*\.py)\b"
-)
 
 
 class Start(NamedTuple):
@@ -195,7 +193,8 @@ def _find_runner(
 
 def script(files: Files, manage: str | None) -> str | None:
     """The script that starts Django's runner: one made for tests, else manage.py."""
-    commands = files.ini("tox.ini").get("testenv", {}).get("commands", "")
-    named = (path.removeprefix("{toxinidir}/") for path in _COMMAND.findall(commands))
+    env = tox.read(files)
+    commands = (unwrap(split_words(line)) for line in (env.commands() if env else ()))
+    named = (suite_commands.find_script(words, files) for words in commands if words)
     used = (path for path in named if _TEST_NAME.match(path.rsplit("/", 1)[-1]) or "test" in path)
     return next((path for path in (*SCRIPTS, *used) if files.has(path)), manage)

@@ -1,14 +1,13 @@
-"""Read TOML within bounds, and the table `[tool.mergewright]` of it with places.
+"""Read TOML within bounds, and the table `[tool.mergewright]` of it.
 
-`tomllib` decides whether the document is valid; the reader here follows it to know the places.
+`tomllib` knows no places of values: the place of each is the line where our table begins.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from bisect import bisect_right
-from typing import Any, TypeAlias, cast
+from typing import Any
 
 from repo_config.located import (
     DEEPEST,
@@ -26,7 +25,8 @@ MOST_CHARACTERS = 256 * 1024
 #: `tomllib` needs memory in the square of the parts of a dotted key.
 _MOST_DOTS = 250
 
-TABLE = ("tool", "mergewright")
+TABLE = re.compile(r"^[ \t]*(?:\[{1,2}[ \t]*)?tool[ \t]*\.[ \t]*[\"']?mergewright\b", re.MULTILINE)
+"""Where the first of our tables begins, unless it only stands in a text of several lines."""
 
 
 class TomlError(ValueError):
@@ -35,6 +35,13 @@ class TomlError(ValueError):
     def __init__(self, message: str, at: Position = START) -> None:
         super().__init__(message, at)
         self.message, self.at = message, at
+
+
+class _Number(float):
+    """A number that knows how it was written: `3.10` is no `3.1`."""
+
+    def __init__(self, written: str) -> None:
+        self.written = written
 
 
 def parse(text: str, most_characters: int = MOST_CHARACTERS) -> dict[str, Any]:
@@ -50,7 +57,7 @@ def parse(text: str, most_characters: int = MOST_CHARACTERS) -> dict[str, Any]:
         if line.count(".") > _MOST_DOTS:
             raise TomlError(f"more than {_MOST_DOTS} dots in one line", Position(number, 1))
     try:
-        return tomllib.loads(text.removeprefix("\ufeff"))
+        return tomllib.loads(text.removeprefix("\ufeff"), parse_float=_Number)
     except tomllib.TOMLDecodeError as error:
         words = str(error)
         place = re.search(r" \(at line (\d+), column (\d+)\)$", words)
@@ -69,132 +76,28 @@ def parse(text: str, most_characters: int = MOST_CHARACTERS) -> dict[str, Any]:
 def read(text: str, file: str) -> Reading:
     """Read our table of a document; no root when it has none."""
     try:
-        parse(text)
-        found: Located | None = _Reader(text.removeprefix("\ufeff")).read()
-        for name in TABLE:
-            found = found.child(name) if found else None
-        if found:
-            _check_depth(found)
+        tool = parse(text).get("tool")
+        if not isinstance(tool, dict) or "mergewright" not in tool:
+            return Reading(None)
+        found = TABLE.search(text)
+        line = text.count("\n", 0, found.start()) + 1 if found else 1
+        return Reading(_locate(tool["mergewright"], Position(line, 1)))
     except TomlError as error:
         message = inert(f"not read as TOML: {error.message}")[:200]
         problem = problem_at(file, error.at, (), message, "Correct the file at this place")
         return Reading(None, (problem,))
-    return Reading(found)
 
 
-def _check_depth(located: Located, left: int = DEEPEST) -> None:
+def _locate(value: object, at: Position, left: int = DEEPEST) -> Located:
     if left < 0:
-        raise TomlError(f"nested more than {DEEPEST} levels deep", located.at)
-    value = located.value
-    for child in value.values() if isinstance(value, dict) else ():
-        _check_depth(child, left - 1)
-    for child in value if isinstance(value, list) else ():
-        _check_depth(child, left - 1)
-
-
-_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
-_STRING = (
-    r'"{3}(?:[^"\\]|\\.|"(?!""))*"{3,5}|"(?:[^"\\]|\\.)*"'
-    r"|'{3}(?:[^']|'(?!''))*'{3,5}|'[^']*'"
-)
-_KEY = re.compile(rf"{_STRING}|[\w-]+", re.DOTALL)
-_SCALAR = re.compile(rf"{_STRING}|(?:\d{{4}}-\d\d-\d\d (?=\d\d:))?[^,\]}}\s#]+", re.DOTALL)
-
-_Table: TypeAlias = dict[str, Located]
-
-
-class _Reader:
-    """Read a document that `tomllib` has accepted, with places."""
-
-    def __init__(self, text: str) -> None:
-        self._text, self._at = text, 0
-        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
-
-    def read(self) -> Located:
-        root: _Table = {}
-        table = root
-        while self._skip_blanks() < len(self._text):
-            if self._text[self._at] == "[":
-                table = self._read_header(root)
-            else:
-                self._read_pair(table)
-        return Located(root, START)
-
-    def _read_header(self, table: _Table) -> _Table:
-        at, is_array = self._find_position(), self._text.startswith("[[", self._at)
-        self._at += 1 + is_array
-        *outer, (last, _) = self._read_keys()
-        self._at += 1 + is_array
-        for key, _ in outer:
-            table = _enter(table, key, at)
-        if is_array:
-            tables = table.setdefault(last, Located([], at, key_at=at)).value
-            cast("list[Located]", tables).append(Located({}, at, key_at=at))
-        return _enter(table, last, at)
-
-    def _read_pair(self, table: _Table) -> None:
-        *outer, (last, key_at) = self._read_keys()
-        for key, at in outer:
-            table = _enter(table, key, at)
-        self._at += 1  # the equals sign
-        table[last] = self._read_value(key_at)
-
-    def _read_keys(self) -> list[tuple[str, Position]]:
-        """Read a dotted key and the blanks behind it."""
-        keys: list[tuple[str, Position]] = []
-        while not keys or self._text[self._at] == ".":
-            self._at += len(keys) > 0
-            self._skip_blanks()
-            at, written = self._find_position(), self._take(_KEY)
-            quoted = written[0] in "\"'"
-            keys.append((str(_read_scalar(written)) if quoted else written, at))
-            self._skip_blanks()
-        return keys
-
-    def _read_value(self, key_at: Position | None = None) -> Located:
-        self._skip_blanks()
-        at = self._find_position()
-        closing = {"[": "]", "{": "}"}.get(self._text[self._at])
-        if closing is None:
-            written = self._take(_SCALAR)
-            value = _read_scalar(written)
-            return Located(value, at, value if isinstance(value, str) else written, key_at or at)
-        items: list[Located] = []
-        table: _Table = {}
-        self._at += 1
-        while self._text[self._skip_blanks()] != closing:
-            if self._text[self._at] == ",":
-                self._at += 1
-            elif closing == "]":
-                items.append(self._read_value())
-            else:
-                self._read_pair(table)
-        self._at += 1
-        return Located(items if closing == "]" else table, at, key_at=key_at or at)
-
-    def _skip_blanks(self) -> int:
-        self._take(_BLANK)
-        return self._at
-
-    def _take(self, pattern: re.Pattern[str]) -> str:
-        found = pattern.match(self._text, self._at)
-        if found is None:  # only if this reader and tomllib disagree on a valid document
-            raise TomlError("cannot be followed", self._find_position())
-        self._at = found.end()
-        return found[0]
-
-    def _find_position(self) -> Position:
-        line = bisect_right(self._lines, self._at)
-        return Position(line, self._at - self._lines[line - 1] + 1)
-
-
-def _enter(table: _Table, key: str, at: Position) -> _Table:
-    """Return the table under a key, of an array the last one; make it where there is none."""
-    found = table.setdefault(key, Located({}, at, key_at=at)).value
-    return cast("_Table", found[-1].value if isinstance(found, list) else found)
-
-
-def _read_scalar(written: str) -> object:
-    value = tomllib.loads(f"k = {written}")["k"]
-    finite = isinstance(value, int | float) and abs(value) < float("inf")
-    return value if finite or isinstance(value, str) else Unreadable()
+        raise TomlError(f"nested more than {DEEPEST} levels deep", at)
+    if isinstance(value, dict):
+        inner = {key: _locate(one, at, left - 1) for key, one in value.items()}
+        return Located(inner, at, key_at=at)
+    if isinstance(value, list):
+        return Located([_locate(one, at, left - 1) for one in value], at, key_at=at)
+    if isinstance(value, _Number):
+        is_plain = abs(value) < float("inf")
+        return Located(float(value) if is_plain else Unreadable(), at, value.written, at)
+    written = str(value).lower() if isinstance(value, bool) else str(value)
+    return Located(value if isinstance(value, str | int) else Unreadable(), at, written, at)

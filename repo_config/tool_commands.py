@@ -9,13 +9,13 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from repo_config import pre_commit, tox, workflows
 from repo_config.called_commands import CalledCommands
 from repo_config.loose_yaml import as_map
-from repo_config.project_files import Files, split_words, table, texts
+from repo_config.project_files import Files, split_words, texts
 
 #: By the name of a program: the check.
 _PROGRAMS = {name: name for name in ("flake8", "black", "isort", "mypy", "pyright", "basedpyright")}
@@ -150,29 +150,14 @@ def _hooks(files: Files) -> Iterator[Command]:
 
 
 def _tox(files: Files) -> Iterator[Script]:
-    for name, section in files.ini("tox.ini").items():
-        if name == "testenv" or name.startswith("testenv:"):
-            lines = section.get("commands", "").replace("\\\n", " ").splitlines()
-            yield from _of_env(f"tox.ini [{name}]", section, lines)
-    for path, tool in (
-        ("tox.toml", files.toml("tox.toml")),
-        ("pyproject.toml [tool.tox]", table(files.pyproject, "tool", "tox")),
-    ):
-        for name, env in {"env_run_base": tool.get("env_run_base"), **table(tool, "env")}.items():
-            section = as_map(env)
-            lines = [shlex.join(texts(line)) for line in _list(section.get("commands"))]
-            yield from _of_env(f"{path} {name}", section, lines)
-
-
-def _of_env(origin: str, section: Mapping[str, Any], lines: Sequence[str]) -> Iterator[Script]:
-    ignored = str(section.get("ignore_outcome", "")).strip().lower() in ("true", "1", "yes")
-    folder = str(section.get("changedir", section.get("change_dir", "")))
-    for line in lines:
-        plain = tox.FACTORS.sub("", line.strip())
-        why = _UNBOUND if ignored or plain.startswith("-") else ""
-        place = posixpath.normpath(tox.fill(folder))
-        why = why if place == "." else _ELSEWHERE
-        yield Script(tox.fill(plain.lstrip("- ")), origin, why, place)
+    for env in tox.read_all(files):
+        ignored = env.text("ignore_outcome").lower() in ("true", "1", "yes")
+        place = posixpath.normpath(env.text("changedir", "change_dir"))
+        for line in env.lines("commands"):
+            plain = tox.FACTORS.sub("", line)
+            why = _UNBOUND if ignored or plain.startswith("-") else ""
+            why = why if place == "." else _ELSEWHERE
+            yield Script(plain.lstrip("- "), env.origin, why, place)
 
 
 # --- CI -----------------------------------------------------------------------------------------
@@ -205,9 +190,9 @@ def _gitlab(whole: Files, folder: str) -> Iterator[Script]:
     if folder or not whole.has(name):
         return
     for job, section in whole.yaml(name).items():
-        for line in _list(as_map(section).get("script")):
+        for line in texts(as_map(section).get("script")):
             unbound = str(as_map(section).get("allow_failure", "")).lower() == "true"
-            yield Script(str(line), f"{name} job {job}", _UNBOUND if unbound else "")
+            yield Script(line, f"{name} job {job}", _UNBOUND if unbound else "")
 
 
 def _read_script(script: Script) -> Iterator[tuple[Sequence[str], str, str]]:
@@ -289,9 +274,3 @@ def _behind_options(words: Sequence[str], at: int, values: Collection[str]) -> i
             return at + 1
         at += 2 if option in values and not joined else 1
     return at
-
-
-def _list(value: object) -> Sequence[Any]:
-    if isinstance(value, Mapping):
-        return ()
-    return value if isinstance(value, list) else () if value is None else (value,)

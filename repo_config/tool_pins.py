@@ -2,42 +2,48 @@
 
 The revision of a hook of pre-commit comes first, since the hook runs in an environment of its own;
 then what the tool's own settings require, a lock, and a requirement that allows one version alone.
+Plugins and stubs often stand beside the tool in a job of CI or an environment of tox alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from repo_config import dependencies, pre_commit
+from repo_config import ci_setup, dependencies, pre_commit, tox, workflows
 from repo_config.project_files import Files, table
+from repo_config.tool_commands import Command
 
 TOOLS = frozenset({"ruff", "flake8", "black", "isort", "mypy"})
 #: All three write a package's name and version in lines of their own, one after the other.
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
 _LOCKED = r'^name = "{}"\r?\nversion = "([^"\n]+)"'
 _MOST_BYTES = 8 * 1024**2
+#: Tools that do more with other packages beside them.
+_EXTENSIBLE = frozenset({"flake8", "mypy"})
 
 
 def find(
-    files: Files, tools: Iterable[str], beside: Mapping[str, tuple[str, ...]]
+    files: Files, whole: Files, tools: Iterable[str], commands: Iterable[Command]
 ) -> dict[str, tuple[str, ...]]:
     """Return by tool the requirements of its version and its plugins.
 
     Args:
         files: The project.
+        whole: The repository, which CI is configured for.
         tools: Those that run.
-        beside: What is installed with each where nothing pins it with plugins of its own; then
-            its name alone stands for a version that nobody pins.
+        commands: Where tools are run.
     """
+    beside = _find_beside(commands, files, whole)
     found = {}
     for tool in sorted(TOOLS & set(tools)):
         several = (_of_hooks, _of_settings, _of_locks, _of_requirements)
         pins = next((pins for look in several if (pins := look(files, tool))), ())
+        # Where nothing pins it with plugins of its own; its name alone stands for any version.
         if tool in beside and len(pins) < 2:
             pins = (*(pins or (tool,)), *beside[tool])
         if pins:
@@ -103,3 +109,38 @@ def _plain(lines: Iterable[str]) -> Iterator[str]:
             continue
         if requirement.url is None:
             yield str(requirement)
+
+
+def _find_beside(
+    commands: Iterable[Command], files: Files, whole: Files
+) -> dict[str, tuple[str, ...]]:
+    """Return what is installed beside each tool, by the first place that has some."""
+    found: dict[str, tuple[str, ...]] = {}
+    running = [(one.origin, one.check) for one in commands]
+    for origin, lines in (*_of_ci(whole), *_of_tox(files)):
+        ran = {check for place, check in running if f"{place},".startswith(f"{origin},")}
+        more = tuple(dict.fromkeys(one for one in lines if _read_name(one) not in TOOLS))
+        for tool in ran & _EXTENSIBLE if more else ():
+            found.setdefault(tool, more)
+    return found
+
+
+def _of_ci(whole: Files) -> Iterator[tuple[str, list[str]]]:
+    for job in workflows.read(whole):
+        script = "\n".join(str(step.get("run", "")) for step in job.steps)
+        yield job.origin, list(ci_setup.read_installed(script, whole))
+
+
+def _of_tox(files: Files) -> Iterator[tuple[str, list[str]]]:
+    # What the environment of the tests has is installed anyway.
+    for env in (one for one in tox.read_all(files) if not one.is_base):
+        lines = (tox.FACTORS.sub("", line) for line in env.lines("deps"))
+        yield env.origin, [line for line in lines if _read_name(line)]
+
+
+def _read_name(line: str) -> str:
+    try:
+        requirement = Requirement(line)
+    except InvalidRequirement:
+        return ""
+    return "" if requirement.url else str(canonicalize_name(requirement.name))

@@ -19,14 +19,28 @@ FACTORS = re.compile(r"^!?[\w.{},!-]+\s*:\s+")
 
 
 class Tox(NamedTuple):
-    """The environment from which all others inherit."""
+    """One of its environments."""
 
     path: str
     """Of the file."""
-    origin: str
-    """File and table."""
+    name: str
+    """As it is written."""
     table: Mapping[str, Any]
     """As it is written: a value is a text of several lines, or a list."""
+
+    @property
+    def origin(self) -> str:
+        """File and table, for people."""
+        return f"{self.path} [{self.name}]"
+
+    @property
+    def is_base(self) -> bool:
+        """Whether all others inherit from it."""
+        return self.name in ("testenv", "tool.tox.env_run_base", "env_run_base")
+
+    def text(self, *keys: str) -> str:
+        """Return a single value, by the first of several keys; "" where there is none."""
+        return fill(str(next((self.table[key] for key in keys if key in self.table), "")).strip())
 
     def lines(self, *keys: str) -> Iterator[str]:
         """Yield a value line by line, by the first of several keys; what is in braces stays.
@@ -50,21 +64,32 @@ class Tox(NamedTuple):
             yield FACTORS.sub("", line).lstrip("- ")
 
 
-def read(files: Files) -> Tox | None:
-    """Read the first place that there is, in tox's own order."""
+def read_all(files: Files) -> Iterator[Tox]:
+    """Yield every environment, those of the first file first, in tox's own order."""
     tool = table(files.pyproject, "tool", "tox")
     legacy: dict[str, dict[str, str]] = {}
     with suppress(configparser.Error):
         legacy = parse_ini(str(tool.get("legacy_tox_ini", "")))
-    places = (
-        ("tox.ini", "[testenv]", files.ini("tox.ini").get("testenv")),
-        ("setup.cfg", "[testenv]", files.ini("setup.cfg").get("testenv")),
-        ("pyproject.toml", "[tool.tox.env_run_base]", table(tool, "env_run_base")),
-        ("pyproject.toml", "[tool.tox] legacy_tox_ini", legacy.get("testenv")),
-        ("tox.toml", "[env_run_base]", table(files.toml("tox.toml"), "env_run_base")),
-    )
-    found = (Tox(path, f"{path} {where}", values) for path, where, values in places if values)
-    return next(found, None)
+    for path, sections, start in (
+        ("tox.ini", files.ini("tox.ini"), ""),
+        ("setup.cfg", files.ini("setup.cfg"), ""),
+        ("pyproject.toml", _read_tables(tool), "tool.tox."),
+        ("pyproject.toml", legacy, ""),
+        ("tox.toml", _read_tables(files.toml("tox.toml")), ""),
+    ):
+        for name, values in sections.items():
+            if values and name.partition(":")[0] in ("testenv", "env", "env_run_base"):
+                yield Tox(path, start + name, values)
+
+
+def _read_tables(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    named = {f"env:{name}": table(data, "env", name) for name in table(data, "env")}
+    return {"env_run_base": table(data, "env_run_base"), **named}
+
+
+def read(files: Files) -> Tox | None:
+    """Read the environment from which all others inherit."""
+    return next((one for one in read_all(files) if one.is_base), None)
 
 
 def fill(text: str) -> str:

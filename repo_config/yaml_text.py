@@ -10,13 +10,6 @@ import re
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    CollectionStartEvent,
-    NodeEvent,
-    ScalarEvent,
-)
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
@@ -42,40 +35,29 @@ _SYNTAX_FIX = "Correct the YAML at this place"
 def read(text: str, file: str) -> Reading:
     """Read a document; an empty one has no root."""
     try:
-        refused = _refuse(text, file)
-        root = None if refused else YAML(typ="safe", pure=True).compose(text)
+        root = YAML(typ="safe", pure=True).compose(text)
     except YAMLError as error:
         return Reading(None, (_syntax(error, text, file),))
-    if refused:
-        return Reading(None, (refused,))
+    except RecursionError:
+        message = f"nested more than {DEEPEST} levels deep"
+        return Reading(None, (problem_at(file, START, (), message, "Write it flat"),))
     if root is None or _kind(root) == "null":
         return Reading(None)
     problems: list[Problem] = []
     located = _convert(root, (), START, file, problems)
-    return Reading(located, tuple(problems))
+    return Reading(located, tuple(dict.fromkeys(problems)))
 
 
-def _refuse(text: str, file: str) -> Problem | None:
-    """Look for what a small document can blow up with, before anything is put together."""
-    depth = 0
-    for event in YAML(typ="safe", pure=True).parse(text):
-        if isinstance(event, CollectionEndEvent):
-            depth -= 1
-        elif isinstance(event, CollectionStartEvent):
-            depth += 1
-        if depth > DEEPEST:
-            message, fix = f"nested more than {DEEPEST} levels deep", "Write it flat"
-        elif isinstance(event, AliasEvent):
-            message, fix = f"an alias (*{shown(event.anchor, quoted=False)})", "Write the value out"
-        elif isinstance(event, NodeEvent) and event.anchor is not None:
-            name = shown(event.anchor, quoted=False)
-            message, fix = f"an anchor (&{name})", "Remove it; anchors and aliases are not taken"
-        elif isinstance(event, ScalarEvent) and _SURROGATE.search(event.value):
-            message = "an escape of half a character (\\ud800 to \\udfff)"
-            fix = "Write the character itself"
-        else:
-            continue
-        return problem_at(file, _position(event.start_mark), (), message, fix)
+def _refuse(node: Node, depth: int) -> tuple[str, str] | None:
+    """Say what is wrong with what a small document can blow up with, and the way out."""
+    if depth >= DEEPEST and not isinstance(node, ScalarNode):
+        return f"nested more than {DEEPEST} levels deep", "Write it flat"
+    if node.anchor is not None:
+        name = shown(node.anchor, quoted=False)
+        return f"an anchor (&{name})", "Remove it; anchors and aliases are not taken"
+    if isinstance(node, ScalarNode) and _SURROGATE.search(node.value):
+        fix = "Write the character itself"
+        return "an escape of half a character (\\ud800 to \\udfff)", fix
     return None
 
 
@@ -83,6 +65,9 @@ def _convert(
     node: Node, path: Path, key_at: Position, file: str, problems: list[Problem]
 ) -> Located:
     at = _position(node.start_mark)
+    if refused := _refuse(node, len(path)):
+        problems.append(problem_at(file, at, (), *refused))
+        return Located(Unreadable(), at, key_at=key_at)
     if isinstance(node, MappingNode) and _kind(node) == "map":
         return Located(_mapping(node, path, file, problems), at, key_at=key_at)
     if isinstance(node, SequenceNode) and _kind(node) == "seq":

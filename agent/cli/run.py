@@ -207,14 +207,10 @@ def carry(
 
     loaded = settings_with(model)
     wiring.make_home(loaded)
-<<<<<<< HEAD
-    with commands.begin(request, loaded.home, model) as kept:
-=======
     # One that cannot be asked is refused before the run has a name.
     if models := wiring.models(loaded):
         models.close()
-    with local_run.begin(request, loaded.home, model) as steps:
->>>>>>> ca40710b8517319f1577bc25bb5f47e0bc9336bc
+    with commands.begin(request, loaded.home, model) as steps:
         console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
         return _carry_on(steps, loaded, console)
 
@@ -225,15 +221,9 @@ def carry_on(
     """Carry a run on that is not done; what has a record is neither done nor asked for again."""
     from agent.runs import commands
 
-<<<<<<< HEAD
-    with commands.go_on(settings.load().home, run_id) as kept:
-        loaded = settings_with(model or kept.begun.model)
-        done = len(kept.steps)
-=======
-    with local_run.go_on(settings.load().home, run_id) as steps:
+    with commands.go_on(settings.load().home, run_id) as steps:
         loaded = settings_with(model or steps.begun.model)
         done = len(steps.steps)
->>>>>>> ca40710b8517319f1577bc25bb5f47e0bc9336bc
         console.print(
             f"going on with {run_id}, of which {done} steps are on record", soft_wrap=True
         )
@@ -247,18 +237,13 @@ def _carry_on(
     from agent.runs import commands
 
     with Progress(console) as progress:
-<<<<<<< HEAD
         return commands.carry_here(
-            kept,
+            steps,
             loaded,
             wiring.on_this_machine(loaded),
             progress,
             say=progress.said,
             hear=progress.heard,
-=======
-        return local_run.carry(
-            steps, loaded, wiring.local, progress, say=progress.said, hear=progress.heard
->>>>>>> ca40710b8517319f1577bc25bb5f47e0bc9336bc
         )
 
 
@@ -297,27 +282,7 @@ def carry_issue(
     console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
     make = wiring.on_github(loaded, way)
     with Progress(console) as progress:
-<<<<<<< HEAD
-        progress.started("look up")
-        way = wiring.way_to_github(loaded)
-        begun = time.monotonic()
-        try:
-            live = _look_up(wiring.gatekeeper(loaded, way), name, number)
-        except RunStopped as problem:
-            seconds = round(time.monotonic() - begun, 3)
-            progress.ended("look up", seconds, ok=False)
-            # It is none that anybody could look up later, so it is not kept.
-            run_id = run_ids.new(int(time.time()))
-            outcome = Outcome.stopped(run_id, problem.reason, problem.message)
-            return outcome, {"look up": seconds}
-        progress.ended("look up", 0.0, ok=True)
-        request = _run_of(live, base=base, dry_run=dry_run)
-        console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
-        make = wiring.on_github(loaded, way)
         return commands.carry_issue(
-=======
-        return issue_run.carry_at_once(
->>>>>>> ca40710b8517319f1577bc25bb5f47e0bc9336bc
             request, loaded, make, progress, say=progress.said, hear=progress.heard
         )
 

@@ -69,7 +69,8 @@ class Limits:
         if fault := _fault_of_name(file.path):
             yield PATHS.at(file.path, fault, "Use a plain relative path with forward slashes.")
             return
-        if fault := _reserved(file.path):
+        if ".gitmodules" in folded(file.path).split("/"):
+            fault = "declares submodules, from which foreign code would be fetched"
             yield PATHS.at(file.path, fault, "Leave it to a person; no setting allows this.")
             return
         yield from _own_configuration(file)
@@ -131,14 +132,6 @@ def _unportable(path: str) -> str | None:
     return None
 
 
-def _reserved(path: str) -> str | None:
-    """Say why no setting opens a path to a change, if so."""
-    for part in path.split("/"):
-        if folded(part) == ".gitmodules":
-            return "declares submodules, from which foreign code would be fetched"
-    return None
-
-
 # --- Mergewright's own configuration ----------------------------------------------------------
 
 
@@ -183,44 +176,39 @@ def _line_of(content: bytes | None, needle: bytes) -> int | None:
 # --- scope ------------------------------------------------------------------------------------
 
 
+#: Lists that forbid: what they are for, and the way out.
+_FORBIDS = {
+    "human_only": ("only people change it", "Leave this part of the ticket to a person."),
+    "protect": (
+        "it is protected",
+        "Leave the file as it is, or take it out of scope.protect first.",
+    ),
+}
+
+
 class _Scope:
     """The three lists of the configuration."""
 
     def __init__(self, config: RepoConfig) -> None:
         self.faults: list[Finding] = []
-        scope = config.scope
-        self._allow = self._compiled("allow", scope.allow, lenient=False)
-        self._protect = self._compiled("protect", scope.protect, lenient=True)
-        self._human_only = self._compiled("human_only", scope.human_only, lenient=True)
-
-    def _compiled(self, key: str, lines: tuple[str, ...], *, lenient: bool) -> Patterns:
-        try:
-            return Patterns(lines, lenient=lenient)
-        except ValueError as problem:
-            self.faults.append(
-                PATHS.at(
-                    "",
-                    f"scope.{key} of the configuration: {problem}",
-                    "Write the pattern as in a .gitignore file.",
-                )
-            )
-            return Patterns((), lenient=lenient)
+        self._lists: dict[str, Patterns] = {}
+        for key in (*_FORBIDS, "allow"):
+            is_lenient = key in _FORBIDS
+            self._lists[key] = Patterns((), lenient=is_lenient)
+            try:
+                self._lists[key] = Patterns(getattr(config.scope, key), lenient=is_lenient)
+            except ValueError as problem:
+                message = f"scope.{key} of the configuration: {problem}"
+                fix = "Write the pattern as in a .gitignore file."
+                self.faults.append(PATHS.at("", message, fix))
 
     def check(self, file: ChangedFile) -> Iterator[Finding]:
         deed = _deed(file)
-        if pattern := self._human_only.first(file.path):
-            yield PATHS.at(
-                file.path,
-                f"is {deed}, but only people change it (scope.human_only: {pattern!r})",
-                "Leave this part of the ticket to a person.",
-            )
-        if pattern := self._protect.first(file.path):
-            yield PATHS.at(
-                file.path,
-                f"is {deed}, but it is protected (scope.protect: {pattern!r})",
-                "Leave the file as it is, or take it out of scope.protect first.",
-            )
-        if not self._allow.first(file.path):
+        for key, (why, fix) in _FORBIDS.items():
+            if pattern := self._lists[key].first(file.path):
+                message = f"is {deed}, but {why} (scope.{key}: {pattern!r})"
+                yield PATHS.at(file.path, message, fix)
+        if not self._lists["allow"].first(file.path):
             yield PATHS.at(
                 file.path,
                 f"is {deed}, but lies outside scope.allow",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from io import BytesIO
 
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy.proposal import Proposal
@@ -114,41 +115,22 @@ def _oversized(file: ChangedFile) -> Iterator[Finding]:
 def count_changed(before: bytes, after: bytes, budget: int = _WORK) -> tuple[int, int]:
     """Count the lines that a shortest diff adds and removes, and the work that it took."""
     old, new = _middle(before, after)
-    removed, added = _line_count(old), _line_count(new)
-    if removed * added > budget or not (removed and added):
-        return removed + added, 0
-    return removed + added - 2 * _common(_lines(old), _lines(new)), removed * added
+    work = len(old) * len(new)
+    if work > budget or not work:
+        return len(old) + len(new), 0
+    return len(old) + len(new) - 2 * _common(old, new), work
 
 
-def _middle(before: bytes, after: bytes) -> tuple[bytes, bytes]:
-    """Return both sides without the whole lines that are equal at the start and at the end."""
-    start = before.rfind(b"\n", 0, _equal_start(before, after)) + 1
-    old, new = before[start:], after[start:]
-    end = old.find(b"\n", len(old) - _equal_start(old[::-1], new[::-1]))
-    tail = 0 if end < 0 else len(old) - end - 1
-    return old[: len(old) - tail], new[: len(new) - tail]
-
-
-def _equal_start(old: bytes, new: bytes) -> int:
-    """Return how many bytes are equal at the start, comparing in blocks."""
-    at, block = 0, 1 << 16
-    shorter = min(len(old), len(new))
-    while block:
-        if at + block <= shorter and old[at : at + block] == new[at : at + block]:
-            at += block
-        else:
-            block >>= 1
-    return at
-
-
-def _line_count(content: bytes) -> int:
-    return content.count(b"\n") + (not content.endswith(b"\n") and bool(content))
-
-
-def _lines(content: bytes) -> list[bytes]:
-    lines = content.split(b"\n")
+def _middle(before: bytes, after: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Return the lines of both sides without those that are equal at the start and at the end."""
     # A last line without its newline is another line than the same with it, as git has it.
-    return [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+    old, new = (BytesIO(content).readlines() for content in (before, after))
+    for _ in range(2):
+        pairs = enumerate(zip(old, new, strict=False))
+        shorter = min(len(old), len(new))
+        start = next((at for at, (one, other) in pairs if one != other), shorter)
+        old, new = old[start:][::-1], new[start:][::-1]
+    return old, new
 
 
 def _common(old: list[bytes], new: list[bytes]) -> int:
@@ -158,8 +140,6 @@ def _common(old: list[bytes], new: list[bytes]) -> int:
     against 10,000 take 10,000 steps. difflib takes minutes on repetitive input, and a patch
     that is written to be slow must not stop the service.
     """
-    if not old or not new:
-        return 0
     wanted = set(new)
     places: dict[bytes, int] = {}
     for place, line in enumerate(old):
@@ -186,7 +166,7 @@ def _reformatted(file: ChangedFile, lines: int) -> Iterator[Finding]:
         share = lines
     else:
         old, new = _middle(file.before, file.after)
-        before, after = Counter(_lines(old)), Counter(_lines(new))
+        before, after = Counter(old), Counter(new)
         # Moved lines are on both sides as they are; what is left only looks alike.
         share = 2 * (_squashed(before - after) & _squashed(after - before)).total()
     if share >= _MANY_LINES and share >= lines / 2:
@@ -201,7 +181,7 @@ def _reformatted(file: ChangedFile, lines: int) -> Iterator[Finding]:
 def is_layout_only(before: bytes, after: bytes) -> bool:
     """Whether both sides have the same words, in another layout at most."""
     old, new = _middle(before, after)
-    return _squash(old) == _squash(new)
+    return _squash(b"".join(old)) == _squash(b"".join(new))
 
 
 def _squash(content: bytes) -> bytes:

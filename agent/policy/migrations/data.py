@@ -1,6 +1,6 @@
 """Hold code and SQL in a migration to what makes them run again, and back.
 
-A function of `RunPython` runs against the models as they were then: the ones that `apps.get_model`
+Code of a migration runs against the models as they were then: the ones that `apps.get_model`
 gives. A model that is imported is the one of today, and the migration breaks on a new database as
 soon as a later migration adds a column; that blocks. Without the way back a release cannot be
 taken back; that is for the reviewer. Enumerations and plain functions may be imported. What SQL
@@ -17,7 +17,6 @@ from agent.models.change import Finding, Severity
 from agent.policy import source
 from agent.policy.migrations import touched_files
 from agent.policy.migrations.operations import Migration, Operation
-from agent.policy.names import DefinitionNode
 from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
@@ -78,49 +77,14 @@ def _irreversible(path: str, operation: Operation) -> Iterator[Finding]:
         )
 
 
-# --- models that are imported -----------------------------------------------------------------
-
-
 def _imported_models(migration: Migration) -> Iterator[tuple[int, str]]:
     view = migration.view
-    code = _functions(migration)
-    if not code:
-        return
     for visit in view.all(ast.Attribute):
-        if visit.node.attr in _MANAGERS and _runs_in(visit, code):
-            if _is_today(visit.node.value, visit, view):
-                yield visit.node.lineno, source.written(visit.node.value)
+        if visit.node.attr in _MANAGERS and _is_today(visit.node.value, visit, view):
+            yield visit.node.lineno, source.written(visit.node.value)
     for call in view.all(ast.Call):
-        if _runs_in(call, code) and _makes_row(call, view):
+        if _makes_row(call, view):
             yield call.node.lineno, source.written(call.node.func)
-
-
-def _functions(migration: Migration) -> set[ast.AST]:
-    """Return the functions of the file that `RunPython` runs, with those that they call."""
-    view = migration.view
-    defined = view.scope.defined
-    found: set[ast.AST] = set()
-    waiting: list[ast.expr] = [
-        operation.words[word]
-        for operation in migration.operations
-        for word in ("code", "reverse_code")
-        if operation.kind == "RunPython" and word in operation.words
-    ]
-    while waiting:
-        node = waiting.pop()
-        inner: DefinitionNode | ast.Lambda | None = None
-        if isinstance(node, ast.Lambda):
-            inner = node
-        elif isinstance(node, ast.Name):
-            inner = defined.get(node.id)
-        if inner is not None and inner not in found:
-            found.add(inner)
-            waiting += [call.func for call in ast.walk(inner) if isinstance(call, ast.Call)]
-    return found
-
-
-def _runs_in(visit: Visit[ast.Attribute] | Visit[ast.Call], code: set[ast.AST]) -> bool:
-    return any(around.node in code for around in visit.around())
 
 
 def _is_today(node: ast.expr, visit: Visit[ast.Attribute], view: View) -> bool:

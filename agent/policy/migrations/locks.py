@@ -43,79 +43,63 @@ _ENGINE = re.compile(
     rb"django\.db\.backends\.postgresql|contrib\.gis\.db\.backends\.postgis|psqlextra\.backend"
     rb"|django_prometheus\.db\.backends\.postgresql"
 )
-_SAYS = {
-    "AddIndex": "makes an index on {model}, during which nobody writes to the table",
-    "RemoveIndex": "drops an index on {model}, for which nobody may read or write the table",
-    "AddConstraint": "adds a constraint to {model}, for which every row is checked under a lock",
-    "AlterUniqueTogether": "makes an index on {model}, during which nobody writes to the table",
-    "AlterIndexTogether": "makes an index on {model}, during which nobody writes to the table",
-}
-_FIX = {
-    "AddIndex": "Use AddIndexConcurrently of django.contrib.postgres.operations, with atomic = "
-    "False.",
-    "RemoveIndex": "Use RemoveIndexConcurrently of django.contrib.postgres.operations, with atomic "
-    "= False.",
-    "AddConstraint": "Use AddConstraintNotValid, then ValidateConstraint; for unique ones see that "
-    "the table is small.",
-}
 _SMALL = "See that the table is small, or that nobody needs it meanwhile."
+_MAKES_INDEX = "makes an index on {model}, during which nobody writes to the table"
+_OPERATIONS = "of django.contrib.postgres.operations"
+#: By operation: what it does, and the way out.
+_LOCKING = {
+    "AddIndex": (_MAKES_INDEX, f"Use AddIndexConcurrently {_OPERATIONS}, with atomic = False."),
+    "RemoveIndex": (
+        "drops an index on {model}, for which nobody may read or write the table",
+        f"Use RemoveIndexConcurrently {_OPERATIONS}, with atomic = False.",
+    ),
+    "AddConstraint": (
+        "adds a constraint to {model}, for which every row is checked under a lock",
+        "Use AddConstraintNotValid, then ValidateConstraint; for a unique one, have a small table.",
+    ),
+    "AlterUniqueTogether": (_MAKES_INDEX, _SMALL),
+    "AlterIndexTogether": (_MAKES_INDEX, _SMALL),
+}
 _INDEXED = frozenset({"ForeignKey", "OneToOneField", "SlugField"})
 
 
 def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for each new operation that locks a table for long."""
     new = [
-        one
+        (one, operation)
         for one in touched_files.find_touched(proposal)
         if one.is_new and one.after and not files.is_test(one.path)
+        for operation in one.after.operations
     ]
     if not new or not _on_postgres(proposal):
         return
-    for one in new:
-        made = _made(one, new)
-        for operation in one.after.operations if one.after else ():
-            if operation.in_database and operation.model.lower() not in made:
-                yield from _locks(operation, one, proposal)
+    # What the change itself makes is empty.
+    made = {(one.folder, it.text("name").lower()) for one, it in new if it.kind == "CreateModel"}
+    for one, operation in new:
+        if operation.in_database and (one.folder, operation.model.lower()) not in made:
+            for rule, says, fix in _locks(operation, one, proposal):
+                yield rule.at(one.path, says, fix, operation.line)
 
 
-def _made(one: Touched, new: list[Touched]) -> set[str]:
-    """Return the models of the app that the change itself makes."""
-    return {
-        operation.text("name").lower()
-        for other in new
-        if other.folder == one.folder and other.after
-        for operation in other.after.operations
-        if operation.kind == "CreateModel"
-    }
-
-
-def _locks(operation: Operation, one: Touched, proposal: Proposal) -> Iterator[Finding]:
+def _locks(
+    operation: Operation, one: Touched, proposal: Proposal
+) -> Iterator[tuple[Rule, str, str]]:
     kind = operation.kind
-    if kind in _SAYS and not _is_empty(operation):
-        fix = _FIX.get(kind, _SMALL)
-        yield LOCKS.at(one.path, _SAYS[kind].format(model=operation.model), fix, operation.line)
+    if kind in _LOCKING and not _is_empty(operation):
+        says, fix = _LOCKING[kind]
+        yield LOCKS, says.format(model=operation.model), fix
     after = columns.of(operation.words.get("field"))
     if after is None:
         return
     where = f"{operation.field} on {operation.model}"
     if kind == "AddField" and _has_index(after):
-        yield NEW_INDEX.at(
-            one.path, f"adds {where} with an index, which is built under a lock", _SMALL,
-            operation.line,
-        )  # fmt: skip
+        yield NEW_INDEX, f"adds {where} with an index, which is built under a lock", _SMALL
     if kind == "AlterField" and (before := columns.before(operation, one, proposal)):
         if after.kind != before.kind and not columns.is_same_in_postgres(before, after):
-            yield LOCKS.at(
-                one.path,
-                f"makes {where} a {after.kind}, for which the table is written anew under a lock",
-                _SMALL,
-                operation.line,
-            )
+            says = f"makes {where} a {after.kind}, for which the table is written anew under a lock"
+            yield LOCKS, says, _SMALL
         elif _has_index(after) and not _has_index(before):
-            yield LOCKS.at(
-                one.path, f"gives {where} an index, which is built under a lock", _SMALL,
-                operation.line,
-            )  # fmt: skip
+            yield LOCKS, f"gives {where} an index, which is built under a lock", _SMALL
 
 
 def _is_empty(operation: Operation) -> bool:

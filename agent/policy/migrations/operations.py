@@ -74,7 +74,8 @@ class Operation:
     @property
     def model(self) -> str:
         """The model that it is about, as written; "" where there is none."""
-        return self.text("model_name") or self.text("old_name" if self._renames else "name")
+        own = "old_name" if self.kind == "RenameModel" else "name"
+        return self.text("model_name") or self.text(own)
 
     @property
     def field(self) -> str:
@@ -82,10 +83,6 @@ class Operation:
         if self.kind == "RenameField":
             return self.text("old_name")
         return self.text("name") if self.kind in {"AddField", "AlterField", "RemoveField"} else ""
-
-    @property
-    def _renames(self) -> bool:
-        return self.kind == "RenameModel"
 
     def shown(self) -> str:
         """Name it for people."""

@@ -144,33 +144,22 @@ def _way_out(package: Package, one: Vulnerability) -> str:
 
 
 def _of_data(brought: Brought) -> Iterator[Finding]:
-    """Say where silence about vulnerabilities proves little, or nothing."""
+    """Say why silence about vulnerabilities proves little, or nothing."""
     known = brought.known
-    path, line = _at(brought.packages[0].place)
-    versions = list_some(map(_called, brought.packages), _SHOWN)
+    reasons: list[str] = []
     if not known.count:
-        why = known.problems[0] if known.problems else "the operator has set no MERGEWRIGHT_OSV"
-        said = f"Nothing is known of vulnerabilities of {versions}: {why}"
-        yield VULNERABILITY_DATA.at(path, _clause(path, said), _RECORDS, line)
-        return
-    if known.stale_days:
-        age = f"{known.newest}, {known.stale_days} days ago"
-        said = f"The newest record of vulnerabilities is of {age}"
-        yield VULNERABILITY_DATA.at(path, _clause(path, said), _RECORDS, line)
-    if known.problems:
-        said = (
-            f"Records of vulnerabilities that cannot be read: {list_some(known.problems, _SHOWN)}"
-        )
-        yield VULNERABILITY_DATA.at(path, _clause(path, said), _RECORDS, line)
-    open_versions = [one.name for one in brought.packages if not one.version]
-    if open_versions:
-        named = list_some(open_versions, _SHOWN)
-        said = f"No version is fixed of {named}, so no record can speak of it"
-        yield VULNERABILITY_DATA.at(path, _clause(path, said), "Fix one, where it matters.", line)
-
-
-def _clause(path: str, said: str) -> str:
-    return f"{said[:1].lower()}{said[1:]}" if path else said
+        reasons += known.problems[:1] or ("the operator has set no MERGEWRIGHT_OSV",)
+    elif known.problems:
+        reasons.append(f"records cannot be read: {list_some(known.problems, _SHOWN)}")
+    if known.count and known.stale_days:
+        reasons.append(f"the newest record is of {known.newest}, {known.stale_days} days ago")
+    if known.count and (left := [one.name for one in brought.packages if not one.version]):
+        reasons.append(f"no version is fixed of {list_some(left, _SHOWN)}")
+    if reasons:
+        path, line = _at(brought.packages[0].place)
+        versions = list_some(map(_called, brought.packages), _SHOWN)
+        said = f"{_start(path)}brings {versions}, of whose vulnerabilities little is known"
+        yield VULNERABILITY_DATA.at(path, f"{said}: {'; '.join(reasons)}", _RECORDS, line)
 
 
 def _weighed(package: Package, licence: Licence, demand: Demand) -> Iterator[Finding]:

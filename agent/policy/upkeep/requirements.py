@@ -221,22 +221,10 @@ def _read(line: str, path: str, origin: str) -> Declared | None:
 
 
 def _of_tables(files: Files) -> Iterator[Declared]:
-    poetry = table(files.pyproject, "tool", "poetry")
-    start = "pyproject.toml: tool.poetry"
-    places = [(f"{start}.dependencies", table(poetry, "dependencies"), "pyproject.toml")]
-    places.append(
-        (f"{start}.dev-dependencies", table(poetry, "dev-dependencies"), "pyproject.toml")
-    )
-    for group in table(poetry, "group"):
-        inner = table(poetry, "group", group, "dependencies")
-        places.append((f"{start}.group.{group}", inner, "pyproject.toml"))
-    pipfile = files.toml("Pipfile")
-    for name in ("packages", "dev-packages"):
-        places.append((f"Pipfile: {name}", table(pipfile, name), "Pipfile"))
-    for origin, entries, path in places:
+    for entries, origin, _ in dependencies.tables(files):
         for name, value in entries.items():
             if name.lower() != "python":
-                yield _of_value(name, value, path, origin)
+                yield _of_value(name, value, origin.partition(":")[0], origin)
 
 
 def _of_value(name: str, value: object, path: str, origin: str) -> Declared:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import builtins
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import TypeGuard
 
 from agent.models.change import Finding, Severity
 from agent.policy import source
@@ -62,7 +63,8 @@ def _hits(view: View) -> Iterator[Hit]:
             if view.names(decorator, visit.scope) & _TAKES_OUT:
                 what = f"takes {visit.node.name} out of type checking"
                 yield Hit(what, visit.node.lineno)
-    harmless = {id(test) for body in _bodies(view) for test in _harmless(body)}
+    bound = Counter(name for node in view.nodes for name in _find_bound(node))
+    harmless = {id(node.test) for node in view.nodes if _is_harmless(node, bound)}
     for node in view.nodes:
         is_read = isinstance(getattr(node, "ctx", None), ast.Load)
         if isinstance(node, (ast.Name, ast.Attribute)) and is_read and id(node) not in harmless:
@@ -71,45 +73,22 @@ def _hits(view: View) -> Iterator[Hit]:
                 yield Hit(f"has other code for type checkers than runs, by {name}", node.lineno)
 
 
-def _bodies(view: View) -> Iterator[list[ast.stmt]]:
-    yield view.module.body
-    yield from (node.body for node in view.nodes if isinstance(node, _SCOPES))
+def _is_harmless(node: ast.AST, bound: Counter[str]) -> TypeGuard[ast.If]:
+    """Whether a block only brings in names for annotations that the module binds nowhere else."""
+    if not isinstance(node, ast.If) or source.get_last_name(node.test) not in _CONDITIONS:
+        return False
+    inner = [one for statement in node.body for one in ast.walk(statement)]
+    own = Counter(name for one in inner for name in _find_bound(one))
+    is_taken = any(bound[name] > count or name in _BUILTINS for name, count in own.items())
+    only_defines = all(isinstance(one, _DEFINES) for one in inner if isinstance(one, ast.stmt))
+    return only_defines and not node.orelse and not is_taken and "*" not in own
 
 
-def _harmless(body: list[ast.stmt]) -> Iterator[ast.expr]:
-    """Yield the conditions of blocks that only bring names into a scope for annotations."""
-    bound = Counter(_bound(body))
-    for node in _statements(body):
-        if isinstance(node, ast.If) and source.get_last_name(node.test) in _CONDITIONS:
-            own = Counter(_bound(node.body))
-            is_taken = any(bound[name] > count or name in _BUILTINS for name, count in own.items())
-            inner = (one for one in _statements(node.body) if isinstance(one, ast.stmt))
-            only_defines = all(isinstance(one, _DEFINES) for one in inner)
-            if only_defines and not node.orelse and not is_taken and "*" not in own:
-                yield node.test
-
-
-def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield the statements of a scope, but for those of the functions and classes in it."""
-    for node in body:
-        yield node
-        if not isinstance(node, _SCOPES):
-            inner = (one for one in ast.iter_child_nodes(node) if not isinstance(one, ast.expr))
-            yield from _statements(inner)  # type: ignore[arg-type] # handlers and cases as well
-
-
-def _bound(body: Iterable[ast.stmt]) -> Iterator[str]:
-    """Yield the names that the statements of a scope bind, each as often as it is bound."""
-    for node in _statements(body):
-        if isinstance(node, _SCOPES):
-            yield node.name
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            yield from ((one.asname or one.name).partition(".")[0] for one in node.names)
-        else:
-            for inner in ast.iter_child_nodes(node):
-                if isinstance(inner, ast.expr):
-                    yield from (
-                        one.id
-                        for one in ast.walk(inner)
-                        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
-                    )
+def _find_bound(node: ast.AST) -> Iterator[str]:
+    """Yield the names that a node itself binds."""
+    if isinstance(node, _SCOPES):
+        yield node.name
+    elif isinstance(node, (ast.Import, ast.ImportFrom)):
+        yield from ((one.asname or one.name).partition(".")[0] for one in node.names)
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        yield node.id

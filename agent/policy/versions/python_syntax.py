@@ -14,7 +14,6 @@ every rule from what is in it, so that no repository can let it pass.
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 from collections.abc import Iterator
@@ -145,7 +144,7 @@ def _check_file(
     if target is None:
         return
     try:
-        new = needs.of(after, target, _earlier(before, places))
+        new = needs.of(after, target)
         known = {need.what for need in _needs_before(before, target)} if new else set()
     except RecursionError:
         yield UNREADABLE_PYTHON.at(
@@ -209,17 +208,11 @@ def _unreadable(
             "Check by hand that it is valid, or run this service with a newer Python.",
             problem.line,
         )
-    if target is None:
-        return PYTHON_SYNTAX.at(
-            file.path,
-            f"does not parse with {_HOST}: {problem.message}",
-            "Write valid Python, or declare the version it is for (python.version).",
-            problem.line,
-        )
+    supported = f"; the project supports {_dotted(target)}" if target else ""
     return PYTHON_SYNTAX.at(
         file.path,
-        f"does not parse with {_HOST}: {problem.message}; the project supports {_dotted(target)}",
-        f"Write what Python {_dotted(target)} can parse.",
+        f"does not parse with {_HOST}: {problem.message}{supported}",
+        "Write what the oldest supported Python can parse, or declare it (python.version).",
         problem.line,
     )
 
@@ -230,15 +223,6 @@ def _parses(content: bytes) -> bool:
     except source.UnreadableError:
         return False
     return True
-
-
-def _earlier(before: bytes | None, places: Modules) -> tuple[ast.Module, str] | None:
-    if before is None:
-        return None
-    try:
-        return places.parse(before), source.text(before)
-    except source.UnreadableError:
-        return None
 
 
 def _needs_before(before: bytes | None, target: guards.Version) -> list[needs.Need]:

@@ -60,20 +60,25 @@ def test_every_key_and_every_rule_has_a_value_with_its_origin(repo):
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("name", "text", "lines"),
     [
-        (".github/mergewright.yml", "version: 1\nhttp_client: httpx\nscope:\n  max_files: 3\n"),
+        (
+            ".github/mergewright.yml",
+            "version: 1\nhttp_client: any\nscope:\n  max_files: 3\n",
+            (2, 4),
+        ),
         (
             "pyproject.toml",
-            "[tool.mergewright]\nhttp_client = 'httpx'\n[tool.mergewright.scope]\nmax_files = 3\n",
+            "[tool.mergewright]\nhttp_client = 'any'\n[tool.mergewright.scope]\nmax_files = 3\n",
+            (1, 1),  # of the table, in TOML
         ),
     ],
 )
-def test_what_the_file_says_is_told_with_its_line(repo, name, text):
+def test_what_the_file_says_is_told_with_its_line(repo, name, text, lines):
     write(repo, name, text)
     found = explained(repo)
-    assert found["http_client"] == ("httpx", f"{name}:2")
-    assert found["scope.max_files"] == (3, f"{name}:4")
+    assert found["http_client"] == ("any", f"{name}:{lines[0]}")
+    assert found["scope.max_files"] == (3, f"{name}:{lines[1]}")
     assert found["scope.max_lines"] == (600, "default")
 
 

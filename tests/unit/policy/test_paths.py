@@ -59,12 +59,6 @@ def test_protected_and_human_files_are_neither_changed_nor_deleted(content):
     assert "scope.human_only" in finding.message
 
 
-def test_workflows_are_protected_by_default():
-    (finding,) = cases.blocking(findings({".github/workflows/new.yml": "x\n"}))
-    assert finding.path == ".github/workflows/new.yml"
-    assert findings({".github/workflows/new.yml": "x\n"}, protect=[]) == []
-
-
 @pytest.mark.parametrize("path", ["DOCS/new.txt", "\uff44ocs/new.txt"])
 def test_look_alikes_of_protected_paths_are_refused(path):
     assert any("protect" in found.message for found in findings({path: "x\n"}, protect=["docs/**"]))

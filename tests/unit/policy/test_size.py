@@ -26,15 +26,6 @@ def lines(count: int, text: str = "line") -> str:
     return "".join(f"{text} {number}\n" for number in range(count))
 
 
-def test_the_number_of_files_is_held():
-    many = {f"a{number}.py": "x\n" for number in range(21)}
-    (finding,) = cases.blocking(findings(dict(many)))
-    assert "21 files" in finding.message
-    assert "scope.max_files is 20" in finding.message
-    del many["a0.py"]
-    assert findings(dict(many)) == []
-
-
 def test_the_number_of_lines_is_held_over_all_files():
     assert findings({"a": lines(3), "b": lines(3)}, max_lines=6) == []
     (finding,) = cases.blocking(findings({"a": lines(3), "b": lines(4)}, max_lines=6))
@@ -83,17 +74,6 @@ def test_a_small_edit_in_a_long_file_is_small():
 def test_binary_content_is_refused_and_odd_encodings_are_not(content, refused):
     found = cases.blocking(findings({"a.bin": content}))
     assert bool(found) is refused
-
-
-def test_binary_files_may_be_deleted_and_keep_their_content():
-    assert cases.blocking(findings({"a.png": None}, {"a.png": b"\0\1"})) == []
-    assert cases.blocking(findings({"a.png": b"\0\1"}, {"a.png": b"\0\1"})) == []
-
-
-def test_one_huge_file_is_refused():
-    (finding,) = cases.blocking(findings({"data.json": "x" * 1_000_001}))
-    assert finding.path == "data.json"
-    assert findings({"data.json": "x" * 1_000_000}) == []
 
 
 def test_lines_in_random_order_do_not_hang():

@@ -80,7 +80,7 @@ def test_the_http_client_is_a_name_or_says_more_and_survives_json():
 @pytest.mark.parametrize(
     ("text", "column", "words"),
     [
-        ("concurrency: {overrides: [{paths: [a/**], mode: threads}]}", 49, "sync, async, any"),
+        ("concurrency: {overrides: [{paths: [a/**], mode: threads}]}", 49, "sync, async or any"),
         ("http_client: {name: httpx, timout: required}", 28, "timeout?"),
         ("tests: {mock: external}", 15, "external_only"),
         ("imports: {forbid: [app/legacy.py]}", 20, '"app.legacy"'),

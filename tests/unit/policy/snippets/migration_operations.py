@@ -102,10 +102,8 @@ CASES = {
                 _DEF + "    Order = apps.get_model('shop', 'Order')\n    Order.objects.all()\n\n\n",
                 None,
             ),
-            "a function that nobody runs": _does(
-                "migrations.RunSQL('select 1', '')",
-                before=_TODAY + "    Order.objects.all()\n\n\n",
-                line=None,
+            "an enumeration": _runs(
+                "from shop.models import State\n\n" + _DEF + "    print(State.OPEN)\n\n\n", None
             ),
         },
     ),
