@@ -52,12 +52,7 @@ _DJANGO = (
     "django-database-likely",
     "django-query-in-loop",
 )
-_WEB = (
-    "fastapi-auth",
-    "fastapi-auth-unknown",
-    "bare-500",
-    "endpoint-answer",
-)
+_WEB = ("bare-500",)
 _MIGRATIONS = (
     "migration-merged",
     "migration-squash",
@@ -113,6 +108,7 @@ _TOOLS = (
     "test-not-collected",
     "url-map",
     "url-map-new",
+    "fastapi-auth",
     "lock-behind",
     "forbidden-licence",
     "unknown-licence",

@@ -1,9 +1,7 @@
-"""Which application a FastAPI project has, and which dependency its endpoints below a path share.
+"""Which application a FastAPI project has, and which of its dependencies may speak of rights.
 
-Of several applications it is for a person to say whose OpenAPI document is compared. Dependencies
-are found as the rule on auth finds them: known where all endpoints below the first part of their
-paths depend on the same function of the repository whose name speaks of users or rights, as far as
-it can be followed; anything less is left open.
+Of several applications it is for a person to say whose OpenAPI document is compared, and so it is
+which endpoints need which dependency: what most modules depend on is proposed for all of them.
 """
 
 from __future__ import annotations
@@ -11,48 +9,38 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from agent.onboarding.facts import Evidence, Fact, places
-from agent.policy.web.dependencies import Dependencies
-from agent.policy.web.side import Side
-from agent.policy.web.urls import Urls
+from agent.onboarding.survey import Source
+from agent.policy.names import Ref
 from repo_config import fastapi_apps
 
+_DEPENDS = frozenset({"fastapi.Depends", "fastapi.Security"})
 _SPEAKS = re.compile(
     r"auth|user|admin|token|login|logged|permission|principal|credential|identity|role|api_?key"
     r"|account|session_owner|require",
     re.IGNORECASE,
 )
-_ENOUGH = 2
-
-
-@dataclass(frozen=True)
-class _Endpoint:
-    url: str
-    names: frozenset[str]
-    """What it depends on that may be about rights."""
 
 
 def counted(evidence: Evidence) -> Iterator[Fact]:
-    """Yield the application, and what guards its endpoints, path by path."""
+    """Yield the application, and what may guard its endpoints."""
     if evidence.project.framework != "fastapi":
         return
     yield from _application(evidence)
-    endpoints = list(_endpoints(evidence))
-    uses = Counter(name for one in endpoints for name in one.names)
-    entries: list[dict[str, object]] = []
-    reasons = []
-    for prefix, several in sorted(_by_prefix(endpoints).items()):
-        shared = frozenset.intersection(*(one.names for one in several))
-        if len(several) < _ENOUGH or not shared:
-            continue
-        # An admin is a user as well: what fewer endpoints have says more.
-        chosen = min(shared, key=lambda name: (uses[name], name))
-        entries.append({"paths": [f"{prefix}/**"], "dependency": chosen})
-        reasons.append(f"all {len(several)} endpoints below {prefix} depend on {chosen}")
-    if entries:
-        yield Fact(key="fastapi.auth", value=entries, why="; ".join(reasons))
+    uses = Counter(
+        name for source in evidence.survey.application for name in _dependencies(evidence, source)
+    )
+    if uses:
+        name, count = max(uses.items(), key=lambda use: (use[1], use[0]))
+        modules = f"{count} module{'s' * (count > 1)}"
+        yield Fact(
+            key="fastapi.auth",
+            value=[{"paths": ["/**"], "dependency": name}],
+            why=f"endpoints or dependencies of {modules} depend on it; name in fastapi.public what"
+            " anybody may call",
+            sure=False,
+        )
 
 
 def _application(evidence: Evidence) -> Iterator[Fact]:
@@ -69,39 +57,22 @@ def _application(evidence: Evidence) -> Iterator[Fact]:
         yield Fact(key=key, value=nearest.value, why=why, sure=False)
 
 
-def _endpoints(evidence: Evidence) -> Iterator[_Endpoint]:
-    side = Side(evidence.modules)
-    urls, dependencies = Urls(side), Dependencies(side)
-    for path in urls.files_that_answer():
-        for answer in urls.answers(path):
-            if answer.url is None:
-                continue
-            reached = dependencies.reached(answer.dependencies)
-            own = (name for name in reached.names if _is_defined(name, side))
-            names = frozenset(name for name in own if _SPEAKS.search(name.rpartition(".")[2]))
-            yield _Endpoint(answer.url, names)
-
-
-def _is_defined(name: str, side: Side) -> bool:
-    """Whether that is the name of a function or class by the module of the repository it is in."""
-    placed = side.place(name)
-    if placed is None:
-        return False
-    view, parts = placed
-    return bool(side.function(view, parts[0]) or side.class_(view, parts[0]))
-
-
-def _by_prefix(endpoints: list[_Endpoint]) -> dict[str, list[_Endpoint]]:
-    """Group by the first part of the paths that is not the same for all."""
-    split = {one.url: one.url.strip("/").split("/") for one in endpoints}
-    depth = 0
-    while len({tuple(parts[: depth + 1]) for parts in split.values()}) == 1 and all(
-        len(parts) > depth + 1 for parts in split.values()
-    ):
-        depth += 1
-    found: dict[str, list[_Endpoint]] = {}
-    for one in endpoints:
-        parts = split[one.url][: depth + 1]
-        if all(re.fullmatch(r"[\w.~-]+", part) for part in parts):
-            found.setdefault("/" + "/".join(parts), []).append(one)
-    return found
+def _dependencies(evidence: Evidence, source: Source) -> frozenset[str]:
+    """Return the functions and classes of the repository that a module depends on for rights."""
+    names = {
+        source.dotted(call.args[0])
+        for call in source.calls
+        if call.args and source.dotted(call.func) in _DEPENDS
+    }
+    modules = evidence.modules
+    found = set()
+    for name in names:
+        level = len(name) - len(name.lstrip("."))
+        if level:
+            ref = modules.relative(level, name[level:], source.path)
+        else:
+            ref = modules.find(name, source.path) if "." in name else Ref(source.path, name)
+        for one in modules.definitions(ref) if ref else ():
+            if _SPEAKS.search(one.node.name):
+                found.add(f"{modules.name_of(one.path)}.{one.node.name}")
+    return frozenset(found)

@@ -25,7 +25,7 @@ from agent.policy.upkeep import (
     type_checking,
 )
 from agent.policy.versions import python_syntax
-from agent.policy.web import answers, fastapi_auth
+from agent.policy.web import answers
 
 _CONTENT: tuple[RuleModule, ...] = (
     paths,
@@ -49,10 +49,7 @@ _DJANGO: tuple[RuleModule, ...] = (
     database,
     loops,
 )
-_WEB: tuple[RuleModule, ...] = (
-    fastapi_auth,
-    answers,
-)
+_WEB: tuple[RuleModule, ...] = (answers,)
 _MIGRATIONS: tuple[RuleModule, ...] = (history, unasked, destructive, locks, data)
 _UPKEEP: tuple[RuleModule, ...] = (
     new_dependencies,

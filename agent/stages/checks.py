@@ -39,6 +39,7 @@ from agent.policy.django.files import is_migration
 from agent.policy.layout import is_apart, is_test
 from agent.policy.proposal import Proposal
 from agent.policy.upkeep import brought, requirements
+from agent.policy.web import fastapi_auth
 from agent.services import Services
 from repo_config.schema import RepoConfig
 
@@ -173,12 +174,16 @@ def _with_routes(
     config: RepoConfig,
     floors: Mapping[str, Level],
 ) -> Comparison:
-    """Add what the change does to callers, where both sides list the ways in."""
+    """Add what the change does to callers and to who may call, where both sides list them."""
     before, after = base.result(found.name), head.result(found.name)
     if before is None or after is None:
         return found
-    told = url_map.findings(before.routes, after.routes)
-    more = tuple(levels.weigh(told, url_map.OF_ROUTES, config, floors))
+    told = (
+        *url_map.findings(before.routes, after.routes),
+        *fastapi_auth.findings(config.fastapi, before.endpoints, after.endpoints),
+    )
+    rules = (*url_map.OF_ROUTES, fastapi_auth.FASTAPI_AUTH)
+    more = tuple(levels.weigh(iter(told), rules, config, floors))
     return found.model_copy(update={"findings": (*found.findings, *more)}) if more else found
 
 

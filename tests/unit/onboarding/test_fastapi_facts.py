@@ -1,4 +1,4 @@
-"""Which dependency guards the endpoints below a path."""
+"""Which application there is, and which dependency may guard its endpoints."""
 
 from __future__ import annotations
 
@@ -53,31 +53,24 @@ FILES = {
 
 
 def auth(made) -> object:
-    return {one.key: one.value for one in fastapi_facts.counted(Evidence(made))}.get("fastapi.auth")
+    return {one.key: one for one in fastapi_facts.counted(Evidence(made))}.get("fastapi.auth")
 
 
-def test_what_all_endpoints_below_a_path_share_is_known(tree):
-    assert auth(tree(FILES)) == [
-        {"paths": ["/admin/**"], "dependency": "app.auth.admin"},
-        {"paths": ["/orders/**"], "dependency": "app.auth.current_user"},
-    ]
+def test_what_most_modules_depend_on_for_rights_is_proposed_to_a_person(tree):
+    more = (
+        "from fastapi import Security\nfrom .auth import current_user\nx = Security(current_user)\n"
+    )
+    found = auth(tree(FILES | {"app/more.py": more}))
+    assert found is not None
+    assert found.value == [{"paths": ["/**"], "dependency": "app.auth.current_user"}]
     proposal = written.propose(tree(FILES))
-    config = load.from_text(proposal.text, "x.yml")
-    assert [one.dependency for one in config.fastapi.auth] == [
-        "app.auth.admin", "app.auth.current_user",
-    ]  # fmt: skip
-    assert "all 2 endpoints below /admin depend on app.auth.admin" in proposal.text
-
-
-def test_one_endpoint_without_it_leaves_its_path_open(tree):
-    open_ = ORDERS + '@router.get("/orders/public")\ndef public(): ...\n'
-    assert auth(tree(FILES | {"app/orders.py": open_})) == [
-        {"paths": ["/admin/**"], "dependency": "app.auth.admin"}
-    ]
+    assert '# fastapi: {auth: [{paths: ["/**"], dependency: app.auth.' in proposal.text
+    assert load.from_text(proposal.text, "x.yml").fastapi.auth == ()
 
 
 def test_what_is_no_matter_of_rights_or_of_a_library_is_none(tree):
     files = FILES | {
+        "app/auth.py": "from fastapi import Depends\ndef get_db(): ...\nx = Depends(get_db)\n",
         "app/orders.py": ORDERS.replace("current_user", "get_db"),
         "app/admin_api.py": ADMIN.replace("app.auth", "fastapi_login"),
     }
