@@ -20,12 +20,7 @@ _CONTENT = (
     "generated-file",
 )
 _INTEGRITY = ("test-asserts-nothing", "suppression", "test-module-in-use")
-_SECURITY = (
-    "sql-injection",
-    "insecure-deserialisation",
-    "path-traversal",
-    "command-injection",
-)
+_SECURITY = ("request-value",)
 _VERSIONS = (
     "python-syntax",
     "python-syntax-of-data",

@@ -18,7 +18,7 @@ from agent.policy.django import (
 from agent.policy.integrity import hollow_tests, suppressions, tests_in_use
 from agent.policy.migrations import data, destructive, history, locks, unasked
 from agent.policy.rule import Rule, RuleModule
-from agent.policy.security import injection
+from agent.policy.security import request_values
 from agent.policy.upkeep import (
     nested_scans,
     new_dependencies,
@@ -36,7 +36,7 @@ _CONTENT: tuple[RuleModule, ...] = (
     generated,
 )
 _INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions, tests_in_use)
-_SECURITY: tuple[RuleModule, ...] = (injection,)
+_SECURITY: tuple[RuleModule, ...] = (request_values,)
 _VERSIONS: tuple[RuleModule, ...] = (python_syntax,)
 _CONTRACT: tuple[RuleModule, ...] = (concurrency, factories, required_tests)
 _DJANGO: tuple[RuleModule, ...] = (
