@@ -41,7 +41,6 @@ _BRINGS = frozenset(
 )
 _RELATIONS = frozenset({"ForeignKey", "OneToOneField", "ManyToManyField"})
 _Loop = ast.For | ast.AsyncFor | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-_Head = ast.For | ast.AsyncFor | ast.comprehension
 
 
 def check(proposal: Proposal) -> Iterator[Finding]:
@@ -50,9 +49,9 @@ def check(proposal: Proposal) -> Iterator[Finding]:
 
     def find(view: View) -> Iterator[Hit]:
         seen: set[ast.AST] = set()
-        for loop, parts, scope in _loops(view):
-            related = _related_to(view.refs(loop.iter, scope), proposal)
-            name = loop.target.id if related and isinstance(loop.target, ast.Name) else ""
+        for items, item, parts, scope in _loops(view):
+            related = _related_to(view.refs(items, scope), proposal)
+            name = item.id if related and isinstance(item, ast.Name) else ""
             for node in (node for part in parts for node in source.walk(part) if node not in seen):
                 if says := _asks(node, managers) or _reads(node, name, related):
                     seen.add(node)
@@ -63,22 +62,19 @@ def check(proposal: Proposal) -> Iterator[Finding]:
         yield QUERY_IN_LOOP.at(file.path, hit.message, fix, hit.line)
 
 
-def _loops(view: View) -> Iterator[tuple[_Head, list[ast.AST], Scope]]:
-    """Yield what loops go over, with what is done at each turn."""
+def _loops(view: View) -> Iterator[tuple[ast.expr, ast.expr, list[ast.AST], Scope]]:
+    """Yield what loops go over, what takes each item, and what is done at each turn."""
     for kind in get_args(_Loop):
         for visit in view.all(kind):
             node = visit.node
+            head = node if isinstance(node, ast.For | ast.AsyncFor) else node.generators[0]
             if isinstance(node, ast.For | ast.AsyncFor):
-                loop: _Head = node
                 parts: list[ast.AST] = [*node.body]
             else:
-                loop, *others = node.generators
-                ends = [
-                    one for one in source.children(node) if not isinstance(one, ast.comprehension)
-                ]
-                parts = [*loop.ifs, *others, *ends]
-            if not _is_fixed(loop.iter):
-                yield loop, parts, visit.scope
+                inner = (one for one in source.children(node) if one is not head)
+                parts = [*node.generators[0].ifs, *inner]
+            if not _is_fixed(head.iter):
+                yield head.iter, head.target, parts, visit.scope
 
 
 def _is_fixed(items: ast.expr) -> bool:
