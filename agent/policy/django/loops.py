@@ -15,7 +15,7 @@ from typing import get_args
 from agent.models.change import Finding, Severity
 from agent.policy import source
 from agent.policy.django import files
-from agent.policy.names import Ref, Scope
+from agent.policy.names import Ref, Scope, find_meaning
 from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View
@@ -50,7 +50,7 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     def find(view: View) -> Iterator[Hit]:
         seen: set[ast.AST] = set()
         for items, item, parts, scope in _loops(view):
-            related = _related_to(view.refs(items, scope), proposal)
+            related = _related_to(find_meaning(items, scope), proposal)
             name = item.id if related and isinstance(item, ast.Name) else ""
             for node in (node for part in parts for node in source.walk(part) if node not in seen):
                 if says := _asks(node, managers) or _reads(node, name, related):
