@@ -121,8 +121,8 @@ class Reader:
                 | ast.withitem(context_expr=value, optional_vars=ast.expr() as target)
             ):
                 bind_target(target, value, scope)
-            case ast.For(target=target) | ast.AsyncFor(target=target):
-                bind_target(target, None, scope)
+            case ast.For(target=target, iter=items) | ast.AsyncFor(target=target, iter=items):
+                bind_item(target, items, scope)
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 scope.defined[node.name] = node
                 # Of the module itself it can be imported by this name, and asked for elsewhere.
@@ -157,6 +157,15 @@ def bind_target(target: ast.expr, value: ast.expr | None, scope: Scope) -> None:
                 scope.bind(name.id, [])
 
 
+def bind_item(target: ast.expr, items: ast.expr, scope: Scope) -> None:
+    """Bind what takes one item after the other: any of those that are written out."""
+    if not isinstance(items, ast.Tuple | ast.List | ast.Set):
+        bind_target(target, None, scope)
+        return
+    for item in items.elts[:_MOST_MEANINGS]:
+        bind_target(target, item, scope)
+
+
 def _within(node: ast.AST) -> Iterator[ast.AST]:
     """Walk a statement without what is only read by type checkers, or is another scope."""
     waiting: list[ast.AST] = [node]
@@ -181,6 +190,8 @@ def find_meaning(node: ast.expr | None, scope: Scope) -> list[Ref]:
         case ast.Name(id=name):
             found = _look_up(name, scope)
         case ast.Attribute(value=owner, attr=name):
+            found = [ref.attribute(name) for ref in find_meaning(owner, scope)]
+        case ast.Call(func=ast.Name(id="getattr"), args=[owner, ast.Constant(value=str(name)), *_]):
             found = [ref.attribute(name) for ref in find_meaning(owner, scope)]
         case ast.Call(func=func):
             found = [ref.attribute("()") for ref in find_meaning(func, scope)]
