@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from agent.policy import guards, source
+from agent.policy import guards
 
 DefinitionNode = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _SCOPES = (
@@ -152,7 +152,7 @@ def bind_target(target: ast.expr, value: ast.expr | None, scope: Scope) -> None:
     if isinstance(target, ast.Name):
         scope.bind(target.id, find_meaning(value, scope))
     elif isinstance(target, ast.Tuple | ast.List | ast.Starred):
-        for name in source.walk(target):
+        for name in ast.walk(target):
             if isinstance(name, ast.Name):
                 scope.bind(name.id, [])
 
@@ -177,7 +177,7 @@ def _within(node: ast.AST) -> Iterator[ast.AST]:
         if isinstance(at, ast.If) and guards.is_type_checking(at.test):
             waiting.extend(reversed(at.orelse))
         else:
-            waiting.extend(reversed(source.children(at)))
+            waiting.extend(reversed([*ast.iter_child_nodes(at)]))
 
 
 # --- meanings ---------------------------------------------------------------------------------

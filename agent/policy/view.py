@@ -238,7 +238,7 @@ class View:
                 self._children(node, scope, visit)
 
     def _children(self, node: ast.AST, scope: Scope, visit: Visit[ast.AST]) -> None:
-        for child in source.children(node):
+        for child in ast.iter_child_nodes(node):
             self._walk(child, scope, visit)
 
     def _of_arguments(self, arguments: ast.arguments, scope: Scope, visit: Visit[ast.AST]) -> Scope:

@@ -2,9 +2,10 @@
 
 What another database alone can do passes every check that never gets there, and fails in front of
 a user: fields of `django.contrib.postgres`, `distinct("name")`, a lookup into JSON. That blocks.
-What Django leaves out without an error (a partial index on MySQL, `select_for_update` on SQLite),
-and what may be another thing of the same name, is for the reviewer. Code that asks which database
-it has is left alone. Read from the features of Django's own backends, versions 4.2 to 5.2.
+What Django leaves out without an error (`select_for_update` on SQLite), and what may be another
+thing of the same name, is for the reviewer. Code that asks which database it has is left alone; of
+indexes and constraints Django's own check warns. Read from the features of its backends, versions
+4.2 to 5.2.
 """
 
 from __future__ import annotations
@@ -48,15 +49,6 @@ _MODULES = (
     (re.compile(r"(?:django\.contrib\.postgres|psqlextra)(?:\..*)?"), _POSTGRES),
     (re.compile(r"django_mysql(?:\..*)?"), frozenset({"mysql"})),
 )
-_CLASS = re.compile(r"django\.db\.models\.(?:constraints\.|indexes\.)?(?:UniqueConstraint|Index)")
-#: Options of these, which other databases warn of, and make none.
-_OPTIONS = {
-    "condition": frozenset({"postgres", "sqlite"}),
-    "include": _POSTGRES,
-    "opclasses": _POSTGRES,
-    "deferrable": frozenset({"postgres", "oracle"}),
-    "nulls_distinct": _POSTGRES,
-}
 #: Parts of lookups, as in `name__unaccent__contains`.
 _LOOKUPS = {
     "unaccent": _POSTGRES,
@@ -64,13 +56,6 @@ _LOOKUPS = {
     "trigram_word_similar": _POSTGRES,
     "trigram_strict_word_similar": _POSTGRES,
     "contained_by": frozenset({"postgres", "mysql"}),
-}
-#: Arguments of methods of a queryset.
-_ARGUMENTS = {
-    ("bulk_create", "ignore_conflicts"): frozenset({"postgres", "mysql", "sqlite"}),
-    ("bulk_create", "update_conflicts"): frozenset({"postgres", "mysql", "sqlite"}),
-    ("bulk_create", "unique_fields"): frozenset({"postgres", "sqlite", "oracle"}),
-    ("select_for_update", "no_key"): frozenset({"postgres", "sqlite"}),
 }
 _QUERIES = frozenset({"filter", "exclude", "get", "aget", "Q", "When"})
 _MANAGERS = re.compile(r"\.(?:objects|_default_manager|_base_manager)\.")
@@ -134,33 +119,16 @@ def _find_uses(view: View, visit: _Visited) -> Iterator[_Use]:
                 if module.fullmatch(name) and not _HARMLESS.fullmatch(name):
                     yield _Use(name, on)
         return
-    func, last = visit.node.func, source.get_last_name(visit.node.func)
-    words = {word.arg: word.value for word in visit.node.keywords if word.arg}
-    given = [name for name, value in words.items() if not _is_off(value)]
-    if not _OPTIONS.keys().isdisjoint(given):
-        if any(map(_CLASS.fullmatch, view.names(func, visit.scope))):
-            for name in _OPTIONS.keys() & given:
-                yield _Use(f"{last}({name}=…)", _OPTIONS[name], is_left_out=True)
+    last = source.get_last_name(visit.node.func)
     if last in _QUERIES:
-        for name, value in words.items():
-            yield from _find_lookups(name.split("__")[1:], value)
-    elif isinstance(func, ast.Attribute):
-        yield from _find_methods(view, visit, last, given)
-
-
-def _find_methods(view: View, visit: _Visited, last: str, given: list[str]) -> Iterator[_Use]:
-    """Yield what the call of a method uses."""
-    method = last.removeprefix("a")
-    for name in given:
-        if (method, name) in _ARGUMENTS:
-            yield _Use(f"{method}({name}=…)", _ARGUMENTS[method, name])
-    if method == "select_for_update":
-        yield _Use(f"{method}()", frozenset({"postgres", "mysql", "oracle"}), is_left_out=True)
-    match visit.node:
-        case ast.Call(func=func, args=[first, *_]) if last == "distinct":
-            is_query = any(map(_MANAGERS.search, view.names(func, visit.scope)))
-            if is_query or isinstance(first, ast.Constant):
-                yield _Use("distinct() with names of fields", _POSTGRES, is_certain=is_query)
+        for word in visit.node.keywords:
+            yield from _find_lookups((word.arg or "").split("__")[1:], word.value)
+    elif last.removeprefix("a") == "select_for_update":
+        yield _Use(f"{last}()", frozenset({"postgres", "mysql", "oracle"}), is_left_out=True)
+    elif last == "distinct" and visit.node.args:
+        is_query = any(map(_MANAGERS.search, view.names(visit.node.func, visit.scope)))
+        if is_query or isinstance(visit.node.args[0], ast.Constant):
+            yield _Use("distinct() with names of fields", _POSTGRES, is_certain=is_query)
 
 
 def _find_lookups(parts: list[str], value: ast.expr) -> Iterator[_Use]:
@@ -171,10 +139,6 @@ def _find_lookups(parts: list[str], value: ast.expr) -> Iterator[_Use]:
         yield _Use("the lookup contains into JSON", _LOOKUPS["contained_by"])
     if parts[-1:] == ["search"]:
         yield _Use("the lookup search", _POSTGRES, is_certain=False)
-
-
-def _is_off(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value in (None, False)
 
 
 def _is_guarded(visit: Visit[ast.AST]) -> bool:

@@ -52,7 +52,7 @@ def check(proposal: Proposal) -> Iterator[Finding]:
         for items, item, parts, scope in _loops(view):
             related = _related_to(find_meaning(items, scope), proposal)
             name = item.id if related and isinstance(item, ast.Name) else ""
-            for node in (node for part in parts for node in source.walk(part) if node not in seen):
+            for node in (node for part in parts for node in ast.walk(part) if node not in seen):
                 if says := _asks(node, managers) or _reads(node, name, related):
                     seen.add(node)
                     yield Hit(says, getattr(node, "lineno", 1))
@@ -71,7 +71,7 @@ def _loops(view: View) -> Iterator[tuple[ast.expr, ast.expr, list[ast.AST], Scop
             if isinstance(node, ast.For | ast.AsyncFor):
                 parts: list[ast.AST] = [*node.body]
             else:
-                inner = (one for one in source.children(node) if one is not head)
+                inner = (one for one in ast.iter_child_nodes(node) if one is not head)
                 parts = [*node.generators[0].ifs, *inner]
             if not _is_fixed(head.iter):
                 yield head.iter, head.target, parts, visit.scope
