@@ -9,12 +9,12 @@ _IN_ORDER = """\
 paths file-mode size huge-file reformatted secrets sample-secrets hidden-text look-alikes
 odd-text gate-files generated-file
 test-asserts-nothing suppression test-module-in-use
-sql-injection insecure-deserialisation path-traversal command-injection
+request-value
 python-syntax python-syntax-of-data unreadable-python hidden-from-rules
 concurrency sync-handler test-factories test-required
-fastapi-auth fastapi-auth-unknown bare-500 endpoint-answer
+bare-500
 django-signals django-library-signals django-views django-likely-views django-manager
-django-raw-sql django-null-text django-settings django-settings-loosened django-database
+django-raw-sql django-settings django-settings-loosened django-database
 django-database-likely django-query-in-loop
 migration-merged migration-squash migration-unasked migration-unexplained
 migration-destructive migration-locks migration-column-index migration-model-import
@@ -23,10 +23,11 @@ new-dependency forbidden-dependency dependency-lookalike dependency-source
 dependency-unpinned hidden-from-type-checker nested-scan
 http-client http-retries http-timeout http-timeout-unset background-tasks forbidden-import
 blocking-call blocking-io dangling-task swallowed-exception new-print complexity
-unused-import dead-code possible-secret test-tool-in-source checker-in-code security-lint
+django-null-text unused-import dead-code possible-secret test-tool-in-source checker-in-code
+security-lint
 unread-file missing-name unknown-module public-api coverage-of-change other-settings
 unformatted test-rewritten test-removed test-surroundings test-not-run test-not-collected
-url-map url-map-new lock-behind forbidden-licence unknown-licence package-licence
+url-map url-map-new fastapi-auth lock-behind forbidden-licence unknown-licence package-licence
 known-vulnerability kept-vulnerability vulnerability-data
 """
 RULE_IDS = tuple(_IN_ORDER.split())

@@ -87,6 +87,21 @@ class Route(Record):
     """`path:line` of what answers, where it is in the repository."""
 
 
+class Endpoint(Record):
+    """A function of a FastAPI application that answers a URL, as the application tells of it."""
+
+    methods: str
+    """As in `GET or POST`."""
+    path: str
+    """With all prefixes, as in `/orders/{order_id}`."""
+    function: str
+    """Its full dotted name."""
+    place: str
+    """`path:line`, where it is in the repository."""
+    asks: tuple[str, ...]
+    """Those of the dependencies in `fastapi.auth` that it has, also by way of other ones."""
+
+
 #: Outcome of a test of base that no runner gives: it did not come up.
 GONE = "gone"
 
@@ -158,6 +173,8 @@ class CheckResult(Record):
     """What it has counted, in words, where that is neither tests nor findings."""
     routes: tuple[Route, ...] = ()
     """Ways into the application; nothing where they are not known."""
+    endpoints: tuple[Endpoint, ...] | None = None
+    """With what they depend on, where `fastapi.auth` asks for it and it is known."""
     brought: Brought | None = None
     """The packages that come with the change, where it declares others than base."""
     exit_code: int | None = None

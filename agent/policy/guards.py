@@ -79,7 +79,7 @@ class _Pruner(ast.NodeTransformer):
         self._in_function = False
         self._may_fail = 0
         self._flags: dict[str, bool] = {}
-        for node in source.walk(module):
+        for node in ast.walk(module):
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 truth = self._truth(node.value)
                 if truth is not None:
@@ -96,7 +96,7 @@ class _Pruner(ast.NodeTransformer):
         except (_UnknownError, TypeError, IndexError):
             mentions = any(
                 source.get_last_name(node) in {"version_info", "hexversion"}
-                for node in source.walk(test)
+                for node in ast.walk(test)
                 if isinstance(node, (ast.Attribute, ast.Name))
             )
             # A check of the version that cannot be worked out is a check all the same.
@@ -266,7 +266,7 @@ class _Pruner(ast.NodeTransformer):
     def _forget(self, block: list[ast.stmt]) -> None:
         """Note the names that imports in a cut block would have bound."""
         for statement in block:
-            for node in source.walk(statement):
+            for node in ast.walk(statement):
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
                     self.guarded |= {
                         (alias.asname or alias.name).partition(".")[0] for alias in node.names

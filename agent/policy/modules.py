@@ -45,7 +45,6 @@ class Modules:
         project: Project,
         tree: Tree,
         known: frozenset[str] = frozenset(),
-        parsed: dict[bytes, ast.Module] | None = None,
     ) -> None:
         """Index the paths; nothing is read yet.
 
@@ -55,9 +54,8 @@ class Modules:
             tree: The base.
             known: Top-level names of libraries. They mean the library unless a module of that
                 name lies right below a root; a mere folder, or a namesake elsewhere, is none.
-            parsed: What was parsed already, by its text; that of another side of the change.
         """
-        self.parsed = {} if parsed is None else parsed
+        self._parsed: dict[bytes, ast.Module] = {}
         self._tree = tree
         self._known = known
         self._changed = {file.path: file.after for file in change.files}
@@ -81,9 +79,9 @@ class Modules:
         Raises:
             UnreadableError: It does not parse.
         """
-        if content not in self.parsed:
-            self.parsed[content] = source.parse(content)
-        return self.parsed[content]
+        if content not in self._parsed:
+            self._parsed[content] = source.parse(content)
+        return self._parsed[content]
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -153,12 +151,7 @@ class Modules:
 
     def definitions(self, ref: Ref) -> Iterator[Definition]:
         """Yield the classes and functions of the tree that a name leads to."""
-        for at in self._ways(ref):
-            if at.module is None or at.module.endswith("/") or "." in at.dotted:
-                continue
-            scope = self._scope(at.module) if at.dotted else None
-            if scope and (node := scope.defined.get(at.dotted)):
-                yield Definition(at.module, node, scope)
+        return (found for found, rest in self.owners(ref) if not rest)
 
     def name_of(self, path: str) -> str:
         """Return the full dotted name of a module of the tree."""
@@ -207,8 +200,9 @@ class Modules:
     def _next(self, module: str, dotted: str) -> Iterator[Ref]:
         """Yield what a name in a module stands for, one step further."""
         head, _, rest = dotted.partition(".")
-        if inner := self._submodule(module, head):
-            yield Ref(inner, rest)
+        if module.endswith(("__init__.py", "/")):
+            if inner := self._below(posixpath.dirname(module), [head]):
+                yield Ref(inner.module, rest)
         scope = None if module.endswith("/") else self._exports(module, head)
         if scope is None:
             return
@@ -219,19 +213,11 @@ class Modules:
         for one in found:
             yield one.attribute(rest) if rest else one
 
-    def _submodule(self, module: str, name: str) -> str | None:
-        if not module.endswith(("/__init__.py", "/")) and module != "__init__.py":
-            return None
-        stem = posixpath.join(posixpath.dirname(module), name)
-        candidates = (f"{stem}/__init__.py", f"{stem}.py")
-        found = next((path for path in candidates if path in self._paths), None)
-        return found or (f"{stem}/" if stem in self._folders else None)
-
     def _exports(self, path: str, name: str) -> Scope | None:
         """Return the names of a module, unless a look at its text rules this name out."""
         text = self.text(path)
         # What a rule has parsed anyway is sooner read than searched for each name.
-        is_read = path in self._scopes or text in self.parsed
+        is_read = path in self._scopes or text in self._parsed
         if not is_read and not _may_bind(text, name.encode("utf-8", "replace")):
             return None
         return self._scope(path)
@@ -255,29 +241,19 @@ class Modules:
 
 
 def _may_bind(text: bytes, name: bytes) -> bool:
-    """Whether a module may bind the name to something from elsewhere; cheap."""
+    """Whether a module may bind the name to something from elsewhere; cheap.
+
+    What it defines as a class or function, and neither assigns nor imports, it does not.
+    """
     if name not in text:
         return b"*" in text
-    word = re.escape(name) + rb"\b"
-    defines = re.compile(rb"(?:class|(?:async )?def) " + word)
-    lines = list(_lines_with(name, text))
-    if not any(defines.match(line) for line in lines):
+    word = rb"\b" + re.escape(name) + rb"\b"
+    if not re.search(rb"^(?:class|(?:async )?def) " + word, text, re.MULTILINE):
         return True
-    # It is defined here. That settles it unless it is assigned or imported as well.
-    again = re.compile(
-        word + rb"\s*[=:]|[^\n]*\b(?:import|as)\b[^\n]*\b" + word + rb"|[ \t]+" + word + rb",?$"
+    again = (
+        rb"^" + word + rb"\s*[=:]|\b(?:import|as)\b[^\n]*" + word + rb"|^[ \t]+" + word + rb",?$"
     )
-    return any(again.match(line) for line in lines)
-
-
-def _lines_with(name: bytes, text: bytes) -> Iterator[bytes]:
-    """Yield the lines that hold the name; the others are not looked at one by one."""
-    at = text.find(name)
-    while at >= 0:
-        end = text.find(b"\n", at)
-        end = len(text) if end < 0 else end
-        yield text[text.rfind(b"\n", 0, at) + 1 : end]
-        at = text.find(name, end)
+    return re.search(again, text, re.MULTILINE) is not None
 
 
 def _folders(paths: frozenset[str]) -> Iterator[str]:

@@ -9,7 +9,6 @@ from agent.policy.django import (
     database,
     loops,
     managers,
-    model_fields,
     raw_sql,
     settings_edits,
     signals,
@@ -18,14 +17,14 @@ from agent.policy.django import (
 from agent.policy.integrity import hollow_tests, suppressions, tests_in_use
 from agent.policy.migrations import data, destructive, history, locks, unasked
 from agent.policy.rule import Rule, RuleModule
-from agent.policy.security import injection
+from agent.policy.security import request_values
 from agent.policy.upkeep import (
     nested_scans,
     new_dependencies,
     type_checking,
 )
 from agent.policy.versions import python_syntax
-from agent.policy.web import answers, fastapi_auth
+from agent.policy.web import answers
 
 _CONTENT: tuple[RuleModule, ...] = (
     paths,
@@ -36,7 +35,7 @@ _CONTENT: tuple[RuleModule, ...] = (
     generated,
 )
 _INTEGRITY: tuple[RuleModule, ...] = (hollow_tests, suppressions, tests_in_use)
-_SECURITY: tuple[RuleModule, ...] = (injection,)
+_SECURITY: tuple[RuleModule, ...] = (request_values,)
 _VERSIONS: tuple[RuleModule, ...] = (python_syntax,)
 _CONTRACT: tuple[RuleModule, ...] = (concurrency, factories, required_tests)
 _DJANGO: tuple[RuleModule, ...] = (
@@ -44,15 +43,11 @@ _DJANGO: tuple[RuleModule, ...] = (
     views,
     managers,
     raw_sql,
-    model_fields,
     settings_edits,
     database,
     loops,
 )
-_WEB: tuple[RuleModule, ...] = (
-    fastapi_auth,
-    answers,
-)
+_WEB: tuple[RuleModule, ...] = (answers,)
 _MIGRATIONS: tuple[RuleModule, ...] = (history, unasked, destructive, locks, data)
 _UPKEEP: tuple[RuleModule, ...] = (
     new_dependencies,

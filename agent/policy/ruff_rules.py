@@ -197,6 +197,20 @@ TABLE: tuple[RuffRule, ...] = (
     ),
     RuffRule(
         Rule(
+            id="django-null-text",
+            demands="A field for text is not null, unless it is unique and may be left out.",
+            severity=Severity.INFO,
+            bad="from django.db import models\n\nclass Order(models.Model):\n"
+            "    note = models.CharField(max_length=80, null=True)",
+            good="from django.db import models\n\nclass Order(models.Model):\n"
+            "    note = models.CharField(max_length=80, blank=True, default='')",
+        ),
+        ("DJ001",),
+        "Leave null=True out, with blank=True and an empty default; or see that it is needed.",
+        is_apart,
+    ),
+    RuffRule(
+        Rule(
             id="unused-import",
             demands="What a change imports is used.",
             severity=Severity.INFO,

@@ -19,9 +19,6 @@ from repo_config import foreign_python
 #: Larger files are not parsed: the rule `size` holds them back anyway.
 MAX_BYTES = 1_000_000
 
-#: What a node holds that is neither a node with a place nor leads to one.
-_MARKS = frozenset({"ctx", "op", "ops"})
-_held: dict[type[ast.AST], tuple[str, ...]] = {}
 _SHEBANG = re.compile(rb"#![^\n]*\bpython[0-9.]*")
 
 
@@ -92,40 +89,6 @@ def parse(content: bytes) -> ast.Module:
         raise UnreadableError("it is nested too deeply", may_run=True) from problem
 
 
-def children(node: ast.AST) -> list[ast.AST]:
-    """Return the nodes right below, as `ast.iter_child_nodes`, without contexts and operators."""
-    found: list[ast.AST] = []
-    for name in _fields(node.__class__):
-        value = getattr(node, name, None)
-        if value.__class__ is list:
-            found += [item for item in value if isinstance(item, ast.AST)]
-        elif isinstance(value, ast.AST):
-            found.append(value)
-    return found
-
-
-def walk(node: ast.AST) -> list[ast.AST]:
-    """Return the node and all below in the order of `ast.walk`, without contexts and operators.
-
-    Takes half its time; for what goes through whole files.
-    """
-    found = [node]
-    for at in found:  # which grows meanwhile
-        for name in _fields(at.__class__):
-            value = getattr(at, name, None)
-            if value.__class__ is list:
-                found += [item for item in value if isinstance(item, ast.AST)]
-            elif isinstance(value, ast.AST):
-                found.append(value)
-    return found
-
-
-def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
-    if kind not in _held:
-        _held[kind] = tuple(name for name in kind._fields if name not in _MARKS)
-    return _held[kind]
-
-
 def _is_text(content: bytes) -> bool:
     """Whether it can be decoded here; a codec of the project's own may read what none here can."""
     try:
@@ -144,6 +107,11 @@ def text(content: bytes) -> str:
         return content.decode(encoding, "replace")
     except LookupError:
         return content.decode("utf-8", "replace")
+
+
+def walk(node: ast.AST) -> list[ast.AST]:
+    """Return the node and all below."""
+    return [*ast.walk(node)]
 
 
 def get_last_name(node: ast.expr) -> str:

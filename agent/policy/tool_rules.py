@@ -13,6 +13,7 @@ from agent.models.checks import CheckItem
 from agent.policy import ruff_rules, test_changes, url_map
 from agent.policy.rule import Rule
 from agent.policy.upkeep import brought
+from agent.policy.web import fastapi_auth
 
 UNREAD_FILE = Rule(
     id="unread-file",
@@ -92,6 +93,7 @@ RULES: tuple[Rule, ...] = (
     UNFORMATTED,
     *test_changes.OF_TESTS,
     *url_map.OF_ROUTES,
+    fastapi_auth.FASTAPI_AUTH,
     *brought.OF_PACKAGES,
 )
 

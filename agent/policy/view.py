@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from agent.policy import guards, source
 from agent.policy.modules import Definition, Modules
-from agent.policy.names import Reader, Ref, Scope
+from agent.policy.names import Reader, Scope, bind_item, find_meaning
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 Node_co = TypeVar("Node_co", bound=ast.AST, covariant=True)
@@ -94,7 +94,8 @@ class View:
         self.module = places.parse(content)
         self.scope = Scope()
         """Of the module."""
-        self._places = places
+        self.places = places
+        """Where names lead in the repository."""
         self._reader = Reader(places, path)
         self._visits: dict[type[ast.AST], list[Visit[ast.AST]]] = defaultdict(list)
         self._lines: list[str] | None = None
@@ -104,11 +105,6 @@ class View:
             self._enter(self.module.body, self.scope, None)
         except RecursionError as problem:  # `collect` looks ahead of the walk
             raise source.UnreadableError(_TOO_DEEP, may_run=True) from problem
-
-    @property
-    def places(self) -> Modules:
-        """Where names lead in the repository."""
-        return self._places
 
     @property
     def lines(self) -> list[str]:
@@ -150,8 +146,8 @@ class View:
         """
         key = (node, id(scope))
         if key not in self._named:
-            refs = self._reader.meaning(node, scope)
-            self._named[key] = frozenset(name for ref in refs for name in self._places.trail(ref))
+            refs = find_meaning(node, scope)
+            self._named[key] = frozenset(name for ref in refs for name in self.places.trail(ref))
         return self._named[key]
 
     def imported(self, visit: Visit[ast.Import] | Visit[ast.ImportFrom]) -> frozenset[str]:
@@ -161,55 +157,42 @@ class View:
             refs = [self._reader.absolute(alias.name) for alias in node.names]
         else:
             refs = [ref for _, ref in self._reader.imported(node)]
-        return frozenset(name for ref in refs for name in self._places.trail(ref))
+        return frozenset(name for ref in refs for name in self.places.trail(ref))
 
-    def lineage(self, node: ast.ClassDef, scope: Scope) -> frozenset[str]:
-        """Return the names of all classes that a class inherits from, however far away."""
-        return self._lineage(self._reader, node, scope)
+    def lineage(self, node: ast.AST, scope: Scope) -> frozenset[str]:
+        """Return the names of all classes that a class inherits from, however far away.
 
-    def _lineage(self, reader: Reader, node: ast.ClassDef, scope: Scope) -> frozenset[str]:
-        bases = self._bases(reader, node, scope)
-        return frozenset(name for ref in bases for name in self._places.trail(ref))
-
-    def _bases(self, reader: Reader, node: ast.ClassDef, scope: Scope) -> Iterator[Ref]:
-        """Yield what a class, and those behind it in the tree, are said to inherit from."""
-        seen: set[tuple[str, str]] = set()
-        waiting: list[tuple[Reader, ast.ClassDef, Scope]] = [(reader, node, scope)]
+        Args:
+            node: The class, of this file or another one; anything else has none.
+            scope: What names mean where it stands.
+        """
+        found: set[str] = set()
+        seen: set[ast.AST] = set()
+        waiting: list[tuple[ast.AST, Scope]] = [(node, scope)]
         while waiting and len(seen) < _MOST_ANCESTORS:
-            reader, at, where = waiting.pop()
+            at, where = waiting.pop()
+            if not isinstance(at, ast.ClassDef) or at in seen:
+                continue
+            seen.add(at)
             for base in at.bases:
                 named = base.value if isinstance(base, ast.Subscript) else base
-                for ref in reader.meaning(named, where):
-                    for inner in self._places.definitions(ref):
-                        key = (inner.path, inner.node.name)
-                        if isinstance(inner.node, ast.ClassDef) and key not in seen:
-                            seen.add(key)
-                            waiting.append(
-                                (Reader(self._places, inner.path), inner.node, inner.scope)
-                            )
-                    yield ref
+                for ref in find_meaning(named, where):
+                    found.update(self.places.trail(ref))
+                    waiting += [(one.node, one.scope) for one in self.places.definitions(ref)]
+        return frozenset(found)
 
     def owners(self, node: ast.expr | None, scope: Scope) -> Iterator[tuple[Definition, str]]:
         """Yield the classes and functions of the tree that an expression begins with.
 
         With each comes the rest of the name: of `Order().save` the class `Order`, and `().save`.
         """
-        for ref in self._reader.meaning(node, scope):
-            yield from self._places.owners(ref)
-
-    def lineage_at(self, place: Definition) -> frozenset[str]:
-        """Return the same as `lineage` for a class that is defined elsewhere."""
-        if not isinstance(place.node, ast.ClassDef):
-            return frozenset()
-        return self._lineage(Reader(self._places, place.path), place.node, place.scope)
-
-    def refs(self, node: ast.expr | None, scope: Scope) -> list[Ref]:
-        """Return what an expression may stand for, one step away."""
-        return self._reader.meaning(node, scope)
+        for ref in find_meaning(node, scope):
+            yield from self.places.owners(ref)
 
     def definitions(self, node: ast.expr | None, scope: Scope) -> list[Definition]:
         """Return the classes and functions of the tree that an expression names."""
-        return [one for ref in self.refs(node, scope) for one in self._places.definitions(ref)]
+        refs = find_meaning(node, scope)
+        return [one for ref in refs for one in self.places.definitions(ref)]
 
     # --- the walk -----------------------------------------------------------------------------
 
@@ -242,7 +225,7 @@ class View:
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 inner = Scope(parent=scope)
                 for generator in node.generators:
-                    self._reader.bind_item(generator.target, generator.iter, inner)
+                    bind_item(generator.target, generator.iter, inner)
                 self._children(node, inner, visit)
             case ast.If() if guards.is_type_checking(node.test):
                 for statement in node.orelse:
@@ -255,7 +238,7 @@ class View:
                 self._children(node, scope, visit)
 
     def _children(self, node: ast.AST, scope: Scope, visit: Visit[ast.AST]) -> None:
-        for child in source.children(node):
+        for child in ast.iter_child_nodes(node):
             self._walk(child, scope, visit)
 
     def _of_arguments(self, arguments: ast.arguments, scope: Scope, visit: Visit[ast.AST]) -> Scope:
@@ -266,7 +249,7 @@ class View:
         inner = Scope(parent=scope)
         for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
             # An argument that names its class is an instance of it.
-            refs = self._reader.annotated(argument.annotation, scope)
+            refs = find_meaning(argument.annotation, scope)
             inner.bind(argument.arg, [ref.attribute("()") for ref in refs])
         for several in (arguments.vararg, arguments.kwarg):
             if several is not None:

@@ -39,6 +39,7 @@ from agent.policy.django.files import is_migration
 from agent.policy.layout import is_apart, is_test
 from agent.policy.proposal import Proposal
 from agent.policy.upkeep import brought, requirements
+from agent.policy.web import fastapi_auth
 from agent.services import Services
 from repo_config.schema import RepoConfig
 
@@ -165,6 +166,8 @@ def _with_remarks(
     if before and after:
         routes = url_map.findings(before.routes, after.routes)
         told += levels.weigh(routes, url_map.OF_ROUTES, config, floors)
+        access = fastapi_auth.findings(config.fastapi, before.endpoints, after.endpoints)
+        told += levels.weigh(access, (fastapi_auth.FASTAPI_AUTH,), config, floors)
     if after and after.brought is not None:
         packages_found = brought.findings(after.brought, config)
         told += levels.weigh(packages_found, brought.OF_PACKAGES, config, floors)

@@ -62,20 +62,26 @@ class Facts:
 
     @property
     def unmeasured(self) -> tuple[Finding, ...]:
-        """Touched models and migrations that nothing could hold against each other."""
+        """Touched files of which nothing could tell what the contract asks."""
         unmeasured = (one for one in self.compared if one.verdict is Status.UNMEASURABLE)
         names = {one.name.removesuffix(comparison.BASE_RULES) for one in unmeasured}
-        if "makemigrations" not in names:
-            return ()
+        found: list[tuple[str, str, str, str]] = []
+        for path in self.cleared.change.paths:
+            is_model = is_migration(path) or "models" in path.removesuffix(".py").split("/")
+            if "makemigrations" in names and is_model:
+                message = "Base does not let it be measured whether models and migrations agree."
+                fix = "Run `makemigrations --check` where it works, and compare by hand."
+                found.append(("makemigrations", path, message, fix))
+        if "openapi" in names and any(path.endswith(".py") for path in self.cleared.change.paths):
+            # Without `fastapi.auth` it is no check at all that the application does not answer.
+            message = "Base does not let it be measured which dependencies endpoints have."
+            fix = "Check by hand that every new endpoint has what fastapi.auth demands."
+            found.append(("openapi", "", message, fix))
         return tuple(
             _remark(
-                "makemigrations",
-                "Base does not let it be measured whether models and migrations agree.",
-                "Run `makemigrations --check` where it works, and compare by hand.",
-                path,
+                rule, message, fix, path
             )
-            for path in self.cleared.change.paths
-            if is_migration(path) or "models" in path.removesuffix(".py").split("/")
+            for rule, path, message, fix in found
         )
 
     @property

@@ -14,7 +14,7 @@ from tests.thirdparty.sources import Source
 
 #: What makes every configurable rule speak; a project may say otherwise where it is built on
 #: something else, since a rule that is told the wrong thing finds nothing wrong. Which manager a
-#: model has, and who may call an endpoint, each project says for itself.
+#: model has, each project says for itself.
 CONFIG: Mapping[str, object] = {
     "version": 1,
     "http_client": {"name": "httpx", "timeout": "required", "retries": "tenacity"},
@@ -143,37 +143,10 @@ PROJECTS = (
     _project(
         "lnbits", "1.6.2", "628c66c81a91cdca8831d1c3bd279216b8396288dc290094cfd106c656e21c81",
         **_ASYNC,
-        fastapi={
-            "auth": [
-                {
-                    "paths": ["/admin/api/**", "/audit/api/**", "/node/api/**", "/users/api/**"],
-                    "dependency": "lnbits.decorators.check_admin",
-                }
-            ],
-        },
     ),
     _project(
         "fief-server", "0.27.0", "8b4784b23579e34cc744cebe0a31f7b8d244dee612c0d36ccceb5ba2eaaa00b3",
         concurrency={"mode": "async"},
         background_tasks="dramatiq",
-        fastapi={
-            "auth": [
-                {
-                    "paths": ["/admin/api/**"],
-                    "dependency": "fief.dependencies.admin_authentication.is_authenticated_admin_api",
-                },
-                {
-                    "paths": ["/admin/workspaces/create/**"],
-                    "dependency": "fief.dependencies.admin_session.get_admin_session_token",
-                },
-                {
-                    "paths": ["/admin/**"],
-                    "dependency": (
-                        "fief.dependencies.admin_authentication.is_authenticated_admin_session"
-                    ),
-                },
-            ],
-            "public": ["/admin", "/admin/auth/**"],
-        },
     ),
 )  # fmt: skip

@@ -1540,6 +1540,47 @@ def test_an_application_that_starts_no_longer_is_a_failure_of_the_change(
     assert "No module named 'nowhere'" in found.reason
 
 
+GUARDED = """
+    from fastapi import Depends, FastAPI
+
+    def current_user(): ...
+
+    app = FastAPI()
+
+    @app.get("/orders")
+    def orders(user=Depends(current_user)): ...
+
+    @app.get("/open")
+    def was_open(): ...
+"""
+AUTH = {"auth": [{"paths": ["/**"], "dependency": "app.main.current_user"}]}
+
+
+@pytest.mark.deep
+def test_endpoints_are_held_to_the_dependency_of_their_path(served: Callable[..., Stage]) -> None:
+    files = {"app/__init__.py": "", "app/main.py": GUARDED}
+    changed = textwrap.dedent(GUARDED).replace("user=Depends(current_user)", "")
+    found = served(files, config={"fastapi": AUTH}).weighed(app__main_DOT_py=changed)["openapi"]
+    assert found.verdict is Status.PASSED, found.reason
+    (auth,) = (one for one in found.findings if one.rule == "fastapi-auth")
+    assert (auth.path, auth.line, auth.severity) == ("app/main.py", 7, Severity.REVIEW)
+    assert "/orders" in auth.message
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("dependency", ["app.main.nobody", "app.main.current_user"])
+def test_a_contract_on_endpoints_is_not_passed_over_where_nothing_is_listed(
+    served: Callable[..., Stage], dependency: str
+) -> None:
+    auth = {"auth": [{"paths": ["/**"], "dependency": dependency}]}
+    text = GUARDED if dependency.endswith("nobody") else "raise RuntimeError('no settings')\n"
+    files = {"app/__init__.py": "", "app/main.py": text}
+    site = served(files, config={"fastapi": auth})
+    found = site.weighed(app__more_DOT_py="X = 1\n")["openapi"]
+    assert found.verdict is Status.UNMEASURABLE
+    assert ("nobody" if dependency.endswith("nobody") else "no settings") in found.reason
+
+
 # --- coverage of a change --------------------------------------------------------------------
 
 NAME = "coverage of the change"

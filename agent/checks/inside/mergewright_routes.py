@@ -1,15 +1,18 @@
 """List what an application offers to callers: FastAPI by its OpenAPI document, Django by its URLs.
 
 Each way in is a route with what callers rely on (`gives`) and what they must send (`needs`), in
-words that stay the same as long as the promise does. The application answers for itself here, so
-nothing is proved by it; what is told serves the reviewer.
+words that stay the same as long as the promise does. Of a FastAPI application the endpoints are
+listed as well, with those of the named dependencies that each of them has. The application answers
+for itself here, so nothing is proved by it; what is told serves the reviewer.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import json
+import pkgutil
 import sys
 
 import mergewright_entry
@@ -34,6 +37,8 @@ def main():
         routes = of_openapi(found, order["tree"])
         report.add("routes", routes=routes[:MOST_ROUTES], all=len(routes))
         print("%d operations" % len(routes))
+        if order["dependencies"]:
+            _report_endpoints(found, order, report)
         return 0
 
     ended = "the application ended the process with %s"
@@ -61,17 +66,29 @@ def of_openapi(app, tree):
 
 
 def _places(app, tree):
-    from fastapi import routing
-
-    routes = getattr(app, "routes", ())
-    # Later versions keep included routers as they are.
-    opened = getattr(routing, "iter_route_contexts", None)
     return {
-        (getattr(route, "path_format", None), verb): place(route.endpoint, tree)
-        for route in (opened(routes) if opened else routes)
-        if hasattr(route, "endpoint")
+        (path, verb): place(route.endpoint, tree)
+        for path, route in _endpoints(app.routes, "")
         for verb in getattr(route, "methods", None) or ()
     }
+
+
+def _endpoints(routes, before):
+    """Yield the whole path of each endpoint of FastAPI, also of mounted applications, with it."""
+    from fastapi import routing
+
+    # Later versions keep included routers as they are.
+    opened = getattr(routing, "iter_route_contexts", None)
+    for route in opened(routes) if opened else routes:
+        if getattr(route, "dependant", None) is None:
+            for found in _endpoints(getattr(route, "routes", None) or (), _path(route, before)):
+                yield found
+        elif getattr(route, "endpoint", None) is not None:
+            yield before + getattr(route, "path_format", route.path), route
+
+
+def _path(route, before):
+    return before + (getattr(route, "path", None) or "")
 
 
 def _gives(document, item, operation):
@@ -142,6 +159,57 @@ def _resolved(document, part):
         for name in reference.lstrip("#/").split("/"):
             part = part.get(name, {}) if isinstance(part, dict) else {}
     return {}
+
+
+# --- dependencies of endpoints ----------------------------------------------------------------
+
+
+def _report_endpoints(app, order, report):
+    wanted, missing = {}, []
+    for name in order["dependencies"]:
+        try:
+            wanted[name] = pkgutil.resolve_name(name)
+        except (ImportError, AttributeError, ValueError):
+            missing.append(name)
+    endpoints = of_endpoints(app, order["tree"], wanted)
+    report.add("endpoints", endpoints=endpoints[:MOST_ROUTES], all=len(endpoints), missing=missing)
+
+
+def of_endpoints(app, tree, wanted):
+    """Return the endpoints, each with the names of the wanted dependencies that it has."""
+    root = (getattr(app, "root_path", "") or "").rstrip("/")
+    return [
+        {
+            "methods": " or ".join(sorted(getattr(route, "methods", None) or ("WEBSOCKET",))),
+            "path": path,
+            "function": ".".join(_name(route.endpoint)),
+            "place": place(route.endpoint, tree),
+            "asks": [name for name, one in wanted.items() if _depends(route.dependant, one)],
+        }
+        for path, route in _endpoints(app.routes, root)
+    ]
+
+
+def _depends(dependant, wanted):
+    """Whether a dependency is asked, by whatever other ones."""
+    return any(_is(one.call, wanted) or _depends(one, wanted) for one in dependant.dependencies)
+
+
+def _is(call, wanted):
+    """Whether that is it; a class stands for its instances, a function for those that it makes."""
+    while isinstance(call, functools.partial):
+        call = call.func
+    if call == wanted or (isinstance(wanted, type) and isinstance(call, wanted)):
+        return True
+    module, name = _name(wanted)
+    made_in, made = _name(call)
+    return made_in == module and made.startswith(name + ".<locals>.")
+
+
+def _name(one):
+    """Return the module and the name in it; an instance has those of its class."""
+    named = one if hasattr(one, "__qualname__") else type(one)
+    return str(named.__module__), str(named.__qualname__)
 
 
 # --- Django ----------------------------------------------------------------------------------

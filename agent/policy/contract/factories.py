@@ -107,7 +107,7 @@ def _model(view: View, visit: Visit[ast.Call], node: ast.expr, *, made: bool) ->
 
 
 def _is_model(view: View, place: Definition) -> bool:
-    lineage = view.lineage_at(place)
+    lineage = view.lineage(place.node, place.scope)
     return not _DJANGO.isdisjoint(lineage) or any(map(_TABLES.fullmatch, lineage))
 
 

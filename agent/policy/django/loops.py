@@ -9,15 +9,16 @@ right (a few rows, a script), so it is no more than a remark.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from typing import get_args
 
 from agent.models.change import Finding, Severity
 from agent.policy import source
 from agent.policy.django import files
-from agent.policy.names import Ref, Scope
+from agent.policy.names import Ref, Scope, find_meaning
 from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
-from agent.policy.view import View, Visit
+from agent.policy.view import View
 
 QUERY_IN_LOOP = Rule(
     id="django-query-in-loop",
@@ -39,7 +40,7 @@ _BRINGS = frozenset(
     | {"dates", "datetimes", "only", "defer"}
 )
 _RELATIONS = frozenset({"ForeignKey", "OneToOneField", "ManyToManyField"})
-_Loop = ast.For | ast.AsyncFor | ast.comprehension
+_Loop = ast.For | ast.AsyncFor | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
 def check(proposal: Proposal) -> Iterator[Finding]:
@@ -47,43 +48,33 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     managers = _USUAL | frozenset(proposal.config.django.managers.values())
 
     def find(view: View) -> Iterator[Hit]:
-        told: set[ast.AST] = set()
-        for loop, parts, scope in _loops(view):
-            related = _related_to(view.refs(loop.iter, scope), proposal)
-            name = loop.target.id if related and isinstance(loop.target, ast.Name) else ""
-            for node in (node for part in parts for node in source.walk(part)):
-                says = _asks(node, managers) or _reads(node, name, related)
-                if says and node not in told:
-                    told.add(node)
+        seen: set[ast.AST] = set()
+        for items, item, parts, scope in _loops(view):
+            related = _related_to(find_meaning(items, scope), proposal)
+            name = item.id if related and isinstance(item, ast.Name) else ""
+            for node in (node for part in parts for node in ast.walk(part) if node not in seen):
+                if says := _asks(node, managers) or _reads(node, name, related):
+                    seen.add(node)
                     yield Hit(says, getattr(node, "lineno", 1))
 
     for file, hit in proposal.fresh(find, among=files.is_application):
-        yield QUERY_IN_LOOP.at(
-            file.path, hit.message, "Ask once before the loop, or use select_related or "
-            "prefetch_related.", hit.line,
-        )  # fmt: skip
+        fix = "Ask once before the loop, or use select_related or prefetch_related."
+        yield QUERY_IN_LOOP.at(file.path, hit.message, fix, hit.line)
 
 
-def _loops(view: View) -> Iterator[tuple[_Loop, Sequence[ast.AST], Scope]]:
-    """Yield what loops go over, with what is done at each turn."""
-    loops: list[Visit[ast.For] | Visit[ast.AsyncFor]] = [
-        *view.all(ast.For), *view.all(ast.AsyncFor),
-    ]  # fmt: skip
-    for loop in loops:
-        if not _is_fixed(loop.node.iter):
-            yield loop.node, loop.node.body, loop.scope
-    comprehensions: list[
-        Visit[ast.ListComp] | Visit[ast.SetComp] | Visit[ast.GeneratorExp] | Visit[ast.DictComp]
-    ] = [
-        *view.all(ast.ListComp), *view.all(ast.SetComp), *view.all(ast.GeneratorExp),
-        *view.all(ast.DictComp),
-    ]  # fmt: skip
-    for made in comprehensions:
-        node = made.node
-        first, *others = node.generators
-        ends = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
-        if not _is_fixed(first.iter):
-            yield first, [*first.ifs, *others, *ends], made.scope
+def _loops(view: View) -> Iterator[tuple[ast.expr, ast.expr, list[ast.AST], Scope]]:
+    """Yield what loops go over, what takes each item, and what is done at each turn."""
+    for kind in get_args(_Loop):
+        for visit in view.all(kind):
+            node = visit.node
+            head = node if isinstance(node, ast.For | ast.AsyncFor) else node.generators[0]
+            if isinstance(node, ast.For | ast.AsyncFor):
+                parts: list[ast.AST] = [*node.body]
+            else:
+                inner = (one for one in ast.iter_child_nodes(node) if one is not head)
+                parts = [*node.generators[0].ifs, *inner]
+            if not _is_fixed(head.iter):
+                yield head.iter, head.target, parts, visit.scope
 
 
 def _is_fixed(items: ast.expr) -> bool:
@@ -128,19 +119,14 @@ def _related_to(refs: list[Ref], proposal: Proposal) -> set[str]:
         if not is_plain or _BRINGS & set(methods.split(".")):
             return set()
         for one in proposal.places.definitions(Ref(ref.module, model)):
-            calls = dict(_fields(one.node)) if isinstance(one.node, ast.ClassDef) else {}
-            if calls.get("objects", "Manager") != "Manager":
-                return set()  # it may bring relations with it
-            found |= {name for name, kind in calls.items() if kind in _RELATIONS}
+            for statement in one.node.body:
+                match statement:
+                    case (
+                        ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=func))
+                        | ast.AnnAssign(target=ast.Name(id=name), value=ast.Call(func=func))
+                    ):
+                        kind = source.get_last_name(func)
+                        if name == "objects" and kind != "Manager":
+                            return set()  # it may bring relations with it
+                        found |= {name} if kind in _RELATIONS else set()
     return found
-
-
-def _fields(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    """Yield what a class assigns that is a call, and what is called."""
-    for statement in node.body:
-        match statement:
-            case (
-                ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=func))
-                | ast.AnnAssign(target=ast.Name(id=name), value=ast.Call(func=func))
-            ):
-                yield name, source.get_last_name(func)

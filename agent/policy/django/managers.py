@@ -9,8 +9,7 @@ rows.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 from agent.models.change import Finding, Severity
 from agent.policy.django import files
@@ -35,72 +34,38 @@ _GET_MODEL = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """What the configuration says of one model."""
-
-    key: str
-    manager: str
-
-    @property
-    def model(self) -> str:
-        return self.key.rpartition(".")[2]
-
-    def is_named_by(self, names: frozenset[str]) -> bool:
-        """Whether an expression of these meanings may be the class itself."""
-        if "." in self.key:
-            return self.key in names
-        return any(name.rpartition(".")[2] == self.key for name in names)
-
-
 def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for every new query through another manager."""
     managers = proposal.config.django.managers
     if not managers:
         return
-    wanted = [_Wanted(key, manager) for key, manager in managers.items()]
 
-    def named(view: View) -> Iterator[Hit]:
-        return _named(view, wanted)
+    def find(view: View) -> Iterator[Hit]:
+        for visit in view.all(ast.Attribute):
+            if visit.node.attr in _USUAL:
+                key = _find_model(visit, view, managers)
+                if key and visit.node.attr != managers[key]:
+                    model = key.rpartition(".")[2]
+                    says = f"asks for {model} through {visit.node.attr}; the manager here is"
+                    yield Hit(f"{says} {managers[key]}", visit.node.lineno)
 
-    for file, hit in proposal.fresh(named, among=files.is_application):
-        yield MANAGER.at(
-            file.path,
-            hit.message,
-            "Use the manager that is configured, or change django.managers first.",
-            hit.line,
-        )
-
-
-def _named(view: View, wanted: list[_Wanted]) -> Iterator[Hit]:
-    for visit in view.all(ast.Attribute):
-        node = visit.node
-        if node.attr not in _USUAL:
-            continue
-        one = _asked_for(node.value, visit, view, wanted)
-        if one and node.attr != one.manager:
-            yield Hit(
-                f"asks for {one.model} through {node.attr}; the manager here is {one.manager}",
-                node.lineno,
-            )
+    for file, hit in proposal.fresh(find, among=files.is_application):
+        fix = "Use the manager that is configured, or change django.managers first."
+        yield MANAGER.at(file.path, hit.message, fix, hit.line)
 
 
-def _asked_for(
-    node: ast.expr, visit: Visit[ast.Attribute], view: View, wanted: list[_Wanted]
-) -> _Wanted | None:
+def _find_model(visit: Visit[ast.Attribute], view: View, managers: Mapping[str, str]) -> str | None:
+    """Return the key of the model that is asked for; one with dots is its whole name."""
+    node = visit.node.value
     names = view.names(node, visit.scope)
     if isinstance(node, ast.Call) and view.names(node.func, visit.scope) & _GET_MODEL:
-        return _got(node, wanted)
-    return next((one for one in wanted if one.is_named_by(names)), None)
-
-
-def _got(call: ast.Call, wanted: list[_Wanted]) -> _Wanted | None:
-    """Return the model that `get_model("shop", "Order")` or `get_model("shop.Order")` gives."""
-    texts = [constant_text(argument) or "" for argument in call.args]
-    label, _, model = ".".join(texts).rpartition(".")
-    for one in wanted:
-        # A dotted key begins with the app, if it is as apps usually are.
-        is_app = "." not in one.key or label in one.key.split(".")
-        if model.lower() == one.model.lower() and is_app:
-            return one
+        # `get_model("shop", "Order")` or `get_model("shop.Order")`
+        app, _, model = ".".join(constant_text(one) or "" for one in node.args).rpartition(".")
+        for key in managers:
+            *above, last = key.split(".")
+            if last.lower() == model.lower() and (not above or app in above):
+                return key
+    for key in managers:
+        if key in names or ("." not in key and any(one.endswith(f".{key}") for one in names)):
+            return key
     return None

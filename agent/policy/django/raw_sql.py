@@ -1,9 +1,10 @@
 """Show the reviewer every place where new code writes SQL past the ORM.
 
 Raw SQL is not seen by migrations, by managers that hide rows, or by another database; it may be
-right all the same, so it is a matter for a person. Covers `raw()`, `extra()`, `RawSQL` and cursors
-of Django's connections, through aliases and `with` blocks. Whether a statement is put together
-from foreign texts is left to the rules on security; SQL in migrations to those on migrations.
+right all the same, so it is a matter for a person. Covers `raw()` and cursors of Django's
+connections, through aliases and `with` blocks; `extra()` and `RawSQL` are found by ruff. Whether a
+statement is put together from foreign texts is left to the rules on security; SQL in migrations to
+those on migrations.
 """
 
 from __future__ import annotations
@@ -27,12 +28,10 @@ RAW_SQL = Rule(
 )
 RULES = (RAW_SQL,)
 
-_EXPRESSIONS = frozenset({"django.db.models.expressions.RawSQL", "django.db.models.RawSQL"})
 _CURSOR = re.compile(
     r"django\.db\.(?:connection|connections\.\[\]|transaction\.get_connection\.\(\)"
     r"|connections\.all\.\(\)\.\[\]|router\.\w+)\.cursor\.\(\)\.(?:execute|executemany|callproc)"
 )
-_EXTRA = frozenset({"select", "where", "params", "tables", "order_by", "select_params"})
 _MANAGERS = frozenset({"objects", "_default_manager", "_base_manager", "get_queryset"})
 
 
@@ -54,22 +53,12 @@ def check(proposal: Proposal) -> Iterator[Finding]:
         )
 
 
-def _how(call: Visit[ast.Call], view: View, managers: frozenset[str]) -> str | None:
+def _how(call: Visit[ast.Call], view: View, managers: frozenset[str]) -> str:
     func = call.node.func
-    if isinstance(func, ast.Attribute) and func.attr in {"raw", "extra"}:
-        words = {word.arg for word in call.node.keywords}
-        on_query = _chain(func.value) & managers
-        if func.attr == "raw" and on_query and (call.node.args or "raw_query" in words):
-            return "raw()"
-        if func.attr == "extra" and words and (words <= _EXTRA) and (on_query or len(words) > 1):
-            return "extra()"
-        return None
-    names = view.names(func, call.scope)
-    if names & _EXPRESSIONS:
-        return "RawSQL"
-    if any(_CURSOR.fullmatch(name) for name in names):
-        return "a cursor"
-    return None
+    if isinstance(func, ast.Attribute) and func.attr == "raw" and call.node.args:
+        return "raw()" if _chain(func.value) & managers else ""
+    is_cursor = any(map(_CURSOR.fullmatch, view.names(func, call.scope)))
+    return "a cursor" if is_cursor else ""
 
 
 def _chain(node: ast.expr) -> set[str]:

@@ -11,16 +11,16 @@ to the rules on secrets.
 from __future__ import annotations
 
 import ast
-import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.models.ticket import Ticket
+from agent.policy import source
 from agent.policy.django import files
 from agent.policy.proposal import Proposal, PythonFile
 from agent.policy.rule import Rule
-from agent.policy.view import View
+from agent.policy.view import View, Visit
 from repo_config import rule_files
 
 SETTINGS = Rule(
@@ -54,14 +54,7 @@ _USUAL = frozenset(
     {"INSTALLED_APPS", "MIDDLEWARE", "DATABASES", "DEBUG", "SECRET_KEY", "ROOT_URLCONF"}
     | {"ALLOWED_HOSTS", "TEMPLATES", "CACHES", "LOGGING", "STATIC_URL", "USE_TZ"}
 )
-_OPENS = frozenset({"DEBUG", "CORS_ALLOW_ALL_ORIGINS", "CORS_ORIGIN_ALLOW_ALL"})
-#: What is off unless it is set.
-_GUARDS = frozenset(
-    {"SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"}
-    | {"SECURE_HSTS_INCLUDE_SUBDOMAINS"}
-)
-#: What is on unless it is set.
-_GUARDS_BY_DEFAULT = frozenset({"SESSION_COOKIE_HTTPONLY", "SECURE_CONTENT_TYPE_NOSNIFF"})
+_EVERYBODY = frozenset({"*", "https://*", "http://*", ".*"})
 _WEAK_HASHERS = re.compile(r"MD5|SHA1|Unsalted|Crypt(?!o)")
 Values = dict[str, ast.expr]
 
@@ -97,17 +90,19 @@ def _is_settings(file: PythonFile, proposal: Proposal) -> bool:
 
 def _edits(file: PythonFile, elsewhere: set[str], proposal: Proposal) -> Iterator[Finding]:
     before, after = _values(file.before), _values(file.after)
+    name_of_file = "/".join(file.path.lower().removesuffix(".py").split("/")[-2:])
+    is_open_by_nature = files.is_test(file.path) or _OPEN_BY_NATURE.search(name_of_file)
     for name in dict.fromkeys([*after, *before]):
         old, new = before.get(name), after.get(name)
         if (old and ast.dump(old)) == (new and ast.dump(new)):
             continue
         line = new.lineno if new else None
-        lost = "" if new is None and name in elsewhere else _loss(name, old, new)
-        open_by_nature = files.is_test(file.path) or _OPEN_BY_NATURE.search(_told(file.path))
-        if lost and not open_by_nature and not _is_asked(name, proposal.ticket):
+        lost = set() if new is None and name in elsewhere else _find_lost(name, old, new)
+        if lost and not is_open_by_nature and not _is_asked(name, proposal.ticket):
+            what = "" if lost == {name} else f" by {', '.join(sorted(lost))}"
             yield LOOSENED.at(
                 file.path,
-                f"{lost}, and the ticket does not speak of {name}",
+                f"loosens {name}{what}, and the ticket does not speak of {name}",
                 "Leave it as it was, or name the setting in the ticket.",
                 line,
             )
@@ -116,11 +111,6 @@ def _edits(file: PythonFile, elsewhere: set[str], proposal: Proposal) -> Iterato
             yield SETTINGS.at(
                 file.path, f"{what} {name}", "See that it holds in production as well.", line
             )
-
-
-def _told(path: str) -> str:
-    folder, name = posixpath.split(path.lower())
-    return f"{posixpath.basename(folder)}/{name.removesuffix('.py')}"
 
 
 def _is_asked(name: str, ticket: Ticket | None) -> bool:
@@ -132,89 +122,60 @@ def _is_asked(name: str, ticket: Ticket | None) -> bool:
 def _values(view: View | None) -> Values:
     """Return what a module assigns to names in capitals; of several the last."""
     found: Values = {}
-    for visit in view.all(ast.Assign) if view else ():
-        for target in visit.node.targets:
-            if isinstance(target, ast.Name) and target.id.isupper() and visit.function is None:
-                found[target.id] = visit.node.value
-    for typed in view.all(ast.AnnAssign) if view else ():
-        target = typed.node.target
-        if isinstance(target, ast.Name) and target.id.isupper() and typed.node.value:
-            found[target.id] = typed.node.value
+    visits: list[Visit[ast.Assign] | Visit[ast.AnnAssign]] = []
+    if view is not None:
+        visits = [*view.all(ast.Assign), *view.all(ast.AnnAssign)]
+    for visit in visits:
+        node = visit.node
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            is_setting = isinstance(target, ast.Name) and target.id.isupper()
+            if is_setting and node.value and visit.function is None:
+                found[source.get_last_name(target)] = node.value
     return found
 
 
 # --- what is lost -----------------------------------------------------------------------------
 
 
-def _loss(name: str, old: ast.expr | None, new: ast.expr | None) -> str:
-    """Say which protection is lost; "" for none."""
-    for names, lost in _LOSSES:
-        if name in names and (said := lost(name, old, new)):
-            return said
-    return ""
+def _find_lost(name: str, old: ast.expr | None, new: ast.expr | None) -> set[str]:
+    """Return the protections that a setting no longer gives."""
+    if name.startswith(("MIDDLEWARE", "AUTH_")) and not isinstance(
+        new, ast.List | ast.Tuple | None
+    ):
+        return set()  # what is put together elsewhere cannot be read here
+    return _protections(name, old) - _protections(name, new)
 
 
-def _opened(name: str, old: ast.expr | None, new: ast.expr | None) -> str:
-    return f"turns {name} on" if _is_on(new) and not _is_on(old) else ""
-
-
-def _switched_off(name: str, old: ast.expr | None, new: ast.expr | None) -> str:
-    if name in _GUARDS_BY_DEFAULT:
-        lost = _is_off(new) and not _is_off(old)
-    else:
-        lost = (new is None or _is_off(new)) and old is not None and not _is_off(old)
-    return f"turns {name} off" if lost else ""
-
-
-def _to_everybody(name: str, old: ast.expr | None, new: ast.expr | None) -> str:
-    everybody = {"*", "https://*", "http://*", ".*"}
-    opened = everybody & _texts(new) and not everybody & _texts(old)
-    return f"opens {name} to everybody" if opened else ""
-
-
-def _middleware(name: str, old: ast.expr | None, new: ast.expr | None) -> str:
-    had, has = (
-        {text.rpartition(".")[2] for text in _texts(side)} & _PROTECTS for side in (old, new)
-    )
-    if not isinstance(new, (ast.List, ast.Tuple)):
-        # What is put together elsewhere cannot be read here.
-        return ""
-    return f"takes {', '.join(sorted(had - has))} out of {name}" if had - has else ""
-
-
-def _validators(name: str, old: ast.expr | None, new: ast.expr | None) -> str:
-    had, has = (
-        len([text for text in _texts(side) if text.endswith("Validator")]) for side in (old, new)
-    )
-    readable = new is None or isinstance(new, (ast.List, ast.Tuple))
-    return f"takes validators of passwords out of {name}" if readable and has < had else ""
-
-
-def _hashers(name: str, old: ast.expr | None, new: ast.expr | None) -> str:
-    first = [side.elts[0] if isinstance(side, (ast.List, ast.Tuple)) and side.elts else None
-             for side in (old, new)]  # fmt: skip
-    weak = [any(map(_WEAK_HASHERS.search, _texts(one))) for one in first]
-    return "has new passwords kept by a weak hasher" if weak[1] and not weak[0] else ""
-
-
-def _permissions(name: str, old: ast.expr | None, new: ast.expr | None) -> str:
-    had, has = (
-        any(text.rpartition(".")[2] == "AllowAny" for text in _texts(side)) for side in (old, new)
-    )
-    return f"lets everybody in by {name}" if has and not had else ""
-
-
-def _frames(name: str, old: ast.expr | None, new: ast.expr | None) -> str:
-    allowed = _texts(new) and not {text.upper() for text in _texts(new)} & {"DENY", "SAMEORIGIN"}
-    return f"lets other sites frame pages by {name}" if allowed else ""
-
-
-def _is_on(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and node.value is True
-
-
-def _is_off(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and node.value is False
+def _protections(name: str, value: ast.expr | None) -> set[str]:
+    """Return what a setting protects by, itself where that is one thing alone."""
+    texts, constant = _texts(value), value.value if isinstance(value, ast.Constant) else None
+    match name:
+        case "DEBUG" | "CORS_ALLOW_ALL_ORIGINS" | "CORS_ORIGIN_ALLOW_ALL":
+            is_safe = constant is not True
+        case (
+            "SECURE_SSL_REDIRECT" | "SESSION_COOKIE_SECURE" | "CSRF_COOKIE_SECURE"
+            | "SECURE_HSTS_INCLUDE_SUBDOMAINS"
+        ):  # fmt: skip
+            is_safe = value is not None and constant is not False
+        case "SESSION_COOKIE_HTTPONLY" | "SECURE_CONTENT_TYPE_NOSNIFF":
+            is_safe = constant is not False
+        case "ALLOWED_HOSTS" | "CSRF_TRUSTED_ORIGINS" | "CORS_ALLOWED_ORIGINS":
+            is_safe = not _EVERYBODY & texts
+        case "X_FRAME_OPTIONS":
+            is_safe = not texts or bool({text.upper() for text in texts} & {"DENY", "SAMEORIGIN"})
+        case "PASSWORD_HASHERS":
+            first = (
+                value.elts[0] if isinstance(value, ast.List | ast.Tuple) and value.elts else None
+            )
+            is_safe = not any(map(_WEAK_HASHERS.search, _texts(first)))
+        case "REST_FRAMEWORK":
+            is_safe = not any(text.endswith("AllowAny") for text in texts)
+        case "MIDDLEWARE" | "MIDDLEWARE_CLASSES" | "AUTH_PASSWORD_VALIDATORS":
+            names = {text.rpartition(".")[2] for text in texts}
+            return {one for one in names if one in _PROTECTS or one.endswith("Validator")}
+        case _:
+            return set()
+    return {name} if is_safe else set()
 
 
 def _texts(node: ast.expr | None) -> set[str]:
@@ -223,16 +184,3 @@ def _texts(node: ast.expr | None) -> set[str]:
         for inner in (ast.walk(node) if node is not None else ())
         if isinstance(inner, ast.Constant) and isinstance(inner.value, str)
     }
-
-
-Loss = Callable[[str, ast.expr | None, ast.expr | None], str]
-_LOSSES: tuple[tuple[frozenset[str], Loss], ...] = (
-    (_OPENS, _opened),
-    (_GUARDS | _GUARDS_BY_DEFAULT, _switched_off),
-    (frozenset({"ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "CORS_ALLOWED_ORIGINS"}), _to_everybody),
-    (frozenset({"MIDDLEWARE", "MIDDLEWARE_CLASSES"}), _middleware),
-    (frozenset({"AUTH_PASSWORD_VALIDATORS"}), _validators),
-    (frozenset({"PASSWORD_HASHERS"}), _hashers),
-    (frozenset({"REST_FRAMEWORK"}), _permissions),
-    (frozenset({"X_FRAME_OPTIONS"}), _frames),
-)

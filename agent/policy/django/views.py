@@ -56,16 +56,13 @@ _RESPONSES = re.compile(
 def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for every new view in the other style."""
     style = proposal.config.django.views
-    if style == "function":
-        for file, hit in proposal.fresh(_classes, among=files.is_application):
-            yield VIEWS.at(
-                file.path,
-                f"has {hit.says}; views are functions here",
-                "Write it as a function, or change django.views first.",
-                hit.line,
-            )
-    elif style == "class":
-        yield from _functions(proposal)
+    if style not in ("class", "function"):
+        return
+    find, want = (_functions, "classes") if style == "class" else (_classes, "functions")
+    for file, hit in proposal.fresh(find, among=files.is_application):
+        rule = LIKELY_VIEWS if hit.what == "what looks like a view" else VIEWS
+        fix = f"Write it as a {style}, or change django.views first."
+        yield rule.at(file.path, f"has {hit.says}; views are {want} here", fix, hit.line)
 
 
 def _classes(view: View) -> Iterator[Hit]:
@@ -77,38 +74,26 @@ def _classes(view: View) -> Iterator[Hit]:
             )
 
 
-# --- functions --------------------------------------------------------------------------------
-
-
-def _functions(proposal: Proposal) -> Iterator[Finding]:
-    def find(view: View) -> Iterator[Hit]:
-        for visit in _candidates(view):
-            name, line = visit.node.name, visit.node.lineno
-            says = f"the view {name} as a function"
-            if _is_decorated(visit, view):
-                yield Hit("a view", line, says)
-            elif name[0] != "_" and _responds(visit, view):
-                yield Hit("what looks like a view", line, says)
-
-    for file, hit in proposal.fresh(find, among=files.is_application):
-        rule = VIEWS if hit.what == "a view" else LIKELY_VIEWS
-        fix = "Write it as a class, or change django.views first."
-        yield rule.at(file.path, f"has {hit.says}; views are classes here", fix, hit.line)
+def _functions(view: View) -> Iterator[Hit]:
+    for visit in view.functions:
+        arguments = [*visit.node.args.posonlyargs, *visit.node.args.args]
+        if (
+            visit.up is not None
+            or not arguments
+            or any(one.arg == "exception" for one in arguments)
+        ):
+            continue
+        first = arguments[0]
+        if first.arg != "request" and not view.names(first.annotation, visit.scope) & _REQUESTS:
+            continue
+        says = f"the view {visit.node.name} as a function"
+        if _is_decorated(visit, view):
+            yield Hit("a view", visit.node.lineno, says)
+        elif visit.node.name[0] != "_" and _responds(visit, view):
+            yield Hit("what looks like a view", visit.node.lineno, says)
 
 
 Function = Visit[ast.FunctionDef] | Visit[ast.AsyncFunctionDef]
-
-
-def _candidates(view: View) -> Iterator[Function]:
-    """Yield the functions of the module itself that take a request first."""
-    for visit in view.functions:
-        arguments = visit.node.args
-        names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
-        if visit.up is not None or not names or "exception" in names:
-            continue
-        first = (*arguments.posonlyargs, *arguments.args)[0]
-        if first.arg == "request" or view.names(first.annotation, visit.scope) & _REQUESTS:
-            yield visit
 
 
 def _is_decorated(visit: Function, view: View) -> bool:

@@ -63,4 +63,4 @@ def test_the_lineage_of_a_class_is_followed_from_where_it_stands():
     view = view_of("from app.again import Purchase\nPurchase()\n")
     (call,) = view.all(ast.Call)
     ((place, _),) = view.owners(call.node.func, call.scope)
-    assert view.lineage_at(place) == {"app.bases.Base"}
+    assert view.lineage(place.node, place.scope) == {"app.bases.Base"}

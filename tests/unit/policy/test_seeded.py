@@ -6,10 +6,10 @@ import pytest
 
 from agent.policy.content import secrets
 from agent.policy.proposal import Proposal
-from agent.policy.security import injection
+from agent.policy.security import request_values
 from tests.unit.policy import cases, seeds
 
-EVERY = (injection, secrets)
+EVERY = (request_values, secrets)
 SEEDS = [pytest.param(seed, id=seed.name) for seed in seeds.INJECTION]
 
 
@@ -21,5 +21,5 @@ def _findings(path, content, modules):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_seed_is_caught_and_its_twin_is_not(seed):
-    assert _findings(seed.path, seed.bad, [injection])
+    assert _findings(seed.path, seed.bad, [request_values])
     assert _findings(seed.path, seed.good, EVERY) == []

@@ -33,18 +33,4 @@ CASES = {
             ),
         },
     ),
-    "endpoint-answer": Cases(
-        fails={
-            "a post": Snippet(_API + "@router.post('/a')\ndef add(): ...\n", line=3),
-            "its annotation is taken away": Snippet(
-                _API + "@router.post('/a')\ndef add(): ...\n",
-                base=_API + "@router.post('/a')\ndef add() -> None: ...\n",
-                line=3,
-            ),
-        },
-        passes={
-            "an annotation": Snippet(_API + "@router.post('/a')\ndef add() -> dict: ...\n"),
-            "no router": Snippet("import httpx\n@mock.post('/a')\ndef f(): ...\n"),
-        },
-    ),
 }

@@ -30,17 +30,14 @@ def _said(
 
 
 _DISTINCT = _HEAD + "found = Order.objects.filter(paid=True).distinct('customer')\n"
-_INDEX = _HEAD + "class A(models.Model):\n    class Meta:\n        indexes = [models.Index({})]\n"
 
 CASES = {
     "django-database": Cases(
         fails={
             "in a Q": _said(_HEAD + "q = Q(data__contained_by={'a': 1})\n", 5, "oracle"),
-            "conflicts by names": _said(
-                _HEAD + "Order.objects.bulk_create(\n    [], update_conflicts=True,"
-                " unique_fields=['a'], update_fields=['b'])\n",
-                5,
-                "mysql",
+            "names of fields": _said(_DISTINCT, 5),
+            "a module of PostgreSQL": _said(
+                "from django.contrib.postgres.fields import ArrayField\n", 1, "mysql"
             ),
         },
         passes={
@@ -58,9 +55,7 @@ CASES = {
     "django-database-likely": Cases(
         fails={
             "a search": _said(_HEAD + "found = Order.objects.filter(text__search='a')\n", 5),
-            "a partial index": _said(
-                _INDEX.format("fields=['a'], name='a', condition=Q(b=1)"), 7, "mysql"
-            ),
+            "a lock of rows": _said(_HEAD + "found = Order.objects.select_for_update()\n", 5),
         },
         passes={
             "MySQL locks rows": _said(

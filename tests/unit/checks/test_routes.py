@@ -1,0 +1,94 @@
+"""What an application lists of its endpoints and what they depend on."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from importlib import resources
+from types import ModuleType
+from typing import Annotated
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Security
+
+
+@pytest.fixture
+def script(monkeypatch) -> ModuleType:
+    path = resources.files("agent.checks") / "inside" / "mergewright_routes.py"
+    monkeypatch.syspath_prepend(str(path.parent))  # type: ignore[attr-defined] # a real folder
+    spec = importlib.util.spec_from_file_location("mergewright_routes", str(path))
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def signed_in() -> None: ...
+
+
+def other_signed_in() -> None: ...
+
+
+def admin(user: Annotated[None, Depends(signed_in)]) -> None: ...
+
+
+class Role:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, user: Annotated[None, Depends(signed_in)]) -> None: ...
+
+
+def require(name: str):
+    def check() -> None: ...
+
+    return check
+
+
+editor = Role("editor")
+
+
+def f() -> None: ...
+
+
+def listed(script, app: FastAPI, **wanted: object) -> dict[str, list[str]]:
+    found = script.of_endpoints(app, "/tree", wanted)
+    return {f"{one['methods']} {one['path']}": one["asks"] for one in found}
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "expected"),
+    [
+        (signed_in, signed_in, True),
+        (admin, signed_in, True),
+        (other_signed_in, signed_in, False),
+        (editor, editor, True),
+        (editor, signed_in, True),
+        (Role("editor"), editor, False),
+        (Role("reader"), Role, True),
+        (require("admin"), require, True),
+        (functools.partial(admin), admin, True),
+    ],
+)
+def test_a_dependency_is_known_by_what_it_is(script, given, wanted, expected):
+    app = FastAPI(openapi_url=None)
+    app.get("/x", dependencies=[Depends(given)])(f)
+    assert bool(listed(script, app, it=wanted)["GET /x"]) is expected
+
+
+def test_routers_mounts_and_hidden_endpoints_are_listed_by_their_whole_paths(script):
+    inner, outer, sub = APIRouter(prefix="/inner"), APIRouter(), FastAPI(openapi_url=None)
+    inner.get("/{name:path}", include_in_schema=False)(f)
+    inner.websocket("/live")(f)
+    outer.include_router(inner, dependencies=[Security(signed_in)])
+    sub.api_route("/", methods=["POST", "PUT"])(f)
+    app = FastAPI(openapi_url=None, dependencies=[Depends(other_signed_in)])
+    app.root_path = "/shop/"
+    app.include_router(outer, prefix="/v1")
+    app.mount("/sub", sub)
+    assert listed(script, app, a=signed_in, b=other_signed_in) == {
+        "GET /shop/v1/inner/{name}": ["a", "b"],
+        "WEBSOCKET /shop/v1/inner/live": ["a", "b"],
+        "POST or PUT /shop/sub/": [],
+    }
