@@ -77,12 +77,7 @@ class Facts:
             message = "Base does not let it be measured which dependencies endpoints have."
             fix = "Check by hand that every new endpoint has what fastapi.auth demands."
             found.append(("openapi", "", message, fix))
-        return tuple(
-            _remark(
-                rule, message, fix, path
-            )
-            for rule, path, message, fix in found
-        )
+        return tuple(_remark(rule, message, fix, path) for rule, path, message, fix in found)
 
     @property
     def all_red(self) -> tuple[Finding, ...]:
