@@ -40,7 +40,10 @@ class Files:
         # anything here looks for, and would be carried into what is printed.
         self.paths = tuple(path for path in tree.paths() if path.isprintable())
         self._known = frozenset(self.paths)
-        self._texts: dict[str, str | None] = {}
+        self._texts: dict[str, str] = {}
+        self._tomls: dict[str, dict[str, object]] = {}
+        self._inis: dict[str, dict[str, dict[str, str]]] = {}
+        self._modules: dict[str, ast.Module] = {}
         self.unreadable: dict[str, str] = {}
         """Files that should say something and could not be read, with the reason."""
 
@@ -68,7 +71,7 @@ class Files:
                 self.unreadable[path] = f"larger than {most // 1024} KiB"
                 content = b""
             self._texts[path] = content.decode("utf-8-sig", "replace")
-        return self._texts[path] or ""
+        return self._texts[path]
 
     def toml(self, path: str) -> dict[str, object]:
         """A TOML file; empty when there is none."""
@@ -143,18 +146,6 @@ class Files:
         for path in self.paths:
             by_name.setdefault(path.rsplit("/", 1)[-1], []).append(path)
         return by_name
-
-    @cached_property
-    def _tomls(self) -> dict[str, dict[str, object]]:
-        return {}
-
-    @cached_property
-    def _inis(self) -> dict[str, dict[str, dict[str, str]]]:
-        return {}
-
-    @cached_property
-    def _modules(self) -> dict[str, ast.Module]:
-        return {}
 
 
 def parse_ini(text: str) -> dict[str, dict[str, str]]:

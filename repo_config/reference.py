@@ -33,18 +33,15 @@ def keys_at(path: Path) -> tuple[str, ...]:
     return next((tuple(one.model_fields) for one in _members(form_at(path)) if is_section(one)), ())
 
 
-def sections() -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
-    """All sections with their paths, the file itself first."""
-    waiting: list[tuple[tuple[str, ...], type[BaseModel]]] = [((), RepoConfig)]
-    while waiting:
-        path, section = waiting.pop(0)
-        yield path, section
-        inner: list[tuple[tuple[str, ...], Form]] = [
-            ((*path, name), field.annotation)
-            for name, field in section.model_fields.items()
-            if is_section(field.annotation)
-        ]
-        waiting[:0] = inner
+def sections(
+    path: tuple[str, ...] = (), section: type[BaseModel] = RepoConfig
+) -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
+    """Yield all sections with their paths, the file itself first."""
+    yield path, section
+    for name, field in section.model_fields.items():
+        form: Form = field.annotation
+        if is_section(form):
+            yield from sections((*path, name), form)
 
 
 def choices(form: Form) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ environment, which is built from these files; what is imported undeclared is lef
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from posixpath import commonprefix
 
 from agent.models.change import Finding, Severity
 from agent.policy.proposal import Proposal
@@ -106,28 +107,18 @@ def check(proposal: Proposal) -> Iterator[Finding]:
 
 
 def _said(one: Declared, proposal: Proposal, path: str, line: int | None) -> Iterator[Finding]:
-    match proposal.config.scope.new_dependencies:
-        case "forbid":
-            yield FORBIDDEN_DEPENDENCY.at(
-                path,
-                f"declares {one.name}; scope.new_dependencies is forbid",
-                "Do without it, or have somebody declare it first.",
-                line,
-            )
-        case "ask":
-            yield NEW_DEPENDENCY.at(
-                path,
-                f"declares {one.name}, which the project did not need before",
-                "Look at who makes it, its licence, and whether the project wants it.",
-                line,
-            )
+    demand = proposal.config.scope.new_dependencies
+    if demand == "forbid":
+        message = f"declares {one.name}; scope.new_dependencies is forbid"
+        fix = "Do without it, or have somebody declare it first."
+        yield FORBIDDEN_DEPENDENCY.at(path, message, fix, line)
+    elif demand == "ask":
+        message = f"declares {one.name}, which the project did not need before"
+        fix = "Look at who makes it, its licence, and whether the project wants it."
+        yield NEW_DEPENDENCY.at(path, message, fix, line)
     if near := _lookalike(one.name):
-        yield LOOKALIKE.at(
-            path,
-            f"declares {one.name}, which is nearly {near}",
-            f"If {near} is meant, write that.",
-            line,
-        )
+        message = f"declares {one.name}, which is nearly {near}"
+        yield LOOKALIKE.at(path, message, f"If {near} is meant, write that.", line)
     if one.source:
         yield _from_elsewhere(one, path, line)
 
@@ -165,11 +156,7 @@ def _is_near(one: str, other: str) -> bool:
         return False
     if one.replace("-", "") == other.replace("-", ""):
         return True
-    start = next(
-        (at for at, pair in enumerate(zip(one, other, strict=False)) if len({*pair}) > 1), -1
-    )
-    if start < 0:
-        start = min(len(one), len(other))
+    start = len(commonprefix([one, other]))
     rest, other_rest = one[start:], other[start:]
     return (
         rest[1:] == other_rest

@@ -186,35 +186,21 @@ def _unreadable(
     What this Python refuses, an older one refuses too; of a newer one nothing is known. LibCST
     knows the newest grammar on every host, but deep nesting ends its process.
     """
+    says = f"does not parse with {_HOST} ({problem.message})"
     if problem.may_run and before != file.after:
-        return HIDDEN.at(
-            file.path,
-            f"does not parse with {_HOST} ({problem.message}), so that no rule has looked at it",
-            "Write it in UTF-8, smaller and plainer, so that it can be read.",
-            problem.line,
-        )
-    if before is not None and not _parses(before):
-        return UNREADABLE_PYTHON.at(
-            file.path,
-            f"does not parse with {_HOST} ({problem.message}), and did not before the change",
-            "Check by hand that it is meant to be so.",
-            problem.line,
-        )
-    if target is not None and target > _HOST_VERSION:
-        return UNREADABLE_PYTHON.at(
-            file.path,
-            f"cannot be read by this service, which runs on {_HOST} ({problem.message}); the"
-            f" project supports {_dotted(target)} and newer",
-            "Check by hand that it is valid, or run this service with a newer Python.",
-            problem.line,
-        )
-    supported = f"; the project supports {_dotted(target)}" if target else ""
-    return PYTHON_SYNTAX.at(
-        file.path,
-        f"does not parse with {_HOST}: {problem.message}{supported}",
-        "Write what the oldest supported Python can parse, or declare it (python.version).",
-        problem.line,
-    )
+        rule, says = HIDDEN, f"{says}, so that no rule has looked at it"
+        fix = "Write it in UTF-8, smaller and plainer, so that it can be read."
+    elif before is not None and not _parses(before):
+        rule, says = UNREADABLE_PYTHON, f"{says}, and did not before the change"
+        fix = "Check by hand that it is meant to be so."
+    elif target is not None and target > _HOST_VERSION:
+        rule, says = UNREADABLE_PYTHON, f"{says}; the project supports {_dotted(target)} and newer"
+        fix = "Check by hand that it is valid, or run this service with a newer Python."
+    else:
+        rule = PYTHON_SYNTAX
+        says += f"; the project supports {_dotted(target)}" if target else ""
+        fix = "Write what the oldest supported Python can parse, or declare it (python.version)."
+    return rule.at(file.path, says, fix, problem.line)
 
 
 def _parses(content: bytes) -> bool:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 from repo_config import load, reference, schema
 
@@ -26,14 +24,6 @@ def test_every_key_has_a_row_with_type_default_and_meaning():
     }
     assert set(table) == known
     assert all(len(row) == 3 and all(row) for row in table.values())
-
-
-def test_the_module_prints_the_reference():
-    printed = subprocess.run(
-        [sys.executable, "-m", "repo_config"],
-        capture_output=True, text=True, check=True, timeout=60,
-    ).stdout  # fmt: skip
-    assert printed == reference.markdown() + "\n"
 
 
 def test_every_key_of_the_schema_is_described():
