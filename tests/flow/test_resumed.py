@@ -198,7 +198,7 @@ def test_one_that_is_terminated_is_kept_and_one_that_gave_up_is_not(store, shop,
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("--resume", "--base", "main"), "leave --base out"),
+        (("--resume", "--base", "main"), "a run goes on as it began"),
         deep(("--resume", "../x"), "'../x'"),
         deep(("--ticket", __file__, "--model", "gpt"), "provider:name"),
     ],
