@@ -16,6 +16,3 @@ class Refused(AgentError):
         """
         super().__init__(message)
         self.status = status
-
-    def __reduce__(self) -> tuple[type[Refused], tuple[int, str]]:
-        return type(self), (self.status, self.message)

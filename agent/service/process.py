@@ -130,9 +130,9 @@ def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
         _thread(name, take_turns, name, turn, stop, bells[name], pulses[name].note, written[name])
         for name, turn in turns.items()
     ]
-    reconciler = _reconciler(settings, way, inbox, store, bells["intake"].set)
-    if reconciler is not None:
-        threads.append(_thread("reconcile", reconcile.keep_on, reconciler, stop))
+    look = _reconciler(settings, way, inbox, store, bells["intake"].set)
+    if look is not None:
+        threads.append(_thread("reconcile", reconcile.keep_on, look, stop))
     sweeper = sweep.Sweeper(settings, store, engine, lambda: beside_runs().forge)
     ended = ends.Ends(settings, store, lambda: beside_runs().forge, stop)
     unwatched = [
@@ -155,7 +155,7 @@ def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
 
 def _reconciler(
     settings: Settings, way: Access, inbox: Inbox, store: SqlStore, found: Callable[[], None]
-) -> reconcile.Reconciler | None:
+) -> Callable[[], float] | None:
     """Make what finds out what GitHub could not tell us; None: there is nowhere to look.
 
     Args:
@@ -163,13 +163,13 @@ def _reconciler(
     """
     seconds = settings.reconcile_minutes * 60.0
     if way.app_id is not None:
-        return reconcile.Redeliveries(AppDeliveries(way), inbox, seconds=seconds)
+        return reconcile.Redeliveries(AppDeliveries(way), inbox, seconds=seconds).turn
     if not settings.repositories:
         _log.warning("no repository is looked through", setting=variable("repositories"))
         return None
     issues, words = GithubLabelledIssues(way, settings), GithubConversations(way)
     gate, where = wiring.gatekeeper(settings, way), settings.repositories
-    return Polling(issues, words, gate, inbox, store, where, seconds=seconds, found=found)
+    return Polling(issues, words, gate, inbox, store, where, seconds=seconds, found=found).turn
 
 
 def _thread(name: str, target: Callable[..., object], *args: object) -> threading.Thread:

@@ -11,7 +11,6 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 import structlog
 
@@ -53,20 +52,16 @@ _SHORTEST_PAUSE = 1.0
 _AFTER_FAILURE = 60.0
 
 
-class Reconciler(Protocol):
-    """Finds out what the forge could not tell us."""
+def keep_on(turn: Callable[[], float], stop: threading.Event) -> None:
+    """Take turns until told to stop; one that fails is logged, and the next one taken later.
 
-    def turn(self) -> float:
-        """Look for what is missing, as far as it is time; return the seconds until it is again."""
-        ...
-
-
-def keep_on(reconciler: Reconciler, stop: threading.Event) -> None:
-    """Take turns until told to stop; one that fails is logged, and the next one taken later."""
+    Args:
+        turn: Looks for what is missing; returns the seconds until it is time again.
+    """
     pause = 0.0
     while not stop.wait(pause):
         try:
-            pause = max(reconciler.turn(), _SHORTEST_PAUSE)
+            pause = max(turn(), _SHORTEST_PAUSE)
         except ForgeLimited as problem:
             pause = max(problem.until - time.time(), _SHORTEST_PAUSE)
             _log.warning("reconciliation waits", problem=problem.message, seconds=round(pause))

@@ -118,7 +118,6 @@ class Counts(Record):
     unread: int
     oldest_unread: float | None
     """When it was received, in seconds since the epoch."""
-    settled: int
 
 
 class Settled(Record):
@@ -226,8 +225,7 @@ class Inbox:
                 .select_from(DeliveryRow)
                 .where(waiting)
             ).one()
-            every = session.exec(select(func.count()).select_from(DeliveryRow)).one()
-        return Counts(unread=unread, oldest_unread=oldest, settled=every - unread)
+        return Counts(unread=unread, oldest_unread=oldest)
 
     def prove_writable(self) -> None:
         """Write to the disk now.
@@ -250,7 +248,7 @@ class Inbox:
             return self._pulse.stat().st_mtime
         return None
 
-    def prune(self, now: float, *, body_days: int = _BODY_DAYS, row_days: int = _ROW_DAYS) -> int:
+    def prune(self, now: float) -> int:
         """Empty the bodies of old settled deliveries and remove the oldest altogether.
 
         What is unread stays, however old. A removed delivery would be taken as new if it came
@@ -263,11 +261,11 @@ class Inbox:
         received = _ROWS.c.received_at
         with self._transaction() as connection:
             gone = connection.execute(
-                _ROWS.delete().where(settled, received < now - row_days * _DAY)
+                _ROWS.delete().where(settled, received < now - _ROW_DAYS * _DAY)
             )
             connection.execute(
                 _ROWS.update()
-                .where(settled, received < now - body_days * _DAY, _ROWS.c.body != b"")
+                .where(settled, received < now - _BODY_DAYS * _DAY, _ROWS.c.body != b"")
                 .values(body=b"")
             )
             return gone.rowcount

@@ -273,13 +273,13 @@ class Turns:
 def test_a_turn_that_fails_does_not_end_the_loop(monkeypatch):
     monkeypatch.setattr(reconcile, "_AFTER_FAILURE", 0.01)
     turns = Turns(ForgeUnavailable("away"), ValueError("a bug"), 0.0)
-    reconcile.keep_on(turns, turns.stop)
+    reconcile.keep_on(turns.turn, turns.stop)
     assert len(turns.at) == 3
 
 
 def test_GH2_the_next_turn_waits_for_as_long_as_the_forge_says():
     turns = Turns(ForgeLimited("wait", until=time.time() + 0.3), 0.0)
-    reconcile.keep_on(turns, turns.stop)
+    reconcile.keep_on(turns.turn, turns.stop)
     assert turns.at[1] - turns.at[0] > 0.25
 
 
