@@ -99,7 +99,6 @@ _RUFF = (
     "security-lint",
 )
 _TOOLS = (
-    "unread-file",
     "missing-name",
     "unknown-module",
     "public-api",

@@ -25,7 +25,6 @@ from agent.checks import (
     public_api,
     reports,
     type_cache,
-    unread,
 )
 from agent.checks.check import TESTS, Check, Site, granted
 from agent.checks.two_runs import TwoRuns
@@ -66,13 +65,12 @@ def run(
     site = _laid_out(change, head, environment, prepared, svc)
     measured = _measured(change, site, before, prepared, svc)
     base = _base_site(site, prepared, svc)
-    unseen = unread.look(change, site, base, measured, svc.sandbox, svc.say)
     linted = _lint(change, site, base, measured, svc)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
         change_digest=change.digest,
-        results=(*results, *measured, *(one for one in (unseen, linted) if one)),
+        results=(*results, *measured, *((linted,) if linted else ())),
     )
     reports.keep(svc.run_folder(prepared.run), report)
     return report

@@ -117,16 +117,6 @@ def test_a_file_that_a_formatter_writes_anew_is_a_finding(site: Site) -> None:
     assert item.item_id == "some files: unreadable: cannot be parsed"
 
 
-def test_named_files_are_looked_at_but_for_those_that_the_project_leaves_out(site: Site) -> None:
-    named = replace(RUFF_CHECK, only=("a.py",)).order(site, Secret()).argv
-    assert named[named.index("a.py") - 3] == "--exclude"
-    project = site.project.model_copy(update={"own_excludes": ("ruff",)})
-    own = replace(RUFF_CHECK, only=("a.py",)).order(replace(site, project=project), Secret()).argv
-    assert "--exclude" not in own
-    assert "--force-exclude" in own
-    assert "a.py" not in replace(BLACK, only=("a.py",)).order(site, Secret()).argv
-
-
 def test_flake8_lines_are_read(site: Site) -> None:
     secret = Secret()
     said = f"./{secret.module}.py\t1\tE401\tx\n./a.py\t9\tC901\t'f' is too complex (12)\nnoise\n"
