@@ -108,7 +108,6 @@ _TOOLS = (
     "test-rewritten",
     "test-removed",
     "test-surroundings",
-    "test-not-run",
     "test-not-collected",
     "url-map",
     "url-map-new",

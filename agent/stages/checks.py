@@ -16,7 +16,6 @@ from agent.checks import (
     comparison,
     contract_lint,
     coverage_of_change,
-    early,
     gate,
     linters,
     measuring,
@@ -257,9 +256,6 @@ def _measured(
     kept = baselines.load(stored)
     known = again.known((kept and kept.result(TESTS)) or base)
     rounds = site.config.checks.tests.reruns
-    if (red := early.find_red(runs, rounds, known)) is not None:
-        others = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, tests=False)
-        return (*others, red)
     first = runs.as_base_has_them()
     results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also, in_place=first)
     found = tuple(
