@@ -113,8 +113,8 @@ def _with_declared(
         raise EnvironmentFailed(
             f"What the change declares cannot be installed.\n{problem.message}"
         ) from problem
-    records = packages.Known(svc.settings.osv, svc.settings.home / "osv", prepared.run.started)
-    found = packages.look(requirements.brought(proposal), known, built, records)
+    declared, now = requirements.brought(proposal), prepared.run.started
+    found = packages.look(declared, known, built, dump=svc.settings.osv, now=now)
     svc.say(f"{found.name}: {found.figures}")
     return built, (found,)
 
