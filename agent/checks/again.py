@@ -7,7 +7,7 @@ counts at all is proved in each room as in every other.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 from agent.checks import flaky, running
@@ -27,11 +27,6 @@ _LEAST_SECONDS = 5.0
 _TEXT = 200
 
 
-def known(base: CheckResult) -> dict[str, tuple[Rerun, ...]]:
-    """Return what earlier runs have seen of tests on this base commit."""
-    return {one.item_id: one.base for one in base.repeated}
-
-
 @dataclass
 class Again:
     """Both sides of a run, ready to run tests of it again."""
@@ -48,14 +43,12 @@ class Again:
         self,
         failures: tuple[CheckItem, ...],
         rounds: int,
-        before: Mapping[str, tuple[Rerun, ...]],
         new: Container[str] = (),
     ) -> tuple[Repeated, ...]:
         """Run failed tests again until their runs say enough, for as long as the suite may take.
 
         Args:
             rounds: So often at most.
-            before: What is known of them on base.
             new: The tests that base does not have; they run with the change alone.
         """
         count = len(failures)
@@ -65,7 +58,6 @@ class Again:
             item.item_id: Repeated(
                 item_id=item.item_id,
                 is_new=item.item_id in new,
-                base=before.get(item.item_id, ()),
                 place=item.place,
             )
             for item in failures

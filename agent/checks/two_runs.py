@@ -157,20 +157,13 @@ class TwoRuns:
         site = self.sites.head if same else self.lay_out(self.product, "base-tests")
         return BaseTests(site, self.sites.suite, self.facts)
 
-    def finish(
-        self,
-        first: BaseTests,
-        held: CheckResult,
-        rounds: int,
-        before: Mapping[str, tuple[Rerun, ...]],
-    ) -> CheckResult:
+    def finish(self, first: BaseTests, held: CheckResult, rounds: int) -> CheckResult:
         """Run again what failed, as the change has it what is left, and copies that must fail.
 
         Args:
             first: What has run.
             held: How that ended.
             rounds: How often a test may be run again.
-            before: What earlier runs saw of tests on base.
         """
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
@@ -181,7 +174,7 @@ class TwoRuns:
         failing = tuple(item for item in left if item.outcome in flaky.FAILING)
         repeated: tuple[Repeated, ...] = ()
         if rounds and not held.reason and 0 < len(failing) <= MOST_TESTS:
-            repeated = replace(self.sites, head=first.site).repeat(failing, rounds, before)
+            repeated = replace(self.sites, head=first.site).repeat(failing, rounds)
         held = held.model_copy(update={"repeated": repeated})
         by_chance = {one.item_id for one in repeated if _passes_at_times(one)}
         left = tuple(item for item in left if item.item_id not in by_chance)
@@ -262,7 +255,7 @@ class TwoRuns:
         if not rounds or not is_proved(result) or not 0 < len(failing) <= MOST_TESTS:
             return result
         new = {one.item_id for one in failing} - {item.item_id for item in self.base.items}
-        repeated = self.sites.repeat(failing, rounds, {}, new)
+        repeated = self.sites.repeat(failing, rounds, new)
         return result.model_copy(update={"repeated": (*result.repeated, *repeated)})
 
     def _unknown_helpers(self) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from agent.checks import (
     again,
-    baselines,
     comparison,
     contract_lint,
     coverage_of_change,
@@ -27,9 +26,9 @@ from agent.checks import (
 )
 from agent.checks.check import TESTS, Check, Site, granted
 from agent.checks.two_runs import TwoRuns
-from agent.errors import EnvironmentFailed
+from agent.errors import EnvironmentFailed, PolicyRefused
 from agent.git import worktree
-from agent.models.change import Change, ClearedChange, Finding, Level
+from agent.models.change import Change, ClearedChange, Finding, Level, Severity
 from agent.models.checks import CheckReport, CheckResult, Comparison, Status
 from agent.models.environment import Environment, Prepared
 from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules, url_map
@@ -42,29 +41,38 @@ from repo_config.schema import RepoConfig
 
 
 def run(
-    cleared: ClearedChange, before: CheckReport, prepared: Prepared, svc: Services
+    cleared: ClearedChange,
+    before: CheckReport,
+    prepared: Prepared,
+    svc: Services,
+    stood: Change | None = None,
 ) -> CheckReport:
-    """Run all checks on the change.
+    """Run all checks on the change; first of all, hold it against the rules that ruff checks.
 
     Tests are run as base has them, and what is left of them as the change has it. Where the change
     touches what the other checks are configured by, they are first run under the base commit's
     rules; these results carry `comparison.BASE_RULES` in their names. Where the change declares
     other packages than base, all of its side runs with those.
 
+    Args:
+        stood: What a branch held before; what rules find in lines of people only remarks.
+
     Raises:
         EnvironmentFailed: What the change declares cannot be installed.
+        PolicyRefused: A rule that ruff checks forbids it.
     """
     change, project = cleared.change, prepared.contract.project
     head = svc.head_folder(prepared.run)
     environment, results = _with_declared(change, prepared, svc)
+    site = _laid_out(change, head, environment, prepared, svc)
+    runs = _two_runs(change, site, before, prepared, svc)
+    linted = _lint(change, site, _base_site(site, prepared, svc), runs, svc)
+    _refuse(linted, change, stood, prepared, svc)
     if rules := gate.rule_files(change, project):
         svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
         results += _under_base_rules(change, rules, environment, prepared, svc)
         svc.say("checks on the whole change")
-    site = _laid_out(change, head, environment, prepared, svc)
-    measured = _measured(change, site, before, prepared, svc)
-    base = _base_site(site, prepared, svc)
-    linted = _lint(change, site, base, measured, svc)
+    measured = _measured(change, site, runs, prepared, svc)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
@@ -76,7 +84,7 @@ def run(
 
 
 def _lint(
-    change: Change, head: Site, base: Site, measured: tuple[CheckResult, ...], svc: Services
+    change: Change, head: Site, base: Site, runs: TwoRuns | None, svc: Services
 ) -> CheckResult | None:
     """Hold the change against the rules that ruff checks; None where nothing is new."""
     config = head.config
@@ -89,9 +97,28 @@ def _lint(
     found = check.find_new(change, head, base, svc.sandbox, svc.say)
     if found is None or found.reason:
         return found
-    disguised = {path for one in measured for path in one.disguised}
+    disguised = runs.disguised if runs else frozenset()
     items = ruff_contract.select(found.items, change, config, disguised)
     return found.model_copy(update={"items": items}) if items else None
+
+
+def _refuse(
+    linted: CheckResult | None,
+    change: Change,
+    stood: Change | None,
+    prepared: Prepared,
+    svc: Services,
+) -> None:
+    """End the checks before they have begun, where a rule that ruff checks forbids the change."""
+    if linted is None or linted.reason:
+        return
+    config, floors = prepared.contract.config, svc.settings.floors
+    told = ruff_contract.findings(linted.items, config)
+    weighed = tuple(levels.weigh(told, ruff_rules.RULES, config, floors))
+    found = levels.tolerate(weighed, change, stood)
+    if blocking := [one for one in found if one.severity is Severity.BLOCK]:
+        svc.say(f"{linted.name}: {blocking[0].rule} stands against the change, so nothing runs")
+        raise PolicyRefused(found)
 
 
 def _with_declared(
@@ -228,14 +255,13 @@ def _told_by_rules(found: Comparison, findings: tuple[Finding, ...]) -> Comparis
     )
 
 
-def _measured(
+def _two_runs(
     change: Change, site: Site, before: CheckReport, prepared: Prepared, svc: Services
-) -> tuple[CheckResult, ...]:
-    """Run the checks, and the tests twice where base tells what they are."""
-    also = _of_change(change, site, prepared, svc)
+) -> TwoRuns | None:
+    """Prepare both runs of the tests; None where base does not tell what its tests are."""
     suite, base = measuring.suite_of(site), before.result(TESTS)
     if suite is None or base is None or base.suite is None or not again.is_proved(base):
-        return measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also)
+        return None
     base_tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
 
     def lay_out(part: Change, name: str) -> Site:
@@ -250,25 +276,25 @@ def _measured(
         say=svc.say,
         show=svc.say,
     )
-    runs = TwoRuns(change, base, sites, base_tree, lay_out, site.project)
-    # Another run may have learned something of this base since ours has begun.
-    stored = baselines.place(prepared, svc.settings)
-    kept = baselines.load(stored)
-    known = again.known((kept and kept.result(TESTS)) or base)
-    rounds = site.config.checks.tests.reruns
+    return TwoRuns(change, base, sites, base_tree, lay_out, site.project)
+
+
+def _measured(
+    change: Change, site: Site, runs: TwoRuns | None, prepared: Prepared, svc: Services
+) -> tuple[CheckResult, ...]:
+    """Run the checks, and the tests twice where base tells what they are."""
+    also = _of_change(change, site, prepared, svc)
+    if runs is None:
+        return measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also)
     first = runs.as_base_has_them()
     results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also, in_place=first)
-    found = tuple(
-        runs.finish(first, one, rounds, known).model_copy(
-            update={"disguised": tuple(sorted(runs.disguised))}
-        )
+    rounds, disguised = site.config.checks.tests.reruns, tuple(sorted(runs.disguised))
+    return tuple(
+        runs.finish(first, one, rounds).model_copy(update={"disguised": disguised})
         if one.name == TESTS
         else one
         for one in results
     )
-    for one in found:
-        baselines.remember(stored, one.repeated)
-    return found
 
 
 def _of_change(change: Change, site: Site, prepared: Prepared, svc: Services) -> tuple[Check, ...]:

@@ -175,18 +175,6 @@ def test_a_new_test_that_fails_the_second_time_makes_a_draft(stage: Callable[...
 
 
 @pytest.mark.deep
-def test_base_is_remembered_to_be_flaky(stage: Callable[..., Stage]) -> None:
-    files, detected, test_id = SUITES["pytest"]
-    made = stage(files, **detected)
-    Judged(made, base="PPF", head="FFP")
-    second = Judged(made, base="", head="FP")
-    # Neither measured nor run again: base is known, and so is the test.
-    assert second.rooms.rooms == {"base": 0, "head": 2, "base-tests": 0}
-    assert second.verdict.reason is Reason.READY
-    assert [one.item_id for one in second.tests.flaky] == [test_id]
-
-
-@pytest.mark.deep
 def test_nothing_is_run_again_where_the_configuration_says_so(stage: Callable[..., Stage]) -> None:
     files, detected, _ = SUITES["pytest"]
     made = stage(files, config={"checks": {"tests": {"reruns": 0}}}, **detected)

@@ -53,7 +53,7 @@ def finished(
     sides = kind(here, here, None, None, lambda _: None, lambda _: None)
     made, tree = change({"shop.py": "a = 1\n", **(files or {})}, dict(FILES))
     runs = TwoRuns(made, ran(*IDS), sides, tree, lambda *_: here, PROJECT)
-    return runs.finish(BaseTests(here, None, FACTS), held, 0, {})  # type: ignore[arg-type]
+    return runs.finish(BaseTests(here, None, FACTS), held, 0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("green", [IDS[:1], IDS[:2]])
