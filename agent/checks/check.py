@@ -17,7 +17,6 @@ from typing import Protocol
 from packaging.utils import canonicalize_name
 
 from agent.checks.sealed import Secret
-from agent.checks.type_cache import TypeCache
 from agent.models.checks import CheckResult, Status, SuiteFacts
 from agent.models.environment import Environment
 from agent.models.sandbox import (
@@ -56,8 +55,6 @@ class Site:
     """Checks that may be under way at a time."""
     fails_fast: bool = False
     """Whether the first test that fails ends its run."""
-    type_cache: TypeCache | None = None
-    """What mypy may begin with; None: with nothing."""
 
     @property
     def test_args(self) -> tuple[str, ...]:

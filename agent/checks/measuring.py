@@ -9,19 +9,19 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from threading import Event
 
-from agent.checks import running, suite, type_cache
+from agent.checks import running, suite
 from agent.checks.check import Check, Part, Site, Suite, workers
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.django_suite import DjangoSuite
 from agent.checks.linters import ALL
 from agent.checks.live import Show
-from agent.checks.mypy_types import MypyTypes, known_place
+from agent.checks.mypy_types import MypyTypes
 from agent.checks.openapi_map import OpenapiMap
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT
 from agent.checks.pytest_suite import PytestSuite
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult, Status
-from agent.models.sandbox import RoomResult, Sandbox
+from agent.models.sandbox import Sandbox
 from agent.telemetry import run_log
 
 Say = Callable[[str], None]
@@ -137,14 +137,7 @@ def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
 def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event, show: Show) -> CheckResult:
     if reason := check.absent(site):
         return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
-
-    def keep(secret: Secret, result: RoomResult, judged: CheckResult) -> None:
-        type_cache.keep(site.type_cache, known_place(secret), result, judged)
-
-    is_mypy = isinstance(check, MypyTypes)
-    return running.run(
-        check, site, sandbox, show, cancelled=cancelled, keep=keep if is_mypy else None
-    )
+    return running.run(check, site, sandbox, show, cancelled=cancelled)
 
 
 def _tell(result: CheckResult, say: Say) -> None:

@@ -17,7 +17,6 @@ from agent.models.checks import CheckResult
 from agent.models.sandbox import Flag, RoomOrder, RoomResult, Sandbox
 
 Compose = Callable[[Site, Secret], RoomOrder]
-Keep = Callable[[Secret, RoomResult, CheckResult], None]
 
 
 def run(
@@ -29,7 +28,6 @@ def run(
     compose: Compose | None = None,
     name: str = "",
     cancelled: Flag | None = None,
-    keep: Keep | None = None,
 ) -> CheckResult:
     """Run a check; once more where it came to a limit other than time.
 
@@ -39,7 +37,6 @@ def run(
         show: Told some of the lines that are printed meanwhile.
         compose: Makes the order for the room, where it is not all of the check.
         name: Under which the lines are shown, where it is not that of the check.
-        keep: Told of what the room gave back.
     """
     for is_last in (False, True):
         secret = Secret()
@@ -50,8 +47,6 @@ def run(
         if is_last or result.limit in (None, "time"):
             break
     found = _judged(check, site, secret, order, result)
-    if keep is not None:
-        keep(secret, result, found)
     return found.model_copy(update={"limit": result.limit or ""})
 
 

@@ -22,7 +22,6 @@ from agent.checks import (
     packages,
     public_api,
     reports,
-    type_cache,
 )
 from agent.checks.check import TESTS, Check, Site, granted
 from agent.checks.two_runs import TwoRuns
@@ -385,7 +384,4 @@ def _laid_out(
         project=prepared.contract.project,
         limits=granted(svc.settings),
         at_once=svc.settings.checks_at_once,
-        type_cache=type_cache.of(
-            prepared.model_copy(update={"environment": environment}), svc.settings, base=False
-        ),
     )

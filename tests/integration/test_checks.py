@@ -855,6 +855,14 @@ def test_a_plugin_that_is_missing_is_a_failure_with_mypys_words(workshop: Worksh
     assert "no_such_plugin" in result.reason
 
 
+@pytest.mark.deep
+def test_a_cache_of_mypy_in_the_tree_is_not_read(workshop: Workshop) -> None:
+    config = {"checks": {"types": {"args": ["--verbose", "--cache-dir", "kept"]}}}
+    result = workshop.one("mypy", TYPED, config=config, type_tools=("mypy",))
+    told = [line for line in result.output.splitlines() if "Cache Dir:" in line]
+    assert told and all(line.endswith("/dev/null") for line in told), result.output
+
+
 TYPE_FORGERIES = {
     "errors are ignored": {"mypy.ini": "[mypy]\nignore_errors = True\n"},
     "a plugin ends the process": {
