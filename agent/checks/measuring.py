@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from threading import Event
 
 from agent.checks import running, suite
@@ -118,20 +118,11 @@ def suite_of(site: Site) -> Suite | None:
 
 def scripts_digest() -> str:
     """Digest of all that decides how a side is measured, for keys of stored results."""
-    total = hashlib.sha256()
-    for name, content in sorted(_sources(resources.files("agent.checks"), "")):
-        total.update(f"{name}\0{len(content)}\0".encode() + content)
+    folder, total = Path(str(resources.files("agent.checks"))), hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        content = path.read_bytes()
+        total.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode() + content)
     return total.hexdigest()
-
-
-def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
-    found = []
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            found += _sources(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith(".py"):
-            found.append((prefix + entry.name, entry.read_bytes()))
-    return found
 
 
 def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event, show: Show) -> CheckResult:

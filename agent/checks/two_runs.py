@@ -93,7 +93,7 @@ class TwoRuns:
     @cached_property
     def of_tests(self) -> OfTests:
         """The files of base's tests."""
-        sources, imports = self._sources or {}, Imports.of(self._imported)
+        sources, imports = self._sources or {}, Imports(self._imported)
         return of_tests.find(self.facts, sources, imports, self.tree.paths())
 
     @cached_property
@@ -103,7 +103,7 @@ class TwoRuns:
             return None
         files = self.change.files
         own = {one.path: one.after or b"" for one in files if one.path.endswith(".py")}
-        return Imports.of({**self._imported, **affected.imported(own)})
+        return Imports({**self._imported, **affected.imported(own)})
 
     @cached_property
     def _sources(self) -> dict[str, bytes] | None:
@@ -222,7 +222,7 @@ class TwoRuns:
             for folder in of_tests.list_folders(path)
             if not packages.isdisjoint(of_tests.list_folders(folder))
         }
-        imports = Imports.of({**known, **dict.fromkeys(parts - known.keys(), ())})
+        imports = Imports({**known, **dict.fromkeys(parts - known.keys(), ())})
         found = [
             path
             for path in new

@@ -93,7 +93,7 @@ def take_back(
     found = [one for one in found if not gone.is_unused(one.path, one.without, one.original)]
     is_slow = head.seconds > _SLOW_SECONDS
     sources = _read_with(change, base) if is_slow or not found else {}
-    imports = Imports(sources)
+    imports = Imports(affected.imported(sources))
     # What tests alone have to notice, tests that were there before do not notice for them.
     judges = frozenset(() if found else added)
     found = found or _make_mistakes(change, sources, imports)

@@ -298,37 +298,33 @@ def _measured(
 
 def _of_change(change: Change, site: Site, prepared: Prepared, svc: Services) -> tuple[Check, ...]:
     """Return the checks that are about the change alone."""
-    own = (*_of_names(change, prepared, svc), *_of_library(change, site))
-    return (*own, *_of_coverage(change, site))
+    contract = prepared.contract
+    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    files = Proposal(change, contract.config, contract.project, base).python
+    lines = {file.path: file.new_lines for file in files if file.new_lines}
+    return (*_of_names(lines, site), *_of_library(change, site), *_of_coverage(lines, site))
 
 
-def _of_coverage(change: Change, site: Site) -> tuple[Check, ...]:
+def _of_coverage(lines: Mapping[str, frozenset[int]], site: Site) -> tuple[Check, ...]:
     """Have the lines of the change counted that tests run, where the repository asks for it."""
     suite, wanted = measuring.suite_of(site), site.config.tests.coverage_of_change
     if suite is None or wanted is None:
         return ()
-    found = {
-        file.path: coverage_of_change.changed_lines(file)
-        for file in change.files
-        if not is_test(file.path) and not is_migration(file.path)
+    own = {
+        path: tuple(sorted(numbers))
+        for path, numbers in lines.items()
+        if not is_test(path) and not is_migration(path)
     }
-    lines = {path: numbers for path, numbers in found.items() if numbers}
-    return (coverage_of_change.CoverageOfChange(lines, suite, wanted),) if lines else ()
+    return (coverage_of_change.CoverageOfChange(own, suite, wanted),) if own else ()
 
 
-def _of_names(change: Change, prepared: Prepared, svc: Services) -> tuple[Check, ...]:
+def _of_names(lines: Mapping[str, frozenset[int]], site: Site) -> tuple[Check, ...]:
     """Have names looked up on new lines, where the repository has no type checker to do it."""
-    contract = prepared.contract
-    if contract.project.type_tools:
+    if site.project.type_tools:
         return ()
-    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    below = f"{contract.project.root}/" if contract.project.root else ""
-    lines = {
-        file.path.removeprefix(below): file.new_lines
-        for file in Proposal(change, contract.config, contract.project, base).python
-        if file.path.startswith(below) and file.new_lines
-    }
-    return (names.look_up(lines),) if lines else ()
+    below = f"{site.project.root}/" if site.project.root else ""
+    own = {path.removeprefix(below): some for path, some in lines.items() if path.startswith(below)}
+    return (names.look_up(own),) if own else ()
 
 
 def _of_library(change: Change, site: Site) -> tuple[Check, ...]:
