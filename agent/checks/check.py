@@ -17,7 +17,7 @@ from typing import Protocol
 from packaging.utils import canonicalize_name
 
 from agent.checks.sealed import Secret
-from agent.models.checks import CheckResult, Status, SuiteFacts
+from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
 from agent.models.environment import Environment
 from agent.models.sandbox import (
     ROOM_ENVIRONMENT,
@@ -55,6 +55,11 @@ class Site:
     """Checks that may be under way at a time."""
     fails_fast: bool = False
     """Whether the first test that fails ends its run."""
+
+    @property
+    def entered(self) -> tuple[str, ...]:
+        """What a person writes before a command that starts in the project's folder."""
+        return ("env", "-C", self.project.root) if self.project.root else ()
 
     @property
     def test_args(self) -> tuple[str, ...]:
@@ -244,17 +249,38 @@ def limit_reached(result: RoomResult, limits: RoomLimits, what: str) -> str:
     return f"{what} ended {amounts.get(result.limit, f'at the {result.limit} limit')}"
 
 
-def unverified(check: Check, site: Site, result: RoomResult, reason: str) -> CheckResult:
-    """Give a result that proves nothing."""
+def conclude(
+    check: Check,
+    site: Site,
+    result: RoomResult,
+    status: Status,
+    reason: str = "",
+    *,
+    limit: str = "",
+    items: tuple[CheckItem, ...] = (),
+    output: str = "",
+) -> CheckResult:
+    """Make the result of a check of what its room gave back.
+
+    Args:
+        limit: The words for a limit that ended it, or another cause that fails it as a whole;
+            whatever else it says, it has failed then.
+    """
     return CheckResult(
         name=check.name,
-        status=Status.UNVERIFIED,
+        status=Status.FAILED if limit else status,
+        items=items,
         exit_code=result.exit_code,
         seconds=result.seconds,
         command=check.command(site),
-        reason=reason,
-        output=result.output,
+        reason=limit or reason,
+        output=output,
     )
+
+
+def unverified(check: Check, site: Site, result: RoomResult, reason: str) -> CheckResult:
+    """Give a result that proves nothing."""
+    return conclude(check, site, result, Status.UNVERIFIED, reason, output=result.output)
 
 
 def _duration(seconds: float) -> str:

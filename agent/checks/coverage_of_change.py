@@ -85,16 +85,10 @@ class CoverageOfChange:
         elif run * 100 < self.wanted * every:
             items = tuple(_missed(files, run * 100 // every, self.wanted))
         figures = "not known" if reason else f"{run} of {every} lines run"
-        return CheckResult(
-            name=self.name,
-            status=Status.FAILED if items else Status.PASSED,
-            items=items,
-            figures=figures,
-            exit_code=result.exit_code,
-            seconds=result.seconds,
-            command=self.command(site),
-            output=suite.shortened("\n".join(item.text for item in items) or figures),
-        )
+        status = Status.FAILED if items else Status.PASSED
+        output = suite.shortened("\n".join(item.text for item in items) or figures)
+        found = check.conclude(self, site, result, status, items=items, output=output)
+        return found.model_copy(update={"figures": figures})
 
 
 def _unknown(reason: str) -> CheckItem:

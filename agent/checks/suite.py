@@ -163,19 +163,12 @@ def judge(
     status, reason = _verdict(report, runs, items, secret, result, codes)
     if stopped := check.limit_reached(result, site.test_limits(), "the tests were"):
         where = _where(result, secret)
-        status, reason = Status.FAILED, stopped + (f"; it was {where}" if where else "")
-    return CheckResult(
-        name=suite.name,
-        status=status,
-        items=items,
-        exit_code=result.exit_code,
-        seconds=result.seconds,
-        command=suite.command(site),
-        reason=reason,
-        output=output(result),
-        touched=tuple(path.removeprefix(f"{ROOM_TREE}/") for path in result.touched),
-        suite=_facts(report),
+        stopped += f"; it was {where}" if where else ""
+    found = check.conclude(
+        suite, site, result, status, reason, limit=stopped, items=items, output=output(result)
     )
+    touched = tuple(path.removeprefix(f"{ROOM_TREE}/") for path in result.touched)
+    return found.model_copy(update={"touched": touched, "suite": _facts(report)})
 
 
 def _facts(report: sealed.Report) -> SuiteFacts | None:
