@@ -11,8 +11,7 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 from agent.checks import flaky, running
-from agent.checks.check import TESTS, Part, Selection, Site, Suite
-from agent.checks.live import Show
+from agent.checks.check import TESTS, Part, PartOfSuite, Selection, Site, Suite
 from agent.models.checks import UNPROVED, CheckItem, CheckResult, Repeated, Rerun, Status
 from agent.models.sandbox import Sandbox
 
@@ -36,8 +35,7 @@ class Again:
     suite: Suite
     sandbox: Sandbox
     say: Say
-    show: Show
-    """Told some of the lines that are printed meanwhile."""
+    """Told what runs, and some of the lines that are printed meanwhile."""
 
     def repeat(
         self,
@@ -82,17 +80,14 @@ class Again:
                 one = found[item_id]
                 found[item_id] = one.model_copy(update={side: (*getattr(one, side), run)})
 
-    def some(self, site: Site, only: Selection) -> CheckResult:
-        """Run some of the tests of one side in a room of their own."""
+    def run(self, site: Site, part: Part) -> CheckResult:
+        """Run a part of the tests of one side in a room of its own."""
         name = f"{TESTS} on base" if site.tree == self.base.tree else TESTS
-        return running.run(
-            self.suite,
-            site,
-            self.sandbox,
-            self.show,
-            compose=lambda site, secret: self.suite.part_order(site, secret, Part(only)),
-            name=name,
-        )
+        return running.run(PartOfSuite(self.suite, part, name=name), site, self.sandbox, self.say)
+
+    def some(self, site: Site, only: Selection) -> CheckResult:
+        """Run some of the tests."""
+        return self.run(site, Part(only))
 
     def _run(self, site: Site, ids: list[str], end: float) -> dict[str, Rerun]:
         if not ids:

@@ -211,6 +211,34 @@ class Suite(Check, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class PartOfSuite:
+    """A part of a suite, as a check like others."""
+
+    suite: Suite
+    part: Part
+    site: Site | None = None
+    """Where it runs, if not where it is asked to."""
+    name: str = TESTS
+    """Under which its lines are shown."""
+
+    def absent(self, site: Site) -> str:
+        """Say why there are no tests."""
+        return self.suite.absent(self.site or site)
+
+    def command(self, site: Site) -> tuple[str, ...]:
+        """What a person runs to see the same of all of them."""
+        return self.suite.command(self.site or site)
+
+    def order(self, site: Site, secret: Secret) -> RoomOrder:
+        """Run the part."""
+        return self.suite.part_order(self.site or site, secret, self.part)
+
+    def judge(self, site: Site, secret: Secret, result: RoomResult) -> CheckResult:
+        """Say how its tests ended."""
+        return self.suite.judge(self.site or site, secret, result)
+
+
 def no_type_tool(site: Site, tool: str) -> str:
     """Say why a type checker is not run; empty where it is."""
     if tool in site.project.type_tools:

@@ -7,8 +7,6 @@ the machine ended the first. Which rooms there are, and in which order, is left 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from agent.checks.check import Check, Site, unverified
 from agent.checks.live import Echo, Show
 from agent.checks.sealed import Secret
@@ -16,17 +14,12 @@ from agent.environments import room_services
 from agent.models.checks import CheckResult
 from agent.models.sandbox import Flag, RoomOrder, RoomResult, Sandbox
 
-Compose = Callable[[Site, Secret], RoomOrder]
-
 
 def run(
     check: Check,
     site: Site,
     sandbox: Sandbox,
     show: Show,
-    *,
-    compose: Compose | None = None,
-    name: str = "",
     cancelled: Flag | None = None,
 ) -> CheckResult:
     """Run a check; once more where it came to a limit other than time.
@@ -35,13 +28,11 @@ def run(
 
     Args:
         show: Told some of the lines that are printed meanwhile.
-        compose: Makes the order for the room, where it is not all of the check.
-        name: Under which the lines are shown, where it is not that of the check.
     """
     for is_last in (False, True):
         secret = Secret()
-        order = (compose or check.order)(site, secret)
-        echo = Echo(name or check.name, show, ours=secret.names)
+        order = check.order(site, secret)
+        echo = Echo(check.name, show, ours=secret.names)
         result = sandbox.run(order, cancelled, echo)
         echo.close()
         if is_last or result.limit in (None, "time"):

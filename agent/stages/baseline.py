@@ -40,7 +40,7 @@ def _measured(prepared: Prepared, svc: Services) -> CheckReport:
         limits=check.granted(svc.settings),
         at_once=svc.settings.checks_at_once,
     )
-    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say)
+    results = measuring.measure(site, svc.sandbox, svc.say)
     results = measurable.confirm(results, site, svc.sandbox, svc.say)
     return CheckReport(
         side="base",

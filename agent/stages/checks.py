@@ -273,7 +273,6 @@ def _two_runs(
         suite=suite,
         sandbox=svc.sandbox,
         say=svc.say,
-        show=svc.say,
     )
     return TwoRuns(change, base, sites, base_tree, lay_out, site.project)
 
@@ -284,12 +283,12 @@ def _measured(
     """Run the checks, and the tests twice where base tells what they are."""
     also = _of_change(change, site, prepared, svc)
     if runs is None:
-        return measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also)
+        return measuring.measure(site, svc.sandbox, svc.say, also=also)
     first = runs.as_base_has_them()
-    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also, in_place=first)
+    results = measuring.measure(site, svc.sandbox, svc.say, also=also, in_place=first)
     rounds, disguised = site.config.checks.tests.reruns, tuple(sorted(runs.disguised))
     return tuple(
-        runs.finish(first, one, rounds).model_copy(update={"disguised": disguised})
+        runs.finish(one, rounds).model_copy(update={"disguised": disguised})
         if one.name == TESTS
         else one
         for one in results
@@ -361,7 +360,7 @@ def _under_base_rules(
     folder = svc.head_folder(prepared.run).with_name("base-rules")
     part = gate.under_rules_of_base(change, rules)
     site = _laid_out(part, folder, environment, prepared, svc)
-    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, tests=False)
+    results = measuring.measure(site, svc.sandbox, svc.say, tests=False)
     return tuple(
         result.model_copy(update={"name": result.name + comparison.BASE_RULES})
         for result in results

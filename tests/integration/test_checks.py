@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from agent.checks import comparison, measuring, running
-from agent.checks.check import Site
-from agent.checks.two_runs import BaseTests
+from agent.checks.check import Part, PartOfSuite, Site
 from agent.models.change import Severity
 from agent.models.checks import CheckReport, Status, SuiteFacts
 from agent.stages import baseline
@@ -170,7 +169,7 @@ def test_tests_of_base_run_from_its_files_and_with_its_plugins_alone(workshop: W
     site = workshop.site(files, test_runner="pytest")
     suite = measuring.suite_of(site)
     assert suite is not None
-    tests = BaseTests(site, suite, SuiteFacts(files=told.files))
+    tests = PartOfSuite(suite, Part(base=SuiteFacts(files=told.files)))
     result = running.run(tests, site, workshop.sandbox, lambda line: None)
     assert outcomes(result) == {"test_sums.py::test_sum": "passed"}
     assert result.suite is not None
