@@ -108,6 +108,7 @@ _TOOLS = (
     "test-rewritten",
     "test-removed",
     "test-surroundings",
+    "test-not-run",
     "test-not-collected",
     "url-map",
     "url-map-new",

@@ -151,7 +151,12 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     new = {item.item_id: item for item in after.items}
     unstable = set(before.unstable)
     families = {_family(item_id) for item_id in unstable}
-    missing = [item_id for item_id in old if item_id not in new and _is_test(item_id)]
+    unrun = frozenset(after.unrun)
+    missing = [
+        item_id
+        for item_id in old
+        if item_id not in new and item_id not in unrun and _is_test(item_id)
+    ]
     unmatched = tuple(item_id for item_id in missing if item_id in unstable)
     # What cannot be imported on base counts as failing there.
     modules = [item_id.removesuffix(suite.COLLECTION) for item_id in old if not _is_test(item_id)]
@@ -197,6 +202,7 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
             one for one in after.held if one.item_id in new and new[one.item_id].outcome == "passed"
         ),
         unmatched=unmatched,
+        unrun=after.unrun,
         added=tuple(
             item_id
             for item_id in new

@@ -35,10 +35,11 @@ def not_passed(base: CheckResult, held: CheckResult) -> tuple[CheckItem, ...]:
     now = {item.item_id: item for item in held.items}
     before = base.suite.doctests if base.suite else {}
     after = held.suite.doctests if held.suite else {}
+    no_matter = {*base.unstable, *held.unrun}
     lost = {one.item_id: one.text for one in held.items if one.item_id.endswith(COLLECTION)}
     found = []
     for item in base.items:
-        if item.outcome != "passed" or item.item_id in base.unstable:
+        if item.outcome != "passed" or item.item_id in no_matter:
             continue
         one = now.get(item.item_id) or _gone(item.item_id, lost, held.reason)
         text = after.get(item.item_id, before.get(item.item_id))
@@ -151,6 +152,7 @@ def merged(
             "status": Status.FAILED if failed else Status.PASSED,
             "held": tuple(_held(item, places.find(item.item_id), sides) for item in left),
             "repeated": held.repeated,
+            "unrun": held.unrun,
             "suite": facts_of_both,
             "seconds": held.seconds + own.seconds,
         }

@@ -144,6 +144,8 @@ class TwoRuns:
             held: How the first run ended.
             rounds: How often a test may be run again.
         """
+        if held.limit == "time":
+            held = self._with_reached(first, held)
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
         if touched := self._newly_touched(held):
@@ -250,6 +252,54 @@ class TwoRuns:
             f"There is too much Python here to know who imports whom: {named} may be there for"
             " tests alone, and was taken for the product's"
         )
+
+    def _with_reached(self, first: BaseTests, held: CheckResult) -> CheckResult:
+        """Where time was up, run the tests that the change reaches to a proved end.
+
+        Those that had ended by then run apart from those that had not, so that both have time. Of
+        all others a failure is believed, and nothing else: the run did not come to its proof.
+        """
+        ended = {item.item_id for item in held.items}
+        changed = self.product.paths
+        reached = self.imports.reached(changed) if self.imports else frozenset(self.facts.files)
+        passed = (item.item_id for item in list_passed(self.base))
+        found = [one for one in passed if self.places.find(one)[0] in reached]
+        if not ended:
+            return held
+        proved = held.model_copy(update={"items": ()})
+        for ids in (
+            tuple(one for one in found if one in ended),
+            tuple(one for one in found if one not in ended),
+        ):
+            if ids:
+                self.sites.say(f"tests: time is up; {len(ids):,} that the change reaches run")
+                more = self.sites.some(first.site, Selection(ids=ids))
+                if not is_proved(more):
+                    return more
+                items = (*proved.items, *more.items)
+                proved = more.model_copy(
+                    update={"items": items, "suite": proved.suite or more.suite}
+                )
+        return self._joined(proved, held)
+
+    def _joined(self, proved: CheckResult, held: CheckResult) -> CheckResult:
+        """Add the failures of a run that was ended, and name what else is not proved."""
+        ids = {item.item_id for item in proved.items}
+        items = (
+            *proved.items,
+            *(item for item in held.items if item.item_id in _failed(held) - ids),
+        )
+        ids |= {item.item_id for item in items}
+        failed = any(item.outcome in flaky.FAILING for item in items)
+        facts = {
+            "items": items,
+            "unrun": tuple(one.item_id for one in self.base.items if one.item_id not in ids),
+            "status": Status.FAILED if failed else Status.PASSED,
+            "reason": "",
+            "limit": "",
+            "exit_code": int(failed),
+        }
+        return proved.model_copy(update=facts)
 
     def _with_shared_of_base(self) -> CheckResult:
         """Run the tests of base once more, with files of base that may belong to them."""
@@ -409,8 +459,10 @@ def list_passed(result: CheckResult) -> Iterable[CheckItem]:
 
 
 def _passed(base: CheckResult, held: CheckResult) -> Iterable[CheckItem]:
-    left = {item.item_id for item in not_passed(base, held)}
-    return (item for item in list_passed(base) if item.item_id not in left)
+    left = {item.item_id for item in not_passed(base, held)} | {*held.unrun}
+    return (
+        item for item in base.items if item.outcome == "passed" and item.item_id not in left
+    )  # fmt: skip
 
 
 def _added(change: Change, copies: red_copies.Copies, sources: Mapping[str, bytes]) -> Change:

@@ -142,6 +142,8 @@ class CheckResult(Record):
     """Of tests, unless their run ended before it was known."""
     held: tuple[HeldTest, ...] = ()
     """On head: tests that passed on base and do not pass with the change as base has them."""
+    unrun: tuple[str, ...] = ()
+    """On head: tests of base for which there was no time, and that the change does not reach."""
     unsteady: tuple[Repeated, ...] = ()
     """New and edited tests that passed, and failed when they ran a second time."""
     uncollected: tuple[str, ...] = ()
@@ -226,6 +228,8 @@ class Comparison(Record):
     """Tests of base that the change removes, or keeps from running."""
     rewritten: tuple[HeldTest, ...] = ()
     """Tests that pass as the change has them, and not as base has them."""
+    unrun: tuple[str, ...] = ()
+    """Tests of base for which there was no time."""
     findings: tuple[Finding, ...] = ()
     """What a rule makes of new findings, for a check that a rule weighs: then nothing is a new
     failure, and the rule's weight decides."""

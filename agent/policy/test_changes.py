@@ -39,6 +39,14 @@ SURROUNDINGS = Rule(
     bad='TEST_RUNNER = "shop.runner.QuickRunner"',
     good="TEST_RUNNER is left as it is",
 )
+NOT_RUN = Rule(
+    id="test-not-run",
+    demands="All tests of base run with the change, in the minutes that they have.",
+    severity=Severity.REVIEW,
+    floor=Severity.REVIEW,
+    bad="checks: {tests: {minutes: 5}}  # and the suite takes twenty",
+    good="checks: {tests: {minutes: 30}}",
+)
 NOT_COLLECTED = Rule(
     id="test-not-collected",
     demands="Tests that the change adds are run.",
@@ -46,7 +54,7 @@ NOT_COLLECTED = Rule(
     bad="def test_total(): ...  # in a file that the runner does not look at",
     good="def test_total(): ...  # in a file like those that run",
 )
-OF_TESTS = (REWRITTEN, REMOVED, SURROUNDINGS, NOT_COLLECTED)
+OF_TESTS = (REWRITTEN, REMOVED, SURROUNDINGS, NOT_RUN, NOT_COLLECTED)
 _MOST = 20
 _READ = "Read both versions: one of them is wrong about what the code is to do."
 _MISSED = "Look whether what it held is still wanted."
@@ -75,6 +83,14 @@ def findings(found: Comparison, base: CheckResult, head: CheckResult) -> Iterato
         many = f"{len(found.gone):,} tests" if len(found.gone) > 1 else "A test"
         said = f"{many} of base no longer run: {list_some(found.gone, _MOST)}"
         yield REMOVED.at("", said, _MISSED)
+    if found.unrun:
+        named = list_some(found.unrun)
+        yield NOT_RUN.at(
+            "",
+            f"{len(found.unrun):,} of {found.base_count:,} tests did not end in time, "
+            f"such as {named}; the change reaches none of them by its imports",
+            "Run them, or give the tests more time in checks.tests.minutes.",
+        )
     for said in head.uncollected:
         yield NOT_COLLECTED.at(said.partition(" ")[0], said, _COLLECTED)
     for doubt in head.doubts:

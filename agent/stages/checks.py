@@ -15,6 +15,7 @@ from agent.checks import (
     comparison,
     contract_lint,
     coverage_of_change,
+    early,
     gate,
     linters,
     measuring,
@@ -284,9 +285,13 @@ def _measured(
     also = _of_change(change, site, prepared, svc)
     if runs is None:
         return measuring.measure(site, svc.sandbox, svc.say, also=also)
+    rounds = site.config.checks.tests.reruns
+    if (red := early.find_red(runs, rounds)) is not None:
+        others = measuring.measure(site, svc.sandbox, svc.say, also=also, tests=False)
+        return (*others, red)
     first = runs.as_base_has_them()
     results = measuring.measure(site, svc.sandbox, svc.say, also=also, in_place=first)
-    rounds, disguised = site.config.checks.tests.reruns, tuple(sorted(runs.disguised))
+    disguised = tuple(sorted(runs.disguised))
     return tuple(
         runs.finish(one, rounds).model_copy(update={"disguised": disguised})
         if one.name == TESTS

@@ -272,7 +272,7 @@ def _no_tests(facts: Facts) -> str | None:
     switch = "To work without tests, set checks.tests.runner to off."
     if not facts.tests:
         return f"The repository has no test suite that was found. {switch}"
-    if any(check.head_count == check.head_skipped for check in facts.tests):
+    if any(check.head_count == check.head_skipped and not check.unrun for check in facts.tests):
         return f"The test suite ran no test at all. {switch}"
     return None
 

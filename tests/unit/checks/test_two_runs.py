@@ -26,6 +26,7 @@ FILES = {
 FACTS = SuiteFacts(files=("test_shop.py", "test_far.py"))
 PASSED = Status.PASSED
 IDS = ("test_shop.py::test_a", "test_shop.py::test_b", "test_far.py::test_c")
+ENDED_EARLY = {"status": Status.FAILED, "reason": "ended", "exit_code": None}
 Some = Callable[[tuple[str, ...]], CheckResult]
 
 
@@ -34,6 +35,9 @@ def ran(*ids: str, outcome: str = "passed", **more: object) -> CheckResult:
     status = Status.FAILED if outcome == "failed" else Status.PASSED
     facts = {"name": "tests", "status": status, "items": items, "exit_code": 0, "suite": FACTS}
     return CheckResult.model_validate(facts | more)
+
+
+ENDED = ran(IDS[0], limit="time", **ENDED_EARLY)
 
 
 class Sides(Again):
@@ -54,6 +58,31 @@ def finished(
     made, tree = change({"shop.py": "a = 1\n", **(files or {})}, dict(FILES))
     runs = TwoRuns(made, ran(*IDS), sides, tree, lambda *_: here, PROJECT)
     return runs.finish(held, 0)
+
+
+def test_where_time_is_up_what_the_change_reaches_still_runs_and_the_rest_is_named(
+    tmp_path: Path,
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def answer(ids: tuple[str, ...]) -> CheckResult:
+        asked.append(ids)
+        return ran(*ids, outcome="passed" if len(asked) < 3 else "failed")
+
+    found = finished(ENDED, answer, tmp_path)
+    assert (found.status, found.reason, found.unrun) == (Status.PASSED, "", (IDS[2],))
+    compared = Comparison(
+        name="tests", base=PASSED, head=PASSED, verdict=PASSED, base_count=3, unrun=found.unrun
+    )
+    [told] = test_changes.findings(compared, ran(*IDS), found)
+    assert told.message.startswith(f"1 of 3 tests did not end in time, such as {IDS[2]};")
+    # What had passed before had no proof yet; the last are copies, which have to fail.
+    assert asked == [IDS[:1], IDS[1:2], IDS[:2]]
+
+
+def test_what_the_change_reaches_and_never_ends_stays_red(tmp_path: Path) -> None:
+    found = finished(ENDED, lambda _: ENDED, tmp_path)
+    assert (found.status, found.reason) == (Status.FAILED, "ended")
 
 
 @pytest.mark.parametrize("green", [IDS[:1], IDS[:2]])
@@ -88,8 +117,8 @@ def test_copies_that_do_not_end_leave_a_doubt(head: CheckResult, tmp_path: Path)
     assert len(found.doubts) == 1
 
 
-def test_a_run_that_a_limit_ended_is_not_gone_on_with(tmp_path: Path) -> None:
-    held = ran(IDS[0], limit="time", status=Status.FAILED, reason="ended", exit_code=None)
+def test_a_limit_other_than_time_is_not_taken_for_it(tmp_path: Path) -> None:
+    held = ran(IDS[0], limit="memory", **ENDED_EARLY)
     assert finished(held, lambda ids: ran(*ids), tmp_path) is held
 
 

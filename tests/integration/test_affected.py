@@ -1,0 +1,130 @@
+"""Tests that a change reaches run first where the suite is slow, in real rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from agent.checks import early
+from agent.models.checks import Comparison
+from agent.models.run import Reason
+from agent.stages import baseline, decide
+from agent.stages import checks as checks_stage
+from tests.deep import deep
+from tests.integration.check_samples import Stage
+from tests.integration.test_flaky import DJANGO, Turns
+
+ADD = "def add(a, b):\n    return a + b\n"
+SUB = "def add(a, b):\n    return a - b\n"
+OTHERS = {f"test_{name}.py": f"def test_{name}():\n    pass\n" for name in "bcdefghij"}
+PYTEST = {
+    "sums.py": ADD,
+    "test_add.py": "import sums\n\ndef test_add():\n    assert sums.add(1, 1) == 2\n",
+    **OTHERS,
+}
+CASES = {
+    f"tests/test_{name}.py": f"""
+        from django.test import SimpleTestCase
+
+        class Case{name.upper()}(SimpleTestCase):
+            def test_it(self):
+                pass
+    """
+    for name in "bcdefghij"
+}
+WITH_DJANGO = {
+    **{path: text for path, text in DJANGO.items() if "luck" not in path},
+    **CASES,
+    "sums.py": ADD,
+    "tests/test_add.py": """
+        from django.test import SimpleTestCase
+        import sums
+
+        class Add(SimpleTestCase):
+            def test_add(self):
+                self.assertEqual(sums.add(1, 1), 2)
+    """,
+}
+SUITES = {
+    "pytest": (PYTEST, {"test_runner": "pytest"}, "test_add.py::test_add"),
+    "django": (
+        WITH_DJANGO,
+        {"test_runner": "django", "test_script": "manage.py"},
+        "tests.test_add.Add.test_add",
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def every_suite_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(early, "SLOW_SECONDS", 0.0)
+
+
+class Judged:
+    """A change, and what became of it."""
+
+    def __init__(self, made: Stage, base: str = "", head: str = "", **edits: str) -> None:
+        self.rooms = Turns(made.sandbox, base, head)
+        self.said: list[str] = []
+        services = replace(made.services, sandbox=self.rooms, say=self.said.append)
+        before = baseline.measure(made.prepared, services)
+        cleared = made.cleared(**edits)
+        report = checks_stage.run(cleared, before, made.prepared, services)
+        compared = checks_stage.compare(before, report, made.prepared, services)
+        self.tests: Comparison = next(one for one in compared if one.name == "tests")
+        self.verdict = decide.weigh(compared, cleared, made.prepared.contract)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("runner", ["pytest", deep("django")])
+def test_a_change_that_breaks_what_it_reaches_is_red_without_the_rest(
+    stage: Callable[..., Stage], runner: str
+) -> None:
+    files, detected, test_id = SUITES[runner]
+    judged = Judged(stage(files, **detected), sums_DOT_py=SUB)
+    assert judged.verdict.reason is Reason.NEW_FAILURES
+    assert [item.item_id for item in judged.tests.new_failures] == [test_id]
+    assert judged.tests.head_count == 1
+    assert (judged.tests.gone, judged.tests.added) == ((), ())
+    assert "1 of 10 tests" in judged.tests.reason
+
+
+@pytest.mark.parametrize("runner", ["pytest", deep("django")])
+def test_what_passes_first_passes_nothing_before_the_whole_suite_ran(
+    stage: Callable[..., Stage], runner: str
+) -> None:
+    files, detected, _ = SUITES[runner]
+    judged = Judged(stage(files, **detected), sums_DOT_py=ADD.replace("a + b", "b + a"))
+    assert judged.verdict.reason is Reason.READY
+    assert (judged.tests.head_count, judged.tests.base_count) == (10, 10)
+    assert judged.rooms.rooms["head"] == 2
+    assert any("1 of 10 tests ran first" in line for line in judged.said)
+
+
+@pytest.mark.deep
+def test_a_failure_that_the_imports_do_not_show_is_still_found(stage: Callable[..., Stage]) -> None:
+    hidden = "import importlib\n\ndef test_z():\n    assert importlib.import_module('su' + 'ms').add(1, 1) == 2\n"
+    files = {
+        **PYTEST,
+        "test_add.py": "import sums\n\ndef test_add():\n    pass\n",
+        "test_z.py": hidden,
+    }
+    judged = Judged(stage(files, test_runner="pytest"), sums_DOT_py=SUB)
+    assert [item.item_id for item in judged.tests.new_failures] == ["test_z.py::test_z"]
+    assert judged.tests.head_count == 11
+
+
+@pytest.mark.deep
+def test_tests_that_need_others_before_them_are_not_called_red_for_it(
+    stage: Callable[..., Stage],
+) -> None:
+    files = {
+        **PYTEST,
+        "test_a_first.py": "import os\n\ndef test_first():\n    os.environ['FIRST'] = '1'\n",
+        "test_add.py": "import os, sums\n\ndef test_add():\n    assert os.environ['FIRST']\n",
+    }
+    judged = Judged(stage(files, test_runner="pytest"), sums_DOT_py=SUB)
+    assert judged.verdict.reason is Reason.READY
+    assert judged.tests.head_count == 11
