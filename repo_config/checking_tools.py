@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
+from itertools import product
 from typing import NamedTuple
 
 from repo_config import (
@@ -51,6 +52,8 @@ class Tools(NamedTuple):
     """What files tell pyright or basedpyright, where one of them is run."""
     ruff_formats: bool
     """See `detect.Project`."""
+    own_excludes: tuple[str, ...]
+    """See `detect.Project`."""
     pins: dict[str, tuple[str, ...]]
     """See `detect.Project`."""
 
@@ -87,6 +90,7 @@ def find(files: Files, whole: Files, config: RepoConfig, declared: Iterable[Depe
         not_run,
         _pyright(whole, config, types, told),
         ruff_formats=_RUFF_FORMAT in {*own, *told},
+        own_excludes=tuple(one.value for one in lint if _excludes(files, one.value, told)),
         pins=tool_pins.find(files, running, tool_plugins.find(named.commands, files, whole)),
     )
 
@@ -229,6 +233,20 @@ def _formats(files: Files) -> bool:
     tables = _tables(files, "ruff", _OWN["ruff"])
     hooks = (pre_commit.TOOLS.get(hook.name) for hook in pre_commit.hooks(files))
     return _RUFF_FORMAT in hooks or any("format" in one for one in tables)
+
+
+def _excludes(files: Files, tool: str, told: dict[str, Told]) -> bool:
+    """Whether the project lists all that a tool leaves out, in place of the tool's own list."""
+    key = "skip" if tool == "isort" else "exclude"
+    checks = _CHECKS.get(tool, (tool,))
+    words = [word for check in checks if check in told for word in told[check].args]
+    keys = {key for one in _tables(files, tool, _OWN.get(tool, ())) for key in one}
+    keys |= {
+        key
+        for path, section in ((".isort.cfg", "settings"), *product(_INI, (tool, f"tool:{tool}")))
+        for key in files.ini(path).get(section, {})
+    }
+    return key in keys or any(word.startswith(f"--{key}") for word in words)
 
 
 def _tables(files: Files, tool: str, own: tuple[str, ...]) -> list[dict[str, object]]:

@@ -91,6 +91,8 @@ class Project(BaseModel):
     """Of ruff, flake8, black, isort."""
     ruff_formats: bool = False
     """Whether ruff formats the project, and does not only lint it."""
+    own_excludes: tuple[str, ...] = ()
+    """Of these tools the project lists all that they leave out, in place of their own list."""
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
     told: dict[str, Told] = {}
@@ -200,6 +202,7 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
         fastapi_path=fastapi_apps.folder(files, app) if app else "",
         lint_tools=tuple(found.value for found in tools.lint),
         ruff_formats=tools.ruff_formats,
+        own_excludes=tools.own_excludes,
         tool_pins=tools.pins,
         told=tools.told,
         not_run=tools.not_run,

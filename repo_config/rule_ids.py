@@ -99,6 +99,7 @@ _RUFF = (
     "security-lint",
 )
 _TOOLS = (
+    "unread-file",
     "missing-name",
     "unknown-module",
     "public-api",

@@ -71,6 +71,13 @@ class LintCheck:
     """Path of the program in the room, where it is none of those that `command_words` name."""
     rule: str = ""
     """Id of the rule that weighs what it finds; it is not run where that is off."""
+    named: tuple[str, ...] = ()
+    """By these it leaves out what settings say also of files that are named; `{pattern}` becomes
+    an expression for these files."""
+    built_in: tuple[str, ...] = ()
+    """By these it leaves out no others of its own accord."""
+    takes_paths: bool = True
+    """Whether files are named by their paths."""
     only: tuple[str, ...] = ()
     """The files that it looks at, relative to the project's folder; empty: those of its command."""
 
@@ -110,7 +117,7 @@ class LintCheck:
         probes = {probe: self.probe}
         if self.unreadable_probe:
             probes[f"{secret.module}/{probe}"] = self.unreadable_probe
-        looked_at = (*(self.only or told.paths or (".",)), *probes)
+        looked_at = self._looked_at(site, (*(self.only or told.paths or (".",)), *probes))
         argv = (program, *subcommand, *told.args, *arguments, *looked_at)
         if self.rewrites:
             argv = (*_REWRITTEN, secret.report, *argv)
@@ -128,6 +135,15 @@ class LintCheck:
             collect=(secret.report,),
             folder=site.project.root,
         )
+
+    def _looked_at(self, site: check.Site, paths: tuple[str, ...]) -> tuple[str, ...]:
+        """Name what it is to look at, and what of that it may leave out."""
+        if not self.only:
+            return paths
+        pattern = "|".join(f"/{re.escape(path)}$" for path in paths)
+        leaves_out = () if self.command_words[0] in site.project.own_excludes else self.built_in
+        named = tuple(part.format(pattern=pattern) for part in self.named)
+        return (*leaves_out, *named, *(paths if self.takes_paths else ()))
 
     def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
         """Say what the tool found."""

@@ -28,6 +28,8 @@ class  c:
 """  # noqa: W291
 #: More branches than any limit that is in use.
 _TOO_COMPLEX = "\ndef g(x):\n" + "    if x:\n        x = 1\n" * 200
+#: Stands in the place of the files that a tool leaves out of its own accord.
+_NONE = "mergewright-leaves-nothing-out"
 
 
 def _is_linter(site: check.Site) -> bool:
@@ -49,6 +51,8 @@ RUFF_CHECK = lint.LintCheck(
     probe=_BROKEN,
     read=lint.read_ruff,
     configured=_is_linter,
+    named=("--force-exclude",),
+    built_in=("--exclude", _NONE),
 )  # fmt: skip
 
 RUFF_FORMAT = lint.LintCheck(
@@ -61,6 +65,8 @@ RUFF_FORMAT = lint.LintCheck(
     configured=_is_formatter,
     rewrites=True,
     unreadable_code=2,
+    named=("--force-exclude",),
+    built_in=("--exclude", _NONE),
 )
 
 FLAKE8 = lint.LintCheck(
@@ -72,6 +78,7 @@ FLAKE8 = lint.LintCheck(
     probe=_UNTIDY + _TOO_COMPLEX,
     unreadable_probe=_BROKEN,
     read=lint.read_flake8,
+    built_in=("--exclude", _NONE),
 )  # fmt: skip
 
 BLACK = lint.LintCheck(
@@ -83,6 +90,10 @@ BLACK = lint.LintCheck(
     read=lint.read_rewritten,
     rewrites=True,
     unreadable_code=123,
+    # It leaves out nothing that is named, but much of what it is to find by a pattern.
+    named=("--include", "{pattern}", "."),
+    built_in=("--exclude", _NONE),
+    takes_paths=False,
 )
 
 ISORT = lint.LintCheck(
@@ -93,6 +104,8 @@ ISORT = lint.LintCheck(
     probe=_UNSORTED,
     read=lint.read_rewritten,
     rewrites=True,
+    named=("--filter-files",),
+    built_in=("--skip", _NONE),
 )
 
 ALL = (RUFF_CHECK, RUFF_FORMAT, FLAKE8, BLACK, ISORT)

@@ -145,7 +145,7 @@ class TwoRuns:
             rounds: How often a test may be run again.
         """
         if held.limit == "time":
-            held = self._with_reached(first, held)
+            held = self._with_reached(held)
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
         if touched := self._newly_touched(held):
@@ -253,7 +253,7 @@ class TwoRuns:
             " tests alone, and was taken for the product's"
         )
 
-    def _with_reached(self, first: BaseTests, held: CheckResult) -> CheckResult:
+    def _with_reached(self, held: CheckResult) -> CheckResult:
         """Where time was up, run the tests that the change reaches to a proved end.
 
         Those that had ended by then run apart from those that had not, so that both have time. Of
@@ -273,7 +273,7 @@ class TwoRuns:
         ):
             if ids:
                 self.sites.say(f"tests: time is up; {len(ids):,} that the change reaches run")
-                more = self.sites.some(first.site, Selection(ids=ids))
+                more = self.sites.some(self.site, Selection(ids=ids))
                 if not is_proved(more):
                     return more
                 items = (*proved.items, *more.items)

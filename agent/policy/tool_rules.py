@@ -14,6 +14,14 @@ from agent.policy import ruff_rules, test_changes, url_map
 from agent.policy.rule import Rule
 from agent.policy.upkeep import brought
 
+UNREAD_FILE = Rule(
+    id="unread-file",
+    demands="What linters find in files of a change that they pass over is looked at first.",
+    severity=Severity.REVIEW,
+    bad="dist/orders.py has an unused import, and ruff never reads dist/",
+    good="shop/orders.py, which ruff reads",
+)
+
 OTHER_SETTINGS = Rule(
     id="other-settings",
     demands="What a check finds by the settings of base is looked at first, where it finds nothing "
@@ -72,6 +80,7 @@ _COVERAGE_FIX = "Add a test that runs them, or tell the reviewer why none can."
 _MODULE_FIX = "Declare what brings it, or do without; a name from memory may be anybody's."
 #: By the name of the check whose new findings they weigh.
 BY_CHECK: dict[str, tuple[Rule, ...]] = {
+    "unread files": (UNREAD_FILE,),
     "names": (MISSING_NAME, UNKNOWN_MODULE),
     "public api": (PUBLIC_API,),
     "coverage of the change": (COVERAGE_OF_CHANGE,),
@@ -112,6 +121,8 @@ def findings(rules: tuple[Rule, ...], items: tuple[CheckItem, ...]) -> Iterator[
             yield rule.at(
                 path, f"is objected to by the settings of base: {said}", _SETTINGS_FIX, at
             )
+        elif rule is UNREAD_FILE:
+            yield rule.at(path, f"is passed over by the linters: {said}", _FIX, at)
         else:
             text = item.item_id.partition(": ")[2] or item.text
             yield rule.at(path, text.rstrip("."), _FIX, at)

@@ -23,6 +23,7 @@ from agent.checks import (
     packages,
     public_api,
     reports,
+    unread,
 )
 from agent.checks.check import TESTS, Check, Site, granted
 from agent.checks.two_runs import TwoRuns
@@ -66,18 +67,20 @@ def run(
     environment, results = _with_declared(change, prepared, svc)
     site = _laid_out(change, head, environment, prepared, svc)
     runs = _two_runs(change, site, before, prepared, svc)
-    linted = _lint(change, site, _base_site(site, prepared, svc), runs, svc)
+    base = _base_site(site, prepared, svc)
+    linted = _lint(change, site, base, runs, svc)
     _refuse(linted, change, stood, prepared, svc)
     if rules := gate.rule_files(change, project):
         svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
         results += _under_base_rules(change, rules, environment, prepared, svc)
         svc.say("checks on the whole change")
     measured = _measured(change, site, runs, prepared, svc)
+    unseen = unread.look(change, site, base, measured, svc.sandbox, svc.say)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
         change_digest=change.digest,
-        results=(*results, *measured, *((linted,) if linted else ())),
+        results=(*results, *measured, *(one for one in (unseen, linted) if one)),
     )
     reports.keep(svc.run_folder(prepared.run), report)
     return report

@@ -126,6 +126,16 @@ def test_no_code_comes_in_by_the_variables_of_the_repository(site: Site) -> None
         assert environ["PYTHONUTF8"] == "1"
 
 
+def test_named_files_are_looked_at_but_for_those_that_the_project_leaves_out(site: Site) -> None:
+    named = replace(RUFF_CHECK, only=("a.py",)).order(site, Secret()).argv
+    assert named[named.index("a.py") - 3] == "--exclude"
+    project = site.project.model_copy(update={"own_excludes": ("ruff",)})
+    own = replace(RUFF_CHECK, only=("a.py",)).order(replace(site, project=project), Secret()).argv
+    assert "--exclude" not in own
+    assert "--force-exclude" in own
+    assert "a.py" not in replace(BLACK, only=("a.py",)).order(site, Secret()).argv
+
+
 def test_flake8_lines_are_read(site: Site) -> None:
     secret = Secret()
     said = f"./{secret.module}.py\t1\tE401\tx\n./a.py\t9\tC901\t'f' is too complex (12)\nnoise\n"
