@@ -9,18 +9,18 @@ from importlib import resources
 from pathlib import Path
 from threading import Event
 
-from agent.checks import running, suite
+from agent.checks import running, suite, type_cache
 from agent.checks.check import Check, Part, Site, Suite, workers
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.django_suite import DjangoSuite
 from agent.checks.linters import ALL
-from agent.checks.mypy_types import MypyTypes
+from agent.checks.mypy_types import MypyTypes, known_place
 from agent.checks.openapi_map import OpenapiMap
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT
 from agent.checks.pytest_suite import PytestSuite
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult, Status
-from agent.models.sandbox import Sandbox
+from agent.models.sandbox import RoomResult, Sandbox
 from agent.telemetry import run_log
 
 Say = Callable[[str], None]
@@ -124,7 +124,12 @@ def scripts_digest() -> str:
 def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event, say: Say) -> CheckResult:
     if reason := check.absent(site):
         return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
-    return running.run(check, site, sandbox, say, cancelled)
+
+    def keep(secret: Secret, result: RoomResult, judged: CheckResult) -> None:
+        type_cache.keep(site.type_cache, known_place(secret), result, judged)
+
+    is_mypy = isinstance(check, MypyTypes)
+    return running.run(check, site, sandbox, say, cancelled, keep if is_mypy else None)
 
 
 def _tell(result: CheckResult, say: Say) -> None:

@@ -7,12 +7,16 @@ the machine ended the first. Which rooms there are, and in which order, is left 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent.checks.check import Check, Site, unverified
 from agent.checks.live import Echo, Show
 from agent.checks.sealed import Secret
 from agent.environments import room_services
 from agent.models.checks import CheckResult
 from agent.models.sandbox import Flag, RoomOrder, RoomResult, Sandbox
+
+Keep = Callable[[Secret, RoomResult, CheckResult], None]
 
 
 def run(
@@ -21,6 +25,7 @@ def run(
     sandbox: Sandbox,
     show: Show,
     cancelled: Flag | None = None,
+    keep: Keep | None = None,
 ) -> CheckResult:
     """Run a check; once more where it came to a limit other than time.
 
@@ -28,6 +33,7 @@ def run(
 
     Args:
         show: Told some of the lines that are printed meanwhile.
+        keep: Told of what the room gave back.
     """
     for is_last in (False, True):
         secret = Secret()
@@ -38,6 +44,8 @@ def run(
         if is_last or result.limit in (None, "time"):
             break
     found = _judged(check, site, secret, order, result)
+    if keep is not None:
+        keep(secret, result, found)
     return found.model_copy(update={"limit": result.limit or ""})
 
 

@@ -5,7 +5,7 @@ Kept by `agent.checks.baselines`, so that a second run on the same base does not
 
 from __future__ import annotations
 
-from agent.checks import baselines, check, measurable, measuring, reports
+from agent.checks import baselines, check, measurable, measuring, reports, type_cache
 from agent.checks.check import Site
 from agent.git import worktree
 from agent.models.checks import CheckReport
@@ -39,6 +39,7 @@ def _measured(prepared: Prepared, svc: Services) -> CheckReport:
         project=prepared.contract.project,
         limits=check.granted(svc.settings),
         at_once=svc.settings.checks_at_once,
+        type_cache=type_cache.of(prepared, svc.settings, base=True),
     )
     results = measuring.measure(site, svc.sandbox, svc.say)
     results = measurable.confirm(results, site, svc.sandbox, svc.say)

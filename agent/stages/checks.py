@@ -23,6 +23,7 @@ from agent.checks import (
     packages,
     public_api,
     reports,
+    type_cache,
     unread,
 )
 from agent.checks.check import TESTS, Check, Site, granted
@@ -387,4 +388,7 @@ def _laid_out(
         project=prepared.contract.project,
         limits=granted(svc.settings),
         at_once=svc.settings.checks_at_once,
+        type_cache=type_cache.of(
+            prepared.model_copy(update={"environment": environment}), svc.settings, base=False
+        ),
     )
