@@ -123,7 +123,7 @@ class Settings(Record):
     """The least that repositories can make of single rules, as `http-client=block`; `secrets=off`
     lets them switch that one off. Default: what each rule says of itself."""
     osv: Path | None = None
-    """Records of known vulnerabilities: osv.dev's dump for PyPI, as a zip file or a folder. What
+    """Records of known vulnerabilities: osv.dev's dump for PyPI, a zip file. What
     comes with a change is looked up in it; None: nothing is said of it."""
     max_minutes: int = Field(default=60, ge=1)
     """Upper bound for a repository's `limits.minutes` and `checks.tests.minutes`."""
@@ -491,12 +491,12 @@ def require_records(settings: Settings) -> None:
     """Have the records of known vulnerabilities, where some are named.
 
     Raises:
-        SettingsInvalid: There is nothing at that place.
+        SettingsInvalid: There is no file at that place.
     """
-    if settings.osv is not None and not settings.osv.exists():
+    if settings.osv is not None and not settings.osv.is_file():
         raise SettingsInvalid(
-            f"{variable('osv')}: there is nothing at {settings.osv}. Name the zip file or the"
-            " folder of osv.dev's dump for PyPI, or leave it unset."
+            f"{variable('osv')}: there is no file at {settings.osv}. Name the zip file of"
+            " osv.dev's dump for PyPI, or leave it unset."
         )
 
 

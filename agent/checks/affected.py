@@ -25,18 +25,8 @@ _MOST_BYTES = 100_000_000
 class Imports:
     """Who imports whom among the Python files of a tree."""
 
-    def __init__(self, sources: Mapping[str, bytes]) -> None:
-        """Read the files, by path; those that do not parse import nothing."""
-        self._take(imported(sources))
-
-    @classmethod
-    def of(cls, imported: Mapping[str, Iterable[str]]) -> Imports:
-        """Take the names that each file imports, as somebody else has read them."""
-        made = cls({})
-        made._take(imported)
-        return made
-
-    def _take(self, imported: Mapping[str, Iterable[str]]) -> None:
+    def __init__(self, imported: Mapping[str, Iterable[str]]) -> None:
+        """Take the names that each file imports, by its path."""
         self._files = _by_name(imported)
         self._importers: dict[str, set[str]] = defaultdict(set)
         for path, names in imported.items():
@@ -69,7 +59,7 @@ class Imports:
 
 
 def imported(sources: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
-    """Read the names that each file imports."""
+    """Read the names that each file imports; those that do not parse import nothing."""
     return {path: tuple(_imported(path, content)) for path, content in sources.items()}
 
 

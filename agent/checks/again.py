@@ -7,12 +7,11 @@ counts at all is proved in each room as in every other.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
 from agent.checks import flaky, running
-from agent.checks.check import TESTS, Part, Selection, Site, Suite
-from agent.checks.live import Show
+from agent.checks.check import TESTS, Part, PartOfSuite, Selection, Site, Suite
 from agent.models.checks import UNPROVED, CheckItem, CheckResult, Repeated, Rerun, Status
 from agent.models.sandbox import Sandbox
 
@@ -27,11 +26,6 @@ _LEAST_SECONDS = 5.0
 _TEXT = 200
 
 
-def known(base: CheckResult) -> dict[str, tuple[Rerun, ...]]:
-    """Return what earlier runs have seen of tests on this base commit."""
-    return {one.item_id: one.base for one in base.repeated}
-
-
 @dataclass
 class Again:
     """Both sides of a run, ready to run tests of it again."""
@@ -41,21 +35,18 @@ class Again:
     suite: Suite
     sandbox: Sandbox
     say: Say
-    show: Show
-    """Told some of the lines that are printed meanwhile."""
+    """Told what runs, and some of the lines that are printed meanwhile."""
 
     def repeat(
         self,
         failures: tuple[CheckItem, ...],
         rounds: int,
-        before: Mapping[str, tuple[Rerun, ...]],
         new: Container[str] = (),
     ) -> tuple[Repeated, ...]:
         """Run failed tests again until their runs say enough, for as long as the suite may take.
 
         Args:
             rounds: So often at most.
-            before: What is known of them on base.
             new: The tests that base does not have; they run with the change alone.
         """
         count = len(failures)
@@ -65,7 +56,6 @@ class Again:
             item.item_id: Repeated(
                 item_id=item.item_id,
                 is_new=item.item_id in new,
-                base=before.get(item.item_id, ()),
                 place=item.place,
             )
             for item in failures
@@ -90,17 +80,14 @@ class Again:
                 one = found[item_id]
                 found[item_id] = one.model_copy(update={side: (*getattr(one, side), run)})
 
-    def some(self, site: Site, only: Selection) -> CheckResult:
-        """Run some of the tests of one side in a room of their own."""
+    def run(self, site: Site, part: Part) -> CheckResult:
+        """Run a part of the tests of one side in a room of its own."""
         name = f"{TESTS} on base" if site.tree == self.base.tree else TESTS
-        return running.run(
-            self.suite,
-            site,
-            self.sandbox,
-            self.show,
-            compose=lambda site, secret: self.suite.part_order(site, secret, Part(only)),
-            name=name,
-        )
+        return running.run(PartOfSuite(self.suite, part, name=name), site, self.sandbox, self.say)
+
+    def some(self, site: Site, only: Selection) -> CheckResult:
+        """Run some of the tests."""
+        return self.run(site, Part(only))
 
     def _run(self, site: Site, ids: list[str], end: float) -> dict[str, Rerun]:
         if not ids:

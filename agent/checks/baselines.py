@@ -1,7 +1,6 @@
 """Keep measurements of base commits, by everything that decides about their results.
 
-A result that says nothing, or that a limit ended, is not kept: the next run tries anew. What later
-runs learn of a test on the same base, that it fails at times, is added.
+A result that says nothing, or that a limit ended, is not kept: the next run tries anew.
 """
 
 from __future__ import annotations
@@ -12,14 +11,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent.checks import check, measuring, reports
-from agent.models.checks import CheckReport, CheckResult, Repeated, Status
+from agent.models.checks import CheckReport, CheckResult, Status
 from agent.models.environment import Prepared
 from agent.settings import Settings
 
 #: What of an environment its key does not tell: servers, and tools of our own.
 _TOOLS = {"services", "gate_path", "type_checker_path", "tools"}
-_MOST_RUNS = 40
-"""Kept of one test."""
 
 
 def place(prepared: Prepared, settings: Settings) -> Path:
@@ -44,33 +41,6 @@ def keep(stored: Path, report: CheckReport) -> None:
     """
     if all(_is_lasting(result) for result in report.results):
         reports.write(stored, report.model_dump_json())
-
-
-def remember(stored: Path, repeated: tuple[Repeated, ...]) -> None:
-    """Add what tests did on base when they were run again; nothing, where nothing is kept.
-
-    Raises:
-        StorageFull: It could not be written.
-    """
-    report = load(stored)
-    if report is None or not any(one.base for one in repeated):
-        return
-    results = tuple(
-        result.model_copy(update={"repeated": _joined(result.repeated, repeated)})
-        if result.name == check.TESTS
-        else result
-        for result in report.results
-    )
-    reports.write(stored, report.model_copy(update={"results": results}).model_dump_json())
-
-
-def _joined(before: tuple[Repeated, ...], repeated: tuple[Repeated, ...]) -> tuple[Repeated, ...]:
-    """Take over each test's runs; they begin with those that were known before."""
-    found = {one.item_id: one for one in before}
-    for one in repeated:
-        if one.base:
-            found[one.item_id] = Repeated(item_id=one.item_id, base=one.base[-_MOST_RUNS:])
-    return tuple(found.values())
 
 
 def _is_lasting(result: CheckResult) -> bool:

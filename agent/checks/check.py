@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from agent.checks.sealed import Secret
 from agent.checks.type_cache import TypeCache
-from agent.models.checks import CheckResult, Status, SuiteFacts
+from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
 from agent.models.environment import Environment
 from agent.models.sandbox import (
     ROOM_ENVIRONMENT,
@@ -58,6 +58,11 @@ class Site:
     """Whether the first test that fails ends its run."""
     type_cache: TypeCache | None = None
     """What mypy may begin with; None: with nothing."""
+
+    @property
+    def entered(self) -> tuple[str, ...]:
+        """What a person writes before a command that starts in the project's folder."""
+        return ("env", "-C", self.project.root) if self.project.root else ()
 
     @property
     def test_args(self) -> tuple[str, ...]:
@@ -209,6 +214,34 @@ class Suite(Check, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class PartOfSuite:
+    """A part of a suite, as a check like others."""
+
+    suite: Suite
+    part: Part
+    site: Site | None = None
+    """Where it runs, if not where it is asked to."""
+    name: str = TESTS
+    """Under which its lines are shown."""
+
+    def absent(self, site: Site) -> str:
+        """Say why there are no tests."""
+        return self.suite.absent(self.site or site)
+
+    def command(self, site: Site) -> tuple[str, ...]:
+        """What a person runs to see the same of all of them."""
+        return self.suite.command(self.site or site)
+
+    def order(self, site: Site, secret: Secret) -> RoomOrder:
+        """Run the part."""
+        return self.suite.part_order(self.site or site, secret, self.part)
+
+    def judge(self, site: Site, secret: Secret, result: RoomResult) -> CheckResult:
+        """Say how its tests ended."""
+        return self.suite.judge(self.site or site, secret, result)
+
+
 def no_type_tool(site: Site, tool: str) -> str:
     """Say why a type checker is not run; empty where it is."""
     if tool in site.project.type_tools:
@@ -247,17 +280,38 @@ def limit_reached(result: RoomResult, limits: RoomLimits, what: str) -> str:
     return f"{what} ended {amounts.get(result.limit, f'at the {result.limit} limit')}"
 
 
-def unverified(check: Check, site: Site, result: RoomResult, reason: str) -> CheckResult:
-    """Give a result that proves nothing."""
+def conclude(
+    check: Check,
+    site: Site,
+    result: RoomResult,
+    status: Status,
+    reason: str = "",
+    *,
+    limit: str = "",
+    items: tuple[CheckItem, ...] = (),
+    output: str = "",
+) -> CheckResult:
+    """Make the result of a check of what its room gave back.
+
+    Args:
+        limit: The words for a limit that ended it, or another cause that fails it as a whole;
+            whatever else it says, it has failed then.
+    """
     return CheckResult(
         name=check.name,
-        status=Status.UNVERIFIED,
+        status=Status.FAILED if limit else status,
+        items=items,
         exit_code=result.exit_code,
         seconds=result.seconds,
         command=check.command(site),
-        reason=reason,
-        output=result.output,
+        reason=limit or reason,
+        output=output,
     )
+
+
+def unverified(check: Check, site: Site, result: RoomResult, reason: str) -> CheckResult:
+    """Give a result that proves nothing."""
+    return conclude(check, site, result, Status.UNVERIFIED, reason, output=result.output)
 
 
 def _duration(seconds: float) -> str:

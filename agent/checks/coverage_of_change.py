@@ -7,8 +7,6 @@ a one is for the reviewer. Which files count is left to those who ask.
 
 from __future__ import annotations
 
-import ast
-import difflib
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,11 +14,9 @@ from typing import Literal
 
 from agent.checks import check, sealed, suite
 from agent.checks.sealed import Event, Id, Secret, Text
-from agent.models.change import ChangedFile
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.sandbox import ROOM_TREE, RoomOrder, RoomResult
 from agent.text.cleaning import list_some
-from repo_config import foreign_python
 
 NAME = "coverage of the change"
 RULE = "coverage-of-change"
@@ -44,38 +40,12 @@ class Unmeasured(Event):
     text: Text
 
 
-def changed_lines(file: ChangedFile) -> tuple[int, ...]:
-    """Return the first lines of the statements that are new or edited in a Python file."""
-    if file.after is None or not file.path.endswith(".py"):
-        return ()
-    try:
-        module = foreign_python.parse(file.after)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
-    old, new = (file.before or b"").splitlines(), file.after.splitlines()
-    fresh: set[int] = set()
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-    for tag, _, _, start, end in matcher.get_opcodes():
-        if tag in {"insert", "replace"}:
-            fresh.update(number + 1 for number in range(start, end) if new[number].strip())
-    return tuple(sorted(_statements(module, fresh)))
-
-
-def _statements(module: ast.Module, fresh: set[int]) -> Iterator[int]:
-    for node in ast.walk(module):
-        if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
-            inner = getattr(node, "body", None)
-            first = node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
-            own_end = inner[0].lineno if inner else getattr(node, "end_lineno", first) + 1
-            if not fresh.isdisjoint(range(first, max(own_end, first + 1))):
-                yield first
-
-
 @dataclass(frozen=True)
 class CoverageOfChange:
-    """The lines of one change, by path."""
+    """The new lines of one change."""
 
     lines: Mapping[str, tuple[int, ...]]
+    """By path; those that hold no statement do not count."""
     suite: check.Suite
     wanted: int
     """Percent."""
@@ -115,16 +85,10 @@ class CoverageOfChange:
         elif run * 100 < self.wanted * every:
             items = tuple(_missed(files, run * 100 // every, self.wanted))
         figures = "not known" if reason else f"{run} of {every} lines run"
-        return CheckResult(
-            name=self.name,
-            status=Status.FAILED if items else Status.PASSED,
-            items=items,
-            figures=figures,
-            exit_code=result.exit_code,
-            seconds=result.seconds,
-            command=self.command(site),
-            output=suite.shortened("\n".join(item.text for item in items) or figures),
-        )
+        status = Status.FAILED if items else Status.PASSED
+        output = suite.shortened("\n".join(item.text for item in items) or figures)
+        found = check.conclude(self, site, result, status, items=items, output=output)
+        return found.model_copy(update={"figures": figures})
 
 
 def _unknown(reason: str) -> CheckItem:

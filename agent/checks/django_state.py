@@ -175,25 +175,22 @@ def _result(
     if not problem and result.exit_code != int(failing):
         problem = f"the report does not fit exit code {result.exit_code}"
     status = Status.FAILED if failing else Status.PASSED
-    if absent:
-        status = Status.ABSENT
     if problem:
         status = Status.UNVERIFIED
-    if limit := check.limit_reached(result, site.tool_limits(), "the check was"):
-        status, problem = Status.FAILED, limit
-    return CheckResult(
-        name=asked.name,
-        status=status,
-        items=tuple(
-            CheckItem(
-                item_id=item.id, outcome="finding" if item.fails else "warning", text=item.text
-            )
-            for item in items
-        ),
-        exit_code=result.exit_code,
-        seconds=result.seconds,
-        command=asked.command(site),
-        reason=problem or absent,
+    elif absent:
+        status = Status.ABSENT
+    told = tuple(
+        CheckItem(item_id=item.id, outcome="finding" if item.fails else "warning", text=item.text)
+        for item in items
+    )
+    return check.conclude(
+        asked,
+        site,
+        result,
+        status,
+        problem or absent,
+        limit=check.limit_reached(result, site.tool_limits(), "the check was"),
+        items=told,
         output=suite.output(result),
     )
 

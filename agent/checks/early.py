@@ -7,28 +7,23 @@ published.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from agent.checks import flaky
 from agent.checks.again import MOST_TESTS, is_proved
 from agent.checks.check import Selection
 from agent.checks.two_runs import TwoRuns, list_passed
-from agent.models.checks import CheckItem, CheckResult, Rerun, Status
+from agent.models.checks import CheckItem, CheckResult, Status
 
 #: A suite that took less on base is run whole at once.
 SLOW_SECONDS = 30.0
 #: With more of the tests than this part, the wait would be longer rather than shorter.
 _MOST = 0.25
 
-Before = Mapping[str, tuple[Rerun, ...]]
 
-
-def find_red(runs: TwoRuns, rounds: int, before: Before) -> CheckResult | None:
+def find_red(runs: TwoRuns, rounds: int) -> CheckResult | None:
     """Run what the change reaches; return the result where it is red beyond doubt.
 
     Args:
         rounds: How often a test may be run again.
-        before: What earlier runs saw of tests on base.
     """
     base, sites = runs.base, runs.sites
     if not rounds or base.seconds < SLOW_SECONDS or runs.imports is None:
@@ -44,7 +39,7 @@ def find_red(runs: TwoRuns, rounds: int, before: Before) -> CheckResult | None:
     failing = tuple(
         item for item in head.items if item.outcome in flaky.FAILING and item.item_id in passed
     )
-    red = _choose_certain(failing, runs, rounds, before) if is_proved(head) else ()
+    red = _choose_certain(failing, runs, rounds) if is_proved(head) else ()
     told = f"{len(head.items):,} of {len(base.items):,} tests"
     if not red:
         sites.say(f"tests: {told} ran first, and none is red for certain, so all of them run")
@@ -55,7 +50,7 @@ def find_red(runs: TwoRuns, rounds: int, before: Before) -> CheckResult | None:
 
 
 def _choose_certain(
-    failing: tuple[CheckItem, ...], runs: TwoRuns, rounds: int, before: Before
+    failing: tuple[CheckItem, ...], runs: TwoRuns, rounds: int
 ) -> tuple[CheckItem, ...]:
     """Leave the failures that are the change's: neither of the few tests alone, nor by chance."""
     if len(failing) > MOST_TESTS:
@@ -63,7 +58,7 @@ def _choose_certain(
         alone = runs.sites.some(runs.sites.base, only)
         well = {item.item_id for item in list_passed(alone)} if is_proved(alone) else set()
         return tuple(item for item in failing if item.item_id in well)
-    seen = runs.sites.repeat(failing, rounds, before) if failing else ()
+    seen = runs.sites.repeat(failing, rounds) if failing else ()
     certain = {
         one.item_id
         for one in seen

@@ -17,6 +17,7 @@ from repo_config import foreign_python
 
 _OF_TYPES = frozenset({"typing", "typing_extensions", "collections.abc", "__future__"})
 _Block = TypeVar("_Block", ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_Function = TypeVar("_Function", ast.FunctionDef, ast.AsyncFunctionDef)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
@@ -175,17 +176,13 @@ class _Bare(ast.NodeTransformer):
             self._fields.update(one for one in node.body if isinstance(one, ast.AnnAssign))
         return self._undocumented(node)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef | None:
+    def visit_FunctionDef(self, node: _Function) -> _Function | None:
         if _is_overload(node):
             return None
         _take_annotations(node)
         return self._undocumented(node)
 
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef | None:
-        if _is_overload(node):
-            return None
-        _take_annotations(node)
-        return self._undocumented(node)
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - as ast calls it
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | None:
         if node in self._fields:

@@ -1,34 +1,27 @@
-"""Known vulnerabilities, as records of the OSV format tell of them, read from the operator's disk.
+"""Known vulnerabilities, as osv.dev's dump for PyPI tells of them, read from the operator's disk.
 
-The format is that of osv.dev's dumps: one JSON object for each record, in a folder or a zip file.
-Which packages each record speaks of is noted once for a dump and kept as a cache, so that a look
-reads the few records of the packages that are asked for. Nothing is asked over the network. What
-cannot be read is named and left out. Sources: ossf.github.io/osv-schema, PEP 440.
+The dump is a zip file with one JSON object for each record. All of them are read each time, which
+takes about a second and happens only where a change brings packages. Nothing is asked over the
+network. What cannot be read is named and left out. Sources: ossf.github.io/osv-schema, PEP 440.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agent.checks import reports
 from agent.models.packages import Vulnerability
-from agent.models.record import Record
 
-#: Of the cached index; changes when what is noted of a record does.
-_FORMAT = 1
 _MOST_BYTES = 4 * 1024**2
-_MOST_SKIPPED = 20
+_MOST_PROBLEMS = 20
 _SUMMARY = 160
 _PROBLEMS = (
     OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError,
@@ -37,80 +30,79 @@ _PROBLEMS = (
 _PREFERRED = ("MAL-", "GHSA-", "CVE-", "PYSEC-")
 
 
-class Index(Record):
-    """What is noted of a dump."""
-
-    format: int = _FORMAT
-    count: int
-    """Records about packages of PyPI that were not withdrawn."""
-    newest: str = ""
-    """When the newest of them was last edited, ISO 8601."""
-    members: dict[str, tuple[str, ...]]
-    """Files by the normalised name of the package that they speak of."""
-    skipped: tuple[str, ...] = ()
-    """Some of the files that cannot be read, each with the reason."""
-    unreadable: int = 0
-    """How many those are."""
-
-
 class Unusable(Exception):
     """The dump as a whole cannot be read; the message says why."""
 
 
+@dataclass
 class Records:
-    """One dump."""
+    """What a dump says of some versions."""
 
-    def __init__(self, place: Path, cache: Path) -> None:
-        """Take the dump; what is noted of it is made where it is not there, or is of another one.
-
-        Args:
-            place: A folder, or a zip file.
-            cache: Folder of the index.
-
-        Raises:
-            Unusable: There is no such dump, or nothing in it can be read.
-        """
-        self._place = place
-        try:
-            mark = _mark(place)
-            kept = _kept(cache, mark)
-            self.index = kept or _noted(place)
-        except _PROBLEMS as problem:
-            # Where it lies on this machine is not for those who read what is published.
-            raise Unusable(f"MERGEWRIGHT_OSV cannot be read ({_words(problem)})") from problem
-        if not self.index.count:
-            unreadable = f", and {self.index.skipped[0]}" if self.index.skipped else ""
-            raise Unusable(f"MERGEWRIGHT_OSV holds no record about packages of PyPI{unreadable}")
-        if kept is None:
-            _keep(cache, mark, self.index)
-
-    def about(self, asked: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Affected]:
-        """Say which vulnerabilities versions of packages have.
-
-        Args:
-            asked: Normalised names and exact versions.
-        """
-        found: dict[tuple[str, str], Affected] = {}
-        with _opened(self._place) as read:
-            for name, version in asked:
-                problems: list[str] = []
-                hits: list[Vulnerability] = []
-                for member in self.index.members.get(name, ()):
-                    try:
-                        record = _Whole.model_validate_json(read(member))
-                        hits += _hit(record, name, version)
-                    except (ValueError, *_PROBLEMS) as problem:
-                        problems.append(f"{member}: {_words(problem)}")
-                found[name, version] = Affected(by=_joined(hits), problems=tuple(problems))
-        return found
+    count: int = 0
+    """All records about packages of PyPI that were not withdrawn."""
+    newest: str = ""
+    """Day on which the newest of them was last edited, ISO 8601."""
+    by: dict[tuple[str, str], tuple[Vulnerability, ...]] = field(default_factory=dict)
+    """Vulnerabilities by name and version, where there are any."""
+    problems: list[str] = field(default_factory=list)
+    """Some of the files that cannot be read, each with the reason, and how many more there are."""
 
 
-class Affected(Record):
-    """What is known of one version."""
+def look_up(dump: Path, asked: Iterable[tuple[str, str]]) -> Records:
+    """Say which vulnerabilities versions of packages have.
 
-    by: tuple[Vulnerability, ...] = ()
-    problems: tuple[str, ...] = ()
-    """Records about the package that cannot be read, each with the reason."""
+    Args:
+        dump: A zip file.
+        asked: Normalised names and exact versions.
+
+    Raises:
+        Unusable: There is no such dump, or nothing in it can be read.
+    """
+    versions: dict[str, set[str]] = defaultdict(set)
+    for name, version in asked:
+        versions[name].add(version)
+    hits: dict[tuple[str, str], list[Vulnerability]] = defaultdict(list)
+    found = Records()
+    try:
+        with zipfile.ZipFile(dump) as packed:
+            members = [one for one in packed.namelist() if one.endswith(".json")]
+            for member in members:
+                try:
+                    record = _Record.model_validate_json(_read(packed, member))
+                    for package, name in _packages(record, found):
+                        for version in versions.get(name, ()):
+                            if _has(package, version):
+                                hits[name, version].append(_of(record, package, version))
+                except (ValueError, *_PROBLEMS) as problem:
+                    found.problems.append(f"{member}: {_words(problem)}")
+    except _PROBLEMS as problem:
+        # Where it lies on this machine is not for those who read what is published.
+        raise Unusable(f"MERGEWRIGHT_OSV cannot be read ({_words(problem)})") from problem
+    if not found.count:
+        unreadable = f", and {found.problems[0]}" if found.problems else ""
+        raise Unusable(f"MERGEWRIGHT_OSV holds no record about packages of PyPI{unreadable}")
+    found.by = {key: _joined(several) for key, several in hits.items()}
+    if more := found.problems[_MOST_PROBLEMS:]:
+        found.problems[_MOST_PROBLEMS:] = [f"{len(more)} more"]
+    return found
+
+
+def _read(packed: zipfile.ZipFile, member: str) -> bytes:
+    with packed.open(member) as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"larger than {_MOST_BYTES // 1024**2} MB")
+    return content
+
+
+def _words(problem: Exception) -> str:
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
+    if isinstance(problem, ValidationError):
+        first = problem.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        return f"{place}: {first['msg']}" if place else "no JSON"
+    return " ".join(str(problem).split())[:_SUMMARY] or type(problem).__name__
 
 
 # --- what a record says -----------------------------------------------------------------------
@@ -122,91 +114,51 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class _Event(_Part):
-    introduced: str | None = None
-    fixed: str | None = None
-    last_affected: str | None = None
-    limit: str | None = None
-
-
 class _Range(_Part):
     type: str
-    events: tuple[_Event, ...] = ()
+    events: tuple[dict[str, str], ...] = ()
 
 
-class _Package(_Part):
+class _Named(_Part):
     ecosystem: str
     name: str
 
 
-class _Said(_Part):
-    package: _Package | None = None
+class _Package(_Part):
+    package: _Named | None = None
     ranges: tuple[_Range, ...] | None = None
     versions: tuple[str, ...] | None = None
 
 
-class _Whole(_Part):
+class _Record(_Part):
     id: str
     aliases: tuple[str, ...] | None = None
     summary: str | None = None
     modified: str | None = None
     withdrawn: str | None = None
-    affected: tuple[_Said, ...] | None = None
-
-    def packages(self) -> Iterator[tuple[str, _Said]]:
-        """Yield the packages of PyPI that it speaks of, with what it says of them."""
-        for one in self.affected or ():
-            if one.package and one.package.ecosystem == "PyPI":
-                yield str(canonicalize_name(one.package.name)), one
+    affected: tuple[_Package, ...] | None = None
 
 
-def _hit(record: _Whole, name: str, version: str) -> Iterator[Vulnerability]:
-    """Yield the vulnerability, if the version has it."""
-    hit, fixed = False, set[Version]()
-    for package, said in record.packages():
-        if package != name:
-            continue
-        listed = said.versions or ()
-        hit = hit or any(_is_same(one, version) for one in listed)
-        for one in said.ranges or ():
-            if one.type == "ECOSYSTEM":
-                events = _events(one)
-                inside = _is_inside(events, version)
-                hit = hit or inside
-                # Beside a list of versions, ranges may say no more than what mends them.
-                if inside or listed:
-                    fixed.update(_fixed_after(events, version))
-    if hit:
-        yield Vulnerability(
-            ids=(record.id, *(record.aliases or ())),
-            summary=_flat(record.summary or ""),
-            fixed=str(min(fixed)) if fixed else "",
-        )
+def _packages(record: _Record, found: Records) -> Iterator[tuple[_Package, str]]:
+    """Yield the packages of PyPI that a record speaks of, with their names; count it."""
+    own = [one for one in record.affected or () if one.package and one.package.ecosystem == "PyPI"]
+    if own and record.withdrawn is None:
+        found.count += 1
+        found.newest = max(found.newest, (record.modified or "")[:10])
+        for one in own:
+            yield one, str(canonicalize_name(one.package.name if one.package else ""))
 
 
-def _events(one: _Range) -> list[tuple[Version, str]]:
-    """Return the events of a range in the order of their versions."""
-    found = []
-    for event in one.events:
-        for kind, text in event.model_dump(exclude_none=True).items():
-            if (kind, text) == ("limit", "*"):
-                continue
-            try:
-                # Before all versions, also those before 0.
-                found.append((Version("0.dev0" if text == "0" else text), kind))
-            except InvalidVersion as problem:
-                raise ValueError(f"a range with the version {text[:40]}") from problem
-    return sorted(found, key=lambda event: (event[0], event[1] != "introduced"))
-
-
-def _is_inside(events: list[tuple[Version, str]], version: str) -> bool:
-    """Whether a version lies in a range, as the schema of OSV evaluates it."""
+def _has(package: _Package, version: str) -> bool:
+    """Whether a version is vulnerable: listed, or within a range as OSV's schema evaluates it."""
     at = _version(version)
-    if at is None:
-        return False
-    limits = [bound for bound, kind in events if kind == "limit"]
-    if limits and not any(at < bound for bound in limits):
-        return False
+    listed = package.versions or ()
+    if version in listed or (at and at in map(_version, listed)):
+        return True
+    return at is not None and any(_is_inside(_events(one), at) for one in package.ranges or ())
+
+
+def _is_inside(events: list[tuple[Version, str]], at: Version) -> bool:
     inside = False
     for bound, kind in events:
         if kind == "introduced" and at >= bound:
@@ -216,16 +168,21 @@ def _is_inside(events: list[tuple[Version, str]], version: str) -> bool:
     return inside
 
 
-def _fixed_after(events: list[tuple[Version, str]], version: str) -> Iterator[Version]:
-    at = _version(version)
-    after = (bound for bound, kind in events if kind == "fixed" and at and bound > at)
-    if (first := next(after, None)) is not None:
-        yield first
-
-
-def _is_same(listed: str, version: str) -> bool:
-    one, other = _version(listed), _version(version)
-    return listed == version if one is None or other is None else one == other
+def _events(one: _Range) -> list[tuple[Version, str]]:
+    """Return the events of a range of versions in their order; of a range of commits none."""
+    if one.type != "ECOSYSTEM":
+        return []
+    found = []
+    for event in one.events:
+        for kind, text in event.items():
+            if kind == "limit":  # for commits
+                continue
+            try:
+                # Before all versions, also those before 0.
+                found.append((Version("0.dev0" if text == "0" else text), kind))
+            except InvalidVersion as problem:
+                raise ValueError(f"a range with the version {text[:40]}") from problem
+    return sorted(found, key=lambda event: (event[0], event[1] != "introduced"))
 
 
 def _version(text: str) -> Version | None:
@@ -234,6 +191,18 @@ def _version(text: str) -> Version | None:
         return Version(Version(text).public)
     except InvalidVersion:
         return None
+
+
+def _of(record: _Record, package: _Package, version: str) -> Vulnerability:
+    """Say what people are told, with the first later version that is fixed."""
+    at, flat = _version(version), " ".join((record.summary or "").split())
+    events = [event for one in package.ranges or () for event in _events(one)]
+    fixes = [bound for bound, kind in events if kind == "fixed" and at and bound > at]
+    return Vulnerability(
+        ids=(record.id, *(record.aliases or ())),
+        summary=flat if len(flat) <= _SUMMARY else f"{flat[:_SUMMARY]}…",
+        fixed=str(min(fixes)) if fixes else "",
+    )
 
 
 def _joined(hits: Iterable[Vulnerability]) -> tuple[Vulnerability, ...]:
@@ -249,7 +218,7 @@ def _joined(hits: Iterable[Vulnerability]) -> tuple[Vulnerability, ...]:
             Vulnerability(
                 ids=tuple(sorted(ids, key=_rank)),
                 summary=next((one.summary for one in several if one.summary), ""),
-                # Only a version that all of them call mended is.
+                # Only a version that all of them call fixed is.
                 fixed=str(max(fixes)) if len(fixes) == len(several) else "",
             )
         )
@@ -259,125 +228,3 @@ def _joined(hits: Iterable[Vulnerability]) -> tuple[Vulnerability, ...]:
 def _rank(name: str) -> tuple[int, str]:
     known = (place for place, start in enumerate(_PREFERRED) if name.startswith(start))
     return next(known, len(_PREFERRED)), name
-
-
-def _flat(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _SUMMARY else f"{flat[:_SUMMARY]}…"
-
-
-def _words(problem: Exception) -> str:
-    if isinstance(problem, OSError) and problem.strerror:
-        return problem.strerror
-    if isinstance(problem, ValidationError):
-        first = problem.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        return f"{place}: {first['msg']}" if place else "no JSON"
-    return " ".join(str(problem).split())[:_SUMMARY] or type(problem).__name__
-
-
-# --- the dump and what is noted of it ---------------------------------------------------------
-
-
-def _opened(place: Path) -> AbstractContextManager[Callable[[str], bytes]]:
-    """Open the dump for reading single records."""
-    if place.is_dir():
-        return nullcontext(lambda member: _of_file(place / member))
-    return _Packed(place)
-
-
-class _Packed(AbstractContextManager[Callable[[str], bytes]]):
-    def __init__(self, place: Path) -> None:
-        self._packed = zipfile.ZipFile(place)
-
-    def __enter__(self) -> Callable[[str], bytes]:
-        return self._read
-
-    def __exit__(self, *_: object) -> None:
-        self._packed.close()
-
-    def _read(self, member: str) -> bytes:
-        with self._packed.open(member) as file:
-            return _bounded(file.read(_MOST_BYTES + 1))
-
-
-def _of_file(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return _bounded(file.read(_MOST_BYTES + 1))
-
-
-def _bounded(content: bytes) -> bytes:
-    if len(content) > _MOST_BYTES:
-        raise ValueError(f"larger than {_MOST_BYTES // 1024**2} MB")
-    return content
-
-
-def _members(place: Path) -> list[tuple[str, int, int]]:
-    """Return name, size and time of each file that may be a record, sorted."""
-    if not place.is_dir():
-        with zipfile.ZipFile(place) as packed:
-            entries = [one for one in packed.infolist() if one.filename.endswith(".json")]
-        return sorted((one.filename, one.file_size, one.CRC) for one in entries)
-    found = []
-    for folder, _, names in os.walk(place):
-        for name in names:
-            path = Path(folder, name)
-            if name.endswith(".json") and path.is_file():
-                facts = path.stat()
-                found.append((str(path.relative_to(place)), facts.st_size, facts.st_mtime_ns))
-    return sorted(found)
-
-
-def _mark(place: Path) -> str:
-    """Return what is another one for another dump."""
-    if place.is_dir():
-        listed: object = _members(place)
-    else:
-        facts = place.stat()
-        listed = (facts.st_size, facts.st_mtime_ns, facts.st_ino)
-    return hashlib.sha256(json.dumps([str(place), listed]).encode()).hexdigest()
-
-
-def _noted(place: Path) -> Index:
-    """Read every record once."""
-    members: dict[str, list[str]] = {}
-    skipped: list[str] = []
-    count, unreadable, newest = 0, 0, ""
-    names = [name for name, *_ in _members(place)]
-    with _opened(place) as read:
-        for member in names:
-            try:
-                record = _Whole.model_validate_json(read(member))
-                packages = {name for name, _ in record.packages()}
-            except (ValueError, *_PROBLEMS) as problem:
-                unreadable += 1
-                if len(skipped) < _MOST_SKIPPED:
-                    skipped.append(f"{member}: {_words(problem)}")
-                continue
-            if packages and record.withdrawn is None:
-                count += 1
-                newest = max(newest, record.modified or "")
-                for name in packages:
-                    members.setdefault(name, []).append(member)
-    return Index(
-        count=count,
-        newest=newest[:10],
-        members={name: tuple(found) for name, found in members.items()},
-        skipped=tuple(skipped),
-        unreadable=unreadable,
-    )
-
-
-def _kept(cache: Path, mark: str) -> Index | None:
-    try:
-        found = Index.model_validate_json((cache / f"{mark}.json").read_bytes())
-    except (OSError, ValueError):
-        return None
-    return found if found.format == _FORMAT else None
-
-
-def _keep(cache: Path, mark: str, index: Index) -> None:
-    """Keep what was noted of this dump, in place of what was noted of others."""
-    for old in cache.glob("*.json"):
-        old.unlink(missing_ok=True)
-    reports.write(cache / f"{mark}.json", index.model_dump_json())

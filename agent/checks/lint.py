@@ -94,9 +94,14 @@ class LintCheck:
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
-        start = ("env", "-C", site.project.root) if site.project.root else ()
         told = self._told(site)
-        return (*start, *self.command_words, *told.args, *self.arguments, *(told.paths or (".",)))
+        return (
+            *site.entered,
+            *self.command_words,
+            *told.args,
+            *self.arguments,
+            *(told.paths or (".",)),
+        )
 
     def _told(self, site: check.Site) -> Told:
         """What hooks, tox or CI tell it."""
@@ -150,17 +155,10 @@ class LintCheck:
                 remarks.append(Remark("some files", "unreadable", "cannot be parsed"))
         items = list_items(remarks or [], secret)
         status, reason = self._verdict(result, content, remarks, items, secret)
-        if limit := check.limit_reached(result, site.tool_limits(), f"{self.name} was"):
-            status, reason = Status.FAILED, limit
-        return CheckResult(
-            name=self.name,
-            status=status,
-            items=items,
-            exit_code=result.exit_code,
-            seconds=result.seconds,
-            command=self.command(site),
-            reason=reason,
-            output=_shown(items, result, reason),
+        limit = check.limit_reached(result, site.tool_limits(), f"{self.name} was")
+        output = _shown(items, result, limit or reason)
+        return check.conclude(
+            self, site, result, status, reason, limit=limit, items=items, output=output
         )
 
     def _verdict(

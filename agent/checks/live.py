@@ -26,8 +26,7 @@ _MOST_WAITING = 8 * 1024
 #: of one that prints without end takes longer than that may wait.
 _MOST_READ = 100
 #: The lines of a key are no secret one by one, to whoever looks for secrets.
-_KEY = re.compile(r"-----(BEGIN|END)[A-Z0-9 ]{0,40}PRIVATE KEY")
-_KEY_BYTES = re.compile(_KEY.pattern.encode())
+_KEY = re.compile(rb"-----(BEGIN|END)[A-Z0-9 ]{0,40}PRIVATE KEY")
 
 
 class Echo:
@@ -61,54 +60,39 @@ class Echo:
 
     def __call__(self, piece: bytes) -> None:
         """Take in a piece of output."""
-        *lines, waiting = (self._waiting + piece).split(b"\n", _MOST_READ)
-        for line in lines:
+        *lines, self._waiting = (self._waiting + piece).split(b"\n")
+        for line in lines[:_MOST_READ]:
             self._line(line)
-        if b"\n" in waiting:
-            passed_over, _, waiting = waiting.rpartition(b"\n")
-            self._pass_over(passed_over)
-        if len(waiting) > _MOST_WAITING:
-            self._line(waiting)
-            waiting = b""
-        self._waiting = waiting
+        passed_over = lines[_MOST_READ:]
+        self._left_out += len(passed_over)
+        for found in _KEY.finditer(b"\n".join(passed_over)):
+            self._in_key = found[1] == b"BEGIN"
+        if len(self._waiting) > _MOST_WAITING:
+            self._line(self._waiting)
+            self._waiting = b""
 
     def close(self) -> None:
         """Say what was not shown, if anything was."""
-        if self._waiting:
-            self._line(self._waiting)
-            self._waiting = b""
-        if self._left_out and self._is_loud():
+        self._line(self._waiting)
+        if self._is_loud():
             self._tell_left_out()
 
     def _is_loud(self) -> bool:
         return self._now() - self._begun >= QUIET_SECONDS
 
     def _line(self, raw: bytes) -> None:
-        text = _text(raw)
-        if not text or self._hides(text):
+        # Of a line of any length no more is read than is shown, with its escapes.
+        text = cleaning.terminal(raw[: 4 * LONGEST].decode("utf-8", "replace")).strip()
+        if found := _KEY.search(raw):
+            self._in_key = found[1] == b"BEGIN"
+        if not text or found or self._in_key or any(name in text for name in self._ours):
             return
         if not self._is_loud() or not self._may():
             self._left_out += 1
             return
-        if self._left_out:
-            self._tell_left_out()
+        self._tell_left_out()
         cut = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
         self._show(f"{self._name} | {cut}")
-
-    def _pass_over(self, lines: bytes) -> None:
-        """Count lines that nobody reads, and only see whether a key begins or ends in them."""
-        self._left_out += lines.count(b"\n") + 1
-        for found in _KEY_BYTES.finditer(lines):
-            self._in_key = found[1] == b"BEGIN"
-
-    def _hides(self, text: str) -> bool:
-        """Whether a line is part of a private key, or tells of a sentinel."""
-        if any(name in text for name in self._ours):
-            return True
-        if found := _KEY.search(text):
-            self._in_key = found[1] == "BEGIN"
-            return True
-        return self._in_key
 
     def _may(self) -> bool:
         now = self._now()
@@ -120,11 +104,7 @@ class Echo:
         return True
 
     def _tell_left_out(self) -> None:
-        lines = "1 line is" if self._left_out == 1 else f"{self._left_out:,} lines are"
-        self._show(f"{self._name} | [{lines} not shown here]")
+        if self._left_out:
+            lines = "1 line is" if self._left_out == 1 else f"{self._left_out:,} lines are"
+            self._show(f"{self._name} | [{lines} not shown here]")
         self._left_out = 0
-
-
-def _text(raw: bytes) -> str:
-    # Of a line of any length no more is read than is shown, with its escapes.
-    return cleaning.terminal(raw[: 4 * LONGEST].decode("utf-8", "replace")).strip()

@@ -36,7 +36,7 @@ def _confirm(first: CheckResult, site: Site, sandbox: Sandbox, say: Say) -> Chec
     second = first
     if first.limit in ("", "time"):  # what came to another limit has run twice already
         say(f"{first.name}: it said nothing of the base commit ({first.reason}); it runs once more")
-        second = measuring.single(first.name, site, sandbox, show=say)
+        second = measuring.single(first.name, site, sandbox, say)
     if _was_ended(second):
         raise CheckUnfinished(
             f"On the base commit the check {first.name} did not come to its end, twice:"

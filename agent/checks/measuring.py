@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from threading import Event
 
 from agent.checks import running, suite, type_cache
@@ -14,7 +14,6 @@ from agent.checks.check import Check, Part, Site, Suite, workers
 from agent.checks.django_state import DjangoCheck, Makemigrations
 from agent.checks.django_suite import DjangoSuite
 from agent.checks.linters import ALL
-from agent.checks.live import Show
 from agent.checks.mypy_types import MypyTypes, known_place
 from agent.checks.openapi_map import OpenapiMap
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT
@@ -48,7 +47,6 @@ def measure(
     sandbox: Sandbox,
     say: Say,
     *,
-    show: Show = lambda line: None,
     tests: bool | None = None,
     also: tuple[Check, ...] = (),
     in_place: Check | None = None,
@@ -58,8 +56,8 @@ def measure(
     As many at a time as the operator allows and there are processors for, the longest first.
 
     Args:
-        say: Told how each check ended.
-        show: Told some of the lines that are printed meanwhile; from several threads.
+        say: Told how each check ended, and some of the lines that are printed meanwhile; from
+            several threads.
         tests: Run the tests alone, or all but them; None stands for everything.
         also: Further checks, of this side alone.
         in_place: Runs in the place of the tests.
@@ -70,7 +68,7 @@ def measure(
     cancelled = Event()
     with ThreadPoolExecutor(workers(site)) as pool:
         running = [
-            pool.submit(run_log.carried_along(_run), check, site, sandbox, cancelled, show)
+            pool.submit(run_log.carried_along(_run), check, site, sandbox, cancelled, say)
             for check in checks[::-1]
         ]
         try:
@@ -84,13 +82,11 @@ def measure(
     return tuple(one.result() for one in running[::-1])
 
 
-def single(
-    name: str, site: Site, sandbox: Sandbox, *, show: Show = lambda line: None
-) -> CheckResult:
+def single(name: str, site: Site, sandbox: Sandbox, say: Say) -> CheckResult:
     """Run one of these checks, or the tests."""
     checks: tuple[Check, ...] = (*_TOOLS, suite_of(site) or _NoSuite())
     check = next(check for check in checks if check.name == name)
-    return _run(check, site, sandbox, Event(), show)
+    return _run(check, site, sandbox, Event(), say)
 
 
 def unstable_ids(site: Site, tests: CheckResult, sandbox: Sandbox, say: Say) -> tuple[str, ...]:
@@ -118,23 +114,14 @@ def suite_of(site: Site) -> Suite | None:
 
 def scripts_digest() -> str:
     """Digest of all that decides how a side is measured, for keys of stored results."""
-    total = hashlib.sha256()
-    for name, content in sorted(_sources(resources.files("agent.checks"), "")):
-        total.update(f"{name}\0{len(content)}\0".encode() + content)
+    folder, total = Path(str(resources.files("agent.checks"))), hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        content = path.read_bytes()
+        total.update(f"{path.relative_to(folder)}\0{len(content)}\0".encode() + content)
     return total.hexdigest()
 
 
-def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
-    found = []
-    for entry in folder.iterdir():
-        if entry.is_dir():
-            found += _sources(entry, f"{prefix}{entry.name}/")
-        elif entry.name.endswith(".py"):
-            found.append((prefix + entry.name, entry.read_bytes()))
-    return found
-
-
-def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event, show: Show) -> CheckResult:
+def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event, say: Say) -> CheckResult:
     if reason := check.absent(site):
         return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
 
@@ -142,9 +129,7 @@ def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event, show: Sho
         type_cache.keep(site.type_cache, known_place(secret), result, judged)
 
     is_mypy = isinstance(check, MypyTypes)
-    return running.run(
-        check, site, sandbox, show, cancelled=cancelled, keep=keep if is_mypy else None
-    )
+    return running.run(check, site, sandbox, say, cancelled, keep if is_mypy else None)
 
 
 def _tell(result: CheckResult, say: Say) -> None:

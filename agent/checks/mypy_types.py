@@ -72,8 +72,7 @@ class MypyTypes:
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
-        start = ("env", "-C", site.project.root) if site.project.root else ()
-        return (*start, "mypy", *site.type_args(self.name))
+        return (*site.entered, "mypy", *site.type_args(self.name))
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run mypy by a script of ours, beside a module that must have errors."""
@@ -123,20 +122,14 @@ class MypyTypes:
         said = said.model_copy(update={"lines": list(lines), "errors": others})
         items = lint.list_items(filter(_is_error, remarks), secret)
         status, reason = _verdict(said, report.problem, remarks, items, secret)
-        if limit := check.limit_reached(result, site.tool_limits(), "the type check was"):
-            status, reason = Status.FAILED, limit
-        return CheckResult(
-            name=self.name,
-            status=status,
-            items=items,
-            exit_code=result.exit_code,
-            seconds=result.seconds,
-            command=(*self.command(site), *said.chosen),
-            reason=reason,
-            output=suite.shortened(
-                f"{lint.render_remarks(remarks, secret)}\n{others}".strip() or "no issues found"
-            ),
+        limit = check.limit_reached(result, site.tool_limits(), "the type check was")
+        output = suite.shortened(
+            f"{lint.render_remarks(remarks, secret)}\n{others}".strip() or "no issues found"
         )
+        found = check.conclude(
+            self, site, result, status, reason, limit=limit, items=items, output=output
+        )
+        return found.model_copy(update={"command": (*found.command, *said.chosen)})
 
 
 def known_place(secret: Secret) -> str:

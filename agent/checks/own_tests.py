@@ -12,15 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agent.checks import flaky, running
+from agent.checks import flaky
 from agent.checks.affected import Imports
-from agent.checks.check import Part, Selection, Site, Suite
-from agent.checks.live import Show
+from agent.checks.again import Again
+from agent.checks.check import Part, Selection
 from agent.checks.of_tests import Places
 from agent.checks.suite import COLLECTION
 from agent.models.change import Change
 from agent.models.checks import GONE, CheckItem, CheckResult, HeldTest, Status, SuiteFacts
-from agent.models.sandbox import Sandbox
 from agent.text.cleaning import list_some
 from repo_config import foreign_python
 from repo_config.test_files import is_test
@@ -118,16 +117,10 @@ def scope(
     )
 
 
-def run_own(wanted: Scope, site: Site, suite: Suite, sandbox: Sandbox, show: Show) -> CheckResult:
+def run_own(wanted: Scope, sites: Again) -> CheckResult:
     """Run tests as the change has them."""
-    only = Part(Selection(ids=wanted.ids, files=wanted.files))
-    found = running.run(
-        suite,
-        site,
-        sandbox,
-        show,
-        compose=None if wanted.whole else lambda at, key: suite.part_order(at, key, only),
-    )
+    only = Selection(ids=wanted.ids, files=wanted.files)
+    found = sites.run(sites.head, Part(None if wanted.whole else only))
     if found.reason and not found.items and found.suite is not None and not found.limit:
         # It came to its end, and what was asked for is not there any more.
         return found.model_copy(update={"status": Status.PASSED, "reason": ""})

@@ -8,14 +8,15 @@ read. What is known of their vulnerabilities is looked up in the operator's reco
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from agent.checks.known_vulnerabilities import Affected, Index, Records, Unusable
+from agent.checks import known_vulnerabilities
+from agent.checks.known_vulnerabilities import Records, Unusable
 from agent.environments import distributions
 from agent.environments.distributions import Distribution
 from agent.models.checks import CheckResult, Status
@@ -28,54 +29,39 @@ _MOST_STEPS = 50
 _STALE_DAYS = 30
 
 
-class Known:
-    """The operator's records of known vulnerabilities, read when they are asked for."""
+def look_up(packages: list[Package], dump: Path | None, now: float) -> Brought:
+    """Add to packages what is known of the vulnerabilities of their versions.
 
-    def __init__(self, place: Path | None, cache: Path, now: float) -> None:
-        """Take where they are.
-
-        Args:
-            place: A dump of osv.dev, a folder or a zip file; None: the operator has named none.
-            cache: Folder for what is noted of it.
-            now: Seconds since the epoch.
-        """
-        self._place, self._cache, self._now = place, cache, now
-
-    def said_of(self, packages: list[Package]) -> Brought:
-        """Add to packages what is known of their versions."""
-        if self._place is None:
-            return Brought(packages=tuple(packages))
-        try:
-            records = Records(self._place, self._cache)
-        except Unusable as problem:
-            data = VulnerabilityData(problems=(str(problem),))
-            return Brought(packages=tuple(packages), known=data)
-        pairs = {(one.name, version) for one in packages for version in (one.version, one.before)}
-        found = records.about(sorted(pair for pair in pairs if pair[1]))
-        told = tuple(_with_vulnerabilities(one, found) for one in packages)
-        return Brought(packages=told, known=self._data(records.index, found.values()))
-
-    def _data(self, index: Index, found: Iterable[Affected]) -> VulnerabilityData:
-        problems = [*index.skipped, *(said for one in found for said in one.problems)]
-        if more := index.unreadable - len(index.skipped):
-            problems.append(f"{more} more")
-        days = 0
-        with suppress(ValueError):
-            newest = datetime.fromisoformat(index.newest).replace(tzinfo=UTC).timestamp()
-            days = int((self._now - newest) // 86_400)
-        return VulnerabilityData(
-            count=index.count,
-            newest=index.newest,
-            stale_days=days if days > _STALE_DAYS else 0,
-            problems=tuple(dict.fromkeys(problems)),
-        )
+    Args:
+        dump: osv.dev's for PyPI; None: the operator has named none.
+        now: Seconds since the epoch.
+    """
+    if dump is None:
+        return Brought(packages=tuple(packages))
+    pairs = {(one.name, version) for one in packages for version in (one.version, one.before)}
+    try:
+        records = known_vulnerabilities.look_up(dump, sorted(pair for pair in pairs if pair[1]))
+    except Unusable as problem:
+        data = VulnerabilityData(problems=(str(problem),))
+        return Brought(packages=tuple(packages), known=data)
+    days = 0
+    with suppress(ValueError):
+        newest = datetime.fromisoformat(records.newest).replace(tzinfo=UTC).timestamp()
+        days = int((now - newest) // 86_400)
+    data = VulnerabilityData(
+        count=records.count,
+        newest=records.newest,
+        stale_days=days if days > _STALE_DAYS else 0,
+        problems=tuple(records.problems),
+    )
+    told = tuple(_with_vulnerabilities(one, records) for one in packages)
+    return Brought(packages=told, known=data)
 
 
-def _with_vulnerabilities(package: Package, found: Mapping[tuple[str, str], Affected]) -> Package:
-    now = found.get((package.name, package.version), Affected()).by
-    before = {
-        name for one in found.get((package.name, package.before), Affected()).by for name in one.ids
-    }
+def _with_vulnerabilities(package: Package, records: Records) -> Package:
+    now = records.by.get((package.name, package.version), ())
+    earlier = records.by.get((package.name, package.before), ())
+    before = {name for one in earlier for name in one.ids}
     return package.model_copy(
         update={
             "vulnerabilities": tuple(one for one in now if before.isdisjoint(one.ids)),
@@ -84,14 +70,13 @@ def _with_vulnerabilities(package: Package, found: Mapping[tuple[str, str], Affe
     )
 
 
-_NOTHING = Known(None, Path(), 0)
-
-
 def look(
     declared: tuple[DeclaredPackage, ...],
     base: Environment,
     head: Environment,
-    known: Known = _NOTHING,
+    *,
+    dump: Path | None = None,
+    now: float = 0.0,
 ) -> CheckResult:
     """Say what the environment of the change has that the one of base has not.
 
@@ -99,7 +84,8 @@ def look(
         declared: What the change declares anew, or fixes another version of.
         base: The environment of base.
         head: The one that the change declares.
-        known: What is known of vulnerabilities.
+        dump: Where vulnerabilities are looked up; None: nowhere.
+        now: Seconds since the epoch.
     """
     old, new = _versions(base), _versions(head)
     other = {name for name, version in new.items() if old.get(name) != version}
@@ -124,7 +110,7 @@ def look(
     refused = (
         {} if base.refused_lock else {"refused_lock": head.refused_lock, "refusal": head.refusal}
     )
-    brought = known.said_of(found).model_copy(update=refused)
+    brought = look_up(found, dump, now).model_copy(update=refused)
     return CheckResult(
         name=NAME,
         status=Status.PASSED,

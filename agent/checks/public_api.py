@@ -26,8 +26,7 @@ class PublicApi(lint.LintCheck):
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
         packages = {path.removeprefix("src/").partition("/")[0] for path in self.earlier}
-        start = ("env", "-C", site.project.root) if site.project.root else ()
-        return (*start, "griffe", "check", "--against", "HEAD", *sorted(packages))
+        return (*site.entered, "griffe", "check", "--against", "HEAD", *sorted(packages))
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Show the script what the files were, and one that has lost an argument for certain."""

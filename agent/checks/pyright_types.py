@@ -106,8 +106,7 @@ class PyrightTypes:
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
-        start = ("env", "-C", site.project.root) if site.project.root else ()
-        return (*start, self.name, *site.type_args(self.name))
+        return (*site.entered, self.name, *site.type_args(self.name))
 
     def order(self, site: check.Site, secret: Secret) -> RoomOrder:
         """Run the tool on what its settings name, and on a file that it must object to."""
@@ -151,23 +150,18 @@ class PyrightTypes:
         failing = _failing(self.name, told, settings)
         items = lint.list_items((one for one in remarks if one.severity in failing), secret)
         status = Status.FAILED if items else Status.PASSED
-        reason = ""
         if problem := _problem(self.name, result, report, remarks, secret):
-            status, reason = Status.UNVERIFIED, problem
-        if words := settings.problem or check.limit_reached(
-            result, site.tool_limits(), "the type check was"
-        ):
-            # So it ends where the repository's own people run it.
-            status, reason = Status.FAILED, words
-            items = () if settings.problem else items
-        return CheckResult(
-            name=self.name,
-            status=status,
-            items=items,
-            exit_code=result.exit_code,
-            seconds=result.seconds,
-            command=self.command(site),
-            reason=reason,
+            status = Status.UNVERIFIED
+        limit = check.limit_reached(result, site.tool_limits(), "the type check was")
+        return check.conclude(
+            self,
+            site,
+            result,
+            status,
+            problem,
+            # With settings that cannot be read it ends so for the repository's own people.
+            limit=settings.problem or limit,
+            items=() if settings.problem else items,
             output=self._render(report, lint.render_remarks(remarks, secret), result),
         )
 

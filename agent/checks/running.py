@@ -16,7 +16,6 @@ from agent.environments import room_services
 from agent.models.checks import CheckResult
 from agent.models.sandbox import Flag, RoomOrder, RoomResult, Sandbox
 
-Compose = Callable[[Site, Secret], RoomOrder]
 Keep = Callable[[Secret, RoomResult, CheckResult], None]
 
 
@@ -25,9 +24,6 @@ def run(
     site: Site,
     sandbox: Sandbox,
     show: Show,
-    *,
-    compose: Compose | None = None,
-    name: str = "",
     cancelled: Flag | None = None,
     keep: Keep | None = None,
 ) -> CheckResult:
@@ -37,14 +33,12 @@ def run(
 
     Args:
         show: Told some of the lines that are printed meanwhile.
-        compose: Makes the order for the room, where it is not all of the check.
-        name: Under which the lines are shown, where it is not that of the check.
         keep: Told of what the room gave back.
     """
     for is_last in (False, True):
         secret = Secret()
-        order = (compose or check.order)(site, secret)
-        echo = Echo(name or check.name, show, ours=secret.names)
+        order = check.order(site, secret)
+        echo = Echo(check.name, show, ours=secret.names)
         result = sandbox.run(order, cancelled, echo)
         echo.close()
         if is_last or result.limit in (None, "time"):

@@ -43,13 +43,6 @@ class Collected(Event):
     ids: list[Id]
 
 
-class Deselected(Event):
-    """Tests that were left out by choice."""
-
-    event: Literal["deselected"]
-    count: int
-
-
 class Uncollected(Event):
     """A module that could not be collected."""
 
@@ -103,7 +96,7 @@ class Facts(Event):
 
 
 KINDS: tuple[type[Event], ...] = (
-    Session, Collected, Deselected, Uncollected, Test, Fixture, Finish, Facts,
+    Session, Collected, Uncollected, Test, Fixture, Finish, Facts,
 )  # fmt: skip
 
 
@@ -116,7 +109,6 @@ class _Run:
     tests: list[Test] = field(default_factory=list)
     fixtures: list[Fixture] = field(default_factory=list)
     uncollected: list[Uncollected] = field(default_factory=list)
-    deselected: int = 0
     finish: Finish | None = None
 
     def proofs(self, secret: Secret, name: str) -> list[Test]:
@@ -153,8 +145,6 @@ def _runs(report: sealed.Report) -> list[_Run]:
                 run.fixtures.append(event)
             case Uncollected():
                 run.uncollected.append(event)
-            case Deselected():
-                run.deselected += event.count
             case Finish():
                 run.finish = event
     return runs
@@ -173,19 +163,12 @@ def judge(
     status, reason = _verdict(report, runs, items, secret, result, codes)
     if stopped := check.limit_reached(result, site.test_limits(), "the tests were"):
         where = _where(result, secret)
-        status, reason = Status.FAILED, stopped + (f"; it was {where}" if where else "")
-    return CheckResult(
-        name=suite.name,
-        status=status,
-        items=items,
-        exit_code=result.exit_code,
-        seconds=result.seconds,
-        command=suite.command(site),
-        reason=reason,
-        output=output(result),
-        touched=tuple(path.removeprefix(f"{ROOM_TREE}/") for path in result.touched),
-        suite=_facts(report),
+        stopped += f"; it was {where}" if where else ""
+    found = check.conclude(
+        suite, site, result, status, reason, limit=stopped, items=items, output=output(result)
     )
+    touched = tuple(path.removeprefix(f"{ROOM_TREE}/") for path in result.touched)
+    return found.model_copy(update={"touched": touched, "suite": _facts(report)})
 
 
 def _facts(report: sealed.Report) -> SuiteFacts | None:
@@ -244,9 +227,7 @@ def _verdict(
     if problem := next(_problems(report, runs, secret, result, codes), ""):
         return Status.UNVERIFIED, problem
     if not items:
-        left_out = sum(run.deselected for run in runs)
-        more = f"; {left_out} were deselected" if left_out else ""
-        return Status.FAILED, f"no tests were collected{more}"
+        return Status.FAILED, f"no tests were collected: {last_words(result)}"
     failed = any(item.outcome in _FAILING for item in items)
     return (Status.FAILED if failed else Status.PASSED), ""
 

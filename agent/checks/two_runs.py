@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from agent.checks import affected, flaky, gate, of_tests, red_copies, running
+from agent.checks import affected, flaky, gate, of_tests, red_copies
 from agent.checks.affected import Imports
 from agent.checks.again import MOST_TESTS, Again, is_proved
-from agent.checks.check import TESTS, Part, Selection, Site, Suite, workers
+from agent.checks.check import Part, PartOfSuite, Selection, Site, workers
 from agent.checks.of_tests import OfTests, Places
 from agent.checks.own_tests import (
     find_uncollected,
@@ -27,43 +27,13 @@ from agent.checks.own_tests import (
     scope,
     source_of,
 )
-from agent.checks.sealed import Secret
 from agent.models.change import Change, ChangedFile
 from agent.models.checks import CheckItem, CheckResult, Repeated, Rerun, Status, SuiteFacts
-from agent.models.sandbox import RoomOrder, RoomResult
 from agent.telemetry import run_log
 from agent.text.cleaning import list_some
 from repo_config.detect import Project
 from repo_config.test_files import has_test_name, is_test
 from repo_config.tree import Tree
-
-
-@dataclass(frozen=True)
-class BaseTests:
-    """The tests of base, as base has them, on a change; a check like others."""
-
-    site: Site
-    """The change without what it does to tests."""
-    suite: Suite
-    facts: SuiteFacts
-    """Of base."""
-    name: str = TESTS
-
-    def absent(self, site: Site) -> str:
-        """Say why there are none."""
-        return self.suite.absent(self.site)
-
-    def command(self, site: Site) -> tuple[str, ...]:
-        """What a person runs to see the same."""
-        return self.suite.command(self.site)
-
-    def order(self, site: Site, secret: Secret) -> RoomOrder:
-        """Run all of them."""
-        return self.suite.part_order(self.site, secret, Part(base=self.facts))
-
-    def judge(self, site: Site, secret: Secret, result: RoomResult) -> CheckResult:
-        """Say how they ended."""
-        return self.suite.judge(self.site, secret, result)
 
 
 @dataclass
@@ -93,7 +63,7 @@ class TwoRuns:
     @cached_property
     def of_tests(self) -> OfTests:
         """The files of base's tests."""
-        sources, imports = self._sources or {}, Imports.of(self._imported)
+        sources, imports = self._sources or {}, Imports(self._imported)
         return of_tests.find(self.facts, sources, imports, self.tree.paths())
 
     @cached_property
@@ -103,7 +73,7 @@ class TwoRuns:
             return None
         files = self.change.files
         own = {one.path: one.after or b"" for one in files if one.path.endswith(".py")}
-        return Imports.of({**self._imported, **affected.imported(own)})
+        return Imports({**self._imported, **affected.imported(own)})
 
     @cached_property
     def _sources(self) -> dict[str, bytes] | None:
@@ -151,29 +121,31 @@ class TwoRuns:
         found = self.of_tests.shared & paths
         return found if found < paths else frozenset()
 
-    def as_base_has_them(self) -> BaseTests:
-        """Lay the change out for the first run."""
-        same = self.product.files == self.change.files
-        site = self.sites.head if same else self.lay_out(self.product, "base-tests")
-        return BaseTests(site, self.sites.suite, self.facts)
+    @cached_property
+    def site(self) -> Site:
+        """The change without what it does to tests, laid out."""
+        if self.product.files == self.change.files:
+            return self.sites.head
+        return self.lay_out(self.product, "base-tests")
 
-    def finish(
-        self,
-        first: BaseTests,
-        held: CheckResult,
-        rounds: int,
-        before: Mapping[str, tuple[Rerun, ...]],
-    ) -> CheckResult:
+    @cached_property
+    def of_base(self) -> Part:
+        """The tests of base, as base has them."""
+        return Part(base=self.facts)
+
+    def as_base_has_them(self) -> PartOfSuite:
+        """Return the first run."""
+        return PartOfSuite(self.sites.suite, self.of_base, self.site)
+
+    def finish(self, held: CheckResult, rounds: int) -> CheckResult:
         """Run again what failed, as the change has it what is left, and copies that must fail.
 
         Args:
-            first: What has run.
-            held: How that ended.
+            held: How the first run ended.
             rounds: How often a test may be run again.
-            before: What earlier runs saw of tests on base.
         """
         if held.limit == "time":
-            held = self._with_reached(first, held)
+            held = self._with_reached(held)
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
         if touched := self._newly_touched(held):
@@ -183,7 +155,7 @@ class TwoRuns:
         failing = tuple(item for item in left if item.outcome in flaky.FAILING)
         repeated: tuple[Repeated, ...] = ()
         if rounds and not held.reason and 0 < len(failing) <= MOST_TESTS:
-            repeated = replace(self.sites, head=first.site).repeat(failing, rounds, before)
+            repeated = replace(self.sites, head=self.site).repeat(failing, rounds)
         held = held.model_copy(update={"repeated": repeated})
         by_chance = {one.item_id for one in repeated if _passes_at_times(one)}
         left = tuple(item for item in left if item.item_id not in by_chance)
@@ -231,7 +203,7 @@ class TwoRuns:
             for folder in of_tests.list_folders(path)
             if not packages.isdisjoint(of_tests.list_folders(folder))
         }
-        imports = Imports.of({**known, **dict.fromkeys(parts - known.keys(), ())})
+        imports = Imports({**known, **dict.fromkeys(parts - known.keys(), ())})
         found = [
             path
             for path in new
@@ -253,8 +225,7 @@ class TwoRuns:
         if not held.touched:
             return frozenset()
         site = self.sites.base
-        tests = BaseTests(site, self.sites.suite, self.facts)
-        base = running.run(tests, site, self.sites.sandbox, self.sites.show)
+        base = self.sites.run(site, self.of_base)
         return frozenset(held.touched) - frozenset(base.touched)
 
     def _with_repeated(self, result: CheckResult, rounds: int) -> CheckResult:
@@ -264,7 +235,7 @@ class TwoRuns:
         if not rounds or not is_proved(result) or not 0 < len(failing) <= MOST_TESTS:
             return result
         new = {one.item_id for one in failing} - {item.item_id for item in self.base.items}
-        repeated = self.sites.repeat(failing, rounds, {}, new)
+        repeated = self.sites.repeat(failing, rounds, new)
         return result.model_copy(update={"repeated": (*result.repeated, *repeated)})
 
     def _unknown_helpers(self) -> str:
@@ -282,7 +253,7 @@ class TwoRuns:
             " tests alone, and was taken for the product's"
         )
 
-    def _with_reached(self, first: BaseTests, held: CheckResult) -> CheckResult:
+    def _with_reached(self, held: CheckResult) -> CheckResult:
         """Where time was up, run the tests that the change reaches to a proved end.
 
         Those that had ended by then run apart from those that had not, so that both have time. Of
@@ -302,7 +273,7 @@ class TwoRuns:
         ):
             if ids:
                 self.sites.say(f"tests: time is up; {len(ids):,} that the change reaches run")
-                more = self.sites.some(first.site, Selection(ids=ids))
+                more = self.sites.some(self.site, Selection(ids=ids))
                 if not is_proved(more):
                     return more
                 items = (*proved.items, *more.items)
@@ -334,9 +305,7 @@ class TwoRuns:
         """Run the tests of base once more, with files of base that may belong to them."""
         self.sites.say(f"tests: once more with {list_some(sorted(self.shared))} as on base")
         part = gate.without(self.product, self.shared)
-        site = self.lay_out(part, "base-shared")
-        tests = BaseTests(site, self.sites.suite, self.facts)
-        return running.run(tests, site, self.sites.sandbox, self.sites.show)
+        return self.sites.run(self.lay_out(part, "base-shared"), self.of_base)
 
     def _as_the_change_has_them(
         self, held: CheckResult, left: tuple[CheckItem, ...], rounds: int
@@ -360,9 +329,7 @@ class TwoRuns:
         own = (
             held.model_copy(update={"items": (), "status": Status.PASSED, "reason": ""})
             if wanted.is_empty
-            else run_own(
-                wanted, self.sites.head, self.sites.suite, self.sites.sandbox, self.sites.show
-            )
+            else run_own(wanted, self.sites)
         )
         if not is_proved(own):
             return own

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from agent.checks import affected, flaky, hunks, measuring, mutants, running
 from agent.checks.affected import Imports
 from agent.checks.again import is_proved
-from agent.checks.check import TESTS, Part, Selection, Site, granted
+from agent.checks.check import TESTS, Part, PartOfSuite, Selection, Site, granted
 from agent.checks.hunks import Hunk
 from agent.checks.of_tests import Places
 from agent.checks.removals import Removals
@@ -93,7 +93,7 @@ def take_back(
     found = [one for one in found if not gone.is_unused(one.path, one.without, one.original)]
     is_slow = head.seconds > _SLOW_SECONDS
     sources = _read_with(change, base) if is_slow or not found else {}
-    imports = Imports(sources)
+    imports = Imports(affected.imported(sources))
     # What tests alone have to notice, tests that were there before do not notice for them.
     judges = frozenset(() if found else added)
     found = found or _make_mistakes(change, sources, imports)
@@ -158,14 +158,7 @@ def _run_tests(
     suite = measuring.suite_of(site)
     if suite is None:
         return None
-    return running.run(
-        suite,
-        site,
-        svc.sandbox,
-        svc.say,
-        compose=None if only is None else lambda at, key: suite.part_order(at, key, Part(only)),
-        name=name,
-    )
+    return running.run(PartOfSuite(suite, Part(only), name=name), site, svc.sandbox, svc.say)
 
 
 def _rows(

@@ -152,7 +152,7 @@ class CheckResult(Record):
     unstable: tuple[str, ...] = ()
     """On base: ids that did not come up again when it was collected a second time."""
     repeated: tuple[Repeated, ...] = ()
-    """Tests that were run again: on head on both sides; on base what earlier runs did there."""
+    """On head: tests that were run again, on both sides."""
     suite: SuiteFacts | None = None
     """Of tests, unless their run ended before it was known."""
     held: tuple[HeldTest, ...] = ()

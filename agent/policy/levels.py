@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from agent.models.change import Finding, Level, Severity
+from agent.models.change import Change, ChangedFile, Finding, Level, Severity
 from agent.policy.rule import Rule
 from repo_config.schema import RepoConfig
 
@@ -52,3 +52,32 @@ def weigh(
         level = levels[finding.rule]
         if level != "off":
             yield finding.model_copy(update={"severity": Severity(level)})
+
+
+def tolerate(
+    findings: tuple[Finding, ...], change: Change, stood: Change | None
+) -> tuple[Finding, ...]:
+    """Let what rules find in lines that people have committed remark, no more.
+
+    Args:
+        findings: Of the change.
+        change: Beside what stood before.
+        stood: What the branch held, with commits of people; None: there is none.
+    """
+    if stood is None:
+        return findings
+    theirs = {one.path: frozenset(_lines(one)) for one in stood.files}
+    ours = {one.path: _lines(one) for one in change.files}
+
+    def weigh(one: Finding) -> Finding:
+        if one.severity is not Severity.BLOCK or not one.line or one.path not in ours:
+            return one
+        line = ours[one.path][one.line - 1 : one.line]
+        is_theirs = theirs.get(one.path, frozenset()).issuperset(line)
+        return one.model_copy(update={"severity": Severity.REVIEW}) if is_theirs else one
+
+    return tuple(map(weigh, findings))
+
+
+def _lines(file: ChangedFile) -> list[bytes]:
+    return (file.after or b"").splitlines()

@@ -38,7 +38,6 @@ _TEMPORARY = (
     ("baselines", re.compile(r"\.new-[a-z0-9_]{8}")),
     ("environments", re.compile(r"\.interpreters\.json\.[0-9]+")),
     ("environments/tools/uv-*", re.compile(r"\.uv-[0-9]+")),
-    ("osv", re.compile(r"\.new-[a-z0-9_]{8}")),
     ("rooms", re.compile(r"\.(?:runner|etc)-.+")),
     ("type-caches", re.compile(r"\.new-[a-z0-9_]{8}")),
     ("runs/*", re.compile(r"\.new-[a-z0-9_]{8}|run\.new")),

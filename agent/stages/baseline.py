@@ -41,7 +41,7 @@ def _measured(prepared: Prepared, svc: Services) -> CheckReport:
         at_once=svc.settings.checks_at_once,
         type_cache=type_cache.of(prepared, svc.settings, base=True),
     )
-    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say)
+    results = measuring.measure(site, svc.sandbox, svc.say)
     results = measurable.confirm(results, site, svc.sandbox, svc.say)
     return CheckReport(
         side="base",

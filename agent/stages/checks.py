@@ -12,7 +12,6 @@ from pathlib import Path
 
 from agent.checks import (
     again,
-    baselines,
     comparison,
     contract_lint,
     coverage_of_change,
@@ -29,9 +28,9 @@ from agent.checks import (
 )
 from agent.checks.check import TESTS, Check, Site, granted
 from agent.checks.two_runs import TwoRuns
-from agent.errors import EnvironmentFailed
+from agent.errors import EnvironmentFailed, PolicyRefused
 from agent.git import worktree
-from agent.models.change import Change, ClearedChange, Finding, Level
+from agent.models.change import Change, ClearedChange, Finding, Level, Severity
 from agent.models.checks import CheckReport, CheckResult, Comparison, Status
 from agent.models.environment import Environment, Prepared
 from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules, url_map
@@ -45,30 +44,40 @@ from repo_config.schema import RepoConfig
 
 
 def run(
-    cleared: ClearedChange, before: CheckReport, prepared: Prepared, svc: Services
+    cleared: ClearedChange,
+    before: CheckReport,
+    prepared: Prepared,
+    svc: Services,
+    stood: Change | None = None,
 ) -> CheckReport:
-    """Run all checks on the change.
+    """Run all checks on the change; first of all, hold it against the rules that ruff checks.
 
     Tests are run as base has them, and what is left of them as the change has it. Where the change
     touches what the other checks are configured by, they are first run under the base commit's
     rules; these results carry `comparison.BASE_RULES` in their names. Where the change declares
     other packages than base, all of its side runs with those.
 
+    Args:
+        stood: What a branch held before; what rules find in lines of people only remarks.
+
     Raises:
         EnvironmentFailed: What the change declares cannot be installed.
+        PolicyRefused: A rule that ruff checks forbids it.
     """
     change, project = cleared.change, prepared.contract.project
     head = svc.head_folder(prepared.run)
     environment, results = _with_declared(change, prepared, svc)
+    site = _laid_out(change, head, environment, prepared, svc)
+    runs = _two_runs(change, site, before, prepared, svc)
+    base = _base_site(site, prepared, svc)
+    linted = _lint(change, site, base, runs, svc)
+    _refuse(linted, change, stood, prepared, svc)
     if rules := gate.rule_files(change, project):
         svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
         results += _under_base_rules(change, rules, environment, prepared, svc)
         svc.say("checks on the whole change")
-    site = _laid_out(change, head, environment, prepared, svc)
-    measured = _measured(change, site, before, prepared, svc)
-    base = _base_site(site, prepared, svc)
+    measured = _measured(change, site, runs, prepared, svc)
     unseen = unread.look(change, site, base, measured, svc.sandbox, svc.say)
-    linted = _lint(change, site, base, measured, svc)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
@@ -80,7 +89,7 @@ def run(
 
 
 def _lint(
-    change: Change, head: Site, base: Site, measured: tuple[CheckResult, ...], svc: Services
+    change: Change, head: Site, base: Site, runs: TwoRuns | None, svc: Services
 ) -> CheckResult | None:
     """Hold the change against the rules that ruff checks; None where nothing is new."""
     config = head.config
@@ -93,9 +102,28 @@ def _lint(
     found = check.find_new(change, head, base, svc.sandbox, svc.say)
     if found is None or found.reason:
         return found
-    disguised = {path for one in measured for path in one.disguised}
+    disguised = runs.disguised if runs else frozenset()
     items = ruff_contract.select(found.items, change, config, disguised)
     return found.model_copy(update={"items": items}) if items else None
+
+
+def _refuse(
+    linted: CheckResult | None,
+    change: Change,
+    stood: Change | None,
+    prepared: Prepared,
+    svc: Services,
+) -> None:
+    """End the checks before they have begun, where a rule that ruff checks forbids the change."""
+    if linted is None or linted.reason:
+        return
+    config, floors = prepared.contract.config, svc.settings.floors
+    told = ruff_contract.findings(linted.items, config)
+    weighed = tuple(levels.weigh(told, ruff_rules.RULES, config, floors))
+    found = levels.tolerate(weighed, change, stood)
+    if blocking := [one for one in found if one.severity is Severity.BLOCK]:
+        svc.say(f"{linted.name}: {blocking[0].rule} stands against the change, so nothing runs")
+        raise PolicyRefused(found)
 
 
 def _with_declared(
@@ -117,8 +145,8 @@ def _with_declared(
         raise EnvironmentFailed(
             f"What the change declares cannot be installed.\n{problem.message}"
         ) from problem
-    records = packages.Known(svc.settings.osv, svc.settings.home / "osv", prepared.run.started)
-    found = packages.look(requirements.brought(proposal), known, built, records)
+    declared, now = requirements.brought(proposal), prepared.run.started
+    found = packages.look(declared, known, built, dump=svc.settings.osv, now=now)
     svc.say(f"{found.name}: {found.figures}")
     return built, (found,)
 
@@ -211,14 +239,13 @@ def _told_by_rules(found: Comparison, findings: tuple[Finding, ...]) -> Comparis
     )
 
 
-def _measured(
+def _two_runs(
     change: Change, site: Site, before: CheckReport, prepared: Prepared, svc: Services
-) -> tuple[CheckResult, ...]:
-    """Run the checks, and the tests twice where base tells what they are."""
-    also = _of_change(change, site, prepared, svc)
+) -> TwoRuns | None:
+    """Prepare both runs of the tests; None where base does not tell what its tests are."""
     suite, base = measuring.suite_of(site), before.result(TESTS)
     if suite is None or base is None or base.suite is None or not again.is_proved(base):
-        return measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also)
+        return None
     base_tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
 
     def lay_out(part: Change, name: str) -> Site:
@@ -231,65 +258,61 @@ def _measured(
         suite=suite,
         sandbox=svc.sandbox,
         say=svc.say,
-        show=svc.say,
     )
-    runs = TwoRuns(change, base, sites, base_tree, lay_out, site.project)
-    # Another run may have learned something of this base since ours has begun.
-    stored = baselines.place(prepared, svc.settings)
-    kept = baselines.load(stored)
-    known = again.known((kept and kept.result(TESTS)) or base)
+    return TwoRuns(change, base, sites, base_tree, lay_out, site.project)
+
+
+def _measured(
+    change: Change, site: Site, runs: TwoRuns | None, prepared: Prepared, svc: Services
+) -> tuple[CheckResult, ...]:
+    """Run the checks, and the tests twice where base tells what they are."""
+    also = _of_change(change, site, prepared, svc)
+    if runs is None:
+        return measuring.measure(site, svc.sandbox, svc.say, also=also)
     rounds = site.config.checks.tests.reruns
-    if (red := early.find_red(runs, rounds, known)) is not None:
-        others = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, tests=False)
+    if (red := early.find_red(runs, rounds)) is not None:
+        others = measuring.measure(site, svc.sandbox, svc.say, also=also, tests=False)
         return (*others, red)
     first = runs.as_base_has_them()
-    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, also=also, in_place=first)
-    found = tuple(
-        runs.finish(first, one, rounds, known).model_copy(
-            update={"disguised": tuple(sorted(runs.disguised))}
-        )
+    results = measuring.measure(site, svc.sandbox, svc.say, also=also, in_place=first)
+    disguised = tuple(sorted(runs.disguised))
+    return tuple(
+        runs.finish(one, rounds).model_copy(update={"disguised": disguised})
         if one.name == TESTS
         else one
         for one in results
     )
-    for one in found:
-        baselines.remember(stored, one.repeated)
-    return found
 
 
 def _of_change(change: Change, site: Site, prepared: Prepared, svc: Services) -> tuple[Check, ...]:
     """Return the checks that are about the change alone."""
-    own = (*_of_names(change, prepared, svc), *_of_library(change, site))
-    return (*own, *_of_coverage(change, site))
+    contract = prepared.contract
+    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
+    files = Proposal(change, contract.config, contract.project, base).python
+    lines = {file.path: file.new_lines for file in files if file.new_lines}
+    return (*_of_names(lines, site), *_of_library(change, site), *_of_coverage(lines, site))
 
 
-def _of_coverage(change: Change, site: Site) -> tuple[Check, ...]:
+def _of_coverage(lines: Mapping[str, frozenset[int]], site: Site) -> tuple[Check, ...]:
     """Have the lines of the change counted that tests run, where the repository asks for it."""
     suite, wanted = measuring.suite_of(site), site.config.tests.coverage_of_change
     if suite is None or wanted is None:
         return ()
-    found = {
-        file.path: coverage_of_change.changed_lines(file)
-        for file in change.files
-        if not is_test(file.path) and not is_migration(file.path)
+    own = {
+        path: tuple(sorted(numbers))
+        for path, numbers in lines.items()
+        if not is_test(path) and not is_migration(path)
     }
-    lines = {path: numbers for path, numbers in found.items() if numbers}
-    return (coverage_of_change.CoverageOfChange(lines, suite, wanted),) if lines else ()
+    return (coverage_of_change.CoverageOfChange(own, suite, wanted),) if own else ()
 
 
-def _of_names(change: Change, prepared: Prepared, svc: Services) -> tuple[Check, ...]:
+def _of_names(lines: Mapping[str, frozenset[int]], site: Site) -> tuple[Check, ...]:
     """Have names looked up on new lines, where the repository has no type checker to do it."""
-    contract = prepared.contract
-    if contract.project.type_tools:
+    if site.project.type_tools:
         return ()
-    base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    below = f"{contract.project.root}/" if contract.project.root else ""
-    lines = {
-        file.path.removeprefix(below): file.new_lines
-        for file in Proposal(change, contract.config, contract.project, base).python
-        if file.path.startswith(below) and file.new_lines
-    }
-    return (names.look_up(lines),) if lines else ()
+    below = f"{site.project.root}/" if site.project.root else ""
+    own = {path.removeprefix(below): some for path, some in lines.items() if path.startswith(below)}
+    return (names.look_up(own),) if own else ()
 
 
 def _of_library(change: Change, site: Site) -> tuple[Check, ...]:
@@ -326,7 +349,7 @@ def _under_base_rules(
     folder = svc.head_folder(prepared.run).with_name("base-rules")
     part = gate.under_rules_of_base(change, rules)
     site = _laid_out(part, folder, environment, prepared, svc)
-    results = measuring.measure(site, svc.sandbox, svc.say, show=svc.say, tests=False)
+    results = measuring.measure(site, svc.sandbox, svc.say, tests=False)
     return tuple(
         result.model_copy(update={"name": result.name + comparison.BASE_RULES})
         for result in results

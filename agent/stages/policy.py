@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from agent.errors import PolicyRefused
 from agent.git import worktree
-from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Level, Severity
+from agent.models.change import Change, ClearedChange, Finding, Level, Severity
 from agent.models.checks import Comparison
 from agent.models.environment import Prepared
 from agent.models.ticket import Ticket
@@ -127,26 +127,10 @@ def tolerate_standing(
     compared: tuple[Comparison, ...], change: Change, stood: Change | None
 ) -> tuple[Comparison, ...]:
     """Let what rules find in lines that people have committed remark, no more."""
-    if stood is None:
-        return compared
-    theirs = {one.path: frozenset(_lines(one)) for one in stood.files}
-    ours = {one.path: _lines(one) for one in change.files}
-
-    def weigh(one: Finding) -> Finding:
-        if one.severity is not Severity.BLOCK or not one.line or one.path not in ours:
-            return one
-        line = ours[one.path][one.line - 1 : one.line]
-        is_theirs = theirs.get(one.path, frozenset()).issuperset(line)
-        return one.model_copy(update={"severity": Severity.REVIEW}) if is_theirs else one
-
     return tuple(
-        check.model_copy(update={"findings": tuple(map(weigh, check.findings))})
+        check.model_copy(update={"findings": levels.tolerate(check.findings, change, stood)})
         for check in compared
     )
-
-
-def _lines(file: ChangedFile) -> list[bytes]:
-    return (file.after or b"").splitlines()
 
 
 def _known_by(finding: Finding, edited: frozenset[str]) -> tuple[str, str, str]:

@@ -32,7 +32,7 @@ def _weigh(draft: Draft, job: Job) -> Round:
         draft = replace(draft, change=change)
         held = change, job.ticket, prepared, svc, job.stood
         cleared = step(f"policy {number}", policy.clear, *held)
-        after = step(f"checks {number}", checks.run, cleared, job.before, prepared, svc)
+        after = step(f"checks {number}", checks.run, cleared, job.before, prepared, svc, job.stood)
     except PolicyRefused as problem:
         return Round(number, draft, refused=problem.findings)
     except (EditFailed, EnvironmentFailed) as problem:

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -157,8 +158,10 @@ def test_a_known_hole_and_a_licence_that_is_not_let_in_withhold_the_change(begun
         "ranges": [{"type": "ECOSYSTEM", "events": events}],
     }
     record = {"id": "GHSA-1", "summary": "Of a test", "affected": [said]}
-    (tmp_path / "GHSA-1.json").write_text(json.dumps(record))
-    svc = replace(svc, settings=svc.settings.model_copy(update={"osv": tmp_path}))
+    dump = tmp_path / "all.zip"
+    with zipfile.ZipFile(dump, "w") as packed:
+        packed.writestr("GHSA-1.json", json.dumps(record))
+    svc = replace(svc, settings=svc.settings.model_copy(update={"osv": dump}))
     cleared = changed(prepared, requirements_DOT_txt="pytest\nsix==1.17.0\n")
     report = checks.run(cleared, before, prepared, svc)
     found = checks.compare(before, report, prepared, svc)

@@ -11,6 +11,7 @@ import pytest
 
 from agent.checks import contract_lint, lint
 from agent.checks.sealed import Secret
+from agent.errors import PolicyRefused
 from agent.models.change import Change, ChangedFile, Severity
 from agent.models.checks import Status
 from agent.policy import ruff_contract, ruff_rules
@@ -105,21 +106,24 @@ def test_what_is_new_in_a_change_is_weighed_and_what_was_there_is_not(
         config={"http_client": "httpx", "imports": {"forbid": ["pickle"]}},
         test_runner="pytest",
     )
-    checked = made.weighed(
-        old_DOT_py=f"# moved down\n{OLD}requests.post('b', timeout=1)\n",
-        gone_DOT_py=None,
-        came_DOT_py=OLD,
-        new_DOT_py="import json\nimport requests  # noqa: TID251\n\neval(input())\n",
-    )
-    result = checked[ruff_contract.CHECK]
-    assert (result.verdict, result.new_failures) == (Status.PASSED, ())
-    told = {(one.rule, one.path, one.line, one.severity) for one in result.findings}
-    assert told == {
+    counted = made.sandbox.count
+    with pytest.raises(PolicyRefused) as caught:
+        made.weighed(
+            old_DOT_py=f"# moved down\n{OLD}requests.post('b', timeout=1)\n",
+            gone_DOT_py=None,
+            came_DOT_py=OLD,
+            new_DOT_py="import json\nimport requests  # noqa: TID251\n\neval(input())\n",
+        )
+    assert {(one.rule, one.path, one.line, one.severity) for one in caught.value.findings} == {
         ("http-client", "new.py", 2, Severity.BLOCK),
         ("security-lint", "new.py", 4, Severity.REVIEW),
         ("unused-import", "new.py", 1, Severity.INFO),
         ("unused-import", "new.py", 2, Severity.INFO),
     }
+    assert made.sandbox.count == counted + len(("base", "again", "head", "before")), "no test ran"
+    result = made.weighed(new_DOT_py="import json\n")[ruff_contract.CHECK]
+    assert (result.verdict, result.new_failures) == (Status.PASSED, ())
+    assert [one.rule for one in result.findings] == ["unused-import"]
     assert ruff_contract.CHECK not in made.weighed(new_DOT_py="NUMBER = 1\n")
 
 

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import pytest
 
-from agent.checks import again
 from agent.checks.sealed import ORDER_PATH
 from agent.models.change import Finding
 from agent.models.checks import Comparison, Status
@@ -175,36 +174,12 @@ def test_a_new_test_that_fails_the_second_time_makes_a_draft(stage: Callable[...
 
 
 @pytest.mark.deep
-def test_base_is_remembered_to_be_flaky(stage: Callable[..., Stage]) -> None:
-    files, detected, test_id = SUITES["pytest"]
-    made = stage(files, **detected)
-    Judged(made, base="PPF", head="FFP")
-    second = Judged(made, base="", head="FP")
-    # Neither measured nor run again: base is known, and so is the test.
-    assert second.rooms.rooms == {"base": 0, "head": 2, "base-tests": 0}
-    assert second.verdict.reason is Reason.READY
-    assert [one.item_id for one in second.tests.flaky] == [test_id]
-
-
-@pytest.mark.deep
 def test_nothing_is_run_again_where_the_configuration_says_so(stage: Callable[..., Stage]) -> None:
     files, detected, _ = SUITES["pytest"]
     made = stage(files, config={"checks": {"tests": {"reruns": 0}}}, **detected)
     judged = Judged(made, base="PPF", head="FFP")
     assert judged.rooms.rooms == {"base": 1, "head": 2, "base-tests": 0}
     assert judged.verdict.reason is Reason.NEW_FAILURES
-
-
-@pytest.mark.deep
-def test_where_many_fail_it_is_the_change(stage: Callable[..., Stage]) -> None:
-    files, detected, _ = SUITES["pytest"]
-    many = "\n".join(
-        f"def test_{n}():\n    assert open('/tmp/turn').read() == 'P'\n"
-        for n in range(again.MOST_TESTS)
-    )
-    judged = Judged(stage({**files, "test_many.py": many}, **detected), base="PPF", head="FFP")
-    assert judged.rooms.rooms == {"base": 1, "head": 2, "base-tests": 0}
-    assert len(judged.tests.new_failures) == again.MOST_TESTS + 1
 
 
 @pytest.mark.deep

@@ -60,9 +60,7 @@ def test_a_flood_is_shown_in_part_and_counted(workshop: Workshop) -> None:
     files = {"pytest.ini": "[pytest]\naddopts = -s\n", "test_flood.py": flood}
     shown: list[str] = []
     site = workshop.site(files, test_runner="pytest")
-    [tests] = measuring.measure(
-        site, workshop.sandbox, workshop.said.append, show=shown.append, tests=True
-    )
+    [tests] = measuring.measure(site, workshop.sandbox, shown.append, tests=True)
     assert tests.status.value == "passed"
     assert len(shown) < 1_000
     assert any("not shown" in line for line in shown)

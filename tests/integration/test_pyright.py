@@ -19,7 +19,7 @@ from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from tests.folders import data_folder
 from tests.integration import check_samples
-from tests.integration.check_samples import Files, Stage, Workshop
+from tests.integration.check_samples import Files, Workshop
 
 pytestmark = pytest.mark.deep
 
@@ -143,42 +143,6 @@ def test_nothing_of_the_tree_is_run_and_packages_of_its_own_are_not_read(
         assert "shop.py: reportAttributeAccessIssue" in " ".join(
             item.item_id for item in judged.items
         ), (judged.reason, judged.output)
-
-
-@pytest.mark.parametrize(
-    ("own", "status", "says"),
-    [
-        ("{oops", Status.FAILED, "pyrightconfig.json: line 1"),
-        ('{"ignore": ["**"]}', Status.UNVERIFIED, "pyright reports nothing"),
-        ('{"include": ["nowhere"]}', Status.UNVERIFIED, "pyright found no file"),
-    ],
-)
-def test_settings_that_keep_it_from_looking_are_no_pass(
-    one: Callable[..., CheckResult], own: str, status: Status, says: str
-) -> None:
-    result = one({**TYPED, "pyrightconfig.json": own})
-    assert (result.status, result.reason[: len(says)]) == (status, says), result.output
-
-
-# --- in a run -----------------------------------------------------------------------------------
-
-
-def test_a_change_that_loosens_settings_is_held_against_those_of_base(
-    workshop: Workshop, stage: Callable[..., Stage]
-) -> None:
-    detected = {"type_tools": ("pyright",), "type_settings": ("pyrightconfig.json",)}
-    made = stage({**TYPED, "pyrightconfig.json": "{}"}, **detected)
-    checker = {"type_checker_path": str(workshop.type_checker())}
-    environment = made.prepared.environment.model_copy(update=checker)
-    made.prepared = made.prepared.model_copy(update={"environment": environment})
-    found = made.compared(
-        shop__sums_DOT_py=MISTYPED["shop/sums.py"],
-        pyrightconfig_DOT_json='{"reportReturnType": false}',
-    )
-    assert found["pyright"].verdict is Status.PASSED
-    held = found["pyright" + comparison.BASE_RULES]
-    [item] = held.new_failures
-    assert (held.verdict, item.item_id.startswith(FOUND)) == (Status.FAILED, True)
 
 
 # --- where it comes from ------------------------------------------------------------------------

@@ -55,7 +55,9 @@ def _report(measured, asked, tree, report):
         measured.stop()
         for path, lines in sorted(asked["files"].items()):
             _, statements, _, missing, _ = measured.analysis2(path)
-            wanted = set(lines).intersection(statements)
+            # Statements count by their first lines.
+            first_lines = measured._get_file_reporter(path).translate_lines(lines)
+            wanted = first_lines.intersection(statements)
             report.add(
                 "covered",
                 path=path[len(inside) :],

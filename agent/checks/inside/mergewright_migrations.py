@@ -126,25 +126,24 @@ def _is_own(config, order):
 
 
 def _switch_on(settings, own):
-    """Undo MIGRATION_MODULES where it hides migrations that are there.
+    """Undo MIGRATION_MODULES where it hides migrations that are there; return those apps.
 
     Test settings often do so to be fast; for this question it would mean that none is missing.
     """
-    given = settings.MIGRATION_MODULES
-    wanted, switched_off = {}, []
     from django.apps import apps
+    from django.db.migrations.loader import MigrationLoader
 
-    for config in apps.get_app_configs():
-        if config.label not in given:
-            continue
-        module = given[config.label]
-        if config.label in own and _has_migrations(config.path):
-            inside = module is not None and _is_filled(module)
-            if not inside:
-                switched_off.append(config.label)
-                continue
-        wanted[config.label] = module
-    settings.MIGRATION_MODULES = wanted
+    given = settings.MIGRATION_MODULES
+    loader = MigrationLoader(None, load=False, ignore_no_migrations=True)
+    loader.load_disk()
+    found = {label for label, _ in loader.disk_migrations}
+    switched_off = [
+        label
+        for label, config in own.items()
+        if label in given and label not in found and _has_migrations(config.path)
+    ]
+    labels = {config.label for config in apps.get_app_configs()}.difference(switched_off)
+    settings.MIGRATION_MODULES = {label: given[label] for label in labels if label in given}
     return switched_off
 
 
@@ -152,23 +151,6 @@ def _has_migrations(path):
     folder = os.path.join(path, "migrations")
     return os.path.isdir(folder) and any(
         name.endswith(".py") and name != "__init__.py" for name in os.listdir(folder)
-    )
-
-
-def _is_filled(module):
-    """Whether a module named in MIGRATION_MODULES exists and holds migrations."""
-    import importlib.util
-
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return False
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    return any(
-        name.endswith(".py") and name != "__init__.py"
-        for place in places
-        if os.path.isdir(place)
-        for name in os.listdir(place)
     )
 
 

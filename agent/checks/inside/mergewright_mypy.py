@@ -24,6 +24,7 @@ def main():
     sys.path[:] = mergewright_report.own_tools_only(order["tree"])
     # The plugins that a configuration names are in the repository's environment.
     sys.path += order["plugins"]
+    from mypy import api
     from mypy.version import __version__
 
     version = tuple(int(part) for part in __version__.split(".")[:2])
@@ -63,7 +64,7 @@ def main():
     # The last one counts, and a cache in the tree is anybody's.
     always.append("--cache-dir=" + (_CACHE if shared else os.devnull))
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    leave(*_run([*arguments[:end], *always, *arguments[end:]], version, leave))
+    leave(*api.run([*arguments[:end], *always, *arguments[end:]]))
 
 
 def _show_stubs(packages):
@@ -120,30 +121,6 @@ def _hand_out(order):
 
 
 _exit = os._exit
-
-
-def _run(arguments, version, leave):
-    """Run mypy as its own program does; return what it printed and its code, or leave with them.
-
-    mypy that is done ends the process at once, since to free what it has built takes longer than
-    many a type check. What it said is taken at that moment.
-    """
-    if version < (1, 0):
-        from mypy import api
-
-        return api.run(arguments)
-    import io
-
-    from mypy.main import main
-
-    out, err = io.StringIO(), io.StringIO()
-    os._exit = lambda code: leave(out.getvalue(), err.getvalue(), code)
-    code = 0
-    try:
-        main(args=arguments, stdout=out, stderr=err)
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 2
-    return out.getvalue(), err.getvalue(), code
 
 
 def _leave(report, facts, out, err, code):

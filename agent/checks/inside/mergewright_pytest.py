@@ -59,20 +59,9 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
-    """Keep the session that counts, and have pytest-xdist tell of the repository's tests alone."""
+    """Keep the session that counts."""
     global _session  # noqa: PLW0603 - a plugin is a module
     _session = session
-    reporter = session.config.pluginmanager.getplugin("terminaldistreporter")
-    tell = getattr(reporter, "setstatus", None)
-    if tell is None:
-        return
-
-    def told(*args, **facts):
-        if facts.get("tests_collected"):
-            facts["tests_collected"] = _theirs
-        tell(*args, **facts)
-
-    reporter.setstatus = told
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -266,13 +255,6 @@ def _is_wanted(item):
 @functools.lru_cache
 def _wanted_ids():
     return frozenset(_order["only"]["ids"])
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_deselected(items):
-    """Count what was left out by -k, -m and kin."""
-    if _report is not None:
-        _report.add("deselected", count=len(items))
 
 
 @pytest.hookimpl(trylast=True)

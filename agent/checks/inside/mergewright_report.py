@@ -59,11 +59,8 @@ class Report:
         """Append one event; those about single tests reach the file within a moment."""
         if _getpid() != self._pid:
             return
-        line = _dumps(dict(facts, event=event))
-        if "\\ud" in line:
-            # Half a character, as file names that are not UTF-8 give: not JSON for everybody.
-            line = _dumps(_whole(dict(facts, event=event)))
-        line = line.encode("ascii")
+        # Half a character, as file names that are not UTF-8 give, is not JSON for everybody.
+        line = _dumps(dict(facts, event=event), ensure_ascii=False).encode("utf-8", "replace")
         digest = _blake2b(self._last + line, key=self._key, digest_size=16).hexdigest()
         self._last = digest.encode("ascii")
         self._waiting.append(self._last + b" " + line + b"\n")
@@ -133,17 +130,6 @@ def _out_of_the_way(descriptor):
         return descriptor
     _close(descriptor)
     return moved
-
-
-def _whole(value):
-    """Write out half characters as escapes, at any depth."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, dict):
-        return {key: _whole(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_whole(inner) for inner in value]
-    return value
 
 
 def own_tools_only(tree):

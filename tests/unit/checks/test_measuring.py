@@ -95,7 +95,7 @@ def test_findings_are_not_measured_again(linted: Site) -> None:
 def test_what_the_machine_ended_runs_once_more(linted: Site, limit: str, runs: int) -> None:
     rooms = [ended(None, limit), ended(2)]
     sandbox = FakeSandbox(lambda _: rooms.pop(0))
-    measuring.single("flake8", linted, sandbox)
+    measuring.single("flake8", linted, sandbox, lambda _: None)
     assert len(rooms) == 2 - runs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 from agent.checks import packages
 from agent.models.checks import Status
@@ -92,9 +93,11 @@ NOW = 1_790_000_000.0
 
 
 def known(tmp_path, *records):
-    for one in records:
-        (tmp_path / f"{one['id']}.json").write_text(json.dumps(one))
-    return packages.Known(tmp_path, tmp_path / "cache", NOW)
+    place = tmp_path / "all.zip"
+    with zipfile.ZipFile(place, "w") as packed:
+        for one in records:
+            packed.writestr(f"{one['id']}.json", json.dumps(one))
+    return {"dump": place, "now": NOW}
 
 
 def vulnerable(name, fixed, number="GHSA-1"):
@@ -111,7 +114,7 @@ def test_versions_that_come_are_held_against_the_records(tmp_path):
         {},
         {"httpx": ("0.28", "BSD-3-Clause", "certifi"), "certifi": ("2024.1", "MPL-2.0")},
         DeclaredPackage(name="furo", version="8.0", place="docs/requirements.txt:1"),
-        known=records,
+        **records,
     )
     assert result.figures == "3 new, 2 known to be vulnerable"
     assert {name: [v.ids for v in one.vulnerabilities] for name, one in found.items()} == {
@@ -124,7 +127,7 @@ def test_versions_that_come_are_held_against_the_records(tmp_path):
 
 def test_what_the_version_before_had_as_well_is_told_apart(tmp_path):
     records = known(tmp_path, vulnerable("a", "3"), vulnerable("a", "1.5", "GHSA-2"))
-    result, found = looked(tmp_path, {"a": ("2.0", "MIT")}, {"a": ("1.0", "MIT")}, known=records)
+    result, found = looked(tmp_path, {"a": ("2.0", "MIT")}, {"a": ("1.0", "MIT")}, **records)
     assert result.figures == "1 in another version, 1 known to be vulnerable"
     assert [one.ids for one in found["a"].vulnerabilities] == [("GHSA-2",)]
     assert [one.ids for one in found["a"].kept] == [("GHSA-1",)]
@@ -132,9 +135,9 @@ def test_what_the_version_before_had_as_well_is_told_apart(tmp_path):
 
 def test_an_old_dump_and_one_that_cannot_be_read_are_told(tmp_path):
     old = {**vulnerable("a", "3"), "modified": "2026-01-01T00:00:00Z"}
-    data = known(tmp_path, old).said_of([]).known
+    data = packages.look_up([], *known(tmp_path, old).values()).known
     assert (data.newest, data.stale_days) == ("2026-01-01", 263)
-    gone = packages.Known(tmp_path / "gone", tmp_path / "cache", NOW).said_of([]).known
+    gone = packages.look_up([], tmp_path / "gone", NOW).known
     assert gone.count == 0
     assert gone.problems == ("MERGEWRIGHT_OSV cannot be read (No such file or directory)",)
-    assert packages.Known(None, tmp_path, NOW).said_of([]).known == VulnerabilityData()
+    assert packages.look_up([], None, NOW).known == VulnerabilityData()

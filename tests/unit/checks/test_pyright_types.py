@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.checks.check import NOT_CONFIGURED, Site
+from agent.checks.check import Site
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT, PyrightTypes
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult, Status
@@ -114,16 +114,6 @@ def test_it_is_told_what_the_configuration_says_but_for_what_would_run_the_tree(
     ]  # fmt: skip
     assert told(order)["/work/ci/OURS.json"]["extends"] == "strict.json"
     assert "include" not in told(order)["/work/ci/OURS.json"]
-
-
-def test_it_is_absent_for_a_reason(tmp_path: Path) -> None:
-    here = site(tmp_path)
-    assert PYRIGHT.absent(here) == ""
-    assert BASEDPYRIGHT.absent(here) == NOT_CONFIGURED
-    why = {"basedpyright": "CI names it, and so on"}
-    assert BASEDPYRIGHT.absent(site(tmp_path, not_run=why)) == "CI names it, and so on"
-    off = site(tmp_path, tool="", config={"checks": {"types": {"tool": "off"}}})
-    assert PYRIGHT.absent(off) == "checks.types.tool is off"
 
 
 # --- its report ---------------------------------------------------------------------------------

@@ -117,6 +117,15 @@ def test_a_file_that_a_formatter_writes_anew_is_a_finding(site: Site) -> None:
     assert item.item_id == "some files: unreadable: cannot be parsed"
 
 
+def test_no_code_comes_in_by_the_variables_of_the_repository(site: Site) -> None:
+    env = {"PYTHONPATH": "/work/early", "LD_PRELOAD": "/work/x.so", "PYTHONUTF8": "1"}
+    site = replace(site, config=RepoConfig(env=env))
+    for tool in (RUFF_CHECK, FLAKE8, BLACK):
+        environ = tool.order(site, Secret()).environ
+        assert not {"PYTHONPATH", "LD_PRELOAD"} & environ.keys()
+        assert environ["PYTHONUTF8"] == "1"
+
+
 def test_named_files_are_looked_at_but_for_those_that_the_project_leaves_out(site: Site) -> None:
     named = replace(RUFF_CHECK, only=("a.py",)).order(site, Secret()).argv
     assert named[named.index("a.py") - 3] == "--exclude"

@@ -12,7 +12,7 @@ from agent.checks import affected
 from agent.checks.again import Again
 from agent.checks.check import Selection, Site
 from agent.checks.own_tests import find_uncollected, not_passed, scope
-from agent.checks.two_runs import BaseTests, TwoRuns
+from agent.checks.two_runs import TwoRuns
 from agent.models.checks import CheckItem, CheckResult, Comparison, HeldTest, Status, SuiteFacts
 from agent.policy import test_changes
 from tests.unit.checks.test_limits import PROJECT, site
@@ -54,10 +54,10 @@ def finished(
 ) -> CheckResult:
     kind = type("Answering", (Sides,), {"answer": staticmethod(answer)})
     here = replace(site(10), tree=tmp_path, project=PROJECT)
-    sides = kind(here, here, None, None, lambda _: None, lambda _: None)
+    sides = kind(here, here, None, None, lambda _: None)
     made, tree = change({"shop.py": "a = 1\n", **(files or {})}, dict(FILES))
     runs = TwoRuns(made, ran(*IDS), sides, tree, lambda *_: here, PROJECT)
-    return runs.finish(BaseTests(here, None, FACTS), held, 0, {})  # type: ignore[arg-type]
+    return runs.finish(held, 0)
 
 
 def test_where_time_is_up_what_the_change_reaches_still_runs_and_the_rest_is_named(

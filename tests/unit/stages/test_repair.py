@@ -273,7 +273,7 @@ def test_a_run_that_is_stopped_ends_all_the_same(prepared, home):
 def test_what_keeps_a_change_from_being_checked_is_a_finding_for_the_model(
     prepared, home, monkeypatch, problem
 ):
-    def fail(cleared, before, prepared, svc) -> CheckReport:
+    def fail(*_: object) -> CheckReport:
         raise problem
 
     monkeypatch.setattr(checks, "run", fail)
