@@ -33,9 +33,9 @@ _CHECKS = {"ruff": (_RUFF, _RUFF_FORMAT)}
 _PYRIGHTS: tuple[pyright_settings.Tool, ...] = ("basedpyright", "pyright")
 #: Files of a tool's own that are its table.
 _OWN = {"ruff": ("ruff.toml", ".ruff.toml")}
+#: Settings of ruff by which it checks rules.
+_LINTS = frozenset({"lint", "select", "ignore", "extend-select", "per-file-ignores"})
 _INI = (".flake8", "setup.cfg", "tox.ini")
-#: They are told on the command line what no file of settings says.
-_ALWAYS_TOLD = frozenset({_RUFF_FORMAT, "isort", *_PYRIGHTS})
 
 
 class Tools(NamedTuple):
@@ -71,17 +71,19 @@ def find(files: Files, whole: Files, config: RepoConfig, declared: Iterable[Depe
     lint, types = _lint(config, named, own), _types(config, named, own)
     running = {found.value for found in (*types, *lint)}
     told = {
-        check: one
+        # Beside settings of its own, a hook says less of a tool than tox and CI.
+        check: named.elsewhere.get(check, one) if check in own else one
         for tool in running
         for check in _CHECKS.get(tool, (tool,))
         if (one := named.told.get(check))
-        and (check not in own or check in _ALWAYS_TOLD or (one.args and check in named.hooks))
     }
     not_run = {check: why for check, why in named.why.items() if check not in {*running, *own}}
     if "ruff" in running and config.checks.lint != "auto":
         not_run.pop(_RUFF, None)
     elif "ruff" in running and _RUFF not in {*own, *told}:
-        not_run.setdefault(_RUFF, f"{named.origin[_RUFF_FORMAT]} runs `ruff format` alone")
+        origin = named.origin.get(_RUFF_FORMAT)
+        why = f"{origin} runs `ruff format` alone" if origin else "its settings name no rules"
+        not_run.setdefault(_RUFF, why)
     return Tools(
         types,
         lint,
@@ -101,8 +103,8 @@ class _Named:
         self.told: dict[str, Told] = {}
         self.origin: dict[str, str] = {}
         """Of what is told."""
-        self.hooks: set[str] = set()
-        """Of the checks those that a hook tells, and nothing else otherwise."""
+        self.elsewhere: dict[str, Told] = {}
+        """As `told`, without what hooks tell."""
         self.why: dict[str, str] = {}
         """Why a check that is named cannot be followed, where no other place of it can."""
         there = {"."}
@@ -117,15 +119,13 @@ class _Named:
         self.commands = tool_commands.found(files, whole, folder)
         for one in self.commands:
             found = tool_options.follow(one, exists)
-            if known := self.told.get(one.check):
-                if isinstance(found, Told) and found.args != known.args:
-                    self.hooks.discard(one.check)
-            elif isinstance(found, Told):
-                self.told[one.check], self.origin[one.check] = found, inert(one.origin)
+            if isinstance(found, Told):
+                if not one.is_hook:
+                    self.elsewhere.setdefault(one.check, found)
+                if one.check not in self.told:
+                    self.told[one.check], self.origin[one.check] = found, inert(one.origin)
                 self.why.pop(one.check, None)
-                if one.is_hook:
-                    self.hooks.add(one.check)
-            else:
+            elif one.check not in self.told:
                 self.why.setdefault(one.check, f"{inert(one.origin)} names it, and {found}")
 
 
@@ -144,7 +144,7 @@ def _own_settings(files: Files, named: _Named, required: dict[str, str]) -> dict
     """Where each check is configured by files of its tool, or asked for; by check."""
     found = {
         "mypy": _section_of(files, "mypy", ("mypy.ini", ".mypy.ini"), ("setup.cfg",)),
-        _RUFF: _section_of(files, "ruff", _OWN["ruff"], ()),
+        _RUFF: None if _formats_alone(files) else _section_of(files, "ruff", _OWN["ruff"], ()),
         _RUFF_FORMAT: "ruff's settings" if _formats(files) else None,
         "flake8": _section_of(
             files, "flake8", (".flake8",), ("setup.cfg", "tox.ini"), in_pyproject=False
@@ -191,7 +191,7 @@ def _lint(config: RepoConfig, named: _Named, own: dict[str, str]) -> tuple[Found
     found = []
     for tool in _LINTERS:
         checks = _CHECKS.get(tool, (tool,))
-        origins = [own[checks[0]]] if checks[0] in own else []
+        origins = [own[check] for check in checks if check in own]
         origins += [named.origin[check] for check in checks if check in named.origin]
         if origins:
             found.append(Found(tool, origins[0]))
@@ -232,6 +232,13 @@ def _formats(files: Files) -> bool:
     tables = _tables(files, "ruff", _OWN["ruff"])
     hooks = (pre_commit.TOOLS.get(hook.name) for hook in pre_commit.hooks(files))
     return _RUFF_FORMAT in hooks or any("format" in one for one in tables)
+
+
+def _formats_alone(files: Files) -> bool:
+    """Whether ruff's settings say how it formats, and name no rules."""
+    tables = _tables(files, "ruff", _OWN["ruff"])
+    formats = any("format" in one for one in tables)
+    return formats and not any(_LINTS & one.keys() for one in tables)
 
 
 def _excludes(files: Files, tool: str, told: dict[str, Told]) -> bool:

@@ -241,7 +241,24 @@ def test_what_a_hook_demands_holds_beside_settings_unless_it_is_run_otherwise_as
         "mypy": Told(args=("--ignore-missing-imports", "--scripts-are-modules")),
         "ruff check": Told(args=("--select", "I")),
     }
-    assert "ruff check" not in detected(tree({**files, CI: job("ruff check")})).told
+    assert detected(tree({**files, CI: job("ruff check")})).told["ruff check"] == Told()
+    plain = job("mypy --ignore-missing-imports src")
+    assert detected(tree({**files, CI: plain})).told["mypy"].args == ("--ignore-missing-imports",)
+
+
+@pytest.mark.parametrize(
+    ("settings", "checks"),
+    [
+        ("[format]\nindent-style = 'tab'\n", False),
+        ("[format]\n[lint]\nselect = ['E']\n", True),
+        ("line-length = 99\n", True),
+    ],
+)
+def test_ruff_that_is_told_how_to_format_alone_checks_nothing(tree, settings, checks):
+    project = detected(tree({**SOURCES, "ruff.toml": settings}))
+    assert project.lint_tools == ("ruff",)
+    assert ("ruff check" not in project.not_run) == checks
+    assert project.ruff_formats == ("format" in settings)
 
 
 @pytest.mark.parametrize(
