@@ -29,11 +29,27 @@ LEAST_SECONDS = 5.0
 _LIMITS = RoomLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
 
 
+class RecipeFacts(Record):
+    """What recipes ask for in their forms; each takes its own."""
+
+    model: str = ""
+    field: str = ""
+    """As in Python."""
+    default_for_existing_rows: str = ""
+    show_in_admin_list: bool = False
+    add_to_form: bool = False
+    add_to_serializer: bool = False
+    add_a_test: bool = False
+    paths: tuple[str, ...] | str = ()
+    leave_alone: tuple[str, ...] | str = ()
+    level: str = ""
+
+
 class AskRecipe(Record):
     """A recipe by its name, with what it has to know."""
 
     name: Literal["add-django-field", "print-to-logging"]
-    parameters: dict[str, object]
+    parameters: RecipeFacts
 
 
 def bounded(most: float, left: float) -> int:
@@ -62,9 +78,10 @@ def call(
     recipe, contract = registry.by_name(asked.name), prepared.contract
     tree = worktree.lay_out(prepared.checkout, svc.head_folder(prepared.run), svc.stopped)
     tree.replay(change)
-    given = asked.parameters, Within(tree, contract.config.folder), contract.config
+    facts = asked.parameters.model_dump(mode="json", exclude_unset=True)
+    inner, config = Within(tree, contract.config.folder), contract.config
     try:
-        parameters = recipe.settle_parameters(*given, contract.project)
+        parameters = recipe.settle_parameters(facts, inner, config, contract.project)
     except (TicketUnclear, RequestRefused, ValueError) as problem:
         raise EditFailed(str(problem)) from problem
     made = carry_out(recipe, parameters, tree, prepared, svc, seconds)
