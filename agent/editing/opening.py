@@ -13,7 +13,7 @@ from agent.editing.rounds import Draft
 from agent.git import worktree
 from agent.models.agenda import Matter
 from agent.models.change import Change, Plan
-from agent.onboarding.facts import NOTES
+from agent.onboarding import facts
 from agent.text import cleaning
 
 _MOST_TICKET = 20_000
@@ -101,7 +101,7 @@ def _describe_repository(job: Job) -> tuple[str, ...]:
     words, folder = f"{job.ticket.title}\n{job.ticket.body}", job.base.contract.config.folder
     listed = outline.describe(tree, words, folder, _MOST_OUTLINE)
     shown = _fence("Outline of the repository", listed, job)
-    names = [*filter(tree.has, NOTES)][:_MOST_FILES]
+    names = facts.find_notes(tree.paths())[:_MOST_FILES]
     texts = [cleaning.incoming(tree.read(name).decode("utf-8", "replace"))[0] for name in names]
     several = zip(names, texts, strict=True)
     return shown, *(_fence(f"From {name}", text, job, _MOST_NOTES, name) for name, text in several)

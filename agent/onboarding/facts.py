@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -76,7 +76,10 @@ class Fact(Record):
 
 
 #: Where people tell contributors how code is written, and who may contribute.
-NOTES = ("AGENTS.md", "CONTRIBUTING.md", "CONTRIBUTING.rst", ".github/CONTRIBUTING.md")
+_NOTES = re.compile(
+    r"(?:\.github/|docs/)?(?:agents|contributing|(?:ai|llms?)[_-]?policy)\.(?:md|rst|txt)",
+    re.IGNORECASE,
+)
 
 
 @dataclass
@@ -177,9 +180,15 @@ def declared(evidence: Evidence) -> Iterator[Fact]:
     yield from _fastapi(evidence)
     yield from _checks(project)
     yield from _scope(evidence)
-    if notes := next(filter(evidence.whole.has, NOTES), ""):
+    if notes := next(iter(find_notes(evidence.whole.paths)), ""):
         why = f"{notes}: where it refuses changes that machines make, nothing is done without this"
         yield Fact(key="contributions", value="allow", why=why, sure=False)
+
+
+def find_notes(paths: Iterable[str]) -> list[str]:
+    """List the notes for contributors: what they say of machines first, then those at the root."""
+    found = filter(_NOTES.fullmatch, paths)
+    return sorted(found, key=lambda path: ("policy" not in path.lower(), path.count("/"), path))
 
 
 def only_folder(tree: Tree) -> str | None:
