@@ -22,6 +22,7 @@ from repo_config.loose_yaml import as_list, as_map
 from repo_config.project_files import Files, split_words
 from repo_config.schema import PackagesCommand
 from repo_config.tool_commands import find_tool, read_all, unwrap
+from repo_config.tox import Tox
 from repo_config.workflows import Job
 
 #: A word that runs tests: `pytest`, `runtests.py`, `manage.py test`, `tox`.
@@ -294,14 +295,27 @@ def _read_tox(files: Files, called: CalledCommands) -> CiSetup:
     if found is None:
         return CiSetup()
     every = [line for line in found.commands() if "{" not in line]
-    env = (line.partition("=") for line in found.lines("setenv", "set_env"))
-    known = {
-        name.strip(): value.strip()
-        for name, _, value in env
-        if _NAME.fullmatch(name.strip()) and "{" not in value
-    }
+    env = dict(_read_variables(found))
     read = _read_lines_of(every, called, files)
-    return read.model_copy(update={"origin": found.origin, "env": known})
+    folder = posixpath.normpath(found.text("changedir", "change_dir"))
+    places = read.test_args
+    if folder != "." and any(path.startswith(f"{folder}/") for path in files.paths):
+        # What starts there finds modules there.
+        env = {"PYTHONPATH": folder, **env}
+        there = (posixpath.normpath(f"{folder}/{place}") for place in places)
+        places = tuple(place for place in there if _is_there(place, files)) or (folder,)
+    return read.model_copy(update={"origin": found.origin, "env": env, "test_args": places})
+
+
+def _read_variables(found: Tox) -> Iterator[tuple[str, str]]:
+    """Yield variables of one kind of its runs: of several databases, SQLite needs least."""
+    lines = [*map(tox.split_factors, found.lines("setenv", "set_env"))]
+    kinds = dict.fromkeys(factors for factors, _ in lines if factors)
+    chosen = next((one for one in kinds if "sqlite" in one), next(iter(kinds), ""))
+    for factors, line in lines:
+        name, _, value = line.partition("=")
+        if factors in ("", chosen) and _NAME.fullmatch(name.strip()) and "{" not in value:
+            yield name.strip(), value.strip()
 
 
 def _read_compose(files: Files) -> CiSetup:

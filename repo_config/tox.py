@@ -92,6 +92,12 @@ def read(files: Files) -> Tox | None:
     return next((one for one in read_all(files) if one.is_base), None)
 
 
+def split_factors(line: str) -> tuple[str, str]:
+    """Split what says for which runs a line is from the line; "" for all of them."""
+    match = FACTORS.match(line)
+    return (match[0].rstrip(": \t"), line[match.end() :]) if match else ("", line)
+
+
 def fill(text: str) -> str:
     """Leave out what people hand to tox, and make paths relative to its file."""
     text = _ROOT.sub(".", _FOLDER.sub("", text))

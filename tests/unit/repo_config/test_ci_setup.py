@@ -287,3 +287,20 @@ def test_where_tox_has_its_tests_is_read(line):
     found = read(CALLS.format("tox"), **files)
     assert found.test_args == ("core",)
     assert next(found.describe()) == "make x"
+
+
+def test_of_tox_its_folder_and_the_variables_of_one_database_count():
+    tox = """\
+[testenv]
+changedir = {toxinidir}/site
+setenv =
+  postgresql: DB_ENGINE=postgresql_psycopg2
+  postgresql: DB_USER=me
+  sqlite3: DB_ENGINE=sqlite3
+  py{39,310}-sqlite3: DB_OTHER=1
+  TZ=UTC
+commands = pytest {posargs}
+"""
+    found = read(CALLS.format("tox"), **{"tox.ini": tox, "site/tests/test_a.py": ""})
+    assert found.env == {"PYTHONPATH": "site", "DB_ENGINE": "sqlite3", "TZ": "UTC"}
+    assert found.test_args == ("site",)

@@ -68,7 +68,7 @@ def test_problems_as_json(repo):
     assert report == {
         "valid": False,
         "file": "pyproject.toml",
-        "problems": [{"file": "pyproject.toml", "line": 2, "column": 18, "key": "limits.minutes"}],
+        "problems": [{"file": "pyproject.toml", "line": 1, "column": 1, "key": "limits.minutes"}],
     }
 
 
