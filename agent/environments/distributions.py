@@ -101,7 +101,7 @@ def _read(name: str, one: metadata.Distribution) -> Distribution:
     needs = {need for line in (one.requires or [])[:_MOST_ENTRIES] if (need := _name(line))}
     return Distribution(
         name=name,
-        version=one.version,
+        version=_field(one, "Version"),
         licensing=Licensing(
             expression=_field(one, "License-Expression"),
             field=_field(one, "License"),

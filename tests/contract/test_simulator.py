@@ -66,7 +66,7 @@ def test_every_payload_that_was_delivered_fits_the_schema_of_its_event(told):
 def test_the_sessions_cause_every_event_that_we_listen_to(told):
     sent = Counter((one.event, one.action) for one in told.deliveries)
     events = {event for event, _ in sent}
-    assert events == set(github_events.READS)
+    assert events >= set(github_events.READS)
     assert sent["issues", "labeled"] > 1
     for action in ("opened", "synchronize", "edited", "closed"):
         assert sent["pull_request", action]

@@ -181,7 +181,7 @@ def test_what_got_no_reply_counts_against_the_lower_limit_of_the_repository(stor
     )
     asked = model(lose)
     found = counted(asked, store, 7, run=5.0)
-    job = desks.job(prepared, home, found, bound=found.bound)
+    job = desks.job(prepared, home, found)
     for _ in range(2):
         with pytest.raises(ModelUnavailable):
             job.models.reply(REQUEST)

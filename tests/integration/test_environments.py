@@ -470,6 +470,29 @@ def test_sources_that_need_themselves_to_be_built_end_with_words(settings, folde
 
 
 @pytest.mark.deep
+def test_code_that_takes_part_in_the_build_has_an_environment_of_its_own(settings, folder):
+    files = {
+        "setup.py": "import os, sys\n"
+        "sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))\n"
+        "import _ver\nfrom setuptools import setup\n"
+        "setup(name='mine', version=_ver.VERSION, packages=['mine'])\n",
+        "_ver.py": "VERSION = '1.0'\n",
+        "mine/__init__.py": "",
+    }
+    clean = ensure(settings, lay(folder, files))
+    hostile = "VERSION = '1.0'\nopen('mine/_planted.py', 'w').write('')\n"
+    planted = ensure(settings, lay(folder, {"_ver.py": hostile}))
+    assert planted.key != clean.key
+    assert "_planted" in " ".join(map(str, Path(planted.path).parent.rglob("generated/**/*")))
+    lay(folder, {"_ver.py": files["_ver.py"]})
+    assert ensure(settings, folder) == clean
+    said: list[str] = []
+    ensure(settings, folder, said=said)
+    assert said == ["the environment is from an earlier run"]
+    assert not (Path(clean.path).parent / "generated").exists()
+
+
+@pytest.mark.deep
 def test_a_pth_file_of_a_package_never_runs_while_the_environment_is_made(settings, folder):
     name, content = local_index.wheel("sneaky", "1.0")
     trap = "import os; os.path.isdir('/store') and open('/store/caught', 'w')\n"
@@ -534,9 +557,8 @@ def test_the_command_line_builds_explains_shows_and_says_why_not(command, reposi
     )  # fmt: skip
     failed = command("build", "--repo", str(repository), "--json")
     assert failed.exit_code == 1
-    said = json.loads(failed.stdout)
-    assert said["reason"] == "environment_failed"
-    assert "six==99" in said["sentence"]
+    assert isinstance(failed.exception, EnvironmentFailed)
+    assert "six==99" in str(failed.exception)
 
 
 def test_a_git_dependency_in_a_lock_file_is_left_out(settings, folder):

@@ -16,7 +16,7 @@ def environment(folder, **versions):
     for name, (version, licence, *needs) in versions.items():
         place = folder / f"lib/python3.11/site-packages/{name}-{version}.dist-info"
         place.mkdir(parents=True)
-        lines = [f"Name: {name}", f"License-Expression: {licence}"]
+        lines = [f"Name: {name}", f"Version: {version}", f"License-Expression: {licence}"]
         lines += [f"Requires-Dist: {one}" for one in needs]
         (place / "METADATA").write_text("\n".join(lines))
     found = tuple(f"{name}=={one[0]}" for name, one in versions.items())
