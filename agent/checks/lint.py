@@ -94,6 +94,8 @@ class LintCheck:
 
     def command(self, site: check.Site) -> tuple[str, ...]:
         """What a person runs to see the same."""
+        if self.ours:
+            return ()
         told = self._told(site)
         return (
             *site.entered,
@@ -112,7 +114,8 @@ class LintCheck:
         probe = f"{secret.module}.py"
         arguments = [part.format(report=secret.report) for part in self.machine_arguments]
         tool, *subcommand = self.command_words
-        program = f"{ROOM_GATE}/bin/{tool}" if self.ours else self.program or site.program(tool)
+        own = f"{ROOM_GATE}/bin/{tool}" if self.ours else site.program(tool)
+        program = self.program or own
         told = self._told(site)
         probes = {probe: self.probe}
         if self.unreadable_probe:

@@ -25,8 +25,7 @@ def look_up(lines: Mapping[str, frozenset[int]]) -> lint.LintCheck:
 
     return lint.LintCheck(
         name=NAME,
-        # What a person runs to see the same.
-        command_words=("basedpyright",),
+        command_words=(NAME,),
         program=rooms.PYTHON,
         machine_arguments=(
             "-I", f"{ROOM_OURS}/checks/mergewright_names.py", "{report}", ROOM_TREE,
@@ -36,4 +35,5 @@ def look_up(lines: Mapping[str, frozenset[int]]) -> lint.LintCheck:
         configured=lambda _: True,
         rule="missing-name",
         only=tuple(lines),
+        ours=True,
     )  # fmt: skip
