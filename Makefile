@@ -12,20 +12,20 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: app demo test test-deep check lint bench bench-ack bench-model bench-sign live false-positives chaos reference lock format clean
 
-demo: $(READY) room
+demo: $(READY) sandbox
 	$(BIN)/mergewright demo
 
 # Registers the GitHub App for deploy/compose.yml: make app ARGS="--url https://..."
 app: $(READY)
 	$(BIN)/mergewright app create --compose deploy $(ARGS)
 
-test: $(READY) room services
+test: $(READY) sandbox services
 	@$(PYTEST) -m "not deep" --durations=10 $(ARGS)
 
 # Docker, released projects, chaos, false positives, fuzz, the Python matrix: an hour.
 # PART=2/4 takes the second of four parts of it.
 PART ?=
-test-deep: $(READY) room services
+test-deep: $(READY) sandbox services
 	@BIN=$(BIN) deploy/with-engine $(PYTEST) -m deep --durations=20 \
 	  $(if $(PART),--part $(PART)) $(ARGS)
 
@@ -37,22 +37,22 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: $(READY) room
+bench: $(READY) sandbox
 	$(BIN)/python -m tests.bench $(ARGS)
 
 # What a turn of a model costs on our side, and the open sandbox.
-bench-model: $(READY) room
+bench-model: $(READY) sandbox
 	$(BIN)/python -m tests.bench model session $(ARGS)
 
 bench-ack: $(READY)
 	$(BIN)/python -m tests.bench acknowledge $(ARGS)
 
 # Label or comment to first sign, idle and with all slots taken.
-bench-sign: $(READY) room
+bench-sign: $(READY) sandbox
 	$(BIN)/python -m tests.bench first_sign $(ARGS)
 
-# Released projects in rooms, each test held against a bare run; needs a package index.
-live: $(READY) room
+# Released projects in sandboxes, each test held against a bare run; needs a package index.
+live: $(READY) sandbox
 	$(BIN)/python -m tests.live $(ARGS)
 
 # Every rule over whole released projects, judged in tests/false_positives; needs a package index.
@@ -66,7 +66,7 @@ KILLS   ?= $(if $(BREAK),71,500)
 TICKETS ?= $(if $(BREAK),8,50)
 SEED    ?= 1
 
-chaos: $(READY) room
+chaos: $(READY) sandbox
 	$(BIN)/python -m tests.chaos --kills $(KILLS) --tickets $(TICKETS) --seed $(SEED) \
 	  --break "$(BREAK)" $(ARGS)
 
@@ -74,12 +74,12 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# The room needs bubblewrap: installed here where that is possible, else the command is printed.
-.PHONY: room
-room:
-	@deploy/ensure-room
+# The sandbox needs bubblewrap: installed here where that is possible, else the command is printed.
+.PHONY: sandbox
+sandbox:
+	@deploy/ensure-sandbox
 
-# What the tests start in rooms: installed where that is possible, else the command is printed.
+# What the tests start in sandboxes: installed where that is possible, else the command is printed.
 .PHONY: services
 services:
 	@deploy/ensure-services

@@ -197,7 +197,7 @@ class ModelRefused(RunStopped):
 
 
 class ModelRequestRejected(ModelRefused):
-    """The provider does not accept the request as it is made, or the model has no room for it."""
+    """The provider does not accept the request as it is made, or the model has no space for it."""
 
     reason = Reason.MODEL_REQUEST_REJECTED
 
@@ -284,7 +284,7 @@ class ApprovalAwaited(TransientError):
 
 
 class SandboxLost(TransientError):
-    """The room ended without proof that the command in it ever started."""
+    """The sandbox ended without proof that the command in it ever started."""
 
 
 class IndexUnavailable(TransientError):
@@ -336,7 +336,7 @@ class PermanentError(AgentError):
 
 
 class SandboxMissing(PermanentError):
-    """No sealed room can be opened on this machine, and nothing runs outside one."""
+    """No sandbox can be opened on this machine, and nothing runs outside one."""
 
 
 class SettingsInvalid(PermanentError):

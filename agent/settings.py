@@ -85,40 +85,41 @@ class Settings(Record):
     """Mirrors, environments, runs. Default: /var/lib/mergewright for root, else
     $XDG_DATA_HOME/mergewright (~/.local/share/mergewright)."""
     sandbox: Literal["auto", "bubblewrap", "docker"] = "auto"
-    """What makes rooms; auto: docker where an engine answers and has an image for rooms, else
-    bubblewrap."""
+    """What makes sandboxes; auto: docker where an engine answers and has an image for sandboxes,
+    else bubblewrap."""
     docker_host: str | None = None
     """Socket of the container engine; None: DOCKER_HOST, else /var/run/docker.sock."""
-    docker_image: str = Field(default="mergewright-room", min_length=1)
-    """Name of the images of docker rooms; the tag is the Python version, as `mergewright images
+    docker_image: str = Field(default="mergewright-sandbox", min_length=1)
+    """Name of the images of docker sandboxes; the tag is the Python version, as `mergewright images
     build 3.11` makes them."""
     docker_base: str | None = None
     """Image of the engine on which `mergewright images build` builds; None: python:VERSION-slim of
     the registry."""
-    room_cpus: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """Processors of one docker room; None: all."""
-    room_root: Path | None = None
-    """Root file system of bubblewrap rooms, made by `sandbox_images/make_root.sh`; None: the
+    sandbox_cpus: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Processors of one docker sandbox; None: all."""
+    sandbox_root: Path | None = None
+    """Root file system of bubblewrap sandboxes, made by `sandbox_images/make_root.sh`; None: the
     host's /usr."""
-    room_memory_mb: int = Field(default=4096, ge=1)
-    """Of one room; checks have `checks_at_once` rooms open at a time."""
+    sandbox_memory_mb: int = Field(default=4096, ge=1)
+    """Of one sandbox; checks have `checks_at_once` sandboxes open at a time."""
     checks_at_once: int = Field(default=2, ge=1, le=16)
-    """Checks of one run under way at a time, where there are as many processors; each has a room,
-    with all the memory of one."""
-    room_processes: int = Field(default=256, ge=1)
-    """Of one room, with their threads."""
-    room_disk_mb: int = Field(default=2048, ge=1)
-    """Of what one room can write."""
-    room_seconds: int | None = Field(default=None, ge=1)
+    """Checks of one run under way at a time, where there are as many processors; each has a
+    sandbox, with all the memory of one."""
+    sandbox_processes: int = Field(default=256, ge=1)
+    """Of one sandbox, with their threads."""
+    sandbox_disk_mb: int = Field(default=2048, ge=1)
+    """Of what one sandbox can write."""
+    sandbox_seconds: int | None = Field(default=None, ge=1)
     """Of one check; None: max_minutes alone bounds it."""
     index_url: str | None = None
     """Package index; None: what pip and uv are configured with."""
     allow_hosts: tuple[str, ...] = ()
     """Further hosts that the fetch phase may reach."""
     system_packages: tuple[str, ...] = ("*",)
-    """Debian packages that a repository may have in its rooms; patterns as lib*-dev, empty for
-    none. They come from the sources of apt, checked by its keys, and are unpacked for these rooms
-    alone: none is installed, no script of one is run. Docker rooms have those of their image."""
+    """Debian packages that a repository may have in its sandboxes; patterns as lib*-dev, empty for
+    none. They come from the sources of apt, checked by its keys, and are unpacked for these
+    sandboxes alone: none is installed, no script of one is run. Docker sandboxes have those of
+    their image."""
     rule_floors: tuple[str, ...] = ()
     """The least that repositories can make of single rules, as `http-client=block`; `secrets=off`
     lets them switch that one off. Default: what each rule says of itself."""
@@ -128,7 +129,7 @@ class Settings(Record):
     max_minutes: int = Field(default=60, ge=1)
     """Upper bound for a repository's `limits.minutes` and `checks.tests.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)
-    """Runs under way at a time; each takes as much memory and disk as `checks_at_once` rooms."""
+    """Runs at a time; each takes as much memory and disk as `checks_at_once` sandboxes."""
     runs_per_day: int = Field(default=100, ge=1)
     """Runs of one repository that are begun within 24 hours; what is over it waits, and says so."""
     quiet_seconds: float = Field(default=60.0, ge=0, le=3600)
@@ -189,7 +190,7 @@ class Settings(Record):
     `openai-chat:local=0.5/1.5`."""
     model_usd: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     """Dollars that one run may spend; bounds a repository's `limits.usd`. Before each request there
-    has to be room for two tries of it, each with all that it sends and 8,192 tokens of reply: at
+    has to be space for two tries of it, each with all that it sends and 8,192 tokens of reply: at
     $15 for a million tokens the replies alone are $0.25, so a smaller cap ends a run before its
     first request."""
     model_tokens: int | None = Field(default=None, ge=1)
@@ -475,7 +476,7 @@ def require_home(settings: Settings) -> None:
     """
     home = settings.home
     try:
-        # Rooms run as another user, who has to pass through.
+        # Sandboxes run as another user, who has to pass through.
         home.mkdir(parents=True, exist_ok=True, mode=0o711)
         if not os.access(home, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -548,7 +549,7 @@ def _secret_file(path: Path, variable: str) -> str:
 
 def _default_home(environ: Mapping[str, str]) -> str:
     if os.geteuid() == 0:
-        # Rooms run as another user, who could not reach anything below root's own home.
+        # Sandboxes run as another user, who could not reach anything below root's own home.
         return "/var/lib/mergewright"
     try:
         data = environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"

@@ -1,4 +1,4 @@
-"""Fakes for the ports, shipped so that whole runs can be tried without rooms or network."""
+"""Fakes for the ports, shipped so that whole runs can be tried without sandboxes or network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from agent.models.environment import Prepared
 from agent.models.forge import BranchRules, NewPullRequest, Onboarding, OwnPull, Progress, Remote
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Run
-from agent.models.sandbox import Flag, Hear, Ran, RoomOrder, RoomResult, Root, Taken
+from agent.models.sandbox import Flag, Hear, Ran, Root, SandboxRequest, SandboxResult, Taken
 from agent.models.ticket import Ticket
 
 
@@ -253,14 +253,14 @@ def said(*calls: tuple[str, dict[str, object]], text: str = "", model: str = "fa
 class FakeSandbox:
     """Answers every order by a function; keeps the orders."""
 
-    def __init__(self, answer: Callable[[RoomOrder], RoomResult]) -> None:
+    def __init__(self, answer: Callable[[SandboxRequest], SandboxResult]) -> None:
         self._answer = answer
-        self.orders: list[RoomOrder] = []
+        self.orders: list[SandboxRequest] = []
 
     def run(
-        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> RoomResult:
-        """Answer without a room."""
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
+        """Answer without a sandbox."""
         self.orders.append(order)
         result = self._answer(order)
         if hear is not None:

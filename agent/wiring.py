@@ -34,7 +34,7 @@ _log = structlog.get_logger()
 
 
 def sandbox(settings: Settings) -> Sandbox:
-    """Make what opens rooms, of the kind that the settings ask for."""
+    """Make what opens sandboxes, of the kind that the settings ask for."""
     return ChosenSandbox(settings)
 
 
@@ -182,8 +182,8 @@ def make_home(settings: Settings) -> None:
     Raises:
         SettingsInvalid: It cannot be made there.
     """
-    # Rooms run as another user: what is laid out for them must be readable, whatever the shell's
-    # umask was.
+    # Sandboxes run as another user: what is laid out for them must be readable, whatever the
+    # shell's umask was.
     os.umask(0o022)
     try:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o711)

@@ -1,7 +1,7 @@
 """Read what CI and tox do before they run the tests: steps, variables, services. Nothing is run.
 
 No shell is interpreted: a step is taken whole, up to the line that runs the tests. Steps that need
-a network or a program that is not there fail in a sealed sandbox and do no harm.
+a network or a program that is not there fail in a sandbox and do no harm.
 """
 
 from __future__ import annotations

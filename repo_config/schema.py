@@ -381,8 +381,8 @@ class RepoConfig(Section):
     and sees those files alone; such commands come first. Files of the repository stay as they are
     committed."""
     services: Services = ()
-    """Servers that the project needs, started empty in every room that runs it: postgres, redis, or
-    with a version as in postgres:15. They listen at their usual ports of 127.0.0.1, without a
+    """Servers that the project needs, started empty in every sandbox that runs it: postgres, redis,
+    or with a version as in postgres:15. They listen at their usual ports of 127.0.0.1, without a
     password; the usual variables (PGHOST and kin, POSTGRES_*, DB_*, DATABASE_URL, REDIS_URL) say
     so, as far as `env` does not say otherwise. Users and databases that `env` names are there."""
     framework: Literal["auto", "django", "fastapi", "flask", "none"] = "auto"

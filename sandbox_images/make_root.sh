@@ -1,6 +1,6 @@
 #!/bin/sh
-# Build a root file system for rooms with debootstrap: python3 and what it takes to compile
-# extension modules, nothing of this machine. Use it with MERGEWRIGHT_ROOM_ROOT=TARGET.
+# Build a root file system for sandboxes with debootstrap: python3 and what it takes to compile
+# extension modules, nothing of this machine. Use it with MERGEWRIGHT_SANDBOX_ROOT=TARGET.
 set -eu
 umask 022
 
@@ -37,7 +37,7 @@ while [ "$folder" != / ]; do
         folder=$(dirname "$folder")
         continue
     fi
-    # The room's user has to pass through every one of these.
+    # The sandbox's user has to pass through every one of these.
     [ $((0$(stat -c %a "$folder") & 1)) = 1 ] || fail "$folder is closed to other users (chmod o+x)"
     folder=$(dirname "$folder")
 done
@@ -63,10 +63,10 @@ rm -rf "$building"/var/cache/apt/archives/*.deb "$building"/var/lib/apt/lists/* 
 [ -x "$building/usr/bin/python3" ] || fail "the tree has no python3"
 chmod 0755 "$building"
 for name in hosts nsswitch.conf; do
-    # A room lays its own over these; that takes a file to lie on.
+    # A sandbox lays its own over these; that takes a file to lie on.
     [ -e "$building/etc/$name" ] || : >"$building/etc/$name"
 done
 mv "$building" "$target"
 trap - EXIT
-echo "Root file system for rooms: $target"
-echo "Use it: export MERGEWRIGHT_ROOM_ROOT=$target"
+echo "Root file system for sandboxes: $target"
+echo "Use it: export MERGEWRIGHT_SANDBOX_ROOT=$target"

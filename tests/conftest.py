@@ -19,7 +19,7 @@ from tests.folders import data_folder
 # tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Rooms of tests are bubblewrap's unless a test says otherwise, whatever engine there may be.
+# Sandboxes of tests are bubblewrap's unless a test says otherwise, whatever engine there may be.
 _ENGINE = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 os.environ.setdefault("ENGINE_OF_TESTS", _ENGINE)
 os.environ["DOCKER_HOST"] = "unix:///no/engine/for/tests"
@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """Give a data folder that the rooms' own user can reach, unlike pytest's tmp_path."""
+    """Give a data folder that the sandboxes' own user can reach, unlike pytest's tmp_path."""
     with data_folder() as folder:
         yield folder
 

@@ -1,4 +1,4 @@
-"""Data folders of tests, which the users of rooms can enter, unlike pytest's own."""
+"""Data folders of tests, which the users of sandboxes can enter, unlike pytest's own."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pathlib import Path
 BUILT = "ENVIRONMENTS_OF_TESTS"
 _ROOT = Path(__file__).parents[1]
 #: Code that decides what is in an environment: another version of it builds everything anew.
-_BUILDERS = ("agent/environments", "agent/sandbox/inside", "agent/sandbox/rooms")
+_BUILDERS = ("agent/environments", "agent/sandbox/sandbox_scripts", "agent/sandbox/runtime")
 _UNUSED_SECONDS = 14 * 86_400
 
 
 def kept_environments() -> Path:
     """Make the user's cache of built environments, or take the one of earlier runs.
 
-    It lies where the users of rooms can enter; what no run has used for two weeks is removed.
+    It lies where the users of sandboxes can enter; what no run has used for two weeks is removed.
     """
     # A home folder of root's is closed to every other user.
     caches = Path("/var/cache") if os.geteuid() == 0 else Path.home() / ".cache"

@@ -45,7 +45,7 @@ def create_app(home: Path, secret: bytes, inbox: Inbox) -> FastAPI:
     """
     committer = Committer(inbox)
     figures = Figures(home, inbox, committer)
-    room = limits.Room()
+    space = limits.Space()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -80,7 +80,7 @@ def create_app(home: Path, secret: bytes, inbox: Inbox) -> FastAPI:
         signature = signatures.given(given.get(signatures.HEADER.lower()))
         event = _header(given, "X-GitHub-Event", _EVENT)
         delivery_id = _header(given, "X-GitHub-Delivery", _DELIVERY_ID).lower()
-        with room.share() as share:
+        with space.share() as share:
             body = await limits.read_body(request.stream(), share)
             read = (secret, body, signature, event, delivery_id)
             if len(body) > _ASIDE_BYTES:

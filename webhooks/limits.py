@@ -17,18 +17,18 @@ BODY_BYTES = 25 * 1024 * 1024
 BODY_SECONDS = 10.0
 #: Of large bodies that are under way at one time, all together.
 LARGE_BYTES_TOGETHER = 96 * 1024 * 1024
-#: A body up to this size always finds room; open connections bound how many there are.
+#: A body up to this size always finds space; open connections bound how many there are.
 SMALL_BYTES = 64 * 1024
 
 
-class Room:
+class Space:
     """Memory for large bodies; who finds none is told to come again."""
 
     def __init__(self, total: int = LARGE_BYTES_TOGETHER) -> None:
         self._left = total
 
     def share(self) -> Share:
-        """Open a share of the room, to be used with `with`."""
+        """Open a share of the space, to be used with `with`."""
         return Share(self)
 
     def take(self, count: int) -> None:
@@ -43,10 +43,10 @@ class Room:
 
 
 class Share:
-    """What one request has taken of the room; given back at the end."""
+    """What one request has taken of the space; given back at the end."""
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
+    def __init__(self, space: Space) -> None:
+        self._space = space
         self._taken = 0
 
     def __enter__(self) -> Self:
@@ -58,13 +58,13 @@ class Share:
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._room.take(-self._taken)
+        self._space.take(-self._taken)
 
     def hold(self, size: int) -> None:
-        """Have room for a body of that size in all."""
+        """Have space for a body of that size in all."""
         # Twice: the parts, and the whole that they are joined to.
         if size > SMALL_BYTES and 2 * size > self._taken:
-            self._room.take(2 * size - self._taken)
+            self._space.take(2 * size - self._taken)
             self._taken = 2 * size
 
 
@@ -108,7 +108,7 @@ async def read_body(parts: AsyncIterator[bytes], share: Share) -> bytes:
     """Read the body, whatever length was declared.
 
     Raises:
-        Refused: 413 too large, 408 too slow, 400 broken off, 503 no room.
+        Refused: 413 too large, 408 too slow, 400 broken off, 503 no space.
     """
     kept: list[bytes] = []
     size = 0

@@ -1,1 +1,1 @@
-"""The checks: one module per tool that runs in the room, with its command and its parser."""
+"""The checks: one module per tool that runs in the sandbox, with its command and its parser."""

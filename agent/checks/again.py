@@ -1,7 +1,7 @@
-"""Run tests again, alone and in fresh rooms, that failed with the change and passed on base.
+"""Run tests again, alone and in fresh sandboxes, that failed with the change and passed on base.
 
 Owns which tests, how often and for how long. What their runs prove is left to `flaky`; that a run
-counts at all is proved in each room as in every other.
+counts at all is proved in each sandbox as in every other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Say = Callable[[str], None]
 MOST_TESTS = 10
 #: After so many rounds a test that has not surprised anybody is not run again.
 _ENOUGH = 3
-#: A room with less time than this before it is not opened any more.
+#: A sandbox with less time than this before it is not opened any more.
 _LEAST_SECONDS = 5.0
 _TEXT = 200
 
@@ -81,7 +81,7 @@ class Again:
                 found[item_id] = one.model_copy(update={side: (*getattr(one, side), run)})
 
     def run(self, site: Site, part: Part) -> CheckResult:
-        """Run a part of the tests of one side in a room of its own."""
+        """Run a part of the tests of one side in a sandbox of its own."""
         name = f"{TESTS} on base" if site.tree == self.base.tree else TESTS
         return running.run(PartOfSuite(self.suite, part, name=name), site, self.sandbox, self.say)
 
@@ -111,7 +111,7 @@ def _is_open(failure: CheckItem, one: Repeated, rounds: int) -> bool:
 
 
 def _seen(ids: Iterable[str], result: CheckResult) -> Iterable[tuple[str, Rerun]]:
-    """What a room says of each test; nothing, where it proves nothing."""
+    """What a sandbox says of each test; nothing, where it proves nothing."""
     items = {item.item_id: item for item in result.items} if is_proved(result) else {}
     for item_id in ids:
         item = items.get(item_id)

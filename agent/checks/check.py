@@ -1,4 +1,4 @@
-"""What a check is: one command for a room, and the reading of what the room gives back.
+"""What a check is: one command for a sandbox, and the reading of what the sandbox gives back.
 
 Owns what every check is told (`Site`) and how a tool is found. Running checks in order is left to
 `measuring`, holding two sides against each other to `comparison`.
@@ -21,13 +21,13 @@ from agent.checks.type_cache import TypeCache
 from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
 from agent.models.environment import Environment
 from agent.models.sandbox import (
-    ROOM_ENVIRONMENT,
-    ROOM_GATE,
-    ROOM_TOOLS,
-    ROOM_TREE,
-    RoomLimits,
-    RoomOrder,
-    RoomResult,
+    SANDBOX_ENVIRONMENT,
+    SANDBOX_GATE,
+    SANDBOX_TOOLS,
+    SANDBOX_TREE,
+    SandboxLimits,
+    SandboxRequest,
+    SandboxResult,
 )
 from agent.settings import Settings
 from repo_config import checking_tools
@@ -50,7 +50,7 @@ class Site:
     environment: Environment
     config: RepoConfig
     project: Project
-    limits: RoomLimits
+    limits: SandboxLimits
     """What the operator grants."""
     at_once: int = 1
     """Checks that may be under way at a time."""
@@ -76,26 +76,26 @@ class Site:
         return any(canonicalize_name(name) == wanted for name in names)
 
     def program(self, package: str) -> str:
-        """Path of a tool in the room: the pinned one, else the environment's, else ours."""
+        """Path of a tool in the sandbox: the pinned one, else the environment's, else ours."""
         if package in dict(self.environment.tools):
-            place = f"{ROOM_TOOLS}/{package}"
+            place = f"{SANDBOX_TOOLS}/{package}"
         else:
-            place = ROOM_ENVIRONMENT if self.has(package) else ROOM_GATE
+            place = SANDBOX_ENVIRONMENT if self.has(package) else SANDBOX_GATE
         return f"{place}/bin/{package}"
 
     def packages_of(self, place: str) -> str:
-        """The site-packages folder of one of the room's two environments."""
+        """The site-packages folder of one of the sandbox's two environments."""
         minor = ".".join(self.environment.python.split(".")[:2])
         return f"{place}/lib/python{minor}/site-packages"
 
-    def in_room(self, name: str) -> str:
-        """Place in the room of a file at the root of the project."""
-        return posixpath.join(ROOM_TREE, self.project.root, name)
+    def in_sandbox(self, name: str) -> str:
+        """Place in the sandbox of a file at the root of the project."""
+        return posixpath.join(SANDBOX_TREE, self.project.root, name)
 
     def path_of(self, reported: str) -> str:
         """A path of the repository for one that a tool has said, whole or from where it ran."""
         if reported[:1] in ("", "/", "<"):
-            return reported.removeprefix(f"{ROOM_TREE}/")
+            return reported.removeprefix(f"{SANDBOX_TREE}/")
         return posixpath.normpath(posixpath.join(self.project.root, reported))
 
     def text(self, path: str) -> str | None:
@@ -113,20 +113,20 @@ class Site:
         project = self.project
         return checking_tools.type_args(self.config, project.type_tools, project.told, tool)
 
-    def test_limits(self) -> RoomLimits:
+    def test_limits(self) -> SandboxLimits:
         """Limits for the tests."""
         return self._ended_after(self.config.checks.tests.minutes * 60.0)
 
-    def tool_limits(self) -> RoomLimits:
+    def tool_limits(self) -> SandboxLimits:
         """Limits for everything but the tests."""
         return self._ended_after(SECONDS)
 
     def within(self, seconds: float) -> Site:
-        """The same, with less time for a room."""
+        """The same, with less time for a sandbox."""
         shorter = min(seconds, self.limits.seconds)
         return replace(self, limits=self.limits.model_copy(update={"seconds": shorter}))
 
-    def _ended_after(self, seconds: float) -> RoomLimits:
+    def _ended_after(self, seconds: float) -> SandboxLimits:
         return self.limits.model_copy(update={"seconds": min(seconds, self.limits.seconds)})
 
 
@@ -140,10 +140,10 @@ class Selection:
     """Relative to the tree."""
 
     def as_told(self) -> dict[str, list[str]]:
-        """Say it to a script in the room, whose files have whole paths."""
+        """Say it to a script in the sandbox, whose files have whole paths."""
         return {
             "ids": list(self.ids),
-            "files": [posixpath.join(ROOM_TREE, file) for file in self.files],
+            "files": [posixpath.join(SANDBOX_TREE, file) for file in self.files],
         }
 
 
@@ -155,20 +155,20 @@ class Part:
     base: SuiteFacts | None = None
     """Of base: tests are looked for in no other file, and no other plugin is there."""
     covered: Mapping[str, tuple[int, ...]] | None = None
-    """Lines, by whole path in the room, of which is said whether they run."""
+    """Lines, by whole path in the sandbox, of which is said whether they run."""
     collects: bool = False
     """Whether no test runs."""
 
     def as_told(self, site: Site) -> dict[str, object]:
-        """Say it to a script in the room."""
+        """Say it to a script in the sandbox."""
         base, own = self.base, site.has("coverage")
         # Files without a test are among them: tests may rely on their having been imported.
         within = (*base.files, *base.product, *base.empty) if base else ()
-        coverage = {"files": self.covered, "gate": "" if own else site.packages_of(ROOM_GATE)}
+        coverage = {"files": self.covered, "gate": "" if own else site.packages_of(SANDBOX_GATE)}
         return {
             "collect": self.collects,
             "only": self.only.as_told() if self.only else None,
-            "within": [posixpath.join(ROOM_TREE, path) for path in within] if base else None,
+            "within": [posixpath.join(SANDBOX_TREE, path) for path in within] if base else None,
             "coverage": coverage if self.covered else None,
             "seconds": site.test_limits().seconds,
             "fails_fast": site.fails_fast,
@@ -178,7 +178,7 @@ class Part:
     def own_files(self) -> tuple[str, ...]:
         """By whole path what belongs to the tests themselves, as far as it is known."""
         files = self.base.files if self.base else ()
-        return tuple(posixpath.join(ROOM_TREE, path) for path in files)
+        return tuple(posixpath.join(SANDBOX_TREE, path) for path in files)
 
 
 class Check(Protocol):
@@ -197,11 +197,11 @@ class Check(Protocol):
         """What a person runs to see the same."""
         ...
 
-    def order(self, site: Site, secret: Secret) -> RoomOrder:
-        """Compose the room's order."""
+    def order(self, site: Site, secret: Secret) -> SandboxRequest:
+        """Compose the sandbox's order."""
         ...
 
-    def judge(self, site: Site, secret: Secret, result: RoomResult) -> CheckResult:
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Read what came back; nothing in it is trusted to have the right form."""
         ...
 
@@ -209,7 +209,7 @@ class Check(Protocol):
 class Suite(Check, Protocol):
     """A runner of tests, which can also run some of them."""
 
-    def part_order(self, site: Site, secret: Secret, part: Part) -> RoomOrder:
+    def part_order(self, site: Site, secret: Secret, part: Part) -> SandboxRequest:
         """Run a part of the tests; our own run among them as always."""
         ...
 
@@ -233,11 +233,11 @@ class PartOfSuite:
         """What a person runs to see the same of all of them."""
         return self.suite.command(self.site or site)
 
-    def order(self, site: Site, secret: Secret) -> RoomOrder:
+    def order(self, site: Site, secret: Secret) -> SandboxRequest:
         """Run the part."""
         return self.suite.part_order(self.site or site, secret, self.part)
 
-    def judge(self, site: Site, secret: Secret, result: RoomResult) -> CheckResult:
+    def judge(self, site: Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say how its tests ended."""
         return self.suite.judge(self.site or site, secret, result)
 
@@ -252,22 +252,22 @@ def no_type_tool(site: Site, tool: str) -> str:
 
 
 def workers(site: Site) -> int:
-    """Say how many rooms may be open at a time: no more than processors that we may use."""
+    """Say how many sandboxes may be open at a time: no more than processors that we may use."""
     return min(site.at_once, len(os.sched_getaffinity(0)))
 
 
-def granted(settings: Settings) -> RoomLimits:
+def granted(settings: Settings) -> SandboxLimits:
     """What the operator lets a check use."""
-    return RoomLimits(
-        seconds=min(settings.max_minutes * 60.0, settings.room_seconds or math.inf),
-        memory_bytes=settings.room_memory_mb * 1024**2,
-        processes=settings.room_processes,
-        disk_bytes=settings.room_disk_mb * 1024**2,
+    return SandboxLimits(
+        seconds=min(settings.max_minutes * 60.0, settings.sandbox_seconds or math.inf),
+        memory_bytes=settings.sandbox_memory_mb * 1024**2,
+        processes=settings.sandbox_processes,
+        disk_bytes=settings.sandbox_disk_mb * 1024**2,
     )
 
 
-def limit_reached(result: RoomResult, limits: RoomLimits, what: str) -> str:
-    """Say which limit ended a room, or nothing."""
+def limit_reached(result: SandboxResult, limits: SandboxLimits, what: str) -> str:
+    """Say which limit ended a sandbox, or nothing."""
     if result.limit is None:
         return ""
     amounts = {
@@ -283,7 +283,7 @@ def limit_reached(result: RoomResult, limits: RoomLimits, what: str) -> str:
 def conclude(
     check: Check,
     site: Site,
-    result: RoomResult,
+    result: SandboxResult,
     status: Status,
     reason: str = "",
     *,
@@ -291,7 +291,7 @@ def conclude(
     items: tuple[CheckItem, ...] = (),
     output: str = "",
 ) -> CheckResult:
-    """Make the result of a check of what its room gave back.
+    """Make the result of a check of what its sandbox gave back.
 
     Args:
         limit: The words for a limit that ended it, or another cause that fails it as a whole;
@@ -309,7 +309,7 @@ def conclude(
     )
 
 
-def unverified(check: Check, site: Site, result: RoomResult, reason: str) -> CheckResult:
+def unverified(check: Check, site: Site, result: SandboxResult, reason: str) -> CheckResult:
     """Give a result that proves nothing."""
     return conclude(check, site, result, Status.UNVERIFIED, reason, output=result.output)
 

@@ -23,7 +23,7 @@ from agent.models.sandbox import Sandbox
 #: Our own modules in the sandbox.
 SCRIPTS = tuple(
     path.name.removesuffix(".py")
-    for path in resources.files("agent.checks").joinpath("inside").iterdir()
+    for path in resources.files("agent.checks").joinpath("sandbox_scripts").iterdir()
     if path.name.startswith("mergewright_")
 )
 _SCRIPT = re.compile(rb"#![^\n]*\bpython[0-9.]*")

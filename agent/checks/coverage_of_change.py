@@ -1,6 +1,6 @@
 """How much of what a change adds or edits is run by the tests, where the repository asks for it.
 
-The suite runs once more on head, in a room of its own, so that the run whose verdict counts is
+The suite runs once more on head, in a sandbox of its own, so that the run whose verdict counts is
 never measured. The figure comes from the process that the tests run in and proves nothing; too low
 a one is for the reviewer. Which files count is left to those who ask.
 """
@@ -15,7 +15,7 @@ from typing import Literal
 from agent.checks import check, sealed, suite
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.models.checks import CheckItem, CheckResult, Status
-from agent.models.sandbox import ROOM_TREE, RoomOrder, RoomResult
+from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 from agent.text.cleaning import list_some
 
 NAME = "coverage of the change"
@@ -63,12 +63,12 @@ class CoverageOfChange:
         at = len(words) - words[::-1].index("python") if "python" in words else 0
         return (*words[:at], "-m", "coverage", "run", *words[at:]) if at else tuple(words)
 
-    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Run the whole suite, measured."""
-        files = {posixpath.join(ROOM_TREE, path): lines for path, lines in self.lines.items()}
+        files = {posixpath.join(SANDBOX_TREE, path): lines for path, lines in self.lines.items()}
         return self.suite.part_order(site, secret, check.Part(covered=files))
 
-    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say how much is run, and which lines are not."""
         report = sealed.read(result, secret, (*suite.KINDS, Covered, Unmeasured))
         reason = check.limit_reached(result, site.test_limits(), "the tests were")

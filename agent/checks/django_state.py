@@ -14,7 +14,7 @@ from agent.checks.comparison import REPLACED
 from agent.checks.openapi_map import Routes
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.models.checks import CheckItem, CheckResult, Status
-from agent.models.sandbox import ROOM_TREE, RoomOrder, RoomResult
+from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
 
 class Item(Event):
@@ -71,7 +71,7 @@ class _DjangoState:
             return "not a Django project"
         return site.project.django.missing.rstrip(".")
 
-    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Enter the project by its manage.py, or by its settings alone."""
         django = site.project.django
         if django is None:
@@ -86,12 +86,12 @@ class _DjangoState:
                 "manage": posixpath.basename(django.manage) if django.manage else "",
                 "settings": django.settings_module or "",
                 "python_path": [
-                    posixpath.join(ROOM_TREE, path).rstrip("/") for path in django.python_path
+                    posixpath.join(SANDBOX_TREE, path).rstrip("/") for path in django.python_path
                 ],
             },
             collect=(secret.report,),
         )
-        return order.model_copy(update={"directory": posixpath.join(ROOM_TREE, folder)})
+        return order.model_copy(update={"directory": posixpath.join(SANDBOX_TREE, folder)})
 
 
 def _manage(site: check.Site, *arguments: str) -> tuple[str, ...]:
@@ -113,7 +113,7 @@ class Makemigrations(_DjangoState):
         """What a person runs to see the same."""
         return _manage(site, "makemigrations", "--check", "--dry-run")
 
-    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say which operations no migration has, and which migrations are in conflict."""
         report = sealed.read(result, secret, (Migrations, Replaced))
         said = report.first(Migrations)
@@ -134,7 +134,7 @@ class DjangoCheck(_DjangoState):
         """What a person runs to see the same."""
         return _manage(site, "check")
 
-    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say which messages there are; those below error do not fail."""
         report = sealed.read(result, secret, (SystemCheck, Replaced, Routes))
         said = report.first(SystemCheck)
@@ -166,7 +166,7 @@ def _migrations_note(said: Migrations) -> str:
 def _result(
     asked: check.Check,
     site: check.Site,
-    result: RoomResult,
+    result: SandboxResult,
     items: list[Item],
     problem: str,
     absent: str,
@@ -205,7 +205,7 @@ def _with_replaced(found: CheckResult, report: sealed.Report) -> CheckResult:
 
 
 def _nothing_said(
-    asked: check.Check, site: check.Site, report: sealed.Report, result: RoomResult
+    asked: check.Check, site: check.Site, report: sealed.Report, result: SandboxResult
 ) -> CheckResult:
     """Tell a project that cannot be entered from one that hides the answer."""
     limit = check.limit_reached(result, site.tool_limits(), "the check was")

@@ -10,12 +10,12 @@ import posixpath
 from agent.checks import check, scripts, suite
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult
-from agent.models.sandbox import ROOM_TREE, RoomFile, RoomOrder, RoomResult
+from agent.models.sandbox import SANDBOX_TREE, SandboxFile, SandboxRequest, SandboxResult
 
 #: Scripts end with 1, or with the number of failures.
 _CODES = range(1, 256)
 #: Stands in the place of a script where the repository has none.
-_ENTRY = "/tmp/mergewright-django.py"  # noqa: S108 - in the room, whose /tmp is its own
+_ENTRY = "/tmp/mergewright-django.py"  # noqa: S108 - in the sandbox, whose /tmp is its own
 _ENTER = """\
 import sys
 
@@ -60,13 +60,13 @@ class DjangoSuite:
         start = ("env", "-C", folder) if folder else ()
         return (*start, "python", *arguments)
 
-    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Run the script as it is."""
         return self.part_order(site, secret, check.Part())
 
-    def part_order(self, site: check.Site, secret: Secret, part: check.Part) -> RoomOrder:
+    def part_order(self, site: check.Site, secret: Secret, part: check.Part) -> SandboxRequest:
         """Run a part of the tests; of what runs in other processes nothing is measured."""
-        entry: list[RoomFile] = []
+        entry: list[SandboxFile] = []
         if site.project.test_script is None:
             folder, arguments = site.project.root, (_ENTRY, *_django_arguments(site))
             entry = [_entry(site)]
@@ -81,10 +81,10 @@ class DjangoSuite:
             collect=suite.returned(secret),
             files=tuple(entry),
         )
-        directory = posixpath.join(ROOM_TREE, folder)
+        directory = posixpath.join(SANDBOX_TREE, folder)
         return order.model_copy(update={"directory": directory, "watched": part.own_files})
 
-    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say how the tests ended."""
         return suite.judge(self, site, secret, result, _CODES)
 
@@ -120,8 +120,8 @@ def _django_arguments(site: check.Site) -> tuple[str, ...]:
     return "test", f"--settings={_settings(site)}", *site.test_args
 
 
-def _entry(site: check.Site) -> RoomFile:
+def _entry(site: check.Site) -> SandboxFile:
     """A script that does what `python -m django` does in the root of the repository."""
-    folders = [posixpath.join(ROOM_TREE, folder).rstrip("/") for folder in _python_path(site)]
-    root = site.in_room("").rstrip("/")
-    return RoomFile(path=_ENTRY, content=_ENTER.format(folders or [root]).encode())
+    folders = [posixpath.join(SANDBOX_TREE, folder).rstrip("/") for folder in _python_path(site)]
+    root = site.in_sandbox("").rstrip("/")
+    return SandboxFile(path=_ENTRY, content=_ENTER.format(folders or [root]).encode())

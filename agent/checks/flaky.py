@@ -1,6 +1,6 @@
 """Tell a test that fails at times from one that the change breaks, by its runs on both sides. Pure.
 
-What excuses a failure is seen on base code, which a change cannot touch, and in rooms that are
+What excuses a failure is seen on base code, which a change cannot touch, and in sandboxes that are
 alike: the test passed there, and failed as it does with the change. Where it never passes with the
 change, a person has to look. Anything less excuses nothing. Who runs tests again is `again`.
 """

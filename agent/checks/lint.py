@@ -14,14 +14,25 @@ from dataclasses import dataclass, field, replace
 
 from agent.checks import check, scripts, sealed, suite
 from agent.checks.sealed import Secret
-from agent.environments import rooms
+from agent.environments import sandbox_requests
 from agent.models.checks import CheckItem, CheckResult, Status
-from agent.models.sandbox import ROOM_GATE, ROOM_OURS, RoomFile, RoomOrder, RoomResult
+from agent.models.sandbox import (
+    SANDBOX_GATE,
+    SANDBOX_OURS,
+    SandboxFile,
+    SandboxRequest,
+    SandboxResult,
+)
 from repo_config.tool_options import Told
 
-#: What a shell, or a room, says when there is no such program.
+#: What a shell, or a sandbox, says when there is no such program.
 _NO_PROGRAM = 127
-_REWRITTEN = (f"{ROOM_GATE}/bin/python", "-I", "-S", f"{ROOM_OURS}/checks/mergewright_rewritten.py")
+_REWRITTEN = (
+    f"{SANDBOX_GATE}/bin/python",
+    "-I",
+    "-S",
+    f"{SANDBOX_OURS}/checks/mergewright_rewritten.py",
+)
 # Figures that move with the code around a finding, or only say by how much a bound is passed.
 _FIGURES = re.compile(r"(?<=\bline )\d+|(?<=\()\d+(?= > \d+)|(?<=too complex \()\d+")
 
@@ -49,14 +60,14 @@ class LintCheck:
     command_words: tuple[str, ...]
     """The program, which is called as its package is, and its command where it has several."""
     machine_arguments: tuple[str, ...]
-    """Of the room; `{report}` becomes the path of the report."""
+    """Of the sandbox; `{report}` becomes the path of the report."""
     probe: str
     """Content of a file that the tool must object to."""
     read: Reader
     configured: Callable[[check.Site], bool] | None = None
     """Whether the repository has it, where its name among the linters does not say so."""
     arguments: tuple[str, ...] = ()
-    """For a person, in place of those of the room."""
+    """For a person, in place of those of the sandbox."""
     rewrites: bool = False
     """Whether it writes files anew, which are then what it found."""
     unreadable_probe: str = ""
@@ -64,11 +75,11 @@ class LintCheck:
     unreadable_code: int = 1
     """Exit code when files could not be parsed, and all others were still looked at."""
     environ: Mapping[str, str] = field(default_factory=dict)
-    """Further variables of the room: what versions of a tool know by arguments of other names."""
+    """Further variables: what versions of a tool know by arguments of other names."""
     ours: bool = False
     """Whether the gate's own is run, whatever the repository has."""
     program: str = ""
-    """Path of the program in the room, where it is none of those that `command_words` name."""
+    """Path of the program in the sandbox, where it is none of those that `command_words` name."""
     rule: str = ""
     """Id of the rule that weighs what it finds; it is not run where that is off."""
     named: tuple[str, ...] = ()
@@ -109,12 +120,12 @@ class LintCheck:
         """What hooks, tox or CI tell it."""
         return Told() if self.ours else site.project.told.get(self.name, Told())
 
-    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Run the tool on the tree and on the probe."""
         probe = f"{secret.module}.py"
         arguments = [part.format(report=secret.report) for part in self.machine_arguments]
         tool, *subcommand = self.command_words
-        own = f"{ROOM_GATE}/bin/{tool}" if self.ours else site.program(tool)
+        own = f"{SANDBOX_GATE}/bin/{tool}" if self.ours else site.program(tool)
         program = self.program or own
         told = self._told(site)
         probes = {probe: self.probe}
@@ -124,7 +135,7 @@ class LintCheck:
         argv = (program, *subcommand, *told.args, *arguments, *looked_at)
         if self.rewrites:
             argv = (*_REWRITTEN, secret.report, *argv)
-        return rooms.order(
+        return sandbox_requests.order(
             site.environment,
             site.tree,
             argv,
@@ -132,7 +143,7 @@ class LintCheck:
             environ={**scripts.at_start(site.config.env), **self.environ},
             limits=site.tool_limits(),
             files=tuple(
-                RoomFile(path=site.in_room(path), content=content.encode())
+                SandboxFile(path=site.in_sandbox(path), content=content.encode())
                 for path, content in probes.items()
             ),
             collect=(secret.report,),
@@ -148,7 +159,7 @@ class LintCheck:
         named = tuple(part.format(pattern=pattern) for part in self.named)
         return (*leaves_out, *named, *(paths if self.takes_paths else ()))
 
-    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say what the tool found."""
         content = result.files.get(secret.report)
         remarks = None if content is None else self.read(content)
@@ -166,7 +177,7 @@ class LintCheck:
 
     def _verdict(
         self,
-        result: RoomResult,
+        result: SandboxResult,
         content: bytes | None,
         remarks: list[Remark] | None,
         items: tuple[CheckItem, ...],
@@ -184,7 +195,7 @@ class LintCheck:
             return Status.UNVERIFIED, problem
         return (Status.FAILED if items else Status.PASSED), ""
 
-    def _problem(self, result: RoomResult, remarks: list[Remark] | None, *, seen: bool) -> str:
+    def _problem(self, result: SandboxResult, remarks: list[Remark] | None, *, seen: bool) -> str:
         if remarks is None:
             words = suite.last_words(result)
             return f"{self.name} left no report that can be read: {words}"
@@ -226,7 +237,7 @@ def render_remarks(remarks: Iterable[Remark], secret: Secret) -> str:
     )
 
 
-def _shown(items: tuple[CheckItem, ...], result: RoomResult, reason: str) -> str:
+def _shown(items: tuple[CheckItem, ...], result: SandboxResult, reason: str) -> str:
     lines = [f"{item.place}: {item.item_id.partition(': ')[2]}" for item in items]
     lines.append(result.output.strip() or ("" if items else reason or "no findings"))
     return suite.shortened("\n".join(lines))

@@ -22,7 +22,8 @@ PER_SECOND = 2.0
 BURST = 20
 LONGEST = 300
 _MOST_WAITING = 8 * 1024
-#: Lines of one piece. Whoever listens to a room also ends it at its limits, and to read every line
+#: Lines of one piece. Whoever listens to a sandbox also ends it at its limits, and to read every
+# line
 #: of one that prints without end takes longer than that may wait.
 _MOST_READ = 100
 #: The lines of a key are no secret one by one, to whoever looks for secrets.
@@ -30,7 +31,7 @@ _KEY = re.compile(rb"-----(BEGIN|END)[A-Z0-9 ]{0,40}PRIVATE KEY")
 
 
 class Echo:
-    """Takes what one room prints and shows lines of it, under a name."""
+    """Takes what one sandbox prints and shows lines of it, under a name."""
 
     def __init__(
         self,
@@ -46,7 +47,8 @@ class Echo:
             name: Of the check.
             show: Shows a line.
             now: The clock, in seconds.
-            ours: Names that only we use in the room; lines with one of them are not the project's.
+            ours: Names that only we use in the sandbox; lines with one of them are not the
+            project's.
         """
         self._ours = ours
         self._name = name

@@ -1,6 +1,6 @@
 """Tell a check that base itself breaks from one that was only disturbed, by a second run.
 
-What a tool does the same way twice, in fresh rooms and within its limits, has its cause in the
+What a tool does the same way twice, in fresh sandboxes and within its limits, has its cause in the
 repository: that check cannot be measured, and is no obstacle to a change. A limit that ends it
 twice says nothing of the repository, and ends the run.
 """

@@ -1,4 +1,4 @@
-"""Run every check of a repository on one side, each in its own fresh room."""
+"""Run every check of a repository on one side, each in its own fresh sandbox."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT
 from agent.checks.pytest_suite import PytestSuite
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult, Status
-from agent.models.sandbox import RoomResult, Sandbox
+from agent.models.sandbox import Sandbox, SandboxResult
 from agent.telemetry import run_log
 
 Say = Callable[[str], None]
@@ -75,7 +75,7 @@ def measure(
             for one in as_completed(running):
                 _tell(one.result(), say)
         except BaseException:
-            # An interruption, or a room that is not to be had: nobody waits for the others.
+            # An interruption, or a sandbox that is not to be had: nobody waits for the others.
             cancelled.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -125,7 +125,7 @@ def _run(check: Check, site: Site, sandbox: Sandbox, cancelled: Event, say: Say)
     if reason := check.absent(site):
         return CheckResult(name=check.name, status=Status.ABSENT, reason=reason)
 
-    def keep(secret: Secret, result: RoomResult, judged: CheckResult) -> None:
+    def keep(secret: Secret, result: SandboxResult, judged: CheckResult) -> None:
         type_cache.keep(site.type_cache, known_place(secret), result, judged)
 
     is_mypy = isinstance(check, MypyTypes)

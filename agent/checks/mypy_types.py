@@ -15,15 +15,15 @@ from typing import Any, Literal
 from agent.checks import check, lint, scripts, sealed, suite, type_cache
 from agent.checks.lint import Remark
 from agent.checks.sealed import Event, Secret, Text
-from agent.environments import rooms
+from agent.environments import sandbox_requests
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.sandbox import (
-    ROOM_ENVIRONMENT,
-    ROOM_GATE,
-    ROOM_TOOLS,
-    RoomFile,
-    RoomOrder,
-    RoomResult,
+    SANDBOX_ENVIRONMENT,
+    SANDBOX_GATE,
+    SANDBOX_TOOLS,
+    SandboxFile,
+    SandboxRequest,
+    SandboxResult,
 )
 
 #: Two errors of different codes, in case a configuration turns one off; strict in all else.
@@ -74,14 +74,14 @@ class MypyTypes:
         """What a person runs to see the same."""
         return (*site.entered, "mypy", *site.type_args(self.name))
 
-    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Run mypy by a script of ours, beside a module that must have errors."""
         is_pinned = "mypy" in dict(site.environment.tools)
-        pinned = f"{ROOM_TOOLS}/mypy" if is_pinned else ROOM_GATE
+        pinned = f"{SANDBOX_TOOLS}/mypy" if is_pinned else SANDBOX_GATE
         # What is installed beside it is nowhere else.
         is_extended = is_pinned and len(site.project.tool_pins.get("mypy", ())) > 1
         own, cache = site.has("mypy") and not is_extended, site.type_cache
-        python = rooms.PYTHON if own else f"{pinned}/bin/python"
+        python = sandbox_requests.PYTHON if own else f"{pinned}/bin/python"
         fills = cache is not None and cache.fills
         limits = site.tool_limits()
         if fills:
@@ -94,19 +94,21 @@ class MypyTypes:
             python=python,
             limits=limits,
             told={
-                "python": "" if own else rooms.PYTHON,
+                "python": "" if own else sandbox_requests.PYTHON,
                 "stubs": site.packages_of(pinned) if is_extended else "",
-                "plugins": [] if own else [site.packages_of(ROOM_ENVIRONMENT)],
-                "known": type_cache.ROOM_TYPES if cache and cache.source else "",
+                "plugins": [] if own else [site.packages_of(SANDBOX_ENVIRONMENT)],
+                "known": type_cache.SANDBOX_TYPES if cache and cache.source else "",
                 "hand_out": known_place(secret) if fills else "",
                 "hand_out_bytes": type_cache.MOST_BYTES,
             },
-            files=(RoomFile(path=site.in_room(f"{secret.module}.py"), content=_PROBE.encode()),),
+            files=(
+                SandboxFile(path=site.in_sandbox(f"{secret.module}.py"), content=_PROBE.encode()),
+            ),
             collect=(secret.report, f"{known_place(secret)}/**"),
         )
         return cache.shown(order) if cache else order
 
-    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say which type errors there are."""
         report = sealed.read(result, secret, (Mypy,))
         said = report.first(Mypy)
@@ -133,7 +135,7 @@ class MypyTypes:
 
 
 def known_place(secret: Secret) -> str:
-    """Name the folder in the room from which a cache is handed out."""
+    """Name the folder in the sandbox from which a cache is handed out."""
     return f"{secret.report}.types"
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent.checks import lint
-from agent.environments import rooms
-from agent.models.sandbox import ROOM_OURS, ROOM_TREE
+from agent.environments import sandbox_requests
+from agent.models.sandbox import SANDBOX_OURS, SANDBOX_TREE
 
 NAME = "names"
 
@@ -26,9 +26,9 @@ def look_up(lines: Mapping[str, frozenset[int]]) -> lint.LintCheck:
     return lint.LintCheck(
         name=NAME,
         command_words=(NAME,),
-        program=rooms.PYTHON,
+        program=sandbox_requests.PYTHON,
         machine_arguments=(
-            "-I", f"{ROOM_OURS}/checks/mergewright_names.py", "{report}", ROOM_TREE,
+            "-I", f"{SANDBOX_OURS}/checks/mergewright_names.py", "{report}", SANDBOX_TREE,
         ),
         probe="import mergewright_has_no_such_module\n",
         read=read,

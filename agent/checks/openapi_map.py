@@ -4,7 +4,7 @@ That is told by code of the repository, so it proves nothing: it is compared bet
 for the reviewer, and no verdict hangs on it. An application that does not start says nothing on
 that side; where it did on base, that is a failure of the change. Where `fastapi.auth` needs its
 answer, its silence cannot be passed over either. The URLs of a Django project are listed by
-`django_state`, whose room has entered the project anyway; what a difference weighs is left to
+`django_state`, whose sandbox has entered the project anyway; what a difference weighs is left to
 `agent.policy.url_map`, what endpoints lack to `agent.policy.web.fastapi_auth`.
 """
 
@@ -16,7 +16,7 @@ from typing import Literal
 from agent.checks import check, scripts, sealed, suite
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.models.checks import CheckResult, Endpoint, Route, Status
-from agent.models.sandbox import ROOM_TREE, RoomOrder, RoomResult
+from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
 
 #: Rules that weigh a difference; where all are off, nothing is asked.
 _RULES = ("url-map", "url-map-new")
@@ -93,10 +93,10 @@ class OpenapiMap:
         start = ("env", *folder, *path) if folder or path else ()
         return (*start, "python", "-c", program)
 
-    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Ask the application for its document."""
         module, _, name = (site.project.fastapi_app or "").partition(":")
-        root = posixpath.join(ROOM_TREE, site.project.root).rstrip("/")
+        root = posixpath.join(SANDBOX_TREE, site.project.root).rstrip("/")
         below = site.project.fastapi_path
         return scripts.order(
             site,
@@ -112,7 +112,7 @@ class OpenapiMap:
             collect=(secret.report,),
         )
 
-    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Take over what is listed; without `fastapi.auth`, silence is as good as none."""
         report = sealed.read(result, secret, (Routes, Endpoints))
         reason = check.limit_reached(result, site.tool_limits(), "the application was")

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from agent.checks import check, lint
 from agent.checks.sealed import Secret
-from agent.models.sandbox import ROOM_GATE, ROOM_OURS, RoomFile, RoomOrder
+from agent.models.sandbox import SANDBOX_GATE, SANDBOX_OURS, SandboxFile, SandboxRequest
 
 NAME = "public api"
-_EARLIER = "/tmp/mergewright-earlier"  # noqa: S108 - in the room, whose /tmp is its own
+_EARLIER = "/tmp/mergewright-earlier"  # noqa: S108 - in the sandbox, whose /tmp is its own
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class PublicApi(lint.LintCheck):
         packages = {path.removeprefix("src/").partition("/")[0] for path in self.earlier}
         return (*site.entered, "griffe", "check", "--against", "HEAD", *sorted(packages))
 
-    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Show the script what the files were, and one that has lost an argument for certain."""
         order = super().order(site, secret)
         earlier = {**self.earlier, f"{secret.module}.py": b"def f(lost): ...\n"}
         files = (
-            RoomFile(path=f"{_EARLIER}/{path}", content=content)
+            SandboxFile(path=f"{_EARLIER}/{path}", content=content)
             for path, content in earlier.items()
         )
         return order.model_copy(update={"files": (*order.files, *files)})
@@ -44,8 +44,8 @@ def compare(earlier: Mapping[str, bytes]) -> PublicApi:
     return PublicApi(
         name=NAME,
         command_words=("griffe",),
-        program=f"{ROOM_GATE}/bin/python",
-        machine_arguments=("-I", f"{ROOM_OURS}/checks/mergewright_api.py", "{report}", _EARLIER),
+        program=f"{SANDBOX_GATE}/bin/python",
+        machine_arguments=("-I", f"{SANDBOX_OURS}/checks/mergewright_api.py", "{report}", _EARLIER),
         probe="def f(): ...\n",
         read=lint.read_flake8,
         configured=lambda _: True,

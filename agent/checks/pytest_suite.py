@@ -8,7 +8,13 @@ from dataclasses import replace
 from agent.checks import check, scripts, suite
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult
-from agent.models.sandbox import ROOM_ENVIRONMENT, ROOM_GATE, ROOM_TREE, RoomOrder, RoomResult
+from agent.models.sandbox import (
+    SANDBOX_ENVIRONMENT,
+    SANDBOX_GATE,
+    SANDBOX_TREE,
+    SandboxRequest,
+    SandboxResult,
+)
 
 #: pytest's word for "some tests failed".
 _CODES = range(1, 2)
@@ -35,11 +41,11 @@ class PytestSuite:
         words = "python", "-m", "pytest", *_workers(site), *site.test_args
         return (*start, *words)
 
-    def order(self, site: check.Site, secret: Secret) -> RoomOrder:
+    def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Run all tests, past the first failure and past modules that cannot be collected."""
         return self.part_order(site, secret, check.Part())
 
-    def part_order(self, site: check.Site, secret: Secret, part: check.Part) -> RoomOrder:
+    def part_order(self, site: check.Site, secret: Secret, part: check.Part) -> SandboxRequest:
         """Run a part of the tests."""
         options = _PAST_FAILURES
         # A part is done before so many processes have begun.
@@ -52,7 +58,7 @@ class PytestSuite:
             options += ("--collect-only", "-q")
         own, base = site.has("pytest"), part.base
         # What the configuration says wins.
-        env = {**_environ(site, ROOM_TREE), **site.config.env}
+        env = {**_environ(site, SANDBOX_TREE), **site.config.env}
         order = scripts.order(
             replace(site, config=site.config.model_copy(update={"env": env})),
             secret,
@@ -62,14 +68,14 @@ class PytestSuite:
                 **part.as_told(site),
                 "options": options,
                 "plugins": sorted(base.plugins) if base else None,
-                "gate": "" if own else site.packages_of(ROOM_GATE),
-                "tools": [f"{ROOM_ENVIRONMENT}/", f"{ROOM_GATE}/"],
+                "gate": "" if own else site.packages_of(SANDBOX_GATE),
+                "tools": [f"{SANDBOX_ENVIRONMENT}/", f"{SANDBOX_GATE}/"],
             },
             collect=suite.returned(secret),
         )
         return order.model_copy(update={"watched": part.own_files})
 
-    def judge(self, site: check.Site, secret: Secret, result: RoomResult) -> CheckResult:
+    def judge(self, site: check.Site, secret: Secret, result: SandboxResult) -> CheckResult:
         """Say how the tests ended."""
         return suite.judge(self, site, secret, result, _CODES)
 
@@ -95,7 +101,7 @@ def _environ(site: check.Site, tree: str) -> dict[str, str]:
     root = site.project.root
     if below := [folder for folder in django.python_path if folder != root]:
         folders = [posixpath.join(tree, folder) for folder in below]
-        # A person starts it in the root, the room has whole paths.
+        # A person starts it in the root, the sandbox has whole paths.
         shown = [posixpath.relpath(folder, root or ".") for folder in below]
         environ["PYTHONPATH"] = ":".join(folders if tree else shown)
     return environ

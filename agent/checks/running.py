@@ -1,8 +1,8 @@
-"""Run one command of a check in a fresh room: shown while it runs, judged when it is over.
+"""Run one command of a check in a fresh sandbox: shown while it runs, judged when it is over.
 
 Owns what is said where a server beside the command did not do its part, and the second try where
-the machine ended the first. Which rooms there are, and in which order, is left to `measuring` and
-`again`.
+the machine ended the first. Which sandboxes there are, and in which order, is left to `measuring`
+and `again`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Callable
 from agent.checks.check import Check, Site, unverified
 from agent.checks.live import Echo, Show
 from agent.checks.sealed import Secret
-from agent.environments import room_services
+from agent.environments import sandbox_services
 from agent.models.checks import CheckResult
-from agent.models.sandbox import Flag, RoomOrder, RoomResult, Sandbox
+from agent.models.sandbox import Flag, Sandbox, SandboxRequest, SandboxResult
 
-Keep = Callable[[Secret, RoomResult, CheckResult], None]
+Keep = Callable[[Secret, SandboxResult, CheckResult], None]
 
 
 def run(
@@ -33,7 +33,7 @@ def run(
 
     Args:
         show: Told some of the lines that are printed meanwhile.
-        keep: Told of what the room gave back.
+        keep: Told of what the sandbox gave back.
     """
     for is_last in (False, True):
         secret = Secret()
@@ -50,13 +50,13 @@ def run(
 
 
 def _judged(
-    check: Check, site: Site, secret: Secret, order: RoomOrder, result: RoomResult
+    check: Check, site: Site, secret: Secret, order: SandboxRequest, result: SandboxResult
 ) -> CheckResult:
     """Say how a check ended. Without its servers it proves nothing, whatever its tests say."""
-    if words := room_services.not_started(order, result):
+    if words := sandbox_services.not_started(order, result):
         return unverified(check, site, result, f"the check was not begun: {words}")
     found = check.judge(site, secret, result)
-    if words := room_services.ended(result, "the check"):
+    if words := sandbox_services.ended(result, "the check"):
         limit = f"{found.reason}; " if result.limit else ""
         return unverified(check, site, result, f"{limit}{words}")
     return found

@@ -1,7 +1,8 @@
 """Compose the order for one of our scripts in the repository's environment.
 
 Owns how a script is started, so that nothing of the repository or its packages runs before the
-script has read and deleted what it is told. The other half is `inside/mergewright_entry.py`.
+script has read and deleted what it is told. The other half is
+`sandbox_scripts/mergewright_entry.py`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Mapping
 
 from agent.checks.check import Site
 from agent.checks.sealed import Secret
-from agent.environments import room_services, rooms
-from agent.models.sandbox import ROOM_OURS, RoomFile, RoomLimits, RoomOrder
+from agent.environments import sandbox_requests, sandbox_services
+from agent.models.sandbox import SANDBOX_OURS, SandboxFile, SandboxLimits, SandboxRequest
 
 #: What an interpreter reads when it starts and at no other time, and that names no code.
 _AT_START = frozenset({
@@ -35,12 +36,12 @@ def order(
     secret: Secret,
     script: tuple[str, ...],
     *,
-    limits: RoomLimits,
+    limits: SandboxLimits,
     told: Mapping[str, object],
     collect: tuple[str, ...],
-    python: str = rooms.PYTHON,
-    files: tuple[RoomFile, ...] = (),
-) -> RoomOrder:
+    python: str = sandbox_requests.PYTHON,
+    files: tuple[SandboxFile, ...] = (),
+) -> SandboxRequest:
     """Say how one of our scripts runs.
 
     The repository's variables reach its code as they are, but most of them only after the script
@@ -50,22 +51,22 @@ def order(
         script: Its name and its arguments.
         told: What the script needs to know beside the names and the key.
     """
-    environ = {**room_services.variables(site.environment.services), **site.config.env}
+    environ = {**sandbox_services.variables(site.environment.services), **site.config.env}
     if site.config.django.settings:
         environ["DJANGO_SETTINGS_MODULE"] = site.config.django.settings
     first = at_start(environ)
     late = {name: value for name, value in environ.items() if name not in first}
     name, *arguments = script
-    order = rooms.order(
+    order = sandbox_requests.order(
         site.environment,
         site.tree,
         # -S: nothing from .pth files and no sitecustomize yet; the script makes up for it.
         # Compiled code in the tree may say that it need not be held against its source.
-        (python, "-S", *_HELD_AGAINST_SOURCE, f"{ROOM_OURS}/checks/{name}", *arguments),
+        (python, "-S", *_HELD_AGAINST_SOURCE, f"{SANDBOX_OURS}/checks/{name}", *arguments),
         environ=first,
         limits=limits,
         files=(secret.order_file(environ=late, **told), *files),
         collect=collect,
         folder=site.project.root,
     )
-    return room_services.beside(order, site.environment.services, site.environment.interpreter)
+    return sandbox_services.beside(order, site.environment.services, site.environment.interpreter)

@@ -1,7 +1,7 @@
-"""The order given to our scripts in a room, and the sealed report they leave.
+"""The order given to our scripts in a sandbox, and the sealed report they leave.
 
 Owns names that nobody can guess, the seal over each line, and the bounds on what is read. The
-other half is `inside/mergewright_report.py`; what the events mean is left to each check.
+other half is `sandbox_scripts/mergewright_report.py`; what the events mean is left to each check.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from agent.models.sandbox import ROOM_OUT, ROOM_TREE, RoomFile, RoomResult
+from agent.models.sandbox import SANDBOX_OUT, SANDBOX_TREE, SandboxFile, SandboxResult
 from agent.text import cleaning
 
-ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the room, whose /tmp is its own
+ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
 _MOST_LINES = 500_000
 _LONGEST_ID = 1000
 _LONGEST_TEXT = 2100
@@ -45,20 +45,20 @@ def _random(start: str = "") -> str:
 
 @dataclass(frozen=True)
 class Secret:
-    """Names and a key for one room: known to nobody before, of no use afterwards."""
+    """Names and a key for one sandbox: known to nobody before, of no use afterwards."""
 
     key: str = field(default_factory=lambda: secrets.token_hex(32))
-    report: str = field(default_factory=lambda: f"{ROOM_OUT}/{secrets.token_hex(16)}")
+    report: str = field(default_factory=lambda: f"{SANDBOX_OUT}/{secrets.token_hex(16)}")
     module: str = field(default_factory=_random)
     must_pass: str = field(default_factory=lambda: _random("test_"))
     must_fail: str = field(default_factory=lambda: _random("test_"))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What sentinels are called in this room, and nothing else is."""
+        """What sentinels are called in this sandbox, and nothing else is."""
         return (self.module, self.must_pass, self.must_fail)
 
-    def order_file(self, **more: object) -> RoomFile:
+    def order_file(self, **more: object) -> SandboxFile:
         """Compose the order that the script reads and deletes."""
         order = {
             "key": self.key,
@@ -66,10 +66,10 @@ class Secret:
             "module": self.module,
             "must_pass": self.must_pass,
             "must_fail": self.must_fail,
-            "tree": ROOM_TREE,
+            "tree": SANDBOX_TREE,
             **more,
         }
-        return RoomFile(path=ORDER_PATH, content=json.dumps(order).encode())
+        return SandboxFile(path=ORDER_PATH, content=json.dumps(order).encode())
 
 
 def clean_id(text: str) -> str:
@@ -130,7 +130,7 @@ class Broken(Event):
 
 @dataclass(frozen=True)
 class Report:
-    """The sealed events of a room, in order."""
+    """The sealed events of a sandbox, in order."""
 
     events: tuple[Event, ...]
     problem: str
@@ -145,10 +145,10 @@ class Report:
         return next(self.of(kind), None)
 
 
-def read(result: RoomResult, secret: Secret, kinds: tuple[type[Event], ...]) -> Report:
+def read(result: SandboxResult, secret: Secret, kinds: tuple[type[Event], ...]) -> Report:
     """Read a report as far as its seal holds.
 
-    A report that is whole ends with the exit code that the room saw.
+    A report that is whole ends with the exit code that the sandbox saw.
     """
     content = result.files.get(secret.report)
     if content is None:
@@ -187,7 +187,7 @@ def _event(body: bytes, known: dict[str, type[Event]]) -> Event | None:
         return None
 
 
-def _missing(result: RoomResult, secret: Secret) -> str:
+def _missing(result: SandboxResult, secret: Secret) -> str:
     for refusal in result.refused:
         if secret.report in refusal:
             return f"the report was not accepted: {refusal}"
@@ -195,7 +195,7 @@ def _missing(result: RoomResult, secret: Secret) -> str:
     return f"the run left no report{ended}"
 
 
-def _unfinished(events: list[Event], torn: bytes, result: RoomResult) -> str:
+def _unfinished(events: list[Event], torn: bytes, result: SandboxResult) -> str:
     if torn:
         return "the last line of the report is torn off"
     last = events[-1] if events else None

@@ -15,7 +15,7 @@ from typing import Literal
 from agent.checks import check, sealed
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
-from agent.models.sandbox import ROOM_TREE, RoomResult
+from agent.models.sandbox import SANDBOX_TREE, SandboxResult
 from agent.text import cleaning
 
 #: Ends the ids of modules that could not be collected: no test, but it hides some.
@@ -151,7 +151,7 @@ def _runs(report: sealed.Report) -> list[_Run]:
 
 
 def judge(
-    suite: check.Check, site: check.Site, secret: Secret, result: RoomResult, codes: range
+    suite: check.Check, site: check.Site, secret: Secret, result: SandboxResult, codes: range
 ) -> CheckResult:
     """Say how a run of the tests ended.
 
@@ -167,7 +167,7 @@ def judge(
     found = check.conclude(
         suite, site, result, status, reason, limit=stopped, items=items, output=output(result)
     )
-    touched = tuple(path.removeprefix(f"{ROOM_TREE}/") for path in result.touched)
+    touched = tuple(path.removeprefix(f"{SANDBOX_TREE}/") for path in result.touched)
     return found.model_copy(update={"touched": touched, "suite": _facts(report)})
 
 
@@ -191,10 +191,10 @@ def returned(secret: Secret) -> tuple[str, ...]:
     return secret.report, f"{secret.report}.where"
 
 
-_FRAME = re.compile(rf'  File "{ROOM_TREE}/(?P<path>[^"]+)", line (?P<line>\d+) in (?P<name>.+)')
+_FRAME = re.compile(rf'  File "{SANDBOX_TREE}/(?P<path>[^"]+)", line (?P<line>\d+) in (?P<name>.+)')
 
 
-def _where(result: RoomResult, secret: Secret) -> str:
+def _where(result: SandboxResult, secret: Secret) -> str:
     """Name the innermost place in the repository where the process was when time was up."""
     content = result.files.get(f"{secret.report}.where", b"")
     found = _FRAME.search(content.decode("utf-8", "replace"))
@@ -203,7 +203,7 @@ def _where(result: RoomResult, secret: Secret) -> str:
     return sealed.clean_text(f"in {found['name']} at {found['path']}:{found['line']}")
 
 
-def collected(result: RoomResult, secret: Secret) -> frozenset[str] | None:
+def collected(result: SandboxResult, secret: Secret) -> frozenset[str] | None:
     """Return the ids that a collecting run found, or None if it did not come to its end."""
     report = sealed.read(result, secret, KINDS)
     runs = _runs(report)
@@ -217,7 +217,7 @@ def _verdict(
     runs: list[_Run],
     items: tuple[CheckItem, ...],
     secret: Secret,
-    result: RoomResult,
+    result: SandboxResult,
     codes: range,
 ) -> tuple[Status, str]:
     if not runs and not report.problem and report.first(sealed.Refused) is None:
@@ -233,7 +233,7 @@ def _verdict(
 
 
 def _problems(
-    report: sealed.Report, runs: list[_Run], secret: Secret, result: RoomResult, codes: range
+    report: sealed.Report, runs: list[_Run], secret: Secret, result: SandboxResult, codes: range
 ) -> Iterator[str]:
     """Yield what does not agree in the whole of it, what says most first."""
     for refused in report.of(sealed.Refused):
@@ -361,7 +361,7 @@ def _keep_worst(found: dict[str, CheckItem], item: CheckItem) -> None:
         found[item.item_id] = item
 
 
-def output(result: RoomResult) -> str:
+def output(result: SandboxResult) -> str:
     """Head and tail of what was printed."""
     return shortened(result.output)
 
@@ -371,7 +371,7 @@ def shortened(text: str) -> str:
     return cleaning.cut(text, _OUTPUT_LIMIT, where="not kept")
 
 
-def last_words(result: RoomResult) -> str:
+def last_words(result: SandboxResult) -> str:
     """The last lines that say anything."""
     lines = [line.strip() for line in cleaning.terminal(result.output).splitlines()]
     said = [line for line in lines if line.strip("=-_ ")]

@@ -1,11 +1,11 @@
 """Keep what mypy knows of base commits, so that a type check of a change begins with it.
 
 mypy holds each module against the digest of its source, and so is as thorough as from nothing. Only
-the room of a base commit hands a cache out, and only where its configuration names no plugin: then
-no code of the tree runs in that room, of base or of a change. What code of the environment runs
-there runs in every type check of that environment. A room gets a copy, and what it makes of that
-is thrown away with it; the host reads nothing of a cache. The other half, which runs in the room,
-is `inside/mergewright_mypy.py`.
+the sandbox of a base commit hands a cache out, and only where its configuration names no plugin:
+then no code of the tree runs in that sandbox, of base or of a change. What code of the environment
+runs there runs in every type check of that environment. A sandbox gets a copy, and what it makes of
+that is thrown away with it; the host reads nothing of a cache. The other half, which runs in the
+sandbox, is `sandbox_scripts/mergewright_mypy.py`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ import structlog
 
 from agent.models.checks import CheckResult, Status
 from agent.models.environment import Prepared
-from agent.models.sandbox import Mount, RoomOrder, RoomResult
+from agent.models.sandbox import Mount, SandboxRequest, SandboxResult
 from agent.settings import Settings
 
-#: Where a room finds it, read-only.
-ROOM_TYPES = "/mergewright-types"
-#: A room hands out no more; the limit of what it may return is well above.
+#: Where a sandbox finds it, read-only.
+SANDBOX_TYPES = "/mergewright-types"
+#: A sandbox hands out no more; the limit of what it may return is well above.
 MOST_BYTES = 192 * 1024**2
 RETURNED_BYTES = 256 * 1024**2
 _MOST_KEPT = 20
@@ -46,13 +46,13 @@ class TypeCache:
     folder: Path
     fills: bool
 
-    def shown(self, order: RoomOrder) -> RoomOrder:
-        """Show the room what there is: of this commit, else of the one that was last of use."""
+    def shown(self, order: SandboxRequest) -> SandboxRequest:
+        """Show the sandbox what there is: of this commit, else of the one that was last of use."""
         if self.source is None:
             return order
         with suppress(OSError):
             os.utime(self.source)
-        mount = Mount(source=str(self.source), target=ROOM_TYPES)
+        mount = Mount(source=str(self.source), target=SANDBOX_TYPES)
         return order.model_copy(update={"mounts": (*order.mounts, mount)})
 
     @property
@@ -69,7 +69,7 @@ def of(prepared: Prepared, settings: Settings, *, base: bool) -> TypeCache:
     """Say where the cache of a commit is kept.
 
     Args:
-        base: Whether it is the base commit that is checked, whose room may fill the cache.
+        base: Whether it is the base commit that is checked, whose sandbox may fill the cache.
     """
     parts = (
         prepared.checkout.repository,
@@ -81,11 +81,11 @@ def of(prepared: Prepared, settings: Settings, *, base: bool) -> TypeCache:
     return TypeCache(folder, fills=base and not folder.is_dir())
 
 
-def keep(cache: TypeCache | None, place: str, result: RoomResult, judged: CheckResult) -> None:
-    """Keep what the room of a base commit hands out, whole or not at all.
+def keep(cache: TypeCache | None, place: str, result: SandboxResult, judged: CheckResult) -> None:
+    """Keep what the sandbox of a base commit hands out, whole or not at all.
 
     Args:
-        place: Folder in the room from which it came.
+        place: Folder in the sandbox from which it came.
     """
     if cache is None or not cache.fills or judged.reason:
         return
@@ -108,7 +108,7 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o711)
     fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:
-        fresh.chmod(0o755)  # rooms read it as another user
+        fresh.chmod(0o755)  # sandboxes read it as another user
         for name, content in files.items():
             path = fresh / name
             path.parent.mkdir(exist_ok=True, mode=0o755)

@@ -125,7 +125,7 @@ def keep(places: Places, key: str, webhook_secret: str, values: Mapping[str, str
             _write(path, text)
     except OSError as problem:
         raise PermanentError(
-            f"{path} cannot be written ({problem.strerror}), so the App's key is lost. Make room,"
+            f"{path} cannot be written ({problem.strerror}), so the App's key is lost. Make space,"
             " then make a new private key and webhook secret on the App's page and write the files"
             " by hand (deploy/README.md)."
         ) from problem

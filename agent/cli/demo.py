@@ -42,7 +42,7 @@ def demo(
 ) -> None:
     """Play the whole job: a label on an issue, and the pull request that comes of it.
 
-    GitHub is simulated on this machine; the service, the room, the checks and git are real. Exit
+    GitHub is simulated on this machine; the service, the sandbox, the checks and git are real. Exit
     code 0: it ended as the scenario should; 1: it did not.
     """
     from agent.demo import play

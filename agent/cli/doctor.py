@@ -1,4 +1,4 @@
-"""`mergewright doctor`: proves each limit of a room by an attempt to break it."""
+"""`mergewright doctor`: proves each limit of a sandbox by an attempt to break it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from agent.cli import terminal
 from agent.errors import AgentError, SandboxLost, SandboxMissing, SettingsInvalid
 from agent.git import worktree
 from agent.models.change import Change
-from agent.models.sandbox import ROOM_TREE, RoomOrder
+from agent.models.sandbox import SANDBOX_TREE, SandboxRequest
 from agent.sandbox import sandboxes
 from agent.sandbox.opening import OpenSessions
-from agent.sandbox.rooms import attempts, slots
+from agent.sandbox.runtime import attempts, slots
 
 
 def doctor(as_json: terminal.Json = False) -> None:
-    """Try every limit of rooms of every kind by breaking it, and say what is needed here.
+    """Try every limit of sandboxes of every kind by breaking it, and say what is needed here.
 
-    One kind of room is enough: those of a container engine, or those of bubblewrap. Exit code 0:
+    One kind of sandbox is enough: those of a container engine, or those of bubblewrap. Exit code 0:
     all that is needed is there; 1: it is not, and nothing will be run.
     """
     report = examine(settings.load())
@@ -50,7 +50,7 @@ def examine(given: settings.Settings) -> dict[str, Any]:
     space = f"{given.home}, {shutil.disk_usage(given.home).free / 1024**3:.1f} GiB free"
     unfit = kinds[used]["missing"] or broken or (git and _try_session(given))
     needed = (
-        ("rooms", unfit, "every required limit holds"),
+        ("sandboxes", unfit, "every required limit holds"),
         ("git", not git and "not found; on Debian: apt-get install git", git),
         ("data folder", folder, space),
     )
@@ -92,11 +92,11 @@ def _try_session(given: settings.Settings) -> str:
             index.commit("Base", author=by, committer=by)
             checkout = worktree.prepare(str(place / "repository"), None, place / "mirrors")
             base = worktree.lay_out(checkout, place / "base")
-            order = RoomOrder(
+            order = SandboxRequest(
                 argv=("sh", "-c"),
                 tree=str(base.folder),
                 limits=attempts.LIMITS,
-                directory=ROOM_TREE,
+                directory=SANDBOX_TREE,
             )
             empty = Change(base_commit=checkout.commit, files=())
             with closing(OpenSessions(given).start(order, checkout, base, empty)) as session:

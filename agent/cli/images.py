@@ -1,4 +1,4 @@
-"""`mergewright images`: build the images that docker rooms are opened from, and show them."""
+"""`mergewright images`: build the images that docker sandboxes are opened from, and show them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agent.cli import terminal
 
 app = typer.Typer(
     name="images",
-    help="Images that docker rooms are opened from: build, show.",
+    help="Images that docker sandboxes are opened from: build, show.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -36,7 +36,7 @@ def build(
 
 @app.command()
 def show(as_json: terminal.Json = False) -> None:
-    """List the images that rooms can be opened from here."""
+    """List the images that sandboxes can be opened from here."""
     from agent.sandbox.docker import engine
 
     loaded = settings.load()

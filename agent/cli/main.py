@@ -1,8 +1,8 @@
 """The `mergewright` command: collects the command groups and turns errors into exit codes.
 
-Exit codes: 0 done, 1 not done (with a reason), 2 usage, settings, no room on this machine or data
-that this version cannot use, 130 interrupted. What is 2 stays so until somebody changes something;
-the rest may be tried again.
+Exit codes: 0 done, 1 not done (with a reason), 2 usage, settings, no sandbox on this machine or
+data that this version cannot use, 130 interrupted. What is 2 stays so until somebody changes
+something; the rest may be tried again.
 """
 
 from __future__ import annotations

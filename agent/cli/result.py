@@ -27,7 +27,7 @@ def exit_code(outcome: Outcome) -> int:
     """
     if outcome.reason is Reason.INTERRUPTED:
         return 130
-    if outcome.reason in (Reason.CONFIG_INVALID, Reason.NO_ROOM):
+    if outcome.reason in (Reason.CONFIG_INVALID, Reason.NO_SANDBOX):
         return 2
     return 0 if outcome.done or outcome.reason is Reason.DRY_RUN else 1
 

@@ -24,7 +24,7 @@ import typer
 from agent import settings, wiring
 from agent.cli import terminal
 from agent.errors import SandboxMissing
-from agent.models.sandbox import RoomOrder
+from agent.models.sandbox import SandboxRequest
 from agent.settings import Settings
 from agent.store.worker_lock import WorkerLock
 from agent.telemetry import run_log
@@ -45,7 +45,7 @@ _LOOK_SECONDS = 0.2
 _READY_SECONDS = 300.0
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36
-#: A wrong setting, or a machine without rooms, does not mend itself by starting again.
+#: A wrong setting, or a machine without sandboxes, does not mend itself by starting again.
 _EXIT_SETTINGS = 2
 #: What the worker is never given.
 _WEBHOOK = frozenset(map(settings.variable, ("webhook_secret", "webhook_secret_file")))
@@ -58,7 +58,8 @@ def serve() -> None:
     the webhook secret alone, and the worker. Events go to stderr, one JSON object a line.
     When it is to stop, the steps under way are brought to their end, for a minute at most; a second
     signal, as a second Ctrl-C, ends them at once. Either way the runs go on at the next start.
-    Exit code 0: stopped by a signal; 2: settings or a machine without rooms, with the fix in words.
+    Exit code 0: stopped by a signal; 2: settings or a machine without sandboxes, with the fix in
+    words.
     """
     run_log.configure(verbose=True, debug=False)
     loaded = settings.load()
@@ -110,7 +111,7 @@ def work() -> None:
     """Carry out what is in the inbox, until stopped; `serve` starts this.
 
     Exit code 0: stopped by a signal; 1: it cannot go on and is to be started again; 2: settings or
-    a machine without rooms, with the fix in words.
+    a machine without sandboxes, with the fix in words.
     """
     from agent.service import process
 
@@ -120,9 +121,9 @@ def work() -> None:
     _require_access(loaded)
     with closing(WorkerLock(loaded.home)) as lock:
         settings.require_home(loaded)
-        _require_room(loaded)
+        _require_sandbox(loaded)
         process.work(loaded, lock, stop)
-    # A step that has outlasted our patience does not hold the end up: its rooms go with this
+    # A step that has outlasted our patience does not hold the end up: its sandboxes go with this
     # process, and the run goes on when the worker is started again.
     os._exit(0)
 
@@ -142,17 +143,17 @@ def _require_access(loaded: Settings) -> None:
     credentials.of(loaded)
 
 
-def _require_room(loaded: Settings) -> None:
-    """Open a first room: without one every run would end without a result.
+def _require_sandbox(loaded: Settings) -> None:
+    """Open a first sandbox: without one every run would end without a result.
 
     Raises:
         SandboxMissing: With what this machine or container lacks.
     """
     try:
-        wiring.sandbox(loaded).run(RoomOrder(argv=("true",)))
+        wiring.sandbox(loaded).run(SandboxRequest(argv=("true",)))
     except SandboxMissing as problem:
         raise SandboxMissing(
-            f"{problem.message} `mergewright doctor` tries every limit of a room."
+            f"{problem.message} `mergewright doctor` tries every limit of a sandbox."
         ) from problem
 
 

@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 from agent.checks.check import TESTS
 from agent.editing.called import Opening
 from agent.editing.job import Job
-from agent.environments import rooms
+from agent.environments import sandbox_requests
 from agent.git import worktree
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.environment import Prepared
@@ -75,7 +75,7 @@ def _command(result: CheckResult, prepared: Prepared) -> tuple[str, ...]:
     installed = {entry.partition("==")[0].lower() for entry in environment.packages}
     if result.name == "mypy" and "mypy" not in installed:
         at = words.index("mypy") + 1
-        return (*words[:at], "--python-executable", rooms.PYTHON, *words[at:])
+        return (*words[:at], "--python-executable", sandbox_requests.PYTHON, *words[at:])
     if result.name == TESTS and any(one.name == "postgres" for one in environment.services):
         # The server lives as long as the sandbox, and with it what its first tests make.
         if "pytest" in words:

@@ -1,7 +1,7 @@
 """Carry out a recipe, for a plan or for a model that calls it by its name.
 
-Owns what its producing command, which runs in a room on the edited tree, may hand back: new files
-under its own patterns, nothing else. What comes of a recipe is all of its files, or nothing.
+Owns what its producing command, which runs in a sandbox on the edited tree, may hand back: new
+files under its own patterns, nothing else. What comes of a recipe is all of its files, or nothing.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import fnmatch
 import math
 from typing import Literal
 
-from agent.environments import room_services, rooms
+from agent.environments import sandbox_requests, sandbox_services
 from agent.errors import EditFailed, RequestRefused, TicketUnclear
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.environment import Prepared
 from agent.models.record import Record
-from agent.models.sandbox import ROOM_OURS, ROOM_OUT, ROOM_TREE, RoomLimits
+from agent.models.sandbox import SANDBOX_OURS, SANDBOX_OUT, SANDBOX_TREE, SandboxLimits
 from agent.recipes import registry
 from agent.recipes.recipe import Edits, ProducingCommand, Recipe
 from agent.services import Services
@@ -26,7 +26,7 @@ from repo_config.tree import Within
 
 #: With less than this left of the run's minutes, nothing is begun.
 LEAST_SECONDS = 5.0
-_LIMITS = RoomLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
+_LIMITS = SandboxLimits(seconds=300, returned_files=50, returned_bytes=4 * 1024**2)
 
 
 class RecipeFacts(Record):
@@ -98,14 +98,14 @@ def carry_out(
     svc: Services,
     seconds: float = math.inf,
 ) -> Edits:
-    """Let a recipe edit a tree, and produce in a room what only the framework can write.
+    """Let a recipe edit a tree, and produce in a sandbox what only the framework can write.
 
     Args:
         seconds: Left of the run's minutes.
 
     Raises:
         EditFailed: What was produced is not what was asked for, or no minutes are left.
-        SandboxLost: The room ended without a word.
+        SandboxLost: The sandbox ended without a word.
     """
     contract = prepared.contract
     edits = recipe.apply(Within(tree, contract.config.folder), parameters)
@@ -134,34 +134,34 @@ def _produce(
     Foreign code may have had a hand in all of it.
     """
     seconds = bounded(_LIMITS.seconds, left)
-    report_path = f"{ROOM_OUT}/{command.report}"
+    report_path = f"{SANDBOX_OUT}/{command.report}"
     environment = svc.environment(prepared)
     environ = {
-        **room_services.variables(environment.services),
+        **sandbox_services.variables(environment.services),
         **prepared.contract.config.env,
         **command.environ,
         # What is produced must not hang on when: a run that begins anew makes the same commit.
         "SOURCE_DATE_EPOCH": str(prepared.run.started),
     }
-    order = rooms.order(
+    order = sandbox_requests.order(
         environment,
         tree.folder,
-        (rooms.PYTHON, f"{ROOM_OURS}/recipes/{command.script}", *command.args),
+        (sandbox_requests.PYTHON, f"{SANDBOX_OURS}/recipes/{command.script}", *command.args),
         environ=environ,
         limits=_LIMITS.model_copy(update={"seconds": seconds}),
-        collect=(report_path, *(f"{ROOM_TREE}/{pattern}" for pattern in command.globs)),
+        collect=(report_path, *(f"{SANDBOX_TREE}/{pattern}" for pattern in command.globs)),
     )
-    order = room_services.beside(order, environment.services, environment.interpreter)
+    order = sandbox_services.beside(order, environment.services, environment.interpreter)
     result = svc.sandbox.run(order)
     if result.limit or result.exit_code != 0 or report_path not in result.files:
         ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"
-        ending = "; ".join(filter(None, (ending, room_services.ended(result, "the command"))))
+        ending = "; ".join(filter(None, (ending, sandbox_services.ended(result, "the command"))))
         printed = cleaning.terminal(result.output).strip()[-4000:]
         raise EditFailed(f"{command.script} ended with {ending}; it printed:\n{printed}")
     produced = {
-        path.removeprefix(f"{ROOM_TREE}/"): content
+        path.removeprefix(f"{SANDBOX_TREE}/"): content
         for path, content in result.files.items()
-        if path.startswith(f"{ROOM_TREE}/")
+        if path.startswith(f"{SANDBOX_TREE}/")
     }
     for path in produced:
         if tree.has(path) or not any(fnmatch.fnmatch(path, glob) for glob in command.globs):

@@ -21,7 +21,7 @@ _DEFINED = re.compile(rb"^(?:async )?(?:class|def) (\w+)", re.MULTILINE)
 def describe(tree: WorkTree, words: str, folder: str, limit: int) -> str:
     """List the files of a folder with what they define, within a number of characters.
 
-    What there is no room for, or defines nothing, is counted.
+    What there is no space for, or defines nothing, is counted.
 
     Args:
         words: Of the ticket.

@@ -29,7 +29,7 @@ from agent.models.change import Change, Finding, Severity
 from agent.models.checks import CheckReport, CheckResult, Status
 from agent.models.environment import Contract, Opened, Prepared
 from agent.models.record import Record  # fmt: skip
-from agent.models.sandbox import ROOM_ENVIRONMENT
+from agent.models.sandbox import SANDBOX_ENVIRONMENT
 from agent.onboarding import kept, written
 from agent.services import Services
 from agent.text import cleaning
@@ -294,7 +294,7 @@ def _find_planted(prepared: Prepared) -> Iterator[str]:
     packages = sum(isinstance(one, PackagesCommand) for one in contract.config.setup)
     for layer in environment.layers[packages:]:
         if environment.path.startswith(f"{layer.folder}/"):
-            yield ROOM_ENVIRONMENT
+            yield SANDBOX_ENVIRONMENT
         tops = {f"bulk/{number}": below for number, below in enumerate(layer.bulk)}
         for top, below in {"tree": "", "home": "~", **tops}.items():
             for folder, _, names in os.walk(Path(layer.folder, top)):

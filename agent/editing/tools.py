@@ -338,7 +338,7 @@ class _Batch:
     """Characters that answers may still have."""
 
     def answer(self, call: ToolCall, said: str, *, failed: bool) -> None:
-        """Add the answer to a call, as far as there is room for it."""
+        """Add the answer to a call, as far as there is space for it."""
         said = cleaning.cut(said, min(_MOST_RESULT, max(self.left, 200)), where="ask for less")
         self.left -= len(said)
         result = {"call_id": call.call_id, "name": forms.plain(call.name), "content": said}

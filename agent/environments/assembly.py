@@ -33,7 +33,7 @@ from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.environment import Environment
 from agent.models.record import Record
-from agent.models.sandbox import ROOM_TREE
+from agent.models.sandbox import SANDBOX_TREE
 
 PROJECT = "the project itself"
 #: Beside the virtual environment in the store.
@@ -195,7 +195,7 @@ class Assembly:
         names = self._files.names("src") if root in self._unbuilt else ()
         if names and "__init__.py" not in names:
             packages = next(venv.glob("lib/python3*/site-packages"))
-            place = posixpath.join(ROOM_TREE, root, "src")
+            place = posixpath.join(SANDBOX_TREE, root, "src")
             (packages / "_mergewright_src.pth").write_text(f"{place}\n")
 
     def _extras_of(self, folder: str) -> tuple[str, ...]:

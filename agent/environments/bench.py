@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from agent.environments import storage
 from agent.environments.interpreters import Interpreter
 from agent.models.package_index import PackageIndex
-from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult, Root, Sandbox
+from agent.models.sandbox import Flag, Hear, Root, Sandbox, SandboxRequest, SandboxResult
 from agent.settings import Settings
 
 
 @dataclass(frozen=True)
 class RootedSandbox:
-    """Rooms that all have one root file system: that of the interpreter."""
+    """Sandboxes that all have one root file system: that of the interpreter."""
 
     sandbox: Sandbox
     root: str
 
     def run(
-        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> RoomResult:
-        """Run one command in a fresh room with that root."""
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
+        """Run one command in a fresh sandbox with that root."""
         return self.sandbox.run(order.model_copy(update={"root": self.root}), cancelled, hear)
 
     def roots(self) -> tuple[Root, ...]:

@@ -5,7 +5,7 @@ This is the module to read first; it holds the order of the work and nothing els
     declare      what the repository asks for, pure
     interpreters which Python
     assembly     the order of the phases:
-      wheels       phase B: what must be built, in rooms without network
+      wheels       phase B: what must be built, in sandboxes without network
       fetch        phase A: everything else, as wheels, through one narrow way out
       toolsets     what backends and checks are run with
     storage      a place under the key of all that was put in
@@ -29,7 +29,7 @@ from agent.environments import (
     interpreters,
     pinned_tools,
     requirement_names,
-    room_services,
+    sandbox_services,
     setup_commands,
     source_versions,
     storage,
@@ -61,7 +61,7 @@ class EnvironmentRequest(Record):
     root: str = ""
     """Folder of the project in it."""
     nearest_tag: str | None = None
-    """For builds that read their version from version control, which no room has."""
+    """For builds that read their version from version control, which no sandbox has."""
     python: PythonSection = PythonSection()
     """The section of the repository's configuration."""
     services: tuple[str, ...] = ()
@@ -119,7 +119,7 @@ def ensure(
         EnvironmentFailed: It cannot be built; with the resolver's or the backend's own words.
         IndexUnavailable: The package index did not answer.
         StorageFull: The disk is full.
-        SandboxMissing: There is no room to build it in.
+        SandboxMissing: There is no sandbox to build it in.
     """
     storage.hold(settings, storage.PARTS)
     prepared = prepare(request, sandbox, index, settings, say)
@@ -129,7 +129,7 @@ def ensure(
     bench = prepared.bench
     for package in system.left_out:
         say(f"Debian package left out: {package}")
-    services = room_services.provide(request.services, request.env, bench)
+    services = sandbox_services.provide(request.services, request.env, bench)
     tree = Path(request.tree)
     if stored := load(prepared, settings):
         say("the environment is from an earlier run")

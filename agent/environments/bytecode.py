@@ -1,4 +1,4 @@
-"""Compile our own scripts ahead, for rooms: nothing in a room may keep what it compiled itself."""
+"""Compile our own scripts ahead: nothing in a sandbox may keep what it compiled itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def of(path: str, source: bytes) -> tuple[str, bytes]:
     A Python of another version than ours looks elsewhere, and compiles the source as ever.
 
     Args:
-        path: Of the source, as the room will see it or relative to a folder there.
+        path: Of the source, as the sandbox will see it or relative to a folder there.
         source: Its content.
     """
     folder, name = posixpath.split(path)

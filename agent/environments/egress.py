@@ -1,4 +1,4 @@
-"""The only way out of a fetch room: a proxy on a unix socket that knows a short list of hosts.
+"""The only way out of a fetch sandbox: a proxy on a unix socket that knows a short list of hosts.
 
 Runs on the host, in threads of the process that builds an environment, for as long as that takes.
 It tunnels TLS (CONNECT) and forwards single requests to read: for an index that is configured with
@@ -91,7 +91,7 @@ class EgressProxy(ThreadingUnixStreamServer):
         self._lock = threading.Lock()
         self.request_queue_size = most_connections
         super().__init__(str(socket_path), _Request)
-        # The room's own user has to reach it; the folder's name is what keeps others out.
+        # The sandbox's own user has to reach it; the folder's name is what keeps others out.
         socket_path.chmod(0o666)
         self._thread = threading.Thread(
             target=self.serve_forever, args=(0.1,), name="egress", daemon=True

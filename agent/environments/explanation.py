@@ -137,7 +137,7 @@ def find_other_python(files: TreeFiles, used: str, sandbox: Sandbox, settings: S
 
 
 def has_python(version: str, files: TreeFiles, sandbox: Sandbox, settings: Settings) -> bool:
-    """Say whether runs could take a version on this machine; without rooms nothing is ruled out."""
+    """Say whether runs could take a version here; without sandboxes nothing is ruled out."""
     try:
         _choose(files, PythonSection(version=version), sandbox, settings)
     except AgentError as problem:

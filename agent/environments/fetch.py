@@ -1,4 +1,4 @@
-"""Phase A: let uv resolve and install, wheels only, in a room whose only way out is our proxy.
+"""Phase A: let uv resolve and install, wheels only, in a sandbox whose only way out is our proxy.
 
 Runs no code of the repository and none of a package: `--no-build` throughout, and a virtual
 environment is filled by one single installation while it is still empty, so that not even a
@@ -28,24 +28,24 @@ from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
 from agent.models.package_index import IndexAccess, PackageIndex
 from agent.models.record import Record
 from agent.models.sandbox import (
-    ROOM_OURS,
-    ROOM_TREE,
+    SANDBOX_OURS,
+    SANDBOX_TREE,
     Mount,
-    RoomFile,
-    RoomLimits,
-    RoomOrder,
-    RoomResult,
+    SandboxFile,
+    SandboxLimits,
+    SandboxRequest,
+    SandboxResult,
 )
 from agent.settings import Settings
 
-#: Where the shared folder is in the room.
+#: Where the shared folder is in the sandbox.
 STORE = "/store"
 _UV = "/uv"
 _WHEELS = "wheels"
-_TMP = "/tmp"  # noqa: S108 - a room's own
-_RUNNER = f"{ROOM_OURS}/environments/run_in_order.py"
+_TMP = "/tmp"  # noqa: S108 - a sandbox's own
+_RUNNER = f"{SANDBOX_OURS}/environments/run_in_order.py"
 _MOST_ROUNDS = 60
-_LIMITS = RoomLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3)
+_LIMITS = SandboxLimits(seconds=900, processes=256, disk_bytes=24 * 1024**3)
 _NETWORK = re.compile(
     r"error sending request|Failed to fetch|Request failed after|tunnel error|dns error"
     r"|Connection re(?:fused|set)|operation timed out|client error \(Connect\)",
@@ -163,7 +163,7 @@ class Fetcher:
         What the repository builds must not be found when an environment is made that others use.
 
         Returns:
-            Its place in the room.
+            Its place in the sandbox.
         """
         house = self._wheelhouse(name)
         shutil.copyfile(wheel, house / wheel.name)
@@ -191,10 +191,10 @@ class Fetcher:
         Raises:
             EnvironmentFailed: uv cannot, or packages would change the index that they come from.
         """
-        directory = posixpath.join(ROOM_TREE, folder).rstrip("/")
+        directory = posixpath.join(SANDBOX_TREE, folder).rstrip("/")
         places = {one: posixpath.normpath(posixpath.join(directory, one)) for one in files}
         python = self._bench.interpreter.path
-        order = RoomOrder(
+        order = SandboxRequest(
             argv=(f"{_UV}/uv", "lock", "--no-build", "--python", python),
             # Neither git nor ssh is started for an address that the project names.
             environ={"PATH": _UV},
@@ -216,7 +216,7 @@ class Fetcher:
 
     def _attempt(
         self, name: str, wanted: Wanted, supplied: set[str], *, only_resolve: bool
-    ) -> RoomResult:
+    ) -> SandboxResult:
         venv = f"{STORE}/{self.workplace.name}/{name}"
         house = f"{STORE}/{self._wheelhouse(name).relative_to(self.workplace.parent)}"
         make = [
@@ -263,9 +263,9 @@ class Fetcher:
             # The hashes say what it has to be, so that it may come from whoever has it.
             environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
         argv = (self._bench.interpreter.path, "-I", "-S", _RUNNER, f"{_TMP}/commands.json")
-        return self._run_online(RoomOrder(argv=argv, environ=environ, limits=_LIMITS), files)
+        return self._run_online(SandboxRequest(argv=argv, environ=environ, limits=_LIMITS), files)
 
-    def _run_online(self, order: RoomOrder, files: dict[str, bytes]) -> RoomResult:
+    def _run_online(self, order: SandboxRequest, files: dict[str, bytes]) -> SandboxResult:
         """Run a command with uv, its cache and the way to the indexes."""
         *others, default = self._bench.index.accesses()
         environ = {
@@ -275,8 +275,8 @@ class Fetcher:
             "UV_NO_PROGRESS": "1",
             "NO_COLOR": "1",
             "UV_CACHE_DIR": f"{STORE}/{storage.CACHE}",
-            "UV_DEFAULT_INDEX": self._in_room(default),
-            "UV_INDEX": " ".join(map(self._in_room, others)),
+            "UV_DEFAULT_INDEX": self._in_sandbox(default),
+            "UV_INDEX": " ".join(map(self._in_sandbox, others)),
             "UV_HTTP_TIMEOUT": "60",
         }
         if default.ca_bundle is not None:
@@ -286,7 +286,7 @@ class Fetcher:
         update = {
             "environ": {**environ, **order.environ},
             "mounts": self._mounts(),
-            "files": tuple(RoomFile(path=path, content=text) for path, text in files.items()),
+            "files": tuple(SandboxFile(path=path, content=text) for path, text in files.items()),
             "proxy_socket": str(self._way_out()),
         }
         with storage.locked(self._bench.settings, storage.FETCH), storage.no_space("packages"):
@@ -307,9 +307,9 @@ class Fetcher:
         settings = self._bench.settings
         place = str(storage.shared(settings))
         return (
-            *self._bench.interpreter.room_mounts(),
+            *self._bench.interpreter.sandbox_mounts(),
             Mount(source=str(uv_program.program(settings).parent), target=_UV),
-            Mount(source=str(storage.scripts(settings)), target=ROOM_OURS),
+            Mount(source=str(storage.scripts(settings)), target=SANDBOX_OURS),
             # uv's cache, which no code of a package ever runs beside.
             Mount(source=place, target=STORE, writable=True, kept=storage.CACHE),
         )
@@ -323,8 +323,8 @@ class Fetcher:
             )
         return self._proxy.socket_path
 
-    def _in_room(self, access: IndexAccess) -> str:
-        """The address by which a room asks an index: none with credentials."""
+    def _in_sandbox(self, access: IndexAccess) -> str:
+        """The address by which a sandbox asks an index: none with credentials."""
         gateway = self._gateways.get(access.url)
         return gateway.url if gateway else access.url
 
@@ -339,10 +339,10 @@ class Fetcher:
     def _faults(self) -> tuple[str, ...]:
         return self._proxy.faults if self._proxy else ()
 
-    def _failed_to_reach(self, result: RoomResult) -> bool:
+    def _failed_to_reach(self, result: SandboxResult) -> bool:
         return _NETWORK.search(result.output) is not None
 
-    def _failure(self, result: RoomResult, wanted: Wanted) -> Exception:
+    def _failure(self, result: SandboxResult, wanted: Wanted) -> Exception:
         words = self._words(result.output)
         refused = self._proxy.refused if self._proxy else ()
         if "No space left on device" in result.output or result.limit == "disk":

@@ -1,6 +1,6 @@
-"""Find the interpreters that rooms can be given: those of their roots, and this machine's by uv.
+"""Find the interpreters for sandboxes: those of their roots, and this machine's by uv.
 
-Which one is taken is left to `interpreters`, how one gets into a room to `interpreter_store`.
+Which one is taken is left to `interpreters`, how one gets into a sandbox to `interpreter_store`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Found(Record):
 
     version: str
     prefix: str
-    """Where it is installed; also its place in the room."""
+    """Where it is installed; also its place in the sandbox."""
     path: str
-    """Of the program, in the room."""
+    """Of the program, in the sandbox."""
     system: bool
-    """Whether it belongs to a root file system of rooms."""
+    """Whether it belongs to a root file system of sandboxes."""
     root: str = ""
     """Name of that one; empty: the usual one."""
 
@@ -48,7 +48,7 @@ def _find_in_roots(roots: Sequence[Root]) -> Iterator[Found]:
         for own in root.pythons:
             yield Found(**own.model_dump(), system=True, root=root.name)
         if root.folder not in (None, "/"):
-            # Their libraries are those of the root, so only a room could run them to ask.
+            # Their libraries are those of the root, so only a sandbox could run them to ask.
             yield from _find_in_tree(Path(str(root.folder)), root.name)
 
 

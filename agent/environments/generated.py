@@ -17,7 +17,7 @@ from agent.errors import EnvironmentFailed
 from agent.git import names
 
 MOST_BYTES = 16 * 1024**2
-"""All files of one environment together: every room gets a copy of them."""
+"""All files of one environment together: every sandbox gets a copy of them."""
 _NAME = re.compile(r"(?P<module>[A-Za-z_]\w*)(?P<ending>\.pyi?|(?:\.[\w-]+)?\.so)", re.ASCII)
 #: Names of written modules: private ones, versions and what protobuf's compiler makes.
 _WRITTEN = re.compile(r"_\w+|\w*version\w*|\w+_pb2(?:_grpc)?", re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 Owns what HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say, in the standard library's reading of
 them, which httpx follows as well, and the handshake with such a proxy. Its credentials are for
-requests of this host; they enter no room, no message and no log.
+requests of this host; they enter no sandbox, no message and no log.
 """
 
 from __future__ import annotations

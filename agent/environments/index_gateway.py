@@ -1,9 +1,9 @@
-"""Forward the requests of a fetch room to an index, with credentials that the room never sees.
+"""Forward requests of a fetch sandbox to an index, with credentials that it never sees.
 
-To the room an index with credentials is a plain host of ours with a name that exists nowhere. The
-egress proxy hands requests for it to this module, which sends them to the real host over TLS, with
-the credentials, and gives back what comes. Links to the real host on the index's pages are turned
-into links to ours; other links stay, and lead through the proxy's own list.
+To the sandbox an index with credentials is a plain host of ours with a name that exists nowhere.
+The egress proxy hands requests for it to this module, which sends them to the real host over TLS,
+with the credentials, and gives back what comes. Links to the real host on the index's pages are
+turned into links to ours; other links stay, and lead through the proxy's own list.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Gateway:
         login = base64.b64encode((access.login or "").encode()).decode()
         self.headers = {"Authorization": f"Basic {login}"}
         self.host = f"{hashlib.sha256(access.url.encode()).hexdigest()[:16]}.index.invalid"
-        """The name that the room knows it by."""
+        """The name that the sandbox knows it by."""
         self.url = urlunsplit(parts._replace(scheme="http", netloc=self.host))
-        """The address of the index for the room."""
+        """The address of the index for the sandbox."""
         self.origin = urlunsplit(parts._replace(path="", query="", fragment=""))
         port = f":{parts.port}" if parts.port else "(?::443|:80)?"
         host = re.escape(parts.hostname or "") + port
@@ -67,7 +67,7 @@ class Gateway:
         return context.wrap_socket(upstream, server_hostname=host)
 
     def shown(self, text: str) -> str:
-        """A text of the room, with the real address in place of ours."""
+        """A text of the sandbox, with the real address in place of ours."""
         return text.replace(f"http://{self.host}", self.origin)
 
     def hide(self, text: str) -> str:
@@ -81,7 +81,7 @@ def forward(
     proxy: HostProxy | None,
     gateway: Gateway | None,
 ) -> None:
-    """Carry a request of the room to a host, or to the index of a gateway, and the answer back."""
+    """Carry a request to a host, or to the index of a gateway, and the answer back."""
     parts = urlsplit(asked.path)
     real = urlsplit(gateway.origin) if gateway else parts
     host = real.netloc.rpartition("@")[2]

@@ -1,6 +1,6 @@
 """Find the package indexes and certificates that this host's pip and uv are configured with.
 
-Owns where such settings stand and which of them wins. What cannot be used in a room (folders of
+Owns where such settings stand and which of them wins. What cannot be used in a sandbox (folders of
 this machine, hosts that are trusted without a certificate) is said, not silently dropped.
 """
 
@@ -23,10 +23,10 @@ from agent.settings import Settings
 
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
 _OURS = "MERGEWRIGHT_INDEX_URL"
-#: Settings that have no meaning in a room, and what to do instead.
+#: Settings that have no meaning in a sandbox, and what to do instead.
 _UNUSABLE = {
     "no-index": "packages come from an index",
-    "find-links": "a room sees neither folders of this machine nor pages of links",
+    "find-links": "a sandbox sees neither folders of this machine nor pages of links",
     "trusted-host": "name the index's certificate with SSL_CERT_FILE",
     "allow-insecure-host": "name the index's certificate with SSL_CERT_FILE",
     "client-cert": "no index is asked with a certificate of ours",
@@ -122,7 +122,7 @@ def read(settings: Settings, environ: Mapping[str, str]) -> HostIndexes:
     extras: dict[str, _Named] = {}
     for named in found["extra"]:
         if not named.is_web:
-            notes.append(f"{named.place} names an index on this machine's disk; no room sees it")
+            notes.append(f"{named.place} names an index on this machine's disk; no sandbox sees it")
         elif default is None or named.bare.lower() != default.bare.lower():
             extras.setdefault(named.bare.lower(), named)
     return HostIndexes(

@@ -1,6 +1,6 @@
-"""Keep interpreters that a room's user could not read, as copies that everybody can.
+"""Keep interpreters that a sandbox's user could not read, as copies that everybody can.
 
-An interpreter finds its library by the place it was built for, so a copy is shown in the room at
+An interpreter finds its library by the place it was built for, so a copy is shown in the sandbox at
 the place of the original. What was installed into it stays behind.
 """
 
@@ -31,7 +31,7 @@ def mounts(one: Found, settings: Settings) -> tuple[tuple[str, str], ...]:
 
 
 def _is_readable(place: Path) -> bool:
-    """Whether the room's user gets there: as root, rooms run as somebody else."""
+    """Whether the sandbox's user gets there: as root, sandboxes run as somebody else."""
     if os.geteuid() != 0:
         return os.access(place, os.X_OK if place.is_dir() else os.R_OK)
     return bool(place.stat().st_mode & (0o1 if place.is_dir() else 0o4))

@@ -1,7 +1,7 @@
-"""Choose the Python that a repository asks for, among those that rooms can be given.
+"""Choose the Python that a repository asks for, among those that sandboxes can be given.
 
 What the repository asks for is read by `declare`, what there is by `found_pythons`. Interpreters
-are the operator's and are trusted; whether one is whole is nevertheless tried out in a room,
+are the operator's and are trusted; whether one is whole is nevertheless tried out in a sandbox,
 because that is where it has to work.
 """
 
@@ -20,7 +20,7 @@ from agent.environments.found_pythons import Found
 from agent.environments.python_hints import PythonHints
 from agent.errors import EnvironmentFailed
 from agent.models.record import Record
-from agent.models.sandbox import ROOM_OURS, Mount, RoomLimits, RoomOrder, Root, Sandbox
+from agent.models.sandbox import SANDBOX_OURS, Mount, Root, Sandbox, SandboxLimits, SandboxRequest
 from agent.settings import Settings
 
 #: Our own scripts and pinned tools run on nothing older.
@@ -29,28 +29,28 @@ _MINORS = tuple(f"3.{minor}" for minor in range(14, OLDEST.minor - 1, -1))
 
 
 class Interpreter(Record):
-    """An interpreter that works in a room."""
+    """An interpreter that works in a sandbox."""
 
     version: str
     path: str
     mounts: tuple[tuple[str, str], ...] = ()
-    """(host folder, path in the room) beyond the root."""
+    """(host folder, path in the sandbox) beyond the root."""
     root: str = ""
-    """Name of the root file system that rooms need for it; see `agent.models.sandbox.Root`."""
+    """Name of the root file system that sandboxes need for it; see `agent.models.sandbox.Root`."""
     root_mark: str = ""
     """Changes whenever that root file system does."""
     why: str
     """Why it was chosen, in words."""
 
-    def room_mounts(self) -> tuple[Mount, ...]:
-        """What a room has to show for it."""
-        return tuple(Mount(source=host, target=room) for host, room in self.mounts)
+    def sandbox_mounts(self) -> tuple[Mount, ...]:
+        """What a sandbox has to show for it."""
+        return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
 
 
 def choose(
     asked: str | None, hints: PythonHints, sandbox: Sandbox, settings: Settings
 ) -> Interpreter:
-    """Choose the interpreter that fits best and works in a room.
+    """Choose the interpreter that fits best and works in a sandbox.
 
     Raises:
         EnvironmentFailed: None fits; the message says what was asked, what is there and what
@@ -131,7 +131,7 @@ def ranked(
 
 
 def _best_first(found: Iterable[Found]) -> list[Found]:
-    """What is no preview goes first, then what rooms have anyway, then what is newest."""
+    """What is no preview goes first, then what sandboxes have anyway, then what is newest."""
 
     def rank(one: Found) -> tuple[bool, bool, bool, Version]:
         version = Version(one.version)
@@ -180,8 +180,8 @@ def _not_to_be_had(
         )
     way = f"`uv python install {example} --install-dir {settings.home / found_pythons.FOLDER}`"
     if not any(root.folder for root in roots):
-        way += f" or an image for rooms (`mergewright images build {example}`)"
-    whole = f" Not whole in a room: {'; '.join(broken)}." if broken else ""
+        way += f" or an image for sandboxes (`mergewright images build {example}`)"
+    whole = f" Not whole in a sandbox: {'; '.join(broken)}." if broken else ""
     return (
         f"The repository asks for {wanted}, which is not to be had here. There is: {there}.{whole} "
         f"To provide one: {way}; or set python.version to one that is there."
@@ -203,9 +203,9 @@ def _read_change_time(folder: Path) -> int:
 def _find_missing_modules(
     trial: str, one: Found, shown: tuple[tuple[str, str], ...], sandbox: Sandbox, settings: Settings
 ) -> list[str] | None:
-    """List what of the standard library it lacks in a room; None when it does not run there.
+    """List what of the standard library it lacks in a sandbox; None when it does not run there.
 
-    What a room has shown is remembered under the name of the trial.
+    What a sandbox has shown is remembered under the name of the trial.
     """
     place = storage.folder(settings) / "interpreters.json"
     try:
@@ -213,23 +213,23 @@ def _find_missing_modules(
     except (OSError, ValueError):
         known = {}
     if trial not in known:
-        known[trial] = _try_in_room(one, shown, sandbox, settings)
+        known[trial] = _try_in_sandbox(one, shown, sandbox, settings)
         storage.write_whole(place, json.dumps(known, indent=1).encode())
     return known[trial]
 
 
-def _try_in_room(
+def _try_in_sandbox(
     one: Found, shown: Iterable[tuple[str, str]], sandbox: Sandbox, settings: Settings
 ) -> list[str] | None:
-    mounts = [Mount(source=host, target=room) for host, room in shown]
-    mounts.append(Mount(source=str(storage.scripts(settings)), target=ROOM_OURS))
+    mounts = [Mount(source=host, target=sandbox) for host, sandbox in shown]
+    mounts.append(Mount(source=str(storage.scripts(settings)), target=SANDBOX_OURS))
     result = sandbox.run(
-        RoomOrder(
-            argv=(one.path, "-I", "-S", f"{ROOM_OURS}/environments/check_interpreter.py"),
+        SandboxRequest(
+            argv=(one.path, "-I", "-S", f"{SANDBOX_OURS}/environments/check_interpreter.py"),
             root=one.root,
             mounts=tuple(mounts),
             collect=("/out/report.json",),
-            limits=RoomLimits(seconds=60),
+            limits=SandboxLimits(seconds=60),
         )
     )
     report = result.files.get("/out/report.json")

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from agent.models.checks import CheckResult, Status
 from agent.models.record import Record
-from agent.models.sandbox import ROOM_TREE
+from agent.models.sandbox import SANDBOX_TREE
 from agent.text import cleaning
 from repo_config import ci_setup, dependencies, test_files
 from repo_config.ci_setup import CiSetup
@@ -103,7 +103,7 @@ def _find_error(text: str, paths: Collection[str]) -> tuple[str, str]:
     for line in text.splitlines():
         frame, shown = _FRAME.match(line), _SHOWN.match(line)
         if frame:
-            path = frame["path"].removeprefix(f"{ROOM_TREE}/")
+            path = frame["path"].removeprefix(f"{SANDBOX_TREE}/")
             at = f"{path}:{frame['line']}" if path in paths else at
             # Of pytest's own form, the error stands behind an E.
             in_trace = line.lstrip().startswith("File ")
@@ -127,7 +127,7 @@ def _propose(error: str, tree: Tree, folder: str, ci: CiSetup) -> Iterator[str]:
     elif kind == "KeyError" and re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
         yield f"env: {{{name}: {ci.env.get(name, 'VALUE')}}}"
     elif kind == "FileNotFoundError":
-        path = posixpath.relpath(posixpath.join(ROOM_TREE, folder, name), ROOM_TREE)
+        path = posixpath.relpath(posixpath.join(SANDBOX_TREE, folder, name), SANDBOX_TREE)
         place = posixpath.dirname(path)
         there = any(one.startswith(f"{place}/") for one in tree.paths())
         if place and not there and not place.startswith(".."):

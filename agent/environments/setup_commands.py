@@ -1,9 +1,9 @@
 """Run the set-up commands of a repository once, and keep what they add as layers of files.
 
 A command that reaches indexes of packages sees the files that it names and nothing else of the
-repository; the others run afterwards in one room, with the whole tree and without network. What
-they write leaves the room as files of strangers: only what the repository does not have itself is
-kept, and nobody follows a link in it. A layer that the code of a change has made says nothing of
+repository; the others run afterwards in one sandbox, with the whole tree and without network. What
+they write leaves the sandbox as files of strangers: only what the repository does not have itself
+is kept, and nobody follows a link in it. A layer that the code of a change has made says nothing of
 how that change is checked: rules, $HOME and packages are those of the base.
 """
 
@@ -27,8 +27,8 @@ from agent.environments import (
     fetch,
     fingerprint,
     interpreter_start,
-    room_services,
-    rooms,
+    sandbox_requests,
+    sandbox_services,
     storage,
 )
 from agent.environments.bench import Bench
@@ -40,15 +40,15 @@ from agent.git import one_commit
 from agent.models.environment import Environment, Layer
 from agent.models.record import Record
 from agent.models.sandbox import (
-    ROOM_ENVIRONMENT,
-    ROOM_OURS,
-    ROOM_OUT,
-    ROOM_TREE,
+    SANDBOX_ENVIRONMENT,
+    SANDBOX_OURS,
+    SANDBOX_OUT,
+    SANDBOX_TREE,
     Mount,
-    RoomFile,
-    RoomLimits,
-    RoomOrder,
-    RoomResult,
+    SandboxFile,
+    SandboxLimits,
+    SandboxRequest,
+    SandboxResult,
 )
 from agent.text import cleaning
 from repo_config import load, rule_files
@@ -59,15 +59,15 @@ from repo_config.schema import PackagesCommand
 HOSTS = ("registry.npmjs.org", "http://deb.debian.org", "https://deb.debian.org")
 _RECORD = "layer.json"
 _ENVIRONMENT = "environment"
-_HOME = "/tmp/home"  # noqa: S108 - in the room, whose home this is
+_HOME = "/tmp/home"  # noqa: S108 - in the sandbox, whose home this is
 _MADE = "/made"
 _JOB = "/tmp/set-up.json"  # noqa: S108
-_REPORT = f"{ROOM_OUT}/set-up.json"
+_REPORT = f"{SANDBOX_OUT}/set-up.json"
 _SECONDS = 1800.0
 _MOST_LINES = 12
 _MOST_WORDS = 2000
 _MOST_NAMED = 20
-#: Folders with more than these are set apart; smaller ones are copied into each room.
+#: Folders with more than these are set apart; smaller ones are copied into each sandbox.
 _FEW_ENTRIES = 2000
 _MOST_REPORT = 1024**2
 #: What would fill the home with what is only there to make a second run quicker.
@@ -104,7 +104,7 @@ class _Stored(Record):
 
 
 class _Report(BaseModel):
-    """What the script in the room says; foreign code can have written it."""
+    """What the script in the sandbox says; foreign code can have written it."""
 
     model_config = ConfigDict(strict=True)
 
@@ -166,7 +166,7 @@ def _name_layers(environment: Environment) -> list[str]:
 
 
 class _Run:
-    """Commands that run in one room."""
+    """Commands that run in one sandbox."""
 
     def __init__(
         self,
@@ -243,7 +243,7 @@ class _Run:
 
     def _variables(self) -> dict[str, str]:
         services = self.environment.services
-        return {**room_services.variables(services), **self.asked.environ}
+        return {**sandbox_services.variables(services), **self.asked.environ}
 
     def _read_named(self, command: PackagesCommand) -> dict[str, bytes]:
         found = {}
@@ -254,37 +254,37 @@ class _Run:
             found[posixpath.normpath(posixpath.join(self._files.base, path))] = content
         return found
 
-    def _order(self, part: Path, stack: ExitStack) -> RoomOrder:
+    def _order(self, part: Path, stack: ExitStack) -> SandboxRequest:
         job = {
             "commands": self._texts,
-            "directory": posixpath.join(ROOM_TREE, self._files.base).rstrip("/"),
+            "directory": posixpath.join(SANDBOX_TREE, self._files.base).rstrip("/"),
             "report": _REPORT,
             "places": {
-                "tree": {"from": ROOM_TREE, "to": f"{_MADE}/tree"},
+                "tree": {"from": SANDBOX_TREE, "to": f"{_MADE}/tree"},
                 "home": {"from": _HOME, "to": f"{_MADE}/home"},
             },
         }
         settings = self.bench.settings
-        limits = RoomLimits(
+        limits = SandboxLimits(
             seconds=min(_SECONDS, settings.max_minutes * 60.0),
-            memory_bytes=settings.room_memory_mb * 1024**2,
-            processes=settings.room_processes,
-            disk_bytes=settings.room_disk_mb * 1024**2,
+            memory_bytes=settings.sandbox_memory_mb * 1024**2,
+            processes=settings.sandbox_processes,
+            disk_bytes=settings.sandbox_disk_mb * 1024**2,
         )
         environment = self.environment
         python = environment.interpreter
-        order = rooms.order(
+        order = sandbox_requests.order(
             environment,
             self._files.root,
-            (python, "-I", "-S", f"{ROOM_OURS}/environments/set_up.py", _JOB),
+            (python, "-I", "-S", f"{SANDBOX_OURS}/environments/set_up.py", _JOB),
             environ={**_NO_CACHES, **({} if self._online else _OFFLINE), **self._variables()},
             limits=limits,
-            files=(RoomFile(path=_JOB, content=json.dumps(job).encode()),),
+            files=(SandboxFile(path=_JOB, content=json.dumps(job).encode()),),
             collect=(_REPORT,),
         )
         lent = {f"{_MADE}/tree": "tree", f"{_MADE}/home": "home"}
         if self._is_environment_lent():
-            lent[ROOM_ENVIRONMENT] = _ENVIRONMENT
+            lent[SANDBOX_ENVIRONMENT] = _ENVIRONMENT
         mounts = [mount for mount in order.mounts if mount.target not in lent]
         mounts += [
             Mount(source=str(part / name), target=target, writable=True)
@@ -293,9 +293,9 @@ class _Run:
         order = order.model_copy(update={"mounts": tuple(mounts)})
         if self._online is not None:
             return self._connect(order, stack)
-        return room_services.beside(order, environment.services, python)
+        return sandbox_services.beside(order, environment.services, python)
 
-    def _connect(self, order: RoomOrder, stack: ExitStack) -> RoomOrder:
+    def _connect(self, order: SandboxRequest, stack: ExitStack) -> SandboxRequest:
         """Show the files that are named in place of the tree, and open the way to the indexes."""
         index, settings = self.bench.index, self.bench.settings
         gateways = {one.url: Gateway(one) for one in index.accesses() if one.login}
@@ -305,7 +305,8 @@ class _Run:
             gateways[one.url].url if one.login else one.url for one in index.accesses()
         )
         named = (
-            RoomFile(path=f"{ROOM_TREE}/{path}", content=text) for path, text in self._seen.items()
+            SandboxFile(path=f"{SANDBOX_TREE}/{path}", content=text)
+            for path, text in self._seen.items()
         )
         own = (file for file in order.files if file.path == _JOB)
         shown = {mount.target: mount for mount in order.mounts}
@@ -345,7 +346,7 @@ class _Run:
         return hear
 
     def _failure(
-        self, result: RoomResult, report: _Report, refused: tuple[str, ...]
+        self, result: SandboxResult, report: _Report, refused: tuple[str, ...]
     ) -> EnvironmentFailed:
         at = report.at if 0 <= report.at < len(self._texts) else 0
         command = self._texts[at]
@@ -384,10 +385,11 @@ class _Run:
         self.bench.say("set-up alters the environment")
 
 
-# --- what a room has left -----------------------------------------------------------------------
+# --- what a sandbox has left
+# -----------------------------------------------------------------------
 
 
-def _read_report(result: RoomResult) -> _Report:
+def _read_report(result: SandboxResult) -> _Report:
     content = result.files.get(_REPORT, b"")[:_MOST_REPORT]
     try:
         return _Report.model_validate_json(content or b"{}")

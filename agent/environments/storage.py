@@ -30,7 +30,8 @@ from agent.settings import Settings
 FORMAT = 3
 #: Name of the lock on what environments are made of: tools, interpreters, scripts, caches.
 PARTS = "parts"
-#: Name of the lock on the shared folder: while a room is open, it belongs to that room's user.
+#: Name of the lock on the shared folder: while a sandbox is open, it belongs to that sandbox's
+# user.
 FETCH = "fetch"
 #: How keys begin of what lies over or under environments.
 LAYERS = ("setup-", "system-")
@@ -46,7 +47,7 @@ _held: dict[tuple[Path, str], int] = {}
 
 
 def folder(settings: Settings) -> Path:
-    """The folder of all environments; a room's user may pass through."""
+    """The folder of all environments; a sandbox's user may pass through."""
     place = settings.home / "environments"
     if not place.is_dir():
         with no_space("environments"):
@@ -62,7 +63,7 @@ def ready(settings: Settings, key: str) -> Path:
 
 
 def shared(settings: Settings) -> Path:
-    """What fetch rooms may write to: uv's cache and what is being built, on one mount.
+    """What fetch sandboxes may write to: uv's cache and what is being built, on one mount.
 
     One mount, because hard links do not cross from one to another.
     """
@@ -168,7 +169,7 @@ def sweep(settings: Settings) -> int:
 def trim_cache(settings: Settings) -> None:
     """Empty uv's cache when it has grown too large; environments keep what they share with it.
 
-    What a fetch room adds is measured against it, which takes longer the more files there are.
+    What a fetch sandbox adds is measured against it, which takes longer the more files there are.
     """
     cache = shared(settings) / CACHE
     with locked(settings, FETCH):
@@ -193,7 +194,7 @@ def write_whole(place: Path, content: bytes) -> None:
     """Write a file so that it is there as a whole, or not at all; of several writers the last wins.
 
     Raises:
-        StorageFull: There is no room for it.
+        StorageFull: There is no space for it.
     """
     with no_space(place.name):
         part = beside(place)
@@ -218,21 +219,21 @@ def no_space(what: str) -> Iterator[None]:
     """Say it in words when the disk is full.
 
     Raises:
-        StorageFull: Writing failed for lack of room.
+        StorageFull: Writing failed for lack of sandbox.
     """
     try:
         yield
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFull(
-                f"The disk that holds Mergewright's data is full: no room for {what}. "
+                f"The disk that holds Mergewright's data is full: no space for {what}. "
                 "Free some with `mergewright env prune --older-than 7`."
             ) from problem
         raise
     except shutil.Error as problem:
         # copytree collects its failures; a full disk is among them as text.
         if os.strerror(errno.ENOSPC) in str(problem):
-            raise StorageFull(f"The disk is full: no room for {what}.") from problem
+            raise StorageFull(f"The disk is full: no space for {what}.") from problem
         raise
 
 
@@ -250,7 +251,7 @@ def size(place: Path) -> int:
 
 
 def root_mark(folder: str | None) -> str:
-    """What a root file system of rooms is: the release of the system and its C library."""
+    """What a root file system of sandboxes is: the release of the system and its C library."""
     root = Path(folder or "/")
     total = hashlib.sha256(str(root).encode())
     for name in ("etc/os-release", "usr/lib/os-release", "etc/debian_version"):
@@ -266,7 +267,7 @@ def root_mark(folder: str | None) -> str:
 
 
 def scripts(settings: Settings) -> Path:
-    """A copy of the scripts that run in rooms, where a room's user can read them; compiled."""
+    """A copy of the scripts for sandboxes, where their users can read them; compiled."""
     content = _script_contents()
     total = hashlib.sha256(bytecode.MARK)
     for path, text in content:
@@ -290,7 +291,7 @@ def scripts(settings: Settings) -> Path:
 def _script_contents() -> tuple[tuple[str, bytes], ...]:
     found: list[tuple[str, bytes]] = []
     for package in _SCRIPT_PACKAGES:
-        inside = resources.files("agent") / package / "inside"
+        inside = resources.files("agent") / package / "sandbox_scripts"
         if not inside.is_dir():
             continue
         entries = sorted(inside.iterdir(), key=lambda entry: entry.name)

@@ -20,17 +20,25 @@ from agent import settings as operator
 from agent.environments import egress, fetch, setup_commands, storage
 from agent.environments.bench import Bench
 from agent.models.record import Record
-from agent.models.sandbox import ROOM_OURS, ROOM_OUT, Mount, RoomFile, RoomLimits, RoomOrder, Root
+from agent.models.sandbox import (
+    SANDBOX_OURS,
+    SANDBOX_OUT,
+    Mount,
+    Root,
+    SandboxFile,
+    SandboxLimits,
+    SandboxRequest,
+)
 from agent.text import cleaning
 
 _RECORD = "packages.json"
 _ETC = "etc/apt"
 _STATUS = "var/lib/dpkg/status"
-_SCRIPT = f"{ROOM_OURS}/environments/fetch_debian.py"
-_PLACE = "/tmp/apt"  # noqa: S108 - in the room
+_SCRIPT = f"{SANDBOX_OURS}/environments/fetch_debian.py"
+_PLACE = "/tmp/apt"  # noqa: S108 - in the sandbox
 _JOB = "/tmp/packages.json"  # noqa: S108
-_REPORT = f"{ROOM_OUT}/packages.json"
-_CACHE = f"{ROOM_OUT}/ld.so.cache"
+_REPORT = f"{SANDBOX_OUT}/packages.json"
+_CACHE = f"{SANDBOX_OUT}/ld.so.cache"
 _CONFIGURED = "/tmp/ld.so.conf"  # noqa: S108
 _MADE = "/made"
 #: Of apt's configuration; its logins stay here.
@@ -61,7 +69,7 @@ class _NotMadeError(Exception):
 
 
 class _Report(Record):
-    """What our script in the room says."""
+    """What our script in the sandbox says."""
 
     faults: str = ""
     missing: dict[str, str] = {}
@@ -156,12 +164,12 @@ class _Wanted:
 
 
 def _read_status(bench: Bench) -> bytes:
-    handed = f"{ROOM_OUT}/status"
-    order = RoomOrder(
+    handed = f"{SANDBOX_OUT}/status"
+    order = SandboxRequest(
         argv=("cp", f"/{_STATUS}", handed),
         collect=(handed,),
-        directory=ROOM_OUT,
-        limits=RoomLimits(seconds=60),
+        directory=SANDBOX_OUT,
+        limits=SandboxLimits(seconds=60),
     )
     return bench.sandbox.run(order).files.get(handed, b"")
 
@@ -214,26 +222,26 @@ def _fetch(wanted: _Wanted, target: Path, bench: Bench) -> _Report:
     Raises:
         _NotMadeError: It does not.
     """
-    files = [RoomFile(path=f"{_PLACE}/status", content=wanted.status)]
+    files = [SandboxFile(path=f"{_PLACE}/status", content=wanted.status)]
     hosts: set[egress.Target] = set()
     for name, content in _read_sources(wanted.top):
         hosts |= {*map(egress.target, _HOST.findall(content.decode("utf-8", "replace")))}
-        files.append(RoomFile(path=f"{_PLACE}/etc/{name.decode()}", content=content))
+        files.append(SandboxFile(path=f"{_PLACE}/etc/{name.decode()}", content=content))
     job = {"place": _PLACE, "names": wanted.names, "target": _MADE, "report": _REPORT}
-    files.append(RoomFile(path=_JOB, content=json.dumps(job).encode()))
+    files.append(SandboxFile(path=_JOB, content=json.dumps(job).encode()))
     with fetch.open_proxy_to(hosts, inside=hosts) as proxy:
-        order = RoomOrder(
+        order = SandboxRequest(
             argv=(bench.interpreter.path, "-I", "-S", _SCRIPT, _JOB),
             mounts=(
-                *bench.interpreter.room_mounts(),
-                Mount(source=str(storage.scripts(bench.settings)), target=ROOM_OURS),
+                *bench.interpreter.sandbox_mounts(),
+                Mount(source=str(storage.scripts(bench.settings)), target=SANDBOX_OURS),
                 Mount(source=str(target), target=_MADE, writable=True),
             ),
             files=tuple(files),
-            directory=ROOM_OUT,
+            directory=SANDBOX_OUT,
             collect=(_REPORT,),
             proxy_socket=str(proxy.socket_path),
-            limits=RoomLimits(seconds=_SECONDS, disk_bytes=_MOST_BYTES),
+            limits=SandboxLimits(seconds=_SECONDS, disk_bytes=_MOST_BYTES),
         )
         result = bench.sandbox.run(order)
     for attempt in proxy.refused:
@@ -264,13 +272,13 @@ def _list_libraries(wanted: _Wanted, part: Path, bench: Bench) -> bytes:
     folders = sorted((wanted.top / "etc" / "ld.so.conf.d").glob("*.conf"))
     lines = [place.read_bytes() for place in folders]
     lines.append(f"include {_MADE}/etc/ld.so.conf.d/*.conf\n".encode())
-    order = RoomOrder(
+    order = SandboxRequest(
         argv=("/sbin/ldconfig", "-X", "-C", _CACHE, "-f", _CONFIGURED),
         system=str(part),
         mounts=(Mount(source=str(part / "files"), target=_MADE),),
-        files=(RoomFile(path=_CONFIGURED, content=b"\n".join(lines)),),
-        directory=ROOM_OUT,
+        files=(SandboxFile(path=_CONFIGURED, content=b"\n".join(lines)),),
+        directory=SANDBOX_OUT,
         collect=(_CACHE,),
-        limits=RoomLimits(seconds=60),
+        limits=SandboxLimits(seconds=60),
     )
     return bench.sandbox.run(order).files.get(_CACHE, b"")

@@ -19,7 +19,7 @@ from agent.environments.fetch import Fetcher, Supply, Wanted
 from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.models.sandbox import ROOM_ENVIRONMENT, Mount, RoomLimits, RoomOrder
+from agent.models.sandbox import SANDBOX_ENVIRONMENT, Mount, SandboxLimits, SandboxRequest
 
 #: Backends are named without versions; this long one resolution of such a name is used.
 _BUILDER_SECONDS = 7 * 86_400
@@ -127,21 +127,21 @@ def compile_all(bench: Bench, venv: Path, note: Callable[[str], None]) -> None:
     By the base interpreter without `site`: compiling runs no code of a package, and starting the
     environment's own Python would (its `.pth` files).
     """
-    argv = ("-I", "-S", "-m", "compileall", "-q", "-j", "2", f"{ROOM_ENVIRONMENT}/lib")
-    order = RoomOrder(
+    argv = ("-I", "-S", "-m", "compileall", "-q", "-j", "2", f"{SANDBOX_ENVIRONMENT}/lib")
+    order = SandboxRequest(
         argv=(bench.interpreter.path, *argv),
         mounts=(
-            Mount(source=str(venv), target=ROOM_ENVIRONMENT, writable=True),
-            *bench.interpreter.room_mounts(),
+            Mount(source=str(venv), target=SANDBOX_ENVIRONMENT, writable=True),
+            *bench.interpreter.sandbox_mounts(),
         ),
-        limits=RoomLimits(seconds=600, disk_bytes=24 * 1024**3),
+        limits=SandboxLimits(seconds=600, disk_bytes=24 * 1024**3),
     )
-    # The files are hard links into the cache: handed to this room's user, they could not be
-    # linked by that of a fetch room which is open at the same time.
+    # The files are hard links into the cache: handed to this sandbox's user, they could not be
+    # linked by that of a fetch sandbox which is open at the same time.
     with storage.locked(bench.settings, storage.FETCH):
         result = bench.sandbox.run(order)
     # Packages ship files for other Pythons on purpose, so one that does not compile is no fault;
-    # only a room that ended early is worth a word.
+    # only a sandbox that ended early is worth a word.
     if result.limit is not None:
         note(f"compiling bytecode reached the limit on {result.limit}")
 

@@ -1,4 +1,4 @@
-"""The `uv` program: where it is, its copy for rooms, and what it says.
+"""The `uv` program: where it is, its copy for sandboxes, and what it says.
 
 Owns nothing of what is installed; `fetch` gives it its orders.
 """
@@ -38,7 +38,7 @@ def version() -> str:
 
 
 def program(settings: Settings) -> Path:
-    """A copy of uv that the user of a room can reach."""
+    """A copy of uv that the user of a sandbox can reach."""
     place = storage.folder(settings) / "tools" / f"uv-{version()}" / "uv"
     if not place.is_file():
         place.parent.mkdir(parents=True, exist_ok=True)

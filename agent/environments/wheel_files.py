@@ -1,4 +1,4 @@
-"""Read what wheels and source archives say of themselves, as a room has handed it back."""
+"""Read what wheels and source archives say of themselves, as a sandbox has handed it back."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from packaging.utils import canonicalize_name
 
 from agent.errors import EnvironmentFailed
 from agent.models.record import Record
-from agent.models.sandbox import ROOM_TREE
+from agent.models.sandbox import SANDBOX_TREE
 
 _DEFAULT_REQUIRES = ("setuptools>=40.8.0", "wheel")
 _DEFAULT_BACKEND = "setuptools.build_meta:__legacy__"
-_TREE = f"file://{ROOM_TREE}/"
+_TREE = f"file://{SANDBOX_TREE}/"
 
 
 class Metadata(Record):

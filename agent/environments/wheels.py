@@ -1,4 +1,4 @@
-"""Phase B: build wheels in rooms without network, of source archives and of the repository.
+"""Phase B: build wheels in sandboxes without network, of source archives and of the repository.
 
 Foreign build code runs here and nowhere else. It sees a build environment (read-only, made of
 wheels by phase A), its own sources and nothing that is shared: neither uv's cache nor an
@@ -33,20 +33,20 @@ from agent.errors import EnvironmentFailed
 from agent.models.package_index import SourceArchive
 from agent.models.record import Record
 from agent.models.sandbox import (
-    ROOM_ENVIRONMENT,
-    ROOM_GATE,
-    ROOM_OURS,
-    ROOM_TREE,
+    SANDBOX_ENVIRONMENT,
+    SANDBOX_GATE,
+    SANDBOX_OURS,
+    SANDBOX_TREE,
     Mount,
-    RoomFile,
-    RoomLimits,
-    RoomOrder,
-    RoomResult,
+    SandboxFile,
+    SandboxLimits,
+    SandboxRequest,
+    SandboxResult,
 )
 from agent.text import cleaning
 
-_SCRIPT = f"{ROOM_OURS}/environments/build_wheel.py"
-_JOB = "/tmp/job.json"  # noqa: S108 - a room's own
+_SCRIPT = f"{SANDBOX_OURS}/environments/build_wheel.py"
+_JOB = "/tmp/job.json"  # noqa: S108 - a sandbox's own
 _ARCHIVES = "/sdist"
 _DEEPEST = 4
 _OLDER_VERSIONS = 6
@@ -63,13 +63,13 @@ class BuiltProject(Record):
     wheel: str
     metadata: wheel_files.Metadata
     generated: dict[str, bytes]
-    """Files that the build has made in the tree, which every room's tree then needs."""
+    """Files that the build has made in the tree, which every sandbox's tree then needs."""
     left: tuple[tuple[str, str], ...] = ()
     """By name: dependencies that are done without, each with the reason."""
 
 
 class BuildReport(Record):
-    """What our script in the room says of a build; foreign code may have written it instead."""
+    """What our script in the sandbox says of a build; foreign code may have written it instead."""
 
     needs: tuple[str, ...] = ()
     """Requirements of the backend that its environment lacks; then nothing was built."""
@@ -159,7 +159,7 @@ class Workshop:
                 job = {"archive": f"{_ARCHIVES}/{path.name}", "folder": "", "editable": False}
                 label = f"{archive.name} {archive.version}"
                 mounts = (Mount(source=str(part), target=_ARCHIVES),)
-                # Nothing of an archive is unpacked outside a room.
+                # Nothing of an archive is unpacked outside a sandbox.
                 told = _report(self._bench.sandbox.run(self._order(job, mounts=mounts)), label)
                 system = wheel_files.build_system(told.system, f"{archive.filename} pyproject.toml")
                 report, result = self._build(job, system, label, mounts=mounts, goals=(goal,))
@@ -171,7 +171,7 @@ class Workshop:
     def project(self, tree: Path, folder: str, version: str) -> BuiltProject:
         """Build a project of the tree so that it is imported from the tree.
 
-        The version is for backends that read it from version control, which the room lacks.
+        The version is for backends that read it from version control, which the sandbox lacks.
 
         Raises:
             EnvironmentFailed: Its backend fails; with its own words.
@@ -223,7 +223,7 @@ class Workshop:
         environ: dict[str, str] | None = None,
         files: dict[str, bytes] | None = None,
         goals: tuple[Path, ...] = (),
-    ) -> tuple[BuildReport, RoomResult]:
+    ) -> tuple[BuildReport, SandboxResult]:
         told: dict[str, Any] = {
             **job,
             "backend": system.backend,
@@ -231,12 +231,12 @@ class Workshop:
             "provided": system.requires,
         }
         more = tuple(
-            RoomFile(path=f"{ROOM_TREE}/{path}", content=text)
+            SandboxFile(path=f"{SANDBOX_TREE}/{path}", content=text)
             for path, text in (files or {}).items()
         )
         for _ in range(3):
             builder = self._builder(told["provided"], label, (*self._under_way, *goals))
-            there = (Mount(source=str(builder), target=ROOM_ENVIRONMENT), *mounts)
+            there = (Mount(source=str(builder), target=SANDBOX_ENVIRONMENT), *mounts)
             order = self._order(told, mounts=there, tree=tree)
             update = {
                 "environ": {**order.environ, **(environ or {})},
@@ -251,12 +251,12 @@ class Workshop:
 
     def _order(
         self, job: dict[str, Any], *, mounts: tuple[Mount, ...], tree: Path | None = None
-    ) -> RoomOrder:
-        told = {**job, "python": f"{ROOM_ENVIRONMENT}/bin/python"}
-        return RoomOrder(
-            argv=(f"{ROOM_GATE}/bin/python", "-I", _SCRIPT, _JOB),
+    ) -> SandboxRequest:
+        told = {**job, "python": f"{SANDBOX_ENVIRONMENT}/bin/python"}
+        return SandboxRequest(
+            argv=(f"{SANDBOX_GATE}/bin/python", "-I", _SCRIPT, _JOB),
             environ={
-                "PATH": f"{ROOM_ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin",
+                "PATH": f"{SANDBOX_ENVIRONMENT}/bin:/usr/local/bin:/usr/bin:/bin",
                 "PYTHONNOUSERSITE": "1",
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "SOURCE_DATE_EPOCH": "315532800",
@@ -264,14 +264,14 @@ class Workshop:
             tree=str(tree) if tree is not None else None,
             system=self._bench.system,
             mounts=(
-                Mount(source=str(self._gate), target=ROOM_GATE),
-                Mount(source=str(storage.scripts(self._bench.settings)), target=ROOM_OURS),
-                *self._bench.interpreter.room_mounts(),
+                Mount(source=str(self._gate), target=SANDBOX_GATE),
+                Mount(source=str(storage.scripts(self._bench.settings)), target=SANDBOX_OURS),
+                *self._bench.interpreter.sandbox_mounts(),
                 *mounts,
             ),
-            files=(RoomFile(path=_JOB, content=json.dumps(told).encode()),),
+            files=(SandboxFile(path=_JOB, content=json.dumps(told).encode()),),
             collect=("/out/report.json", "/out/wheels/*.whl", "/out/generated/**"),
-            limits=RoomLimits(
+            limits=SandboxLimits(
                 seconds=900,
                 returned_bytes=_MOST_OF_ARCHIVE if tree is None else _MOST_OF_TREE,
                 returned_files=400,
@@ -302,7 +302,7 @@ class Workshop:
         return self._builders[key]
 
 
-def _report(result: RoomResult, label: str) -> BuildReport:
+def _report(result: SandboxResult, label: str) -> BuildReport:
     content = result.files.get("/out/report.json")
     if result.limit is not None:
         raise EnvironmentFailed(
@@ -329,7 +329,7 @@ def _report(result: RoomResult, label: str) -> BuildReport:
 
 def _keep_wheel(
     report: BuildReport,
-    result: RoomResult,
+    result: SandboxResult,
     place: Path,
     label: str,
     names: tuple[str, ...],
@@ -343,7 +343,7 @@ def _keep_wheel(
         raise EnvironmentFailed(f"The build of {label} made no wheel: {filename}") from problem
     if content is None or "/" in filename:
         refused = "; ".join(result.refused) or "nothing was handed back"
-        raise EnvironmentFailed(f"The wheel of {label} did not come out of the room: {refused}")
+        raise EnvironmentFailed(f"The wheel of {label} did not come out of the sandbox: {refused}")
     if names and project not in map(canonicalize_name, names):
         raise EnvironmentFailed(
             f"The build of {label} made a wheel of another project: {project}, not "

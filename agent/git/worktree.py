@@ -44,7 +44,7 @@ _DIFF_TREE = (
 )  # fmt: skip
 _SHA1 = 40
 _ADVICE = (
-    "Make room there, or set MERGEWRIGHT_HOME to a folder on a larger disk. Mirrors and work "
+    "Make sandbox there, or set MERGEWRIGHT_HOME to a folder on a larger disk. Mirrors and work "
     "trees that are not in use may be deleted; they are made again"
 )
 
@@ -312,7 +312,7 @@ def commit(
 
     Raises:
         EditFailed: The Change does not fit the base commit.
-        StorageFull: There is no room in the mirror.
+        StorageFull: There is no sandbox in the mirror.
     """
     with mirror_of(checkout) as hold:
         with objects.writing(hold, keep=True) as place:
@@ -336,7 +336,7 @@ def deliver(checkout: Checkout, commit: str, branch: str) -> str:
     branches.require_name(branch)
     user = source.find(checkout.repository)
     folder = Path(checkout.mirror)
-    advice = "Make room there and run again; no branch was made"
+    advice = "Make sandbox there and run again; no branch was made"
     with (
         process.reading(user.root),
         process.storage(folder.parent, _ADVICE),

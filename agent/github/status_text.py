@@ -19,7 +19,7 @@ WAITS = "**Mergewright has seen this issue, which waits for its turn.**"
 _LINE = 150
 _BOLD = re.compile(r"\*\*.+?\*\*|.*")
 #: Of a plan or reason; the rest of a comment is short.
-_ROOM = cleaning.TEXT_LIMIT - 15_000
+_SANDBOX = cleaning.TEXT_LIMIT - 15_000
 _ROUNDS = {
     "review": "of its review",
     "ci": "on the project's own checks",
@@ -131,7 +131,7 @@ def _failed(run: Run, outcome: Outcome, page: str | None) -> str:
 
 
 def _cut(text: str, page: str | None) -> str:
-    return cleaning.cut_markdown(text, _ROOM, where=page or "the log of the run").rstrip()
+    return cleaning.cut_markdown(text, _SANDBOX, where=page or "the log of the run").rstrip()
 
 
 def _round(about: FollowUp) -> str:

@@ -80,7 +80,7 @@ def _classify(problem: Exception, name: str, summary: str, said: str) -> Failure
         case theirs.ModelContextWindowExceededError():
             words = (
                 f"the request is too long for it ({summary}); MERGEWRIGHT_MODEL can name one with"
-                " more room, or the ticket can be smaller"
+                " more sandbox, or the ticket can be smaller"
             )
             return Failure(words, "rejected")
         case theirs.ModelRequestRejectedError() if problem.provider_error_code not in _DECLINED:

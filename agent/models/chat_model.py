@@ -50,7 +50,7 @@ class ChatModel(Protocol):
             ModelUnavailable: Nobody answered: away, limited, or cut off; `until` says when to ask
                 again where the provider said so.
             ModelRequestRejected: The provider does not accept the request as it is made, or the
-                model has no room for it.
+                model has no space for it.
             ModelRefused: The provider will not have this asked.
             ModelUnusable: Key, name or address are wrong: the operator has to act.
             Cancelled: It was stopped.

@@ -40,10 +40,10 @@ UNPROVED = "unproved"
 
 
 class Rerun(Record):
-    """One more run of one test, in a fresh room."""
+    """One more run of one test, in a fresh sandbox."""
 
     outcome: str
-    """As in a CheckItem; `unproved` where its room proves nothing, or did not have the test."""
+    """As in a CheckItem; `unproved` where its sandbox proves nothing, or did not have the test."""
     text: str = ""
     """The first words of what went wrong."""
 
@@ -179,7 +179,7 @@ class CheckResult(Record):
     """The packages that come with the change, where it declares others than base."""
     exit_code: int | None = None
     limit: str = ""
-    """As in a RoomResult, where one ended it."""
+    """As in a SandboxResult, where one ended it."""
     seconds: float = 0.0
     command: tuple[str, ...] = ()
     """What a person runs to see the same, without our sentinels."""

@@ -45,14 +45,14 @@ class Contract(Record):
 SERVICE_TITLES = {"postgres": "PostgreSQL", "redis": "Redis"}
 
 
-class RoomService(Record):
-    """A server that a repository's checks need, started in each of their rooms."""
+class SandboxService(Record):
+    """A server that a repository's checks need, started in each of their sandboxes."""
 
     name: str
     """`postgres` or `redis`."""
     version: str
     program: str
-    """Its path in the room."""
+    """Its path in the sandbox."""
     template: str = ""
     """File on the host with the data that it begins with; empty: none."""
     user: str = ""
@@ -74,31 +74,31 @@ class Layer(Record):
 
 
 class Environment(Record):
-    """A built environment of the repository, read-only in every room."""
+    """A built environment of the repository, read-only in every sandbox."""
 
     key: str
     """Names the folder in the store; equal inputs give an equal key."""
     path: str
-    """Folder on the host, mounted as `/env` in a room."""
+    """Folder on the host, mounted as `/env` in a sandbox."""
     gate_path: str
     """Folder of our own pinned tools for the same Python, mounted as `/gate`."""
     type_checker_path: str = ""
-    """Folder of basedpyright and its Node.js, mounted as `/type-checker` in the rooms that run it;
-    empty where none does."""
+    """Folder of basedpyright and its Node.js, mounted as `/type-checker` in the sandboxes that run
+    it; empty where none does."""
     tools: tuple[tuple[str, str], ...] = ()
     """Tools in the version that the repository pins, each with its folder, mounted as
     `/tools/<name>`."""
     scripts_path: str
-    """Our scripts (`checks/`, `recipes/`, `environments/`), copied to where a room's user can
+    """Our scripts (`checks/`, `recipes/`, `environments/`), copied to where a sandbox's user can
     reach them; mounted as `/mergewright`."""
     python: str
     """Full version, as in 3.11.2."""
     interpreter_mounts: tuple[tuple[str, str], ...]
-    """(host folder, path in the room) that the interpreter needs besides the root."""
+    """(host folder, path in the sandbox) that the interpreter needs besides the root."""
     interpreter: str
-    """Path of the base interpreter in the room."""
+    """Path of the base interpreter in the sandbox."""
     root: str = ""
-    """Name of the root file system of rooms that it needs; empty: the usual one."""
+    """Name of the root file system of sandboxes that it needs; empty: the usual one."""
     sources: tuple[str, ...]
     """The files and config keys the environment was taken from."""
     packages: tuple[str, ...]
@@ -115,7 +115,7 @@ class Environment(Record):
     """Why it is this one, where several were tried."""
     left_out: tuple[str, ...] = ()
     """What was asked for and could not be had, each with the reason."""
-    services: tuple[RoomService, ...] = ()
+    services: tuple[SandboxService, ...] = ()
     """What is started beside whatever runs the project."""
     layers: tuple[Layer, ...] = ()
     """What the set-up commands added."""

@@ -29,7 +29,7 @@ class IndexAccess(Record):
     url: str
     """Address of the simple index, without credentials, with a slash at its end."""
     login: str | None = Field(default=None, repr=False)
-    """`user:password`. It enters no room: whoever opens the way out adds it to each request."""
+    """`user:password`. It enters no sandbox: whoever opens the way out adds it to each request."""
     ca_bundle: str | None = None
     """Certificate file on the host that the operator trusts beyond the usual ones."""
     origin: str = ""
@@ -47,7 +47,7 @@ class IndexWish(Record):
 
 
 class PackageIndex(Protocol):
-    """The package indexes, as far as the fetch phase needs them from outside a room."""
+    """The package indexes, as far as the fetch phase needs them from outside a sandbox."""
 
     @property
     def mark(self) -> str:

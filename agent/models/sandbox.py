@@ -9,45 +9,45 @@ from agent.models.change import Change, Finding
 from agent.models.environment import Layer, Prepared
 from agent.models.record import Record
 
-# Where things are inside every room. Virtual environments hold absolute paths, so these are
+# Where things are inside every sandbox. Virtual environments hold absolute paths, so these are
 # the same in all phases.
-ROOM_TREE = "/work"
+SANDBOX_TREE = "/work"
 """A private, writable copy of the work tree; also the working directory."""
 
 
-ROOM_ENVIRONMENT = "/env"
+SANDBOX_ENVIRONMENT = "/env"
 """The repository's environment, read-only (writable only while it is built)."""
 
 
-ROOM_GATE = "/gate"
+SANDBOX_GATE = "/gate"
 """Our own pinned tools, read-only."""
 
 
-ROOM_TOOLS = "/tools"
+SANDBOX_TOOLS = "/tools"
 """A folder for each tool that a repository pins, read-only."""
 
 
-ROOM_TYPE_CHECKER = "/type-checker"
-"""basedpyright and its Node.js, read-only, in the rooms that run it."""
+SANDBOX_TYPE_CHECKER = "/type-checker"
+"""basedpyright and its Node.js, read-only, in the sandboxes that run it."""
 
 
-ROOM_OURS = "/mergewright"
-"""Our own scripts that run inside the room, read-only."""
+SANDBOX_OURS = "/mergewright"
+"""Our own scripts that run inside the sandbox, read-only."""
 
 
-ROOM_OUT = "/out"
+SANDBOX_OUT = "/out"
 """Empty and writable: where a command leaves files that are to be handed back."""
 
 
 class Mount(Record):
-    """A host path shown in the room."""
+    """A host path shown in the sandbox."""
 
     source: str
     target: str
     writable: bool = False
     kept: str = ""
-    """Folder in a writable one that stays with the rooms that name it, which share a user of their
-    own: no other room's user can change what is in it, and it need not change hands."""
+    """Folder in a writable one that stays with the sandboxes that name it, which share a user of
+    their own: no other sandbox's user can change what is in it, and it need not change hands."""
 
 
 class RootPython(Record):
@@ -62,10 +62,10 @@ class RootPython(Record):
 
 
 class Root(Record):
-    """A root file system that rooms can have."""
+    """A root file system that sandboxes can have."""
 
     name: str = ""
-    """For `RoomOrder.root`; empty: what rooms have when nothing is said."""
+    """For `SandboxRequest.root`; empty: what sandboxes have when nothing is said."""
     folder: str | None = None
     """Where it is on this machine, whose own is `/`; None: in an image."""
     mark: str = ""
@@ -75,34 +75,34 @@ class Root(Record):
     more: str = ""
     """Command that adds Debian packages; their names follow."""
     can_lay: bool = False
-    """Whether rooms can have more laid over its /usr; see `RoomOrder.system`."""
+    """Whether sandboxes can have more laid over its /usr; see `SandboxRequest.system`."""
 
     def adding(self, packages: Sequence[str]) -> str:
         """Say the whole command; empty where none is known."""
         return " ".join((self.more, *packages)) if self.more else ""
 
 
-class RoomFile(Record):
-    """A file laid into the room before the command starts (after the tree is copied)."""
+class SandboxFile(Record):
+    """A file laid into the sandbox before the command starts (after the tree is copied)."""
 
     path: str
-    """Absolute path in the room, below a writable place."""
+    """Absolute path in the sandbox, below a writable place."""
     content: bytes
 
 
 class Companion(Record):
-    """A process that the command relies on and that ends with the room, not before."""
+    """A process that the command relies on and that ends with the sandbox, not before."""
 
     name: str
     """As people call it."""
     number: str
-    """File in the room with its process id."""
+    """File in the sandbox with its process id."""
     log: str
-    """File in the room with what it prints."""
+    """File in the sandbox with what it prints."""
 
 
-class RoomLimits(Record):
-    """What one command may use; reaching one ends the room and is named in the result."""
+class SandboxLimits(Record):
+    """What one command may use; reaching one ends the sandbox and is named in the result."""
 
     seconds: float = 600.0
     memory_bytes: int = 4 * 1024**3
@@ -116,42 +116,42 @@ class RoomLimits(Record):
     returned_files: int = 200
 
 
-class RoomOrder(Record):
-    """One command to run in a fresh room."""
+class SandboxRequest(Record):
+    """One command to run in a fresh sandbox."""
 
     argv: tuple[str, ...]
     environ: dict[str, str] = {}
-    """The whole environment besides PATH, HOME, LANG and TMPDIR, which the room sets unless
+    """The whole environment besides PATH, HOME, LANG and TMPDIR, which the sandbox sets unless
     they are given here."""
     tree: str | None = None
-    """Host folder copied to ROOM_TREE."""
+    """Host folder copied to SANDBOX_TREE."""
     root: str = ""
     """Name of the root file system; see `Root`."""
     mounts: tuple[Mount, ...] = ()
-    files: tuple[RoomFile, ...] = ()
+    files: tuple[SandboxFile, ...] = ()
     layers: tuple[Layer, ...] = ()
-    """What is laid to ROOM_TREE and HOME before all else, the later over the earlier."""
+    """What is laid to SANDBOX_TREE and HOME before all else, the later over the earlier."""
     system: str = ""
     """Host folder whose `files/usr` is laid over /usr, with `ld.so.cache` for all of it; only for a
     root that can have it. Empty: none."""
-    directory: str = ROOM_TREE
+    directory: str = SANDBOX_TREE
     """Working directory."""
     hosts: tuple[str, ...] = ()
-    """Further names by which the room knows itself."""
+    """Further names by which the sandbox knows itself."""
     proxy_socket: str | None = None
-    """Unix socket of our egress proxy; the room then gets HTTP(S)_PROXY. None: no network."""
+    """Unix socket of our egress proxy; the sandbox then gets HTTP(S)_PROXY. None: no network."""
     collect: tuple[str, ...] = ()
-    """Absolute glob patterns in the room (`**` allowed); regular files that match are handed
-    back. Below ROOM_TREE only files that are new or differ from the tree that was handed in."""
+    """Absolute glob patterns in the sandbox (`**` allowed); regular files that match are handed
+    back. Below SANDBOX_TREE only files that are new or differ from the tree that was handed in."""
     watched: tuple[str, ...] = ()
     """Files that the command is to read and not to touch, nor what Python reads in their place."""
     company: tuple[Companion, ...] = ()
     """Whoever is no longer there when the command is over is named in the result."""
-    limits: RoomLimits = RoomLimits()
+    limits: SandboxLimits = SandboxLimits()
 
 
-class RoomResult(Record):
-    """What a room gave back."""
+class SandboxResult(Record):
+    """What a sandbox gave back."""
 
     exit_code: int | None
     """The command's own exit code, negative for a signal; None when a limit ended it."""
@@ -163,14 +163,15 @@ class RoomResult(Record):
     limit: str | None = None
     """`time`, `memory`, `processes`, `disk` or `returned` when that limit was hit."""
     files: dict[str, bytes] = {}
-    """Returned files by absolute path in the room."""
+    """Returned files by absolute path in the sandbox."""
     refused: tuple[str, ...] = ()
     """Matches that were not handed back, with the reason: links, devices, too large, too many."""
     touched: tuple[str, ...] = ()
     """The first of the watched files that were touched, whatever they hold now."""
     gone: dict[str, str] = {}
     """By name, who of the company was gone when the command was over, with the end of its log.
-    Code in the room can bring that about, and hide it: a reason to doubt, never one to believe."""
+    Code in the sandbox can bring that about, and hide it: a reason to doubt, never one to
+    believe."""
 
 
 class Flag(Protocol):
@@ -181,35 +182,35 @@ class Flag(Protocol):
         ...
 
 
-#: Takes what a room prints while its command runs, in the pieces in which it comes.
+#: Takes what a sandbox prints while its command runs, in the pieces in which it comes.
 Hear = Callable[[bytes], None]
 
 
 class Sandbox(Protocol):
-    """Opens sealed rooms. Raises SandboxMissing when there is no way to open one."""
+    """Opens sandboxes. Raises SandboxMissing when there is no way to open one."""
 
     def run(
-        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> RoomResult:
-        """Run one command in a fresh room and take the room down, whatever happens.
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
+        """Run one command in a fresh sandbox and take the sandbox down, whatever happens.
 
         Several threads may do so at a time.
 
         Args:
             order: What to run, and with what.
-            cancelled: Once it is set, the room is taken down within half a second.
+            cancelled: Once it is set, the sandbox is taken down within half a second.
             hear: Called in this thread with every piece of the output, also with those that the
-                result leaves out. It has to be quick and may not raise: what the room prints
+                result leaves out. It has to be quick and may not raise: what the sandbox prints
                 meanwhile waits.
 
         Raises:
-            SandboxMissing: No room can be opened here; the message says what to install.
-            SandboxLost: The room ended without proof that the command started, or was cancelled.
+            SandboxMissing: No sandbox can be opened here; the message says what to install.
+            SandboxLost: The sandbox ended without proof that the command started, or was cancelled.
         """
         ...
 
     def roots(self) -> tuple[Root, ...]:
-        """List the root file systems that rooms can have, the usual one first."""
+        """List the root file systems that sandboxes can have, the usual one first."""
         ...
 
 

@@ -115,7 +115,7 @@ class EarlierAttempt(Record):
     """Its number."""
     url: str
     remarks: str
-    """What people with write permission said in it, the newest as far as there is room, oldest
+    """What people with write permission said in it, the newest as far as there is space, oldest
     first; visible text only."""
     said: tuple[str, ...] = ()
     """Who said each of them, and when."""

@@ -40,7 +40,7 @@ from repo_config.workflows import Job
 _SHOWN = 3
 #: What a folder of a project has at its top.
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg", "manage.py", "requirements.txt")
-#: Rooms have nothing older.
+#: Sandboxes have nothing older.
 _OLDEST = Version("3.9")
 _ENGINE = re.compile(r"[\"']ENGINE[\"']\s*:\s*[\"']([\w.]+)[\"']")
 #: By the last part of an engine's name.
@@ -225,7 +225,7 @@ def _python(evidence: Evidence) -> Iterator[Fact]:
     tested = sorted(seen, key=Version)
     why = lowest.origin
     if Version(lowest.value) < _OLDEST:
-        why += f"; rooms have no Python before {_OLDEST}, so checks take a newer one"
+        why += f"; sandboxes have no Python before {_OLDEST}, so checks take a newer one"
         yield Fact(key=key, value=lowest.value, why=why, sure=False)
         return
     pinned = evidence.files.has(".python-version") or evidence.files.has("runtime.txt")

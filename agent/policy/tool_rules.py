@@ -1,4 +1,4 @@
-"""Rules whose findings tools make in a room; here is what they demand and weigh.
+"""Rules whose findings tools make in a sandbox; here is what they demand and weigh.
 
 What a tool reports is compared between base and head like any check; what is new becomes a
 finding of the rule of that check. Which tool it is and how it is run is left to `agent.checks`.

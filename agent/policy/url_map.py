@@ -2,8 +2,8 @@
 
 Callers rely on routes, their methods, names, parameters and answers; taking one of these away, or
 asking for more than before, may break them, and only people know who they are: so that is for the
-reviewer. A new route is worth a word. What is listed comes from the repository's own code in a room
-(`agent.checks`), and proves nothing; access to a route is held by rules on the source.
+reviewer. A new route is worth a word. What is listed comes from the repository's own code in a
+sandbox (`agent.checks`), and proves nothing; access to a route is held by rules on the source.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ _HEADLINES = {
     Reason.CANCELLED: "The run was stopped.",
     Reason.ACCESS_LOST: "GitHub does not allow what this run needs.",
     Reason.INTERRUPTED: "The run was interrupted.",
-    Reason.NO_ROOM: "The service cannot run checks at the moment.",
+    Reason.NO_SANDBOX: "The service cannot run checks at the moment.",
     Reason.STORAGE_FULL: "The disk of the service is full.",
     Reason.UNAVAILABLE: "Something that the run needs did not answer.",
     Reason.INTERNAL: "The run failed by a fault of the service.",
@@ -109,9 +109,9 @@ _NEXT = {
         "Where the request is too long, make the {ticket} smaller, {again}. Else {models}, {go_on}."
     ),
     Reason.MODEL_UNUSABLE: "Set what is named, or {models}, {go_on}.",
-    Reason.NO_ROOM: "{doctor}, {go_on}.",
+    Reason.NO_SANDBOX: "{doctor}, {go_on}.",
     Reason.STORAGE_FULL: (
-        "Make room on the service's machine, as with `mergewright env prune --all`, {go_on}."
+        "Make sandbox on the service's machine, as with `mergewright env prune --all`, {go_on}."
     ),
     Reason.UNAVAILABLE: "Wait a while, {go_on}.",
     Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",

@@ -35,8 +35,8 @@ from agent.text.redaction import REMOVED, Redactor
 _TITLE_LIMIT = 256
 #: A comment gets the stages of the run around it.
 _COMMENT_LIMIT = cleaning.TEXT_LIMIT - 5_000
-#: How much of log and diff is shown, if all the rest leaves the room.
-_ROOM = ((20_000, 40_000), (5_000, 20_000), (1_000, 5_000))
+#: How much of log and diff is shown, if all the rest leaves the space.
+_SANDBOX = ((20_000, 40_000), (5_000, 20_000), (1_000, 5_000))
 _EXCERPT = 4_000
 _LISTED = 10
 #: A run may end so after the push too, or when it begins anew after one.
@@ -312,10 +312,10 @@ def _fitted(
     run: Run | None,
     redactor: Redactor | None,
 ) -> str:
-    """Render with as much of log and diff as there is room for, without secrets."""
+    """Render with as much of log and diff as there is space for, without secrets."""
     redactor = redactor or Redactor()
     place = _log_place(log_path, run)
-    for log_limit, diff_limit in _ROOM:
+    for log_limit, diff_limit in _SANDBOX:
         text = redactor(whole(log_limit, diff_limit))
         if count := len(_REMOVED.findall(text)):
             values = "value that looks" if count == 1 else "values that look"

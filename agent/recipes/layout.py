@@ -33,12 +33,12 @@ def wrapped(
 ) -> list[str]:
     """A call in one line, or in as many as the width asks for, as black would break it."""
     tabs = indent.count("\t")
-    room = width - tabs * 3
+    space = width - tabs * 3
     line = f"{indent}{head}({', '.join(arguments)})"
-    if len(line) <= room or not arguments:
+    if len(line) <= space or not arguments:
         return [line]
     step = "\t" if tabs and "    " not in indent else "    "
-    shape = _Shape(step, room, one_per_line)
+    shape = _Shape(step, space, one_per_line)
     return _broken(f"{head}(", arguments, ")", indent, shape)
 
 
@@ -47,7 +47,7 @@ class _Shape:
     """How brackets are broken."""
 
     step: str
-    room: int
+    space: int
     one_per_line: bool
 
 
@@ -57,12 +57,12 @@ def _broken(head: str, parts: list[str], tail: str, indent: str, shape: _Shape) 
     inner = f"{deeper}{', '.join(parts)}"
     # black joins the arguments of a call where they fit, and never the items of a literal.
     is_call = re.search(r"\w\($", head) is not None
-    if len(inner) <= shape.room and is_call and not shape.one_per_line:
+    if len(inner) <= shape.space and is_call and not shape.one_per_line:
         return [f"{indent}{head}", inner, f"{indent}{tail}"]
     lines = [f"{indent}{head}"]
     for part in parts:
         whole = f"{deeper}{part},"
-        opened = _opened(part) if len(whole) > shape.room else None
+        opened = _opened(part) if len(whole) > shape.space else None
         if opened is None:
             lines.append(whole)
         else:

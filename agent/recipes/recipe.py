@@ -25,10 +25,10 @@ class Edits(Record):
 
 
 class ProducingCommand(Record):
-    """One command that may run in the room, on the edited tree, to produce further files."""
+    """One command that may run in the sandbox, on the edited tree, to produce further files."""
 
     script: str
-    """File name below `agent/recipes/inside`, mounted at /mergewright/recipes; run by the
+    """File name below `agent/recipes/sandbox_scripts`, mounted at /mergewright/recipes; run by the
     environment's interpreter with the tree as working directory."""
     args: tuple[str, ...]
     environ: dict[str, str]

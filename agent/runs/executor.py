@@ -241,7 +241,7 @@ def carry_out(
 
     Raises:
         Postponed: Something holds the run up that is not its own: a forge that asks us to wait or
-            is silent, a full disk, a machine without rooms, a setting.
+            is silent, a full disk, a machine without sandboxes, a setting.
         SettingsInvalid: The operator's settings are wrong, other than those of models, and the run
             waits for nothing.
         AgentError: A durable run did not come to its first step.

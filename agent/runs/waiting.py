@@ -27,7 +27,7 @@ from agent.models.run import Reason
 
 #: What an operator has to act on, and how a run that does not wait for that ends.
 _REASONS: dict[type[AgentError], Reason] = {
-    SandboxMissing: Reason.NO_ROOM,
+    SandboxMissing: Reason.NO_SANDBOX,
     StorageFull: Reason.STORAGE_FULL,
     ModelUnusable: Reason.MODEL_UNUSABLE,
     Unforeseen: Reason.INTERNAL,

@@ -1,6 +1,6 @@
 """Ask the runner of an open sandbox, and take its answers as hostile as those of every other.
 
-Adds to an opened room that its frames come again and again, one row of them for each request.
+Adds to an opened sandbox that its frames come again and again, one row of them for each request.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import time
 from typing import Any, NamedTuple
 
 from agent.errors import Cancelled, SandboxLost
-from agent.models.sandbox import Flag, RoomLimits
-from agent.sandbox.rooms.attendance import TICK_SECONDS, Attendance
-from agent.sandbox.rooms.channel import Frames
+from agent.models.sandbox import Flag, SandboxLimits
+from agent.sandbox.runtime.attendance import TICK_SECONDS, Attendance
+from agent.sandbox.runtime.channel import Frames
 
 #: Of one answer.
-_MOST = RoomLimits(returned_bytes=96 * 1024**2, returned_files=1000)
+_MOST = SandboxLimits(returned_bytes=96 * 1024**2, returned_files=1000)
 
 
 class Answer(NamedTuple):

@@ -7,16 +7,23 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from agent.checks import check
-from agent.environments import room_services, rooms
+from agent.environments import sandbox_requests, sandbox_services
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.environment import Checkout, Environment, Prepared
-from agent.models.sandbox import ROOM_GATE, ROOM_TOOLS, ROOM_TREE, Flag, RoomFile, RoomOrder
+from agent.models.sandbox import (
+    SANDBOX_GATE,
+    SANDBOX_TOOLS,
+    SANDBOX_TREE,
+    Flag,
+    SandboxFile,
+    SandboxRequest,
+)
 from agent.sandbox import sandboxes
 from agent.sandbox.bubblewrap import session as bubblewrap
 from agent.sandbox.conversation import Conversation
-from agent.sandbox.rooms import layout
+from agent.sandbox.runtime import layout
 from agent.sandbox.session import Session
 from agent.settings import Settings
 
@@ -43,7 +50,7 @@ class OpenSessions:
 
     def start(
         self,
-        order: RoomOrder,
+        order: SandboxRequest,
         checkout: Checkout,
         base: WorkTree,
         change: Change,
@@ -59,7 +66,7 @@ class OpenSessions:
 
             return docker.open_conversation(order, self._engine, self._settings, stack, stopped)
 
-        inside = f"{ROOM_TREE}/"
+        inside = f"{SANDBOX_TREE}/"
         laid = {
             file.path.removeprefix(inside): file.content
             for file in order.files
@@ -67,14 +74,14 @@ class OpenSessions:
         }
         return Session(opened, base, checkout, change, laid=laid, stopped=stopped)
 
-    def _order(self, prepared: Prepared, base: WorkTree) -> RoomOrder:
+    def _order(self, prepared: Prepared, base: WorkTree) -> SandboxRequest:
         """Say what the sandbox shows: the environment, and git on one commit."""
         environment, config = prepared.environment, prepared.contract.config
         programs = _stand_in(environment)
-        environ = {**room_services.variables(environment.services), **config.env}
+        environ = {**sandbox_services.variables(environment.services), **config.env}
         if config.django.settings:
             environ["DJANGO_SETTINGS_MODULE"] = config.django.settings
-        order = rooms.order(
+        order = sandbox_requests.order(
             environment,
             base.folder,
             ("bash", "-c"),
@@ -85,7 +92,7 @@ class OpenSessions:
         if programs and "PATH" not in config.env:
             path = f"{_FIRST_ON_PATH}:{order.environ['PATH']}"
             order = order.model_copy(update={"environ": {**order.environ, "PATH": path}})
-        return room_services.beside(order, environment.services, environment.interpreter)
+        return sandbox_services.beside(order, environment.services, environment.interpreter)
 
     def _choose(self) -> None:
         """Find out the kind once, and remove what killed processes left of it."""
@@ -101,16 +108,16 @@ class OpenSessions:
             self._kind = kind
 
 
-def _stand_in(environment: Environment) -> tuple[RoomFile, ...]:
+def _stand_in(environment: Environment) -> tuple[SandboxFile, ...]:
     """Call the tools that the gate runs in place of those that the PATH would lead to."""
-    programs = {tool: f"{ROOM_TOOLS}/{tool}/bin/{tool}" for tool, _ in environment.tools}
+    programs = {tool: f"{SANDBOX_TOOLS}/{tool}/bin/{tool}" for tool, _ in environment.tools}
     if any(package.startswith("mypy==") for package in environment.packages):
         programs.pop("mypy", None)
     else:
-        program = programs.get("mypy", f"{ROOM_GATE}/bin/mypy")
-        programs["mypy"] = f"{program} --python-executable {rooms.PYTHON}"
+        program = programs.get("mypy", f"{SANDBOX_GATE}/bin/mypy")
+        programs["mypy"] = f"{program} --python-executable {sandbox_requests.PYTHON}"
     return tuple(
-        RoomFile(
+        SandboxFile(
             path=f"{_FIRST_ON_PATH}/{tool}", content=f'#!/bin/sh\nexec {program} "$@"\n'.encode()
         )
         for tool, program in sorted(programs.items())

@@ -12,11 +12,11 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.models.sandbox import ROOM_TREE, RoomLimits
-from agent.sandbox.rooms import layout, lending
+from agent.models.sandbox import SANDBOX_TREE, SandboxLimits
+from agent.sandbox.runtime import layout, lending
 
 #: Where the runner sees the upper layer, read-only.
-GUIDE = f"{layout.ROOM}/upper"
+GUIDE = f"{layout.SANDBOX}/upper"
 _SECONDS = 10
 # The arguments are the place, its size, its number of names, the user, options, the base.
 _SCRIPT = """\
@@ -40,7 +40,7 @@ class Overlay(NamedTuple):
     base: Path
     uid: int
 
-    def prefix(self, limits: RoomLimits) -> list[str]:
+    def prefix(self, limits: SandboxLimits) -> list[str]:
         """Say what starts bubblewrap as the sandbox's user, with the layers in place."""
         size, names = limits.disk_bytes, lending.entries_for(limits.disk_bytes)
         return _enter(self.place, size, names, self.uid, self.base)
@@ -48,7 +48,7 @@ class Overlay(NamedTuple):
     def arguments(self) -> list[str]:
         """Say to bubblewrap what is shown of them."""
         tree, upper = self.place / "tree", self.place / "upper"
-        return ["--bind", str(tree), ROOM_TREE, "--ro-bind", str(upper), GUIDE]
+        return ["--bind", str(tree), SANDBOX_TREE, "--ro-bind", str(upper), GUIDE]
 
 
 def _enter(place: Path, size: int, names: int, uid: int, base: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Choose what makes the rooms. What a room of each kind is like is theirs."""
+"""Choose what makes the sandboxes. What a sandbox of each kind is like is theirs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 import structlog
 
 from agent.errors import SandboxLost, SandboxMissing
-from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult, Root, Sandbox
+from agent.models.sandbox import Flag, Hear, Root, Sandbox, SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap import strays
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
@@ -30,10 +30,10 @@ def make(kind: Kind, settings: Settings) -> Sandbox:
 
 
 def choose(settings: Settings) -> Kind:
-    """Say which kind of room the settings mean.
+    """Say which kind of sandbox the settings mean.
 
-    Left to us it is docker where an engine has an image for rooms: whoever has built one wants it
-    used, and its root file system is never this machine's. Otherwise it is bubblewrap.
+    Left to us it is docker where an engine has an image for sandboxes: whoever has built one wants
+    it used, and its root file system is never this machine's. Otherwise it is bubblewrap.
     """
     if settings.sandbox != "auto":
         return settings.sandbox
@@ -47,16 +47,16 @@ def choose(settings: Settings) -> Kind:
         with engine.connect(settings).client() as client:
             engine.choose(client, settings)
     except (SandboxMissing, SandboxLost) as problem:
-        _log.info("rooms are made by bubblewrap", because=problem.message)
+        _log.info("sandboxes are made by bubblewrap", because=problem.message)
         return "bubblewrap"
     return "docker"
 
 
 class ChosenSandbox:
-    """The rooms that the settings ask for; which kind that is, is found out when one is needed.
+    """The sandboxes that the settings ask for; which kind that is, is found out when one is needed.
 
     It stays that kind from then on: an engine that goes away later makes for an error, never for
-    rooms of a weaker kind.
+    sandboxes of a weaker kind.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -65,13 +65,13 @@ class ChosenSandbox:
         self._choosing = Lock()
 
     def run(
-        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> RoomResult:
-        """Run one command in a fresh room; see `Sandbox.run`."""
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
+        """Run one command in a fresh sandbox; see `Sandbox.run`."""
         return self._chosen().run(order, cancelled, hear)
 
     def roots(self) -> tuple[Root, ...]:
-        """List the root file systems that rooms can have, the usual one first."""
+        """List the root file systems that sandboxes can have, the usual one first."""
         return self._chosen().roots()
 
     def _chosen(self) -> Sandbox:
@@ -82,7 +82,7 @@ class ChosenSandbox:
 
 
 def remove_strays(settings: Settings) -> int:
-    """Remove what killed processes left of rooms of every kind; return how much."""
+    """Remove what killed processes left of sandboxes of every kind; return how much."""
     gone = strays.remove(settings.home)
     from agent.sandbox.docker import address
 

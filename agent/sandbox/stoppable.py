@@ -1,26 +1,26 @@
-"""A sandbox whose rooms are also taken down when the run they belong to is stopped."""
+"""A sandbox whose sandboxes are also taken down when the run they belong to is stopped."""
 
 from __future__ import annotations
 
-from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult, Root, Sandbox
+from agent.models.sandbox import Flag, Hear, Root, Sandbox, SandboxRequest, SandboxResult
 
 
 class Stoppable:
-    """Rooms of one run."""
+    """Sandboxes of one run."""
 
     def __init__(self, sandbox: Sandbox, stopped: Flag) -> None:
         self._sandbox = sandbox
         self._stopped = stopped
 
     def run(
-        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> RoomResult:
-        """Run one command in a fresh room, unless and until one of the two is set."""
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
+        """Run one command in a fresh sandbox, unless and until one of the two is set."""
         either = _Either(self._stopped, cancelled) if cancelled else self._stopped
         return self._sandbox.run(order, either, hear)
 
     def roots(self) -> tuple[Root, ...]:
-        """List the root file systems that rooms can have."""
+        """List the root file systems that sandboxes can have."""
         return self._sandbox.roots()
 
 

@@ -38,7 +38,7 @@ _MOST_TAG_BYTES = 1024
 
 
 class Kind(IntEnum):
-    """What a path has become; must equal those of `agent/sandbox/inside/differing.py`."""
+    """What a path has become; must equal those of `agent/sandbox/sandbox_scripts/differing.py`."""
 
     FILE = 0
     GONE = 1

@@ -84,7 +84,7 @@ def make(home: Path, file: Path) -> Manifest:
     Raises:
         SettingsInvalid: There is nothing to keep, or the file is there already or cannot be made.
         StoreUnavailable: A database is damaged, or stays locked.
-        StorageFull: There is no room for the file.
+        StorageFull: There is no space for the file.
     """
     if not (home / sql_store.FILE_NAME).is_file():
         raise SettingsInvalid(
@@ -107,7 +107,7 @@ def restore(home: Path, file: Path) -> Manifest:
     Raises:
         SettingsInvalid: The folder is not empty, or the archive is damaged, foreign or of another
             version; nothing was changed.
-        StorageFull: There is no room for it; the folder is empty as before.
+        StorageFull: There is no space for it; the folder is empty as before.
     """
     _require_empty(home)
     place = home / settings.RESTORING
@@ -173,7 +173,7 @@ def _copy_database(source: Path, copy: Path) -> None:
             connection.execute("VACUUM INTO ?", (str(copy),))
     except sqlite3.Error as problem:
         if getattr(problem, "sqlite_errorname", "") == "SQLITE_FULL":
-            told = f"There is no room for the backup in {copy.parent.parent}."
+            told = f"There is no space for the backup in {copy.parent.parent}."
             raise StorageFull(told) from problem
         raise StoreUnavailable(f"{source} cannot be backed up: {problem}.") from problem
 
@@ -310,7 +310,7 @@ def _no_space(folder: Path) -> Iterator[None]:
         yield
     except OSError as problem:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFull(f"There is no room left in {folder}.") from problem
+            raise StorageFull(f"There is no sandbox left in {folder}.") from problem
         raise PermanentError(f"{problem}") from problem
 
 

@@ -38,7 +38,7 @@ _TEMPORARY = (
     ("baselines", re.compile(r"\.new-[a-z0-9_]{8}")),
     ("environments", re.compile(r"\.interpreters\.json\.[0-9]+")),
     ("environments/tools/uv-*", re.compile(r"\.uv-[0-9]+")),
-    ("rooms", re.compile(r"\.(?:runner|etc)-.+")),
+    ("sandboxes", re.compile(r"\.(?:runner|etc)-.+")),
     ("type-caches", re.compile(r"\.new-[a-z0-9_]{8}")),
     ("runs/*", re.compile(r"\.new-[a-z0-9_]{8}|run\.new")),
     (".", re.compile(r"measure-[a-z0-9_]{8}")),
@@ -81,7 +81,7 @@ class Sweeper:
         home = self._settings.home
         before = self._clock.now() - self._settings.keep_days * _DAY
         parts: dict[str, Callable[[], int]] = {
-            "rooms": lambda: sandboxes.remove_strays(self._settings),
+            "sandboxes": lambda: sandboxes.remove_strays(self._settings),
             "trees": lambda: run_folders.remove_left_trees(home),
             "mirrors": lambda: stored.tidy(home / "mirrors"),
             "environments": lambda: storage.sweep(self._settings),

@@ -402,8 +402,8 @@ def _body(words: str | None, now: PullNow, section: str, prepared: Prepared, svc
     """Put the section below the text: ours, which is cut if need be, or what people made of it."""
     if words is None:
         return _with_section(now, section)
-    room = cleaning.TEXT_LIMIT - len(section) - 2
-    words = cleaning.cut_markdown(words, room, where=svc.log_place(prepared.run))
+    space = cleaning.TEXT_LIMIT - len(section) - 2
+    words = cleaning.cut_markdown(words, space, where=svc.log_place(prepared.run))
     return threads.with_section(words, section)
 
 

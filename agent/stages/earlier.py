@@ -56,8 +56,8 @@ def _attempt(pull: PullNow, run: Run, pulls: Pulls) -> EarlierAttempt:
         where += f":{thread.line}" if thread.path and thread.line else ""
         shown = cleaning.cut(words, _MOST_REMARK, where="the pull request")
         remark = f"{comment.author} ({comment.at}{where}):\n{shown}"
-        room = _MOST_IN_ALL - sum(len(one) + 2 for one, _ in kept)
-        if len(kept) >= _MOST_REMARKS or len(remark) > room:
+        space = _MOST_IN_ALL - sum(len(one) + 2 for one, _ in kept)
+        if len(kept) >= _MOST_REMARKS or len(remark) > space:
             left += 1
             continue
         kept.append((remark, f"{comment.author}, {comment.at}"))

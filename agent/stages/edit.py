@@ -1,6 +1,6 @@
 """Edit: carry the plan out on the head tree; what comes out is a Change, nothing else.
 
-The Change is complete before any check runs; what checks write is thrown away with their room.
+The Change is complete before any check runs; what checks write is thrown away with their sandbox.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_DIFF = 256_000
 
 
 def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
-    """Let the recipe edit, and produce in a room what only the framework can write.
+    """Let the recipe edit, and produce in a sandbox what only the framework can write.
 
     Raises:
         EditFailed: What was produced is not what was asked for, or nothing was changed.
@@ -119,7 +119,7 @@ def entered(plan: Plan, change: Change, number: int, prepared: Prepared, svc: Se
 def _enter(
     plan: Plan, kind: changelog.Kind, tree: WorkTree, prepared: Prepared, svc: Services
 ) -> tuple[str, ...]:
-    """Add the changelog entry, where the repository keeps one and its rules leave room for it."""
+    """Add the changelog entry, where the repository keeps one and its rules leave space for it."""
     run, config = prepared.run, prepared.contract.config
     if run.snapshot is None or config.pull_request.changelog == "off":
         return ()

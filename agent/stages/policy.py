@@ -1,7 +1,7 @@
 """Decide whether a change may be checked and leave the machine.
 
 Owns the one way from Change to ClearedChange. The rules, each pure and in a module of its own,
-are in `agent.policy`; what tools find in a room is left to `checks`.
+are in `agent.policy`; what tools find in a sandbox is left to `checks`.
 """
 
 from __future__ import annotations

@@ -397,7 +397,7 @@ def _make_home(path: Path) -> None:
         return
     try:
         home.mkdir(parents=True)
-        # Rooms run as another user and must be able to pass, whatever the umask was.
+        # Sandboxes run as another user and must be able to pass, whatever the umask was.
         home.chmod(0o711)
     except OSError as problem:
         raise sqlite_file.not_writable(path, problem) from problem

@@ -286,9 +286,9 @@ def cut(text: str, limit: int, *, where: str) -> str:
     if len(text) <= limit:
         return text
     notice = f"\n[... {len(text) - limit:,} characters left out; whole text: {where} ...]\n"
-    room = max(0, limit - len(notice))
-    head = room // 2
-    return text[:head] + notice + text[len(text) - (room - head) :]
+    space = max(0, limit - len(notice))
+    head = space // 2
+    return text[:head] + notice + text[len(text) - (space - head) :]
 
 
 def cut_markdown(text: str, limit: int, *, where: str) -> str:
@@ -296,9 +296,9 @@ def cut_markdown(text: str, limit: int, *, where: str) -> str:
     if len(text) <= limit:
         return text
     notice = f"\n\n**Cut here: the text had {len(text):,} characters; the whole log: {where}**\n"
-    # What is closed behind the cut needs a little room as well.
-    room = max(0, limit - len(notice) - 200)
-    head = text[:room]
+    # What is closed behind the cut needs a little space as well.
+    space = max(0, limit - len(notice) - 200)
+    head = text[:space]
     whole_lines = head[: head.rfind("\n") + 1] or head
     return (closed(whole_lines).rstrip("\n") + notice)[:limit]
 

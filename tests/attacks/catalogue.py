@@ -6,7 +6,7 @@ its parameters. `test_catalogue.py` holds this table against the tests that ther
 
 from __future__ import annotations
 
-ROOM = "tests/integration/test_room.py"
+SANDBOX = "tests/integration/test_sandbox.py"
 CHECKS = "tests/integration/test_checks.py"
 ENVIRONMENTS = "tests/integration/test_environments.py"
 FLAKY = "tests/integration/test_flaky.py"
@@ -20,7 +20,7 @@ FOREIGN = "tests/attacks/test_foreign_code.py"
 ESCAPE = "tests/attacks/test_rx3_escape.py"
 NETWORK = "tests/attacks/test_rx4_network.py"
 EXHAUSTION = "tests/attacks/test_rx6_exhaustion.py"
-GR_ROOMS = "tests/attacks/test_gr_rooms.py"
+GR_SANDBOXES = "tests/attacks/test_gr_sandboxes.py"
 WHOLE = "tests/attacks/test_whole_runs.py"
 CALLS = "tests/attacks/test_hostile_calls.py"
 MODELS = "tests/attacks/test_hostile_models.py"
@@ -57,19 +57,19 @@ _ARCHIVE = (FOREIGN, "test_RX1_a_source_archive_of_the_index_achieves_nothing")
 _ADDRESSES = (FOREIGN, "test_RX1_nothing_is_fetched_from_an_address_of_the_repositorys_choice")
 _IMPORTED = (FOREIGN, "test_RX2_import_time_code_achieves_nothing")
 _POSING = (FOREIGN, "test_RX2_what_poses_as_a_tool_is_not_taken_for_it")
-_OUTSIDE = (FOREIGN, "test_RX2_nothing_of_it_ran_outside_of_a_room")
+_OUTSIDE = (FOREIGN, "test_RX2_nothing_of_it_ran_outside_of_a_sandbox")
 _SAID = (FOREIGN, "test_RX2_nothing_secret_stands_in_what_checks_said")
 _NEXT = (FOREIGN, "test_RX8_the_next_run_is_as_if_there_had_been_no_attack")
 _WRITTEN = (FOREIGN, "test_RX8_what_checks_wrote_is_in_no_tree_and_no_environment")
 _RETURNED = (FOREIGN, "test_RX7_what_a_build_hands_back_is_read_within_bounds")
-_ESCAPE = (ESCAPE, "test_RX3_no_attempt_at_escape_works_in_a_room")
+_ESCAPE = (ESCAPE, "test_RX3_no_attempt_at_escape_works_in_a_sandbox")
 _ESCAPE_CONTROL = (ESCAPE, "test_RX3_each_attempt_works_where_there_is_no_wall")
-_KERNEL = (ROOM, "test_kernel_calls_that_only_an_escape_needs_are_refused")
-_SILENT = (NETWORK, "test_RX4_nothing_gets_out_of_a_room")
+_KERNEL = (SANDBOX, "test_kernel_calls_that_only_an_escape_needs_are_refused")
+_SILENT = (NETWORK, "test_RX4_nothing_gets_out_of_a_sandbox")
 _CONTROL = (NETWORK, "test_RX4_the_payload_gets_out_by_every_way_where_there_is_no_wall")
 _INDEX = (NETWORK, "test_RX4_the_way_to_the_index_leads_nowhere_else")
 _LIMITS = (EXHAUSTION, "test_RX6_the_limit_is_named_and_the_neighbour_unaffected")
-_ORPHAN = (EXHAUSTION, "test_RX6_whoever_has_left_the_session_does_not_outlive_the_room")
+_ORPHAN = (EXHAUSTION, "test_RX6_whoever_has_left_the_session_does_not_outlive_the_sandbox")
 _SHOWN = (EXHAUSTION, "test_RX6_floods_are_shown_live_in_part_and_hold_nobody_up")
 _WORDS = (READERS, "test_each_limit_has_its_words")
 _RUN = (
@@ -78,8 +78,8 @@ _RUN = (
 )
 _FORGED = (FORGED, "test_no_forgery_is_published_as_ready")
 _PLANTED = (WHOLE, "test_RX8_GR7_what_is_planted_beside_the_asked_migration_is_not_taken")
-_GIT_IN_ROOM = (GR_ROOMS, "test_GR2_GR4_GR7_what_a_room_writes_for_git_is_read_by_nobody")
-_GIT_CONTROL = (GR_ROOMS, "test_GR2_the_same_poison_works_on_a_git_that_reads_it")
+_GIT_IN_SANDBOX = (GR_SANDBOXES, "test_GR2_GR4_GR7_what_a_sandbox_writes_for_git_is_read_by_nobody")
+_GIT_CONTROL = (GR_SANDBOXES, "test_GR2_the_same_poison_works_on_a_git_that_reads_it")
 _FORGERIES = (CHECKS, "test_no_forgery_of_a_test_run_passes")
 _GONE = (CHECKS, "test_tests_that_no_longer_run_are_missed")
 _LIES = (CHECKS, "test_no_lie_hides_a_missing_migration")
@@ -141,7 +141,7 @@ _CONFLICT = (
 )
 _LABELLED = (INTAKE, "test_TC1_a_label_by_anybody_else_starts_nothing")
 _TAKEN_BACK = (STOPS, "test_GH7_an_issue_that_is_taken_back_ends_its_run_wherever_it_is")
-_AT_ONCE = (ISSUES, "test_GH7_an_issue_that_is_taken_back_stops_its_room_at_once")
+_AT_ONCE = (ISSUES, "test_GH7_an_issue_that_is_taken_back_stops_its_sandbox_at_once")
 _ENDED_BY_PEOPLE = (
     ISSUES,
     "test_what_no_recipe_fits_goes_to_a_person_and_is_tried_again_with_other_words",
@@ -156,7 +156,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "PEP 517 backend": (
             _INSTALLED,
             _ARCHIVE,
-            (ENVIRONMENTS, "test_a_build_backend_reaches_nothing_outside_its_room"),
+            (ENVIRONMENTS, "test_a_build_backend_reaches_nothing_outside_its_sandbox"),
         ),
         "editable": (_INSTALLED,),
         "direct URL": (_ADDRESSES,),
@@ -164,7 +164,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "start-up files of a package": (
             (ENVIRONMENTS, "test_a_pth_file_of_a_package_never_runs_while_the_environment_is_made"),
         ),
-        "only the index is reachable": (_INDEX, (EGRESS, "test_from_a_room_only_the_index_is_reached")),
+        "only the index is reachable": (_INDEX, (EGRESS, "test_from_a_sandbox_only_the_index_is_reached")),
         "no secret in the environment": (_INSTALLED, _ARCHIVE),
     },
     "RX2": {
@@ -240,7 +240,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     "RX6": {
         "fork bomb": (_LIMITS,),
         "memory hog": (_LIMITS,),
-        "disk and inode fill": (_LIMITS, (ROOM, "test_a_writable_mount_is_bounded_too")),
+        "disk and inode fill": (_LIMITS, (SANDBOX, "test_a_writable_mount_is_bounded_too")),
         "10^9 log lines": (_LIMITS, _SHOWN),
         "SIGTERM ignored": (_LIMITS,),
         "setsid orphan": (_ORPHAN,),
@@ -256,7 +256,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "entity bomb": (_RETURNED,),
         "1 GB report": (_RETURNED, _FORGERIES),
         "report as a symlink": (_RETURNED, _FORGERIES),
-        "report as a FIFO": (_RETURNED, _FORGERIES, (ROOM, "test_links_pipes_and_too_large_files_stay_in_the_room")),
+        "report as a FIFO": (_RETURNED, _FORGERIES, (SANDBOX, "test_links_pipes_and_too_large_files_stay_in_the_sandbox")),
         "zip bomb": (_RETURNED,),
     },
     "RX8": {
@@ -286,7 +286,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
     "GR2": {
         "hooks and keys in the repository": ((GIT, "test_gr2_nothing_of_a_poisoned_repository_runs"), _RUN),
         "the environment": ((GIT, "test_gr2_nothing_of_the_environment_reaches_git"),),
-        "written by tests in a room": (_GIT_IN_ROOM, _GIT_CONTROL, _RUN),
+        "written by tests in a sandbox": (_GIT_IN_SANDBOX, _GIT_CONTROL, _RUN),
     },
     "GR3": {
         "insteadOf": (_GR3,),
@@ -297,9 +297,9 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "the token": (_GR3_TOKEN,),
     },
     "GR4": {
-        "gitfile": ((GIT, "test_gr4_a_gitfile_to_another_repository_is_refused"), _GIT_IN_ROOM),
+        "gitfile": ((GIT, "test_gr4_a_gitfile_to_another_repository_is_refused"), _GIT_IN_SANDBOX),
         "commondir": ((GIT, "test_gr4_a_commondir_elsewhere_is_refused"),),
-        "alternates": ((GIT, "test_gr4_objects_from_elsewhere_are_refused"), _GIT_IN_ROOM),
+        "alternates": ((GIT, "test_gr4_objects_from_elsewhere_are_refused"), _GIT_IN_SANDBOX),
         "nested bare repository": ((GIT, "test_gr4_a_repository_inside_the_tree_is_only_files"),),
         "clone of another user": ((GIT, "test_gr4_a_clone_of_another_user_is_used_and_stays_theirs"),),
         "no foreign object travels": ((GIT, "test_gr4_only_the_new_objects_travel"),),
@@ -319,15 +319,15 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         "LFS pointer": (_GR6,),
     },
     "GR7": {
-        "symlink to a file": (_GR7_LINK, _GIT_IN_ROOM),
-        "symlink to a folder": (_GR7_LINK, _GIT_IN_ROOM),
+        "symlink to a file": (_GR7_LINK, _GIT_IN_SANDBOX),
+        "symlink to a folder": (_GR7_LINK, _GIT_IN_SANDBOX),
         "hardlink": (
-            (TREE, "test_a_hard_link_is_not_read_and_not_written_through"), _GIT_IN_ROOM,
+            (TREE, "test_a_hard_link_is_not_read_and_not_written_through"), _GIT_IN_SANDBOX,
         ),
         "FIFO": (
             (GIT, "test_gr7_a_pipe_in_the_git_directory_does_not_hang"),
             (GIT, "test_gr7_odd_files_in_the_work_tree_do_not_hang"),
-            _GIT_IN_ROOM,
+            _GIT_IN_SANDBOX,
         ),
         "device": ((TREE, "test_a_pipe_or_device_is_refused_without_waiting"),),
         "exchanged while it is written": (
@@ -581,7 +581,7 @@ CASES: dict[str, dict[str, tuple[Place, ...]]] = {
         ),
         "stopped by a word": (
             (STOPS, "test_a_run_is_stopped_wherever_it_is_and_nothing_of_it_stays"),
-            (ISSUES, "test_an_operator_stops_a_room_and_lets_the_run_go_on_where_it_was"),
+            (ISSUES, "test_an_operator_stops_a_sandbox_and_lets_the_run_go_on_where_it_was"),
             _AFTER,
         ),
         "after the pull request is open": (_AFTER,),

@@ -9,7 +9,7 @@ import pytest
 
 from agent.models.sandbox import Sandbox
 from agent.settings import Settings
-from tests import rooms as kinds
+from tests import sandboxes as kinds
 from tests.attacks import ground as grounds
 from tests.attacks.ground import Ground, Witness
 from tests.folders import data_folder
@@ -17,13 +17,13 @@ from tests.folders import data_folder
 
 @pytest.fixture(scope="module", params=kinds.BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
-    """The kind of room under attack."""
+    """The kind of sandbox under attack."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
 def base(backend: str) -> Iterator[Path]:
-    """A data folder for all tests of a module, that the rooms' users can enter; one for each kind."""
+    """A data folder for all tests of a module, that the sandboxes' users can enter; one for each kind."""
     with data_folder("attacks") as folder:
         yield folder
 
@@ -35,7 +35,7 @@ def settings(backend: str, base: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def sandbox(backend: str, base: Path) -> Sandbox:
-    """Rooms of that kind."""
+    """Sandboxes of that kind."""
     return kinds.open_sandbox(backend, base)
 
 
@@ -51,5 +51,5 @@ def ground(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
 
 @pytest.fixture
 def witness(sandbox: Sandbox) -> Witness:
-    """The sandbox, with what payloads achieved in its rooms."""
+    """The sandbox, with what payloads achieved in its sandboxes."""
     return Witness(sandbox)

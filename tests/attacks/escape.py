@@ -1,4 +1,4 @@
-"""Ways out of a room that go by the kernel; run inside, and bare as the control.
+"""Ways out of a sandbox that go by the kernel; run inside, and bare as the control.
 
 Standard library only. Each attempt is harmless where it works: it opens what it could write to,
 mounts in whatever mount namespace it is in, traces its own child. What worked is printed.
@@ -145,12 +145,12 @@ def left_open():
 
 
 def other_processes():
-    """See more processes than a room has."""
+    """See more processes than a sandbox has."""
     must(sum(name.isdigit() for name in os.listdir("/proc")) > 4)
 
 
 def write_to_the_root():
-    """Leave a file in what every room is made of."""
+    """Leave a file in what every sandbox is made of."""
     for folder in ("/", "/usr", "/usr/bin", "/etc", "/lib"):
         with contextlib.suppress(OSError):
             path = os.path.join(folder, f".mergewright-attack-{os.getpid()}")

@@ -1,4 +1,4 @@
-"""Where attacks take place: an operator, a canary, a room that is watched, and the control.
+"""Where attacks take place: an operator, a canary, a sandbox that is watched, and the control.
 
 Owns how a payload is aimed and how its evidence is brought back. What it is laid into, and what
 must have happened, is left to each test.
@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult, Root, Sandbox
+from agent.models.sandbox import Flag, Hear, Root, Sandbox, SandboxRequest, SandboxResult
 from tests.attacks import listeners, planted
 from tests.attacks.listeners import Canary
 from tests.attacks.planted import Operator
@@ -65,7 +65,7 @@ def opened(folder: Path, *, neighbours: Iterable[Path] = ()) -> Iterator[Ground]
     """Furnish a machine: operator, mirror, a neighbour's environment, listeners.
 
     Args:
-        folder: New one that the user of a room can enter.
+        folder: New one that the user of a sandbox can enter.
         neighbours: Further folders that a payload tries to plant files in.
     """
     folder.mkdir()
@@ -96,30 +96,30 @@ def opened(folder: Path, *, neighbours: Iterable[Path] = ()) -> Iterator[Ground]
             "engines": list(ENGINES),
             "spoil": [str(place) for place in spoil],
             "plant": [
-                *map(str, plant), "/", "/usr", "/usr/bin", "/etc", "/room", "/src", "/env",
+                *map(str, plant), "/", "/usr", "/usr/bin", "/etc", "/sandbox", "/src", "/env",
                 "/env/bin", "/gate", "/gate/bin", "/mergewright", "/dev", "/var/tmp",
             ],
-            "open": [*planted.OF_THE_SYSTEM, "/env/pyvenv.cfg", "/room/room.py", "/dev/mem"],
+            "open": [*planted.OF_THE_SYSTEM, "/env/pyvenv.cfg", "/sandbox/runner.py", "/dev/mem"],
         }  # fmt: skip
         yield ground
 
 
-# --- in the room -----------------------------------------------------------------------------
+# --- in the sandbox -----------------------------------------------------------------------------
 
 
 class Witness:
-    """The sandbox under attack; takes the payload's evidence out of every room."""
+    """The sandbox under attack; takes the payload's evidence out of every sandbox."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._lock = Lock()
         self.evidence: list[dict[str, Any]] = []
         self.printed: list[str] = []
-        self.orders: list[RoomOrder] = []
+        self.orders: list[SandboxRequest] = []
 
     def run(
-        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> RoomResult:
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
         """Run the order, and hand back what would have been handed back without us."""
         asked = order.model_copy(update={"collect": (*order.collect, EVIDENCE)})
         result = self._sandbox.run(asked, cancelled, hear)
@@ -136,14 +136,14 @@ class Witness:
         return self._sandbox.roots()
 
     def ordered(self) -> list[str]:
-        """Write down all that was handed into rooms, but for folders that were shown."""
+        """Write down all that was handed into sandboxes, but for folders that were shown."""
         return [
             repr((order.argv, order.environ, [file.content for file in order.files]))
             for order in self.orders
         ]
 
     def labels(self) -> set[str]:
-        """Say which payloads have run in rooms."""
+        """Say which payloads have run in sandboxes."""
         return {found["label"] for found in self.evidence}
 
     def achieved(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""The canary: somebody on this machine who listens on every way that could lead out of a room.
+"""The canary: somebody on this machine who listens on every way that could lead out of a sandbox.
 
 Whoever is heard here has got out. All of it is on loopback or below a temporary folder.
 """
@@ -105,7 +105,7 @@ def _opened(canary: Canary) -> Iterator[tuple[str, socket.socket]]:
     ):
         yield way, _bound(socket.AF_UNIX, kind, address)
         if not address.startswith("\0"):
-            # Only the wall is to keep the room's user away, not the file's mode.
+            # Only the wall is to keep the sandbox's user away, not the file's mode.
             Path(address).chmod(0o777)
     if os.geteuid() == 0:
         yield "icmp", socket.socket(inet, socket.SOCK_RAW, socket.IPPROTO_ICMP)

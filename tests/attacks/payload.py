@@ -104,7 +104,7 @@ def ping(family, protocol, kind, address, words):
 
 
 def pushed(words):
-    """Push over HTTP, also by the proxy that the environment or the room may offer."""
+    """Push over HTTP, also by the proxy that the environment or the sandbox may offer."""
     url = f"http://127.0.0.1:{AIM['http']}/push"
     request = urllib.request.Request(url, data=words, method="POST")
     urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=2).close()
@@ -114,7 +114,7 @@ def relayed(words):
     """Push through the socket of the way to the package index."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(2)
-        client.connect("/room/proxy.sock")
+        client.connect("/sandbox/proxy.sock")
         client.sendall(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n\r\n" % AIM["tcp"])
         if b" 200 " not in client.recv(100):
             raise OSError("refused")

@@ -1,4 +1,4 @@
-"""RX1, RX2, RX8: code of a repository or a package runs in rooms alone, and leaves nothing behind.
+"""RX1, RX2, RX8: code of a repository or a package runs in sandboxes alone, and leaves nothing behind.
 
 One repository attacks in every hook of its installation and in every file that a check imports;
 in the deep suite a harmless one is measured before and after it. That the payload works where there is no wall is
@@ -27,7 +27,7 @@ from agent.models.sandbox import Sandbox
 from agent.settings import Settings
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
-from tests import rooms as kinds
+from tests import sandboxes as kinds
 from tests.attacks import ground as grounds
 from tests.attacks import hostile, planted
 from tests.attacks.ground import Ground, Witness
@@ -63,7 +63,7 @@ HARMLESS = {
     "    assert not hasattr(sqlparse, 'posing')\n"
     "    assert not [name for name in os.listdir('/tmp') if name.startswith('attacked')]\n",
 }
-NEVER_IN_A_ROOM = ("MERGEWRIGHT", "PIP_", "UV_CACHE", "UV_DEFAULT", "UV_INDEX")
+NEVER_IN_A_SANDBOX = ("MERGEWRIGHT", "PIP_", "UV_CACHE", "UV_DEFAULT", "UV_INDEX")
 #: Where foreign code has a say while packages are installed, and while checks run.
 INSTALLED = {
     "evil backend", "evil build", "evil get_requires", "setup.py", "sqlparse backend",
@@ -216,7 +216,7 @@ def test_RX1_install_hooks_achieve_nothing(between: Scene) -> None:
         assert not {
             name
             for name in found["environ"]
-            if name.lower().endswith("_proxy") or name.startswith(NEVER_IN_A_ROOM)
+            if name.lower().endswith("_proxy") or name.startswith(NEVER_IN_A_SANDBOX)
         }
 
 
@@ -225,7 +225,7 @@ def test_RX2_import_time_code_achieves_nothing(scene: Scene) -> None:
     assert scene.witness.achieved() == set()
 
 
-def test_RX2_nothing_of_it_ran_outside_of_a_room(scene: Scene) -> None:
+def test_RX2_nothing_of_it_ran_outside_of_a_sandbox(scene: Scene) -> None:
     assert scene.ground.canary.silent()
     assert not list(Path("/tmp").glob("attacked-*"))
     assert scene.spoiled["the operator's files"] == []
@@ -302,7 +302,7 @@ def test_RX1_a_source_archive_of_the_index_achieves_nothing(
     assert witness.achieved() == set()
     assert ground.canary.silent()
     assert ground.leaks(environment.model_dump_json(), *said, *witness.printed) == set()
-    # Not even in a room that no foreign code is in.
+    # Not even in a sandbox that no foreign code is in.
     assert ground.leaks(*witness.ordered()) == set()
     assert planted.state(*ground.watched()) == before
 

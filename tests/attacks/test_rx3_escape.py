@@ -1,6 +1,6 @@
-"""RX3: the kernel lets nobody out of a room.
+"""RX3: the kernel lets nobody out of a sandbox.
 
-What kernel calls the filter refuses is in `test_room.py`; that doctor tries the walls at the start
+What kernel calls the filter refuses is in `test_sandbox.py`; that doctor tries the walls at the start
 is in `test_doctor.py`.
 """
 
@@ -12,10 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agent.models.sandbox import Mount, RoomLimits, RoomOrder, Sandbox
+from agent.models.sandbox import Mount, Sandbox, SandboxLimits, SandboxRequest
 
 SCRIPT = Path(__file__).parent / "escape.py"
-LIMITS = RoomLimits(seconds=120, disk_bytes=32 * 1024**2)
+LIMITS = SandboxLimits(seconds=120, disk_bytes=32 * 1024**2)
 #: Not to be had on every machine that tests run on, whoever is root there.
 ABSENT_AT_TIMES = {"a mounted cgroup", "release_agent"}
 #: What nobody needs to be root for.
@@ -28,11 +28,11 @@ COMPANY = (
 )
 
 
-def test_RX3_no_attempt_at_escape_works_in_a_room(sandbox: Sandbox, base: Path) -> None:
+def test_RX3_no_attempt_at_escape_works_in_a_sandbox(sandbox: Sandbox, base: Path) -> None:
     (base / "tree").mkdir(exist_ok=True)
     (base / "lent").mkdir(exist_ok=True)
     mount = Mount(source=str(base / "lent"), target="/env", writable=True)
-    order = RoomOrder(
+    order = SandboxRequest(
         argv=("/usr/bin/python3", "-I", "-S", "-c", SCRIPT.read_text()),
         tree=str(base / "tree"),
         mounts=(mount,),

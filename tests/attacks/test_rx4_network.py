@@ -1,4 +1,4 @@
-"""RX4: nothing gets out of a room, by whatever way, but to the package index where that is meant."""
+"""RX4: nothing gets out of a sandbox, by whatever way, but to the package index where that is meant."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 
 from agent.environments.egress import EgressProxy, Target
-from agent.models.sandbox import Mount, RoomFile, RoomLimits, RoomOrder, Sandbox
+from agent.models.sandbox import Mount, Sandbox, SandboxFile, SandboxLimits, SandboxRequest
 from tests.attacks import ground as grounds
 from tests.attacks import planted
 from tests.attacks.ground import Ground, Witness
-from tests.rooms import PYTHON
+from tests.sandboxes import PYTHON
 
-LIMITS = RoomLimits(seconds=120, disk_bytes=64 * 1024**2)
+LIMITS = SandboxLimits(seconds=120, disk_bytes=64 * 1024**2)
 WAYS = {
     "tcp", "tcp6", "udp", "udp6", "dns", "http", "unix", "unix datagram", "abstract",
     "icmp", "icmp6",
@@ -38,7 +38,7 @@ def test_RX4_the_payload_gets_out_by_every_way_where_there_is_no_wall(ground: Gr
     assert any("planted-by-control" in path for path in after)
 
 
-def test_RX4_nothing_gets_out_of_a_room(ground: Ground, witness: Witness) -> None:
+def test_RX4_nothing_gets_out_of_a_sandbox(ground: Ground, witness: Witness) -> None:
     """Neither of one that only looks, nor of one that a folder is lent to."""
     before = planted.state(*ground.watched())
     tree, lent = ground.folder / "tree", ground.folder / "lent"
@@ -47,18 +47,21 @@ def test_RX4_nothing_gets_out_of_a_room(ground: Ground, witness: Witness) -> Non
     (tree / "module.py").write_text("value = 1\n")
     shown = Mount(source=str(ground.folder / "neighbour"), target="/gate")
     for label, mounts in {
-        "a plain room": (shown,),
-        "a room with a lent folder": (shown, Mount(source=str(lent), target="/env", writable=True)),
+        "a plain sandbox": (shown,),
+        "a sandbox with a lent folder": (
+            shown,
+            Mount(source=str(lent), target="/env", writable=True),
+        ),
     }.items():
         result = witness.run(
-            RoomOrder(
+            SandboxRequest(
                 argv=(*PYTHON, ground.payload(label)), tree=str(tree), mounts=mounts, limits=LIMITS
             )
         )
         assert result.exit_code == 0, result.output
-    assert witness.labels() == {"a plain room", "a room with a lent folder"}
+    assert witness.labels() == {"a plain sandbox", "a sandbox with a lent folder"}
     # What is lent may be written to: that is what it is lent for.
-    assert witness.achieved() == {"a room with a lent folder: plant in /env"}
+    assert witness.achieved() == {"a sandbox with a lent folder: plant in /env"}
     assert ground.canary.silent()
     assert ground.leaks(*witness.printed) == set()
     assert planted.state(*ground.watched()) == before
@@ -72,7 +75,7 @@ said = {}
 for name, request in json.load(open("/tmp/requests.json")).items():
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(30)
-        client.connect("/room/proxy.sock")
+        client.connect("/sandbox/proxy.sock")
         client.sendall(request.encode("latin-1"))
         try:
             answer = client.recv(4096)
@@ -111,10 +114,10 @@ def test_RX4_the_way_to_the_index_leads_nowhere_else(
         "metadata": "CONNECT 169.254.169.254:80 HTTP/1.1\r\n\r\n",
         "a file": "GET file:///etc/passwd HTTP/1.1\r\n\r\n",
     }
-    order = RoomOrder(
+    order = SandboxRequest(
         argv=(*PYTHON, ASKING),
         proxy_socket=str(home / "out.sock"),
-        files=(RoomFile(path="/tmp/requests.json", content=json.dumps(requests).encode()),),
+        files=(SandboxFile(path="/tmp/requests.json", content=json.dumps(requests).encode()),),
         limits=LIMITS,
     )
     index = Target("127.0.0.1", http)

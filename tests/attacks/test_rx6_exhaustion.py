@@ -1,7 +1,7 @@
-"""RX6: a room that takes all it can get is ended at its limit, and nobody else notices.
+"""RX6: a sandbox that takes all it can get is ended at its limit, and nobody else notices.
 
 Each attack has a neighbour, whose work must come out right. Where one of them only shows in other
-places (`/tmp` alone, ten million lines that end by themselves), that is in `test_room.py`.
+places (`/tmp` alone, ten million lines that end by themselves), that is in `test_sandbox.py`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 
 from agent.checks import live
-from agent.models.sandbox import Hear, RoomLimits, RoomOrder, RoomResult, Sandbox
+from agent.models.sandbox import Hear, Sandbox, SandboxLimits, SandboxRequest, SandboxResult
 from tests.attacks.memory import measured_memory
 from tests.deep import deep
-from tests.rooms import MIB, PYTHON, alive, has_group, left_of
+from tests.sandboxes import MIB, PYTHON, alive, has_group, left_of
 
 SECONDS = 3.0
-#: A room has to be over so long after its time.
+#: A sandbox has to be over so long after its time.
 LATEST_END = 5.0
-LIMITS = RoomLimits(
+LIMITS = SandboxLimits(
     seconds=SECONDS,
     memory_bytes=192 * MIB,
     processes=48,
@@ -134,9 +134,11 @@ print(total.hexdigest())
 """
 
 
-def code(marker: str, text: str) -> RoomOrder:
+def code(marker: str, text: str) -> SandboxRequest:
     body = textwrap.dedent(text)
-    return RoomOrder(argv=(*PYTHON, f"import os, signal, sys, time\n{body}", marker), limits=LIMITS)
+    return SandboxRequest(
+        argv=(*PYTHON, f"import os, signal, sys, time\n{body}", marker), limits=LIMITS
+    )
 
 
 def neighbours_answer() -> str:
@@ -170,7 +172,7 @@ def test_RX6_the_limit_is_named_and_the_neighbour_unaffected(
 def test_RX6_floods_are_shown_live_in_part_and_hold_nobody_up(
     sandbox: Sandbox, backend: str, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever listens to a room also ends it at its limits."""
+    """Whoever listens to a sandbox also ends it at its limits."""
     monkeypatch.setattr(live, "QUIET_SECONDS", 0.0)
     shown: dict[str, list[str]] = {name: [] for name in FLOODS}
     heard = {name: live.Echo(name, shown[name].append) for name in FLOODS}
@@ -193,18 +195,18 @@ def let_loose(
 ) -> None:
     """Let attacks loose beside a neighbour; some are listened to."""
     marker = secrets.token_hex(8)
-    neighbours = RoomOrder(
+    neighbours = SandboxRequest(
         argv=(*PYTHON, NEIGHBOUR, str(SECONDS + 1 if set(names) <= {*ENDLESS} else 2)),
         limits=LIMITS.model_copy(update={"seconds": 120.0}),
     )
     with ThreadPoolExecutor(len(names) + 1) as pool, measured_memory() as grown:
         other = pool.submit(sandbox.run, neighbours)
         time.sleep(0.3)  # the neighbour is at work already
-        rooms = {
+        sandboxes = {
             name: pool.submit(sandbox.run, code(marker, ATTACKS[name][1]), None, heard.get(name))
             for name in names
         }
-        results = {name: room.result() for name, room in rooms.items()}
+        results = {name: sandbox.result() for name, sandbox in sandboxes.items()}
         neighbour = other.result()
     for name, result in results.items():
         if name == "a memory hog" and not has_group(backend):
@@ -219,7 +221,7 @@ def let_loose(
     assert grown[0] < 64 * MIB
 
 
-def ended_at_its_limit(name: str, result: RoomResult) -> None:
+def ended_at_its_limit(name: str, result: SandboxResult) -> None:
     assert result.limit in ATTACKS[name][0], (name, result)
     assert result.exit_code is None
     assert result.seconds < SECONDS + LATEST_END
@@ -231,7 +233,7 @@ def ended_at_its_limit(name: str, result: RoomResult) -> None:
         assert result.output.startswith("the first line\n")
 
 
-def test_RX6_whoever_has_left_the_session_does_not_outlive_the_room(
+def test_RX6_whoever_has_left_the_session_does_not_outlive_the_sandbox(
     sandbox: Sandbox, backend: str, base: Path
 ) -> None:
     """It holds the output open, is deaf, and its parent is long over."""

@@ -57,7 +57,7 @@ def main() -> int:
     begun = time.monotonic()
     measured: list[timing.Section] = []
     scratch = Path(tempfile.mkdtemp(prefix="mergewright-bench-"))
-    scratch.chmod(0o711)  # rooms run as another user, who must be able to pass
+    scratch.chmod(0o711)  # sandboxes run as another user, who must be able to pass
     try:
         for name in asked.sections or list(_SECTIONS):
             measured += _SECTIONS[name](scratch, asked.rounds, say)

@@ -1,6 +1,6 @@
-"""The checks in rooms of every kind against the same commands bare, on 50 and on 2,000 tests.
+"""The checks in sandboxes of every kind against the same commands bare, on 50 and on 2,000 tests.
 
-Ours is everything from the order to the judged result: the room, the copy of the tree, the
+Ours is everything from the order to the judged result: the sandbox, the copy of the tree, the
 sentinels, the sealed report and its reading. Bare is the command alone, in a copy that is there.
 """
 
@@ -24,11 +24,11 @@ from agent.checks.sealed import Secret
 from agent.checks.type_cache import TypeCache
 from agent.environments import build
 from agent.environments.package_index import SimpleIndex
-from agent.environments.rooms import PYTHON, order
+from agent.environments.sandbox_requests import PYTHON, order
 from agent.errors import SandboxLost, SandboxMissing
 from agent.git.tree import WorkTree
 from agent.models.checks import CheckResult, Status
-from agent.models.sandbox import RoomOrder, Sandbox
+from agent.models.sandbox import Sandbox, SandboxRequest
 from agent.sandbox import sandboxes
 from agent.settings import Settings, load
 from repo_config import detect
@@ -39,7 +39,7 @@ BARS = {"bubblewrap": 1.05, "docker": 1.15}
 MANY, FEW = 2_000, 50
 _NOTE = """\
 Both sides: the same packages, compiled; no bytecode and no pytest cache of the project. Ours
-includes the room, the copy of the tree, and the reading of the report. mypy cold: neither side
+includes the sandbox, the copy of the tree, and the reading of the report. mypy cold: neither side
 has a cache; warm: bare has its own whole cache, ours what is kept of libraries, since each file of
 the project is always checked from its source."""
 
@@ -76,7 +76,7 @@ _CASES = (
 
 @dataclass(frozen=True)
 class _Stand:
-    """What one kind of room is measured with."""
+    """What one kind of sandbox is measured with."""
 
     sandbox: Sandbox
     sites: dict[int, Site]
@@ -85,7 +85,7 @@ class _Stand:
 
 
 def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
-    """Time each check in a room and bare, in turn, for every kind of room that there is here."""
+    """Time each check in a sandbox and bare, in turn, for every kind of sandbox that there is here."""
     sections = []
     for kind in sandboxes.KINDS[::-1]:
         home = scratch / f"home-{kind}"
@@ -95,9 +95,9 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
         sandbox = sandboxes.make(kind, settings)
         home.mkdir(mode=0o711, exist_ok=True)
         try:
-            sandbox.run(RoomOrder(argv=("true",)))
+            sandbox.run(SandboxRequest(argv=("true",)))
         except (SandboxMissing, SandboxLost) as problem:
-            say(f"contained: no rooms of {kind} here: {problem.message}")
+            say(f"contained: no sandboxes of {kind} here: {problem.message}")
             continue
         stand = _stand(scratch, kind, settings, sandbox, say)
         rows = [*_rows(stand, rounds, BARS[kind], kind, say), _opened(stand, rounds)]
@@ -129,14 +129,14 @@ def _rows(stand: _Stand, rounds: int, bar: float, kind: str, say: Say) -> Iterat
         say(f"contained, {kind}: {case.what}, {rounds} rounds")
         row = timing.Row(case.what, [], [], bar if case.tests == MANY else None)
         for number in range(-1, rounds):
-            ours, other = _in_room(case, stand), _bare(case, stand)
+            ours, other = _in_sandbox(case, stand), _bare(case, stand)
             if number >= 0:  # the first one warms caches: the machine's, and mypy's where asked
                 row.ours.append(ours)
                 row.bare.append(other)
         yield row
 
 
-def _in_room(case: _Case, stand: _Stand) -> float:
+def _in_sandbox(case: _Case, stand: _Stand) -> float:
     site = stand.sites[case.tests]
     cache = stand.scratch / f"types-{site.environment.key}"
     if case.warm:
@@ -184,11 +184,11 @@ def _copied(stand: _Stand, tests: int) -> Iterator[Path]:
 
 
 def _opened(stand: _Stand, rounds: int) -> timing.Row:
-    """Time a room in which next to nothing is done, with a tree and an environment in it."""
+    """Time a sandbox in which next to nothing is done, with a tree and an environment in it."""
     site = stand.sites[FEW]
     nothing = (PYTHON, "-I", "-S", "-c", "")
     asked = order(site.environment, site.tree, nothing, environ={}, limits=site.limits)
-    row = timing.Row("a room for an empty program", [])
+    row = timing.Row("a space for an empty program", [])
     for number in range(-1, max(rounds, 10)):
         seconds, result = timing.taken(lambda: stand.sandbox.run(asked))
         if result.exit_code != 0:

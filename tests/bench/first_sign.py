@@ -60,7 +60,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
     slowest = max(max(row.ours) for row in rows)
     met = "met" if slowest <= BAR_SECONDS else "missed"
     note = f"""\
-All {_SLOTS} slots are taken by runs whose tests sleep in their rooms.
+All {_SLOTS} slots are taken by runs whose tests sleep in their sandboxes.
 Bar: {BAR_SECONDS:.0f} s on a quiet machine; {met}, the slowest took {slowest:.2f} s."""
     title = "Somebody sets the label, or comments, and sees that it was heard"
     return [timing.Section("first_sign", title, "none", rows, note)]
@@ -99,7 +99,7 @@ def _filled(stage: Stage, folder: Path, say: Say) -> Story:
     told = github_stories.tell(stage, folder, files=files)
     say("first sign: a slot is taken")
     told.label()
-    awaited(lambda: _is_there(token.encode()) or None, "the slow test in its room", 0.05)
+    awaited(lambda: _is_there(token.encode()) or None, "the slow test in its sandbox", 0.05)
     return told
 
 

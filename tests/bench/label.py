@@ -2,7 +2,7 @@
 
 Both sides talk to one simulated GitHub over HTTP and git, start from the same commit, and end with
 a pull request whose files are equal. Ours is the service as an operator starts it, which waits for
-the webhook. By hand there is no policy, no room and no text; everything is done with the same
+the webhook. By hand there is no policy, no sandbox and no text; everything is done with the same
 packages, in a clone and an environment that are there.
 """
 
@@ -76,7 +76,7 @@ def measure(scratch: Path, rounds: int, say: Say) -> list[timing.Section]:
     place = scratch / "label"
     home = place / "home"
     home.mkdir(mode=0o711, parents=True)
-    place.chmod(0o711)  # rooms run as another user, who must be able to pass
+    place.chmod(0o711)  # sandboxes run as another user, who must be able to pass
     ours: list[_Round] = []
     hand: list[_Round] = []
     with play.staging(home, place) as stage:
@@ -115,7 +115,7 @@ def _section(ours: list[_Round], hand: list[_Round]) -> timing.Section:
     note = f"""\
 Environment, mirror, clone and the measurement of the base commit are there, and the service waits.
 By hand nobody runs the checks on the base commit, and one check follows the other; ours has two
-rooms open at a time where there are two processors. The first sign is a reaction or a comment on
+sandboxes open at a time where there are two processors. The first sign is a reaction or a comment on
 the issue. Our last step goes on after the pull request is there: check run, comment, labels.
 Requests to the API: ours {told[0]} from the label to the end of the run, by hand {told[1]}."""
     rows = [row(_TOTAL, BAR), row(_SIGN), row(_START), *(row(name) for name in steps)]

@@ -1,6 +1,6 @@
 """`python -m tests.bench.model_client FOLDER direct|durable ROUNDS`: our side of the model's bench.
 
-The real conversation in which a model edits, with its path gate, ledger, limits and rooms; each
+The real conversation in which a model edits, with its path gate, ledger, limits and sandboxes; each
 round has a run of its own. Prints as JSON `begun`, when each conversation began on the machine's
 monotonic clock.
 """

@@ -1,7 +1,7 @@
 """The demo's project with as many tests as asked for, each one to two milliseconds long.
 
 Half of them ask the database, half compute, as in a usual Django project; so what a test costs
-is neither nothing nor so much that the room around it would not show.
+is neither nothing nor so much that the sandbox around it would not show.
 """
 
 from __future__ import annotations

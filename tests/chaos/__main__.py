@@ -37,7 +37,7 @@ def main() -> int:
     asked = _arguments()
     os.umask(0o022)
     folder = Path(tempfile.mkdtemp(prefix="mergewright-chaos-", dir="/tmp"))
-    folder.chmod(0o711)  # rooms run as another user, who must be able to pass
+    folder.chmod(0o711)  # sandboxes run as another user, who must be able to pass
     begun = time.monotonic()
 
     def say(line: str) -> None:

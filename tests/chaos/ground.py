@@ -171,7 +171,7 @@ def ask(file: Path, query: str, *values: object) -> list[tuple[object, ...]]:
 
 @contextmanager
 def laid_out(folder: Path, environments: Path | None = None, **more: str) -> Iterator[Ground]:
-    """Set everything up below a folder that rooms can reach; no worker is started yet.
+    """Set everything up below a folder that sandboxes can reach; no worker is started yet.
 
     Args:
         environments: Where environments are already, which are shared then.

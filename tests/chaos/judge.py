@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.sandbox.bubblewrap import cgroup
-from agent.sandbox.rooms import slots
+from agent.sandbox.runtime import slots
 from agent.store import engine, sql_inbox, sql_store
 from tests.chaos import effects
 from tests.chaos.effects import Effects
@@ -140,17 +140,17 @@ def _left(ground: Ground) -> list[str]:
     found = [f"a work tree: {one}" for one in home.glob("trees/*") if one.is_dir()]
     for pattern in ("mirrors/*.scratch", "mirrors/*.new", "mirrors/*.git/**/*.lock"):
         found += [f"of a clone: {one}" for one in home.glob(pattern)]
-    for one in home.glob("rooms/slot-*"):
+    for one in home.glob("sandboxes/slot-*"):
         with slots.if_free(home, int(one.name.removeprefix("slot-"))) as free:
             if not free:
-                found.append(f"an open room: {one}")
-    found += [f"a room's group: {name}" for name in cgroup.names(slots.prefix(home))]
+                found.append(f"an open sandbox: {one}")
+    found += [f"a sandbox's group: {name}" for name in cgroup.names(slots.prefix(home))]
     found += [f"a temporary file: {one}" for one in ground.scratch.iterdir()]
     return found + [f"a process: {one}" for one in _processes(home)]
 
 
 def _processes(home: Path) -> list[str]:
-    """Processes that name our folder: git, rooms, and whatever runs in them."""
+    """Processes that name our folder: git, sandboxes, and whatever runs in them."""
     found, wanted = [], os.fsencode(home)
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Whole runs through the command line's own code: real git, real rooms, real Django."""
+"""Whole runs through the command line's own code: real git, real sandboxes, real Django."""
 
 from __future__ import annotations
 

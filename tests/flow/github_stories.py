@@ -371,10 +371,10 @@ class Story:
         there = f"the step {step} in {self.name}"
         await_(lambda: step in self.started(0, attempt) or None, there, 90)
 
-    def in_a_room(self) -> None:
-        """Wait until the slow test runs in its room."""
+    def in_a_sandbox(self) -> None:
+        """Wait until the slow test runs in its sandbox."""
         self.begun("baseline")
-        await_(lambda: sleeping() or None, "the room", 60)
+        await_(lambda: sleeping() or None, "the sandbox", 60)
 
     def requests(self, method: str = "*", path: str = "*") -> list[Asked]:
         """What was asked of GitHub since the story began."""
@@ -476,7 +476,7 @@ def told_by(stage: Stage, *words: str, code: int = 0) -> dict[str, Any]:
 
 
 def sleeping() -> list[int]:
-    """Processes at the slow test, in rooms that were opened below this process."""
+    """Processes at the slow test, in sandboxes that were opened below this process."""
     found, parents = [], {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -492,6 +492,6 @@ def sleeping() -> list[int]:
 
 
 def _ancestors(process: int, parents: dict[int, int]) -> Iterator[int]:
-    """The processes above, the nearest first; rooms of tests that run beside have others."""
+    """The processes above, the nearest first; sandboxes of tests that run beside have others."""
     while process := parents.get(process, 0):
         yield process

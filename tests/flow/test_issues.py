@@ -333,14 +333,14 @@ def test_a_result_that_could_not_be_handed_over_is_handed_over_later(story, stag
 
 
 @pytest.mark.deep
-def test_an_operator_stops_a_room_and_lets_the_run_go_on_where_it_was(story, stage):
+def test_an_operator_stops_a_sandbox_and_lets_the_run_go_on_where_it_was(story, stage):
     told = story(fresh=True, files=SLOW)
     told.label()
-    told.in_a_room()
+    told.in_a_sandbox()
     run_id = told.runs()[0].run.run_id
     answer = told_by(stage, "cancel", run_id[:-3], "--reason", "the disk is swapped")
     assert (answer["state"], answer["reason"]) == ("cancelled", "cancelled")
-    await_(lambda: (not sleeping()) or None, "the end of the room", 10)
+    await_(lambda: (not sleeping()) or None, "the end of the sandbox", 10)
     (comment,) = told.comments()
     assert "the disk is swapped" in comment.body
     assert told.labels() == {LABEL, "mergewright: stopped"}
@@ -354,12 +354,12 @@ def test_an_operator_stops_a_room_and_lets_the_run_go_on_where_it_was(story, sta
 
 
 @pytest.mark.parametrize("happens", [Story.close, deep(Story.unlabel), deep(Story.lock)])
-def test_GH7_an_issue_that_is_taken_back_stops_its_room_at_once(story, happens):
+def test_GH7_an_issue_that_is_taken_back_stops_its_sandbox_at_once(story, happens):
     told = story(fresh=True, files=SLOW)
     told.label()
-    told.in_a_room()
+    told.in_a_sandbox()
     happens(told)
-    await_(lambda: (not sleeping()) or None, "the end of the room", 10)
+    await_(lambda: (not sleeping()) or None, "the end of the sandbox", 10)
     outcome = told.ended()
     assert (outcome.state, outcome.reason) == (RunState.CANCELLED, Reason.SUPERSEDED)
     told.assert_nothing_pushed()

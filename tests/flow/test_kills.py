@@ -1,4 +1,4 @@
-"""What befalls the service's processes: kills, absence, rooms that die; and what they leave."""
+"""What befalls the service's processes: kills, absence, sandboxes that die; and what they leave."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.folders import data_folder
 
 #: Nothing that a recipe knows: such a run is over in a moment.
 PLAIN = {"title": "Make it faster", "body": "It is slow.\n"}
-#: In front of the program that opens rooms; it dies at once while a file beside it is there.
+#: In front of the program that opens sandboxes; it dies at once while a file beside it is there.
 SHIM = (
     '#!/bin/sh\ncase "$1" in --version) ;; *) test -e {0}/dies && exit 0 ;; esac\nexec {1} "$@"\n'
 )
@@ -115,7 +115,7 @@ def test_PF6_whatever_happens_while_the_service_is_down_leads_to_what_github_sho
 
 
 @pytest.mark.deep
-def test_PF7_a_run_waits_for_rooms_and_goes_on_when_they_are_there(story, stage, tmp_path):
+def test_PF7_a_run_waits_for_sandboxes_and_goes_on_when_they_are_there(story, stage, tmp_path):
     mark = Path(f"/tmp/mergewright-mark-{os.getpid()}")
     test = f"from pathlib import Path\n\n\ndef test_mark():\n    Path({str(mark)!r}).touch()\n"
     told, dies = story(files={**FILES, "tests/test_mark.py": test}), stage.home / "tools/dies"
@@ -128,12 +128,12 @@ def test_PF7_a_run_waits_for_rooms_and_goes_on_when_they_are_there(story, stage,
             assert stored.active, stored.outcome
             return stored.waits_for if stored.waits else None
 
-        assert "room" in await_(waiting, "the wait", 60).lower()
+        assert "sandbox" in await_(waiting, "the wait", 60).lower()
         told.assert_nothing_pushed()
     finally:
         dies.unlink()
     told.assert_ready()
-    assert not mark.exists(), "nothing of it ran outside of a room"
+    assert not mark.exists(), "nothing of it ran outside of a sandbox"
 
 
 # --- a service with a token, which nobody tells of anything ---------------------------------------

@@ -185,8 +185,8 @@ WILD = {
 @pytest.mark.parametrize("name", WILD)
 def test_RX6_the_limit_that_ended_the_tests_is_named(sample, run, monkeypatch, name):
     body, limit = WILD[name]
-    monkeypatch.setenv("MERGEWRIGHT_ROOM_SECONDS", "10" if name == "never ends" else "60")
-    monkeypatch.setenv("MERGEWRIGHT_ROOM_DISK_MB", "300")
+    monkeypatch.setenv("MERGEWRIGHT_SANDBOX_SECONDS", "10" if name == "never ends" else "60")
+    monkeypatch.setenv("MERGEWRIGHT_SANDBOX_DISK_MB", "300")
     sample.write("shop/tests/test_wild.py", body)
     sample.commit()
     ended = run(sample.path, TICKET.read_text())
@@ -217,7 +217,7 @@ def test_RX6_tests_that_write_outside_and_print_ten_million_lines_are_bounded(
     assert Path(ended.result["log"]).stat().st_size < 1024**2
 
 
-def test_no_room_is_refused_with_the_command_that_installs_one(sample, store, tmp_path):
+def test_no_sandbox_is_refused_with_the_command_that_installs_one(sample, store, tmp_path):
     tools = tmp_path / "bin"
     tools.mkdir()
     for program in Path("/usr/bin").iterdir():
@@ -233,7 +233,7 @@ def test_no_room_is_refused_with_the_command_that_installs_one(sample, store, tm
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "no_room" in done.stdout
+    assert "no_sandbox" in done.stdout
     assert "bubblewrap" in done.stdout
     assert sample.branches() == ["main"]
 

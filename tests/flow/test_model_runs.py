@@ -1,4 +1,4 @@
-"""The editing loop, whole: a scripted model over HTTP, real rooms, real checks, the command line."""
+"""The editing loop, whole: a scripted model over HTTP, real sandboxes, real checks, the command line."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ import pytest
 from agent.errors import SandboxLost, SandboxMissing, StorageFull, StoreUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
-from agent.models.sandbox import RoomOrder
+from agent.models.sandbox import SandboxRequest
 from agent.runs.waiting import Postponed
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.service import clock, pause
@@ -199,7 +199,7 @@ def test_PF4_a_run_whose_row_is_no_run_is_ended_alone(works, home):
     assert "r1" not in one.store.active_ids()
 
 
-# --- PF7: no rooms ---------------------------------------------------------------------------
+# --- PF7: no sandboxes ---------------------------------------------------------------------------
 
 FAKES = {
     "hangs": "#!/bin/sh\ncase $1 in --version) echo bubblewrap 0.8.0;; *) exec sleep 300;; esac\n",
@@ -209,7 +209,7 @@ FAKES = {
 
 
 @pytest.mark.parametrize("kind", ["missing", "is too old", "dies"])
-def test_PF7_a_room_program_that_does_not_work_is_no_result_and_runs_nothing_here(
+def test_PF7_a_sandbox_program_that_does_not_work_is_no_result_and_runs_nothing_here(
     kind, home, tmp_path, monkeypatch
 ):
     tools, mark = tmp_path / "bin", tmp_path / "ran"
@@ -219,14 +219,14 @@ def test_PF7_a_room_program_that_does_not_work_is_no_result_and_runs_nothing_her
         (tools / "bwrap").chmod(0o755)
         tmp_path.chmod(0o755)
     monkeypatch.setenv("PATH", str(tools))
-    order = RoomOrder(argv=("/usr/bin/touch", str(mark)))
+    order = SandboxRequest(argv=("/usr/bin/touch", str(mark)))
     with pytest.raises((SandboxMissing, SandboxLost)):
         BubblewrapSandbox(Settings(home=home)).run(order)
     assert not mark.exists()
 
 
-def test_PF7_a_room_that_hangs_while_it_is_opened_is_taken_down(home, monkeypatch):
-    from agent.sandbox.rooms import attendance
+def test_PF7_a_sandbox_that_hangs_while_it_is_opened_is_taken_down(home, monkeypatch):
+    from agent.sandbox.runtime import attendance
 
     tools = home / "bin"
     tools.mkdir(mode=0o755)
@@ -235,7 +235,7 @@ def test_PF7_a_room_that_hangs_while_it_is_opened_is_taken_down(home, monkeypatc
     monkeypatch.setattr(attendance, "_OPENING_SECONDS", 1.0)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     with pytest.raises((SandboxMissing, SandboxLost)):
-        BubblewrapSandbox(Settings(home=home)).run(RoomOrder(argv=("/bin/true",)))
+        BubblewrapSandbox(Settings(home=home)).run(SandboxRequest(argv=("/bin/true",)))
 
 
 # --- PF8: time -------------------------------------------------------------------------------

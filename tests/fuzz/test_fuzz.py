@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent.checks import sealed
 from agent.conversation import commands
-from agent.models.sandbox import RoomResult
+from agent.models.sandbox import SandboxResult
 from agent.text import cleaning
 from repo_config import load
 from tests.unit.webhooks.deliveries import labeled
@@ -97,7 +97,7 @@ def test_any_comment_is_a_command_or_none(before: str, rest: str) -> None:
 @given(st.binary(max_size=300))
 def test_no_bytes_without_the_seal_are_a_report(content: bytes) -> None:
     secret = sealed.Secret()
-    result = RoomResult(
+    result = SandboxResult(
         exit_code=0, output="", output_bytes=0, seconds=0.1, files={secret.report: content}
     )
     report = sealed.read(result, secret, (sealed.Exit,))

@@ -1,4 +1,4 @@
-"""What tests of the checks share: environments, trees and repositories, in real rooms."""
+"""What tests of the checks share: environments, trees and repositories, in real sandboxes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from agent.models.change import Change, ChangedFile, ClearedChange
 from agent.models.checks import CheckReport, CheckResult, Comparison
 from agent.models.environment import Contract, Environment, Prepared
 from agent.models.run import Run
-from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult, Sandbox
+from agent.models.sandbox import Flag, Hear, Sandbox, SandboxRequest, SandboxResult
 from agent.models.ticket import Ticket
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.services import Execution, Services
@@ -96,7 +96,7 @@ class Workshop:
     def _scripts(self) -> Path:
         target = self.home / "scripts"
         if not target.exists():
-            source = Path(str(resources.files("agent.checks"))) / "inside"
+            source = Path(str(resources.files("agent.checks"))) / "sandbox_scripts"
             shutil.copytree(source, target / "checks")
         return target
 
@@ -229,8 +229,8 @@ class CountingSandbox:
         self.count = 0
 
     def run(
-        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> RoomResult:
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
         self.count += 1
         return self._sandbox.run(order, cancelled, hear)
 
@@ -324,7 +324,7 @@ def make_stage(
 
 
 def lay_tree(home: Path, files: Files) -> Path:
-    """Make a folder below another one that every room's user can read, with these files."""
+    """Make a folder below another one that every sandbox's user can read, with these files."""
     folder = Path(tempfile.mkdtemp(dir=home))
     folder.chmod(0o755)
     for path, content in files.items():

@@ -1,4 +1,4 @@
-"""Both kinds of room, told in `tests/rooms.py`, and what is costly to make for tests of checks."""
+"""Both kinds of sandbox, told in `tests/sandboxes.py`, and what is costly to make for tests of checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent.models.sandbox import Sandbox
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.sandbox.session import Session
 from agent.settings import Settings
-from tests import rooms as kinds
+from tests import sandboxes as kinds
 from tests.folders import data_folder
 from tests.integration.check_samples import Files, Stage, Workshop, make_stage
 from tests.integration.session_samples import LIMITS, Workplace
@@ -25,14 +25,14 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def rooms(backend: str, home: Path) -> Callable[..., Any]:
+def sandboxes(backend: str, home: Path) -> Callable[..., Any]:
     """Make a sandbox of the kind with further settings."""
     return partial(kinds.open_sandbox, backend, home)
 
 
 @pytest.fixture
-def sandbox(rooms: Callable[..., Sandbox]) -> Sandbox:
-    return rooms()
+def sandbox(sandboxes: Callable[..., Sandbox]) -> Sandbox:
+    return sandboxes()
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.environments import build, rooms
+from agent.environments import build, sandbox_requests
 from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
 from agent.models.environment import Environment
-from agent.models.sandbox import RoomLimits
+from agent.models.sandbox import SandboxLimits
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from repo_config.schema import PythonSection
@@ -71,10 +71,10 @@ def local(settings, served) -> SimpleIndex:
 
 
 def python(settings, environment, folder, program: str) -> str:
-    """Run a program in a check room and return what it prints."""
-    order = rooms.order(
-        environment, folder, (rooms.PYTHON, "-c", program),
-        environ={}, limits=RoomLimits(seconds=60),
+    """Run a program in a check sandbox and return what it prints."""
+    order = sandbox_requests.order(
+        environment, folder, (sandbox_requests.PYTHON, "-c", program),
+        environ={}, limits=SandboxLimits(seconds=60),
     )  # fmt: skip
     result = BubblewrapSandbox(settings).run(order)
     assert result.exit_code == 0, result.output

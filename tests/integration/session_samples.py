@@ -30,7 +30,7 @@ FILES: dict[str, str | bytes] = {
     "run.sh": "#!/bin/sh\necho ran\n",
 }
 #: Small enough to be filled within a moment.
-LIMITS: dict[str, Any] = {"room_memory_mb": 512, "room_disk_mb": 48, "room_processes": 64}
+LIMITS: dict[str, Any] = {"sandbox_memory_mb": 512, "sandbox_disk_mb": 48, "sandbox_processes": 64}
 
 
 class Workplace:
@@ -128,7 +128,7 @@ OPENING = """
 import sys
 from pathlib import Path
 from tests.integration.session_samples import LIMITS, Workplace
-from tests.rooms import settings_for
+from tests.sandboxes import settings_for
 place = Workplace(settings_for(sys.argv[1], Path(sys.argv[2]), **LIMITS))
 session = place.open()
 print("open", flush=True)

@@ -16,7 +16,7 @@ def small_disk() -> Iterator[Callable[[int], Path]]:
     made: list[Path] = []
 
     def make(megabytes: int) -> Path:
-        # Rooms pass through, as with the fixture `home`.
+        # Sandboxes pass through, as with the fixture `home`.
         folder = Path(tempfile.mkdtemp(prefix="mergewright-test-", dir="/tmp"))
         options = f"size={megabytes}m,mode=0711"
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)

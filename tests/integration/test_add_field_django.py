@@ -22,7 +22,7 @@ from tests.deep import deep
 pytestmark = pytest.mark.index
 
 ROOT = Path(__file__).parents[2]
-SCRIPT = ROOT / "agent" / "recipes" / "inside" / "make_migration.py"
+SCRIPT = ROOT / "agent" / "recipes" / "sandbox_scripts" / "make_migration.py"
 RECIPE = AddDjangoField()
 
 SETTINGS = """

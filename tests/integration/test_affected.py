@@ -1,4 +1,4 @@
-"""Tests that a change reaches run first where the suite is slow, in real rooms."""
+"""Tests that a change reaches run first where the suite is slow, in real sandboxes."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ class Judged:
     """A change, and what became of it."""
 
     def __init__(self, made: Stage, base: str = "", head: str = "", **edits: str) -> None:
-        self.rooms = Turns(made.sandbox, base, head)
+        self.sandboxes = Turns(made.sandbox, base, head)
         self.said: list[str] = []
         services = replace(
-            made.services, sandbox=self.rooms, execution=Execution(say=self.said.append)
+            made.services, sandbox=self.sandboxes, execution=Execution(say=self.said.append)
         )
         before = baseline.measure(made.prepared, services)
         cleared = made.cleared(**edits)
@@ -102,7 +102,7 @@ def test_what_passes_first_passes_nothing_before_the_whole_suite_ran(
     judged = Judged(stage(files, **detected), sums_DOT_py=ADD.replace("a + b", "b + a"))
     assert judged.verdict.reason is Reason.READY
     assert (judged.tests.head_count, judged.tests.base_count) == (10, 10)
-    assert judged.rooms.rooms["head"] == 2
+    assert judged.sandboxes.sandboxes["head"] == 2
     assert any("1 of 10 tests ran first" in line for line in judged.said)
 
 

@@ -222,7 +222,7 @@ def test_a_damaged_database_is_said_and_leaves_no_file(filled, home):
 def test_PF3_a_full_disk_leaves_no_half_archive(filled, home, small_disk):
     (filled / "runs" / "r1" / "run.log").write_bytes(os.urandom(2 * 1024**2))
     disk = small_disk(1)
-    with pytest.raises(StorageFull, match="no room"):
+    with pytest.raises(StorageFull, match="no sandbox"):
         backup.make(filled, disk / "b.tar.gz")
     assert list(disk.iterdir()) == []
 

@@ -363,7 +363,7 @@ def test_a_long_wait_is_the_runs_and_not_the_steps(opened, quick):
         ("gemini", "key", ModelUnusable, r"400.*GOOGLE_API_KEY"),
         ("anthropic", "name", ModelUnusable, "404"),
         ("anthropic", "money", ModelUnusable, "400"),
-        ("gemini", "room", ModelRequestRejected, "too long"),
+        ("gemini", "sandbox", ModelRequestRejected, "too long"),
         ("anthropic", "request", ModelRequestRejected, r"400.*MERGEWRIGHT_MODEL"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Checks in real rooms: what they find, and that no forgery comes out as passed."""
+"""Checks in real sandboxes: what they find, and that no forgery comes out as passed."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ HONEST_RED = {
     "sys.exit while loading",
     "a module poses as pytest",
     "a module poses as our plugin",
-    "the report becomes huge",  # and the room ends at its limit for returned files
+    "the report becomes huge",  # and the sandbox ends at its limit for returned files
 }
 
 

@@ -1,4 +1,4 @@
-"""What checks of ours find in a change, in a real room."""
+"""What checks of ours find in a change, in a real sandbox."""
 
 from __future__ import annotations
 

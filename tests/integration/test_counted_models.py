@@ -86,7 +86,7 @@ def test_what_could_go_beyond_the_day_waits_until_enough_is_of_yesterday(store):
     with pytest.raises(ModelUnavailable) as told:
         counted(asked, store, 7, day=1.0).reply(REQUEST)
     assert asked.requests == []
-    # The row that is an hour old makes room for it.
+    # The row that is an hour old makes space for it.
     assert told.value.until == pytest.approx(now - 3600 + DAY)
     facts = ("$0.80", "$1.00", "MERGEWRIGHT_MODEL_USD_PER_DAY", "$0.4000")
     assert all(fact in told.value.message for fact in facts)

@@ -18,7 +18,7 @@ from agent.environments import system_packages
 from agent.environments.bench import Bench, RootedSandbox
 from agent.environments.interpreters import Interpreter
 from agent.environments.system_packages import SystemPackages
-from agent.models.sandbox import RoomOrder, Root
+from agent.models.sandbox import Root, SandboxRequest
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from tests.integration.session_samples import Workplace, paths
@@ -84,7 +84,7 @@ PACKAGES = {
 }  # fmt: skip
 
 
-class Rooms(BubblewrapSandbox):
+class Sandboxes(BubblewrapSandbox):
     """Sandboxes of this machine's root, with another list of packages and sources."""
 
     top = ""
@@ -102,12 +102,12 @@ Provide = Callable[..., SystemPackages]
 
 
 @pytest.fixture
-def rooms(home: Path) -> Rooms:
-    return Rooms(Settings(home=home))
+def sandboxes(home: Path) -> Sandboxes:
+    return Sandboxes(Settings(home=home))
 
 
 @pytest.fixture
-def provide(home: Path, rooms: Rooms) -> Iterator[Provide]:
+def provide(home: Path, sandboxes: Sandboxes) -> Iterator[Provide]:
     served, top = home / "served", home / "root"
     for folder in (served, top / "etc" / "apt", top / "var" / "lib" / "dpkg"):
         folder.mkdir(parents=True)
@@ -118,7 +118,7 @@ def provide(home: Path, rooms: Rooms) -> Iterator[Provide]:
         listed += LISTED.format(name=name, size=len(content), digest=digest)
     (served / "Packages").write_text(listed)
     (top / "var/lib/dpkg/status").write_text("Package: dpkg\nStatus: install ok installed\n\n")
-    rooms.top = str(top)
+    sandboxes.top = str(top)
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served)))
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -127,7 +127,7 @@ def provide(home: Path, rooms: Rooms) -> Iterator[Provide]:
         line = f"deb {options} http://127.0.0.1:{server.server_port}/ ./\n"
         (top / "etc/apt/sources.list").write_text(line)
         python = Interpreter(version="3.11.2", path="/usr/bin/python3", why="")
-        bench = Bench(RootedSandbox(rooms, ""), None, Settings(home=home), python, print)  # type: ignore[arg-type]
+        bench = Bench(RootedSandbox(sandboxes, ""), None, Settings(home=home), python, print)  # type: ignore[arg-type]
         return system_packages.provide(names, bench)
 
     yield provide
@@ -136,7 +136,9 @@ def provide(home: Path, rooms: Rooms) -> Iterator[Provide]:
     server.server_close()
 
 
-def test_a_package_is_laid_over_usr_without_its_scripts(provide: Provide, rooms: Rooms) -> None:
+def test_a_package_is_laid_over_usr_without_its_scripts(
+    provide: Provide, sandboxes: Sandboxes
+) -> None:
     # Names that apt would take for patterns or removals are those of no package.
     found = provide("good", "goo.", "good-", "linke+", "nothing")
     assert (found.packages, found.scripts) == (("good=1",), ("good",))
@@ -147,7 +149,7 @@ def test_a_package_is_laid_over_usr_without_its_scripts(provide: Provide, rooms:
         "nothing",
     ]
     look = "good; ls /etc/good; cat /etc/ssl/*; ls /usr/lib/more /usr/ran /etc/shadow; stat -c %a /usr/bin/good; ls /usr/bin/env"
-    said = rooms.run(RoomOrder(argv=("bash", "-c", look), system=found.folder)).output
+    said = sandboxes.run(SandboxRequest(argv=("bash", "-c", look), system=found.folder)).output
     assert ("\nrules\n" in said, "planted" in said) == (True, False)
     for line in ("it is good", "/usr/lib/more", "755", "/usr/bin/env"):
         assert f"{line}\n" in said

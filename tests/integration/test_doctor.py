@@ -12,16 +12,16 @@ import typer
 from typer.testing import CliRunner
 
 from agent.cli import doctor
-from agent.models.sandbox import RoomOrder, Sandbox
+from agent.models.sandbox import Sandbox, SandboxRequest
 from agent.sandbox import sandboxes
 from agent.sandbox.bubblewrap import cgroup, walls
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.sandbox.docker import opened
 from agent.sandbox.docker.sandbox import DockerSandbox
-from agent.sandbox.rooms import attempts, sheet, slots
+from agent.sandbox.runtime import attempts, sheet, slots
 from agent.settings import Settings
 from tests.deep import deep
-from tests.rooms import ENGINE, has_group, own_root, settings_for
+from tests.sandboxes import ENGINE, has_group, own_root, settings_for
 
 REQUIRED = {
     "read-only root",
@@ -36,7 +36,7 @@ REQUIRED = {
     "unprivileged user",
     "processes",
     "memory of a process",
-    "memory of the room",
+    "memory of the sandbox",
     "time",
     "disk space of /tmp",
     "disk space of /work",
@@ -67,12 +67,12 @@ def test_every_limit_of_a_kind_holds(sandbox: Sandbox, backend: str, home: Path)
     optional = {line["limit"]: line["enforced"] for line in measures if not line["required"]}
     wanted = {limit: backend in kinds for limit, kinds in OPTIONAL.items()}
     assert optional == wanted | {"bounded by the kernel": has_group(backend)}
-    assert [path.name for path in home.iterdir()] == ["rooms"]
+    assert [path.name for path in home.iterdir()] == ["sandboxes"]
 
 
 # --- bubblewrap with a wall taken away ---------------------------------------------------------
 
-Arguments = Callable[[list[str], RoomOrder], None]
+Arguments = Callable[[list[str], SandboxRequest], None]
 
 
 class Mutated(BubblewrapSandbox):
@@ -82,7 +82,7 @@ class Mutated(BubblewrapSandbox):
         super().__init__(Settings(home=home))
         self._change = change
 
-    def _arguments(self, order: RoomOrder, lend: walls.Lend, more: Sequence[str]) -> list[str]:
+    def _arguments(self, order: SandboxRequest, lend: walls.Lend, more: Sequence[str]) -> list[str]:
         args = super()._arguments(order, lend, more)
         self._change(args, order)
         return args
@@ -91,25 +91,25 @@ class Mutated(BubblewrapSandbox):
 def drop(*words: str, give: tuple[str, ...] = ()) -> Arguments:
     """Leave out these arguments, or give others in their place."""
 
-    def change(args: list[str], order: RoomOrder) -> None:
+    def change(args: list[str], order: SandboxRequest) -> None:
         at = next(n for n in range(len(args)) if tuple(args[n : n + len(words)]) == words)
         args[at : at + len(words)] = give
 
     return change
 
 
-def writable_source(args: list[str], order: RoomOrder) -> None:
+def writable_source(args: list[str], order: SandboxRequest) -> None:
     if order.tree is not None:
         args[args.index(order.tree) - 1] = "--bind"
 
 
-def without_sizes(args: list[str], order: RoomOrder) -> None:
+def without_sizes(args: list[str], order: SandboxRequest) -> None:
     while "--size" in args:
         at = args.index("--size")
         del args[at : at + 2]
 
 
-def further_namespaces(args: list[str], order: RoomOrder) -> None:
+def further_namespaces(args: list[str], order: SandboxRequest) -> None:
     args.remove("--disable-userns")
     at = args.index("--seccomp")
     del args[at : at + 2]
@@ -119,7 +119,7 @@ def further_namespaces(args: list[str], order: RoomOrder) -> None:
     ("change", "red"),
     [
         (drop("--cap-drop", "ALL", give=("--cap-add", "CAP_NET_RAW")), {"no privileges"}),
-        # Without a process 1 of its own no room counts as open, so every attempt is red.
+        # Without a process 1 of its own no sandbox counts as open, so every attempt is red.
         deep(drop("--unshare-pid"), REQUIRED),
         deep(drop("--unshare-ipc"), {"own namespaces"}),
         deep(drop("--remount-ro", "/"), {"read-only root"}),
@@ -142,7 +142,7 @@ def test_missing_limits_are_noticed(home: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sheet, "own_tasks", lambda order: 10_000)
     found = broken(BubblewrapSandbox(Settings(home=home)), home)
     # Without a group the bounds are those of each process, which nothing takes away here.
-    memory = {"memory of a process", "memory of the room"} if has_group("bubblewrap") else set()
+    memory = {"memory of a process", "memory of the sandbox"} if has_group("bubblewrap") else set()
     assert found == {"processes"} | memory
 
 
@@ -162,15 +162,15 @@ def mutated(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Change], D
     """Change what the engine is asked for, at the last moment."""
 
     def change(how: Change) -> DockerSandbox:
-        make = opened.OpenedRoom._make
+        make = opened.OpenedSandbox._make
 
         def asked(
-            room: opened.OpenedRoom, container: dict[str, Any], config: dict[str, Any]
+            sandbox: opened.OpenedSandbox, container: dict[str, Any], config: dict[str, Any]
         ) -> str:
             how(container, config)
-            return make(room, container, config)
+            return make(sandbox, container, config)
 
-        monkeypatch.setattr(opened.OpenedRoom, "_make", asked)
+        monkeypatch.setattr(opened.OpenedSandbox, "_make", asked)
         return DockerSandbox(settings_for("docker", home))
 
     return change
@@ -197,7 +197,7 @@ def with_host_network(container: dict[str, Any], config: dict[str, Any]) -> None
         (without("cap_drop"), {"no privileges"}),
         (with_host_network, {"no network", "own namespaces"}),
         (without("pids_limit"), {"processes"}),
-        (without("mem_limit", "memswap_limit"), {"memory of a process", "memory of the room"}),
+        (without("mem_limit", "memswap_limit"), {"memory of a process", "memory of the sandbox"}),
     ],
     ids=["writable root", "capabilities", "network", "processes", "memory"],
 )
@@ -227,7 +227,7 @@ def _environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(home))
     monkeypatch.setenv("COLUMNS", "200")
     if own_root is not None:
-        monkeypatch.delenv("MERGEWRIGHT_ROOM_ROOT")
+        monkeypatch.delenv("MERGEWRIGHT_SANDBOX_ROOT")
 
 
 @pytest.mark.engine
@@ -257,7 +257,7 @@ def test_what_is_needed_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert result.exit_code == 1
     said = " ".join(result.output.split())
     assert "apt-get install bubblewrap" in said
-    assert said.endswith("Missing: rooms, git. Nothing will be run here.")
+    assert said.endswith("Missing: sandboxes, git. Nothing will be run here.")
 
 
 def test_json_is_one_object_with_versions_places_and_every_kind() -> None:
@@ -266,7 +266,7 @@ def test_json_is_one_object_with_versions_places_and_every_kind() -> None:
     assert (result.exit_code, report["sound"], report["broken"]) == (0, True, [])
     assert report["used"] == "bubblewrap"
     assert {line["what"]: line["there"] for line in report["needed"]} == dict.fromkeys(
-        ("rooms", "git", "data folder"), True
+        ("sandboxes", "git", "data folder"), True
     )
     assert all(report["versions"].values())
     assert {line["limit"] for line in report["limits"] if line["required"]} == REQUIRED

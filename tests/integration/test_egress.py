@@ -1,4 +1,4 @@
-"""The proxy that is a fetch room's only way out: what passes, what does not, what is kept."""
+"""The proxy that is a fetch sandbox's only way out: what passes, what does not, what is kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agent.environments import egress
 from agent.environments.egress import EgressProxy, Target
 from agent.environments.fetch import open_proxy
 from agent.environments.package_index import SimpleIndex
-from agent.models.sandbox import RoomLimits, RoomOrder
+from agent.models.sandbox import SandboxLimits, SandboxRequest
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from tests.unit.environments import local_index
@@ -54,7 +54,7 @@ def ask(made: EgressProxy, request: str) -> bytes:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
         client.connect(str(made.socket_path))
-        # Who is refused for want of room may find the door closed before a word was said.
+        # Who is refused for want of sandbox may find the door closed before a word was said.
         with suppress(BrokenPipeError):
             client.sendall(request.encode("latin-1"))
         return client.recv(4096)
@@ -186,7 +186,7 @@ def test_the_notes_hold_no_credentials_and_do_not_grow_without_end(tmp_path):
         assert not any("hunter2" in note for note in made.refused)
 
 
-def test_from_a_room_only_the_index_is_reached(home):
+def test_from_a_sandbox_only_the_index_is_reached(home):
     program = (
         "import os, socket, urllib.request, urllib.error\n"
         "print('page', len(urllib.request.urlopen(os.environ['INDEX'] + 'pip/').read()) > 0)\n"
@@ -200,11 +200,11 @@ def test_from_a_room_only_the_index_is_reached(home):
         index = SimpleIndex(settings.model_copy(update={"index_url": served.url}), {})
         with open_proxy(index, settings) as made:
             result = BubblewrapSandbox(settings).run(
-                RoomOrder(
+                SandboxRequest(
                     argv=("/usr/bin/python3", "-c", program),
                     environ={"INDEX": served.url, "no_proxy": ""},
                     proxy_socket=str(made.socket_path),
-                    limits=RoomLimits(seconds=60),
+                    limits=SandboxLimits(seconds=60),
                 )
             )
             assert result.output.splitlines() == ["page True", "other True", "direct shut"]

@@ -1,4 +1,4 @@
-"""Environments, built for real: small packages, real rooms, the real index and one of our own."""
+"""Environments, built for real: small packages, real sandboxes, the real index and one of our own."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import uv
 from typer.testing import CliRunner
 
 from agent.cli import env
-from agent.environments import rooms, storage
+from agent.environments import sandbox_requests, storage
 from agent.errors import EnvironmentFailed
 from agent.models.environment import Environment
-from agent.models.sandbox import RoomLimits
+from agent.models.sandbox import SandboxLimits
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from tests.deep import deep
@@ -323,7 +323,7 @@ open("/work/mine/_found.py", "w").write("said = " + repr(found))
 READ_BACK = "import json; from mine._found import said; print(json.dumps(said))"
 
 
-def test_a_build_backend_reaches_nothing_outside_its_room(settings, folder, home, monkeypatch):
+def test_a_build_backend_reaches_nothing_outside_its_sandbox(settings, folder, home, monkeypatch):
     monkeypatch.setenv("CANARY_TOKEN", "canary-4711")
     canary = home / "canary.txt"
     canary.write_text("canary-4711")
@@ -377,7 +377,7 @@ def in_tree_backend(name: str, version: str, more: str) -> str:
 
 
 @pytest.mark.deep
-def test_files_that_would_steer_checks_are_left_out_of_every_room(settings, folder):
+def test_files_that_would_steer_checks_are_left_out_of_every_sandbox(settings, folder):
     program = (
         "import os\n"
         "for path in ('conftest.py', 'mine/conftest.py', 'mine/_version.py', 'pytest.ini'):\n"
@@ -607,8 +607,12 @@ def test_debian_packages_are_there_for_builds_and_checks_and_nowhere_else(settin
     }  # fmt: skip
     made = {line.split()[4] for line in said if line.startswith("building the wheel of ")}
     assert made >= {"mysqlclient", "psycopg2", "pycurl", "python-ldap"}
-    order = rooms.order(
-        environment, folder, (rooms.PYTHON, "-c", LOAD), environ={}, limits=RoomLimits(seconds=60)
+    order = sandbox_requests.order(
+        environment,
+        folder,
+        (sandbox_requests.PYTHON, "-c", LOAD),
+        environ={},
+        limits=SandboxLimits(seconds=60),
     )
     result = BubblewrapSandbox(settings).run(order)
     assert "/usr/bin/memcached\n" in result.output

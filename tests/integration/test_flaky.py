@@ -1,7 +1,7 @@
-"""Tests that fail at times, in real rooms: run again on both sides, and believed as far as proved.
+"""Tests that fail at times, in real sandboxes: run again on both sides, and believed as far as proved.
 
-What a test depends on by chance is laid into each room by the sandbox here: a turn, different from
-room to room, as a script says for each side. All else is as it is.
+What a test depends on by chance is laid into each sandbox by the sandbox here: a turn, different from
+sandbox to sandbox, as a script says for each side. All else is as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from agent.models.change import Finding
 from agent.models.checks import Comparison, Status
 from agent.models.outcome import Verdict
 from agent.models.run import Reason
-from agent.models.sandbox import Flag, Hear, RoomFile, RoomOrder, RoomResult, Sandbox
+from agent.models.sandbox import Flag, Hear, Sandbox, SandboxFile, SandboxRequest, SandboxResult
 from agent.stages import baseline, decide
 from agent.stages import checks as checks_stage
 from tests.deep import deep
@@ -66,25 +66,25 @@ SUITES = {
 
 
 class Turns:
-    """The real sandbox; each room that runs tests gets its side's next turn, at last P for ever."""
+    """The real sandbox; each sandbox that runs tests gets its side's next turn, at last P for ever."""
 
     def __init__(self, sandbox: Sandbox, base: str, head: str) -> None:
         self._sandbox = sandbox
         self._turns = {"base": iter(base), "head": iter(head), "base-tests": iter(head)}
-        self.rooms = {"base": 0, "head": 0, "base-tests": 0}
+        self.sandboxes = {"base": 0, "head": 0, "base-tests": 0}
 
     def run(
-        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> RoomResult:
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
         side = str(order.tree).rpartition("/")[2]
-        if side in self.rooms and _runs_tests(order):
-            self.rooms[side] += 1
-            turn = RoomFile(path=TURN, content=next(self._turns[side], "P").encode())
+        if side in self.sandboxes and _runs_tests(order):
+            self.sandboxes[side] += 1
+            turn = SandboxFile(path=TURN, content=next(self._turns[side], "P").encode())
             order = order.model_copy(update={"files": (*order.files, turn)})
         return self._sandbox.run(order, cancelled, hear)
 
 
-def _runs_tests(order: RoomOrder) -> bool:
+def _runs_tests(order: SandboxRequest) -> bool:
     told = next((json.loads(one.content) for one in order.files if one.path == ORDER_PATH), {})
     # What some tests can be chosen for is a suite.
     return (
@@ -98,8 +98,8 @@ class Judged:
     """A change that touches nothing the tests look at, and what became of it."""
 
     def __init__(self, made: Stage, base: str, head: str, **edits: str) -> None:
-        self.rooms = Turns(made.sandbox, base, head)
-        self.services = replace(made.services, sandbox=self.rooms)
+        self.sandboxes = Turns(made.sandbox, base, head)
+        self.services = replace(made.services, sandbox=self.sandboxes)
         before = baseline.measure(made.prepared, self.services)
         cleared = made.cleared(**(edits or {"shop_DOT_py": "A = 2\n"}))
         self.report = checks_stage.run(cleared, before, made.prepared, self.services)
@@ -178,7 +178,7 @@ def test_nothing_is_run_again_where_the_configuration_says_so(stage: Callable[..
     files, detected, _ = SUITES["pytest"]
     made = stage(files, config={"checks": {"tests": {"reruns": 0}}}, **detected)
     judged = Judged(made, base="PPF", head="FFP")
-    assert judged.rooms.rooms == {"base": 1, "head": 2, "base-tests": 0}
+    assert judged.sandboxes.sandboxes == {"base": 1, "head": 2, "base-tests": 0}
     assert judged.verdict.reason is Reason.NEW_FAILURES
 
 

@@ -52,7 +52,7 @@ def leaked(settings: Settings, *texts: str) -> list[str]:
 
 @pytest.mark.deep
 @pytest.mark.parametrize(("tls", "login"), [(False, "me:word"), deep(True, None)])
-def test_a_whole_build_goes_by_the_proxy_and_no_room_knows_who_asks(
+def test_a_whole_build_goes_by_the_proxy_and_no_sandbox_knows_who_asks(
     settings, home, tmp_path, monkeypatch, tls, login
 ):
     context, public = certificate(tmp_path) if tls else (None, None)
@@ -80,7 +80,7 @@ def test_a_whole_build_goes_by_the_proxy_and_no_room_knows_who_asks(
             assert set(proxy.asked) == {("CONNECT", host)}
         else:
             asked = [address for _, address in proxy.asked]
-            # Of the host itself and of the room.
+            # Of the host itself and of the sandbox.
             assert asked.count(f"{served.url}direct/") >= 1
             assert f"http://{host}/files/direct-1.0-py3-none-any.whl" in asked
             assert len(proxy.asked) == len(served.asked)
@@ -120,7 +120,7 @@ def test_what_leads_inside_is_refused_with_a_proxy_too(tmp_path):
         assert proxy.asked == []
 
 
-def test_what_a_room_says_to_the_proxy_does_not_reach_it(tmp_path):
+def test_what_a_sandbox_says_to_the_proxy_does_not_reach_it(tmp_path):
     with recording(f"clerk:{SECRET}") as proxy, local_index.serving() as served:
         here = egress.target(served.url)
         by = HostProxies({"http": proxy.url()})

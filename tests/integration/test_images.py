@@ -1,4 +1,4 @@
-"""Images for rooms: built on a base of the engine, labelled with their Python, shown."""
+"""Images for sandboxes: built on a base of the engine, labelled with their Python, shown."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from agent.cli import images
 from agent.errors import SandboxMissing
-from agent.models.sandbox import RoomOrder
+from agent.models.sandbox import SandboxRequest
 from agent.sandbox.docker import engine
 from agent.sandbox.docker.sandbox import DockerSandbox
 from agent.settings import Settings
-from tests.rooms import ENGINE, SMALL, settings_for
+from tests.sandboxes import ENGINE, SMALL, settings_for
 
 pytestmark = pytest.mark.engine
 
@@ -41,7 +41,9 @@ def show(*options: str) -> str:
     return CliRunner().invoke(images.app, ["show", *options]).stdout
 
 
-def test_an_image_is_built_on_a_local_base_and_rooms_are_opened_from_it(settings: Settings) -> None:
+def test_an_image_is_built_on_a_local_base_and_sandboxes_are_opened_from_it(
+    settings: Settings,
+) -> None:
     assert "mergewright images build 3.11" in show()
     done = CliRunner().invoke(images.app, ["build", "3.11", "git"])
     assert done.exit_code == 0, done.output
@@ -52,7 +54,7 @@ def test_an_image_is_built_on_a_local_base_and_rooms_are_opened_from_it(settings
     (python,) = root.pythons
     assert (root.name, root.mark) == ("3.11", row["digest"])
     told = "import platform; print(platform.python_version())"
-    order = RoomOrder(argv=(python.path, "-c", told), limits=SMALL)
+    order = SandboxRequest(argv=(python.path, "-c", told), limits=SMALL)
     assert DockerSandbox(settings).run(order).output.strip() == python.version
 
 

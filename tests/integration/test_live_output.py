@@ -1,4 +1,4 @@
-"""Output of checks in real rooms reaches whoever watches while they run."""
+"""Output of checks in real sandboxes reaches whoever watches while they run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_lines_of_a_check_are_shown_before_it_ends(stage: Callable[..., Stage]) 
             seen.set()
 
     class Ended:
-        """The real sandbox, whose rooms are taken down once the line was seen."""
+        """The real sandbox, whose sandboxes are taken down once the line was seen."""
 
         def run(self, order, cancelled=None, hear=None):
             return made.sandbox.run(order, seen, hear)

@@ -18,7 +18,7 @@ from agent.environments.build import EnvironmentRequest
 from agent.environments.locks import export
 from agent.environments.package_index import SimpleIndex
 from agent.errors import EnvironmentFailed
-from agent.models.sandbox import ROOM_GATE, Mount
+from agent.models.sandbox import SANDBOX_GATE, Mount
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from tests.integration.environment_building import ensure, lay, local, with_our_tools
@@ -225,8 +225,11 @@ def test_what_an_exporter_is_led_to_run_sees_project_file_and_lock_alone(
         look = _LOOK.replace("PLACE", repr(str(secret)))
         look = look.replace("PORT", str(server.getsockname()[1]))
         gate = toolsets.locate(toolsets.GATE, bench) / "venv"
-        mounts = (Mount(source=str(gate), target=ROOM_GATE), Mount(source=str(gate), target="/env"))
-        command = (f"{ROOM_GATE}/bin/python", "-I", "-c", look)
+        mounts = (
+            Mount(source=str(gate), target=SANDBOX_GATE),
+            Mount(source=str(gate), target="/env"),
+        )
+        command = (f"{SANDBOX_GATE}/bin/python", "-I", "-c", look)
         result = export._run(lock, bench, mounts, command)
     seen = json.loads(result.files[export._PINS])
     assert seen["files"] == ["/work/poetry.lock", "/work/pyproject.toml"]

@@ -7,10 +7,10 @@ import subprocess
 import pytest
 import uv
 
-from agent.environments import build, declare, fingerprint, rooms
+from agent.environments import build, declare, fingerprint, sandbox_requests
 from agent.environments.build import EnvironmentRequest
 from agent.environments.tree_files import TreeFiles
-from agent.models.sandbox import RoomLimits
+from agent.models.sandbox import SandboxLimits
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from repo_config import detect, load
 from repo_config.schema import PythonSection
@@ -60,9 +60,9 @@ def test_the_environment_is_that_of_the_folder_with_projects_beside_it(home):
         )  # fmt: skip
         assert made.packages == ("api==1", "common==1", "shared==1.0", "wanted==1.0")
         program = "import os, api, common; print(os.getcwd(), api.__file__, common.__file__)"
-        order = rooms.order(
-            made, tree, (rooms.PYTHON, "-c", program),
-            environ={}, limits=RoomLimits(seconds=60), folder=ROOT,
+        order = sandbox_requests.order(
+            made, tree, (sandbox_requests.PYTHON, "-c", program),
+            environ={}, limits=SandboxLimits(seconds=60), folder=ROOT,
         )  # fmt: skip
         result = sandbox.run(order)
     assert result.output.split() == [

@@ -1,4 +1,4 @@
-"""Indexes that want credentials, and several of them: what a room gets, and what it never sees."""
+"""Indexes that want credentials, and several of them: what a sandbox gets, and what it never sees."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agent.environments import build, explanation
 from agent.environments.build import EnvironmentRequest
 from agent.environments.package_index import SimpleIndex
 from agent.errors import EnvironmentFailed, IndexUnavailable
-from agent.models.sandbox import RoomOrder, RoomResult
+from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from repo_config.schema import PythonSection
@@ -44,13 +44,13 @@ def folder(home):
 
 
 class Recorder(BubblewrapSandbox):
-    """Real rooms; every order that one was opened for is kept."""
+    """Real sandboxes; every order that one was opened for is kept."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.orders: list[RoomOrder] = []
+        self.orders: list[SandboxRequest] = []
 
-    def run(self, order: RoomOrder, *more, **named) -> RoomResult:
+    def run(self, order: SandboxRequest, *more, **named) -> SandboxResult:
         self.orders.append(order)
         return super().run(order, *more, **named)
 
@@ -121,7 +121,7 @@ def canaries(settings: Settings) -> list[str]:
 @pytest.mark.parametrize(
     ("form", "absolute", "tls"), [("json", False, True), deep("html", True, False)]
 )
-def test_a_private_index_is_asked_and_no_room_sees_the_password(
+def test_a_private_index_is_asked_and_no_sandbox_sees_the_password(
     settings, folder, tmp_path, form, absolute, tls
 ):
     context, public = certificate(tmp_path) if tls else (None, None)

@@ -1,4 +1,4 @@
-"""pyright and basedpyright in real rooms: what they find, and that nothing of a tree gets round it."""
+"""pyright and basedpyright in real sandboxes: what they find, and that nothing of a tree gets round it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agent.checks.check import Site
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT, PyrightTypes
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckReport, CheckResult, Comparison, Status
-from agent.models.sandbox import ROOM_OUT, RoomResult
+from agent.models.sandbox import SANDBOX_OUT, SandboxResult
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from tests.folders import data_folder
@@ -33,8 +33,8 @@ FOUND = "shop/sums.py: reportReturnType: "
 
 
 @pytest.fixture
-def run(workshop: Workshop) -> Callable[..., tuple[Site, Secret, RoomResult]]:
-    """Run one of the tools on files, and give what its room gave back."""
+def run(workshop: Workshop) -> Callable[..., tuple[Site, Secret, SandboxResult]]:
+    """Run one of the tools on files, and give what its sandbox gave back."""
 
     def go(
         files: Files,
@@ -42,7 +42,7 @@ def run(workshop: Workshop) -> Callable[..., tuple[Site, Secret, RoomResult]]:
         packages: tuple[str, ...] = (),
         collect: tuple[str, ...] = (),
         **more: Any,
-    ) -> tuple[Site, Secret, RoomResult]:
+    ) -> tuple[Site, Secret, SandboxResult]:
         made = workshop.site(files, packages=packages, type_tools=(tool.name,), **more)
         site = _with_checker(made, workshop)
         for program in site.tree.glob("**/bin/*"):
@@ -56,7 +56,7 @@ def run(workshop: Workshop) -> Callable[..., tuple[Site, Secret, RoomResult]]:
 
 
 @pytest.fixture
-def one(run: Callable[..., tuple[Site, Secret, RoomResult]]) -> Callable[..., CheckResult]:
+def one(run: Callable[..., tuple[Site, Secret, SandboxResult]]) -> Callable[..., CheckResult]:
     """Say how it ended."""
 
     def go(files: Files, tool: PyrightTypes = PYRIGHT, **more: Any) -> CheckResult:
@@ -118,7 +118,7 @@ EVERYTHING = "def __getattr__(name: str) -> object: ...\n"
 
 
 def test_nothing_of_the_tree_is_run_and_packages_of_its_own_are_not_read(
-    run: Callable[..., tuple[Site, Secret, RoomResult]],
+    run: Callable[..., tuple[Site, Secret, SandboxResult]],
 ) -> None:
     site_packages = ".venv/lib/python3.11/site-packages"
     files = {
@@ -136,7 +136,7 @@ def test_nothing_of_the_tree_is_run_and_packages_of_its_own_are_not_read(
     }  # fmt: skip
     for config in ({}, {"env": {"NODE_OPTIONS": "--require=/work/evil.js", "PATH": "/work/bin"}}):
         site, secret, result = run(
-            files, packages=("iniconfig",), collect=(f"{ROOM_OUT}/*",), config=config
+            files, packages=("iniconfig",), collect=(f"{SANDBOX_OUT}/*",), config=config
         )
         assert set(result.files) == {secret.report}, result.files
         judged = PYRIGHT.judge(site, secret, result)

@@ -1,4 +1,4 @@
-"""Each Python of this machine, in a room: its environment is built, and the checks tell the truth.
+"""Each Python of this machine, in a sandbox: its environment is built, and the checks tell the truth.
 
 `MERGEWRIGHT_TEST_ROOTS` names a folder of root file systems whose Pythons are tried as well.
 """

@@ -382,7 +382,7 @@ def test_a_data_folder_that_cannot_be_made_is_named(environ, tmp_path):
     assert f"{tmp_path}/file/home cannot be used" in refused(environ, "work")
 
 
-def test_a_worker_without_a_room_does_not_start(environ, tmp_path):
+def test_a_worker_without_a_sandbox_does_not_start(environ, tmp_path):
     tools = tmp_path / "bin"
     tools.mkdir()
     environ["PATH"] = str(tools)

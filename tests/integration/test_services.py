@@ -1,4 +1,4 @@
-"""Servers in the room: real PostgreSQL and Redis, whole checks, and what happens without them."""
+"""Servers in the sandbox: real PostgreSQL and Redis, whole checks, and what happens without them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 
 from agent.checks import comparison
 from agent.checks.check import Site
-from agent.environments import room_services, rooms
+from agent.environments import sandbox_requests, sandbox_services
 from agent.errors import EnvironmentFailed
 from agent.models.checks import CheckReport, CheckResult, Status
-from agent.models.sandbox import Flag, Hear, RoomLimits, RoomOrder, RoomResult, Sandbox
-from tests import rooms as kinds
+from agent.models.sandbox import Flag, Hear, Sandbox, SandboxLimits, SandboxRequest, SandboxResult
+from tests import sandboxes as kinds
 from tests.deep import deep
 from tests.folders import data_folder
 from tests.integration import check_samples
@@ -27,17 +27,17 @@ BOTH = {"services": ["postgres", "redis"]}
 
 
 class Watched:
-    """Real rooms; keeps what was ordered, and may spoil it first."""
+    """Real sandboxes; keeps what was ordered, and may spoil it first."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self.roots = sandbox.roots
-        self.orders: list[RoomOrder] = []
-        self.spoil: Callable[[RoomOrder], RoomOrder] = lambda order: order
+        self.orders: list[SandboxRequest] = []
+        self.spoil: Callable[[SandboxRequest], SandboxRequest] = lambda order: order
 
     def run(
-        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> RoomResult:
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
         self.orders.append(order)
         return self._sandbox.run(self.spoil(order), cancelled, hear)
 
@@ -66,12 +66,12 @@ class Ground:
         """What a program prints beside the servers, with the variables that a check has."""
         site = self.site(files, told)
         services = site.environment.services
-        order = rooms.order(
-            site.environment, site.tree, (rooms.PYTHON, "-c", textwrap.dedent(program)),
-            environ={**room_services.variables(services), **site.config.env},
-            limits=RoomLimits(seconds=60),
+        order = sandbox_requests.order(
+            site.environment, site.tree, (sandbox_requests.PYTHON, "-c", textwrap.dedent(program)),
+            environ={**sandbox_services.variables(services), **site.config.env},
+            limits=SandboxLimits(seconds=60),
         )  # fmt: skip
-        order = room_services.beside(order, services, site.environment.interpreter)
+        order = sandbox_services.beside(order, services, site.environment.interpreter)
         result = self.sandbox.run(order)
         assert result.exit_code == 0, result.output
         return result.output.strip()
@@ -250,12 +250,12 @@ def test_the_command_ends_as_it_would_without_a_server(ground):
         "import os; raise SystemExit(len(os.listdir('/proc/self/fd')))": 4,
     }
     for program, code in endings.items():
-        order = rooms.order(
-            site.environment, site.tree, (rooms.PYTHON, "-I", "-c", program),
-            environ={"LANG": "C"}, limits=RoomLimits(seconds=60),
+        order = sandbox_requests.order(
+            site.environment, site.tree, (sandbox_requests.PYTHON, "-I", "-c", program),
+            environ={"LANG": "C"}, limits=SandboxLimits(seconds=60),
         )  # fmt: skip
         plain = ground.sandbox.run(order)
-        beside = room_services.beside(
+        beside = sandbox_services.beside(
             order, site.environment.services, site.environment.interpreter
         )
         assert (ground.sandbox.run(beside).exit_code, plain.exit_code) == (code, code), program
@@ -321,7 +321,7 @@ def test_a_server_that_does_not_start_is_not_the_projects_failure(ground):
         assert "not begun: PostgreSQL 1" in found[name].reason
 
 
-def _without_cluster(order: RoomOrder) -> RoomOrder:
+def _without_cluster(order: SandboxRequest) -> SandboxRequest:
     """The server's data folder is gone."""
     return order.model_copy(
         update={
@@ -345,5 +345,5 @@ def _elsewhere(content: bytes) -> bytes:
 @pytest.mark.deep
 def test_limits_that_are_too_low_are_named_before_the_baseline(ground):
     with pytest.raises(EnvironmentFailed) as caught:
-        ground.site(REQUIREMENTS, BOTH, room_processes=4)
-    assert "MERGEWRIGHT_ROOM_PROCESSES is 4" in str(caught.value)
+        ground.site(REQUIREMENTS, BOTH, sandbox_processes=4)
+    assert "MERGEWRIGHT_SANDBOX_PROCESSES is 4" in str(caught.value)

@@ -12,11 +12,11 @@ import pytest
 from agent.environments import storage
 from agent.errors import Cancelled, EditFailed
 from agent.models.change import Change, ChangedFile
-from agent.models.environment import RoomService
+from agent.models.environment import SandboxService
 from agent.sandbox.session import Session
 from agent.testing import FakeSessions
 from tests.integration.session_samples import FILES, LIMITS, Workplace, paths
-from tests.rooms import settings_for
+from tests.sandboxes import settings_for
 
 # --- commands ----------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ def test_sessions_are_open_at_the_same_time_and_see_nothing_of_each_other(
 
 def test_servers_are_started_for_each_command(backend: str, home: Path) -> None:
     place = Workplace(settings_for(backend, home, **LIMITS))
-    redis = RoomService(name="redis", version="7", program="/usr/bin/redis-server")
+    redis = SandboxService(name="redis", version="7", program="/usr/bin/redis-server")
     environment = place.prepared.environment.model_copy(
         update={"services": (redis,), "scripts_path": str(storage.scripts(place.settings))}
     )

@@ -15,7 +15,7 @@ from agent.errors import EditFailed
 from agent.sandbox import overlay, sandboxes, taking
 from agent.sandbox.session import Session
 from tests.integration.session_samples import LIMITS, Workplace, paths, start_elsewhere
-from tests.rooms import alive, left_of, settings_for, wait_for, wait_until_gone
+from tests.sandboxes import alive, left_of, settings_for, wait_for, wait_until_gone
 
 
 def works(session: Session) -> bool:
@@ -216,7 +216,7 @@ def test_names_that_cannot_be_shown_are_reported(session: Session) -> None:
 
 
 def test_100_000_files_are_counted_and_not_carried(backend: str, home: Path) -> None:
-    session = Workplace(settings_for(backend, home, **(LIMITS | {"room_disk_mb": 1024}))).open()
+    session = Workplace(settings_for(backend, home, **(LIMITS | {"sandbox_disk_mb": 1024}))).open()
     script = "import os\nos.mkdir('m')\nfor n in range(100_000): open(f'm/{n}', 'w').close()"
     try:
         session.write("make.py", script.encode())

@@ -1,4 +1,4 @@
-"""Set-up commands in real rooms: what they may reach, and what of it lies under checks."""
+"""Set-up commands in real sandboxes: what they may reach, and what of it lies under checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.environments import rooms, setup_commands, storage
+from agent.environments import sandbox_requests, setup_commands, storage
 from agent.environments.bench import Bench, RootedSandbox
 from agent.environments.interpreters import Interpreter
 from agent.environments.package_index import SimpleIndex
@@ -16,7 +16,7 @@ from agent.environments.setup_commands import SetUp
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.environment import Environment, Layer
-from agent.models.sandbox import RoomLimits, RoomResult, Sandbox
+from agent.models.sandbox import Sandbox, SandboxLimits, SandboxResult
 from agent.settings import Settings
 from repo_config.schema import PackagesCommand
 from tests.integration.environment_building import lay
@@ -35,7 +35,7 @@ for url in (os.environ.get("PIP_INDEX_URL", "http://127.0.0.1:9/"), "http://exam
 
 
 class Yard:
-    """A tree, an environment of a few files, and rooms of one kind."""
+    """A tree, an environment of a few files, and sandboxes of one kind."""
 
     def __init__(self, sandbox: Sandbox, home: Path, index_url: str) -> None:
         self.sandbox, self.settings = sandbox, Settings(home=home, index_url=index_url)
@@ -67,9 +67,9 @@ class Yard:
         plain = (base or self.environment).model_copy(update={"layers": (), "altered": ()})
         return setup_commands.provide(asked, TreeFiles(self.tree), plain, bench)
 
-    def run(self, environment: Environment, script: str) -> RoomResult:
-        limits = RoomLimits(seconds=60)
-        order = rooms.order(
+    def run(self, environment: Environment, script: str) -> SandboxResult:
+        limits = SandboxLimits(seconds=60)
+        order = sandbox_requests.order(
             environment, self.tree, ("bash", "-c", script), environ={}, limits=limits,
             collect=("/work/**",),
         )  # fmt: skip
@@ -123,7 +123,7 @@ def test_a_command_that_fails_is_named_with_its_line_and_last_words(yard: Yard) 
     assert "`echo last words; false | cat` ended with exit code 1" in said
     assert ".github/mergewright.yml:3" in said
     assert said.splitlines()[-1] == "last words"
-    small = yard.settings.model_copy(update={"room_disk_mb": 4})
+    small = yard.settings.model_copy(update={"sandbox_disk_mb": 4})
     yard.settings = small
     with pytest.raises(EnvironmentFailed, match="limit on disk"):
         yard.set_up("head -c 64M /dev/zero >zeros; sleep 5")
@@ -175,7 +175,7 @@ def test_commands_find_no_secret_and_nothing_of_this_machine(yard: Yard, home: P
     assert not Path(made.path, "all").is_symlink()
 
 
-def test_a_large_folder_is_under_rooms_and_sessions_as_if_it_were_theirs(
+def test_a_large_folder_is_under_sandboxes_and_sessions_as_if_it_were_theirs(
     yard: Yard, place: Workplace
 ) -> None:
     command = "mkdir -p lib/deep; seq 3000 | (cd lib/deep; xargs touch); echo x >lib/deep/1"

@@ -19,7 +19,7 @@ from agent.models.run import Reason, Run
 from agent.models.ticket import IssueRef, Snapshot
 from agent.publishing import commits
 from agent.sandbox.bubblewrap import cgroup, strays
-from agent.sandbox.rooms import layout, slots
+from agent.sandbox.runtime import layout, slots
 from agent.service.sweep import Sweeper
 from agent.settings import Settings
 from agent.store.engine import Engine, Segment, Standing
@@ -125,8 +125,8 @@ def test_PF2_temporary_files_go_when_they_are_old_and_named_as_we_name_them(plac
         file(home / "environments" / "tools" / "uv-1.2" / ".uv-77"),
         aged(file(home / "measure-abcd1234" / "a").parent),
         aged(file(home / "type-caches" / ".new-abcd1234" / "3.11" / "cache.db").parent.parent),
-        aged(file(home / "rooms" / ".runner-0123456789abcdef.77-aabbccdd" / "a").parent),
-        aged(file(home / "rooms" / ".etc-0123456789abcdef.77-aabbccdd" / "a").parent),
+        aged(file(home / "sandboxes" / ".runner-0123456789abcdef.77-aabbccdd" / "a").parent),
+        aged(file(home / "sandboxes" / ".etc-0123456789abcdef.77-aabbccdd" / "a").parent),
     ]
     theirs = [
         file(home / "baselines" / ".new-abcd1235", at=time.time()),
@@ -134,8 +134,8 @@ def test_PF2_temporary_files_go_when_they_are_old_and_named_as_we_name_them(plac
         file(home / "baselines" / "a.json"),
         file(home / "runs" / "20261120-101010-1" / "run.json"),
         file(home / "measurements.txt"),
-        aged(file(home / "rooms" / "runner-0123456789abcdef" / "a").parent),
-        file(home / "rooms" / "slot-0"),
+        aged(file(home / "sandboxes" / "runner-0123456789abcdef" / "a").parent),
+        file(home / "sandboxes" / "slot-0"),
         aged(file(home / "measure-of-mine" / "a").parent),
     ]
     target = file(home.parent / f"{home.name}-outside" / "kept").parent
@@ -188,10 +188,10 @@ def test_PF2_half_environments_of_dead_builders_go_also_when_another_process_has
     assert there(gone, again, mine, fetched) == [mine]
 
 
-# --- rooms -----------------------------------------------------------------------------------
+# --- sandboxes -----------------------------------------------------------------------------------
 
 
-def test_PF2_the_group_of_a_room_goes_with_its_processes_and_only_where_the_slot_is_free(place):
+def test_PF2_the_group_of_a_sandbox_goes_with_its_processes_and_only_where_the_slot_is_free(place):
     ours, used = (f"{slots.prefix(place.home)}{number}" for number in (60, 61))
     other = f"{slots.prefix(place.home / 'other')}60"
     groups = {name: cgroup.create(name, 2**26, 10) for name in (ours, used, other)}
@@ -200,10 +200,10 @@ def test_PF2_the_group_of_a_room_goes_with_its_processes_and_only_where_the_slot
     sleeper = subprocess.Popen(["sleep", "60"])
     try:
         groups[ours].add([sleeper.pid])
-        (place.home / "rooms").mkdir(exist_ok=True)
-        with (place.home / "rooms" / "slot-61").open("w") as holder:
+        (place.home / "sandboxes").mkdir(exist_ok=True)
+        with (place.home / "sandboxes" / "slot-61").open("w") as holder:
             fcntl.flock(holder, fcntl.LOCK_EX)
-            assert place.sweeper().turn()["rooms"] == 1
+            assert place.sweeper().turn()["sandboxes"] == 1
         assert sleeper.wait(5) == -9
         assert cgroup.names(ours) == set()
         assert cgroup.names(used)
@@ -233,7 +233,7 @@ def lives(pid: int) -> bool:
         return False
 
 
-def test_PF2_a_room_that_lost_its_opener_is_ended_and_a_look_alike_is_not():
+def test_PF2_a_sandbox_that_lost_its_opener_is_ended_and_a_look_alike_is_not():
     # The name of a program is what its starter says; these only wait.
     wait = ("-c", "sleep 30 & wait")
     ours = orphan("bwrap", *wait, layout.RUNNER)

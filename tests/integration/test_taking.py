@@ -17,7 +17,7 @@ from agent.models.change import Change
 from agent.models.sandbox import Taken
 from agent.sandbox import taking
 from tests.integration import git_samples
-from tests.rooms import INSIDE
+from tests.sandboxes import INSIDE
 
 FILES: dict[str, str | bytes] = {
     "a": "a\n",

@@ -1,4 +1,4 @@
-"""Hunks of a change are taken back one at a time, in real rooms."""
+"""Hunks of a change are taken back one at a time, in real sandboxes."""
 
 from __future__ import annotations
 

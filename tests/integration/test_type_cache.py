@@ -1,4 +1,4 @@
-"""What mypy knows is kept, and turns no verdict green; in real rooms."""
+"""What mypy knows is kept, and turns no verdict green; in real sandboxes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from agent.checks import comparison
 from agent.models.checks import CheckReport, CheckResult, Comparison, Status
-from agent.models.sandbox import Mount, RoomFile, RoomOrder
+from agent.models.sandbox import Mount, SandboxFile, SandboxRequest
 from agent.stages import baseline
 from agent.stages import checks as checks_stage
 from tests.integration.check_samples import Stage
@@ -144,7 +144,7 @@ def _forged(made: Typed) -> Path:
 
 
 def _plain_mypy(made: Typed, content: str, cache: Path | None, goal: Path | None = None) -> str:
-    """Run mypy by itself in a room; return what it prints, and lay what it knows into a folder."""
+    """Run mypy by itself in a sandbox; return what it prints, and lay what it knows into a folder."""
     stage = made.stage
     home = stage.services.settings.home
     tree = home / "plain"
@@ -153,12 +153,12 @@ def _plain_mypy(made: Typed, content: str, cache: Path | None, goal: Path | None
     (tree / "shop" / "__init__.py").write_text("")
     (tree / "shop" / "sums.py").write_text(content)
     files = [] if cache is None else list(cache.rglob("*.db"))
-    order = RoomOrder(
+    order = SandboxRequest(
         argv=("/env/bin/python", "-m", "mypy", "--sqlite-cache", "--cache-dir=/out/c", "shop"),
         tree=str(tree),
         mounts=(Mount(source=stage.prepared.environment.path, target="/env"),),
         files=tuple(
-            RoomFile(path=f"/out/c/{path.relative_to(cache)}", content=path.read_bytes())
+            SandboxFile(path=f"/out/c/{path.relative_to(cache)}", content=path.read_bytes())
             for path in files
             if cache is not None
         ),
@@ -176,15 +176,17 @@ def test_a_cache_that_lies_in_the_tree_is_not_read(stage: Callable[..., Stage]) 
     made = Typed(stage, TYPED, config={"checks": {"types": {"args": ["--cache-dir", "kept"]}}})
     forged = _forged(made)
     assert "Success" in _plain_mypy(made, WRONG, forged)
-    rooms = made.stage.sandbox.run
+    sandboxes = made.stage.sandbox.run
 
     def run(order, *others, **more):
         """The tree has that cache in it."""
         files = tuple(
-            RoomFile(path=f"/work/kept/{path.relative_to(forged)}", content=path.read_bytes())
+            SandboxFile(path=f"/work/kept/{path.relative_to(forged)}", content=path.read_bytes())
             for path in forged.rglob("*.db")
         )
-        return rooms(order.model_copy(update={"files": (*order.files, *files)}), *others, **more)
+        return sandboxes(
+            order.model_copy(update={"files": (*order.files, *files)}), *others, **more
+        )
 
     made.stage.sandbox.run = run  # type: ignore[method-assign]
     assert made.head(shop__sums_DOT_py=WRONG).verdict is Status.FAILED

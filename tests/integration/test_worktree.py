@@ -330,7 +330,7 @@ def test_a_work_tree_holds_the_files_and_no_git(
     modes = [
         tree.folder.joinpath(path).stat().st_mode & 0o777 for path in ("a.py", "run.sh", "pkg")
     ]
-    assert modes == [0o644, 0o755, 0o755], "rooms run as another user"
+    assert modes == [0o644, 0o755, 0o755], "sandboxes run as another user"
 
 
 def test_a_work_tree_is_removed_with_what_stood_beside_it(
@@ -494,7 +494,7 @@ def test_a_disk_that_is_full_while_cloning_is_said_and_nothing_is_left(
     )
     disk = small_disk(2)
     for _ in range(2):
-        with pytest.raises(StorageFull, match=f"{disk}/mirrors is full. Make room"):
+        with pytest.raises(StorageFull, match=f"{disk}/mirrors is full. Make sandbox"):
             worktree.prepare(str(repository), None, disk / "mirrors")
         left = [path.name for path in (disk / "mirrors").iterdir()]
         assert all(name.endswith(".lock") for name in left), left

@@ -1,6 +1,6 @@
-"""`python -m tests.live [--only NAME …] [--json]`: real projects in rooms, held against bare runs.
+"""`python -m tests.live [--only NAME …] [--json]`: real projects in sandboxes, held against bare runs.
 
-Exit codes: 0 every test ends in the room as it does bare, but for those on the list with their
+Exit codes: 0 every test ends in the sandbox as it does bare, but for those on the list with their
 reasons; 1 anything else.
 """
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None, measure: Measure = measured.measure)
     asked = _arguments(argv)
     os.umask(0o022)
     scratch = Path(tempfile.mkdtemp(prefix="mergewright-live-", dir=asked.scratch))
-    scratch.chmod(0o711)  # rooms run as another user, who must be able to pass
+    scratch.chmod(0o711)  # sandboxes run as another user, who must be able to pass
     told = Console(stderr=True)
     begun = time.monotonic()
 

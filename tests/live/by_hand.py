@@ -65,7 +65,7 @@ def outcomes(project: Project, made: Bare, folder: Path) -> tuple[Outcomes, floa
     return found, time.monotonic() - begun
 
 
-def in_room(result: CheckResult) -> Outcomes:
+def in_sandbox(result: CheckResult) -> Outcomes:
     """Outcomes of the product's own run, by the names that bare runs have."""
     found: Outcomes = {}
     for item in result.items:
@@ -74,7 +74,7 @@ def in_room(result: CheckResult) -> Outcomes:
             name = name.removesuffix(COLLECTION).removesuffix(".py").replace("/", ".")
         name = bare.dotted(name)
         if name in found:
-            raise NotRun(f"two tests of the room are called {name}")
+            raise NotRun(f"two tests of the sandbox are called {name}")
         found[name] = "passed" if item.outcome == "xpassed" else item.outcome
     return found
 
@@ -82,14 +82,16 @@ def in_room(result: CheckResult) -> Outcomes:
 def _libraries(environment: Environment) -> dict[str, str]:
     """Let an interpreter find its own library where it was copied to, so that others can read it.
 
-    The room shows the copy at the original's place.
+    The sandbox shows the copy at the original's place.
     """
-    copied = [Path(host, "lib") for host, room in environment.interpreter_mounts if host != room]
+    copied = [
+        Path(host, "lib") for host, sandbox in environment.interpreter_mounts if host != sandbox
+    ]
     return {"LD_LIBRARY_PATH": os.pathsep.join(map(str, copied))} if copied else {}
 
 
 def _given_away(made: Bare) -> Bare:
-    """Hand the tree over to somebody without rights, as rooms do."""
+    """Hand the tree over to somebody without rights, as sandboxes do."""
     if os.geteuid() != 0:
         return made
     home = made.tree.parent
@@ -119,7 +121,7 @@ def read_notes(place: Path) -> Outcomes:
 
 
 def _missing_pytest(environment: Environment) -> tuple[str, ...]:
-    """The pytest that the room falls back to, where the project declares none."""
+    """The pytest that the sandbox falls back to, where the project declares none."""
     there = {package.partition("==")[0] for package in environment.packages}
     if "pytest" in there:
         return ()

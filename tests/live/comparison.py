@@ -22,11 +22,11 @@ class Difference:
 
     test: str
     bare: str
-    room: str
+    sandbox: str
 
     def __str__(self) -> str:
         """As a person reads it."""
-        return f"{self.test}: bare {self.bare}, room {self.room}"
+        return f"{self.test}: bare {self.bare}, sandbox {self.sandbox}"
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Known:
     project: str
     tests: tuple[str, ...]
     bare: str
-    room: str
+    sandbox: str
     reason: str
 
     def explains(self, difference: Difference) -> bool:
         """Whether this is the reason of a difference."""
-        seen = (difference.bare, difference.room)
-        return difference.test in self.tests and seen == (self.bare, self.room)
+        seen = (difference.bare, difference.sandbox)
+        return difference.test in self.tests and seen == (self.bare, self.sandbox)
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Comparison:
     """What came out of one project."""
 
     outcomes: Mapping[str, tuple[str, str]]
-    """Of every test, bare and in the room."""
+    """Of every test, bare and in the sandbox."""
     known: tuple[tuple[Difference, str], ...]
     """Differences with the reason that the list has for them."""
     unknown: tuple[Difference, ...]
@@ -73,35 +73,37 @@ class Comparison:
         return not self.unknown and not self.stale
 
 
-def differences(bare: Outcomes, room: Outcomes) -> tuple[Difference, ...]:
+def differences(bare: Outcomes, sandbox: Outcomes) -> tuple[Difference, ...]:
     """Name every test that does not end alike, in the order of their names."""
     return tuple(
-        Difference(test, bare.get(test, ABSENT), room.get(test, ABSENT))
-        for test in sorted(bare.keys() | room.keys())
-        if bare.get(test) != room.get(test)
+        Difference(test, bare.get(test, ABSENT), sandbox.get(test, ABSENT))
+        for test in sorted(bare.keys() | sandbox.keys())
+        if bare.get(test) != sandbox.get(test)
     )
 
 
-def compare(bare: Outcomes, room: Outcomes, listed: Iterable[Known]) -> Comparison:
+def compare(bare: Outcomes, sandbox: Outcomes, listed: Iterable[Known]) -> Comparison:
     """Tell known differences from unknown ones, and find what the list has too much.
 
     Args:
         listed: What is known of this project.
     """
     entries = tuple(listed)
-    found = differences(bare, room)
+    found = differences(bare, sandbox)
     reasons = {one: entry.reason for one in found for entry in entries if entry.explains(one)}
-    wanted = (Difference(test, entry.bare, entry.room) for entry in entries for test in entry.tests)
+    wanted = (
+        Difference(test, entry.bare, entry.sandbox) for entry in entries for test in entry.tests
+    )
     return Comparison(
         outcomes={
-            test: (bare.get(test, ABSENT), room.get(test, ABSENT))
-            for test in sorted(bare.keys() | room.keys())
+            test: (bare.get(test, ABSENT), sandbox.get(test, ABSENT))
+            for test in sorted(bare.keys() | sandbox.keys())
         },
         known=tuple(reasons.items()),
         unknown=tuple(one for one in found if one not in reasons),
         stale=tuple(
             f"{one} is on the list, but now it is bare {bare.get(one.test, ABSENT)},"
-            f" room {room.get(one.test, ABSENT)}"
+            f" sandbox {sandbox.get(one.test, ABSENT)}"
             for one in wanted
             if one not in found
         ),

@@ -1,4 +1,4 @@
-"""The tests that do not end alike in the room and bare, each with its reason.
+"""The tests that do not end alike in the sandbox and bare, each with its reason.
 
 `make live` fails on a difference that is not here, and on an entry that no longer holds.
 """
@@ -16,7 +16,7 @@ KNOWN: tuple[Known, ...] = (
             "stevedore.tests.test_cache.TestCache.test_disable_caching_file",
         ),
         bare="failed",
-        room="passed",
+        sandbox="passed",
         reason=(
             "stevedore keeps no cache where its interpreter lies below /tmp, as that of the bare"
             " run does; its tests do not expect that"

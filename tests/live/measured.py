@@ -41,7 +41,7 @@ class Measured:
     python: str = ""
     runner: str = ""
     environment_seconds: float = 0.0
-    room_seconds: float = 0.0
+    sandbox_seconds: float = 0.0
     bare_seconds: float = 0.0
     comparison: Comparison | None = None
     problems: tuple[str, ...] = ()
@@ -49,13 +49,13 @@ class Measured:
 
     @property
     def holds(self) -> bool:
-        """Whether the room tells of this project what a developer sees."""
+        """Whether the sandbox tells of this project what a developer sees."""
         compared = self.comparison
         return not self.problems and compared is not None and compared.holds
 
 
 def measure(project: Project, folder: Path, svc: Services, say: Say) -> Measured:
-    """Build the environment, run the suite in the room and bare, and compare."""
+    """Build the environment, run the suite in the sandbox and bare, and compare."""
     known = project.known
     try:
         repository = sources.repository(
@@ -90,8 +90,8 @@ def _measured(project: Project, run: Run, folder: Path, svc: Services, say: Say)
     )
     begun = time.monotonic()
     (result,) = measuring.measure(site, svc.sandbox, say, tests=True)
-    room_seconds = time.monotonic() - begun
-    room = by_hand.in_room(result)
+    sandbox_seconds = time.monotonic() - begun
+    sandbox = by_hand.in_sandbox(result)
     copy = folder / "bare" / "tree"
     copy.parent.mkdir()
     shutil.copytree(run.repository, copy, symlinks=True)
@@ -104,9 +104,9 @@ def _measured(project: Project, run: Run, folder: Path, svc: Services, say: Say)
         python=made.python,
         runner=contract.project.test_runner or "",
         environment_seconds=environment_seconds,
-        room_seconds=room_seconds,
+        sandbox_seconds=sandbox_seconds,
         bare_seconds=bare_seconds,
-        comparison=comparison.compare(outcomes, room, differences.of(project.known.source.name)),
+        comparison=comparison.compare(outcomes, sandbox, differences.of(project.known.source.name)),
         problems=(
             *problems_of(result),
             *_undeclared(project, made, svc, site.tree),
@@ -116,10 +116,10 @@ def _measured(project: Project, run: Run, folder: Path, svc: Services, say: Say)
 
 
 def problems_of(result: CheckResult) -> list[str]:
-    """Say what keeps the room's run from being one that comparisons can be made with."""
+    """Say what keeps the sandbox's run from being one that comparisons can be made with."""
     # A red suite needs none; one that a limit ended has one.
     if result.reason or result.status is Status.UNVERIFIED or not result.items:
-        return [f"the room's run of the tests is {result.status.value}: {result.reason}"]
+        return [f"the sandbox's run of the tests is {result.status.value}: {result.reason}"]
     return []
 
 

@@ -1,4 +1,4 @@
-"""The released projects that rooms are held against, over all ways to declare what is needed.
+"""The released projects that sandboxes are held against, over all ways to declare what is needed.
 
 There is nothing here that the product is told: how a suite is run by hand is for the bare side
 alone, and what is declared is there to prove that the environment was made of just that.

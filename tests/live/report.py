@@ -47,8 +47,8 @@ def show(found: Sequence[Measured], lacks: Sequence[str], console: Console) -> N
     for name in ("project", "declared by", "Python", "runner"):
         table.add_column(name, no_wrap=name == "project")
     for name in (
-        "tests", "passed\nbare/room", "failed\nbare/room", "other\nbare/room", "known", "wrong",
-        "bare s", "room s", "environ-\nment s",
+        "tests", "passed\nbare/sandbox", "failed\nbare/sandbox", "other\nbare/sandbox", "known", "wrong",
+        "bare s", "sandbox s", "environ-\nment s",
     ):  # fmt: skip
         table.add_column(name, justify="right", no_wrap=True)
     for one in found:
@@ -68,7 +68,7 @@ def _row(one: Measured) -> tuple[str, ...]:
     else:
         wrong = len(compared.unknown) + len(compared.stale) + len(one.problems)
         counts = [str(compared.tests), *_by_outcome(compared), str(len(compared.known)), str(wrong)]
-    seconds = (one.bare_seconds, one.room_seconds, one.environment_seconds)
+    seconds = (one.bare_seconds, one.sandbox_seconds, one.environment_seconds)
     return (
         f"{source.name} {source.version}", ", ".join(one.project.kinds), one.python, one.runner,
         *counts, *(f"{number:.1f}" if number else "" for number in seconds),
@@ -76,7 +76,7 @@ def _row(one: Measured) -> tuple[str, ...]:
 
 
 def _by_outcome(compared: Comparison) -> Iterator[str]:
-    """Count what passed, failed and did neither, bare and in the room."""
+    """Count what passed, failed and did neither, bare and in the sandbox."""
     plain, failing = ("passed",), ("failed", "error")
     sides = [[pair[side] for pair in compared.outcomes.values()] for side in (0, 1)]
     yield "/".join(str(sum(how in plain for how in side)) for side in sides)
@@ -114,14 +114,14 @@ def _facts(one: Measured) -> dict[str, object]:
         "problems": list(one.problems),
         "tests": compared.tests if compared else 0,
         "alike": compared.alike if compared else 0,
-        # By test: bare, in the room.
+        # By test: bare, in the sandbox.
         "outcomes": dict(compared.outcomes) if compared else {},
         "known": [{**asdict(d), "reason": why} for d, why in (compared.known if compared else ())],
         "unknown": [asdict(d) for d in (compared.unknown if compared else ())],
         "stale": list(compared.stale) if compared else [],
         "seconds": {
             "bare": round(one.bare_seconds, 2),
-            "room": round(one.room_seconds, 2),
+            "sandbox": round(one.sandbox_seconds, 2),
             "environment": round(one.environment_seconds, 2),
         },
     }

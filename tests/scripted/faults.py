@@ -14,7 +14,7 @@ from tests.scripted.script import Fault
 
 #: Looks like a provider's, so that whoever prints it is found out.
 KEY = "sk-scripted-0f3a9c5b7d1e4826a0c94e5d"
-Kind = Literal["key", "name", "money", "room", "request", "limited", "overloaded", "broken"]
+Kind = Literal["key", "name", "money", "sandbox", "request", "limited", "overloaded", "broken"]
 
 _TOO_LONG = (
     "This model's maximum context length is 128000 tokens. However, your messages resulted in"
@@ -25,7 +25,7 @@ _OPENAI: dict[Kind, tuple[int, str, str | None, str]] = {
     "key": (401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided."),
     "name": (404, "invalid_request_error", "model_not_found", "The model does not exist."),
     "money": (429, "insufficient_quota", "insufficient_quota", "You exceeded your current quota."),
-    "room": (400, "invalid_request_error", "context_length_exceeded", _TOO_LONG),
+    "sandbox": (400, "invalid_request_error", "context_length_exceeded", _TOO_LONG),
     "request": (400, "invalid_request_error", "invalid_value", "Invalid value: 'tool'."),
     "limited": (429, "tokens", "rate_limit_exceeded", "Rate limit reached for requests."),
     "overloaded": (503, "server_error", None, "The engine is currently overloaded."),
@@ -36,7 +36,7 @@ _ANTHROPIC: dict[Kind, tuple[int, str, str]] = {
     "key": (401, "authentication_error", "invalid x-api-key"),
     "name": (404, "not_found_error", "model: scripted"),
     "money": (400, "invalid_request_error", "Your credit balance is too low to access the API."),
-    "room": (400, "invalid_request_error", "prompt is too long: 208310 tokens > 200000 maximum"),
+    "sandbox": (400, "invalid_request_error", "prompt is too long: 208310 tokens > 200000 maximum"),
     "request": (400, "invalid_request_error", "messages.0: text content blocks must be non-empty"),
     "limited": (429, "rate_limit_error", "This request would exceed your rate limit."),
     "overloaded": (529, "overloaded_error", "Overloaded"),
@@ -51,7 +51,7 @@ _ABOUT_THE_KEY = {
 _GEMINI: dict[Kind, tuple[int, str, str, list[dict[str, Any]]]] = {
     "key": (400, "INVALID_ARGUMENT", "API key not valid.", [_ABOUT_THE_KEY]),
     "name": (404, "NOT_FOUND", "models/scripted is not found for API version v1beta.", []),
-    "room": (
+    "sandbox": (
         *(400, "INVALID_ARGUMENT"),
         "The input token count (1048577) exceeds the maximum number of tokens allowed (1048576).",
         [],

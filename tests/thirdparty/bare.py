@@ -1,4 +1,4 @@
-"""The same things by hand: a virtual environment, a test run, Django; no room and nothing of ours.
+"""The same things by hand: a virtual environment, a test run, Django; no sandbox and nothing of ours.
 
 Packages are those that the product installed, so that what differs is not their versions. Test
 outcomes are read from the XML that pytest writes by itself.
@@ -172,9 +172,9 @@ def _has_tag(tree: Path) -> bool:
 
 def _on_host(environment: Environment) -> str:
     """The interpreter as this machine sees it."""
-    for host, room in environment.interpreter_mounts:
-        if environment.interpreter.startswith(f"{room}/"):
-            return host + environment.interpreter.removeprefix(room)
+    for host, sandbox in environment.interpreter_mounts:
+        if environment.interpreter.startswith(f"{sandbox}/"):
+            return host + environment.interpreter.removeprefix(sandbox)
     return environment.interpreter
 
 

@@ -29,7 +29,7 @@ class UnderWay:
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    """Where everything lies, within reach of the rooms' own user."""
+    """Where everything lies, within reach of the sandboxes' own user."""
     with data_folder("thirdparty") as place:
         yield place
 
@@ -53,7 +53,7 @@ def under_way(
     """All that is asked for, under way at the same time."""
     begun, asked = UnderWay({}, {}), _asked(request, "project", "package")
     wishes = iter(WISHES)
-    # Room for all of them: one may wait for another, and what is costly takes turns.
+    # Sandbox for all of them: one may wait for another, and what is costly takes turns.
     with ThreadPoolExecutor(2 * len(DJANGO + PRINTING)) as pool:
         for known in DJANGO:
             # Another field and another form of ticket each time, over all projects.

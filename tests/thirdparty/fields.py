@@ -66,7 +66,7 @@ WISHES = (
         {"null": "False", "default": "<class 'dict'>"},
         "{}",
         lambda label: (
-            f"# Room for structured data\n\nAdd this field to the model `{label}`:\n\n"
+            f"# Sandbox for structured data\n\nAdd this field to the model `{label}`:\n\n"
             "```python\nhandling_data = models.JSONField(default=dict, blank=True)\n```\n"
         ),
     ),

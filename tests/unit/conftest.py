@@ -33,6 +33,6 @@ def _commands_home() -> Iterator[Path]:
 
 @pytest.fixture
 def commands_home(_commands_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The data folder of commands that open rooms; what they learn of interpreters is shared."""
+    """The data folder of commands that open sandboxes; what they learn of interpreters is shared."""
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(_commands_home))
     return _commands_home

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from agent.environments import found_pythons
 from agent.github import access
 from agent.sandbox.bubblewrap import roots
-from agent.sandbox.rooms import seccomp
+from agent.sandbox.runtime import seccomp
 from agent.store.sql_inbox import Inbox
 from webhooks import environment
 from webhooks.sources import github_events
@@ -85,16 +85,16 @@ def test_the_unit_has_the_same_rights_as_the_container():
     assert bound.split() == [f"CAP_{one}" for one in services()["worker"]["cap_add"]]
 
 
-def test_the_container_refuses_the_calls_that_rooms_refuse():
+def test_the_container_refuses_the_calls_that_sandboxes_refuse():
     (rule,) = json.loads(read("seccomp.json"))["syscalls"]
-    makes_rooms = {"mount", "pivot_root", "umount2", "unshare"}
+    makes_sandboxes = {"mount", "pivot_root", "umount2", "unshare"}
     assert rule["action"] == "SCMP_ACT_ERRNO"
-    assert set(rule["names"]) == set(seccomp._REFUSED) - makes_rooms
+    assert set(rule["names"]) == set(seccomp._REFUSED) - makes_sandboxes
 
 
 def folders_of_home() -> set[str]:
     """Folders that the code makes in the data folder."""
-    found = {"rooms", found_pythons.FOLDER, roots.FOLDER}
+    found = {"sandboxes", found_pythons.FOLDER, roots.FOLDER}
     for path in (ROOT / "agent").rglob("*.py"):
         if "demo" not in path.parts:
             found |= set(re.findall(r'\bhome\)? / "([a-z-]+)"', path.read_text()))

@@ -81,7 +81,7 @@ ORDINARY = [
     'fields = ("username", "password", "email")',
     "PASSWORD_RESET_TIMEOUT = 259200",
     "max_tokens: 4096, token_type: bearer",
-    "PWD=/home/room",
+    "PWD=/home/sandbox",
     "Authorization: required",
     "KeyError: 'password'",
 ]

@@ -13,13 +13,13 @@ def test_values_come_from_the_environment(tmp_path):
     loaded = settings.load(
         {
             "MERGEWRIGHT_HOME": str(tmp_path),
-            "MERGEWRIGHT_ROOM_MEMORY_MB": "1024",
+            "MERGEWRIGHT_SANDBOX_MEMORY_MB": "1024",
             "MERGEWRIGHT_ALLOW_HOSTS": "a.example, b.example",
             "PATH": "/bin",
         }
     )
     assert loaded.home == tmp_path
-    assert loaded.room_memory_mb == 1024
+    assert loaded.sandbox_memory_mb == 1024
     assert loaded.allow_hosts == ("a.example", "b.example")
 
 
@@ -29,7 +29,7 @@ def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
             {
                 "MERGEWRIGHT_HOME": "",
                 "MERGEWRIGHT_HOEM": "/x",
-                "MERGEWRIGHT_ROOM_MEMORY_MB": "plenty",
+                "MERGEWRIGHT_SANDBOX_MEMORY_MB": "plenty",
                 "MERGEWRIGHT_MAX_REPOSITORY_MB": "0",
                 "MERGEWRIGHT_BOT_IDS": "7, x, 9, y",
                 "MERGEWRIGHT_GITHUB_URL": "ftp://forge.example",
@@ -41,7 +41,7 @@ def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
     assert [line.split()[1].strip(":") for line in lines] == [
         "MERGEWRIGHT_GITHUB_TOKEN",
         "MERGEWRIGHT_HOME",
-        "MERGEWRIGHT_ROOM_MEMORY_MB",
+        "MERGEWRIGHT_SANDBOX_MEMORY_MB",
         "MERGEWRIGHT_MAX_REPOSITORY_MB",
         "MERGEWRIGHT_GITHUB_URL",
         "MERGEWRIGHT_BOT_IDS",
@@ -56,7 +56,7 @@ def test_all_that_is_wrong_is_said_at_once_each_on_its_line():
     ("name", "value", "said"),
     [
         ("MAX_RUNS", "abc", "give a whole number from 1 to 64; 'abc' is not that"),
-        ("ROOM_SECONDS", "1.5", "give a whole number of at least 1; '1.5' is not that"),
+        ("SANDBOX_SECONDS", "1.5", "give a whole number of at least 1; '1.5' is not that"),
         ("GITHUB_APP_ID", "a-token-in-the-wrong-place", "give a whole number of at least 1; its"),
     ],
 )

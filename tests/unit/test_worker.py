@@ -120,7 +120,7 @@ def test_nobody_is_waited_for_for_ever_and_the_machines_affairs_stay_its_own(hom
 
 @pytest.mark.parametrize(
     ("problem", "reason"),
-    [(SandboxMissing("no room"), Reason.NO_ROOM), (ZeroDivisionError("x"), Reason.INTERNAL)],
+    [(SandboxMissing("no sandbox"), Reason.NO_SANDBOX), (ZeroDivisionError("x"), Reason.INTERNAL)],
 )
 def test_a_run_that_nobody_takes_up_again_waits_for_nothing(home, problem, reason):
     outcome, _ = carry(home, problem, None)

@@ -26,16 +26,16 @@ from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
 from agent.models.record import Record
 from agent.models.sandbox import (
-    ROOM_ENVIRONMENT,
-    ROOM_GATE,
-    ROOM_OURS,
-    ROOM_OUT,
-    ROOM_TREE,
+    SANDBOX_ENVIRONMENT,
+    SANDBOX_GATE,
+    SANDBOX_OURS,
+    SANDBOX_OUT,
+    SANDBOX_TREE,
     Mount,
-    RoomFile,
-    RoomLimits,
-    RoomOrder,
-    RoomResult,
+    SandboxFile,
+    SandboxLimits,
+    SandboxRequest,
+    SandboxResult,
 )
 
 _REFUSAL_SECONDS = 24 * 3600
@@ -47,9 +47,9 @@ _TOOLS = {
     "pipenv": ("pipenv",),
 }
 _UV = "/uv"
-_PYTHON = f"{ROOM_ENVIRONMENT}/bin/python"
-_PINS = f"{ROOM_OUT}/pins.txt"
-_LOCAL_URL = re.compile(rf"file://{ROOM_TREE}(/[^\s;#]*)?")
+_PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"
+_PINS = f"{SANDBOX_OUT}/pins.txt"
+_LOCAL_URL = re.compile(rf"file://{SANDBOX_TREE}(/[^\s;#]*)?")
 _EGG = re.compile(r"#egg=[\w.-]*")
 
 
@@ -122,14 +122,14 @@ def _load(place: Path) -> _Exported | None:
 
 def _ask(lock: Lock, bench: Bench, fetcher: Fetcher, gate: Path) -> _Exported:
     """Run the tool; what it cannot do is its refusal."""
-    mounts = [Mount(source=str(gate), target=ROOM_GATE)]
+    mounts = [Mount(source=str(gate), target=SANDBOX_GATE)]
     if lines := _TOOLS.get(lock.kind):
         try:
             tool = toolsets.provide_pinned(lines, bench, fetcher)
         except EnvironmentFailed as problem:
             words = problem.message.partition("\n")[0]
             return _Exported(refused=f"{lines[0]} cannot be had: {words}")
-        mounts.append(Mount(source=str(tool), target=ROOM_ENVIRONMENT))
+        mounts.append(Mount(source=str(tool), target=SANDBOX_ENVIRONMENT))
     bench.say(f"{lock.kind} exports {lock.path}")
     command = _command(lock, bench.interpreter.path)
     result = _run(lock, bench, tuple(mounts), command)
@@ -149,10 +149,10 @@ def _ask(lock: Lock, bench: Bench, fetcher: Fetcher, gate: Path) -> _Exported:
 
 def _run(
     lock: Lock, bench: Bench, mounts: tuple[Mount, ...], command: tuple[str, ...]
-) -> RoomResult:
-    directory = posixpath.join(ROOM_TREE, lock.root).rstrip("/")
+) -> SandboxResult:
+    directory = posixpath.join(SANDBOX_TREE, lock.root).rstrip("/")
     interpreter, settings = bench.interpreter, bench.settings
-    order = RoomOrder(
+    order = SandboxRequest(
         # What tools say beside the pins goes to stderr.
         argv=("sh", "-c", f'exec "$@" > {_PINS}', "sh", *command),
         environ={
@@ -172,17 +172,17 @@ def _run(
         },
         mounts=(
             *mounts,
-            *interpreter.room_mounts(),
+            *interpreter.sandbox_mounts(),
             Mount(source=str(uv_program.program(settings).parent), target=_UV),
-            Mount(source=str(storage.scripts(settings)), target=ROOM_OURS),
+            Mount(source=str(storage.scripts(settings)), target=SANDBOX_OURS),
         ),
         files=tuple(
-            RoomFile(path=posixpath.normpath(posixpath.join(directory, path)), content=content)
+            SandboxFile(path=posixpath.normpath(posixpath.join(directory, path)), content=content)
             for path, content in lock.files.items()
         ),
         directory=directory,
         collect=(_PINS,),
-        limits=RoomLimits(seconds=300),
+        limits=SandboxLimits(seconds=300),
     )
     return bench.sandbox.run(order)
 
@@ -210,9 +210,9 @@ def _command(lock: Lock, python: str) -> tuple[str, ...]:
         written = json.loads(lock.files[lock.path])
         named = ",".join(name for name in written if canonicalize_name(name) in wanted)
         return _PYTHON, "-I", "-m", "pipenv", "requirements", "--hash", "--categories", named
-    script = f"{ROOM_OURS}/environments/select_pylock.py"
+    script = f"{SANDBOX_OURS}/environments/select_pylock.py"
     chosen = ",".join(lock.extras), ",".join(lock.groups)
-    return f"{ROOM_GATE}/bin/python", "-I", script, *chosen
+    return f"{SANDBOX_GATE}/bin/python", "-I", script, *chosen
 
 
 def _each(option: str, values: Iterable[str]) -> list[str]:

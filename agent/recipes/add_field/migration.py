@@ -1,4 +1,4 @@
-"""The migration: the order for Django in the room, and what is accepted of its work.
+"""The migration: the order for Django in the sandbox, and what is accepted of its work.
 
 What comes back was made where the repository's own code runs, so the files are read as data: each
 operation has to add the asked field to the asked tables. That the migration agrees with the model
@@ -26,7 +26,7 @@ SCRIPT = "make_migration.py"
 
 
 def order(parameters: Parameters, project: Project) -> ProducingCommand | None:
-    """What is to run in the room; nothing for an abstract model without children."""
+    """What is to run in the sandbox; nothing for an abstract model without children."""
     if not parameters.carriers:
         return None
     django = project.django

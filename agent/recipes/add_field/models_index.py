@@ -1,7 +1,7 @@
 """All Django models of a tree, found in its code without running it.
 
 Owns what is a model, to which app it belongs, and what it inherits. Where a base class comes from
-an installed package its content is unknown here; Django itself tells later, in the room.
+an installed package its content is unknown here; Django itself tells later, in the sandbox.
 """
 
 from __future__ import annotations

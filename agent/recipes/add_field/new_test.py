@@ -106,19 +106,19 @@ class _Writer:
 
     def call(self, head: str, arguments: list[str]) -> list[str]:
         """A call, broken where the width asks for it; lines are indented later."""
-        room = self._parameters.width - len(self._indent)
+        space = self._parameters.width - len(self._indent)
         one_per_line = self._parameters.one_per_line
-        return layout.wrapped(head, arguments, "", room, one_per_line=one_per_line)
+        return layout.wrapped(head, arguments, "", space, one_per_line=one_per_line)
 
     def equal(self, what: str, literal: str) -> list[str]:
         wanted = self._code(literal)
-        room = self._parameters.width - len(self._indent)
+        space = self._parameters.width - len(self._indent)
         single = literal in ("None", "True", "False") or what.endswith(".on_delete")
         if self._in_class:
             method = "assertIs" if single else "assertEqual"
             return self.call(f"self.{method}", [what, wanted])
         line = f"assert {what} {'is' if single else '=='} {wanted}"
-        return [line] if len(line) <= room else [f"assert {what} == (", f"    {wanted}", ")"]
+        return [line] if len(line) <= space else [f"assert {what} == (", f"    {wanted}", ")"]
 
     def write_test(self, wanted: str, steps: list[str], names: rendering.FileNames) -> list[str]:
         arrow = " -> None" if self._test.annotated else ""

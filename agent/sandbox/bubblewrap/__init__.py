@@ -1,1 +1,1 @@
-"""The parts of the bubblewrap room: walls, cgroup, and what makes and takes it down."""
+"""The parts of the bubblewrap sandbox: walls, cgroup, and what makes and takes it down."""

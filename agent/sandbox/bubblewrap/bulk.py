@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.models.sandbox import ROOM_TREE, RoomOrder
+from agent.models.sandbox import SANDBOX_TREE, SandboxRequest
 from agent.sandbox.bubblewrap import walls
-from agent.sandbox.rooms import layout, lending
+from agent.sandbox.runtime import layout, lending
 
 _SECONDS = 10
 _LIBRARIES = "/etc/ld.so.cache"
@@ -57,7 +57,7 @@ class Bulk(NamedTuple):
     etc: tuple[Path, ...] = ()
     """Folders of settings that the packages have, and the sandbox has not."""
 
-    def prefix(self, order: RoomOrder, uid: int) -> list[str]:
+    def prefix(self, order: SandboxRequest, uid: int) -> list[str]:
         """Say what mounts them and then becomes a program."""
         size = order.limits.disk_bytes
         apart, options = ["unshare", "--mount", "--propagation", "private"], "redirect_dir=off"
@@ -77,11 +77,11 @@ class Bulk(NamedTuple):
         for folder in self.etc:
             args += ["--ro-bind", str(folder), f"/etc/{folder.name}"]
         for left, (_, path) in zip(reversed(range(len(self.folders))), self.folders, strict=True):
-            args += ["--bind", str(self.place / str(left) / "tree"), f"{ROOM_TREE}/{path}"]
+            args += ["--bind", str(self.place / str(left) / "tree"), f"{SANDBOX_TREE}/{path}"]
         return args
 
 
-def lay(order: RoomOrder, root: Path | None, home: Path, number: int) -> Bulk | None:
+def lay(order: SandboxRequest, root: Path | None, home: Path, number: int) -> Bulk | None:
     """Have a place for what an order has laid; None: nothing, or folders are copied."""
     folders = tuple(
         (f"{layer.folder}/bulk/{index}", path)
@@ -136,7 +136,7 @@ def _works(home: Path) -> bool:
         bulk = Bulk(Path(name, "layers"), ((base, ""),), (base, "/usr"))
         for made in (bulk.place, Path(base)):
             made.mkdir()
-        command = [*bulk.prefix(RoomOrder(argv=()), os.geteuid()), "true"]
+        command = [*bulk.prefix(SandboxRequest(argv=()), os.geteuid()), "true"]
         try:
             done = subprocess.run(command, check=False, capture_output=True, timeout=_SECONDS)
         except (OSError, subprocess.SubprocessError):

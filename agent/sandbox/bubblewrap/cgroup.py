@@ -1,7 +1,7 @@
-"""Bound the memory and the number of tasks of a whole room, where this machine lets us.
+"""Bound the memory and the number of tasks of a whole sandbox, where this machine lets us.
 
-Works with cgroup v2 and v1. Where no group can be made, rooms are bounded per process and by
-sampling from inside instead (see `agent/sandbox/inside/room.py`).
+Works with cgroup v2 and v1. Where no group can be made, sandboxes are bounded per process and by
+sampling from inside instead (see `agent/sandbox/sandbox_scripts/runner.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _COUNTS = (
 
 @dataclass
 class Cgroup:
-    """The group of one room: one folder in version 2, one per controller in version 1."""
+    """The group of one sandbox: one folder in version 2, one per controller in version 1."""
 
     folders: dict[str, Path] = field(default_factory=dict)
     """By controller; `memory` and `pids` may be the same folder."""

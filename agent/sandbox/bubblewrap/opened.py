@@ -1,7 +1,7 @@
-"""One open room, seen from the host: started, listened to, and taken down.
+"""One open sandbox, seen from the host: started, listened to, and taken down.
 
-Everything that comes out of the room is read here as it comes, so that a room can neither block
-us nor fill our memory; what it means is decided in `rooms.attendance`.
+Everything that comes out of the sandbox is read here as it comes, so that a sandbox can neither
+block us nor fill our memory; what it means is decided in `runtime.attendance`.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from io import FileIO
 from typing import Any
 
 from agent.errors import SandboxMissing
-from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult
+from agent.models.sandbox import Flag, Hear, SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap import presence, walls
 from agent.sandbox.bubblewrap.bulk import Bulk, become
 from agent.sandbox.bubblewrap.cgroup import Cgroup
-from agent.sandbox.rooms import layout, sheet
-from agent.sandbox.rooms.attendance import TICK_SECONDS, Attendance
+from agent.sandbox.runtime import layout, sheet
+from agent.sandbox.runtime.attendance import TICK_SECONDS, Attendance
 
 _DRAIN_SECONDS = 2.0
 _PIPE_BYTES = 1024**2
-Arguments = Callable[[RoomOrder, walls.Lend], list[str]]
+Arguments = Callable[[SandboxRequest, walls.Lend], list[str]]
 
 
-class OpenedRoom(Attendance):
-    """A room of bubblewrap; what is left of it at its end is killed."""
+class OpenedSandbox(Attendance):
+    """A sandbox of bubblewrap; what is left of it at its end is killed."""
 
     def __init__(
         self,
-        order: RoomOrder,
+        order: SandboxRequest,
         uid: int,
         group: Cgroup,
         hear: Hear | None = None,
@@ -104,8 +104,8 @@ class OpenedRoom(Attendance):
             self._files["status"].fileno(): self._learn_pid,
         }
 
-    def attend(self, cancelled: Flag | None = None) -> RoomResult:
-        """Read until the room has said all, reached a limit, or died; then judge."""
+    def attend(self, cancelled: Flag | None = None) -> SandboxResult:
+        """Read until the sandbox has said all, reached a limit, or died; then judge."""
         channel = self._files["channel"].fileno()
         while channel in self._readers and not self.over(cancelled):
             self._read(TICK_SECONDS)
@@ -122,7 +122,7 @@ class OpenedRoom(Attendance):
         return self._group.hit()
 
     def explain(self, why: str) -> SandboxMissing | None:
-        """Say what keeps bubblewrap from making rooms here."""
+        """Say what keeps bubblewrap from making sandboxes here."""
         cause = presence.explain(why)
         return SandboxMissing(f"{cause} (bubblewrap says: {why})") if cause is not None else None
 
@@ -183,7 +183,7 @@ class OpenedRoom(Attendance):
     # --- the end ---
 
     def _kill(self) -> None:
-        """End everything in the room: when process 1 of a pid namespace dies, all in it does."""
+        """End everything in the sandbox: when process 1 of a pid namespace dies, all in it does."""
         if self._runner is not None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._runner, signal.SIGKILL)

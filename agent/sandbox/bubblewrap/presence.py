@@ -1,4 +1,4 @@
-"""Say whether bubblewrap can make a room on this machine, and if not, what to do about it."""
+"""Say whether bubblewrap can make a sandbox on this machine, and if not, what to do about it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,12 @@ def check() -> None:
     found = shutil.which("bwrap")
     if found is None:
         raise SandboxMissing(
-            "Nothing runs outside a sealed room, and bubblewrap (bwrap) is not installed. "
-            + _INSTALL
+            "Nothing runs outside a sandbox, and bubblewrap (bwrap) is not installed. " + _INSTALL
         )
     have = version(found)
     if have < OLDEST:
         words = ".".join(map(str, have))
-        raise SandboxMissing(f"bubblewrap {words} lacks walls that a room needs. {_INSTALL}")
+        raise SandboxMissing(f"bubblewrap {words} lacks walls that a sandbox needs. {_INSTALL}")
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,4 +1,4 @@
-"""Which root file systems bubblewrap rooms can have: the operator's, and those below `roots/`."""
+"""Root file systems of bubblewrap sandboxes: the operator's, and those below `roots/`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def every(settings: Settings) -> tuple[Root, ...]:
-    """List them, the one that rooms have when nothing is said first."""
-    own = settings.room_root
+    """List them, the one that sandboxes have when nothing is said first."""
+    own = settings.sandbox_root
     can_lay = bulk.is_possible(settings.home, own)
     more = "apt-get install" if own is None else _make_command(own)
     found = [Root(folder=str(own or "/"), more=more, can_lay=can_lay)]
@@ -37,11 +37,11 @@ def _make_command(place: Path) -> str:
 def folder(name: str, settings: Settings) -> Path | None:
     """Say where the root file system of that name is; None: this machine's own."""
     if not name:
-        return settings.room_root
+        return settings.sandbox_root
     place = settings.home / FOLDER / name
     if not _NAME.fullmatch(name) or not place.is_dir():
         raise SandboxMissing(
-            f"There is no root file system {place} any more, which the room is to have. Make it"
+            f"There is no root file system {place} any more, which the sandbox is to have. Make it"
             " again with sandbox_images/make_root.sh, or start the run anew."
         )
     return place

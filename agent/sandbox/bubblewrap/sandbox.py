@@ -1,7 +1,8 @@
-"""Open sealed rooms with bubblewrap: the sandbox that needs no daemon.
+"""Open sandboxes with bubblewrap: the sandbox that needs no daemon.
 
-Owns the life of a room from its slot to its removal. What a room shows is in `bubblewrap.walls`,
-what comes out of it in `rooms.channel`, what happens inside in `inside/room.py`.
+Owns the life of a sandbox from its slot to its removal. What a sandbox shows is in
+`bubblewrap.walls`, what comes out of it in `runtime.channel`, what happens inside in
+`sandbox_scripts/runner.py`.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Lock
 
-from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult, Root
+from agent.models.sandbox import Flag, Hear, Root, SandboxRequest, SandboxResult
 from agent.sandbox.bubblewrap import bulk, cgroup, opened, presence, roots, strays, walls
-from agent.sandbox.rooms import reach, sheet, slots
+from agent.sandbox.runtime import reach, sheet, slots
 from agent.settings import Settings
 
 
 class BubblewrapSandbox:
-    """Sealed rooms on this machine; one process tree each, gone when `run` returns."""
+    """Sandboxes on this machine; one process tree each, gone when `run` returns."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -24,9 +25,9 @@ class BubblewrapSandbox:
         self._sweeping = Lock()
 
     def run(
-        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> RoomResult:
-        """Run one command in a fresh room; see `Sandbox.run`."""
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
+        """Run one command in a fresh sandbox; see `Sandbox.run`."""
         presence.check()
         with self._sweeping:
             if not self._swept:
@@ -40,20 +41,20 @@ class BubblewrapSandbox:
             laid = bulk.lay(bounded, root, self._settings.home, slot.number)
             more = laid.arguments() if laid is not None else ()
 
-            def arguments(order: RoomOrder, lend: walls.Lend) -> list[str]:
+            def arguments(order: SandboxRequest, lend: walls.Lend) -> list[str]:
                 return self._arguments(order, lend, more)
 
-            with opened.OpenedRoom(bounded, uid, group, hear, laid) as room:
-                room.open(arguments, walls.interpreter(bounded, root))
-                return room.attend(cancelled)
+            with opened.OpenedSandbox(bounded, uid, group, hear, laid) as sandbox:
+                sandbox.open(arguments, walls.interpreter(bounded, root))
+                return sandbox.attend(cancelled)
 
     def roots(self) -> tuple[Root, ...]:
-        """List the root file systems that rooms can have: ours, and those below `roots/`."""
+        """List the root file systems that sandboxes can have: ours, and those below `roots/`."""
         return roots.every(self._settings)
 
-    def _arguments(self, order: RoomOrder, lend: walls.Lend, more: Sequence[str]) -> list[str]:
+    def _arguments(self, order: SandboxRequest, lend: walls.Lend, more: Sequence[str]) -> list[str]:
         return walls.arguments(order, roots.folder(order.root, self._settings), lend, more=more)
 
-    def _cgroup(self, order: RoomOrder, slot: slots.Slot) -> cgroup.Cgroup:
+    def _cgroup(self, order: SandboxRequest, slot: slots.Slot) -> cgroup.Cgroup:
         tasks = order.limits.processes + sheet.own_tasks(order)
         return cgroup.create(slot.name, order.limits.memory_bytes, tasks)

@@ -14,12 +14,12 @@ from typing import Any
 
 from agent.git import worktree
 from agent.models.environment import Checkout
-from agent.models.sandbox import Flag, Mount, RoomOrder
+from agent.models.sandbox import Flag, Mount, SandboxRequest
 from agent.sandbox import overlay
 from agent.sandbox.bubblewrap import bulk, cgroup, opened, presence, roots, walls
 from agent.sandbox.conversation import Conversation
-from agent.sandbox.rooms import layout, lending, reach, sheet
-from agent.sandbox.rooms.attendance import TICK_SECONDS
+from agent.sandbox.runtime import layout, lending, reach, sheet
+from agent.sandbox.runtime.attendance import TICK_SECONDS
 from agent.settings import Settings
 
 _PIECE_BYTES = 1024**2
@@ -35,12 +35,12 @@ def _starter() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="sandboxes")
 
 
-class BubblewrapConversation(Conversation, opened.OpenedRoom):
+class BubblewrapConversation(Conversation, opened.OpenedSandbox):
     """A session's sandbox; the pipe by which it is let begin carries its requests as well."""
 
     def __init__(
         self,
-        order: RoomOrder,
+        order: SandboxRequest,
         uid: int,
         group: cgroup.Cgroup,
         layers: overlay.Overlay | None,
@@ -109,7 +109,7 @@ class BubblewrapConversation(Conversation, opened.OpenedRoom):
 
 
 def open_conversation(
-    order: RoomOrder,
+    order: SandboxRequest,
     checkout: Checkout,
     settings: Settings,
     stack: ExitStack,
@@ -139,7 +139,7 @@ def open_conversation(
     talk = stack.enter_context(BubblewrapConversation(bounded, uid, group, layers, laid))
     more = [*(layers.arguments() if layers else ()), *(laid.arguments() if laid else ())]
 
-    def arguments(order: RoomOrder, lend: walls.Lend) -> list[str]:
+    def arguments(order: SandboxRequest, lend: walls.Lend) -> list[str]:
         return walls.arguments(order, root, lend, lasting=True, more=more)
 
     talk.open(arguments, walls.interpreter(bounded, root))

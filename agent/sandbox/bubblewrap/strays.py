@@ -1,9 +1,9 @@
-"""End what is left of rooms whose host process was killed.
+"""End what is left of sandboxes whose host process was killed.
 
-A room's control group is named after its data folder and slot, and is a left-over when nobody has
-the slot. bubblewrap itself ends with its parent, but for one moment: between its fork and the word
-to the child that the user namespace is ready. A child that loses its parent then waits for ever. It
-holds no foreign code, and nobody else's process looks like it.
+A sandbox's control group is named after its data folder and slot, and is a left-over when nobody
+has the slot. bubblewrap itself ends with its parent, but for one moment: between its fork and the
+word to the child that the user namespace is ready. A child that loses its parent then waits for
+ever. It holds no foreign code, and nobody else's process looks like it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.sandbox.bubblewrap import cgroup
-from agent.sandbox.rooms import layout, slots
+from agent.sandbox.runtime import layout, slots
 
 
 def remove(home: Path) -> int:
-    """Remove what killed processes left of the rooms of a data folder; return how much."""
+    """Remove what killed processes left of the sandboxes of a data folder; return how much."""
     gone = end()
     prefix = slots.prefix(home)
     for name in cgroup.names(prefix):
@@ -49,7 +49,7 @@ def _is_stray(pid: int, folder: Path) -> bool:
     if words[:1] != [b"bwrap"] or layout.RUNNER.encode() not in words:
         return False
     session = os.getsid(pid)
-    # The first process leads the session; its child stays in it until the room is laid out.
+    # The first process leads the session; its child stays in it until the sandbox is laid out.
     return session != pid and os.getsid(_parent(folder)) != session
 
 

@@ -1,4 +1,4 @@
-"""Say to bubblewrap what a room shows and what it lacks.
+"""Say to bubblewrap what a sandbox shows and what it lacks.
 
 Owns the argument list, and which Python runs our runner. Starts nothing.
 """
@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.errors import SandboxMissing
-from agent.models.sandbox import RoomOrder
-from agent.sandbox.rooms import layout, seccomp
+from agent.models.sandbox import SandboxRequest
+from agent.sandbox.runtime import layout, seccomp
 
 UID = 1000
 """The user inside; outside it is the slot's."""
@@ -38,12 +38,12 @@ HOST_ETC = (
     "terminfo",
     "timezone",
 )
-_NOT_SHOWN = {"proc", "dev", "sys", "tmp", "run", "work", "out", "src", "room", "boot", "root"}
+_NOT_SHOWN = {"proc", "dev", "sys", "tmp", "run", "work", "out", "src", "sandbox", "boot", "root"}
 _NAMESPACES = ("user", "ipc", "pid", "net", "uts", "cgroup-try")
 
 
 def arguments(
-    order: RoomOrder,
+    order: SandboxRequest,
     root: Path | None,
     lend: Lend,
     *,
@@ -62,7 +62,7 @@ def arguments(
     args += ["--die-with-parent", "--new-session", "--as-pid-1", "--clearenv", "--cap-drop", "ALL"]
     if (program := seccomp.program(lasting=lasting)) is not None:
         args += ["--seccomp", str(lend(program))]
-    args += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", layout.ROOM]
+    args += ["--perms", "0755", "--dir", "/etc", "--perms", "0755", "--dir", layout.SANDBOX]
     args += _host_root() if root is None else _own_root(root)
     for name, text in layout.etc(UID, order.hosts).items():
         if root is not None and not (root / "etc" / name).exists():
@@ -85,7 +85,7 @@ def arguments(
         if (bundle := layout.certificates()) is not None:
             args += ["--perms", "0444", "--file", str(lend(bundle)), layout.CERTIFICATES]
     for name, source in layout.runner().items():
-        args += ["--perms", "0444", "--file", str(lend(source)), f"{layout.ROOM}/{name}"]
+        args += ["--perms", "0444", "--file", str(lend(source)), f"{layout.SANDBOX}/{name}"]
     return [*args, *more, "--remount-ro", "/", "--chdir", "/"]
 
 
@@ -114,26 +114,26 @@ def _entry(path: Path, target: str) -> list[str]:
     return []
 
 
-def interpreter(order: RoomOrder, root: Path | None) -> str:
+def interpreter(order: SandboxRequest, root: Path | None) -> str:
     """Find the Python that runs our runner: the root's own, else one that the order mounts."""
     base = root or Path("/")
     for name in ("usr/bin/python3", "usr/local/bin/python3"):
         if _inside(base / name, base) is not None:
             return f"/{name}"
-    # Never one from a writable mount: foreign code of an earlier room may have replaced it.
+    # Never one from a writable mount: foreign code of an earlier sandbox may have replaced it.
     shown = [mount for mount in order.mounts if not mount.writable]
     for mount in shown:
         real = _inside(Path(mount.source) / "bin" / "python3", Path(mount.source))
         if real is not None:
             return f"{mount.target}/{real}"
     raise SandboxMissing(
-        f"There is no python3 in the room's root file system ({base}). "
+        f"There is no python3 in the sandbox's root file system ({base}). "
         "Install it there (apt-get install python3), or build one: sandbox_images/make_root.sh"
     )
 
 
 def _inside(path: Path, base: Path) -> Path | None:
-    """Follow the links of an executable as the room would; None if that leaves `base`."""
+    """Follow the links of an executable as the sandbox would; None if that leaves `base`."""
     for _ in range(20):
         if path.is_symlink():
             goal = path.readlink()

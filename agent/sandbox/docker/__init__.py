@@ -1,1 +1,1 @@
-"""The parts of the docker room: the engine, what a room shows, and what makes and takes it down."""
+"""The docker sandbox: the engine, what a sandbox shows, and what makes and removes it."""

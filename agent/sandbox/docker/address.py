@@ -21,8 +21,9 @@ def of(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
         told = f"{SCHEME}{told}"
     if not told.startswith(f"{SCHEME}/"):
         raise SandboxMissing(
-            f"The container engine at {told} cannot be used: rooms show folders of this machine, so"
-            f" it has to be on it. Set MERGEWRIGHT_DOCKER_HOST to its socket, as in {USUAL}, or"
+            f"The container engine at {told} cannot be used: sandboxes show folders of this"
+            f" machine, so it has to be on it. Set MERGEWRIGHT_DOCKER_HOST to its socket, as in"
+            f" {USUAL}, or"
             " MERGEWRIGHT_SANDBOX=bubblewrap."
         )
     return told

@@ -1,4 +1,4 @@
-"""Build the images that docker rooms are opened from, by `sandbox_images/python/Dockerfile`."""
+"""Build the images that docker sandboxes are opened from, by `sandbox_images/python/Dockerfile`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def build(version: str, packages: list[str], settings: Settings) -> engine.Image
             made = _build(client, arguments, labels)
             client.api.tag(made, settings.docker_image, version, force=True)
             if before is not None and before.digest != made:
-                with suppress(errors.APIError):  # a room is open that has it
+                with suppress(errors.APIError):  # a sandbox is open that has it
                     client.images.remove(before.digest)
             return engine.choose(client.api, settings, version)
         finally:

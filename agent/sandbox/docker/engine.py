@@ -1,6 +1,6 @@
 """Reach the container engine, and say what to do where that fails.
 
-Owns the client, the words of its errors, and which images rooms can be opened from.
+Owns the client, the words of its errors, and which images sandboxes can be opened from.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from agent.models.record import Record
 from agent.sandbox.docker import address
 from agent.settings import Settings
 
-#: What `mergewright images build` writes down on an image, for whoever opens rooms of it.
+#: What `mergewright images build` writes down on an image, for whoever opens sandboxes of it.
 PYTHON_LABEL = "mergewright.python"
 PREFIX_LABEL = "mergewright.python.prefix"
 _ANSWER_SECONDS = 60
@@ -30,7 +30,7 @@ _TAG = re.compile(r"3\.[0-9]+")
 
 
 class Image(Record):
-    """An image that rooms can be opened from."""
+    """An image that sandboxes can be opened from."""
 
     reference: str
     digest: str
@@ -67,7 +67,7 @@ class Engine:
 
 
 def connect(settings: Settings) -> Engine:
-    """Ask the engine whether it is there, and whether it can make rooms.
+    """Ask the engine whether it is there, and whether it can make sandboxes.
 
     Raises:
         SandboxMissing: It is not, or cannot; the message has the one command that helps.
@@ -85,14 +85,15 @@ def connect(settings: Settings) -> Engine:
     if any("rootless" in option for option in info.get("SecurityOptions") or ()):
         raise SandboxMissing(
             f"The container engine at {where} is a rootless one, whose users are not this"
-            " machine's: folders cannot be lent to its rooms. Set MERGEWRIGHT_SANDBOX=bubblewrap,"
-            " or MERGEWRIGHT_DOCKER_HOST to an engine of the system."
+            " machine's: folders cannot be lent to its sandboxes."
+            " Set MERGEWRIGHT_SANDBOX=bubblewrap, or MERGEWRIGHT_DOCKER_HOST to an engine of the"
+            " system."
         )
     return Engine(where, version)
 
 
 def images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
-    """Find the images that rooms can be opened from, by minor version of Python."""
+    """Find the images that sandboxes can be opened from, by minor version of Python."""
     found = {}
     for one in client.images(name=settings.docker_image):
         for reference in one["RepoTags"] or ():
@@ -106,14 +107,14 @@ def images(client: docker.APIClient, settings: Settings) -> dict[str, Image]:
 
 
 def choose(client: docker.APIClient, settings: Settings, version: str = "") -> Image:
-    """Choose the image of a room: of this version, else the newest."""
+    """Choose the image of a sandbox: of this version, else the newest."""
     found = images(client, settings)
     if version in found:
         return found[version]
     if version or not found:
         wanted = version or "3.11"
         raise SandboxMissing(
-            f"The container engine has no image {settings.docker_image}:{wanted} to open rooms"
+            f"The container engine has no image {settings.docker_image}:{wanted} to open sandboxes"
             f" from. Build it: mergewright images build {wanted}"
         )
     return found[max(found, key=lambda tag: int(tag.rpartition(".")[2]))]

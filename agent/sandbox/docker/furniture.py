@@ -1,7 +1,7 @@
-"""Lay out on this machine what every docker room shows of ours: the runner, certificates, `/etc`.
+"""Lay out what every docker sandbox shows of ours: the runner, certificates, `/etc`.
 
 Files, since a container can be handed nothing but what has a path. They are the same for all
-rooms, hold no secret, and are made once.
+sandboxes, hold no secret, and are made once.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agent.sandbox.rooms import layout, slots
+from agent.sandbox.runtime import layout, slots
 
 
 def lay_out(home: Path, uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
-    """Have the files in place; return which place of the room shows which path."""
+    """Have the files in place; return which place of the sandbox shows which path."""
     ours = dict(layout.runner())
     # Places that something else may be laid over: a read-only folder takes no new ones.
     ours[Path(layout.PROXY).name] = b""
@@ -24,7 +24,7 @@ def lay_out(home: Path, uid: int, hosts: Sequence[str] = ()) -> dict[str, str]:
         ours[Path(layout.CERTIFICATES).name] = bundle
     etc = {name: text.encode() for name, text in layout.etc(uid, hosts).items()}
     shown = _folder(home, "etc", etc)
-    return {layout.ROOM: str(_folder(home, "runner", ours))} | {
+    return {layout.SANDBOX: str(_folder(home, "runner", ours))} | {
         f"/etc/{name}": str(shown / name) for name in etc
     }
 
@@ -34,7 +34,7 @@ def _folder(home: Path, name: str, files: Mapping[str, bytes]) -> Path:
     total = hashlib.sha256()
     for path, content in sorted(files.items()):
         total.update(f"{path}\0{len(content)}\0".encode() + content)
-    place = slots.open_home(home) / "rooms" / f"{name}-{total.hexdigest()[:16]}"
+    place = slots.open_home(home) / "sandboxes" / f"{name}-{total.hexdigest()[:16]}"
     if place.is_dir():
         return place
     part = place.with_name(f".{place.name}.{os.getpid()}-{os.urandom(4).hex()}")

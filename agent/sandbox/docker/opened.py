@@ -1,9 +1,9 @@
-"""One open room, seen from the host: made, listened to, and taken down.
+"""One open sandbox, seen from the host: made, listened to, and taken down.
 
 Order and answers go by the streams that the engine hands over: standard input is the way in and,
 as it ends with us, how the runner knows that we are there; output is what is printed; errors are
 the runner's frames, which only its process can write to. What comes is read as it comes, and what
-it means is decided in `rooms.attendance`.
+it means is decided in `runtime.attendance`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ import structlog
 from docker import errors
 
 from agent.errors import SandboxLost, SandboxMissing
-from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult
-from agent.sandbox.rooms.attendance import TICK_SECONDS, Attendance
+from agent.models.sandbox import Flag, Hear, SandboxRequest, SandboxResult
+from agent.sandbox.runtime.attendance import TICK_SECONDS, Attendance
 
 _DRAIN_SECONDS = 60.0
 """The engine may be far behind with what was printed."""
@@ -66,11 +66,11 @@ class Pieces:
             view = view[len(part) :]
 
 
-class OpenedRoom(Attendance):
-    """A room in a container, which is killed and removed at its end."""
+class OpenedSandbox(Attendance):
+    """A sandbox in a container, which is killed and removed at its end."""
 
     def __init__(
-        self, order: RoomOrder, client: docker.APIClient, hear: Hear | None = None
+        self, order: SandboxRequest, client: docker.APIClient, hear: Hear | None = None
     ) -> None:
         super().__init__(order, secrets.token_bytes(16), hear)
         self._client = client
@@ -97,8 +97,8 @@ class OpenedRoom(Attendance):
             raise _not_started(problem, container["image"]) from problem
         self.begin()
 
-    def attend(self, cancelled: Flag | None = None) -> RoomResult:
-        """Listen until the room has said all, reached a limit, or died; then judge."""
+    def attend(self, cancelled: Flag | None = None) -> SandboxResult:
+        """Listen until the sandbox has said all, reached a limit, or died; then judge."""
         while self._line is not None and not self.over(cancelled):
             self._exchange(TICK_SECONDS)
         seconds, hit = self.seconds, None
@@ -142,7 +142,7 @@ class OpenedRoom(Attendance):
                     self._take_in(self._line.recv(_PIECE_BYTES))
             except BlockingIOError:
                 continue
-            except OSError:  # the engine is gone, or the room is, before it has read all
+            except OSError:  # the engine is gone, or the sandbox is, before it has read all
                 self._take_in(b"")
 
     def _take_in(self, content: bytes) -> None:
@@ -171,7 +171,7 @@ class OpenedRoom(Attendance):
     # --- the end ---
 
     def _kill(self) -> str | None:
-        """End everything in the room; return the limit by which the kernel did so before us."""
+        """End everything in the sandbox; return the limit by which the kernel did so before us."""
         with suppress(errors.APIError):  # it has ended
             self._client.kill(self._container)
         state = self._client.inspect_container(self._container)["State"]
@@ -188,14 +188,14 @@ def remove(client: docker.APIClient, container: str) -> None:
     except errors.NotFound:
         return
     except (errors.DockerException, requests.RequestException) as problem:
-        _log.warning("room not removed", container=container, problem=str(problem))
+        _log.warning("sandbox not removed", container=container, problem=str(problem))
 
 
 def _not_started(problem: errors.APIError, image: str) -> SandboxLost | SandboxMissing:
     words = str(problem.explanation or problem)
     if "executable file not found" in words and "python3" in words:
         return SandboxMissing(
-            f"The image {image} has no python3, which a room needs. Build one that has:"
+            f"The image {image} has no python3, which a sandbox needs. Build one that has:"
             " mergewright images build 3.11"
         )
-    return SandboxLost(f"The room did not open: {words}")
+    return SandboxLost(f"The sandbox did not open: {words}")

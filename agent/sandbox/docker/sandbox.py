@@ -1,8 +1,8 @@
-"""Open sealed rooms with a container engine: one container each, through the docker SDK.
+"""Open sandboxes with a container engine: one container each, through the docker SDK.
 
-Owns the life of a room from its slot to its removal. What a room shows and lacks is in
+Owns the life of a sandbox from its slot to its removal. What a sandbox shows and lacks is in
 `docker.walls`, how it is listened to in `docker.opened`, what happens inside in
-`inside/room.py`: the same runner as in every room.
+`sandbox_scripts/runner.py`: the same runner as in every sandbox.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from threading import Lock
 
 import docker
 
-from agent.models.sandbox import Flag, Hear, RoomOrder, RoomResult, Root, RootPython
+from agent.models.sandbox import Flag, Hear, Root, RootPython, SandboxRequest, SandboxResult
 from agent.sandbox.docker import engine, furniture, opened, walls
-from agent.sandbox.rooms import reach, sheet, slots
+from agent.sandbox.runtime import reach, sheet, slots
 from agent.settings import Settings
 
 
 class DockerSandbox:
-    """Sealed rooms in containers, each gone when `run` returns."""
+    """Sandboxes in containers, each gone when `run` returns."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -27,26 +27,26 @@ class DockerSandbox:
         self._connecting = Lock()
 
     def run(
-        self, order: RoomOrder, cancelled: Flag | None = None, hear: Hear | None = None
-    ) -> RoomResult:
-        """Run one command in a fresh room; see `Sandbox.run`."""
+        self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
+    ) -> SandboxResult:
+        """Run one command in a fresh sandbox; see `Sandbox.run`."""
         home = self._settings.home
         with (
             self._connected().client() as client,
             reach.prepare(order, None, self._settings) as (bounded, slot, uid),
         ):
             image = engine.choose(client, self._settings, order.root)
-            with opened.OpenedRoom(bounded, client, hear) as room:
+            with opened.OpenedSandbox(bounded, client, hear) as sandbox:
                 shown = furniture.lay_out(home, uid, order.hosts)
-                room.open(
+                sandbox.open(
                     walls.container(uid, slot, image, home),
                     walls.host_config(bounded, uid, shown, self._settings),
                     sheet.write(bounded, bounded=True, more=walls.asked_of_runner()),
                 )
-                return room.attend(cancelled)
+                return sandbox.attend(cancelled)
 
     def roots(self) -> tuple[Root, ...]:
-        """List the images that rooms can be opened from, by minor version of Python."""
+        """List the images that sandboxes can be opened from, by minor version of Python."""
         with self._connected().client() as client:
             usual = engine.choose(client, self._settings)
             others = engine.images(client, self._settings)
@@ -79,9 +79,9 @@ def _root(image: engine.Image) -> Root:
 def remove_strays(client: docker.APIClient, home: Path) -> int:
     """Remove the containers of a data folder whose host process was killed; return how many.
 
-    The runner in such a room has ended it already, when the engine told it that nobody listens any
-    more; what is left is the container's entry, and a room whose runner could not end it. It is a
-    left-over when nobody has its slot.
+    The runner in such a sandbox has ended it already, when the engine told it that nobody listens
+    any more; what is left is the container's entry, and a sandbox whose runner could not end it. It
+    is a left-over when nobody has its slot.
     """
     gone = 0
     mark = f"{walls.HOME_LABEL}={slots.prefix(home)}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from agent.models.sandbox import Flag, RoomOrder
+from agent.models.sandbox import Flag, SandboxRequest
 from agent.sandbox.conversation import Conversation
 from agent.sandbox.docker import engine, furniture, opened, walls
-from agent.sandbox.rooms import layout, reach, sheet
+from agent.sandbox.runtime import layout, reach, sheet
 from agent.settings import Settings
 
 
-class DockerConversation(Conversation, opened.OpenedRoom):
+class DockerConversation(Conversation, opened.OpenedSandbox):
     """A session's container; its standard input carries the order and then the requests."""
 
     def listen(self, seconds: float) -> bool:
@@ -26,7 +26,7 @@ class DockerConversation(Conversation, opened.OpenedRoom):
 
 
 def open_conversation(
-    order: RoomOrder,
+    order: SandboxRequest,
     found: engine.Engine,
     settings: Settings,
     stack: ExitStack,

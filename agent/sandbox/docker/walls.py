@@ -1,4 +1,4 @@
-"""Say to the engine what a room shows and what it lacks. Starts nothing."""
+"""Say to the engine what a sandbox shows and what it lacks. Starts nothing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from docker.types import LogConfig, Mount
 
-from agent.models.sandbox import RoomOrder
+from agent.models.sandbox import SandboxRequest
 from agent.sandbox.docker.engine import Image
-from agent.sandbox.rooms import layout, lending, seccomp, sheet, slots
+from agent.sandbox.runtime import layout, lending, seccomp, sheet, slots
 from agent.settings import Settings
 
-#: By these labels a container is known as a room of a data folder.
+#: By these labels a container is known as a sandbox of a data folder.
 HOME_LABEL, SLOT_LABEL = "mergewright.home", "mergewright.slot"
 #: The kernel's own counts, as a container is shown them: by version 2 and 1 of control groups.
 _COUNTERS = (
@@ -26,9 +26,9 @@ _COUNTERS = (
 
 
 def host_config(
-    order: RoomOrder, uid: int, shown: Mapping[str, str], settings: Settings
+    order: SandboxRequest, uid: int, shown: Mapping[str, str], settings: Settings
 ) -> dict[str, Any]:
-    """Say how the room is sealed, how large it is, and what it sees of this machine."""
+    """Say how the sandbox is sealed, how large it is, and what it sees of this machine."""
     limits = order.limits
     mounts = [Mount(place, path, "bind", read_only=True) for place, path in shown.items()]
     if order.tree is not None:
@@ -58,26 +58,26 @@ def host_config(
         "pids_limit": limits.processes + sheet.own_tasks(order),
         "mem_limit": limits.memory_bytes,
         "memswap_limit": limits.memory_bytes,
-        # Nothing of what a room prints is kept by the engine: it could fill the disk.
+        # Nothing of what a sandbox prints is kept by the engine: it could fill the disk.
         "log_config": LogConfig(type="none"),
         "userns_mode": "host",
         "mounts": mounts,
     }
-    if settings.room_cpus is not None:
-        config["nano_cpus"] = int(settings.room_cpus * 1e9)
+    if settings.sandbox_cpus is not None:
+        config["nano_cpus"] = int(settings.sandbox_cpus * 1e9)
     return config
 
 
 def container(
     uid: int, slot: slots.Slot, image: Image, home: Path, *, lasting: bool = False
 ) -> dict[str, Any]:
-    """Say what runs first in the room, and as whom."""
+    """Say what runs first in the sandbox, and as whom."""
     return {
         "image": image.digest,
         "name": slot.name,
         "hostname": layout.HOSTNAME,
         "user": f"{uid}:{_group(uid)}",
-        # Never one of a mount: foreign code of an earlier room may have replaced it.
+        # Never one of a mount: foreign code of an earlier sandbox may have replaced it.
         "entrypoint": ["python3", "-I", "-S", layout.RUNNER, "2", "0"],
         "command": ["session"] if lasting else [],
         "environment": {"PATH": sheet.PATH},
@@ -90,12 +90,12 @@ def container(
 
 
 def _group(uid: int) -> int:
-    """The host group of everything in a room."""
+    """The host group of everything in a sandbox."""
     return uid if os.geteuid() == 0 else os.getegid()
 
 
 def asked_of_runner(*, lasting: bool = False) -> dict[str, Any]:
-    """Say what the runner in such a room has to see to by itself."""
+    """Say what the runner in such a sandbox has to see to by itself."""
     program = seccomp.program(lasting=lasting)
     return {
         "counters": [

@@ -63,7 +63,11 @@ def test_pytest_is_started_as_the_project_does_unless_it_is_configured(
 
 @pytest.mark.parametrize(
     ("minutes", "settings", "tests", "tools"),
-    [(1, {}, 60, 600), (90, {"max_minutes": 120}, 5400, 600), (10, {"room_seconds": 20}, 20, 20)],
+    [
+        (1, {}, 60, 600),
+        (90, {"max_minutes": 120}, 5400, 600),
+        (10, {"sandbox_seconds": 20}, 20, 20),
+    ],
 )
 def test_the_shortest_of_all_limits_holds(
     minutes: int, settings: dict[str, int], tests: float, tools: float

@@ -12,7 +12,7 @@ from agent.checks import measurable, measuring
 from agent.checks.check import Site
 from agent.errors import CheckUnfinished
 from agent.models.checks import CheckResult, Status
-from agent.models.sandbox import RoomOrder, RoomResult
+from agent.models.sandbox import SandboxRequest, SandboxResult
 from agent.testing import FakeSandbox
 from tests.unit.checks.test_limits import PROJECT, site
 
@@ -27,21 +27,21 @@ def linted(tmp_path: Path) -> Site:
 
 
 class Counting:
-    """A room that says how many are open."""
+    """A sandbox that says how many are open."""
 
     def __init__(self, together: int) -> None:
         self.most = self.open = 0
         self._lock = threading.Lock()
         self._met = threading.Barrier(together)
 
-    def __call__(self, order: RoomOrder) -> RoomResult:
+    def __call__(self, order: SandboxRequest) -> SandboxResult:
         with self._lock:
             self.open += 1
             self.most = max(self.most, self.open)
         self._met.wait(60)  # breaks, and the test with it, where the others never come
         with self._lock:
             self.open -= 1
-        return RoomResult(exit_code=1, output="", output_bytes=0, seconds=0.1)
+        return SandboxResult(exit_code=1, output="", output_bytes=0, seconds=0.1)
 
 
 @pytest.mark.parametrize(("at_once", "processors", "together"), [(3, 8, 3), (8, 3, 3)])
@@ -54,11 +54,11 @@ def test_as_many_checks_at_once_as_are_allowed_and_have_a_processor(
     assert counting.most == together
 
 
-def ended(code: int | None, limit: str | None = None) -> RoomResult:
-    return RoomResult(exit_code=code, output="why", output_bytes=3, seconds=0.1, limit=limit)
+def ended(code: int | None, limit: str | None = None) -> SandboxResult:
+    return SandboxResult(exit_code=code, output="why", output_bytes=3, seconds=0.1, limit=limit)
 
 
-def confirm(linted: Site, first: CheckResult, second: RoomResult) -> CheckResult:
+def confirm(linted: Site, first: CheckResult, second: SandboxResult) -> CheckResult:
     sandbox = FakeSandbox(lambda _: second)
     [found] = measurable.confirm((first,), linted, sandbox, lambda _: None)
     return found
@@ -93,10 +93,10 @@ def test_findings_are_not_measured_again(linted: Site) -> None:
 
 @pytest.mark.parametrize(("limit", "runs"), [("memory", 2), ("time", 1)])
 def test_what_the_machine_ended_runs_once_more(linted: Site, limit: str, runs: int) -> None:
-    rooms = [ended(None, limit), ended(2)]
-    sandbox = FakeSandbox(lambda _: rooms.pop(0))
+    sandboxes = [ended(None, limit), ended(2)]
+    sandbox = FakeSandbox(lambda _: sandboxes.pop(0))
     measuring.single("flake8", linted, sandbox, lambda _: None)
-    assert len(rooms) == 2 - runs
+    assert len(sandboxes) == 2 - runs
 
 
 def test_on_base_that_was_its_second_time(linted: Site) -> None:

@@ -19,7 +19,7 @@ TREE = {
 
 @pytest.fixture
 def script() -> ModuleType:
-    path = resources.files("agent.checks") / "inside" / "mergewright_names.py"
+    path = resources.files("agent.checks") / "sandbox_scripts" / "mergewright_names.py"
     spec = importlib.util.spec_from_file_location("mergewright_names", str(path))
     assert spec
     assert spec.loader

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = resources.files("agent.checks") / "inside" / "mergewright_api.py"
+SCRIPT = resources.files("agent.checks") / "sandbox_scripts" / "mergewright_api.py"
 BEFORE = {
     "src/shop/__init__.py": "from shop.sums import *\n",
     "src/shop/sums.py": (

@@ -1,4 +1,4 @@
-"""What pyright is told in a room, and how its report is read."""
+"""What pyright is told in a sandbox, and how its report is read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.checks.check import Site
 from agent.checks.pyright_types import BASEDPYRIGHT, PYRIGHT, PyrightTypes
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult, Status
-from agent.models.sandbox import RoomLimits, RoomOrder, RoomResult
+from agent.models.sandbox import SandboxLimits, SandboxRequest, SandboxResult
 from repo_config.schema import RepoConfig
 from tests.unit.checks.test_limits import ENVIRONMENT, PROJECT
 
@@ -34,14 +34,14 @@ def site(
         environment=ENVIRONMENT.model_copy(update={"type_checker_path": "/t", "python": "3.12.1"}),
         config=RepoConfig.model_validate(config or {}, strict=False),
         project=PROJECT.model_copy(update={"type_tools": (tool,), **detected}),
-        limits=RoomLimits(memory_bytes=4 * 1024**3),
+        limits=SandboxLimits(memory_bytes=4 * 1024**3),
     )
 
 
 # --- what it is told ----------------------------------------------------------------------------
 
 
-def told(order: RoomOrder) -> dict[str, Any]:
+def told(order: SandboxRequest) -> dict[str, Any]:
     """The settings of ours, by file name without the random part."""
     return {
         file.path.replace(SECRET.module, "OURS"): json.loads(
@@ -52,7 +52,7 @@ def told(order: RoomOrder) -> dict[str, Any]:
     }
 
 
-def words(order: RoomOrder) -> list[str]:
+def words(order: SandboxRequest) -> list[str]:
     """What stands behind the tool's own file."""
     at = next(n for n, word in enumerate(order.argv) if word.endswith("index.js"))
     return [word.replace(SECRET.module, "OURS") for word in order.argv[at + 1 :]]
@@ -149,7 +149,7 @@ def judged(
     **more: Any,
 ) -> CheckResult:
     whole = content.encode() if isinstance(content, str) else content
-    result = RoomResult(
+    result = SandboxResult(
         exit_code=exit_code, output=more.pop("output", ""), output_bytes=0, seconds=0.1,
         files={} if whole is None else {SECRET.report: whole}, **more,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from agent.checks.check import Site, limit_reached
 from agent.checks.linters import BLACK, FLAKE8, RUFF_CHECK
 from agent.checks.sealed import Secret
 from agent.models.checks import CheckResult, Status
-from agent.models.sandbox import RoomLimits, RoomResult
+from agent.models.sandbox import SandboxLimits, SandboxResult
 from repo_config.schema import RepoConfig
 from tests.unit.checks.test_limits import ENVIRONMENT, PROJECT
 
@@ -26,7 +26,7 @@ def site(tmp_path: Path) -> Site:
         environment=ENVIRONMENT.model_copy(update={"packages": packages, "python": "3.12.1"}),
         config=RepoConfig(),
         project=PROJECT.model_copy(update={"lint_tools": ("ruff", "black", "flake8")}),
-        limits=RoomLimits(),
+        limits=SandboxLimits(),
     )
 
 
@@ -35,7 +35,7 @@ def judged(
     output: str = "",
 ) -> CheckResult:  # fmt: skip
     files = {} if report is None else {secret.report: report.encode()}
-    result = RoomResult(
+    result = SandboxResult(
         exit_code=exit_code, output=output, output_bytes=0, seconds=0.1, files=files
     )
     return tool.judge(site, secret, result)
@@ -70,7 +70,7 @@ def test_only_the_probe_objected_to_is_a_pass(site: Site) -> None:
 
 
 def test_a_limit_fails(site: Site) -> None:
-    result = RoomResult(exit_code=None, output="", output_bytes=0, seconds=600, limit="time")
+    result = SandboxResult(exit_code=None, output="", output_bytes=0, seconds=600, limit="time")
     found = RUFF_CHECK.judge(site, Secret(), result)
     assert (found.status, found.items) == (Status.FAILED, ())
     assert "10 minutes" in found.reason
@@ -102,8 +102,8 @@ def test_anything_else_is_not(
     ],
 )
 def test_each_limit_has_its_words(limit: str, words: str) -> None:
-    result = RoomResult(exit_code=None, output="", output_bytes=0, seconds=1, limit=limit)
-    assert limit_reached(result, RoomLimits(seconds=90), "the tests were") == words
+    result = SandboxResult(exit_code=None, output="", output_bytes=0, seconds=1, limit=limit)
+    assert limit_reached(result, SandboxLimits(seconds=90), "the tests were") == words
 
 
 def test_a_file_that_a_formatter_writes_anew_is_a_finding(site: Site) -> None:

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, FastAPI, Security
 
 @pytest.fixture
 def script(monkeypatch) -> ModuleType:
-    path = resources.files("agent.checks") / "inside" / "mergewright_routes.py"
+    path = resources.files("agent.checks") / "sandbox_scripts" / "mergewright_routes.py"
     monkeypatch.syspath_prepend(str(path.parent))  # type: ignore[attr-defined] # a real folder
     spec = importlib.util.spec_from_file_location("mergewright_routes", str(path))
     assert spec

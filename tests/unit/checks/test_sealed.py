@@ -13,11 +13,11 @@ import pytest
 
 from agent.checks import sealed, suite
 from agent.checks.sealed import Secret
-from agent.models.sandbox import RoomResult
+from agent.models.sandbox import SandboxResult
 
 
 def written(secret: Secret, *events: Mapping[str, object]) -> bytes:
-    """Lines as our script in the room writes them."""
+    """Lines as our script in the sandbox writes them."""
     last, lines = b"", []
     for event in events:
         body = json.dumps(event).encode()
@@ -29,9 +29,9 @@ def written(secret: Secret, *events: Mapping[str, object]) -> bytes:
 
 def came_back(
     secret: Secret, content: bytes | None, *, exit_code: int = 1, refused: tuple[str, ...] = ()
-) -> RoomResult:
+) -> SandboxResult:
     files = {} if content is None else {secret.report: content}
-    return RoomResult(
+    return SandboxResult(
         exit_code=exit_code, output="", output_bytes=0, seconds=1.0, files=files, refused=refused
     )
 
@@ -94,7 +94,7 @@ def test_a_line_that_is_changed_dropped_or_moved_breaks_the_seal() -> None:
         assert "is not ours" in read(secret, b"".join(forged)).problem
 
 
-def test_a_report_of_another_room_is_not_taken() -> None:
+def test_a_report_of_another_sandbox_is_not_taken() -> None:
     secret = Secret()
     assert "is not ours" in read(secret, written(Secret(), TEST, EXIT)).problem
 
@@ -107,7 +107,7 @@ def test_a_report_that_breaks_off_says_so() -> None:
     assert cut_off.problem == "the report breaks off, with exit code 0"
 
 
-def test_an_exit_code_that_the_room_did_not_see_is_a_problem() -> None:
+def test_an_exit_code_that_the_sandbox_did_not_see_is_a_problem() -> None:
     secret = Secret()
     report = read(secret, written(secret, TEST, EXIT), exit_code=0)
     assert report.problem == "the report says exit code 1, but it was 0"

@@ -72,7 +72,7 @@ def test_what_the_words_name_comes_first(tmp_path: Path) -> None:
         assert outline.describe(tree, words, "", 20_000).startswith(first)
 
 
-def test_it_keeps_within_its_room_and_counts_the_rest(tmp_path: Path) -> None:
+def test_it_keeps_within_its_space_and_counts_the_rest(tmp_path: Path) -> None:
     files = {f"app_{n % 3}/module_{n}.py": f"def function_{n}():\n    pass\n" for n in range(600)}
     shown = outline.describe(lay(tmp_path, files), "", "", 3_000)
     assert len(shown) <= 3_000

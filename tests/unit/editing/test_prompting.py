@@ -12,7 +12,7 @@ from agent.editing.submissions import SubmittedAnswers
 from agent.editing.tools import Tools
 from agent.models.chat import Asked, ChatRequest
 from agent.models.checks import CheckItem, CheckReport, CheckResult, Status
-from agent.models.environment import RoomService
+from agent.models.environment import SandboxService
 from agent.testing import FakeModel, said
 from repo_config.detect import DjangoProject
 from repo_config.schema import RepoConfig
@@ -117,7 +117,7 @@ def test_the_state_of_the_base_names_commands_failures_and_what_is_not_known(tmp
 )
 def test_tests_of_a_session_keep_the_database_that_its_server_has(tmp_path, home, command, told):
     prepared = desks.repository(tmp_path, home)
-    server = RoomService(name="postgres", version="15", program="/usr/bin/postgres")
+    server = SandboxService(name="postgres", version="15", program="/usr/bin/postgres")
     update = {"packages": ("pytest-django==4.9",), "services": (server,)}
     environment = prepared.environment.model_copy(update=update)
     job = desks.job(

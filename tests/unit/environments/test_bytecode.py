@@ -40,7 +40,7 @@ def test_bytecode_of_another_version_is_overlooked(tmp_path: Path) -> None:
     assert _imported(tmp_path, "told.WORD") == "from the source"
 
 
-def test_every_script_for_rooms_is_stored_with_its_bytecode(home: Path) -> None:
+def test_every_script_for_sandboxes_is_stored_with_its_bytecode(home: Path) -> None:
     place = storage.scripts(Settings(home=home))
     sources = list(place.rglob("*.py"))
     assert sources

@@ -124,7 +124,7 @@ def install(prefix: Path, version: str, mode: int = 0o755) -> Path:
 
 @pytest.fixture(autouse=True)
 def as_root(monkeypatch):
-    """Rooms of an ordinary user are that user's; those of root are somebody else's."""
+    """Sandboxes of an ordinary user are that user's; those of root are somebody else's."""
     monkeypatch.setattr(interpreter_store.os, "geteuid", lambda: 0)
 
 

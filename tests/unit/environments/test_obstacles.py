@@ -6,7 +6,7 @@ import pytest
 
 from agent.environments import obstacles
 from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
-from agent.models.sandbox import ROOM_TREE
+from agent.models.sandbox import SANDBOX_TREE
 
 CI = """\
 on: pull_request
@@ -77,7 +77,7 @@ def result(output="", *items, **facts):
     ],
 )  # fmt: skip
 def test_the_error_its_place_and_the_way_out_are_named(text, error, place, lines):
-    printed = text.format(error=error, root=ROOM_TREE)
+    printed = text.format(error=error, root=SANDBOX_TREE)
     item = CheckItem(item_id="tests/test_a.py (collection)", outcome="error", text=printed)
     for one in (result(printed), result("", item)):
         found = obstacles.find(one, "", Trees(), "")
@@ -100,7 +100,7 @@ def test_the_error_its_place_and_the_way_out_are_named(text, error, place, lines
     ],
 )
 def test_no_line_is_named_that_would_not_help(error):
-    printed = PYTEST.format(error=error, root=ROOM_TREE)
+    printed = PYTEST.format(error=error, root=SANDBOX_TREE)
     words = obstacles.find(result(printed), "", Trees(), "").words
     assert all(f"`{line}`" in words for line in obstacles._ANY_LINES)
 

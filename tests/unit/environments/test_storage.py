@@ -85,7 +85,7 @@ def test_folders_that_are_closed_are_removed_all_the_same(tmp_path):
     assert not (tmp_path / "a").exists()
 
 
-def test_scripts_are_laid_where_a_room_can_read_them(settings):
+def test_scripts_are_laid_where_a_sandbox_can_read_them(settings):
     place = storage.scripts(settings)
     script = place / "environments" / "build_wheel.py"
     assert script.stat().st_mode & 0o004

@@ -11,7 +11,7 @@ from agent.environments import system_packages
 from agent.environments.bench import Bench, RootedSandbox
 from agent.environments.interpreters import Interpreter
 from agent.environments.system_packages import SystemPackages
-from agent.models.sandbox import RoomOrder, RoomResult, Root
+from agent.models.sandbox import Root, SandboxRequest, SandboxResult
 from agent.settings import Settings
 from agent.testing import FakeSandbox
 
@@ -30,8 +30,8 @@ Status: hold ok installed
 REPORT = {"missing": {"cowsay": "unknown"}, "packages": ["libpq-dev=15"], "scripts": []}
 
 
-class Rooms(FakeSandbox):
-    """Rooms in which apt and dpkg do what is said."""
+class Sandboxes(FakeSandbox):
+    """Sandboxes in which apt and dpkg do what is said."""
 
     def __init__(self, root: Root, report: object = REPORT, link: str = "") -> None:
         super().__init__(self._carry_out)
@@ -40,14 +40,14 @@ class Rooms(FakeSandbox):
     def roots(self) -> tuple[Root, ...]:
         return (self._root,)
 
-    def _carry_out(self, order: RoomOrder) -> RoomResult:
+    def _carry_out(self, order: SandboxRequest) -> SandboxResult:
         files = {path: STATUS.encode() for path in order.collect if path.endswith("status")}
         for mount in order.mounts:
             if mount.writable:
                 files = {order.collect[0]: json.dumps(self._report).encode()}
                 usr = Path(mount.source, "usr")
                 usr.symlink_to(self._link) if self._link else usr.mkdir()
-        return RoomResult(exit_code=0, output="", output_bytes=0, seconds=0.1, files=files)
+        return SandboxResult(exit_code=0, output="", output_bytes=0, seconds=0.1, files=files)
 
 
 @pytest.fixture
@@ -66,45 +66,45 @@ def root(home: Path) -> Root:
 
 
 def provide(
-    rooms: Rooms, home: Path, *names: str, allowed: tuple[str, ...] = ("*",)
+    sandboxes: Sandboxes, home: Path, *names: str, allowed: tuple[str, ...] = ("*",)
 ) -> SystemPackages:
     interpreter = Interpreter(version="3.11.2", path="/usr/bin/python3", why="")
     settings = Settings(home=home, system_packages=allowed)
-    bench = Bench(RootedSandbox(rooms, ""), None, settings, interpreter, lambda line: None)  # type: ignore[arg-type]
+    bench = Bench(RootedSandbox(sandboxes, ""), None, settings, interpreter, lambda line: None)  # type: ignore[arg-type]
     found = system_packages.provide(names, bench)
     assert system_packages.find(names, bench).folder == found.folder
     return found
 
 
 def test_what_is_installed_or_stood_in_for_is_not_fetched(home, root):
-    rooms = Rooms(root)
+    sandboxes = Sandboxes(root)
     names = ("gettext", "libz-dev", "gettext-tools", "zlib1g-dev")
-    assert provide(rooms, home, *names) == SystemPackages()
-    assert not rooms.orders
+    assert provide(sandboxes, home, *names) == SystemPackages()
+    assert not sandboxes.orders
 
 
 def test_packages_are_fetched_once_and_what_there_is_not_is_named(home, root):
-    rooms = Rooms(root)
-    found = provide(rooms, home, "libpq-dev", "cowsay", "gettext")
+    sandboxes = Sandboxes(root)
+    found = provide(sandboxes, home, "libpq-dev", "cowsay", "gettext")
     assert (found.packages, found.left_out) == (("libpq-dev=15",), ("cowsay: unknown",))
-    fetching, listing = rooms.orders
+    fetching, listing = sandboxes.orders
     handed = {file.path: file.content for file in fetching.files}
     assert json.loads(handed["/tmp/packages.json"])["names"] == ["cowsay", "libpq-dev"]
     assert not any(b"word" in content for content in handed.values())
     assert listing.system
-    assert provide(rooms, home, "cowsay", "gettext", "libpq-dev") == found
-    assert len(rooms.orders) == 2
+    assert provide(sandboxes, home, "cowsay", "gettext", "libpq-dev") == found
+    assert len(sandboxes.orders) == 2
 
 
 def test_what_the_operator_does_not_allow_is_left_out(home, root):
-    found = provide(rooms := Rooms(root), home, "cowsay", allowed=("lib*-dev",))
+    found = provide(sandboxes := Sandboxes(root), home, "cowsay", allowed=("lib*-dev",))
     assert found.left_out[0].startswith("cowsay: MERGEWRIGHT_SYSTEM_PACKAGES")
-    assert not rooms.orders
+    assert not sandboxes.orders
 
 
 def test_sandboxes_without_layers_have_the_command_of_the_operator_named(home):
     image = Root(name="3.11", mark="m", more="mergewright images build 3.11")
-    (left,) = provide(Rooms(image), home, "gettext", "libpq-dev").left_out
+    (left,) = provide(Sandboxes(image), home, "gettext", "libpq-dev").left_out
     assert left.endswith("mergewright images build 3.11 libpq-dev")
 
 
@@ -113,9 +113,9 @@ def test_sandboxes_without_layers_have_the_command_of_the_operator_named(home):
     [({"faults": "no route"}, ""), (REPORT, "/etc"), ("no report", "")],
 )
 def test_what_failed_is_left_out_and_tried_again(home, root, report, link):
-    rooms = Rooms(root, report, link)
+    sandboxes = Sandboxes(root, report, link)
     for _ in range(2):
-        found = provide(rooms, home, "libpq-dev", "cowsay")
+        found = provide(sandboxes, home, "libpq-dev", "cowsay")
         assert not found.folder
         assert "cowsay, libpq-dev" in found.left_out[0]
-    assert len(rooms.orders) == 2
+    assert len(sandboxes.orders) == 2

@@ -132,7 +132,7 @@ def test_python_is_known_where_all_that_names_it_agrees(tree, files, known, open
     assert left(made).get("python.version") == open_
 
 
-def test_services_are_those_of_jobs_that_rooms_offer(tree):
+def test_services_are_those_of_jobs_that_sandboxes_offer(tree):
     made = tree({".github/workflows/ci.yml": WORKFLOW.format(pythons="[]")})
     assert facts(made)["services"] == ["postgres", "redis"]
     assert "job test has postgres:16" in why(made, "services")

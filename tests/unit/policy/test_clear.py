@@ -17,7 +17,7 @@ from agent.models.change import Change, ChangedFile, Finding, Level, Severity
 from agent.models.checks import Comparison, Status
 from agent.models.environment import Environment, Prepared
 from agent.models.run import Reason, Run
-from agent.models.sandbox import RoomResult
+from agent.models.sandbox import SandboxResult
 from agent.models.ticket import Ticket
 from agent.policy import registry, ruff_contract, ruff_rules
 from agent.policy.proposal import Proposal
@@ -150,7 +150,7 @@ def _prepared(repository: Path, home: Path) -> tuple[Prepared, Services, list[st
     """Check a real repository out, as a run does."""
     said: list[str] = []
     sandbox = testing.FakeSandbox(
-        lambda order: RoomResult(exit_code=0, output="", output_bytes=0, seconds=0)
+        lambda order: SandboxResult(exit_code=0, output="", output_bytes=0, seconds=0)
     )
     svc = Services(
         settings=Settings(home=home),

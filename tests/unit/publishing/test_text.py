@@ -19,7 +19,7 @@ from agent.models.checks import (
     Rerun,
     Status,
 )
-from agent.models.environment import Checkout, Contract, Environment, Prepared, RoomService
+from agent.models.environment import Checkout, Contract, Environment, Prepared, SandboxService
 from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
 from agent.models.review import ReviewNotes
@@ -281,7 +281,7 @@ Cost: $0.00: no model was asked. The whole log of the run: <https://m.example/ru
 
 def test_the_text_of_a_pull_request_is_this():
     made = of_an_issue()
-    server = RoomService(name="postgres", version="15.18", program="/p", user="u", database="d")
+    server = SandboxService(name="postgres", version="15.18", program="/p", user="u", database="d")
     environment = made.prepared.environment.model_copy(update={"services": (server,)})
     config = RepoConfig(env={"DJANGO_SETTINGS_MODULE": "shop.test", "GREETING": "a b"})
     contract = made.prepared.contract.model_copy(update={"config": config})

@@ -1,4 +1,4 @@
-"""What a room's answers come to, in the order in which they reach the host."""
+"""What a sandbox's answers come to, in the order in which they reach the host."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import struct
 import pytest
 
 from agent.errors import SandboxLost
-from agent.models.sandbox import RoomLimits, RoomOrder
-from agent.sandbox.rooms.attendance import Attendance
-from agent.sandbox.rooms.channel import Kind
+from agent.models.sandbox import SandboxLimits, SandboxRequest
+from agent.sandbox.runtime.attendance import Attendance
+from agent.sandbox.runtime.channel import Kind
 
 NONCE = bytes(16)
 
@@ -27,12 +27,12 @@ def ended(code: int | None, limit: str | None) -> bytes:
 
 @pytest.fixture
 def late() -> Attendance:
-    """A room whose time the host has seen pass, without a word of its end."""
-    order = RoomOrder(argv=("true",), limits=RoomLimits(seconds=-60))
-    room = Attendance(order, NONCE)
-    room.hear(frame(Kind.STARTED, {}))
-    assert room.over(None)
-    return room
+    """A sandbox whose time the host has seen pass, without a word of its end."""
+    order = SandboxRequest(argv=("true",), limits=SandboxLimits(seconds=-60))
+    sandbox = Attendance(order, NONCE)
+    sandbox.hear(frame(Kind.STARTED, {}))
+    assert sandbox.over(None)
+    return sandbox
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_what_the_kernel_has_counted_comes_first(late: Attendance) -> None:
     assert (result.exit_code, result.limit) == (None, "memory")
 
 
-def test_a_room_that_says_nothing_has_proved_nothing() -> None:
-    room = Attendance(RoomOrder(argv=("true",)), NONCE)
+def test_a_sandbox_that_says_nothing_has_proved_nothing() -> None:
+    sandbox = Attendance(SandboxRequest(argv=("true",)), NONCE)
     with pytest.raises(SandboxLost, match="did not open"):
-        room.judge(None, 1.0)
+        sandbox.judge(None, 1.0)

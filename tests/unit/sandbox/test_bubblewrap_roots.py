@@ -1,11 +1,11 @@
-"""Which root file systems a room can have, by name."""
+"""Which root file systems a sandbox can have, by name."""
 
 from __future__ import annotations
 
 import pytest
 
 from agent.errors import SandboxMissing
-from agent.models.sandbox import RoomOrder
+from agent.models.sandbox import SandboxRequest
 from agent.sandbox.bubblewrap import roots
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
@@ -33,7 +33,7 @@ def test_the_usual_one_comes_first_and_what_is_not_whole_is_left_out(given):
 
 
 def test_the_operators_own_takes_the_place_of_the_machines(given, home):
-    own = given.model_copy(update={"room_root": home / "own"})
+    own = given.model_copy(update={"sandbox_root": home / "own"})
     assert roots.every(own)[0].folder == str(home / "own")
     assert roots.folder("", own) == home / "own"
     assert roots.folder("", given) is None
@@ -43,4 +43,4 @@ def test_the_operators_own_takes_the_place_of_the_machines(given, home):
 @pytest.mark.parametrize("name", ["gone", "../roots/sid", ".hidden"])
 def test_a_root_that_is_not_there_is_never_replaced_by_another(given, name):
     with pytest.raises(SandboxMissing, match="There is no root file system"):
-        BubblewrapSandbox(given).run(RoomOrder(argv=("true",), root=name))
+        BubblewrapSandbox(given).run(SandboxRequest(argv=("true",), root=name))

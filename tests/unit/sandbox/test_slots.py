@@ -1,4 +1,4 @@
-"""Which user a room gets."""
+"""Which user a sandbox gets."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from agent.models.sandbox import Mount, RoomOrder
-from agent.sandbox.rooms import slots
+from agent.models.sandbox import Mount, SandboxRequest
+from agent.sandbox.runtime import slots
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="one who is not root has one user for all rooms")
-def test_open_rooms_have_users_of_their_own_also_those_of_other_data_folders(
+@pytest.mark.skipif(os.geteuid() != 0, reason="one who is not root has one user for all sandboxes")
+def test_open_sandboxes_have_users_of_their_own_also_those_of_other_data_folders(
     tmp_path: Path,
 ) -> None:
     keeping = Mount(source="/", target="/store", writable=True, kept="cache")
-    order = RoomOrder(argv=("true",), mounts=(keeping,))
+    order = SandboxRequest(argv=("true",), mounts=(keeping,))
     one, other = tmp_path / "one", tmp_path / "other"
     with slots.claim(one) as first, slots.claim(one) as second, slots.claim(other) as third:
         assert (first.number, second.number, third.number) == (0, 1, 0)
-        users = [slots.user(slot, RoomOrder(argv=("true",))) for slot in (first, second, third)]
+        users = [
+            slots.user(slot, SandboxRequest(argv=("true",))) for slot in (first, second, third)
+        ]
         keepers = {slots.user(slot, order) for slot in (first, second, third)}
     assert len({*users, *keepers}) == 4
     with slots.claim(one) as again:

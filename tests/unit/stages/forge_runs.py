@@ -66,7 +66,7 @@ def services(home: Path, forge: FakeForge, **settings: object) -> tuple[Services
     made = Services(
         settings=Settings(home=home, **settings),
         forge=forge,
-        sandbox=None,  # type: ignore[arg-type] # nothing here opens a room
+        sandbox=None,  # type: ignore[arg-type] # nothing here opens a sandbox
         index=None,  # type: ignore[arg-type] # or asks the index
         execution=Execution(say=said.append),
     )

@@ -95,7 +95,7 @@ def test_strangers_bots_commands_and_empty_words_are_no_remarks(tmp_path, unhear
     assert (ticket.earlier.remarks, ticket.earlier.said, ticket.earlier.left) == ("", (), 0)
 
 
-def test_the_newest_remarks_have_the_room_that_there_is(tmp_path):
+def test_the_newest_remarks_have_the_space_that_there_is(tmp_path):
     said = [comment(f"{n:02} " + "x" * 900, at=f"2026-11-21T10:{n:02}:00Z") for n in range(20)]
     ticket, _ = known(tmp_path, Closed(thread(*said)))
     assert len(ticket.earlier.remarks) <= 8_000

@@ -85,7 +85,7 @@ def test_a_python_that_runs_could_not_take_is_proposed_as_a_comment(tmp_path):
     made = forge_runs.prepared(tmp_path / "repo", tmp_path / "home", files)
     forge = FakeForge(forge_runs.TICKET, remote=forge_runs.REMOTE)
     services, _ = forge_runs.services(tmp_path / "home", forge, onboarding="wait")
-    services = replace(services, sandbox=FakeSandbox(lambda order: pytest.fail("no room")))
+    services = replace(services, sandbox=FakeSandbox(lambda order: pytest.fail("no sandbox")))
     with pytest.raises(OwnerAwaited):
         onboard.settle(made.run, made.checkout, made.contract, services)
     [(_, _, change)] = forge.commits

@@ -16,8 +16,8 @@ async def parts(*given: bytes) -> AsyncIterator[bytes]:
         yield part
 
 
-def read(*given: bytes, room: limits.Room | None = None) -> bytes:
-    with (room or limits.Room()).share() as share:
+def read(*given: bytes, space: limits.Sandbox | None = None) -> bytes:
+    with (space or limits.Space()).share() as share:
         return asyncio.run(limits.read_body(parts(*given), share))
 
 
@@ -38,22 +38,22 @@ def test_WH4_a_slow_body_has_a_deadline(monkeypatch):
             yield b"x"
             await asyncio.sleep(0.01)
 
-    with limits.Room().share() as share, pytest.raises(Refused) as refused:
+    with limits.Space().share() as share, pytest.raises(Refused) as refused:
         asyncio.run(limits.read_body(drip(), share))
     assert refused.value.status == 408
 
 
-def test_WH4_large_bodies_share_a_room_and_give_it_back():
-    room = limits.Room(total=3_000_000)
+def test_WH4_large_bodies_share_a_space_and_give_it_back():
+    space = limits.Space(total=3_000_000)
     big = b"x" * 1_000_000
-    with room.share() as share:
+    with space.share() as share:
         share.hold(1_000_000)
         with pytest.raises(Refused) as refused:
-            read(big, room=room)
+            read(big, space=space)
         assert refused.value.status == 503
-        assert read(b"small", room=room) == b"small"
-    assert read(big, room=room) == big
-    assert read(big, room=room) == big
+        assert read(b"small", space=space) == b"small"
+    assert read(big, space=space) == big
+    assert read(big, space=space) == big
 
 
 @pytest.mark.parametrize(

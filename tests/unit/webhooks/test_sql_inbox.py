@@ -238,7 +238,7 @@ def test_a_link_in_its_place_is_not_followed(tmp_path):
     assert not (tmp_path / "target").exists()
 
 
-def test_a_new_home_lets_the_rooms_pass(tmp_path):
+def test_a_new_home_lets_the_sandboxes_pass(tmp_path):
     before = os.umask(0o077)
     try:
         Inbox(tmp_path / "new").close()

@@ -1,0 +1,219 @@
+"""Run mypy on what its configuration names, and on one module with errors that it must find.
+
+Arguments: those of the repository's configuration for mypy.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import shutil
+import sys
+
+import mergewright_entry
+import mergewright_report
+
+_CACHE = "/tmp/mergewright-mypy"  # noqa: S108 - the sandbox's own
+_STUBS = "/tmp/mergewright-stubs"  # noqa: S108 - the same
+
+
+def main():
+    """Run mypy in this process and leave what it said in the report."""
+    order, report = mergewright_entry.begin()
+    sys.path[:] = mergewright_report.own_tools_only(order["tree"])
+    # The plugins that a configuration names are in the repository's environment.
+    sys.path += order["plugins"]
+    from mypy import api
+    from mypy.version import __version__
+
+    version = tuple(int(part) for part in __version__.split(".")[:2])
+    given = sys.argv[1:]
+    always = [
+        "--no-pretty",
+        "--hide-error-context",
+        "--show-error-codes",
+        "--no-error-summary",
+        "--no-color-output",
+    ]
+    if order["stubs"]:
+        _show_stubs(order["stubs"])
+    if order["python"]:
+        always += ["--python-executable", order["python"]]
+    if version >= (1, 11):
+        always += ["--output", "json"]
+    targets, chosen, said = _targets(given, order)
+    facts = {"version": __version__, "as_json": version >= (1, 11), "chosen": chosen}
+    _, options, _ = _understood([*given, *targets])
+    knows = _may_know(order, options)
+    if knows:
+        _take_known(order)
+
+    def leave(out, err, code):
+        if knows and order["hand_out"]:
+            _hand_out(order)
+        _leave(report, facts, out, err, code)
+
+    if said:
+        leave("", said, 2)
+    # Several processes need a cache between them.
+    shared = knows or getattr(options, "num_workers", 0)
+    if knows:
+        always.append("--sqlite-cache")
+    arguments = [*given, *targets]
+    # The last one counts, and a cache in the tree is anybody's.
+    always.append("--cache-dir=" + (_CACHE if shared else os.devnull))
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    leave(*api.run([*arguments[:end], *always, *arguments[end:]]))
+
+
+def _show_stubs(packages):
+    """Have mypy find the stubs that are installed beside it: where it looks by another Python."""
+    os.mkdir(_STUBS)
+    for name in os.listdir(packages):
+        if name.endswith("-stubs"):
+            os.symlink(os.path.join(packages, name), os.path.join(_STUBS, name))
+    # That Python is a process of its own, which mypy asks for its path.
+    os.environ["PYTHONPATH"] = _STUBS
+
+
+def _may_know(order, options):
+    """Say whether a type check may have a cache: not where its plugins run code of the tree."""
+    if not (order["known"] or order["hand_out"]) or options is None:
+        return False
+    if getattr(options, "plugins", None) or not getattr(options, "incremental", True):
+        return False
+    # Who says where the cache is, or what it is to hold, has reasons.
+    python = getattr(options, "python_executable", None)
+    is_other = python and os.path.realpath(python) != os.path.realpath(sys.executable)
+    if is_other and not order["python"]:
+        return False
+    if getattr(options, "bazel", False) or getattr(options, "cache_map", None):
+        return False
+    return importlib.util.find_spec("_sqlite3") is not None
+
+
+def _take_known(order):
+    """Copy the cache that is shown to where mypy finds it."""
+    # Where size and second of a file are as in the cache, mypy does not look at its digest.
+    moment = secrets.randbelow(10**9)
+    for folder, _, names in os.walk(order["tree"]):
+        for name in names:
+            if name.endswith((".py", ".pyi")):
+                os.utime(os.path.join(folder, name), (moment, moment), follow_symlinks=False)
+    if order["known"]:
+        shutil.copytree(order["known"], _CACHE)
+
+
+def _hand_out(order):
+    """Leave the cache where the host collects it."""
+    found = [
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(_CACHE)
+        for name in names
+        if name.startswith("cache") and name.endswith(".db")
+    ]
+    if sum(map(os.path.getsize, found)) <= order["hand_out_bytes"]:
+        for path in found:
+            goal = os.path.join(order["hand_out"], os.path.relpath(path, _CACHE))
+            os.makedirs(os.path.dirname(goal), exist_ok=True)
+            shutil.copyfile(path, goal)
+
+
+_exit = os._exit
+
+
+def _leave(report, facts, out, err, code):
+    """Write the report and end the process."""
+    lines = out.splitlines()
+    report.add(
+        "mypy",
+        lines=lines[:50000],
+        left_out=max(0, len(lines) - 50000),
+        errors=mergewright_report.cut(err),
+        code=code,
+        **facts,
+    )
+    report.add("exit", code=code)
+    sys.stdout.write(out)
+    sys.stderr.write(err)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    _exit(code)
+
+
+def _targets(given, order):
+    """Say what to add to the arguments so that our module is checked along with the rest.
+
+    mypy takes either files, or packages and modules, and heeds those of its configuration only
+    when there are none among the arguments. It is asked itself what it makes of both.
+
+    Returns:
+        The arguments; those of them that we chose since nothing names any; mypy's complaint
+        where there is one.
+    """
+    module, path = order["module"], order["module"] + ".py"
+    named, _, said = _understood([*given, "--config-file="])
+    if named and not said:
+        by_name = any(part.startswith(("-p", "-m", "--package", "--module")) for part in given)
+        return (["-m", module] if by_name else _besides(named, path)), [], ""
+    _, options, more_said = _understood(given)
+    if said or more_said:
+        return [], [], said or more_said
+    packages = list(getattr(options, "packages", None) or [])
+    modules = list(getattr(options, "modules", None) or [])
+    files = list(getattr(options, "files", None) or [])
+    if packages or modules:
+        chosen = [part for name in packages for part in ("-p", name)]
+        chosen += [part for name in modules for part in ("-m", name)]
+        return [*chosen, "-m", module, *files], [], ""
+    shown = [] if files else _packages()
+    chosen = files or shown
+    sources, _, said = _understood([*given, *chosen])
+    return ([], shown, said) if said else ([*chosen, *_besides(sources, path)], shown, "")
+
+
+def _packages():
+    """Say what is checked where nothing says so: the packages, without their tests.
+
+    The whole folder would do, but for the modules of equal names in it (conftest, setup), which
+    mypy refuses.
+    """
+    if os.path.isdir("src"):
+        return ["src"]
+    left_out = {"test", "tests", "testing", "docs", "doc", "examples", "build", "dist"}
+    found = sorted(
+        name
+        for name in os.listdir(".")
+        if name not in left_out and os.path.isfile(os.path.join(name, "__init__.py"))
+    )
+    return found or ["."]
+
+
+def _besides(sources, path):
+    """Name our module unless a folder among the targets brings it along: twice is an error."""
+    full = os.path.realpath(path)
+    brought = any(source.path and os.path.realpath(source.path) == full for source in sources)
+    return [] if brought else [path]
+
+
+def _understood(arguments):
+    """Return the sources and options that mypy reads from arguments, or its complaint."""
+    import contextlib
+    import io
+
+    from mypy.main import process_options
+
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            sources, options = process_options(
+                list(arguments), require_targets=False, stdout=printed, stderr=printed
+            )
+    except SystemExit as end:
+        return [], None, printed.getvalue().strip() or "mypy ended with exit code %s" % end.code
+    return sources, options, ""
+
+
+if __name__ == "__main__":
+    main()

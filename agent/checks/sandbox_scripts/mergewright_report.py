@@ -1,0 +1,214 @@
+"""What every script here shares: the order it is given, and the sealed report it leaves.
+
+Runs inside a sandbox, on any Python from 3.9, with the standard library alone. The order lies in a
+file that is read and deleted before any code of the repository is imported. Each line of the
+report carries a keyed digest over itself and all lines before it, so that a line that was
+written, changed or removed from outside this module breaks the report. The host believes a
+report only as a whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import faulthandler
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+
+ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
+LONGEST_TEXT = 2000
+WRITE_SECONDS = 0.1
+
+# Bound now: a test may replace these in their modules while one of its lines is written.
+_open, _write, _close, _getpid = os.open, os.write, os.close, os.getpid
+_dumps, _blake2b, _fstat, _now = json.dumps, hashlib.blake2b, os.fstat, time.monotonic
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def take_order():
+    """Read the order and delete it; nothing that runs later finds it."""
+    with open(ORDER_PATH, encoding="utf-8") as file:
+        order = json.load(file)
+    os.unlink(ORDER_PATH)
+    return order
+
+
+class Report:
+    """A file of sealed lines, written by the process that opened it and by no other."""
+
+    def __init__(self, order):
+        self._path = order["report"]
+        # Out of the order, which the scripts hand around.
+        self._key = bytes.fromhex(order.pop("key"))
+        self._last = b""
+        self._pid = _getpid()
+        # O_EXCL: whatever has this name already is not ours.
+        descriptor = _open(self._path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+        state = os.fstat(descriptor)
+        self._identity = (state.st_dev, state.st_ino)
+        self._descriptor = _out_of_the_way(descriptor)
+        self._waiting = []
+        self._written = _now()
+
+    def add(self, event, **facts):
+        """Append one event; those about single tests reach the file within a moment."""
+        if _getpid() != self._pid:
+            return
+        # Half a character, as file names that are not UTF-8 give, is not JSON for everybody.
+        line = _dumps(dict(facts, event=event), ensure_ascii=False).encode("utf-8", "replace")
+        digest = _blake2b(self._last + line, key=self._key, digest_size=16).hexdigest()
+        self._last = digest.encode("ascii")
+        self._waiting.append(self._last + b" " + line + b"\n")
+        if event != "test" or _now() - self._written > WRITE_SECONDS:
+            self._write()
+
+    def _write(self):
+        content = b"".join(self._waiting)
+        self._waiting.clear()
+        self._written = _now()
+        while content:
+            try:
+                content = content[_write(self._descriptor, content) :]
+            except OSError as problem:
+                # A test closed what it did not open.
+                if problem.errno != errno.EBADF:
+                    raise
+                self._reopen()
+
+    def _reopen(self):
+        descriptor = _open(self._path, _FLAGS)
+        state = _fstat(descriptor)
+        if (state.st_dev, state.st_ino) != self._identity:
+            raise OSError(errno.ESTALE, "the report was exchanged", self._path)
+        self._descriptor = _out_of_the_way(descriptor)
+
+    def watch(self, seconds):
+        """Shortly before the sandbox is ended, have written down where this process is.
+
+        By a process that belongs to the sandbox, not to us: the tests may look at our threads,
+        timers and children, and the interpreter's own watchdog does not survive a fork.
+        """
+        descriptor = _open(self._path + ".where", _FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = _out_of_the_way(descriptor)
+        faulthandler.register(_ASK_WHERE, file=descriptor, all_threads=False)
+        watched = _getpid()
+        child = os.fork()
+        if child == 0:
+            try:
+                if os.fork() == 0:
+                    _ask_later(watched, max(seconds - 3.0, seconds / 2))
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+
+
+_ASK_WHERE = signal.SIGRTMAX - 1
+
+
+def _ask_later(watched, seconds):
+    os.setsid()
+    nothing = _open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(nothing, number)
+    end = _now() + seconds
+    while _now() < end:
+        os.kill(watched, 0)  # an error, and our end with it, once it is gone
+        time.sleep(min(1.0, seconds))
+    os.kill(watched, _ASK_WHERE)
+
+
+def _out_of_the_way(descriptor):
+    """Give a descriptor a number that no test gets by opening a file after closing many."""
+    try:
+        moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 800)
+    except OSError:
+        return descriptor
+    _close(descriptor)
+    return moved
+
+
+def own_tools_only(tree):
+    """Return `sys.path` without the tree, so that nothing in it is taken for a tool."""
+    inside = tree.rstrip("/") + "/"
+    kept = []
+    for entry in sys.path:
+        full = os.path.realpath(entry or os.getcwd())
+        if not (full + "/").startswith(inside):
+            kept.append(entry)
+    return kept
+
+
+def inside(path, tree):
+    """Return a path relative to the tree; "" where it is elsewhere."""
+    start = tree.rstrip("/") + "/"
+    return path[len(start) :] if path and path.startswith(start) else ""
+
+
+def django_settings():
+    """Return those of Django's settings that decide how tests run, as text."""
+    settings = getattr(sys.modules.get("django.conf"), "settings", None)
+    if settings is None or not settings.configured:
+        return {}
+    kept = settings.MIGRATION_MODULES
+    found = {
+        "TEST_RUNNER": str(settings.TEST_RUNNER),
+        "MIGRATION_MODULES": repr(kept) if isinstance(kept, dict) else type(kept).__name__,
+    }
+    for alias, database in settings.DATABASES.items():
+        own = {name: value for name, value in database.get("TEST", {}).items() if name != "NAME"}
+        found["DATABASES[%r]" % alias] = "%s %r" % (database.get("ENGINE"), own)
+    return found
+
+
+def cut(text):
+    """Keep the first and the last part of a long text."""
+    if len(text) <= LONGEST_TEXT:
+        return text
+    half = LONGEST_TEXT // 2
+    return text[:half] + "\n[...]\n" + text[-half:]
+
+
+def last_place(trace, tree):
+    """Name `path:line` of the innermost frame that belongs to the tree."""
+    place = ""
+    inside = tree.rstrip("/") + "/"
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if name.startswith(inside) and "/site-packages/" not in name:
+            place = "%s:%d" % (name[len(inside) :], trace.tb_lineno)
+        trace = trace.tb_next
+    return place
+
+
+def told(kind, value):
+    """Say what an exception says, without its traceback."""
+    try:
+        lines = traceback.format_exception_only(kind, value)
+    except Exception:
+        lines = [getattr(kind, "__name__", "exception") + " (its text cannot be had)"]
+    return cut("".join(lines).strip())
+
+
+def leave(report, tree, work, ended):
+    """Do the work, which returns an exit code, say what broke it, and end the process.
+
+    `ended` has a `%s` for the code with which the code of the tree ended the process itself.
+    """
+    try:
+        code = work()
+    except SystemExit as end:
+        code = 1
+        report.add("broken", text=ended % end.code)
+    except BaseException as problem:
+        code = 1
+        traceback.print_exc()
+        place = last_place(problem.__traceback__, tree)
+        report.add("broken", text=told(type(problem), problem), place=place)
+    report.add("exit", code=code)
+    sys.stdout.flush()
+    sys.exit(code)

@@ -1,1 +1,0 @@
-"""Scripts that run inside a room: standard library only, Python 3.9 or newer."""

@@ -1,0 +1,111 @@
+"""Compose the order for a command that runs in the repository's environment, without network."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from pathlib import Path
+
+from agent.environments import generated
+from agent.environments.tree_files import TreeFiles
+from agent.git import one_commit
+from agent.models.environment import Environment
+from agent.models.sandbox import (
+    SANDBOX_ENVIRONMENT,
+    SANDBOX_GATE,
+    SANDBOX_OURS,
+    SANDBOX_TOOLS,
+    SANDBOX_TREE,
+    Mount,
+    SandboxFile,
+    SandboxLimits,
+    SandboxRequest,
+)
+
+#: The environment's Python, and the place of our scripts (`checks/…`, `recipes/…`).
+PYTHON = f"{SANDBOX_ENVIRONMENT}/bin/python"
+#: Debian packages bring servers into the third.
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/usr/sbin:/bin"
+_GIT_CONFIG = "/tmp/home/.gitconfig"  # noqa: S108 - in the sandbox, whose home this is
+
+
+def order(
+    environment: Environment,
+    tree: Path,
+    argv: tuple[str, ...],
+    *,
+    environ: Mapping[str, str],
+    limits: SandboxLimits,
+    files: tuple[SandboxFile, ...] = (),
+    collect: tuple[str, ...] = (),
+    folder: str = "",
+) -> SandboxRequest:
+    """Say how `argv` runs in a folder of a copy of `tree` with the environment in place.
+
+    Bytecode is never written: an edit of equal length within one second would leave a stale
+    `.pyc` valid. User site-packages are off for the same reason as the network: nothing but the
+    repository and its environment takes part. Beside a work tree of a commit lies what git in the
+    sandbox works on.
+    """
+    mounts = [
+        Mount(source=environment.path, target=SANDBOX_ENVIRONMENT),
+        Mount(source=environment.gate_path, target=SANDBOX_GATE),
+        *(Mount(source=host, target=f"{SANDBOX_TOOLS}/{tool}") for tool, host in environment.tools),
+        *(Mount(source=host, target=sandbox) for host, sandbox in environment.interpreter_mounts),
+        Mount(source=environment.scripts_path, target=SANDBOX_OURS),
+    ]
+    ordered = SandboxRequest(
+        argv=argv,
+        environ={
+            "PATH": f"{SANDBOX_ENVIRONMENT}/bin:{SANDBOX_GATE}/bin:{_SYSTEM_PATH}",
+            "VIRTUAL_ENV": SANDBOX_ENVIRONMENT,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONHASHSEED": "0",
+            **environ,
+        },
+        tree=str(tree),
+        root=environment.root,
+        layers=environment.layers,
+        system=environment.system,
+        mounts=tuple(mounts),
+        files=(*_generated(environment, tree), *files),
+        directory=posixpath.join(SANDBOX_TREE, folder).rstrip("/"),
+        collect=collect,
+        limits=limits,
+    )
+    return _with_git(ordered, tree)
+
+
+def _with_git(order: SandboxRequest, tree: Path) -> SandboxRequest:
+    """Add the throw-away repository of one commit that lies beside the tree, if there is one."""
+    history = tree.with_name(one_commit.NAME)
+    if not history.is_dir():
+        return order
+    own = (
+        SandboxFile(path=f"{SANDBOX_TREE}/.git/{name}", content=content)
+        for name, content in one_commit.read_files(history).items()
+    )
+    told = SandboxFile(path=_GIT_CONFIG, content=one_commit.CONFIG)
+    shown = Mount(source=str(history), target=one_commit.SHOWN)
+    return order.model_copy(
+        update={"mounts": (*order.mounts, shown), "files": (*order.files, told, *own)}
+    )
+
+
+def _generated(environment: Environment, tree: Path) -> tuple[SandboxFile, ...]:
+    """Files that the build of the repository has made in its tree, such as a version module.
+
+    An editable install needs them there. What the tree has of its own is never replaced, nor
+    hidden by a file that is imported instead: this tree may have more than the one that was built.
+    """
+    place = Path(environment.path).parent / "generated"
+    if not place.is_dir():
+        return ()
+    files = TreeFiles(tree)
+    return tuple(
+        SandboxFile(path=f"{SANDBOX_TREE}/{path}", content=file.read_bytes())
+        for file in sorted(place.rglob("*"))
+        if file.is_file()
+        and generated.problem(path := file.relative_to(place).as_posix(), files) is None
+    )

@@ -1,0 +1,149 @@
+"""Fetch Debian packages with apt, and unpack them to a folder without running their scripts.
+
+Runs in a sandbox that reaches the hosts of apt's sources alone, with `-I -S` and the standard
+library. apt checks the signatures. The argument names a JSON file with the order.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import subprocess
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+MOST_WORDS = 500
+
+
+def run(*argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a program, and keep what it prints."""
+    return subprocess.run(
+        argv,
+        check=False,
+        text=True,
+        errors="replace",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **options,
+    )
+
+
+def shorten(output: str) -> str:
+    """Give the last line of what a program printed."""
+    return "".join(output.strip().splitlines()[-1:])[:MOST_WORDS]
+
+
+def configure(place: str) -> None:
+    """Have apt read and write below a folder only."""
+    for folder in ("etc", "cache/archives/partial", "state/lists/partial"):
+        os.makedirs(place + "/" + folder, exist_ok=True)
+    environ = os.environ
+    settings = {
+        "Dir::Etc": place + "/etc",
+        "Dir::State": place + "/state",
+        "Dir::State::status": place + "/status",
+        "Dir::Cache": place + "/cache",
+        "Dir::Log": place,
+        "Debug::NoLocking": "true",
+        # A source that fails has to be seen: what it has is else taken for unknown.
+        "APT::Update::Error-Mode": "any",
+        "APT::Install-Recommends": "false",
+        "APT::Get::Assume-Yes": "true",
+        "Acquire::Languages": "none",
+        "Acquire::Retries": "1",
+        "Acquire::http::Pipeline-Depth": "0",
+        "Acquire::http::Proxy": environ.get("HTTP_PROXY", ""),
+        "Acquire::https::Proxy": environ.get("HTTPS_PROXY", ""),
+        "Acquire::https::CAInfo": environ.get("SSL_CERT_FILE", ""),
+    }
+    with open(place + "/apt.conf", "w") as file:
+        file.writelines('%s "%s";\n' % one for one in settings.items() if one[1])
+    environ["APT_CONFIG"] = place + "/apt.conf"
+    environ["LC_ALL"] = "C.UTF-8"
+
+
+def choose(names: list[str], faults: str) -> tuple[list[str], dict[str, str]]:
+    """Tell the names that can be installed together from the others, each with the reason."""
+    # Exactly known names are neither patterns to apt nor removals.
+    known = set(run("apt-cache", "-o", "APT::Cache::AllNames=true", "pkgnames").stdout.split())
+    missing = {
+        name: faults or "apt's sources have no such package" for name in names if name not in known
+    }
+    kept = [name for name in names if name in known]
+    if kept and simulate(kept).returncode != 0:
+        tried, kept = kept, []
+        for name in tried:
+            done = simulate([*kept, name])
+            if done.returncode == 0:
+                kept.append(name)
+            else:
+                missing[name] = shorten(done.stdout)
+    return kept, missing
+
+
+def simulate(names: list[str]) -> subprocess.CompletedProcess[str]:
+    """Let apt say whether it could install these."""
+    return run("apt-get", "--simulate", "install", "--", *names)
+
+
+def unpack(archive: str, target: str) -> tuple[str, bool]:
+    """Unpack one package; return its name with its version, and whether it has scripts to run."""
+    named = run("dpkg-deb", "--show", "--showformat=${Package}=${Version}", archive).stdout
+    control = run("sh", "-c", 'dpkg-deb --ctrl-tarfile "$1" | tar -t', "sh", archive).stdout
+    done = run(
+        "bash", "-c",
+        'set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink'
+        " --no-same-owner --no-same-permissions --delay-directory-restore",
+        "bash", archive, target,
+    )  # fmt: skip
+    if done.returncode != 0:
+        sys.exit(shorten(done.stdout))
+    return named, any(line.endswith(("preinst", "postinst")) for line in control.splitlines())
+
+
+def show_alternatives(target: str) -> None:
+    """Have ldconfig look where scripts would link libraries from, as those of BLAS."""
+    found = glob.glob(target + "/usr/lib/*/*/lib*.so.[0-9]*")
+    folders = sorted({os.path.dirname(path)[len(target) :] for path in found})
+    os.makedirs(target + "/etc/ld.so.conf.d", exist_ok=True)
+    with open(target + "/etc/ld.so.conf.d/zz-alternatives.conf", "w") as file:
+        file.writelines(one + "\n" for one in folders)
+
+
+def main() -> None:
+    """Do what the order says, and leave a report."""
+    with open(sys.argv[1]) as file:
+        order = json.load(file)
+    configure(order["place"])
+    updated = run("apt-get", "update")
+    faults = shorten(updated.stdout) if updated.returncode != 0 else ""
+    names, missing = choose(order["names"], faults)
+    report = {"faults": faults, "missing": missing, "packages": [], "scripts": []}
+    if names:
+        done = run("apt-get", "--download-only", "install", "--", *names)
+        if done.returncode != 0:
+            sys.exit(shorten(done.stdout))
+    target = order["target"]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        # Else what a package has in /lib would not get to /usr/lib.
+        if os.path.islink("/" + name):
+            os.makedirs(target + "/usr/" + name, exist_ok=True)
+            os.symlink("usr/" + name, target + "/" + name)
+    archives = order["place"] + "/cache/archives"
+    for entry in sorted(os.listdir(archives)):
+        if entry.endswith(".deb"):
+            named, has_scripts = unpack(archives + "/" + entry, target)
+            report["packages"].append(named)
+            if has_scripts:
+                report["scripts"].append(named.partition("=")[0])
+    show_alternatives(target)
+    with open(order["report"], "w") as file:
+        json.dump(report, file)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Run the set-up commands of a repository, and leave what they add where the host takes it.
+
+Runs in a sandbox, on any Python from 3.9, with `-I -S` and the standard library alone. What it
+leaves is as foreign as the commands: the host decides what of it counts.
+
+The argument names a JSON file with the order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from contextlib import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Marks = dict[str, tuple[int, ...]]
+
+MOST_GONE = 1000
+
+
+def list_entries(top: str) -> Marks:
+    """Mark all that is below a folder, so that what is written to differs."""
+    found = {}
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        with suppress(OSError), os.scandir(top + folder) as entries:
+            for entry in entries:
+                path = folder + "/" + entry.name
+                if path == "/.git":
+                    continue
+                state = entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(state.st_mode):
+                    folders.append(path)
+                    found[path] = (state.st_mode,)
+                else:
+                    size, times = state.st_size, (state.st_mtime_ns, state.st_ctime_ns)
+                    found[path] = (state.st_mode, state.st_ino, size, *times)
+    return found
+
+
+def copy(source: str, target: str) -> None:
+    """Copy a folder, link or file; anything else stays."""
+    state = os.lstat(source)
+    if stat.S_ISDIR(state.st_mode):
+        os.makedirs(target, exist_ok=True)
+        return
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if stat.S_ISLNK(state.st_mode):
+        os.symlink(os.readlink(source), target)
+    elif stat.S_ISREG(state.st_mode):
+        shutil.copyfile(source, target, follow_symlinks=False)
+        os.chmod(target, 0o755 if state.st_mode & stat.S_IXUSR else 0o644)
+
+
+def leave(order: dict[str, Any], report: dict[str, Any]) -> None:
+    """Write the report that the host reads."""
+    with open(order["report"], "w", encoding="utf-8") as file:
+        json.dump(report, file)
+
+
+def main() -> int:
+    """Run the commands; end like the first that fails."""
+    with open(sys.argv[1], encoding="utf-8") as file:
+        order: dict[str, Any] = json.load(file)
+    before = {name: list_entries(place["from"]) for name, place in order["places"].items()}
+    os.makedirs(order["directory"], exist_ok=True)
+    os.chdir(order["directory"])
+    for number, command in enumerate(order["commands"]):
+        leave(order, {"at": number})
+        print("$ " + command.replace("\n", " "), flush=True)
+        code = subprocess.run(["bash", "-eo", "pipefail", "-c", command], check=False).returncode
+        if code:
+            leave(order, {"at": number, "code": code})
+            return 1
+    gone = []
+    for name, place in order["places"].items():
+        now = list_entries(place["from"])
+        for path, mark in sorted(now.items()):
+            if before[name].get(path) != mark:
+                with suppress(FileNotFoundError):
+                    copy(place["from"] + path, place["to"] + path)
+        gone += [path[1:] for path in before[name] if name == "tree" and path not in now]
+    leave(order, {"gone": gone[:MOST_GONE]})
+    return 0
+
+
+sys.exit(main())

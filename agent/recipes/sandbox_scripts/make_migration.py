@@ -1,0 +1,530 @@
+"""Runs in the sandbox: let Django make the migrations for one added field, and report on them.
+
+Django's own `makemigrations` detects, names and writes. Only two things are steered: questions
+get the one answer the ticket states and no other, and nothing is written for any app but those
+that were named. Needs nothing but the repository's own Django (3.2 or later) and Python 3.9.
+
+Usage: make_migration.py REQUEST        (JSON; see `agent/recipes/add_field/migration.py`)
+The report goes to /out/report.json (MERGEWRIGHT_OUT in place of /out). What stands in the way is
+its `problem`; the exit code says only whether there is a report.
+"""
+
+import ast
+import contextlib
+import datetime as dt
+import decimal
+import importlib
+import importlib.util
+import io
+import json
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import traceback
+import uuid
+
+_CALLS = {
+    ("decimal", "Decimal"): decimal.Decimal,
+    ("datetime", "date"): dt.date,
+    ("datetime", "time"): dt.time,
+    ("datetime", "timedelta"): dt.timedelta,
+    ("uuid", "UUID"): uuid.UUID,
+}
+_SYMBOLS = {
+    ("django.utils.timezone", "now"),
+    ("django.utils.timezone", "localdate"),
+    ("datetime", "date.today"),
+    ("uuid", "uuid4"),
+}
+_BUILTINS = {"dict": dict, "list": list}
+
+
+class Problem(Exception):
+    """What stands in the way, in words for people."""
+
+
+def main(argv, work=None):
+    """Make the migrations, or do other work with Django at hand; always leave a report."""
+    request = json.loads(argv[1])
+    report = {"problem": None, "unasked": [], "left": [], "switched_off": []}
+    try:
+        enter(request, report, work or make)
+    except Problem as problem:
+        report["problem"] = str(problem)
+    except SystemExit as stopped:
+        report["problem"] = "the project's code ended the process (exit code %r)" % stopped.code
+    except BaseException as problem:  # settings and models are foreign code
+        traceback.print_exc()
+        report["problem"] = "%s: %s" % (type(problem).__name__, problem)
+    folder = os.environ.get("MERGEWRIGHT_OUT", "/out")
+    with open(os.path.join(folder, "report.json"), "w", encoding="utf-8") as file:
+        json.dump(report, file, indent=1, sort_keys=True)
+    if report["problem"]:
+        print(report["problem"], file=sys.stderr)
+
+
+def enter(request, report, made):
+    """Start Django by the project's own manage.py where there is one, then do the work."""
+    root = os.getcwd()
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", os.path.dirname(__file__))]
+    for folder in reversed(
+        [root] + [os.path.join(root, entry) for entry in request["python_path"]]
+    ):
+        if folder not in sys.path:
+            sys.path.insert(0, folder.rstrip("/"))
+    settings = os.environ.get("DJANGO_SETTINGS_MODULE", "")
+    try:
+        from django.core import management
+    except ImportError as problem:
+        raise Problem(
+            "Django is not in the repository's environment: nothing that it declares asks "
+            "for it. Name it in .github/mergewright.yml: `python: {install: [django]}`"
+        ) from problem
+    done = []
+
+    def work(argv=None):
+        if not done:
+            done.append(True)
+            if settings:
+                os.environ["DJANGO_SETTINGS_MODULE"] = settings
+            start_django(settings_named())
+            made(request, report, root)
+
+    if request["manage"]:
+        manage = os.path.join(root, request["manage"])
+        os.chdir(os.path.dirname(manage))
+        sys.path.insert(0, os.path.dirname(manage))
+        sys.argv[:] = [manage, "makemigrations"]
+        management.execute_from_command_line = work
+        runpy.run_path(manage, run_name="__main__")
+    work()
+
+
+def settings_named():
+    """The settings in use, for people."""
+    module = os.environ.get("DJANGO_SETTINGS_MODULE")
+    return "the settings module %s" % module if module else "the settings of manage.py"
+
+
+def start_django(settings):
+    """Set Django up with the settings in use."""
+    try:
+        import django
+
+        django.setup()
+    except Exception as problem:
+        traceback.print_exc()
+        raise Problem(
+            "Django cannot be started with %s: %s: %s" % (settings, type(problem).__name__, problem)
+        ) from problem
+
+
+def make(request, report, root):
+    """Find the tables that get the column, run makemigrations, report what it made."""
+    carriers = find_carriers(request)
+    labels = sorted({model._meta.app_label for model in carriers})
+    report["switched_off"] = switch_migrations_on(labels)
+    for label in labels:
+        check_migrations_module(label, root)
+    for model in carriers:
+        check_name(model, request["field"], request["defined_in"])
+        check_field(model._meta.get_field(request["field"]), request["existing"])
+    before = migration_files(labels)
+    with without_gate_tools():
+        run_makemigrations(request, carriers, labels, report)
+    after = migration_files(labels)
+    new = sorted(path for path in after if path not in before)
+    changed = sorted(path for path in before if after.get(path) != before[path])
+    others = changed + [path for path in new if not path.endswith(".py")]
+    if others:
+        raise Problem(
+            "makemigrations also changed %s, which a change of this kind cannot carry; "
+            "make this migration by hand"
+            % ", ".join(os.path.relpath(path, root) for path in others)
+        )
+    format_files(request["formatters"], [os.path.relpath(path, root) for path in new], root)
+
+
+# --- what gets the column --------------------------------------------------------------------
+
+
+def find_carriers(request):
+    """The models whose tables get the column, as Django sees them."""
+    from django.apps import apps
+
+    found = []
+    for label, name in request["models"]:
+        try:
+            model = apps.get_model(label, name)
+        except LookupError as problem:
+            raise Problem(
+                "%s.%s is not among the installed models (%s). Is its app in INSTALLED_APPS of %s? "
+                "Name other settings in .github/mergewright.yml: `django: {settings: ...}`"
+                % (label, name, problem, settings_named())
+            ) from problem
+        if model._meta.swapped:
+            raise Problem("%s is swapped for %s" % (model._meta.label, model._meta.swapped))
+        if not model._meta.managed or model._meta.proxy:
+            raise Problem("%s has no table that migrations change" % model._meta.label)
+        found.append(model)
+    return found
+
+
+def switch_migrations_on(labels):
+    """Undo MIGRATION_MODULES where it only says that there are none: test settings often do."""
+    from django.apps import apps
+    from django.conf import settings
+
+    given = settings.MIGRATION_MODULES
+    stated = {}
+    for config in apps.get_app_configs():
+        if config.label in given:
+            stated[config.label] = given[config.label]
+    off = [label for label in labels if label in stated and not is_there(stated[label])]
+    if off:
+        settings.MIGRATION_MODULES = {k: v for k, v in stated.items() if k not in off}
+    return off
+
+
+def is_there(module):
+    """Whether a module named in MIGRATION_MODULES exists."""
+    try:
+        return module is not None and importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def check_migrations_module(label, root):
+    """The app's migrations must be where the app is, inside the tree."""
+    from django.apps import apps
+    from django.db.migrations.loader import MigrationLoader
+
+    name, explicit = MigrationLoader.migrations_module(label)
+    if explicit and name != "%s.migrations" % apps.get_app_config(label).name:
+        raise Problem(
+            "MIGRATION_MODULES in %s sends migrations of %s to %s. Name settings "
+            "without it in .github/mergewright.yml: `django: {settings: ...}`"
+            % (settings_named(), label, name)
+        )
+    folder = os.path.realpath(os.path.dirname(importlib.import_module(name).__file__ or ""))
+    if not folder.startswith(os.path.realpath(root) + os.sep):
+        raise Problem(
+            "the app %s is loaded from %s, outside the repository; its migrations are not made "
+            "here" % (label, folder)
+        )
+
+
+def check_name(model, name, defined_in):
+    """No base class may have the name already: static reading cannot see installed packages."""
+    below = True
+    for klass in model.__mro__:
+        if below:
+            below = klass.__name__ != defined_in
+            continue
+        inherited = getattr(getattr(klass, "_meta", None), "local_fields", ())
+        if name in vars(klass) or name in [field.name for field in inherited]:
+            raise Problem(
+                "the name %s is taken: %s.%s, which %s inherits from, has it"
+                % (name, klass.__module__, klass.__qualname__, model._meta.label)
+            )
+
+
+def check_field(field, existing):
+    """Django's own checks must allow the field, and the field its default and existing values."""
+    from django.core import checks, exceptions
+
+    refused = [one.msg for one in field.check() if one.level >= checks.ERROR]
+    if refused:
+        raise Problem("Django does not allow %s: %s" % (field.name, " ".join(refused)))
+    given = [field.default] if field.has_default() else []
+    given += [stated_value(existing)] if existing else []
+    for value in given:
+        if value is None or callable(value):
+            continue
+        try:
+            field.run_validators(field.to_python(value))
+        except exceptions.ValidationError as problem:
+            raise Problem(
+                "%r is no value of %s: %s" % (value, field.name, " ".join(problem.messages))
+            ) from problem
+
+
+# --- makemigrations --------------------------------------------------------------------------
+
+
+def stated_value(given):
+    """The value for existing rows, built from its description."""
+    if given["kind"] == "literal":
+        return ast.literal_eval(given["text"])
+    key = (given["module"], given["name"])
+    if given["kind"] == "symbol" and not given["module"] and given["name"] in _BUILTINS:
+        return _BUILTINS[given["name"]]
+    if given["kind"] == "symbol" and key in _SYMBOLS:
+        value = importlib.import_module(given["module"])
+        for part in given["name"].split("."):
+            value = getattr(value, part)
+        return value
+    if given["kind"] == "call" and key in _CALLS:
+        call = ast.parse("f(%s)" % given["text"], mode="eval").body
+        args = [ast.literal_eval(arg) for arg in call.args]
+        return _CALLS[key](*args, **{w.arg: ast.literal_eval(w.value) for w in call.keywords})
+    raise Problem("the value for existing rows (%s) is not known here" % given["text"])
+
+
+def set_clock():
+    """Let names and headers show when the run began: done again, it makes the same files."""
+    from django.db.migrations import migration, writer
+
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return
+    began = dt.datetime.fromtimestamp(int(epoch), dt.timezone.utc)
+    writer.now = lambda: began
+    if hasattr(migration, "get_migration_name_timestamp"):
+        migration.get_migration_name_timestamp = lambda: began.strftime("%Y%m%d_%H%M")
+
+
+def run_makemigrations(request, carriers, labels, report):
+    """Run Django's command with our questioner and a look at what it detects."""
+    call_makemigrations(
+        labels,
+        questioner_class(request, carriers),
+        lambda base: detector_class(base, request, carriers, labels, report),
+    )
+
+
+def call_makemigrations(labels, questioner, detector_from):
+    """Run Django's own command for these apps."""
+    from django.core import management
+    from django.core.management.base import CommandError
+    from django.core.management.commands import makemigrations
+    from django.db.migrations.loader import MigrationLoader
+
+    # A database that happens to be configured has no say in what a migration looks like.
+    MigrationLoader.check_consistent_history = lambda self, connection: None
+    name = management.get_commands()["makemigrations"]
+    command = name
+    if isinstance(name, str):
+        command = management.load_command_class(name, "makemigrations")
+    set_clock()
+    makemigrations.NonInteractiveMigrationQuestioner = questioner
+    detector = getattr(command, "autodetector", None) or makemigrations.MigrationAutodetector
+    ours = detector_from(detector)
+    makemigrations.MigrationAutodetector = ours
+    if hasattr(command, "autodetector"):
+        command.autodetector = ours
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(printed):
+            management.call_command(
+                command, *labels, interactive=False, verbosity=1, stdout=printed, stderr=printed
+            )
+    except CommandError as problem:
+        raise Problem(str(problem)) from problem
+    except SystemExit as stopped:
+        if stopped.code:
+            text = "makemigrations ended with %r: %s" % (stopped.code, printed.getvalue())
+            raise Problem(text) from stopped
+    finally:
+        print(printed.getvalue())
+
+
+def plain_questioner():
+    """A questioner that takes nothing for renamed, whatever the terminal is."""
+    from django.db.migrations.questioner import MigrationQuestioner
+
+    class Plain(MigrationQuestioner):
+        def __init__(self, *args, **kwargs):
+            kwargs = {k: v for k, v in kwargs.items() if k in ("specified_apps", "dry_run")}
+            super().__init__(**kwargs)
+
+        def ask_auto_now_add_addition(self, field_name, model_name):
+            return self.ask_not_null_addition(field_name, model_name)
+
+        def ask_unique_callable_default_addition(self, field_name, model_name):
+            raise Problem(
+                "%s of %s is unique, and its default would be the same for all existing rows"
+                % (field_name, model_name)
+            )
+
+        def ask_rename(self, model_name, old_name, new_name, field_instance):
+            return False
+
+        def ask_rename_model(self, old_model_state, new_model_state):
+            return False
+
+    return Plain
+
+
+def questioner_class(request, carriers):
+    """A questioner that knows one answer: the value for existing rows of the asked field."""
+    known = {model._meta.model_name for model in carriers}
+    known |= {"historical" + name for name in known}
+
+    class Questioner(plain_questioner()):
+        def ask_not_null_addition(self, field_name, model_name):
+            if field_name != request["field"] or model_name.lower() not in known:
+                raise Problem(
+                    "Django asks which value existing rows of %s get for the new %s, which is not "
+                    "what the ticket is about. The base branch has model changes without a "
+                    "migration" % (model_name, field_name)
+                )
+            if request["existing"] is None:
+                raise Problem(
+                    "Django asks which value existing rows of %s get for %s, and the ticket does "
+                    "not say" % (model_name, field_name)
+                )
+            return stated_value(request["existing"])
+
+        def ask_not_null_alteration(self, field_name, model_name):
+            raise Problem(
+                "Django asks about %s of %s becoming NOT NULL, which is not what the ticket is "
+                "about. The base branch has model changes without a migration"
+                % (field_name, model_name)
+            )
+
+        def ask_initial(self, app_label):
+            return False
+
+    return Questioner
+
+
+def detector_class(base, request, carriers, labels, report):
+    """Django's detector; what it finds beside the field is left out, or refused if needed.
+
+    Models of base may differ from their migrations; that is none of this change.
+    """
+    asked = {(model._meta.app_label, model._meta.model_name) for model in carriers}
+
+    def is_asked(label, operation):
+        model = getattr(operation, "model_name", "").lower()
+        is_field = getattr(operation, "name", "").lower() == request["field"].lower()
+        return is_field and (label, model.removeprefix("historical")) in asked
+
+    class Detector(base):
+        def _sort_migrations(self):
+            # Before migrations are named by what is in them.
+            for label in labels:
+                found = self.generated_operations.get(label, [])
+                kept = [one for one in found if is_asked(label, one)]
+                report["left"] += [
+                    "%s: %s" % (label, one.describe()) for one in found if one not in kept
+                ]
+                if label in self.generated_operations:
+                    self.generated_operations[label] = kept
+            super()._sort_migrations()
+
+        def changes(self, *args, **kwargs):
+            found = super().changes(*args, **kwargs)
+            for label in list(found):
+                if label not in labels:
+                    report["unasked"] += [
+                        "%s: %s" % (label, operation.describe())
+                        for migration in found.pop(label)
+                        for operation in migration.operations
+                    ]
+            for label, migrations in found.items():
+                for migration in migrations:
+                    migration.operations = [
+                        step
+                        for operation in migration.operations
+                        for step in fill_existing(request, asked, label, operation)
+                    ]
+            return found
+
+    return Detector
+
+
+def fill_existing(request, asked, label, operation):
+    """Give existing rows the stated value where Django would have filled them otherwise.
+
+    A default for new rows that differs from it is set in a second operation.
+    """
+    from django.db.migrations.operations import AlterField
+    from django.db.models import NOT_PROVIDED
+
+    if request["existing"] is None or type(operation).__name__ != "AddField":
+        return [operation]
+    model = operation.model_name.lower()
+    plain = model.removeprefix("historical")
+    named = (label, model) in asked or (label, plain) in asked
+    if not named or operation.name != request["field"] or not operation.preserve_default:
+        return [operation]
+    value = stated_value(request["existing"])
+    final = operation.field
+    by_itself = final.default if final.default is not NOT_PROVIDED else final.get_default()
+    if type(by_itself) is type(value) and by_itself == value:
+        return [operation]
+    operation.field = final.clone()
+    operation.field.default = value
+    operation.preserve_default = False
+    if final.default is NOT_PROVIDED:
+        return [operation]
+    return [operation, AlterField(operation.model_name, operation.name, final)]
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def migration_files(labels):
+    """Every file in the migrations folders, with its content."""
+    from django.db.migrations.loader import MigrationLoader
+
+    found = {}
+    for label in labels:
+        module = importlib.import_module(MigrationLoader.migrations_module(label)[0])
+        for folder, folders, names in os.walk(os.path.dirname(module.__file__)):
+            folders[:] = [name for name in folders if name != "__pycache__"]
+            for name in names:
+                path = os.path.join(folder, name)
+                if not name.endswith(".pyc") and os.path.isfile(path):
+                    with open(path, "rb") as file:
+                        found[path] = file.read()
+    return found
+
+
+@contextlib.contextmanager
+def without_gate_tools():
+    """Django formats with a `black` on PATH: only the repository's own may count."""
+    before = os.environ.get("PATH", "")
+    kept = [entry for entry in before.split(os.pathsep) if not entry.startswith("/gate/")]
+    os.environ["PATH"] = os.pathsep.join(kept)
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
+
+
+def format_files(formatters, paths, root):
+    """Give new files the shape that the repository's own checks will ask for.
+
+    The tools are called so that the repository's exclusions hold, as they do in those checks.
+
+    Args:
+        formatters: Each tool with the options that the checks run it with, in their order.
+    """
+    if not paths:
+        return
+    # black applies exclusions only to what it finds by itself.
+    only = "|".join("/%s$" % re.escape(path) for path in paths)
+    commands = {
+        "ruff check": (["ruff", "check", "-q", "--no-cache", "--force-exclude", "--fix"], paths),
+        "ruff format": (["ruff", "format", "-q", "--no-cache", "--force-exclude"], paths),
+        "isort": (["isort", "-q", "--filter-files"], paths),
+        "black": (["black", "-q"], ["--include", only, "."]),
+    }
+    for formatter, told in formatters:
+        start, targets = commands[formatter]
+        # The version that the repository pins comes before any other.
+        program = shutil.which("/tools/{0}/bin/{0}".format(start[0])) or shutil.which(start[0])
+        if program:
+            command = [program, *start[1:], *told, *targets]
+            # What goes wrong here is seen by the check, which then withholds the change.
+            subprocess.run(command, cwd=root, capture_output=True, check=False)
+
+
+if __name__ == "__main__":
+    main(sys.argv)

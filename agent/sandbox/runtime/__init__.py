@@ -1,0 +1,1 @@
+"""What sandboxes of every kind share: places, users, lent folders, order, answer, attempts."""

@@ -1,0 +1,134 @@
+"""What only the bubblewrap sandbox has: its own ways of failing, and limits where there are no groups."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.errors import SandboxLost
+from agent.models.sandbox import Mount, SandboxRequest, SandboxResult
+from agent.sandbox.bubblewrap import cgroup, presence
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.runtime import attempts, slots
+from agent.settings import Settings
+from tests.sandboxes import MIB, SMALL, code, shell
+
+FORK_BOMB = """
+import os
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass
+"""
+
+
+# --- where no sandbox can be had ------------------------------------------------------------------
+
+
+def test_forbidden_namespaces_are_explained(home: Path) -> None:
+    """A sandbox forbids further namespaces, so a bubblewrap in it meets just that."""
+    sandbox = BubblewrapSandbox(Settings(home=home))
+    order = SandboxRequest(argv=("/usr/bin/bwrap", "--ro-bind", "/", "/", "true"), limits=SMALL)
+    result = sandbox.run(order)
+    assert result.exit_code not in (0, 127), result.output
+    explained = presence.explain(result.output)
+    assert explained is not None
+    assert "namespaces" in explained
+    assert presence.explain("bwrap: Can't find source path /x: No such file") is None
+
+
+def test_a_failure_of_bubblewrap_is_never_the_exit_code_of_the_command(home: Path) -> None:
+    sandbox = BubblewrapSandbox(Settings(home=home))
+    (home / "file").touch()
+    mount = Mount(source=str(home / "file"), target="/usr/not-there/file")
+    with pytest.raises(SandboxLost, match="did not open: bwrap: "):
+        sandbox.run(SandboxRequest(argv=("true",), mounts=(mount,), limits=SMALL))
+
+
+# --- limits without cgroups, and cgroup version 2 ----------------------------------------------
+
+
+class Unbounded(BubblewrapSandbox):
+    """A machine on which no cgroup can be made."""
+
+    def _cgroup(self, order: SandboxRequest, slot: slots.Slot) -> cgroup.Cgroup:
+        return cgroup.Cgroup()
+
+
+def test_without_cgroups_limits_hold_by_sampling(home: Path) -> None:
+    sandbox = Unbounded(Settings(home=home))
+    all_together = sandbox.run(shell(attempts.HOGS, memory_bytes=128 * MIB))
+    assert (all_together.limit, all_together.exit_code) == ("memory", None)
+    bomb = sandbox.run(code(FORK_BOMB))
+    assert (bomb.limit, bomb.exit_code) == ("processes", None)
+
+
+def test_cgroup_version_2_is_set_up_and_read_as_the_kernel_documents_it(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "mergewright"):
+        folder.mkdir(exist_ok=True)
+        (folder / "cgroup.subtree_control").write_text("memory pids")
+    (tmp_path / "cgroup.controllers").write_text("memory pids")
+    made = tmp_path / "mergewright" / "one"
+    made.mkdir()
+    (made / "memory.max").write_text("max")  # the kernel's own; a plain folder has none
+    group = cgroup.Cgroup(dict.fromkeys(("memory", "pids"), made))
+    cgroup._set(made, "memory", 1000, 7)
+    cgroup._set(made, "pids", 1000, 7)
+    assert (made / "memory.max").read_text() == "1000"
+    assert (made / "memory.swap.max").read_text() == "0"
+    assert (made / "pids.max").read_text() == "7"
+    assert cgroup.names("on", tmp_path) == {"one"}
+    assert group.hit() is None
+    (made / "pids.events").write_text("max 1\n")
+    assert group.hit() == "processes"
+    (made / "memory.events").write_text("low 0\nhigh 0\nmax 3\noom 1\noom_kill 1\n")
+    assert group.hit() == "memory"
+
+
+def _as_user(uid: int, work: Callable[[], str]) -> str:
+    """Do something as a user who is not root; the modules are loaded already."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            os.write(writing, work().encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        answer = file.read()
+    os.waitpid(pid, 0)
+    return answer.decode()
+
+
+def test_a_user_who_is_not_root_has_the_same_sandboxes(home: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("every other test here runs as such a user")
+    if any(not folder.stat().st_mode & 0o001 for folder in Path(__file__).resolve().parents):
+        pytest.skip("this checkout lies where another user cannot read our own code")
+    own = home / "user"
+    own.mkdir()
+    os.chown(own, 64_321, 64_321)
+    sandbox = BubblewrapSandbox(Settings(home=own))
+
+    def measured() -> str:
+        return json.dumps(attempts.measure(sandbox, Settings(home=own)))
+
+    lines = json.loads(_as_user(64_321, measured))
+    assert [line["limit"] for line in lines if line["required"] and not line["enforced"]] == []
+    assert len(lines) > 15
+
+    def ran(order: SandboxRequest) -> SandboxResult:
+        text = _as_user(64_321, lambda: sandbox.run(order).model_dump_json())
+        return SandboxResult.model_validate_json(text)
+
+    result = ran(code("import os; print(os.getuid(), flush=True); os._exit(5)"))
+    assert (result.exit_code, result.output) == (5, "1000\n")

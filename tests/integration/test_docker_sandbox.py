@@ -1,0 +1,220 @@
+"""What only the docker sandbox has: an engine that is not there, refuses, or dies; which kind is used."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import struct
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import docker
+import pytest
+from structlog.testing import capture_logs
+
+from agent.errors import SandboxLost, SandboxMissing
+from agent.models.sandbox import Mount, SandboxRequest
+from agent.sandbox import sandboxes
+from agent.sandbox.docker import address, engine, opened, walls
+from agent.sandbox.docker.sandbox import DockerSandbox
+from agent.sandbox.runtime import sheet, slots
+from agent.settings import Settings
+from tests.sandboxes import ENGINE, SMALL, settings_for, wait_for, waiting
+
+pytestmark = pytest.mark.engine
+TRUE = SandboxRequest(argv=("true",), limits=SMALL)
+
+
+@pytest.fixture
+def client() -> Iterator[docker.APIClient]:
+    made = docker.APIClient(ENGINE, version="auto")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    return settings_for("docker", home)
+
+
+def containers(client: docker.APIClient, home: Path) -> list[str]:
+    mark = f"{walls.HOME_LABEL}={slots.prefix(home)}"
+    return [one["Id"] for one in client.containers(all=True, filters={"label": mark})]
+
+
+# --- where no sandbox can be had ------------------------------------------------------------------
+
+
+def test_without_an_engine_it_is_said_how_to_start_one(home: Path) -> None:
+    sandbox = DockerSandbox(Settings(home=home, docker_host=f"unix://{home}/none.sock"))
+    with pytest.raises(SandboxMissing, match=rf"{home}/none.sock. Start it \(sudo systemctl"):
+        sandbox.run(TRUE)
+
+
+def test_an_engine_that_this_user_may_not_use_is_told_from_one_that_is_not_there(
+    home: Path,
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("root alone can become somebody who may not")
+    closed = home / "engine.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(closed))
+        closed.chmod(0o600)
+        os.seteuid(64_321)
+        try:
+            with pytest.raises(SandboxMissing, match="usermod -aG docker"):
+                engine.connect(Settings(home=home, docker_host=str(closed)))
+        finally:
+            os.seteuid(0)
+
+
+def test_an_engine_that_says_nothing_is_not_waited_for_and_another_kind_is_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_PING_SECONDS", 0.2)
+    silent = home / "engine.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(silent))
+        listener.listen()
+        given = Settings(home=home, docker_host=str(silent))
+        with pytest.raises(SandboxLost, match="has said nothing for"):
+            engine.connect(given)
+        with capture_logs() as said:
+            assert sandboxes.choose(given) == "bubblewrap"
+    assert "said nothing" in said[-1]["because"]
+
+
+def test_an_engine_elsewhere_cannot_be_used(home: Path) -> None:
+    told = "tcp://10.0.0.1:2375"
+    given = Settings(home=home, docker_host=told, sandbox="docker")
+    with pytest.raises(SandboxMissing, match=told):
+        sandboxes.ChosenSandbox(given).run(TRUE)
+    assert address.of(Settings(home=home, docker_host="/run/x.sock")) == "unix:///run/x.sock"
+    assert address.of(Settings(home=home), {"DOCKER_HOST": "unix:///y"}) == "unix:///y"
+    assert address.of(Settings(home=home), {}) == "unix:///var/run/docker.sock"
+
+
+def test_without_an_image_the_one_command_is_named(settings: Settings) -> None:
+    given = settings.model_copy(update={"docker_image": "nobody-has-this"})
+    with pytest.raises(SandboxMissing, match="mergewright images build 3.11"):
+        DockerSandbox(given).run(TRUE)
+
+
+# --- the end, and what is left -----------------------------------------------------------------
+
+
+def test_a_sandbox_whose_first_program_is_killed_is_lost_and_no_verdict(
+    client: docker.APIClient, settings: Settings
+) -> None:
+    marker = secrets.token_hex(8)
+    with ThreadPoolExecutor(1) as pool:
+        sandbox = pool.submit(DockerSandbox(settings).run, waiting(60, marker))
+        wait_for(marker)
+        (container,) = containers(client, settings.home)
+        client.kill(container)
+        with pytest.raises(SandboxLost, match="without proof of how .* ended with 137"):
+            sandbox.result(timeout=60)
+    assert containers(client, settings.home) == []
+
+
+def test_a_failure_of_the_engine_is_never_the_exit_code_of_the_command(
+    settings: Settings, home: Path
+) -> None:
+    (home / "file").touch()
+    mount = Mount(source=str(home / "file"), target="/usr")
+    with pytest.raises(SandboxLost, match=r"did not open: .*not a directory|engine refuses"):
+        DockerSandbox(settings).run(SandboxRequest(argv=("true",), mounts=(mount,), limits=SMALL))
+
+
+def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(
+    client: docker.APIClient, settings: Settings, home: Path
+) -> None:
+    image, prefix = engine.choose(client, settings).digest, slots.prefix(home)
+    made = [
+        client.create_container(image, ["true"], labels={walls.HOME_LABEL: mark, **more})["Id"]
+        for mark, more in (
+            (prefix, {walls.SLOT_LABEL: "63"}),
+            (prefix, {walls.SLOT_LABEL: "0"}),
+            (prefix, {}),
+            ("another", {walls.SLOT_LABEL: "1"}),
+        )
+    ]
+    try:
+        with slots.claim(home) as slot:
+            assert slot.number == 0
+            assert sandboxes.remove_strays(settings) == 1
+        there = {one["Id"] for one in client.containers(all=True)}
+        assert [one in there for one in made] == [False, True, True, True]
+        assert sandboxes.remove_strays(settings) == 1
+    finally:
+        for one in made:
+            opened.remove(client, one)
+
+
+def test_what_comes_in_pieces_is_put_together_again() -> None:
+    head = struct.Struct("!B3xI")
+    parts = [(1, b"out"), (2, b"frame"), (1, b""), (2, b"s"), (1, b"put")]
+    stream = b"".join(head.pack(kind, len(text)) + text for kind, text in parts)
+    for size in (1, 7, len(stream)):
+        heard: dict[int, bytearray] = {1: bytearray(), 2: bytearray()}
+        pieces = opened.Pieces({kind: found.extend for kind, found in heard.items()})
+        for at in range(0, len(stream), size):
+            pieces.feed(stream[at : at + size])
+        assert heard == {1: b"output", 2: b"frames"}
+    with pytest.raises(SandboxLost, match="stream 3"):
+        pieces.feed(head.pack(3, 5) + b"error")
+
+
+# --- what is asked of the engine ---------------------------------------------------------------
+
+
+def test_a_command_that_could_not_be_bounded_is_not_started(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under a kernel that does not know one of the bounds."""
+    monkeypatch.setattr(sheet, "_OPEN_FILES", -5)
+    result = DockerSandbox(settings).run(SandboxRequest(argv=("echo", "ran"), limits=SMALL))
+    assert (result.exit_code, "ran" in result.output) == (127, False)
+    assert "no limits, so no start" in result.output
+
+
+# --- which kind --------------------------------------------------------------------------------
+
+
+def test_left_to_us_it_is_docker_where_there_is_an_image_and_bubblewrap_elsewhere(
+    settings: Settings, home: Path
+) -> None:
+    left_to_us = settings.model_copy(update={"sandbox": "auto"})
+    assert sandboxes.choose(left_to_us) == "docker"
+    without = left_to_us.model_copy(update={"docker_image": "nobody-has-this"})
+    assert sandboxes.choose(without) == "bubblewrap"
+    for other in (f"unix://{home}/none.sock", "tcp://10.0.0.1:2375"):
+        given = left_to_us.model_copy(update={"docker_host": other})
+        assert sandboxes.choose(given) == "bubblewrap"
+    for kind in sandboxes.KINDS:
+        assert sandboxes.choose(without.model_copy(update={"sandbox": kind})) == kind
+
+
+def test_sandboxes_stay_of_the_kind_that_was_chosen(settings: Settings) -> None:
+    chosen = sandboxes.ChosenSandbox(settings.model_copy(update={"sandbox": "auto"}))
+    uid = chosen.run(SandboxRequest(argv=("id", "-u"), limits=SMALL)).output
+    assert int(uid) != 1000, "as it is in every sandbox of bubblewrap"
+    assert isinstance(chosen._found, DockerSandbox)
+    chosen._found._engine = engine.Engine("unix:///gone.sock", "1.41")
+    with pytest.raises(SandboxLost, match="gone.sock does not answer"):
+        chosen.run(TRUE)
+
+
+# --- root file systems -------------------------------------------------------------------------
+
+
+def test_a_sandbox_has_the_root_of_the_image_that_is_asked_for(settings: Settings) -> None:
+    sandbox = DockerSandbox(settings)
+    usual = sandbox.roots()[0]
+    (python,) = usual.pythons
+    told = "import platform, sys; print(platform.python_version(), sys.base_prefix)"
+    order = SandboxRequest(argv=(python.path, "-c", told), root=usual.name, limits=SMALL)
+    assert sandbox.run(order).output.split() == [python.version, python.prefix]
+    assert usual.mark.startswith("sha256:")

@@ -1,0 +1,611 @@
+"""Sandboxes of every kind: what they give, what they refuse, and that nothing of them is left."""
+
+from __future__ import annotations
+
+import ast
+import os
+import platform
+import secrets
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from agent.errors import SandboxLost, SandboxMissing
+from agent.models.sandbox import (
+    Companion,
+    Mount,
+    Sandbox,
+    SandboxFile,
+    SandboxLimits,
+    SandboxRequest,
+    SandboxResult,
+)
+from agent.sandbox.runtime import attempts, seccomp, slots
+from agent.sandbox.runtime.channel import Frames
+from tests.sandboxes import (
+    INSIDE,
+    MIB,
+    PYTHON,
+    ROOT,
+    SMALL,
+    alive,
+    code,
+    has_group,
+    left_of,
+    open_sandbox,
+    shell,
+    wait_for,
+    wait_until_gone,
+    waiting,
+)
+
+
+@pytest.fixture
+def tree(home: Path) -> Path:
+    folder = home / "tree"
+    (folder / "package").mkdir(parents=True)
+    (folder / "package" / "module.py").write_text("value = 1\n")
+    (folder / "run.sh").write_text("#!/bin/sh\necho ran\n")
+    (folder / "run.sh").chmod(0o755)
+    (folder / "link").symlink_to("package/module.py")
+    return folder
+
+
+# --- what a sandbox gives -------------------------------------------------------------------------
+
+
+def test_a_command_ends_with_its_own_exit_code_and_output(sandbox: Sandbox) -> None:
+    result = sandbox.run(
+        SandboxRequest(argv=("/bin/sh", "-c", "echo out; echo err >&2; exit 3"), limits=SMALL)
+    )
+    assert (result.exit_code, result.limit) == (3, None)
+    assert result.output == "out\nerr\n"
+    assert result.output_bytes == 8
+    assert 0 < result.seconds < 60
+    result = sandbox.run(SandboxRequest(argv=("/bin/sh", "-c", "kill -SEGV $$"), limits=SMALL))
+    assert result.exit_code == -signal.SIGSEGV
+    result = sandbox.run(SandboxRequest(argv=("no-such-tool",), limits=SMALL))
+    assert result.exit_code == 127
+    assert "no-such-tool" in result.output
+
+
+def test_the_tree_is_a_private_copy_of_which_new_and_changed_files_come_back(
+    sandbox: Sandbox, tree: Path
+) -> None:
+    (tree / "same-size.txt").write_text("aaa")
+    result = sandbox.run(
+        code(
+            """
+            import os, subprocess
+            subprocess.run(["./run.sh"], check=True)
+            assert os.readlink("link") == "package/module.py"
+            os.unlink("package/module.py")
+            open("package/new.py", "w").write("new = 1\\n")
+            open("same-size.txt", "w").write("bbb")
+            open("/out/report.xml", "w").write("<x/>")
+            """,
+            tree=str(tree),
+            collect=("/work/**", "/out/*.xml"),
+        )
+    )
+    assert result.output == "ran\n"
+    assert (tree / "package" / "module.py").read_text() == "value = 1\n"
+    assert (tree / "same-size.txt").read_text() == "aaa"
+    assert result.files == {
+        "/work/package/new.py": b"new = 1\n",
+        "/work/same-size.txt": b"bbb",
+        "/out/report.xml": b"<x/>",
+    }
+    assert result.refused == ()
+
+
+def test_patterns_choose_what_comes_back(sandbox: Sandbox) -> None:
+    script = "mkdir -p deep/er && touch a.txt b.txt deep/er/c.txt deep/d.txt"
+    patterns = ("/out/[!a].txt", "/out/*/er/*", "/out/none/**")
+    order = SandboxRequest(
+        argv=("/bin/sh", "-c", script), directory="/out", collect=patterns, limits=SMALL
+    )
+    assert sorted(sandbox.run(order).files) == ["/out/b.txt", "/out/deep/er/c.txt"]
+
+
+def test_ordered_files_replace_what_the_tree_has_and_follow_no_link(
+    sandbox: Sandbox, tree: Path
+) -> None:
+    result = sandbox.run(
+        SandboxRequest(
+            argv=("/bin/sh", "-c", "cat link package/module.py /out/deep/er; test ! -L link"),
+            tree=str(tree),
+            files=(
+                SandboxFile(path="/work/link", content=b"laid\n"),
+                SandboxFile(path="/out/deep/er", content=b"\xffbytes\n"),
+            ),
+            limits=SMALL,
+        )
+    )
+    assert result.exit_code == 0
+    assert result.output == "laid\nvalue = 1\n�bytes\n"
+
+
+def test_the_environment_is_exactly_what_was_ordered(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANARY_SECRET", "leaked")
+    result = sandbox.run(
+        code(
+            """
+            import os, sys
+            print(sorted(os.environ.items()))
+            print(os.path.isdir(os.environ["HOME"]), repr(sys.stdin.read()))
+            """,
+            environ={"GIVEN": "ü", "LANG": "C"},
+        )
+    )
+    first, second = result.output.splitlines()
+    seen = dict(ast.literal_eval(first))
+    seen.pop("LC_CTYPE", None)  # Python's own, for LANG=C
+    assert seen == {
+        "GIVEN": "ü",
+        "HOME": "/tmp/home",
+        "LANG": "C",
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "TMPDIR": "/tmp",
+    }
+    assert "leaked" not in result.output
+    assert second == "True ''"
+
+
+def test_ordinary_programs_find_what_they_need(sandbox: Sandbox) -> None:
+    result = sandbox.run(
+        code(
+            """
+            import getpass, multiprocessing, os, pathlib, socket, ssl, tempfile, threading
+            assert getpass.getuser() == "sandbox"
+            assert pathlib.Path.home() == pathlib.Path("/tmp/home")
+            tempfile.TemporaryFile().close()
+            threading.Thread(target=print, args=("thread",)).start()
+            multiprocessing.Queue().put(1)
+            server = socket.create_server(("127.0.0.1", 0))
+            socket.create_connection(server.getsockname())
+            assert socket.gethostbyname("localhost") == "127.0.0.1"
+            trusted = ssl.get_default_verify_paths()
+            assert trusted.cafile or len(os.listdir(trusted.capath)) > 50
+            assert oct(os.umask(0)) == "0o22"
+            assert open("/proc/self/oom_score_adj").read() == "500\\n"
+            """
+        )
+    )
+    assert (result.exit_code, result.output) == (0, "thread\n")
+
+
+def test_a_writable_mount_is_lent_to_the_sandbox_and_comes_back_harmless(
+    sandbox: Sandbox, home: Path
+) -> None:
+    folder = home / "environment"
+    folder.mkdir(mode=0o700)
+    mount = Mount(source=str(folder), target="/env", writable=True)
+    script = "cp /bin/true /env/tool && chmod 6777 /env/tool && ln -s /etc/shadow /env/link"
+    script += " && mkdir -m 700 /env/closed && echo x > /env/closed/file && umask"
+    result = sandbox.run(
+        SandboxRequest(argv=("/bin/sh", "-c", script), mounts=(mount,), limits=SMALL)
+    )
+    assert result.exit_code == 0, result.output
+    for path in (folder, folder / "tool", folder / "closed", folder / "closed" / "file"):
+        assert path.stat().st_uid == os.geteuid()
+        assert path.stat().st_mode & 0o7022 == 0
+        assert path.stat().st_mode & 0o004
+    assert Path("/etc/shadow").stat().st_mode & 0o007 == 0
+    # Another sandbox, with another user, can read all of it and write none.
+    reading = Mount(source=str(folder), target="/env")
+    with ThreadPoolExecutor(2) as pool:
+        script = "cat /env/closed/file && ! touch /env/new 2>&1"
+        order = SandboxRequest(argv=("/bin/sh", "-c", script), mounts=(reading,), limits=SMALL)
+        for result in pool.map(sandbox.run, [order, order]):
+            assert result.exit_code == 0, result.output
+
+
+# --- limits ------------------------------------------------------------------------------------
+
+
+def test_memory_taken_by_a_child_is_named_even_if_the_command_ends_well(
+    sandbox: Sandbox, backend: str
+) -> None:
+    result = sandbox.run(shell(attempts.HOG, memory_bytes=128 * MIB))
+    ended = ("memory", None) if has_group(backend) else (None, 1)
+    assert (result.limit, result.exit_code) == ended
+    assert result.output.count(".") <= 1
+
+
+def test_a_tree_that_does_not_fit_is_a_disk_limit(sandbox: Sandbox, tree: Path) -> None:
+    (tree / "large").write_bytes(bytes(40 * MIB))
+    result = sandbox.run(SandboxRequest(argv=("true",), tree=str(tree), limits=SMALL))
+    assert (result.limit, result.exit_code) == ("disk", None)
+
+
+def test_a_writable_mount_is_bounded_too(sandbox: Sandbox, home: Path) -> None:
+    folder = home / "lent"
+    folder.mkdir()
+    mount = Mount(source=str(folder), target="/env", writable=True)
+    order = code(
+        """
+        import time
+        for number in range(64):
+            open("/env/%d" % number, "wb").write(bytes(1024 * 1024))
+        time.sleep(20)
+        """,
+        mounts=(mount,),
+    )
+    result = sandbox.run(order)
+    assert (result.limit, result.exit_code) == ("disk", None)
+    assert result.seconds < 60
+
+
+def _descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_links_pipes_and_too_large_files_stay_in_the_sandbox(sandbox: Sandbox) -> None:
+    limits = SMALL.model_copy(update={"returned_bytes": MIB, "disk_bytes": 512 * MIB})
+    argv = ("sh", "-c", attempts.LEAVE)
+    result = sandbox.run(SandboxRequest(argv=argv, collect=("/out/**",), limits=limits))
+    assert result.files == {"/out/plain": b"plain"}
+    assert result.limit == "returned"
+    assert result.exit_code == 0
+    assert sorted(result.refused) == [
+        "/out/folder: symbolic link",
+        "/out/large: too large (268435456 bytes)",
+        "/out/link: symbolic link",
+        "/out/pipe: named pipe",
+        "/out/second: has a second name (hard link)",
+        "/out/twin: has a second name (hard link)",
+    ]
+
+
+def test_the_operator_bounds_what_an_order_may_ask_for(sandboxes: Callable[..., Sandbox]) -> None:
+    sandbox = sandboxes(sandbox_processes=16, sandbox_disk_mb=8)
+    order = shell(attempts.FORKS, processes=1000, disk_bytes=512 * MIB)
+    result = sandbox.run(order)
+    assert result.limit == "processes"
+    assert result.output.count(".") in (14, 15)
+    more = SMALL.model_copy(update={"disk_bytes": 512 * MIB})
+    fill = SandboxRequest(
+        argv=("sh", "-c", "head -c 9M /dev/zero >/tmp/fill; sleep 5"), limits=more
+    )
+    assert sandbox.run(fill).limit == "disk"
+
+
+def test_who_is_gone_when_the_command_is_over_is_named_with_its_last_words(
+    sandbox: Sandbox,
+) -> None:
+    """Whoever left no number of its own that can be read is not taken to be there."""
+    company = tuple(
+        Companion(name=name, number=f"/tmp/{name}", log=f"/tmp/{name}.log")
+        for name in ("one", "two", "liar", "none", "pipe", "link")
+    )
+    order = code(
+        """
+        import os, signal, time
+        for name in ("one", "two"):
+            child = os.fork()
+            if child == 0:
+                os.setsid()
+                time.sleep(600)
+            with open("/tmp/" + name, "w") as file: file.write(str(child))
+            with open("/tmp/" + name + ".log", "wb") as file:
+                file.write(b"x" * 100_000 + b"\\xff the last word of " + name.encode())
+        with open("/tmp/liar", "w") as file: file.write("1")
+        os.mkfifo("/tmp/pipe")
+        os.mkfifo("/tmp/pipe.log")
+        os.symlink("/tmp/one", "/tmp/link")
+        os.symlink("/tmp/one.log", "/tmp/link.log")
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        print("over")
+        """,
+        company=company,
+    )
+    result = sandbox.run(order)
+    assert (result.exit_code, result.output) == (0, "over\n")
+    assert set(result.gone) == {one.name for one in company} - {"one"}
+    assert len(result.gone["two"]) == 4000
+    assert result.gone["two"].endswith("x\ufffd the last word of two")
+    assert {words for name, words in result.gone.items() if name != "two"} == {""}
+
+
+# --- attacks -----------------------------------------------------------------------------------
+
+
+_MAP = """
+import mmap
+file = open("package/module.py", "r+b")
+memory = mmap.mmap(file.fileno(), 0)
+memory[0] = 65
+memory[0] = 118
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "touched"),
+    [
+        ("cat run.sh package/module.py; echo 1 >package/other.py", ()),
+        ("echo 1 >>package/module.py", ("module.py",)),
+        ("mv package away; mv away package; sleep 0.3", ("",)),
+        ("ln package/module.py /work/twin && echo 1 >twin && rm twin", ("module.py",)),
+        ("mkdir package/__pycache__; rmdir package/__pycache__", ("__pycache__",)),
+        (
+            f"{PYTHON[0]} -c '{_MAP}'",
+            ("module.py",),
+        ),
+    ],
+)
+def test_who_touches_what_is_only_to_be_read_is_seen(
+    sandbox: Sandbox, tree: Path, what: str, touched: tuple[str, ...]
+) -> None:
+    argv = ("sh", "-c", what)
+    watched = ("/work/package/module.py", "/work/not/there.py")
+    result = sandbox.run(SandboxRequest(argv=argv, tree=str(tree), watched=watched, limits=SMALL))
+    assert result.exit_code == 0, result.output
+    assert result.touched == tuple(f"/work/package/{name}".rstrip("/") for name in touched)
+
+
+def test_a_forged_answer_and_a_killed_runner_do_not_change_the_verdict(
+    sandbox: Sandbox,
+) -> None:
+    argv = (*PYTHON, (INSIDE / "worst.py").read_text(), "forge")
+    result = sandbox.run(SandboxRequest(argv=argv, limits=SMALL))
+    assert (result.exit_code, result.limit, result.files) == (7, None, {})
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "resource.prlimit(1, resource.RLIMIT_NOFILE, (0, 0))",
+        "open('/proc/1/mem', 'r+b').write(b'x')",
+        "os.kill(1, signal.SIGINT); os.kill(1, signal.SIGUSR1); os.kill(-1, signal.SIGSTOP)",
+    ],
+)
+def test_no_attack_on_the_runner_ends_as_success(sandbox: Sandbox, attack: str) -> None:
+    text = "import os, resource, signal\ntry:\n    {}\nexcept OSError:\n    pass\n"
+    try:
+        result = sandbox.run(
+            code(
+                text.format(attack) + "os._exit(9)",
+                limits=SMALL.model_copy(update={"seconds": 3}),
+            )
+        )
+    except SandboxLost:
+        return
+    assert result.exit_code in (9, -9, None)
+    assert result.exit_code is not None or result.limit is not None
+
+
+def test_answers_that_no_runner_of_ours_sends_are_refused() -> None:
+    nonce = secrets.token_bytes(16)
+    frame = struct.Struct("!16sBQ")
+
+    def feed(*pieces: tuple[bytes, int, bytes]) -> Frames:
+        frames = Frames(nonce, SandboxLimits(returned_bytes=100, returned_files=2))
+        for sign, kind, body in pieces:
+            frames.feed(frame.pack(sign, kind, len(body)) + body)
+        return frames
+
+    started = (nonce, 1, b"{}")
+    ended = b'{"exit_code": 0, "limit": null, "files": [%s], "refused": []}'
+    good = feed(started, (nonce, 2, ended % b'{"path": "/out/a", "size": 1}'), (nonce, 3, b"x"))
+    assert good.complete
+    assert good.files == {"/out/a": b"x"}
+    for wrong, why in (
+        ([(bytes(16), 1, b"{}")], "not signed"),
+        ([(nonce, 2, ended % b"")], "out of order"),
+        ([started, started], "out of order"),
+        ([started, (nonce, 3, b"x")], "out of order"),
+        ([started, (nonce, 9, b"x")], "out of order"),
+        ([started, (nonce, 2, b"[")], "cannot be read"),
+        ([started, (nonce, 2, b'{"exit_code": "0"}')], "cannot be read"),
+        ([started, (nonce, 2, ended % b'{"path": "/a", "size": 101}')], "more than it may"),
+        ([started, (nonce, 2, ended % b'{"path": "/a", "size": -1}')], "more than it may"),
+        ([started, (nonce, 2, ended % b'{"path": "/a", "size": 1}'), (nonce, 3, b"")], "size"),
+        (
+            [started, (nonce, 2, ended % b",".join([b'{"path": "/a", "size": 1}'] * 2))],
+            "more than it may",
+        ),
+    ):
+        with pytest.raises(SandboxLost, match=why):
+            feed(*wrong)
+    with pytest.raises(SandboxLost, match="longer than it may"):
+        Frames(nonce, SandboxLimits()).feed(frame.pack(nonce, 1, 1 << 40))
+
+
+def test_kernel_calls_that_only_an_escape_needs_are_refused(sandbox: Sandbox) -> None:
+    column = {"x86_64": 0, "aarch64": 1}.get(platform.machine())
+    if column is None:
+        pytest.skip("no filter is known for this processor; doctor says so")
+    numbers = {name: found[column] for name, found in seccomp._REFUSED.items() if found[column]}
+    result = sandbox.run(
+        code(
+            f"""
+            import ctypes, errno, os, socket, subprocess, sys
+            library = ctypes.CDLL(None, use_errno=True)
+            for name, number in {numbers!r}.items():
+                if library.syscall(number, 0, 0, 0, 0, 0) != -1 or ctypes.get_errno() != 1:
+                    print("not refused:", name)
+            for family in (socket.AF_VSOCK, socket.AF_ALG, socket.AF_PACKET, socket.AF_BLUETOOTH):
+                try:
+                    socket.socket(family, socket.SOCK_SEQPACKET)
+                    print("opened", family)
+                except OSError as problem:
+                    assert problem.errno == errno.EAFNOSUPPORT, (family, problem)
+            assert library.unshare(0x20000) == -1
+            print(subprocess.run([sys.executable, "-c", "print('ran')"], capture_output=True).stdout)
+            """
+        )
+    )
+    assert result.output == "b'ran\\n'\n"
+
+
+# --- the way to the proxy ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def proxy(home: Path) -> Iterator[Path]:
+    """Answer every connection on a unix socket with what it said, in capitals."""
+    path = home / "proxy.sock"
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(path))
+    path.chmod(0o666)
+    server.listen()
+
+    def serve() -> None:
+        while True:
+            try:
+                client = server.accept()[0]
+            except OSError:
+                return
+            with client:
+                while content := client.recv(65536):
+                    client.sendall(content.upper())
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield path
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join()
+
+
+def test_the_only_way_out_is_the_proxy_and_only_where_it_is_ordered(
+    sandbox: Sandbox, proxy: Path
+) -> None:
+    talk = """
+        import os, socket, urllib.parse
+        assert [name for _, name in socket.if_nameindex()] == ["lo"]
+        place = urllib.parse.urlsplit(os.environ["HTTPS_PROXY"])
+        assert os.environ["https_proxy"] == os.environ["http_proxy"] == os.environ["ALL_PROXY"]
+        for _ in range(3):
+            line = socket.create_connection((place.hostname, place.port))
+            sent = b"hello " * 100_000
+            line.sendall(sent[:6])
+            assert line.recv(6) == b"HELLO "
+            line.shutdown(socket.SHUT_WR)
+            assert line.recv(1) == b""
+        assert os.path.getsize(os.environ["SSL_CERT_FILE"]) > 1000
+        print("talked")
+        """
+    result = sandbox.run(code(talk, proxy_socket=str(proxy)))
+    assert (result.exit_code, result.output) == (0, "talked\n")
+    result = sandbox.run(code("import os; print([n for n in os.environ if 'proxy' in n.lower()])"))
+    assert result.output == "[]\n"
+
+
+# --- nothing is left ---------------------------------------------------------------------------
+
+HOST = """
+import sys
+from pathlib import Path
+from agent.models.sandbox import SandboxRequest
+from tests.sandboxes import open_sandbox
+order = SandboxRequest(argv=("/bin/sh", "-c", "sleep 60; : " + sys.argv[2]))
+open_sandbox(sys.argv[3], Path(sys.argv[1])).run(order)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_host_leaves_no_process_and_what_else_it_leaves_is_swept(
+    home: Path, backend: str, number: signal.Signals
+) -> None:
+    marker = secrets.token_hex(8)
+    host = subprocess.Popen(
+        [sys.executable, "-c", HOST, str(home), marker, backend], cwd=ROOT, stderr=subprocess.PIPE
+    )
+    wait_for(marker, count=2)  # the host itself, and the command in the sandbox
+    host.send_signal(number)
+    _, complaint = host.communicate(timeout=20)
+    if number == signal.SIGINT:
+        assert b"KeyboardInterrupt" in complaint
+        assert left_of(backend, home) == set()
+    wait_until_gone(marker)
+    # The next start sweeps what a killed one could not, and works.
+    sandbox = open_sandbox(backend, home)
+    assert sandbox.run(SandboxRequest(argv=("true",), limits=SMALL)).exit_code == 0
+    assert left_of(backend, home) == set()
+
+
+def test_a_finished_sandbox_leaves_nothing(sandbox: Sandbox, backend: str, home: Path) -> None:
+    assert sandbox.run(SandboxRequest(argv=("true",), limits=SMALL)).exit_code == 0
+    descriptors = _descriptors()
+    threads = threading.active_count()
+    sandbox.run(shell(attempts.FORKS, seconds=0.5))
+    with pytest.raises(SandboxLost):
+        sandbox.run(SandboxRequest(argv=("true",), files=(SandboxFile(path="/x", content=b""),)))
+    assert _descriptors() == descriptors
+    assert threading.active_count() == threads
+    assert left_of(backend, home) == set()
+    assert [path.name for path in home.iterdir()] == ["sandboxes"]
+
+
+def test_sandboxes_at_the_same_time_have_users_of_their_own(sandbox: Sandbox) -> None:
+    markers = [secrets.token_hex(8) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        sandboxes = [pool.submit(sandbox.run, waiting(2, marker)) for marker in markers]
+        users = []
+        for marker in markers:
+            wait_for(marker)
+            users.append(Path(f"/proc/{alive(marker)[0]}").stat().st_uid)
+        assert all(sandbox.result().exit_code == 0 for sandbox in sandboxes)
+    if os.geteuid() == 0:
+        assert len(set(users)) == 3
+    assert 0 not in users
+
+
+def test_a_folder_out_of_reach_is_named_with_the_setting(sandbox: Sandbox, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("the sandbox's user is our own")
+    closed = tmp_path / "closed"
+    (closed / "tree").mkdir(parents=True)
+    closed.chmod(0o700)
+    for parent in closed.parents:
+        if parent.is_relative_to("/tmp") and parent != Path("/tmp"):
+            parent.chmod(0o755)
+    with pytest.raises(SandboxMissing, match=rf"{closed} is closed .*0700.* MERGEWRIGHT_HOME"):
+        sandbox.run(SandboxRequest(argv=("true",), tree=str(closed / "tree"), limits=SMALL))
+    with pytest.raises(SandboxMissing, match="does not exist"):
+        sandbox.run(SandboxRequest(argv=("true",), tree=str(closed / "gone"), limits=SMALL))
+
+
+def test_a_kept_folder_stays_with_its_user_and_out_of_the_reach_of_other_sandboxes(
+    sandbox: Sandbox, home: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a user who is not root has one user for all sandboxes")
+    store = home / "store"
+    (store / "cache" / "deep").mkdir(parents=True)
+    (store / "cache" / "deep" / "old").write_text("old")  # as an earlier version left it
+    keeping = Mount(source=str(store), target="/store", writable=True, kept="cache")
+
+    def run(script: str, mount: Mount) -> SandboxResult:
+        return sandbox.run(
+            SandboxRequest(argv=("/bin/sh", "-c", script), mounts=(mount,), limits=SMALL)
+        )
+
+    script = "cd /store && echo new > cache/new && mkdir out && ln cache/new cache/deep/old out"
+    result = run(script, keeping)
+    assert result.exit_code == 0, result.output
+    kept = slots.keeper()
+    assert {path.stat().st_uid for path in (store / "cache").rglob("*")} == {kept}
+    assert [path.stat().st_uid for path in (store, store / "out")] == [0, 0]
+
+    lent = Mount(source=str(store / "out"), target="/env", writable=True)
+    script = "cat /env/new && touch /env/mine && ! echo bad >> /env/new && ! chmod 666 /env/old"
+    result = run(script, lent)
+    assert result.exit_code == 0, result.output
+    assert (store / "cache" / "new").read_text() == "new\n"
+    assert (store / "out" / "mine").stat().st_uid == 0
+    assert run("echo more >> /store/cache/new && rm -r /store/out", keeping).exit_code == 0
+    assert (store / "cache" / "new").read_text() == "new\nmore\n"

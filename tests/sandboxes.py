@@ -1,0 +1,118 @@
+"""Sandboxes of both kinds for tests, and what is usually ordered in them.
+
+A test that takes the fixture `sandbox` (`tests/integration/conftest.py`) runs once for each kind of
+sandbox; one that needs settings of its own takes `sandboxes` and calls `sandboxes(sandbox_processes=16)`; the
+fixture `backend` is the name of the kind. `open_sandbox` is the same for tests that have no use
+for fixtures. All of them fail where a sandbox cannot be opened: nothing is skipped.
+
+Docker sandboxes are of the deep suite, for which `deploy/with-engine` starts an engine and makes an
+image; tests that need them and have no `backend` carry the mark `engine`. `ENGINE=no` leaves all of
+them out.
+"""
+
+from __future__ import annotations
+
+import os
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.models.sandbox import SandboxLimits, SandboxRequest
+from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
+from agent.sandbox.docker.sandbox import DockerSandbox
+from agent.settings import Settings
+
+MIB = 1024**2
+PYTHON = ("/usr/bin/python3", "-I", "-S", "-c")
+SMALL = SandboxLimits(seconds=20, memory_bytes=512 * MIB, processes=64, disk_bytes=32 * MIB)
+ROOT = Path(__file__).parents[1]
+INSIDE = ROOT / "agent" / "sandbox" / "sandbox_scripts"
+#: Where the engine of the tests is; `tests/conftest.py` hides it from the code under test.
+ENGINE = os.environ["ENGINE_OF_TESTS"]
+own_root = os.environ.get("MERGEWRIGHT_SANDBOX_ROOT")
+
+BACKENDS: list[Any] = [
+    "bubblewrap",
+    *(["bubblewrap-own-root"] if own_root else []),
+    pytest.param("docker", marks=pytest.mark.engine),
+]
+
+
+def settings_for(backend: str, home: Path, **given: Any) -> Settings:
+    """Settings with which sandboxes are of this kind."""
+    if backend == "docker":
+        return Settings(home=home, sandbox="docker", docker_host=ENGINE, **given)
+    if backend == "bubblewrap-own-root":
+        given["sandbox_root"] = Path(str(own_root))
+    return Settings(home=home, sandbox="bubblewrap", **given)
+
+
+def has_group(backend: str) -> bool:
+    """Whether sandboxes of a kind have a control group; else each process has a bound of its own."""
+    return backend == "docker" or os.geteuid() == 0
+
+
+def open_sandbox(backend: str, home: Path, **given: Any) -> BubblewrapSandbox | DockerSandbox:
+    """Make the sandbox of a kind, with a data folder of its own."""
+    settings = settings_for(backend, home, **given)
+    return DockerSandbox(settings) if backend == "docker" else BubblewrapSandbox(settings)
+
+
+def code(text: str, **more: Any) -> SandboxRequest:
+    """Order a piece of Python."""
+    given: dict[str, Any] = {"limits": SMALL} | more
+    return SandboxRequest(argv=(*PYTHON, textwrap.dedent(text)), **given)
+
+
+def shell(script: str, **limits: object) -> SandboxRequest:
+    """Order a piece of shell within these limits."""
+    return SandboxRequest(argv=("sh", "-c", script), limits=SMALL.model_copy(update=limits))
+
+
+def waiting(seconds: int, marker: str) -> SandboxRequest:
+    """Order a process that stays for a while, to be found by the marker."""
+    return SandboxRequest(argv=("sh", "-c", f"sleep {seconds}; :", marker), limits=SMALL)
+
+
+def alive(marker: str) -> list[int]:
+    """Host processes with this word in their command line, zombies aside."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_for(marker: str, count: int = 1) -> None:
+    for _ in range(400):
+        if len(alive(marker)) >= count:
+            return
+        time.sleep(0.05)
+    pytest.fail(f"no process with {marker} came up")
+
+
+def wait_until_gone(marker: str) -> None:
+    for _ in range(400):
+        if not alive(marker):
+            return
+        time.sleep(0.05)
+    pytest.fail(f"a process with {marker} is still there")
+
+
+def left_of(backend: str, home: Path) -> set[str]:
+    """What is there on this machine of sandboxes of a data folder: control groups or containers."""
+    from agent.sandbox.bubblewrap import cgroup
+    from agent.sandbox.docker import engine, walls
+    from agent.sandbox.runtime import slots
+
+    if backend != "docker":
+        return cgroup.names(slots.prefix(home))
+    mark = f"{walls.HOME_LABEL}={slots.prefix(home)}"
+    with engine.connect(settings_for(backend, home)).client() as client:
+        return {one["Id"] for one in client.containers(all=True, filters={"label": mark})}
