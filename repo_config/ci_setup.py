@@ -10,6 +10,7 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice, takewhile
 from typing import Any
 
@@ -205,7 +206,7 @@ def _read_job(job: Job, files: Files) -> CiSetup:
         commands=(*commands, *behind.commands),
         env=behind.env | env,
         services=tuple({SERVICES[one]: 0 for one in names if one in SERVICES}) or behind.services,
-        install=tuple(dict.fromkeys((*read_installed(whole, files), *node))),
+        install=tuple(dict.fromkeys((*read_installed(whole, files), *behind.install, *node))),
         parts=tuple(dict.fromkeys(_name_parts(job, called))),
         system_packages=debian_packages.find(files, (whole,)),
         test_args=behind.test_args or _read_places(line, files),
@@ -304,7 +305,16 @@ def _read_tox(files: Files, called: CalledCommands) -> CiSetup:
         env = {"PYTHONPATH": folder, **env}
         there = (posixpath.normpath(f"{folder}/{place}") for place in places)
         places = tuple(place for place in there if _is_there(place, files)) or (folder,)
-    return read.model_copy(update={"origin": found.origin, "env": env, "test_args": places})
+    more = {"env": env, "test_args": places, "install": tuple(_read_kinds(found))}
+    return read.model_copy(update={"origin": found.origin, **more})
+
+
+def _read_kinds(found: Tox) -> Iterator[str]:
+    """Yield what some of its runs install beside the others, in whichever version."""
+    for factors, line in map(tox.split_factors, found.lines("deps")):
+        with suppress(InvalidRequirement):
+            if factors and not (one := Requirement(line)).specifier and not one.url:
+                yield line
 
 
 def _read_variables(found: Tox) -> Iterator[tuple[str, str]]:
