@@ -71,7 +71,7 @@ def test_the_pull_request_has_what_was_asked_for(told: Told) -> None:
     assert told.outcome.reason.value == "ready", told.outcome.sentence
     assert (pull["state"], pull["title"]) == ("open", story.plan["title"])
     assert (pull["base"]["ref"], pull["base"]["sha"]) == ("main", told.base)
-    assert not pull["draft"], pull["body"]
+    assert pull["draft"] == story.is_draft, pull["body"]
     assert "- review `" not in pull["body"]
     assert told.files == story.files
 

@@ -75,6 +75,8 @@ class Story:
     remarks: tuple[Remark, ...] = ()
     checks: tuple[str, ...] = ("tests",)
     """At least these pass."""
+    is_draft: bool = False
+    """As where most tests of base fail."""
 
     @property
     def script(self) -> Scripts:

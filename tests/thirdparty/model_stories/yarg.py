@@ -24,6 +24,7 @@ _HINTS, _PARSE = "tests/test_hints.py", "yarg/parse.py"
 HINTS = Story(
     name="type-hints",
     project=PROJECT,
+    is_draft=True,
     title="Type hints for yarg.parse",
     body=(
         "Annotate `newest_packages` and `latest_updated_packages`, and `Package.date`; Python 3.8"
