@@ -65,19 +65,19 @@ class Facts:
         """Touched files of which nothing could tell what the contract asks."""
         unmeasured = (one for one in self.compared if one.verdict is Status.UNMEASURABLE)
         names = {one.name.removesuffix(comparison.BASE_RULES) for one in unmeasured}
-        found: list[tuple[str, str, str, str]] = []
+        found: list[Finding] = []
         for path in self.cleared.change.paths:
             is_model = is_migration(path) or "models" in path.removesuffix(".py").split("/")
             if "makemigrations" in names and is_model:
                 message = "Base does not let it be measured whether models and migrations agree."
                 fix = "Run `makemigrations --check` where it works, and compare by hand."
-                found.append(("makemigrations", path, message, fix))
+                found.append(_remark("makemigrations", message, fix, path))
         if "openapi" in names and any(path.endswith(".py") for path in self.cleared.change.paths):
             # Without `fastapi.auth` it is no check at all that the application does not answer.
             message = "Base does not let it be measured which dependencies endpoints have."
             fix = "Check by hand that every new endpoint has what fastapi.auth demands."
-            found.append(("openapi", "", message, fix))
-        return tuple(_remark(rule, message, fix, path) for rule, path, message, fix in found)
+            found.append(_remark("openapi", message, fix))
+        return tuple(found)
 
     @property
     def mostly_red(self) -> tuple[Finding, ...]:
