@@ -47,9 +47,8 @@ _ASSIGNED = re.compile(r"[ \t]*(?:(?:export|env)[ ]+)?([A-Za-z_]\w*)=(.*)")
 SERVICES = {"postgres": "postgres", "postgresql": "postgres", "redis": "redis"}
 #: Of a variable; which of its environments tox runs is no matter of another machine.
 _NAME = re.compile(r"(?!TOX_?ENV\Z)[A-Za-z_]\w*")
-_FETCHES = (["npm", "ci"], ["npm", "install"], ["npm", "i"])
 #: Without network, `npm ci` would take away what is there.
-_FETCHES_NPM = re.compile(r"(?<!\S)npm[ ]+(?:ci|install|i)(?!\S)")
+_FETCHES = re.compile(r"(?<!\S)npm[ ]+(?:ci|install|i)(?:[ ]+--\S+)*(?!\S)")
 _NPM_FILES = ("package.json", "package-lock.json")
 #: The oldest major version of Node.js that there is as a wheel.
 _OLDEST_NODE = 18
@@ -180,7 +179,7 @@ def _read_job(job: Job, files: Files) -> CiSetup:
             lines = lines[: lines.index(line)]
         if not _drop_needless(lines, called):
             continue
-        script = "\n".join(line for line in lines if not _FETCHES_NPM.search(line))
+        script = "\n".join(line for line in lines if not _FETCHES.search(line))
         command = _write_step(script, step, job)
         if command is None or len(command) > _MOST_TEXT or len(commands) >= _MOST_STEPS:
             not_done.append(str(step.get("name") or lines[0].strip()))
@@ -404,14 +403,9 @@ def _read_npm(job: Job, files: Files) -> Iterator[PackagesCommand]:
     """Yield the commands of a job, and of what it calls, that fetch what package.json declares."""
     seen: set[str] = set()
     for called in read_all(files, files, ""):
-        asked, told = called.words[:2], called.words[2:]
         is_own = f"{called.origin},".startswith(f"{job.origin},")
-        if (
-            is_own
-            and called.folder not in seen
-            and asked in _FETCHES
-            and all(word.startswith("--") for word in told)
-        ):
+        is_new = called.folder not in seen
+        if is_own and is_new and _FETCHES.fullmatch(" ".join(called.words)):
             seen.add(called.folder)
             above = "" if called.folder == "." else f"{called.folder}/"
             # Those of workspaces stand further down.

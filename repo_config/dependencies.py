@@ -70,7 +70,7 @@ def written(files: Files) -> Iterator[tuple[list[str], str, bool]]:
         )
     for env in tox.read_all(files):
         yield (
-            [tox.FACTORS.sub("", line) for line in env.lines("deps")],
+            [tox.split_factors(line)[1] for line in env.lines("deps")],
             f"{env.path}: [{env.name}] deps",
             False,
         )

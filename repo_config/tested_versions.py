@@ -90,9 +90,10 @@ def _classified(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
 def _of_tox(files: Files) -> Iterator[tuple[str, SpecifierSet]]:
     found = tox.read(files)
     for line in found.lines("deps") if found else ():
-        if match := tox.FACTORS.match(line):
+        factors, plain = tox.split_factors(line)
+        if factors:
             try:
-                requirement = Requirement(line[match.end() :])
+                requirement = Requirement(plain)
             except InvalidRequirement:
                 continue
             yield canonicalize_name(requirement.name), requirement.specifier

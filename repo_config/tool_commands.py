@@ -154,7 +154,7 @@ def _tox(files: Files) -> Iterator[Script]:
         ignored = env.text("ignore_outcome").lower() in ("true", "1", "yes")
         place = posixpath.normpath(env.text("changedir", "change_dir"))
         for line in env.lines("commands"):
-            plain = tox.FACTORS.sub("", line)
+            _, plain = tox.split_factors(line)
             why = _UNBOUND if ignored or plain.startswith("-") else ""
             why = why if place == "." else _ELSEWHERE
             yield Script(plain.lstrip("- "), env.origin, why, place)

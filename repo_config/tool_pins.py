@@ -134,7 +134,7 @@ def _of_ci(whole: Files) -> Iterator[tuple[str, list[str]]]:
 def _of_tox(files: Files) -> Iterator[tuple[str, list[str]]]:
     # What the environment of the tests has is installed anyway.
     for env in (one for one in tox.read_all(files) if not one.is_base):
-        lines = (tox.FACTORS.sub("", line) for line in env.lines("deps"))
+        lines = (tox.split_factors(line)[1] for line in env.lines("deps"))
         yield env.origin, [line for line in lines if _read_name(line)]
 
 

@@ -14,8 +14,7 @@ from repo_config.project_files import Files, parse_ini, table
 _POSARGS = re.compile(r"\{posargs(?::([^{}]*))?\}|\[\]")
 _ROOT = re.compile(r"\{(?:toxinidir|tox_root)\}")
 _FOLDER = re.compile(r"\{(?:envbindir|env_bin_dir|toxinidir|tox_root)\}/")
-FACTORS = re.compile(r"^!?[\w.{},!-]+\s*:\s+")
-"""What a line of some of its runs begins with, as in `py311: pytest<8`."""
+_FACTORS = re.compile(r"^!?[\w.{},!-]+\s*:\s+")
 
 
 class Tox(NamedTuple):
@@ -61,7 +60,7 @@ class Tox(NamedTuple):
     def commands(self) -> Iterator[str]:
         """Yield what its runs call, without what says which of them do."""
         for line in (*self.lines("commands_pre"), *self.lines("commands")):
-            yield FACTORS.sub("", line).lstrip("- ")
+            yield split_factors(line)[1].lstrip("- ")
 
 
 def read_all(files: Files) -> Iterator[Tox]:
@@ -93,8 +92,8 @@ def read(files: Files) -> Tox | None:
 
 
 def split_factors(line: str) -> tuple[str, str]:
-    """Split what says for which runs a line is from the line; "" for all of them."""
-    match = FACTORS.match(line)
+    """Split for which runs a line is from the line, as in `py311: pytest<8`; "" for all runs."""
+    match = _FACTORS.match(line)
     return (match[0].rstrip(": \t"), line[match.end() :]) if match else ("", line)
 
 

@@ -68,7 +68,7 @@ def _tox(files: TreeFiles) -> RunnerDeps | None:
 
     def sort_out(lines: Iterable[str]) -> Iterator[str]:
         for line in lines:
-            if "{" in line or tox.FACTORS.match(line):
+            if "{" in line or tox.split_factors(line)[0]:
                 left.append(line)
             else:
                 yield line
@@ -94,7 +94,7 @@ def _name_in_each(lines: Iterable[str]) -> tuple[str, ...]:
     names: Counter[str] = Counter()
     for line in lines:
         with suppress(InvalidRequirement):
-            names[canonicalize_name(Requirement(tox.FACTORS.sub("", line)).name)] += 1
+            names[canonicalize_name(Requirement(tox.split_factors(line)[1]).name)] += 1
     return tuple(name for name, number in names.items() if number > 1)
 
 
