@@ -1,20 +1,24 @@
 """`python -m tests.bench.model_bare FOLDER bare ROUNDS`: the other side of the model's bench.
 
-A loop of the standard library on chat completions that carries the same calls out: no record, no
-limits, no gate, tests by pytest in a process of this Python. Prints `begun` as JSON.
+A bare loop on the library that asks models for us, streamed as ours is: no record, no limits, no
+gate, commands and tests in processes of this machine. Prints `begun` as JSON.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 import time
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+from pydantic_ai import messages as parts
+from pydantic_ai.direct import model_request_stream
+from pydantic_ai.models import Model, ModelRequestParameters, infer_model
+from pydantic_ai.tools import ToolDefinition
 
 from tests.bench import model
 
@@ -25,44 +29,42 @@ _FIELDS = {
 }  # fmt: skip
 
 
-def talk(folder: Path, way: HTTPConnection, path: str) -> None:
+async def talk(folder: Path, asked: Model) -> None:
     """Have the bug mended once."""
     for name, text in model.files():
         place = folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
-    messages: list[dict[str, Any]] = [
-        {"role": "system", "content": _SYSTEM},
-        {"role": "user", "content": model.TICKET},
-    ]
+    opening = [parts.SystemPromptPart(_SYSTEM), parts.UserPromptPart(model.TICKET)]
+    messages: list[parts.ModelMessage] = [parts.ModelRequest(opening)]
     while True:
-        body = json.dumps({"model": "scripted", "messages": messages, "tools": _tools()})
-        headers = {"Authorization": f"Bearer {os.environ['OPENAI_API_KEY']}"}
-        way.request("POST", path, body, {**headers, "Content-Type": "application/json"})
-        said = json.loads(way.getresponse().read())["choices"][0]["message"]
-        messages.append(said)
-        for call in said["tool_calls"]:
-            asked = call["function"]
-            if asked["name"] == "submit":
+        opened = model_request_stream(asked, messages, model_request_parameters=_tools())
+        async with opened as stream:
+            async for _ in stream:
+                pass
+        said = stream.get()
+        results = []
+        for call in said.tool_calls:
+            if call.tool_name == "submit":
                 return
-            content = _carried(folder, asked["name"], json.loads(asked["arguments"]))
-            messages.append({"role": "tool", "tool_call_id": call["id"], "content": content})
+            content = _carried(folder, call.tool_name, call.args_as_dict())
+            results.append(parts.ToolReturnPart(call.tool_name, content, call.tool_call_id))
+        messages += [said, parts.ModelRequest(results)]
 
 
-def _tools() -> list[dict[str, Any]]:
-    return [
-        {
-            "type": "function",
-            "function": {
-                "name": name,
-                "parameters": {
+def _tools() -> ModelRequestParameters:
+    return ModelRequestParameters(
+        function_tools=[
+            ToolDefinition(
+                name=name,
+                parameters_json_schema={
                     "type": "object",
                     "properties": {field: {"type": "string"} for field in fields},
                 },
-            },
-        }
-        for name, fields in _FIELDS.items()
-    ]
+            )
+            for name, fields in _FIELDS.items()
+        ]
+    )
 
 
 def _carried(folder: Path, name: str, asked: dict[str, Any]) -> str:
@@ -82,16 +84,19 @@ def _carried(folder: Path, name: str, asked: dict[str, Any]) -> str:
             return done.stdout
 
 
+async def _talks(folder: Path, rounds: int) -> list[float]:
+    begun = []
+    async with infer_model(os.environ["MERGEWRIGHT_MODEL"]) as asked:
+        for _ in range(rounds):
+            begun.append(time.monotonic())
+            await talk(folder, asked)
+    return begun
+
+
 def main() -> None:
     """Have the conversations, and tell when they began."""
     folder, rounds = Path(sys.argv[1]) / "bare", int(sys.argv[3])
-    address = urlsplit(os.environ["OPENAI_BASE_URL"])
-    way = HTTPConnection(address.hostname or "", address.port)
-    begun = []
-    for _ in range(rounds):
-        begun.append(time.monotonic())
-        talk(folder, way, f"{address.path}/chat/completions")
-    print(json.dumps({"begun": begun}))
+    print(json.dumps({"begun": asyncio.run(_talks(folder, rounds))}))
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ from tests.integration import git_samples
 _TICKET = Ticket(
     ticket_id="1", title="Pages begin one too late", body=model.TICKET, digest="d" * 64
 )
-#: As often as the service looks where a run writes, and no more.
-_LOOK_SECONDS = 0.05
+#: More often than the service looks.
+_LOOK_SECONDS = 0.25
 
 
 class _Nobody:
