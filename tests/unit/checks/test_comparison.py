@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.checks import comparison
-from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison, HeldTest, Status
+from agent.models.checks import BlockedTest, CheckItem, CheckReport, CheckResult, Comparison, Status
 
 
 def suite_of(*ids: str, unstable: tuple[str, ...] = (), **more: object) -> CheckResult:
@@ -67,8 +67,10 @@ def test_tests_hidden_by_an_import_error_are_red_by_it() -> None:
 
 
 def test_what_passes_only_as_the_change_has_it_is_named() -> None:
-    held = tuple(HeldTest(item_id=name, outcome="failed") for name in "abc")
-    found = compare(suite_of("a", "b", "c", "d"), suite_of("a", "b=failed", "d", held=held))
+    held = tuple(BlockedTest(item_id=name, outcome="failed") for name in "abc")
+    found = compare(
+        suite_of("a", "b", "c", "d"), suite_of("a", "b=failed", "d", blocked_tests=held)
+    )
     assert [one.item_id for one in found.rewritten] == ["a"]
     assert (found.verdict, new(found), found.gone) == (Status.FAILED, ["b"], ("c",))
 
