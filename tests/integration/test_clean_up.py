@@ -108,10 +108,10 @@ def test_PF2_a_work_tree_goes_once_nobody_holds_it(place):
     aged(theirs)
     with (held / ".held").open() as holder:
         fcntl.flock(holder, fcntl.LOCK_EX)
-        assert place.sweeper().turn()["trees"] == 1
+        assert place.cleaner().turn()["trees"] == 1
         assert there(left, held, theirs, young) == [held, theirs, young]
     aged(young)
-    assert place.sweeper().turn()["trees"] == 2
+    assert place.cleaner().turn()["trees"] == 2
     assert there(left, held, theirs, young) == [theirs]
 
 
@@ -142,7 +142,7 @@ def test_PF2_temporary_files_go_when_they_are_old_and_named_as_we_name_them(plac
     link = home / "baselines" / ".new-link1234"
     link.symlink_to(target)
     aged(link)
-    assert place.sweeper().turn()["files"] == len(ours) + 1
+    assert place.cleaner().turn()["files"] == len(ours) + 1
     assert there(*ours, link) == []
     assert there(*theirs, target / "kept") == [*theirs, target / "kept"]
     (target / "kept").unlink()
@@ -167,7 +167,7 @@ def test_PF2_locks_and_half_clones_in_our_mirrors_go_and_those_in_use_stay(place
     half.with_suffix(".lock").touch()
     with used.with_suffix(".lock").open() as holder:
         fcntl.flock(holder, fcntl.LOCK_EX)
-        assert place.sweeper().turn()["mirrors"] == 8 + 2 + 1
+        assert place.cleaner().turn()["mirrors"] == 8 + 2 + 1
     left = [*ours.rglob("*.lock"), *ours.rglob("tmp_*"), ours / "gc.pid", half]
     assert there(*left, ours.with_suffix(".new"), ours.with_suffix(".scratch")) == []
     subprocess.run(["git", "--git-dir", str(ours), "fsck"], check=True, capture_output=True)
@@ -184,7 +184,7 @@ def test_PF2_half_environments_of_dead_builders_go_also_when_another_process_has
     again = aged(file(parts / f"{os.getpid()}-abcdef" / "a").parent, time.time() - 10 * DAY)
     mine = aged(file(parts / f"{os.getpid()}-fedcba" / "a").parent, time.time())
     fetched = file(place.home / "environments" / "fetch" / f"{dead}-abc" / "a").parent
-    assert place.sweeper().turn()["environments"] == 3
+    assert place.cleaner().turn()["environments"] == 3
     assert there(gone, again, mine, fetched) == [mine]
 
 
@@ -203,7 +203,7 @@ def test_PF2_the_group_of_a_sandbox_goes_with_its_processes_and_only_where_the_s
         (place.home / "sandboxes").mkdir(exist_ok=True)
         with (place.home / "sandboxes" / "slot-61").open("w") as holder:
             fcntl.flock(holder, fcntl.LOCK_EX)
-            assert place.sweeper().turn()["sandboxes"] == 1
+            assert place.cleaner().turn()["sandboxes"] == 1
         assert sleeper.wait(5) == -9
         assert cgroup.names(ours) == set()
         assert cgroup.names(used)
@@ -304,7 +304,7 @@ def test_PF2_a_branch_of_a_run_that_ended_without_a_pull_request_goes(pushed):
     first, _ = pushed.push()
     assert pushed.branches() == {first, second}
     pushed.over()
-    cleaner = pushed.place.sweeper()
+    cleaner = pushed.place.cleaner()
     assert cleaner.turn()["branches"] == 2
     assert pushed.branches() == set()
     before = pushed.github.world.requests.next_number()
@@ -321,7 +321,7 @@ def test_PF2_branches_that_only_look_like_ours_stay(pushed, tmp_path):
         pushed.push(f"{pushed.name}-old", b"4\n")[0],  # of another name
     }
     pushed.over()
-    assert pushed.place.sweeper().turn()["branches"] == 0
+    assert pushed.place.cleaner().turn()["branches"] == 0
     assert pushed.branches() == stay
 
 
@@ -331,7 +331,7 @@ def test_PF2_branches_that_only_look_like_ours_stay(pushed, tmp_path):
 def test_PF2_a_branch_goes_within_a_time(pushed, ago, left):
     pushed.push()
     pushed.over(ago)
-    pushed.place.sweeper().turn()
+    pushed.place.cleaner().turn()
     assert len(pushed.branches()) == left
 
 
@@ -341,15 +341,15 @@ def test_PF2_a_branch_that_people_were_told_of_stays_for_two_weeks(pushed):
         update={"branch": name, "commit": commit}
     )
     pushed.over(13 * DAY, told)
-    assert pushed.place.sweeper().turn()["branches"] == 0
+    assert pushed.place.cleaner().turn()["branches"] == 0
     pushed.place.store.finish(pushed.run.run_id, told, time.time() - 15 * DAY)
-    assert pushed.place.sweeper().turn()["branches"] == 1
+    assert pushed.place.cleaner().turn()["branches"] == 1
 
 
 def test_PF2_a_branch_with_a_pull_request_stays_and_so_does_that_of_an_active_run(pushed):
     name, commit = pushed.push()
     pushed.place.store.add(pushed.run, 1.0)
-    assert pushed.place.sweeper().turn()["branches"] == 0
+    assert pushed.place.cleaner().turn()["branches"] == 0
     folder = pushed.place.home / "runs" / pushed.run.run_id
     file(folder / "ledger.jsonl", '{"step": "publish"}\n')
     pushed.place.store.finish(
@@ -359,7 +359,7 @@ def test_PF2_a_branch_with_a_pull_request_stays_and_so_does_that_of_an_active_ru
         pushed.run,
         NewPullRequest(branch=name, commit=commit, base_branch="main", title="t", body="b"),
     )
-    assert pushed.place.sweeper().turn()["branches"] == 0
+    assert pushed.place.cleaner().turn()["branches"] == 0
     assert pushed.branches() == {name}
 
 
@@ -374,7 +374,7 @@ def test_records_and_folders_go_after_the_days_they_are_kept_and_never_those_of_
     folders.append(file(place.home / "runs" / active.run_id / "ledger.jsonl", "", at).parent)
     theirs = file(place.home / "runs" / "notes" / "ledger.jsonl", "mine", at).parent
     bare = aged(file(place.home / "runs" / "20200101-101010-0123456789abcdef" / "mine").parent, at)
-    assert place.sweeper().turn()["folders"] == 1
+    assert place.cleaner().turn()["folders"] == 1
     assert there(*folders, theirs, bare) == [*folders[1:], theirs, bare]
     assert place.store.get(old.run_id).outcome is not None
 
@@ -398,7 +398,7 @@ def test_a_part_that_fails_does_not_hold_the_others_up(place, monkeypatch, capsy
     folder = place.ended(run(1), 100 * DAY)
     (place.home / "trees").mkdir()
     (place.home / "trees" / ".lock").mkdir()
-    swept = place.sweeper().turn()
+    swept = place.cleaner().turn()
     assert "trees" not in swept
     assert swept["folders"] == 1
     assert there(folder) == []
