@@ -97,12 +97,18 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
     return step("publish", answer.publish, asked, answers, decided, failed, job.prepared, svc)
 
 
+_MEASURES = environment.Measures(baseline.measure, baseline.measure_tests, baseline.measure_others)
+
+
 def _measure(job: Job) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change; propose what that takes."""
     base, step, svc = job.base, job.step, job.svc
     scout = partial(scouting.scout, job)
+    measures = environment.Measures(
+        baseline.measure, baseline.measure_tests, baseline.measure_others
+    )
     try:
-        found = environment.prepare(base, step, svc, baseline.measure, scout)
+        found = environment.prepare(base, step, svc, measures, scout)
     except (EnvironmentFailed, RepositoryUnfit):
         step("propose configuration", onboard.propose, base, svc)
         raise

@@ -152,7 +152,7 @@ def merged(
             "status": Status.FAILED if failed else Status.PASSED,
             "held": tuple(_held(item, places.find(item.item_id), sides) for item in left),
             "repeated": held.repeated,
-            "unrun": held.unrun,
+            "unrun": tuple(dict.fromkeys((*held.unrun, *own.unrun))),
             "suite": facts_of_both,
             "seconds": held.seconds + own.seconds,
         }

@@ -87,7 +87,8 @@ def findings(found: Comparison, base: CheckResult, head: CheckResult) -> Iterato
         named = list_some(found.unrun)
         yield NOT_RUN.at(
             "",
-            f"{len(found.unrun):,} of {found.base_count:,} tests did not end in time, "
+            f"{len(found.unrun):,} of {found.base_count + len(base.unrun):,} tests did not run in"
+            " time, "
             f"such as {named}; the change reaches none of them by its imports",
             "Run them, or give the tests more time in checks.tests.minutes.",
         )

@@ -69,6 +69,8 @@ def prepare(tmp_path, monkeypatch):
         def measure(prepared, svc):
             return report(*left.pop(0))
 
+        measures = environment.Measures(measure, measure, lambda prepared, tests, svc: tests)
+
         def step(name, work, *args):
             names.append(name)
             return work(*args)
@@ -90,7 +92,7 @@ def prepare(tmp_path, monkeypatch):
             say=lambda line: None, run_folder=lambda run: tmp_path,
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path), execution=Execution(say=print),
         )  # fmt: skip
-        prepared, before = environment.prepare(opened, step, svc, measure, scout)
+        prepared, before = environment.prepare(opened, step, svc, measures, scout)
         values = {one.key: one.value for one in kept.read(tmp_path, "x")}
         return SimpleNamespace(
             kept=values,
@@ -114,7 +116,13 @@ def test_what_works_as_declared_pays_for_nothing_more(prepare, counts):
 def test_versions_that_are_tested_come_next_and_end_the_search_where_they_work(prepare):
     job = prepare((77, 102), (179, 0))
     assert job.sections[1].constraints == ("django>=4.2,<5.3",), "what is installed and newer"
-    assert job.names[2:] == ["candidates", "environment 2", "baseline 2", "choose environment"]
+    assert job.names[2:] == [
+        "candidates",
+        "environment 2",
+        "baseline 2",
+        "other checks",
+        "choose environment",
+    ]
     assert job.before == report(179, 0)
     assert job.prepared.environment.section == job.sections[1]
     assert "179 of 179" in job.prepared.environment.why
@@ -175,8 +183,9 @@ def test_what_a_model_finds_is_taken_and_comes_before_a_model_the_next_time(prep
     assert job.prepared.contract.config.env == {"A": "b"}
     assert "`env: {A: b}`" in job.prepared.contract.scouted[0].message
     assert job.kept["env"] == {"A": "b"}
-    assert job.names[-5:] == [
-        "read try 2", "environment try 2", "baseline try 2", "look at try 2", "choose environment",
+    assert job.names[-6:] == [
+        "read try 2", "environment try 2", "baseline try 2", "look at try 2", "other checks",
+        "choose environment",
     ]  # fmt: skip
     again = prepare(RED, RED, RED, (9, 0), scout=lambda *_: pytest.fail("asked"))
     assert again.prepared.contract.scouted
