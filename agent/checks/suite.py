@@ -16,7 +16,7 @@ from agent.checks import check, sealed
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
 from agent.models.sandbox import SANDBOX_TREE, SandboxResult
-from agent.text import cleaning
+from agent.text import sanitise
 
 #: Ends the ids of modules that could not be collected: no test, but it hides some.
 COLLECTION = " (collection)"
@@ -257,7 +257,7 @@ def _disagreements(run: _Run, secret: Secret, words: str) -> Iterator[str]:
     if run.session.setup_only:
         yield "the tests were only set up, not run (--setup-only)"
     if hidden := [test.id for test in run.tests if test.hidden]:
-        yield f"the outcome of {cleaning.list_some(hidden, 1)} was changed after the test had run"
+        yield f"the outcome of {sanitise.list_some(hidden, 1)} was changed after the test had run"
     if run.finish is None:
         yield f"the run ended before all tests were over: {words}"
         return
@@ -265,7 +265,7 @@ def _disagreements(run: _Run, secret: Secret, words: str) -> Iterator[str]:
         yield "the workers did not collect the same tests"
     if not run.finish.late and (pending := _pending(run, secret)):
         stopped = f" ({run.finish.stopped})" if run.finish.stopped else ""
-        yield f"{cleaning.list_some(pending, 1)} never got an outcome{stopped}"
+        yield f"{sanitise.list_some(pending, 1)} never got an outcome{stopped}"
     yield from _unproved(run, secret)
     least = sum(test.outcome in _FAILING for test in run.tests)
     least += len(run.uncollected) + sum(fix.outcome == "error" for fix in run.fixtures)
@@ -371,11 +371,11 @@ def output(result: SandboxResult) -> str:
 
 def shortened(text: str) -> str:
     """Head and tail of a text, as it is kept in a result."""
-    return cleaning.cut(text, _OUTPUT_LIMIT, where="not kept")
+    return sanitise.cut(text, _OUTPUT_LIMIT, where="not kept")
 
 
 def last_words(result: SandboxResult) -> str:
     """The last lines that say anything."""
-    lines = [line.strip() for line in cleaning.terminal(result.output).splitlines()]
+    lines = [line.strip() for line in sanitise.terminal(result.output).splitlines()]
     said = [line for line in lines if line.strip("=-_ ")]
     return " / ".join(said[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"

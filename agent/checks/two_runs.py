@@ -14,11 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from agent.checks import affected, flaky, gate, of_tests, red_copies
+from agent.checks import affected, base_test_files, flaky, red_copies, rule_changes
 from agent.checks.affected import Imports
-from agent.checks.again import MOST_TESTS, Again, is_proved
+from agent.checks.base_test_files import BaseTestFiles, Places
 from agent.checks.check import Part, PartOfSuite, Selection, Site, workers
-from agent.checks.of_tests import OfTests, Places
 from agent.checks.own_tests import (
     find_uncollected,
     merged,
@@ -27,10 +26,11 @@ from agent.checks.own_tests import (
     scope,
     source_of,
 )
+from agent.checks.reruns import MOST_TESTS, Reruns, is_proved
 from agent.models.change import Change, ChangedFile
-from agent.models.checks import CheckItem, CheckResult, Repeated, Rerun, Status, SuiteFacts
+from agent.models.checks import CheckItem, CheckResult, RepeatedTest, Rerun, Status, SuiteFacts
 from agent.telemetry import run_log
-from agent.text.cleaning import list_some
+from agent.text.sanitise import list_some
 from repo_config.detect import Project
 from repo_config.test_files import has_test_name, is_test
 from repo_config.tree import Tree
@@ -42,7 +42,7 @@ class TwoRuns:
 
     change: Change
     base: CheckResult
-    sites: Again
+    sites: Reruns
     """Base beside the whole change."""
     tree: Tree
     """Of base."""
@@ -61,10 +61,10 @@ class TwoRuns:
         return Places(self.facts)
 
     @cached_property
-    def of_tests(self) -> OfTests:
+    def of_tests(self) -> BaseTestFiles:
         """The files of base's tests."""
         sources, imports = self._sources or {}, Imports(self._imported)
-        return of_tests.find(self.facts, sources, imports, self.tree.paths())
+        return base_test_files.find_test_files(self.facts, sources, imports, self.tree.paths())
 
     @cached_property
     def imports(self) -> Imports | None:
@@ -87,7 +87,7 @@ class TwoRuns:
     @cached_property
     def rules(self) -> frozenset[str]:
         """What the change touches of the files that tests are configured by."""
-        return gate.test_rules(self.change, self.project)
+        return rule_changes.test_rules(self.change, self.project)
 
     @cached_property
     def _touched(self) -> frozenset[str]:
@@ -111,8 +111,8 @@ class TwoRuns:
         """
         new = {file.path for file in self.change.files if file.before is None}
         stay = {path for path in new if not (has_test_name(path) or path.endswith("__init__.py"))}
-        part = gate.without(self.change, self._touched - stay)
-        return gate.under_rules_of_base(part, self.rules)
+        part = rule_changes.without(self.change, self._touched - stay)
+        return rule_changes.under_rules_of_base(part, self.rules)
 
     @cached_property
     def shared(self) -> frozenset[str]:
@@ -152,7 +152,7 @@ class TwoRuns:
             return held.model_copy(update={"status": Status.UNVERIFIED, "reason": reason})
         left = not_passed(self.base, held)
         failing = tuple(item for item in left if item.outcome in flaky.FAILING)
-        repeated: tuple[Repeated, ...] = ()
+        repeated: tuple[RepeatedTest, ...] = ()
         if rounds and not held.reason and 0 < len(failing) <= MOST_TESTS:
             repeated = replace(self.sites, head=self.site).repeat(failing, rounds)
         held = held.model_copy(update={"repeated": repeated})
@@ -199,8 +199,8 @@ class TwoRuns:
         parts = {
             f"{folder}/__init__.py"
             for path in new
-            for folder in of_tests.list_folders(path)
-            if not packages.isdisjoint(of_tests.list_folders(folder))
+            for folder in base_test_files.list_folders(path)
+            if not packages.isdisjoint(base_test_files.list_folders(folder))
         }
         imports = Imports({**known, **dict.fromkeys(parts - known.keys(), ())})
         found = [
@@ -229,7 +229,9 @@ class TwoRuns:
 
     def _with_repeated(self, result: CheckResult, rounds: int) -> CheckResult:
         """Run again what fails as the change has it alone: new and edited tests."""
-        known = {one.item_id for one in result.repeated} | {one.item_id for one in result.held}
+        known = {one.item_id for one in result.repeated} | {
+            one.item_id for one in result.blocked_tests
+        }
         failing = tuple(one for one in self._list_worse(result) if one.item_id not in known)
         if not rounds or not is_proved(result) or not 0 < len(failing) <= MOST_TESTS:
             return result
@@ -279,7 +281,7 @@ class TwoRuns:
     def _with_shared_of_base(self) -> CheckResult:
         """Run the tests of base once more, with files of base that may belong to them."""
         self.sites.say(f"tests: once more with {list_some(sorted(self.shared))} as on base")
-        part = gate.without(self.product, self.shared)
+        part = rule_changes.without(self.product, self.shared)
         return self.sites.run(self.lay_out(part, "base-shared"), self.of_base)
 
     def _as_the_change_has_them(
@@ -315,7 +317,7 @@ class TwoRuns:
             update={"uncollected": find_uncollected(self.change, own), "unsteady": unsteady}
         )
 
-    def _find_unsteady(self, own: CheckResult, spent: float) -> tuple[Repeated, ...]:
+    def _find_unsteady(self, own: CheckResult, spent: float) -> tuple[RepeatedTest, ...]:
         """Run new and edited tests that passed a second time, where there are minutes for it."""
         find, files = (
             Places(own.suite or self.facts).find,
@@ -339,7 +341,7 @@ class TwoRuns:
         only = Selection(files=tuple(sorted(set(fresh.values()))))
         again = self.sites.some(self.sites.head.within(left), only)
         return tuple(
-            Repeated(
+            RepeatedTest(
                 item_id=item.item_id,
                 is_new=True,
                 head=(Rerun(outcome="passed"),),
@@ -378,7 +380,7 @@ class TwoRuns:
         left = frozenset(ids) - _failed(head)
         if not left:
             return "", ""
-        nothing = gate.without(self.change, frozenset(self.change.paths))
+        nothing = rule_changes.without(self.change, frozenset(self.change.paths))
         alone = _added(nothing, copies, sources)
         base = self._run_copies(tuple(sorted(left)), alone, self.sites.base)
         silent = left - {item.item_id for item in head.items}
@@ -420,7 +422,7 @@ class TwoRuns:
         return tuple(found)
 
 
-def _passes_at_times(one: Repeated) -> bool:
+def _passes_at_times(one: RepeatedTest) -> bool:
     return any(run.outcome in flaky.PASSING for run in one.head)
 
 

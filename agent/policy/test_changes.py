@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from agent.models.change import Finding, Severity
 from agent.models.checks import CheckResult, Comparison
 from agent.policy.rule import Rule
-from agent.text.cleaning import list_some
+from agent.text.sanitise import list_some
 
 REWRITTEN = Rule(
     id="test-rewritten",

@@ -1502,7 +1502,7 @@ def test_lines_of_a_change_that_no_test_runs_are_named(stage: Callable[..., Stag
     site = stage(SUMS, test_runner="pytest", config=WANTED)
     compared = site.weighed(shop__sums_DOT_py=HALF_TESTED)
     found = compared[NAME]
-    assert (found.verdict, found.figures) == (Status.PASSED, "2 of 5 lines run")
+    assert (found.verdict, found.counts) == (Status.PASSED, "2 of 5 lines run")
     (finding,) = found.findings
     assert (finding.rule, finding.severity) == ("coverage-of-change", Severity.REVIEW)
     assert (finding.path, finding.line) == ("shop/sums.py", 3)

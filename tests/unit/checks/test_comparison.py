@@ -6,12 +6,12 @@ import pytest
 
 from agent.checks import comparison
 from agent.models.checks import (
+    BlockedTest,
     CheckItem,
     CheckReport,
     CheckResult,
     Comparison,
-    HeldTest,
-    Repeated,
+    RepeatedTest,
     Rerun,
     Status,
 )
@@ -78,8 +78,10 @@ def test_tests_hidden_by_an_import_error_are_red_by_it() -> None:
 
 
 def test_what_passes_only_as_the_change_has_it_is_named() -> None:
-    held = tuple(HeldTest(item_id=name, outcome="failed") for name in "abc")
-    found = compare(suite_of("a", "b", "c", "d"), suite_of("a", "b=failed", "d", held=held))
+    held = tuple(BlockedTest(item_id=name, outcome="failed") for name in "abc")
+    found = compare(
+        suite_of("a", "b", "c", "d"), suite_of("a", "b=failed", "d", blocked_tests=held)
+    )
     assert [one.item_id for one in found.rewritten] == ["a"]
     assert (found.verdict, new(found), found.gone) == (Status.FAILED, ["b"], ("c",))
 
@@ -147,7 +149,7 @@ def test_what_base_had_no_time_for_is_new_only_where_it_passes_there_alone(
     alone: tuple[str, ...], fresh: list[str]
 ) -> None:
     runs = tuple(Rerun(outcome=one) for one in alone)
-    seen = (Repeated(item_id="b", base=runs, head=(Rerun(outcome="failed"),)),) if runs else ()
+    seen = (RepeatedTest(item_id="b", base=runs, head=(Rerun(outcome="failed"),)),) if runs else ()
     head = suite_of("a", "b=failed", "c", repeated=seen)
     found = compare(suite_of("a", unrun=("b", "c")), head)
     assert (new(found), found.added, found.unrun) == (fresh, (), ("b", "c"))

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from agent.checks import affected
-from agent.checks.again import Again
 from agent.checks.check import Selection, Site
 from agent.checks.own_tests import find_uncollected, not_passed, scope
+from agent.checks.reruns import Reruns
 from agent.checks.two_runs import TwoRuns
-from agent.models.checks import CheckItem, CheckResult, Comparison, HeldTest, Status, SuiteFacts
+from agent.models.checks import BlockedTest, CheckItem, CheckResult, Comparison, Status, SuiteFacts
 from agent.policy import test_changes
 from tests.unit.checks.test_limits import PROJECT, site
 from tests.unit.policy.cases import change
@@ -40,7 +40,7 @@ ENDED = ran(limit="time", status=Status.FAILED, reason="ended", exit_code=None)
 LATE = ran(IDS[0], unrun=IDS[1:])
 
 
-class Sides(Again):
+class Sides(Reruns):
     """Runs nothing: an answer for the tests that are asked for."""
 
     answer: Some
@@ -176,7 +176,9 @@ def test_tests_that_cannot_be_imported_are_told_of_once_with_their_cause() -> No
     held = ran(IDS[2]).model_copy(update={"items": (lost, *ran(IDS[2]).items)})
     left = not_passed(ran(*IDS), held)
     assert {one.text for one in left} == {lost.text.rpartition("\n")[2]}
-    tests = tuple(HeldTest(item_id=one.item_id, outcome=one.outcome, text=one.text) for one in left)
+    tests = tuple(
+        BlockedTest(item_id=one.item_id, outcome=one.outcome, text=one.text) for one in left
+    )
     found = Comparison(name="tests", base=PASSED, head=PASSED, verdict=PASSED, rewritten=tests)
     [told] = test_changes.findings(found, ran(*IDS), ran(*IDS))
     assert all(said in told.message for said in (*IDS[:2], "'responses'"))
