@@ -121,8 +121,11 @@ def _measure_base(run_context: RunContext) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change; propose what that takes."""
     base, step, svc = run_context.base, run_context.step, run_context.svc
     scout = partial(scouting.scout_configuration, run_context)
+    measures = environment.Measures(
+        baseline.measure_base, baseline.measure_tests, baseline.measure_others
+    )
     try:
-        found = environment.prepare_environment(base, step, svc, baseline.measure_base, scout)
+        found = environment.prepare_environment(base, step, svc, measures, scout)
     except (EnvironmentFailed, RepositoryUnfit):
         step("propose configuration", onboard.propose_configuration, base, svc)
         raise

@@ -160,7 +160,8 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     new = {item.item_id: item for item in after.items}
     unstable = set(before.unstable)
     families = {_family(item_id) for item_id in unstable}
-    unrun = frozenset(after.unrun)
+    unknown = frozenset(before.unrun)
+    unrun = unknown | {*after.unrun}
     missing = [
         item_id
         for item_id in old
@@ -175,6 +176,7 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         for item in new.values()
         if _is_worse(old.get(item.item_id), item)
         and (item.item_id in old or not item.item_id.startswith(unread))
+        and (item.item_id not in unknown or _passed_alone_on_base(item, after))
     ]
     failures = list(_without_renamed(failures, old, new, families))
     proved = _sort_by_proof(failures, after)
@@ -213,11 +215,14 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
             if one.item_id in new and new[one.item_id].outcome == "passed"
         ),
         unmatched=unmatched,
-        unrun=after.unrun,
+        unrun=tuple(sorted(unrun)),
         added=tuple(
             item_id
             for item_id in new
-            if item_id not in old and _is_test(item_id) and _family(item_id) not in families
+            if item_id not in old
+            and item_id not in unknown
+            and _is_test(item_id)
+            and _family(item_id) not in families
         ),
         seconds=after.seconds,
     )
@@ -243,6 +248,11 @@ def _add_reruns(item: CheckItem, after: CheckResult) -> CheckItem:
     if one is None:
         return item
     return item.model_copy(update={"text": f"{item.text}\n(run again: it {one.summary})".strip()})
+
+
+def _passed_alone_on_base(item: CheckItem, after: CheckResult) -> bool:
+    one = _index_repeated(after).get(item.item_id)
+    return one is not None and any(run.outcome in flaky.PASSING for run in one.base)
 
 
 def _is_test(item_id: str) -> bool:

@@ -156,7 +156,7 @@ def merge_results(
                 _make_blocked_test(item, places.locate_test(item.item_id), sides) for item in left
             ),
             "repeated": held.repeated,
-            "unrun": held.unrun,
+            "unrun": tuple(dict.fromkeys((*held.unrun, *own.unrun))),
             "suite": facts_of_both,
             "seconds": held.seconds + own.seconds,
         }

@@ -81,6 +81,8 @@ class Finish(Event):
     event: Literal["finish"]
     failed: int
     stopped: Text
+    late: bool
+    """Tests were left out, since time was nearly up."""
 
 
 class Facts(Event):
@@ -168,7 +170,9 @@ def judge_suite(
         suite, site, result, status, reason, limit=stopped, items=items, output=output(result)
     )
     touched = tuple(path.removeprefix(f"{SANDBOX_TREE}/") for path in result.touched)
-    return found.model_copy(update={"touched": touched, "suite": _facts(report)})
+    unrun = tuple(one for run in runs if run.finish for one in _list_pending(run, secret))
+    facts = {"touched": touched, "suite": _facts(report), "unrun": unrun}
+    return found.model_copy(update=facts)
 
 
 def _facts(report: sealed.Report) -> SuiteFacts | None:
@@ -259,7 +263,7 @@ def _disagreements(run: _Run, secret: Secret, words: str) -> Iterator[str]:
         return
     if any(ids != run.collected[0] for ids in run.collected):
         yield "the workers did not collect the same tests"
-    if pending := _list_pending([run], secret):
+    if not run.finish.late and (pending := _list_pending(run, secret)):
         stopped = f" ({run.finish.stopped})" if run.finish.stopped else ""
         yield f"{sanitise.list_some(pending, 1)} never got an outcome{stopped}"
     yield from _find_unproved(run, secret)
@@ -281,11 +285,10 @@ def _find_unproved(run: _Run, secret: Secret) -> Iterator[str]:
             yield f"a test of ours that must {verb} was {others}"
 
 
-def _list_pending(runs: list[_Run], secret: Secret) -> list[str]:
+def _list_pending(run: _Run, secret: Secret) -> list[str]:
     """Collected tests without an outcome, in the order in which they were to run."""
     return [
         test_id
-        for run in runs
         for test_id in _without_outcome(run, secret)
         if not any(_is_covered_by(fixture, test_id) for fixture in run.fixtures)
     ]

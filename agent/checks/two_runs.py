@@ -144,8 +144,7 @@ class TwoRuns:
             held: How the first run ended.
             rounds: How often a test may be run again.
         """
-        if held.limit == "time":
-            held = self._with_reached(held)
+        held = self._with_reached(held)
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
         if touched := self._newly_touched(held):
@@ -239,7 +238,8 @@ class TwoRuns:
         failing = tuple(one for one in self._list_worse(result) if one.item_id not in known)
         if not rounds or not is_proved(result) or not 0 < len(failing) <= MOST_TESTS:
             return result
-        new = {one.item_id for one in failing} - {item.item_id for item in self.base.items}
+        known = {*self.base.unrun, *(item.item_id for item in self.base.items)}
+        new = {one.item_id for one in failing} - known
         repeated = self.sites.repeat(failing, rounds, new)
         return result.model_copy(update={"repeated": (*result.repeated, *repeated)})
 
@@ -259,56 +259,31 @@ class TwoRuns:
         )
 
     def _with_reached(self, held: CheckResult) -> CheckResult:
-        """Where time was up, run the tests that the change reaches to a proved end.
-
-        Those that had ended by then run apart from those that had not, so that both have time. Of
-        all others a failure is believed, and nothing else: the run did not come to its proof.
-        """
-        ended = {item.item_id for item in held.items}
+        """Run what the change reaches of the tests for which there was no time."""
         changed = self.product.paths
         reached = (
             self.imports.list_reached_files(changed)
             if self.imports
             else frozenset(self.facts.files)
         )
-        passed = (item.item_id for item in list_passed(self.base))
-        found = [one for one in passed if self.places.locate_test(one)[0] in reached]
-        if not ended:
+        late = dict.fromkeys((*held.unrun, *self.base.unrun))
+        done = {item.item_id for item in held.items}
+        locate = self.places.locate_test
+        ids = tuple(one for one in late if one not in done and locate(one)[0] in reached)
+        if not ids or not is_proved(held):
             return held
-        proved = held.model_copy(update={"items": ()})
-        for ids in (
-            tuple(one for one in found if one in ended),
-            tuple(one for one in found if one not in ended),
-        ):
-            if ids:
-                self.sites.say(f"tests: time is up; {len(ids):,} that the change reaches run")
-                more = self.sites.run_some(self.site, Selection(ids=ids))
-                if not is_proved(more):
-                    return more
-                items = (*proved.items, *more.items)
-                proved = more.model_copy(
-                    update={"items": items, "suite": proved.suite or more.suite}
-                )
-        return self._join_results(proved, held)
-
-    def _join_results(self, proved: CheckResult, held: CheckResult) -> CheckResult:
-        """Add the failures of a run that was ended, and name what else is not proved."""
-        ids = {item.item_id for item in proved.items}
-        items = (
-            *proved.items,
-            *(item for item in held.items if item.item_id in _find_failed_ids(held) - ids),
-        )
-        ids |= {item.item_id for item in items}
-        failed = any(item.outcome in flaky.FAILING for item in items)
+        self.sites.say(f"tests: time is up; {len(ids):,} more that the change reaches run")
+        more = self.sites.run_some(self.site, Selection(ids=ids))
+        if not is_proved(more):
+            return more
+        items = (*held.items, *more.items)
+        done |= {item.item_id for item in more.items}
         facts = {
             "items": items,
-            "unrun": tuple(one.item_id for one in self.base.items if one.item_id not in ids),
-            "status": Status.FAILED if failed else Status.PASSED,
-            "reason": "",
-            "limit": "",
-            "exit_code": int(failed),
+            "unrun": tuple(one for one in held.unrun if one not in done),
+            "status": Status.FAILED if _find_failed_ids(more) else held.status,
         }
-        return proved.model_copy(update=facts)
+        return held.model_copy(update=facts)
 
     def _with_shared_of_base(self) -> CheckResult:
         """Run the tests of base once more, with files of base that may belong to them."""

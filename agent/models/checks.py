@@ -160,7 +160,7 @@ class CheckResult(Record):
     blocked_tests: tuple[BlockedTest, ...] = ()
     """On head: tests that passed on base and do not pass with the change as base has them."""
     unrun: tuple[str, ...] = ()
-    """On head: tests of base for which there was no time, and that the change does not reach."""
+    """Tests for which there was no time; on head, the change reaches none of them by imports."""
     unsteady: tuple[RepeatedTest, ...] = ()
     """New and edited tests that passed, and failed when they ran a second time."""
     uncollected: tuple[str, ...] = ()

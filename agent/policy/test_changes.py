@@ -87,7 +87,8 @@ def find_problems(found: Comparison, base: CheckResult, head: CheckResult) -> It
         named = list_some(found.unrun)
         yield NOT_RUN.make_finding(
             "",
-            f"{len(found.unrun):,} of {found.base_count:,} tests did not end in time, "
+            f"{len(found.unrun):,} of {found.base_count + len(base.unrun):,} tests did not run in"
+            " time, "
             f"such as {named}; the change reaches none of them by its imports",
             "Run them, or give the tests more time in checks.tests.minutes.",
         )

@@ -64,7 +64,9 @@ class SqlPullOutcomes:
     def put_off(self, ended: EndedPullRequest, until: float) -> None:
         """Count a try that came to nothing; the next one is made at `until` (seconds, epoch)."""
         with self._transaction() as session:
-            session.execute(_row(ended).values(attempts=PullOutcomeRow.attempts + 1, not_before=until))
+            session.execute(
+                _row(ended).values(attempts=PullOutcomeRow.attempts + 1, not_before=until)
+            )
 
     def complete(self, ended: EndedPullRequest, figures: PullOutcome) -> None:
         """Keep the figures of an end, unless it has become another one meanwhile."""

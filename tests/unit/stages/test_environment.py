@@ -69,6 +69,8 @@ def prepare(tmp_path, monkeypatch):
         def measure(prepared, svc):
             return report(*left.pop(0))
 
+        measures = environment.Measures(measure, measure, lambda prepared, tests, svc: tests)
+
         def step(name, work, *args):
             names.append(name)
             return work(*args)
@@ -90,7 +92,7 @@ def prepare(tmp_path, monkeypatch):
             say=lambda line: None, run_folder=lambda run: tmp_path,
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path), execution=Execution(say=print),
         )  # fmt: skip
-        prepared, before = environment.prepare_environment(opened, step, svc, measure, scout)
+        prepared, before = environment.prepare(opened, step, svc, measures, scout)
         values = {one.key: one.value for one in kept.read(tmp_path, "x")}
         return SimpleNamespace(
             kept=values,
@@ -120,6 +122,7 @@ def test_versions_that_are_tested_come_next_and_end_the_search_where_they_work(p
         "candidates",
         "environment 2",
         "baseline 2",
+        "other checks",
         "choose environment",
     ]
     assert run_context.baseline == report(179, 0)
@@ -185,8 +188,9 @@ def test_what_a_model_finds_is_taken_and_comes_before_a_model_the_next_time(prep
     assert run_context.prepared.contract.config.env == {"A": "b"}
     assert "`env: {A: b}`" in run_context.prepared.contract.scouted[0].message
     assert run_context.kept["env"] == {"A": "b"}
-    assert run_context.names[-5:] == [
-        "read try 2", "environment try 2", "baseline try 2", "look at try 2", "choose environment",
+    assert run_context.names[-6:] == [
+        "read try 2", "environment try 2", "baseline try 2", "look at try 2", "other checks",
+        "choose environment",
     ]  # fmt: skip
     again = prepare(RED, RED, RED, (9, 0), scout=lambda *_: pytest.fail("asked"))
     assert again.prepared.contract.scouted

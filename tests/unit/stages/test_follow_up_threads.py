@@ -57,7 +57,9 @@ def read(pulls: Pulls, *ends: ThreadOutcome, earlier: tuple[object, ...] = ()):
     remote = Remote(
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
     )
-    code_host = SimpleNamespace(find_remote=lambda run: remote, read_branch_rules=lambda run, branch: BranchRules())
+    code_host = SimpleNamespace(
+        find_remote=lambda run: remote, read_branch_rules=lambda run, branch: BranchRules()
+    )
     svc = SimpleNamespace(
         pulls=pulls,
         code_host=code_host,
@@ -188,7 +190,9 @@ def test_checks_that_are_red_on_the_base_too_leave_the_round_to_the_others():
     names = [f"base {number}" for number in range(6)]
     red = [ProjectCheck(name=name, state="failed", job=1) for name in (*names, "own")]
     red.append(ProjectCheck(name="started by hand", state="waiting"))
-    pulls = SimpleNamespace(list_checks=lambda run, commit: red[:6], read_log=lambda run, check: "1 failed")
+    pulls = SimpleNamespace(
+        list_checks=lambda run, commit: red[:6], read_log=lambda run, check: "1 failed"
+    )
     context = read(Pulls()).model_copy(update={"checks": tuple(red)})
     branch_state = SimpleNamespace(tip="b" * 40)
     found = list(

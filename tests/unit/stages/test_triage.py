@@ -108,9 +108,7 @@ def decided(tmp_path: Path, run: Run, *others: OtherRun) -> Decision:
     code_host.proposals.append(NewPullRequest(branch="m/7", commit="c", base_branch="main", title="T", body=""))  # fmt: skip
     svc, spoken = code_host_runs.services(tmp_path, code_host)
     svc = replace(
-        code_host_runs.with_execution(
-            svc, memory=code_host_runs.Remembered(beside=others)
-        ),
+        code_host_runs.with_execution(svc, memory=code_host_runs.Remembered(beside=others)),
         models=MODEL,
     )
     found = triage.decide_ticket(asked, run, svc)
