@@ -272,7 +272,11 @@ class Assembly:
         return venv
 
     def _take_newer(
-        self, venv: Path, install: Callable[[], Path], fetcher: Fetcher, workshop: wheels.WheelBuilder
+        self,
+        venv: Path,
+        install: Callable[[], Path],
+        fetcher: Fetcher,
+        workshop: wheels.WheelBuilder,
     ) -> Path:
         """Install once more with the newest releases of what the resolver found older wheels of."""
         own = {str(canonicalize_name(made.metadata.name)) for made in self._made.values()}
@@ -281,7 +285,7 @@ class Assembly:
         built = []
         for name in newer:
             with suppress(EnvironmentFailed):
-                fetcher.take_in(_VENV, workshop.supply(name, ""))
+                fetcher.take_in(_VENV, workshop.provide_wheel(name, ""))
                 built.append(name)
         if not built:
             return venv

@@ -92,7 +92,7 @@ def prepare(tmp_path, monkeypatch):
             say=lambda line: None, run_folder=lambda run: tmp_path,
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path), execution=Execution(say=print),
         )  # fmt: skip
-        prepared, before = environment.prepare(opened, step, svc, measures, scout)
+        prepared, before = environment.prepare_environment(opened, step, svc, measures, scout)
         values = {one.key: one.value for one in kept.read(tmp_path, "x")}
         return SimpleNamespace(
             kept=values,
