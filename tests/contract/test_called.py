@@ -153,7 +153,7 @@ def register(scene: Scene) -> None:
 
 def reconcile(scene: Scene) -> None:
     assert scene.intake_api.find_earlier_run(scene.run.snapshot) is None
-    (found,) = GithubLabelledIssues(scene.access, scene.settings).new(scene.name)
+    (found,) = GithubLabelledIssues(scene.access, scene.settings).find_new(scene.name)
     assert found.snapshot.actor == "ann"
     heard = GithubConversations(scene.access)
     changed = heard.list_changed(scene.name, "2026-01-01T00:00:00Z")
