@@ -145,8 +145,7 @@ def _with_declared(
         raise EnvironmentFailed(
             f"What the change declares cannot be installed.\n{problem.message}"
         ) from problem
-    declared, now = requirements.brought(proposal), prepared.run.started
-    found = packages.look(declared, known, built, dump=svc.settings.osv, now=now)
+    found = packages.look(requirements.brought(proposal), known, built)
     svc.say(f"{found.name}: {found.figures}")
     return built, (found,)
 
