@@ -72,8 +72,6 @@ class Known:
     secrets: deque[SecretStr] = field(default_factory=lambda: deque(maxlen=_SECRETS))
     """Every token that we hold, so that none is shown."""
     installations: dict[str, int] = field(default_factory=dict)
-    described: set[tuple[int, str]] = field(default_factory=set)
-    """State labels that are known to be there, by repository."""
     configs: dict[int, tuple[float, RepoConfig | None]] = field(default_factory=dict)
     """What a repository's configuration says, and when that was asked for; None: nothing."""
     comments: dict[str, int] = field(default_factory=dict)

@@ -43,7 +43,7 @@ class Event(NamedTuple):
 PERMISSIONS = (
     Permission("metadata", "read", "what people may do, the rules for branches; GitHub demands it"),
     Permission("contents", "write", "to clone, push one branch per run, and resolve threads"),
-    Permission("issues", "write", "the ticket, answers, status comment, reactions, state labels"),
+    Permission("issues", "write", "the ticket, answers, status comment, reactions"),
     Permission("pull_requests", "write", "to open the pull request; to read and answer reviews"),
     Permission(
         "checks", "write", "the check run with our findings; check runs of the project's CI"

@@ -139,7 +139,7 @@ class Forge(Protocol):
         ...
 
     def begin(self, run: Run) -> None:
-        """Let people see that the run has started: reaction, status comment, state label."""
+        """Let people see that the run has started: reaction and status comment."""
         return
 
     def mark(self, run: Run, progress: Progress) -> None:
@@ -214,7 +214,7 @@ class Forge(Protocol):
     def deliver(self, run: Run, outcome: Outcome) -> Outcome:
         """Tell the reader how the run ended; return the outcome with its places filled in.
 
-        On a forge: the status comment's last state and the state label; on this machine a file.
+        On a forge: the status comment's last state; on this machine a file.
         """
         return outcome
 

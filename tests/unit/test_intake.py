@@ -178,10 +178,6 @@ def test_TC3_bots_start_nothing_and_nobody_is_asked():
     assert gate.asked == []
 
 
-def test_GH8_our_own_labels_start_nothing():
-    assert "a label of ours" in reason(Gate(), label="mergewright: working")
-
-
 @pytest.mark.parametrize(
     ("configured", "set_as"), [("Mergewright", "mergewright"), ("mergewright", "MergeWright")]
 )
