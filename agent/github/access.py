@@ -37,7 +37,7 @@ _CLOCK_SECONDS = 300.0
 _HIDDEN = "(secret removed)"
 _LEVELS = ("read", "write", "admin")
 _PERMISSIONS = {
-    Scope.TALK: {**app_manifest.default_permissions(), "contents": "read"},
+    Scope.TALK: {**app_manifest.PERMISSIONS, "contents": "read"},
     # Whoever marks a review thread as resolved needs both.
     Scope.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "write"},
 }
