@@ -246,7 +246,7 @@ def follow(
         RepositoryUnfit: The branch cannot be carried on.
         EditFailed: The Change does not fit.
         CacheGone: The mirror has been made anew since, without these commits.
-        StorageFull: There is no sandbox in the mirror.
+        StorageFull: There is no space for the mirror.
     """
     if standing.unfit:
         raise RepositoryUnfit(standing.unfit)

@@ -312,7 +312,7 @@ def commit(
 
     Raises:
         EditFailed: The Change does not fit the base commit.
-        StorageFull: There is no sandbox in the mirror.
+        StorageFull: There is no space for the mirror.
     """
     with mirror_of(checkout) as hold:
         with objects.writing(hold, keep=True) as place:

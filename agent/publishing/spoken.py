@@ -108,7 +108,7 @@ _NEXT = {
     Reason.MODEL_UNUSABLE: "Set what is named, or {models}, {go_on}.",
     Reason.NO_SANDBOX: "{doctor}, {go_on}.",
     Reason.STORAGE_FULL: (
-        "Make sandbox on the service's machine, as with `mergewright env prune --all`, {go_on}."
+        "Make space on the service's machine, as with `mergewright env prune --all`, {go_on}."
     ),
     Reason.UNAVAILABLE: "Wait a while, {go_on}.",
     Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",
