@@ -17,7 +17,7 @@ from tests.unit.stages import forge_runs
 FILES = {
     "mypy.ini": "[mypy]\n",
     "app/a.py": "import httpx\n",
-    "app/b.py": "import httpx\n",
+    "requirements.txt": "httpx\n",
     "tests/test_x.py": "def test_x():\n    pass\n",
 }
 
