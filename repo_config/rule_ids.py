@@ -21,7 +21,8 @@ migration-destructive migration-locks migration-column-index migration-model-imp
 migration-irreversible
 new-dependency forbidden-dependency dependency-lookalike dependency-source
 dependency-unpinned hidden-from-type-checker nested-scan
-http-client http-retries http-timeout http-timeout-unset background-tasks forbidden-import
+newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks
+forbidden-import
 blocking-call blocking-io dangling-task swallowed-exception new-print complexity
 django-null-text unused-import dead-code possible-secret test-tool-in-source checker-in-code
 security-lint

@@ -95,7 +95,7 @@ def _lint(
     config = head.config
     check = contract_lint.ContractLint(
         ruff_contract.CHECK,
-        ruff_contract.ARGUMENTS,
+        ruff_contract.arguments(head.project.python_version),
         ruff_contract.ban(config, contract_lint.SCRIPTS),
         ruff_contract.ONCE,
     )

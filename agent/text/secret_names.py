@@ -164,10 +164,10 @@ def find(text: str) -> Iterator[Span]:
             if (span := _value(text, match)) is not None:
                 yield span
     at = 0
-    while match := _AT_NAME.search(text, at):
-        span = _value(text, match)
+    while named := _AT_NAME.search(text, at):
+        span = _value(text, named)
         # What is within a value is part of it.
-        at = span[1] if span else match.end("name")
+        at = span[1] if span else named.end("name")
         if span:
             yield span
 
