@@ -37,9 +37,7 @@ UNEXPLAINED = Rule(
 RULES = (UNASKED, UNEXPLAINED)
 
 #: What alters a column, an index or a constraint comes of too much else to be said for certain.
-_KINDS = frozenset(
-    {"CreateModel", "DeleteModel", "RenameModel", "AddField", "RemoveField", "RenameField"}
-)
+_KINDS = re.compile(r"(?:Create|Delete|Rename)Model|(?:Add|Remove|Rename)Field")
 _DEPENDENCIES = re.compile(
     r"(?:.*/)?(?:[^/]*(?:requirements|constraints)[^/]*\.(?:txt|in)|pyproject\.toml"
     r"|setup\.(?:py|cfg)|Pipfile|[^/]*\.lock)"
@@ -53,27 +51,21 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     """Yield a finding for each new operation that nobody asked for."""
     if proposal.ticket is None:
         return
-    migrations = [
-        (one, one.after.operations)
+    new = [
+        (one, it)
         for one in touched_files.find_touched(proposal)
         if one.is_new and one.after and not one.after.replaces
+        for it in one.after.operations
+        if _KINDS.fullmatch(it.kind)
     ]
-    made = {
-        (one.folder, it.model.lower())
-        for one, operations in migrations
-        for it in operations
-        if it.kind == "CreateModel"
-    }
+    made = {(one.folder, it.model.lower()) for one, it in new if it.kind == "CreateModel"}
     account = _Account(proposal)
-    for one, operations in migrations:
-        for it in operations:
-            is_of_made = (one.folder, it.model.lower()) in made and it.kind != "CreateModel"
-            if it.kind not in _KINDS or is_of_made or account.explains(it):
-                continue
+    for one, it in new:
+        is_of_made = (one.folder, it.model.lower()) in made and it.kind != "CreateModel"
+        if not is_of_made and not account.explains(it):
             says = f"has {it.shown()}, which neither the ticket nor the change speaks of"
-            yield (UNASKED if account.is_certain(it) else UNEXPLAINED).at(
-                one.path, says, _FIX, it.line
-            )
+            rule = UNASKED if account.is_certain(it) else UNEXPLAINED
+            yield rule.at(one.path, says, _FIX, it.line)
 
 
 class _Account:
