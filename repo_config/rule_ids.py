@@ -20,7 +20,7 @@ migration-merged migration-squash migration-unasked migration-unexplained
 migration-destructive migration-locks migration-column-index migration-model-import
 migration-irreversible
 new-dependency forbidden-dependency dependency-lookalike dependency-source
-dependency-unpinned hidden-from-type-checker nested-scan
+hidden-from-type-checker nested-scan
 newer-syntax http-client http-retries http-timeout http-timeout-unset background-tasks
 forbidden-import
 blocking-call blocking-io dangling-task swallowed-exception new-print complexity
