@@ -38,9 +38,6 @@ def _files(
     return Snippet(after, base=base, line=line)
 
 
-_PINNED = "httpx==0.28.1\nrich==13.7.0\ntyper==0.12.0\n"
-_BOUND = ("httpx>=0.27", "rich>=13", "typer<1")
-
 CASES = {
     "new-dependency": Cases(
         fails={
