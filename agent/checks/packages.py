@@ -2,7 +2,7 @@
 
 No tool is run: two environments are held against each other, and the metadata of what differs is
 read. What follows from all of it is left to rules
-(`agent.policy.upkeep.brought`).
+(`agent.policy.maintainability.added_packages`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from agent.environments import distributions
 from agent.environments.distributions import Distribution
 from agent.models.checks import CheckResult, Status
 from agent.models.environment import Environment
-from agent.models.packages import Brought, DeclaredPackage, Package
+from agent.models.packages import AddedPackages, DeclaredPackage, Package
 
 NAME = "packages"
 _MOST_STEPS = 50
@@ -53,7 +53,7 @@ def look(
         if name not in after or not after[name].is_local
     ]
     found += _not_installed(declared, new)
-    brought = Brought(
+    added = AddedPackages(
         packages=tuple(found),
         refused_lock="" if base.refused_lock else head.refused_lock,
         refusal="" if base.refused_lock else head.refusal,
@@ -61,8 +61,8 @@ def look(
     return CheckResult(
         name=NAME,
         status=Status.PASSED,
-        figures=_figures(brought),
-        brought=brought,
+        counts=_figures(added),
+        added_packages=added,
         output="\n".join(f"{one.name} {one.version}" for one in found),
     )
 
@@ -106,8 +106,8 @@ def _place(name: str, places: Mapping[str, str], after: Mapping[str, Distributio
     return ""
 
 
-def _figures(brought: Brought) -> str:
-    found = brought.packages
+def _figures(added: AddedPackages) -> str:
+    found = added.packages
     new = sum(one.is_new for one in found)
     parts = [f"{new} new"] if new else []
     if len(found) > new:

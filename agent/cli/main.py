@@ -33,7 +33,7 @@ from agent.cli import (
 from agent.errors import (
     AgentError,
     ConfigInvalid,
-    EngineHeld,
+    EngineLocked,
     InboxUnusable,
     LedgerUnusable,
     RunStopped,
@@ -50,7 +50,7 @@ _LASTING = (
     SandboxMissing,
     StoreUnusable,
     InboxUnusable,
-    EngineHeld,
+    EngineLocked,
     LedgerUnusable,
 )
 

@@ -7,7 +7,7 @@ import re
 import httpx
 from pydantic import SecretStr, ValidationError
 
-from agent.errors import ForgeUnavailable, PermanentError
+from agent.errors import CodeHostUnavailable, PermanentError
 from agent.github import access
 from agent.models.record import Record
 
@@ -36,19 +36,19 @@ def require_api(api_url: str) -> None:
 
     Raises:
         SettingsInvalid: Something else answers there.
-        ForgeUnavailable: Nobody does, or not now.
+        CodeHostUnavailable: Nobody does, or not now.
     """
     try:
         with _client() as client:
             # Whoever shows no token is refused here in the API's own way, on every server.
             found = client.get(f"{api_url}/app")
     except httpx.HTTPError as problem:
-        raise ForgeUnavailable(
+        raise CodeHostUnavailable(
             f"GitHub cannot be reached at {api_url} ({problem!r}). Check the network, the proxy"
             " (HTTPS_PROXY), the certificates (SSL_CERT_FILE) and MERGEWRIGHT_GITHUB_URL."
         ) from problem
     if found.status_code >= 500:
-        raise ForgeUnavailable(f"GitHub answers {found.status_code} at {api_url}. Try again later.")
+        raise CodeHostUnavailable(f"GitHub answers {found.status_code} at {api_url}. Try again later.")
     if found.status_code not in (401, 403, 429) or '"message"' not in found.text:
         raise access.no_api(api_url, f"/app: {found.status_code}")
 

@@ -59,7 +59,7 @@ class ModelTotal(Record):
         return f"{money(self.usd)} for models"
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """Say it in one line."""
         cost = "no price is known of all of it" if self.usd is None else f"${self.usd:.4f}"
         requests = f"{self.calls:,} request{'s' * (self.calls != 1)}"
@@ -71,7 +71,7 @@ class ModelWork(Record):
 
     uses: tuple[ModelUse, ...] = ()
     """What each model did, in each role."""
-    words: str = ""
+    claims: str = ""
     """What the editing model says of its change; claims, no facts."""
     rounds: tuple[str, ...] = ()
     """How each round of edits ended, in words of ours."""

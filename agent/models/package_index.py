@@ -36,7 +36,7 @@ class IndexAccess(Record):
     """Where it is configured, in words."""
 
 
-class IndexWish(Record):
+class IndexRequest(Record):
     """An index that a repository names."""
 
     url: str
@@ -64,7 +64,7 @@ class PackageIndex(Protocol):
         """What of the host's configuration, or of a repository's wishes, is not followed."""
         ...
 
-    def including(self, wishes: tuple[IndexWish, ...]) -> PackageIndex:
+    def including(self, wishes: tuple[IndexRequest, ...]) -> PackageIndex:
         """These, and of the ones that a repository names those that the operator allows.
 
         Raises:

@@ -52,7 +52,7 @@ class Package(Record):
     """Of the version that base has."""
 
 
-class Brought(Record):
+class AddedPackages(Record):
     """The packages that come with a change."""
 
     packages: tuple[Package, ...]

@@ -17,7 +17,7 @@ from agent.policy import source
 from agent.policy.django import files
 from agent.policy.migrations import touched_files
 from agent.policy.migrations.operations import Operation
-from agent.policy.proposal import Proposal
+from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 
 UNASKED = Rule(
@@ -47,19 +47,19 @@ _CLASS = re.compile(r"^[ \t]*class[ \t]+(\w+)", re.MULTILINE)
 _FIX = "Leave it out of the migration, or make it a ticket of its own."
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each new operation that nobody asked for."""
-    if proposal.ticket is None:
+    if change_context.ticket is None:
         return
     new = [
         (one, it)
-        for one in touched_files.find_touched(proposal)
+        for one in touched_files.find_touched(change_context)
         if one.is_new and one.after and not one.after.replaces
         for it in one.after.operations
         if _KINDS.fullmatch(it.kind)
     ]
     made = {(one.folder, it.model.lower()) for one, it in new if it.kind == "CreateModel"}
-    account = _Account(proposal)
+    account = _Account(change_context)
     for one, it in new:
         is_of_made = (one.folder, it.model.lower()) in made and it.kind != "CreateModel"
         if not is_of_made and not account.explains(it):
@@ -71,15 +71,15 @@ def check(proposal: Proposal) -> Iterator[Finding]:
 class _Account:
     """What ticket and change speak of, in small letters."""
 
-    def __init__(self, proposal: Proposal) -> None:
-        ticket = proposal.ticket
+    def __init__(self, change_context: ChangeContext) -> None:
+        ticket = change_context.ticket
         self._asked = f"{ticket.title}\n{ticket.body}".lower() if ticket else ""
-        upgrades = any(map(_DEPENDENCIES.fullmatch, proposal.change.paths))
+        upgrades = any(map(_DEPENDENCIES.fullmatch, change_context.change.paths))
         self._is_uncertain = upgrades or "migrat" in self._asked
         self._words: set[str] = set()
         self._other_bases: set[str] = set()
         before, after = Counter[str](), Counter[str]()
-        for one in proposal.python:
+        for one in change_context.python:
             if not files.is_migration(one.path):
                 old, new = (source.text(it or b"") for it in (one.file.before, one.file.after))
                 lines = Counter(old.lower().splitlines()), Counter(new.lower().splitlines())

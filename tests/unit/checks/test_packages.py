@@ -29,8 +29,8 @@ def looked(tmp_path, base, head, *declared):
         environment(tmp_path / "head", **head),
     )
     assert result.status is Status.PASSED
-    assert result.brought
-    return result, {one.name: one for one in result.brought.packages}
+    assert result.added_packages
+    return result, {one.name: one for one in result.added_packages.packages}
 
 
 def test_what_is_new_is_told_with_what_needs_it_and_where_that_is_declared(tmp_path):
@@ -45,7 +45,7 @@ def test_what_is_new_is_told_with_what_needs_it_and_where_that_is_declared(tmp_p
         },
         DeclaredPackage(name="httpx", place="requirements.txt:2"),
     )
-    assert result.figures == "3 new"
+    assert result.counts == "3 new"
     assert {name: (one.version, one.needed_by, one.place) for name, one in found.items()} == {
         "certifi": ("2026.1", ("httpcore",), "requirements.txt:2"),
         "httpcore": ("1.0", ("httpx",), "requirements.txt:2"),
@@ -62,7 +62,7 @@ def test_another_version_is_told_with_both_licences(tmp_path):
         {"store": ("7.4", "SSPL-1.0")},
         DeclaredPackage(name="store", version="7.4", place="uv.lock", is_new=False),
     )
-    assert result.figures == "1 in another version"
+    assert result.counts == "1 in another version"
     one = found["store"]
     assert (one.before, one.version, one.place) == ("7.2", "7.4", "uv.lock")
     assert (one.earlier.expression, one.licensing.expression) == ("BSD-3-Clause", "SSPL-1.0")
@@ -79,6 +79,6 @@ def test_what_the_checks_do_not_install_is_told_as_that(tmp_path):
         ),
         DeclaredPackage(name="sphinx", version="7.0", place="requirements.txt:1", is_new=False),
     )
-    assert result.figures == "1 new, 1 in another version"
+    assert result.counts == "1 new, 1 in another version"
     assert (found["furo"].version, found["furo"].licensing) == ("", None)
     assert (found["sphinx"].version, found["sphinx"].licensing) == ("8.0", None)

@@ -1,0 +1,133 @@
+"""Weigh what comes with a change by way of packages, as the environment of the change shows it.
+
+Pure. Which packages those are and what they say of themselves is found out by `agent.checks`; what
+a repository wants to know before anything is installed is left to `new_dependencies`. A licence
+counts where a package is new, or where another version is under another licence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agent.models.change import Finding, Severity
+from agent.models.packages import AddedPackages, Licensing, Package
+from agent.policy.rule import Rule
+from agent.text.sanitise import list_some
+from repo_config import licences
+from repo_config.licences import Demand, Licence
+from repo_config.schema import RepoConfig
+
+FORBIDDEN_LICENCE = Rule(
+    id="forbidden-licence",
+    demands="No package that comes with a change has a licence that `scope.licences` refuses.",
+    severity=Severity.BLOCK,
+    bad='dependencies = ["pymupdf"]  # AGPL-3.0, and scope.licences.forbid has AGPL-*',
+    good='dependencies = ["pypdf"]  # BSD-3-Clause',
+)
+UNKNOWN_LICENCE = Rule(
+    id="unknown-licence",
+    demands="Where `scope.licences` demands something, the licence of each package that comes with "
+    "a change is known.",
+    severity=Severity.REVIEW,
+    bad='dependencies = ["tabular"]  # whose metadata name no licence',
+    good='dependencies = ["tablib"]  # MIT',
+)
+LICENCE = Rule(
+    id="package-licence",
+    demands="The licences of packages that come with a change are named.",
+    severity=Severity.INFO,
+    bad='dependencies = ["tablib"]  # new, and under MIT',
+    good='dependencies = ["httpx"]  # was there',
+)
+LOCK_BEHIND = Rule(
+    id="lock-behind",
+    demands="The lock file installs what a change declares.",
+    severity=Severity.REVIEW,
+    bad='dependencies = ["httpx", "tablib>=3.6"]  # and uv.lock has tablib 3.0, or none',
+    good='dependencies = ["httpx", "tablib>=3.6"]  # and uv.lock comes with the change',
+)
+OF_PACKAGES = (
+    LOCK_BEHIND,
+    FORBIDDEN_LICENCE,
+    UNKNOWN_LICENCE,
+    LICENCE,
+)
+
+_REFUSED = "Do without it, or have somebody change scope.licences first."
+_LOOK = "Look at its sources, and tell the reviewer what its licence is."
+_NAMED = "Say with scope.licences which licences are wanted, if that matters here."
+_SHOWN = 8
+
+
+def find_package_problems(added: AddedPackages, config: RepoConfig) -> Iterator[Finding]:
+    """Yield what is to be said of licences and of a lock."""
+    yield from _of_licences(added.packages, config)
+    if path := added.refused_lock:
+        why = added.refusal.splitlines()[-1:]
+        message = f"does not fit what the change declares: {''.join(why)}"
+        yield LOCK_BEHIND.at(
+            path, message, "Bring it up to date with its own tool before the merge."
+        )
+
+
+def _of_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterator[Finding]:
+    said = config.scope.licences
+    demand = Demand(said.allow, said.forbid)
+    named: dict[str, list[str]] = {}
+    for package in packages:
+        if not package.is_new and not _has_other_licence(package):
+            continue
+        licence = _licence(package.licensing)
+        yield from _weighed(package, licence, demand)
+        words = licence.words if licence.options else f"{licence.words or 'licence'} not known"
+        named.setdefault(package.place, []).append(f"{_called(package)} ({words})")
+    for place, several in named.items():
+        path, line = _at(place)
+        yield LICENCE.at(path, f"{_start(path)}brings {list_some(several, _SHOWN)}", _NAMED, line)
+
+
+def _weighed(package: Package, licence: Licence, demand: Demand) -> Iterator[Finding]:
+    if not (demand.allow or demand.forbid):
+        return
+    path, line = _at(package.place)
+    start = f"{_start(path)}brings {_called(package)}{_why(package)}"
+    permitted = demand.permits(licence)
+    if permitted is False:
+        words = f"{start} under {licence.words}, which scope.licences does not let in"
+        yield FORBIDDEN_LICENCE.at(path, words, _REFUSED, line)
+    elif permitted is None:
+        if package.licensing is None:
+            reason = "is not installed for the checks, so that its licence is not known"
+        elif licence.words:
+            reason = f"says of its licence no more than: {licence.words}"
+        else:
+            reason = "does not say what its licence is"
+        yield UNKNOWN_LICENCE.at(path, f"{start}, which {reason}", _LOOK, line)
+
+
+def _licence(licensing: Licensing | None) -> Licence:
+    said = licensing or Licensing()
+    return licences.read_licence(said.expression, said.field, said.classifiers)
+
+
+def _has_other_licence(package: Package) -> bool:
+    if package.licensing is None or package.earlier is None:
+        return False
+    return _licence(package.licensing).options != _licence(package.earlier).options
+
+
+def _called(package: Package) -> str:
+    return f"{package.name} {package.version}".strip()
+
+
+def _why(package: Package) -> str:
+    return f", which {' and '.join(package.needed_by[:2])} needs," if package.needed_by else ""
+
+
+def _start(path: str) -> str:
+    return "" if path else "The change "
+
+
+def _at(place: str) -> tuple[str, int | None]:
+    path, _, line = place.rpartition(":")
+    return (path, int(line)) if line.isdigit() else (place, None)
