@@ -48,7 +48,9 @@ def require_api(api_url: str) -> None:
             " (HTTPS_PROXY), the certificates (SSL_CERT_FILE) and MERGEWRIGHT_GITHUB_URL."
         ) from problem
     if found.status_code >= 500:
-        raise CodeHostUnavailable(f"GitHub answers {found.status_code} at {api_url}. Try again later.")
+        raise CodeHostUnavailable(
+            f"GitHub answers {found.status_code} at {api_url}. Try again later."
+        )
     if found.status_code not in (401, 403, 429) or '"message"' not in found.text:
         raise access.no_api(api_url, f"/app: {found.status_code}")
 

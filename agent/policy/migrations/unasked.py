@@ -14,10 +14,10 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.policy import source
+from agent.policy.change_context import ChangeContext
 from agent.policy.django import files
 from agent.policy.migrations import touched_files
 from agent.policy.migrations.operations import Operation
-from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 
 UNASKED = Rule(
