@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import posixpath
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -258,10 +261,30 @@ class Assembly:
                     self._leave(part.what, why.message)
             if len(kept) == len(parts):
                 raise problem from None
-            venv = install(kept)
+            parts = kept
+            venv = install(parts)
+        if not (exact or self._known or self._declaration.section.exclude_newer):
+            venv = self._take_newer(venv, partial(install, parts), fetcher, workshop)
         for name, why_not in fetcher.unbuilt.items():
             self._leave(name, why_not)
         return venv
+
+    def _take_newer(
+        self, venv: Path, install: Callable[[], Path], fetcher: Fetcher, workshop: wheels.Workshop
+    ) -> Path:
+        """Install once more with the newest releases of what the resolver found older wheels of."""
+        own = {str(canonicalize_name(made.metadata.name)) for made in self._made.values()}
+        listed = distributions.list_installed(str(venv))
+        newer = workshop.find_newer({name: one.version for name, one in listed if name not in own})
+        built = []
+        for name in newer:
+            with suppress(EnvironmentFailed):
+                fetcher.take_in(_VENV, workshop.supply(name, ""))
+                built.append(name)
+        if not built:
+            return venv
+        self._build_context.say(f"newer releases exist only as source: {', '.join(built)}")
+        return install()
 
     def _leave_all(self, found: Requirements, fetcher: Fetcher) -> None:
         for one in found.left:

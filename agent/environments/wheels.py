@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-from packaging.version import InvalidVersion
+from packaging.version import InvalidVersion, Version
 from pydantic import ValidationError
 
 from agent.environments import (
@@ -49,6 +51,8 @@ _SCRIPT = f"{SANDBOX_OURS}/environments/build_wheel.py"
 _JOB = "/tmp/job.json"  # noqa: S108 - a sandbox's own
 _ARCHIVES = "/sdist"
 _DEEPEST = 4
+#: Pages of the index that are asked for at a time.
+_QUESTIONS_AT_ONCE = 16
 _OLDER_VERSIONS = 6
 _MOST_REASON = 300
 _MOST_OF_ARCHIVE = 512 * 1024**2
@@ -143,6 +147,25 @@ class Workshop:
             self._build_archive(archive, goal)
         self.built.append(f"{archive.name}=={archive.version}")
         return next(goal.glob("*.whl"))
+
+    def find_newer(self, installed: Mapping[str, str]) -> tuple[str, ...]:
+        """Name packages whose newest release that fits exists only as source.
+
+        The resolver passes it over for an older one that has a wheel.
+
+        Args:
+            installed: Versions by name.
+        """
+
+        def is_newer(name: str) -> bool:
+            archive = next(iter(self._candidates(name, "")), None)
+            if archive is None or archive.has_wheel:
+                return False
+            return Version(archive.version) > Version(installed[name])
+
+        with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
+            found = zip(installed, pool.map(is_newer, installed), strict=True)
+            return tuple(name for name, newer in found if newer)
 
     def _candidates(self, project: str, words: str) -> list[SourceArchive]:
         name = str(canonicalize_name(project))
