@@ -32,7 +32,7 @@ class Suggestion(Record):
     """1-based, of those in whose place they come."""
     code: tuple[str, ...]
     """Those, without the ends of lines."""
-    new: tuple[str, ...]
+    find_new: tuple[str, ...]
     """Empty: they go."""
 
 
