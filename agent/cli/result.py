@@ -150,7 +150,7 @@ def _list_places(outcome: Outcome) -> Iterator[tuple[str, str | None]]:
         yield from (("pull", pull.url), *(("", note) for note in pull.notes))
     yield from (("text", outcome.text_path), ("patch", outcome.patch_path))
     yield "review", review.sentence if review and (review.ran or review.unfinished) else None
-    yield from (("models", outcome.used.told if outcome.models else ""), ("log", outcome.log))
+    yield from (("models", outcome.used.summary if outcome.models else ""), ("log", outcome.log))
 
 
 def _make_row(check: Comparison) -> tuple[str, ...]:

@@ -6,12 +6,13 @@ found again, is left to the modules beside this one; when it is asked again, to 
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 
 from agent.errors import AccessLost, ForgeUnavailable, RequestRefused, RunStopped, Superseded
 from agent.github import (
     checks_report,
-    comments,
     live_issue,
     pull_requests,
     signed_commit,
@@ -97,7 +98,7 @@ class GithubForge:
         before, self._progress[run.run_id] = self._known(run).stages, progress
         begun = any(one.state != "waiting" for one in progress.stages)
         self._status(run).update(
-            status_text.under_way(run, progress, self._page(run)),
+            partial(status_text.under_way, run, progress, self._page(run)),
             soon=begun and progress.stages != before,
         )
 
@@ -179,9 +180,8 @@ class GithubForge:
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         """Show the plan in the status comment, with how it is approved or changed; tell of it."""
         text = status_text.planned(run, plan, number, self._known(run), self._page(run))
-        self._status(run).begin(text)
+        self._status(run).begin(text, renew=_snapshot(run).by_label)
         state_labels.show(self._access.of_run(run), StateLabel.NEEDS_HUMAN)
-        self._call(run, text, f"plan {number}")
 
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
         """Comment once in that pull request."""
@@ -204,12 +204,11 @@ class GithubForge:
         state = state_labels.of(outcome, follows=run.follow_up is not None)
 
         def comment() -> None:
-            new = self._status(run).finish(text, make=not moot)
+            # What a follow-up leaves to people is said in its pull request; whoever has called a
+            # command sees the end there.
             acts = state in (StateLabel.NEEDS_HUMAN, StateLabel.FAILED) and not moot
-            # A new comment tells people by itself; an edit does not. What a follow-up leaves to
-            # people is said in its pull request.
-            if acts and not new and run.follow_up is None:
-                self._call(run, text, "end")
+            renew = acts and run.follow_up is None and _snapshot(run).by_label
+            self._status(run).finish(text, make=not moot, renew=renew)
 
         def label() -> None:
             if moot:
@@ -247,19 +246,6 @@ class GithubForge:
 
     def _known(self, run: Run) -> Progress:
         return self._progress.get(run.run_id, Progress())
-
-    def _call(self, run: Run, text: str, what: str) -> None:
-        """Tell people once of what the status comment says, since an edit tells nobody.
-
-        Whoever has called a command sees it there.
-        """
-        snapshot, number = _snapshot(run), self._status(run).number
-        if not snapshot.by_label or number is None:
-            return
-        words = status_text.call(text, f"{snapshot.url}#issuecomment-{number}")
-        about = f"run={run.run_id} about={what} {self._known(run).again}"
-        mark = comments.marker("call", about)
-        comments.leave(self._access.of_run(run), mark, words, since=snapshot.approved_at)
 
     def _status(self, run: Run) -> StatusComment:
         if run.run_id not in self._statuses:

@@ -15,7 +15,7 @@ from agent.models.run import CAPS_REACHED, Reason
 from agent.text import cleaning
 
 _HEADLINES = {
-    Reason.UNCLEAR: "The issue leaves something open.",
+    Reason.UNCLEAR: "The run waits for answers.",
     Reason.UNANSWERED: "Nobody has approved the plan.",
     Reason.CONFLICT: "The branch and its base do not go together.",
     Reason.NO_RECIPE: "This one is for a person.",
@@ -44,13 +44,12 @@ _HEADLINES = {
     Reason.UNAVAILABLE: "Something that the run needs did not answer.",
     Reason.INTERNAL: "The run failed by a fault of the service.",
 }
-#: GitHub shows a label once, so who wants it set a second time has to take it off.
-_AGAIN = "then write `/mergewright retry` in a comment, or take the label off and set it again"
+_AGAIN = "then comment `/mergewright retry`"
 _ON_ISSUE = {
     "ticket": "issue",
     "again": _AGAIN,
     "commit": _AGAIN,
-    "go_on": "then write `/mergewright retry` in a comment",
+    "go_on": _AGAIN,
     "doctor": "Ask the operator of the service to see to it",
     "models": "ask the operator to name another model",
 }
@@ -67,51 +66,42 @@ _NEXT = {
     Reason.REFUSED: "Change the {ticket}, {again}.",
     Reason.TOO_LARGE: "Ask for the first step alone in the {ticket}, {again}.",
     Reason.FOR_PEOPLE: (
-        "A person takes it on. Or say in the {ticket} what else is to be done, and what it leaves"
-        " alone, {again}."
+        "A person takes it on. Or say in the {ticket} what is to be done and what stays, {again}."
     ),
     Reason.POLICY: (
-        "See `mergewright rules ID` for what a rule demands. Change the {ticket}, or what the rule"
-        " weighs in {file} and {commit}."
+        "See `mergewright rules ID`. Change the {ticket}, or its level in {file}, {commit}."
     ),
     Reason.CONFIG_INVALID: (
         "Correct the file (`mergewright config check` names every mistake), {commit}."
     ),
     Reason.UNFIT: "Fix that, {again}.",
-    Reason.ENVIRONMENT: (
-        "See `mergewright env explain` for what is installed and why. Correct the declared"
-        " dependencies, or `python` in {file}, {commit}."
-    ),
+    Reason.ENVIRONMENT: ("Correct the declared dependencies, or `python` in {file}, {commit}."),
     Reason.CHECK_UNFINISHED: (
-        "Allow more with `checks.tests.minutes` in {file}, or switch the check off there, {commit}."
+        "Raise `checks.tests.minutes` in {file}, or switch the check off there, {commit}."
     ),
-    Reason.EDIT_FAILED: "See what the log says. Change the {ticket}, or {models}, {again}.",
+    Reason.EDIT_FAILED: "Read the log. Change the {ticket}, or {models}, {again}.",
     Reason.UNASKED_OPERATIONS: (
         "Bring the base branch in order (`manage.py makemigrations`), {commit}."
     ),
-    Reason.NEW_FAILURES: (
-        "See whether the test or the {ticket} is to change. Edit the one or the other, {again}."
-    ),
-    Reason.UNVERIFIED: "Fix what keeps the check from proving it, {commit}.",
+    Reason.NEW_FAILURES: ("Decide whether the test or the {ticket} is wrong, change it, {again}."),
+    Reason.UNVERIFIED: "Fix what the check stumbled over, {commit}.",
     Reason.NO_TESTS: "Add a test, or set `checks.tests.runner` to `off` in {file}, {commit}.",
     Reason.TIME_SPENT: (
-        "If it may take as long again, {go_on}. Or allow more with `limits.minutes` in {file},"
-        " {commit}."
+        "To give it as long again, {go_on}. Or raise `limits.minutes` in {file}, {commit}."
     ),
     Reason.BUDGET_SPENT: (
-        "If it may spend as much again, {go_on}. Else raise the limit that is named, or make the"
-        " {ticket} smaller."
+        "To let it spend as much again, {go_on}. Or raise that limit, or make the {ticket} smaller."
     ),
     Reason.MODEL_REFUSED: (
-        "Tell the {ticket} in other words, or make it smaller, {again}. Or a person takes it on."
+        "Reword the {ticket} or make it smaller, {again}. Or a person takes it on."
     ),
     Reason.MODEL_REQUEST_REJECTED: (
-        "Where the request is too long, make the {ticket} smaller, {again}. Else {models}, {go_on}."
+        "If the request is too long, make the {ticket} smaller, {again}. Else {models}, {go_on}."
     ),
     Reason.MODEL_UNUSABLE: "Set what is named, or {models}, {go_on}.",
     Reason.NO_SANDBOX: "{doctor}, {go_on}.",
     Reason.STORAGE_FULL: (
-        "Make sandbox on the service's machine, as with `mergewright env prune --all`, {go_on}."
+        "Free space on the service's machine (`mergewright env prune --all`), {go_on}."
     ),
     Reason.UNAVAILABLE: "Wait a while, {go_on}.",
     Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",
@@ -119,38 +109,27 @@ _NEXT = {
 #: Where a person on GitHub has another way, or the reason occurs there alone.
 _NEXT_ON_ISSUE = {
     Reason.UNCLEAR: (
-        "Answer in a comment here; what somebody with write permission writes counts, and the run"
-        " goes on. Or edit the text of the issue, {again}."
+        "Answer in a comment, with write permission: the run goes on. Or edit the issue, {again}."
     ),
-    Reason.UNANSWERED: "Write `/mergewright retry` in a comment.",
-    Reason.CONFLICT: (
-        "Merge the base branch into this one by hand and push; what is pushed is built upon."
-    ),
-    Reason.NO_RECIPE: (
-        "A person takes it on. If it can be said as one of the things that are done here, edit the"
-        " text of the issue, {again}."
-    ),
+    Reason.UNANSWERED: "Comment `/mergewright retry`.",
+    Reason.CONFLICT: ("Merge the base branch by hand and push; the next round builds on it."),
+    Reason.NO_RECIPE: ("A person takes it on. Or edit the issue so that a recipe fits, {again}."),
     Reason.DUPLICATE: (
-        "See what becomes of that one. If this issue asks for something else, say what, {again}."
+        "Follow that one. If this issue asks for something else, say what, {again}."
     ),
     Reason.ACCESS_LOST: "Give the access that is named, {again}.",
-    Reason.SUPERSEDED: (
-        "If it is still wanted, set the label on the issue while it is open; a label that is still"
-        " there is taken off first."
-    ),
+    Reason.SUPERSEDED: ("If it is still wanted, set the label anew on the open issue."),
     Reason.CANCELLED: "If it is still wanted, {go_on}.",
-    Reason.VERSION_UNKNOWN: "Write `/mergewright retry` in a comment.",
-    Reason.INTERRUPTED: "Write `/mergewright retry` in a comment.",
+    Reason.VERSION_UNKNOWN: "Comment `/mergewright retry`.",
+    Reason.INTERRUPTED: "Comment `/mergewright retry`.",
 }
 _NEXT_HERE = {
     Reason.DRY_RUN: "Run the same command without --dry-run: it makes the branch.",
     Reason.UNCLEAR: "Edit the ticket so that it answers this, {again}.",
     Reason.UNANSWERED: "Run the same command again; its caller approves the plan.",
     Reason.NO_RECIPE: (
-        "Name a model for it: `--model openai:NAME` with the key in OPENAI_API_KEY, or for a server"
-        " that speaks chat completions `--model openai-chat:NAME` with its address in"
-        " OPENAI_BASE_URL. Or, if it can be said as one of the things that recipes do, edit the"
-        " ticket, {again}."
+        "Name a model: `--model openai:NAME` with its key in OPENAI_API_KEY (compatible server:"
+        " `openai-chat:NAME`, OPENAI_BASE_URL). Or edit the ticket so that a recipe fits, {again}."
     ),
     Reason.INTERRUPTED: "Go on where it was: `mergewright run --resume {run}`.",
 }
@@ -194,12 +173,11 @@ def next_step(reason: Reason) -> str:
 def next_step_of_follow_up(reason: Reason) -> str:
     """What a person can do about a follow-up that ended without a result; empty: nothing."""
     if reason in CAPS_REACHED:
-        return "Write `/mergewright retry` here to give it as much again."
+        return "Comment `/mergewright retry` to give it as much again."
     if reason is Reason.CONFLICT:
         return next_step(reason)
     return (
-        "See what the log says; then push to the branch by hand, which is built upon, or write"
-        " `/mergewright retry` here to have it tried again."
+        "Push to the branch by hand: the next round builds on it. Or comment `/mergewright retry`."
     )
 
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
+from itertools import groupby
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import jinja2
+from jinja2.runtime import Context
 
-from agent.models.change import Finding, Plan
+from agent.models.change import Change, Finding, Severity
 from agent.models.checks import CheckReport, Comparison
 from agent.models.environment import Prepared
 from agent.models.model_use import ModelTotal, ModelWork
@@ -25,6 +29,7 @@ from agent.models.record import Record
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
+from agent.policy.django.files import is_migration, is_test
 from agent.publishing import migrations, siblings, spoken, template
 from agent.publishing.template import Part
 from agent.telemetry import run_log
@@ -35,10 +40,30 @@ from agent.text.redaction import REMOVED, Redactor
 _TITLE_LIMIT = 256
 #: A comment gets the stages of the run around it.
 _COMMENT_LIMIT = cleaning.TEXT_LIMIT - 5_000
-#: How much of log and diff is shown, if all the rest leaves the space.
-_SANDBOX = ((20_000, 40_000), (5_000, 20_000), (1_000, 5_000))
-_EXCERPT = 4_000
-_LISTED = 10
+#: Of what is seen before anything is opened.
+VISIBLE_LIMIT = 6_000
+_LONGEST_SENTENCE = 1_000
+_LONGEST_QUOTE = 600
+_FOLD = "<details>"
+_KINDS = ("Code", "Tests", "Migrations", "Other files")
+
+
+class _Space(NamedTuple):
+    """How much is shown of what may be long."""
+
+    rows: int
+    sentence: int
+    """Characters, as of the next ones."""
+    excerpt: int
+    log: int
+    diff: int
+
+
+_SPACES = (
+    _Space(8, 300, 1_500, 6_000, 30_000),
+    _Space(4, 200, 800, 3_000, 8_000),
+    _Space(2, 120, 300, 1_000, 2_000),
+)
 #: A run may end so after the push too, or when it begins anew after one.
 _MAY_HAVE_PUSHED = frozenset(
     {
@@ -64,10 +89,8 @@ class Evidence(Record):
     prepared: Prepared
     ticket: Ticket
     title: str
-    notes: tuple[str, ...]
-    """What was done, in words."""
-    not_done: tuple[str, ...] = ()
-    """Sentences of the ticket that the change does not carry out."""
+    done: tuple[str, ...]
+    """What was done, a sentence each."""
     diff: str
     comparisons: tuple[Comparison, ...]
     findings: tuple[Finding, ...]
@@ -76,7 +99,6 @@ class Evidence(Record):
     verdict: Verdict
     proof: Proof = Proof()
     work: ModelWork = ModelWork()
-    plan: Plan | None = None
     branch: str | None
     commit: str | None
     log_path: str
@@ -97,46 +119,62 @@ class Evidence(Record):
     """How much of what was asked in its review is left to people."""
 
 
+def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
+    """Say what was done: in a recipe's own sentences, or by what kind of files a model changed."""
+    if not by_model and change.notes:
+        return change.notes
+    kinds: dict[str, list[str]] = {}
+    for path in change.paths:
+        kinds.setdefault(_find_kind(path), []).append(f"`{path}`")
+    listed = (f"{kind}: {cleaning.list_some(kinds[kind], 6)}." for kind in _KINDS if kind in kinds)
+    return (*listed, *change.notes)
+
+
+def _find_kind(path: str) -> str:
+    code, tests, migration, other = _KINDS
+    if is_test(path):
+        return tests
+    return migration if is_migration(path) else code if path.endswith(".py") else other
+
+
 def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     """Render the pull-request text of a run whose change passed."""
     run = evidence.prepared.run
     evidence = _without_secrets(evidence, redactor)
-    if run.snapshot is None:
-        head = f"# {cleaning.words(evidence.title)}\n\n"
-    else:
-        head = f"<!-- mergewright:run={run.first} approval={run.snapshot.approval} -->\n"
-        if evidence.digest:
-            head += f"{siblings.marker(evidence.digest, run.snapshot.issue.number)}\n"
-        head += f"{mark}\n\n" if (mark := migrations.marker(evidence.adds)) else "\n"
-        if len(cleaning.inert(evidence.title)) > _TITLE_LIMIT:
-            head += f"Whole title: {cleaning.words(evidence.title)}\n\n"
+    head = f"# {cleaning.words(evidence.title)}\n\n"
+    if run.snapshot is not None:
+        marks = (
+            f"<!-- mergewright:run={run.first} approval={run.snapshot.approval} -->",
+            siblings.marker(evidence.digest, run.snapshot.issue.number) if evidence.digest else "",
+            migrations.marker(evidence.adds),
+        )
+        head = "\n".join(filter(None, marks)) + "\n\n"
 
-    def whole(log_limit: int, diff_limit: int) -> str:
-        parts = _parts(evidence, log_limit, diff_limit)
+    def whole(space: _Space) -> str:
+        parts = _parts(evidence, space)
         if evidence.template is None or evidence.branch is None:
             return head + template.joined(parts)
         return head + template.fill(evidence.template, parts)
 
-    return _fitted(whole, cleaning.TEXT_LIMIT, evidence.log_path, run, redactor)
+    most_seen = len(head) + VISIBLE_LIMIT + len(evidence.template or "")
+    return _fit(whole, evidence.log_path, run, redactor, most_seen=most_seen)
 
 
 def withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
-    """Render the text of a run whose change did not pass: failing check, tests, log."""
+    """Render the text of a run whose change did not pass: the reason, the next step, the rest."""
     evidence = _without_secrets(evidence, redactor)
     run, reason = evidence.prepared.run, evidence.verdict.reason
+    way = (
+        spoken.next_step(reason)
+        if run.snapshot
+        else spoken.next_step_here(reason, run.run_id, config_name=run.config_name)
+    )
 
-    def whole(log_limit: int, diff_limit: int) -> str:
+    def whole(space: _Space) -> str:
         found = _environment().get_template("withheld.md.j2")
-        facts = _facts(evidence, log_limit, diff_limit)
-        here = run.snapshot is None
-        way = (
-            spoken.next_step_here(reason, run.run_id, config_name=run.config_name)
-            if here
-            else spoken.next_step(reason)
-        )
-        return _tidy(found.render(facts, next_step=way))
+        return _tidy(found.render(_list_facts(evidence, space), next_step=way))
 
-    return _fitted(whole, _COMMENT_LIMIT, evidence.log_path, run, redactor)
+    return _fit(whole, evidence.log_path, run, redactor, limit=_COMMENT_LIMIT)
 
 
 def stopped(
@@ -155,7 +193,13 @@ def stopped(
     on_forge = run is not None and run.snapshot is not None
     outcome, ticket = (redactor or Redactor()).inside((outcome, ticket))
 
-    def whole(log_limit: int, diff_limit: int) -> str:
+    next_step = (
+        _next_step(outcome.reason, run)
+        if run and on_forge
+        else spoken.next_step_here(outcome.reason, outcome.run_id, config_name=outcome.config_name)
+    )
+
+    def whole(space: _Space) -> str:
         found = _environment().get_template("stopped.md.j2")
         return _tidy(
             found.render(
@@ -164,17 +208,14 @@ def stopped(
                 on_forge=on_forge,
                 headline=spoken.headline(outcome),
                 told=spoken.told(outcome),
-                next_step=_next_step(outcome.reason, run)
-                if run and on_forge
-                else spoken.next_step_here(
-                    outcome.reason, outcome.run_id, config_name=outcome.config_name
-                ),
+                next_step=next_step,
                 certain=_pushed_nothing(outcome),
                 log_place=_log_place(log_path, run),
+                space=space,
             )
         )
 
-    return _fitted(whole, _COMMENT_LIMIT, log_path, run, redactor)
+    return _fit(whole, log_path, run, redactor, limit=_COMMENT_LIMIT)
 
 
 def _next_step(reason: Reason, run: Run) -> str:
@@ -195,11 +236,13 @@ def checks_summary(
     """Render what a check run shows: the sentence, the table, then the new failures."""
     comparisons, verdict = (redactor or Redactor()).inside((comparisons, verdict))
 
-    def whole(log_limit: int, diff_limit: int) -> str:
+    def whole(space: _Space) -> str:
         found = _environment().get_template("check_summary.md.j2")
-        return _tidy(found.render(comparisons=comparisons, verdict=verdict, listed=_LISTED))
+        evidence = SimpleNamespace(comparisons=comparisons, verdict=verdict)
+        facts = {"evidence": evidence, "rows": list(_rows(comparisons)), "space": space}
+        return _tidy(found.render(facts, tests_are_off=False))
 
-    return _fitted(whole, cleaning.TEXT_LIMIT, "see the pull request", None, redactor)
+    return _fit(whole, "see the pull request", None, redactor)
 
 
 def checks_title(comparisons: tuple[Comparison, ...], redactor: Redactor | None = None) -> str:
@@ -216,72 +259,101 @@ def title(words: str, redactor: Redactor | None = None) -> str:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _parts(evidence: Evidence, log_limit: int, diff_limit: int) -> tuple[Part, ...]:
-    macros = (
-        _environment()
-        .get_template("parts.md.j2")
-        .make_module(_facts(evidence, log_limit, diff_limit))
-    )
+def _parts(evidence: Evidence, space: _Space) -> tuple[Part, ...]:
+    source = _environment().get_template("parts.md.j2")
+    macros = source.make_module(_list_facts(evidence, space))
 
-    def part(heading: str, macro: str, *args: object, kind: template.Kind | None = None) -> Part:
-        return Part(kind=kind, heading=heading, text=_tidy(getattr(macros, macro)(*args)).strip())
+    def part(heading: str, macro: str, kind: template.Kind | None = None) -> Part:
+        return Part(kind=kind, heading=heading, text=_tidy(getattr(macros, macro)()).strip())
 
     snapshot = evidence.prepared.run.snapshot
-    closes = f"Closes #{snapshot.issue.number}" if snapshot else ""
-    parts = [
-        # What decides comes first: a reader sees it without a turn of the wheel.
-        part("", "summary", kind="summary"),
-        part("Checks", "tested", kind="tests"),
-        part("Proof", "proof", kind="tests"),
+    return (
+        part("", "why", "issue" if snapshot else "why"),
+        part("", "did", "summary"),
+        part("", "next", "summary"),
+        part("Checks", "tested", "tests"),
+        part("Proof", "proof", "tests"),
         part("Findings", "findings"),
-        part("Tests that pass only as changed", "rewritten", evidence.comparisons),
-        part("Changes", "did", kind="summary"),
-        part("Models", "models"),
-        part("In the model's words", "model_words"),
-        part("", "why", kind="why"),
-        *([Part(kind="issue", heading="", text=closes)] if closes else []),
-        part("Second review", "review"),
-        part("Reproduce", "reproduce"),
+        part("Cost", "cost"),
+        part("", "more_notes"),
+        part("", "more_findings"),
+        part("", "rewritten"),
+        part("", "models"),
+        part("", "reproduce"),
         part("", "held_to"),
-    ]
-    if snapshot is None or evidence.branch is None:
         # On a forge the reader has it one click away.
-        parts.append(part("", "diff", "Diff"))
-    return (*parts, part("", "log"))
+        *([] if snapshot and evidence.branch else [part("", "diff")]),
+        part("", "log"),
+    )
 
 
-def _facts(evidence: Evidence, log_limit: int, diff_limit: int) -> dict[str, object]:
+def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
     prepared, where = evidence.prepared, evidence.log_path
-    config = prepared.contract.config
+    config, contract = prepared.contract.config, prepared.contract
+    commands = [shlex.join(result.command) for result in evidence.after.results if result.command]
     return {
         "evidence": evidence,
+        "space": space,
         "issue": prepared.run.snapshot,
-        "heading": "##" if prepared.run.snapshot is None else "####",
-        "config": config,
-        "project": prepared.contract.project,
+        "deeds": evidence.done,
+        "title": check_summary.summarize_all(evidence.comparisons),
+        "rows": list(_rows(evidence.comparisons)),
+        "found": _sort_findings(evidence.findings),
+        "both_versions": [
+            one for check in evidence.comparisons for one in check.rewritten if not one.cause
+        ],
+        "tests_are_off": config.checks.tests.runner == "off",
+        "source": contract.source,
+        "project": contract.project,
         "environment": prepared.environment,
-        "diff_text": cleaning.cut(evidence.diff, diff_limit, where="the branch or the log"),
-        "log_text": cleaning.cut(run_log.tell(evidence.after), log_limit, where=where),
+        "diff_text": cleaning.cut(evidence.diff, space.diff, where="the branch or the log"),
+        "log_text": cleaning.cut(run_log.tell(evidence.after), space.log, where=where),
         "log_place": _log_place(where, prepared.run),
-        "listed": _LISTED,
-        "uses_http": _names(config.http.name, evidence.diff),
-        "done": evidence.notes,
         "rivals": migrations.by_app(evidence.rivals),
-        "patch": shlex.quote(evidence.patch),
+        "checkout": _list_checkout(evidence),
         "variables": [
             *(f"# {one.title} has to run" for one in prepared.environment.services),
             *(f"export {name}={shlex.quote(value)}" for name, value in config.env.items()),
         ],
-        "commands": [
-            shlex.join(result.command) for result in evidence.after.results if result.command
-        ],
+        "commands": commands,
     }
 
 
-def _names(http_client: str, diff: str) -> bool:
-    """Whether a change has anything to do with the HTTP client that it is held to."""
-    word = re.compile(rf"^[+-].*\b{re.escape(http_client)}\b", re.MULTILINE)
-    return http_client != "any" and word.search(diff) is not None
+def _list_checkout(evidence: Evidence) -> list[str]:
+    """Give the commands by which the change is had."""
+    branch, commit = evidence.branch, evidence.commit
+    if branch is None:
+        base = evidence.prepared.checkout.commit
+        return [f"git switch --detach {base}", f"git apply {shlex.quote(evidence.patch)}"]
+    if evidence.prepared.run.snapshot is None:
+        return [f"git switch --detach {branch}"]
+    return [f"git fetch origin {branch}", f"git switch --detach {commit or 'FETCH_HEAD'}"]
+
+
+class _Row(NamedTuple):
+    names: str
+    base: str
+    head: str
+    result: str
+
+
+def _rows(comparisons: tuple[Comparison, ...]) -> Iterator[_Row]:
+    """Make a row for each check; those that say the same share one."""
+    listed = [_Row(check.name, *_cells(check)) for check in comparisons]
+    # What differs from the others stands first.
+    listed.sort(key=lambda row: row[1:] == ("clean", "clean", "passed"))
+    for same, several in groupby(listed, lambda row: row[1:]):
+        yield _Row(", ".join(row.names for row in several), *same)
+
+
+def _cells(check: Comparison) -> tuple[str, str, str]:
+    said = check_summary.summarize(check)
+    return said.base, said.head, check_summary.tell_result(check)
+
+
+def _sort_findings(findings: tuple[Finding, ...]) -> list[Finding]:
+    """Put first what a person has to look at; each once."""
+    return sorted(dict.fromkeys(findings), key=lambda one: one.severity is Severity.INFO)
 
 
 def _log_place(path: str, run: Run | None) -> str:
@@ -305,24 +377,25 @@ def _without_secrets(evidence: Evidence, redactor: Redactor | None) -> Evidence:
     return evidence.model_copy(update=(redactor or Redactor()).inside(shown))
 
 
-def _fitted(
-    whole: Callable[[int, int], str],
-    limit: int,
+def _fit(
+    whole: Callable[[_Space], str],
     log_path: str,
     run: Run | None,
     redactor: Redactor | None,
+    *,
+    limit: int = cleaning.TEXT_LIMIT,
+    most_seen: int = VISIBLE_LIMIT,
 ) -> str:
-    """Render with as much of log and diff as there is space for, without secrets."""
+    """Render with as much as there is space for, without secrets."""
     redactor = redactor or Redactor()
-    place = _log_place(log_path, run)
-    for log_limit, diff_limit in _SANDBOX:
-        text = redactor(whole(log_limit, diff_limit))
+    for space in _SPACES:
+        text = redactor(whole(space))
         if count := len(_REMOVED.findall(text)):
             values = "value that looks" if count == 1 else "values that look"
             text = f"{text.rstrip()}\n\n_{count} {values} like a secret: removed from this text._\n"
-        if len(text) <= limit:
+        if len(text) <= limit and len(text.partition(_FOLD)[0]) <= most_seen:
             return text
-    return cleaning.cut_markdown(text, limit, where=place)
+    return cleaning.cut_markdown(text, limit, where=_log_place(log_path, run))
 
 
 def _tidy(text: str) -> str:
@@ -353,18 +426,34 @@ def _environment() -> jinja2.Environment:
         spoken=cleaning.spoken,
         code=cleaning.code,
         fenced=cleaning.fenced,
+        cell=cleaning.cell,
+        short=_shorten,
+        long=lambda text: cleaning.shorten(text, _LONGEST_SENTENCE),
+        quote=lambda text: cleaning.shorten(text, _LONGEST_QUOTE),
         excerpt=_excerpt,
         minute=_minute,
-        cell=cleaning.cell,
-        list_codes=lambda things: cleaning.list_some(map(cleaning.code, things), _LISTED),
-        summary=check_summary.summarize,
+        place=lambda one: (f"{one.path}:{one.line}" if one.line else one.path) or one.rule,
+        list_codes=_list_codes,
         in_all=ModelTotal.of,
     )
     return environment
 
 
-def _excerpt(text: str) -> str:
-    return cleaning.cut(text, _EXCERPT, where="the log")
+@jinja2.pass_context
+def _shorten(context: Context, text: str) -> str:
+    return cleaning.shorten(text, context["space"].sentence)
+
+
+@jinja2.pass_context
+def _excerpt(context: Context, text: str) -> str:
+    return cleaning.cut(text, context["space"].excerpt, where="the log")
+
+
+@jinja2.pass_context
+def _list_codes(context: Context, things: Iterable[str]) -> str:
+    space: _Space = context["space"]
+    shown = (cleaning.code(cleaning.shorten(one, space.sentence)) for one in things)
+    return cleaning.list_some(shown, space.rows)
 
 
 def _minute(moment: str) -> str:

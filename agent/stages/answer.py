@@ -12,7 +12,6 @@ from agent.editing.rounds import Round
 from agent.errors import BranchMoved, BranchTaken, Cancelled, Superseded
 from agent.git import pull_branch
 from agent.models.agenda import Agenda, Answer, Matter, Occasion
-from agent.models.change import Plan
 from agent.models.environment import Prepared
 from agent.models.forge import Pulls
 from agent.models.outcome import Outcome, PullRequest, ThreadEnd
@@ -237,8 +236,13 @@ def _pushed(
     proposing.refuse_secrets(change, svc.redactor)
     remote, rules = asked.occasion.remote, asked.occasion.rules
     author = f"{remote.author} <{remote.email}>"
-    for_commit = decided.model_copy(update={"plan": _as_commit(asked, done, decided.plan)})
-    message = proposing.message(prepared, for_commit, author, svc.redactor)
+    titles = {"review": "Address review comments", "ci": "Fix failing checks"}
+    title = titles["review" if any(one.thread for one in asked.matters) else "ci"]
+    for_commit = decided.model_copy(
+        update={"plan": decided.plan.model_copy(update={"title": title})}
+    )
+    items = tuple(one.about for one in asked.matters if one.number in done)
+    message = proposing.message(prepared, for_commit, author, svc.redactor, items)
     if rules.signed:
         more = pull_branch.increment(standing, change)
         if not more.files:
@@ -263,14 +267,6 @@ def _pushed(
         standing, commit, pull.branch, remote.url, token, look_again=_LOOK_AGAIN
     )
     return commit
-
-
-def _as_commit(asked: Agenda, done: Collection[int], plan: Plan) -> Plan:
-    """Say what the commit of this round is about."""
-    titles = {"review": "Answer the review", "ci": "Mend the project's checks"}
-    kind = "review" if any(one.thread for one in asked.matters) else "ci"
-    steps = tuple(one.about for one in asked.matters if one.number in done)
-    return plan.model_copy(update={"title": titles[kind], "steps": steps})
 
 
 def _answered(
@@ -447,7 +443,7 @@ def _for_people(asked: Agenda, ends: Sequence[ThreadEnd]) -> str:
     """Say what a person has to do that is said in no thread; an edited text tells nobody."""
     told = [one for one in ends if one.end == "human" and one.thread_id.startswith(_CHECK)]
     lines = [f"- {cleaning.words(one.about)}: {cleaning.words(one.words)}" for one in told]
-    return "\n".join(("**This needs a human.**", "", *lines)) if lines else ""
+    return "\n".join(("**This is for a person.**", "", *lines)) if lines else ""
 
 
 def _sentence(asked: Agenda, ends: Sequence[ThreadEnd], commit: str, tried: Round | None) -> str:

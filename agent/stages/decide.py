@@ -170,9 +170,11 @@ def weigh(
             findings = (
                 *facts.flaky,
                 *facts.unmeasured,
+                *facts.mostly_red,
                 *facts.unproved,
                 *contract.scouted,
                 *facts.left_open,
+                *_not_done(cleared),
             )
             return Verdict(
                 publish=row.publish,

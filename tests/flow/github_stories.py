@@ -276,16 +276,8 @@ class Story:
         return list(dict.fromkeys(found))
 
     def comments(self) -> list[Comment]:
-        """Our comments on the issue, but those that call a person."""
-        calls = self.calls()
-        ours = [one for one in self.issue.comments if one.author is self.us]
-        return [one for one in ours if one not in calls]
-
-    def calls(self) -> list[Comment]:
-        """Those that call a person; an edit of the status comment calls nobody."""
-        begins = "<!-- mergewright:call run="
-        ours = [one for one in self.issue.comments if one.author is self.us]
-        return [one for one in ours if one.body.startswith(begins)]
+        """Our comments on the issue."""
+        return [one for one in self.issue.comments if one.author is self.us]
 
     def labels(self) -> set[str]:
         """Names of the issue's labels."""

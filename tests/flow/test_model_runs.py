@@ -123,7 +123,13 @@ def test_MO7_a_model_that_claims_success_changes_no_fact(carried):
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
-        (("ask", {"questions": ["Which prices, @everybody?", "With taxes?"]}), "unclear"),
+        (
+            (
+                "ask",
+                {"questions": [{"question": "Which prices, @everybody?", "suggestion": "All."}]},
+            ),
+            "unclear",
+        ),
         deep(
             (
                 "decline",

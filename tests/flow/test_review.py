@@ -426,7 +426,7 @@ def test_GH8_a_program_that_answers_every_word_of_ours_comes_to_an_end(
     world = stage.world
 
     def script(seen: Seen) -> Said:
-        asks = ("ask", {"questions": ["Which of them?"]})
+        asks = ("ask", {"questions": [{"question": "Which of them?", "suggestion": "All."}]})
         return calls(asks if "ask" in seen.tools else answers((1, "answered", "It is right so.")))
 
     voice.script = script
@@ -443,8 +443,7 @@ def test_GH8_a_program_that_answers_every_word_of_ours_comes_to_an_end(
         unclear.label()
         assert unclear.ended().reason.value == "unclear"
         quiet(unclear)
-    # One that stays and is edited, a call to a person for each time it was left open, and the end.
-    assert len(unclear.comments()) + len(unclear.calls()) <= (2 if kind == "Bot" else 8)
+    assert len(unclear.comments()) == 1
     (run,) = unclear.runs()
     # How many of the program's answers fall into one round is a matter of time.
     assert run.retries == 0 if kind == "Bot" else 1 <= run.retries <= 5

@@ -54,7 +54,7 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     ]  # fmt: skip
     (branch, message, change), proposal = there.commits[0], there.proposals[0]
     assert branch == "mergewright/42-log-instead-of-printing-a1b2c3"
-    assert message == "Log instead of printing\n"
+    assert message == "Log instead of printing\n\nLog, do not print (#42).\n"
     assert (proposal.branch, proposal.commit) == (branch, change.digest[:40])
     assert (proposal.base_branch, proposal.title) == ("main", "Log instead of printing")
     assert outcome.state is RunState.OPEN
@@ -377,7 +377,7 @@ def test_the_template_of_the_repository_is_filled(tmp_path, home):
     svc, _ = runs.services(home, there)
     publish.open_pull_request(base, runs.decided(base), svc)
     body = there.proposals[0].body
-    order = ["Closes #42", "## Summary", "Nothing fails", "## Testing", "| tests |", "- [ ] tests"]
+    order = ["Closes #42", "## Summary", "Added `y`", "## Testing", "| tests |", "- [ ] tests"]
     places = [body.index(part) for part in order]
     assert places == sorted(places)
 
