@@ -5,7 +5,6 @@ What to do differs by where the ticket is: under an issue, or in a file on this 
 
 from __future__ import annotations
 
-import re
 import shlex
 import textwrap
 from itertools import groupby
@@ -35,7 +34,7 @@ _HEADLINES = {
     Reason.MODEL_REFUSED: "The model did not take this on.",
     Reason.MODEL_REQUEST_REJECTED: "The model's provider did not accept the request.",
     Reason.MODEL_UNUSABLE: "The service cannot use its model at the moment.",
-    Reason.SUPERSEDED: "The run was stopped: the issue is no longer what was approved.",
+    Reason.SUPERSEDED: "The run was stopped.",
     Reason.CANCELLED: "The run was stopped.",
     Reason.ACCESS_LOST: "GitHub does not allow what this run needs.",
     Reason.INTERRUPTED: "The run was interrupted.",
@@ -142,26 +141,9 @@ _OF_CONFIGURATION = frozenset(
 _PRINTED = frozenset({Reason.ENVIRONMENT, Reason.EDIT_FAILED, Reason.INTERNAL})
 
 
-#: How such a sentence ends that the headline says already.
-_SAID_TWICE = re.compile(r"(?:, so the run was stopped|; nothing(?: more)? was done)?\.?\Z")
-_LONGEST_HEADLINE = 200
-
-
 def headline(outcome: Outcome) -> str:
     """The reason in one sentence, as Markdown."""
-    if happened := _happened(outcome):
-        return f"Stopped: {cleaning.spoken(happened)}."
     return _HEADLINES.get(outcome.reason, "The run ended without a pull request.")
-
-
-def _happened(outcome: Outcome) -> str:
-    """What became of the issue, where the sentence says nothing else; empty: it says more."""
-    said = outcome.sentence.strip()
-    if outcome.reason is not Reason.SUPERSEDED or "\n" in said or len(said) > _LONGEST_HEADLINE:
-        return ""
-    happened = _SAID_TWICE.sub("", said)
-    known = re.match(r"(?:The|Issue) ", happened)
-    return happened[:1].lower() + happened[1:] if known else happened
 
 
 def next_step(reason: Reason) -> str:
@@ -212,12 +194,7 @@ def with_branch(branch: str, git: str = "git", remote: str = "") -> tuple[str, .
 
 
 def told(outcome: Outcome) -> str:
-    """Give the sentence as Markdown: paragraphs, lists, and what was printed as code.
-
-    Empty where the headline has it already.
-    """
-    if _happened(outcome):
-        return ""
+    """Give the sentence as Markdown: paragraphs, lists, and what was printed as code."""
     lines = outcome.sentence.strip().split("\n")
     if outcome.reason in _PRINTED and len(lines) > 1:
         return f"{cleaning.spoken(lines[0])}\n\n{cleaning.fenced(chr(10).join(lines[1:]), 'text')}"
@@ -237,8 +214,5 @@ def _block(kind: str, lines: tuple[str, ...]) -> str:
     if kind == "list":
         return "\n".join(f"- {cleaning.spoken(line[2:])}" for line in lines)
     if kind == "code":
-        if len(lines) == 1:
-            # A page does not wrap what is set as code; so it is quoted, with its signs as they are.
-            return f"> {cleaning.words(lines[0].strip())}"
         return cleaning.fenced(textwrap.dedent("\n".join(lines)), "text")
     return "\n\n".join(map(cleaning.spoken, lines))

@@ -1,8 +1,8 @@
 """Render the text that goes with a result: facts first, from records only.
 
 Owns what stands in a text, and in which order. What is foreign in it is made inert by `cleaning`,
-secrets are taken out by `redaction`; how a repository's own template is filled is left to
-`template`.
+secrets are taken out by `redaction`; what a repository's own template
+asks is left to `template`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
 from agent.policy.django.files import is_migration, is_test
 from agent.publishing import migrations, siblings, spoken, template
-from agent.publishing.template import Part
 from agent.telemetry import run_log
 from agent.text import check_summary, cleaning
 from agent.text.redaction import REMOVED, Redactor
@@ -46,6 +45,14 @@ _LONGEST_SENTENCE = 1_000
 _LONGEST_QUOTE = 600
 _FOLD = "<details>"
 _KINDS = ("Code", "Tests", "Migrations", "Other files")
+
+
+#: With their headings; what is folded stands last.
+_PARTS = (
+    *("why", "did", "next", "Checks: tested", "Proof: proof", "Findings: findings", "Cost: cost"),
+    *("checklists", "more_notes", "more_findings", "rewritten", "models", "reproduce", "held_to"),
+    *("diff", "log"),
+)
 
 
 class _Space(NamedTuple):
@@ -106,7 +113,7 @@ class Evidence(Record):
     patch: str = "change.patch"
     """Where they find the change of a dry run, as a patch."""
     template: str | None = None
-    """The repository's own template for pull requests."""
+    """The repository's own template for pull requests, of which the boxes are taken over."""
     adds: tuple[str, ...] = ()
     """Folders to which the change adds migrations."""
     rivals: tuple[migrations.Rival, ...] = ()
@@ -151,10 +158,7 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
         head = "\n".join(filter(None, marks)) + "\n\n"
 
     def whole(space: _Space) -> str:
-        parts = _parts(evidence, space)
-        if evidence.template is None or evidence.branch is None:
-            return head + template.joined(parts)
-        return head + template.fill(evidence.template, parts)
+        return head + _tidy("\n\n".join(_parts(evidence, space))).strip() + "\n"
 
     most_seen = len(head) + VISIBLE_LIMIT + len(evidence.template or "")
     return _fit(whole, evidence.log_path, run, redactor, most_seen=most_seen)
@@ -259,32 +263,14 @@ def title(words: str, redactor: Redactor | None = None) -> str:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _parts(evidence: Evidence, space: _Space) -> tuple[Part, ...]:
+def _parts(evidence: Evidence, space: _Space) -> Iterator[str]:
+    """Render the parts in the order of a reader's questions; what is empty is left out."""
     source = _environment().get_template("parts.md.j2")
     macros = source.make_module(_list_facts(evidence, space))
-
-    def part(heading: str, macro: str, kind: template.Kind | None = None) -> Part:
-        return Part(kind=kind, heading=heading, text=_tidy(getattr(macros, macro)()).strip())
-
-    snapshot = evidence.prepared.run.snapshot
-    return (
-        part("", "why", "issue" if snapshot else "why"),
-        part("", "did", "summary"),
-        part("", "next", "summary"),
-        part("Checks", "tested", "tests"),
-        part("Proof", "proof", "tests"),
-        part("Findings", "findings"),
-        part("Cost", "cost"),
-        part("", "more_notes"),
-        part("", "more_findings"),
-        part("", "rewritten"),
-        part("", "models"),
-        part("", "reproduce"),
-        part("", "held_to"),
-        # On a forge the reader has it one click away.
-        *([] if snapshot and evidence.branch else [part("", "diff")]),
-        part("", "log"),
-    )
+    for name in _PARTS:
+        heading, _, macro = name.rpartition(": ")
+        if text := getattr(macros, macro)().strip():
+            yield f"## {heading}\n\n{text}" if heading else text
 
 
 def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
@@ -302,6 +288,7 @@ def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
         "both_versions": [
             one for check in evidence.comparisons for one in check.rewritten if not one.cause
         ],
+        "boxes": template.list_checklists(evidence.template or "") if evidence.branch else "",
         "tests_are_off": config.checks.tests.runner == "off",
         "source": contract.source,
         "project": contract.project,
@@ -359,10 +346,12 @@ def _sort_findings(findings: tuple[Finding, ...]) -> list[Finding]:
 def _log_place(path: str, run: Run | None) -> str:
     """Where the log is, as Markdown; a path on the service's machine is nobody else's business."""
     if path.startswith(("http://", "https://")):
-        return f"<{path}>"
+        return f"[Log of the run]({path})"
     if run is not None and run.snapshot is not None:
-        return f"{cleaning.code(f'mergewright runs log {run.run_id}')} on the service's machine"
-    return cleaning.code(path)
+        return (
+            f"Log: {cleaning.code(f'mergewright runs log {run.run_id}')} on the service's machine"
+        )
+    return f"Log: {cleaning.code(path)}"
 
 
 # --- rendering ------------------------------------------------------------------------------------

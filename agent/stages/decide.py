@@ -295,7 +295,7 @@ def _ready(facts: Facts) -> str:
     flaky = sum(len(check.flaky) for check in measured)
     but = f" but {count_things(flaky, 'flaky test')}" if flaky else ""
     said = [
-        f"Nothing new fails{but}, in {count_things(len(measured), 'check')}."
+        f"Nothing new fails{but} in {count_things(len(measured), 'check')}."
         if measured
         else "No check could be measured."
         if facts.compared

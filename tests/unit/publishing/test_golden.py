@@ -104,10 +104,10 @@ def recipe() -> str:
         evidence_of_issue(
             title="Add nickname to Customer",
             done=(
-                "Added `nickname = CharField(max_length=50, blank=True)` to shop.Customer.",
-                "Added nickname to list_display of CustomerAdmin in shop/admin.py.",
-                "Added a test in shop/tests/test_customer_nickname.py.",
-                "Django made shop/migrations/0002_customer_nickname.py.",
+                "Added `nickname = CharField(max_length=50, blank=True)` to `shop.Customer` in `shop/models.py`.",
+                "Added `nickname` to `list_display` of `CustomerAdmin` in `shop/admin.py`.",
+                "Added a test in `shop/tests/test_customer_nickname.py`.",
+                "Django made `shop/migrations/0002_customer_nickname.py`.",
                 "Added a line to CHANGELOG.md.",
             ),
             comparisons=(*CLEAN, TESTS),

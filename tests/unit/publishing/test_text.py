@@ -133,7 +133,7 @@ def test_a_title_is_one_inert_line_cut_with_an_ellipsis():
 def test_the_summary_of_a_check_begins_with_the_sentence_and_the_table():
     made = evidence(comparisons=(red(12),))
     words = text.checks_summary(made.comparisons, made.verdict)
-    assert words.startswith("Nothing fails.\n\n| Check | Base |")
+    assert words.startswith("Nothing fails.\n\n| Check |")
     assert words.index("| tests |") < words.index("and 4 more")
     assert "<details>" not in outside_fences(words)
 

@@ -64,7 +64,7 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     assert outcome.pull_request_text == proposal.body
     assert "pull request https://forge.example/shop/app/pull/100" in said
     assert proposal.checked
-    assert "<https://runs.example/runs/20261120-120000-a1b2c3d4/log>" in proposal.body
+    assert "(https://runs.example/runs/20261120-120000-a1b2c3d4/log)" in proposal.body
     assert str(home) not in proposal.body
 
 
@@ -371,13 +371,13 @@ def test_what_could_not_be_had_reaches_the_reader(tmp_path, home):
     assert outcome.pull_request.notes == notes
 
 
-def test_the_template_of_the_repository_is_filled(tmp_path, home):
+def test_the_boxes_of_the_repositorys_template_follow(tmp_path, home):
     files = {".github/pull_request_template.md": "## Summary\n\n## Testing\n\n- [ ] tests pass\n"}
     there, base = forge(), runs.prepared(tmp_path / "app", home, files)
     svc, _ = runs.services(home, there)
     publish.open_pull_request(base, runs.decided(base), svc)
     body = there.proposals[0].body
-    order = ["Closes #42", "## Summary", "Added `y`", "## Testing", "| tests |", "- [ ] tests"]
+    order = ["Closes #42", "Added `y`", "| tests |", "## Testing", "- [ ] tests"]
     places = [body.index(part) for part in order]
     assert places == sorted(places)
 
