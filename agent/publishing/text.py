@@ -26,7 +26,7 @@ from agent.models.model_use import ModelTotal, ModelWork
 from agent.models.outcome import Outcome, Verdict
 from agent.models.proof import Proof
 from agent.models.record import Record
-from agent.models.review import ReviewNotes
+from agent.models.review import Remark, ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
 from agent.policy.django.files import is_migration, is_test
@@ -284,7 +284,7 @@ def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
         "deeds": evidence.done,
         "title": check_summary.summarize_all(evidence.comparisons),
         "rows": list(_rows(evidence.comparisons)),
-        "found": _sort_findings(evidence.findings),
+        "found": list(_group_findings(evidence.findings)),
         "both_versions": [
             one for check in evidence.comparisons for one in check.rewritten if not one.cause
         ],
@@ -338,9 +338,28 @@ def _cells(check: Comparison) -> tuple[str, str, str]:
     return said.base, said.head, check_summary.tell_result(check)
 
 
-def _sort_findings(findings: tuple[Finding, ...]) -> list[Finding]:
-    """Put first what a person has to look at; each once."""
-    return sorted(dict.fromkeys(findings), key=lambda one: one.severity is Severity.INFO)
+class _Group(NamedTuple):
+    """Findings that say the same of several places."""
+
+    severity: str
+    rule: str
+    words: str
+    places: tuple[str, ...]
+
+
+def _group_findings(findings: tuple[Finding, ...]) -> Iterator[_Group]:
+    """Say each thing once, first what a person has to look at."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for one in sorted(findings, key=lambda one: one.severity is Severity.INFO):
+        said = one.severity.value, one.rule, f"{one.message} {one.fix}".strip()
+        groups.setdefault(said, []).append(_place(one))
+    for said, places in groups.items():
+        yield _Group(*said, tuple(dict.fromkeys(places)))
+
+
+def _place(one: Finding | Remark) -> str:
+    named = f"{one.path}:{one.line}" if one.line else one.path
+    return named or (one.rule if isinstance(one, Finding) else "")
 
 
 def _log_place(path: str, run: Run | None) -> str:
@@ -421,7 +440,7 @@ def _environment() -> jinja2.Environment:
         quote=lambda text: cleaning.shorten(text, _LONGEST_QUOTE),
         excerpt=_excerpt,
         minute=_minute,
-        place=lambda one: (f"{one.path}:{one.line}" if one.line else one.path) or one.rule,
+        place=_place,
         list_codes=_list_codes,
         in_all=ModelTotal.of,
     )

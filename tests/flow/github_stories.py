@@ -329,7 +329,7 @@ class Story:
 
         def shown() -> str | None:
             for comment in self.comments():
-                found = re.search(r"waits for a word on its plan `([0-9a-f]{8})`", comment.body)
+                found = re.search(r"/mergewright approve ([0-9a-f]{8})`", comment.body)
                 waits = self.runs()[-1].state is RunState.AWAITING_APPROVAL
                 if found and found[1] != besides and waits:
                     return found[1]
@@ -393,7 +393,7 @@ class Story:
         assert self.git("rev-list", "--count", f"main..{outcome.branch}").strip() == "1"
         assert (check.status, check.conclusion) == ("completed", "success")
         assert f"Closes #{self.issue.number}" in (pull.body or "")
-        assert "A checked pull request is ready" in comment.body
+        assert "is ready for review" in comment.body
         assert re.search(rf"(#|/pull/){pull.number}\b", comment.body), comment.body
         assert self.labels() == {LABEL, "mergewright: ready"}
         assert [(one.user, one.content) for one in self.issue.reactions] == [(self.us, "eyes")]

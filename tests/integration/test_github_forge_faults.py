@@ -23,6 +23,7 @@ from agent.github.gatekeeper import GithubGatekeeper
 from agent.models.change import Change, ChangedFile
 from agent.models.intake import Permission
 from agent.models.outcome import PullRequest
+from agent.models.run import Reason
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene, outcome, proposal
 
@@ -80,6 +81,10 @@ def _edit(scene: Scene) -> None:
     scene.forge.deliver(scene.run, outcome(text="the end"))
 
 
+def _end_well(scene: Scene) -> None:
+    scene.forge.deliver(scene.run, outcome(Reason.CANCELLED, "the end"))
+
+
 def _mentions(scene: Scene, words: str) -> tuple[int, bool]:
     return len(scene.own_comments()), words in scene.own_comments()[0].body
 
@@ -111,7 +116,15 @@ WRITES = {
         "POST", "issues/1/comments", _begin, lambda scene: len(scene.own_comments()), 1,
     ),
     "comment edited": Write(
-        "PATCH", "issues/comments/*", _edit, lambda scene: _mentions(scene, "the end"),
+        "PATCH", "issues/comments/*", _end_well, lambda scene: _mentions(scene, "the end"),
+        (1, True), before=_begin,
+    ),
+    "comment renewed": Write(
+        "POST", "issues/1/comments", _edit, lambda scene: _mentions(scene, "the end"),
+        (1, True), before=_begin,
+    ),
+    "comment deleted": Write(
+        "DELETE", "issues/comments/*", _edit, lambda scene: _mentions(scene, "the end"),
         (1, True), before=_begin,
     ),
     "label made": Write(
