@@ -213,7 +213,7 @@ class Superseded(RunStopped):
 
 
 class AccessLost(RunStopped):
-    """The forge no longer lets us do what this run needs; the message names the permission."""
+    """The code host no longer lets us do what this run needs; the message names the permission."""
 
     reason = Reason.ACCESS_LOST
 
@@ -291,12 +291,12 @@ class IndexUnavailable(TransientError):
     """The package index did not answer."""
 
 
-class ForgeUnavailable(TransientError):
-    """The forge did not answer, or not with anything that makes sense."""
+class CodeHostUnavailable(TransientError):
+    """The code host did not answer, or not with anything that makes sense."""
 
 
-class ForgeLimited(ForgeUnavailable):
-    """The forge asks us to wait longer than a run can stand still."""
+class CodeHostLimited(CodeHostUnavailable):
+    """The code host asks us to wait longer than a run can stand still."""
 
     def __init__(self, message: str, until: float) -> None:
         """Say when it may be tried again.
@@ -365,7 +365,7 @@ class StoreUnusable(PermanentError):
     """The database of the runs is damaged, or of another version."""
 
 
-class EngineHeld(PermanentError):
+class EngineLocked(PermanentError):
     """Another process works on the same data folder."""
 
 

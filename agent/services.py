@@ -17,8 +17,8 @@ from agent.errors import RequestRefused, SettingsInvalid
 from agent.git import worktree
 from agent.llm.counted_models import CountedModels
 from agent.models.chat_model import ChatModel
+from agent.models.code_host import CodeHost, Pulls
 from agent.models.environment import Environment, Prepared
-from agent.models.forge import Forge, Pulls
 from agent.models.outcome import StoredRun
 from agent.models.package_index import PackageIndex
 from agent.models.polling import OtherRun
@@ -106,7 +106,7 @@ class Execution:
     """Takes what a model writes and calls, as it comes: foreign words, any thread."""
     counted: Callable[[ChatModel], ChatModel] = lambda models: models
     """Counts what models cost against what the run may spend."""
-    grants: int = 1
+    budget_multiplier: int = 1
     """Times that the run was allowed its money and minutes."""
     memory: Memory = field(default_factory=NoMemory)
     """Knows other runs, and what people have said."""
@@ -118,7 +118,7 @@ class Services:
     """What stages work with; put together in `agent.wiring`."""
 
     settings: Settings
-    forge: Forge
+    code_host: CodeHost
     sandbox: Sandbox
     index: PackageIndex
     execution: Execution
@@ -127,7 +127,7 @@ class Services:
     models: ChatModel | None = None
     """None: no model is configured."""
     pulls: Pulls | None = None
-    """Pull requests of ours after they were opened; None: there is no forge."""
+    """Pull requests of ours after they were opened; None: there is no code host."""
 
     @property
     def say(self) -> Callable[[str], None]:
@@ -155,9 +155,9 @@ class Services:
         return self.execution.stopped
 
     @property
-    def grants(self) -> int:
+    def budget_multiplier(self) -> int:
         """Times that the run was allowed its money and minutes."""
-        return self.execution.grants
+        return self.execution.budget_multiplier
 
     def bound(self, usd: float) -> None:
         """Lower what models may cost the run; requests without a reply count as well."""

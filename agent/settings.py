@@ -1,7 +1,7 @@
 """The operator's settings: environment variables `MERGEWRIGHT_*` and where data lives.
 
 Owns how a secret is given (by value or by file) and read. What a secret opens is left to whoever
-holds it: the listener the webhook secret alone, the forge adapter key and token.
+holds it: the listener the webhook secret alone, the code host adapter key and token.
 """
 
 from __future__ import annotations
@@ -277,7 +277,7 @@ _OF_LISTENER = ("home", "listen_host", "listen_port", "webhook_secret", "webhook
 
 
 def withheld_from_listener() -> frozenset[str]:
-    """Name the variables that the listener is not given: key and token of the forge, and others."""
+    """Name the variables that the listener does not get, such as the code host's key and token."""
     return frozenset(
         variable(field) for field in Settings.model_fields if field not in _OF_LISTENER
     )

@@ -26,7 +26,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from agent import errors
-from agent.editing.called import Called, Opening
+from agent.editing.turn_records import CallResults, OpeningMessage
 from agent.errors import (
     AgentError,
     Cancelled,
@@ -39,17 +39,17 @@ from agent.errors import (
     Unforeseen,
     VersionUnknown,
 )
-from agent.models.agenda import Agenda
 from agent.models.change import ClearedChange, Finding
 from agent.models.chat import Reply
 from agent.models.checks import Comparison
 from agent.models.environment import Checkout, Contract
 from agent.models.outcome import FirstRound, Verdict
-from agent.models.pulls import Standing
+from agent.models.pulls import BranchState
 from agent.models.record import Record
+from agent.models.review_items import FollowUpTask
 from agent.models.run import Reason
 from agent.models.steps import Remember
-from agent.models.ticket import Decision, Similar, Ticket
+from agent.models.ticket import Decision, SimilarRun, Ticket
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import Redactor
@@ -65,7 +65,7 @@ _POLICY = "policy "
 #: Larger results stand in the ledger by their digest alone.
 _LEDGER_BYTES = 64 * 1024
 #: Results that have events of their own in the ledger, which are redacted.
-_TOLD_APART = (Reply, Called, Opening)
+_TOLD_APART = (Reply, CallResults, OpeningMessage)
 #: A step that takes its worker down with it is not to do so for ever. Whatever else was under way
 #: when a worker died is counted as well.
 _MOST_LOST = 20
@@ -139,7 +139,7 @@ class Steps:
         watcher: Watcher,
         *,
         max_minutes: int,
-        grants: int = 1,
+        budget_multiplier: int = 1,
         remember: Remember | None = None,
         cancellation: Cancellation | None = None,
         go_on: str = "runs retry",
@@ -148,7 +148,8 @@ class Steps:
 
         Args:
             max_minutes: The most that the operator allows.
-            grants: So often somebody let the run begin or go on: it has its minutes each time.
+            budget_multiplier: How often the run was started or resumed; each time it gets its
+                minutes again.
             remember: Keeps the records; default: nothing is kept.
             cancellation: Once set, no further step is begun, and one under way may end early.
             go_on: The command that lets the run go on, for words.
@@ -157,7 +158,7 @@ class Steps:
         self._log = log
         self._watcher = watcher
         self._most_minutes = max_minutes
-        self._grants = grants
+        self._budget_multiplier = budget_multiplier
         self._minutes = max_minutes
         self._remember = remember or Directly()
         self.kept = remember is not None
@@ -172,7 +173,7 @@ class Steps:
         """The step that was asked for last."""
         self.ticket: Ticket | None = None
         """The ticket once it was read, for texts about a run that stopped."""
-        self.asked: Agenda | None = None
+        self.asked: FollowUpTask | None = None
         """What a follow-up sees to, once that was read."""
         self.compared: tuple[Comparison, ...] = ()
         """The checks once they were compared: they are proved, however the run ends."""
@@ -180,7 +181,7 @@ class Steps:
         """What policy has found in the change, and the verdict after it."""
         self.checkout: Checkout | None = None
         """The base commit once it is fixed."""
-        self.similar: tuple[Similar, ...] = ()
+        self.similar: tuple[SimilarRun, ...] = ()
         """Other runs of ours whose tickets are much alike, once triage has looked."""
         self.decision: Decision | None = None
         """What triage has decided."""
@@ -310,7 +311,7 @@ class Steps:
 
     @property
     def _granted(self) -> int:
-        return self._minutes * self._grants
+        return self._minutes * self._budget_multiplier
 
     def _learn(self, result: object) -> None:
         match result:
@@ -322,9 +323,9 @@ class Steps:
                 self.similar, self.decision = result.similar, result
             case Checkout():
                 self.checkout = result
-            case Standing():
+            case BranchState():
                 self.checkout = result.checkout
-            case Agenda():
+            case FollowUpTask():
                 self.asked = result
             case Reply():
                 self.cost_usd += result.cost_usd or 0.0

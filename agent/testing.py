@@ -17,19 +17,26 @@ from agent.errors import EditFailed
 from agent.git import names
 from agent.models.change import Change, ChangedFile, Finding, Plan, Severity
 from agent.models.chat import ChatRequest, Reply, Role, ToolCall, Usage, Worst
+from agent.models.code_host import (
+    BranchRules,
+    NewPullRequest,
+    Onboarding,
+    OwnPullRequest,
+    Progress,
+    Remote,
+)
 from agent.models.environment import Prepared
-from agent.models.forge import BranchRules, NewPullRequest, Onboarding, OwnPull, Progress, Remote
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Run
 from agent.models.sandbox import Flag, Hear, Ran, Root, SandboxRequest, SandboxResult, Taken
 from agent.models.ticket import Ticket
 
 
-class FakeForge:
+class FakeCodeHost:
     """Holds one ticket; keeps what was told and delivered.
 
-    Without a remote it is a forge on this machine. With one it answers as a forge does: the same
-    branch keeps its pull request, and every call stands in `calls`, in order.
+    Without a remote it is a code host on this machine. With one it answers as a code host does: the
+    same branch keeps its pull request, and every call stands in `calls`, in order.
     """
 
     def __init__(
@@ -54,7 +61,7 @@ class FakeForge:
         self.begun: list[Run] = []
         self.marks: list[Progress] = []
         self.commits: list[tuple[str, str, Change]] = []
-        """Branch, message and change of every commit made through the forge."""
+        """Branch, message and change of every commit made through the code host."""
         self.proposals: list[NewPullRequest] = []
         self.delivered: list[Outcome] = []
         self.onboarded: Onboarding | None = None
@@ -108,12 +115,12 @@ class FakeForge:
         self.calls.append("proposed")
         return any(one.branch == branch for one in self.proposals)
 
-    def own_pulls(self, run: Run, besides: str) -> tuple[OwnPull, ...]:
+    def own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
         """Return the pull requests that were proposed before, but that of one branch."""
         self.calls.append("own_pulls")
         newest = {one.branch: one for one in self.proposals}
         return tuple(
-            OwnPull(
+            OwnPullRequest(
                 number=number,
                 body=one.body,
                 url=self._page(number),

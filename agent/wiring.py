@@ -13,13 +13,13 @@ import structlog
 from agent.environments.package_index import SimpleIndex
 from agent.errors import ModelUnusable, SettingsInvalid
 from agent.models.chat_model import ChatModel
-from agent.models.forge import Forge, Pulls
-from agent.models.intake import Gatekeeper
+from agent.models.code_host import CodeHost, Pulls
+from agent.models.intake import IntakeApi
 from agent.models.run import Run
 from agent.models.sandbox import Sandbox, Sessions
-from agent.runs.local_forge import LocalForge
-from agent.sandbox.opening import OpenSessions
+from agent.runs.local_code_host import LocalCodeHost
 from agent.sandbox.sandboxes import ChosenSandbox
+from agent.sandbox.session_factory import SessionFactory
 from agent.sandbox.stoppable import Stoppable
 from agent.services import Compose, Execution, Services, make_redactor
 from agent.settings import Settings
@@ -47,7 +47,7 @@ def on_this_machine(settings: Settings) -> Compose:
     """Give what composes the services of a run without a server."""
     make_home(settings)
 
-    return lambda execution: _compose(settings, execution, LocalForge(), models(settings))
+    return lambda execution: _compose(settings, execution, LocalCodeHost(), models(settings))
 
 
 def replayed(settings: Settings, run: Run, asked: ChatModel, execution: Execution) -> Services:
@@ -58,32 +58,32 @@ def replayed(settings: Settings, run: Run, asked: ChatModel, execution: Executio
         asked: Gives the replies of then.
     """
     if run.snapshot is None:
-        return _compose(settings, execution, LocalForge(), asked)
-    from agent.github.forge import GithubForge
+        return _compose(settings, execution, LocalCodeHost(), asked)
+    from agent.github.code_host import GithubCodeHost
     from agent.github.pulls import GithubPulls
 
     way = way_to_github(settings)
     pulls = GithubPulls(way, settings)
-    return _compose(settings, execution, GithubForge(way, settings), asked, pulls)
+    return _compose(settings, execution, GithubCodeHost(way, settings), asked, pulls)
 
 
 def _compose(
     settings: Settings,
     execution: Execution,
-    forge: Forge,
+    code_host: CodeHost,
     asked: ChatModel | None,
     pulls: Pulls | None = None,
     sessions: Sessions | None = None,
 ) -> Services:
     return Services(
         settings=settings,
-        forge=forge,
+        code_host=code_host,
         pulls=pulls,
         sandbox=Stoppable(sandbox(settings), execution.stopped),
         index=SimpleIndex(settings),
         execution=execution,
         models=execution.counted(asked) if asked else None,
-        sessions=sessions or OpenSessions(settings),
+        sessions=sessions or SessionFactory(settings),
     )
 
 
@@ -150,13 +150,13 @@ def on_github(settings: Settings, way: Access) -> Compose:
         way: Of the process; what it has learned of us and of the repositories is not asked anew.
     """
     # Loaded now, so that the first run does not wait for it.
-    from agent.github.forge import GithubForge
+    from agent.github.code_host import GithubCodeHost
     from agent.github.pulls import GithubPulls
 
     make_home(settings)
     Redactor()("What looks like a secret is loaded by the first text, which is this one.")
     # Shared by all runs: connections to providers are kept from one to the next.
-    asked, sessions = models(settings), OpenSessions(settings)
+    asked, sessions = models(settings), SessionFactory(settings)
     if asked is not None:
         # What providers need takes seconds to load; the first run does not wait for all of it.
         threading.Thread(target=asked.ready, name="load models", daemon=True).start()
@@ -164,16 +164,16 @@ def on_github(settings: Settings, way: Access) -> Compose:
     def compose(execution: Execution) -> Services:
         own = way.recording(execution.record_write)
         pulls = GithubPulls(own, settings)
-        return _compose(settings, execution, GithubForge(own, settings), asked, pulls, sessions)
+        return _compose(settings, execution, GithubCodeHost(own, settings), asked, pulls, sessions)
 
     return compose
 
 
-def gatekeeper(settings: Settings, way: Access) -> Gatekeeper:
+def make_intake_api(settings: Settings, way: Access) -> IntakeApi:
     """Make what the intake asks GitHub with."""
-    from agent.github.gatekeeper import GithubGatekeeper
+    from agent.github.intake_api import GithubIntakeApi
 
-    return GithubGatekeeper(way, settings)
+    return GithubIntakeApi(way, settings)
 
 
 def make_home(settings: Settings) -> None:

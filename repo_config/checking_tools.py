@@ -22,9 +22,9 @@ from repo_config import (
 )
 from repo_config.dependencies import Dependency
 from repo_config.located import inert
-from repo_config.project_files import Files, Found, table
+from repo_config.project_files import Detected, Files, table
 from repo_config.schema import RepoConfig
-from repo_config.tool_options import Told
+from repo_config.tool_options import ToolOptions
 
 _LINTERS = ("ruff", "flake8", "black", "isort")
 _RUFF, _RUFF_FORMAT = "ruff check", "ruff format"
@@ -41,9 +41,9 @@ _INI = (".flake8", "setup.cfg", "tox.ini")
 class Tools(NamedTuple):
     """What was found."""
 
-    types: tuple[Found, ...]
-    lint: tuple[Found, ...]
-    told: dict[str, Told]
+    types: tuple[Detected, ...]
+    lint: tuple[Detected, ...]
+    told: dict[str, ToolOptions]
     """By check; see `detect.Project`."""
     not_run: dict[str, str]
     """By check; see `detect.Project`."""
@@ -100,10 +100,10 @@ class _Named:
     """What hooks, tox and CI run: of each check the first that can be followed."""
 
     def __init__(self, files: Files, whole: Files, folder: str) -> None:
-        self.told: dict[str, Told] = {}
+        self.told: dict[str, ToolOptions] = {}
         self.origin: dict[str, str] = {}
         """Of what is told."""
-        self.elsewhere: dict[str, Told] = {}
+        self.elsewhere: dict[str, ToolOptions] = {}
         """As `told`, without what hooks tell."""
         self.why: dict[str, str] = {}
         """Why a check that is named cannot be followed, where no other place of it can."""
@@ -119,7 +119,7 @@ class _Named:
         self.commands = tool_commands.found(files, whole, folder)
         for one in self.commands:
             found = tool_options.follow(one, exists)
-            if isinstance(found, Told):
+            if isinstance(found, ToolOptions):
                 if not one.is_hook:
                     self.elsewhere.setdefault(one.check, found)
                 if one.check not in self.told:
@@ -164,7 +164,7 @@ def _own_settings(files: Files, named: _Named, required: dict[str, str]) -> dict
     return own
 
 
-def _types(config: RepoConfig, named: _Named, own: dict[str, str]) -> tuple[Found, ...]:
+def _types(config: RepoConfig, named: _Named, own: dict[str, str]) -> tuple[Detected, ...]:
     asked = config.checks.types.tool
     if asked == "off":
         return ()
@@ -176,13 +176,13 @@ def _types(config: RepoConfig, named: _Named, own: dict[str, str]) -> tuple[Foun
         (tool for tool in _PYRIGHTS if tool in named.told), None
     )
     return tuple(
-        Found(tool, own.get(tool) or named.origin[tool])
+        Detected(tool, own.get(tool) or named.origin[tool])
         for tool in ("mypy", pyright)
         if tool and (tool in own or tool in named.told)
     )
 
 
-def _lint(config: RepoConfig, named: _Named, own: dict[str, str]) -> tuple[Found, ...]:
+def _lint(config: RepoConfig, named: _Named, own: dict[str, str]) -> tuple[Detected, ...]:
     asked = config.checks.lint
     if asked == "off":
         return ()
@@ -194,12 +194,12 @@ def _lint(config: RepoConfig, named: _Named, own: dict[str, str]) -> tuple[Found
         origins = [own[check] for check in checks if check in own]
         origins += [named.origin[check] for check in checks if check in named.origin]
         if origins:
-            found.append(Found(tool, origins[0]))
+            found.append(Detected(tool, origins[0]))
     return tuple(found)
 
 
 def _pyright(
-    whole: Files, config: RepoConfig, types: tuple[Found, ...], told: dict[str, Told]
+    whole: Files, config: RepoConfig, types: tuple[Detected, ...], told: dict[str, ToolOptions]
 ) -> pyright_settings.Settings | None:
     running = tuple(found.value for found in types)
     tool = next((one for one in _PYRIGHTS if one in running), None)
@@ -214,7 +214,7 @@ def _pyright(
 
 
 def type_args(
-    config: RepoConfig, tools: tuple[str, ...], told: dict[str, Told], tool: str
+    config: RepoConfig, tools: tuple[str, ...], told: dict[str, ToolOptions], tool: str
 ) -> tuple[str, ...]:
     """What a type checker is told on its command line.
 
@@ -241,7 +241,7 @@ def _formats_alone(files: Files) -> bool:
     return formats and not any(_LINTS & one.keys() for one in tables)
 
 
-def _excludes(files: Files, tool: str, told: dict[str, Told]) -> bool:
+def _excludes(files: Files, tool: str, told: dict[str, ToolOptions]) -> bool:
     """Whether the project lists all that a tool leaves out, in place of the tool's own list."""
     key = "skip" if tool == "isort" else "exclude"
     checks = _CHECKS.get(tool, (tool,))
@@ -260,8 +260,8 @@ def _tables(files: Files, tool: str, own: tuple[str, ...]) -> list[dict[str, obj
     return [table(files.pyproject, "tool", tool), *(files.toml(path) for path in own)]
 
 
-def _given(tool: str, key: str) -> Found:
-    return Found(tool, f"configuration: {key}")
+def _given(tool: str, key: str) -> Detected:
+    return Detected(tool, f"configuration: {key}")
 
 
 def _section_of(

@@ -37,7 +37,7 @@ _PIP_INSTALL = re.compile(r"\bpip[0-9.]*[ ]+install[ ]([^\n;&|#]*)")
 _PICKS = re.compile(r"(?:--(?:dev-)?group|--extras?|--with)(?:=(.*))?|-[GE](.*)")
 _OWN_EXTRAS = re.compile(r"\.[^\[]{0,99}\[([^\]]{1,999})\]")
 EVERY_GROUP, EVERY_EXTRA = "--all-groups", "--all-extras"
-_FROM_MATRIX = re.compile(r"[<>=!~]{0,3}\$\{\{.{0,200}?\}\}")
+_FROM_MATRIX = re.compile(r"[<>=!~]{0,3}\$\{\{.{0,200}?\}\}[\w.*]{0,20}")
 _EXAMPLE = re.compile(
     r"(\.?env(?:ironment)?|\.envrc)[._-](?:example|sample|dist|template)", re.IGNORECASE
 )

@@ -21,10 +21,10 @@ from repo_config import (
     tool_commands,
 )
 from repo_config.located import inert
-from repo_config.project_files import CONFIGURED, Files, Found
+from repo_config.project_files import CONFIGURED, Detected, Files
 from repo_config.schema import RepoConfig
 from repo_config.suites import PytestSettings
-from repo_config.tool_options import Told
+from repo_config.tool_options import ToolOptions
 from repo_config.tree import Below, Tree
 
 __all__ = ["DjangoProject", "Project", "Tree", "project"]
@@ -95,7 +95,7 @@ class Project(BaseModel):
     """Of these tools the project lists all that they leave out, in place of their own list."""
     tool_pins: dict[str, tuple[str, ...]] = {}
     """By tool: the requirements of its version that the project pins, and of its plugins."""
-    told: dict[str, Told] = {}
+    told: dict[str, ToolOptions] = {}
     """By check: what hooks of pre-commit, tox or CI tell a tool where nothing else configures it;
     beside its configuration the options of a hook, and all for isort and pyright."""
     not_run: dict[str, str] = {}
@@ -163,12 +163,12 @@ def _project(files: Files, whole: Files, config: RepoConfig) -> Project:
     declared = dependencies.declared(files)
     pytest = suites.pytest_settings(files)
 
-    def note(key: str, found: Found | None) -> str | None:
+    def note(key: str, found: Detected | None) -> str | None:
         if found:
             origins[key] = found.origin
         return found.value if found else None
 
-    given = Found(config.framework, _from("framework")) if config.framework != "auto" else None
+    given = Detected(config.framework, _from("framework")) if config.framework != "auto" else None
     framework = note("framework", given or frameworks.detect(files, declared, pytest)) or "none"
     django = _django(files, whole, config, pytest, origins) if framework == "django" else None
     manage = django.manage if django else None
@@ -218,9 +218,9 @@ def _from(key: str) -> str:
     return f"{CONFIGURED}: {key}"
 
 
-def _python_version(files: Files, config: RepoConfig) -> Found | None:
+def _python_version(files: Files, config: RepoConfig) -> Detected | None:
     if config.python.version:
-        return Found(config.python.version, _from("python.version"))
+        return Detected(config.python.version, _from("python.version"))
     return python_versions.lowest(files)
 
 
@@ -243,11 +243,11 @@ def _django(
             )
         )
     variable = config.env.get(django_projects.VARIABLE)
-    given: Found | None = None
+    given: Detected | None = None
     if config.django.settings:
-        given = Found(config.django.settings, _from("django.settings"))
+        given = Detected(config.django.settings, _from("django.settings"))
     elif variable:
-        given = Found(variable, _from(f"env.{django_projects.VARIABLE}"))
+        given = Detected(variable, _from(f"env.{django_projects.VARIABLE}"))
     manage = config.django.manage or next(iter(scripts), None)
     if (
         manage
@@ -291,7 +291,7 @@ def _tests_know_settings(
     return django_projects.is_known_to_script(files, script)
 
 
-def _fastapi_app(files: Files, config: RepoConfig) -> Found | None:
+def _fastapi_app(files: Files, config: RepoConfig) -> Detected | None:
     if config.fastapi.app:
-        return Found(config.fastapi.app, _from("fastapi.app"))
+        return Detected(config.fastapi.app, _from("fastapi.app"))
     return fastapi_apps.application(files)

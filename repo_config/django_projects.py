@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from repo_config import suites, tox
 from repo_config.located import inert
-from repo_config.project_files import Files, Found, table, texts
+from repo_config.project_files import Detected, Files, table, texts
 from repo_config.suites import ASIDE, PytestSettings
 
 VARIABLE = "DJANGO_SETTINGS_MODULE"
@@ -63,7 +63,7 @@ def _starts_django(files: Files, path: str) -> bool:
 
 def settings_module(
     files: Files, pytest: PytestSettings | None, manage: str | None
-) -> Found | None:
+) -> Detected | None:
     """The settings module that the project's own checks run with, where it can be known."""
     scripts = (_of_script(files, manage), _of_test_script(files))
     places = (_of_pytest(pytest), _of_tox(files), *scripts)
@@ -118,7 +118,7 @@ def unsettled(files: Files) -> str:
     return ""
 
 
-def settings_for_tests(files: Files, pytest: PytestSettings | None) -> Found | None:
+def settings_for_tests(files: Files, pytest: PytestSettings | None) -> Detected | None:
     """As `settings_module`, from the places that are there for the tests alone."""
     return _of_pytest(pytest) or _of_test_script(files)
 
@@ -176,7 +176,7 @@ def _home_of(files: Files, module: str, entries: Iterable[str]) -> str | None:
     return min(homes, key=lambda home: (is_aside(f"{home}/"), home.count("/"), home), default=None)
 
 
-def _of_pytest(pytest: PytestSettings | None) -> Found | None:
+def _of_pytest(pytest: PytestSettings | None) -> Detected | None:
     if pytest is None:
         return None
     options = pytest.words("addopts")
@@ -184,28 +184,28 @@ def _of_pytest(pytest: PytestSettings | None) -> Found | None:
         if option == "--ds" or option.startswith("--ds="):
             value = following if option == "--ds" else option.removeprefix("--ds=")
             if _MODULE.match(value):
-                return Found(value, f"{pytest.origin}: addopts --ds")
+                return Detected(value, f"{pytest.origin}: addopts --ds")
     words = pytest.text(VARIABLE).split(maxsplit=1)
     if words and _MODULE.match(words[0]):
-        return Found(words[0], f"{pytest.origin}: {VARIABLE}")
+        return Detected(words[0], f"{pytest.origin}: {VARIABLE}")
     for line in pytest.lines("env"):  # of the plugin pytest-env
         name, _, given = line.partition("=")
         if name.strip().rpartition(":")[2] == VARIABLE and _MODULE.match(given.strip()):
-            return Found(given.strip(), f"{pytest.origin}: env")
+            return Detected(given.strip(), f"{pytest.origin}: env")
     return None
 
 
-def _of_tox(files: Files) -> Found | None:
+def _of_tox(files: Files) -> Detected | None:
     """The settings module that tox sets for every run of the tests."""
     found = tox.read(files)
     for line in found.lines("setenv", "set_env") if found else ():
         name, module = (part.strip() for part in f"{line}=".split("=")[:2])
         if found and name == VARIABLE and has_module(files, module):
-            return Found(module, f"{found.origin}: {VARIABLE}")
+            return Detected(module, f"{found.origin}: {VARIABLE}")
     return None
 
 
-def _of_script(files: Files, path: str | None) -> Found | None:
+def _of_script(files: Files, path: str | None) -> Detected | None:
     """The settings module that a Python file sets; one for tests where it names several."""
     if path is None or VARIABLE not in files.text(path):
         return None
@@ -213,15 +213,15 @@ def _of_script(files: Files, path: str | None) -> Found | None:
     modules = [module for _, module in named if _MODULE.match(module)]
     best = next((module for module in modules if _TESTISH.search(module)), None)
     if best or modules:
-        return Found(best or modules[0], f"{path}: {VARIABLE}")
+        return Detected(best or modules[0], f"{path}: {VARIABLE}")
     return None
 
 
-def _of_test_script(files: Files) -> Found | None:
+def _of_test_script(files: Files) -> Detected | None:
     return _of_script(files, suites.script(files, None))
 
 
-def _of_conftest(files: Files) -> Found | None:
+def _of_conftest(files: Files) -> Detected | None:
     paths = (path for path in files.named("conftest.py")[:5] if not is_aside(path))
     return next((found for path in paths if (found := _of_script(files, path))), None)
 
@@ -246,18 +246,18 @@ def _assigned(module: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, value
 
 
-def _named_in_commands(files: Files, command: re.Pattern[str]) -> Found | None:
+def _named_in_commands(files: Files, command: re.Pattern[str]) -> Detected | None:
     scripts = sorted(path for path in files.paths if _COMMAND_SCRIPT.fullmatch(path))
     for path in (*_COMMAND_FILES, *scripts[:_MOST_GUESSES]):
         modules = [name.rstrip(".") for name in command.findall(files.text(path))]
         modules.sort(key=lambda module: not _TESTISH.search(module))
         for module in list(dict.fromkeys(modules))[:_MOST_GUESSES]:
             if _home_of(files, module, ()) is not None:
-                return Found(module, f"{path}: settings in a command")
+                return Detected(module, f"{path}: settings in a command")
     return None
 
 
-def _of_file_name(files: Files) -> Found | None:
+def _of_file_name(files: Files) -> Detected | None:
     """A settings file for tests, or the only settings file there is.
 
     Not where a script or conftest.py configures the settings itself.
@@ -272,7 +272,7 @@ def _of_file_name(files: Files) -> Found | None:
         chosen = real[0]
     if chosen is None:
         return None
-    return Found(_module_name(files, chosen), chosen)
+    return Detected(_module_name(files, chosen), chosen)
 
 
 def _settings_files(files: Files) -> list[str]:

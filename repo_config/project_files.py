@@ -24,7 +24,7 @@ CONFIGURED = "configuration"
 """Origin of what the repository's configuration says, with the key behind it."""
 
 
-class Found(NamedTuple):
+class Detected(NamedTuple):
     """A detected value and where it was taken from."""
 
     value: str

@@ -214,7 +214,10 @@ class TestsSection(Section):
     args: tuple[Plain, ...] = ()
     """Further arguments for the runner."""
     minutes: int = Field(default=10, ge=1)
-    """After this long the suite is ended and counts as failed."""
+    """Tests that have not begun shortly before are left out, and named.
+
+    A suite that still runs then is ended and counts as failed.
+    """
     reruns: int = Field(default=5, ge=0, le=20)
     """So often at most a test that fails with the change alone is run again on both sides, to tell
     whether it fails at times anyway; 0: never."""

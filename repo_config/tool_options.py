@@ -17,7 +17,7 @@ from repo_config.located import inert
 from repo_config.tool_commands import Command
 
 
-class Told(BaseModel):
+class ToolOptions(BaseModel):
     """What a tool is told on its command line."""
 
     model_config = ConfigDict(frozen=True)
@@ -98,7 +98,7 @@ _OPTIONS: dict[str, _Options] = {
 }
 
 
-def follow(command: Command, exists: Callable[[str], bool]) -> Told | str:
+def follow(command: Command, exists: Callable[[str], bool]) -> ToolOptions | str:
     """Give what a check can take over of a command; words where it cannot follow it.
 
     Args:
@@ -124,7 +124,7 @@ def follow(command: Command, exists: Callable[[str], bool]) -> Told | str:
             paths.append(posixpath.normpath(words[0]))
         elif kind == "option":
             args += words
-    return Told(args=tuple(args), paths=() if paths == ["."] else tuple(paths))
+    return ToolOptions(args=tuple(args), paths=() if paths == ["."] else tuple(paths))
 
 
 def _open(word: str) -> str:

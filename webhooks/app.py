@@ -22,8 +22,8 @@ from starlette.responses import JSONResponse, Response
 from agent.models.ticket import Delivery
 from agent.store.sql_inbox import Inbox, Kept
 from webhooks import health, limits, runs_pages, signatures
-from webhooks.figures import Figures
 from webhooks.inbox import Committer
+from webhooks.listener_metrics import ListenerMetrics
 from webhooks.refusals import Refused
 from webhooks.sources import github_events
 from webhooks.sources.github_payloads import Ignored
@@ -44,7 +44,7 @@ def create_app(home: Path, secret: bytes, inbox: Inbox) -> FastAPI:
         inbox: Closed when the application ends.
     """
     committer = Committer(inbox)
-    figures = Figures(home, inbox, committer)
+    figures = ListenerMetrics(home, inbox, committer)
     space = limits.Space()
 
     @asynccontextmanager

@@ -23,7 +23,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from agent.text import cleaning
+from agent.text import sanitise
 from webhooks import run_text, run_words
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,32}")
@@ -68,7 +68,7 @@ def _web_or_nothing(value: str | None) -> str | None:
     return value if value is not None and re.match(r"https?://", value) else None
 
 
-_Word = Annotated[str, AfterValidator(cleaning.terminal)]
+_Word = Annotated[str, AfterValidator(sanitise.terminal)]
 _Link = Annotated[_Word | None, AfterValidator(_web_or_nothing)]
 
 
@@ -125,7 +125,7 @@ def _page(runs: Path, run_id: str) -> Response:
             os.close(log)
     finally:
         os.close(folder)
-    text = None if words is None else cleaning.terminal(words.decode("utf-8", "replace"))
+    text = None if words is None else sanitise.terminal(words.decode("utf-8", "replace"))
     page = _TEMPLATES.get_template("run.html.j2").render(
         run_id=run_id,
         facts=facts,
@@ -239,7 +239,7 @@ def _inert_parts(log: BinaryIO) -> Iterator[bytes]:
 def _inert_bytes(raw: bytes) -> bytes:
     # Line by line: an escape that never ends must not swallow what other steps have written.
     lines = raw.decode("utf-8", "replace").split("\n")
-    return "\n".join(cleaning.terminal(line) for line in lines).encode()
+    return "\n".join(sanitise.terminal(line) for line in lines).encode()
 
 
 def _moment(seconds: float | None) -> str:

@@ -38,6 +38,8 @@ from repo_config.schema import RepoConfig
 SECONDS = 600.0
 TESTS = "tests"
 NOT_CONFIGURED = "the repository does not have it"
+#: Of the seconds for the tests, so much is left to those under way when no further one is begun.
+_RESERVE, _MOST_RESERVE = 0.15, 60.0
 #: Of a file of settings; larger ones are none.
 _MOST_BYTES = 256 * 1024
 
@@ -165,12 +167,15 @@ class Part:
         # Files without a test are among them: tests may rely on their having been imported.
         within = (*base.files, *base.product, *base.empty) if base else ()
         coverage = {"files": self.covered, "gate": "" if own else site.packages_of(SANDBOX_GATE)}
+        seconds = site.test_limits().seconds
+        reserve = min(_MOST_RESERVE, seconds * _RESERVE)
         return {
             "collect": self.collects,
             "only": self.only.as_told() if self.only else None,
             "within": [posixpath.join(SANDBOX_TREE, path) for path in within] if base else None,
             "coverage": coverage if self.covered else None,
-            "seconds": site.test_limits().seconds,
+            "seconds": seconds,
+            "last_start": None if self.only or self.collects else seconds - reserve,
             "fails_fast": site.fails_fast,
         }
 

@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 from agent.checks import check, flaky, suite
 from agent.checks.flaky import FAILING, PASSING, Proof
-from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison, Repeated, Status
+from agent.models.checks import (
+    CheckItem,
+    CheckReport,
+    CheckResult,
+    Comparison,
+    RepeatedTest,
+    Status,
+)
 from agent.text import measured
 
 #: Ends the names of checks that were run on the change under the base commit's own rules.
@@ -135,7 +142,7 @@ def _verdict(found: Comparison, before: CheckResult, after: CheckResult) -> tupl
 def _unsure_words(found: Comparison) -> str:
     first, *others = found.unsure
     more = f", and {len(others)} more like it" if others else ""
-    return f"{first.item_id} {first.told}, so neither is proved{more}"
+    return f"{first.item_id} {first.summary}, so neither is proved{more}"
 
 
 def _as_a_whole(result: CheckResult) -> bool:
@@ -151,7 +158,8 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     new = {item.item_id: item for item in after.items}
     unstable = set(before.unstable)
     families = {_family(item_id) for item_id in unstable}
-    unrun = frozenset(after.unrun)
+    unknown = frozenset(before.unrun)
+    unrun = unknown | {*after.unrun}
     missing = [
         item_id
         for item_id in old
@@ -166,6 +174,7 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         for item in new.values()
         if _is_worse(old.get(item.item_id), item)
         and (item.item_id in old or not item.item_id.startswith(unread))
+        and (item.item_id not in unknown or _passed_alone_on_base(item, after))
     ]
     failures = list(_without_renamed(failures, old, new, families))
     proved = _proved(failures, after)
@@ -199,14 +208,19 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         unsure=tuple(_repeated(after)[item.item_id] for item in proved[Proof.UNSURE]),
         gone=(*(item_id for item_id in missing if item_id not in unmatched), *stopped),
         rewritten=tuple(
-            one for one in after.held if one.item_id in new and new[one.item_id].outcome == "passed"
+            one
+            for one in after.blocked_tests
+            if one.item_id in new and new[one.item_id].outcome == "passed"
         ),
         unmatched=unmatched,
-        unrun=after.unrun,
+        unrun=tuple(sorted(unrun)),
         added=tuple(
             item_id
             for item_id in new
-            if item_id not in old and _is_test(item_id) and _family(item_id) not in families
+            if item_id not in old
+            and item_id not in unknown
+            and _is_test(item_id)
+            and _family(item_id) not in families
         ),
         seconds=after.seconds,
     )
@@ -222,7 +236,7 @@ def _proved(failures: list[CheckItem], after: CheckResult) -> dict[Proof, list[C
     return found
 
 
-def _repeated(after: CheckResult) -> dict[str, Repeated]:
+def _repeated(after: CheckResult) -> dict[str, RepeatedTest]:
     return {one.item_id: one for one in after.repeated}
 
 
@@ -231,7 +245,12 @@ def _told(item: CheckItem, after: CheckResult) -> CheckItem:
     one = _repeated(after).get(item.item_id)
     if one is None:
         return item
-    return item.model_copy(update={"text": f"{item.text}\n(run again: it {one.told})".strip()})
+    return item.model_copy(update={"text": f"{item.text}\n(run again: it {one.summary})".strip()})
+
+
+def _passed_alone_on_base(item: CheckItem, after: CheckResult) -> bool:
+    one = _repeated(after).get(item.item_id)
+    return one is not None and any(run.outcome in flaky.PASSING for run in one.base)
 
 
 def _is_test(item_id: str) -> bool:
@@ -282,7 +301,7 @@ def _findings(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         base=before.status,
         head=after.status,
         verdict=Status.UNVERIFIED,
-        figures=after.figures,
+        counts=after.counts,
         base_count=before.count(_COUNTED),
         head_count=after.count(_COUNTED),
         base_failures=before.count(_COUNTED),

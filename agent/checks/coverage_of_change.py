@@ -16,7 +16,7 @@ from agent.checks import check, sealed, suite
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest, SandboxResult
-from agent.text.cleaning import list_some
+from agent.text.sanitise import list_some
 
 NAME = "coverage of the change"
 RULE = "coverage-of-change"
@@ -88,7 +88,7 @@ class CoverageOfChange:
         status = Status.FAILED if items else Status.PASSED
         output = suite.shortened("\n".join(item.text for item in items) or figures)
         found = check.conclude(self, site, result, status, items=items, output=output)
-        return found.model_copy(update={"figures": figures})
+        return found.model_copy(update={"counts": figures})
 
 
 def _unknown(reason: str) -> CheckItem:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from enum import Enum, auto
 
 from agent.models.change import Finding, Severity
-from agent.models.checks import CheckItem, Repeated, Rerun
+from agent.models.checks import CheckItem, RepeatedTest, Rerun
 
 RULE = "flaky-tests"
 PASSING = ("passed", "xpassed")
@@ -31,7 +31,7 @@ class Proof(Enum):
     """It fails at times, on base as well."""
 
 
-def proof(failure: CheckItem, repeated: Repeated | None) -> Proof:
+def proof(failure: CheckItem, repeated: RepeatedTest | None) -> Proof:
     """Say what the runs of a test that failed with the change alone have shown."""
     if repeated is None:
         return Proof.STEADY
@@ -48,7 +48,7 @@ def flips(runs: tuple[Rerun, ...]) -> bool:
     return _some(runs, PASSING) and _some(runs, FAILING)
 
 
-def finding(repeated: Repeated) -> Finding:
+def finding(repeated: RepeatedTest) -> Finding:
     """Name a test that fails at times; a new one, or one that never passed, is for review."""
     is_known = not repeated.is_new and _some(repeated.head, PASSING)
     path, _, line = repeated.place.rpartition(":")
@@ -57,7 +57,7 @@ def finding(repeated: Repeated) -> Finding:
         severity=Severity.INFO if is_known else Severity.REVIEW,
         path=path or repeated.item_id.partition("::")[0],
         line=int(line) if path and line.isdecimal() else None,
-        message=f"the test {repeated.item_id} is flaky: it {repeated.told}.",
+        message=f"the test {repeated.item_id} is flaky: it {repeated.summary}.",
         fix="Find what it depends on besides the code: time, order, chance, the network.",
     )
 

@@ -23,7 +23,7 @@ from agent.models.sandbox import (
     SandboxRequest,
     SandboxResult,
 )
-from repo_config.tool_options import Told
+from repo_config.tool_options import ToolOptions
 
 #: What a shell, or a sandbox, says when there is no such program.
 _NO_PROGRAM = 127
@@ -116,9 +116,9 @@ class LintCheck:
             *(told.paths or (".",)),
         )
 
-    def _told(self, site: check.Site) -> Told:
+    def _told(self, site: check.Site) -> ToolOptions:
         """What hooks, tox or CI tell it."""
-        return Told() if self.ours else site.project.told.get(self.name, Told())
+        return ToolOptions() if self.ours else site.project.told.get(self.name, ToolOptions())
 
     def order(self, site: check.Site, secret: Secret) -> SandboxRequest:
         """Run the tool on the tree and on the probe."""

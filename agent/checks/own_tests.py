@@ -14,13 +14,13 @@ from functools import lru_cache
 
 from agent.checks import flaky
 from agent.checks.affected import Imports
-from agent.checks.again import Again
+from agent.checks.base_test_files import Places
 from agent.checks.check import Part, Selection
-from agent.checks.of_tests import Places
+from agent.checks.reruns import Reruns
 from agent.checks.suite import COLLECTION
 from agent.models.change import Change
-from agent.models.checks import GONE, CheckItem, CheckResult, HeldTest, Status, SuiteFacts
-from agent.text.cleaning import list_some
+from agent.models.checks import GONE, BlockedTest, CheckItem, CheckResult, Status, SuiteFacts
+from agent.text.sanitise import list_some
 from repo_config import foreign_python
 from repo_config.test_files import is_test
 
@@ -117,7 +117,7 @@ def scope(
     )
 
 
-def run_own(wanted: Scope, sites: Again) -> CheckResult:
+def run_own(wanted: Scope, sites: Reruns) -> CheckResult:
     """Run tests as the change has them."""
     only = Selection(ids=wanted.ids, files=wanted.files)
     found = sites.run(sites.head, Part(None if wanted.whole else only))
@@ -150,9 +150,9 @@ def merged(
         update={
             "items": items,
             "status": Status.FAILED if failed else Status.PASSED,
-            "held": tuple(_held(item, places.find(item.item_id), sides) for item in left),
+            "blocked_tests": tuple(_held(item, places.find(item.item_id), sides) for item in left),
             "repeated": held.repeated,
-            "unrun": held.unrun,
+            "unrun": tuple(dict.fromkeys((*held.unrun, *own.unrun))),
             "suite": facts_of_both,
             "seconds": held.seconds + own.seconds,
         }
@@ -209,10 +209,10 @@ def _test_names(content: bytes, path: str) -> frozenset[tuple[str, str]]:
 Sides = Mapping[str, tuple[bytes | None, bytes | None]]
 
 
-def _held(item: CheckItem, place: tuple[str, str], sides: Sides) -> HeldTest:
+def _held(item: CheckItem, place: tuple[str, str], sides: Sides) -> BlockedTest:
     path, name = place
     before, after = (source_of(side, name) for side in sides.get(path, (None, None)))
-    return HeldTest(
+    return BlockedTest(
         item_id=item.item_id, outcome=item.outcome, text=item.text, before=before, after=after
     )
 

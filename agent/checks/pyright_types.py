@@ -37,7 +37,7 @@ from agent.models.sandbox import (
 from repo_config import pyright_settings, tool_options
 from repo_config.pyright_settings import Settings, Tool
 from repo_config.tool_commands import Command
-from repo_config.tool_options import Told
+from repo_config.tool_options import ToolOptions
 
 #: Errors of several kinds, in case settings turn one off; what cannot be parsed none of them hides.
 _PROBE = '''"""Checked on purpose: errors must be found below."""
@@ -170,7 +170,7 @@ class PyrightTypes:
         first = f"basedpyright {report.version}{instead}" if report else ""
         return suite.shortened("\n".join(filter(None, (first, remarks, result.output.strip()))))
 
-    def _told(self, site: check.Site) -> tuple[Told, Settings]:
+    def _told(self, site: check.Site) -> tuple[ToolOptions, Settings]:
         """What it is told on the command line and by files, on the side that is looked at."""
         root = site.project.root
 
@@ -183,10 +183,10 @@ class PyrightTypes:
         command = Command(self.name, site.type_args(self.name), "checks.types.args")
         told = tool_options.follow(command, exists)
         if isinstance(told, str):
-            return Told(), Settings(folder=root, problem=f"{command.origin}: {told}")
+            return ToolOptions(), Settings(folder=root, problem=f"{command.origin}: {told}")
         named, args = pyright_settings.pointed(told.args)
         settings = pyright_settings.read(site.text, root, self.name, named)
-        return Told(args=args, paths=told.paths), settings
+        return ToolOptions(args=args, paths=told.paths), settings
 
     def _settings_files(
         self, site: check.Site, settings: Settings, top: str, *, probe: bool
@@ -232,7 +232,7 @@ PYRIGHT = PyrightTypes("pyright")
 BASEDPYRIGHT = PyrightTypes("basedpyright")
 
 
-def _failing(name: Tool, told: Told, settings: Settings) -> frozenset[str]:
+def _failing(name: Tool, told: ToolOptions, settings: Settings) -> frozenset[str]:
     """What of a report fails the tool where its people run it."""
     mode, fails = (settings.values.get(key) for key in ("typeCheckingMode", "failOnWarnings"))
     if not isinstance(fails, bool):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.checks.check import Check, Site, unverified
-from agent.checks.live import Echo, Show
+from agent.checks.live_output import LiveOutput, Show
 from agent.checks.sealed import Secret
 from agent.environments import sandbox_services
 from agent.models.checks import CheckResult
@@ -38,7 +38,7 @@ def run(
     for is_last in (False, True):
         secret = Secret()
         order = check.order(site, secret)
-        echo = Echo(check.name, show, ours=secret.names)
+        echo = LiveOutput(check.name, show, ours=secret.names)
         result = sandbox.run(order, cancelled, echo)
         echo.close()
         if is_last or result.limit in (None, "time"):

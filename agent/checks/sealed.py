@@ -16,7 +16,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from agent.models.sandbox import SANDBOX_OUT, SANDBOX_TREE, SandboxFile, SandboxResult
-from agent.text import cleaning
+from agent.text import sanitise
 
 ORDER_PATH = "/tmp/mergewright-order.json"  # noqa: S108 - in the sandbox, whose /tmp is its own
 _MOST_LINES = 500_000
@@ -76,7 +76,7 @@ def clean_id(text: str) -> str:
     """Make an id printable, on one line and bounded, without two long ones becoming equal."""
     if len(text) <= _LONGEST_ID and text.isascii() and text.isprintable():
         return text  # as nearly all are, and large suites have many
-    shown = cleaning.terminal(" ".join(text.split("\n")))
+    shown = sanitise.terminal(" ".join(text.split("\n")))
     if len(shown) <= _LONGEST_ID:
         return shown
     digest = hashlib.sha256(shown.encode("utf-8", "surrogatepass")).hexdigest()[:12]
@@ -85,7 +85,7 @@ def clean_id(text: str) -> str:
 
 def clean_text(text: str) -> str:
     """Make a message printable and bounded."""
-    return cleaning.terminal(text)[:_LONGEST_TEXT]
+    return sanitise.terminal(text)[:_LONGEST_TEXT]
 
 
 def _as_id(value: object) -> object:

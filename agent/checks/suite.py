@@ -16,7 +16,7 @@ from agent.checks import check, sealed
 from agent.checks.sealed import Event, Id, Secret, Text
 from agent.models.checks import CheckItem, CheckResult, Status, SuiteFacts
 from agent.models.sandbox import SANDBOX_TREE, SandboxResult
-from agent.text import cleaning
+from agent.text import sanitise
 
 #: Ends the ids of modules that could not be collected: no test, but it hides some.
 COLLECTION = " (collection)"
@@ -81,6 +81,8 @@ class Finish(Event):
     event: Literal["finish"]
     failed: int
     stopped: Text
+    late: bool
+    """Tests were left out, since time was nearly up."""
 
 
 class Facts(Event):
@@ -168,7 +170,9 @@ def judge(
         suite, site, result, status, reason, limit=stopped, items=items, output=output(result)
     )
     touched = tuple(path.removeprefix(f"{SANDBOX_TREE}/") for path in result.touched)
-    return found.model_copy(update={"touched": touched, "suite": _facts(report)})
+    unrun = tuple(one for run in runs if run.finish for one in _pending(run, secret))
+    facts = {"touched": touched, "suite": _facts(report), "unrun": unrun}
+    return found.model_copy(update=facts)
 
 
 def _facts(report: sealed.Report) -> SuiteFacts | None:
@@ -253,15 +257,15 @@ def _disagreements(run: _Run, secret: Secret, words: str) -> Iterator[str]:
     if run.session.setup_only:
         yield "the tests were only set up, not run (--setup-only)"
     if hidden := [test.id for test in run.tests if test.hidden]:
-        yield f"the outcome of {cleaning.list_some(hidden, 1)} was changed after the test had run"
+        yield f"the outcome of {sanitise.list_some(hidden, 1)} was changed after the test had run"
     if run.finish is None:
         yield f"the run ended before all tests were over: {words}"
         return
     if any(ids != run.collected[0] for ids in run.collected):
         yield "the workers did not collect the same tests"
-    if pending := _pending([run], secret):
+    if not run.finish.late and (pending := _pending(run, secret)):
         stopped = f" ({run.finish.stopped})" if run.finish.stopped else ""
-        yield f"{cleaning.list_some(pending, 1)} never got an outcome{stopped}"
+        yield f"{sanitise.list_some(pending, 1)} never got an outcome{stopped}"
     yield from _unproved(run, secret)
     least = sum(test.outcome in _FAILING for test in run.tests)
     least += len(run.uncollected) + sum(fix.outcome == "error" for fix in run.fixtures)
@@ -281,11 +285,10 @@ def _unproved(run: _Run, secret: Secret) -> Iterator[str]:
             yield f"a test of ours that must {verb} was {others}"
 
 
-def _pending(runs: list[_Run], secret: Secret) -> list[str]:
+def _pending(run: _Run, secret: Secret) -> list[str]:
     """Collected tests without an outcome, in the order in which they were to run."""
     return [
         test_id
-        for run in runs
         for test_id in _without_outcome(run, secret)
         if not any(_covers(fixture, test_id) for fixture in run.fixtures)
     ]
@@ -368,11 +371,11 @@ def output(result: SandboxResult) -> str:
 
 def shortened(text: str) -> str:
     """Head and tail of a text, as it is kept in a result."""
-    return cleaning.cut(text, _OUTPUT_LIMIT, where="not kept")
+    return sanitise.cut(text, _OUTPUT_LIMIT, where="not kept")
 
 
 def last_words(result: SandboxResult) -> str:
     """The last lines that say anything."""
-    lines = [line.strip() for line in cleaning.terminal(result.output).splitlines()]
+    lines = [line.strip() for line in sanitise.terminal(result.output).splitlines()]
     said = [line for line in lines if line.strip("=-_ ")]
     return " / ".join(said[-3:])[-600:] or f"nothing was printed, exit code {result.exit_code}"

@@ -14,11 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from agent.checks import affected, flaky, gate, of_tests, red_copies
+from agent.checks import affected, base_test_files, flaky, red_copies, rule_changes
 from agent.checks.affected import Imports
-from agent.checks.again import MOST_TESTS, Again, is_proved
+from agent.checks.base_test_files import BaseTestFiles, Places
 from agent.checks.check import Part, PartOfSuite, Selection, Site, workers
-from agent.checks.of_tests import OfTests, Places
 from agent.checks.own_tests import (
     find_uncollected,
     merged,
@@ -27,10 +26,11 @@ from agent.checks.own_tests import (
     scope,
     source_of,
 )
+from agent.checks.reruns import MOST_TESTS, Reruns, is_proved
 from agent.models.change import Change, ChangedFile
-from agent.models.checks import CheckItem, CheckResult, Repeated, Rerun, Status, SuiteFacts
+from agent.models.checks import CheckItem, CheckResult, RepeatedTest, Rerun, Status, SuiteFacts
 from agent.telemetry import run_log
-from agent.text.cleaning import list_some
+from agent.text.sanitise import list_some
 from repo_config.detect import Project
 from repo_config.test_files import has_test_name, is_test
 from repo_config.tree import Tree
@@ -42,7 +42,7 @@ class TwoRuns:
 
     change: Change
     base: CheckResult
-    sites: Again
+    sites: Reruns
     """Base beside the whole change."""
     tree: Tree
     """Of base."""
@@ -61,10 +61,10 @@ class TwoRuns:
         return Places(self.facts)
 
     @cached_property
-    def of_tests(self) -> OfTests:
+    def of_tests(self) -> BaseTestFiles:
         """The files of base's tests."""
         sources, imports = self._sources or {}, Imports(self._imported)
-        return of_tests.find(self.facts, sources, imports, self.tree.paths())
+        return base_test_files.find_test_files(self.facts, sources, imports, self.tree.paths())
 
     @cached_property
     def imports(self) -> Imports | None:
@@ -87,7 +87,7 @@ class TwoRuns:
     @cached_property
     def rules(self) -> frozenset[str]:
         """What the change touches of the files that tests are configured by."""
-        return gate.test_rules(self.change, self.project)
+        return rule_changes.test_rules(self.change, self.project)
 
     @cached_property
     def _touched(self) -> frozenset[str]:
@@ -111,8 +111,8 @@ class TwoRuns:
         """
         new = {file.path for file in self.change.files if file.before is None}
         stay = {path for path in new if not (has_test_name(path) or path.endswith("__init__.py"))}
-        part = gate.without(self.change, self._touched - stay)
-        return gate.under_rules_of_base(part, self.rules)
+        part = rule_changes.without(self.change, self._touched - stay)
+        return rule_changes.under_rules_of_base(part, self.rules)
 
     @cached_property
     def shared(self) -> frozenset[str]:
@@ -144,8 +144,7 @@ class TwoRuns:
             held: How the first run ended.
             rounds: How often a test may be run again.
         """
-        if held.limit == "time":
-            held = self._with_reached(held)
+        held = self._with_reached(held)
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
         if touched := self._newly_touched(held):
@@ -153,7 +152,7 @@ class TwoRuns:
             return held.model_copy(update={"status": Status.UNVERIFIED, "reason": reason})
         left = not_passed(self.base, held)
         failing = tuple(item for item in left if item.outcome in flaky.FAILING)
-        repeated: tuple[Repeated, ...] = ()
+        repeated: tuple[RepeatedTest, ...] = ()
         if rounds and not held.reason and 0 < len(failing) <= MOST_TESTS:
             repeated = replace(self.sites, head=self.site).repeat(failing, rounds)
         held = held.model_copy(update={"repeated": repeated})
@@ -200,8 +199,8 @@ class TwoRuns:
         parts = {
             f"{folder}/__init__.py"
             for path in new
-            for folder in of_tests.list_folders(path)
-            if not packages.isdisjoint(of_tests.list_folders(folder))
+            for folder in base_test_files.list_folders(path)
+            if not packages.isdisjoint(base_test_files.list_folders(folder))
         }
         imports = Imports({**known, **dict.fromkeys(parts - known.keys(), ())})
         found = [
@@ -230,11 +229,14 @@ class TwoRuns:
 
     def _with_repeated(self, result: CheckResult, rounds: int) -> CheckResult:
         """Run again what fails as the change has it alone: new and edited tests."""
-        known = {one.item_id for one in result.repeated} | {one.item_id for one in result.held}
+        known = {one.item_id for one in result.repeated} | {
+            one.item_id for one in result.blocked_tests
+        }
         failing = tuple(one for one in self._list_worse(result) if one.item_id not in known)
         if not rounds or not is_proved(result) or not 0 < len(failing) <= MOST_TESTS:
             return result
-        new = {one.item_id for one in failing} - {item.item_id for item in self.base.items}
+        known = {*self.base.unrun, *(item.item_id for item in self.base.items)}
+        new = {one.item_id for one in failing} - known
         repeated = self.sites.repeat(failing, rounds, new)
         return result.model_copy(update={"repeated": (*result.repeated, *repeated)})
 
@@ -254,57 +256,32 @@ class TwoRuns:
         )
 
     def _with_reached(self, held: CheckResult) -> CheckResult:
-        """Where time was up, run the tests that the change reaches to a proved end.
-
-        Those that had ended by then run apart from those that had not, so that both have time. Of
-        all others a failure is believed, and nothing else: the run did not come to its proof.
-        """
-        ended = {item.item_id for item in held.items}
+        """Run what the change reaches of the tests for which there was no time."""
         changed = self.product.paths
         reached = self.imports.reached(changed) if self.imports else frozenset(self.facts.files)
-        passed = (item.item_id for item in list_passed(self.base))
-        found = [one for one in passed if self.places.find(one)[0] in reached]
-        if not ended:
+        late = dict.fromkeys((*held.unrun, *self.base.unrun))
+        done = {item.item_id for item in held.items}
+        find = self.places.find
+        ids = tuple(one for one in late if one not in done and find(one)[0] in reached)
+        if not ids or not is_proved(held):
             return held
-        proved = held.model_copy(update={"items": ()})
-        for ids in (
-            tuple(one for one in found if one in ended),
-            tuple(one for one in found if one not in ended),
-        ):
-            if ids:
-                self.sites.say(f"tests: time is up; {len(ids):,} that the change reaches run")
-                more = self.sites.some(self.site, Selection(ids=ids))
-                if not is_proved(more):
-                    return more
-                items = (*proved.items, *more.items)
-                proved = more.model_copy(
-                    update={"items": items, "suite": proved.suite or more.suite}
-                )
-        return self._joined(proved, held)
-
-    def _joined(self, proved: CheckResult, held: CheckResult) -> CheckResult:
-        """Add the failures of a run that was ended, and name what else is not proved."""
-        ids = {item.item_id for item in proved.items}
-        items = (
-            *proved.items,
-            *(item for item in held.items if item.item_id in _failed(held) - ids),
-        )
-        ids |= {item.item_id for item in items}
-        failed = any(item.outcome in flaky.FAILING for item in items)
+        self.sites.say(f"tests: time is up; {len(ids):,} more that the change reaches run")
+        more = self.sites.some(self.site, Selection(ids=ids))
+        if not is_proved(more):
+            return more
+        items = (*held.items, *more.items)
+        done |= {item.item_id for item in more.items}
         facts = {
             "items": items,
-            "unrun": tuple(one.item_id for one in self.base.items if one.item_id not in ids),
-            "status": Status.FAILED if failed else Status.PASSED,
-            "reason": "",
-            "limit": "",
-            "exit_code": int(failed),
+            "unrun": tuple(one for one in held.unrun if one not in done),
+            "status": Status.FAILED if _failed(more) else held.status,
         }
-        return proved.model_copy(update=facts)
+        return held.model_copy(update=facts)
 
     def _with_shared_of_base(self) -> CheckResult:
         """Run the tests of base once more, with files of base that may belong to them."""
         self.sites.say(f"tests: once more with {list_some(sorted(self.shared))} as on base")
-        part = gate.without(self.product, self.shared)
+        part = rule_changes.without(self.product, self.shared)
         return self.sites.run(self.lay_out(part, "base-shared"), self.of_base)
 
     def _as_the_change_has_them(
@@ -340,7 +317,7 @@ class TwoRuns:
             update={"uncollected": find_uncollected(self.change, own), "unsteady": unsteady}
         )
 
-    def _find_unsteady(self, own: CheckResult, spent: float) -> tuple[Repeated, ...]:
+    def _find_unsteady(self, own: CheckResult, spent: float) -> tuple[RepeatedTest, ...]:
         """Run new and edited tests that passed a second time, where there are minutes for it."""
         find, files = (
             Places(own.suite or self.facts).find,
@@ -364,7 +341,7 @@ class TwoRuns:
         only = Selection(files=tuple(sorted(set(fresh.values()))))
         again = self.sites.some(self.sites.head.within(left), only)
         return tuple(
-            Repeated(
+            RepeatedTest(
                 item_id=item.item_id,
                 is_new=True,
                 head=(Rerun(outcome="passed"),),
@@ -403,7 +380,7 @@ class TwoRuns:
         left = frozenset(ids) - _failed(head)
         if not left:
             return "", ""
-        nothing = gate.without(self.change, frozenset(self.change.paths))
+        nothing = rule_changes.without(self.change, frozenset(self.change.paths))
         alone = _added(nothing, copies, sources)
         base = self._run_copies(tuple(sorted(left)), alone, self.sites.base)
         silent = left - {item.item_id for item in head.items}
@@ -445,7 +422,7 @@ class TwoRuns:
         return tuple(found)
 
 
-def _passes_at_times(one: Repeated) -> bool:
+def _passes_at_times(one: RepeatedTest) -> bool:
     return any(run.outcome in flaky.PASSING for run in one.head)
 
 

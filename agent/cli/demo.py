@@ -20,7 +20,7 @@ from rich.rule import Rule
 from agent import settings
 from agent.cli import terminal
 from agent.cli.progress import QUIET_SECONDS
-from agent.text import cleaning
+from agent.text import sanitise
 
 if TYPE_CHECKING:
     from agent.demo.play import Play
@@ -116,7 +116,7 @@ def _show(played: Play, out: Console, *, as_json: bool) -> bool:
         _show_pull(played, pull, out)
     out.print(Rule("result"))
     _show_result(run, refusal, out)
-    calls = run.outcome.forge_calls if run and run.outcome else None
+    calls = run.outcome.code_host_calls if run and run.outcome else None
     asked = "" if calls is None else f", with {calls} requests to GitHub by the run"
     out.print(f"from the label to the end: {seconds:.1f} s{asked}", highlight=False)
     return as_told
@@ -174,7 +174,7 @@ def _show_pull(played: Play, pull: Issue, out: Console) -> None:
         *("log", "-p", "--reverse", "--first-parent", "--format=%n%an <%ae>%n%n%B"),
         f"refs/heads/{pull.pull.base_ref}..refs/heads/{pull.pull.head_ref}",
     )
-    patch = cleaning.terminal(shown)
+    patch = sanitise.terminal(shown)
     out.print(Syntax(patch, "diff", background_color="default", word_wrap=True))
 
 
@@ -242,7 +242,7 @@ def _linger(played: Play, out: Console) -> None:
 
 def _print_plain(out: Console, text: str, style: str | None = None) -> None:
     """Print foreign words as they are, with nothing in them that a terminal would obey."""
-    plain = cleaning.terminal(text)
+    plain = sanitise.terminal(text)
     out.print(plain, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -254,4 +254,4 @@ def _folded(text: str) -> str:
         text,
         flags=re.DOTALL,
     )
-    return cleaning.terminal(re.sub(r"<!--.*?-->", "", shown, flags=re.DOTALL))
+    return sanitise.terminal(re.sub(r"<!--.*?-->", "", shown, flags=re.DOTALL))

@@ -19,8 +19,8 @@ from agent.git import worktree
 from agent.models.change import Change
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest
 from agent.sandbox import sandboxes
-from agent.sandbox.opening import OpenSessions
-from agent.sandbox.runtime import attempts, slots
+from agent.sandbox.runtime import limit_probes, slots
+from agent.sandbox.session_factory import SessionFactory
 
 
 def doctor(as_json: terminal.Json = False) -> None:
@@ -70,7 +70,7 @@ def examine(given: settings.Settings) -> dict[str, Any]:
 
 def _measure(kind: sandboxes.Kind, given: settings.Settings) -> dict[str, Any]:
     try:
-        limits = attempts.measure(sandboxes.make(kind, given), given)
+        limits = limit_probes.measure(sandboxes.make(kind, given), given)
     except (SandboxMissing, SandboxLost) as problem:
         return {"missing": problem.message, "broken": [], "limits": []}
     broken = [line["limit"] for line in limits if line["required"] and not line["enforced"]]
@@ -95,14 +95,14 @@ def _try_session(given: settings.Settings) -> str:
             order = SandboxRequest(
                 argv=("sh", "-c"),
                 tree=str(base.folder),
-                limits=attempts.LIMITS,
+                limits=limit_probes.LIMITS,
                 directory=SANDBOX_TREE,
             )
             empty = Change(base_commit=checkout.commit, files=())
-            with closing(OpenSessions(given).start(order, checkout, base, empty)) as session:
+            with closing(SessionFactory(given).start(order, checkout, base, empty)) as session:
                 session.write("written", b"")
                 ran = session.run(
-                    "test -f written && touch touched", seconds=attempts.LIMITS.seconds
+                    "test -f written && touch touched", seconds=limit_probes.LIMITS.seconds
                 )
                 taken = session.take().change.paths
         except (AgentError, OSError) as problem:

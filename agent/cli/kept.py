@@ -77,7 +77,7 @@ def facts(one: StoredRun) -> dict[str, object]:
         "pull_request": outcome.pull_request.url if outcome and outcome.pull_request else None,
         "branch": outcome.branch if outcome else None,
         "commit": outcome.commit if outcome else None,
-        "requests": outcome.forge_calls if outcome else None,
+        "requests": outcome.code_host_calls if outcome else None,
         "queued_at": moment(one.queued_at),
         "not_before": moment(one.not_before) if one.active else None,
         "started_at": moment(one.started_at),

@@ -34,7 +34,7 @@ from agent.cli import (
 from agent.errors import (
     AgentError,
     ConfigInvalid,
-    EngineHeld,
+    EngineLocked,
     InboxUnusable,
     LedgerUnusable,
     RunStopped,
@@ -51,7 +51,7 @@ _LASTING = (
     SandboxMissing,
     StoreUnusable,
     InboxUnusable,
-    EngineHeld,
+    EngineLocked,
     LedgerUnusable,
 )
 

@@ -12,7 +12,7 @@ from agent import settings
 from agent.cli import kept, repository, terminal
 from agent.cli.progress import Progress
 from agent.errors import RepositoryUnfit
-from agent.text import cleaning
+from agent.text import sanitise
 
 
 def replay(
@@ -31,10 +31,10 @@ def replay(
     """
     from agent import wiring
     from agent.runs import replay as replaying
-    from agent.telemetry import recorded
+    from agent.telemetry import run_recording
 
     loaded = settings.load()
-    recording = recorded.read(_find(run_id, loaded.home / "runs"))
+    recording = run_recording.read(_find(run_id, loaded.home / "runs"))
     wiring.make_home(loaded)
     with Progress(Console(stderr=True, quiet=as_json)) as progress:
         try:
@@ -48,7 +48,7 @@ def replay(
         print(report.model_dump_json(indent=2))
     else:
         print(f"run     {report.run_id}, {report.turns} replies given again")
-        print(cleaning.terminal(report.sentence))
+        print(sanitise.terminal(report.sentence))
         for found in report.problems:
             print(f"ledger  {found}: do not rely on it")
         print(f"left    {report.folder}")

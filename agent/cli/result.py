@@ -13,8 +13,8 @@ from agent.git import source
 from agent.models.checks import Comparison, Status
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
-from agent.publishing import spoken
-from agent.text import check_summary, cleaning
+from agent.publishing import messages
+from agent.text import check_summary, sanitise
 
 _LISTED = 5
 
@@ -43,8 +43,8 @@ def next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
     if outcome.done and outcome.branch:
         here = Path.cwd().is_relative_to(repo)
         git = "git" if here else f"git -C {shlex.quote(str(repo))}"
-        return spoken.with_branch(outcome.branch, git, _remote(repo))
-    said = spoken.next_step_here(outcome.reason, outcome.run_id, config_name=outcome.config_name)
+        return messages.with_branch(outcome.branch, git, _remote(repo))
+    said = messages.next_step_here(outcome.reason, outcome.run_id, config_name=outcome.config_name)
     return (said,) if said else ()
 
 
@@ -85,7 +85,7 @@ def as_json(
                     check.head, check.head_count, check.head_failures, check.head_skipped
                 ),
                 "verdict": check.verdict.value,
-                "figures": check.figures,
+                "figures": check.counts,
                 "reason": check.reason,
                 "new_failures": [item.item_id for item in check.new_failures],
                 "gone": list(check.gone),
@@ -132,15 +132,15 @@ def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) 
         print(terminal.line(f"  {found.severity.value} {found.rule} {place}: {found.message}"))
     mark = "not done" if exit_code(outcome) else "done"
     print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
-    print(cleaning.terminal(outcome.sentence))
+    print(sanitise.terminal(outcome.sentence))
     for similar in outcome.similar:
-        print(terminal.line(f"similar {similar.told}"))
+        print(terminal.line(f"similar {similar.summary}"))
     for title, said in _list_places(outcome):
         if said:
-            print(f"{title:<7} {cleaning.terminal(said)}")
+            print(f"{title:<7} {sanitise.terminal(said)}")
     for title, line in zip_longest(("next",), next_steps(outcome, repo), fillvalue=""):
         if line:
-            print(f"{title:<7} {cleaning.terminal(line)}")
+            print(f"{title:<7} {sanitise.terminal(line)}")
 
 
 def _list_places(outcome: Outcome) -> Iterator[tuple[str, str | None]]:

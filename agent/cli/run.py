@@ -18,7 +18,7 @@ from agent import settings
 from agent.cli import kept, repository, result, terminal
 from agent.cli.progress import Progress
 from agent.errors import RequestRefused, SettingsInvalid
-from agent.models.intake import Gatekeeper, LiveIssue
+from agent.models.intake import IntakeApi, LiveIssue
 from agent.models.outcome import Outcome
 from agent.models.run import Run
 from agent.models.ticket import Snapshot
@@ -277,7 +277,7 @@ def carry_issue(
     from agent.runs import commands
 
     name, way = repository_name(repo, loaded.github_url), wiring.way_to_github(loaded)
-    live = _look_up(wiring.gatekeeper(loaded, way), name, number)
+    live = _look_up(wiring.make_intake_api(loaded, way), name, number)
     request = _run_of(live, base=base, dry_run=dry_run)
     console.print(f"run {request.run_id}", highlight=False, soft_wrap=True)
     make = wiring.on_github(loaded, way)
@@ -287,7 +287,7 @@ def carry_issue(
         )
 
 
-def _look_up(gatekeeper: Gatekeeper, name: str, number: int) -> LiveIssue:
+def _look_up(intake_api: IntakeApi, name: str, number: int) -> LiveIssue:
     """Find the issue.
 
     Raises:
@@ -296,8 +296,8 @@ def _look_up(gatekeeper: Gatekeeper, name: str, number: int) -> LiveIssue:
         RequestRefused: It has no such issue.
     """
     # Whatever answers at a wrong address would say that nothing is there.
-    gatekeeper.own_logins()
-    live = gatekeeper.find(name, number)
+    intake_api.own_logins()
+    live = intake_api.find(name, number)
     if live is None:
         raise RequestRefused(f"{name} has no issue {number}.")
     if live.is_pull_request:

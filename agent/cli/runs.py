@@ -14,7 +14,7 @@ from agent import settings
 from agent.cli import control, kept, terminal
 from agent.models.outcome import StoredRun
 from agent.service.pause import Switch
-from agent.text import cleaning
+from agent.text import sanitise
 
 app = typer.Typer(
     help="Runs of issues: list, show, log, cancel, retry; pause and resume all.",
@@ -100,7 +100,7 @@ def log(
         written = False
         for line in _lines(path, under_way):
             written = True
-            print(cleaning.terminal(line.rstrip("\n")), flush=follow)
+            print(sanitise.terminal(line.rstrip("\n")), flush=follow)
     if not written:
         print(f"mergewright: run {one.run.run_id} has written no log yet")
         raise typer.Exit(1)

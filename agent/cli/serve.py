@@ -78,7 +78,7 @@ def serve() -> None:
             "worker",
             ("-m", "agent", "work"),
             _for_worker(os.environ),
-            pulse=loaded.home / settings.HEARTBEAT,
+            heartbeat=loaded.home / settings.HEARTBEAT,
         ),
     )
     raise typer.Exit(_supervise(children))
@@ -184,7 +184,7 @@ class _Child:
     started: float = 0.0
     start_at: float = 0.0
     failures: int = 0
-    pulse: Path | None = None
+    heartbeat: Path | None = None
     """File that it touches as long as it is alive; None: it leaves no such sign."""
     seen: tuple[float, float] = (0.0, 0.0)
     """The last sign of life, by its own clock, and when it was first seen, by ours."""
@@ -215,11 +215,11 @@ class _Child:
 
     def _stands_still(self) -> bool:
         """Whether it has given no sign of life for long: a process that computes cannot."""
-        if self.pulse is None:
+        if self.heartbeat is None:
             return False
         now = time.monotonic()
         with suppress(OSError):
-            sign = self.pulse.stat().st_mtime
+            sign = self.heartbeat.stat().st_mtime
             # The clock may have been put forward since: only a change counts, not its time.
             if sign != self.seen[0] or self.seen[1] < self.started:
                 self.seen = (sign, now)

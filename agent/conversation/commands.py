@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from markdown_it import MarkdownIt
 
 from agent.models.record import Record
-from agent.text import cleaning
+from agent.text import sanitise
 
 Name = Literal["plan", "approve", "retry", "stop", "fix-ci", "rebase", "explain", "help"]
 NAMES: tuple[Name, ...] = get_args(Name)
@@ -65,7 +65,7 @@ def parse(body: str) -> Command | Change | Unknown | None:
     Args:
         body: Visible text and markup, as it was written.
     """
-    text, _ = cleaning.incoming(body)
+    text, _ = sanitise.incoming(body)
     if not _MAY_HOLD.search(text):
         # Most comments are not ours to read closely, however long they are.
         return None

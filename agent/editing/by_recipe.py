@@ -21,7 +21,7 @@ from agent.models.sandbox import SANDBOX_OURS, SANDBOX_OUT, SANDBOX_TREE, Sandbo
 from agent.recipes import registry
 from agent.recipes.recipe import Edits, ProducingCommand, Recipe
 from agent.services import Services
-from agent.text import cleaning
+from agent.text import sanitise
 from repo_config.tree import Within
 
 #: With less than this left of the run's minutes, nothing is begun.
@@ -156,7 +156,7 @@ def _produce(
     if result.limit or result.exit_code != 0 or report_path not in result.files:
         ending = f"the {result.limit} limit" if result.limit else f"exit code {result.exit_code}"
         ending = "; ".join(filter(None, (ending, sandbox_services.ended(result, "the command"))))
-        printed = cleaning.terminal(result.output).strip()[-4000:]
+        printed = sanitise.terminal(result.output).strip()[-4000:]
         raise EditFailed(f"{command.script} ended with {ending}; it printed:\n{printed}")
     produced = {
         path.removeprefix(f"{SANDBOX_TREE}/"): content

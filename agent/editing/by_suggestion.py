@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from agent.models.agenda import Suggestion
 from agent.models.pulls import Thread
+from agent.models.review_items import Suggestion
 
 #: Whoever writes more has more to say than lines for lines.
 _LONGEST = 5_000
 _SUGGESTION = re.compile(
     r"(?ms)^ {0,3}(?P<mark>`{3,}|~{3,})suggestion[ \t]*\r?\n(?P<text>.*?)^ {0,3}(?P=mark)[ \t]*\r?$"
 )
-#: As a forge counts them: Python takes more signs for the end of a line.
+#: As a code host counts them: Python takes more signs for the end of a line.
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
@@ -43,7 +43,7 @@ def _read_block(thread: Thread) -> str | None:
     """Read the lines that people suggest since our last word, where they write nothing else."""
     said: list[str] = []
     for comment in thread.comments:
-        said = [] if comment.ours else [*said, comment.body.strip()]
+        said = [] if comment.is_ours else [*said, comment.body.strip()]
     words = "\n\n".join(filter(None, said)).replace("\r\n", "\n")
     found = _SUGGESTION.match(words) if len(words) <= _LONGEST else None
     return found["text"] if found and found[0] == words else None

@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterator, Mapping
 
 from agent.checks import affected, flaky, hunks, measuring, mutants, running
 from agent.checks.affected import Imports
-from agent.checks.again import is_proved
+from agent.checks.base_test_files import Places
 from agent.checks.check import TESTS, Part, PartOfSuite, Selection, Site, granted
 from agent.checks.hunks import Hunk
-from agent.checks.of_tests import Places
 from agent.checks.removals import Removals
+from agent.checks.reruns import is_proved
 from agent.checks.suite import COLLECTION
 from agent.editing import rebuilding
 from agent.git import worktree

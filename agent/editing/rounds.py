@@ -94,7 +94,7 @@ class Round:
         return self.passed, self.cleared is not None, -wrong, -remarked
 
     @property
-    def told(self) -> str:
+    def feedback(self) -> str:
         """How it ended, in one sentence."""
         if self.unfinished:
             return "not checked to its end"
@@ -152,7 +152,7 @@ def _find_red(check: Comparison, after: CheckReport) -> Iterator[tuple[str, str]
     for name in check.gone:
         yield f"gone {name}", f"{name} ran on the base commit and does not any more."
     for one in check.unsure:
-        yield f"unsure {one.item_id}", f"{one.item_id} {one.told}."
+        yield f"unsure {one.item_id}", f"{one.item_id} {one.summary}."
     yield from _find_blocking(check.findings)
     if check.is_in_the_way and not (check.new_failures or check.gone):
         said = check.reason or f"{check.name} ended {check.head.value}"

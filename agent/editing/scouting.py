@@ -17,10 +17,10 @@ from typing import Any
 from agent.checks.check import TESTS
 from agent.checks.suite import COLLECTION
 from agent.editing import asking, forms, prompting
-from agent.editing.called import Opening
-from agent.editing.job import Job, why
 from agent.editing.loop import Conversation
-from agent.editing.tools import Tools
+from agent.editing.run_context import RunContext, explain_stop
+from agent.editing.tools import ToolExecutor
+from agent.editing.turn_records import OpeningMessage
 from agent.environments import obstacles
 from agent.environments.obstacles import Obstacle
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, TimeSpent
@@ -32,7 +32,7 @@ from agent.models.record import Record  # fmt: skip
 from agent.models.sandbox import SANDBOX_ENVIRONMENT
 from agent.onboarding import kept, written
 from agent.services import Services
-from agent.text import cleaning
+from agent.text import sanitise
 from agent.text.secret_names import says_secret
 from repo_config import detect, load, rule_files, test_files
 from repo_config.schema import PackagesCommand
@@ -91,7 +91,10 @@ TryLines = Callable[[str, str], Scouted]
 
 
 def scout(
-    job: Job, prepare: Callable[[], Prepared], obstacle: Obstacle, try_lines: TryLines
+    run_context: RunContext,
+    prepare: Callable[[], Prepared],
+    obstacle: Obstacle,
+    try_lines: TryLines,
 ) -> Scouted:
     """Have a model look for lines with which base's tests run.
 
@@ -99,40 +102,40 @@ def scout(
         prepare: Gives the base with an environment for the model's sandbox.
     """
     # Steps alone decide what follows, so that a replay and a run that goes on meet the same ones.
-    if "editor" not in job.terms.roles:
+    if "editor" not in run_context.attempt_limits.roles:
         return ""
-    job.prepared, job.share = prepare(), _SHARE
-    job.reserved = job.step.seconds_left * (1 - _SHARE)
+    run_context.prepared, run_context.budget_share = prepare(), _SHARE
+    run_context.reserved_seconds = run_context.step.seconds_left * (1 - _SHARE)
     talk = Conversation(
         name=asking.SCOUT,
         role="editor",
-        prompt=prompting.prompt("scout", job.base.contract),
-        tools=Tools(job, _FORMS, edits=False),
-        opening=job.step("scout opening", _open, obstacle, job.base),
-        change=Change(base_commit=job.base.checkout.commit, files=()),
+        prompt=prompting.prompt("scout", run_context.base.contract),
+        tools=ToolExecutor(run_context, _FORMS, edits=False),
+        opening=run_context.step("scout opening", _open, obstacle, run_context.base),
+        change=Change(base_commit=run_context.base.checkout.commit, files=()),
         most_turns=_MOST_TURNS,
     )
     try:
-        return _search(talk, job, try_lines)
+        return _search(talk, run_context, try_lines)
     finally:
-        job.share, job.reserved = 1.0, 0.0
+        run_context.budget_share, run_context.reserved_seconds = 1.0, 0.0
         talk.tools.close()
 
 
-def _open(obstacle: Obstacle, base: Opened) -> Opening:
+def _open(obstacle: Obstacle, base: Opened) -> OpeningMessage:
     words = f"{obstacle.words}\n\n{obstacle.evidence}"
-    return Opening(text=prompting.fenced("Why no test runs", words, base.run.run_id))
+    return OpeningMessage(text=prompting.fenced("Why no test runs", words, base.run.run_id))
 
 
-def _search(talk: Conversation, job: Job, try_lines: TryLines) -> Scouted:
+def _search(talk: Conversation, run_context: RunContext, try_lines: TryLines) -> Scouted:
     best: list[tuple[Prepared, CheckReport]] = []
     end = "No try ran a test."
     for number in range(1, _MOST_TRIES + 1):
         try:
-            handed = talk.next_form(job)
+            handed = talk.next_form(run_context)
         except ASKING_ENDS as problem:
             spent = isinstance(problem, BudgetSpent | TimeSpent)
-            end = f"{_WITHIN} {problem.message}" if spent else why(problem)
+            end = f"{_WITHIN} {problem.message}" if spent else explain_stop(problem)
             break
         if handed.name != "try_configuration":
             said = GiveUp.model_validate_json(handed.form).why if handed.name else handed.why
@@ -147,7 +150,7 @@ def _search(talk: Conversation, job: Job, try_lines: TryLines) -> Scouted:
                 "failed", "error"
             ):
                 break
-        talk.answer(cleaning.cut(str(words), _MOST_ANSWER, where="not kept"), job)
+        talk.answer(sanitise.cut(str(words), _MOST_ANSWER, where="not kept"), run_context)
     return max(best, key=lambda one: rate_tests(one[1]), default=end)
 
 
@@ -270,7 +273,7 @@ def name_left_out(
     contract = prepared.contract
     is_own = contract.config.setup == base.contract.config.setup
     if not is_own and (planted := sorted(_find_planted(prepared))):
-        named = cleaning.list_some(planted, _MOST_LISTED)
+        named = sanitise.list_some(planted, _MOST_LISTED)
         raise RequestRefused(
             "set-up may write no Python but Django's settings, and not into the environment:"
             f" {named}"
@@ -279,7 +282,7 @@ def name_left_out(
         raise RequestRefused(f"it collects {count} tests, where {most} were collected before")
     tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     left = _find_left_out(report, tree)
-    message = f"Test files that do not run: {cleaning.list_some(left, _MOST_LISTED)}."
+    message = f"Test files that do not run: {sanitise.list_some(left, _MOST_LISTED)}."
     more = [one.model_copy(update={"message": message}) for one in contract.scouted if left]
     return contract.model_copy(update={"scouted": (*contract.scouted, *more)})
 

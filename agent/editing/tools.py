@@ -15,15 +15,15 @@ from typing import Any
 from agent.editing import by_recipe, forms, rebuilding, replacing
 from agent.editing.asking import Turn
 from agent.editing.by_recipe import LEAST_SECONDS, bounded
-from agent.editing.called import Called
-from agent.editing.job import Job
+from agent.editing.run_context import RunContext
+from agent.editing.turn_records import CallResults
 from agent.errors import EditFailed, SandboxMissing
 from agent.models.change import Change
 from agent.models.chat import Reply, ToolCall, ToolResult, ToolSpec
 from agent.models.environment import Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SandboxSession
-from agent.text import cleaning
+from agent.text import sanitise
 
 MOST_CALLS = 40
 MOST_OF_A_BATCH = 48_000
@@ -76,21 +76,21 @@ class Submit(Record):
 
 Forms = Mapping[str, tuple[str, type[Record]]]
 """What each form is for, and what it holds, by name."""
-_Tool = tuple[str, type[Record], Callable[["Tools", SandboxSession, Any], str]]
+_Tool = tuple[str, type[Record], Callable[["ToolExecutor", SandboxSession, Any], str]]
 
 
-class Tools:
+class ToolExecutor:
     """Carries out the calls of one conversation, in a sandbox of its own."""
 
-    def __init__(self, job: Job, given: Forms, *, edits: bool = True) -> None:
+    def __init__(self, run_context: RunContext, given: Forms, *, edits: bool = True) -> None:
         """Take the forms that can be handed in, by name.
 
         Args:
             edits: Whether what happens in the sandbox becomes part of the change.
         """
-        self._job, self._given, self._edits = job, given, edits
+        self._run_context, self._given, self._edits = run_context, given, edits
         names = _TOOLS.keys() if edits else {"bash"}
-        if job.base.contract.project.django is None:
+        if run_context.base.contract.project.django is None:
             # Without Django a model does as well what recipes do.
             names -= {"recipe"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
@@ -105,7 +105,7 @@ class Tools:
         self._until = 0.0
         self.are_open = True
         """Whether more than forms may be called."""
-        job.closing.append(self.close)
+        run_context.cleanups.append(self.close)
 
     @cached_property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -122,7 +122,7 @@ class Tools:
 
     def carry_out(
         self, reply: Reply, before: Change, include: tuple[str, ...], turn: Turn
-    ) -> Called:
+    ) -> CallResults:
         """Carry the calls of a reply out in order, and take what they made of the tree.
 
         Args:
@@ -133,7 +133,7 @@ class Tools:
             SandboxLost: The sandbox ended without a word, or the run was stopped.
             SandboxMissing: No sandbox is to be had.
         """
-        self._until = time.monotonic() + self._job.step.seconds_left
+        self._until = time.monotonic() + self._run_context.step.seconds_left
         # What the first turn does is done in a sandbox that nobody knows yet.
         batch = _Batch(before, LOST if turn.number > 1 else "")
         for number, call in enumerate(reply.calls, 1):
@@ -147,7 +147,7 @@ class Tools:
             include += batch.form.include
             self._open(batch)
         change = self._take(batch, batch.session, include) if batch.session else before
-        called = Called(
+        called = CallResults(
             results=tuple(batch.results),
             change=change if change != before else None,
             handed=batch.handed,
@@ -183,7 +183,7 @@ class Tools:
 
     def _open(self, batch: _Batch) -> SandboxSession:
         """Have the sandbox with the change in it."""
-        job, sessions = self._job, self._job.svc.sessions
+        run_context, sessions = self._run_context, self._run_context.svc.sessions
         if batch.session is not None:
             return batch.session
         if sessions is None:
@@ -191,8 +191,8 @@ class Tools:
         if self._session is None or self._at != batch.before.digest:
             self.close()
             batch.said += [batch.if_new, self._rebuild(batch.before)]
-            prepared = self._rebuilt or job.prepared
-            self._session = sessions.open(prepared, batch.before, job.svc.stopped)
+            prepared = self._rebuilt or run_context.prepared
+            self._session = sessions.open(prepared, batch.before, run_context.svc.stopped)
         # What the tree holds is not known again until all calls are carried out.
         self._at, batch.session = "", self._session
         batch.losses = self._session.losses
@@ -224,7 +224,7 @@ class Tools:
 
     def _lock(self, session: SandboxSession, change: Change) -> str:
         """Have the lock follow what a change declares; say what came of it, if anything."""
-        prepared, svc = self._job.prepared, self._job.svc
+        prepared, svc = self._run_context.prepared, self._run_context.svc
         if not self._may_build or rebuilding.mark(change, prepared, svc) == self._declared:
             return ""
         locked, words = rebuilding.lock(change, prepared, svc)
@@ -234,23 +234,23 @@ class Tools:
 
     def _rebuild(self, change: Change) -> str:
         """Have the environment that a change declares; say what is new, where it is another."""
-        job = self._job
-        declared = rebuilding.mark(change, job.prepared, job.svc)
+        run_context = self._run_context
+        declared = rebuilding.mark(change, run_context.prepared, run_context.svc)
         if declared == self._declared:
             return ""
         self._declared, self._rebuilt, words = declared, None, _AS_BASE
-        if declared not in {"", *job.built} and not self._may_build:
+        if declared not in {"", *run_context.built} and not self._may_build:
             words = _NO_MORE
         elif declared:
-            job.built.add(declared)
-            self._rebuilt, words = rebuilding.rebuild(change, job.prepared, job.svc)
+            run_context.built.add(declared)
+            self._rebuilt, words = rebuilding.rebuild(change, run_context.prepared, run_context.svc)
         return words
 
     def bash(self, session: SandboxSession, asked: Bash) -> str:
         """Run a command."""
         seconds = bounded(min(max(asked.seconds, LEAST_SECONDS), _MOST_SECONDS), self._left())
         ran = session.run(asked.command, seconds=seconds)
-        said = [cleaning.terminal(ran.output).rstrip()]
+        said = [sanitise.terminal(ran.output).rstrip()]
         if ran.timed_out:
             said.append(f"[ended after {seconds} seconds]")
         if ran.restarted:
@@ -283,9 +283,9 @@ class Tools:
 
     def recipe(self, session: SandboxSession, asked: by_recipe.AskRecipe) -> str:
         """Have a recipe work, and write what it makes."""
-        job = self._job
+        run_context = self._run_context
         taken = session.take().change
-        made = by_recipe.call(asked, taken, job.prepared, job.svc, self._left())
+        made = by_recipe.call(asked, taken, run_context.prepared, run_context.svc, self._left())
         for path, content in sorted(made.files.items()):
             session.write(path, content)
         not_done = (f"not done by this: {sentence}" for sentence in made.not_done)
@@ -294,27 +294,27 @@ class Tools:
 
     @property
     def _may_build(self) -> bool:
-        return len(self._job.built) < _MOST_REBUILDS and self._left() > LEAST_SECONDS
+        return len(self._run_context.built) < _MOST_REBUILDS and self._left() > LEAST_SECONDS
 
     def _left(self) -> float:
         return self._until - time.monotonic()
 
-    def _record(self, called: Called, before: Change, turn: Turn) -> None:
+    def _record(self, called: CallResults, before: Change, turn: Turn) -> None:
         for result in called.results:
             self._show(f"{result.name}: {result.content.partition(chr(10))[0][:_MOST_LINE]}")
-        results = self._job.svc.redactor.inside(called.results)
+        results = self._run_context.svc.redactor.inside(called.results)
         facts = {
             **turn.facts,
             "results": [result.model_dump(mode="json") for result in results],
             "change_digest": (called.change or before).digest,
         }
         redacted = {"redacted": True} if results != called.results else {}
-        self._job.svc.record("model.called", {**facts, **redacted})
+        self._run_context.svc.record("model.called", {**facts, **redacted})
 
     def _show(self, line: str) -> None:
         """Show an observer a line; the words in it are foreign."""
-        if self._job.svc.hear is not None:
-            self._job.svc.hear(f"\n{line}\n")
+        if self._run_context.svc.hear is not None:
+            self._run_context.svc.hear(f"\n{line}\n")
 
 
 @dataclass
@@ -339,7 +339,7 @@ class _Batch:
 
     def answer(self, call: ToolCall, said: str, *, failed: bool) -> None:
         """Add the answer to a call, as far as there is space for it."""
-        said = cleaning.cut(said, min(_MOST_RESULT, max(self.left, 200)), where="ask for less")
+        said = sanitise.cut(said, min(_MOST_RESULT, max(self.left, 200)), where="ask for less")
         self.left -= len(said)
         result = {"call_id": call.call_id, "name": forms.plain(call.name), "content": said}
         self.results.append(ToolResult(**result, failed=failed))
@@ -353,12 +353,12 @@ class _Batch:
 
 
 _TOOLS: dict[str, _Tool] = {
-    "bash": ("Run a command in the root of the tree.", Bash, Tools.bash),
-    "edit": ("Replace old, which occurs exactly once.", Edit, Tools.edit),
-    "write": ("Write a file.", Write, Tools.write),
+    "bash": ("Run a command in the root of the tree.", Bash, ToolExecutor.bash),
+    "edit": ("Replace old, which occurs exactly once.", Edit, ToolExecutor.edit),
+    "write": ("Write a file.", Write, ToolExecutor.write),
     "recipe": (
         "Run add-django-field (model, field as in Python) or print-to-logging (paths, level).",
         by_recipe.AskRecipe,
-        Tools.recipe,
+        ToolExecutor.recipe,
     ),
 }

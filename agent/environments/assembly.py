@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import posixpath
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -23,7 +26,7 @@ from agent.environments import (
     uv_program,
     wheels,
 )
-from agent.environments.bench import Bench
+from agent.environments.build_context import BuildContext
 from agent.environments.choosing import Choice
 from agent.environments.declare import Declaration, Part
 from agent.environments.fetch import Fetcher, Unresolvable, Wanted
@@ -63,7 +66,7 @@ class Assembly:
         tree: Path,
         version: str,
         declaration: Declaration,
-        bench: Bench,
+        build_context: BuildContext,
         known: tuple[str, ...] = (),
         *,
         needs_project: bool = False,
@@ -75,7 +78,7 @@ class Assembly:
         self._files = TreeFiles(tree, declaration.root)
         self._version = version
         self._declaration = declaration
-        self._bench = bench
+        self._build_context = build_context
         self._choices = list(declaration.choices)
         self._notes = list(declaration.requirements.notes)
         self._generated: dict[str, bytes] = {}
@@ -91,12 +94,12 @@ class Assembly:
             LockRefused: The lock is not exported, so the environment is another one.
         """
         started = time.monotonic()
-        bench = self._bench
-        toolsets.sweep_builders(bench)
-        with fetch.opened(bench) as fetcher:
+        build_context = self._build_context
+        toolsets.sweep_builders(build_context)
+        with fetch.opened(build_context) as fetcher:
             self._leave_all(self._declaration.requirements, fetcher)
-            gate = toolsets.provide(toolsets.GATE, bench, fetcher)
-            workshop = wheels.Workshop(bench, gate, fetcher)
+            gate = toolsets.provide(toolsets.GATE, build_context, fetcher)
+            workshop = wheels.Workshop(build_context, gate, fetcher)
             required, exact = self._requirements(fetcher, gate)
             parts = list(self._declaration.optional)
             whole = _join(required, parts)
@@ -111,19 +114,19 @@ class Assembly:
                     parts += extras
                 else:
                     required = _join(required, extras)
-            bench.say(
+            build_context.say(
                 "fetching packages" if whole.lines or self._made else "nothing is to be fetched"
             )
             venv = self._install(required, parts, fetcher, workshop, exact=exact)
             self._show_sources(venv)
-            goal = storage.ready(bench.settings, key)
+            goal = storage.ready(build_context.settings, key)
             if goal.exists():
                 # Its record cannot be read, so nobody uses it.
                 storage.remove(goal)
-            with storage.building(bench.settings, goal) as part:
+            with storage.building(build_context.settings, goal) as part:
                 venv.rename(part / "venv")
-                bench.say("compiling bytecode")
-                toolsets.compile_all(bench, part / "venv", self._notes.append)
+                build_context.say("compiling bytecode")
+                toolsets.compile_all(build_context, part / "venv", self._notes.append)
                 self._write_generated(part)
                 record = Stored(
                     environment=self._environment(key, part, gate),
@@ -134,16 +137,16 @@ class Assembly:
                     seconds=time.monotonic() - started,
                 )
                 storage.write_whole(part / RECORD, record.model_dump_json().encode())
-        storage.trim_cache(bench.settings)
+        storage.trim_cache(build_context.settings)
         packages = len(record.environment.packages)
-        bench.say(f"environment ready: {packages} packages, {record.seconds:.1f} s")
+        build_context.say(f"environment ready: {packages} packages, {record.seconds:.1f} s")
 
     def _requirements(self, fetcher: Fetcher, gate: Path) -> tuple[Requirements, bool]:
         """All that is to be installed, and whether that is a full resolution already."""
         declaration, lock = self._declaration, self._declaration.lock
         if lock is None:
             return declaration.required, False
-        locked = export.export(lock, self._tree, self._bench, fetcher, gate)
+        locked = export.export(lock, self._tree, self._build_context, fetcher, gate)
         if locked.projects and not declaration.may_build:
             # Then the key would not cover the code that runs in the build.
             raise EnvironmentFailed(
@@ -163,7 +166,7 @@ class Assembly:
             except EnvironmentFailed as problem:
                 if self._needs_project:
                     raise
-                self._bench.say(problem.message)
+                self._build_context.say(problem.message)
                 self._leave(folder or PROJECT, problem.message)
                 self._unbuilt.add(folder)
                 # Its release on the index is not what stands in the tree.
@@ -248,7 +251,7 @@ class Assembly:
         except Unresolvable as problem:
             if not parts:
                 raise
-            self._bench.say("not all of it goes together, so each part is tried by itself")
+            self._build_context.say("not all of it goes together, so each part is tried by itself")
             kept: list[Part] = []
             for part in parts:
                 try:
@@ -258,10 +261,30 @@ class Assembly:
                     self._leave(part.what, why.message)
             if len(kept) == len(parts):
                 raise problem from None
-            venv = install(kept)
+            parts = kept
+            venv = install(parts)
+        if not (exact or self._known or self._declaration.section.exclude_newer):
+            venv = self._take_newer(venv, partial(install, parts), fetcher, workshop)
         for name, why_not in fetcher.unbuilt.items():
             self._leave(name, why_not)
         return venv
+
+    def _take_newer(
+        self, venv: Path, install: Callable[[], Path], fetcher: Fetcher, workshop: wheels.Workshop
+    ) -> Path:
+        """Install once more with the newest releases of what the resolver found older wheels of."""
+        own = {str(canonicalize_name(made.metadata.name)) for made in self._made.values()}
+        listed = distributions.list_installed(str(venv))
+        newer = workshop.find_newer({name: one.version for name, one in listed if name not in own})
+        built = []
+        for name in newer:
+            with suppress(EnvironmentFailed):
+                fetcher.take_in(_VENV, workshop.supply(name, ""))
+                built.append(name)
+        if not built:
+            return venv
+        self._build_context.say(f"newer releases exist only as source: {', '.join(built)}")
+        return install()
 
     def _leave_all(self, found: Requirements, fetcher: Fetcher) -> None:
         for one in found.left:
@@ -271,7 +294,7 @@ class Assembly:
     def _leave(self, what: str, why: str) -> None:
         """Do without something that was asked for; the texts for people name it."""
         cause = uv_program.find_cause(why)
-        self._bench.say(f"{what} is left out: {cause}")
+        self._build_context.say(f"{what} is left out: {cause}")
         self._choices.append(Choice(what=what, why=why, taken=False))
         self._left_out.append(f"{what}: {cause}")
 
@@ -317,7 +340,7 @@ class Assembly:
             self._notes.append(f"the build generates files in the tree: {listed}")
 
     def _environment(self, key: str, part: Path, gate: Path) -> Environment:
-        settings, interpreter = self._bench.settings, self._bench.interpreter
+        settings, interpreter = self._build_context.settings, self._build_context.interpreter
         installed = distributions.list_installed(str(part / "venv"))
         return Environment(
             key=key,

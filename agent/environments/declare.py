@@ -225,15 +225,10 @@ class _Reader:
     def _keep_versions(self, lock: Lock) -> None:
         """Keep the versions of a lock where what it was made from lets them be."""
         self.known, indexes = kinds.read_versions(self.files, lock)
-        # Poetry never locked it before 1.3, and packages of that time import pkg_resources.
-        is_old = lock.kind == "poetry" and not any(
-            one.startswith("setuptools==") for one in self.known
-        )
-        old = (Line(text="setuptools<81", origin=lock.path),) * is_old
         # The last line of a tool is the one with the reason.
         why = self.refused.strip().splitlines()[-1].strip().rstrip(".")
         note = f"{lock.path} is not installed as it is: {why}; its versions are used without hashes"
-        self.found = self.found.plus(Requirements(constraints=old, indexes=indexes, notes=(note,)))
+        self.found = self.found.plus(Requirements(indexes=indexes, notes=(note,)))
         self._left(lock.path, "its versions are used without hashes")
 
     def _take_package(self) -> bool:

@@ -82,7 +82,7 @@ def explain(
         prepared = build.prepare(request, sandbox, index, settings, lambda _: None)
     except EnvironmentFailed as problem:
         return Explanation.model_validate({**said, "refused": problem.message})
-    interpreter = prepared.bench.interpreter
+    interpreter = prepared.build_context.interpreter
     said |= {
         "key": prepared.key,
         "python": interpreter.version,

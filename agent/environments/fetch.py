@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from agent.environments import egress, host_proxy, interpreter_start, storage, uv_program
-from agent.environments.bench import Bench
+from agent.environments.build_context import BuildContext
 from agent.environments.index_gateway import Gateway
 from agent.environments.requirement_files import Line
 from agent.errors import EnvironmentFailed, IndexUnavailable, StorageFull
@@ -80,10 +80,10 @@ class Unresolvable(EnvironmentFailed):
 
 
 @contextmanager
-def opened(bench: Bench) -> Iterator[Fetcher]:
+def opened(build_context: BuildContext) -> Iterator[Fetcher]:
     """Give a fetcher with a working folder, both gone at the end of the block."""
-    with storage.workplace(bench.settings) as workplace:
-        fetcher = Fetcher(bench, workplace)
+    with storage.workplace(build_context.settings) as workplace:
+        fetcher = Fetcher(build_context, workplace)
         try:
             yield fetcher
         finally:
@@ -93,8 +93,8 @@ def opened(bench: Bench) -> Iterator[Fetcher]:
 class Fetcher:
     """Fills virtual environments below one working folder."""
 
-    def __init__(self, bench: Bench, workplace: Path) -> None:
-        self._bench = bench
+    def __init__(self, build_context: BuildContext, workplace: Path) -> None:
+        self._build_context = build_context
         self.workplace = workplace
         (workplace / _WHEELS).mkdir()
         self.left_out: set[str] = set()
@@ -104,14 +104,14 @@ class Fetcher:
         self._network = ExitStack()
         self._proxy: egress.EgressProxy | None = None
         self._gateways = {
-            access.url: Gateway(access) for access in bench.index.accesses() if access.login
+            access.url: Gateway(access) for access in build_context.index.accesses() if access.login
         }
 
     def close(self) -> None:
         """Shut the way out, and say what else was tried on it."""
         self._network.close()
         for attempt in self._proxy.refused if self._proxy else ():
-            self._bench.say(f"refused on the way to the package index: {attempt}")
+            self._build_context.say(f"refused on the way to the package index: {attempt}")
 
     def install(
         self, name: str, wanted: Wanted, supply: Supply, *, only_resolve: bool = False
@@ -141,7 +141,7 @@ class Fetcher:
             if not missing or self._failed_to_reach(result):
                 raise self._failure(result, wanted)
             for project in missing:
-                self._bench.say(
+                self._build_context.say(
                     f"{project} exists only as source; its wheel is built without network"
                 )
                 try:
@@ -151,7 +151,7 @@ class Fetcher:
                         raise
                     self.left_out.add(project)
                     self.unbuilt[project] = problem.message
-                    self._bench.say(problem.message)
+                    self._build_context.say(problem.message)
                 supplied.add(project)
         raise EnvironmentFailed(
             f"More than {_MOST_ROUNDS} packages exist only as source; this is not gone on with."
@@ -193,7 +193,7 @@ class Fetcher:
         """
         directory = posixpath.join(SANDBOX_TREE, folder).rstrip("/")
         places = {one: posixpath.normpath(posixpath.join(directory, one)) for one in files}
-        python = self._bench.interpreter.path
+        python = self._build_context.interpreter.path
         order = SandboxRequest(
             argv=(f"{_UV}/uv", "lock", "--no-build", "--python", python),
             # Neither git nor ssh is started for an address that the project names.
@@ -221,7 +221,7 @@ class Fetcher:
         house = f"{STORE}/{self._wheelhouse(name).relative_to(self.workplace.parent)}"
         make = [
             f"{_UV}/uv", "venv", "--quiet", "--clear", "--relocatable", "--no-project",
-            "--python", self._bench.interpreter.path, venv,
+            "--python", self._build_context.interpreter.path, venv,
         ]  # fmt: skip
         keep = [
             "cp",
@@ -259,15 +259,17 @@ class Fetcher:
             ).encode(),
         }
         environ = {"UV_LINK_MODE": "hardlink", "UV_CONCURRENT_DOWNLOADS": "16"}
-        if len(self._bench.index.accesses()) > 1 and all(line.hashes for line in wanted.lines):
+        if len(self._build_context.index.accesses()) > 1 and all(
+            line.hashes for line in wanted.lines
+        ):
             # The hashes say what it has to be, so that it may come from whoever has it.
             environ["UV_INDEX_STRATEGY"] = "unsafe-best-match"
-        argv = (self._bench.interpreter.path, "-I", "-S", _RUNNER, f"{_TMP}/commands.json")
+        argv = (self._build_context.interpreter.path, "-I", "-S", _RUNNER, f"{_TMP}/commands.json")
         return self._run_online(SandboxRequest(argv=argv, environ=environ, limits=_LIMITS), files)
 
     def _run_online(self, order: SandboxRequest, files: dict[str, bytes]) -> SandboxResult:
         """Run a command with uv, its cache and the way to the indexes."""
-        *others, default = self._bench.index.accesses()
+        *others, default = self._build_context.index.accesses()
         environ = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "UV_NO_CONFIG": "1",
@@ -289,8 +291,11 @@ class Fetcher:
             "files": tuple(SandboxFile(path=path, content=text) for path, text in files.items()),
             "proxy_socket": str(self._way_out()),
         }
-        with storage.locked(self._bench.settings, storage.FETCH), storage.no_space("packages"):
-            return self._bench.sandbox.run(order.model_copy(update=update))
+        with (
+            storage.locked(self._build_context.settings, storage.FETCH),
+            storage.no_space("packages"),
+        ):
+            return self._build_context.sandbox.run(order.model_copy(update=update))
 
     def _written(
         self, lines: Iterable[Line], wheels: Iterable[str], house: str, supplied: set[str]
@@ -304,14 +309,14 @@ class Fetcher:
         return "".join(f"{entry}\n" for entry in text).encode()
 
     def _mounts(self) -> tuple[Mount, ...]:
-        settings = self._bench.settings
+        settings = self._build_context.settings
         place = str(storage.shared(settings))
         return (
-            *self._bench.interpreter.sandbox_mounts(),
+            *self._build_context.interpreter.sandbox_mounts(),
             Mount(source=str(uv_program.program(settings).parent), target=_UV),
             Mount(source=str(storage.scripts(settings)), target=SANDBOX_OURS),
             # uv's cache, which no code of a package ever runs beside.
-            Mount(source=place, target=STORE, writable=True, kept=storage.CACHE),
+            Mount(source=place, target=STORE, writable=True, retained_folder=storage.CACHE),
         )
 
     # --- the way out -------------------------------------------------------------------------
@@ -319,7 +324,9 @@ class Fetcher:
     def _way_out(self) -> Path:
         if self._proxy is None:
             self._proxy = self._network.enter_context(
-                open_proxy(self._bench.index, self._bench.settings, self._gateways.values())
+                open_proxy(
+                    self._build_context.index, self._build_context.settings, self._gateways.values()
+                )
             )
         return self._proxy.socket_path
 
@@ -363,15 +370,16 @@ class Fetcher:
         if self._failed_to_reach(result):
             faults = "".join(f"\nThe proxy {one}." for one in self._faults())
             return IndexUnavailable(
-                f"The package index at {self._bench.index.url} did not answer:\n{words}{faults}"
+                f"The package index at {self._build_context.index.url} did not answer:\n"
+                f"{words}{faults}"
             )
         if (shown := uv_program.shorten(words)) != words:
-            self._bench.say(words)
+            self._build_context.say(words)
         origins = _origins(words, (*wanted.lines, *wanted.constraints))
-        left = "".join(f"\n{note}." for note in self._bench.index.notes)
+        left = "".join(f"\n{note}." for note in self._build_context.index.notes)
         return Unresolvable(
             f"{shown}{origins}{left}\n"
-            f"This is the resolver's answer for Python {self._bench.interpreter.version}. "
+            f"This is the resolver's answer for Python {self._build_context.interpreter.version}. "
             "Change the requirement that is named, or choose others with `python.install`, "
             "`python.extras` or `python.groups` in .github/mergewright.yml."
         )

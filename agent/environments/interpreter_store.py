@@ -12,11 +12,11 @@ import shutil
 from pathlib import Path
 
 from agent.environments import storage
-from agent.environments.found_pythons import Found
+from agent.environments.found_pythons import FoundPython
 from agent.settings import Settings
 
 
-def mounts(one: Found, settings: Settings) -> tuple[tuple[str, str], ...]:
+def mounts(one: FoundPython, settings: Settings) -> tuple[tuple[str, str], ...]:
     """What has to be shown besides the root: the installation, at its original path."""
     if one.system:
         return ()

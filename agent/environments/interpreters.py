@@ -16,7 +16,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from agent.environments import found_pythons, interpreter_store, storage
-from agent.environments.found_pythons import Found
+from agent.environments.found_pythons import FoundPython
 from agent.environments.python_hints import PythonHints
 from agent.errors import EnvironmentFailed
 from agent.models.record import Record
@@ -93,7 +93,7 @@ def find_other(hints: PythonHints, used: str, sandbox: Sandbox, settings: Settin
     return _choose_other(hints, used, found)
 
 
-def _choose_other(hints: PythonHints, used: str, found: Sequence[Found]) -> str:
+def _choose_other(hints: PythonHints, used: str, found: Sequence[FoundPython]) -> str:
     there = {_minor(one) for one, _ in ranked(None, hints, found)} - {_cut(used)}
     for named in (hints.ci, hints.classifiers):
         if others := there & {*named}:
@@ -102,8 +102,8 @@ def _choose_other(hints: PythonHints, used: str, found: Sequence[Found]) -> str:
 
 
 def ranked(
-    asked: str | None, hints: PythonHints, found: Sequence[Found]
-) -> list[tuple[Found, str]]:
+    asked: str | None, hints: PythonHints, found: Sequence[FoundPython]
+) -> list[tuple[FoundPython, str]]:
     """Order the interpreters that fit, best first, each with the reason in words. Pure."""
     usable = [one for one in found if Version(one.version) >= OLDEST]
     if asked is not None:
@@ -112,9 +112,9 @@ def ranked(
     allowed = _specifiers(hints)
     fitting = [one for one in usable if allowed.contains(one.version, prereleases=True)]
     because = f"{hints.requires_origin}: {hints.requires}" if hints.requires else "nothing is asked"
-    order: dict[tuple[str, str], tuple[Found, str]] = {}
+    order: dict[tuple[str, str], tuple[FoundPython, str]] = {}
 
-    def add(some: Iterable[Found], reason: str) -> None:
+    def add(some: Iterable[FoundPython], reason: str) -> None:
         for one in _best_first(some):
             order.setdefault((one.root, one.path), (one, reason.replace("{}", _minor(one))))
 
@@ -130,17 +130,17 @@ def ranked(
     return list(order.values())
 
 
-def _best_first(found: Iterable[Found]) -> list[Found]:
+def _best_first(found: Iterable[FoundPython]) -> list[FoundPython]:
     """What is no preview goes first, then what sandboxes have anyway, then what is newest."""
 
-    def rank(one: Found) -> tuple[bool, bool, bool, Version]:
+    def rank(one: FoundPython) -> tuple[bool, bool, bool, Version]:
         version = Version(one.version)
         return not version.is_prerelease, one.system, not one.root, version
 
     return sorted(found, key=rank, reverse=True)
 
 
-def _minor(one: Found) -> str:
+def _minor(one: FoundPython) -> str:
     return _cut(one.version)
 
 
@@ -161,7 +161,7 @@ def _specifiers(hints: PythonHints) -> SpecifierSet:
 def _not_to_be_had(
     asked: str | None,
     hints: PythonHints,
-    found: Sequence[Found],
+    found: Sequence[FoundPython],
     broken: Sequence[str],
     settings: Settings,
     roots: Sequence[Root],
@@ -188,7 +188,7 @@ def _not_to_be_had(
     )
 
 
-def _named(one: Found) -> str:
+def _named(one: FoundPython) -> str:
     where = f" of the root file system {one.root}" if one.root else ""
     return f"{one.version} ({one.path}{where})"
 
@@ -201,7 +201,11 @@ def _read_change_time(folder: Path) -> int:
 
 
 def _find_missing_modules(
-    trial: str, one: Found, shown: tuple[tuple[str, str], ...], sandbox: Sandbox, settings: Settings
+    trial: str,
+    one: FoundPython,
+    shown: tuple[tuple[str, str], ...],
+    sandbox: Sandbox,
+    settings: Settings,
 ) -> list[str] | None:
     """List what of the standard library it lacks in a sandbox; None when it does not run there.
 
@@ -219,7 +223,7 @@ def _find_missing_modules(
 
 
 def _try_in_sandbox(
-    one: Found, shown: Iterable[tuple[str, str]], sandbox: Sandbox, settings: Settings
+    one: FoundPython, shown: Iterable[tuple[str, str]], sandbox: Sandbox, settings: Settings
 ) -> list[str] | None:
     mounts = [Mount(source=host, target=sandbox) for host, sandbox in shown]
     mounts.append(Mount(source=str(storage.scripts(settings)), target=SANDBOX_OURS))

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from agent.models.checks import CheckResult, Status
 from agent.models.record import Record
 from agent.models.sandbox import SANDBOX_TREE
-from agent.text import cleaning
+from agent.text import sanitise
 from repo_config import ci_setup, dependencies, test_files
 from repo_config.ci_setup import CiSetup
 from repo_config.project_files import Files
@@ -93,7 +93,7 @@ def _join_texts(tests: CheckResult) -> str:
     """Join what was printed and what single tests say; what counts most stands last."""
     red = (item.text for item in tests.items if item.outcome == "error")
     texts = (tests.output, *[*dict.fromkeys(red)][:_MOST_ITEMS])
-    return cleaning.terminal("\n".join(texts)).strip()
+    return sanitise.terminal("\n".join(texts)).strip()
 
 
 def _find_error(text: str, paths: Collection[str]) -> tuple[str, str]:

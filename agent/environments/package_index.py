@@ -18,7 +18,7 @@ from agent.environments import index_settings
 from agent.environments.egress import target
 from agent.environments.index_settings import HostIndexes
 from agent.errors import EnvironmentFailed
-from agent.models.package_index import IndexAccess, IndexWish, SourceArchive
+from agent.models.package_index import IndexAccess, IndexRequest, SourceArchive
 from agent.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class SimpleIndex:
         """What of the host's configuration, or of a repository's wishes, is not followed."""
         return (*self._host.notes, *self._notes)
 
-    def including(self, wishes: tuple[IndexWish, ...]) -> SimpleIndex:
+    def including(self, wishes: tuple[IndexRequest, ...]) -> SimpleIndex:
         """These, and of the ones that a repository names those that the operator allows.
 
         What the repository names gets no credentials but those that the operator has for exactly
@@ -151,7 +151,7 @@ class SimpleIndex:
         return is_web and target(url) in map(target, self._settings.allow_hosts)
 
 
-def _refusal(wish: IndexWish) -> str:
+def _refusal(wish: IndexRequest) -> str:
     host = urlsplit(wish.url).hostname
     said = f"{wish.origin}: the index {_without_login(wish.url)} is not asked"
     if host is None:

@@ -19,14 +19,14 @@ from agent.environments.locks import kinds
 from agent.environments.requirement_files import Left, Requirements
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.models.package_index import IndexWish
+from agent.models.package_index import IndexRequest
 
 _ORIGIN = "pyproject.toml [tool.uv.sources]"
 _UV = "pyproject.toml [[tool.uv.index]]"
 _POETRY = "pyproject.toml [[tool.poetry.source]]"
 
 
-def find_indexes(pyproject: dict[str, Any]) -> tuple[IndexWish, ...]:
+def find_indexes(pyproject: dict[str, Any]) -> tuple[IndexRequest, ...]:
     """The indexes that are named, and the projects that are to come from one of them alone.
 
     Where a lock is there it is read instead: its hashes bind every package.
@@ -46,7 +46,7 @@ def find_indexes(pyproject: dict[str, Any]) -> tuple[IndexWish, ...]:
 
 def _find_named(
     listed: object, tables: Iterable[dict[str, Any]], key: str, origin: str
-) -> Iterator[IndexWish]:
+) -> Iterator[IndexRequest]:
     """Yield indexes that are asked for anything, then those that a project is bound to."""
     entries = [kinds.table(entry) for entry in listed] if isinstance(listed, list) else []
     explicit = [one for one in entries if one.get("explicit") or one.get("priority") == "explicit"]

@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.models.package_index import IndexWish
+from agent.models.package_index import IndexRequest
 from agent.models.record import Record
 
 _DEEPEST = 20
@@ -83,7 +83,7 @@ class Requirements(Record):
     """Every file that was read."""
     left: tuple[Left, ...] = ()
     notes: tuple[str, ...] = ()
-    indexes: tuple[IndexWish, ...] = ()
+    indexes: tuple[IndexRequest, ...] = ()
     """Indexes that the repository names; whether they are asked is the operator's word."""
     prereleases: bool = False
 
@@ -287,9 +287,9 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         yield first, pending.strip()
 
 
-def named_index(url: str, origin: str) -> IndexWish:
+def named_index(url: str, origin: str) -> IndexRequest:
     """An index that a repository names; credentials in its address are not for us to use."""
-    return IndexWish(url=re.sub(r"(?<=://)[^/]*@", "", url), origin=origin)
+    return IndexRequest(url=re.sub(r"(?<=://)[^/]*@", "", url), origin=origin)
 
 
 def _refused_address(place: str, text: str) -> AddressRefused:

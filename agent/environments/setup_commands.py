@@ -31,7 +31,7 @@ from agent.environments import (
     sandbox_services,
     storage,
 )
-from agent.environments.bench import Bench
+from agent.environments.build_context import BuildContext
 from agent.environments.egress import EgressProxy
 from agent.environments.index_gateway import Gateway
 from agent.environments.tree_files import TreeFiles
@@ -50,7 +50,7 @@ from agent.models.sandbox import (
     SandboxRequest,
     SandboxResult,
 )
-from agent.text import cleaning
+from agent.text import sanitise
 from repo_config import load, rule_files
 from repo_config.detect import Project
 from repo_config.schema import PackagesCommand
@@ -113,7 +113,9 @@ class _Report(BaseModel):
     gone: list[str] = []
 
 
-def provide(asked: SetUp, files: TreeFiles, environment: Environment, bench: Bench) -> Environment:
+def provide(
+    asked: SetUp, files: TreeFiles, environment: Environment, build_context: BuildContext
+) -> Environment:
     """Give the environment with the layers of all set-up commands.
 
     Raises:
@@ -123,16 +125,16 @@ def provide(asked: SetUp, files: TreeFiles, environment: Environment, bench: Ben
     offline = tuple(command for command in asked.commands if isinstance(command, str))
     current = environment
     for command in online:
-        current = _add(_Run(asked, files, (command,), current, bench))
+        current = _add(_Run(asked, files, (command,), current, build_context))
     if offline:
-        current = _add(_Run(asked, files, offline, current, bench))
+        current = _add(_Run(asked, files, offline, current, build_context))
     # A change has no say in the packages that it is checked with.
     return current if asked.base is None else current.model_copy(update={"path": environment.path})
 
 
 def _add(run: _Run) -> Environment:
     """Lay one more layer over those that the environment has."""
-    settings, base = run.bench.settings, run.asked.base
+    settings, base = run.build_context.settings, run.asked.base
     environment = run.environment
     key = run.make_key(of_change=False)
     if base is not None and key not in _name_layers(base):
@@ -151,7 +153,9 @@ def _add(run: _Run) -> Environment:
     layer = _Stored.model_validate_json((place / _RECORD).read_bytes())
     if layer.altered:
         named = ", ".join(layer.altered[:_MOST_NAMED])
-        run.bench.say(f"set-up alters files of the repository, which stay as they are: {named}")
+        run.build_context.say(
+            f"set-up alters files of the repository, which stay as they are: {named}"
+        )
     update: dict[str, object] = {
         "layers": (*environment.layers, Layer(folder=str(place), bulk=layer.bulk)),
         "altered": tuple(dict.fromkeys((*environment.altered, *layer.altered))),
@@ -174,11 +178,11 @@ class _Run:
         files: TreeFiles,
         commands: Commands,
         environment: Environment,
-        bench: Bench,
+        build_context: BuildContext,
     ) -> None:
         self.asked = asked
         self.environment = environment
-        self.bench = bench
+        self.build_context = build_context
         self._files = files
         self._texts = [one if isinstance(one, str) else one.run for one in commands]
         first = commands[0]
@@ -193,7 +197,7 @@ class _Run:
         parts = (
             storage.FORMAT, self._texts, environment.key, _name_layers(environment),
             self._files.base,
-            self.bench.mark, self.bench.index.mark if self._online else "",
+            self.build_context.mark, self.build_context.index.mark if self._online else "",
             # Who runs a change's code has no say in what others are given.
             _name_layers(base) if base and of_change else None,
             sorted(self._variables().items()),
@@ -221,10 +225,10 @@ class _Run:
             shutil.copytree(before, venv, symlinks=True)
         known = dict(_mark_entries(venv))
         with ExitStack() as stack:
-            result = self.bench.sandbox.run(self._order(part, stack), hear=self._hear())
+            result = self.build_context.sandbox.run(self._order(part, stack), hear=self._hear())
         refused = self._proxy.refused if self._proxy else ()
         if refused:
-            self.bench.say(f"set-up was refused the way to {', '.join(refused)}")
+            self.build_context.say(f"set-up was refused the way to {', '.join(refused)}")
         report = _read_report(result)
         if result.exit_code != 0:
             raise self._failure(result, report, refused)
@@ -232,7 +236,7 @@ class _Run:
         keep_plain(part / "home")
         if known:
             self._keep_environment(venv, before, known)
-        self.bench.say(f"set-up done in {time.monotonic() - began:.1f} s")
+        self.build_context.say(f"set-up done in {time.monotonic() - began:.1f} s")
         bulk = _part_bulk(part, self._files.root)
         return _Stored(altered=tuple(altered), bulk=tuple(bulk))
 
@@ -264,7 +268,7 @@ class _Run:
                 "home": {"from": _HOME, "to": f"{_MADE}/home"},
             },
         }
-        settings = self.bench.settings
+        settings = self.build_context.settings
         limits = SandboxLimits(
             seconds=min(_SECONDS, settings.max_minutes * 60.0),
             memory_bytes=settings.sandbox_memory_mb * 1024**2,
@@ -297,7 +301,7 @@ class _Run:
 
     def _connect(self, order: SandboxRequest, stack: ExitStack) -> SandboxRequest:
         """Show the files that are named in place of the tree, and open the way to the indexes."""
-        index, settings = self.bench.index, self.bench.settings
+        index, settings = self.build_context.index, self.build_context.settings
         gateways = {one.url: Gateway(one) for one in index.accesses() if one.login}
         proxy = stack.enter_context(fetch.open_proxy(index, settings, gateways.values(), HOSTS))
         self._proxy = proxy
@@ -339,8 +343,8 @@ class _Run:
             for line in lines:
                 if left and line.startswith(b"$ "):
                     left -= 1
-                    self.bench.say(
-                        f"set-up: {cleaning.terminal(line[2:].decode(errors='replace'))}"
+                    self.build_context.say(
+                        f"set-up: {sanitise.terminal(line[2:].decode(errors='replace'))}"
                     )
 
         return hear
@@ -356,7 +360,7 @@ class _Run:
         else:
             code = report.code if report.code is not None else result.exit_code
             ended = f"ended with exit code {code}"
-        lines = cleaning.terminal(result.output).strip().splitlines()[-_MOST_LINES:]
+        lines = sanitise.terminal(result.output).strip().splitlines()[-_MOST_LINES:]
         words = "\n".join(lines)[-_MOST_WORDS:]
         place = f" ({where})" if where else ""
         hint = (
@@ -382,7 +386,7 @@ class _Run:
             )
         if (made := before.parent / "generated").is_dir():
             shutil.copytree(made, venv.parent / "generated")
-        self.bench.say("set-up alters the environment")
+        self.build_context.say("set-up alters the environment")
 
 
 # --- what a sandbox has left

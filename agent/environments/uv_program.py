@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 from agent.environments import storage
 from agent.settings import Settings
-from agent.text import cleaning
+from agent.text import sanitise
 
 _SECONDS = 30
 _MOST_LINES = 30
@@ -69,7 +69,7 @@ def list_pythons(settings: Settings, search_path: str) -> list[dict[str, Any]]:
 
 def needing_wheels(output: str) -> tuple[str, ...]:
     """Names of projects that uv refused because they exist only as source."""
-    text = cleaning.terminal(output)
+    text = sanitise.terminal(output)
     named = _NEEDS_WHEEL.findall(text) or _NO_WHEELS.findall(text)
     return tuple(dict.fromkeys(str(canonicalize_name(name)) for name in named))
 
@@ -91,7 +91,7 @@ def find_cause(words: str) -> str:
 
 def essential(output: str) -> str:
     """What the resolver has to say to people: no colours, progress or passwords, in short."""
-    lines = [line.rstrip() for line in cleaning.terminal(output).splitlines()]
+    lines = [line.rstrip() for line in sanitise.terminal(output).splitlines()]
     for number, line in enumerate(lines):
         if re.match(r"\s*(?:error|failed)\b", line, re.IGNORECASE):
             lines = lines[number:]

@@ -1,4 +1,4 @@
-"""Branches on a forge that runs of ours have pushed and left behind.
+"""Branches on a code host that runs of ours have pushed and left behind.
 
 Owns what makes a branch one of ours beyond doubt. Which runs are over, and whether a branch has
 become a pull request, is left to the caller.
@@ -14,7 +14,7 @@ from agent.git import branches, mirror, remote, worktree
 
 
 class LeftBranch(NamedTuple):
-    """A branch on the forge that ends in a commit of ours."""
+    """A branch on the code host that ends in a commit of ours."""
 
     name: str
     commit: str
@@ -27,7 +27,7 @@ def find(
 ) -> tuple[LeftBranch, ...]:
     """Find the branches that runs have pushed: named after the run, at a commit that it made.
 
-    A commit counts that is kept in our mirror and carries the run's date, or that the forge has
+    A commit counts that is kept in our mirror and carries the run's date, or that the code host has
     made for the run.
 
     Args:
@@ -48,7 +48,7 @@ def find(
 
 
 def remove(url: str, token: str, mirrors: Path, left: LeftBranch) -> bool:
-    """Delete a branch on the forge that is still at our commit; say whether it was."""
+    """Delete a branch on the code host that is still at our commit; say whether it was."""
     with worktree.forge_mirror(url, mirrors) as hold:
         mirror.make(hold)
         try:

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.errors import BranchMoved, CacheGone, EditFailed, ForgeUnavailable, RepositoryUnfit
+from agent.errors import BranchMoved, CacheGone, CodeHostUnavailable, EditFailed, RepositoryUnfit
 from agent.git import base, branches, mirror, objects, process, remote, worktree
 from agent.git.base import Limits, Start
 from agent.git.mirror import Hold
 from agent.git.process import GitFailed, Place
 from agent.models.change import Change, ChangedFile
-from agent.models.pulls import Standing
+from agent.models.pulls import BranchState
 from agent.models.sandbox import Flag
 
 MOST_COMMITS = 1_000
@@ -27,7 +27,7 @@ MOST_FILES = 1_000
 MOST_BYTES = 32 * 1024**2
 """Of the changed files before and after, together."""
 _FORGE = ("GitHub", "noreply@github.com")
-"""The committer of what the forge commits and signs for an author."""
+"""The committer of what the code host commits and signs for an author."""
 _MERGES_SINCE = (2, 38)
 _MERGE_SECONDS = 120.0
 _MERGE = (
@@ -42,7 +42,7 @@ _MERGE = (
 # --- looking -----------------------------------------------------------------------------------
 
 
-def standing(  # noqa: PLR0913 - those of `prepare_remote`, and of a second branch
+def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a second branch
     url: str,
     token: str,
     branch: str,
@@ -54,14 +54,14 @@ def standing(  # noqa: PLR0913 - those of `prepare_remote`, and of a second bran
     merging: bool = True,
     limits: Limits = base.USUAL,
     stopped: Flag | None = None,
-) -> Standing:
+) -> BranchState:
     """Fetch the branch of a pull request and its base, and say where the one stands to the other.
 
     May run twice, also at once; fails as `worktree.prepare_remote` does.
 
     Args:
         author: Under which name our commits are made; with `email`, what tells them from others.
-        merging: False where only the forge may commit: the base is then not merged in, and
+        merging: False where only the code host may commit: the base is then not merged in, and
             everything is held against the commit at which the branch left it.
     """
     for name in (branch, base_branch):
@@ -91,7 +91,7 @@ def _look(
     limits: Limits,
     *,
     merging: bool,
-) -> Standing:
+) -> BranchState:
     tip = start.commit
     with objects.writing(hold, keep=False) as place:
         fork = objects.fork(place, tip, head)
@@ -105,16 +105,16 @@ def _look(
             change = _difference(place, joined.against, joined.tree)
         except RepositoryUnfit as problem:
             unfit = problem.message
-    return Standing(
+    return BranchState(
         checkout=base.described(hold.place, url, Start(joined.against, start.branch)),
         change=change,
         head=head,
         tip=tip,
         tree=joined.tree,
-        foreign=foreign,
-        moved=fork != tip,
+        foreign_commits=foreign,
+        base_has_moved=fork != tip,
         conflicts=joined.conflicts,
-        unfit=unfit,
+        unfit_reason=unfit,
     )
 
 
@@ -218,7 +218,7 @@ def _difference(place: Place, commit: str, tree: str) -> Change:
 
 
 def follow(
-    standing: Standing,
+    branch_state: BranchState,
     change: Change,
     message: str,
     *,
@@ -237,7 +237,7 @@ def follow(
     Args:
         change: All of it against the standing's checkout, as the checks have seen it.
         date: Of author and committer, in seconds since the epoch.
-        rewriting: False where the forge lets nobody do that: then our own commits stay as well.
+        rewriting: False where the code host lets nobody do that: then our own commits stay as well.
 
     Returns:
         The commit for the end of the branch; its head where nothing is to be done.
@@ -248,34 +248,34 @@ def follow(
         CacheGone: The mirror has been made anew since, without these commits.
         StorageFull: There is no sandbox in the mirror.
     """
-    if standing.unfit:
-        raise RepositoryUnfit(standing.unfit)
-    against, made = standing.checkout.commit, standing.head
+    if branch_state.unfit_reason:
+        raise RepositoryUnfit(branch_state.unfit_reason)
+    against, made = branch_state.checkout.commit, branch_state.head
     by = objects.Identity(author, email, date)
-    with worktree.mirror_of(standing.checkout) as hold:
-        _require_there(hold.place, standing)
+    with worktree.mirror_of(branch_state.checkout) as hold:
+        _require_there(hold.place, branch_state)
         with objects.writing(hold, keep=True) as place:
-            was = objects.tree(place, hold.scratch, against, standing.change)
+            was = objects.tree(place, hold.scratch, against, branch_state.change)
             wanted = objects.tree(place, hold.scratch, against, change)
-        if was != standing.tree:
-            raise EditFailed(f"The branch is not at {standing.tree[:12]} as its change has it")
-        if standing.brought_up and rewriting and not standing.foreign:
-            made = _rebased(hold.place, standing, by)
-        elif standing.brought_up:
-            parents = standing.head, standing.tip
+        if was != branch_state.tree:
+            raise EditFailed(f"The branch is not at {branch_state.tree[:12]} as its change has it")
+        if branch_state.brought_up and rewriting and not branch_state.foreign_commits:
+            made = _rebased(hold.place, branch_state, by)
+        elif branch_state.brought_up:
+            parents = branch_state.head, branch_state.tip
             made = objects.commit(hold.place, was, parents, merge_message, by)
         if wanted != was:
             made = objects.commit(hold.place, wanted, (made,), message, by)
-        if made in (standing.head, standing.tip):
+        if made in (branch_state.head, branch_state.tip):
             # A branch that holds nothing of its own would close its pull request.
-            return standing.head
+            return branch_state.head
         mirror.pin(hold, made, "commits")
     return made
 
 
-def _rebased(place: Place, standing: Standing, by: objects.Identity) -> str:
+def _rebased(place: Place, branch_state: BranchState, by: objects.Identity) -> str:
     """What is on the branch as one commit on the end of its base, with the words of its first."""
-    tip, head, tree = standing.tip, standing.head, standing.tree
+    tip, head, tree = branch_state.tip, branch_state.head, branch_state.tree
     if tree == objects.tree_of(place, tip):
         return tip
     first = process.run(place, "rev-list", "--topo-order", "--reverse", f"{tip}..{head}", "--")
@@ -284,15 +284,15 @@ def _rebased(place: Place, standing: Standing, by: objects.Identity) -> str:
     return objects.commit(place, tree, (tip,), message, by)
 
 
-def increment(standing: Standing, change: Change) -> Change:
-    """What a Change adds to the branch, against the commit at its end, for the forge to commit.
+def increment(branch_state: BranchState, change: Change) -> Change:
+    """What a Change adds to the branch, against the commit at its end, for the code host to commit.
 
     Raises:
         EditFailed: The base was merged in, which is more than one plain commit can say.
     """
-    if standing.brought_up:
+    if branch_state.brought_up:
         raise EditFailed("The base branch was merged in, so there is no plain commit on the branch")
-    was, now = ({file.path: file for file in one.files} for one in (standing.change, change))
+    was, now = ({file.path: file for file in one.files} for one in (branch_state.change, change))
     files = []
     for path in sorted(was | now):
         before, after = _state(was.get(path), now.get(path)), _state(now.get(path), was.get(path))
@@ -306,7 +306,7 @@ def increment(standing: Standing, change: Change) -> Change:
                     was_executable=before[1] if before[0] is not None else None,
                 )
             )
-    return Change(base_commit=standing.head, files=tuple(files), notes=change.notes)
+    return Change(base_commit=branch_state.head, files=tuple(files), notes=change.notes)
 
 
 def _state(file: ChangedFile | None, other: ChangedFile | None) -> tuple[bytes | None, bool | None]:
@@ -321,7 +321,7 @@ def _state(file: ChangedFile | None, other: ChangedFile | None) -> tuple[bytes |
 
 
 def push_follow(
-    standing: Standing, commit: str, branch: str, url: str, token: str, *, look_again: str
+    branch_state: BranchState, commit: str, branch: str, url: str, token: str, *, look_again: str
 ) -> None:
     """Move the branch of a pull request from where it stood to the commit; nothing of others goes.
 
@@ -333,30 +333,30 @@ def push_follow(
     Raises:
         BranchMoved: Somebody has pushed to the branch, or deleted it, since.
         EditFailed: The commit would take commits of other people off the branch.
-        AccessLost: The forge does not let us push; its words are in the message.
-        ForgeUnavailable: The forge did not answer; run again, nothing is done twice.
+        AccessLost: The code host does not let us push; its words are in the message.
+        CodeHostUnavailable: The code host did not answer; run again, nothing is done twice.
         CacheGone: The mirror has been made anew since, without the commit.
     """
     branches.require_name(branch)
-    with worktree.mirror_of(standing.checkout) as hold:
-        _require_there(hold.place, standing, commit)
-        if standing.foreign and not objects.has(hold.place, commit, standing.head):
+    with worktree.mirror_of(branch_state.checkout) as hold:
+        _require_there(hold.place, branch_state, commit)
+        if branch_state.foreign_commits and not objects.has(hold.place, commit, branch_state.head):
             raise EditFailed(
                 "Other people have committed to the branch, and their commits would go"
             )
         at = remote.head(hold, url, token, branch)
-        if at == standing.head != commit:
+        if at == branch_state.head != commit:
             try:
                 at = remote.push_or_look(hold, url, token, commit, branch, expected=at)
             except remote.LeaseLost as problem:
-                raise ForgeUnavailable(problem.message) from problem
+                raise CodeHostUnavailable(problem.message) from problem
     if at != commit:
         what = "Somebody has pushed to" if at else "Somebody has deleted"
         raise BranchMoved(f"{what} {branch} since it was looked at; it was left alone", look_again)
 
 
-def _require_there(place: Place, standing: Standing, *more: str) -> None:
+def _require_there(place: Place, branch_state: BranchState, *more: str) -> None:
     """Have the checkout done again where the mirror was made anew since, without the commits."""
-    for commit in (standing.tip, standing.head, *more):
+    for commit in (branch_state.tip, branch_state.head, *more):
         if base.peeled(place, commit) != commit:
             raise CacheGone(f"{place.git_dir} does not hold commit {commit} any more", "checkout")

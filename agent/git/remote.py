@@ -2,11 +2,11 @@
 
 The token reaches git by a descriptor of a file that is on no disk and has no name; so it stands in
 no argument, no environment, no configuration and no address. Git follows no redirect: the token
-goes to the address that the forge named, or nowhere.
+goes to the address that the code host named, or nowhere.
 
-What reads from the forge raises AccessLost where the token does not let us, ForgeUnavailable where
-the forge did not answer; what fetches, RepositoryUnfit where the branch is not there, there is more
-than `max_bytes`, or git refuses an object as dangerous.
+What reads from the code host raises AccessLost where the token does not let us, CodeHostUnavailable
+where the code host did not answer; what fetches, RepositoryUnfit where the branch is not there,
+there is more than `max_bytes`, or git refuses an object as dangerous.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agent.errors import AccessLost, ForgeUnavailable, PermanentError, RepositoryUnfit
+from agent.errors import AccessLost, CodeHostUnavailable, PermanentError, RepositoryUnfit
 from agent.git import mirror, objects, process
 from agent.git.mirror import Hold
 from agent.git.process import GitFailed, Place
@@ -85,7 +85,7 @@ def _reached(hold: Hold, url: str, token: str) -> Iterator[tuple[str, Callable[[
 def _reading(
     hold: Hold, url: str, token: str, branch: str = ""
 ) -> Iterator[tuple[str, Callable[[Place], Place]]]:
-    """Reach the forge as `_reached` does, and say what a failure to read from it means."""
+    """Reach the code host as `_reached` does, and say what a failure to read from it means."""
     with _reached(hold, url, token) as there:
         try:
             yield there
@@ -97,10 +97,12 @@ def _reading(
                 ) from problem
             if _REFUSED.search(problem.message):
                 raise AccessLost(
-                    "The forge does not let us read the repository. Is the App installed in it,"
+                    "The code host does not let us read the repository. Is the App installed in it,"
                     f" with the permission contents: read? Its words: {problem.message}"
                 ) from problem
-            raise ForgeUnavailable(f"git cannot reach the forge: {problem.message}") from problem
+            raise CodeHostUnavailable(
+                f"git cannot reach the code host: {problem.message}"
+            ) from problem
 
 
 def path(url: str, mirrors: Path) -> Path:
@@ -151,7 +153,7 @@ def bring_pull(
 ) -> str:
     """Fetch the end of a pull request's branch, and commits by their id; return that end.
 
-    The mirror keeps them till the next look. The forge keeps the end of a branch that is gone.
+    The mirror keeps them till the next look. The code host keeps the end of a branch that is gone.
     """
     wanted = [f"+refs/pull/{number}/head:{LOOKED_AT}-head"]
     wanted += [f"+{commit}:{LOOKED_AT}-{place}" for place, commit in enumerate(commits)]
@@ -160,7 +162,7 @@ def bring_pull(
             mirror.fetch(reaching(hold.place), address, *wanted, max_bytes=max_bytes)
         except GitFailed as problem:
             if _MISSING.search(problem.message):
-                raise RepositoryUnfit(f"The forge has no pull request #{number}") from problem
+                raise RepositoryUnfit(f"The code host has no pull request #{number}") from problem
             raise
     return objects.parsed(hold.place, f"{LOOKED_AT}-head")
 
@@ -176,8 +178,8 @@ def push(
 
     Raises:
         LeaseLost: It is somewhere else now.
-        AccessLost: The forge does not let us push; its words are in the message.
-        ForgeUnavailable: The forge did not answer; whether the push arrived is not known.
+        AccessLost: The code host does not let us push; its words are in the message.
+        CodeHostUnavailable: The code host did not answer; whether the push arrived is not known.
     """
     reference = f"refs/heads/{branch}"
     lease = f"--force-with-lease={reference}:{expected or ''}"
@@ -194,11 +196,11 @@ def push(
                 raise LeaseLost(f"{branch} has moved since it was looked at") from problem
             if _REFUSED.search(words):
                 raise AccessLost(
-                    f"The forge refused the push of {branch}: {words}\nWhere a rule for branches"
+                    f"The code host refused the push of {branch}: {words}\nWhere a branch rule"
                     " stands in the way, exempt our App there, or set pull_request.branch_prefix"
                     " in the repository's configuration to a name that is free."
                 ) from problem
-            raise ForgeUnavailable(f"The push of {branch} failed: {words}") from problem
+            raise CodeHostUnavailable(f"The push of {branch} failed: {words}") from problem
 
 
 def push_or_look(
@@ -210,7 +212,7 @@ def push_or_look(
     """
     try:
         push(hold, url, token, commit, branch, expected=expected)
-    except (LeaseLost, ForgeUnavailable):
+    except (LeaseLost, CodeHostUnavailable):
         now = head(hold, url, token, branch)
         if now == expected:
             raise

@@ -10,9 +10,9 @@ that an untouched line stays untouched. Submodules stay empty folders, and LFS f
 
 Whatever is asked here may be asked twice, also at once, and may raise RepositoryUnfit, where the
 repository or a branch in it cannot be worked on; StorageFull, and then nothing is left half done;
-CacheGone, where a mirror has to be made anew. What asks the forge may raise AccessLost, where it
-does not let us, and ForgeUnavailable, where it did not answer; what can be stopped, Cancelled. A
-token goes to the address that it is given with, and is written nowhere.
+CacheGone, where a mirror has to be made anew. What asks the code host may raise AccessLost, where
+it does not let us, and CodeHostUnavailable, where it did not answer; what can be stopped,
+Cancelled. A token goes to the address that it is given with, and is written nowhere.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from agent.models.sandbox import Flag
 AUTHOR = "Mergewright"
 AUTHOR_EMAIL = "noreply@mergewright.invalid"
 IDENTITY = (AUTHOR, AUTHOR_EMAIL)
-"""Who makes a commit on this machine; on a forge it is the account that opens the pull request."""
+"""Author of commits on this machine; on a code host, the account that opens the pull request."""
 _DIFF_TREE = (
     "diff-tree", "-r", "-p", "--binary", "--full-index", "--no-renames", "--no-color",
     "--no-ext-diff", "--no-textconv",

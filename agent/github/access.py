@@ -18,9 +18,9 @@ from weakref import WeakValueDictionary
 from github.Auth import Auth
 from pydantic import SecretStr
 
-from agent.errors import AccessLost, ForgeUnavailable, RequestRefused, SettingsInvalid
-from agent.github import answers, app_manifest, credentials
-from agent.github.answers import Foreign, Refused
+from agent.errors import AccessLost, CodeHostUnavailable, RequestRefused, SettingsInvalid
+from agent.github import api_errors, app_manifest, credentials
+from agent.github.api_errors import Foreign, Refused
 from agent.github.connection import Facts, Notice, Record, Renewable, Watched
 from agent.github.credentials import App
 from agent.github.retrying import IMPATIENT, Asking, Pacing
@@ -242,7 +242,7 @@ class Access:
             headers, data = app.requestJsonAndCheck("POST", tokens, input=body)
         token, ends = SecretStr(data["token"]), datetime.fromisoformat(str(data["expires_at"]))
         self.known.secrets.append(token)
-        lasts = ends.timestamp() - answers.server_time(headers)
+        lasts = ends.timestamp() - api_errors.server_time(headers)
         # A token that lasts less than our reserve, as an odd server may give, is used at once.
         return Minted(token, time.monotonic() + max(lasts, SPARE_SECONDS + 1.0))
 
@@ -273,7 +273,7 @@ class Access:
         Raises:
             SettingsInvalid: It does not know us, or is not what the address leads to, or our
                 clock is wrong.
-            ForgeUnavailable: No usable answer; try again.
+            CodeHostUnavailable: No usable answer; try again.
         """
         notice, who = self.notice("self"), self.who
         if isinstance(who, SecretStr):
@@ -295,7 +295,7 @@ class Access:
 
         try:
             return self.asking().ask(work, doing="name us")
-        except ForgeUnavailable as problem:
+        except CodeHostUnavailable as problem:
             if isinstance(problem.__cause__, Foreign):
                 raise self._no_api(f"{path}: {problem.__cause__}") from problem
             raise

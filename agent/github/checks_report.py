@@ -11,8 +11,8 @@ from github.Repository import Repository
 
 from agent.github.session import Raw, Session
 from agent.models.change import Finding, Severity
-from agent.models.forge import NewPullRequest
-from agent.text import cleaning
+from agent.models.code_host import NewPullRequest
+from agent.text import sanitise
 
 #: What a person sees in the list of checks.
 NAME = "Mergewright"
@@ -63,7 +63,7 @@ def _set_check_run(
         "external_id": run_id,
         "output": {
             "title": title,
-            "summary": cleaning.cut(summary, cleaning.TEXT_LIMIT, where=where),
+            "summary": sanitise.cut(summary, sanitise.TEXT_LIMIT, where=where),
             "annotations": notes[:_MOST_ANNOTATIONS],
         },
     }
@@ -98,8 +98,8 @@ def _annotation(finding: Finding) -> dict[str, str | int]:
         "start_line": line,
         "end_line": line,
         "annotation_level": _LEVELS[finding.severity],
-        "title": cleaning.terminal(finding.rule)[:_LONGEST_TITLE],
-        "message": cleaning.terminal(words)[:_LONGEST_MESSAGE],
+        "title": sanitise.terminal(finding.rule)[:_LONGEST_TITLE],
+        "message": sanitise.terminal(words)[:_LONGEST_MESSAGE],
     }
 
 

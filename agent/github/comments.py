@@ -16,7 +16,7 @@ from github.IssueComment import IssueComment
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
-from agent.github.answers import Refused, Unsure
+from agent.github.api_errors import Refused, Unsure
 from agent.github.session import Session
 
 NEEDS = "issues: write"

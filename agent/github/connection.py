@@ -29,8 +29,8 @@ from github.Requester import (
     RequestsResponse,
 )
 
-from agent.github import answers
-from agent.github.answers import Foreign, Unsure
+from agent.github import api_errors
+from agent.github.api_errors import Foreign, Unsure
 from agent.github.retrying import Pacing
 from agent.telemetry import metrics
 
@@ -160,7 +160,7 @@ class Watched(Requester):
                 )
                 told["status"] = status
             metrics.github_allows(answered)
-            self._notice.behind = answers.server_time(answered) - time.time()
+            self._notice.behind = api_errors.server_time(answered) - time.time()
             return status, answered, body
 
         status, answered, body = send()
@@ -168,7 +168,7 @@ class Watched(Requester):
             status, answered, body = send()
         # What is refused is told to people; a server may repeat what we have sent.
         told = self._notice.hide(body) if status >= 400 else body
-        answers.judge(status, answered, _read(status, told))
+        api_errors.judge(status, answered, _read(status, told))
         return status, answered, body
 
     def query(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -177,7 +177,7 @@ class Watched(Requester):
             "POST", self.graphql_url, input={"query": query, "variables": variables}
         )
         if data.get("errors"):
-            answers.judge_query(answered, json.loads(self._notice.hide(json.dumps(data))))
+            api_errors.judge_query(answered, json.loads(self._notice.hide(json.dumps(data))))
         return dict(data["data"])
 
     @contextmanager

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from agent.github import answers
+from agent.github import api_errors
 from agent.github.access import Access
-from agent.github.answers import passing
+from agent.github.api_errors import passing
 from agent.github.connection import Watched
 from agent.github.session import Raw, all_in_our_words
 from agent.models.intake import SentDelivery, SentPage
@@ -44,8 +44,8 @@ class AppDeliveries:
             headers, found = self._app.requestJsonAndCheck("GET", _PATH, parameters=wanted)
             return SentPage(
                 deliveries=tuple(_sent(one) for one in found),
-                after=answers.linked(headers, "next").get("cursor"),
-                now=answers.server_time(headers),
+                after=api_errors.linked(headers, "next").get("cursor"),
+                now=api_errors.server_time(headers),
             )
 
         return self._access.asking().ask(work, doing="read the log of deliveries")
@@ -73,5 +73,5 @@ def _sent(raw: Raw) -> SentDelivery:
         event=str(raw["event"]),
         action=None if raw["action"] is None else str(raw["action"]),
         at=datetime.fromisoformat(str(raw["delivered_at"])).timestamp(),
-        heard=200 <= code < 300,
+        was_handled=200 <= code < 300,
     )

@@ -8,10 +8,10 @@ from urllib.parse import quote, urlsplit
 from github.Repository import Repository
 
 from agent.errors import AccessLost
-from agent.github import answers
-from agent.github.answers import Unsure, passing
+from agent.github import api_errors
+from agent.github.api_errors import Unsure, passing
 from agent.github.session import Raw, Session
-from agent.models.forge import BranchRules, Remote
+from agent.models.code_host import BranchRules, Remote
 from agent.models.intake import LiveIssue
 from agent.models.ticket import IssueRef
 
@@ -88,7 +88,7 @@ def newest_events(session: Session, number: int) -> Iterator[Raw]:
                 f"{repository.url}/issues/{number}/events",
                 parameters={"per_page": _PER_PAGE, "page": page},
             )
-            return int(answers.linked(headers, "last").get("page", 1)), list(raw)
+            return int(api_errors.linked(headers, "last").get("page", 1)), list(raw)
 
         return session.ask(work, doing=f"read the events of issue #{number}", needs="issues: read")
 

@@ -17,10 +17,10 @@ import structlog
 from github.Repository import Repository
 
 from agent.github import checks_report
-from agent.github.answers import Refused, Unsure, passing
+from agent.github.api_errors import Refused, Unsure, passing
 from agent.github.session import Raw, Session
 from agent.models.pulls import ProjectCheck
-from agent.text import cleaning
+from agent.text import sanitise
 
 _log = structlog.get_logger()
 
@@ -174,7 +174,7 @@ def _state(run: Raw) -> State:
 
 
 def _summary(*said: str | None) -> str:
-    lines = cleaning.terminal("\n".join(filter(None, said))).split("\n")
+    lines = sanitise.terminal("\n".join(filter(None, said))).split("\n")
     kept = [line.rstrip() for line in lines if line.strip()][:_SUMMARY_LINES]
     return "\n".join(kept)[:_SUMMARY_CHARACTERS]
 
@@ -221,7 +221,7 @@ def log(session: Session, job: int) -> str:
     """Read the end of a job's log as people see it; empty: it has none that we may read.
 
     Raises:
-        ForgeUnavailable: It could not be fetched, after all attempts.
+        CodeHostUnavailable: It could not be fetched, after all attempts.
     """
 
     def work(repository: Repository) -> str:
@@ -238,7 +238,7 @@ def log(session: Session, job: int) -> str:
 
     with passing(*_NO_LOG):
         raw = session.ask(work, doing=f"read the log of job {job}", needs="actions: read")
-        return cleaning.terminal(_STAMP.sub("", raw))[-_LOG_CHARACTERS:]
+        return sanitise.terminal(_STAMP.sub("", raw))[-_LOG_CHARACTERS:]
     return ""
 
 

@@ -10,11 +10,11 @@ from github.PullRequest import PullRequest as GithubPull
 from github.Repository import Repository
 
 from agent.errors import AccessLost, RepositoryUnfit, Superseded
-from agent.github.answers import Refused, Unsure
+from agent.github.api_errors import Refused, Unsure
 from agent.github.session import Session
-from agent.models.forge import NewPullRequest, Onboarding, OwnPull
+from agent.models.code_host import NewPullRequest, Onboarding, OwnPullRequest
 from agent.models.outcome import PullRequest
-from agent.text import cleaning
+from agent.text import sanitise
 
 _SEARCHED = 100
 _NEEDS = "pull_requests: write"
@@ -34,8 +34,8 @@ def open_or_update(
         RepositoryUnfit: Its base branch is gone, or nothing differs from it.
     """
     title = session.access.hide(proposal.title)
-    body = cleaning.cut(
-        session.access.hide(proposal.body), cleaning.TEXT_LIMIT, where=page or "the log of the run"
+    body = sanitise.cut(
+        session.access.hide(proposal.body), sanitise.TEXT_LIMIT, where=page or "the log of the run"
     )
     notes: list[str] = []
     pull = _find(session, proposal.branch)
@@ -57,14 +57,14 @@ def open_or_update(
     return _told(pull, notes), new
 
 
-def own_open(session: Session, besides: str) -> tuple[OwnPull, ...]:
+def own_open(session: Session, besides: str) -> tuple[OwnPullRequest, ...]:
     """List our open pull requests but that of one branch, among the newest that are open."""
     own = session.access.own_logins()
 
-    def work(repository: Repository) -> tuple[OwnPull, ...]:
+    def work(repository: Repository) -> tuple[OwnPullRequest, ...]:
         pulls = repository.get_pulls(state="open", sort="created", direction="desc")
         return tuple(
-            OwnPull(
+            OwnPullRequest(
                 number=pull.number,
                 body=pull.body or "",
                 url=pull.html_url,
@@ -118,7 +118,7 @@ def _find(session: Session, branch: str) -> GithubPull | None:
         if pull.state == "open" and not is_open:
             raise AccessLost(
                 f"Pull request #{pull.number} of the branch {branch} was opened by"
-                f" {cleaning.code(_login(pull))}, not by us; close it, then take the label off and"
+                f" {sanitise.code(_login(pull))}, not by us; close it, then take the label off and"
                 " set it again."
             )
     return max(ours, key=lambda pull: (pull.state == "open", pull.number), default=None)

@@ -10,15 +10,15 @@ import hashlib
 
 import structlog
 
-from agent.github import comments, gatekeeper, project_checks, review_threads, signed_commit
+from agent.github import comments, intake_api, project_checks, review_threads, signed_commit
 from agent.github.access import Access
-from agent.github.answers import passing
+from agent.github.api_errors import passing
 from agent.github.session import Scope, Session, all_in_our_words
 from agent.models.change import Change
-from agent.models.pulls import ProjectCheck, PullNow, Thread
+from agent.models.pulls import ProjectCheck, PullSnapshot, Thread
 from agent.models.run import Run
 from agent.settings import Settings
-from agent.text import cleaning
+from agent.text import sanitise
 
 _log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ class GithubPulls:
         self._public_url = settings.public_url
         self._writers: dict[tuple[str, str, int], bool] = {}
 
-    def read(self, run: Run, number: int) -> PullNow | None:
+    def read(self, run: Run, number: int) -> PullSnapshot | None:
         """Read the pull request with all its threads; None: it is not there any more."""
         return review_threads.read(self._access.of_run(run), number)
 
@@ -57,7 +57,7 @@ class GithubPulls:
         """Whether whoever has the login is that account and may write; asked once in a run."""
         known = (run.run_id, login.lower(), account_id)
         if account_id and known not in self._writers:
-            found = gatekeeper.permission_of(self._access.of_run(run), login)
+            found = intake_api.permission_of(self._access.of_run(run), login)
             self._writers[known] = found.account_id == account_id and found.level in _MAY_WRITE
         return self._writers.get(known, False)
 
@@ -125,7 +125,7 @@ class GithubPulls:
 
     def _cut(self, run: Run, words: str) -> str:
         page = f"{self._public_url}/runs/{run.run_id}" if self._public_url else "the log of the run"
-        return cleaning.cut_markdown(words, cleaning.TEXT_LIMIT - _FRAME, where=page)
+        return sanitise.cut_markdown(words, sanitise.TEXT_LIMIT - _FRAME, where=page)
 
 
 def _mark(kind: str, key: str) -> str:
@@ -148,7 +148,9 @@ def _in_thread(session: Session, number: int, thread: Thread, mark: str, words: 
         return None
 
     # The thread is as it was read just now; what an earlier attempt has said is in it.
-    said = next((one.url for one in thread.comments if one.ours and one.body.startswith(mark)), "")
+    said = next(
+        (one.url for one in thread.comments if one.is_ours and one.body.startswith(mark)), ""
+    )
     # Answers are given to the comment that began the thread.
     first = thread.comments[0].comment_id
     return said or session.call(
@@ -165,9 +167,9 @@ def _in_thread(session: Session, number: int, thread: Thread, mark: str, words: 
 def _answered(thread: Thread) -> str:
     """Say what an answer in the conversation answers: its first words, and whose they are."""
     asked = thread.comments[-1]
-    visible, _ = cleaning.incoming(asked.body)
+    visible, _ = sanitise.incoming(asked.body)
     flat = " ".join(visible.split())
     short = flat if len(flat) <= _QUOTED else f"{flat[:_QUOTED].rstrip()} ..."
-    whose = cleaning.code(asked.author)
+    whose = sanitise.code(asked.author)
     who = f"[{whose}]({asked.url})" if asked.url else whose
-    return f"> {cleaning.words(short) or '(no text)'}\n\nTo {who}:"
+    return f"> {sanitise.words(short) or '(no text)'}\n\nTo {who}:"

@@ -14,8 +14,8 @@ from typing import TypeVar
 from github.GithubException import BadAttributeException, GithubException
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
-from agent.errors import ForgeUnavailable
-from agent.github.answers import Limited, Refused, Unsure
+from agent.errors import CodeHostUnavailable
+from agent.github.api_errors import Limited, Refused, Unsure
 
 T = TypeVar("T")
 
@@ -77,8 +77,8 @@ class Asking:
 
         Raises:
             Refused: GitHub said no.
-            ForgeUnavailable: No usable reply after all attempts.
-            ForgeLimited: We are asked to wait for longer than we do here.
+            CodeHostUnavailable: No usable reply after all attempts.
+            CodeHostLimited: We are asked to wait for longer than we do here.
         """
         retrying = Retrying(
             stop=stop_after_attempt(self._pacing.attempts),
@@ -103,7 +103,7 @@ class Asking:
             return retrying(attempt)
         except Unsure as problem:
             told = f"GitHub could not be asked to {doing}: {problem}"
-            raise ForgeUnavailable(told) from problem
+            raise CodeHostUnavailable(told) from problem
         except Limited as problem:
             raise problem.explained(doing) from problem
         except Refused as problem:
@@ -125,4 +125,4 @@ class Asking:
     def _sleep(self, seconds: float) -> None:
         """Sleep, but no longer than the service runs."""
         if self._stopping.wait(seconds):
-            raise ForgeUnavailable("The service is stopping while it waits for GitHub.")
+            raise CodeHostUnavailable("The service is stopping while it waits for GitHub.")

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import structlog
 
 from agent.github import live_issue
-from agent.github.answers import passing
+from agent.github.api_errors import passing
 from agent.github.session import Raw, Session
-from agent.models.pulls import PullNow, Thread, ThreadComment
+from agent.models.pulls import PullSnapshot, Thread, ThreadComment
 
 _log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ _STATES = {"OPEN": "open", "CLOSED": "closed", "MERGED": "merged"}
 _CONFLICTS = {"MERGEABLE": False, "CONFLICTING": True}
 
 
-def read(session: Session, number: int) -> PullNow | None:
+def read(session: Session, number: int) -> PullSnapshot | None:
     """Read a pull request with all its threads; None: it is not there any more.
 
     Raises:
@@ -81,7 +81,7 @@ def read(session: Session, number: int) -> PullNow | None:
         *(_of_conversation(raw, own) for raw in found["comments"]),
     ]
     kept = (one for one in threads if one is not None)
-    return PullNow.model_validate(
+    return PullSnapshot.model_validate(
         {
             "number": first["number"],
             "url": first["url"],
@@ -180,7 +180,7 @@ def _comment(raw: Raw, own: int) -> ThreadComment:
         author=f"{login}[bot]" if is_bot and not login.endswith("[bot]") else login,
         author_id=number,
         is_bot=is_bot,
-        ours=number == own,
+        is_ours=number == own,
         body=str(raw["body"]).replace("\r\n", "\n"),
         at=str(raw["createdAt"]),
         url=str(raw["url"]),

@@ -13,8 +13,8 @@ import structlog
 from github.Repository import Repository
 from pydantic import SecretStr
 
-from agent.errors import ForgeUnavailable
-from agent.github.answers import Refused
+from agent.errors import CodeHostUnavailable
+from agent.github.api_errors import Refused
 from agent.github.connection import Renewable, Watched
 from agent.github.retrying import SENSELESS
 from agent.models.ticket import IssueRef
@@ -180,7 +180,7 @@ def in_our_words() -> Iterator[None]:
     """Make an error of ours of what GitHub refuses, or answers without sense.
 
     Raises:
-        ForgeUnavailable: An answer is not of the promised shape.
+        CodeHostUnavailable: An answer is not of the promised shape.
     """
     try:
         yield
@@ -188,7 +188,7 @@ def in_our_words() -> Iterator[None]:
         raise problem.explained() from problem
     except SENSELESS as problem:
         name = type(problem).__name__
-        raise ForgeUnavailable(f"GitHub's answer makes no sense ({name}).") from problem
+        raise CodeHostUnavailable(f"GitHub's answer makes no sense ({name}).") from problem
 
 
 def all_in_our_words(port: type[T]) -> type[T]:

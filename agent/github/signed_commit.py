@@ -9,7 +9,7 @@ from typing import Any
 from github.Repository import Repository
 
 from agent.errors import BranchTaken, RepositoryUnfit
-from agent.github.answers import Refused, passing
+from agent.github.api_errors import Refused, passing
 from agent.github.session import Scope, Session
 from agent.models.change import Change, ChangedFile
 

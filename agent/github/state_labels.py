@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from agent.github.answers import Refused, passing
+from agent.github.api_errors import Refused, passing
 from agent.github.session import Session
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState

@@ -12,7 +12,7 @@ import structlog
 
 from agent.errors import AgentError
 from agent.github import comments, status_text
-from agent.github.answers import Refused
+from agent.github.api_errors import Refused
 from agent.github.session import Session
 from agent.models.intake import EarlierRun
 from agent.models.run import Run
@@ -37,7 +37,7 @@ def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
     run, approval = _RUN_OF.match(body), _APPROVAL.search(body)
     if run is None or approval is None:
         return None
-    if approval[1] == snapshot.approval:
+    if approval[1] == snapshot.approval_key:
         return EarlierRun(run_id=run[1], over=approval[3] == "over")
     shown, asked = comments.moment(approval[2]), comments.moment(snapshot.approved_at)
     return EarlierRun(run_id=run[1], over=True) if shown and asked and shown > asked else None
@@ -203,7 +203,7 @@ class StatusComment:
     def _whole(self, text: str, end: str = "") -> str:
         state, last = "over" if self._is_over else "under-way", ""
         if self._snapshot is not None:
-            key = f"{self._snapshot.approval} {self._snapshot.approved_at} {state}"
+            key = f"{self._snapshot.approval_key} {self._snapshot.approved_at} {state}"
             last = f"\n\n{comments.marker('approval', key)}"
         mark = f"{self._mark}{f'end={end} ' if end else ''}-->"
         return self._session.access.hide(f"{mark}\n{text}{last}")

@@ -8,18 +8,18 @@ from __future__ import annotations
 import time
 
 from agent.models.change import Plan
-from agent.models.forge import Progress, StageMark
+from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import money
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import FollowUp, Reason, Run
-from agent.text import cleaning
+from agent.text import sanitise
 
 #: How the text of a run begins that has not begun itself.
 WAITS = "**Mergewright has seen this issue, which waits for its turn.**"
 #: Of a title, and of what is done just now.
 _LINE = 150
 #: Of a plan or reason; the rest of a comment is short.
-_LONGEST = cleaning.TEXT_LIMIT - 15_000
+_LONGEST = sanitise.TEXT_LIMIT - 15_000
 _FOLD = "\n<details>"
 _ROUNDS = {
     "review": "of its review",
@@ -33,12 +33,12 @@ def waiting(run: Run, ahead: int, because: str = "") -> str:
     """Write the text of a run that has not begun: others were there before, or it may not yet."""
     others = f"{ahead} other run{'s are' if ahead > 1 else ' is'} ahead of it." if ahead else ""
     last = f"It begins by itself. {_STOP}"
-    return " ".join(filter(None, (WAITS, cleaning.words(because), others, last)))
+    return " ".join(filter(None, (WAITS, sanitise.words(because), others, last)))
 
 
 def awaiting(run: Run, pull: PullRequest, words: str, progress: Progress, page: str | None) -> str:
     """Write the text of a run that goes on when the owner has answered."""
-    head = f"**Mergewright waits for an answer in #{pull.number}.** {cleaning.words(words)}"
+    head = f"**Mergewright waits for an answer in #{pull.number}.** {sanitise.words(words)}"
     return _lines(head, f"{_usage(progress)}. {_log(run, page)}")
 
 
@@ -49,8 +49,8 @@ def planned(run: Run, plan: Plan, number: str, progress: Progress, page: str | N
         f"Next: somebody with write permission writes `/mergewright approve {number}`, or begins a"
         f" comment with `change the plan:`. {_STOP}"
     )
-    files = f"- Files: {', '.join(map(cleaning.code, plan.files))}" if plan.files else ""
-    title = f"**{cleaning.words(plan.title)}**{'' if plan.recipe else ' (a model wrote this plan)'}"
+    files = f"- Files: {', '.join(map(sanitise.code, plan.files))}" if plan.files else ""
+    title = f"**{sanitise.words(plan.title)}**{'' if plan.recipe else ' (a model wrote this plan)'}"
     text = _cut("\n\n".join(filter(None, (title, _steps(plan), files))), page)
     return f"{_lines(head, way, f'{_usage(progress)}. {_log(run, page)}')}\n\n{text}"
 
@@ -78,7 +78,7 @@ def under_way(run: Run, progress: Progress, page: str | None, now: float | None 
             _name_stages("Done", marks, "done"),
             *(_current(one, progress, now) for one in marks if one.state == "running"),
             _name_stages("Then", marks, "waiting"),
-            f"Plan: {cleaning.words(cleaning.shorten(plan.title, _LINE))}" if plan else "",
+            f"Plan: {sanitise.words(sanitise.shorten(plan.title, _LINE))}" if plan else "",
             f"Nothing is needed from you. {_STOP} {_log(run, page)}",
         )
         + folded
@@ -97,11 +97,11 @@ def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> s
         way = "look first at the findings that it names, then merge or close it"
         head = _lines(
             f"**Pull request #{pull.number} is ready for review{' as a draft' * pull.draft}.**",
-            cleaning.words(" ".join((outcome.sentence, *(f"{note}." for note in pull.notes)))),
+            sanitise.words(" ".join((outcome.sentence, *(f"{note}." for note in pull.notes)))),
             f"Next: {way if pull.draft else 'review it, then merge or close it'}.",
         )
     else:
-        text = _cut(outcome.pull_request_text or cleaning.words(outcome.sentence), page)
+        text = _cut(outcome.pull_request_text or sanitise.words(outcome.sentence), page)
         seen, fold, rest = text.partition(_FOLD)
         if (about := run.follow_up) is not None:
             what = f"#{about.pull} is open as it was; {_round(about)} came to nothing."
@@ -114,20 +114,20 @@ def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> s
 def _answered(about: FollowUp, outcome: Outcome) -> str:
     """Say what has become of the threads of a pull request."""
     pull = f"#{about.pull}"
-    result = cleaning.words(outcome.sentence.removeprefix(f"Pull request {pull}: ")).rstrip(".")
+    result = sanitise.words(outcome.sentence.removeprefix(f"Pull request {pull}: ")).rstrip(".")
     if outcome.reason in (Reason.SUPERSEDED, Reason.CANCELLED) and not outcome.threads:
         return _lines(f"**The result is pull request {pull}.**", f"Its last round ended: {result}.")
     way = f"review {pull}, then merge or close it."
     if outcome.waiting or outcome.marked:
         way = f"answer what is left to people, then review {pull}."
-    linked = ((cleaning.words(one.about[:_LINE]), one.url) for one in outcome.waiting)
+    linked = ((sanitise.words(one.about[:_LINE]), one.url) for one in outcome.waiting)
     lines = (f"- [{title}]({url})" if url else f"- {title}" for title, url in linked)
     head = f"**{pull} is open; {_round(about)} is over: {result}.**"
     return _lines(head, f"Next: {way}", *lines)
 
 
 def _cut(text: str, page: str | None) -> str:
-    return cleaning.cut_markdown(text, _LONGEST, where=page or "the log of the run").rstrip()
+    return sanitise.cut_markdown(text, _LONGEST, where=page or "the log of the run").rstrip()
 
 
 def _round(about: FollowUp) -> str:
@@ -135,7 +135,7 @@ def _round(about: FollowUp) -> str:
 
 
 def _steps(plan: Plan) -> str:
-    return "\n".join(f"{at}. {cleaning.words(step)}" for at, step in enumerate(plan.steps, 1))
+    return "\n".join(f"{at}. {sanitise.words(step)}" for at, step in enumerate(plan.steps, 1))
 
 
 def _similar(outcome: Outcome) -> str:
@@ -154,7 +154,7 @@ def _lines(*texts: str) -> str:
 
 def _name_stages(word: str, marks: tuple[StageMark, ...], state: str) -> str:
     named = (
-        f"{cleaning.words(one.stage)}{f' ({cleaning.words(one.detail)})' if one.detail else ''}"
+        f"{sanitise.words(one.stage)}{f' ({sanitise.words(one.detail)})' if one.detail else ''}"
         for one in marks
         if one.state == state
     )
@@ -165,9 +165,9 @@ def _name_stages(word: str, marks: tuple[StageMark, ...], state: str) -> str:
 def _current(mark: StageMark, progress: Progress, now: float) -> str:
     """Say what is done just now, and since when."""
     detail = mark.detail or progress.now
-    said = f", {cleaning.words(cleaning.shorten(detail, _LINE))}" if detail else ""
+    said = f", {sanitise.words(sanitise.shorten(detail, _LINE))}" if detail else ""
     since = f" ({_duration(max(0.0, now - mark.begun))})" if mark.begun else ""
-    return f"**Now: {cleaning.words(mark.stage)}**{said}{since}"
+    return f"**Now: {sanitise.words(mark.stage)}**{said}{since}"
 
 
 def _usage(progress: Progress, now: float | None = None) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic_ai import exceptions as theirs
 
 from agent.models.chat import vendor
-from agent.text import cleaning
+from agent.text import sanitise
 
 #: What the library raises on an answer that is JSON but not of the promised shape.
 _SENSELESS = (AttributeError, IndexError, KeyError, TypeError, ValueError, AssertionError)
@@ -133,4 +133,4 @@ def _read_message(problem: Exception, redact: Callable[[str], str]) -> str:
 def shorten(words: str, redact: Callable[[str], str]) -> str:
     """Give foreign words in one line that is not too long, without secrets."""
     # What is cut first may leave half of a secret, which nobody would know for one.
-    return cleaning.terminal(redact(" ".join(words.split())))[:_MOST_CHARACTERS]
+    return sanitise.terminal(redact(" ".join(words.split())))[:_MOST_CHARACTERS]

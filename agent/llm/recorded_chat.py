@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from agent.models.chat import ChatRequest, Reply, Role, Worst
 from agent.models.sandbox import Flag
-from agent.telemetry.recorded import Recording, Turn
+from agent.telemetry.run_recording import Recording, Turn
 from agent.text.redaction import REMOVED, Redactor
 
 _AROUND = 60

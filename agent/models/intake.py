@@ -78,7 +78,7 @@ class IssueText(Record):
 
 
 class EarlierRun(Record):
-    """What a forge still shows of a run that the same label has started before."""
+    """What a code host still shows of a run that the same label has started before."""
 
     run_id: str
     over: bool
@@ -104,8 +104,8 @@ class LivePull(Record):
 Reaction = Literal["eyes", "+1", "confused"]
 
 
-class Gatekeeper(Protocol):
-    """What intake asks and tells the forge. Raises ForgeUnavailable, ForgeLimited."""
+class IntakeApi(Protocol):
+    """What intake asks and tells the code host. Raises CodeHostUnavailable, CodeHostLimited."""
 
     def permission(self, issue: IssueRef, login: str) -> Permission:
         """Return what whoever has the login now may do now."""
@@ -128,7 +128,7 @@ class Gatekeeper(Protocol):
         ...
 
     def earlier(self, snapshot: Snapshot) -> EarlierRun | None:
-        """Look on the forge for what a run of the same approval has left there before."""
+        """Look on the code host for what a run of the same approval has left there before."""
         ...
 
     def own_logins(self) -> frozenset[str]:
@@ -164,7 +164,7 @@ class Gatekeeper(Protocol):
         ...
 
     def react(self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool) -> None:
-        """React to a comment; what the forge refuses is logged, since it is only a sign.
+        """React to a comment; what the code host refuses is logged, since it is only a sign.
 
         Args:
             inline: Whether it stands on a line of a pull request.
@@ -172,7 +172,7 @@ class Gatekeeper(Protocol):
         ...
 
     def queued(self, run: Run, ahead: int, because: str = "") -> None:
-        """Let people see that a run waits; its own `Forge.begin` goes on with what this leaves.
+        """Let people see that a run waits; its own `CodeHost.begin` goes on with what this leaves.
 
         Args:
             ahead: How many runs come before it.
@@ -182,7 +182,7 @@ class Gatekeeper(Protocol):
 
 
 class SentDelivery(Record):
-    """One attempt of the forge at a delivery, as its log tells of it."""
+    """One attempt of the code host at a delivery, as its log tells of it."""
 
     number: int
     """Of the attempt; by it the delivery is asked for again."""
@@ -191,8 +191,8 @@ class SentDelivery(Record):
     event: str
     action: str | None
     at: float
-    """Seconds since the epoch, by the forge's clock."""
-    heard: bool
+    """Seconds since the epoch, by the code host's clock."""
+    was_handled: bool
     """Whether it was answered as if it had been taken."""
 
 
@@ -203,11 +203,14 @@ class SentPage(Record):
     after: str | None
     """What the next page, with older ones, is asked for with; None: there is none."""
     now: float
-    """The forge's clock, in seconds since the epoch."""
+    """The code host's clock, in seconds since the epoch."""
 
 
 class DeliveryLog(Protocol):
-    """The forge's own log of what it has delivered to us. Raises ForgeUnavailable, ForgeLimited."""
+    """The code host's own log of what it has delivered to us.
+
+    Raises CodeHostUnavailable, CodeHostLimited.
+    """
 
     def page(self, after: str | None = None) -> SentPage:
         """Read a page of the log.
@@ -218,5 +221,5 @@ class DeliveryLog(Protocol):
         ...
 
     def again(self, number: int) -> bool:
-        """Ask for a delivery again; return False where the forge does not have it any more."""
+        """Ask for a delivery again; return False where the code host does not have it any more."""
         ...

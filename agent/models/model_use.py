@@ -73,7 +73,7 @@ class ModelWork(Record):
 
     uses: tuple[ModelUse, ...] = ()
     """What each model did, in each role."""
-    words: str = ""
+    claims: str = ""
     """What the editing model says of its change; claims, no facts."""
     rounds: tuple[str, ...] = ()
     """How each round of edits ended, in words of ours."""

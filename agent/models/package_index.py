@@ -21,6 +21,8 @@ class SourceArchive(Record):
     requires_python: str | None = None
     uploaded: str = ""
     """Day on which the index got it, as in `2024-05-31`; empty where the index does not say."""
+    has_wheel: bool = False
+    """Whether there is a wheel of this version as well, for whatever platform."""
 
 
 class IndexAccess(Record):
@@ -36,7 +38,7 @@ class IndexAccess(Record):
     """Where it is configured, in words."""
 
 
-class IndexWish(Record):
+class IndexRequest(Record):
     """An index that a repository names."""
 
     url: str
@@ -64,7 +66,7 @@ class PackageIndex(Protocol):
         """What of the host's configuration, or of a repository's wishes, is not followed."""
         ...
 
-    def including(self, wishes: tuple[IndexWish, ...]) -> PackageIndex:
+    def including(self, wishes: tuple[IndexRequest, ...]) -> PackageIndex:
         """These, and of the ones that a repository names those that the operator allows.
 
         Raises:

@@ -34,7 +34,10 @@ class Labelled(Record):
 
 
 class LabelledIssues(Protocol):
-    """Looks for labels where no forge tells of them. Raises ForgeUnavailable, ForgeLimited."""
+    """Looks for labels where no code host tells of them.
+
+    Raises CodeHostUnavailable, CodeHostLimited.
+    """
 
     def new(self, repository: str) -> Iterator[Labelled]:
         """Go through the open issues that carry the starting label, as far as they have changed.
@@ -66,7 +69,7 @@ class Changed(Record):
     whole: bool
     """Whether these are all; else those that come after them are listed another time."""
     now: str
-    """The forge's clock before it was asked."""
+    """The code host's clock before it was asked."""
 
 
 class Written(Record):
@@ -87,7 +90,10 @@ class Written(Record):
 
 
 class Conversations(Protocol):
-    """Looks for words where no forge tells of them. Raises ForgeUnavailable, ForgeLimited."""
+    """Looks for words where no code host tells of them.
+
+    Raises CodeHostUnavailable, CodeHostLimited.
+    """
 
     def changed(self, repository: str, since: str | None) -> Changed:
         """List issues and pull requests that have changed at that time or later.

@@ -55,18 +55,18 @@ def weigh(
 
 
 def tolerate(
-    findings: tuple[Finding, ...], change: Change, stood: Change | None
+    findings: tuple[Finding, ...], change: Change, human_changes: Change | None
 ) -> tuple[Finding, ...]:
     """Let what rules find in lines that people have committed remark, no more.
 
     Args:
         findings: Of the change.
         change: Beside what stood before.
-        stood: What the branch held, with commits of people; None: there is none.
+        human_changes: What the branch held, with commits of people; None: there is none.
     """
-    if stood is None:
+    if human_changes is None:
         return findings
-    theirs = {one.path: frozenset(_lines(one)) for one in stood.files}
+    theirs = {one.path: frozenset(_lines(one)) for one in human_changes.files}
     ours = {one.path: _lines(one) for one in change.files}
 
     def weigh(one: Finding) -> Finding:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.models.change import Finding, Severity
-from agent.policy.proposal import Proposal
+from agent.policy.change_context import ChangeContext
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,6 @@ class RuleModule(Protocol):
         """What it holds, in the order of the reference."""
         ...
 
-    def check(self, proposal: Proposal) -> Iterator[Finding]:
+    def check(self, change_context: ChangeContext) -> Iterator[Finding]:
         """Yield what the rules have to say of the change."""
         ...

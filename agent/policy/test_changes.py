@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from agent.models.change import Finding, Severity
 from agent.models.checks import CheckResult, Comparison
 from agent.policy.rule import Rule
-from agent.text.cleaning import list_some
+from agent.text.sanitise import list_some
 
 REWRITTEN = Rule(
     id="test-rewritten",
@@ -87,7 +87,8 @@ def findings(found: Comparison, base: CheckResult, head: CheckResult) -> Iterato
         named = list_some(found.unrun)
         yield NOT_RUN.at(
             "",
-            f"{len(found.unrun):,} of {found.base_count:,} tests did not end in time, "
+            f"{len(found.unrun):,} of {found.base_count + len(base.unrun):,} tests did not run in"
+            " time, "
             f"such as {named}; the change reaches none of them by its imports",
             "Run them, or give the tests more time in checks.tests.minutes.",
         )

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from agent.models.change import Finding, Severity
 from agent.models.checks import CheckItem
 from agent.policy import ruff_rules, test_changes, url_map
+from agent.policy.maintainability import added_packages
 from agent.policy.rule import Rule
-from agent.policy.upkeep import brought
 from agent.policy.web import fastapi_auth
 
 UNREAD_FILE = Rule(
@@ -94,7 +94,7 @@ RULES: tuple[Rule, ...] = (
     *test_changes.OF_TESTS,
     *url_map.OF_ROUTES,
     fastapi_auth.FASTAPI_AUTH,
-    *brought.OF_PACKAGES,
+    *added_packages.OF_PACKAGES,
 )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from agent.models.change import Finding, Severity
 from agent.models.checks import Route
 from agent.policy.rule import Rule
-from agent.text.cleaning import list_some
+from agent.text.sanitise import list_some
 
 URL_MAP = Rule(
     id="url-map",

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from agent.models.record import Record
-from agent.text import cleaning
+from agent.text import sanitise
 from repo_config import toml_text
 from repo_config.detect import Tree
 
@@ -59,7 +59,7 @@ def entry(tree: Tree, title: str, ticket_id: str, *, kind: Kind) -> Entry | None
         kind: What it is to users; `misc` is nothing that they see.
     """
     paths = frozenset(tree.paths())
-    words = cleaning.inert(title)
+    words = sanitise.inert(title)
     return _fragment(tree, paths, words, ticket_id, kind) or _line(
         tree, paths, words, ticket_id, kind
     )

@@ -11,7 +11,7 @@ from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from agent.text import cleaning
+from agent.text import sanitise
 from repo_config.detect import Tree
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def list_checklists(template: str) -> str:
                 "\n".join(lines[first:last]),
                 "\n".join(_BOX.sub(r"\1[ ]", one) for one in own),
             ]
-    return cleaning.markdown("\n\n".join(filter(None, found))).strip()
+    return sanitise.markdown("\n\n".join(filter(None, found))).strip()
 
 
 @cache

@@ -1,6 +1,6 @@
 """Render the text that goes with a result: facts first, from records only.
 
-Owns what stands in a text, and in which order. What is foreign in it is made inert by `cleaning`,
+Owns what stands in a text, and in which order. What is foreign in it is made inert by `sanitise`,
 secrets are taken out by `redaction`; what a repository's own template
 asks is left to `template`.
 """
@@ -30,15 +30,15 @@ from agent.models.review import Remark, ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
 from agent.policy.django.files import is_migration, is_test
-from agent.publishing import migrations, siblings, spoken, template
+from agent.publishing import messages, migrations, siblings, template
 from agent.telemetry import run_log
-from agent.text import check_summary, cleaning
+from agent.text import check_summary, sanitise
 from agent.text.redaction import REMOVED, Redactor
 
 #: GitHub refuses longer titles.
 _TITLE_LIMIT = 256
 #: A comment gets the stages of the run around it.
-_COMMENT_LIMIT = cleaning.TEXT_LIMIT - 5_000
+_COMMENT_LIMIT = sanitise.TEXT_LIMIT - 5_000
 #: Of what is seen before anything is opened.
 VISIBLE_LIMIT = 6_000
 _LONGEST_SENTENCE = 1_000
@@ -133,7 +133,7 @@ def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
     kinds: dict[str, list[str]] = {}
     for path in change.paths:
         kinds.setdefault(_find_kind(path), []).append(f"`{path}`")
-    listed = (f"{kind}: {cleaning.list_some(kinds[kind], 6)}." for kind in _KINDS if kind in kinds)
+    listed = (f"{kind}: {sanitise.list_some(kinds[kind], 6)}." for kind in _KINDS if kind in kinds)
     return (*listed, *change.notes)
 
 
@@ -148,10 +148,10 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     """Render the pull-request text of a run whose change passed."""
     run = evidence.prepared.run
     evidence = _without_secrets(evidence, redactor)
-    head = f"# {cleaning.words(evidence.title)}\n\n"
+    head = f"# {sanitise.words(evidence.title)}\n\n"
     if run.snapshot is not None:
         marks = (
-            f"<!-- mergewright:run={run.first} approval={run.snapshot.approval} -->",
+            f"<!-- mergewright:run={run.first} approval={run.snapshot.approval_key} -->",
             siblings.marker(evidence.digest, run.snapshot.issue.number) if evidence.digest else "",
             migrations.marker(evidence.adds),
         )
@@ -169,9 +169,9 @@ def withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
     evidence = _without_secrets(evidence, redactor)
     run, reason = evidence.prepared.run, evidence.verdict.reason
     way = (
-        spoken.next_step(reason)
+        messages.next_step(reason)
         if run.snapshot
-        else spoken.next_step_here(reason, run.run_id, config_name=run.config_name)
+        else messages.next_step_here(reason, run.run_id, config_name=run.config_name)
     )
 
     def whole(space: _Space) -> str:
@@ -200,7 +200,9 @@ def stopped(
     next_step = (
         _next_step(outcome.reason, run)
         if run and on_forge
-        else spoken.next_step_here(outcome.reason, outcome.run_id, config_name=outcome.config_name)
+        else messages.next_step_here(
+            outcome.reason, outcome.run_id, config_name=outcome.config_name
+        )
     )
 
     def whole(space: _Space) -> str:
@@ -210,8 +212,8 @@ def stopped(
                 outcome=outcome,
                 ticket=ticket,
                 on_forge=on_forge,
-                headline=spoken.headline(outcome),
-                told=spoken.told(outcome),
+                headline=messages.headline(outcome),
+                told=messages.told(outcome),
                 next_step=next_step,
                 certain=_pushed_nothing(outcome),
                 log_place=_log_place(log_path, run),
@@ -224,7 +226,7 @@ def stopped(
 
 def _next_step(reason: Reason, run: Run) -> str:
     """What people can do; of a follow-up the issue's label begins nothing anew."""
-    return spoken.next_step_of_follow_up(reason) if run.follow_up else spoken.next_step(reason)
+    return messages.next_step_of_follow_up(reason) if run.follow_up else messages.next_step(reason)
 
 
 def _pushed_nothing(outcome: Outcome) -> bool:
@@ -256,7 +258,7 @@ def checks_title(comparisons: tuple[Comparison, ...], redactor: Redactor | None 
 
 def title(words: str, redactor: Redactor | None = None) -> str:
     """Make the title of a pull request: inert, on one line, cut where GitHub would refuse it."""
-    flat = cleaning.inert((redactor or Redactor())(words))
+    flat = sanitise.inert((redactor or Redactor())(words))
     return flat if len(flat) <= _TITLE_LIMIT else f"{flat[: _TITLE_LIMIT - 1].rstrip()}…"
 
 
@@ -293,8 +295,8 @@ def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
         "source": contract.source,
         "project": contract.project,
         "environment": prepared.environment,
-        "diff_text": cleaning.cut(evidence.diff, space.diff, where="the branch or the log"),
-        "log_text": cleaning.cut(run_log.tell(evidence.after), space.log, where=where),
+        "diff_text": sanitise.cut(evidence.diff, space.diff, where="the branch or the log"),
+        "log_text": sanitise.cut(run_log.tell(evidence.after), space.log, where=where),
         "log_place": _log_place(where, prepared.run),
         "rivals": migrations.by_app(evidence.rivals),
         "checkout": _list_checkout(evidence),
@@ -368,9 +370,9 @@ def _log_place(path: str, run: Run | None) -> str:
         return f"[Log of the run]({path})"
     if run is not None and run.snapshot is not None:
         return (
-            f"Log: {cleaning.code(f'mergewright runs log {run.run_id}')} on the service's machine"
+            f"Log: {sanitise.code(f'mergewright runs log {run.run_id}')} on the service's machine"
         )
-    return f"Log: {cleaning.code(path)}"
+    return f"Log: {sanitise.code(path)}"
 
 
 # --- rendering ------------------------------------------------------------------------------------
@@ -391,7 +393,7 @@ def _fit(
     run: Run | None,
     redactor: Redactor | None,
     *,
-    limit: int = cleaning.TEXT_LIMIT,
+    limit: int = sanitise.TEXT_LIMIT,
     most_seen: int = VISIBLE_LIMIT,
 ) -> str:
     """Render with as much as there is space for, without secrets."""
@@ -403,7 +405,7 @@ def _fit(
             text = f"{text.rstrip()}\n\n_{count} {values} like a secret: removed from this text._\n"
         if len(text) <= limit and len(text.partition(_FOLD)[0]) <= most_seen:
             return text
-    return cleaning.cut_markdown(text, limit, where=_log_place(log_path, run))
+    return sanitise.cut_markdown(text, limit, where=_log_place(log_path, run))
 
 
 def _tidy(text: str) -> str:
@@ -411,7 +413,7 @@ def _tidy(text: str) -> str:
     kept: list[str] = []
     fence = ""
     for line in text.split("\n"):
-        if own := cleaning.ticks(line, fence):
+        if own := sanitise.ticks(line, fence):
             fence = "" if fence else own
         if fence or line.strip() or (kept and kept[-1].strip()):
             kept.append(line)
@@ -430,14 +432,14 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        words=cleaning.words,
-        spoken=cleaning.spoken,
-        code=cleaning.code,
-        fenced=cleaning.fenced,
-        cell=cleaning.cell,
+        words=sanitise.words,
+        spoken=sanitise.spoken,
+        code=sanitise.code,
+        fenced=sanitise.fenced,
+        cell=sanitise.cell,
         short=_shorten,
-        long=lambda text: cleaning.shorten(text, _LONGEST_SENTENCE),
-        quote=lambda text: cleaning.shorten(text, _LONGEST_QUOTE),
+        long=lambda text: sanitise.shorten(text, _LONGEST_SENTENCE),
+        quote=lambda text: sanitise.shorten(text, _LONGEST_QUOTE),
         excerpt=_excerpt,
         minute=_minute,
         place=_place,
@@ -449,19 +451,19 @@ def _environment() -> jinja2.Environment:
 
 @jinja2.pass_context
 def _shorten(context: Context, text: str) -> str:
-    return cleaning.shorten(text, context["space"].sentence)
+    return sanitise.shorten(text, context["space"].sentence)
 
 
 @jinja2.pass_context
 def _excerpt(context: Context, text: str) -> str:
-    return cleaning.cut(text, context["space"].excerpt, where="the log")
+    return sanitise.cut(text, context["space"].excerpt, where="the log")
 
 
 @jinja2.pass_context
 def _list_codes(context: Context, things: Iterable[str]) -> str:
     space: _Space = context["space"]
-    shown = (cleaning.code(cleaning.shorten(one, space.sentence)) for one in things)
-    return cleaning.list_some(shown, space.rows)
+    shown = (sanitise.code(sanitise.shorten(one, space.sentence)) for one in things)
+    return sanitise.list_some(shown, space.rows)
 
 
 def _minute(moment: str) -> str:
@@ -469,4 +471,4 @@ def _minute(moment: str) -> str:
     try:
         return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     except ValueError:
-        return cleaning.words(moment)
+        return sanitise.words(moment)

@@ -19,8 +19,8 @@ from agent.errors import AgentError
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run, RunState
 from agent.runs import executor, folders
-from agent.runs.executor import Keeping, Say
-from agent.runs.milestones import StateNotes
+from agent.runs.executor import RunSupport, Say
+from agent.runs.progress import StateFile
 from agent.services import Compose
 from agent.settings import Settings
 from agent.steps import Cancellation, Watcher
@@ -69,7 +69,12 @@ def carry_here(
     Raises:
         SettingsInvalid: The operator's settings are wrong; once they are right, the run goes on.
     """
-    keeping = Keeping(remember=kept, grants=kept.grants, spendings=kept, go_on="run --resume")
+    keeping = RunSupport(
+        remember=kept,
+        budget_multiplier=kept.budget_multiplier,
+        spendings=kept,
+        go_on="run --resume",
+    )
     try:
         outcome, seconds = executor.carry(
             kept.begun.run, settings, compose, keeping, watcher, say=say, hear=hear
@@ -99,9 +104,9 @@ def carry_issue(
         sentence = "The command ended before the run did."
         outcome = Outcome.stopped(run.run_id, Reason.INTERRUPTED, sentence)
         try:
-            notes = StateNotes(run.run_id, RunState.TRIAGING, store.moved)
+            notes = StateFile(run.run_id, RunState.TRIAGING, store.moved)
             with _stoppable(store, run.run_id) as cancellation:
-                keeping = Keeping(
+                keeping = RunSupport(
                     cancellation=cancellation, spendings=store.spendings, memory=store
                 )
                 outcome, seconds = executor.carry(

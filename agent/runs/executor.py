@@ -28,15 +28,15 @@ from agent.errors import (
 from agent.git import worktree
 from agent.llm.counted_models import CountedModels
 from agent.llm.spendings import SpendingLimits, Spendings
-from agent.models.agenda import Agenda
 from agent.models.change import Change
 from agent.models.chat_model import ChatModel
 from agent.models.outcome import Outcome
+from agent.models.review_items import FollowUpTask
 from agent.models.run import Reason, Run, RunState
 from agent.models.steps import Remember
 from agent.publishing import text
 from agent.runs import folders, waiting
-from agent.runs.milestones import Milestones, RunPage, show_state
+from agent.runs.progress import RunPage, RunProgress, show_state
 from agent.runs.waiting import DELIVER, Postponed, Waited
 from agent.services import Compose, Execution, Memory, NoMemory, Services, make_redactor
 from agent.settings import Settings
@@ -53,7 +53,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Keeping:
+class RunSupport:
     """What an execution is kept by, and what it may use; by default it ends with its process."""
 
     remember: Remember | None = None
@@ -63,7 +63,7 @@ class Keeping:
     """What it has waited for before this; None: nobody takes it up again, so it never waits."""
     retries: int = 0
     """Times that it was over, people were told, and somebody let it go on."""
-    grants: int = 1
+    budget_multiplier: int = 1
     """Times that it was allowed its money and minutes."""
     spendings: Spendings | None = None
     """Counts what models cost; None: nobody counts requests without a reply."""
@@ -93,7 +93,7 @@ def carry(
     run: Run,
     settings: Settings,
     compose: Compose,
-    keeping: Keeping,
+    keeping: RunSupport,
     *further: Watcher,
     say: Say = lambda line: None,
     hear: Say | None = None,
@@ -143,61 +143,67 @@ def carry(
         record_write=record_write,
         hear=heard if hear else None,
         counted=count,
-        grants=keeping.grants,
+        budget_multiplier=keeping.budget_multiplier,
         memory=keeping.memory,
     )
     svc = compose(execution)
     page = RunPage(folder / RunPage.FILE_NAME, run, redactor) if run.snapshot else None
-    milestones = Milestones(
-        run, svc.forge, settings, redactor, grants=keeping.grants, again=keeping.retries
+    run_progress = RunProgress(
+        run,
+        svc.code_host,
+        settings,
+        redactor,
+        budget_multiplier=keeping.budget_multiplier,
+        again=keeping.retries,
     )
     step = Steps(
         ledger,
         log,
-        Watchers([*([page] if page else []), milestones, *further]),
+        Watchers([*([page] if page else []), run_progress, *further]),
         max_minutes=settings.max_minutes,
-        grants=keeping.grants,
+        budget_multiplier=keeping.budget_multiplier,
         remember=keeping.remember,
         cancellation=keeping.cancellation,
         go_on=keeping.go_on,
     )
-    step.learned = milestones.learned
+    step.learned = run_progress.learned
     if keeping.retries:
         _show_again(run, svc, keeping.cancellation)
     try:
         outcome = carry_out(run, step, svc, ledger, log, waited=keeping.waited)
     except Postponed as wait:
-        _tell_wait(wait, milestones)
+        _tell_wait(wait, run_progress)
         if wait.plan_asked is not None:
             show_state(folder, RunState.AWAITING_APPROVAL)
         raise
     finally:
-        # The next attempt has a forge and a ledger of its own: this one changes nothing any more.
-        svc.forge.pause(run)
+        # The next attempt has a code host and a ledger of its own: this one changes nothing any
+        # more.
+        svc.code_host.pause(run)
         ledger.close()
     if page:
         page.end(outcome)
     return outcome, step.seconds
 
 
-def _make_limits(run: Run, settings: Settings, keeping: Keeping) -> SpendingLimits:
+def _make_limits(run: Run, settings: Settings, keeping: RunSupport) -> SpendingLimits:
     """Say what models may cost the run, and its repository in a day."""
     return SpendingLimits(
         run_id=run.run_id,
         repository_id=run.snapshot.issue.repository_id if run.snapshot else 0,
-        of_run=settings.model_usd * keeping.grants,
+        of_run=settings.model_usd * keeping.budget_multiplier,
         of_day=settings.model_usd_per_day if run.snapshot else None,
         kept=keeping.remember is not None,
     )
 
 
-def _tell_wait(wait: Postponed, milestones: Milestones) -> None:
+def _tell_wait(wait: Postponed, run_progress: RunProgress) -> None:
     """Show on the issue that a model is waited for; what is wrong with it is its operator's."""
     match wait.__cause__:
         case ModelUnavailable():
-            milestones.waits(wait.until, wait.message)
+            run_progress.waits(wait.until, wait.message)
         case ModelUnusable():
-            milestones.waits(wait.until, "Whoever runs the service has to mend its model first.")
+            run_progress.waits(wait.until, "Whoever runs the service has to mend its model first.")
 
 
 def _show_again(run: Run, services: Services, cancellation: Cancellation) -> None:
@@ -207,8 +213,8 @@ def _show_again(run: Run, services: Services, cancellation: Cancellation) -> Non
     fails here is told by the run itself.
     """
     try:
-        services.forge.ticket(run)
-        services.forge.begin(run)
+        services.code_host.ticket(run)
+        services.code_host.begin(run)
     except Superseded as problem:
         cancellation.set(problem.message, Reason.SUPERSEDED)
     except AgentError as problem:
@@ -219,7 +225,7 @@ def tell_end(run: Run, outcome: Outcome, svc: Services) -> Outcome:
     """Tell of an end that the run could not tell itself: on its page, and to whoever waits."""
     page = folders.make_run_folder(svc.settings.home, run) / RunPage.FILE_NAME
     RunPage(page, run, svc.redactor).end(outcome)
-    return svc.forge.deliver(run, outcome)
+    return svc.code_host.deliver(run, outcome)
 
 
 # --- from the first step to the exit --------------------------------------------------------------
@@ -240,8 +246,8 @@ def carry_out(
         waited: What the run has waited for before this; None: it waits for nothing.
 
     Raises:
-        Postponed: Something holds the run up that is not its own: a forge that asks us to wait or
-            is silent, a full disk, a machine without sandboxes, a setting.
+        Postponed: Something holds the run up that is not its own: a code host that asks us to wait
+            or is silent, a full disk, a machine without sandboxes, a setting.
         SettingsInvalid: The operator's settings are wrong, other than those of models, and the run
             waits for nothing.
         AgentError: A durable run did not come to its first step.
@@ -353,7 +359,7 @@ def _deliver(
     try:
         if outcome.reason is Reason.VERSION_UNKNOWN:
             # Where the records are not ours to follow, none can be added to them.
-            return svc.forge.deliver(run, outcome)
+            return svc.code_host.deliver(run, outcome)
         if outcome.done and "announce" not in step.seconds:
             return outcome  # people were told of no beginning, so they wait for no end
         if stopped and run.follow_up:
@@ -361,17 +367,17 @@ def _deliver(
         return step(DELIVER, _tell, run, outcome, svc)
     except AgentError as problem:
         waiting.postpone(problem, step.at, waited)
-        # A full disk or a silent forge may have been the reason; the words reach the caller.
+        # A full disk or a silent code host may have been the reason; the words reach the caller.
         svc.say(f"the text could not be delivered: {problem.message}")
         return outcome
 
 
 def _tell(run: Run, outcome: Outcome, svc: Services) -> Outcome:
-    return svc.forge.deliver(run, outcome)
+    return svc.code_host.deliver(run, outcome)
 
 
-def _tell_on_pull(asked: Agenda | None, run: Run, outcome: Outcome, svc: Services) -> Outcome:
-    return svc.forge.deliver(run, answer.tell_stopped(asked, run, outcome, svc))
+def _tell_on_pull(asked: FollowUpTask | None, run: Run, outcome: Outcome, svc: Services) -> Outcome:
+    return svc.code_host.deliver(run, answer.tell_stopped(asked, run, outcome, svc))
 
 
 def _write_text(run: Run, outcome: Outcome, svc: Services) -> Outcome:

@@ -17,7 +17,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from agent.editing.called import Called, Opening
+from agent.editing.turn_records import CallResults, OpeningMessage
 from agent.errors import LedgerUnusable, TimeSpent
 from agent.git import folders, worktree
 from agent.llm.recorded_chat import Differs, RecordedModels, show_difference
@@ -32,7 +32,7 @@ from agent.settings import Settings
 from agent.steps import Steps, Watcher, result_adapter
 from agent.telemetry import run_log
 from agent.telemetry.ledger import Ledger
-from agent.telemetry.recorded import Recording
+from agent.telemetry.run_recording import Recording
 from agent.text import measured
 
 T = TypeVar("T")
@@ -81,7 +81,9 @@ class _Again(Steps):
         models: RecordedModels,
         base: Checkout,
     ) -> None:
-        super().__init__(ledger, log, watcher, max_minutes=max_minutes, grants=_UNBOUNDED)
+        super().__init__(
+            ledger, log, watcher, max_minutes=max_minutes, budget_multiplier=_UNBOUNDED
+        )
         self._recording, self._models, self._base = recording, models, base
         self._redactor = log.redactor
 
@@ -111,10 +113,10 @@ class _Again(Steps):
         """
         at = self._models.at
         match result:
-            case Opening(text=text):
+            case OpeningMessage(text=text):
                 then = self._then(at, text)
-                return Opening(text=self._same(text, then, f"what is said at {at}"))
-            case Called(results=results, change=change):
+                return OpeningMessage(text=self._same(text, then, f"what is said at {at}"))
+            case CallResults(results=results, change=change):
                 turn = self._recording.turns.get(at)
                 if turn is None or turn.results is None:
                     raise Differs(f"the record ends before the calls of {at}")
@@ -196,7 +198,7 @@ def run_again(
             say=say,
             redactor=redactor,
             record=ledger.notes("model", within=True),
-            grants=_UNBOUNDED,
+            budget_multiplier=_UNBOUNDED,
             places=Places(runs=folder.parent, set_ups=folder, log=recording.log),
         )
         services = compose(led, again, models, execution)

@@ -10,7 +10,7 @@ from agent.errors import (
     ApprovalAwaited,
     BranchMoved,
     CacheGone,
-    ForgeLimited,
+    CodeHostLimited,
     ModelUnavailable,
     ModelUnusable,
     OwnerAwaited,
@@ -77,8 +77,8 @@ class Postponed(Exception):
 def postpone(problem: AgentError, step_at: str, waited: Waited | None) -> None:
     """Wait for whoever holds the run up, where that is not the run itself.
 
-    A forge that says when is believed; a model is as well, but not for ever. Who is silent is asked
-    again ever less often, and not for ever.
+    A code host that says when is believed; a model is as well, but not for ever. Who is silent is
+    asked again ever less often, and not for ever.
 
     Raises:
         Postponed: The run has not waited for long enough yet.
@@ -87,8 +87,8 @@ def postpone(problem: AgentError, step_at: str, waited: Waited | None) -> None:
         return
     at = problem.look_again if isinstance(problem, BranchMoved) else step_at
     times = waited.times if waited.step == at else 0
-    believed = isinstance(problem, ForgeLimited) or times < MOST_WAITS
-    if isinstance(problem, ForgeLimited | ModelUnavailable) and problem.until and believed:
+    believed = isinstance(problem, CodeHostLimited) or times < MOST_WAITS
+    if isinstance(problem, CodeHostLimited | ModelUnavailable) and problem.until and believed:
         until = problem.until
     elif isinstance(problem, ApprovalAwaited):
         if times >= _MOST_APPROVAL_WAITS:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent.models.sandbox import SANDBOX_TREE, SandboxLimits
-from agent.sandbox.runtime import layout, lending
+from agent.sandbox.runtime import layout, shared_folders
 
 #: Where the runner sees the upper layer, read-only.
 GUIDE = f"{layout.SANDBOX}/upper"
@@ -42,7 +42,7 @@ class Overlay(NamedTuple):
 
     def prefix(self, limits: SandboxLimits) -> list[str]:
         """Say what starts bubblewrap as the sandbox's user, with the layers in place."""
-        size, names = limits.disk_bytes, lending.entries_for(limits.disk_bytes)
+        size, names = limits.disk_bytes, shared_folders.entries_for(limits.disk_bytes)
         return _enter(self.place, size, names, self.uid, self.base)
 
     def arguments(self) -> list[str]:

@@ -9,7 +9,7 @@ import structlog
 
 from agent.errors import SandboxLost, SandboxMissing
 from agent.models.sandbox import Flag, Hear, Root, Sandbox, SandboxRequest, SandboxResult
-from agent.sandbox.bubblewrap import strays
+from agent.sandbox.bubblewrap import orphans
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 
@@ -83,7 +83,7 @@ class ChosenSandbox:
 
 def remove_strays(settings: Settings) -> int:
     """Remove what killed processes left of sandboxes of every kind; return how much."""
-    gone = strays.remove(settings.home)
+    gone = orphans.remove(settings.home)
     from agent.sandbox.docker import address
 
     if settings.sandbox == "bubblewrap" or not address.is_there(settings):

@@ -18,8 +18,8 @@ from agent.models.change import Change, ChangedFile
 from agent.models.environment import Checkout
 from agent.models.record import Record
 from agent.models.sandbox import Flag, Ran, Taken
-from agent.sandbox import taking
-from agent.sandbox.conversation import Answer, Conversation
+from agent.sandbox import change_collection
+from agent.sandbox.runner_client import Answer, RunnerClient
 
 _GRACE_SECONDS = 10.0
 """The runner ends a command in time; this much later the host ends the sandbox."""
@@ -29,7 +29,7 @@ _PART = 30_000
 _JOIN = r"""IFS=; set -- "$*"; IFS=$' \t\n'; eval "shift; $1" """
 
 #: Opens the sandbox with the base laid out; the stack takes it down.
-Open = Callable[[ExitStack], Conversation]
+Open = Callable[[ExitStack], RunnerClient]
 
 
 class _Facts(Record):
@@ -61,7 +61,7 @@ class Session:
         """
         given = {file.path: file for file in change.files if file.after is not None}
         self._open = opened
-        self._ground = taking.Ground(checkout, base, given, laid)
+        self._ground = change_collection.TreeBase(checkout, base, given, laid)
         self._last = change
         self._stopped = stopped
         self._stack = ExitStack()
@@ -139,7 +139,7 @@ class Session:
     def _read(self, paths: list[str]) -> list[tuple[str | None, bytes]]:
         """Read files, each with its problem: None where there is no such file, "" for none."""
         with _reading():
-            answer = self._ask("read", paths=paths, most_bytes=taking.MOST_FILE_BYTES)
+            answer = self._ask("read", paths=paths, most_bytes=change_collection.MOST_FILE_BYTES)
             return list(zip(answer.facts["problems"], answer.contents, strict=True))
 
     def _write(self, path: str, content: bytes, *, executable: bool | None) -> str:
@@ -152,13 +152,17 @@ class Session:
         with _reading():
             answer = self._ask("look")
             entries = [
-                taking.Entry(str(path), taking.Kind(kind), int(size), bool(is_executable))
+                change_collection.Entry(
+                    str(path), change_collection.Kind(kind), int(size), bool(is_executable)
+                )
                 for path, kind, size, is_executable in json.loads(answer.contents[0])
             ]
             is_cut = bool(answer.facts["is_cut"])
-        return taking.take(entries, self._fetch, self._ground, include=include, is_cut=is_cut)
+        return change_collection.collect_change(
+            entries, self._fetch, self._ground, include=include, is_cut=is_cut
+        )
 
-    def _fetch(self, entries: Sequence[taking.Entry]) -> dict[str, bytes | None]:
+    def _fetch(self, entries: Sequence[change_collection.Entry]) -> dict[str, bytes | None]:
         paths = [entry.path for entry in entries]
         found = self._read(paths) if paths else []
         return {

@@ -24,7 +24,7 @@ from agent.models.steps import Remember
 from agent.runs.waiting import Postponed
 from agent.service.pause import Switch
 from agent.steps import Cancellation
-from agent.store.engine import Engine, Segment, Standing
+from agent.store.engine import Engine, EngineStatus, Segment
 from agent.store.sql_store import SqlStore
 from agent.telemetry import metrics
 
@@ -48,15 +48,15 @@ class SegmentEnd(Record):
     """What holds the run up, in words."""
     plan_asked: str | None = None
     """Number of the plan whose approval it waits for."""
-    held: bool = False
+    is_paused: bool = False
     """Whether it stopped because everything is paused: it goes on with the step it had come to."""
 
 
-class Held(BaseException):
+class RunsPaused(BaseException):
     """Everything is paused: the run stops before its next step, and no stage may catch that."""
 
 
-class _Holding:
+class _PausableSteps:
     """Keeps the records of a run's steps, and begins none while everything is paused."""
 
     def __init__(self, remember: Remember, switch: Switch, cancellation: Cancellation) -> None:
@@ -67,7 +67,7 @@ class _Holding:
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
         # What was stopped only has to say so; that waits for nothing.
         if not self._cancellation.is_set() and self._switch.paused() is not None:
-            raise Held
+            raise RunsPaused
         return self._remember(name, attempt)
 
 
@@ -107,17 +107,17 @@ class Carrier:
 
     def _carried(self, run_id: str, remember: Remember) -> SegmentEnd:
         cancellation = self.cancellation(run_id)
-        holding = _Holding(remember, self._switch, cancellation)
+        holding = _PausableSteps(remember, self._switch, cancellation)
         stumbles = 0
         try:
             stored = self._store.get(run_id)
-            stumbles = stored.waits if stored.begin_with is None else 0
+            stumbles = stored.wait_count if stored.begin_with is None else 0
             if stored.stopped:
                 cancellation.set(stored.stopped, stored.stopped_for)
             outcome = self._carry(stored, holding, cancellation)
-        except Held:
+        except RunsPaused:
             _log.info("held")
-            return SegmentEnd(held=True)
+            return SegmentEnd(is_paused=True)
         except Postponed as wait:
             metrics.run_waits(wait.__cause__)
             _log.warning(
@@ -207,15 +207,15 @@ class Dispatcher:
         run_id = stored.run.run_id
         if stored.stopped:
             self._carrier.cancellation(run_id).set(stored.stopped, stored.stopped_for)
-        standing, told = self._engine.standing(_segment(stored))
-        if standing is Standing.ALIVE:
+        branch_state, told = self._engine.read_status(_segment(stored))
+        if branch_state is EngineStatus.ALIVE:
             return False
-        if standing is Standing.UNKNOWN:
+        if branch_state is EngineStatus.UNKNOWN:
             # The process was killed between the claim and this; or the engine's file is another.
             self._begin(stored)
             return False
         self._carrier.over(run_id)
-        if standing is Standing.BROKEN:
+        if branch_state is EngineStatus.BROKEN:
             self._end_for_it(stored.run, told)
             return True
         try:
@@ -223,10 +223,10 @@ class Dispatcher:
         except ValidationError as problem:
             self._end_for_it(stored.run, f"its end makes no sense: {problem}")
             return True
-        if end.held or end.outcome is None:
+        if end.is_paused or end.outcome is None:
             # The next segment begins with the records of this one.
             self._engine.forget([_segment(stored, back=1)])
-        if end.held:
+        if end.is_paused:
             self._store.hold(run_id, "everything is paused")
         elif end.outcome is None:
             self._store.postpone(
@@ -255,7 +255,7 @@ class Dispatcher:
         outcome = Outcome.stopped(run.run_id, Reason.INTERNAL, sentence)
         self._store.finish(run.run_id, outcome, time.time())
         metrics.run_ended(outcome.state, outcome.reason)
-        # The forge may be slow; the others do not wait for that.
+        # The code host may be slow; the others do not wait for that.
         telling = threading.Thread(target=self._tell, args=(run, outcome), daemon=True)
         telling.start()
 

@@ -11,16 +11,16 @@ import json
 from datetime import datetime
 
 from agent.errors import ActiveRun
-from agent.models.intake import Gatekeeper, LiveIssue, RunStore
+from agent.models.intake import IntakeApi, LiveIssue, RunStore
 from agent.models.outcome import StoredRun
 from agent.models.record import Record
 from agent.models.run import Reason, Run
 from agent.models.ticket import IssueRef, Snapshot
 from agent.telemetry import run_ids
-from agent.text import cleaning
+from agent.text import sanitise
 from agent.triage import priority
 
-#: What of a forge's permissions lets a person start us; the triage role can label, no more.
+#: What of a code host's permissions lets a person start us; the triage role can label, no more.
 MAY_START = frozenset({"admin", "maintain", "write"})
 #: A label that was set longer ago may have been answered before.
 _FRESH_SECONDS = 60.0
@@ -102,7 +102,7 @@ class Ignored(Record):
 
 def accept(
     request: Request,
-    gatekeeper: Gatekeeper,
+    intake_api: IntakeApi,
     store: RunStore,
     *,
     now: float,
@@ -117,7 +117,7 @@ def accept(
         delivery_id: Of the delivery that brought the request; it has at most one run.
 
     Raises:
-        ForgeUnavailable: The forge cannot be asked; try again, nothing was decided.
+        CodeHostUnavailable: The code host cannot be asked; try again, nothing was decided.
     """
     # GitHub keeps a label as it was first written, and finds it in any case.
     if request.label.lower().startswith(STATE_LABELS):
@@ -126,43 +126,41 @@ def accept(
     last = store.last(asked.repository_id, asked.number)
     if settled := _by_runs(request, last):
         return settled
-    if refusal := _refused(request, gatekeeper, bot_ids):
+    if refusal := _refused(request, intake_api, bot_ids):
         return Ignored(reason=refusal)
     issue = request.snapshot.issue
     run_id = run_ids.new(int(now))
-    if _late(request.snapshot, now) and (earlier := gatekeeper.earlier(request.snapshot)):
+    if _late(request.snapshot, now) and (earlier := intake_api.earlier(request.snapshot)):
         if earlier.over or store.find(earlier.run_id) is not None:
             return Ignored(reason=f"run {earlier.run_id} has answered this label already")
         # Whoever carried that run has lost it. What it has left is found again by its id, and by
         # the time of its commit.
         run_id = earlier.run_id
     if request.edited:
-        return _edited(request, last, gatekeeper)
+        return _edited(request, last, intake_api)
     run = Run(
         run_id=run_id,
         repository=request.clone_url,
         ticket=f"#{issue.number}",
         snapshot=request.snapshot,
         plan_first=request.plan_first,
-        runs_per_day=gatekeeper.runs_per_day(issue),
+        runs_per_day=intake_api.runs_per_day(issue),
         priority=priority.of(request.snapshot.labels).level,
         started=run_ids.started(run_id),
     )
     try:
         return Accepted(run=store.add(run, now, delivery_id=delivery_id))
     except ActiveRun as other:
-        return _beside(other, request, gatekeeper, store)
+        return _beside(other, request, intake_api, store)
 
 
-def reconsider(
-    withdrawal: Withdrawal, gatekeeper: Gatekeeper, store: RunStore
-) -> Stopped | Ignored:
+def reconsider(withdrawal: Withdrawal, intake_api: IntakeApi, store: RunStore) -> Stopped | Ignored:
     """Stop the run of an issue that is no longer as it was approved; may be called twice.
 
     What the event says is only the occasion to look: events may be late, doubled or out of order.
 
     Raises:
-        ForgeUnavailable: The forge cannot be asked; try again, nothing was decided.
+        CodeHostUnavailable: The code host cannot be asked; try again, nothing was decided.
     """
     issue = withdrawal.issue
     last = store.last(issue.repository_id, issue.number)
@@ -171,7 +169,7 @@ def reconsider(
     run_id, snapshot = last.run.run_id, last.run.snapshot
     if last.stopped or snapshot is None:
         return Ignored(reason=f"run {run_id} of this issue is being stopped", routine=True)
-    happened = _withdrawn(snapshot, gatekeeper)
+    happened = _withdrawn(snapshot, intake_api)
     if happened is None:
         return Ignored(reason=f"the issue stands as run {run_id} has it", routine=True)
     words = f"{happened}, so the run was stopped."
@@ -182,13 +180,13 @@ def reconsider(
 def _late(snapshot: Snapshot, now: float) -> bool:
     """Whether the label was set so long ago that we may have answered it and forgotten that.
 
-    So it is after an old backup was restored, where the forge remembers more than we do.
+    So it is after an old backup was restored, where the code host remembers more than we do.
     """
     return now - _approved(snapshot) > _FRESH_SECONDS
 
 
 def _by_runs(request: Request, last: StoredRun | None) -> Ignored | Later | None:
-    """Decide by the newest run of the issue alone; None: the forge has to be asked."""
+    """Decide by the newest run of the issue alone; None: the code host has to be asked."""
     if last is None:
         never = "the issue was opened anew, but no run of it was ended by its being closed"
         return Ignored(reason=never, routine=True) if request.resumes else None
@@ -206,21 +204,21 @@ def _by_runs(request: Request, last: StoredRun | None) -> Ignored | Later | None
     return None
 
 
-def _edited(request: Request, last: StoredRun | None, gatekeeper: Gatekeeper) -> Ignored:
+def _edited(request: Request, last: StoredRun | None, intake_api: IntakeApi) -> Ignored:
     """Refuse a text that nobody has approved as it is; a run of it may be under way from before."""
     done = last.run.snapshot if last else None
     if last and last.active and done and _approved(done) == _approved(request.snapshot):
-        _tell_of(last.run, request, gatekeeper)
+        _tell_of(last.run, request, intake_api)
         return Ignored(reason=f"run {last.run.run_id} of this issue is not over")
-    return _unapproved(request, gatekeeper)
+    return _unapproved(request, intake_api)
 
 
-def _unapproved(request: Request, gatekeeper: Gatekeeper) -> Ignored:
+def _unapproved(request: Request, intake_api: IntakeApi) -> Ignored:
     """Refuse a text that nobody has approved as it is, and say once how that is done."""
     asked = request.snapshot
-    gatekeeper.explain(
+    intake_api.explain(
         asked.issue,
-        f"The text of this issue was edited after the label {cleaning.code(request.label)} was set,"
+        f"The text of this issue was edited after the label {sanitise.code(request.label)} was set,"
         " so nobody with write permission has approved it as it is now, and no run was started."
         " Read it, then take the label off and set it again.",
         key=f"edited-{asked.approved_at}",
@@ -229,7 +227,7 @@ def _unapproved(request: Request, gatekeeper: Gatekeeper) -> Ignored:
 
 
 def _beside(
-    other: ActiveRun, request: Request, gatekeeper: Gatekeeper, store: RunStore
+    other: ActiveRun, request: Request, intake_api: IntakeApi, store: RunStore
 ) -> Ignored | Later:
     """Decide on a label that was set while a run of the issue is under way."""
     active, asked = other.run, request.snapshot
@@ -237,7 +235,7 @@ def _beside(
     same = theirs is not None and theirs.says_the_same(asked.title, asked.body)
     newer = theirs is not None and _approved(asked) > _approved(theirs)
     if active.dry_run or same or not newer or (theirs and not theirs.by_label):
-        _tell_of(active, request, gatekeeper)
+        _tell_of(active, request, intake_api)
         return Ignored(reason=other.message)
     words = (
         f"The label was set anew by {asked.actor} for another text, so this run was stopped;"
@@ -248,7 +246,7 @@ def _beside(
 
 
 def moment(at: str) -> float:
-    """Read a time of the forge's, in seconds since the epoch; what is none was long ago."""
+    """Read a time of the code host's, in seconds since the epoch; what is none was long ago."""
     try:
         return datetime.fromisoformat(at).timestamp()
     except ValueError:
@@ -259,9 +257,9 @@ def _approved(snapshot: Snapshot) -> float:
     return moment(snapshot.approved_at)
 
 
-def _withdrawn(snapshot: Snapshot, gatekeeper: Gatekeeper) -> str | None:
+def _withdrawn(snapshot: Snapshot, intake_api: IntakeApi) -> str | None:
     """Say what has become of an issue that no run may be of any more, as it is now."""
-    live = gatekeeper.live(snapshot.issue)
+    live = intake_api.live(snapshot.issue)
     number = snapshot.issue.number
     if live is None:
         return f"Issue #{number} was deleted or transferred"
@@ -273,16 +271,16 @@ def _withdrawn(snapshot: Snapshot, gatekeeper: Gatekeeper) -> str | None:
     if not snapshot.by_label or present >= {name.lower() for name in snapshot.labels}:
         # Whichever label it was, it is there.
         return None
-    wanted = gatekeeper.label(snapshot.issue)
+    wanted = intake_api.label(snapshot.issue)
     if wanted.lower() not in present:
         return f"The label {wanted} was taken away from issue #{number}"
     return None
 
 
-def _tell_of(active: Run, request: Request, gatekeeper: Gatekeeper) -> None:
+def _tell_of(active: Run, request: Request, intake_api: IntakeApi) -> None:
     """Say once what the run under way leaves out, if the label was set anew for that."""
     asked = request.snapshot
-    again = f"take the label {cleaning.code(request.label)} off and set it again."
+    again = f"take the label {sanitise.code(request.label)} off and set it again."
     if active.dry_run:
         words = (
             f"The label did not start a run: an operator is trying this issue out (run"
@@ -296,20 +294,20 @@ def _tell_of(active: Run, request: Request, gatekeeper: Gatekeeper) -> None:
         )
     else:
         return
-    gatekeeper.explain(asked.issue, words, key=f"active-{active.run_id}")
+    intake_api.explain(asked.issue, words, key=f"active-{active.run_id}")
 
 
-def _refused(request: Request, gatekeeper: Gatekeeper, bot_ids: frozenset[int]) -> str | None:
+def _refused(request: Request, intake_api: IntakeApi, bot_ids: frozenset[int]) -> str | None:
     """Say why the request starts nothing; what costs no question is looked at first."""
     snapshot = request.snapshot
     issue, actor = snapshot.issue, snapshot.actor
     is_bot = request.actor_is_bot or snapshot.actor_id in bot_ids
-    if is_bot or actor.lower() in gatekeeper.own_logins():
+    if is_bot or actor.lower() in intake_api.own_logins():
         return f"labelled by {actor}, a bot"
-    wanted = gatekeeper.label(issue)
+    wanted = intake_api.label(issue)
     if request.label.lower() != wanted.lower() and not request.resumes:
         return f"the label {request.label} does not start a run here; {wanted} does"
-    found = gatekeeper.permission(issue, actor)
+    found = intake_api.permission(issue, actor)
     if found.level != "none" and found.account_id != snapshot.actor_id:
         return (
             f"labelled by the account {snapshot.actor_id}, then called {actor}; another account,"
@@ -320,15 +318,15 @@ def _refused(request: Request, gatekeeper: Gatekeeper, bot_ids: frozenset[int]) 
             # Whoever opens an issue again has not asked for a run.
             if request.resumes:
                 return "opened anew by somebody with the triage role; write is needed"
-            gatekeeper.explain(
+            intake_api.explain(
                 issue,
-                f"This issue was labelled {cleaning.code(wanted)} by somebody with the triage role."
+                f"This issue was labelled {sanitise.code(wanted)} by somebody with the triage role."
                 " A run is started by people with write permission: let one of them take the label"
                 " off and set it again.",
                 key=f"permission-{snapshot.actor_id}",
             )
         return f"labelled by {actor}, whose permission is {found.level}; write is needed"
-    return _unfit(gatekeeper.live(issue), wanted)
+    return _unfit(intake_api.live(issue), wanted)
 
 
 def _unfit(live: LiveIssue | None, wanted: str) -> str | None:

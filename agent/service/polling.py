@@ -15,9 +15,9 @@ from pathlib import Path
 import structlog
 from pydantic import ValidationError
 
-from agent.conversation.said import Happened, Said
-from agent.errors import AgentError, ForgeLimited
-from agent.models.intake import Gatekeeper
+from agent.conversation.events import Comment, Event
+from agent.errors import AgentError, CodeHostLimited
+from agent.models.intake import IntakeApi
 from agent.models.outcome import StoredRun
 from agent.models.polling import Changed, Conversations, Labelled, LabelledIssues, Subject, Written
 from agent.models.record import Record
@@ -45,7 +45,7 @@ _EVENTS = {
 
 
 class Mark(Record):
-    """How far a repository was listened to; both are times of the forge's, ISO 8601."""
+    """How far a repository was listened to; both are times of the code host's, ISO 8601."""
 
     changed: str
     """What has not changed since then is not asked for."""
@@ -70,7 +70,7 @@ class Polling:
         self,
         issues: LabelledIssues,
         conversations: Conversations,
-        gatekeeper: Gatekeeper,
+        intake_api: IntakeApi,
         inbox: Inbox,
         store: SqlStore,
         repositories: tuple[str, ...],
@@ -87,7 +87,7 @@ class Polling:
         """
         self._issues = issues
         self._listener = Listener(conversations, inbox, store, found)
-        self._gatekeeper = gatekeeper
+        self._intake_api = intake_api
         self._inbox = inbox
         self._store = store
         self._repositories = repositories
@@ -98,7 +98,7 @@ class Polling:
         """Look through all repositories; one that cannot be looked through holds up no other.
 
         Raises:
-            ForgeLimited: The forge wants to be left alone; what it told before is kept.
+            CodeHostLimited: The code host wants to be left alone; what it told before is kept.
         """
         for run_id in sorted(self._store.active_ids()):
             snapshot = self._store.get(run_id).run.snapshot
@@ -109,7 +109,7 @@ class Polling:
                 for one in self._issues.new(repository):
                     self._lay_in(one)
                 self._listener.look(repository)
-            except ForgeLimited:
+            except CodeHostLimited:
                 raise
             except AgentError as problem:
                 told = {"repository": repository, "problem": problem.message}
@@ -119,8 +119,8 @@ class Polling:
     def _look_after(self, issue: IssueRef) -> None:
         seen = Withdrawal(issue=issue)
         try:
-            decided = intake.reconsider(seen, self._gatekeeper, self._store)
-        except ForgeLimited:
+            decided = intake.reconsider(seen, self._intake_api, self._store)
+        except CodeHostLimited:
             raise
         except AgentError as problem:
             told = {"issue": f"{issue.repository}#{issue.number}", "problem": problem.message}
@@ -179,7 +179,7 @@ class Listener:
         """Listen in one repository.
 
         Raises:
-            ForgeUnavailable: What was found before is kept, and the rest looked for again.
+            CodeHostUnavailable: What was found before is kept, and the rest looked for again.
         """
         mark = self._marks.marks.get(repository)
         changed = self._conversations.changed(repository, mark.changed if mark else None)
@@ -224,7 +224,7 @@ class Listener:
             return
         action = "closed" if subject.is_closed else "reopened"
         name = f"pull-{subject.ref.repository_id}-{subject.ref.number}-{subject.updated_at}"
-        happened = Happened(
+        happened = Event(
             repository=subject.ref.repository,
             repository_id=subject.ref.repository_id,
             number=subject.ref.number,
@@ -233,7 +233,7 @@ class Listener:
         )
         self._lay_in(name, "pull_request", action, happened)
 
-    def _lay_in(self, name: str, event: str, action: str, told: Said | Happened) -> None:
+    def _lay_in(self, name: str, event: str, action: str, told: Comment | Event) -> None:
         delivery = Delivery(
             delivery_id=name,
             event=event,
@@ -281,8 +281,8 @@ def _earlier(at: str, seconds: float) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _said(subject: Subject, written: Written) -> Said:
-    return Said(
+def _said(subject: Subject, written: Written) -> Comment:
+    return Comment(
         subject=subject.ref,
         on_pull=subject.on_pull,
         clone_url=subject.clone_url,

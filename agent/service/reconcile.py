@@ -1,8 +1,8 @@
-"""Reconciliation: what the forge could not tell us is found out, so that nothing is lost.
+"""Reconciliation: what the code host could not tell us is found out, so that nothing is lost.
 
-As an App we read the forge's log of deliveries, and ask again for those that are not in our inbox,
-whether they failed or were answered by somebody else. They come as webhooks, and go through inbox
-and intake as any other. With a personal token there is no such log: see `polling`.
+As an App we read the code host's log of deliveries, and ask again for those that are not in our
+inbox, whether they failed or were answered by somebody else. They come as webhooks, and go through
+inbox and intake as any other. With a personal token there is no such log: see `polling`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import structlog
 
-from agent.errors import AgentError, ForgeLimited
+from agent.errors import AgentError, CodeHostLimited
 from agent.models.intake import DeliveryLog, SentDelivery, SentPage
 from agent.models.record import Record
 from agent.service import intake
@@ -48,7 +48,7 @@ _ASKED_AT_ONCE = 100
 _GAPS = (60.0, 300.0, 900.0, 2_700.0, 7_200.0, 21_600.0, 43_200.0, 43_200.0, 43_200.0)
 MOST_TRIES = len(_GAPS) + 1
 _SHORTEST_PAUSE = 1.0
-#: After a turn that failed the next one is taken after so long, unless the forge names a time.
+#: After a turn that failed the next one is taken after so long, unless the code host names a time.
 _AFTER_FAILURE = 60.0
 
 
@@ -62,7 +62,7 @@ def keep_on(turn: Callable[[], float], stop: threading.Event) -> None:
     while not stop.wait(pause):
         try:
             pause = max(turn(), _SHORTEST_PAUSE)
-        except ForgeLimited as problem:
+        except CodeHostLimited as problem:
             pause = max(problem.until - time.time(), _SHORTEST_PAUSE)
             _log.warning("reconciliation waits", problem=problem.message, seconds=round(pause))
         except AgentError as problem:
@@ -74,7 +74,7 @@ def keep_on(turn: Callable[[], float], stop: threading.Event) -> None:
 
 
 class Missing(Record):
-    """A delivery that is not in our inbox; all times are the forge's."""
+    """A delivery that is not in our inbox; all times are the code host's."""
 
     number: int
     """Of the newest attempt that the log tells of."""
@@ -114,7 +114,7 @@ class Redeliveries:
         self._seconds = seconds
         self._clock = clock
         self._ahead = 0.0
-        """How many seconds the forge's clock is ahead of ours."""
+        """How many seconds the code host's clock is ahead of ours."""
         self._look_at = -math.inf
         self._heard = -math.inf
         """When the listener was last seen to take a delivery."""
@@ -141,7 +141,7 @@ class Redeliveries:
         """Read the log as far back as it was not read before, three days at most.
 
         Raises:
-            ForgeUnavailable: It could not be read to its end; the next look reads it again.
+            CodeHostUnavailable: It could not be read to its end; the next look reads it again.
         """
         page = self._log.page(None)
         self._ahead, through = page.now - self._clock(), page.now
@@ -161,11 +161,11 @@ class Redeliveries:
             if sent.at < down_to:
                 return False
             acted_on = sent.action in ACTED_ON.get(sent.event, frozenset())
-            if not acted_on and not (sent.heard and sent.at > self._heard):
+            if not acted_on and not (sent.was_handled and sent.at > self._heard):
                 continue
             if self._inbox.find(sent.delivery_id) is not None:
                 self._missing.pop(sent.delivery_id, None)
-                self._heard = max(self._heard, sent.at if sent.heard else -math.inf)
+                self._heard = max(self._heard, sent.at if sent.was_handled else -math.inf)
             elif acted_on:
                 before = self._missing.get(sent.delivery_id)
                 self._missing[sent.delivery_id] = _noted(before, sent)
@@ -197,7 +197,7 @@ class Redeliveries:
                 self._missing[delivery_id] = counted
                 _log.info("delivery asked for again", delivery=delivery_id, tries=counted.tries)
             else:
-                self._give_up(delivery_id, "the forge does not have it any more")
+                self._give_up(delivery_id, "the code host does not have it any more")
         return len(fresh) > _ASKED_AT_ONCE
 
     def _drop_what_came(self) -> None:
@@ -212,7 +212,7 @@ class Redeliveries:
             elif now - max(one.at, one.last) > _REACH_SECONDS + _OVERLAP_SECONDS:
                 del self._missing[delivery_id]
             elif not one.lost and now - one.at > _REACH_SECONDS:
-                self._give_up(delivery_id, "the forge does not send what is older")
+                self._give_up(delivery_id, "the code host does not send what is older")
             elif not one.lost and one.tries >= MOST_TRIES and now - one.last > _GAPS[1]:
                 self._give_up(delivery_id, "it did not come, often as it was asked for")
 
@@ -223,7 +223,7 @@ class Redeliveries:
         _log.error("delivery lost", delivery=delivery_id, tries=one.tries, reason=why)
 
     def _now(self) -> float:
-        """The forge's clock."""
+        """The code host's clock."""
         return self._clock() + self._ahead
 
 

@@ -30,7 +30,28 @@ def measure(prepared: Prepared, svc: Services) -> CheckReport:
     return report
 
 
-def _measured(prepared: Prepared, svc: Services) -> CheckReport:
+def measure_tests(prepared: Prepared, svc: Services) -> CheckReport:
+    """Measure the tests of the base commit alone, as far as no stored measurement has them.
+
+    Raises:
+        CheckUnfinished: A limit ended them twice.
+    """
+    return baselines.load(baselines.place(prepared, svc.settings)) or _measured(
+        prepared, svc, tests=True
+    )
+
+
+def measure_others(prepared: Prepared, tests: CheckReport, svc: Services) -> CheckReport:
+    """Measure what is left once the tests are known; raises what `measure` raises."""
+    if len(tests.results) > 1:
+        return tests
+    others = _measured(prepared, svc, tests=False)
+    report = tests.model_copy(update={"results": (*others.results, *tests.results)})
+    baselines.keep(baselines.place(prepared, svc.settings), report)
+    return report
+
+
+def _measured(prepared: Prepared, svc: Services, *, tests: bool | None = None) -> CheckReport:
     worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     site = Site(
         tree=svc.base_folder(prepared.run),
@@ -41,7 +62,7 @@ def _measured(prepared: Prepared, svc: Services) -> CheckReport:
         at_once=svc.settings.checks_at_once,
         type_cache=type_cache.of(prepared, svc.settings, base=True),
     )
-    results = measuring.measure(site, svc.sandbox, svc.say)
+    results = measuring.measure(site, svc.sandbox, svc.say, tests=tests)
     results = measurable.confirm(results, site, svc.sandbox, svc.say)
     return CheckReport(
         side="base",

@@ -17,11 +17,11 @@ def prepare(run: Run, svc: Services) -> Checkout:
     """Bring our mirror up to date and pin the commit that the whole run is based on."""
     settings = svc.settings
     mirrors, limits = settings.home / "mirrors", Limits.of(settings)
-    remote = svc.forge.remote(run)
+    remote = svc.code_host.remote(run)
     if remote is None:
         base = worktree.prepare(run.repository, run.base, mirrors, limits)
     else:
-        token = svc.forge.credential(run, write=False)
+        token = svc.code_host.credential(run, write=False)
         svc.redactor.learn(token)
         base = worktree.prepare_remote(
             remote.url,

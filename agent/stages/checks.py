@@ -11,20 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.checks import (
-    again,
     comparison,
     contract_lint,
     coverage_of_change,
-    early,
-    gate,
+    early_tests,
     linters,
     measuring,
-    names,
+    missing_names,
     packages,
     public_api,
     reports,
+    reruns,
+    rule_changes,
+    skipped_files,
     type_cache,
-    unread,
 )
 from agent.checks.check import TESTS, Check, Site, granted
 from agent.checks.two_runs import TwoRuns
@@ -34,10 +34,10 @@ from agent.models.change import Change, ClearedChange, Finding, Level, Severity
 from agent.models.checks import CheckReport, CheckResult, Comparison, Status
 from agent.models.environment import Environment, Prepared
 from agent.policy import levels, ruff_contract, ruff_rules, test_changes, tool_rules, url_map
+from agent.policy.change_context import ChangeContext
 from agent.policy.django.files import is_migration
 from agent.policy.layout import is_apart, is_test
-from agent.policy.proposal import Proposal
-from agent.policy.upkeep import brought, requirements
+from agent.policy.maintainability import added_packages, requirements
 from agent.policy.web import fastapi_auth
 from agent.services import Services
 from repo_config.schema import RepoConfig
@@ -48,7 +48,7 @@ def run(
     before: CheckReport,
     prepared: Prepared,
     svc: Services,
-    stood: Change | None = None,
+    human_changes: Change | None = None,
 ) -> CheckReport:
     """Run all checks on the change; first of all, hold it against the rules that ruff checks.
 
@@ -58,7 +58,7 @@ def run(
     other packages than base, all of its side runs with those.
 
     Args:
-        stood: What a branch held before; what rules find in lines of people only remarks.
+        human_changes: What a branch held before; what rules find in lines of people only remarks.
 
     Raises:
         EnvironmentFailed: What the change declares cannot be installed.
@@ -71,13 +71,13 @@ def run(
     runs = _two_runs(change, site, before, prepared, svc)
     base = _base_site(site, prepared, svc)
     linted = _lint(change, site, base, runs, svc)
-    _refuse(linted, change, stood, prepared, svc)
-    if rules := gate.rule_files(change, project):
+    _refuse(linted, change, human_changes, prepared, svc)
+    if rules := rule_changes.rule_files(change, project):
         svc.say(f"checks under the base commit's rules, without {', '.join(sorted(rules))}")
         results += _under_base_rules(change, rules, environment, prepared, svc)
         svc.say("checks on the whole change")
     measured = _measured(change, site, runs, prepared, svc)
-    unseen = unread.look(change, site, base, measured, svc.sandbox, svc.say)
+    unseen = skipped_files.look(change, site, base, measured, svc.sandbox, svc.say)
     report = CheckReport(
         side="head",
         commit=prepared.checkout.commit,
@@ -110,7 +110,7 @@ def _lint(
 def _refuse(
     linted: CheckResult | None,
     change: Change,
-    stood: Change | None,
+    human_changes: Change | None,
     prepared: Prepared,
     svc: Services,
 ) -> None:
@@ -120,7 +120,7 @@ def _refuse(
     config, floors = prepared.contract.config, svc.settings.floors
     told = ruff_contract.findings(linted.items, config)
     weighed = tuple(levels.weigh(told, ruff_rules.RULES, config, floors))
-    found = levels.tolerate(weighed, change, stood)
+    found = levels.tolerate(weighed, change, human_changes)
     if blocking := [one for one in found if one.severity is Severity.BLOCK]:
         svc.say(f"{linted.name}: {blocking[0].rule} stands against the change, so nothing runs")
         raise PolicyRefused(found)
@@ -132,22 +132,22 @@ def _with_declared(
     """Take the environment of base, or build the one that the change declares and look at it."""
     contract = prepared.contract
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    proposal = Proposal(change, contract.config, contract.project, base)
+    change_context = ChangeContext(change, contract.config, contract.project, base)
     known = svc.environment(prepared)
-    if not requirements.differs(proposal):
+    if not requirements.differs(change_context):
         return _set_up(change, prepared, svc) or known, ()
     svc.say("the change declares other packages, so it is checked with those")
     folder = svc.head_folder(prepared.run)
     worktree.lay_out(prepared.checkout, folder, svc.stopped).replay(change)
     try:
-        built = svc.environment_of_change(prepared, requirements.new_requirements(proposal))
+        built = svc.environment_of_change(prepared, requirements.new_requirements(change_context))
     except EnvironmentFailed as problem:
         raise EnvironmentFailed(
             f"What the change declares cannot be installed.\n{problem.message}"
         ) from problem
-    declared, now = requirements.brought(proposal), prepared.run.started
+    declared, now = requirements.brought(change_context), prepared.run.started
     found = packages.look(declared, known, built, dump=svc.settings.osv, now=now)
-    svc.say(f"{found.name}: {found.figures}")
+    svc.say(f"{found.name}: {found.counts}")
     return built, (found,)
 
 
@@ -196,9 +196,9 @@ def _with_remarks(
         told += levels.weigh(routes, url_map.OF_ROUTES, config, floors)
         access = fastapi_auth.findings(config.fastapi, before.endpoints, after.endpoints)
         told += levels.weigh(access, (fastapi_auth.FASTAPI_AUTH,), config, floors)
-    if after and after.brought is not None:
-        packages_found = brought.findings(after.brought, config)
-        told += levels.weigh(packages_found, brought.OF_PACKAGES, config, floors)
+    if after and after.added_packages is not None:
+        packages_found = added_packages.find_package_problems(after.added_packages, config)
+        told += levels.weigh(packages_found, added_packages.OF_PACKAGES, config, floors)
     return found.model_copy(update={"findings": (*found.findings, *told)}) if told else found
 
 
@@ -244,7 +244,7 @@ def _two_runs(
 ) -> TwoRuns | None:
     """Prepare both runs of the tests; None where base does not tell what its tests are."""
     suite, base = measuring.suite_of(site), before.result(TESTS)
-    if suite is None or base is None or base.suite is None or not again.is_proved(base):
+    if suite is None or base is None or base.suite is None or not reruns.is_proved(base):
         return None
     base_tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
 
@@ -252,7 +252,7 @@ def _two_runs(
         folder = svc.head_folder(prepared.run).with_name(name)
         return _laid_out(part, folder, site.environment, prepared, svc)
 
-    sites = again.Again(
+    sites = reruns.Reruns(
         base=_base_site(site, prepared, svc),
         head=site,
         suite=suite,
@@ -270,7 +270,7 @@ def _measured(
     if runs is None:
         return measuring.measure(site, svc.sandbox, svc.say, also=also)
     rounds = site.config.checks.tests.reruns
-    if (red := early.find_red(runs, rounds)) is not None:
+    if (red := early_tests.find_red(runs, rounds)) is not None:
         others = measuring.measure(site, svc.sandbox, svc.say, also=also, tests=False)
         return (*others, red)
     first = runs.as_base_has_them()
@@ -288,7 +288,7 @@ def _of_change(change: Change, site: Site, prepared: Prepared, svc: Services) ->
     """Return the checks that are about the change alone."""
     contract = prepared.contract
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
-    files = Proposal(change, contract.config, contract.project, base).python
+    files = ChangeContext(change, contract.config, contract.project, base).python
     lines = {file.path: file.new_lines for file in files if file.new_lines}
     return (*_of_names(lines, site), *_of_library(change, site), *_of_coverage(lines, site))
 
@@ -312,7 +312,7 @@ def _of_names(lines: Mapping[str, frozenset[int]], site: Site) -> tuple[Check, .
         return ()
     below = f"{site.project.root}/" if site.project.root else ""
     own = {path.removeprefix(below): some for path, some in lines.items() if path.startswith(below)}
-    return (names.look_up(own),) if own else ()
+    return (missing_names.look_up(own),) if own else ()
 
 
 def _of_library(change: Change, site: Site) -> tuple[Check, ...]:
@@ -347,7 +347,7 @@ def _under_base_rules(
 ) -> tuple[CheckResult, ...]:
     """Run all but the tests without the changes to rules."""
     folder = svc.head_folder(prepared.run).with_name("base-rules")
-    part = gate.under_rules_of_base(change, rules)
+    part = rule_changes.under_rules_of_base(change, rules)
     site = _laid_out(part, folder, environment, prepared, svc)
     results = measuring.measure(site, svc.sandbox, svc.say, tests=False)
     return tuple(

@@ -22,7 +22,7 @@ from agent.models.review import ReviewNotes
 from agent.models.run import Reason
 from agent.policy.django.files import is_migration
 from agent.text.check_summary import count_things, name_check, summarize
-from agent.text.cleaning import list_some
+from agent.text.sanitise import list_some
 
 PROOF = "proof"
 """Stands for a rule in the finding that a change is not proved."""
@@ -55,7 +55,9 @@ class Facts:
     @property
     def remarks(self) -> tuple[Finding, ...]:
         """What a person has to look at before the change is merged."""
-        told = (one for one in (*self.told, *self.flaky) if one.severity is Severity.REVIEW)
+        told = (
+            one for one in (*self.rule_findings, *self.flaky) if one.severity is Severity.REVIEW
+        )
         measured = (*self.unmeasured, *self.mostly_red)
         more = (*measured, *self.unproved, *self.contract.scouted, *self.left_open)
         return (*told, *more, *_not_done(self.cleared))
@@ -117,7 +119,7 @@ class Facts:
         return tuple(_remark(PROOF, message, fix, path, line) for path, line, message in found)
 
     @property
-    def told(self) -> tuple[Finding, ...]:
+    def rule_findings(self) -> tuple[Finding, ...]:
         """What rules say of the change, and of what tools have found in it."""
         return (*self.cleared.findings, *(one for check in self.compared for one in check.findings))
 
@@ -225,7 +227,7 @@ def _failed(facts: Facts) -> str | None:
 def _unsure(facts: Facts) -> str | None:
     for check in facts.compared:
         if check.unsure:
-            shown = list_some([f"{one.item_id} {one.told}" for one in check.unsure])
+            shown = list_some([f"{one.item_id} {one.summary}" for one in check.unsure])
             return f"{name_check(check)}, run again, do not agree, so nothing is proved: {shown}."
     return None
 
@@ -241,7 +243,7 @@ def _unverified(facts: Facts) -> str | None:
 
 
 def _blocked(facts: Facts) -> str | None:
-    blocking = [one for one in facts.told if one.severity is Severity.BLOCK]
+    blocking = [one for one in facts.rule_findings if one.severity is Severity.BLOCK]
     if not blocking:
         return None
     return f"A rule of the repository stands against it: {list_some(map(_said, blocking))}."

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial, reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.checks import reports
 from agent.editing import judging, scouting
@@ -31,7 +31,16 @@ from agent.onboarding import kept, written
 from agent.services import Services
 from repo_config.schema import PythonSection, RepoConfig
 
-Measure = Callable[[Prepared, Services], CheckReport]
+
+class Measures(NamedTuple):
+    """What measures the base commit."""
+
+    all: Callable[[Prepared, Services], CheckReport]
+    tests: Callable[[Prepared, Services], CheckReport]
+    others: Callable[[Prepared, CheckReport, Services], CheckReport]
+    """Completes a report of the tests."""
+
+
 Scout = Callable[[Callable[[], Prepared], Obstacle, TryLines], Scouted]
 """Searches with a model, which works in what the first gives."""
 Tried = tuple[str, Prepared, CheckReport]
@@ -41,7 +50,7 @@ _MOST_LEFT_OUT = 5
 
 
 def prepare(
-    base: Opened, step: Step, svc: Services, measure: Measure, scout: Scout | None = None
+    base: Opened, step: Step, svc: Services, measures: Measures, scout: Scout | None = None
 ) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change.
 
@@ -54,7 +63,7 @@ def prepare(
         CheckUnfinished: A limit ended a check twice, with what is declared.
     """
     run, contract = base.run, base.contract
-    attempts = _Attempts(base, step, svc, measure)
+    attempts = _Attempts(base, step, svc, measures)
     tried, problem = attempts.tried, None
     try:
         attempts.make(Candidate(why="as declared"), "")
@@ -77,6 +86,7 @@ def prepare(
     taken, prepared, before = max(tried, key=_rank)
     if not problem and len(tried) == 1:
         return prepared, before
+    before = step("other checks", measures.others, prepared, before, svc)
     said = ["as declared: packages cannot be installed"] if problem else []
     said += [f"{why}: {_count(report)}" for why, _, report in tried]
     why = f"Set up {taken}. Tests of base that pass: {'; '.join(said)}."
@@ -94,7 +104,7 @@ class _Attempts:
     base: Opened
     step: Step
     svc: Services
-    measure: Measure
+    measures: Measures
     tried: list[Tried] = field(default_factory=list)
     most: int = 0
     """Tests that were collected so far."""
@@ -162,7 +172,9 @@ class _Attempts:
         built = step(f"environment{name}", build, run, commit, asked, svc)
         prepared = Prepared(run=run, checkout=commit, contract=asked, environment=built)
         same = (report for _, one, report in self.tried if _is_same(prepared, one))
-        return prepared, next(same, None) or step(f"baseline{name}", self.measure, prepared, svc)
+        # Of what is only tried, the tests decide.
+        measure = self.measures.tests if name else self.measures.all
+        return prepared, next(same, None) or step(f"baseline{name}", measure, prepared, svc)
 
 
 def find_obstacle(

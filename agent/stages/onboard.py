@@ -1,8 +1,8 @@
 """Onboard: ask a repository's owner how it is to be worked on.
 
 A repository without a configuration gets one pull request, ever, that proposes one. What became of
-it is looked up on the forge each time, so nothing here has to be remembered. While it is open, runs
-go on with what was detected, or wait where the operator wants that. Once it is merged the
+it is looked up on the code host each time, so nothing here has to be remembered. While it is open,
+runs go on with what was detected, or wait where the operator wants that. Once it is merged the
 configuration is there, and once it is closed what was detected holds. Both are read at a base
 commit that is not older than the answer.
 """
@@ -14,8 +14,8 @@ from agent.environments.tree_files import TreeFiles
 from agent.errors import BranchTaken, OwnerAwaited
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile
+from agent.models.code_host import NewPullRequest
 from agent.models.environment import Checkout, Contract, Opened
-from agent.models.forge import NewPullRequest
 from agent.models.outcome import PullRequest
 from agent.models.run import Run
 from agent.onboarding import facts, kept, pull_request, readiness, written
@@ -40,7 +40,7 @@ def settle(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
         return "configured"
     if not _may_ask(run, svc):
         return "not asked"
-    there = svc.forge.onboarding(run, BRANCH)
+    there = svc.code_host.onboarding(run, BRANCH)
     if there is None and svc.settings.onboarding == "on":
         return "to be asked"
     if there is None:
@@ -52,12 +52,12 @@ def settle(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
         svc.say("the run does not wait for it; what is detected holds")
         return state
     if state == "open":
-        svc.forge.await_owner(run, pull, pull_request.WAITING)
+        svc.code_host.await_owner(run, pull, pull_request.WAITING)
         raise OwnerAwaited(f"The answer in {pull.url}, which proposes a configuration, is awaited")
     if there is not None and there.head != base.commit:
         raise OwnerAwaited(f"{pull.url} is {state}, so the repository is read anew", _CHECKOUT)
     if state == "closed":
-        svc.forge.close_onboarding(run, pull, pull_request.CLOSED)
+        svc.code_host.close_onboarding(run, pull, pull_request.CLOSED)
     svc.say(f"{pull.url} is {state}, and there is no configuration: what is detected holds")
     return state
 
@@ -70,7 +70,7 @@ def propose(base: Opened, svc: Services) -> str:
     run = base.run
     if base.contract.source is not None or run.follow_up is not None or not _may_ask(run, svc):
         return "not asked"
-    if svc.forge.onboarding(run, BRANCH) is not None:
+    if svc.code_host.onboarding(run, BRANCH) is not None:
         return "asked already"
     pull = _open(run, base.checkout, svc)
     svc.say(f"a configuration is proposed by {pull.url}; the run does not wait for it")
@@ -102,11 +102,11 @@ def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:
     change = Change(base_commit=base.commit, files=(file,))
     commit = base.commit
     try:
-        commit = svc.forge.commit(run, BRANCH, pull_request.MESSAGE, change)
+        commit = svc.code_host.commit(run, BRANCH, pull_request.MESSAGE, change)
     except BranchTaken:
         # Another run of the repository was quicker, or was killed before it opened the request.
         svc.say(f"the branch {BRANCH} is there already; it is proposed as it is")
-    return svc.forge.onboard(
+    return svc.code_host.onboard(
         run,
         NewPullRequest(
             branch=BRANCH,

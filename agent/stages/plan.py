@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from agent.editing import attempts, submissions
 from agent.editing.attempts import Attempt
-from agent.editing.job import Job
+from agent.editing.run_context import RunContext
 from agent.errors import (
     ApprovalAwaited,
     ForPeople,
@@ -19,7 +19,7 @@ from agent.git import worktree
 from agent.models.change import Plan
 from agent.models.environment import Checkout, Contract, Opened
 from agent.models.run import Run
-from agent.models.ticket import Decision, Guidance, Ticket, approval
+from agent.models.ticket import Decision, Guidance, Ticket, find_approval
 from agent.recipes import registry
 from agent.services import Services
 from agent.triage import human_only
@@ -105,7 +105,7 @@ def draft(decision: Decision, parameters: str) -> Plan:
     )
 
 
-def agree(job: Job) -> Attempt:
+def agree(run_context: RunContext) -> Attempt:
     """Have a model plan what no recipe fits, before anything is made ready for the change.
 
     Raises:
@@ -115,7 +115,7 @@ def agree(job: Job) -> Attempt:
         EditFailed: No plan came that the rules allow.
         BudgetSpent: The next request could cost more than is left.
     """
-    return attempts.begin(job)
+    return attempts.begin(run_context)
 
 
 def approve(plan: Plan, base: Opened, svc: Services) -> str:
@@ -132,14 +132,14 @@ def approve(plan: Plan, base: Opened, svc: Services) -> str:
     if not _to_be_asked(plan, base, said):
         return "nobody is to be asked"
     # It may have waited for days.
-    svc.forge.ticket(run)
-    agreed = approval(said, plan.number)
+    svc.code_host.ticket(run)
+    agreed = find_approval(said, plan.number)
     if agreed is not None:
-        svc.forge.begin(run)
+        svc.code_host.begin(run)
         svc.say(f"plan {plan.number} was approved by {agreed.by}")
         return f"approved by {agreed.by}"
     # What is shown is cleaned; approved is the plan itself.
-    svc.forge.await_approval(run, svc.redactor.inside(plan), plan.number)
+    svc.code_host.await_approval(run, svc.redactor.inside(plan), plan.number)
     raise ApprovalAwaited(f"The approval of plan {plan.number} is awaited.", plan.number)
 
 

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from agent.editing import reviewing
-from agent.editing.job import Job
 from agent.editing.rounds import Round
+from agent.editing.run_context import RunContext
 from agent.models.review import ReviewNotes
 
 
-def examine(best: Round, job: Job) -> ReviewNotes:
+def examine(best: Round, run_context: RunContext) -> ReviewNotes:
     """Have a model's change reviewed by a second model, if it passed."""
-    if not job.uses:
+    if not run_context.model_uses:
         return ReviewNotes(ran=False, sentence="Not run: no model has edited anything.")
     if not best.passed:
         return ReviewNotes(ran=False, sentence="Not run: the change did not pass.")
-    return reviewing.review(best, job)
+    return reviewing.review(best, run_context)
 
 
 def settled(
-    best: Round, answered: Round, notes: ReviewNotes, job: Job
+    best: Round, answered: Round, notes: ReviewNotes, run_context: RunContext
 ) -> tuple[Round, ReviewNotes]:
     """Take the change that answers a review if it passes as well, else the one before it."""
     if not answered.passed:
         how = "was not checked to its end" if answered.unfinished else "did not pass"
         more = f"A change that answers this {how}, so what was reviewed stays as it was."
         return best, notes.model_copy(update={"sentence": f"{notes.sentence} {more}"})
-    return answered, _together(notes, reviewing.review(answered, job))
+    return answered, _together(notes, reviewing.review(answered, run_context))
 
 
 def _together(before: ReviewNotes, after: ReviewNotes) -> ReviewNotes:

@@ -14,10 +14,10 @@ from agent.errors import AccessLost, Duplicate, NoModel, NoRecipe, TicketUnclear
 from agent.models.chat_model import ChatModel
 from agent.models.polling import OtherRun
 from agent.models.run import Run
-from agent.models.ticket import Decision, Guidance, Similar, Ticket
+from agent.models.ticket import Decision, Guidance, SimilarRun, Ticket
 from agent.recipes import registry
 from agent.services import Services
-from agent.text import cleaning
+from agent.text import sanitise
 from agent.triage import category, duplicates, priority
 
 #: So many similar runs are named.
@@ -31,7 +31,7 @@ def read(run: Run, svc: Services) -> Ticket:
         Superseded: The issue is no longer what was approved.
         RequestRefused: There is no such file, or it is no text.
     """
-    return guided(svc.forge.ticket(run), svc.execution.memory.guidance(run.first))
+    return guided(svc.code_host.ticket(run), svc.execution.memory.guidance(run.first))
 
 
 def guided(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
@@ -49,7 +49,7 @@ def guided(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
     by_recipe = _fitting(ticket)
     for one in told:
         digest.update(f"\0{one.comment}\0{one.words}".encode())
-        words, without = cleaning.incoming(one.words)
+        words, without = sanitise.incoming(one.words)
         words = words.strip()
         what = "an answer" if one.kind == "answer" else "another wish for the plan"
         heard += (f"{what} of {one.by}, {one.at}",)
@@ -59,7 +59,7 @@ def guided(ticket: Ticket, said: Sequence[Guidance]) -> Ticket:
             body = words
             continue
         body = f"{body}\n\n{what.capitalize()}, by {one.by} ({one.at}):\n\n{words}".strip()
-    update = {"body": body, "removed": removed, "said": heard, "digest": digest.hexdigest()}
+    update = {"body": body, "removed": removed, "comments": heard, "digest": digest.hexdigest()}
     return ticket.model_copy(update=update)
 
 
@@ -87,7 +87,7 @@ def decide(ticket: Ticket, run: Run, svc: Services) -> Decision:
     decision = judge(ticket, svc.models, labels)
     similar = _still_there(_find_similar(run, others), run, svc)
     for one in similar:
-        svc.say(f"the same title as {one.told}")
+        svc.say(f"the same title as {one.summary}")
     return decision.model_copy(
         update={"similar": similar, "reasons": (*decision.reasons, *_beside(run, others, similar))}
     )
@@ -146,11 +146,11 @@ def _same(run: Run, others: Iterable[OtherRun]) -> Run | None:
     return None
 
 
-def _find_similar(run: Run, others: Iterable[OtherRun]) -> tuple[Similar, ...]:
+def _find_similar(run: Run, others: Iterable[OtherRun]) -> tuple[SimilarRun, ...]:
     """Name the runs whose issues have the same title."""
     mine = run.snapshot
     found = (
-        Similar(
+        SimilarRun(
             number=theirs.issue.number,
             title=theirs.title,
             run_id=other.run.run_id,
@@ -166,18 +166,20 @@ def _find_similar(run: Run, others: Iterable[OtherRun]) -> tuple[Similar, ...]:
     return tuple(sorted(found, key=lambda one: one.number)[:_MOST_SIMILAR])
 
 
-def _still_there(similar: tuple[Similar, ...], run: Run, svc: Services) -> tuple[Similar, ...]:
-    """Leave out pull requests that are open no more; only the forge knows."""
+def _still_there(
+    similar: tuple[SimilarRun, ...], run: Run, svc: Services
+) -> tuple[SimilarRun, ...]:
+    """Leave out pull requests that are open no more; only the code host knows."""
     if all(one.under_way for one in similar):
         return similar
     pulls = None
     with suppress(AccessLost):
-        pulls = {pull.url for pull in svc.forge.own_pulls(run, "")}
+        pulls = {pull.url for pull in svc.code_host.own_pulls(run, "")}
     return tuple(one for one in similar if one.under_way or pulls is None or one.url in pulls)
 
 
 def _beside(
-    run: Run, others: tuple[OtherRun, ...], similar: tuple[Similar, ...]
+    run: Run, others: tuple[OtherRun, ...], similar: tuple[SimilarRun, ...]
 ) -> tuple[str, ...]:
     """Say what comparing with other runs, and the labels, came to."""
     if run.snapshot is None:

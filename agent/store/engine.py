@@ -64,7 +64,7 @@ class Segment(Record):
         return f"{self.run_id}/{self.number}"
 
 
-class Standing(StrEnum):
+class EngineStatus(StrEnum):
     """What the engine knows of a segment."""
 
     UNKNOWN = "unknown"
@@ -156,17 +156,17 @@ class Engine:
                     before, numbers.get(begin_with or "", last), application_version=VERSION
                 )
 
-    def standing(self, segment: Segment) -> tuple[Standing, str]:
+    def read_status(self, segment: Segment) -> tuple[EngineStatus, str]:
         """Say how far a segment is, and what it returned or why it broke."""
         with self._translated():
             status = DBOS.get_workflow_status(segment.name)
         if status is None:
-            return Standing.UNKNOWN, ""
+            return EngineStatus.UNKNOWN, ""
         if status.status == "SUCCESS":
-            return Standing.ENDED, str(status.output)
+            return EngineStatus.ENDED, str(status.output)
         if status.status in _BROKEN:
-            return Standing.BROKEN, f"{status.status}: {status.error}"
-        return Standing.ALIVE, ""
+            return EngineStatus.BROKEN, f"{status.status}: {status.error}"
+        return EngineStatus.ALIVE, ""
 
     def forget(self, segments: Iterable[Segment]) -> None:
         """Delete the records of segments that are over."""

@@ -29,7 +29,7 @@ _FOR_PEOPLE = 10
 _LONGEST_QUIET_SECONDS = 600.0
 
 
-class Wish(Record):
+class FollowUpRequest(Record):
     """That somebody, or something, asks for a follow-up."""
 
     kind: Kind
@@ -39,11 +39,11 @@ class Wish(Record):
     """Seconds in which no further one may come before it begins."""
 
 
-_WISHES: TypeAdapter[tuple[Wish, ...]] = TypeAdapter(tuple[Wish, ...])
+_REQUESTS: TypeAdapter[tuple[FollowUpRequest, ...]] = TypeAdapter(tuple[FollowUpRequest, ...])
 
 
 def follow(
-    session: Session, first: RunRow, active: RunRow | None, wish: Wish, now: float
+    session: Session, first: RunRow, active: RunRow | None, wish: FollowUpRequest, now: float
 ) -> Following:
     """Queue a follow-up of a run, or join one that is there.
 
@@ -66,7 +66,7 @@ def follow(
         if same and not wish.by:
             # Whoever commanded it is to be told, whatever else asks for it afterwards.
             wish = wish.model_copy(update={"by": same[0].by})
-        first.wishes = _WISHES.dump_json((*others, wish)).decode()
+        first.follow_up_requests = _REQUESTS.dump_json((*others, wish)).decode()
         session.add(first)
         return "after"
     number = select(func.max(col(RunRow.round))).where(col(RunRow.follows) == first.run_id)
@@ -84,19 +84,19 @@ def go_on(session: Session, over: RunRow, now: float) -> None:
     wanted = select(RunRow).where(
         col(RunRow.repository_id) == over.repository_id,
         col(RunRow.number) == over.number,
-        col(RunRow.wishes).is_not(None),
+        col(RunRow.follow_up_requests).is_not(None),
     )
     for first in session.exec(wanted.order_by(col(RunRow.attempt).desc())):
         kept = _kept(first)
         for number, wish in enumerate(kept, 1):
             others = kept[number:]
-            first.wishes = _WISHES.dump_json(others).decode() if others else None
+            first.follow_up_requests = _REQUESTS.dump_json(others).decode() if others else None
             session.add(first)
             if follow(session, first, None, wish, now) == "queued":
                 return
 
 
-def _add(session: Session, first: RunRow, wish: Wish, number: int, now: float) -> None:
+def _add(session: Session, first: RunRow, wish: FollowUpRequest, number: int, now: float) -> None:
     run_id = run_ids.new(int(now))
     about = FollowUp(
         of=first.run_id, pull=first.pull or 0, round=number, kind=wish.kind, by=wish.by
@@ -143,5 +143,5 @@ def _kind(row: RunRow) -> str:
     return about.kind if about else ""
 
 
-def _kept(first: RunRow) -> tuple[Wish, ...]:
-    return _WISHES.validate_json(first.wishes) if first.wishes else ()
+def _kept(first: RunRow) -> tuple[FollowUpRequest, ...]:
+    return _REQUESTS.validate_json(first.follow_up_requests) if first.follow_up_requests else ()

@@ -8,7 +8,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from agent.models.run import RunState
-from agent.models.ticket import Guidance, approval
+from agent.models.ticket import Guidance, find_approval
 from agent.store.sql_tables import GuidanceRow, RunRow
 
 Hearing = Literal["heard", "again", "late", "full"]
@@ -94,7 +94,7 @@ def is_full(session: Session, row: RunRow) -> bool:
 
 def is_approved(session: Session, row: RunRow, plan: str) -> bool:
     """Whether a plan may be carried out."""
-    return approval(of_run(session, row.run_id), plan) is not None
+    return find_approval(of_run(session, row.run_id), plan) is not None
 
 
 def _is_awaited(session: Session, row: RunRow, said: Guidance) -> bool:

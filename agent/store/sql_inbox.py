@@ -141,7 +141,7 @@ class Inbox:
             InboxUnavailable: Somebody else holds its lock.
         """
         self.path = home / FILE_NAME
-        self._pulse = home / HEARTBEAT
+        self._heartbeat = home / HEARTBEAT
         self._one = threading.Lock()
         _make_home(self.path)
         sqlite_file.touch(self.path)
@@ -240,12 +240,12 @@ class Inbox:
     def beat(self) -> None:
         """Leave a sign of life of whoever reads the inbox."""
         with suppress(OSError):
-            self._pulse.touch(mode=0o600)
+            self._heartbeat.touch(mode=0o600)
 
     def last_beat(self) -> float | None:
         """When the reader last left a sign of life, in seconds since the epoch; None: never."""
         with suppress(OSError):
-            return self._pulse.stat().st_mtime
+            return self._heartbeat.stat().st_mtime
         return None
 
     def prune(self, now: float) -> int:

@@ -36,9 +36,9 @@ from agent.models.record import Record
 from agent.models.run import CAPS_REACHED, Reason, Run, RunState
 from agent.models.ticket import Guidance
 from agent.store import sql_follow_ups, sql_guidance, sql_spendings, sqlite_file
-from agent.store.sql_ends import PullEnds
-from agent.store.sql_follow_ups import Following, Wish
+from agent.store.sql_follow_ups import Following, FollowUpRequest
 from agent.store.sql_guidance import Hearing
+from agent.store.sql_pull_outcomes import SqlPullOutcomes
 from agent.store.sql_spendings import SqlSpendings
 from agent.store.sql_tables import RunRow, prepare
 
@@ -103,7 +103,7 @@ class SqlStore:
         self.path = home / FILE_NAME
         sqlite_file.touch(self.path)
         self._engine = sqlite_file.engine(self.path, busy_seconds=_BUSY_SECONDS)
-        self.ends = PullEnds(self._reading, self._transaction)
+        self.ends = SqlPullOutcomes(self._reading, self._transaction)
         self.spendings = SqlSpendings(self._transaction)
         try:
             with self._translated(), self._engine.begin() as connection:
@@ -351,7 +351,7 @@ class SqlStore:
         with self._transaction() as session:
             row = session.get_one(RunRow, run_id)
             row.worker, row.segment, row.begin_with = None, row.segment + 1, None
-            row.waits, row.waits_for = 0, words
+            row.wait_count, row.waits_for = 0, words
             if sql_guidance.has_more(session, row):
                 row.begin_with, row.state = "", RunState.RECEIVED.value
             session.add(row)
@@ -382,7 +382,7 @@ class SqlStore:
                     until = 0.0
             if sql_guidance.has_more(session, row):
                 until, begin_with, row.state = 0.0, "", RunState.RECEIVED.value
-            row.waits = row.waits + 1 if row.begin_with == begin_with else 1
+            row.wait_count = row.wait_count + 1 if row.begin_with == begin_with else 1
             row.worker, row.segment, row.not_before = None, row.segment + 1, until
             row.begin_with, row.waits_for = begin_with, waits_for
             session.add(row)
@@ -443,7 +443,7 @@ class SqlStore:
             if other := _active(session, row.repository_id, row.number):
                 raise ActiveRun(Run.model_validate_json(other.run))
             if row.outcome and Outcome.model_validate_json(row.outcome).reason in CAPS_REACHED:
-                row.grants += 1
+                row.budget_multiplier += 1
             _revive(row, begin_with, now)
             session.add(row)
 
@@ -500,7 +500,7 @@ class SqlStore:
                 return False
             row.state = state.value
             if state is not RunState.OPEN:
-                row.wishes = None
+                row.follow_up_requests = None
             session.add(row)
             return True
 
@@ -520,7 +520,7 @@ class SqlStore:
                     yield _stored(row)
 
     def follow(
-        self, run_id: str, wish: Wish, now: float, *, said: Guidance | None = None
+        self, run_id: str, wish: FollowUpRequest, now: float, *, said: Guidance | None = None
     ) -> Following:
         """Queue a run that goes on with the pull request of another.
 
@@ -779,7 +779,7 @@ def _revive(row: RunRow, begin_with: str, now: float) -> None:
     row.active, row.state, row.worker = True, RunState.RECEIVED.value, None
     row.not_before = row.queued_at = now
     row.segment, row.begin_with = row.segment + 1, begin_with
-    row.waits, row.waits_for, row.stopped, row.stopped_for = 0, None, None, None
+    row.wait_count, row.waits_for, row.stopped, row.stopped_for = 0, None, None, None
     row.ended_at = row.outcome = row.plan_asked = None
     row.retries += 1
 
@@ -804,12 +804,12 @@ def _stored(row: RunRow) -> StoredRun:
         ended_at=row.ended_at,
         segment=row.segment,
         begin_with=row.begin_with,
-        waits=row.waits,
+        wait_count=row.wait_count,
         waits_for=row.waits_for,
         stopped=row.stopped,
         stopped_for=Reason(row.stopped_for or Reason.CANCELLED),
         retries=row.retries,
-        grants=row.grants,
+        budget_multiplier=row.budget_multiplier,
         plan_asked=row.plan_asked,
         command=_command(row),
         outcome=Outcome.model_validate_json(row.outcome) if row.outcome else None,

@@ -73,7 +73,7 @@ class StepFile:
             SettingsInvalid: There is no such file, or it is none of ours.
         """
         self._path = path
-        self.grants = 1
+        self.budget_multiplier = 1
         """So often the run was allowed its money and minutes."""
         self._records: dict[str, str] = {}
         self._at = ""
@@ -225,7 +225,7 @@ class StepFile:
             self._spent[facts["spent"]] = facts["usd"]
             return
         # After an end the run goes on with the step that it ended at.
-        self.grants += facts["granted"]
+        self.budget_multiplier += facts["granted"]
         if (again := facts["again"]) is not None:
             names = list(self._records)
             kept = names[: names.index(again)] if again in names else names if again else []

@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from agent.errors import EngineHeld, SettingsInvalid
+from agent.errors import EngineLocked, SettingsInvalid
 
 FILE_NAME = "worker.lock"
 #: A child of a killed holder has the lock as well until it has become another program.
@@ -56,7 +56,7 @@ class WorkerLock:
         while not self._taken():
             if time.monotonic() > until:
                 holder = os.pread(self._file, 200, 0).decode("ascii", "replace").strip()
-                raise EngineHeld(
+                raise EngineLocked(
                     f"{home} is worked on by {holder or 'another process'}. Stop it first, or give"
                     " this one a MERGEWRIGHT_HOME of its own."
                 )

@@ -24,7 +24,7 @@ from agent.models.checks import CheckReport, CheckResult, Comparison, Status
 from agent.models.environment import Environment
 from agent.models.record import Record
 from agent.models.ticket import Decision
-from agent.text import check_summary, cleaning
+from agent.text import check_summary, sanitise
 from agent.text.redaction import Redactor
 
 #: Characters of what a model said and called in one turn.
@@ -101,7 +101,7 @@ class RunLog:
     def line(self, text: str) -> None:
         """Append one line with the time in UTC."""
         stamp = datetime.now(UTC).strftime("%H:%M:%S")
-        self._append(f"{stamp} {cleaning.terminal(text)}\n")
+        self._append(f"{stamp} {sanitise.terminal(text)}\n")
 
     def result(self, name: str, result: object) -> None:
         """Append what a step gave back, as far as a person wants to read it."""
@@ -116,7 +116,7 @@ class RunLog:
         said = [kept.text.strip(), *(f"{call.name} {call.arguments}" for call in kept.calls)]
         if kept.finish == "length":
             said.append("(cut off here: finish_reason is length)")
-        whole = cleaning.terminal("\n".join(filter(None, said)))
+        whole = sanitise.terminal("\n".join(filter(None, said)))
         if len(whole) > _MOST_SAID:
             whole = f"{whole[:_MOST_SAID]}…\n(cut; all of it is in ledger.jsonl beside this log)"
         return "\n".join(f"| {line}" for line in (whole or "(nothing)").split("\n"))
@@ -137,7 +137,7 @@ def tell(result: object) -> str:
 
 @tell.register
 def _(result: Decision) -> str:
-    similar = (f"the same title as {one.told}" for one in result.similar)
+    similar = (f"the same title as {one.summary}" for one in result.similar)
     return "\n".join((result.sentence, *(f"  {one}" for one in (*result.reasons, *similar))))
 
 
@@ -179,7 +179,7 @@ def _tell_check(side: str, check: CheckResult) -> str:
     if check.command:
         lines.append("$ " + " ".join(check.command))
     if check.output:
-        lines.append(cleaning.terminal(check.output).rstrip())
+        lines.append(sanitise.terminal(check.output).rstrip())
     return "\n".join(lines)
 
 

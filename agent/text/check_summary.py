@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from agent.models.checks import Comparison, Status
-from agent.text.cleaning import list_some
+from agent.text.sanitise import list_some
 
 _NOT_COUNTED = {
     Status.ABSENT: "not there",
@@ -37,8 +37,8 @@ def summarize(check: Comparison) -> CheckSummary:
         check, check.head, check.head_count, check.head_failures, check.head_uncollected,
         check.head_skipped, check.head_xfailed,
     )  # fmt: skip
-    if check.figures and check.head in (Status.PASSED, Status.FAILED):
-        head = check.figures
+    if check.counts and check.head in (Status.PASSED, Status.FAILED):
+        head = check.counts
     elif count := _count_new(check):
         head += f", {count:,} new"
     is_told_apart = check.verdict in (Status.PASSED, Status.FAILED)
@@ -133,7 +133,7 @@ def _sentences(check: Comparison) -> Iterable[str]:
     if not check.counts_tests and (count := _count_new(check)):
         yield f"{name}: {count_things(count, 'new finding')}."
     if check.flaky:
-        told = [f"{one.item_id} {one.told}" for one in check.flaky]
+        told = [f"{one.item_id} {one.summary}" for one in check.flaky]
         yield f"{name}: {list_some(told)}."
 
 

@@ -15,7 +15,7 @@ import pytest
 from agent.errors import PolicyRefused
 from agent.git import worktree
 from agent.models.outcome import Verdict
-from agent.policy.proposal import Proposal
+from agent.policy.change_context import ChangeContext
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
 from agent.settings import Settings
 from agent.stages import baseline, checks, decide, policy
@@ -389,7 +389,7 @@ def _weighed(stage: Stage, after: Files) -> Verdict:
     prepared, services = stage.prepared, stage.services
     tree = worktree.open_tree(prepared.checkout, services.base_folder(prepared.run))
     contract = prepared.contract
-    cleared = policy.judge(Proposal(change, contract.config, contract.project, tree), {})
+    cleared = policy.judge(ChangeContext(change, contract.config, contract.project, tree), {})
     before = baseline.measure(prepared, services)
     head = checks.run(cleared, before, prepared, services)
     compared = checks.compare(before, head, prepared, services)

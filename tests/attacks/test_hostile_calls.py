@@ -16,8 +16,8 @@ import pytest
 
 from agent import settings as given
 from agent import wiring
-from agent.editing.job import Job
-from agent.editing.loop import Handed
+from agent.editing.loop import SubmittedForm
+from agent.editing.run_context import RunContext
 from agent.errors import AgentError, BudgetSpent
 from agent.llm import provided
 from agent.telemetry.ledger import verify
@@ -44,10 +44,10 @@ ENDS = (
 class Talk:
     """A conversation that is over, and everything that came of it."""
 
-    job: Job
+    job: RunContext
     server: Server
     folder: Path
-    ended: Handed | None
+    ended: SubmittedForm | None
     problem: AgentError | None
     secret: str
     beside: tuple[Path, ...]
@@ -114,11 +114,11 @@ def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             beside = tmp_path / "app", tmp_path / "secret.txt"
             before = planted.state(*beside)
             heard: list[str] = []
-            job = desks.job(prepared, home, models, settings=settings, hear=heard.append)
+            job = desks.run_context(prepared, home, models, settings=settings, hear=heard.append)
             about = desks.conversation(job)
             problem, ended = None, None
             try:
-                with job.keeping():
+                with job.attach_best_change():
                     ended = about.next_form(job)
             except AgentError as error:
                 problem = error

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from agent import settings, wiring
 from agent.editing import attempts
-from agent.editing.job import Job
+from agent.editing.run_context import RunContext
 from agent.models.checks import CheckReport
 from agent.models.environment import Prepared
 from agent.models.run import Run
@@ -25,7 +25,7 @@ from agent.models.ticket import Decision, Ticket
 from agent.services import Services
 from agent.stages import checkout, environment
 from agent.steps import Directly, Steps
-from agent.store.engine import Engine, Segment, Standing
+from agent.store.engine import Engine, EngineStatus, Segment
 from agent.telemetry import run_ids
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
@@ -82,9 +82,9 @@ class Side:
             side="base", commit=prepared.checkout.commit, change_digest=None, results=()
         )
         decision = Decision(recipe="", sentence="", category="bug")
-        job = Job(_TICKET, decision, "", prepared, step, svc)
-        job.prepared, job.before = prepared, before
-        with job.keeping():
+        job = RunContext(_TICKET, decision, "", prepared, step, svc)
+        job.prepared, job.baseline = prepared, before
+        with job.attach_best_change():
             attempt = attempts.begin(job)
             attempt.go_on()
             draft = attempt.next_draft()
@@ -121,10 +121,10 @@ def _durably(side: Side, home: Path, rounds: int) -> None:
 
 
 def _over(engine: Engine, segment: Segment) -> bool | None:
-    standing, told = engine.standing(segment)
-    if standing is Standing.BROKEN:
+    branch_state, told = engine.read_status(segment)
+    if branch_state is EngineStatus.BROKEN:
         raise BareFailed(f"the engine lost its run: {told}")
-    return True if standing is Standing.ENDED else None
+    return True if branch_state is EngineStatus.ENDED else None
 
 
 def main() -> None:

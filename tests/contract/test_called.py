@@ -15,11 +15,11 @@ from agent.demo.simulator import actions
 from agent.github import app_registration
 from agent.github.conversations import GithubConversations
 from agent.github.deliveries import AppDeliveries
-from agent.github.labelled import GithubLabelledIssues
+from agent.github.labelled_issues import GithubLabelledIssues
 from agent.github.pulls import GithubPulls
 from agent.github.session import Scope
 from agent.models.change import Change, ChangedFile, Finding, Severity
-from agent.models.forge import NewPullRequest, Progress, StageMark
+from agent.models.code_host import NewPullRequest, Progress, StageMark
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, end_state
 from tests.contract import graphql_documents, operations, recording, schemas
@@ -44,48 +44,48 @@ _REMARKS = tuple(
 
 def intake(scene: Scene) -> None:
     issue = scene.run.snapshot.issue
-    scene.gatekeeper.own_logins()
-    scene.gatekeeper.label(issue)
-    scene.gatekeeper.permission(issue, "ann")
-    scene.gatekeeper.live(issue)
-    scene.gatekeeper.queued(scene.run, 1)
+    scene.intake_api.own_logins()
+    scene.intake_api.label(issue)
+    scene.intake_api.permission(issue, "ann")
+    scene.intake_api.live(issue)
+    scene.intake_api.queued(scene.run, 1)
     with scene.world.lock:
         ann = scene.world.user("ann")
         said = actions.comment(scene.issue, ann, "/mergewright help")
-    scene.gatekeeper.react(issue, said.id, "+1", inline=False)
+    scene.intake_api.react(issue, said.id, "+1", inline=False)
     assert [one.content for one in said.reactions] == ["+1"]
-    assert scene.gatekeeper.has_comment(issue, said.id)
-    assert scene.gatekeeper.text(issue).title == scene.issue.title
+    assert scene.intake_api.has_comment(issue, said.id)
+    assert scene.intake_api.text(issue).title == scene.issue.title
 
 
 def work(scene: Scene) -> None:
-    forge, run = scene.forge, scene.run
-    forge.ticket(run)
-    forge.begin(run)
-    forge.mark(run, Progress(stages=(StageMark(stage="a stage", state="running"),)))
-    forge.remote(run)
-    forge.credential(run, write=False)
+    code_host, run = scene.code_host, scene.run
+    code_host.ticket(run)
+    code_host.begin(run)
+    code_host.mark(run, Progress(stages=(StageMark(stage="a stage", state="running"),)))
+    code_host.remote(run)
+    code_host.credential(run, write=False)
 
 
 def publish(scene: Scene) -> None:
-    forge, run = scene.forge, scene.run
+    code_host, run = scene.code_host, scene.run
     samples.add_rule(scene.repository, "mergewright/*", "non_fast_forward", exempt=[scene.login])
-    assert not forge.rules(run, BRANCH).signed
-    forge.credential(run, write=True)
+    assert not code_host.rules(run, BRANCH).signed
+    code_host.credential(run, write=True)
     commit = samples.push_branch(scene.repository)
-    forge.own_pulls(run, BRANCH)
+    code_host.own_pulls(run, BRANCH)
     given = NewPullRequest(
         branch=BRANCH, commit=commit, base_branch="main", title="Add a field", body="Closes #1",
         summary="| check | head |", reviewers=("ann",), labels=("bug",), findings=_REMARKS,
     )  # fmt: skip
-    forge.propose(run, given)
+    code_host.propose(run, given)
     # After a crash the same is proposed again, and the words have changed meanwhile.
-    pull = forge.propose(run, given.model_copy(update={"title": "Add one field"}))
+    pull = code_host.propose(run, given.model_copy(update={"title": "Add one field"}))
     pulled = run.snapshot.issue.model_copy(update={"number": pull.number, "issue_id": 0})
-    assert scene.gatekeeper.pull(pulled).head == commit
+    assert scene.intake_api.pull(pulled).head == commit
     # An end that a person has to see to takes the place of the earlier comment.
     for reason in (Reason.NEW_FAILURES, Reason.READY):
-        forge.deliver(
+        code_host.deliver(
             run,
             Outcome(
                 run_id=RUN_ID, state=end_state(reason), reason=reason, sentence="So it ended.",
@@ -110,7 +110,7 @@ def follow_up(scene: Scene) -> None:
         )  # fmt: skip
     on_line = issue.pull.review_comments()[0]
     ref = scene.run.snapshot.issue.model_copy(update={"number": issue.number, "issue_id": 0})
-    scene.gatekeeper.react(ref, on_line.id, "eyes", inline=True)
+    scene.intake_api.react(ref, on_line.id, "eyes", inline=True)
     assert [one.content for one in on_line.reactions] == ["eyes"]
     pulls = GithubPulls(scene.access, scene.settings)
     for number, thread in enumerate(pulls.read(scene.run, issue.number).threads):
@@ -126,8 +126,8 @@ def follow_up(scene: Scene) -> None:
 def commit_through_the_api(scene: Scene) -> None:
     file = ChangedFile(path="signed.py", before=None, after=b"x = 1\n")
     change = Change(base_commit=samples.head(scene.repository, "main"), files=(file,))
-    first = scene.forge.commit(scene.run, _SIGNED, "Add a file", change)
-    assert scene.forge.commit(scene.run, _SIGNED, "Add a file", change) == first
+    first = scene.code_host.commit(scene.run, _SIGNED, "Add a file", change)
+    assert scene.code_host.commit(scene.run, _SIGNED, "Add a file", change) == first
 
 
 def ask_for_less_than_wanted(scene: Scene) -> None:
@@ -142,7 +142,7 @@ def ask_for_less_than_wanted(scene: Scene) -> None:
 
 
 def look_an_issue_up(scene: Scene) -> None:
-    assert scene.gatekeeper.find(scene.name, 1) is not None
+    assert scene.intake_api.find(scene.name, 1) is not None
 
 
 def register(scene: Scene) -> None:
@@ -153,7 +153,7 @@ def register(scene: Scene) -> None:
 
 
 def reconcile(scene: Scene) -> None:
-    assert scene.gatekeeper.earlier(scene.run.snapshot) is None
+    assert scene.intake_api.earlier(scene.run.snapshot) is None
     (found,) = GithubLabelledIssues(scene.access, scene.settings).new(scene.name)
     assert found.snapshot.actor == "ann"
     heard = GithubConversations(scene.access)

@@ -17,7 +17,7 @@ from agent.checks import contract_lint, lint
 from agent.checks.sealed import Secret
 from agent.models.change import Change, ChangedFile, Finding
 from agent.policy import registry, ruff_contract, source
-from agent.policy.proposal import Proposal
+from agent.policy.change_context import ChangeContext
 from repo_config import detect
 from repo_config.schema import RepoConfig
 from tests.false_positives import judged
@@ -60,17 +60,17 @@ def look(project: Project, tree: Path, rules: Collection[str]) -> Looked:
     detected = detect.project(DictTree(files), config)
     findings: list[Finding] = []
     for change, base in _changes(files):
-        proposal = Proposal(change, config, detected, DictTree(base))
-        findings.extend(_findings(proposal, rules))
+        change_context = ChangeContext(change, config, detected, DictTree(base))
+        findings.extend(_findings(change_context, rules))
     findings.extend(_linted(tree, config, rules))
     python = sum(source.is_python(path, content) for path, content in files.items())
     return Looked(project.name, len(files), python, tuple(_found(project.name, findings, files)))
 
 
-def _findings(proposal: Proposal, rules: Collection[str]) -> Iterator[Finding]:
+def _findings(change_context: ChangeContext, rules: Collection[str]) -> Iterator[Finding]:
     for module in registry.MODULES:
         if any(rule.id in rules for rule in module.RULES):
-            yield from (one for one in module.check(proposal) if one.rule in rules)
+            yield from (one for one in module.check(change_context) if one.rule in rules)
 
 
 def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[Finding]:

@@ -165,7 +165,7 @@ class Story:
         return self.pushed(tree, branch, by)
 
     def pushed(self, tree: Path, branch: str, by: str) -> str:
-        """Push what a clone has, over HTTP, so that the forge tells of it; return the commit."""
+        """Push what a clone has, over HTTP, so that the code host tells of it; return the commit."""
         world = self.stage.world
         with world.lock:
             token = world.token_for(by)

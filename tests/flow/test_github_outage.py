@@ -1,6 +1,6 @@
 """GitHub is away for long. Intake and dispatch take their turns here, so that a test is no longer
 than what is done in it: whenever there is nothing to do but wait, the service's clock is put
-forward. That clock is all that is shortened; what the forge is asked, the waits and the patience
+forward. That clock is all that is shortened; what the code host is asked, the waits and the patience
 are those of the service.
 """
 
@@ -24,7 +24,7 @@ from agent.models.run import Run
 from agent.models.steps import Remember
 from agent.models.ticket import Delivery
 from agent.runs import executor, waiting
-from agent.runs.executor import Keeping
+from agent.runs.executor import RunSupport
 from agent.runs.waiting import Waited
 from agent.service import deliveries, dispatch
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
@@ -157,13 +157,13 @@ def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         inbox, runs = Inbox(data), SqlStore(data)
 
         def deliver(run: Run, outcome: Outcome) -> Outcome:
-            return make(Execution(say=lambda line: None)).forge.deliver(run, outcome)
+            return make(Execution(say=lambda line: None)).code_host.deliver(run, outcome)
 
         stage = Stage(world, address, app, Service({}, hook, tmp_path / "log"), data, runs, inbox)
 
         def carried(stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
-            waited = Waited(stored.begin_with, stored.waits)
-            keeping = Keeping(remember, cancellation, waited)
+            waited = Waited(stored.begin_with, stored.wait_count)
+            keeping = RunSupport(remember, cancellation, waited)
             return executor.carry(stored.run, settings, make, keeping)[0]
 
         switch = Switch(data)
@@ -173,7 +173,7 @@ def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
             runs, engine, carrier, bounds=Bounds(switch, most=2), deliver=deliver
         )
         engine.launch()
-        intake = deliveries.Intake(inbox, runs, wiring.gatekeeper(settings, way))
+        intake = deliveries.Intake(inbox, runs, wiring.make_intake_api(settings, way))
         yield Turns(stage, came, clock, intake, dispatcher)
         engine.drain(20)
         engine.close()

@@ -226,13 +226,13 @@ def test_PF7_a_sandbox_program_that_does_not_work_is_no_result_and_runs_nothing_
 
 
 def test_PF7_a_sandbox_that_hangs_while_it_is_opened_is_taken_down(home, monkeypatch):
-    from agent.sandbox.runtime import attendance
+    from agent.sandbox.runtime import supervision
 
     tools = home / "bin"
     tools.mkdir(mode=0o755)
     (tools / "bwrap").write_text(FAKES["hangs"])
     (tools / "bwrap").chmod(0o755)
-    monkeypatch.setattr(attendance, "_OPENING_SECONDS", 1.0)
+    monkeypatch.setattr(supervision, "_OPENING_SECONDS", 1.0)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     with pytest.raises((SandboxMissing, SandboxLost)):
         BubblewrapSandbox(Settings(home=home)).run(SandboxRequest(argv=("/bin/true",)))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from agent.checks import sealed
 from agent.conversation import commands
 from agent.models.sandbox import SandboxResult
-from agent.text import cleaning
+from agent.text import sanitise
 from repo_config import load
 from tests.unit.webhooks.deliveries import labeled
 from webhooks.refusals import Refused
@@ -79,10 +79,10 @@ def test_a_delivery_with_anything_in_it_is_kept_ignored_or_refused(
 @MANY
 @given(st.text(alphabet=st.characters(), max_size=200))
 def test_no_text_from_outside_moves_the_cursor_or_hides_anything(text: str) -> None:
-    once, _ = cleaning.incoming(text)
-    again, removed = cleaning.incoming(once)
+    once, _ = sanitise.incoming(text)
+    again, removed = sanitise.incoming(once)
     assert (again, removed) == (once, ())
-    shown = cleaning.terminal(text)
+    shown = sanitise.terminal(text)
     assert not any(unicodedata.category(one) == "Cc" for one in shown if one not in "\n\t")
 
 

@@ -36,7 +36,7 @@ from agent.services import Execution, Services
 from agent.settings import Settings
 from agent.stages import baseline
 from agent.stages import checks as checks_stage
-from agent.testing import FakeForge
+from agent.testing import FakeCodeHost
 from repo_config import detect
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
@@ -315,7 +315,7 @@ def make_stage(
     sandbox = CountingSandbox(workshop.sandbox)
     services = Services(
         settings=Settings(home=home),
-        forge=FakeForge(Ticket(ticket_id="1", title="t", body="", digest="")),
+        code_host=FakeCodeHost(Ticket(ticket_id="1", title="t", body="", digest="")),
         sandbox=sandbox,
         index=None,  # type: ignore[arg-type] # nothing here asks the index
         execution=Execution(say=workshop.said.append),

@@ -1,4 +1,4 @@
-"""A small world in the simulator, and the forge adapter that talks to it."""
+"""A small world in the simulator, and the code host adapter that talks to it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from agent.demo.simulator.records import App, Comment, Installation, Issue, Repo
 from agent.demo.simulator.request_log import Asked
 from agent.demo.simulator.world import World
 from agent.github.access import Access, connect
-from agent.github.forge import GithubForge
-from agent.github.gatekeeper import GithubGatekeeper
+from agent.github.code_host import GithubCodeHost
+from agent.github.intake_api import GithubIntakeApi
 from agent.github.retrying import Pacing
-from agent.models.forge import NewPullRequest
+from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run, end_state
 from agent.models.ticket import IssueRef, Snapshot
@@ -50,8 +50,8 @@ class Scene:
     installation: Installation | None
     settings: Settings
     access: Access
-    forge: GithubForge
-    gatekeeper: GithubGatekeeper
+    code_host: GithubCodeHost
+    intake_api: GithubIntakeApi
     run: Run
     writes: list[dict[str, object]]
     since: int
@@ -141,7 +141,7 @@ def scene(world: World, folder: Path, *, app: bool = True, pacing: Pacing = QUIC
     )
     return Scene(
         world, repository, issue, made, installation, settings, access,
-        GithubForge(access, settings), GithubGatekeeper(access, settings),
+        GithubCodeHost(access, settings), GithubIntakeApi(access, settings),
         _run(world.base_url, repository, issue, installation), writes,
         since=world.requests.next_number(),
     )  # fmt: skip

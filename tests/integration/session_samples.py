@@ -13,8 +13,8 @@ from agent.models.change import Change, ChangedFile
 from agent.models.environment import Contract, Environment, Prepared
 from agent.models.run import Run
 from agent.models.sandbox import Flag
-from agent.sandbox.opening import OpenSessions
 from agent.sandbox.session import Session
+from agent.sandbox.session_factory import SessionFactory
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 from tests.integration import git_samples
@@ -65,7 +65,7 @@ class Workplace:
             environment=_environment(home / "built"),
         )
         self.commit = checkout.commit
-        self.sessions = OpenSessions(settings)
+        self.sessions = SessionFactory(settings)
 
     def change(self, **files: tuple[bytes | None, bytes | None]) -> Change:
         """A change of files by path (`__` for `/`, `_DOT_` for `.`), before and after."""

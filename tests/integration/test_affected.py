@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.checks import early
+from agent.checks import early_tests
 from agent.models.checks import Comparison
 from agent.models.run import Reason
 from agent.services import Execution
@@ -60,7 +60,7 @@ SUITES = {
 
 @pytest.fixture(autouse=True)
 def every_suite_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(early, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(early_tests, "SLOW_SECONDS", 0.0)
 
 
 class Judged:

@@ -26,7 +26,7 @@ from agent.cli.main import app
 from agent.demo.simulator import serving
 from agent.demo.simulator.faults import Fault
 from agent.demo.simulator.world import World
-from agent.errors import ForgeUnavailable, PermanentError, SettingsInvalid
+from agent.errors import CodeHostUnavailable, PermanentError, SettingsInvalid
 from agent.github import app_manifest, app_registration
 from tests.unit.simulator import elements
 
@@ -311,8 +311,8 @@ def test_an_address_that_is_not_githubs_is_noticed_before_anything_is_made(world
     app_registration.require_api(f"{world.base_url}/api/v3")
     with pytest.raises(SettingsInvalid, match="does not answer as GitHub's REST API"):
         app_registration.require_api(world.base_url)
-    with pytest.raises(ForgeUnavailable, match="MERGEWRIGHT_GITHUB_URL"):
+    with pytest.raises(CodeHostUnavailable, match="MERGEWRIGHT_GITHUB_URL"):
         app_registration.require_api(f"http://127.0.0.1:{closed_port()}")
     world.faults.add(Fault(kind="answer", path="*/app", count=1, status=503))
-    with pytest.raises(ForgeUnavailable, match="503"):
+    with pytest.raises(CodeHostUnavailable, match="503"):
         app_registration.require_api(f"{world.base_url}/api/v3")

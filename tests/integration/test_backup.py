@@ -21,7 +21,7 @@ from agent.models.run import Reason
 from agent.models.ticket import Delivery
 from agent.service import backup
 from agent.store.engine import FILE_NAME as ENGINE
-from agent.store.engine import Engine, Segment, Standing
+from agent.store.engine import Engine, EngineStatus, Segment
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_store import SqlStore
 from agent.telemetry import ledger
@@ -189,9 +189,9 @@ def test_records_of_the_engine_come_back_so_that_nothing_is_done_again(home):
     engine = Engine(back, carry)
     engine.launch()
     try:
-        while engine.standing(one)[0] is Standing.ALIVE and time.monotonic() < end:
+        while engine.read_status(one)[0] is EngineStatus.ALIVE and time.monotonic() < end:
             time.sleep(0.02)
-        assert engine.standing(one) == (Standing.ENDED, "1True")
+        assert engine.read_status(one) == (EngineStatus.ENDED, "1True")
     finally:
         engine.close()
     assert asked == ["first", "second", "second"]

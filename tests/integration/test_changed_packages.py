@@ -97,7 +97,7 @@ def test_a_package_that_the_change_declares_is_installed_for_its_checks(begun):
     assert (found["tests"].verdict, found["tests"].head_count) == (Status.PASSED, 2)
     assert (found["names"].verdict, found["names"].findings) == (Status.PASSED, ())
     brought = found["packages"]
-    assert (brought.verdict, brought.figures) == (Status.PASSED, "1 new")
+    assert (brought.verdict, brought.counts) == (Status.PASSED, "1 new")
     assert [(one.rule, one.severity, one.path, one.line) for one in brought.findings] == [
         ("package-licence", Severity.INFO, "requirements.txt", 2),
         ("vulnerability-data", Severity.INFO, "requirements.txt", 2),

@@ -208,6 +208,32 @@ def test_a_suite_that_never_ends_is_ended_and_says_where_it_was(workshop: Worksh
     assert "test_long at test_z.py:5" in result.reason
 
 
+@pytest.mark.parametrize("runner", ["pytest", "workers", "django"])
+def test_tests_without_time_stay_unrun_and_the_others_are_proved(
+    workshop: Workshop, runner: str
+) -> None:
+    tests = "import time\nimport unittest\n\n\nclass Tests(unittest.TestCase):\n"
+    tests += "    @classmethod\n    def tearDownClass(cls):\n        raise OSError\n\n"
+    for number in range(60):
+        tests += f"    def test_{number}(self):\n        time.sleep(0.2)\n"
+    files = {"test_all.py": tests, "run.py": "import unittest\n\nunittest.main('test_all')\n"}
+    is_script = runner == "django"
+    site = workshop.site(
+        files,
+        test_runner="django" if is_script else "pytest",
+        test_script="run.py" if is_script else None,
+        config={"checks": {"tests": {"args": ["-n", "2"]}}} if runner == "workers" else None,
+    )
+    site = replace(site, limits=site.limits.model_copy(update={"seconds": 6.0}))
+    [result] = measuring.measure(site, workshop.sandbox, workshop.said.append, tests=True)
+    assert not result.reason
+    assert result.unrun
+    assert outcomes(result).keys().isdisjoint(result.unrun)
+    ran = [item.item_id for item in result.items if item.outcome == "passed"]
+    assert ran
+    assert len({*ran, *result.unrun}) >= 59
+
+
 @pytest.mark.parametrize("runner", ["pytest", "django"])
 def test_a_suite_that_fails_fast_ends_with_its_first_failure(
     workshop: Workshop, runner: str
@@ -1476,7 +1502,7 @@ def test_lines_of_a_change_that_no_test_runs_are_named(stage: Callable[..., Stag
     site = stage(SUMS, test_runner="pytest", config=WANTED)
     compared = site.weighed(shop__sums_DOT_py=HALF_TESTED)
     found = compared[NAME]
-    assert (found.verdict, found.figures) == (Status.PASSED, "2 of 5 lines run")
+    assert (found.verdict, found.counts) == (Status.PASSED, "2 of 5 lines run")
     (finding,) = found.findings
     assert (finding.rule, finding.severity) == ("coverage-of-change", Severity.REVIEW)
     assert (finding.path, finding.line) == ("shop/sums.py", 3)

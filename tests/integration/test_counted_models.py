@@ -23,14 +23,14 @@ from agent.models.chat import Asked, ChatRequest, Worst
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
 from agent.runs import executor
-from agent.runs.executor import Keeping
+from agent.runs.executor import RunSupport
 from agent.settings import Settings
 from agent.steps import Directly
 from agent.store.sql_store import SqlStore
-from agent.testing import FakeForge, FakeModel, said
+from agent.testing import FakeCodeHost, FakeModel, said
 from repo_config.schema import RepoConfig
 from tests.unit.editing import desks
-from tests.unit.stages import forge_runs
+from tests.unit.stages import code_host_runs
 
 REQUEST = ChatRequest(role="editor", system="You edit.", messages=(Asked(text="Go."),))
 DAY = 86_400.0
@@ -181,7 +181,7 @@ def test_what_got_no_reply_counts_against_the_lower_limit_of_the_repository(stor
     )
     asked = model(lose)
     found = counted(asked, store, 7, run=5.0)
-    job = desks.job(prepared, home, found)
+    job = desks.run_context(prepared, home, found)
     for _ in range(2):
         with pytest.raises(ModelUnavailable):
             job.models.reply(REQUEST)
@@ -202,7 +202,7 @@ def test_what_costs_nothing_or_nobody_knows_how_much_is_not_counted(store, usd):
 def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
     store, home, monkeypatch, on_issue, of_day
 ):
-    given, run = [], forge_runs.run(on_forge=on_issue)
+    given, run = [], code_host_runs.run(on_forge=on_issue)
     settings = Settings(home=home, model_usd=2.0, model_usd_per_day=9.0)
 
     def carry_out(run, step, svc, ledger, log, *, waited):
@@ -210,11 +210,11 @@ def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
         return Outcome.stopped(run.run_id, Reason.UNCLEAR, "Say more.")
 
     def compose(execution):
-        made, _ = forge_runs.services(home, FakeForge(forge_runs.TICKET))
+        made, _ = code_host_runs.services(home, FakeCodeHost(code_host_runs.TICKET))
         return replace(made, execution=execution, models=execution.counted(model()))
 
     monkeypatch.setattr(executor, "carry_out", carry_out)
-    keeping = Keeping(remember=Directly(), grants=3, spendings=store.spendings)
+    keeping = RunSupport(remember=Directly(), budget_multiplier=3, spendings=store.spendings)
     executor.carry(run, settings, compose, keeping)
     (svc,) = given
     repository_id = run.snapshot.issue.repository_id if on_issue else 0

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agent.errors import ForgeUnavailable
+from agent.errors import CodeHostUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.runs.waiting import Postponed
@@ -45,7 +45,7 @@ class Service:
 
     def _deliver(self, run, outcome):
         self.told.append((run.run_id, outcome.reason))
-        raise ForgeUnavailable("away as well")
+        raise CodeHostUnavailable("away as well")
 
     def until(self, wanted, seconds=20.0):
         end = time.monotonic() + seconds
@@ -125,21 +125,21 @@ def test_a_run_that_waits_goes_on_with_its_step_and_nothing_is_done_again(servic
         remember("first", lambda: asked.append("first") or "1")
 
         def second():
-            asked.append(f"second, waited {stored.waits} times")
+            asked.append(f"second, waited {stored.wait_count} times")
             return "2"
 
         remember("second", second)
         if away:
             away.pop()
-            raise Postponed("the forge is away", time.time() + 0.3, "second")
+            raise Postponed("the code host is away", time.time() + 0.3, "second")
         return done(stored)
 
     one = service(carry)
     one.store.add(run(1), 1.0)
-    one.until(lambda: one.store.get("r1").waits == 1)
+    one.until(lambda: one.store.get("r1").wait_count == 1)
     waiting = one.store.get("r1")
     assert (waiting.active, waiting.begin_with, waiting.segment) == (True, "second", 2)
-    assert waiting.waits_for == "the forge is away"
+    assert waiting.waits_for == "the code host is away"
     one.until(lambda: one.over("r1"))
     assert asked == [
         "first", "second, waited 0 times", "second, waited 1 times", "second, waited 2 times",
@@ -266,7 +266,7 @@ def test_a_run_under_way_is_held_before_its_next_step_and_does_nothing_again(ser
     go.set()
     one.until(lambda: one.store.get("r1").segment == 2)
     held = one.store.get("r1")
-    assert (held.active, held.waits_for, held.waits) == (True, "everything is paused", 0)
+    assert (held.active, held.waits_for, held.wait_count) == (True, "everything is paused", 0)
     one = service(stepping(asked))
     for _ in range(5):
         one.dispatcher.turn()

@@ -17,9 +17,9 @@ from structlog.testing import capture_logs
 from agent.errors import SandboxLost, SandboxMissing
 from agent.models.sandbox import Mount, SandboxRequest
 from agent.sandbox import sandboxes
-from agent.sandbox.docker import address, engine, opened, walls
+from agent.sandbox.docker import address, container_arguments, engine, running
 from agent.sandbox.docker.sandbox import DockerSandbox
-from agent.sandbox.runtime import sheet, slots
+from agent.sandbox.runtime import request_format, slots
 from agent.settings import Settings
 from tests.sandboxes import ENGINE, SMALL, settings_for, wait_for, waiting
 
@@ -40,7 +40,7 @@ def settings(home: Path) -> Settings:
 
 
 def containers(client: docker.APIClient, home: Path) -> list[str]:
-    mark = f"{walls.HOME_LABEL}={slots.prefix(home)}"
+    mark = f"{container_arguments.HOME_LABEL}={slots.prefix(home)}"
     return [one["Id"] for one in client.containers(all=True, filters={"label": mark})]
 
 
@@ -133,12 +133,14 @@ def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(
 ) -> None:
     image, prefix = engine.choose(client, settings).digest, slots.prefix(home)
     made = [
-        client.create_container(image, ["true"], labels={walls.HOME_LABEL: mark, **more})["Id"]
+        client.create_container(
+            image, ["true"], labels={container_arguments.HOME_LABEL: mark, **more}
+        )["Id"]
         for mark, more in (
-            (prefix, {walls.SLOT_LABEL: "63"}),
-            (prefix, {walls.SLOT_LABEL: "0"}),
+            (prefix, {container_arguments.SLOT_LABEL: "63"}),
+            (prefix, {container_arguments.SLOT_LABEL: "0"}),
             (prefix, {}),
-            ("another", {walls.SLOT_LABEL: "1"}),
+            ("another", {container_arguments.SLOT_LABEL: "1"}),
         )
     ]
     try:
@@ -150,7 +152,7 @@ def test_containers_of_killed_processes_are_swept_and_those_in_use_stay(
         assert sandboxes.remove_strays(settings) == 1
     finally:
         for one in made:
-            opened.remove(client, one)
+            running.remove(client, one)
 
 
 def test_what_comes_in_pieces_is_put_together_again() -> None:
@@ -159,7 +161,7 @@ def test_what_comes_in_pieces_is_put_together_again() -> None:
     stream = b"".join(head.pack(kind, len(text)) + text for kind, text in parts)
     for size in (1, 7, len(stream)):
         heard: dict[int, bytearray] = {1: bytearray(), 2: bytearray()}
-        pieces = opened.Pieces({kind: found.extend for kind, found in heard.items()})
+        pieces = running.Pieces({kind: found.extend for kind, found in heard.items()})
         for at in range(0, len(stream), size):
             pieces.feed(stream[at : at + size])
         assert heard == {1: b"output", 2: b"frames"}
@@ -174,7 +176,7 @@ def test_a_command_that_could_not_be_bounded_is_not_started(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As under a kernel that does not know one of the bounds."""
-    monkeypatch.setattr(sheet, "_OPEN_FILES", -5)
+    monkeypatch.setattr(request_format, "_OPEN_FILES", -5)
     result = DockerSandbox(settings).run(SandboxRequest(argv=("echo", "ran"), limits=SMALL))
     assert (result.exit_code, "ran" in result.output) == (127, False)
     assert "no limits, so no start" in result.output

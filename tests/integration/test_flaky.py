@@ -125,7 +125,7 @@ def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(
     assert judged.runs() == ("pf", "fp")
     assert (judged.tests.verdict, judged.tests.new_failures) == (Status.PASSED, ())
     assert [one.item_id for one in judged.tests.flaky] == [test_id]
-    told = judged.tests.flaky[0].told
+    told = judged.tests.flaky[0].summary
     assert "2 of 3 runs with the change" in told and "1 of 3 runs on base" in told
     assert judged.verdict.reason is Reason.READY
     assert test_id in judged.verdict.sentence
@@ -170,7 +170,7 @@ def test_a_new_test_that_fails_the_second_time_makes_a_draft(stage: Callable[...
     made = stage({**GREEN, "shop.py": "A = 1\n"}, test_runner="pytest")
     judged = Judged(made, base="", head="PF", test_luck_DOT_py=textwrap.dedent(AT_TIMES))
     assert (judged.tests.verdict, judged.verdict.decision) == (Status.PASSED, "open as draft")
-    assert "failed in 1 of 2 runs with the change" in judged.tests.flaky[0].told
+    assert "failed in 1 of 2 runs with the change" in judged.tests.flaky[0].summary
 
 
 @pytest.mark.deep

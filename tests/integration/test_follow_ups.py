@@ -6,12 +6,12 @@ import pytest
 
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, RunState
-from agent.store.sql_follow_ups import MOST_ROUNDS, Wish
+from agent.store.sql_follow_ups import MOST_ROUNDS, FollowUpRequest
 from agent.store.sql_store import SqlStore
 from tests.integration import run_samples
 
-REVIEW, CI = Wish(kind="review", quiet=60.0), Wish(kind="ci")
-ASKED = Wish(kind="ci", by="ann")
+REVIEW, CI = FollowUpRequest(kind="review", quiet=60.0), FollowUpRequest(kind="ci")
+ASKED = FollowUpRequest(kind="ci", by="ann")
 NOW = 1_800_000_000.0
 HEAD = "a" * 40
 
@@ -85,8 +85,8 @@ def test_what_is_wished_for_meanwhile_comes_after_the_run_at_work(store):
 
 def test_whoever_commands_what_is_wished_for_already_is_known_to_the_run(store):
     first = _opened(store)
-    commanded = Wish(kind="ci", by="maria")
-    store.follow(first.run_id, Wish(kind="ci", quiet=60.0), NOW + 1)
+    commanded = FollowUpRequest(kind="ci", by="maria")
+    store.follow(first.run_id, FollowUpRequest(kind="ci", quiet=60.0), NOW + 1)
     assert store.follow(first.run_id, commanded, NOW + 2) == "joined"
     at_work = store.claim(NOW + 3, most=9).run
     assert at_work.follow_up.by == "maria"

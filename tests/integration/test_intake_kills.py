@@ -19,7 +19,7 @@ COUNT = 2
 
 
 class Everybody:
-    """A forge on which everybody may start a run."""
+    """A code host on which everybody may start a run."""
 
     def label(self, issue):
         return "mergewright"

@@ -29,8 +29,8 @@ from agent.settings import HEARTBEAT
 from agent.store.sql_inbox import Inbox
 from agent.telemetry import metrics
 from tests.unit.webhooks.deliveries import SECRET, headers, labeled, raw, signature
-from webhooks.figures import Figures
 from webhooks.inbox import Committer
+from webhooks.listener_metrics import ListenerMetrics
 
 ROOT = Path(__file__).parents[2]
 MIB = 1024 * 1024
@@ -546,7 +546,7 @@ def test_what_is_no_figures_spoils_none_of_ours(tmp_path, left):
     else:
         os.mkfifo(path)
     inbox = Inbox(tmp_path)
-    figures_of = Figures(tmp_path, inbox, Committer(inbox))
+    figures_of = ListenerMetrics(tmp_path, inbox, Committer(inbox))
     text = asyncio.run(figures_of.text()).decode()
     inbox.close()
     families = {family.name for family in text_string_to_metric_families(text)}

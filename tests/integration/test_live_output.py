@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.checks import live, measuring
+from agent.checks import live_output, measuring
 from agent.errors import SandboxLost
 from agent.services import Execution
 from agent.stages import baseline
@@ -29,7 +29,7 @@ LONG = {
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(live_output, "QUIET_SECONDS", 0.0)
 
 
 def test_lines_of_a_check_are_shown_before_it_ends(stage: Callable[..., Stage]) -> None:

@@ -219,18 +219,18 @@ def test_what_an_exporter_is_led_to_run_sees_project_file_and_lock_alone(
         EnvironmentRequest(tree=str(folder)), BubblewrapSandbox(settings),
         SimpleIndex(settings), settings, lambda _: None,
     )  # fmt: skip
-    lock, bench = prepared.declaration.lock, prepared.bench
+    lock, build_context = prepared.declaration.lock, prepared.build_context
     assert lock is not None
     with socket.create_server(("127.0.0.1", 0)) as server:
         look = _LOOK.replace("PLACE", repr(str(secret)))
         look = look.replace("PORT", str(server.getsockname()[1]))
-        gate = toolsets.locate(toolsets.GATE, bench) / "venv"
+        gate = toolsets.locate(toolsets.GATE, build_context) / "venv"
         mounts = (
             Mount(source=str(gate), target=SANDBOX_GATE),
             Mount(source=str(gate), target="/env"),
         )
         command = (f"{SANDBOX_GATE}/bin/python", "-I", "-c", look)
-        result = export._run(lock, bench, mounts, command)
+        result = export._run(lock, build_context, mounts, command)
     seen = json.loads(result.files[export._PINS])
     assert seen["files"] == ["/work/poetry.lock", "/work/pyproject.toml"]
     assert "hunter2" not in json.dumps(seen)

@@ -14,11 +14,11 @@ from agent.demo.simulator.records import WorkflowRun
 from agent.demo.simulator.world import World
 from agent.errors import BranchTaken
 from agent.github import project_checks
-from agent.github.answers import Unsure
+from agent.github.api_errors import Unsure
 from agent.github.pulls import GithubPulls
 from agent.models.change import Change, ChangedFile
-from agent.models.forge import NewPullRequest
-from agent.models.pulls import ProjectCheck, PullNow, Thread
+from agent.models.code_host import NewPullRequest
+from agent.models.pulls import ProjectCheck, PullSnapshot, Thread
 from tests.integration import github_samples as samples
 from tests.integration import workflow_runs
 from tests.integration.github_samples import BRANCH, Scene
@@ -62,7 +62,7 @@ class Talk:
     def say(self, body: str, who: str = "ann") -> Any:
         return self.person("POST", f"issues/{self.number}/comments", who, body=body)
 
-    def read(self) -> PullNow:
+    def read(self) -> PullSnapshot:
         found = self.pulls.read(self.scene.run, self.number)
         assert found is not None
         return found
@@ -82,7 +82,7 @@ class Talk:
             comment.body
             for thread in self.read().threads
             for comment in thread.comments
-            if comment.ours
+            if comment.is_ours
         ]
 
 
@@ -91,7 +91,7 @@ def talking(scene: Scene) -> Talk:
     given = NewPullRequest(
         branch=BRANCH, commit=commit, base_branch="main", title="Add a field", body="All passed."
     )
-    pull = scene.forge.propose(scene.run, given)
+    pull = scene.code_host.propose(scene.run, given)
     return Talk(scene, GithubPulls(scene.access, scene.settings), pull.number)
 
 
@@ -135,7 +135,7 @@ def test_one_request_reads_all_that_people_say(talk):
     assert (said.place, said.asks_changes) == ("issue", False)
     (comment,) = said.comments
     ann = talk.scene.world.user("ann")
-    assert (comment.author, comment.author_id, comment.is_bot, comment.ours) == (
+    assert (comment.author, comment.author_id, comment.is_bot, comment.is_ours) == (
         "ann", ann.id, False, False,
     )  # fmt: skip
     assert said.thread_id == f"issue:{comment.comment_id}"
@@ -250,7 +250,7 @@ def test_a_thread_that_is_gone_is_answered_in_the_conversation_once(talk):
 
 def test_no_token_of_ours_and_no_overlong_text_is_sent(talk):
     thread = talk.ask()
-    token = talk.scene.forge.credential(talk.scene.run, write=True)
+    token = talk.scene.code_host.credential(talk.scene.run, write=True)
     talk.reply(thread, f"The token is {token}.\n" + "long " * 20_000)
     (body,) = talk.ours()
     assert token not in body

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import AccessLost, Cancelled, ForgeUnavailable, PermanentError, RepositoryUnfit
+from agent.errors import AccessLost, Cancelled, CodeHostUnavailable, PermanentError, RepositoryUnfit
 from agent.git import worktree
 from agent.git.base import Limits
 from agent.models.change import Change, ChangedFile
@@ -35,8 +35,8 @@ def github(world, tmp_path):
 
 
 def prepared(github, home, branch="main"):
-    remote = github.forge.remote(github.run)
-    token = github.forge.credential(github.run, write=False)
+    remote = github.code_host.remote(github.run)
+    token = github.code_host.credential(github.run, write=False)
     return remote, worktree.prepare_remote(remote.url, token, branch, home / "mirrors")
 
 
@@ -62,7 +62,10 @@ def test_the_base_is_fetched_and_a_new_commit_is_fetched_next_time(github, home)
     assert first.base_branch == "main"
     tree = worktree.lay_out(first, home / "tree")
     assert tree.read("shop.py") == b"print('hello')\n"
-    remote, token = github.forge.remote(github.run), github.forge.credential(github.run, write=True)
+    remote, token = (
+        github.code_host.remote(github.run),
+        github.code_host.credential(github.run, write=True),
+    )
     worktree.push(first, changed(first), "mergewright/x", remote.url, token)
     _, again = prepared(github, home, "mergewright/x")
     assert again.commit == branches(github)["mergewright/x"] != first.commit
@@ -81,8 +84,8 @@ def grown(github, scratch, sizes):
 
 
 def prepared_within(github, home, max_bytes):
-    remote = github.forge.remote(github.run)
-    token = github.forge.credential(github.run, write=False)
+    remote = github.code_host.remote(github.run)
+    token = github.code_host.credential(github.run, write=False)
     return worktree.prepare_remote(
         remote.url, token, "main", home / "mirrors", limits=Limits(fetched=max_bytes)
     )
@@ -97,7 +100,7 @@ def test_GR8_a_repository_that_is_too_large_is_refused_and_nothing_of_it_stays(g
 
 
 def test_a_wrong_token_is_access_lost_and_not_shown(github, home):
-    remote = github.forge.remote(github.run)
+    remote = github.code_host.remote(github.run)
     with pytest.raises(AccessLost) as lost:
         worktree.prepare_remote(remote.url, "ghs_wrongwrongwrong", "main", home / "mirrors")
     assert "contents: read" in lost.value.message
@@ -112,7 +115,7 @@ def test_a_token_is_sent_to_https_or_this_machine_only(home, url):
 
 def test_GH5_a_strangers_branch_is_left_alone(github, home):
     remote, base = prepared(github, home)
-    token = github.forge.credential(github.run, write=True)
+    token = github.code_host.credential(github.run, write=True)
     file = ChangedFile(path="shop.py", before=b"print('hello')\n", after=b"strange\n")
     strange = worktree.commit(
         base, Change(base_commit=base.commit, files=(file,)), "Another thing", date=1
@@ -126,7 +129,7 @@ def test_GH5_a_strangers_branch_is_left_alone(github, home):
 
 def test_a_run_that_began_anew_on_a_newer_base_moves_its_own_branch(github, home):
     remote, base = prepared(github, home)
-    token = github.forge.credential(github.run, write=True)
+    token = github.code_host.credential(github.run, write=True)
     first, second = changed(base, b"earlier\n"), changed(base, b"later\n")
     assert worktree.push(base, first, "mergewright/x", remote.url, token) == "mergewright/x"
     assert worktree.push(base, second, "mergewright/x", remote.url, token) == "mergewright/x"
@@ -135,7 +138,7 @@ def test_a_run_that_began_anew_on_a_newer_base_moves_its_own_branch(github, home
 
 def test_GH5_a_branch_with_a_persons_commit_on_top_is_left_alone(github, home):
     remote, base = prepared(github, home)
-    token = github.forge.credential(github.run, write=True)
+    token = github.code_host.credential(github.run, write=True)
     file = ChangedFile(path="shop.py", before=b"print('hello')\n", after=b"mine\n")
     change = Change(base_commit=base.commit, files=(file,))
     person = worktree.commit(base, change, "Say hi", date=1, author="Ann", email="ann@example.org")
@@ -148,7 +151,7 @@ def test_GH5_a_branch_with_a_persons_commit_on_top_is_left_alone(github, home):
 
 def test_GH5_our_commit_amended_by_a_person_is_left_alone(github, home):
     remote, base = prepared(github, home)
-    token = github.forge.credential(github.run, write=True)
+    token = github.code_host.credential(github.run, write=True)
     first = changed(base, b"earlier\n")
     worktree.push(base, first, "mergewright/x", remote.url, token)
     git = ["git", "--git-dir", str(github.repository.git_dir)]
@@ -171,7 +174,7 @@ def test_GH5_our_commit_amended_by_a_person_is_left_alone(github, home):
 
 def test_GH1_a_push_whose_reply_is_lost_is_made_once(github, home):
     remote, base = prepared(github, home)
-    commit, token = changed(base), github.forge.credential(github.run, write=True)
+    commit, token = changed(base), github.code_host.credential(github.run, write=True)
     github.fault("lose_answer", "POST", "/*/git-receive-pack", count=1)
     assert worktree.push(base, commit, "mergewright/x", remote.url, token) == "mergewright/x"
     assert branches(github) == {"main": base.commit, "mergewright/x": commit}
@@ -179,18 +182,18 @@ def test_GH1_a_push_whose_reply_is_lost_is_made_once(github, home):
 
 def test_a_redirect_does_not_take_the_token_elsewhere(github, home):
     asked = github.world.requests
-    remote = github.forge.remote(github.run)
-    token = github.forge.credential(github.run, write=False)
+    remote = github.code_host.remote(github.run)
+    token = github.code_host.credential(github.run, write=False)
     elsewhere = {"Location": f"{github.world.base_url}/other/place.git/info/refs"}
     github.fault("answer", "GET", "/*/store.git/*", status=302, headers=elsewhere, count=None)
-    with pytest.raises((ForgeUnavailable, AccessLost)):
+    with pytest.raises((CodeHostUnavailable, AccessLost)):
         worktree.prepare_remote(remote.url, token, "main", home / "mirrors")
     assert not asked.find("/other/*")
 
 
 def test_UI6_the_token_is_in_no_argument_no_environment_and_no_file(github, home):
-    remote = github.forge.remote(github.run)
-    token = github.forge.credential(github.run, write=False)
+    remote = github.code_host.remote(github.run)
+    token = github.code_host.credential(github.run, write=False)
     github.fault("slow", "GET", "/*/store.git/*", seconds=0.8, count=1)
     seen: list[str] = []
     looked = 0
@@ -228,8 +231,8 @@ class Stopped:
     def __init__(self, github, home, url=None):
         self.flag = threading.Event()
         self.problems = []
-        self._url = url or github.forge.remote(github.run).url
-        self._token = github.forge.credential(github.run, write=False)
+        self._url = url or github.code_host.remote(github.run).url
+        self._token = github.code_host.credential(github.run, write=False)
         self._mirrors = home / "mirrors"
         self._thread = threading.Thread(target=self._fetch)
         self._thread.start()

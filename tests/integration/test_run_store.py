@@ -142,7 +142,7 @@ def test_the_oldest_run_whose_time_has_come_is_taken(store):
     store.add(run("a", number=1), 1.0)
     store.add(run("b", number=2), 2.0)
     assert claimed(store, 5.0) == "a"
-    store.postpone("20261120-100000-a", 100.0, "checkout", "the forge is away")
+    store.postpone("20261120-100000-a", 100.0, "checkout", "the code host is away")
     assert claimed(store, 5.0) == "b"
     store.finish("20261120-100000-b", outcome("b"), 6.0)
     assert claimed(store, 99.0) is None

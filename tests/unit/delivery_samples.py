@@ -36,7 +36,7 @@ def run(number=1):
 
 
 class Gate:
-    """A forge that has the same to say about everything, or trouble with single issues."""
+    """A code host that has the same to say about everything, or trouble with single issues."""
 
     def __init__(self, problems):
         self.problems = problems
@@ -56,7 +56,7 @@ class Gate:
 
 
 class Open(Gate):
-    """A forge on which everybody may start a run; keeps which runs were shown to wait."""
+    """A code host on which everybody may start a run; keeps which runs were shown to wait."""
 
     def __init__(self, problems):
         super().__init__(problems)

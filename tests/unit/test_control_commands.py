@@ -15,7 +15,7 @@ from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.service.pause import Switch
 from agent.store.sql_store import COMMAND, SqlStore
-from tests.unit.stages import forge_runs
+from tests.unit.stages import code_host_runs
 
 RUN, OTHER = "20261120-120000-a1b2c3d4e5f60718", "20261120-130000-a1b2c3d4e5f60718"
 
@@ -29,7 +29,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture
 def store(home):
     made = SqlStore(home)
-    made.add(forge_runs.run().model_copy(update={"run_id": RUN}), 100.0)
+    made.add(code_host_runs.run().model_copy(update={"run_id": RUN}), 100.0)
     yield made
     made.close()
 
@@ -97,12 +97,12 @@ def test_a_retry_goes_on_with_the_step_that_it_stopped_at(store, at, words, begi
 
 
 @pytest.mark.parametrize(
-    ("reason", "grants"), [(Reason.MODEL_UNUSABLE, 1), (Reason.BUDGET_SPENT, 2)]
+    ("reason", "budget_multiplier"), [(Reason.MODEL_UNUSABLE, 1), (Reason.BUDGET_SPENT, 2)]
 )
-def test_a_retry_allows_as_much_again_only_after_a_cap(store, reason, grants):
+def test_a_retry_allows_as_much_again_only_after_a_cap(store, reason, budget_multiplier):
     over(store, reason)
     assert called("retry", RUN).exit_code == 0
-    assert (store.get(RUN).retries, store.get(RUN).grants) == (1, grants)
+    assert (store.get(RUN).retries, store.get(RUN).budget_multiplier) == (1, budget_multiplier)
 
 
 def test_what_is_not_over_or_is_done_is_not_tried_again(store):
@@ -115,14 +115,14 @@ def test_what_is_not_over_or_is_done_is_not_tried_again(store):
 
 def test_a_run_is_not_tried_again_beside_another_of_its_issue(store):
     over(store)
-    store.add(forge_runs.run().model_copy(update={"run_id": OTHER}), 300.0)
+    store.add(code_host_runs.run().model_copy(update={"run_id": OTHER}), 300.0)
     done = called("retry", RUN)
     assert OTHER in str(done.exception)
 
 
 def test_a_run_of_a_command_that_was_killed_does_not_stand_in_the_way_of_a_retry(store):
     over(store)
-    gone = forge_runs.run().model_copy(update={"run_id": OTHER})
+    gone = code_host_runs.run().model_copy(update={"run_id": OTHER})
     store.add(gone, 300.0, worker=f"{COMMAND}{2**22 + 1}")
     assert called("retry", RUN).exit_code == 0
 

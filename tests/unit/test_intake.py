@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.errors import ActiveRun, ForgeUnavailable
+from agent.errors import ActiveRun, CodeHostUnavailable
 from agent.models.intake import LiveIssue, Permission
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Reason, Run, RunState
@@ -46,7 +46,7 @@ def stored(run, *, stopped=None, reason=None):
 
 
 class Gate:
-    """A forge that answers as it was told."""
+    """A code host that answers as it was told."""
 
     def __init__(self, permission="write", label="mergewright", account_id=5, **live):
         self._permission = Permission(level=permission, account_id=account_id)
@@ -231,9 +231,9 @@ def test_a_label_that_meets_a_dry_run_is_told_so_also_for_the_same_text():
 
 def test_a_forge_that_is_away_decides_nothing():
     gate = Gate()
-    gate.permission = lambda issue, login: (_ for _ in ()).throw(ForgeUnavailable("away"))
+    gate.permission = lambda issue, login: (_ for _ in ()).throw(CodeHostUnavailable("away"))
     runs = Runs()
-    with pytest.raises(ForgeUnavailable):
+    with pytest.raises(CodeHostUnavailable):
         intake.accept(request(), gate, runs, now=1.0)
     assert runs.added == []
 

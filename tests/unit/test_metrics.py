@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from agent.errors import ForgeUnavailable, StoreUnavailable
+from agent.errors import CodeHostUnavailable, StoreUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState, end_state
 from agent.store.sql_store import SqlStore
@@ -38,12 +38,12 @@ def written(tmp_path):
 def test_what_is_noted_is_in_the_file_as_prometheus_reads_it(written):
     before = written()
     metrics.run_ended(RunState.OPEN, Reason.READY)
-    metrics.run_waits(ForgeUnavailable("away"))
+    metrics.run_waits(CodeHostUnavailable("away"))
     metrics.delivery_settled("accepted")
     metrics.queue(waiting=3, oldest=time.time() - 60, held_up=1, states={"checking": 2})
     after = written()
     ended = ("mergewright_runs_ended_total", ("reason", "ready"), ("state", "open"))
-    waits = ("mergewright_waits_total", ("cause", "ForgeUnavailable"))
+    waits = ("mergewright_waits_total", ("cause", "CodeHostUnavailable"))
     settled = ("mergewright_deliveries_settled_total", ("outcome", "accepted"))
     for name in (ended, waits, settled):
         assert after[name] == before.get(name, 0) + 1
@@ -178,7 +178,7 @@ def test_the_queue_is_counted_without_waiting_for_whoever_writes(tmp_path):
             store.add(run(number, repository), now - 100 + number)
         assert store.claim(now, most=2).run.run_id == "r1"
         assert store.claim(now, most=2).run.run_id == "r3"
-        store.postpone("r3", now + 60, "checks 1", "the forge is away")
+        store.postpone("r3", now + 60, "checks 1", "the code host is away")
         outcome = Outcome.stopped("r4", Reason.UNCLEAR, "Unclear.")
         store.finish("r4", outcome, now)
         with closing(sqlite3.connect(store.path, isolation_level=None)) as writer:

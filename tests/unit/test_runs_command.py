@@ -16,7 +16,7 @@ from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, RunState
 from agent.store import sql_store
 from agent.store.sql_store import SqlStore
-from tests.unit.stages import forge_runs
+from tests.unit.stages import code_host_runs
 
 TITLE = "Customers that buy often need a nickname they can be greeted by, long as that may be"
 OLD, NEW, OTHER = (
@@ -32,13 +32,13 @@ def kept(tmp_path, monkeypatch):
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path))
     store = SqlStore(tmp_path)
     for number, (run_id, queued) in enumerate({NEW: 200.0, OTHER: 300.0, OLD: 100.0}.items()):
-        snapshot = forge_runs.SNAPSHOT.model_copy(
+        snapshot = code_host_runs.SNAPSHOT.model_copy(
             update={
                 "title": TITLE,
-                "issue": forge_runs.SNAPSHOT.issue.model_copy(update={"number": number + 1}),
+                "issue": code_host_runs.SNAPSHOT.issue.model_copy(update={"number": number + 1}),
             }
         )
-        run = forge_runs.run().model_copy(update={"run_id": run_id, "snapshot": snapshot})
+        run = code_host_runs.run().model_copy(update={"run_id": run_id, "snapshot": snapshot})
         store.add(run, queued)
     ended = Outcome(
         run_id=NEW,
@@ -46,7 +46,7 @@ def kept(tmp_path, monkeypatch):
         reason=Reason.READY,
         sentence="Nothing fails.",
         pull_request=PullRequest(number=2, url="https://forge.example/shop/app/pull/2"),
-        forge_calls=31,
+        code_host_calls=31,
     )
     store.finish(NEW, ended, 260.0)
     store.close()

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agent.errors import ForgeUnavailable
+from agent.errors import CodeHostUnavailable
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, Run
 from agent.models.ticket import Delivery
@@ -28,7 +28,7 @@ def now(later=0.0):
 
 
 class Gate(Open):
-    """A forge on which everybody may start a run; one issue stands as it is told."""
+    """A code host on which everybody may start a run; one issue stands as it is told."""
 
     def __init__(self):
         super().__init__({})
@@ -106,7 +106,7 @@ def test_GH7_a_closed_issue_stops_its_run_and_the_delivery_is_settled_as_that(wo
 def test_GH7_a_forge_that_is_away_decides_nothing_about_a_withdrawal(world):
     one = world()
     one.comes("a")
-    one.gate.live = lambda issue: (_ for _ in ()).throw(ForgeUnavailable("away"))
+    one.gate.live = lambda issue: (_ for _ in ()).throw(CodeHostUnavailable("away"))
     one.comes("b", "unlabeled")
     assert one.outcome("b")[0] is None
     assert one.store.latest(1)[0].stopped is None

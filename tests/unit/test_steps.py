@@ -16,7 +16,7 @@ from agent.errors import (
     BranchMoved,
     CacheGone,
     Cancelled,
-    ForgeLimited,
+    CodeHostLimited,
     ModelUnavailable,
     PolicyRefused,
     StorageFull,
@@ -148,7 +148,7 @@ def test_a_run_that_has_used_its_minutes_starts_no_further_step(step):
 
 
 def test_whoever_lets_a_run_go_on_grants_its_minutes_again(tmp_path):
-    step = steps(tmp_path, grants=2)
+    step = steps(tmp_path, budget_multiplier=2)
     step("read config", read_config)
     step.seconds["baseline"] = 121.0
     step("plan", nothing)
@@ -162,10 +162,10 @@ def test_attempts_in_which_no_model_answered_count_in_the_minutes(tmp_path):
         raise ModelUnavailable("No model answered as editor.")
 
     def silent() -> Record:
-        raise ForgeLimited("GitHub wants us to wait.", 0.0)
+        raise CodeHostLimited("GitHub wants us to wait.", 0.0)
 
     first = steps(tmp_path)
-    for work, error in ((away, ModelUnavailable), (silent, ForgeLimited)):
+    for work, error in ((away, ModelUnavailable), (silent, CodeHostLimited)):
         with pytest.raises(error):
             first(work.__name__, work)
     path = tmp_path / "ledger.jsonl"
@@ -173,7 +173,7 @@ def test_attempts_in_which_no_model_answered_count_in_the_minutes(tmp_path):
     lines = [{**one, "seconds": 20.0} if one["event"] == "failed" else one for one in events]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     again = steps(tmp_path)
-    assert again.seconds_left == 60 * 60 - 20.0, "the forge's are not"
+    assert again.seconds_left == 60 * 60 - 20.0, "the code host's are not"
     again.seconds["baseline"] = 60 * 60 - 19.0
     with pytest.raises(TimeSpent, match="used its 60 minutes"):
         again("away", away)
@@ -233,7 +233,7 @@ ERRORS = [
     PolicyRefused(
         (Finding(rule="r", severity=Severity.BLOCK, path="a.py", line=3, message="m", fix="f"),)
     ),
-    ForgeLimited("wait", 1234.5),
+    CodeHostLimited("wait", 1234.5),
     ActiveRun(Run(run_id="2026-1", repository="/r", ticket="/t", started=0)),
     StorageFull("The disk is full."),
     CacheGone("The mirror is gone.", "checkout"),
@@ -364,9 +364,9 @@ def test_what_is_handed_over_ends_as_stopped_only_if_it_says_so_itself(tmp_path)
     with pytest.raises(Cancelled, match="maria took the label off") as raised:
         steps(tmp_path / "one", cancellation=cancellation)("publish", work)
     assert raised.value.branch == "mergewright/1-x"
-    problem = errors.ForgeUnavailable("no reply")
+    problem = errors.CodeHostUnavailable("no reply")
     cancellation = Cancellation()
-    with pytest.raises(errors.ForgeUnavailable):
+    with pytest.raises(errors.CodeHostUnavailable):
         steps(tmp_path / "two", cancellation=cancellation)("publish", work)
 
 

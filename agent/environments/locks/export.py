@@ -18,7 +18,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from agent.environments import requirement_files, storage, toolsets, uv_program
-from agent.environments.bench import Bench
+from agent.environments.build_context import BuildContext
 from agent.environments.fetch import Fetcher
 from agent.environments.locks.kinds import Lock
 from agent.environments.requirement_files import Requirements
@@ -64,22 +64,24 @@ class _Exported(Record):
     refused: str = ""
 
 
-def find_refusal(lock: Lock, bench: Bench) -> str:
+def find_refusal(lock: Lock, build_context: BuildContext) -> str:
     """Why a lock was refused in an earlier run; empty if it was not."""
-    known = _load(_place(lock, bench))
+    known = _load(_place(lock, build_context))
     return known.refused if known else ""
 
 
-def export(lock: Lock, tree: Path, bench: Bench, fetcher: Fetcher, gate: Path) -> Requirements:
+def export(
+    lock: Lock, tree: Path, build_context: BuildContext, fetcher: Fetcher, gate: Path
+) -> Requirements:
     """Read what the chosen groups and extras of a lock install.
 
     Raises:
         LockRefused: The tool does not export it.
         EnvironmentFailed: It names what is not fetched, or a limit ended the tool.
     """
-    place = _place(lock, bench)
+    place = _place(lock, build_context)
     if (known := _load(place)) is None:
-        known = _ask(lock, bench, fetcher, gate)
+        known = _ask(lock, build_context, fetcher, gate)
         place.parent.mkdir(exist_ok=True)
         storage.write_whole(place, known.model_dump_json().encode())
     if known.refused:
@@ -100,14 +102,15 @@ def _relative(path: str, folder: str) -> str:
     return f"./{posixpath.relpath(path, posixpath.join('/', folder))}"
 
 
-def _place(lock: Lock, bench: Bench) -> Path:
+def _place(lock: Lock, build_context: BuildContext) -> Path:
     facts = [
-        bench.mark, bench.index.mark, uv_program.version(), repr(_TOOLS.get(lock.kind)),
-        *_command(lock, bench.interpreter.path), lock.root, lock.path,
+        build_context.mark, build_context.index.mark, uv_program.version(),
+        repr(_TOOLS.get(lock.kind)),
+        *_command(lock, build_context.interpreter.path), lock.root, lock.path,
         *(f"{path} {hashlib.sha256(text).hexdigest()}" for path, text in lock.files.items()),
     ]  # fmt: skip
     key = hashlib.sha256("\0".join(facts).encode()).hexdigest()[:32]
-    return storage.folder(bench.settings) / "exports" / f"{key}.json"
+    return storage.folder(build_context.settings) / "exports" / f"{key}.json"
 
 
 def _load(place: Path) -> _Exported | None:
@@ -120,22 +123,22 @@ def _load(place: Path) -> _Exported | None:
     return None if known.refused and is_old else known
 
 
-def _ask(lock: Lock, bench: Bench, fetcher: Fetcher, gate: Path) -> _Exported:
+def _ask(lock: Lock, build_context: BuildContext, fetcher: Fetcher, gate: Path) -> _Exported:
     """Run the tool; what it cannot do is its refusal."""
     mounts = [Mount(source=str(gate), target=SANDBOX_GATE)]
     if lines := _TOOLS.get(lock.kind):
         try:
-            tool = toolsets.provide_pinned(lines, bench, fetcher)
+            tool = toolsets.provide_pinned(lines, build_context, fetcher)
         except EnvironmentFailed as problem:
             words = problem.message.partition("\n")[0]
             return _Exported(refused=f"{lines[0]} cannot be had: {words}")
         mounts.append(Mount(source=str(tool), target=SANDBOX_ENVIRONMENT))
-    bench.say(f"{lock.kind} exports {lock.path}")
-    command = _command(lock, bench.interpreter.path)
-    result = _run(lock, bench, tuple(mounts), command)
+    build_context.say(f"{lock.kind} exports {lock.path}")
+    command = _command(lock, build_context.interpreter.path)
+    result = _run(lock, build_context, tuple(mounts), command)
     if result.exit_code == 1 and lock.kind == "pdm" and lock.builds:
         # It has no hashes of projects of the tree, and refuses then to export any.
-        result = _run(lock, bench, tuple(mounts), (*command, "--no-hashes"))
+        result = _run(lock, build_context, tuple(mounts), (*command, "--no-hashes"))
     if result.limit is not None:
         raise EnvironmentFailed(
             f"The export of {lock.path} by {lock.kind} reached the limit on {result.limit} "
@@ -148,10 +151,10 @@ def _ask(lock: Lock, bench: Bench, fetcher: Fetcher, gate: Path) -> _Exported:
 
 
 def _run(
-    lock: Lock, bench: Bench, mounts: tuple[Mount, ...], command: tuple[str, ...]
+    lock: Lock, build_context: BuildContext, mounts: tuple[Mount, ...], command: tuple[str, ...]
 ) -> SandboxResult:
     directory = posixpath.join(SANDBOX_TREE, lock.root).rstrip("/")
-    interpreter, settings = bench.interpreter, bench.settings
+    interpreter, settings = build_context.interpreter, build_context.settings
     order = SandboxRequest(
         # What tools say beside the pins goes to stderr.
         argv=("sh", "-c", f'exec "$@" > {_PINS}', "sh", *command),
@@ -184,7 +187,7 @@ def _run(
         collect=(_PINS,),
         limits=SandboxLimits(seconds=300),
     )
-    return bench.sandbox.run(order)
+    return build_context.sandbox.run(order)
 
 
 def _command(lock: Lock, python: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import layout
-from agent.policy.proposal import Proposal
+from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 
 HIDDEN_TEXT = Rule(
@@ -70,10 +70,10 @@ _ALIKE = (
 _MIXED = re.compile(rf"\b(?=\w*[A-Za-z])\w*?([{_ALIKE}])")
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new line with letters that are not what they seem."""
-    before = {line for one in proposal.change.files for line in _lines(one.before)}
-    for file in proposal.change.files:
+    before = {line for one in change_context.change.files for line in _lines(one.before)}
+    for file in change_context.change.files:
         yield from _of_file(file, before)
 
 

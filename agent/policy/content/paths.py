@@ -17,8 +17,8 @@ from functools import cached_property
 
 from agent.git import names
 from agent.models.change import ChangedFile, Finding, Severity
+from agent.policy.change_context import ChangeContext
 from agent.policy.patterns import Patterns, folded
-from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 from repo_config import toml_text
 from repo_config.schema import RepoConfig
@@ -46,11 +46,11 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every path that may not be touched, or needs a second look."""
-    limits = Limits(proposal.config, proposal.tree.paths())
+    limits = Limits(change_context.config, change_context.tree.paths())
     yield from limits.faults
-    for file in proposal.change.files:
+    for file in change_context.change.files:
         yield from limits.check(file)
 
 

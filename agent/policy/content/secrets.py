@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import layout
-from agent.policy.proposal import Proposal
+from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 from agent.text import secret_shapes
 from repo_config.tree import Tree
@@ -46,11 +46,11 @@ _PROSE = (".md", ".rst", ".adoc")
 _PUBLIC = ("Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IF",)
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every line that brings in what looks like a credential."""
-    tree = proposal.tree
-    docstrings = _Docstrings(proposal)
-    for file in proposal.change.files:
+    tree = change_context.tree
+    docstrings = _Docstrings(change_context)
+    for file in change_context.change.files:
         for line, value, of_vendor in _fresh(file):
             if _held(value.encode(), tree):
                 continue
@@ -88,8 +88,8 @@ def _is_sample(path: str) -> bool:
 class _Docstrings:
     """Which lines of the changed files are of docstrings; read when the first one is asked for."""
 
-    def __init__(self, proposal: Proposal) -> None:
-        self._files = {file.path: file for file in proposal.python}
+    def __init__(self, change_context: ChangeContext) -> None:
+        self._files = {file.path: file for file in change_context.python}
 
     def has(self, path: str, line: int) -> bool:
         view = self._files[path].after if path in self._files else None

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from io import BytesIO
 
 from agent.models.change import ChangedFile, Finding, Severity
-from agent.policy.proposal import Proposal
+from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 
 SIZE = Rule(
@@ -52,9 +52,9 @@ _MANY_LINES = 20
 _SOFT = re.compile(rb"[\s'\",();]+")
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every way in which the change is too large or cannot be read."""
-    change, scope = proposal.change, proposal.config.scope
+    change, scope = change_context.change, change_context.config.scope
     if len(change.files) > scope.max_files:
         yield SIZE.at(
             "",

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from agent.models.change import Finding, Severity
 from agent.policy import guards, source
+from agent.policy.change_context import ChangeContext, Hit, PythonFile
 from agent.policy.django import files
-from agent.policy.proposal import Hit, Proposal, PythonFile
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
 
@@ -77,9 +77,9 @@ class _Use(NamedTuple):
     """Whether the others leave it out without an error."""
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each new use of what the configured database does not have."""
-    database = proposal.config.django.database
+    database = change_context.config.django.database
     if database == "any":
         return
 
@@ -98,7 +98,7 @@ def check(proposal: Proposal) -> Iterator[Finding]:
                     says = f"uses {use.what}, which {TITLES[database]} {lacks}"
                     yield Hit(start + use.what, visit.node.lineno, says)
 
-    for file, hit in proposal.fresh(find, _counts):
+    for file, hit in change_context.fresh(find, _counts):
         is_likely = hit.what.startswith("likely: ")
         rule = LIKELY if is_likely else DATABASE
         fix = "Write it so that every row is right there as well, or see that it is meant."

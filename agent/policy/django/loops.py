@@ -14,9 +14,9 @@ from typing import get_args
 
 from agent.models.change import Finding, Severity
 from agent.policy import source
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.django import files
 from agent.policy.names import Ref, Scope, find_meaning
-from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View
 
@@ -43,21 +43,21 @@ _RELATIONS = frozenset({"ForeignKey", "OneToOneField", "ManyToManyField"})
 _Loop = ast.For | ast.AsyncFor | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a remark for every query that is newly made in a loop."""
-    managers = _USUAL | frozenset(proposal.config.django.managers.values())
+    managers = _USUAL | frozenset(change_context.config.django.managers.values())
 
     def find(view: View) -> Iterator[Hit]:
         seen: set[ast.AST] = set()
         for items, item, parts, scope in _loops(view):
-            related = _related_to(find_meaning(items, scope), proposal)
+            related = _related_to(find_meaning(items, scope), change_context)
             name = item.id if related and isinstance(item, ast.Name) else ""
             for node in (node for part in parts for node in ast.walk(part) if node not in seen):
                 if says := _asks(node, managers) or _reads(node, name, related):
                     seen.add(node)
                     yield Hit(says, getattr(node, "lineno", 1))
 
-    for file, hit in proposal.fresh(find, among=files.is_application):
+    for file, hit in change_context.fresh(find, among=files.is_application):
         fix = "Ask once before the loop, or use select_related or prefetch_related."
         yield QUERY_IN_LOOP.at(file.path, hit.message, fix, hit.line)
 
@@ -110,7 +110,7 @@ def _reads(node: ast.AST, name: str, related: set[str]) -> str:
     return ""
 
 
-def _related_to(refs: list[Ref], proposal: Proposal) -> set[str]:
+def _related_to(refs: list[Ref], change_context: ChangeContext) -> set[str]:
     """Return the relations of the model that a queryset gives; none where that is not certain."""
     found: set[str] = set()
     for ref in refs:
@@ -118,7 +118,7 @@ def _related_to(refs: list[Ref], proposal: Proposal) -> set[str]:
         is_plain = asked and "." not in model and methods.endswith(".()")
         if not is_plain or _BRINGS & set(methods.split(".")):
             return set()
-        for one in proposal.places.definitions(Ref(ref.module, model)):
+        for one in change_context.places.definitions(Ref(ref.module, model)):
             for statement in one.node.body:
                 match statement:
                     case (

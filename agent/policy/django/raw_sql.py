@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.django import files
-from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
 
@@ -35,16 +35,16 @@ _CURSOR = re.compile(
 _MANAGERS = frozenset({"objects", "_default_manager", "_base_manager", "get_queryset"})
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every place where SQL is newly written by hand."""
-    own = frozenset(proposal.config.django.managers.values()) | _MANAGERS
+    own = frozenset(change_context.config.django.managers.values()) | _MANAGERS
 
     def find(view: View) -> Iterator[Hit]:
         for call in view.all(ast.Call):
             if how := _how(call, view, own):
                 yield Hit(how, call.node.lineno)
 
-    for file, hit in proposal.fresh(find, among=files.is_application):
+    for file, hit in change_context.fresh(find, among=files.is_application):
         yield RAW_SQL.at(
             file.path,
             f"writes SQL by hand: {hit.message}",

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.policy import source
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.django import files
-from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View
 
@@ -51,13 +51,13 @@ _OTHERS = frozenset({"blinker", "celery", "flask", "kombu", "scrapy"})
 _FIX = "Call the function where the thing happens, or change django.signals first."
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every signal or handler that the change adds."""
-    if proposal.config.django.signals != "forbid":
+    if change_context.config.django.signals != "forbid":
         return
 
     for rule, find in ((SIGNALS, _ours), (LIBRARY_SIGNALS, _libraries)):
-        for file, hit in proposal.fresh(find, among=files.is_application):
+        for file, hit in change_context.fresh(find, among=files.is_application):
             yield rule.at(file.path, f"{hit.message}; signals are not used here", _FIX, hit.line)
 
 

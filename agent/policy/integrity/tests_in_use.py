@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.layout import is_apart, is_test
 from agent.policy.names import Ref
-from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View
 
@@ -29,9 +29,9 @@ RULES = (USED,)
 _DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new use of such a module."""
-    for file, hit in proposal.fresh(_find, lambda file: not is_apart(file.path)):
+    for file, hit in change_context.fresh(_find, lambda file: not is_apart(file.path)):
         yield USED.at(
             file.path,
             f"the application uses {hit.what}, which is named like a test",

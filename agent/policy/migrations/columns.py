@@ -10,10 +10,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent.policy.change_context import ChangeContext
 from agent.policy.migrations import touched_files
 from agent.policy.migrations.operations import Migration, Operation
 from agent.policy.migrations.touched_files import Touched
-from agent.policy.proposal import Proposal
 
 _BOUNDS = ("max_length", "max_digits", "decimal_places")
 #: From the narrower to the wider: such a change loses nothing.
@@ -61,11 +61,11 @@ def of(node: ast.expr | None) -> Column | None:
     return Column(kind, {word.arg: word.value for word in node.keywords if word.arg})
 
 
-def before(operation: Operation, one: Touched, proposal: Proposal) -> Column | None:
+def before(operation: Operation, one: Touched, change_context: ChangeContext) -> Column | None:
     """Return what the migrations before this one say of the field; None where that is not known."""
     if not operation.field:
         return None
-    for name, migration in touched_files.read_others(one, proposal, operation.field):
+    for name, migration in touched_files.read_others(one, change_context, operation.field):
         if name > one.name:
             continue
         if migration is None:

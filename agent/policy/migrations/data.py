@@ -15,9 +15,9 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.policy import source
+from agent.policy.change_context import ChangeContext
 from agent.policy.migrations import touched_files
 from agent.policy.migrations.operations import Migration, Operation
-from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
 
@@ -47,9 +47,9 @@ _LIBRARY_MODEL = re.compile(r"[\w.]+\.models(?:\.\w+)*\.[A-Z]\w*")
 _USER = "django.contrib.auth.get_user_model.()"
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each new piece of code that cannot be run again or taken back."""
-    for one in touched_files.find_touched(proposal):
+    for one in touched_files.find_touched(change_context):
         if not one.is_new or one.after is None:
             continue
         for operation in one.after.operations:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.policy import source
+from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.migrations import operations
 from agent.policy.migrations.operations import Migration
-from agent.policy.proposal import Proposal, PythonFile
 from agent.policy.view import View
 
 _CLASS = re.compile(rb"^class Migration\b", re.MULTILINE)
@@ -48,14 +48,14 @@ class Touched:
         return self.before is None and self.after is not None
 
 
-def find_touched(proposal: Proposal) -> list[Touched]:
+def find_touched(change_context: ChangeContext) -> list[Touched]:
     """Return the migration files that the change adds, edits or deletes."""
-    return proposal.once(_find_touched)
+    return change_context.once(_find_touched)
 
 
-def _find_touched(proposal: Proposal) -> list[Touched]:
+def _find_touched(change_context: ChangeContext) -> list[Touched]:
     found = []
-    for file in proposal.python:
+    for file in change_context.python:
         content = (file.file.before or b"") + (file.file.after or b"")
         name = posixpath.basename(file.path)
         if name[:1] in {"_", "~"} or not name.endswith(".py") or not _CLASS.search(content):
@@ -70,13 +70,13 @@ def _find_touched(proposal: Proposal) -> list[Touched]:
 
 
 def read_others(
-    one: Touched, proposal: Proposal, word: str
+    one: Touched, change_context: ChangeContext, word: str
 ) -> Iterator[tuple[str, Migration | None]]:
     """Yield the other migrations of the app that have a word in them, the newest name first.
 
     Read with the change applied; None where one cannot be.
     """
-    places = proposal.places
+    places = change_context.places
     for path in reversed(places.paths):
         name = posixpath.basename(path).removesuffix(".py")
         if posixpath.dirname(path) != one.folder or name[:1] in {"_", "~"} or path == one.path:

@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator
 
 from agent.models.change import Finding, Severity
 from agent.policy import source
+from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.django import files
 from agent.policy.migrations import touched_files
 from agent.policy.migrations.operations import Operation
-from agent.policy.proposal import Proposal, PythonFile
 from agent.policy.rule import Rule
 from agent.policy.view import View
 
@@ -65,13 +65,13 @@ _DEPENDENCIES = re.compile(
 _FIX = "Leave it out of the migration, or make it a ticket of its own."
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each new operation that nobody asked for."""
-    if proposal.ticket is None:
+    if change_context.ticket is None:
         return
     new = [
         (one, operation)
-        for one in touched_files.find_touched(proposal)
+        for one in touched_files.find_touched(change_context)
         if one.is_new and one.after and not one.after.replaces
         for operation in one.after.operations
         if operation.kind not in _NO_MATTER
@@ -79,7 +79,7 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     if not new:
         return
     made = {(one.folder, it.model.lower()) for one, it in new if it.kind == "CreateModel"}
-    account = _Account(proposal)
+    account = _Account(change_context)
     for one, operation in new:
         is_of_made = (one.folder, operation.model.lower()) in made
         if (is_of_made and operation.kind != "CreateModel") or account.explains(operation):
@@ -95,11 +95,11 @@ def check(proposal: Proposal) -> Iterator[Finding]:
 class _Account:
     """What ticket and change speak of."""
 
-    def __init__(self, proposal: Proposal) -> None:
-        ticket = proposal.ticket
+    def __init__(self, change_context: ChangeContext) -> None:
+        ticket = change_context.ticket
         self._asked = f"{ticket.title}\n{ticket.body}".lower() if ticket else ""
-        self._upgrades = any(map(_DEPENDENCIES.fullmatch, proposal.change.paths))
-        self._python = [one for one in proposal.python if not files.is_migration(one.path)]
+        self._upgrades = any(map(_DEPENDENCIES.fullmatch, change_context.change.paths))
+        self._python = [one for one in change_context.python if not files.is_migration(one.path)]
         before = [_read_classes(one.before) for one in self._python]
         after = [_read_classes(one.after) for one in self._python]
         self._lost = set().union(*before) - set().union(*after)

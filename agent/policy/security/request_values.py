@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.policy import layout, source
-from agent.policy.proposal import Hit, Proposal
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.rule import Rule
 from agent.policy.security.flows import Flows, Value, find_functions
 from agent.policy.view import View, Visit
@@ -86,9 +86,9 @@ _PATH_METHODS = frozenset(
 )  # fmt: skip
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new call that gets a value of a request."""
-    for file, hit in proposal.fresh(_find_uses, lambda file: not layout.is_test(file.path)):
+    for file, hit in change_context.fresh(_find_uses, lambda file: not layout.is_test(file.path)):
         way = hit.what.partition(" ")[0]
         yield REQUEST_VALUE.at(file.path, hit.message, _FIXES[way], hit.line)
 

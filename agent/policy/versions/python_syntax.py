@@ -20,8 +20,8 @@ from collections.abc import Iterator
 
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import guards, layout, source
+from agent.policy.change_context import ChangeContext
 from agent.policy.modules import Modules
-from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 from agent.policy.versions import needs
 from repo_config.detect import Project
@@ -69,16 +69,18 @@ _HOST_VERSION = sys.version_info[:2]
 _HOST = f"Python {_HOST_VERSION[0]}.{_HOST_VERSION[1]}"
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for everything that the oldest supported Python cannot run."""
-    change, project = proposal.change, proposal.project
-    yield from _too_deep(proposal)
+    change, project = change_context.change, change_context.project
+    yield from _too_deep(change_context)
     target = _target(project.python_version)
     for file in source.changed(change):
         before = source.earlier(change, file)
-        found = _check_file(file, before, target, project, proposal.places)
+        found = _check_file(file, before, target, project, change_context.places)
         for finding in found:
-            if finding.rule in (PYTHON_SYNTAX.id, HIDDEN.id) and _is_data(file.path, proposal):
+            if finding.rule in (PYTHON_SYNTAX.id, HIDDEN.id) and _is_data(
+                file.path, change_context
+            ):
                 yield PYTHON_SYNTAX_OF_DATA.at(
                     finding.path,
                     finding.message,
@@ -89,12 +91,12 @@ def check(proposal: Proposal) -> Iterator[Finding]:
                 yield finding
 
 
-def _too_deep(proposal: Proposal) -> Iterator[Finding]:
+def _too_deep(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each file that parses and that no rule reads all the same.
 
     One long sum would otherwise keep every rule from all else that is in its file.
     """
-    for file in proposal.python:
+    for file in change_context.python:
         content = file.file.after
         if content is None or file.after is not None or not _parses(content):
             continue
@@ -107,7 +109,7 @@ def _too_deep(proposal: Proposal) -> Iterator[Finding]:
         )
 
 
-def _is_data(path: str, proposal: Proposal) -> bool:
+def _is_data(path: str, change_context: ChangeContext) -> bool:
     """Whether a file is of the tests, but not read by each Python that runs them."""
     if not layout.is_test(path):
         return False
@@ -115,7 +117,11 @@ def _is_data(path: str, proposal: Proposal) -> bool:
     if not _DATA_FOLDERS.isdisjoint(folders) and not _TEST_MODULE.fullmatch(name):
         return True
     above = ["/".join([*folders[:depth], "conftest.py"]) for depth in range(len(folders) + 1)]
-    texts = [proposal.places.text(conftest) for conftest in above if proposal.places.has(conftest)]
+    texts = [
+        change_context.places.text(conftest)
+        for conftest in above
+        if change_context.places.has(conftest)
+    ]
     return any(b"collect_ignore" in text and name.encode() in text for text in texts)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.policy import layout, source
-from agent.policy.proposal import Hit, Proposal
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
 
@@ -44,9 +44,9 @@ _HANDLERS = frozenset({"exception_handler", "errorhandler", "app_errorhandler", 
 _ROUTES = frozenset({"route", "get", "post", "put", "delete", "patch"})
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new answer that says nothing."""
-    for file, hit in proposal.fresh(_find_bare, lambda file: not layout.is_apart(file.path)):
+    for file, hit in change_context.fresh(_find_bare, lambda file: not layout.is_apart(file.path)):
         yield BARE_500.at(
             file.path,
             f"answers 500 by {hit.message} and logs nothing, so that nobody learns the cause",

@@ -18,7 +18,7 @@ from agent.recipes import tickets
 from agent.recipes.add_field.parameters import Carrier, Parameters
 from agent.recipes.modules import name_of
 from agent.recipes.recipe import ProducingCommand
-from agent.text.cleaning import list_some
+from agent.text.sanitise import list_some
 from repo_config import foreign_python
 from repo_config.detect import Project
 

@@ -14,7 +14,7 @@ from agent.recipes.print_to_logging.calls import Call, Function
 from agent.recipes.print_to_logging.captures import Captures
 from agent.recipes.print_to_logging.loggers import Logger
 from agent.recipes.print_to_logging.message import Printed, Reader
-from agent.recipes.print_to_logging.parameters import FileWork, Left, Level, Wish
+from agent.recipes.print_to_logging.parameters import FileWork, Level, RemainingPrint, StyleChoice
 from agent.recipes.source import SourceFile
 from repo_config.tree import Below, Tree
 
@@ -23,7 +23,7 @@ from repo_config.tree import Below, Tree
 class Converted:
     """What became of a file."""
 
-    left: list[Left] = field(default_factory=list)
+    left: list[RemainingPrint] = field(default_factory=list)
     work: FileWork | None = None
     """None: nothing is edited."""
     content: bytes = b""
@@ -32,7 +32,7 @@ class Converted:
 class Converter:
     """Converts files, with what is asked of their whole tree."""
 
-    def __init__(self, tree: Tree, wish: Wish) -> None:
+    def __init__(self, tree: Tree, wish: StyleChoice) -> None:
         self.wish = wish
         self._known = Modules(tree, wish.python_path)
         self._entries = programs.find_entry_points(Below(tree, wish.root))
@@ -58,7 +58,7 @@ class Converter:
             said = "is nested too deeply to be edited"
         if is_named:
             raise RequestRefused(f"{path} {said}.")
-        return Converted([Left(path=path, line=0, reason=f"the file {said}")])
+        return Converted([RemainingPrint(path=path, line=0, reason=f"the file {said}")])
 
     def _convert(self, module: Module, content: bytes, *, is_named: bool) -> Converted:
         found = calls.find(module.node)
@@ -71,7 +71,10 @@ class Converter:
             whole = f"it is a program: {program.reason}" if program.reason else ""
             reason = reason or programs.explain_path(module.path) or whole
         if reason:
-            left = [Left(path=module.path, line=one.node.lineno, reason=reason) for one in found]
+            left = [
+                RemainingPrint(path=module.path, line=one.node.lineno, reason=reason)
+                for one in found
+            ]
             return Converted(left)
         return _File(self, module, content, bound, program, is_named=is_named).convert(found)
 
@@ -110,7 +113,7 @@ class _File:
         clash = not self._logger.line and self._logger.library in bound - module.bindings.keys()
         self._clash = f"`{self._logger.library}` is another name here" if clash else ""
         self._begins = self._logger.line or _find_end_of_imports(module.node)
-        self._left: list[Left] = []
+        self._left: list[RemainingPrint] = []
         self._logged: list[Level] = []
 
     def convert(self, found: list[Call]) -> Converted:
@@ -141,7 +144,9 @@ class _File:
         return Converted(self._left, work, self._finish())
 
     def _leave(self, call: Call, reason: str) -> None:
-        self._left.append(Left(path=self._module.path, line=call.node.lineno, reason=reason))
+        self._left.append(
+            RemainingPrint(path=self._module.path, line=call.node.lineno, reason=reason)
+        )
 
     def _understand(self, call: Call) -> Printed | None:
         """Read what a call says; None where it stays."""

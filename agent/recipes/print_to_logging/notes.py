@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from agent.recipes.print_to_logging.parameters import LEVELS, FileWork, Left, Level, Parameters
+from agent.recipes.print_to_logging.parameters import (
+    LEVELS,
+    FileWork,
+    Level,
+    Parameters,
+    RemainingPrint,
+)
 
 #: So many places are listed one by one; a reader of more would look at none.
 _SHOWN = 60
@@ -40,7 +46,7 @@ def count_levels(levels: Counter[Level]) -> str:
     return f"{total} message{'s' * (total != 1)} ({', '.join(counted)})"
 
 
-def list_left(stays: tuple[Left, ...]) -> tuple[str, ...]:
+def list_left(stays: tuple[RemainingPrint, ...]) -> tuple[str, ...]:
     """List what stays, by reason and file, up to a number that can be read."""
     groups: dict[tuple[str, str], list[int]] = {}
     for one in stays:

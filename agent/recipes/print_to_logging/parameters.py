@@ -16,7 +16,7 @@ LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error", "critical", "e
 LIBRARIES: tuple[Library, ...] = ("logging", "structlog")
 
 
-class Wish(Record):
+class StyleChoice(Record):
     """How prints become messages, the same for all files."""
 
     level: Level | None
@@ -48,7 +48,7 @@ class FileWork(Record):
     """Whether the logger is made by this change."""
 
 
-class Left(Record):
+class RemainingPrint(Record):
     """A call that stays, with the reason."""
 
     path: str
@@ -66,8 +66,8 @@ class Parameters(Record):
 
     scope: str
     """In words: where the ticket wants it."""
-    wish: Wish
+    wish: StyleChoice
     files: tuple[FileWork, ...]
-    left: tuple[Left, ...]
+    left: tuple[RemainingPrint, ...]
     not_done: tuple[str, ...] = ()
     """Sentences of the ticket that this change does not carry out."""

@@ -15,7 +15,13 @@ from agent.models.ticket import Ticket
 from agent.recipes import style
 from agent.recipes.print_to_logging import notes, request, scope
 from agent.recipes.print_to_logging.converting import Converter
-from agent.recipes.print_to_logging.parameters import LEVELS, LIBRARIES, Left, Parameters, Wish
+from agent.recipes.print_to_logging.parameters import (
+    LEVELS,
+    LIBRARIES,
+    Parameters,
+    RemainingPrint,
+    StyleChoice,
+)
 from agent.recipes.print_to_logging.request import Request
 from agent.recipes.recipe import Edits, Kind, ProducingCommand
 from repo_config.detect import Project, Tree
@@ -108,7 +114,7 @@ def _settled(asked: Request, tree: Tree, config: RepoConfig, project: Project) -
     if problems:
         raise _unclear("; ".join(problems), asked)
     shape = style.of(tree, project)
-    wish = Wish(
+    wish = StyleChoice(
         level=next((one for one in LEVELS if one == asked.level), None),
         library=next((one for one in LIBRARIES if one == library), None),
         width=shape.width,
@@ -122,7 +128,9 @@ def _settled(asked: Request, tree: Tree, config: RepoConfig, project: Project) -
     left = [one for each in found for one in each.left]
     for path, key in where.closed.items():
         if b"print(" in tree.read(path):
-            left.append(Left(path=path, line=0, reason=f"{key} of the configuration closes it"))
+            left.append(
+                RemainingPrint(path=path, line=0, reason=f"{key} of the configuration closes it")
+            )
     left.sort(key=lambda one: (one.path, one.line))
     if not files:
         raise RequestRefused(_nothing(where.words, tuple(left)))
@@ -140,7 +148,7 @@ def _unclear(problem: str, asked: Request) -> TicketUnclear:
     return TicketUnclear((f"{problem[:1].upper()}{problem[1:]}.",), asked.fill_form())
 
 
-def _nothing(words: str, left: tuple[Left, ...]) -> str:
+def _nothing(words: str, left: tuple[RemainingPrint, ...]) -> str:
     if not left:
         return f"There is no print in {words}, so there is nothing to turn into log messages."
     listed = "\n".join(f"- {one}" for one in notes.list_left(left))

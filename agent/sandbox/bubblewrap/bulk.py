@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest
-from agent.sandbox.bubblewrap import walls
-from agent.sandbox.runtime import layout, lending
+from agent.sandbox.bubblewrap import bwrap_arguments
+from agent.sandbox.runtime import layout, shared_folders
 
 _SECONDS = 10
 _LIBRARIES = "/etc/ld.so.cache"
@@ -64,7 +64,13 @@ class Bulk(NamedTuple):
         if os.geteuid() != 0:
             apart += ["--user", "--map-root-user"]
             uid, options = 0, "userxattr"
-        told = (str(self.place), str(size), str(lending.entries_for(size)), str(uid), options)
+        told = (
+            str(self.place),
+            str(size),
+            str(shared_folders.entries_for(size)),
+            str(uid),
+            options,
+        )
         sources = [source for source, _ in self.folders]
         laid = (":".join(self.usr), str(len(sources)), *sources)
         return [*apart, "--", "sh", "-c", _SCRIPT, "sh", *told, *laid]
@@ -108,7 +114,7 @@ def lay(order: SandboxRequest, root: Path | None, home: Path, number: int) -> Bu
 
 def _find_settings(etc: Path) -> tuple[Path, ...]:
     """Find the folders of an /etc that sandboxes show nothing of; a file could be any program's."""
-    shown = {name.partition("/")[0] for name in (*walls.HOST_ETC, *layout.etc(0))}
+    shown = {name.partition("/")[0] for name in (*bwrap_arguments.HOST_ETC, *layout.etc(0))}
     entries = () if etc.is_symlink() or not etc.is_dir() else sorted(etc.iterdir())
     plain = (one for one in entries if one.is_dir() and not one.is_symlink())
     return tuple(one for one in plain if one.name not in shown)

@@ -13,8 +13,8 @@ from threading import Lock
 import docker
 
 from agent.models.sandbox import Flag, Hear, Root, RootPython, SandboxRequest, SandboxResult
-from agent.sandbox.docker import engine, furniture, opened, walls
-from agent.sandbox.runtime import reach, sheet, slots
+from agent.sandbox.docker import container_arguments, engine, running, shared_files
+from agent.sandbox.runtime import request_format, request_preparation, slots
 from agent.settings import Settings
 
 
@@ -33,15 +33,17 @@ class DockerSandbox:
         home = self._settings.home
         with (
             self._connected().client() as client,
-            reach.prepare(order, None, self._settings) as (bounded, slot, uid),
+            request_preparation.prepare(order, None, self._settings) as (bounded, slot, uid),
         ):
             image = engine.choose(client, self._settings, order.root)
-            with opened.OpenedSandbox(bounded, client, hear) as sandbox:
-                shown = furniture.lay_out(home, uid, order.hosts)
+            with running.RunningSandbox(bounded, client, hear) as sandbox:
+                shown = shared_files.lay_out(home, uid, order.hosts)
                 sandbox.open(
-                    walls.container(uid, slot, image, home),
-                    walls.host_config(bounded, uid, shown, self._settings),
-                    sheet.write(bounded, bounded=True, more=walls.asked_of_runner()),
+                    container_arguments.build_container(uid, slot, image, home),
+                    container_arguments.host_config(bounded, uid, shown, self._settings),
+                    request_format.encode_request(
+                        bounded, bounded=True, more=container_arguments.asked_of_runner()
+                    ),
                 )
                 return sandbox.attend(cancelled)
 
@@ -84,12 +86,12 @@ def remove_strays(client: docker.APIClient, home: Path) -> int:
     is a left-over when nobody has its slot.
     """
     gone = 0
-    mark = f"{walls.HOME_LABEL}={slots.prefix(home)}"
+    mark = f"{container_arguments.HOME_LABEL}={slots.prefix(home)}"
     for one in client.containers(all=True, filters={"label": mark}):
-        number = one["Labels"].get(walls.SLOT_LABEL, "")
+        number = one["Labels"].get(container_arguments.SLOT_LABEL, "")
         if number.isdigit():
             with slots.if_free(home, int(number)) as free:
                 if free:
-                    opened.remove(client, one["Id"])
+                    running.remove(client, one["Id"])
                     gone += 1
     return gone

@@ -68,7 +68,7 @@ def claim(home: Path) -> Iterator[Slot]:
 
 def user(slot: Slot, order: SandboxRequest) -> int:
     """Name the host user: the slot's, or the one of all sandboxes that keep a folder."""
-    return keeper() if any(mount.kept for mount in order.mounts) else slot.uid
+    return keeper() if any(mount.retained_folder for mount in order.mounts) else slot.uid
 
 
 def keeper() -> int:

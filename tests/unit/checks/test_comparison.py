@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.checks import comparison
-from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison, HeldTest, Status
+from agent.models.checks import (
+    BlockedTest,
+    CheckItem,
+    CheckReport,
+    CheckResult,
+    Comparison,
+    RepeatedTest,
+    Rerun,
+    Status,
+)
 
 
 def suite_of(*ids: str, unstable: tuple[str, ...] = (), **more: object) -> CheckResult:
@@ -67,8 +78,10 @@ def test_tests_hidden_by_an_import_error_are_red_by_it() -> None:
 
 
 def test_what_passes_only_as_the_change_has_it_is_named() -> None:
-    held = tuple(HeldTest(item_id=name, outcome="failed") for name in "abc")
-    found = compare(suite_of("a", "b", "c", "d"), suite_of("a", "b=failed", "d", held=held))
+    held = tuple(BlockedTest(item_id=name, outcome="failed") for name in "abc")
+    found = compare(
+        suite_of("a", "b", "c", "d"), suite_of("a", "b=failed", "d", blocked_tests=held)
+    )
     assert [one.item_id for one in found.rewritten] == ["a"]
     assert (found.verdict, new(found), found.gone) == (Status.FAILED, ["b"], ("c",))
 
@@ -129,6 +142,17 @@ def test_tests_that_a_limit_kept_from_running_are_not_gone() -> None:
     assert (found.verdict, found.reason, found.gone) == (
         Status.FAILED, "ended after 10 minutes", (),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("alone", "fresh"), [((), []), (("failed",), []), (("passed",), ["b"])])
+def test_what_base_had_no_time_for_is_new_only_where_it_passes_there_alone(
+    alone: tuple[str, ...], fresh: list[str]
+) -> None:
+    runs = tuple(Rerun(outcome=one) for one in alone)
+    seen = (RepeatedTest(item_id="b", base=runs, head=(Rerun(outcome="failed"),)),) if runs else ()
+    head = suite_of("a", "b=failed", "c", repeated=seen)
+    found = compare(suite_of("a", unrun=("b", "c")), head)
+    assert (new(found), found.added, found.unrun) == (fresh, (), ("b", "c"))
 
 
 def test_failures_cannot_be_called_new_where_base_could_not_run() -> None:

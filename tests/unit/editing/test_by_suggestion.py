@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent.editing import by_suggestion
-from agent.models.agenda import Suggestion
 from agent.models.pulls import Thread, ThreadComment
+from agent.models.review_items import Suggestion
 
 PATH = "till/count.py"
 TEXT = b"def total(coins):\n    found = sum(coins)\n    return found\n"

@@ -40,7 +40,7 @@ def try_(text=SET_UP):
 
 
 def read(text, prepared, home):
-    svc = desks.job(prepared, home, FakeModel(lambda _: said())).svc
+    svc = desks.run_context(prepared, home, FakeModel(lambda _: said())).svc
     return scouting.read_lines(text, prepared, svc)
 
 
@@ -55,7 +55,7 @@ def scout(prepared, home):
 
     def begin(turns, ends, **facts):
         model = FakeModel(lambda request: turns.pop(0), **facts)
-        job = desks.job(prepared, home, model)
+        run_context = desks.run_context(prepared, home, model)
         tried = []
 
         def try_lines(text, name):
@@ -63,11 +63,11 @@ def scout(prepared, home):
             end = ends.pop(0)
             return end if isinstance(end, str) else (prepared, end)
 
-        found = scouting.scout(job, lambda: prepared, Obstacle(words="No data."), try_lines)
-        assert job.share == 1.0
+        found = scouting.scout(run_context, lambda: prepared, Obstacle(words="No data."), try_lines)
+        assert run_context.budget_share == 1.0
         sent = (one.content for request in model.requests[1:]
                 for one in request.messages[-1].results)  # fmt: skip
-        return found, [*sent], tried, job
+        return found, [*sent], tried, run_context
 
     return begin
 
@@ -91,10 +91,12 @@ def test_it_ends_after_six_tries_with_what_ran_most_of_the_tests(scout):
 
 
 def test_it_ends_once_it_has_spent_its_quarter(scout, prepared, home):
-    limits = desks.job(prepared, home, FakeModel(lambda _: said())).limits
+    limits = desks.run_context(prepared, home, FakeModel(lambda _: said())).limits
     # The first costs a cent, and the next could cost as much as a quarter of the run.
-    found, _, _, job = scout([said(desks.bash())], [], worst=Worst(tokens=9, usd=limits.usd / 4))
-    assert job.spent.tokens == 10
+    found, _, _, run_context = scout(
+        [said(desks.bash())], [], worst=Worst(tokens=9, usd=limits.usd / 4)
+    )
+    assert run_context.usage.tokens == 10
     assert "quarter" in found
     assert "limits.usd" in found
 
@@ -103,14 +105,14 @@ def test_its_quarter_of_the_minutes_ends_it_at_the_same_turn_when_it_is_done_aga
     records, ends = desks.Records(), []
     for seconds in (16 * 60.0, 0.0):
         model = FakeModel(lambda _: said(try_()))
-        job = desks.job(prepared, home, model, records=records)
+        run_context = desks.run_context(prepared, home, model, records=records)
 
-        def try_lines(text, name, job=job, seconds=seconds):
-            job.step.seconds["environment try"] = seconds
+        def try_lines(text, name, run_context=run_context, seconds=seconds):
+            run_context.step.seconds["environment try"] = seconds
             return "no data"
 
-        ends.append(scouting.scout(job, lambda: prepared, Obstacle(words="x"), try_lines))
-        assert job.spent.tokens == 10
+        ends.append(scouting.scout(run_context, lambda: prepared, Obstacle(words="x"), try_lines))
+        assert run_context.usage.tokens == 10
     assert "minutes" in ends[0]
     assert ends[0] == ends[1]
 
@@ -125,13 +127,13 @@ def test_a_run_that_goes_on_after_a_kill_asks_nothing_twice(prepared, home):
     records = desks.Records()
     for turns in ([said(desks.bash()), said(try_())], []):
         model = FakeModel(lambda request, turns=turns: turns.pop(0))
-        job = desks.job(prepared, home, model, records=records)
+        run_context = desks.run_context(prepared, home, model, records=records)
         end = (prepared, report(passed=3))
         found = scouting.scout(
-            job, lambda: prepared, Obstacle(words="x"), lambda text, name, end=end: end
+            run_context, lambda: prepared, Obstacle(words="x"), lambda text, name, end=end: end
         )
         assert found == end
-        assert job.spent.tokens == 20
+        assert run_context.usage.tokens == 20
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,7 @@ def test_what_a_set_up_needs_is_taken(prepared, home, text):
 
 
 def test_fewer_tests_and_what_decides_about_them_are_refused(prepared, home, tmp_path):
-    svc = desks.job(prepared, home, FakeModel(lambda _: said())).svc
+    svc = desks.run_context(prepared, home, FakeModel(lambda _: said())).svc
     contract = read(SET_UP, prepared, home)
     facts = SuiteFacts(files=("app/tests/test_a.py",))
     for number, (name, refused) in enumerate(

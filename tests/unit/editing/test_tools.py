@@ -8,7 +8,7 @@ import pytest
 
 from agent.editing import tools
 from agent.editing.asking import Turn
-from agent.editing.tools import Submit, Tools
+from agent.editing.tools import Submit, ToolExecutor
 from agent.errors import EnvironmentFailed
 from agent.models.change import Change
 from agent.models.chat import Reply, ToolCall
@@ -26,8 +26,8 @@ class Opened:
     """The tools on a small repository."""
 
     def __init__(self, prepared, home, **facts):
-        self.job = desks.job(prepared, home, FakeModel(lambda request: said()))
-        self.tools = Tools(self.job, {"submit": ("Submit.", Submit)}, **facts)
+        self.run_context = desks.run_context(prepared, home, FakeModel(lambda request: said()))
+        self.tools = ToolExecutor(self.run_context, {"submit": ("Submit.", Submit)}, **facts)
         self.change = Change(base_commit=prepared.checkout.commit, files=())
 
     def call(self, *calls, turn=TURN):
@@ -47,7 +47,7 @@ class Opened:
 @pytest.fixture
 def opened(tmp_path, home):
     made = Opened(desks.repository(tmp_path, home), home)
-    with made.job.keeping():
+    with made.run_context.attach_best_change():
         yield made
 
 
@@ -153,7 +153,7 @@ def test_before_a_plan_nothing_else_is_carried_out(opened):
 
 def test_whoever_only_reads_changes_nothing(tmp_path, home):
     made = Opened(desks.repository(tmp_path, home), home, edits=False)
-    with made.job.keeping():
+    with made.run_context.attach_best_change():
         assert [spec.name for spec in made.tools.specs] == ["bash", "submit"]
         done = made.call(bash("echo x > a.py"))
     assert done.change is None
@@ -166,7 +166,7 @@ def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home):
     contract = prepared.contract.model_copy(update={"project": project})
     made = Opened(prepared.model_copy(update={"contract": contract}), home)
     named = {"name": "print-to-logging", "parameters": {"paths": "shop/jobs.py", "level": "info"}}
-    with made.job.keeping():
+    with made.run_context.attach_best_change():
         made.call(write("shop/jobs.py", "def run():\n    print('ran')\n"))
         (result,) = made.call(("recipe", named)).results
         for wrong in ({**named, "name": "rename"}, {**named, "parameters": {"path": "."}}):
@@ -209,7 +209,7 @@ def test_another_declaration_brings_another_environment_and_says_so(opened, monk
     done = opened.call(write("requirements.txt", "httpx\n"))
     assert "httpx==0.28.1" in done.text
     assert opened.call(bash("true")).text == ""
-    assert len(opened.job.svc.sessions.opened) == 2, "the next command has the packages"
+    assert len(opened.run_context.svc.sessions.opened) == 2, "the next command has the packages"
     done = opened.call(write("requirements.txt", "nonsense\n"))
     assert "There is no such package." in done.text
     assert "the base again" in opened.call(bash("rm requirements.txt")).text
@@ -218,7 +218,7 @@ def test_another_declaration_brings_another_environment_and_says_so(opened, monk
 def test_no_run_builds_environments_without_end(opened, monkeypatch):
     built = []
     monkeypatch.setattr(Services, "environment_of_change", lambda *given: built.append(given) or
-        opened.job.prepared.environment)  # fmt: skip
+        opened.run_context.prepared.environment)  # fmt: skip
     told = [opened.call(write("requirements.txt", f"httpx=={n}\n")).text for n in range(9)]
     assert len(built) == tools._MOST_REBUILDS
     assert "No further" in told[-1]

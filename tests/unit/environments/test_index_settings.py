@@ -7,7 +7,7 @@ import pytest
 from agent.environments import index_settings
 from agent.environments.package_index import SimpleIndex
 from agent.errors import EnvironmentFailed, SettingsInvalid
-from agent.models.package_index import IndexWish
+from agent.models.package_index import IndexRequest
 from agent.settings import Settings
 
 A, B, C = (f"https://{name}.example.org/simple/" for name in "abc")
@@ -115,7 +115,7 @@ def test_what_cannot_be_read_is_said_without_its_content(read, files, environ, s
 
 
 def including(settings, *wishes: str, only_for: str = "", **environ: str) -> SimpleIndex:
-    asked = tuple(IndexWish(url=url, origin="r.txt:1", only_for=only_for) for url in wishes)
+    asked = tuple(IndexRequest(url=url, origin="r.txt:1", only_for=only_for) for url in wishes)
     return SimpleIndex(settings, {"HOME": "/nonexistent", **environ}).including(asked)
 
 

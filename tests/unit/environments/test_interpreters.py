@@ -12,18 +12,18 @@ import pytest
 
 from agent.environments import found_pythons, interpreter_store, interpreters
 from agent.environments.declare import PythonHints
-from agent.environments.found_pythons import Found
+from agent.environments.found_pythons import FoundPython
 from agent.errors import EnvironmentFailed
 from agent.models.sandbox import Root
 from agent.settings import Settings
 from agent.testing import FakeSandbox
 
 
-def found(version: str, *, system: bool = False) -> Found:
+def found(version: str, *, system: bool = False) -> FoundPython:
     minor = ".".join(version.split(".")[:2])
     prefix = "/usr" if system else f"/opt/{version}"
     path = f"{prefix}/bin/python{minor}"
-    return Found(version=version, prefix=prefix, path=path, system=system)
+    return FoundPython(version=version, prefix=prefix, path=path, system=system)
 
 
 HERE = (found("3.8.18"), found("3.11.2", system=True), found("3.12.1"), found("3.13.0"))
@@ -131,7 +131,7 @@ def as_root(monkeypatch):
 def test_what_only_its_owner_can_read_is_copied_so_that_everybody_can(alone):
     prefix = alone.home / "private" / "3.12"
     program = install(prefix, "3.12.1", 0o700)
-    one = Found(version="3.12.1", prefix=str(prefix), path=str(program), system=False)
+    one = FoundPython(version="3.12.1", prefix=str(prefix), path=str(program), system=False)
     ((source, target),) = interpreter_store.mounts(one, alone)
     assert target == str(prefix)
     place = Path(source)

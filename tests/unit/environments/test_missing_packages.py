@@ -48,6 +48,7 @@ def environment(tmp_path):
         ("ModuleNotFoundError: No module named 'yaml'", ("pyyaml",)),
         ("RuntimeError: zoo.client requires the httpx package.", ("httpx==0.1",)),
         ("ImportError: email-validator is not installed", ("email-validator>=2",)),
+        ("ModuleNotFoundError: No module named 'pkg_resources'", ("setuptools<81",)),
         ("AssertionError: httpx", ()),
         ("ModuleNotFoundError: No module named 'needed'", ()),
         ("ModuleNotFoundError: No module named 'secrets'", ()),

@@ -5,7 +5,7 @@ import pytest
 from agent.environments import requirement_files
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.models.package_index import IndexWish
+from agent.models.package_index import IndexRequest
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_another_index_is_the_operators_to_decide_and_its_password_is_dropped(tr
     found = requirement_files.read(files, "a.txt")
     assert texts(found) == ["six"]
     assert found.prereleases
-    assert found.indexes == (IndexWish(url="https://example.org/simple", origin="a.txt:1"),)
+    assert found.indexes == (IndexRequest(url="https://example.org/simple", origin="a.txt:1"),)
 
 
 def test_a_link_out_of_the_tree_is_not_followed(tmp_path):

@@ -64,7 +64,7 @@ def test_the_token_shows_in_no_representation(tmp_path):
 
 
 def test_a_refusal_survives_pickling_in_our_words():
-    from agent.github.answers import Limited
+    from agent.github.api_errors import Limited
 
     error = Limited("slow", 30).explained("comment")
     again = pickle.loads(pickle.dumps(error))

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from agent.errors import ForgeUnavailable
-from agent.github.answers import Limited, Refused, Unsure
+from agent.errors import CodeHostUnavailable
+from agent.github.api_errors import Limited, Refused, Unsure
 from agent.github.retrying import Asking, Pacing
 
 QUICK = Pacing(first_wait=0.001, longest_limit=0.2)
@@ -58,6 +58,6 @@ def test_a_wait_ends_when_the_service_stops():
     server = Server(*[Limited("slow down", 15)] * 3)
     threading.Timer(0.05, stopping.set).start()
     begun = time.monotonic()
-    with pytest.raises(ForgeUnavailable, match="stopping"):
+    with pytest.raises(CodeHostUnavailable, match="stopping"):
         asking(Pacing(), stopping).ask(server.work, doing="read it")
     assert time.monotonic() - begun < 2

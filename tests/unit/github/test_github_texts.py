@@ -8,12 +8,12 @@ from agent.github import checks_report, state_labels
 from agent.github import status_text as status
 from agent.github.state_labels import StateLabel
 from agent.models.change import Finding, Plan, Severity
-from agent.models.forge import Progress, StageMark
+from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import ModelUse
-from agent.models.outcome import Outcome, PullRequest, ThreadEnd
+from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
 from agent.models.run import FollowUp, Reason, Run, end_state
 from agent.models.ticket import IssueRef, Snapshot
-from agent.text import cleaning
+from agent.text import sanitise
 
 SNAPSHOT = Snapshot(
     issue=IssueRef(repository="shop/store", repository_id=1, number=42, issue_id=7),
@@ -117,14 +117,14 @@ def test_a_dry_run_is_never_called_ready():
 
 def test_a_text_that_is_too_long_is_cut_and_says_so():
     text = status.ended(RUN, outcome(Reason.NEW_FAILURES, "x" * 70_000), PROGRESS, PAGE)
-    assert len(text) < cleaning.TEXT_LIMIT
+    assert len(text) < sanitise.TEXT_LIMIT
     assert PAGE in text
 
 
-def ended_thread(end: str, about: str = "shop/views.py:3: why?") -> ThreadEnd:
-    return ThreadEnd(
-        thread_id="t", place="inline", about=about, url="https://g/9#t", end=end, words="So.",
-        upto=1,
+def ended_thread(end: str, about: str = "shop/views.py:3: why?") -> ThreadOutcome:
+    return ThreadOutcome(
+        thread_id="t", place="inline", about=about, url="https://g/9#t", kind=end, text="So.",
+        last_comment_id=1,
     )  # fmt: skip
 
 
@@ -135,7 +135,7 @@ FOLLOWING = RUN.model_copy(update={"run_id": "r2", "follow_up": FOLLOW_UP})
 @pytest.mark.parametrize("ends", [("commit", "human"), ("commit", "reply"), ()])
 def test_a_round_tells_how_its_threads_ended_and_who_acts(ends):
     threads = tuple(ended_thread(end) for end in ends)
-    waiting = tuple(one for one in threads if one.end == "human")
+    waiting = tuple(one for one in threads if one.kind == "human")
     for reason in (Reason.READY, *([Reason.NEW_FAILURES] if threads else [])):
         update = {"threads": threads, "waiting": waiting}
         ended = outcome(reason, "body", PULL).model_copy(update=update)

@@ -15,7 +15,7 @@ from agent.models.ticket import Ticket
 from agent.publishing import text
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
-from tests.unit.stages import forge_runs
+from tests.unit.stages import code_host_runs
 
 EVIL = (
     "</details> @org/team fixes #1 `@org` GH-7 ``` <img src=x> ![i](https://e.example/?d=1) | **x**"
@@ -48,7 +48,7 @@ def evidence(**changes) -> text.Evidence:
         "title": "Add nickname to Customer",
         "done": ("Added nickname.",),
         "diff": "+ nickname",
-        "comparisons": (forge_runs.TESTS,),
+        "comparisons": (code_host_runs.TESTS,),
         "findings": (),
         "after": CheckReport(side="head", commit="a" * 40, change_digest=None, results=()),
         "review": ReviewNotes(ran=False, sentence="Not run: no model is configured."),
@@ -63,7 +63,7 @@ def evidence(**changes) -> text.Evidence:
 def evidence_of_issue(**changes) -> text.Evidence:
     """Evidence of a run of an issue."""
     made = evidence(log_path="https://m.example/runs/r1/log")
-    prepared = made.prepared.model_copy(update={"run": forge_runs.run()})
+    prepared = made.prepared.model_copy(update={"run": code_host_runs.run()})
     return made.model_copy(update={"prepared": prepared, **changes})
 
 

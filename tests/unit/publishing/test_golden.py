@@ -11,10 +11,17 @@ import pytest
 from agent.errors import TicketUnclear
 from agent.github import status_text
 from agent.models.change import Finding, Plan, Severity
-from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison, Repeated, Status
-from agent.models.forge import Progress, StageMark
+from agent.models.checks import (
+    CheckItem,
+    CheckReport,
+    CheckResult,
+    Comparison,
+    RepeatedTest,
+    Status,
+)
+from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import ModelUse, ModelWork
-from agent.models.outcome import Outcome, PullRequest, ThreadEnd, Verdict
+from agent.models.outcome import Outcome, PullRequest, ThreadOutcome, Verdict
 from agent.models.proof import Proof, ProofRow, SourcePart, TakenBack
 from agent.models.review import Remark, ReviewNotes
 from agent.models.run import Reason, RunState, end_state
@@ -25,11 +32,11 @@ from agent.onboarding.written import ProposedFile
 from agent.publishing import migrations, text, threads
 from agent.text.redaction import Redactor
 from tests.unit.publishing.samples import evidence_of_issue
-from tests.unit.stages import forge_runs
+from tests.unit.stages import code_host_runs
 
 GOLDEN = Path(__file__).parent / "golden"
 PAGE = "https://m.example/runs/r1"
-RUN = forge_runs.run()
+RUN = code_host_runs.run()
 
 
 def clean(name: str) -> Comparison:
@@ -61,7 +68,7 @@ USES = (
 )  # fmt: skip
 WORK = ModelWork(
     uses=USES,
-    words="`total` skipped the first price, since the slice began at 1. It now sums all of them.",
+    claims="`total` skipped the first price, since the slice began at 1. It now sums all of them.",
     rounds=("2 problems (new_failures)", "passed"),
 )
 PROOF = Proof(
@@ -87,7 +94,7 @@ MADE_BY_MODEL = {
     "ticket": TICKET,
     "title": "Sum all prices",
     "done": text.list_deeds(
-        forge_runs.change_of("shop/prices.py", "tests/test_total.py"), by_model=True
+        code_host_runs.change_of("shop/prices.py", "tests/test_total.py"), by_model=True
     ),
     "comparisons": (*CLEAN, TESTS),
     "after": REPORT,
@@ -168,7 +175,7 @@ def draft_not_measurable() -> str:
     )  # fmt: skip
     flaky = TESTS.model_copy(
         update={"base_failures": 3, "head_failures": 4, "known": 3,
-                "flaky": (Repeated(item_id="tests/test_mail.py::test_sent"),)},
+                "flaky": (RepeatedTest(item_id="tests/test_mail.py::test_sent"),)},
     )  # fmt: skip
     found = finding(
         Severity.REVIEW, "makemigrations", "shop/models.py", None,
@@ -225,7 +232,7 @@ def withheld() -> str:
 def ended(reason: Reason, sentence: str, words: str | None = None) -> str:
     """The comment of a run that made no pull request."""
     outcome = Outcome(run_id="r1", state=end_state(reason), reason=reason, sentence=sentence)
-    words = words or text.stopped(outcome, forge_runs.TICKET, f"{PAGE}/log", run=RUN)
+    words = words or text.stopped(outcome, code_host_runs.TICKET, f"{PAGE}/log", run=RUN)
     outcome = outcome.model_copy(update={"pull_request_text": words})
     return status_text.ended(RUN, outcome, Progress(seconds=13.2), PAGE)
 
@@ -248,15 +255,15 @@ def question() -> str:
 
 def follow_up() -> str:
     ends = (
-        ThreadEnd(
+        ThreadOutcome(
             thread_id="T1", place="inline", about="shop/prices.py:3: Why a slice?",
-            url="https://forge.example/shop/app/pull/9#r1", end="commit", commit="c" * 40,
-            words="The slice is gone.", by_model=True, upto=1, resolved=True,
+            url="https://forge.example/shop/app/pull/9#r1", kind="commit", commit="c" * 40,
+            text="The slice is gone.", by_model=True, last_comment_id=1, resolved=True,
         ),
-        ThreadEnd(
+        ThreadOutcome(
             thread_id="T2", place="inline", about="shop/prices.py:9: And taxes?",
-            url="https://forge.example/shop/app/pull/9#r2", end="human",
-            words="Taxes are no part of the ticket.", by_model=True, upto=1, beyond=True,
+            url="https://forge.example/shop/app/pull/9#r2", kind="human",
+            text="Taxes are no part of the ticket.", by_model=True, last_comment_id=1, is_beyond_ticket=True,
         ),
     )  # fmt: skip
     body = text.pull_request(evidence_of_issue(**MADE_BY_MODEL, left=1))

@@ -53,7 +53,7 @@ def test_TC6_no_field_of_a_text_tells_a_credential(render: Callable[..., str]) -
     made = evidence(
         title=ALL, ticket=TICKET, done=(ALL,), findings=(finding,), comparisons=(COMPARED,),
         verdict=VERDICT, review=notes,
-        work=ModelWork(uses=(USED,), words=ALL, rounds=(ALL,), undone=(ALL,)),
+        work=ModelWork(uses=(USED,), claims=ALL, rounds=(ALL,), undone=(ALL,)),
     )  # fmt: skip
     words = render(made, Redactor())
     assert_nothing_told(words)

@@ -7,7 +7,7 @@ from markdown_it import MarkdownIt
 
 from agent.errors import TicketUnclear
 from agent.models.change import Finding, Severity
-from agent.models.checks import CheckReport, CheckResult, HeldTest, Status
+from agent.models.checks import BlockedTest, CheckReport, CheckResult, Status
 from agent.models.model_use import ModelUse, ModelWork
 from agent.models.outcome import Outcome, Verdict
 from agent.models.proof import Proof, ProofRow
@@ -15,7 +15,7 @@ from agent.models.review import Remark, ReviewNotes
 from agent.models.run import Reason, RunState
 from agent.models.ticket import EarlierAttempt, Ticket
 from agent.publishing import migrations, text
-from agent.text import cleaning
+from agent.text import sanitise
 from agent.text.redaction import REMOVED, Redactor
 from tests.unit.publishing.samples import (
     EVIL,
@@ -25,7 +25,7 @@ from tests.unit.publishing.samples import (
     outside_fences,
     red,
 )
-from tests.unit.stages import forge_runs
+from tests.unit.stages import code_host_runs
 
 USE = ModelUse(
     role="editor", model="fake:one", calls=1, input_tokens=1, cached_tokens=0, output_tokens=1,
@@ -44,9 +44,11 @@ def test_foreign_words_are_inert(render, of_issue):
     finding = Finding(
         rule="size", severity=Severity.REVIEW, path=EVIL, line=1, message=EVIL, fix=EVIL
     )
-    held = HeldTest(item_id=EVIL, outcome="failed", text=EVIL, before=EVIL, after=f"x{EVIL}")
-    attempt = EarlierAttempt(pull=7, url="u", remarks=EVIL, said=("maria",), left=3)
-    ticket = {"removed": (EVIL,), "said": (EVIL,), "earlier": attempt}
+    held = BlockedTest(item_id=EVIL, outcome="failed", text=EVIL, before=EVIL, after=f"x{EVIL}")
+    attempt = EarlierAttempt(
+        pull=7, url="u", remarks=EVIL, comment_headings=("maria",), comments_left=3
+    )
+    ticket = {"removed": (EVIL,), "comments": (EVIL,), "earlier": attempt}
     evil = {
         "ticket": Ticket(ticket_id="42", title=EVIL, body="", digest="d", **ticket),
         "title": EVIL,
@@ -61,7 +63,7 @@ def test_foreign_words_are_inert(render, of_issue):
         ),
         "findings": (finding,),
         "verdict": Verdict(publish=True, reason=Reason.READY, sentence=EVIL),
-        "work": ModelWork(uses=(USE,), words=EVIL, rounds=(EVIL,), passed_over=(EVIL,)),
+        "work": ModelWork(uses=(USE,), claims=EVIL, rounds=(EVIL,), passed_over=(EVIL,)),
         "proof": Proof(rows=(ProofRow(name=EVIL, without="failed", error=EVIL, with_change="passed"),)),
         "review": ReviewNotes(
             ran=True, sentence=EVIL, remarks=(Remark(text=EVIL, path=EVIL, line=3),)
@@ -112,11 +114,11 @@ def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
         comparisons=tuple(long.model_copy(update={"name": f"c{n}"}) for n in range(12)),
         done=("n" * 300,) * 300,
         findings=tuple(finding.model_copy(update={"line": line}) for line in range(200)),
-        work=ModelWork(uses=(USE,), words="w " * 9_000),
+        work=ModelWork(uses=(USE,), claims="w " * 9_000),
         proof=Proof(rows=(row,) * 30),
     )
     for words in (text.withheld(made), text.pull_request(made)):
-        assert len(words) <= cleaning.TEXT_LIMIT
+        assert len(words) <= sanitise.TEXT_LIMIT
         assert len(words.partition("<details>")[0]) <= text.VISIBLE_LIMIT
         plain = outside_fences(words)
         assert plain.count("<details>") == plain.count("</details>")
@@ -140,7 +142,7 @@ def test_the_summary_of_a_check_begins_with_the_sentence_and_the_table():
 
 def test_what_a_model_changed_is_told_by_kind_of_file():
     files = ("shop/a.py", "shop/migrations/0002_a.py", "tests/test_a.py", "README.md")
-    change = forge_runs.change_of(*files)
+    change = code_host_runs.change_of(*files)
     done = text.list_deeds(change, by_model=True)
     assert [one.partition(":")[0] for one in done] == ["Code", "Tests", "Migrations", "Other files"]
     noted = change.model_copy(update={"notes": ("Done.",)})
@@ -155,7 +157,7 @@ def ended(reason, sentence):
 
 
 def comment(reason, sentence, place="https://m.example/log"):
-    return text.stopped(ended(reason, sentence), None, place, run=forge_runs.run())
+    return text.stopped(ended(reason, sentence), None, place, run=code_host_runs.run())
 
 
 def test_a_form_is_there_to_be_copied():
@@ -179,22 +181,24 @@ def test_a_branch_that_was_pushed_is_named_and_none_is_denied_that_may_be_there(
     left = ended(Reason.ACCESS_LOST, "So.").model_copy(
         update={"branch": "mergewright/42-x", "commit": "c" * 40}
     )
-    words = text.stopped(left, None, "https://m.example/log", run=forge_runs.run())
+    words = text.stopped(left, None, "https://m.example/log", run=code_host_runs.run())
     assert f"`mergewright/42-x` is there, at commit `{'c' * 40}`" in words
     for reason in (Reason.UNAVAILABLE, Reason.SUPERSEDED, Reason.INTERNAL):
         assert "pushed" not in comment(reason, "It is so.")
     moot = ended(Reason.SUPERSEDED, "It was closed.").model_copy(update={"stopped_at": "announce"})
-    assert "Nothing was pushed." in text.stopped(moot, None, "l", run=forge_runs.run())
+    assert "Nothing was pushed." in text.stopped(moot, None, "l", run=code_host_runs.run())
 
 
 def test_no_path_of_the_machine_is_told_on_the_forge():
     words = comment(Reason.UNCLEAR, "x", "/var/lib/m/run.log")
     assert "/var/lib" not in words
-    assert f"`mergewright runs log {forge_runs.run().run_id}`" in words
+    assert f"`mergewright runs log {code_host_runs.run().run_id}`" in words
 
 
 def test_an_earlier_attempt_says_whether_its_comments_were_used():
-    attempt = EarlierAttempt(pull=7, url="u", remarks=EVIL, said=("maria",), left=3)
+    attempt = EarlierAttempt(
+        pull=7, url="u", remarks=EVIL, comment_headings=("maria",), comments_left=3
+    )
     made = evidence_of_issue()
     ticket = made.ticket.model_copy(update={"earlier": attempt})
     used, unused = (

@@ -15,7 +15,7 @@ from agent.sandbox.runtime import slots
 def test_open_sandboxes_have_users_of_their_own_also_those_of_other_data_folders(
     tmp_path: Path,
 ) -> None:
-    keeping = Mount(source="/", target="/store", writable=True, kept="cache")
+    keeping = Mount(source="/", target="/store", writable=True, retained_folder="cache")
     order = SandboxRequest(argv=("true",), mounts=(keeping,))
     one, other = tmp_path / "one", tmp_path / "other"
     with slots.claim(one) as first, slots.claim(one) as second, slots.claim(other) as third:

@@ -7,17 +7,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.models.agenda import Agenda, Answer, Matter, Occasion
 from agent.models.change import Change, Plan
+from agent.models.code_host import BranchRules, Remote
 from agent.models.environment import Checkout
-from agent.models.forge import BranchRules, Remote
-from agent.models.pulls import ProjectCheck, PullNow, Standing, Thread
+from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
+from agent.models.review_items import FollowUpContext, FollowUpTask, ItemAnswer, ReviewItem
 from agent.stages import answer
 from agent.text.redaction import Redactor
 from tests.integration import run_samples
 from tests.unit.stages.test_follow_up_threads import comment, thread
 
-PULL = PullNow(
+PULL = PullSnapshot(
     number=7, url="https://h/o/r/pull/7", state="open", draft=False, title="t", body="As we wrote.",
     branch="b", head="a" * 40, base_branch="main",
 )  # fmt: skip
@@ -26,7 +26,7 @@ PULL = PullNow(
 class Pulls:
     """Keeps what is said of a pull request."""
 
-    def __init__(self, now: PullNow) -> None:
+    def __init__(self, now: PullSnapshot) -> None:
         self.now = now
         self.resolved: list[str] = []
         self.bodies: list[str] = []
@@ -45,23 +45,23 @@ class Pulls:
         self.bodies.append(body)
 
 
-def published(asked: Thread | ProjectCheck, now: PullNow) -> Pulls:
+def published(asked: Thread | ProjectCheck, now: PullSnapshot) -> Pulls:
     commit = "a" * 40
     remote = Remote(
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
     )
     plan = Plan(recipe="", title="t", parameters="", steps=())
-    occasion = Occasion(remote=remote, rules=BranchRules(), pull=PULL, plan=plan)
+    context = FollowUpContext(remote=remote, rules=BranchRules(), pull=PULL, plan=plan)
     checkout = Checkout(
         repository="o/r", mirror="/m", commit=commit, base_branch="main", nearest_tag=None
     )
-    standing = Standing(
+    branch_state = BranchState(
         checkout=checkout, change=Change(base_commit=commit, files=()), head=commit, tip=commit,
         tree=commit,
     )  # fmt: skip
     of = {"check" if isinstance(asked, ProjectCheck) else "thread": asked}
-    matter = Matter.model_validate({"number": 1, "about": "Rename it.", "text": "", **of})
-    agenda = Agenda(occasion=occasion, standing=standing, matters=(matter,))
+    item = ReviewItem.model_validate({"number": 1, "about": "Rename it.", "text": "", **of})
+    task = FollowUpTask(context=context, branch_state=branch_state, items=(item,))
     pulls = Pulls(now)
     svc = SimpleNamespace(
         pulls=pulls,
@@ -69,11 +69,11 @@ def published(asked: Thread | ProjectCheck, now: PullNow) -> Pulls:
         redactor=Redactor(()),
         say=lambda words: None,
         run_folder=lambda run: Path("/runs"),
-        forge=SimpleNamespace(deliver=lambda run, outcome: outcome),
+        code_host=SimpleNamespace(deliver=lambda run, outcome: outcome),
     )
     prepared = SimpleNamespace(run=run_samples.run(1))
-    said = Answer(matter=1, end="commit", words="Renamed.")
-    answer.publish(agenda, (said,), None, None, prepared, svc)
+    said = ItemAnswer(item=1, end="commit", text="Renamed.")
+    answer.publish(task, (said,), None, None, prepared, svc)
     return pulls
 
 

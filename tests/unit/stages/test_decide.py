@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
-from agent.models.checks import CheckItem, Comparison, Repeated, Rerun, Status
+from agent.models.checks import CheckItem, Comparison, RepeatedTest, Rerun, Status
 from agent.models.environment import Contract
 from agent.models.outcome import Verdict
 from agent.models.proof import Proof, SourcePart, TakenBack
@@ -66,11 +66,11 @@ def finding(severity: Severity, **more: object) -> Finding:
     return Finding.model_validate({"severity": severity, **given})
 
 
-def flips(item_id: str, base: str, head: str) -> Repeated:
+def flips(item_id: str, base: str, head: str) -> RepeatedTest:
     """A test that was run again: p passed, f failed."""
     names = {"p": "passed", "f": "failed"}
     sides = [tuple(Rerun(outcome=names[one]) for one in side) for side in (base, head)]
-    return Repeated(item_id=item_id, base=sides[0], head=sides[1], place="tests/test_a.py:3")
+    return RepeatedTest(item_id=item_id, base=sides[0], head=sides[1], place="tests/test_a.py:3")
 
 
 RED_TOOL = tool("mypy", verdict=FAILED, new_failures=failing("x", outcome="finding"))

@@ -13,39 +13,39 @@ from agent.errors import (
     AgentError,
     BranchTaken,
     Cancelled,
-    ForgeLimited,
+    CodeHostLimited,
     PolicyRefused,
     Superseded,
 )
 from agent.git import worktree
-from agent.models.forge import BranchRules
+from agent.models.code_host import BranchRules
 from agent.models.outcome import PullRequest
 from agent.models.run import Reason, RunState
 from agent.stages import publish
-from agent.testing import FakeForge
+from agent.testing import FakeCodeHost
 from agent.text.redaction import REMOVED
 from repo_config.schema import RepoConfig
 from tests.integration import github_samples
 from tests.integration.git_samples import git
-from tests.unit.stages import forge_runs as runs
+from tests.unit.stages import code_host_runs as runs
 
-#: Lets commits be made through the forge, so that nothing has to be pushed.
+#: Lets commits be made through the code host, so that nothing has to be pushed.
 SIGNED = BranchRules(signed=True)
 SECRET = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
 
 
-def forge(**facts):
-    return FakeForge(runs.TICKET, remote=runs.REMOTE, **{"rules": SIGNED, **facts})
+def code_host(**facts):
+    return FakeCodeHost(runs.TICKET, remote=runs.REMOTE, **{"rules": SIGNED, **facts})
 
 
 @pytest.fixture
 def made(tmp_path, home):
-    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    there, base = code_host(), runs.prepared(tmp_path / "app", home)
     return there, base, runs.services(home, there)[0]
 
 
 def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
-    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    there, base = code_host(), runs.prepared(tmp_path / "app", home)
     svc, said = runs.services(home, there, public_url="https://runs.example")
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
 
@@ -107,8 +107,8 @@ def test_another_change_for_the_same_issue_says_what_it_replaces(made):
     assert "#100 also adds" not in body
 
 
-class Taking(FakeForge):
-    """A forge where the first names are taken."""
+class Taking(FakeCodeHost):
+    """A code host where the first names are taken."""
 
     taken = 1
 
@@ -139,16 +139,16 @@ def test_GH5_where_every_name_is_taken_it_ends(tmp_path, home):
     assert (len(there.commits), there.proposals) == (5, [])
 
 
-class Hosted(FakeForge):
+class Hosted(FakeCodeHost):
     """Pushes go to a real git server; what comes between push and opening is told to it."""
 
     def __init__(self, github, between):
-        super().__init__(runs.TICKET, remote=github.forge.remote(github.run))
+        super().__init__(runs.TICKET, remote=github.code_host.remote(github.run))
         self._github = github
         self._between = between
 
     def credential(self, run, *, write):
-        return self._github.forge.credential(self._github.run, write=write)
+        return self._github.code_host.credential(self._github.run, write=write)
 
     def ticket(self, run):
         found = super().ticket(run)
@@ -167,7 +167,7 @@ def hosted(tmp_path, home):
             there = there or Hosted(github, between)
             base = runs.prepared(tmp_path / "app", home)
             token = there.credential(base.run, write=False)
-            url = github.forge.remote(github.run).url
+            url = github.code_host.remote(github.run).url
             fetched = worktree.prepare_remote(url, token, "main", home / "mirrors")
             base = base.model_copy(update={"checkout": fetched})
             svc, said = runs.services(home, there)
@@ -281,7 +281,7 @@ def test_a_red_change_is_told_and_nothing_is_made(made):
 
 
 def test_a_dry_run_of_an_issue_makes_nothing(tmp_path, home):
-    there, base = forge(), runs.prepared(tmp_path / "app", home, dry_run=True)
+    there, base = code_host(), runs.prepared(tmp_path / "app", home, dry_run=True)
     svc, _ = runs.services(home, there)
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
     assert there.calls == []
@@ -292,7 +292,7 @@ def test_a_dry_run_of_an_issue_makes_nothing(tmp_path, home):
 
 
 def test_an_issue_that_changed_meanwhile_stops_before_anything_is_made(tmp_path, home):
-    class Closed(FakeForge):
+    class Closed(FakeCodeHost):
         def ticket(self, run):
             raise Superseded("Issue #42 was closed; nothing was done.")
 
@@ -308,12 +308,12 @@ def test_an_issue_that_changed_meanwhile_stops_before_anything_is_made(tmp_path,
     "problem",
     [
         AccessLost("Pull requests are not for us."),
-        ForgeLimited("GitHub asks us to wait.", until=5.0),
+        CodeHostLimited("GitHub asks us to wait.", until=5.0),
     ],
     ids=["refused", "postponed"],
 )
 def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem):
-    class Closing(FakeForge):
+    class Closing(FakeCodeHost):
         def propose(self, run, proposal):
             raise problem
 
@@ -341,7 +341,7 @@ def test_wishes_of_the_configuration_are_handed_on(tmp_path, home):
         },
         strict=False,
     )
-    there, base = forge(), runs.prepared(tmp_path / "app", home, config=config)
+    there, base = code_host(), runs.prepared(tmp_path / "app", home, config=config)
     svc, _ = runs.services(home, there)
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
     proposal = there.proposals[0]
@@ -362,7 +362,7 @@ def test_what_could_not_be_had_reaches_the_reader(tmp_path, home):
         "it is no draft, since drafts are not available in this repository",
         "eve was not asked",
     )
-    there, base = forge(notes=notes), runs.prepared(tmp_path / "app", home)
+    there, base = code_host(notes=notes), runs.prepared(tmp_path / "app", home)
     svc, said = runs.services(home, there)
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
     for note in notes:
@@ -373,7 +373,7 @@ def test_what_could_not_be_had_reaches_the_reader(tmp_path, home):
 
 def test_the_boxes_of_the_repositorys_template_follow(tmp_path, home):
     files = {".github/pull_request_template.md": "## Summary\n\n## Testing\n\n- [ ] tests pass\n"}
-    there, base = forge(), runs.prepared(tmp_path / "app", home, files)
+    there, base = code_host(), runs.prepared(tmp_path / "app", home, files)
     svc, _ = runs.services(home, there)
     publish.open_pull_request(base, runs.decided(base), svc)
     body = there.proposals[0].body
@@ -384,7 +384,7 @@ def test_the_boxes_of_the_repositorys_template_follow(tmp_path, home):
 
 def test_a_local_run_knows_no_template(tmp_path, home):
     files = {".github/pull_request_template.md": "## Summary\n"}
-    there = FakeForge(runs.TICKET)
+    there = FakeCodeHost(runs.TICKET)
     base = runs.prepared(tmp_path / "app", home, files, on_forge=False)
     svc, _ = runs.services(home, there)
     outcome = publish.open_pull_request(base, runs.decided(base), svc)

@@ -29,10 +29,10 @@ def submit(*remarks, approve=True, model="other:two"):
 def reviewed(prepared, home, *replies, roles=ROLES):
     left = iter(replies)
     model = FakeModel(lambda request: next(left), roles=roles)
-    job = desks.job(prepared, home, model)
-    job.take("editor", said())
-    best = job.over(judged(1, draft(prepared)))
-    return review.examine(best, job), model
+    run_context = desks.run_context(prepared, home, model)
+    run_context.count_reply("editor", said())
+    best = run_context.record_round(judged(1, draft(prepared)))
+    return review.examine(best, run_context), model
 
 
 def passing(prepared):
@@ -140,11 +140,11 @@ def test_a_reviewer_that_does_not_review_ends_no_run(prepared, home, replies):
 
 
 def test_without_time_for_it_none_looks(prepared, home):
-    job = desks.job(prepared, home, FakeModel(lambda request: said(), roles=ROLES))
-    job.take("editor", said())
-    assert job.terms.roles  # read before the first request
-    job.step.seconds["baseline"] = 3595.0
-    notes = review.examine(job.over(judged(1, draft(prepared))), job)
+    run_context = desks.run_context(prepared, home, FakeModel(lambda request: said(), roles=ROLES))
+    run_context.count_reply("editor", said())
+    assert run_context.attempt_limits.roles  # read before the first request
+    run_context.step.seconds["baseline"] = 3595.0
+    notes = review.examine(run_context.record_round(judged(1, draft(prepared))), run_context)
     assert (notes.ran, notes.unfinished) == (False, True)
     assert "limits.minutes" in notes.sentence
 
@@ -164,7 +164,7 @@ def test_a_change_that_answers_a_review_is_taken_if_it_passes(prepared, home):
         model="other:two",
     )  # fmt: skip
     model = FakeModel(lambda request: submit({"text": "Good."}), roles=ROLES)
-    best, told = review.settled(first, second, notes, desks.job(prepared, home, model))
+    best, told = review.settled(first, second, notes, desks.run_context(prepared, home, model))
     assert best is second
     assert told.remarks == (Remark(text="Good."), kept)
 
@@ -176,7 +176,7 @@ def test_one_that_does_not_pass_is_not(prepared, home, unfinished):
         second = Round(2, second.draft, unfinished=True)
     notes = ReviewNotes(ran=True, sentence="Said.", remarks=(Remark(text="x", blocking=True),))
     model = FakeModel(lambda request: submit(), roles=ROLES)
-    best, told = review.settled(first, second, notes, desks.job(prepared, home, model))
+    best, told = review.settled(first, second, notes, desks.run_context(prepared, home, model))
     assert best is first
     assert told.remarks == notes.remarks
     assert told.sentence.startswith("Said. ")

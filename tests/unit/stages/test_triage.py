@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from agent.errors import Duplicate, NoModel, NoRecipe, TicketUnclear
-from agent.models.forge import NewPullRequest
+from agent.models.code_host import NewPullRequest
 from agent.models.polling import OtherRun
 from agent.models.run import Reason, Run
 from agent.models.ticket import Decision, Ticket
 from agent.recipes import registry
 from agent.stages import triage
 from agent.telemetry import run_log
-from agent.testing import FakeForge, FakeModel, said
-from tests.unit.stages import forge_runs
+from agent.testing import FakeCodeHost, FakeModel, said
+from tests.unit.stages import code_host_runs
 
 FIELD = "Add `nick = models.CharField(max_length=50)` to `shop.Customer`."
 PRINT = "Replace `print` with `logging` in `shop/views.py`, level `info`."
@@ -92,23 +92,26 @@ MODEL = FakeModel(lambda _: said())
 
 
 def a_run(number: int, title: str, body: str, *labels: str, name: str = "b") -> Run:
-    issue = forge_runs.SNAPSHOT.issue.model_copy(update={"number": number})
+    issue = code_host_runs.SNAPSHOT.issue.model_copy(update={"number": number})
     told = {"issue": issue, "title": title, "body": body, "labels": ("mergewright", *labels)}
-    snapshot = forge_runs.SNAPSHOT.model_copy(update=told)
-    return forge_runs.run().model_copy(update={"run_id": f"20261120-{name}", "snapshot": snapshot})
+    snapshot = code_host_runs.SNAPSHOT.model_copy(update=told)
+    return code_host_runs.run().model_copy(
+        update={"run_id": f"20261120-{name}", "snapshot": snapshot}
+    )
 
 
 def decided(tmp_path: Path, run: Run, *others: OtherRun) -> Decision:
     asked = ticket(run.snapshot.body, run.snapshot.title) if run.snapshot else ticket("x")
-    forge = FakeForge(asked, remote=forge_runs.REMOTE)
-    forge.proposals.append(NewPullRequest(branch="m/7", commit="c", base_branch="main", title="T", body=""))  # fmt: skip
-    svc, spoken = forge_runs.services(tmp_path, forge)
+    code_host = FakeCodeHost(asked, remote=code_host_runs.REMOTE)
+    code_host.proposals.append(NewPullRequest(branch="m/7", commit="c", base_branch="main", title="T", body=""))  # fmt: skip
+    svc, spoken = code_host_runs.services(tmp_path, code_host)
     svc = replace(
-        forge_runs.with_execution(svc, memory=forge_runs.Remembered(beside=others)), models=MODEL
+        code_host_runs.with_execution(svc, memory=code_host_runs.Remembered(beside=others)),
+        models=MODEL,
     )
     found = triage.decide(asked, run, svc)
-    assert spoken == [f"the same title as {one.told}" for one in found.similar]
-    assert ("own_pulls" in forge.calls) == any(not one.under_way for one in others)
+    assert spoken == [f"the same title as {one.summary}" for one in found.similar]
+    assert ("own_pulls" in code_host.calls) == any(not one.under_way for one in others)
     return found
 
 
@@ -137,8 +140,8 @@ def test_what_has_the_same_title_is_named(tmp_path: Path) -> None:
         OtherRun(run=a_run(3, TITLE, BODY), under_way=False),
     )
     assert [(one.number, one.url) for one in found.similar] == [(6, ""), (7, PULL)]
-    assert "20261120-b" in found.similar[0].told
-    assert PULL in found.similar[1].told
+    assert "20261120-b" in found.similar[0].summary
+    assert PULL in found.similar[1].summary
     kinds = [one.split(":")[0] for one in found.reasons]
     assert kinds == ["category feature", "same title", "priority high"]
-    assert found.similar[0].told in run_log.tell(found)
+    assert found.similar[0].summary in run_log.tell(found)

@@ -63,19 +63,19 @@ def test_half_a_line_is_none(three):
 
 
 @pytest.mark.parametrize(
-    ("reason", "stopped_at", "left", "grants"),
+    ("reason", "stopped_at", "left", "budget_multiplier"),
     [
         (Reason.UNAVAILABLE, "checkout", ("triage",), 1),
         (Reason.BUDGET_SPENT, "plan 1 reply", ("triage", "checkout"), 2),
         (Reason.TIME_SPENT, None, (), 2),
     ],
 )
-def test_after_an_end_it_goes_on_where_it_ended(three, reason, stopped_at, left, grants):
+def test_after_an_end_it_goes_on_where_it_ended(three, reason, stopped_at, left, budget_multiplier):
     outcome = Outcome.stopped("r", reason, "x").model_copy(update={"stopped_at": stopped_at})
     with StepFile(three) as kept:
         kept.end(outcome)
     with StepFile(three) as kept:
-        assert (kept.steps, kept.grants) == (left, grants)
+        assert (kept.steps, kept.budget_multiplier) == (left, budget_multiplier)
 
 
 def test_requests_without_a_reply_count_when_a_run_goes_on(three):

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from agent.conversation import said
-from agent.conversation.said import Happened, Said
+from agent.conversation import events
+from agent.conversation.events import Comment, Event
 from tests.unit.webhooks.deliveries import (
     HEAD,
     checked,
@@ -23,7 +23,7 @@ from tests.unit.webhooks.deliveries import (
 from webhooks.refusals import Refused
 from webhooks.sources.github_comments import MOST_CHARACTERS
 from webhooks.sources.github_events import READS, parse
-from webhooks.sources.github_payloads import Ignored, Told
+from webhooks.sources.github_payloads import Ignored, ParsedEvent
 
 WRITTEN = {
     "issue_comment": commented,
@@ -37,12 +37,12 @@ def words_of(payload: dict[str, Any]) -> dict[str, Any]:
     return payload.get("comment") or payload["review"]
 
 
-def heard(event: str, payload: dict[str, Any]) -> Said | Happened:
+def heard(event: str, payload: dict[str, Any]) -> Comment | Event:
     """Parse what must be kept, and have it read as the intake does."""
     kept = parse(event, raw(payload))
-    assert isinstance(kept, Told), kept
+    assert isinstance(kept, ParsedEvent), kept
     assert kept.action == payload.get("action")
-    assert said.read(kept.about.model_dump_json().encode()) == kept.about
+    assert events.read_event(kept.about.model_dump_json().encode()) == kept.about
     return kept.about
 
 
@@ -53,7 +53,7 @@ def heard(event: str, payload: dict[str, Any]) -> Said | Happened:
 def test_the_facts_of_a_comment_are_kept(on_pull):
     payload = commented(on_pull=on_pull, body="a\r\nb 🦉 <!-- c -->")
     told = heard("issue_comment", payload)
-    assert told == Said(
+    assert told == Comment(
         subject={
             "repository": "octo/shop", "repository_id": 5, "number": 9, "issue_id": 901,
             "installation_id": 3,
@@ -75,7 +75,7 @@ def test_remarks_on_lines_and_texts_of_reviews_are_words_on_a_pull_request(
     event, payload, place, at
 ):
     told = heard(event, payload)
-    assert isinstance(told, Said)
+    assert isinstance(told, Comment)
     assert (told.place, told.on_pull, told.at) == (place, True, at)
     assert (told.subject.number, told.subject.issue_id) == (40, 4001)
     assert (told.comment_id, told.body) == (words_of(payload)["id"], "/mergewright plan")
@@ -89,7 +89,7 @@ def test_a_review_without_text_is_ignored(body):
 @pytest.mark.parametrize(("event", "make"), WRITTEN.items())
 def test_TC8_a_text_that_is_too_long_is_cut_and_no_failure(event, make):
     told = heard(event, make(body="é" * (MOST_CHARACTERS + 5000)))
-    assert isinstance(told, Said)
+    assert isinstance(told, Comment)
     assert told.body == "é" * MOST_CHARACTERS
 
 
@@ -144,7 +144,7 @@ def test_TC2_a_strangers_words_are_kept_as_his():
     stranger = {"id": 666, "login": "mallory", "type": "User"}
     payload = {**commented(user=stranger, author_association="OWNER"), "sender": stranger}
     told = heard("issue_comment", payload)
-    assert isinstance(told, Said)
+    assert isinstance(told, Comment)
     assert (told.author, told.author_id) == ("mallory", 666)
 
 
@@ -162,7 +162,7 @@ def test_TC4_editing_a_comment_never_triggers(event):
 def test_the_end_of_a_pull_request_is_an_occasion_to_look(action):
     kept = heard("pull_request", of_pull(action))
     assert kept.content_key == "", "the same may be true again later"
-    assert kept == Happened(
+    assert kept == Event(
         repository="octo/shop", repository_id=5, number=40, event=f"pull_request.{action}",
         actor="octo",
     )  # fmt: skip
@@ -181,8 +181,8 @@ def test_what_nobody_acts_on_is_ignored():
 # --- checks --------------------------------------------------------------------------------------
 
 
-def happened(event: str, conclusion: str | None) -> Happened:
-    return Happened(
+def happened(event: str, conclusion: str | None) -> Event:
+    return Event(
         repository="octo/shop", repository_id=5, commit=HEAD,
         event=event, conclusion=conclusion or "", actor="octo",
     )  # fmt: skip
@@ -285,8 +285,8 @@ def test_WH6_any_odd_value_anywhere_is_kept_ignored_or_refused_and_never_repeate
                 assert len(parsed.reason) < 200
             else:
                 assert len(parsed.about.model_dump_json()) < 400_000
-                assert said.read(parsed.about.model_dump_json().encode()) == parsed.about
-    assert outcomes == {"refused", "Ignored", "Told"}
+                assert events.read_event(parsed.about.model_dump_json().encode()) == parsed.about
+    assert outcomes == {"refused", "Ignored", "ParsedEvent"}
 
 
 @pytest.mark.parametrize(
@@ -309,8 +309,8 @@ def test_WH6_what_is_no_commit_is_not_looked_at(commit):
     payload = checked("check_suite", "failure")
     payload["check_suite"]["head_sha"] = commit
     parsed = parse("check_suite", raw(payload))
-    assert isinstance(parsed, Told) is (commit == "cd" * 32)
-    assert isinstance(parsed, Told) or "check_suite.head_sha" in parsed.reason
+    assert isinstance(parsed, ParsedEvent) is (commit == "cd" * 32)
+    assert isinstance(parsed, ParsedEvent) or "check_suite.head_sha" in parsed.reason
 
 
 def test_WH2_under_another_events_name_nothing_is_kept():

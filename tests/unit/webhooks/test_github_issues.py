@@ -12,7 +12,7 @@ from tests.unit.webhooks.deliveries import labeled, raw
 from webhooks import shapes
 from webhooks.refusals import Refused
 from webhooks.sources.github_events import parse
-from webhooks.sources.github_payloads import Ignored, Told
+from webhooks.sources.github_payloads import Ignored, ParsedEvent
 
 
 def changed(path: str, value: object) -> bytes:
@@ -32,7 +32,7 @@ def changed(path: str, value: object) -> bytes:
 def asked(body: bytes) -> Request:
     """Read a delivery that asks for a run."""
     kept = parse("issues", body)
-    assert isinstance(kept, Told)
+    assert isinstance(kept, ParsedEvent)
     assert isinstance(kept.about, Request)
     return kept.about
 
@@ -181,7 +181,7 @@ def test_GH8_a_label_of_ours_that_is_taken_off_is_no_occasion():
 def test_GH7_what_takes_an_issue_back_is_kept_as_an_occasion_to_look(action):
     payload = of(action, "mergewright" if action == "unlabeled" else None, title="t" * 9000)
     kept = parse("issues", raw(payload))
-    assert isinstance(kept, Told)
+    assert isinstance(kept, ParsedEvent)
     told = kept.about
     assert isinstance(told, intake.Withdrawal)
     assert kept.action == action
