@@ -23,7 +23,7 @@ def main(target: Path) -> None:
     with (
         TemporaryDirectory() as folder,
         sync_playwright() as driver,
-        play.playing(SCENARIOS["add-field"], settings.load(), Path(folder)) as played,
+        play.playing(SCENARIOS["add-field"], settings.load_settings(), Path(folder)) as played,
         launched(driver) as browser,
     ):
         played.label()

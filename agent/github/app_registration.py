@@ -16,7 +16,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_e
 
 from agent.errors import CodeHostUnavailable, PermanentError, SettingsInvalid
 from agent.github import access, api_errors
-from agent.github.api_errors import Limited, Refused, Unsure
+from agent.github.api_errors import LostReply, RateLimited, RefusedRequest
 from agent.models.record import Record
 from agent.settings import Settings
 
@@ -84,7 +84,7 @@ def is_code(text: str) -> bool:
     return _CODE.fullmatch(text) is not None
 
 
-def exchange(
+def exchange_code(
     api_url: str, code: str, apps_page: str, *, connect_seconds: float = _CONNECT_SECONDS
 ) -> MadeApp:
     """Trade the code of a registration for the App's number, key and secret.
@@ -110,15 +110,15 @@ def exchange(
         with _client() as client:
             answer = retrying(client.post, address)
         found = _object(answer)
-        api_errors.judge(answer.status_code, answer.headers, found)
+        api_errors.raise_for_answer(answer.status_code, answer.headers, found)
         # A refusal is an object too; an App without a key would be no App.
         return MadeApp.model_validate({name: found.get(name) for name in MadeApp.model_fields})
     except _NOT_SENT as problem:
         raise CodeHostUnavailable(
             f"GitHub cannot be reached to fetch the App's key ({_words(problem)}). {begin_anew}"
         ) from problem
-    except (httpx.HTTPError, Limited, Refused, Unsure) as problem:
-        why = problem.said if isinstance(problem, Refused) else _words(problem)
+    except (httpx.HTTPError, RateLimited, RefusedRequest, LostReply) as problem:
+        why = problem.full_message if isinstance(problem, RefusedRequest) else _words(problem)
         raise PermanentError(
             f"GitHub did not hand out the App's key, or its answer was lost ({why}). A code is good"
             f" for one use within an hour, so it is not sent again. {begin_anew} Or keep the App:"
@@ -132,17 +132,17 @@ def exchange(
         ) from None
 
 
-def registered(settings: Settings) -> RegisteredApp:
+def read_registered_app(settings: Settings) -> RegisteredApp:
     """Ask GitHub what the App of the settings is and may do.
 
     Raises:
         SettingsInvalid: GitHub does not know it by its key, or is not at the address.
         CodeHostUnavailable: No usable answer; try again.
     """
-    way = access.connect(settings)
+    way = access.connect_to_github(settings)
     # It says what is wrong with address, number, key and clock.
     way.login()
-    app = way.as_app(way.notice("app"))
+    app = way.as_app(way.start_notice("app"))
     if app is None:
         raise SettingsInvalid("These settings name no GitHub App.")
 

@@ -76,9 +76,9 @@ class Place:
     def ended(self, one: Run, ago: float, outcome: Outcome | None = None) -> Path:
         """Note a run that is over, with the folder it leaves."""
         at = time.time() - ago
-        kept = self.store.add(one, at)
-        told = outcome or Outcome.stopped(one.run_id, Reason.UNCLEAR, "x")
-        self.store.finish(kept.run_id, told, at)
+        kept = self.store.add_run(one, at)
+        told = outcome or Outcome.for_stopped_run(one.run_id, Reason.UNCLEAR, "x")
+        self.store.finish_run(kept.run_id, told, at)
         return file(self.home / "runs" / one.run_id / "ledger.jsonl", "", at).parent
 
     def close(self) -> None:
@@ -194,7 +194,7 @@ def test_PF2_half_environments_of_dead_builders_go_also_when_another_process_has
 def test_PF2_the_group_of_a_sandbox_goes_with_its_processes_and_only_where_the_slot_is_free(place):
     ours, used = (f"{slots.prefix(place.home)}{number}" for number in (60, 61))
     other = f"{slots.prefix(place.home / 'other')}60"
-    groups = {name: cgroup.create(name, 2**26, 10) for name in (ours, used, other)}
+    groups = {name: cgroup.create_cgroup(name, 2**26, 10) for name in (ours, used, other)}
     if not groups[ours].folders:
         pytest.fail("this machine lets us make no control groups")
     sleeper = subprocess.Popen(["sleep", "60"])
@@ -205,9 +205,9 @@ def test_PF2_the_group_of_a_sandbox_goes_with_its_processes_and_only_where_the_s
             fcntl.flock(holder, fcntl.LOCK_EX)
             assert place.sweeper().turn()["sandboxes"] == 1
         assert sleeper.wait(5) == -9
-        assert cgroup.names(ours) == set()
-        assert cgroup.names(used)
-        assert cgroup.names(other)
+        assert cgroup.list_names(ours) == set()
+        assert cgroup.list_names(used)
+        assert cgroup.list_names(other)
     finally:
         sleeper.kill()
         sleeper.wait()
@@ -239,7 +239,7 @@ def test_PF2_a_sandbox_that_lost_its_opener_is_ended_and_a_look_alike_is_not():
     ours = orphan("bwrap", *wait, layout.RUNNER)
     named, other = orphan("bwrap", *wait, "something"), orphan("bash", *wait, layout.RUNNER)
     try:
-        assert orphans.end() >= 1
+        assert orphans.end_orphans() >= 1
         time.sleep(0.2)
         assert [lives(pid) for pid in (ours, named, other)] == [False, True, True]
     finally:
@@ -267,8 +267,8 @@ class Pushed:
             update={"run_id": "20261120-101010-abcdef0123456789", "started": 1_700_000_000}
         )
         self.name = commits.branch("mergewright/", "7", "Say hi", run_id=self.run.run_id)
-        remote = github.code_host.remote(self.run)
-        self.url, self.token = remote.url, github.code_host.credential(self.run, write=True)
+        remote = github.code_host.find_remote(self.run)
+        self.url, self.token = remote.url, github.code_host.create_credential(self.run, write=True)
         self.base = worktree.prepare_remote(self.url, self.token, "main", place.home / "mirrors")
 
     def push(self, name=None, content=b"hi\n", date=1_700_000_000, mirrors=None):
@@ -278,8 +278,8 @@ class Pushed:
             base = worktree.prepare_remote(self.url, self.token, "main", mirrors)
         file = ChangedFile(path="new.txt", before=None, after=content)
         change = Change(base_commit=base.commit, files=(file,))
-        commit = worktree.commit(base, change, "Say hi", date=date)
-        return worktree.push(base, commit, name or self.name, self.url, self.token), commit
+        commit = worktree.make_commit(base, change, "Say hi", date=date)
+        return worktree.push_commit(base, commit, name or self.name, self.url, self.token), commit
 
     def over(self, ago=2 * HOUR, outcome=None, ledger='{"step": "publish"}\n'):
         folder = self.place.ended(self.run, ago, outcome)
@@ -337,25 +337,25 @@ def test_PF2_a_branch_goes_within_a_time(pushed, ago, left):
 
 def test_PF2_a_branch_that_people_were_told_of_stays_for_two_weeks(pushed):
     name, commit = pushed.push()
-    told = Outcome.stopped(pushed.run.run_id, Reason.ACCESS_LOST, "x").model_copy(
+    told = Outcome.for_stopped_run(pushed.run.run_id, Reason.ACCESS_LOST, "x").model_copy(
         update={"branch": name, "commit": commit}
     )
     pushed.over(13 * DAY, told)
     assert pushed.place.sweeper().turn()["branches"] == 0
-    pushed.place.store.finish(pushed.run.run_id, told, time.time() - 15 * DAY)
+    pushed.place.store.finish_run(pushed.run.run_id, told, time.time() - 15 * DAY)
     assert pushed.place.sweeper().turn()["branches"] == 1
 
 
 def test_PF2_a_branch_with_a_pull_request_stays_and_so_does_that_of_an_active_run(pushed):
     name, commit = pushed.push()
-    pushed.place.store.add(pushed.run, 1.0)
+    pushed.place.store.add_run(pushed.run, 1.0)
     assert pushed.place.sweeper().turn()["branches"] == 0
     folder = pushed.place.home / "runs" / pushed.run.run_id
     file(folder / "ledger.jsonl", '{"step": "publish"}\n')
-    pushed.place.store.finish(
-        pushed.run.run_id, Outcome.stopped(pushed.run.run_id, Reason.UNCLEAR, "x"), OLD
+    pushed.place.store.finish_run(
+        pushed.run.run_id, Outcome.for_stopped_run(pushed.run.run_id, Reason.UNCLEAR, "x"), OLD
     )
-    pushed.github.code_host.propose(
+    pushed.github.code_host.publish_pull_request(
         pushed.run,
         NewPullRequest(branch=name, commit=commit, base_branch="main", title="t", body="b"),
     )
@@ -369,14 +369,14 @@ def test_PF2_a_branch_with_a_pull_request_stays_and_so_does_that_of_an_active_ru
 def test_records_and_folders_go_after_the_days_they_are_kept_and_never_those_of_active_runs(place):
     old, young, active = run(1), run(2), run(3)
     folders = [place.ended(old, 100 * DAY), place.ended(young, 10 * DAY)]
-    place.store.add(active, time.time() - 100 * DAY)
+    place.store.add_run(active, time.time() - 100 * DAY)
     at = time.time() - 100 * DAY
     folders.append(file(place.home / "runs" / active.run_id / "ledger.jsonl", "", at).parent)
     theirs = file(place.home / "runs" / "notes" / "ledger.jsonl", "mine", at).parent
     bare = aged(file(place.home / "runs" / "20200101-101010-0123456789abcdef" / "mine").parent, at)
     assert place.sweeper().turn()["folders"] == 1
     assert there(*folders, theirs, bare) == [*folders[1:], theirs, bare]
-    assert place.store.get(old.run_id).outcome is not None
+    assert place.store.get_run(old.run_id).outcome is not None
 
 
 def test_the_engine_forgets_what_was_over_before(place):

@@ -165,7 +165,7 @@ def test_connections_are_bounded(tmp_path):
 def test_plain_http_is_forwarded_to_an_allowed_index_only(tmp_path):
     with local_index.serving() as served:
         host = served.url.split("/")[2]
-        here = egress.target(f"http://{host}")
+        here = egress.parse_target(f"http://{host}")
         with proxy(tmp_path, here, inside=(here,)) as made:
             answer = ask(
                 made,
@@ -208,4 +208,4 @@ def test_from_a_sandbox_only_the_index_is_reached(home):
                 )
             )
             assert result.output.splitlines() == ["page True", "other True", "direct shut"]
-            assert made.refused == ("example.org:443 (not on the list)",)
+            assert made.list_refused == ("example.org:443 (not on the list)",)

@@ -98,7 +98,7 @@ class Pull:
         return self.on(BRANCH, files, subject, **who)
 
     def branch_state(self, **more):
-        token = self.github.code_host.credential(self.github.run, write=False)
+        token = self.github.code_host.create_credential(self.github.run, write=False)
         return pull_branch.read_branch_state(
             self.url, token, BRANCH, "main", self.home / "mirrors",
             author=self.us[0], email=self.us[1], **more,
@@ -106,12 +106,12 @@ class Pull:
 
     def follow(self, branch_state, change, message="Answer the review", **more):
         who = {"author": self.us[0], "email": self.us[1], "date": DATE}
-        return pull_branch.follow(
+        return pull_branch.make_follow_up_commit(
             branch_state, change, message, merge_message="Merge main", **{**who, **more}
         )
 
     def push(self, branch_state, commit, **more):
-        token = self.github.code_host.credential(self.github.run, write=True)
+        token = self.github.code_host.create_credential(self.github.run, write=True)
         pull_branch.push_follow(
             branch_state, commit, BRANCH, self.url, token, look_again="read pull request", **more
         )
@@ -130,7 +130,7 @@ def pull(world, tmp_path):
     github.repository.private = True
     clone = tmp_path / "clone"
     git_samples.git(tmp_path, "clone", "--quiet", str(github.repository.git_dir), str(clone))
-    remote = github.code_host.remote(github.run)
+    remote = github.code_host.find_remote(github.run)
     made = Pull(github, clone, tmp_path / "home", remote.url, (remote.author, remote.email))
     made.on_base({"lines.txt": LINES, "keep.py": "kept = 1\n", "run.sh": "#!/bin/sh\n"}, "More")
     made.git("checkout", "--quiet", "-b", BRANCH)
@@ -228,7 +228,7 @@ def test_a_branch_that_only_the_forge_may_commit_to_is_held_against_the_fork(pul
     change = change_of(
         branch_state, tmp_path / "tree", lambda tree: tree.write("new.py", b"n = 1\n")
     )
-    added = pull_branch.increment(branch_state, change)
+    added = pull_branch.make_increment(branch_state, change)
     assert (added.base_commit, contents(added)) == (branch_state.head, {"new.py": b"n = 1\n"})
 
 
@@ -308,17 +308,20 @@ def test_a_rebase_that_would_need_a_signature_is_left_to_people(pull):
     plan = Plan(recipe="", title="Say hi", parameters="{}", steps=())
 
     def found() -> FollowUpContext:
-        remote, rules = github.code_host.remote(run), github.code_host.rules(run, BRANCH)
+        remote, rules = (
+            github.code_host.find_remote(run),
+            github.code_host.read_branch_rules(run, BRANCH),
+        )
         return FollowUpContext(pull=now, plan=plan, remote=remote, rules=rules)
 
-    assert not follow_up.stand(found(), run, svc).base_has_moved
+    assert not follow_up.read_branch_state(found(), run, svc).base_has_moved
     pull.on_base({"keep.py": "kept = 2\n"})
-    assert follow_up.stand(found(), run, svc).brought_up
+    assert follow_up.read_branch_state(found(), run, svc).brought_up
     samples.add_rule(github.repository, "mergewright/*", "required_signatures")
     with pytest.raises(MergeConflict, match="Update branch"):
-        follow_up.stand(found(), run, svc)
+        follow_up.read_branch_state(found(), run, svc)
     review = run.model_copy(update={"follow_up": about.model_copy(update={"kind": "review"})})
-    assert not follow_up.stand(found(), review, svc).brought_up
+    assert not follow_up.read_branch_state(found(), review, svc).brought_up
 
 
 # --- kinds of files ----------------------------------------------------------------------------
@@ -536,8 +539,8 @@ def test_somebody_who_is_quicker_in_the_last_moment_loses_nothing(pull, monkeypa
         late.append(pull.theirs({"notes.txt": "n\n"}))
         real(*args, **more)
 
-    real = remote.push
-    monkeypatch.setattr(remote, "push", push)
+    real = remote.push_branch
+    monkeypatch.setattr(remote, "push_branch", push)
     with pytest.raises(BranchMoved):
         pull.push(branch_state, made)
     assert [pull.tip()] == late
@@ -564,7 +567,7 @@ def test_what_was_cut_off_anywhere_is_done_by_the_next_try(pull, monkeypatch):
     pull.on_base({"keep.py": "kept = 2\n"})
     branch_state = pull.standing()
     change = plus(branch_state, "new.py", b"n = 1\n")
-    real, left = process.run, [0]
+    real, left = process.run_git, [0]
 
     class Killed(BaseException):
         pass
@@ -575,7 +578,7 @@ def test_what_was_cut_off_anywhere_is_done_by_the_next_try(pull, monkeypatch):
             raise Killed
         return real(*args, **more)
 
-    monkeypatch.setattr(process, "run", run)
+    monkeypatch.setattr(process, "run_git", run)
     for at in range(1, 100):
         left[0] = at
         try:

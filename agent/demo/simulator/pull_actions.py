@@ -98,32 +98,32 @@ def follow_push(repository: Repository, pusher: User, updates: list[Update]) -> 
                 continue
             if issue.pull.head_ref == branch:
                 _follow_head(issue.pull, update, pusher)
-            elif issue.pull.base_ref == branch and update.new != ZERO:
+            elif issue.pull.base_ref == branch and update.find_new != ZERO:
                 _follow_base(issue.pull, update, pusher)
 
 
 def _follow_head(pull: Pull, update: Update, pusher: User) -> None:
     issue = pull.issue
-    if update.new == ZERO:
+    if update.find_new == ZERO:
         actions.note(issue, "head_ref_deleted", pusher)
         actions.set_state(issue, "closed", pusher)
         return
-    pull.head_sha, issue.updated = update.new, issue.repository.world.now()
+    pull.head_sha, issue.updated = update.find_new, issue.repository.world.now()
     _point(pull)
     for comment in pull.review_comments():
         _follow_line(pull, comment)
-    events.on_issue(issue, "synchronize", pusher, before=update.old, after=update.new)
+    events.on_issue(issue, "synchronize", pusher, before=update.old, after=update.find_new)
 
 
 def _follow_base(pull: Pull, update: Update, pusher: User) -> None:
     repository = pull.issue.repository
-    if git_store.merge_base(repository.git_dir, update.new, pull.head_sha) == pull.head_sha:
+    if git_store.merge_base(repository.git_dir, update.find_new, pull.head_sha) == pull.head_sha:
         pull.merged, pull.merged_by = repository.world.now(), pusher
-        pull.merge_sha = update.new
+        pull.merge_sha = update.find_new
         actions.note(pull.issue, "merged", pusher)
         actions.set_state(pull.issue, "closed", pusher)
     else:
-        pull.base_sha = update.new
+        pull.base_sha = update.find_new
 
 
 def merge(pull: Pull, actor: User) -> str:

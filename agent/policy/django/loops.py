@@ -43,7 +43,7 @@ _RELATIONS = frozenset({"ForeignKey", "OneToOneField", "ManyToManyField"})
 _Loop = ast.For | ast.AsyncFor | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a remark for every query that is newly made in a loop."""
     managers = _USUAL | frozenset(change_context.config.django.managers.values())
 
@@ -53,13 +53,13 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
             related = _related_to(find_meaning(items, scope), change_context)
             name = item.id if related and isinstance(item, ast.Name) else ""
             for node in (node for part in parts for node in ast.walk(part) if node not in seen):
-                if says := _asks(node, managers) or _reads(node, name, related):
+                if says := _describe_query(node, managers) or _reads(node, name, related):
                     seen.add(node)
                     yield Hit(says, getattr(node, "lineno", 1))
 
-    for file, hit in change_context.fresh(find, among=files.is_application):
+    for file, hit in change_context.find_new_hits(find, among=files.is_application):
         fix = "Ask once before the loop, or use select_related or prefetch_related."
-        yield QUERY_IN_LOOP.at(file.path, hit.message, fix, hit.line)
+        yield QUERY_IN_LOOP.make_finding(file.path, hit.message, fix, hit.line)
 
 
 def _loops(view: View) -> Iterator[tuple[ast.expr, ast.expr, list[ast.AST], Scope]]:
@@ -87,7 +87,7 @@ def _is_fixed(items: ast.expr) -> bool:
     return False
 
 
-def _asks(node: ast.AST, managers: frozenset[str]) -> str:
+def _describe_query(node: ast.AST, managers: frozenset[str]) -> str:
     """Say what a call asks through a manager; "" for anything else."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return ""
@@ -97,7 +97,7 @@ def _asks(node: ast.AST, managers: frozenset[str]) -> str:
     is_manager = isinstance(at, ast.Attribute) and at.attr in managers
     if node.func.attr not in _ASKS or not is_manager:
         return ""
-    return f"asks {source.written(node.func).partition('(')[0]} at each turn of a loop"
+    return f"asks {source.format_node(node.func).partition('(')[0]} at each turn of a loop"
 
 
 def _reads(node: ast.AST, name: str, related: set[str]) -> str:

@@ -98,7 +98,7 @@ def find_package_problems(brought: AddedPackages, config: RepoConfig) -> Iterato
     if path := brought.refused_lock:
         why = brought.refusal.splitlines()[-1:]
         message = f"does not fit what the change declares: {''.join(why)}"
-        yield LOCK_BEHIND.at(
+        yield LOCK_BEHIND.make_finding(
             path, message, "Bring it up to date with its own tool before the merge."
         )
 
@@ -111,31 +111,31 @@ def _of_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterator[
         if not package.is_new and not _has_other_licence(package):
             continue
         licence = _licence(package.licensing)
-        yield from _weighed(package, licence, demand)
+        yield from _check_licence(package, licence, demand)
         words = licence.words if licence.options else f"{licence.words or 'licence'} not known"
-        named.setdefault(package.place, []).append(f"{_called(package)} ({words})")
+        named.setdefault(package.place, []).append(f"{_format_package(package)} ({words})")
     for place, several in named.items():
-        path, line = _at(place)
-        yield LICENCE.at(path, f"{_start(path)}brings {list_some(several, _SHOWN)}", _NAMED, line)
+        path, line = _split_place(place)
+        yield LICENCE.make_finding(
+            path, f"{_find_first_line(path)}brings {list_some(several, _SHOWN)}", _NAMED, line
+        )
 
 
 def _of_vulnerabilities(package: Package) -> Iterator[Finding]:
-    path, line = _at(package.place)
-    start = f"{_start(path)}brings {_called(package)}"
+    path, line = _split_place(package.place)
+    start = f"{_find_first_line(path)}brings {_format_package(package)}"
     for one in package.vulnerabilities:
-        said = f"{start}{_why(package)} with {_named(one)}"
-        yield VULNERABILITY.at(path, said, _way_out(package, one), line)
+        said = f"{start}{_explain_origin(package)} with {_format_name(one)}"
+        yield VULNERABILITY.make_finding(path, said, _way_out(package, one), line)
     if package.retained_vulnerabilities:
-        said = (
-            f"{start}, which has {list_some(map(_named, package.retained_vulnerabilities), _SHOWN)}"
-        )
+        said = f"{start}, which has {list_some(map(_format_name, package.retained_vulnerabilities), _SHOWN)}"
         said += f", as {package.before} had"
-        yield KEPT_VULNERABILITY.at(
+        yield KEPT_VULNERABILITY.make_finding(
             path, said, _way_out(package, package.retained_vulnerabilities[0]), line
         )
 
 
-def _named(one: Vulnerability) -> str:
+def _format_name(one: Vulnerability) -> str:
     first, *others = one.ids
     also = f" ({', '.join(others[:2])})" if others else ""
     return f"{first}{also}{': ' if one.summary else ''}{one.summary.rstrip('.')}"
@@ -160,21 +160,23 @@ def _of_data(brought: AddedPackages) -> Iterator[Finding]:
     if known.count and (left := [one.name for one in brought.packages if not one.version]):
         reasons.append(f"no version is fixed of {list_some(left, _SHOWN)}")
     if reasons:
-        path, line = _at(brought.packages[0].place)
-        versions = list_some(map(_called, brought.packages), _SHOWN)
-        said = f"{_start(path)}brings {versions}, of whose vulnerabilities little is known"
-        yield VULNERABILITY_DATA.at(path, f"{said}: {'; '.join(reasons)}", _RECORDS, line)
+        path, line = _split_place(brought.packages[0].place)
+        versions = list_some(map(_format_package, brought.packages), _SHOWN)
+        said = (
+            f"{_find_first_line(path)}brings {versions}, of whose vulnerabilities little is known"
+        )
+        yield VULNERABILITY_DATA.make_finding(path, f"{said}: {'; '.join(reasons)}", _RECORDS, line)
 
 
-def _weighed(package: Package, licence: Licence, demand: Demand) -> Iterator[Finding]:
+def _check_licence(package: Package, licence: Licence, demand: Demand) -> Iterator[Finding]:
     if not (demand.allow or demand.forbid):
         return
-    path, line = _at(package.place)
-    start = f"{_start(path)}brings {_called(package)}{_why(package)}"
+    path, line = _split_place(package.place)
+    start = f"{_find_first_line(path)}brings {_format_package(package)}{_explain_origin(package)}"
     permitted = demand.permits(licence)
     if permitted is False:
         words = f"{start} under {licence.words}, which scope.licences does not let in"
-        yield FORBIDDEN_LICENCE.at(path, words, _REFUSED, line)
+        yield FORBIDDEN_LICENCE.make_finding(path, words, _REFUSED, line)
     elif permitted is None:
         if package.licensing is None:
             reason = "is not installed for the checks, so that its licence is not known"
@@ -182,7 +184,7 @@ def _weighed(package: Package, licence: Licence, demand: Demand) -> Iterator[Fin
             reason = f"says of its licence no more than: {licence.words}"
         else:
             reason = "does not say what its licence is"
-        yield UNKNOWN_LICENCE.at(path, f"{start}, which {reason}", _LOOK, line)
+        yield UNKNOWN_LICENCE.make_finding(path, f"{start}, which {reason}", _LOOK, line)
 
 
 def _licence(licensing: Licensing | None) -> Licence:
@@ -196,18 +198,18 @@ def _has_other_licence(package: Package) -> bool:
     return _licence(package.licensing).options != _licence(package.earlier).options
 
 
-def _called(package: Package) -> str:
+def _format_package(package: Package) -> str:
     return f"{package.name} {package.version}".strip()
 
 
-def _why(package: Package) -> str:
+def _explain_origin(package: Package) -> str:
     return f", which {' and '.join(package.needed_by[:2])} needs," if package.needed_by else ""
 
 
-def _start(path: str) -> str:
+def _find_first_line(path: str) -> str:
     return "" if path else "The change "
 
 
-def _at(place: str) -> tuple[str, int | None]:
+def _split_place(place: str) -> tuple[str, int | None]:
     path, _, line = place.rpartition(":")
     return (path, int(line)) if line.isdigit() else (place, None)

@@ -35,7 +35,7 @@ def read(
     thread = Thread(
         thread_id="T", place="inline", path=PATH, line=line, first_line=first_line, comments=comments
     ).model_copy(update=more)  # fmt: skip
-    return by_suggestion.read(thread, content)
+    return by_suggestion.read_suggestion(thread, content)
 
 
 def test_a_suggestion_alone_is_read_with_its_lines():
@@ -43,7 +43,7 @@ def test_a_suggestion_alone_is_read_with_its_lines():
         path=PATH,
         first_line=2,
         code=("    found = sum(coins)",),
-        new=("    found = sum(coins, 0)",),
+        find_new=("    found = sum(coins, 0)",),
     )
 
 
@@ -57,7 +57,7 @@ def test_a_suggestion_alone_is_read_with_its_lines():
 def test_every_line_of_it_counts(text, new):
     found = read(block(text))
     assert found is not None
-    assert found.new == new
+    assert found.find_new == new
 
 
 @pytest.mark.parametrize("words", ["Nit: typo", "Also rename the argument.", block("y\n")])
@@ -73,7 +73,7 @@ def test_it_is_left_where_its_lines_are_not_certain(given):
 
 def suggest(first_line: int, code: str, new: str) -> Suggestion:
     lines = tuple(new.split("\n")) if new else ()
-    return Suggestion(path=PATH, first_line=first_line, code=tuple(code.split("|")), new=lines)
+    return Suggestion(path=PATH, first_line=first_line, code=tuple(code.split("|")), find_new=lines)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ def suggest(first_line: int, code: str, new: str) -> Suggestion:
 )
 def test_lines_come_in_the_place_of_lines(content, suggestions, after):
     given = tuple(suggest(*one) for one in suggestions)
-    made, put = by_suggestion.applied(content, given)
+    made, put = by_suggestion.apply_suggestions(content, given)
     assert (made, put) == (after, given)
-    assert all(by_suggestion.stands(made, one) for one in given)
+    assert all(by_suggestion.is_applied(made, one) for one in given)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,6 @@ def test_lines_come_in_the_place_of_lines(content, suggestions, after):
 )
 def test_what_overlaps_stays_out(content, suggestions, taken):
     given = tuple(suggest(*one) for one in suggestions)
-    made, put = by_suggestion.applied(content, given)
+    made, put = by_suggestion.apply_suggestions(content, given)
     assert put == tuple(given[at] for at in taken)
     assert taken or made == content

@@ -19,7 +19,7 @@ def read(tmp_path):
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        return declare.read(TreeFiles(tmp_path), PythonSection(**section))
+        return declare.read_declaration(TreeFiles(tmp_path), PythonSection(**section))
 
     return write_and_read
 
@@ -275,7 +275,7 @@ def test_of_a_project_that_cannot_be_built_what_is_written_is_taken(tmp_path):
     setup = "[options]\ninstall_requires =\n    six>=1\n[options.extras_require]\ntest = attrs\n"
     (tmp_path / "setup.cfg").write_text(setup + "docs = x\n")
     (tmp_path / "setup.py").write_text("setup(name='mine', install_requires=['idna'])\n")
-    found = declare.read(TreeFiles(tmp_path), PythonSection(), packs=False)
+    found = declare.read_declaration(TreeFiles(tmp_path), PythonSection(), packs=False)
     assert sorted(texts(found)) == ["attrs", "idna", "six>=1"]
     assert not found.requirements.projects
 

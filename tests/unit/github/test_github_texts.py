@@ -110,7 +110,7 @@ def test_a_run_without_a_pull_request_says_why_in_the_one_comment():
 
 def test_a_dry_run_is_never_called_ready():
     ended = outcome(Reason.DRY_RUN, "body", PULL)
-    assert not ended.done
+    assert not ended.is_done
     assert "is ready" not in status.ended(RUN, ended, PROGRESS, None)
     assert state_labels.of(ended) is not StateLabel.READY
 

@@ -25,7 +25,7 @@ class Pulls:
         self.threads = threads
         self.asked: list[str] = []
 
-    def read(self, run, number):
+    def read_pull(self, run, number):
         return PullSnapshot(
             number=number, url="u", state="open", draft=False, title="t", body="b", branch="b",
             head="a" * 40, base_branch="main", threads=self.threads,
@@ -61,9 +61,9 @@ def read(pulls: Pulls, *ends: ThreadOutcome, earlier: tuple[object, ...] = ()):
     svc = SimpleNamespace(
         pulls=pulls,
         code_host=code_host,
-        execution=SimpleNamespace(memory=code_host_runs.Remembered(history=history)),
+        execution=SimpleNamespace(memory=code_host_runs.Remembered(list_history=history)),
     )
-    return follow_up.read(run, svc)
+    return follow_up.read_context(run, svc)
 
 
 def test_TC2_what_a_stranger_writes_in_a_thread_of_a_maintainer_is_seen_by_nobody():
