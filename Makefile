@@ -10,7 +10,7 @@ PYTEST  = $(BIN)/python -m pytest -n $(TESTERS)
 # Where it is set, each of the many processes compiles all that it loads anew: two seconds a start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: app demo test test-deep check lint bench bench-ack bench-model bench-sign live false-positives chaos reference lock format clean
+.PHONY: app demo test test-deep check lint bench bench-ack bench-model bench-sign live false-positives chaos reference picture lock format clean
 
 demo: $(READY) sandbox
 	$(BIN)/mergewright demo
@@ -91,6 +91,10 @@ $(READY): pyproject.toml requirements.lock deploy/make-venv
 # Configuration and rules as the code has them; a test holds the document against it.
 reference: $(READY)
 	$(BIN)/python -m agent.cli.reference > REFERENCE.md
+
+# The picture of a pull request in README.md, from the demo.
+picture: $(READY) sandbox services
+	$(BIN)/python -m tests.picture deploy/pull_request.png
 
 lock: $(READY)
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \

@@ -68,7 +68,7 @@ class TicketUnclear(RunStopped):
             answer: What would settle the ticket, to be copied.
         """
         listed = "\n".join(f"- {question}" for question in questions)
-        super().__init__("\n".join(filter(None, (f"The ticket leaves open:\n{listed}", answer))))
+        super().__init__("\n".join(filter(None, (f"Questions:\n{listed}", answer))))
         self.questions = questions
         self.answer = answer
 

@@ -37,10 +37,18 @@ class SubmittedPlan(Record):
     files: tuple[str, ...] = Field(max_length=200)
 
 
+class Question(Record):
+    """Something that people can answer in a line."""
+
+    question: str
+    suggestion: str
+    """The answer that the model would take."""
+
+
 class Questions(Record):
     """What people have to answer first."""
 
-    questions: tuple[str, ...]
+    questions: tuple[Question, ...]
 
 
 class Declined(Record):
@@ -68,7 +76,7 @@ class SubmittedAnswers(Submit):
 
 FORMS: Forms = {
     "plan": ("Say what will be done, in 10 lines at most; title is imperative.", SubmittedPlan),
-    "ask": ("Ask people, and end.", Questions),
+    "ask": ("Ask people what can be answered in a line each, and end.", Questions),
     "decline": ("Leave it to people: why, what would fit, tickets to split it into.", Declined),
 }
 
@@ -121,7 +129,12 @@ def read_refusal(
     inside = run_context.svc.redactor.redact_record
     if name == "ask":
         asked = inside(Questions.model_validate_json(form)).questions
-        return TicketUnclear(tuple(map(_one_line, asked[:_MOST_QUESTIONS])))
+        return TicketUnclear(
+            tuple(
+                f"{_one_line(one.question)} Suggested: {_one_line(one.suggestion)}"
+                for one in asked[:_MOST_QUESTIONS]
+            )
+        )
     found, model = inside(Declined.model_validate_json(form)), run_context.find_last_model("editor")
     said = f"“{_one_line(found.why)}”. What would make it fit: “{_one_line(found.fits)}”."
     if not found.tickets:

@@ -6,6 +6,8 @@ found again, is left to the modules beside this one; when it is asked again, to 
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 
 from agent.errors import AccessLost, CodeHostUnavailable, RequestRefused, RunStopped, Superseded
@@ -99,7 +101,7 @@ class GithubCodeHost:
         before, self._progress[run.run_id] = self._get_progress(run).stages, progress
         begun = any(one.state != "waiting" for one in progress.stages)
         self._status(run).update(
-            status_text.under_way(run, progress, self._page(run)),
+            partial(status_text.under_way, run, progress, self._page(run)),
             soon=begun and progress.stages != before,
         )
 
@@ -185,8 +187,7 @@ class GithubCodeHost:
     def await_approval(self, run: Run, plan: Plan, number: str) -> None:
         """Show the plan in the status comment, with how it is approved or changed; tell of it."""
         text = status_text.planned(run, plan, number, self._get_progress(run), self._page(run))
-        self._status(run).begin(text)
-        self._call(run, text, f"plan {number}")
+        self._status(run).begin(text, renew=_snapshot(run).by_label)
 
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
         """Comment once in that pull request."""
@@ -207,11 +208,11 @@ class GithubCodeHost:
         moot = outcome.reason is Reason.SUPERSEDED
         try:
             with in_our_words():
-                new = self._status(run).finish(text, make=not moot)
-                # A new comment tells people by itself; an edit does not. What a follow-up leaves
-                # to people is said in its pull request.
-                if not (new or moot or run.follow_up) and _needs_person(outcome):
-                    self._call(run, text, "end")
+                # What a follow-up leaves to people is said in its pull request; whoever has called
+                # a command sees the end there.
+                acts = _needs_person(outcome) and not moot and run.follow_up is None
+                renew = acts and _snapshot(run).by_label
+                self._status(run).finish(text, make=not moot, renew=renew)
         except RunStopped as problem:
             _log.warning("outcome not shown on the issue", run=run.run_id, reason=str(problem))
         except CodeHostUnavailable as problem:
@@ -234,21 +235,6 @@ class GithubCodeHost:
 
     def _get_progress(self, run: Run) -> Progress:
         return self._progress.get(run.run_id, Progress())
-
-    def _call(self, run: Run, text: str, what: str) -> None:
-        """Tell people once of what the status comment says, since an edit tells nobody.
-
-        Whoever has called a command sees it there.
-        """
-        snapshot, number = _snapshot(run), self._status(run).number
-        if not snapshot.by_label or number is None:
-            return
-        words = status_text.call(text, f"{snapshot.url}#issuecomment-{number}")
-        about = f"run={run.run_id} about={what} {self._get_progress(run).again}"
-        mark = comments.make_marker("call", about)
-        comments.leave_comment(
-            self._access.open_run_session(run), mark, words, since=snapshot.approved_at
-        )
 
     def _status(self, run: Run) -> StatusComment:
         if run.run_id not in self._statuses:

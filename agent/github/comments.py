@@ -16,7 +16,7 @@ from github.IssueComment import IssueComment
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
-from agent.github.api_errors import LostReply
+from agent.github.api_errors import LostReply, RefusedRequest
 from agent.github.session import Session
 
 NEEDS = "issues: write"
@@ -58,20 +58,48 @@ def find_comment(
         on: Number of the issue or pull request; None: the session's.
         since: ISO 8601, by GitHub's clock: it was not made before.
     """
+    return next(iter(_read(session, mark, on, since, most=1)), None)
+
+
+def find_all(session: Session, mark: str) -> list[Comment]:
+    """Look for all comments of ours on the issue that begin with a mark, oldest first."""
+    found = _read(session, mark, None, None, most=None)
+    return sorted({one.number: one for one in found}.values())
+
+
+def _read(
+    session: Session, mark: str, on: int | None, since: str | None, most: int | None
+) -> list[Comment]:
     own, after = session.access.number(session), parse_moment(since)
     number = on or session.issue.number
 
-    def work(repository: Repository) -> Comment | None:
+    def work(repository: Repository) -> list[Comment]:
         listed = repository.get_issue(number).get_comments(
             since=after - _SLACK if after else NotSet
         )
-        for one in _both_ends(listed):
+        ours = (
+            _comment(one)
+            for one in _both_ends(listed)
             # An account that was deleted is no account of ours.
-            if one.user and one.user.id == own and (one.body or "").startswith(mark):
-                return _comment(one)
-        return None
+            if one.user and one.user.id == own and (one.body or "").startswith(mark)
+        )
+        return list(islice(ours, most))
 
     return session.ask(work, doing=f"read the comments of #{number}", needs=NEEDS)
+
+
+def delete(session: Session, comment: int) -> None:
+    """Delete a comment of ours; one that is gone stays gone."""
+    number = session.issue.number
+    try:
+        session.ask(
+            lambda repository: repository.get_issue(number).get_comment(comment).delete(),
+            doing=f"delete our comment on #{number}",
+            needs=NEEDS,
+        )
+    except RefusedRequest as problem:
+        if problem.status != 404:
+            raise
 
 
 def leave_comment(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -20,18 +22,18 @@ from agent.telemetry import run_log
 _log = structlog.get_logger()
 
 _SLOWER, _SLOWEST = 1.5, 15.0
-#: What is finer than a stage is shown with the next edit; so long after the last it has its own.
-_FINER_SECONDS = 60.0
+#: So long after the last edit comes another one: elapsed times and turns of a model move on.
+_REFRESH_SECONDS = 25.0
 _STATUS = "<!-- mergewright:status run="
 #: Whoever may write can edit our comments, too: what is no name of a run is none.
-_RUN_OF = re.compile(r"<!-- mergewright:status run=(\d{8}-\d{6}-[0-9a-f]{16}) -->")
+_RUN_OF = re.compile(r"<!-- mergewright:status run=(\d{8}-\d{6}-[0-9a-f]{16})(?: end=\w+)? -->")
 _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under-way) -->\s*$")
 
 
 def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
     """Look in the status comment for a run that the same approval, or a later one, has started."""
-    comment = comments.find_comment(session, _STATUS)
-    body = comment.body if comment else ""
+    listed = comments.find_all(session, _STATUS)
+    body = listed[-1].body if listed else ""
     run, approval = _RUN_OF.match(body), _APPROVAL.search(body)
     if run is None or approval is None:
         return None
@@ -51,11 +53,11 @@ class StatusComment:
         # A follow-up goes on for the run that opened the pull request, which is over: the same
         # label starts no other.
         self._follows = self._is_over = run.follow_up is not None
-        self._mark = f"{_STATUS}{run.first} -->"
+        self._mark = f"{_STATUS}{run.first} "
         self._snapshot = run.snapshot
         self._pause = session.access.pacing.mark_seconds
         self._shown = ""
-        self._wanted = ""
+        self._render: Callable[[], str] = str
         self._edited = 0.0
         self._timer: threading.Timer | None = None
         self._due = 0.0
@@ -75,35 +77,47 @@ class StatusComment:
             if status_text.WAITS in self._shown or not self._shown.startswith(self._mark):
                 self._put(text)
 
-    def begin(self, text: str) -> None:
-        """Make the comment, or go on with that of an earlier attempt or run."""
+    def begin(self, text: str, *, renew: bool = False) -> None:
+        """Make the comment, or go on with that of an earlier attempt or run.
+
+        Args:
+            renew: Whether people are to be told: see `finish`.
+        """
         with self._lock:
             # An edit that is due would put what was to be said before in the place of this.
             self.pause()
             self._is_closed, self._is_over = False, self._follows
-            self._put(text)
+            self._put(text, renew=renew)
 
-    def update(self, text: str, *, soon: bool = True) -> None:
-        """Show a newer text a little after the last edit; not soon: mostly with a later one."""
+    def update(self, render: Callable[[], str], *, soon: bool = True) -> None:
+        """Show newer texts from now on: the first one soon or with the next refresh."""
         with self._lock:
-            self._wanted = text
-            due = self._edited + (self._pause if soon else max(self._pause, _FINER_SECONDS))
-            is_settled = self._is_closed or self._whole(text) == self._shown
-            if is_settled or (self._timer is not None and self._due <= due):
-                return
-            if self._timer is not None:
-                self._timer.cancel()
-            self._due, later = due, run_log.carried_along(self._edit_later)
-            self._timer = threading.Timer(max(0.0, due - time.monotonic()), later)
-            self._timer.daemon = True
-            self._timer.start()
+            self._render = render
+            if not self._is_closed:
+                pause = self._pause if soon else max(self._pause, _REFRESH_SECONDS)
+                self._schedule(self._edited + pause)
 
-    def finish(self, text: str, *, make: bool = True) -> bool:
-        """Show the last text, also where there is no comment (`make`); say whether it is new."""
+    def finish(self, text: str, *, make: bool = True, renew: bool = False) -> None:
+        """Show the last text.
+
+        Args:
+            make: Also where there is no comment.
+            renew: By a new comment in the place of the earlier one: an edit tells nobody.
+        """
         with self._lock:
             self.pause()
             self._is_over = True
-            return self._put(text, make=make)
+            self._put(text, make=make, renew=renew)
+
+    def _schedule(self, due: float) -> None:
+        if self._timer is not None:
+            if self._due <= due:
+                return
+            self._timer.cancel()
+        self._due, later = due, run_log.carried_along(self._edit_later)
+        self._timer = threading.Timer(max(0.0, due - time.monotonic()), later)
+        self._timer.daemon = True
+        self._timer.start()
 
     def pause(self) -> None:
         """Leave the comment as it is; an edit that is due is dropped until `begin`."""
@@ -113,8 +127,11 @@ class StatusComment:
                 self._timer.cancel()
                 self._timer = None
 
-    def _put(self, text: str, *, make: bool = True) -> bool:
-        """Have the comment say this; return whether it was made for it."""
+    def _put(self, text: str, *, make: bool = True, renew: bool = False) -> None:
+        """Have the comment say this."""
+        if renew:
+            self._replace(text)
+            return
         try:
             self._edit(text)
         except RefusedRequest as problem:
@@ -122,15 +139,32 @@ class StatusComment:
                 raise
             # Somebody has deleted it meanwhile.
             self._session.access.known.comments.pop(self._issue, None)
-        if self.number is not None or not make:
-            return False
-        mark, _, rest = self._whole(text).partition("\n")
+        if self.number is None and make:
+            self._create(self._whole(text))
+
+    def _replace(self, text: str) -> None:
+        """Say it in a new comment and delete the earlier ones, in this order.
+
+        The comment says that the approval had its run, so there is always one.
+        """
+        # Its first line finds it again where GitHub's answer was lost.
+        whole = self._whole(text, end=hashlib.sha256(text.encode()).hexdigest()[:12])
+        earlier = comments.find_all(self._session, _STATUS)
+        if earlier and earlier[-1].body == whole:
+            self._note(earlier[-1])
+        else:
+            self._create(whole)
+        for one in earlier:
+            if one.number != self.number:
+                comments.delete(self._session, one.number)
+
+    def _create(self, whole: str) -> None:
+        mark, _, rest = whole.partition("\n")
         self._note(comments.create_comment(self._session, mark, rest))
-        return True
 
     def _look(self) -> None:
-        if comment := comments.find_comment(self._session, _STATUS):
-            self._note(comment)
+        if listed := comments.find_all(self._session, _STATUS):
+            self._note(listed[-1])
 
     def _note(self, comment: comments.Comment) -> None:
         """Remember which comment it is, for other runs of this process as well."""
@@ -145,9 +179,10 @@ class StatusComment:
             self._timer = None
             self._pause = min(_SLOWEST, self._pause * _SLOWER)
             try:
-                self._edit(self._wanted, patient=False)
+                self._edit(self._render(), patient=False)
             except (AgentError, RefusedRequest) as problem:
                 _log.warning("status comment not updated", reason=str(problem))
+            self._schedule(time.monotonic() + _REFRESH_SECONDS)
 
     def _edit(self, text: str, *, patient: bool = True) -> None:
         """Have the comment say this, where there is one that says something else."""
@@ -165,9 +200,10 @@ class StatusComment:
         )
         self._shown = whole
 
-    def _whole(self, text: str) -> str:
+    def _whole(self, text: str, end: str = "") -> str:
         state, last = "over" if self._is_over else "under-way", ""
         if self._snapshot is not None:
             key = f"{self._snapshot.approval_key} {self._snapshot.approved_at} {state}"
             last = f"\n\n{comments.make_marker('approval', key)}"
-        return self._session.access.hide(f"{self._mark}\n{text}{last}")
+        mark = f"{self._mark}{f'end={end} ' if end else ''}-->"
+        return self._session.access.hide(f"{mark}\n{text}{last}")

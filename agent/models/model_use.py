@@ -60,10 +60,12 @@ class ModelTotal(Record):
 
     @property
     def summary(self) -> str:
-        """Say it in one line."""
-        cost = "no price is known of all of it" if self.usd is None else f"${self.usd:.4f}"
+        """Say the cost and what it was for, in a sentence."""
+        if not self.calls:
+            return f"{self.cost}."
         requests = f"{self.calls:,} request{'s' * (self.calls != 1)}"
-        return f"{requests}, {self.input_tokens:,} tokens in, {self.output_tokens:,} out, {cost}"
+        tokens = f"{self.input_tokens:,} tokens in, {self.output_tokens:,} out"
+        return f"{self.cost}, {requests}, {tokens}."
 
 
 class ModelWork(Record):

@@ -3,32 +3,52 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import unicodedata
 
+from agent.models.ticket import Category
 from agent.text import sanitise
 
 _CONVENTIONAL = re.compile(r"^[a-z]+(\([^)]*\))?!?: \S")
 _DJANGO = re.compile(r"^(Fixed|Refs) #\d+ -- \S")
-_PAST = re.compile(
-    r"^(Added|Fixed|Changed|Removed|Updated|Made|Moved|Used|Replaced|Corrected|Improved|Dropped)\b"
-)
+#: What a category is called in Conventional Commits.
+_TYPES: dict[Category, str] = {
+    "bug": "fix",
+    "feature": "feat",
+    "refactor": "refactor",
+    "tests": "test",
+    "docs": "docs",
+    "typing": "refactor",
+    "dependency": "build",
+}
+#: Verbs whose past is known; others stay as they are.
+_PASTS = {
+    **{verb: f"{verb}ed" for verb in ("Add", "Fix", "Correct", "Convert", "Allow", "Test")},
+    **{verb: f"{verb}d" for verb in ("Change", "Remove", "Update", "Move", "Use", "Replace")},
+    **{verb: f"{verb}d" for verb in ("Improve", "Rename", "Delete", "Handle", "Raise")},
+    "Make": "Made",
+    "Drop": "Dropped",
+    "Stop": "Stopped",
+    "Log": "Logged",
+    "Apply": "Applied",
+}
+_IS_PAST = re.compile(rf"^(?:{'|'.join(_PASTS.values())})\b")
 #: Written by tools and release scripts: says nothing about what people here write.
 _NOT_BY_HAND = re.compile(
     r"^(Merge |Bump |Release |\[pre-commit\.ci\]|v?\d+(\.\d+)+)", re.IGNORECASE
 )
 _SUBJECT_LIMIT = 72
-_SLUG_LIMIT = 40
+_BODY_LINES = 10
+_SLUG_LIMIT = 50
 
 
-def message(
+def subject(
     title: str,
-    steps: tuple[str, ...],
     subjects: tuple[str, ...],
     ticket_id: str,
-    *,
-    signed_off_by: str | None = None,
+    category: Category = "feature",
 ) -> str:
-    """Write the commit message in the repository's convention.
+    """Write the first line of a commit, or a title, in the repository's convention.
 
     Recognised, each when at least half of the latest subjects follow it: Conventional Commits,
     Django's "Fixed #N -- …", past tense, lower case, a full stop at the end.
@@ -36,28 +56,56 @@ def message(
     Args:
         title: Imperative and capitalised, without a prefix.
         subjects: Of the latest commits.
-        signed_off_by: `Name <address>` for the line that ends the message.
     """
     own = [subject for subject in subjects if not _NOT_BY_HAND.match(subject)]
 
-    def usual(pattern: re.Pattern[str]) -> bool:
+    def is_usual(pattern: re.Pattern[str]) -> bool:
         return bool(own) and 2 * sum(bool(pattern.search(subject)) for subject in own) >= len(own)
 
-    # A message acts on GitHub as a text does: it can mention people and close issues.
-    subject = sanitise.make_inert(title)
-    if usual(_PAST) or usual(_DJANGO):
-        subject = _past(subject)
-    if usual(_CONVENTIONAL):
-        subject = f"feat: {_lower_first(subject)}"
-    elif usual(_DJANGO) and ticket_id.isdigit():
-        subject = f"Fixed #{ticket_id} -- {subject}"
-    elif usual(re.compile(r"^[a-z]")):
-        subject = _lower_first(subject)
-    if usual(re.compile(r"[a-z]\.$")):
-        subject += "."
-    if len(subject) > _SUBJECT_LIMIT:
-        subject = subject[: _SUBJECT_LIMIT - 1].rstrip() + "…"
-    parts = [subject, "\n".join(f"- {sanitise.make_inert(step)}" for step in steps)]
+    # It acts on GitHub as a text does: it can mention people and close issues.
+    words = sanitise.make_inert(title)
+    if is_usual(_IS_PAST) or is_usual(_DJANGO):
+        verb, _, rest = words.partition(" ")
+        words = f"{_PASTS.get(verb, verb)} {rest}".rstrip()
+    if is_usual(_CONVENTIONAL):
+        words = f"{_TYPES.get(category, 'feat')}: {_lower_first(words)}"
+    elif is_usual(_DJANGO) and ticket_id.isdigit():
+        words = f"Fixed #{ticket_id} -- {words}"
+    elif is_usual(re.compile(r"^[a-z]")):
+        words = _lower_first(words)
+    return f"{words}." if is_usual(re.compile(r"[a-z]\.$")) else words
+
+
+def message(
+    title: str,
+    why: str,
+    subjects: tuple[str, ...],
+    ticket_id: str,
+    *,
+    category: Category = "feature",
+    items: tuple[str, ...] = (),
+    signed_off_by: str | None = None,
+) -> str:
+    """Write the commit message: the subject, and why, in at most ten wrapped lines.
+
+    Args:
+        title: As for `subject`, like `subjects` and `category`.
+        why: A sentence; the number of the issue follows, where there is one.
+        items: A list below it.
+        signed_off_by: `Name <address>` for the line that ends the message.
+    """
+    line = subject(title, subjects, ticket_id, category)
+    first, told = sanitise.shorten(line, _SUBJECT_LIMIT), sanitise.make_inert(why)
+    if ticket_id.isdigit() and f"#{ticket_id}" not in first:
+        told = f"{told.rstrip('.')} (#{ticket_id})." if told else f"For #{ticket_id}."
+    lines = textwrap.wrap(told, _SUBJECT_LIMIT)
+    for item in items:
+        lines += textwrap.wrap(
+            f"- {sanitise.make_inert(item)}", _SUBJECT_LIMIT, subsequent_indent="  "
+        )
+    if len(lines) > _BODY_LINES:
+        lines[_BODY_LINES - 1 :] = ["…"]
+    parts = [first, "\n".join(lines)]
     if signed_off_by:
         parts.append(f"Signed-off-by: {signed_off_by}")
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -66,12 +114,17 @@ def message(
 def branch(prefix: str, ticket_id: str, title: str, *, run_id: str | None = None) -> str:
     """Name the branch `<prefix><ticket>-<slug>`: lower-case ASCII, digits and dashes only.
 
+    A title that is too long gives way to its first clause, or else is left out: no name ends in the
+    middle of a phrase.
+
     Args:
         run_id: Where several runs may share a repository, a part of it ends the name, so that
             a run finds its own branch again.
     """
+    clause = re.split(r"[,;:(]|\s-+\s", title, maxsplit=1)[0]
+    named = next((one for one in (title, clause) if len(slug(one)) <= _SLUG_LIMIT), "")
     end = f"-{mark(run_id)}" if run_id else ""
-    return f"{prefix}{slug(f'{ticket_id} {title}')}{end}"
+    return f"{prefix}{slug(f'{ticket_id} {named}')[: 2 * _SLUG_LIMIT] or 'ticket'}{end}"
 
 
 def mark(run_id: str) -> str:
@@ -85,25 +138,9 @@ def held_already(branch: str) -> str:
 
 
 def slug(text: str) -> str:
-    """Reduce a text to lower-case ASCII words joined by dashes, at most 40 characters.
-
-    It ends with a whole word, unless one word has most of that.
-    """
+    """Reduce a text to lower-case ASCII words joined by dashes."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    words = re.findall(r"[a-z0-9]+", ascii_text.lower())
-    whole = "-".join(words)
-    if len(whole) > _SLUG_LIMIT:
-        cut = whole[:_SLUG_LIMIT]
-        # Whole words, with the one that the cut falls behind.
-        kept = whole[: _SLUG_LIMIT + 1].rpartition("-")[0]
-        whole = kept if len(kept) >= _SLUG_LIMIT // 2 else cut
-    return whole.strip("-") or "ticket"
-
-
-def _past(title: str) -> str:
-    verb, _, rest = title.partition(" ")
-    past = f"{verb}d" if verb.endswith("e") else f"{verb}ed"
-    return f"{past} {rest}"
+    return "-".join(re.findall(r"[a-z0-9]+", ascii_text.lower()))
 
 
 def _lower_first(title: str) -> str:

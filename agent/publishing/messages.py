@@ -5,7 +5,6 @@ What to do differs by where the ticket is: under an issue, or in a file on this 
 
 from __future__ import annotations
 
-import re
 import shlex
 import textwrap
 from itertools import groupby
@@ -15,7 +14,7 @@ from agent.models.run import CAPS_REACHED, Reason
 from agent.text import sanitise
 
 _HEADLINES = {
-    Reason.UNCLEAR: "The issue leaves something open.",
+    Reason.UNCLEAR: "The run waits for answers.",
     Reason.UNANSWERED: "Nobody has approved the plan.",
     Reason.CONFLICT: "The branch and its base do not go together.",
     Reason.NO_RECIPE: "This one is for a person.",
@@ -35,7 +34,7 @@ _HEADLINES = {
     Reason.MODEL_REFUSED: "The model did not take this on.",
     Reason.MODEL_REQUEST_REJECTED: "The model's provider did not accept the request.",
     Reason.MODEL_UNUSABLE: "The service cannot use its model at the moment.",
-    Reason.SUPERSEDED: "The run was stopped: the issue is no longer what was approved.",
+    Reason.SUPERSEDED: "The run was stopped.",
     Reason.CANCELLED: "The run was stopped.",
     Reason.ACCESS_LOST: "GitHub does not allow what this run needs.",
     Reason.INTERRUPTED: "The run was interrupted.",
@@ -44,13 +43,12 @@ _HEADLINES = {
     Reason.UNAVAILABLE: "Something that the run needs did not answer.",
     Reason.INTERNAL: "The run failed by a fault of the service.",
 }
-#: GitHub shows a label once, so who wants it set a second time has to take it off.
-_AGAIN = "then write `/mergewright retry` in a comment, or take the label off and set it again"
+_AGAIN = "then comment `/mergewright retry`"
 _ON_ISSUE = {
     "ticket": "issue",
     "again": _AGAIN,
     "commit": _AGAIN,
-    "go_on": "then write `/mergewright retry` in a comment",
+    "go_on": _AGAIN,
     "doctor": "Ask the operator of the service to see to it",
     "models": "ask the operator to name another model",
 }
@@ -60,19 +58,17 @@ _HERE = {
     "commit": "commit it, then run the same command again",
     "go_on": "then go on where it was: `mergewright run --resume {run}`",
     "doctor": "See `mergewright doctor` for what is missing",
-    "models": "name another one by `--model` (`mergewright doctor --models` tries those set)",
+    "models": "name another one by `--model` (`mergewright models --check` tries those set)",
 }
 #: What can be done about a reason, for an issue and for a ticket file.
 _NEXT = {
     Reason.REFUSED: "Change the {ticket}, {again}.",
     Reason.TOO_LARGE: "Ask for the first step alone in the {ticket}, {again}.",
     Reason.FOR_PEOPLE: (
-        "A person takes it on. Or say in the {ticket} what else is to be done, and what it leaves"
-        " alone, {again}."
+        "A person takes it on. Or say in the {ticket} what is to be done and what stays, {again}."
     ),
     Reason.POLICY: (
-        "See `mergewright rules ID` for what a rule demands. Change the {ticket}, or what the rule"
-        " weighs in {file} and {commit}."
+        "See `mergewright rules ID`. Change the {ticket}, or its level in {file}, {commit}."
     ),
     Reason.CONFIG_INVALID: (
         "Correct the file (`mergewright config check` names every mistake), {commit}."
@@ -80,35 +76,31 @@ _NEXT = {
     Reason.UNFIT: "Fix that, {again}.",
     Reason.ENVIRONMENT: ("Correct the declared dependencies, or `python` in {file}, {commit}."),
     Reason.CHECK_UNFINISHED: (
-        "Allow more with `checks.tests.minutes` in {file}, or switch the check off there, {commit}."
+        "Raise `checks.tests.minutes` in {file}, or switch the check off there, {commit}."
     ),
-    Reason.EDIT_FAILED: "See what the log says. Change the {ticket}, or {models}, {again}.",
+    Reason.EDIT_FAILED: "Read the log. Change the {ticket}, or {models}, {again}.",
     Reason.UNASKED_OPERATIONS: (
         "Bring the base branch in order (`manage.py makemigrations`), {commit}."
     ),
-    Reason.NEW_FAILURES: (
-        "See whether the test or the {ticket} is to change. Edit the one or the other, {again}."
-    ),
-    Reason.UNVERIFIED: "Fix what keeps the check from proving it, {commit}.",
+    Reason.NEW_FAILURES: ("Decide whether the test or the {ticket} is wrong, change it, {again}."),
+    Reason.UNVERIFIED: "Fix what the check stumbled over, {commit}.",
     Reason.NO_TESTS: "Add a test, or set `checks.tests.runner` to `off` in {file}, {commit}.",
     Reason.TIME_SPENT: (
-        "If it may take as long again, {go_on}. Or allow more with `limits.minutes` in {file},"
-        " {commit}."
+        "To give it as long again, {go_on}. Or raise `limits.minutes` in {file}, {commit}."
     ),
     Reason.BUDGET_SPENT: (
-        "If it may spend as much again, {go_on}. Else raise the limit that is named, or make the"
-        " {ticket} smaller."
+        "To let it spend as much again, {go_on}. Or raise that limit, or make the {ticket} smaller."
     ),
     Reason.MODEL_REFUSED: (
-        "Tell the {ticket} in other words, or make it smaller, {again}. Or a person takes it on."
+        "Reword the {ticket} or make it smaller, {again}. Or a person takes it on."
     ),
     Reason.MODEL_REQUEST_REJECTED: (
-        "Where the request is too long, make the {ticket} smaller, {again}. Else {models}, {go_on}."
+        "If the request is too long, make the {ticket} smaller, {again}. Else {models}, {go_on}."
     ),
     Reason.MODEL_UNUSABLE: "Set what is named, or {models}, {go_on}.",
     Reason.NO_SANDBOX: "{doctor}, {go_on}.",
     Reason.STORAGE_FULL: (
-        "Make space on the service's machine, as with `mergewright env prune --all`, {go_on}."
+        "Free space on the service's machine (`mergewright env prune --all`), {go_on}."
     ),
     Reason.UNAVAILABLE: "Wait a while, {go_on}.",
     Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",
@@ -116,38 +108,27 @@ _NEXT = {
 #: Where a person on GitHub has another way, or the reason occurs there alone.
 _NEXT_ON_ISSUE = {
     Reason.UNCLEAR: (
-        "Answer in a comment here; what somebody with write permission writes counts, and the run"
-        " goes on. Or edit the text of the issue, {again}."
+        "Answer in a comment, with write permission: the run goes on. Or edit the issue, {again}."
     ),
-    Reason.UNANSWERED: "Write `/mergewright retry` in a comment.",
-    Reason.CONFLICT: (
-        "Merge the base branch into this one by hand and push; what is pushed is built upon."
-    ),
-    Reason.NO_RECIPE: (
-        "A person takes it on. If it can be said as one of the things that are done here, edit the"
-        " text of the issue, {again}."
-    ),
+    Reason.UNANSWERED: "Comment `/mergewright retry`.",
+    Reason.CONFLICT: ("Merge the base branch by hand and push; the next round builds on it."),
+    Reason.NO_RECIPE: ("A person takes it on. Or edit the issue so that a recipe fits, {again}."),
     Reason.DUPLICATE: (
-        "See what becomes of that one. If this issue asks for something else, say what, {again}."
+        "Follow that one. If this issue asks for something else, say what, {again}."
     ),
     Reason.ACCESS_LOST: "Give the access that is named, {again}.",
-    Reason.SUPERSEDED: (
-        "If it is still wanted, set the label on the issue while it is open; a label that is still"
-        " there is taken off first."
-    ),
+    Reason.SUPERSEDED: ("If it is still wanted, set the label anew on the open issue."),
     Reason.CANCELLED: "If it is still wanted, {go_on}.",
-    Reason.VERSION_UNKNOWN: "Write `/mergewright retry` in a comment.",
-    Reason.INTERRUPTED: "Write `/mergewright retry` in a comment.",
+    Reason.VERSION_UNKNOWN: "Comment `/mergewright retry`.",
+    Reason.INTERRUPTED: "Comment `/mergewright retry`.",
 }
 _NEXT_HERE = {
     Reason.DRY_RUN: "Run the same command without --dry-run: it makes the branch.",
     Reason.UNCLEAR: "Edit the ticket so that it answers this, {again}.",
     Reason.UNANSWERED: "Run the same command again; its caller approves the plan.",
     Reason.NO_RECIPE: (
-        "Name a model for it: `--model openai:NAME` with the key in OPENAI_API_KEY, or for a server"
-        " that speaks chat completions `--model openai-chat:NAME` with its address in"
-        " OPENAI_BASE_URL. Or, if it can be said as one of the things that recipes do, edit the"
-        " ticket, {again}."
+        "Name a model: `--model openai:NAME` with its key in OPENAI_API_KEY (compatible server:"
+        " `openai-chat:NAME`, OPENAI_BASE_URL). Or edit the ticket so that a recipe fits, {again}."
     ),
     Reason.INTERRUPTED: "Go on where it was: `mergewright run --resume {run}`.",
 }
@@ -160,26 +141,9 @@ _OF_CONFIGURATION = frozenset(
 _PRINTED = frozenset({Reason.ENVIRONMENT, Reason.EDIT_FAILED, Reason.INTERNAL})
 
 
-#: How such a sentence ends that the headline says already.
-_SAID_TWICE = re.compile(r"(?:, so the run was stopped|; nothing(?: more)? was done)?\.?\Z")
-_LONGEST_HEADLINE = 200
-
-
 def headline(outcome: Outcome) -> str:
     """The reason in one sentence, as Markdown."""
-    if happened := _happened(outcome):
-        return f"Stopped: {sanitise.format_sentence(happened)}."
     return _HEADLINES.get(outcome.reason, "The run ended without a pull request.")
-
-
-def _happened(outcome: Outcome) -> str:
-    """What became of the issue, where the sentence says nothing else; empty: it says more."""
-    said = outcome.sentence.strip()
-    if outcome.reason is not Reason.SUPERSEDED or "\n" in said or len(said) > _LONGEST_HEADLINE:
-        return ""
-    happened = _SAID_TWICE.sub("", said)
-    known = re.match(r"(?:The|Issue) ", happened)
-    return happened[:1].lower() + happened[1:] if known else happened
 
 
 def next_step(reason: Reason) -> str:
@@ -191,12 +155,11 @@ def next_step(reason: Reason) -> str:
 def next_step_of_follow_up(reason: Reason) -> str:
     """What a person can do about a follow-up that ended without a result; empty: nothing."""
     if reason in CAPS_REACHED:
-        return "Write `/mergewright retry` here to give it as much again."
+        return "Comment `/mergewright retry` to give it as much again."
     if reason is Reason.CONFLICT:
         return next_step(reason)
     return (
-        "See what the log says; then push to the branch by hand, which is built upon, or write"
-        " `/mergewright retry` here to have it tried again."
+        "Push to the branch by hand: the next round builds on it. Or comment `/mergewright retry`."
     )
 
 
@@ -231,12 +194,7 @@ def with_branch(branch: str, git: str = "git", remote: str = "") -> tuple[str, .
 
 
 def told(outcome: Outcome) -> str:
-    """Give the sentence as Markdown: paragraphs, lists, and what was printed as code.
-
-    Empty where the headline has it already.
-    """
-    if _happened(outcome):
-        return ""
+    """Give the sentence as Markdown: paragraphs, lists, and what was printed as code."""
     lines = outcome.sentence.strip().split("\n")
     if outcome.reason in _PRINTED and len(lines) > 1:
         printed = sanitise.format_fenced("\n".join(lines[1:]), "text")
@@ -257,8 +215,5 @@ def _block(kind: str, lines: tuple[str, ...]) -> str:
     if kind == "list":
         return "\n".join(f"- {sanitise.format_sentence(line[2:])}" for line in lines)
     if kind == "code":
-        if len(lines) == 1:
-            # A page does not wrap what is set as code; so it is quoted, with its signs as they are.
-            return f"> {sanitise.format_words(lines[0].strip())}"
         return sanitise.format_fenced(textwrap.dedent("\n".join(lines)), "text")
     return "\n\n".join(map(sanitise.format_sentence, lines))

@@ -12,7 +12,7 @@ from agent.editing.rounds import Round
 from agent.editing.run_context import RunContext
 from agent.errors import PolicyRefused
 from agent.git import worktree
-from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
+from agent.models.change import Change, ClearedChange, Finding, Plan, Severity
 from agent.models.checks import CheckReport, Comparison, Status
 from agent.models.code_host import NewPullRequest, OwnPullRequest, Remote
 from agent.models.environment import Prepared
@@ -62,7 +62,7 @@ def decided(chosen: Round, notes: ReviewNotes, job: RunContext) -> Decided:
     return Decided(
         ticket=job.ticket,
         plan=chosen.draft.plan,
-        cleared=_with_notes(chosen.cleared, chosen.draft.plan),
+        cleared=chosen.cleared,
         after=chosen.after,
         compared=chosen.compared,
         notes=notes,
@@ -71,21 +71,6 @@ def decided(chosen: Round, notes: ReviewNotes, job: RunContext) -> Decided:
         work=work,
         similar=job.decision.similar,
     )
-
-
-def _with_notes(cleared: ClearedChange, plan: Plan) -> ClearedChange:
-    """Name the files that a model has touched; what it says of them stands elsewhere."""
-    if plan.recipe and cleared.change.notes:
-        return cleared
-    notes = tuple(f"{_deed(file)} `{file.path}`." for file in cleared.change.files)
-    change = cleared.change.model_copy(update={"notes": (*notes, *cleared.change.notes)})
-    return cleared.model_copy(update={"change": change})
-
-
-def _deed(file: ChangedFile) -> str:
-    if file.before is None:
-        return "Added"
-    return "Deleted" if file.after is None else "Edited"
 
 
 class Placed(Record):
@@ -134,17 +119,30 @@ def refuse_secrets(change: Change, redactor: Redactor) -> None:
         )
 
 
-def message(prepared: Prepared, decided: Decided, author: str, redactor: Redactor) -> str:
-    """Write the commit message, in the manner of the repository."""
+def message(
+    prepared: Prepared,
+    decided: Decided,
+    author: str,
+    redactor: Redactor,
+    items: tuple[str, ...] = (),
+) -> str:
+    """Write the commit message, in the manner of the repository.
+
+    Args:
+        items: What it is about; else its body names the ticket.
+    """
     base, wanted = prepared.checkout, prepared.contract.config.pull_request
     signs_off = wanted.sign_off == "always" or (wanted.sign_off == "auto" and base.signs_off)
+    ticket, plan = decided.ticket, decided.plan
     return redactor(
         commits.message(
-            redactor(decided.plan.title),
             # Before they are made inert, which would hide the shape of a credential.
-            tuple(map(redactor, decided.plan.steps)),
+            redactor(plan.title),
+            "" if items else redactor(ticket.title),
             base.subjects,
-            decided.ticket.ticket_id,
+            ticket.ticket_id,
+            category=plan.category,
+            items=tuple(map(redactor, items)),
             signed_off_by=author if signs_off else None,
         )
     )
@@ -165,7 +163,14 @@ def proposal(
         commit=placed.commit,
         base_branch=prepared.checkout.base_branch or remote.default_branch,
         base_commit=prepared.checkout.commit,
-        title=text.title(decided.plan.title, svc.redactor),
+        title=text.title(
+            commits.subject(
+                svc.redactor(decided.plan.title),
+                prepared.checkout.subjects,
+                decided.ticket.ticket_id,
+                decided.plan.category,
+            )
+        ),
         body=words,
         draft=wanted.draft or bool(decided.verdict.review),
         reviewers=wanted.reviewers,
@@ -197,8 +202,7 @@ def words(
         prepared=prepared,
         ticket=decided.ticket,
         title=decided.plan.title,
-        notes=decided.cleared.change.notes,
-        not_done=decided.cleared.change.not_done,
+        done=text.list_deeds(decided.cleared.change, by_model=not decided.plan.recipe),
         diff=worktree.make_diff(prepared.checkout, decided.cleared.change),
         comparisons=decided.compared,
         findings=findings(decided),
@@ -207,7 +211,6 @@ def words(
         verdict=decided.verdict,
         proof=decided.proof,
         work=decided.work,
-        plan=decided.plan,
         branch=placed.branch if placed else None,
         commit=placed.commit if placed else None,
         log_path=svc.log_place(prepared.run),

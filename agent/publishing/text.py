@@ -1,32 +1,36 @@
 """Render the text that goes with a result: facts first, from records only.
 
-Owns what stands in a text, and in which order. What is foreign in it is made inert by `cleaning`,
-secrets are taken out by `redaction`; how a repository's own template is filled is left to
-`template`.
+Owns what stands in a text, and in which order. What is foreign in it is made inert by `sanitise`,
+secrets are taken out by `redaction`; what a repository's own template
+asks is left to `template`.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
+from itertools import groupby
+from types import SimpleNamespace
+from typing import NamedTuple
 
 import jinja2
+from jinja2.runtime import Context
 
-from agent.models.change import Finding, Plan
+from agent.models.change import Change, Finding, Severity
 from agent.models.checks import CheckReport, Comparison
 from agent.models.environment import Prepared
 from agent.models.model_use import ModelTotal, ModelWork
 from agent.models.outcome import Outcome, Verdict
 from agent.models.proof import Proof
 from agent.models.record import Record
-from agent.models.review import ReviewNotes
+from agent.models.review import Remark, ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
+from agent.policy.django.files import is_migration, is_test
 from agent.publishing import messages, migrations, siblings, template
-from agent.publishing.template import Part
 from agent.telemetry import run_log
 from agent.text import check_summary, sanitise
 from agent.text.redaction import REMOVED, Redactor
@@ -35,10 +39,38 @@ from agent.text.redaction import REMOVED, Redactor
 _TITLE_LIMIT = 256
 #: A comment gets the stages of the run around it.
 _COMMENT_LIMIT = sanitise.TEXT_LIMIT - 5_000
-#: How much of log and diff is shown, if all the rest leaves the space.
-_SANDBOX = ((20_000, 40_000), (5_000, 20_000), (1_000, 5_000))
-_EXCERPT = 4_000
-_LISTED = 10
+#: Of what is seen before anything is opened.
+VISIBLE_LIMIT = 6_000
+_LONGEST_SENTENCE = 1_000
+_LONGEST_QUOTE = 600
+_FOLD = "<details>"
+_KINDS = ("Code", "Tests", "Migrations", "Other files")
+
+
+#: With their headings; what is folded stands last.
+_PARTS = (
+    *("why", "did", "next", "Checks: tested", "Proof: proof", "Findings: findings", "Cost: cost"),
+    *("checklists", "more_notes", "more_findings", "rewritten", "models", "reproduce", "held_to"),
+    *("diff", "log"),
+)
+
+
+class _Space(NamedTuple):
+    """How much is shown of what may be long."""
+
+    rows: int
+    sentence: int
+    """Characters, as of the next ones."""
+    excerpt: int
+    log: int
+    diff: int
+
+
+_SPACES = (
+    _Space(8, 300, 1_500, 6_000, 30_000),
+    _Space(4, 200, 800, 3_000, 8_000),
+    _Space(2, 120, 300, 1_000, 2_000),
+)
 #: A run may end so after the push too, or when it begins anew after one.
 _MAY_HAVE_PUSHED = frozenset(
     {
@@ -64,10 +96,8 @@ class Evidence(Record):
     prepared: Prepared
     ticket: Ticket
     title: str
-    notes: tuple[str, ...]
-    """What was done, in words."""
-    not_done: tuple[str, ...] = ()
-    """Sentences of the ticket that the change does not carry out."""
+    done: tuple[str, ...]
+    """What was done, a sentence each."""
     diff: str
     comparisons: tuple[Comparison, ...]
     findings: tuple[Finding, ...]
@@ -76,7 +106,6 @@ class Evidence(Record):
     verdict: Verdict
     proof: Proof = Proof()
     work: ModelWork = ModelWork()
-    plan: Plan | None = None
     branch: str | None
     commit: str | None
     log_path: str
@@ -84,7 +113,7 @@ class Evidence(Record):
     patch: str = "change.patch"
     """Where they find the change of a dry run, as a patch."""
     template: str | None = None
-    """The repository's own template for pull requests."""
+    """The repository's own template for pull requests, of which the boxes are taken over."""
     adds: tuple[str, ...] = ()
     """Folders to which the change adds migrations."""
     rivals: tuple[migrations.Rival, ...] = ()
@@ -97,46 +126,59 @@ class Evidence(Record):
     """How much of what was asked in its review is left to people."""
 
 
+def list_deeds(change: Change, *, by_model: bool) -> tuple[str, ...]:
+    """Say what was done: in a recipe's own sentences, or by what kind of files a model changed."""
+    if not by_model and change.notes:
+        return change.notes
+    kinds: dict[str, list[str]] = {}
+    for path in change.paths:
+        kinds.setdefault(_find_kind(path), []).append(f"`{path}`")
+    listed = (f"{kind}: {sanitise.list_some(kinds[kind], 6)}." for kind in _KINDS if kind in kinds)
+    return (*listed, *change.notes)
+
+
+def _find_kind(path: str) -> str:
+    code, tests, migration, other = _KINDS
+    if is_test(path):
+        return tests
+    return migration if is_migration(path) else code if path.endswith(".py") else other
+
+
 def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     """Render the pull-request text of a run whose change passed."""
     run = evidence.prepared.run
     evidence = _without_secrets(evidence, redactor)
-    if run.snapshot is None:
-        head = f"# {sanitise.format_words(evidence.title)}\n\n"
-    else:
-        head = f"<!-- mergewright:run={run.first} approval={run.snapshot.approval_key} -->\n"
-        if evidence.digest:
-            head += f"{siblings.marker(evidence.digest, run.snapshot.issue.number)}\n"
-        head += f"{mark}\n\n" if (mark := migrations.marker(evidence.adds)) else "\n"
-        if len(sanitise.make_inert(evidence.title)) > _TITLE_LIMIT:
-            head += f"Whole title: {sanitise.format_words(evidence.title)}\n\n"
+    head = f"# {sanitise.format_words(evidence.title)}\n\n"
+    if run.snapshot is not None:
+        marks = (
+            f"<!-- mergewright:run={run.first} approval={run.snapshot.approval_key} -->",
+            siblings.marker(evidence.digest, run.snapshot.issue.number) if evidence.digest else "",
+            migrations.marker(evidence.adds),
+        )
+        head = "\n".join(filter(None, marks)) + "\n\n"
 
-    def whole(log_limit: int, diff_limit: int) -> str:
-        parts = _parts(evidence, log_limit, diff_limit)
-        if evidence.template is None or evidence.branch is None:
-            return head + template.joined(parts)
-        return head + template.fill(evidence.template, parts)
+    def whole(space: _Space) -> str:
+        return head + _tidy("\n\n".join(_parts(evidence, space))).strip() + "\n"
 
-    return _fitted(whole, sanitise.TEXT_LIMIT, evidence.log_path, run, redactor)
+    most_seen = len(head) + VISIBLE_LIMIT + len(evidence.template or "")
+    return _fit(whole, evidence.log_path, run, redactor, most_seen=most_seen)
 
 
 def withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
-    """Render the text of a run whose change did not pass: failing check, tests, log."""
+    """Render the text of a run whose change did not pass: the reason, the next step, the rest."""
     evidence = _without_secrets(evidence, redactor)
     run, reason = evidence.prepared.run, evidence.verdict.reason
+    way = (
+        messages.next_step(reason)
+        if run.snapshot
+        else messages.next_step_here(reason, run.run_id, config_name=run.config_name)
+    )
 
-    def whole(log_limit: int, diff_limit: int) -> str:
+    def whole(space: _Space) -> str:
         found = _environment().get_template("withheld.md.j2")
-        facts = _facts(evidence, log_limit, diff_limit)
-        here = run.snapshot is None
-        way = (
-            messages.next_step_here(reason, run.run_id, config_name=run.config_name)
-            if here
-            else messages.next_step(reason)
-        )
-        return _tidy(found.render(facts, next_step=way))
+        return _tidy(found.render(_list_facts(evidence, space), next_step=way))
 
-    return _fitted(whole, _COMMENT_LIMIT, evidence.log_path, run, redactor)
+    return _fit(whole, evidence.log_path, run, redactor, limit=_COMMENT_LIMIT)
 
 
 def stopped(
@@ -155,7 +197,15 @@ def stopped(
     on_forge = run is not None and run.snapshot is not None
     outcome, ticket = (redactor or Redactor()).redact_record((outcome, ticket))
 
-    def whole(log_limit: int, diff_limit: int) -> str:
+    next_step = (
+        _next_step(outcome.reason, run)
+        if run and on_forge
+        else messages.next_step_here(
+            outcome.reason, outcome.run_id, config_name=outcome.config_name
+        )
+    )
+
+    def whole(space: _Space) -> str:
         found = _environment().get_template("stopped.md.j2")
         return _tidy(
             found.render(
@@ -164,17 +214,14 @@ def stopped(
                 on_forge=on_forge,
                 headline=messages.headline(outcome),
                 told=messages.told(outcome),
-                next_step=_next_step(outcome.reason, run)
-                if run and on_forge
-                else messages.next_step_here(
-                    outcome.reason, outcome.run_id, config_name=outcome.config_name
-                ),
+                next_step=next_step,
                 certain=_pushed_nothing(outcome),
                 log_place=_log_place(log_path, run),
+                space=space,
             )
         )
 
-    return _fitted(whole, _COMMENT_LIMIT, log_path, run, redactor)
+    return _fit(whole, log_path, run, redactor, limit=_COMMENT_LIMIT)
 
 
 def _next_step(reason: Reason, run: Run) -> str:
@@ -195,11 +242,13 @@ def checks_summary(
     """Render what a check run shows: the sentence, the table, then the new failures."""
     comparisons, verdict = (redactor or Redactor()).redact_record((comparisons, verdict))
 
-    def whole(log_limit: int, diff_limit: int) -> str:
+    def whole(space: _Space) -> str:
         found = _environment().get_template("check_summary.md.j2")
-        return _tidy(found.render(comparisons=comparisons, verdict=verdict, listed=_LISTED))
+        evidence = SimpleNamespace(comparisons=comparisons, verdict=verdict)
+        facts = {"evidence": evidence, "rows": list(_rows(comparisons)), "space": space}
+        return _tidy(found.render(facts, tests_are_off=False))
 
-    return _fitted(whole, sanitise.TEXT_LIMIT, "see the pull request", None, redactor)
+    return _fit(whole, "see the pull request", None, redactor)
 
 
 def checks_title(comparisons: tuple[Comparison, ...], redactor: Redactor | None = None) -> str:
@@ -216,87 +265,117 @@ def title(words: str, redactor: Redactor | None = None) -> str:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _parts(evidence: Evidence, log_limit: int, diff_limit: int) -> tuple[Part, ...]:
-    macros = (
-        _environment()
-        .get_template("parts.md.j2")
-        .make_module(_facts(evidence, log_limit, diff_limit))
-    )
-
-    def part(heading: str, macro: str, *args: object, kind: template.Kind | None = None) -> Part:
-        return Part(kind=kind, heading=heading, text=_tidy(getattr(macros, macro)(*args)).strip())
-
-    snapshot = evidence.prepared.run.snapshot
-    closes = f"Closes #{snapshot.issue.number}" if snapshot else ""
-    parts = [
-        # What decides comes first: a reader sees it without a turn of the wheel.
-        part("", "summary", kind="summary"),
-        part("Checks", "tested", kind="tests"),
-        part("Proof", "proof", kind="tests"),
-        part("Findings", "findings"),
-        part("Tests that pass only as changed", "rewritten", evidence.comparisons),
-        part("Changes", "did", kind="summary"),
-        part("Models", "models"),
-        part("In the model's words", "model_words"),
-        part("", "why", kind="why"),
-        *([Part(kind="issue", heading="", text=closes)] if closes else []),
-        part("Second review", "review"),
-        part("Reproduce", "reproduce"),
-        part("", "held_to"),
-    ]
-    if snapshot is None or evidence.branch is None:
-        # On a code host the reader has it one click away.
-        parts.append(part("", "diff", "Diff"))
-    return (*parts, part("", "log"))
+def _parts(evidence: Evidence, space: _Space) -> Iterator[str]:
+    """Render the parts in the order of a reader's questions; what is empty is left out."""
+    source = _environment().get_template("parts.md.j2")
+    macros = source.make_module(_list_facts(evidence, space))
+    for name in _PARTS:
+        heading, _, macro = name.rpartition(": ")
+        if text := getattr(macros, macro)().strip():
+            yield f"## {heading}\n\n{text}" if heading else text
 
 
-def _facts(evidence: Evidence, log_limit: int, diff_limit: int) -> dict[str, object]:
+def _list_facts(evidence: Evidence, space: _Space) -> dict[str, object]:
     prepared, where = evidence.prepared, evidence.log_path
-    config = prepared.contract.config
+    config, contract = prepared.contract.config, prepared.contract
+    commands = [shlex.join(result.command) for result in evidence.after.results if result.command]
     return {
         "evidence": evidence,
+        "space": space,
         "issue": prepared.run.snapshot,
-        "heading": "##" if prepared.run.snapshot is None else "####",
-        "config": config,
-        "project": prepared.contract.project,
+        "deeds": evidence.done,
+        "title": check_summary.summarize_all(evidence.comparisons),
+        "rows": list(_rows(evidence.comparisons)),
+        "found": list(_group_findings(evidence.findings)),
+        "both_versions": [
+            one for check in evidence.comparisons for one in check.rewritten if not one.cause
+        ],
+        "boxes": template.list_checklists(evidence.template or "") if evidence.branch else "",
+        "tests_are_off": config.checks.tests.runner == "off",
+        "source": contract.source,
+        "project": contract.project,
         "environment": prepared.environment,
         "diff_text": sanitise.shorten_middle(
-            evidence.diff, diff_limit, where="the branch or the log"
+            evidence.diff, space.diff, where="the branch or the log"
         ),
         "log_text": sanitise.shorten_middle(
-            run_log.describe_result(evidence.after), log_limit, where=where
+            run_log.describe_result(evidence.after), space.log, where=where
         ),
         "log_place": _log_place(where, prepared.run),
-        "listed": _LISTED,
-        "uses_http": _names(config.http.name, evidence.diff),
-        "done": evidence.notes,
         "rivals": migrations.by_app(evidence.rivals),
-        "patch": shlex.quote(evidence.patch),
+        "checkout": _list_checkout(evidence),
         "variables": [
             *(f"# {one.title} has to run" for one in prepared.environment.services),
             *(f"export {name}={shlex.quote(value)}" for name, value in config.env.items()),
         ],
-        "commands": [
-            shlex.join(result.command) for result in evidence.after.results if result.command
-        ],
+        "commands": commands,
     }
 
 
-def _names(http_client: str, diff: str) -> bool:
-    """Whether a change has anything to do with the HTTP client that it is held to."""
-    word = re.compile(rf"^[+-].*\b{re.escape(http_client)}\b", re.MULTILINE)
-    return http_client != "any" and word.search(diff) is not None
+def _list_checkout(evidence: Evidence) -> list[str]:
+    """Give the commands by which the change is had."""
+    branch, commit = evidence.branch, evidence.commit
+    if branch is None:
+        base = evidence.prepared.checkout.commit
+        return [f"git switch --detach {base}", f"git apply {shlex.quote(evidence.patch)}"]
+    if evidence.prepared.run.snapshot is None:
+        return [f"git switch --detach {branch}"]
+    return [f"git fetch origin {branch}", f"git switch --detach {commit or 'FETCH_HEAD'}"]
+
+
+class _Row(NamedTuple):
+    names: str
+    base: str
+    head: str
+    result: str
+
+
+def _rows(comparisons: tuple[Comparison, ...]) -> Iterator[_Row]:
+    """Make a row for each check; those that say the same share one."""
+    listed = [_Row(check.name, *_cells(check)) for check in comparisons]
+    # What differs from the others stands first.
+    listed.sort(key=lambda row: row[1:] == ("clean", "clean", "passed"))
+    for same, several in groupby(listed, lambda row: row[1:]):
+        yield _Row(", ".join(row.names for row in several), *same)
+
+
+def _cells(check: Comparison) -> tuple[str, str, str]:
+    said = check_summary.summarize_check(check)
+    return said.base, said.head, check_summary.tell_result(check)
+
+
+class _Group(NamedTuple):
+    """Findings that say the same of several places."""
+
+    severity: str
+    rule: str
+    words: str
+    places: tuple[str, ...]
+
+
+def _group_findings(findings: tuple[Finding, ...]) -> Iterator[_Group]:
+    """Say each thing once, first what a person has to look at."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for one in sorted(findings, key=lambda one: one.severity is Severity.INFO):
+        said = one.severity.value, one.rule, f"{one.message} {one.fix}".strip()
+        groups.setdefault(said, []).append(_place(one))
+    for said, places in groups.items():
+        yield _Group(*said, tuple(dict.fromkeys(places)))
+
+
+def _place(one: Finding | Remark) -> str:
+    named = f"{one.path}:{one.line}" if one.line else one.path
+    return named or (one.rule if isinstance(one, Finding) else "")
 
 
 def _log_place(path: str, run: Run | None) -> str:
     """Where the log is, as Markdown; a path on the service's machine is nobody else's business."""
     if path.startswith(("http://", "https://")):
-        return f"<{path}>"
+        return f"[Log of the run]({path})"
     if run is not None and run.snapshot is not None:
-        return (
-            f"{sanitise.format_code(f'mergewright runs log {run.run_id}')} on the service's machine"
-        )
-    return sanitise.format_code(path)
+        command = sanitise.format_code(f"mergewright runs log {run.run_id}")
+        return f"Log: {command} on the service's machine"
+    return f"Log: {sanitise.format_code(path)}"
 
 
 # --- rendering ------------------------------------------------------------------------------------
@@ -311,24 +390,25 @@ def _without_secrets(evidence: Evidence, redactor: Redactor | None) -> Evidence:
     return evidence.model_copy(update=(redactor or Redactor()).redact_record(shown))
 
 
-def _fitted(
-    whole: Callable[[int, int], str],
-    limit: int,
+def _fit(
+    whole: Callable[[_Space], str],
     log_path: str,
     run: Run | None,
     redactor: Redactor | None,
+    *,
+    limit: int = sanitise.TEXT_LIMIT,
+    most_seen: int = VISIBLE_LIMIT,
 ) -> str:
-    """Render with as much of log and diff as there is space for, without secrets."""
+    """Render with as much as there is space for, without secrets."""
     redactor = redactor or Redactor()
-    place = _log_place(log_path, run)
-    for log_limit, diff_limit in _SANDBOX:
-        text = redactor(whole(log_limit, diff_limit))
+    for space in _SPACES:
+        text = redactor(whole(space))
         if count := len(_REMOVED.findall(text)):
             values = "value that looks" if count == 1 else "values that look"
             text = f"{text.rstrip()}\n\n_{count} {values} like a secret: removed from this text._\n"
-        if len(text) <= limit:
+        if len(text) <= limit and len(text.partition(_FOLD)[0]) <= most_seen:
             return text
-    return sanitise.cut_markdown(text, limit, where=place)
+    return sanitise.cut_markdown(text, limit, where=_log_place(log_path, run))
 
 
 def _tidy(text: str) -> str:
@@ -359,18 +439,34 @@ def _environment() -> jinja2.Environment:
         spoken=sanitise.format_sentence,
         code=sanitise.format_code,
         fenced=sanitise.format_fenced,
+        cell=sanitise.format_cell,
+        short=_shorten,
+        long=lambda text: sanitise.shorten(text, _LONGEST_SENTENCE),
+        quote=lambda text: sanitise.shorten(text, _LONGEST_QUOTE),
         excerpt=_excerpt,
         minute=_minute,
-        cell=sanitise.format_cell,
-        list_codes=lambda things: sanitise.list_some(map(sanitise.format_code, things), _LISTED),
-        summary=check_summary.summarize_check,
+        place=_place,
+        list_codes=_list_codes,
         in_all=ModelTotal.from_uses,
     )
     return environment
 
 
-def _excerpt(text: str) -> str:
-    return sanitise.shorten_middle(text, _EXCERPT, where="the log")
+@jinja2.pass_context
+def _shorten(context: Context, text: str) -> str:
+    return sanitise.shorten(text, context["space"].sentence)
+
+
+@jinja2.pass_context
+def _excerpt(context: Context, text: str) -> str:
+    return sanitise.shorten_middle(text, context["space"].excerpt, where="the log")
+
+
+@jinja2.pass_context
+def _list_codes(context: Context, things: Iterable[str]) -> str:
+    space: _Space = context["space"]
+    shown = (sanitise.format_code(sanitise.shorten(one, space.sentence)) for one in things)
+    return sanitise.list_some(shown, space.rows)
 
 
 def _minute(moment: str) -> str:

@@ -19,13 +19,12 @@ _PAGE = re.compile(r"https?://[^\s()<>|]+")
 _BECAME: dict[ThreadResult, str] = {
     "commit": "commit {commit}",
     "reply": "answered",
-    "human": "needs a human",
+    "human": "for a person",
 }
 _SHA = 12
 _LONGEST_CELL = 160
-_MOST_ROWS = 100
-#: Signs that have to be escaped make a row several times as long.
-_MOST_CHARACTERS = 30_000
+#: The newest; each is a thread that can be opened.
+_MOST_ROWS = 20
 
 
 def reply(answer: ItemAnswer, commit: str, asked: str, new_issue: str = "") -> str:
@@ -39,11 +38,11 @@ def reply(answer: ItemAnswer, commit: str, asked: str, new_issue: str = "") -> s
     head = {
         "commit": f"Done in {commit}.",
         "reply": "",
-        "human": "**This needs a human.**",
+        "human": "**This is for a person.**",
     }[answer.end]
     said = sanitise.format_words(answer.text)
     if answer.by_model:
-        said = f"In the model's words: {said}"
+        said = f"In the model's words: “{said}”"
     parts = [" ".join(part for part in (head, said) if part)]
     if answer.is_beyond_ticket:
         offer = "can be an issue of its own"
@@ -63,17 +62,12 @@ def section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> str:
     told = [f"- {sanitise.format_words(note)}" for note in notes]
     if not ends and not told:
         return ""
-    rows, size = [], 0
-    for row in map(_row, ends[:_MOST_ROWS]):
-        size += len(row)
-        if size > _MOST_CHARACTERS:
-            break
-        rows.append(row)
+    rows = [_row(end) for end in ends[-_MOST_ROWS:]]
     if left := len(ends) - len(rows):
-        rows.append(f"| and {left} more, in the pull request itself | | |")
+        rows.insert(0, f"| {left} earlier ones, in their threads | | |")
     table = ["| Asked | Became | In words |", "|---|---|---|", *rows] if rows else []
     text = "\n".join([*told, *([""] if told and table else []), *table])
-    return f"{_BEGIN}\n#### Asked in review\n\n{text}\n{_END}"
+    return f"{_BEGIN}\n## Asked in review\n\n{text}\n{_END}"
 
 
 def with_section(body: str, section: str) -> str:
@@ -114,9 +108,9 @@ def _row(end: ThreadOutcome) -> str:
     became = _BECAME[end.kind].format(commit=end.commit[:_SHA])
     if end.resolved:
         became += ", resolved"
-    return f"| {linked} | {became} | {sanitise.format_words(_cut(end.text))} |"
+    said = sanitise.format_words(_cut(end.text))
+    return f"| {linked} | {became} | {f'“{said}”' if end.by_model else said} |"
 
 
 def _cut(words: str) -> str:
-    flat = " ".join(words.split())
-    return flat if len(flat) <= _LONGEST_CELL else f"{flat[: _LONGEST_CELL - 1]}…"
+    return sanitise.shorten(words, _LONGEST_CELL)

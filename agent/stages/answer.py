@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Sequence
 from agent.editing.rounds import Round
 from agent.errors import BranchMoved, BranchTaken, Cancelled, Superseded
 from agent.git import pull_branch
-from agent.models.change import Plan
 from agent.models.code_host import Pulls
 from agent.models.environment import Prepared
 from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
@@ -241,8 +240,13 @@ def _push_change(
     pull_request_content.refuse_secrets(change, svc.redactor)
     remote, rules = asked.context.remote, asked.context.rules
     author = f"{remote.author} <{remote.email}>"
-    for_commit = decided.model_copy(update={"plan": _as_commit(asked, done, decided.plan)})
-    message = pull_request_content.message(prepared, for_commit, author, svc.redactor)
+    titles = {"review": "Address review comments", "ci": "Fix failing checks"}
+    title = titles["review" if any(one.thread for one in asked.items) else "ci"]
+    for_commit = decided.model_copy(
+        update={"plan": decided.plan.model_copy(update={"title": title})}
+    )
+    items = tuple(one.about for one in asked.items if one.number in done)
+    message = pull_request_content.message(prepared, for_commit, author, svc.redactor, items)
     if rules.signed:
         more = pull_branch.make_increment(branch_state, change)
         if not more.files:
@@ -267,14 +271,6 @@ def _push_change(
         branch_state, commit, pull.branch, remote.url, token, look_again=_LOOK_AGAIN
     )
     return commit
-
-
-def _as_commit(asked: FollowUpTask, done: Collection[int], plan: Plan) -> Plan:
-    """Say what the commit of this round is about."""
-    titles = {"review": "Answer the review", "ci": "Mend the project's checks"}
-    kind = "review" if any(one.thread for one in asked.items) else "ci"
-    steps = tuple(one.about for one in asked.items if one.number in done)
-    return plan.model_copy(update={"title": titles[kind], "steps": steps})
 
 
 def _answer_threads(
@@ -464,7 +460,7 @@ def _for_people(asked: FollowUpTask, ends: Sequence[ThreadOutcome]) -> str:
     lines = [
         f"- {sanitise.format_words(one.about)}: {sanitise.format_words(one.text)}" for one in told
     ]
-    return "\n".join(("**This needs a human.**", "", *lines)) if lines else ""
+    return "\n".join(("**This is for a person.**", "", *lines)) if lines else ""
 
 
 def _sentence(

@@ -174,9 +174,11 @@ def decide_verdict(
             findings = (
                 *facts.flaky_tests,
                 *facts.unmeasured_files,
+                *facts.mostly_red,
                 *facts.unproved_hunks,
                 *contract.scouted,
                 *facts.left_open,
+                *_not_done(cleared),
             )
             return Verdict(
                 publish=row.publish,
@@ -301,7 +303,7 @@ def _describe_ready(facts: Facts) -> str:
     flaky = sum(len(check.flaky) for check in measured)
     but = f" but {count_things(flaky, 'flaky test')}" if flaky else ""
     said = [
-        f"Nothing new fails{but}, in {count_things(len(measured), 'check')}."
+        f"Nothing new fails{but} in {count_things(len(measured), 'check')}."
         if measured
         else "No check could be measured."
         if facts.compared

@@ -11,7 +11,7 @@ from agent.text.sanitise import list_some
 _NOT_COUNTED = {
     Status.ABSENT: "not there",
     Status.UNVERIFIED: "unverified",
-    Status.UNMEASURABLE: "not measurable",
+    Status.UNMEASURABLE: "cannot be measured",
 }
 
 
@@ -46,22 +46,27 @@ def summarize_check(check: Comparison) -> CheckSummary:
     return CheckSummary(base, head, new, " ".join(_sentences(check)))
 
 
+def tell_result(check: Comparison) -> str:
+    """Say what the comparison has shown, for a table cell."""
+    if check.verdict is Status.FAILED and check.new_failures:
+        return f"{count_things(len(check.new_failures), 'new failure')}"
+    return _NOT_COUNTED.get(check.verdict, check.verdict.value)
+
+
 def summarize_all(checks: Iterable[Comparison]) -> str:
     """Say in one line what the checks of a change that passed have shown."""
     ran = [check for check in checks if {check.base, check.head} != {Status.ABSENT}]
     measured = [check for check in ran if check.verdict is Status.PASSED]
     if not measured:
         return "No check ran" if not ran else f"No check could be measured: {_format_list(ran)}"
-    names = _format_list(measured)
-    known = sum(check.known for check in measured)
-    if others := [check for check in ran if check not in measured]:
-        names += f"; not measured: {_format_list(others)}"
+    parts = [f"Nothing new fails in {count_things(len(measured), 'check')}"]
+    if known := sum(check.known for check in measured):
+        parts.append(f"{known:,} fail as on base")
     if flaky := sum(len(check.flaky) for check in measured):
-        others_known = f", {known:,} as on the base commit" if known else ""
-        return f"Nothing new fails but {count_things(flaky, 'flaky test')}{others_known}: {names}"
-    if known:
-        return f"Nothing new fails, {known:,} as on the base commit: {names}"
-    return f"The project's own checks passed: {names}"
+        parts.append(count_things(flaky, "flaky test"))
+    if others := [check for check in ran if check not in measured]:
+        parts.append(f"not measured: {_format_list(others)}")
+    return "; ".join(parts)
 
 
 def count_things(number: int, word: str) -> str:
@@ -115,13 +120,13 @@ def _sentences(check: Comparison) -> Iterable[str]:
         return
     if Status.UNVERIFIED in (check.verdict, check.base, check.head):
         why = check.reason or "its result could not be proved"
-        yield f"{name} proves nothing: {why.rstrip('.')}."
+        yield f"{name} is unverified: {why.rstrip('.')}."
         return
     if check.counts_tests:
         new = f", {len(check.added):,} new" if check.added else ""
         yield f"{name}: {check.base_count:,} on base, {check.head_count:,} with the change{new}."
-        if check.head_skipped:
-            yield f"{count_things(check.head_skipped, 'test')} skipped with the change."
+        if (more := check.head_skipped - check.base_skipped) > 0:
+            yield f"{count_things(more, 'more test')} skipped."
     if known := check.known:
         word = "failure" if check.counts_tests else "finding"
         yield f"{name}: {count_things(known, word)} as on base."

@@ -32,24 +32,22 @@ _ESCAPE = re.compile(
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 #: Turn a line around, or are read by programs alone.
 _DECEIVING = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
-_BREAK = "\N{ZERO WIDTH SPACE}"
 # What stands before counts as GitHub counts it: letters of other alphabets do not, nor does the
 # sign of an emphasis.
-_MENTION = re.compile(
-    "(?<![A-Za-z0-9])[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}](?=[A-Za-z0-9])"
-)
-# Markdown takes a backslash before a dash away.
-_REFERENCE = re.compile(r"#(?=\d)|(?<![A-Za-z0-9])GH\\?-(?=\d)", re.IGNORECASE)
-#: GitHub makes links of these by itself.
-_ADDRESS = re.compile(r"(?<=\w)://|(?<![A-Za-z0-9])www\.(?=\w)", re.IGNORECASE)
-#: In a commit message these keep GitHub from running the repository's own workflows.
-_ORDER = re.compile(
-    r"\[(?=(?:skip[ -](?:ci|actions)|(?:ci|actions|no)[ -](?:skip|ci))\])|\bskip-checks?(?=:)"
-    r"|\*{3}(?=NO_CI)",
+_MENTION = "(?<![A-Za-z0-9])[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]+(?=[A-Za-z0-9])"
+#: Mentions, references and addresses, of which GitHub makes links by itself.
+_ACTING = re.compile(
+    rf"{_MENTION}[\w-]+(?:/[\w-]+)?|#\d+|(?<![A-Za-z0-9])GH-\d+"
+    r"|\w{0,20}://[^\s`|<>]*|(?<![A-Za-z0-9])www\.\w[^\s`|<>]*",
     re.IGNORECASE,
 )
-_CLOSING = re.compile(
-    r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?[ \t]+)(?=[\w./-]{0,140}#\d|https?://)",
+#: The signs that make them act. In a commit message some keep GitHub from running workflows.
+_SIGNS = re.compile(
+    # Markdown takes a backslash before a dash away.
+    rf"{_MENTION}|#+(?=\d)|(?<![A-Za-z0-9])(?P<gh>GH)\\?-(?=\d)"
+    r"|\w{0,20}://|(?<![A-Za-z0-9])www\.(?=\w)"
+    r"|\[(?=(?:skip[ -](?:ci|actions)|(?:ci|actions|no)[ -](?:skip|ci))\])"
+    r"|\b(?P<skip>skip)-(?=checks?:)|\*{3}(?=NO_CI)",
     re.IGNORECASE,
 )
 #: At the beginning of a line these make a heading, a list, a rule or an underline.
@@ -102,25 +100,36 @@ def strip_terminal_codes(text: str) -> str:
 def make_inert(text: str) -> str:
     """Take the power out of foreign words, on one line: no mention, reference, link or closing.
 
-    For commit messages, which are no Markdown; `words` makes the same safe in Markdown.
+    For titles and commit messages, which are no Markdown: the signs go that act. `words` keeps them
+    in Markdown.
     """
     return _disarm(" ".join(strip_terminal_codes(text).split()))
 
 
 def _disarm(text: str) -> str:
-    text = _MENTION.sub(lambda found: f"{found[0]}{_BREAK}", text)
-    text = _CLOSING.sub(rf"\1{_BREAK}\2", text)
-    text = _ORDER.sub(lambda found: f"{found[0]}{_BREAK}", text)
-    text = _ADDRESS.sub(lambda found: f"{found[0][:-2]}{_BREAK}{found[0][-2:]}", text)
-    return _REFERENCE.sub(lambda found: f"{found[0]}{_BREAK}", text)
+    """Drop the signs that act; what is left may make up another one."""
+    for _ in range(_MOST_PASSES):
+        done = _SIGNS.sub(lambda found: f"{found['gh'] or found['skip'] or ''} ".lstrip(), text)
+        if done == text:
+            return done
+        text = done
+    return re.sub(r"[@#/\[*\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]", "", text)
 
 
 def format_words(text: str) -> str:
-    """Make foreign words safe inside our Markdown: inert, and on one line."""
-    flat = make_inert(text)
-    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    flat = re.sub(r"([\\`*_\[\]|!~$])", r"\\\1", flat)
-    return _LINE_START.sub(lambda found: _escaped_start(found[0]), flat)
+    """Make foreign words safe inside our Markdown, on one line; what would act stands as code."""
+    flat = " ".join(strip_terminal_codes(text).split())
+    parts, at = [], 0
+    for acting in _ACTING.finditer(flat):
+        parts += [_escape(flat[at : acting.start()]), format_code(acting[0])]
+        at = acting.end()
+    made = "".join((*parts, _escape(flat[at:])))
+    return _LINE_START.sub(lambda found: _escaped_start(found[0]), made)
+
+
+def _escape(text: str) -> str:
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]|!~$])", r"\\\1", text)
 
 
 def _escaped_start(found: str) -> str:
@@ -219,8 +228,8 @@ def _format_plain(line: str) -> str:
             parts.append(f"[{words_of_it}]({address})")
         else:
             # Apart from what it would make up with its neighbours.
-            before = _BREAK if line[: link.start()][-1:].strip() else ""
-            parts += [before, words_of_it, _BREAK if line[link.end() :][:1].strip() else ""]
+            before = " " if line[: link.start()][-1:].strip() else ""
+            parts += [before, words_of_it, " " if line[link.end() :][:1].strip() else ""]
         at = link.end()
     return "".join((*parts, _disarm(line[at:])))
 
@@ -238,7 +247,7 @@ def _is_kept_link(address: str) -> bool:
 
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-_DEFINITION = re.compile(r" {0,3}\[[^\]]{1,300}\]:")
+_DEFINITION = re.compile(r"[ \t>*+-]{0,9}\[[^\]]{1,300}\]:")
 _PICTURE = re.compile(r"!\[([^\]]{0,300})\](?:\([^)]{0,2000}\)|\[[^\]]{0,300}\])?")
 _TAG = re.compile(r"</?[A-Za-z](?![\w+.-]{0,20}:)[^<>]{0,2000}>")
 _LINK = re.compile(
@@ -277,6 +286,16 @@ def list_some(things: Iterable[str], most: int = 3) -> str:
     several = list(things)
     more = len(several) - most
     return ", ".join(several[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def shorten(text: str, limit: int) -> str:
+    """Give a text on one line, cut behind a whole word where it is too long."""
+    flat = " ".join(text.split())
+    if len(flat) <= limit:
+        return flat
+    head = flat[: limit - 1]
+    whole = head.rpartition(" ")[0]
+    return f"{(whole if len(whole) > limit // 2 else head).rstrip(' ,;:')}…"
 
 
 def shorten_middle(text: str, limit: int, *, where: str) -> str:

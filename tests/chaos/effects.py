@@ -147,11 +147,11 @@ class _Told:
         text = re.sub(r"(?<=approval[= ])[0-9a-f]{20}\b", "APPROVAL", text)
         text = re.sub(rf"(?<=issue=){number}\b", "ISSUE", text)
         # So is what other tickets have left: pull requests beside this one, results of checks.
-        text = re.sub(r"(?m)^Look out when merging: .*\n\n?", "", text)
+        text = re.sub(r"(?m)^.* also adds? a migration to .*\n\n?", "", text)
         text = re.sub(r"(?<=in 0 of )\d+(?= runs on base)", "SO MANY", text)
-        text = re.sub(r"(?m)^Other issues of the same title:\n(?:- .*\n)+\n?", "", text)
+        text = re.sub(r"\nOf the same title: .*", "", text)
         # How long it took, the port of the listener, and numbers of comments are of one world each.
-        text = re.sub(r"(?<=The run took ).*?(?= and cost)", "TIME", text)
+        text = re.sub(r"(?<=It took ).*?(?= and cost)", "TIME", text)
         text = re.sub(r"https?://127\.0\.0\.1:\d+", "SERVICE", text)
         text = re.sub(r"(?<=#issuecomment-)\d+", "NUMBER", text)
         text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?", "TIME", text)

@@ -32,6 +32,7 @@ OPERATIONS = (
     "POST /repos/{owner}/{repo}/issues",
     "GET /repos/{owner}/{repo}/issues/comments/{comment_id}",
     "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}",
+    "DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}",
     "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
     "GET /repos/{owner}/{repo}/issues/{issue_number}",
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}",

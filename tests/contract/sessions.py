@@ -146,6 +146,9 @@ def comments(hub: Hub) -> None:
     hub.ask("POST", f"{on}/reactions", hub.acting, json={"content": "eyes"})
     hub.ask("POST", f"{on}/reactions", hub.acting, json={"content": "odd"}, expect=422)
     hub.ask("POST", f"{one}/reactions", json={"content": "rocket"}, expect=201)
+    hub.ask("DELETE", one, hub.stranger, expect=403)
+    hub.ask("DELETE", one, hub.acting, expect=204)
+    hub.ask("DELETE", one, hub.acting, expect=404)
 
 
 def references(hub: Hub) -> None:

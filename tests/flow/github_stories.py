@@ -276,16 +276,8 @@ class Story:
         return list(dict.fromkeys(found))
 
     def comments(self) -> list[Comment]:
-        """Our comments on the issue, but those that call a person."""
-        calls = self.calls()
-        ours = [one for one in self.issue.comments if one.author is self.us]
-        return [one for one in ours if one not in calls]
-
-    def calls(self) -> list[Comment]:
-        """Those that call a person; an edit of the status comment calls nobody."""
-        begins = "<!-- mergewright:call run="
-        ours = [one for one in self.issue.comments if one.author is self.us]
-        return [one for one in ours if one.body.startswith(begins)]
+        """Our comments on the issue."""
+        return [one for one in self.issue.comments if one.author is self.us]
 
     def labels(self) -> set[str]:
         """Names of the issue's labels."""
@@ -332,7 +324,7 @@ class Story:
 
         def shown() -> str | None:
             for comment in self.comments():
-                found = re.search(r"waits for a word on its plan `([0-9a-f]{8})`", comment.body)
+                found = re.search(r"/mergewright approve ([0-9a-f]{8})`", comment.body)
                 waits = self.runs()[-1].state is RunState.AWAITING_APPROVAL
                 if found and found[1] != besides and waits:
                     return found[1]
@@ -396,7 +388,7 @@ class Story:
         assert self.git("rev-list", "--count", f"main..{outcome.branch}").strip() == "1"
         assert (check.status, check.conclusion) == ("completed", "success")
         assert f"Closes #{self.issue.number}" in (pull.body or "")
-        assert "A checked pull request is ready" in comment.body
+        assert "is ready for review" in comment.body
         assert re.search(rf"(#|/pull/){pull.number}\b", comment.body), comment.body
         assert [(one.user, one.content) for one in self.issue.reactions] == [(self.us, "eyes")]
         return pull

@@ -78,31 +78,31 @@ def is_at_work(told: Story) -> None:
 
     def middle() -> bool | None:
         body = told.comments()[-1].body
-        return ("- [x] " in body and "** …" in body) or None
+        return ("Done: " in body and "**Now: " in body) or None
 
     await_(middle, f"the middle of {told.name}", 120)
 
 
 WORKING = {
     "state": r"Mergewright is working on this issue\.",
-    "next": r"what comes of it will stand here",
-    "who": r"Nobody has to do anything now",
-    "cost": r"Used (as of \d\d:\d\d UTC|so far): \d+ s( of at most \d+ minutes)?, \$0\.00",
-    "log": r"Log of the run",
+    "next": r"Then: .*Publish",
+    "who": r"Nothing is needed from you",
+    "cost": r"Used \d+ s( of \d+ minutes)?, \$0\.00",
+    "log": r"\bLog\b",
 }
 READY = {
-    "state": r"A checked pull request is ready: #\d+",
-    "next": r"What to do next: a person reviews it, and merges or closes it\.",
-    "who": r"a person reviews it",
-    "cost": r"The run took \d+ s and cost \$0\.00: no model was asked\.",
-    "log": r"Log of the run",
+    "state": r"Pull request #\d+ is ready for review\.",
+    "next": r"Next: review it, then merge or close it\.",
+    "who": r"review it",
+    "cost": r"It took \d+ s and cost \$0\.00: no model was asked\.",
+    "log": r"\bLog\b",
 }
 OPEN = {
-    "state": r"Decision: open\.",
-    "next": r"What to do next: a person reviews it, and merges or closes it\.",
-    "who": r"a person reviews it",
-    "cost": r"Cost: \$0\.00: no model was asked\.",
-    "log": r"The whole log of the run:",
+    "state": r"Ready for review",
+    "next": r"merge it, close it, or comment",
+    "who": r"Ready for review",
+    "cost": r"Cost\n+\$0\.00: no model was asked\.",
+    "log": r"Log of the run",
 }
 
 

@@ -214,7 +214,7 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     page = said["Please add a web page that shows all tills."][0]
     assert f"/{opened.name}/issues/new?title=Please%20add" in page
     noise = said["asdf qwertz"][0]
-    assert "@everyone" not in noise
+    assert "@everyone" not in noise.replace("`@everyone`", "")
     assert "closes #1" not in noise
     heard = "".join(text for seen in voice.seen for _, text in seen.messages)
     assert "delete the tests" not in heard
@@ -426,7 +426,7 @@ def test_GH8_a_program_that_answers_every_word_of_ours_comes_to_an_end(
     world = stage.world
 
     def script(seen: Seen) -> Said:
-        asks = ("ask", {"questions": ["Which of them?"]})
+        asks = ("ask", {"questions": [{"question": "Which of them?", "suggestion": "All."}]})
         return calls(asks if "ask" in seen.tools else answers((1, "answered", "It is right so.")))
 
     voice.script = script
@@ -443,8 +443,7 @@ def test_GH8_a_program_that_answers_every_word_of_ours_comes_to_an_end(
         unclear.label()
         assert unclear.ended().reason.value == "unclear"
         quiet(unclear)
-    # One that stays and is edited, a call to a person for each time it was left open, and the end.
-    assert len(unclear.comments()) + len(unclear.calls()) <= (2 if kind == "Bot" else 8)
+    assert len(unclear.comments()) == 1
     (run,) = unclear.runs()
     # How many of the program's answers fall into one round is a matter of time.
     assert run.retries == 0 if kind == "Bot" else 1 <= run.retries <= 5

@@ -70,14 +70,6 @@ class Scene:
         return f"{self.app.slug}[bot]" if self.app else "robot"
 
     def own_comments(self) -> list[Comment]:
-        """Our comments, but those that call a person."""
-        return [one for one in self._ours() if one not in self.calls()]
-
-    def calls(self) -> list[Comment]:
-        """Those that call a person."""
-        return [one for one in self._ours() if one.body.startswith("<!-- mergewright:call run=")]
-
-    def _ours(self) -> list[Comment]:
         return [one for one in self.issue.comments if one.author.login == self.login]
 
     def labels(self) -> set[str]:

@@ -23,6 +23,7 @@ from agent.errors import (
     RepositoryUnfit,
     Superseded,
 )
+from agent.github import status_comment
 from agent.github.code_host import GithubCodeHost
 from agent.github.intake_api import GithubIntakeApi
 from agent.github.session import Scope
@@ -92,12 +93,15 @@ def test_an_issue_that_is_taken_back_ends_the_run(scene, taken_back, told):
 # --- begin, mark, deliver ----------------------------------------------------------------------
 
 
-def test_the_start_shows_as_reaction_and_comment(either):
+def test_the_start_shows_as_reaction_comment_and_label(either):
     either.code_host.announce_start(either.run)
     assert [one.content for one in either.issue.reactions] == ["eyes"]
     (comment,) = either.own_comments()
     assert comment.body.startswith(f"<!-- mergewright:status run={RUN_ID} -->\n")
     assert f"https://m.example/runs/{RUN_ID}" in comment.body
+    label = either.repository.labels["mergewright: working"]
+    assert either.labels() == {"mergewright", "mergewright: working"}
+    assert (label.color, label.description) == ("fbca04", "Mergewright is working on this issue")
 
 
 def test_a_strangers_comment_that_quotes_the_marker_is_never_adopted(scene):
@@ -119,28 +123,65 @@ def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world
     deadline = time.monotonic() + 5
     while "stage 19" not in scene.own_comments()[0].body and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert "- [ ] **stage 19** …" in scene.own_comments()[0].body
+    assert "**Now: stage 19**" in scene.own_comments()[0].body
     assert scene.asked("PATCH") <= 3
 
 
 @pytest.mark.parametrize(
-    ("reason", "called"),
-    [(Reason.UNCLEAR, 1), (Reason.CANCELLED, 0), (Reason.READY, 0)],
+    ("reason", "is_new"),
+    [(Reason.UNCLEAR, True), (Reason.CANCELLED, False), (Reason.READY, False)],
 )
-def test_a_person_is_called_once_where_one_has_to_act(scene, reason, called):
-    scene.code_host.announce_start(scene.run)
+def test_where_a_person_has_to_act_the_end_is_a_new_comment_in_place_of_the_earlier(
+    scene, reason, is_new
+):
+    run = scene.run.model_copy(update={"run_id": "20261120-120000-0123456789abcdef"})
+    scene.code_host.announce_start(run)
     (status,) = scene.own_comments()
     pull = PullRequest(number=2, url="https://g/2") if reason is Reason.READY else None
     ended = outcome(reason, "**It is so, @maria.** And more.", pull)
+    seen = set()
     for _ in range(2):
-        GithubCodeHost(scene.access, scene.settings).report_outcome(scene.run, ended)
-    assert len(scene.calls()) == called
-    for one in scene.calls():
-        mark, _, said = one.body.partition("\n")
-        assert mark == f"<!-- mergewright:call run={RUN_ID} about=end 0 -->"
-        address = f"{scene.run.snapshot.url}#issuecomment-{status.id}"
-        assert address in said
-        assert "And more" not in said
+        GithubCodeHost(scene.access, scene.settings).report_outcome(run, ended)
+        (comment,) = scene.own_comments()
+        seen.add(comment.id)
+    assert len(seen) == 1
+    assert (status.id not in seen) is is_new
+    assert scene.intake_api.find_earlier_run(run.snapshot) == EarlierRun(
+        run_id=run.run_id, over=True
+    )
+    # A further try goes on in it.
+    scene.code_host.announce_start(run)
+    assert [one.id for one in scene.own_comments()] == list(seen)
+
+
+def test_of_two_comments_that_a_kill_has_left_the_newer_one_stays(scene):
+    scene.code_host.announce_start(scene.run)
+    scene.fault("answer", "DELETE", "issues/comments/*", status=503, count=None)
+    ended = outcome(Reason.UNCLEAR, "Which one?")
+    with pytest.raises(CodeHostUnavailable):
+        scene.code_host.report_outcome(scene.run, ended)
+    assert len(scene.own_comments()) == 2
+    scene.world.faults.remove()
+    again = GithubCodeHost(
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+    )
+    again.report_outcome(scene.run, ended)
+    (comment,) = scene.own_comments()
+    assert "Which one?" in comment.body
+
+
+def test_the_comment_of_a_run_moves_on_within_a_stage(scene, monkeypatch):
+    monkeypatch.setattr(status_comment, "_REFRESH_SECONDS", 0.05)
+    scene.code_host.announce_start(scene.run)
+    progress = marks("running").model_copy(update={"at": time.time() - 100, "seconds": 3.0})
+    scene.code_host.update_status(scene.run, progress)
+    shown = set()
+    deadline = time.monotonic() + 10
+    while len(shown) < 3 and time.monotonic() < deadline:
+        shown.add(scene.own_comments()[0].body)
+        time.sleep(0.05)
+    scene.code_host.stop_updates(scene.run)
+    assert len(shown) >= 3
 
 
 def test_a_dry_run_writes_nothing_on_the_issue(scene):
@@ -158,11 +199,13 @@ def test_a_dry_run_writes_nothing_on_the_issue(scene):
     assert [one["path"] for one in scene.writes if "access_tokens" not in str(one)] == []
 
 
-def test_an_end_that_the_comment_cannot_show_is_delivered_again(scene):
+def test_where_the_comment_cannot_be_edited_the_label_still_tells_the_end(scene):
     scene.code_host.announce_start(scene.run)
-    scene.fault("answer", "PATCH", "issues/comments/*", status=503, count=None)
+    for method, place in (("PATCH", "issues/comments/*"), ("POST", "issues/*/comments")):
+        scene.fault("answer", method, place, status=503, count=None)
     with pytest.raises(CodeHostUnavailable):
         scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    assert scene.labels() == {"mergewright", "mergewright: failed"}
     by_command = scene.run.model_copy(
         update={"snapshot": scene.run.snapshot.model_copy(update={"by_label": False})}
     )
@@ -249,7 +292,6 @@ def test_our_comment_is_found_among_thousands_with_a_bounded_number_of_calls(sce
     again.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
     (comment,) = scene.own_comments()
     assert "red" in comment.body
-    # One look for the comment, one for what calls a person to it.
     assert scene.asked("GET", "*/issues/1/comments*") - asked <= 44
 
 
@@ -603,4 +645,4 @@ def test_a_plan_is_shown_once_with_its_number_and_calls_nobody(scene):
     (comment,) = scene.own_comments()
     assert f"`/mergewright approve {plan.number}`" in comment.body
     assert len(comment.body) <= 65_000
-    assert "@maria" not in comment.body
+    assert " `@maria`" in comment.body

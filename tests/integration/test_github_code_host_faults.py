@@ -23,6 +23,7 @@ from agent.github.intake_api import GithubIntakeApi
 from agent.models.change import Change, ChangedFile
 from agent.models.intake import Permission
 from agent.models.outcome import PullRequest
+from agent.models.run import Reason
 from tests.integration import github_samples as samples
 from tests.integration.github_samples import BRANCH, Scene, outcome, proposal
 
@@ -80,6 +81,10 @@ def _edit(scene: Scene) -> None:
     scene.code_host.report_outcome(scene.run, outcome(text="the end"))
 
 
+def _end_well(scene: Scene) -> None:
+    scene.forge.deliver(scene.run, outcome(Reason.CANCELLED, "the end"))
+
+
 def _mentions(scene: Scene, words: str) -> tuple[int, bool]:
     return len(scene.own_comments()), words in scene.own_comments()[0].body
 
@@ -111,8 +116,30 @@ WRITES = {
         "POST", "issues/1/comments", _begin, lambda scene: len(scene.own_comments()), 1,
     ),
     "comment edited": Write(
-        "PATCH", "issues/comments/*", _edit, lambda scene: _mentions(scene, "the end"),
+        "PATCH", "issues/comments/*", _end_well, lambda scene: _mentions(scene, "the end"),
         (1, True), before=_begin,
+    ),
+    "comment renewed": Write(
+        "POST", "issues/1/comments", _edit, lambda scene: _mentions(scene, "the end"),
+        (1, True), before=_begin,
+    ),
+    "comment deleted": Write(
+        "DELETE", "issues/comments/*", _edit, lambda scene: _mentions(scene, "the end"),
+        (1, True), before=_begin,
+    ),
+    "label made": Write(
+        "POST", "labels", _begin,
+        lambda scene: scene.repository.labels["mergewright: working"].color, "fbca04",
+    ),
+    "label set": Write(
+        "POST", "issues/1/labels", _begin,
+        lambda scene: [one.name for one in scene.issue.labels],
+        ["mergewright", "mergewright: working"],
+    ),
+    "label taken away": Write(
+        "DELETE", "issues/1/labels/*", _edit,
+        lambda scene: [one.name for one in scene.issue.labels],
+        ["mergewright", "mergewright: failed"], before=_begin,
     ),
     "pull request opened": Write(
         "POST", "pulls", propose,

@@ -232,7 +232,7 @@ def test_an_answer_in_the_conversation_says_what_it_answers_and_calls_nobody(tal
     body = talk.ours()[0]
     mark, quote, _, whom, _, words = body.split("\n")
     assert mark.startswith("<!-- mergewright:reply ")
-    assert quote.startswith("> @\N{ZERO WIDTH SPACE}eve, see #\N{ZERO WIDTH SPACE}7: is \\`this\\`")
+    assert quote.startswith("> `@eve`, see `#7`: is \\`this\\`")
     assert len(quote) < 300
     assert "hidden" not in body
     assert whom == f"To [`ann`]({said.comments[0].url}):"

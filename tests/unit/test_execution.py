@@ -189,7 +189,8 @@ def test_an_edit_that_is_due_is_dropped_when_the_attempt_is_over(paused):
 
     def ask(work, *, doing, **how):
         asked.append(doing)
-        return comments.Comment(1, "earlier words", "")
+        there = comments.Comment(1, "earlier words", "")
+        return [there] if doing.startswith("read") else there
 
     access = SimpleNamespace(
         pacing=SimpleNamespace(mark_seconds=0.1), hide=str, known=AccessCache(), number=lambda _: 1
@@ -197,7 +198,7 @@ def test_an_edit_that_is_due_is_dropped_when_the_attempt_is_over(paused):
     session = SimpleNamespace(access=access, ask=ask, issue=snapshot().issue, name="shop/store")
     status = StatusComment(session, run())
     status.begin("It begins.")
-    status.update("It goes on.")
+    status.update(lambda: "It goes on.")
     if paused:
         status.pause()
     time.sleep(0.3)

@@ -65,7 +65,7 @@ def test_what_models_used_is_told_and_an_unknown_price_is_none(tmp_path, capsys)
     result.show(ended, {"publish": 1.0}, tmp_path)
     lines = capsys.readouterr().out.splitlines()
     assert "review  It approves the change." in lines
-    assert "models  2 requests, 1,200 tokens in, 30 out, $0.0123" in lines
+    assert "models  $0.0123 for models, 2 requests, 1,200 tokens in, 30 out." in lines
     told = result.as_json(ended, {}, tmp_path)
     assert told["cost_usd"] == 0.0123
     assert told["tokens"] == {"input": 1200, "cached": 200, "output": 30}

@@ -126,6 +126,16 @@ def _edit_comment(call: Call) -> object:
     return shapes.shape_comment(issue, comment)
 
 
+@operation("DELETE", _COMMENT, 204)
+def _delete_comment(call: Call) -> object:
+    repository = call.require_writing(*_READS, role="read")
+    issue, comment = call.find_comment(repository)
+    if comment.author is not call.caller.user and not call.has_role(repository, "write"):
+        raise Refusal(403, "Must have admin rights to Repository.")
+    issue.comments.remove(comment)
+    return None
+
+
 # --- reactions -----------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
 """The two pages for people: an issue and a pull request, with forms.
 
 A form is a call of the API with the rights of the person it is sent as. No script runs here and
-nothing is fetched from elsewhere; texts are shown as they were written.
+nothing is fetched from elsewhere; texts are shown as GitHub shows them, as far as that matters.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 
 from agent.demo.simulator import calls, git_store, shapes
 from agent.demo.simulator.calls import Caller, Refusal
@@ -40,7 +42,30 @@ _pages = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_markdown = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table")
+_COMMENT = re.compile(r"^<!-- .* -->$", re.MULTILINE)
+#: Of all HTML that GitHub lets through, what folds a part away.
+_FOLD = re.compile(r"<p>&lt;details&gt;&lt;summary&gt;(.*?)&lt;/summary&gt;</p>")
+
+
+def _render_markdown(text: str) -> Markup:
+    """Show a text with its form; HTML in it is shown as it is written, but for folds."""
+    shown = _markdown.render(_COMMENT.sub("", text))
+    shown = _FOLD.sub(r"<details><summary>\1</summary>", shown)
+    # The renderer escapes what people wrote.
+    return Markup(shown.replace("<p>&lt;/details&gt;</p>", "</details>"))  # noqa: S704
+
+
+def _color_patch(patch: str) -> Markup:
+    kinds = {"+": "added", "-": "removed", "@": "place"}
+    lines = patch.split("\n")
+    named = Markup('<span class="{}">{}</span>')
+    return Markup("\n").join(named.format(kinds.get(one[:1], "same"), one) for one in lines)
+
+
 _pages.filters["moment"] = shapes.format_time
+_pages.filters["markdown"] = _render_markdown
+_pages.filters["patch"] = _color_patch
 Answer = tuple[int, dict[str, str], bytes]
 
 

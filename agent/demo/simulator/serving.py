@@ -92,7 +92,7 @@ def _answer_api(world: World, request: _Request) -> Answer:
         "X-RateLimit-Reset": str(int(world.now() + 3600)),
         **reply.headers,
     }
-    if status != 302:
+    if status not in (204, 302):
         body = json.dumps(reply.body).encode()
     return status, headers, body
 

@@ -48,14 +48,14 @@ def make_edits(tree: Tree, parameters: Parameters) -> Edits:
     _add_field(model, parameters)
     notes.append(
         f"Added `{format_field(parameters)}` to "
-        f"{parameters.app_label}.{parameters.model} in {parameters.place.path}."
+        f"`{parameters.app_label}.{parameters.model}` in `{parameters.place.path}`."
     )
     for listing in parameters.listings:
         notes.append(_list_field(listing, parameters, opened))
     made: dict[str, bytes] = {}
     if test := parameters.test:
         made[test.path] = new_test.render_test(parameters, test, like)
-        notes.append(f"Added a test in {test.path}.")
+        notes.append(f"Added a test in `{test.path}`.")
     for path, file in files.items():
         imports.add_imports(file.source, file.names.needed, parameters.width)
         result = file.source.result()
@@ -102,7 +102,7 @@ def _list_field(listing: Listing, parameters: Parameters, opened: Callable[[str]
     if not isinstance(value, cst.List | cst.Tuple):
         raise EditFailed(f"{place.format()}: {listing.attribute} is no literal any more.")
     items.append_item(source, value, layout.text(name, source), parameters.width)
-    return f"Added {name} to {listing.attribute} of {place.class_name} in {place.path}."
+    return f"Added `{name}` to `{listing.attribute}` of `{place.class_name}` in `{place.path}`."
 
 
 def format_field(parameters: Parameters) -> str:

@@ -88,7 +88,7 @@ def accept_migration(
                 notes.append(f"The history table of {served.model} follows: {operation.shown}.")
             elif operation.kind == "AddField":
                 covered.add((served.app_label, served.model))
-        notes.append(f"Django made {path}.")
+        notes.append(f"Django made `{path}`.")
     if unasked:
         raise _more_than_asked(list(dict.fromkeys(unasked)), parameters)
     missing = [

@@ -60,9 +60,9 @@ def settle_facts(asked: FieldRequest, tree: Tree, project: Project) -> Parameter
     settling = _Settling(asked, project, ModelsIndex(tree, project.django.python_path))
     parameters = settling.settle(tree)
     if parameters is None:
-        problems = "; ".join(settling.problems[:_MOST_PROBLEMS])
+        problems = settling.problems[:_MOST_PROBLEMS]
         form = asked.fill_form(asks_existing=settling.asks_existing)
-        raise TicketUnclear((f"{problems[:1].upper()}{problems[1:]}.",), form)
+        raise TicketUnclear(tuple(f"{one[:1].upper()}{one[1:]}." for one in problems), form)
     return parameters
 
 

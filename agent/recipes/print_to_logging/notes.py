@@ -32,7 +32,7 @@ def write_notes(parameters: Parameters) -> tuple[str, ...]:
 
 
 def _of_file(work: FileWork) -> str:
-    said = [f"{work.path}: {count_levels(Counter(work.logged))}"]
+    said = [f"`{work.path}`: {count_levels(Counter(work.logged))}"]
     if lines := work.removed:
         said.append(f"{lines} print{'s' * (lines != 1)} of a blank or separating line removed")
     said.append(f"`{work.logger}` is {'new' if work.is_new else 'the logger that was there'}")

@@ -10,35 +10,42 @@ TITLE = "Add nickname to Customer"
 
 
 @pytest.mark.parametrize(
-    ("subjects", "subject"),
+    ("subjects", "category", "subject"),
     [
         (
             ("feat: a thing", "fix(shop)!: another", "Merge branch 'x'"),
-            "feat: add nickname to Customer",
+            "bug",
+            "fix: add nickname to Customer",
         ),
         (
             ("Fixed #123 -- Added x.", "Refs #7 -- Made y faster."),
+            "feature",
             "Fixed #42 -- Added nickname to Customer.",
         ),
+        (("Added y", "Changed z"), "feature", "Added nickname to Customer"),
+        (("add y", "change z"), "feature", "add nickname to Customer"),
     ],
 )
-def test_the_subject_follows_the_repository(subjects, subject):
-    assert commits.message(TITLE, (), subjects, "42").split("\n")[0] == subject
+def test_the_subject_follows_the_repository(subjects, category, subject):
+    assert commits.subject(TITLE, subjects, "42", category) == subject
 
 
-def test_a_ticket_without_a_number_gets_no_number():
-    message = commits.message(TITLE, (), ("Fixed #1 -- Did x.",), "ticket")
-    assert message == "Added nickname to Customer.\n"
+def test_a_verb_without_a_known_past_stays():
+    assert commits.subject("Teach x", ("Added y",), "1") == "Teach x"
 
 
-def test_the_body_lists_the_steps():
-    message = commits.message(TITLE, ("edit models.py", "make a migration"), (), "1")
-    assert message == f"{TITLE}\n\n- edit models.py\n- make a migration\n"
+def test_the_body_says_why_with_the_number_of_the_issue():
+    assert commits.message(TITLE, "Names, @all.", (), "1") == f"{TITLE}\n\nNames, all (#1).\n"
+    assert commits.message(TITLE, "Names", (), "ticket") == f"{TITLE}\n\nNames\n"
 
 
-def test_a_long_subject_is_cut():
-    subject = commits.message("Add " + "x" * 100, (), (), "1").split("\n")[0]
-    assert len(subject) == 72
+def test_a_message_has_a_short_subject_and_ten_wrapped_lines():
+    items = tuple(f"{number} " + "word " * 30 for number in range(9))
+    message = commits.message("Add " + "x " * 100, "", (), "1", items=items, signed_off_by="a")
+    lines = message.splitlines()
+    assert max(map(len, lines)) <= 72
+    assert lines[1:3] == ["", "For #1."]
+    assert lines[11:] == ["…", "", "Signed-off-by: a"]
 
 
 @pytest.mark.parametrize(
@@ -46,8 +53,10 @@ def test_a_long_subject_is_cut():
     [
         ("42", "Add nickname to Customer", "mergewright/42-add-nickname-to-customer"),
         ("t", "Ünïcode & “quotes”; rm -rf /", "mergewright/t-unicode-quotes-rm-rf"),
-        ("t1", "a" * 31 + " bcde more", f"mergewright/t1-{'a' * 31}-bcde"),
+        ("1", f"Log, do not {'print ' * 20}", "mergewright/1-log"),
+        ("1", f"Log and do not {'print ' * 20}", "mergewright/1"),
+        ("", "", "mergewright/ticket"),
     ],
 )
-def test_branch_names_are_plain(ticket_id, title, branch):
+def test_branch_names_are_plain_and_end_with_a_whole_clause(ticket_id, title, branch):
     assert commits.branch("mergewright/", ticket_id, title) == branch

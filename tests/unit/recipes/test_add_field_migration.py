@@ -36,7 +36,7 @@ def refused(files: dict[str, bytes], report: bytes = OK, **facts: str) -> EditFa
 
 
 def test_the_asked_column_is_accepted() -> None:
-    assert accept({FILE: migration(ADD.format(FIELD))}) == (f"Django made {FILE}.",)
+    assert accept({FILE: migration(ADD.format(FIELD))}) == (f"Django made `{FILE}`.",)
 
 
 def test_the_value_for_existing_rows_is_accepted() -> None:
@@ -62,7 +62,7 @@ def test_a_history_table_that_follows_is_said() -> None:
     history = ADD.replace("'customer'", "'historicalcustomer'").format(FIELD)
     (note, made) = accept({FILE: migration(ADD.format(FIELD), history)})
     assert "AddField nickname on historicalcustomer" in note
-    assert made == f"Django made {FILE}."
+    assert made == f"Django made `{FILE}`."
 
 
 @pytest.mark.parametrize(

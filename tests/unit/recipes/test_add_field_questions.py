@@ -29,8 +29,7 @@ MODELS = "from django.db import models\n\n\n"
     ],
 )
 def test_type_options_and_defaults(facts: dict[str, str], about: str) -> None:
-    (asked,) = questions(form(**facts))
-    assert about in asked
+    assert about in " ".join(questions(form(**facts)))
 
 
 def test_a_default_that_all_rows_would_share_is_made_for_each() -> None:
@@ -114,12 +113,12 @@ def test_models_of_one_name_are_told_apart_by_their_app() -> None:
         assert settle(form(model=named), files).app_label == "crm"
 
 
-def test_everything_that_is_missing_is_said_in_one_sentence() -> None:
-    (asked,) = questions(
+def test_everything_that_is_missing_is_asked_at_once() -> None:
+    asked = questions(
         "### Model\n\nShp\n\n### Field type\n\nCharField\n\n### Add a test\n\nmaybe so\n"
     )
     for about in ("maybe so", "is it shop.Shop?", "name is missing", "max_length"):
-        assert about in asked
+        assert sum(about in one for one in asked) == 1
 
 
 def refusal(model: str, files: dict[str, str], detected: Project | None = None) -> str:

@@ -395,8 +395,8 @@ def test_the_notes_count_by_file_and_level_and_name_what_stays():
     settled = settle(files)
     made = RECIPE.apply(DictTree(files), settled.model_dump_json())
     cart, stock, total, *_, alone = made.notes
-    assert cart.startswith("shop/cart.py: 1 message (1 info)")
-    assert stock.startswith("shop/stock.py: 2 messages (1 info, 1 error)")
+    assert cart.startswith("`shop/cart.py`: 1 message (1 info)")
+    assert stock.startswith("`shop/stock.py`: 2 messages (1 info, 1 error)")
     assert "3 messages (2 info, 1 error)" in total
     assert "shop/stock.py:5" in alone
     text = settled.model_dump_json()

@@ -73,6 +73,12 @@ def services(home: Path, code_host: FakeCodeHost, **settings: object) -> tuple[S
     return made, said
 
 
+def change_of(*paths: str) -> Change:
+    """A change that edits these files."""
+    files = tuple(ChangedFile(path=path, before=b"", after=b"x") for path in paths)
+    return Change(base_commit="a" * 40, files=files)
+
+
 class Remembered(NoMemory):
     """Knows what a test says."""
 

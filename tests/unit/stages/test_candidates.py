@@ -61,7 +61,11 @@ def test_the_first_call_is_a_plan_and_nothing_is_done_before(prepared, home):
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (("ask", {"questions": ["Which\nprices?"]}), TicketUnclear, "Which prices?"),
+        (
+            ("ask", {"questions": [{"question": "Which\nprices?", "suggestion": "All."}]}),
+            TicketUnclear,
+            "Which prices? Suggested: All.",
+        ),
         (("decline", {"why": "Keys.", "fits": "None."}), ForPeople, "would make it fit: “None.”"),
         (("decline", {"why": "Much.", "fits": "Less.", "tickets": ["A", "B"]}), TooLarge, "- B"),
     ],

@@ -35,7 +35,7 @@ SECRET = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
 
 
 def code_host(**facts):
-    return FakeCodeHost(runs.TICKET, find_remote=runs.REMOTE, **{"rules": SIGNED, **facts})
+    return FakeCodeHost(runs.TICKET, remote=runs.REMOTE, **{"rules": SIGNED, **facts})
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     ]  # fmt: skip
     (branch, message, change), proposal = there.commits[0], there.proposals[0]
     assert branch == "mergewright/42-log-instead-of-printing-a1b2c3"
-    assert message == "Log instead of printing\n"
+    assert message == "Log instead of printing\n\nLog, do not print (#42).\n"
     assert (proposal.branch, proposal.commit) == (branch, change.digest[:40])
     assert (proposal.base_branch, proposal.title) == ("main", "Log instead of printing")
     assert outcome.state is RunState.OPEN
@@ -64,7 +64,7 @@ def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     assert outcome.pull_request_text == proposal.body
     assert "pull request https://forge.example/shop/app/pull/100" in said
     assert proposal.checked
-    assert "<https://runs.example/runs/20261120-120000-a1b2c3d4/log>" in proposal.body
+    assert "(https://runs.example/runs/20261120-120000-a1b2c3d4/log)" in proposal.body
     assert str(home) not in proposal.body
 
 
@@ -120,7 +120,7 @@ class Taking(FakeCodeHost):
 
 
 def test_GH5_a_signed_commit_goes_to_the_next_free_name(tmp_path, home):
-    there = Taking(runs.TICKET, find_remote=runs.REMOTE, read_branch_rules=SIGNED)
+    there = Taking(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
@@ -130,7 +130,7 @@ def test_GH5_a_signed_commit_goes_to_the_next_free_name(tmp_path, home):
 
 
 def test_GH5_where_every_name_is_taken_it_ends(tmp_path, home):
-    there = Taking(runs.TICKET, find_remote=runs.REMOTE, read_branch_rules=SIGNED)
+    there = Taking(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
     there.taken = 99
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
@@ -296,7 +296,7 @@ def test_an_issue_that_changed_meanwhile_stops_before_anything_is_made(tmp_path,
         def read_ticket(self, run):
             raise Superseded("Issue #42 was closed; nothing was done.")
 
-    there = Closed(runs.TICKET, find_remote=runs.REMOTE, read_branch_rules=SIGNED)
+    there = Closed(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
     with pytest.raises(Superseded):
@@ -317,7 +317,7 @@ def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem):
         def publish_pull_request(self, run, proposal):
             raise problem
 
-    there = Closing(runs.TICKET, find_remote=runs.REMOTE, read_branch_rules=SIGNED)
+    there = Closing(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
     base = runs.prepared(tmp_path / "app", home)
     svc, _ = runs.services(home, there)
     with pytest.raises(type(problem)) as raised:
@@ -371,13 +371,13 @@ def test_what_could_not_be_had_reaches_the_reader(tmp_path, home):
     assert outcome.pull_request.notes == notes
 
 
-def test_the_template_of_the_repository_is_filled(tmp_path, home):
+def test_the_boxes_of_the_repositorys_template_follow(tmp_path, home):
     files = {".github/pull_request_template.md": "## Summary\n\n## Testing\n\n- [ ] tests pass\n"}
     there, base = code_host(), runs.prepared(tmp_path / "app", home, files)
     svc, _ = runs.services(home, there)
     publish.open_pull_request(base, runs.decided(base), svc)
     body = there.proposals[0].body
-    order = ["Closes #42", "## Summary", "Nothing fails", "## Testing", "| tests |", "- [ ] tests"]
+    order = ["Closes #42", "Added `y`", "| tests |", "## Testing", "- [ ] tests"]
     places = [body.index(part) for part in order]
     assert places == sorted(places)
 

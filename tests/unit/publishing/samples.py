@@ -1,0 +1,123 @@
+"""What a decided run can show, and foreign words that would act."""
+
+from __future__ import annotations
+
+import re
+
+from markdown_it import MarkdownIt
+
+from agent.models.checks import CheckItem, CheckReport, Comparison, Status
+from agent.models.environment import Checkout, Contract, Environment, Prepared
+from agent.models.outcome import Verdict
+from agent.models.review import ReviewNotes
+from agent.models.run import Reason, Run
+from agent.models.ticket import Ticket
+from agent.publishing import text
+from repo_config.detect import Project
+from repo_config.schema import RepoConfig
+from tests.unit.stages import code_host_runs
+
+EVIL = (
+    "</details> @org/team fixes #1 `@org` GH-7 ``` <img src=x> ![i](https://e.example/?d=1) | **x**"
+    " https://e.example www.e.example \x1b[31m\u202e"
+)
+
+
+def evidence(**changes) -> text.Evidence:
+    facts = {
+        "prepared": Prepared(
+            run=Run(run_id="r1", repository="/r", ticket="/t.md", started=0),
+            checkout=Checkout(
+                repository="/r", mirror="/m", commit="a" * 40, base_branch="main", nearest_tag=None
+            ),
+            contract=Contract(
+                config=RepoConfig(env={"GREETING": "a b"}),
+                project=Project(
+                    framework="django", python_version="3.11", django=None, test_runner="pytest",
+                    test_script=None, type_tools=(), lint_tools=(),
+                ),
+                source=None,
+            ),
+            environment=Environment(
+                key="k" * 64, path="/e", gate_path="/g", scripts_path="/s", python="3.11.2",
+                interpreter_mounts=(), interpreter="/usr/bin/python3",
+                sources=("pyproject.toml",), packages=("django==5.2",),
+            ),
+        ),
+        "ticket": Ticket(ticket_id="42", title="Customers need a nickname", body="", digest="d"),
+        "title": "Add nickname to Customer",
+        "done": ("Added nickname.",),
+        "diff": "+ nickname",
+        "comparisons": (code_host_runs.TESTS,),
+        "findings": (),
+        "after": CheckReport(side="head", commit="a" * 40, change_digest=None, results=()),
+        "review": ReviewNotes(ran=False, sentence="Not run: no model is configured."),
+        "verdict": Verdict(publish=True, reason=Reason.READY, sentence="Nothing fails."),
+        "branch": "mergewright/42-add",
+        "commit": "b" * 40,
+        "log_path": "/runs/r1/run.log",
+    }  # fmt: skip
+    return text.Evidence(**{**facts, **changes})
+
+
+def evidence_of_issue(**changes) -> text.Evidence:
+    """Evidence of a run of an issue."""
+    made = evidence(log_path="https://m.example/runs/r1/log")
+    prepared = made.prepared.model_copy(update={"run": code_host_runs.run()})
+    return made.model_copy(update={"prepared": prepared, **changes})
+
+
+def red(items: int = 1) -> Comparison:
+    failing = tuple(
+        CheckItem(item_id=f"test_{n}{EVIL}", outcome="failed", text=EVIL, place="t.py:1")
+        for n in range(items)
+    )
+    return Comparison(
+        name="tests", base=Status.PASSED, head=Status.FAILED, verdict=Status.FAILED,
+        counts_tests=True, base_count=4, head_count=4, head_failures=items, new_failures=failing,
+    )  # fmt: skip
+
+
+def outside_fences(words: str) -> str:
+    kept, fence = [], None
+    for line in words.split("\n"):
+        ticks = line[: len(line) - len(line.lstrip("`"))]
+        if fence is None and len(ticks) >= 3 and "`" not in line[len(ticks) :]:
+            fence = ticks
+        elif fence is not None and line.strip() == fence:
+            fence = None
+        elif fence is None:
+            kept.append(line)
+    assert fence is None, "a fence is never closed"
+    return "\n".join(kept)
+
+
+_OUR_HTML = re.compile(
+    r"</?details>|<details><summary>[\w:, ']+</summary>"
+    r"|<!-- mergewright:run=[\w-]+ approval=[0-9a-f]{20} -->"
+    r"|<!-- mergewright:migrations=[\w/,%.-]+ -->"
+    r"|<!-- mergewright:change=[0-9a-f]{64} issue=\d+ -->"
+)
+
+
+def acting(words: str) -> list[str]:
+    """What of a text would do something on GitHub, besides what we mean to do."""
+    found = []
+    for token in MarkdownIt("commonmark").enable("table").parse(words):
+        if token.type == "html_block" and not _OUR_HTML.fullmatch(token.content.strip()):
+            found.append(token.content)
+        for part in token.children or ():
+            if part.type in ("html_inline", "image"):
+                found.append(part.content)
+            elif part.type == "link_open" and not part.attrs["href"].startswith(
+                "https://m.example/"
+            ):
+                found.append(part.attrs["href"])
+        # Escapes are told apart by the parser: what acts is seen in the text as a reader sees it.
+        shown = "\0".join(
+            re.sub(r"^https://m\.example/\S+$", "", part.content)
+            for part in token.children or ()
+            if part.type == "text"
+        )
+        found += re.findall(r"(?<!\w)@\w+|#\d+|(?i:GH-\d+)|\w+://\w*|(?i:www\.\w+)", shown)
+    return found

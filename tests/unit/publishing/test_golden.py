@@ -1,0 +1,321 @@
+"""Ten texts as people see them, word for word; `GOLDEN=write` writes them anew to be looked at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.errors import TicketUnclear
+from agent.github import status_text
+from agent.models.change import Finding, Plan, Severity
+from agent.models.checks import (
+    CheckItem,
+    CheckReport,
+    CheckResult,
+    Comparison,
+    RepeatedTest,
+    Status,
+)
+from agent.models.code_host import Progress, StageMark
+from agent.models.model_use import ModelUse, ModelWork
+from agent.models.outcome import Outcome, PullRequest, ThreadOutcome, Verdict
+from agent.models.proof import Proof, ProofRow, SourcePart, TakenBack
+from agent.models.review import Remark, ReviewNotes
+from agent.models.run import Reason, RunState, end_state
+from agent.models.ticket import Ticket
+from agent.onboarding import pull_request as onboarding
+from agent.onboarding.facts import Fact
+from agent.onboarding.written import ProposedFile
+from agent.publishing import migrations, text, threads
+from agent.text.redaction import Redactor
+from tests.unit.publishing.samples import evidence_of_issue
+from tests.unit.stages import code_host_runs
+
+GOLDEN = Path(__file__).parent / "golden"
+PAGE = "https://m.example/runs/r1"
+RUN = code_host_runs.run()
+
+
+def clean(name: str) -> Comparison:
+    return Comparison(name=name, base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED)
+
+
+TESTS = Comparison(
+    name="tests", base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED, counts_tests=True,
+    base_count=214, head_count=216, base_skipped=3, head_skipped=3, added=("t::a", "t::b"),
+)  # fmt: skip
+CLEAN = tuple(map(clean, ("ruff check", "django check", "makemigrations", "mypy")))
+REPORT = CheckReport(
+    side="head", commit="b" * 40, change_digest=None,
+    results=(
+        CheckResult(name="mypy", status=Status.PASSED, command=("mypy",)),
+        CheckResult(name="tests", status=Status.PASSED, command=("python", "-m", "pytest")),
+    ),
+)  # fmt: skip
+READY = Verdict(publish=True, reason=Reason.READY, sentence="Nothing new fails in 5 checks.")
+USES = (
+    ModelUse(
+        role="editor", model="anthropic:one", calls=7, input_tokens=40_000, cached_tokens=31_000,
+        output_tokens=1_200, usd=0.1234, seconds=41.26,
+    ),
+    ModelUse(
+        role="reviewer", model="openai:two", calls=1, input_tokens=6_000, cached_tokens=0,
+        output_tokens=200, usd=0.02, seconds=4.0,
+    ),
+)  # fmt: skip
+WORK = ModelWork(
+    uses=USES,
+    claims="`total` skipped the first price, since the slice began at 1. It now sums all of them.",
+    rounds=("2 problems (new_failures)", "passed"),
+)
+PROOF = Proof(
+    rows=(
+        ProofRow(
+            name="tests/test_total.py::test_first_price", without="failed",
+            error="assert 5 == 7", with_change="passed",
+        ),
+    ),
+    hunks=TakenBack(noticed=(SourcePart(path="shop/prices.py", line=3),)),
+)  # fmt: skip
+REVIEW = ReviewNotes(
+    ran=True, approves=True, model="openai:two",
+    sentence="openai:two reviewed the change: 1 remark. It approves the change.",
+    remarks=(Remark(text="A name such as `prices` would be clearer.", path="shop/prices.py", line=3),),
+)  # fmt: skip
+
+
+TICKET = Ticket(
+    ticket_id="42", title="The total leaves the first price out", body="", digest="d" * 64
+)
+MADE_BY_MODEL = {
+    "ticket": TICKET,
+    "title": "Sum all prices",
+    "done": text.list_deeds(
+        code_host_runs.change_of("shop/prices.py", "tests/test_total.py"), by_model=True
+    ),
+    "comparisons": (*CLEAN, TESTS),
+    "after": REPORT,
+    "verdict": READY,
+    "work": WORK,
+    "proof": PROOF,
+    "review": REVIEW,
+    "digest": "e" * 64,
+}
+
+
+def recipe() -> str:
+    return text.pull_request(
+        evidence_of_issue(
+            title="Add nickname to Customer",
+            done=(
+                "Added `nickname = CharField(max_length=50, blank=True)` to `shop.Customer` in `shop/models.py`.",
+                "Added `nickname` to `list_display` of `CustomerAdmin` in `shop/admin.py`.",
+                "Added a test in `shop/tests/test_customer_nickname.py`.",
+                "Django made `shop/migrations/0002_customer_nickname.py`.",
+                "Added a line to CHANGELOG.md.",
+            ),
+            comparisons=(*CLEAN, TESTS),
+            after=REPORT,
+            verdict=READY,
+            digest="e" * 64,
+            adds=("shop/migrations",),
+            rivals=(migrations.Rival(number=12, apps=("shop",)),),
+            replaced=(13, 15),
+        )
+    )
+
+
+def model_with_proof() -> str:
+    return text.pull_request(evidence_of_issue(**MADE_BY_MODEL))
+
+
+def finding(severity: Severity, rule: str, path: str, line: int | None, message: str) -> Finding:
+    return Finding(
+        rule=rule, severity=severity, path=path, line=line, message=message, fix="See to it."
+    )
+
+
+def draft_with_findings() -> str:
+    review, info = Severity.REVIEW, Severity.INFO
+    return text.pull_request(
+        evidence_of_issue(
+            **MADE_BY_MODEL
+            | {
+                "findings": (
+                    finding(info, "size", "shop/prices.py", None, "The file has 700 lines."),
+                    finding(review, "http-timeout", "shop/prices.py", 9, "No `timeout` is given."),
+                    finding(review, "proof", "shop/prices.py", 21, "No test notices this part."),
+                    *(
+                        finding(review, "n-plus-one", "shop/views.py", at, "A query in a loop.")
+                        for at in range(30, 39)
+                    ),
+                ),
+                "verdict": READY.model_copy(update={"review": ("shop/prices.py:9",)}),
+                "proof": PROOF.model_copy(
+                    update={
+                        "hunks": TakenBack(
+                            noticed=(SourcePart(path="shop/prices.py", line=3),),
+                            unnoticed=(SourcePart(path="shop/prices.py", line=21),),
+                        )
+                    }
+                ),
+            }
+        )
+    )
+
+
+def draft_not_measurable() -> str:
+    reason = "django.core.exceptions.ImproperlyConfigured: set SECRET_KEY (config/settings.py:9)"
+    broken = Comparison(
+        name="makemigrations", base=Status.UNMEASURABLE, head=Status.UNMEASURABLE,
+        verdict=Status.UNMEASURABLE, reason=reason,
+    )  # fmt: skip
+    flaky = TESTS.model_copy(
+        update={"base_failures": 3, "head_failures": 4, "known": 3,
+                "flaky": (RepeatedTest(item_id="tests/test_mail.py::test_sent"),)},
+    )  # fmt: skip
+    found = finding(
+        Severity.REVIEW, "makemigrations", "shop/models.py", None,
+        "Base does not let it be measured whether models and migrations agree.",
+    )  # fmt: skip
+    return text.pull_request(
+        evidence_of_issue(
+            title="Add a stock field",
+            done=("Added `stock` to shop.Product in shop/models.py.",),
+            comparisons=(clean("mypy"), broken, flaky),
+            findings=(found,),
+            after=REPORT,
+            verdict=READY.model_copy(update={"review": ("shop/models.py",)}),
+            digest="e" * 64,
+        )
+    )
+
+
+RED = TESTS.model_copy(
+    update={
+        "head": Status.FAILED,
+        "verdict": Status.FAILED,
+        "head_failures": 1,
+        "new_failures": (
+            CheckItem(
+                item_id="shop/tests/test_export.py::test_every_field", outcome="failed",
+                place="shop/tests/test_export.py:9",
+                text="AssertionError: assert ['id', 'name', 'nickname'] == ['id', 'name']",
+            ),
+        ),
+    }
+)  # fmt: skip
+
+
+def withheld() -> str:
+    sentence = (
+        "Tests: 1 test fails with the change and not so without it:"
+        " shop/tests/test_export.py::test_every_field."
+    )
+    reason = Reason.NEW_FAILURES
+    made = evidence_of_issue(
+        title="Add nickname to Customer",
+        done=("Added `nickname` to shop.Customer in shop/models.py.",),
+        diff="--- a/shop/models.py\n+++ b/shop/models.py\n+    nickname = models.CharField()\n",
+        comparisons=(*CLEAN, RED),
+        after=REPORT,
+        verdict=Verdict(publish=False, reason=reason, sentence=sentence),
+        branch=None,
+        commit=None,
+    )
+    return ended(reason, sentence, text.withheld(made))
+
+
+def ended(reason: Reason, sentence: str, words: str | None = None) -> str:
+    """The comment of a run that made no pull request."""
+    outcome = Outcome(run_id="r1", state=end_state(reason), reason=reason, sentence=sentence)
+    words = words or text.stopped(outcome, code_host_runs.TICKET, f"{PAGE}/log", run=RUN)
+    outcome = outcome.model_copy(update={"pull_request_text": words})
+    return status_text.ended(RUN, outcome, Progress(seconds=13.2), PAGE)
+
+
+def stopped() -> str:
+    return ended(
+        Reason.ENVIRONMENT,
+        "The dependencies cannot be installed: uv found no version.\n× No solution found: because\n"
+        "django>=9 is not there, the requirements are unsatisfiable.",
+    )
+
+
+def question() -> str:
+    unclear = TicketUnclear(
+        ("Which type has `nickname`? Suggested: CharField.", "May it be empty? Suggested: yes."),
+        "This form, filled in, answers it:\n  Model: shop.Customer\n  Field type: …",
+    )
+    return ended(Reason.UNCLEAR, unclear.message)
+
+
+def follow_up() -> str:
+    ends = (
+        ThreadOutcome(
+            thread_id="T1", place="inline", about="shop/prices.py:3: Why a slice?",
+            url="https://forge.example/shop/app/pull/9#r1", kind="commit", commit="c" * 40,
+            text="The slice is gone.", by_model=True, last_comment_id=1, resolved=True,
+        ),
+        ThreadOutcome(
+            thread_id="T2", place="inline", about="shop/prices.py:9: And taxes?",
+            url="https://forge.example/shop/app/pull/9#r2", kind="human",
+            text="Taxes are no part of the ticket.", by_model=True, last_comment_id=1, is_beyond_ticket=True,
+        ),
+    )  # fmt: skip
+    body = text.pull_request(evidence_of_issue(**MADE_BY_MODEL, left=1))
+    return threads.with_section(body, threads.section(ends, ("Brought up to date with main.",)))
+
+
+def proposed_configuration() -> str:
+    file = ProposedFile(
+        text="checks: {}\n",
+        facts=(
+            Fact(key="python.version", value="3.12", why="`requires-python` in pyproject.toml"),
+        ),
+        proposals=(Fact(key="http_client", value="httpx", why="imported by 4 files"),),
+    )
+    return onboarding.body(RUN, file, Redactor(), waits=False)
+
+
+def status_comment() -> str:
+    """At work, then with its result."""
+    stages = (
+        StageMark(stage="Read the issue", state="done"),
+        StageMark(stage="Make the change", state="done", detail="48.1 s"),
+        StageMark(stage="Run the checks", state="running", begun=1_000.0),
+        StageMark(stage="Publish", state="waiting"),
+    )
+    plan = Plan(
+        recipe="", title="Sum all prices", parameters="", steps=("Drop the slice.", "Test.")
+    )
+    progress = Progress(
+        stages=stages, plan=plan, now="round 2", seconds=70.0, at=1_010.0, most_minutes=30,
+        replies=3, usd=0.12, most_usd=3.0,
+    )  # fmt: skip
+    pull = PullRequest(number=9, url="https://g/9", draft=True, notes=("ann was not asked",))
+    outcome = Outcome(
+        run_id="r1", state=RunState.OPEN, reason=Reason.READY, pull_request=pull, models=USES,
+        sentence="Nothing new fails in 5 checks.",
+    )  # fmt: skip
+    working = status_text.under_way(RUN, progress, PAGE, now=1_055.0)
+    return f"{working}\n\n---\n\n{status_text.ended(RUN, outcome, Progress(seconds=180), PAGE)}"
+
+
+KINDS: tuple[Callable[[], str], ...] = (
+    recipe, model_with_proof, draft_with_findings, draft_not_measurable, withheld, stopped,
+    follow_up, question, proposed_configuration, status_comment,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_the_text_is_this(kind: Callable[[], str]) -> None:
+    path, words = GOLDEN / f"{kind.__name__}.md", kind()
+    if os.environ.get("GOLDEN") == "write":
+        path.write_text(words)
+    assert words == path.read_text()
+    assert len(words.partition("<details>")[0]) <= text.VISIBLE_LIMIT
+    assert all(sign.isprintable() or sign == "\n" for sign in words), "it holds invisible signs"
