@@ -46,7 +46,7 @@ class GithubForge:
         """Take the way to GitHub and the operator's settings; asks nothing yet."""
         self._access = access
         self._gatekeeper = GithubGatekeeper(access, settings)
-        self._public_url = settings.public_url
+        self._dashboard_url = settings.dashboard_url
         self._statuses: dict[str, StatusComment] = {}
         self._progress: dict[str, Progress] = {}
 
@@ -267,7 +267,7 @@ class GithubForge:
         return self._statuses[run.run_id]
 
     def _page(self, run: Run) -> str | None:
-        return f"{self._public_url}/runs/{run.run_id}" if self._public_url else None
+        return f"{self._dashboard_url}/runs/{run.run_id}" if self._dashboard_url else None
 
     def _still_wanted(self, snapshot: Snapshot, live: LiveIssue | None) -> None:
         issue = f"Issue #{snapshot.issue.number}"

@@ -6,7 +6,7 @@ nothing is at work any more that goes on with the pull request, and git has been
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from sqlalchemy import Update
@@ -16,6 +16,8 @@ from agent.models.pull_ends import Ended, PullEnd
 from agent.store.sql_tables import EndRow, RunRow
 
 Opening = Callable[[], AbstractContextManager[Session]]
+#: Rows that one query names.
+_AT_ONCE = 500
 
 
 class PullEnds:
@@ -72,8 +74,25 @@ class PullEnds:
         """Go through all ends, each with its figures as far as they are known."""
         with self._reading() as session:
             for row in session.exec(select(EndRow)):
-                figures = PullEnd.model_validate_json(row.figures) if row.figures else None
-                yield _ended(row), figures
+                yield _with_figures(row)
+
+    def read_stamps(self) -> dict[str, tuple[object, ...]]:
+        """Give of every end what tells whether anything about it is news, by the run's id."""
+        wanted = select(EndRow.run_id, EndRow.state, EndRow.at, EndRow.not_before)
+        with self._reading() as session:
+            return {run_id: tuple(rest) for run_id, *rest in session.execute(wanted)}
+
+    def load(self, run_ids: Sequence[str]) -> Iterator[tuple[Ended, PullEnd | None]]:
+        """Go through the ends of these runs."""
+        for start in range(0, len(run_ids), _AT_ONCE):
+            wanted = select(EndRow).where(col(EndRow.run_id).in_(run_ids[start:][:_AT_ONCE]))
+            with self._reading() as session:
+                for row in session.exec(wanted):
+                    yield _with_figures(row)
+
+
+def _with_figures(row: EndRow) -> tuple[Ended, PullEnd | None]:
+    return _ended(row), PullEnd.model_validate_json(row.figures) if row.figures else None
 
 
 def _row(ended: Ended) -> Update:
