@@ -106,7 +106,8 @@ class GithubPeople:
 
 
 def _client() -> httpx.Client:
-    return httpx.Client(timeout=_SECONDS, headers={"Accept": "application/json"})
+    headers = {"Accept": "application/json", "User-Agent": "mergewright"}
+    return httpx.Client(timeout=_SECONDS, headers=headers)
 
 
 def _ask(client: httpx.Client, method: str, url: str, **given: Any) -> dict[str, Any]:

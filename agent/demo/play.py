@@ -310,8 +310,8 @@ def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict
         hook_url=address,
         hook_secret=secret,
     )
-    key, shared = folder / "app.pem", folder / "webhook-secret"
-    for path, text in ((key, app.private_key), (shared, secret)):
+    key, shared, client = (folder / name for name in ("app.pem", "webhook-secret", "client-secret"))
+    for path, text in ((key, app.private_key), (shared, secret), (client, app.client_secret)):
         path.touch(mode=0o600)
         path.write_text(text)
     return app, {
@@ -319,6 +319,8 @@ def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict
         "MERGEWRIGHT_GITHUB_APP_ID": str(app.id),
         "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": str(key),
         "MERGEWRIGHT_WEBHOOK_SECRET_FILE": str(shared),
+        "MERGEWRIGHT_GITHUB_CLIENT_ID": app.client_id,
+        "MERGEWRIGHT_GITHUB_CLIENT_SECRET_FILE": str(client),
     }
 
 
