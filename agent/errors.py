@@ -213,7 +213,7 @@ class Superseded(RunStopped):
 
 
 class AccessLost(RunStopped):
-    """The forge no longer lets us do what this run needs; the message names the permission."""
+    """The code host no longer lets us do what this run needs; the message names the permission."""
 
     reason = Reason.ACCESS_LOST
 
@@ -291,12 +291,12 @@ class IndexUnavailable(TransientError):
     """The package index did not answer."""
 
 
-class ForgeUnavailable(TransientError):
-    """The forge did not answer, or not with anything that makes sense."""
+class CodeHostUnavailable(TransientError):
+    """The code host did not answer, or not with anything that makes sense."""
 
 
-class ForgeLimited(ForgeUnavailable):
-    """The forge asks us to wait longer than a run can stand still."""
+class CodeHostLimited(CodeHostUnavailable):
+    """The code host asks us to wait longer than a run can stand still."""
 
     def __init__(self, message: str, until: float) -> None:
         """Say when it may be tried again.
@@ -365,7 +365,7 @@ class StoreUnusable(PermanentError):
     """The database of the runs is damaged, or of another version."""
 
 
-class EngineHeld(PermanentError):
+class EngineLocked(PermanentError):
     """Another process works on the same data folder."""
 
 
@@ -392,7 +392,7 @@ class Failure(Record):
     details: str = ""
 
 
-def kept(problem: AgentError) -> Failure:
+def make_failure(problem: AgentError) -> Failure:
     """Make a record of an error, from which `restored` makes it again."""
     # A class of some module's own is kept as what everybody else takes it for.
     kind = next(one for one in type(problem).__mro__ if _KINDS.get(one.__name__) is one)
@@ -406,7 +406,7 @@ def kept(problem: AgentError) -> Failure:
     )
 
 
-def restored(failure: Failure) -> AgentError:
+def restore_error(failure: Failure) -> AgentError:
     """Make an error again from its record.
 
     Raises:
@@ -433,10 +433,10 @@ def _hints(kind: type[AgentError]) -> dict[str, Any]:
     return hints
 
 
-def _leaves(kind: type[AgentError]) -> Iterator[type[AgentError]]:
+def _iterate_leaves(kind: type[AgentError]) -> Iterator[type[AgentError]]:
     yield kind
     for below in kind.__subclasses__():
-        yield from _leaves(below)
+        yield from _iterate_leaves(below)
 
 
-_KINDS = {kind.__name__: kind for kind in _leaves(AgentError)}
+_KINDS = {kind.__name__: kind for kind in _iterate_leaves(AgentError)}

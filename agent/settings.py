@@ -1,7 +1,7 @@
 """The operator's settings: environment variables `MERGEWRIGHT_*` and where data lives.
 
 Owns how a secret is given (by value or by file) and read. What a secret opens is left to whoever
-holds it: the listener the webhook secret alone, the forge adapter key and token.
+holds it: the listener the webhook secret alone, the code host adapter key and token.
 """
 
 from __future__ import annotations
@@ -346,7 +346,7 @@ _OF_A_PROVIDER = re.compile(
 )
 
 
-def load(environ: Mapping[str, str] = os.environ) -> Settings:
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from the environment.
 
     Raises:
@@ -371,9 +371,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     try:
         loaded = Settings.model_validate(given, strict=False)
     except ValidationError as problem:
-        raise _together([*problems, *_in_words(problem)]) from problem
+        raise _join_problems([*problems, *_in_words(problem)]) from problem
     if problems:
-        raise _together(problems)
+        raise _join_problems(problems)
     return loaded
 
 
@@ -462,10 +462,10 @@ def hold_all(*checks: Callable[[], object]) -> None:
         except SettingsInvalid as problem:
             problems.append(problem.message)
     if problems:
-        raise _together(problems)
+        raise _join_problems(problems)
 
 
-def _together(problems: list[str]) -> SettingsInvalid:
+def _join_problems(problems: list[str]) -> SettingsInvalid:
     lines = list(dict.fromkeys(problems))
     if len(lines) == 1:
         return SettingsInvalid(lines[0])

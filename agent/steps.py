@@ -26,7 +26,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from agent import errors
-from agent.editing.called import Called, Opening
+from agent.editing.turn_records import CallResults, OpeningMessage
 from agent.errors import (
     AgentError,
     Cancelled,
@@ -39,17 +39,17 @@ from agent.errors import (
     Unforeseen,
     VersionUnknown,
 )
-from agent.models.agenda import Agenda
 from agent.models.change import ClearedChange, Finding
 from agent.models.chat import Reply
 from agent.models.checks import Comparison
 from agent.models.environment import Checkout, Contract
 from agent.models.outcome import FirstRound, Verdict
-from agent.models.pulls import Standing
+from agent.models.pulls import BranchState
 from agent.models.record import Record
+from agent.models.review_items import FollowUpTask
 from agent.models.run import Reason
 from agent.models.steps import Remember
-from agent.models.ticket import Decision, Similar, Ticket
+from agent.models.ticket import Decision, SimilarRun, Ticket
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import Redactor
@@ -65,7 +65,7 @@ _POLICY = "policy "
 #: Larger results stand in the ledger by their digest alone.
 _LEDGER_BYTES = 64 * 1024
 #: Results that have events of their own in the ledger, which are redacted.
-_TOLD_APART = (Reply, Called, Opening)
+_TOLD_APART = (Reply, CallResults, OpeningMessage)
 #: A step that takes its worker down with it is not to do so for ever. Whatever else was under way
 #: when a worker died is counted as well.
 _MOST_LOST = 20
@@ -109,7 +109,7 @@ class Cancellation:
         return self._problem
 
 
-class Directly:
+class DirectStep:
     """Keeps nothing: a run ends with its process."""
 
     def __call__(self, name: str, attempt: Callable[[], str]) -> str:
@@ -139,7 +139,7 @@ class Steps:
         watcher: Watcher,
         *,
         max_minutes: int,
-        grants: int = 1,
+        budget_multiplier: int = 1,
         remember: Remember | None = None,
         cancellation: Cancellation | None = None,
         go_on: str = "runs retry",
@@ -148,7 +148,8 @@ class Steps:
 
         Args:
             max_minutes: The most that the operator allows.
-            grants: So often somebody let the run begin or go on: it has its minutes each time.
+            budget_multiplier: How often the run was started or resumed; each time it gets its
+                minutes again.
             remember: Keeps the records; default: nothing is kept.
             cancellation: Once set, no further step is begun, and one under way may end early.
             go_on: The command that lets the run go on, for words.
@@ -157,9 +158,9 @@ class Steps:
         self._log = log
         self._watcher = watcher
         self._most_minutes = max_minutes
-        self._grants = grants
+        self._budget_multiplier = budget_multiplier
         self._minutes = max_minutes
-        self._remember = remember or Directly()
+        self._remember = remember or DirectStep()
         self.kept = remember is not None
         """Whether a further process can go on with the run."""
         self._cancellation = cancellation or Cancellation()
@@ -172,7 +173,7 @@ class Steps:
         """The step that was asked for last."""
         self.ticket: Ticket | None = None
         """The ticket once it was read, for texts about a run that stopped."""
-        self.asked: Agenda | None = None
+        self.asked: FollowUpTask | None = None
         """What a follow-up sees to, once that was read."""
         self.compared: tuple[Comparison, ...] = ()
         """The checks once they were compared: they are proved, however the run ends."""
@@ -180,7 +181,7 @@ class Steps:
         """What policy has found in the change, and the verdict after it."""
         self.checkout: Checkout | None = None
         """The base commit once it is fixed."""
-        self.similar: tuple[Similar, ...] = ()
+        self.similar: tuple[SimilarRun, ...] = ()
         """Other runs of ours whose tickets are much alike, once triage has looked."""
         self.decision: Decision | None = None
         """What triage has decided."""
@@ -215,8 +216,8 @@ class Steps:
             if not made:
                 self._watcher.ended(name, record.seconds, ok=record.failure is None)
             if record.failure is not None:
-                problem = errors.restored(record.failure)
-                self._judged(name, problem)
+                problem = errors.restore_error(record.failure)
+                self._note_refusal(name, problem)
                 raise problem
             result = (
                 fresh[0] if fresh else result_adapter(work).validate_json(record.value or "null")
@@ -242,7 +243,7 @@ class Steps:
             self._log.line(f"[{name}]")
             self._watcher.started(name)
             self._may_begin(name)
-            with _uninterrupted() if name in _FINISHED else nullcontext():
+            with _defer_signals() if name in _FINISHED else nullcontext():
                 result = work(*args)
             # What a step returns must survive the process.
             value = result_adapter(work).dump_json(result).decode()
@@ -253,7 +254,7 @@ class Steps:
             self._log.result(name, result)
             fresh.append(result)
         except Exception as problem:  # noqa: BLE001  an error is what the step gives back
-            value, failure = None, errors.kept(self._told(name, problem))
+            value, failure = None, errors.make_failure(self._explain_error(name, problem))
         finally:
             seconds = round(time.monotonic() - begun, 3)
             self._watcher.ended(name, seconds, ok=value is not None)
@@ -263,7 +264,7 @@ class Steps:
                     self._ledger.append(name, 3, "failed", seconds=seconds, **facts)
         return StepRecord(seconds=seconds, value=value, failure=failure)
 
-    def _told(self, name: str, problem: Exception) -> AgentError:
+    def _explain_error(self, name: str, problem: Exception) -> AgentError:
         """Give an error its sentence; what breaks off because the run was stopped is no trouble."""
         broken_off = name not in _FINISHED or isinstance(problem, Cancelled)
         if self._cancellation.is_set() and broken_off:
@@ -273,13 +274,13 @@ class Steps:
             return stopped
         if not isinstance(problem, AgentError):
             self._log.line("".join(traceback.format_exception(problem)))
-        told = foreseen(problem)
+        told = make_agent_error(problem)
         self._log.line(" ".join(filter(None, (told.message, told.details))))
         return told
 
     def _may_begin(self, name: str) -> None:
         """Refuse a step that is not to be begun; it is told to people all the same."""
-        if (lost := self._ledger.lost(name)) >= _MOST_LOST:
+        if (lost := self._ledger.count_lost(name)) >= _MOST_LOST:
             raise Unforeseen(
                 f"The worker was lost {lost} times while it was at {name!r}, so that is not begun"
                 " again. The operator finds the reason in the service's log."
@@ -287,12 +288,12 @@ class Steps:
         if name == "deliver":
             return
         # What an earlier attempt has begun to hand over may be seen already; the step looks itself.
-        begun = name in _FINISHED and self._ledger.begun(name)
+        begun = name in _FINISHED and self._ledger.has_begun(name)
         if self._cancellation.is_set() and not begun:
             raise self._cancellation.problem
-        if name not in _FINISHED and self._used > self._granted * 60:
+        if name not in _FINISHED and self._used_seconds > self._granted_seconds * 60:
             then = _GOES_ON.format(command=self._go_on) if self.kept else _BEGINS_ANEW
-            minutes = f"{self._granted} minute{'s' * (self._granted != 1)}"
+            minutes = f"{self._granted_seconds} minute{'s' * (self._granted_seconds != 1)}"
             raise TimeSpent(
                 f"The run has used its {minutes} (limits.minutes) before the step {name!r}. {then}"
             )
@@ -300,17 +301,17 @@ class Steps:
     @property
     def seconds_left(self) -> float:
         """What the steps so far have left of the run's minutes."""
-        return max(0.0, self._granted * 60 - self._used)
+        return max(0.0, self._granted_seconds * 60 - self._used_seconds)
 
     @property
-    def _used(self) -> float:
+    def _used_seconds(self) -> float:
         """Seconds of the steps, and of earlier attempts in which no model answered."""
         in_vain = self._ledger.seconds_of(ModelUnavailable.__name__)
         return sum(self.seconds.values()) + in_vain
 
     @property
-    def _granted(self) -> int:
-        return self._minutes * self._grants
+    def _granted_seconds(self) -> int:
+        return self._minutes * self._budget_multiplier
 
     def _learn(self, result: object) -> None:
         match result:
@@ -322,9 +323,9 @@ class Steps:
                 self.similar, self.decision = result.similar, result
             case Checkout():
                 self.checkout = result
-            case Standing():
+            case BranchState():
                 self.checkout = result.checkout
-            case Agenda():
+            case FollowUpTask():
                 self.asked = result
             case Reply():
                 self.cost_usd += result.cost_usd or 0.0
@@ -336,7 +337,7 @@ class Steps:
                 self.findings += result.findings
                 self._first(result.reason, passed=result.publish)
 
-    def _judged(self, name: str, problem: AgentError) -> None:
+    def _note_refusal(self, name: str, problem: AgentError) -> None:
         """Learn that rules refused a change; what they refuse elsewhere was let pass by them."""
         if isinstance(problem, PolicyRefused) and name.startswith(_POLICY):
             self._first(problem.reason, passed=False)
@@ -346,7 +347,7 @@ class Steps:
             self.first_round = FirstRound(passed=passed, reason=reason)
 
 
-def foreseen(problem: Exception) -> AgentError:
+def make_agent_error(problem: Exception) -> AgentError:
     """Make any error one of ours."""
     if isinstance(problem, AgentError):
         return problem
@@ -363,7 +364,7 @@ def _for_ledger(value: str, redactor: Redactor, *, whole: bool) -> dict[str, obj
     facts: dict[str, object] = {"result_sha256": hashlib.sha256(value.encode()).hexdigest()}
     if whole and len(value) <= _LEDGER_BYTES:
         result = json.loads(value)
-        facts["result"] = redactor.inside(result)
+        facts["result"] = redactor.redact_record(result)
         if facts["result"] != result:
             facts["redacted"] = True
     return facts
@@ -390,7 +391,7 @@ def _adapter_of(work: Callable[..., T]) -> TypeAdapter[T]:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
+def _defer_signals() -> Iterator[None]:
     """Let Ctrl-C and SIGTERM come too late: what is being handed over is handed over whole."""
     if threading.current_thread() is not threading.main_thread():
         yield

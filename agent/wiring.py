@@ -13,13 +13,13 @@ import structlog
 from agent.environments.package_index import SimpleIndex
 from agent.errors import ModelUnusable, SettingsInvalid
 from agent.models.chat_model import ChatModel
-from agent.models.forge import Forge, Pulls
-from agent.models.intake import Gatekeeper
+from agent.models.code_host import CodeHost, Pulls
+from agent.models.intake import IntakeApi
 from agent.models.run import Run
 from agent.models.sandbox import Sandbox, Sessions
-from agent.runs.local_forge import LocalForge
-from agent.sandbox.opening import OpenSessions
+from agent.runs.local_code_host import LocalCodeHost
 from agent.sandbox.sandboxes import ChosenSandbox
+from agent.sandbox.session_factory import SessionFactory
 from agent.sandbox.stoppable import Stoppable
 from agent.services import Compose, Execution, Services, make_redactor
 from agent.settings import Settings
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 _log = structlog.get_logger()
 
 
-def sandbox(settings: Settings) -> Sandbox:
+def make_sandbox(settings: Settings) -> Sandbox:
     """Make what opens sandboxes, of the kind that the settings ask for."""
     return ChosenSandbox(settings)
 
 
-def local(settings: Settings, say: Callable[[str], None]) -> Services:
+def make_local_services(settings: Settings, say: Callable[[str], None]) -> Services:
     """Compose services on this machine for a command that carries no run."""
     return on_this_machine(settings)(Execution(say=say, redactor=make_redactor(settings)))
 
@@ -47,10 +47,14 @@ def on_this_machine(settings: Settings) -> Compose:
     """Give what composes the services of a run without a server."""
     make_home(settings)
 
-    return lambda execution: _compose(settings, execution, LocalForge(), models(settings))
+    return lambda execution: _make_services(
+        settings, execution, LocalCodeHost(), make_models(settings)
+    )
 
 
-def replayed(settings: Settings, run: Run, asked: ChatModel, execution: Execution) -> Services:
+def make_replay_services(
+    settings: Settings, run: Run, asked: ChatModel, execution: Execution
+) -> Services:
     """Compose the services of a run that is done again, without GitHub itself.
 
     Args:
@@ -58,36 +62,36 @@ def replayed(settings: Settings, run: Run, asked: ChatModel, execution: Executio
         asked: Gives the replies of then.
     """
     if run.snapshot is None:
-        return _compose(settings, execution, LocalForge(), asked)
-    from agent.github.forge import GithubForge
+        return _make_services(settings, execution, LocalCodeHost(), asked)
+    from agent.github.code_host import GithubCodeHost
     from agent.github.pulls import GithubPulls
 
     way = way_to_github(settings)
     pulls = GithubPulls(way, settings)
-    return _compose(settings, execution, GithubForge(way, settings), asked, pulls)
+    return _make_services(settings, execution, GithubCodeHost(way, settings), asked, pulls)
 
 
-def _compose(
+def _make_services(
     settings: Settings,
     execution: Execution,
-    forge: Forge,
+    code_host: CodeHost,
     asked: ChatModel | None,
     pulls: Pulls | None = None,
     sessions: Sessions | None = None,
 ) -> Services:
     return Services(
         settings=settings,
-        forge=forge,
+        code_host=code_host,
         pulls=pulls,
-        sandbox=Stoppable(sandbox(settings), execution.stopped),
+        sandbox=Stoppable(make_sandbox(settings), execution.stopped),
         index=SimpleIndex(settings),
         execution=execution,
         models=execution.counted(asked) if asked else None,
-        sessions=sessions or OpenSessions(settings),
+        sessions=sessions or SessionFactory(settings),
     )
 
 
-def models(settings: Settings) -> ProvidedModels | None:
+def make_models(settings: Settings) -> ProvidedModels | None:
     """Make what asks models; None: no model is set.
 
     Raises:
@@ -97,10 +101,10 @@ def models(settings: Settings) -> ProvidedModels | None:
     from agent.llm.routes import routes
 
     chosen = routes(settings)
-    return provided(chosen, settings) if chosen.names else None
+    return make_provided_models(chosen, settings) if chosen.names else None
 
 
-def provided(chosen: Routes, settings: Settings) -> ProvidedModels:
+def make_provided_models(chosen: Routes, settings: Settings) -> ProvidedModels:
     """Make what asks the models of these chains, whatever chains are set.
 
     Raises:
@@ -108,7 +112,7 @@ def provided(chosen: Routes, settings: Settings) -> ProvidedModels:
     """
     from agent.llm import prices, routes
 
-    known = prices.load(settings)
+    known = prices.load_prices(settings)
     if problems := routes.find_problems(settings, known):
         raise ModelUnusable("\n".join(problems))
     from agent.llm.provided import ProvidedModels
@@ -136,10 +140,10 @@ def way_to_github(settings: Settings, stopping: Event | None = None) -> Access:
     # Only runs on GitHub need its client; the others start without.
     from agent.github import access
 
-    return access.connect(settings, record=_note, stopping=stopping)
+    return access.connect_to_github(settings, record=_note_fact, stopping=stopping)
 
 
-def _note(kind: str, facts: Mapping[str, object]) -> None:
+def _note_fact(kind: str, facts: Mapping[str, object]) -> None:
     _log.info(kind, **facts)
 
 
@@ -150,30 +154,32 @@ def on_github(settings: Settings, way: Access) -> Compose:
         way: Of the process; what it has learned of us and of the repositories is not asked anew.
     """
     # Loaded now, so that the first run does not wait for it.
-    from agent.github.forge import GithubForge
+    from agent.github.code_host import GithubCodeHost
     from agent.github.pulls import GithubPulls
 
     make_home(settings)
     Redactor()("What looks like a secret is loaded by the first text, which is this one.")
     # Shared by all runs: connections to providers are kept from one to the next.
-    asked, sessions = models(settings), OpenSessions(settings)
+    asked, sessions = make_models(settings), SessionFactory(settings)
     if asked is not None:
         # What providers need takes seconds to load; the first run does not wait for all of it.
-        threading.Thread(target=asked.ready, name="load models", daemon=True).start()
+        threading.Thread(target=asked.preload, name="load models", daemon=True).start()
 
     def compose(execution: Execution) -> Services:
         own = way.recording(execution.record_write)
         pulls = GithubPulls(own, settings)
-        return _compose(settings, execution, GithubForge(own, settings), asked, pulls, sessions)
+        return _make_services(
+            settings, execution, GithubCodeHost(own, settings), asked, pulls, sessions
+        )
 
     return compose
 
 
-def gatekeeper(settings: Settings, way: Access) -> Gatekeeper:
+def make_intake_api(settings: Settings, way: Access) -> IntakeApi:
     """Make what the intake asks GitHub with."""
-    from agent.github.gatekeeper import GithubGatekeeper
+    from agent.github.intake_api import GithubIntakeApi
 
-    return GithubGatekeeper(way, settings)
+    return GithubIntakeApi(way, settings)
 
 
 def make_home(settings: Settings) -> None:

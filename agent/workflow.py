@@ -11,22 +11,22 @@ from __future__ import annotations
 from functools import partial
 
 from agent.editing import scouting
-from agent.editing.job import Job
-from agent.editing.rounds import Draft, Round, best
+from agent.editing.rounds import Draft, Round, choose_best
+from agent.editing.run_context import RunContext
 from agent.errors import EnvironmentFailed, RepositoryUnfit
 from agent.models.checks import CheckReport
 from agent.models.environment import Opened, Prepared
 from agent.models.outcome import Outcome
 from agent.models.run import Run
 from agent.models.steps import Step
-from agent.publishing import proposing
+from agent.publishing import pull_request_content
 from agent.services import Services
 from agent.stages import (
     answer,
     baseline,
     checkout,
     decide,
-    earlier,
+    earlier_attempt,
     edit,
     environment,
     follow_up,
@@ -47,19 +47,21 @@ def resolve_ticket(run: Run, step: Step, svc: Services) -> Outcome:
     Raises:
         RunStopped: The run ends without a branch; the error says why.
     """
-    ticket = step("read ticket", triage.read, run, svc)
-    step("announce", svc.forge.begin, run)
-    decision = step("triage", triage.decide, ticket, run, svc)
-    ticket = step("earlier", earlier.know, ticket, run, svc)
-    base = step("checkout", checkout.prepare, run, svc)
-    contract = step("read config", checkout.contract, run, base, svc)
-    step("onboard", onboard.settle, run, base, contract, svc)
-    facts = step("clarify", plan.settle, ticket, decision, run, base, contract, svc)
+    ticket = step("read ticket", triage.read_ticket, run, svc)
+    step("announce", svc.code_host.announce_start, run)
+    decision = step("triage", triage.decide_ticket, ticket, run, svc)
+    ticket = step("earlier", earlier_attempt.add_earlier_attempt, ticket, run, svc)
+    base = step("checkout", checkout.prepare_checkout, run, svc)
+    contract = step("read config", checkout.read_contract, run, base, svc)
+    step("onboard", onboard.settle_onboarding, run, base, contract, svc)
+    facts = step("clarify", plan.settle_parameters, ticket, decision, run, base, contract, svc)
     opened = Opened(run=run, checkout=base, contract=contract)
-    job = Job(ticket, decision, facts, opened, step, svc, measure=_measure)
-    with job.keeping():
-        decided = _reviewed(_by_recipe(job) if facts else _by_model(job), job)
-    return step("publish", publish.open_pull_request, job.prepared, decided, svc)
+    run_context = RunContext(ticket, decision, facts, opened, step, svc, measure=_measure_base)
+    with run_context.attach_best_change():
+        decided = _review_change(
+            _by_recipe(run_context) if facts else _by_model(run_context), run_context
+        )
+    return step("publish", publish.open_pull_request, run_context.prepared, decided, svc)
 
 
 def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
@@ -71,77 +73,102 @@ def answer_review(run: Run, step: Step, svc: Services) -> Outcome:
     Raises:
         RunStopped: The follow-up ends without a result; the pull request stays as it is.
     """
-    occasion = step("read pull", follow_up.read, run, svc)
-    if not follow_up.has_work(occasion, run):
-        return step("publish", answer.nothing, occasion, run, svc)
-    step("announce", svc.forge.begin, run)
-    ticket = step("read ticket", triage.read, run, svc)
-    ticket = step("earlier", earlier.know, ticket, run, svc)
-    standing = step("checkout", follow_up.stand, occasion, run, svc)
-    if not follow_up.has_work(occasion, run, standing):
-        return step("publish", answer.nothing_by_now, occasion, run, svc)
-    asked = step("read threads", follow_up.agenda, occasion, standing, run, svc)
-    contract = step("read config", checkout.contract, run, standing.checkout, svc)
-    opened = Opened(run=run, checkout=standing.checkout, contract=contract)
-    stood = standing.change if standing.foreign else None
-    job = Job(ticket, follow_up.decision(occasion), "", opened, step, svc, stood, _measure)
-    with job.keeping():
-        job.prepare()
-        draft, answers = respond.see_to(asked, job)
+    context = step("read pull", follow_up.read_context, run, svc)
+    if not follow_up.has_work(context, run):
+        return step("publish", answer.end_without_work, context, run, svc)
+    step("announce", svc.code_host.announce_start, run)
+    ticket = step("read ticket", triage.read_ticket, run, svc)
+    ticket = step("earlier", earlier_attempt.add_earlier_attempt, ticket, run, svc)
+    branch_state = step("checkout", follow_up.read_branch_state, context, run, svc)
+    if not follow_up.has_work(context, run, branch_state):
+        return step("publish", answer.end_without_work_left, context, run, svc)
+    asked = step("read threads", follow_up.make_task, context, branch_state, run, svc)
+    contract = step("read config", checkout.read_contract, run, branch_state.checkout, svc)
+    opened = Opened(run=run, checkout=branch_state.checkout, contract=contract)
+    human_changes = branch_state.change if branch_state.foreign_commits else None
+    run_context = RunContext(
+        ticket,
+        follow_up.make_decision(context),
+        "",
+        opened,
+        step,
+        svc,
+        human_changes,
+        _measure_base,
+    )
+    with run_context.attach_best_change():
+        run_context.prepare_environment()
+        draft, answers = respond.see_to(asked, run_context)
         # The branch stays as it is where nothing was edited or merged in.
         is_news = follow_up.is_news(draft.change, asked, run)
-        tried = _until_green(draft, job) if is_news else None
-        decided = _reviewed(tried, job) if tried and tried.passed else None
+        tried = _until_green(draft, run_context) if is_news else None
+        decided = _review_change(tried, run_context) if tried and tried.is_passed else None
     failed = None if decided else tried
-    answers = respond.withheld(answers, decided, failed)
-    return step("publish", answer.publish, asked, answers, decided, failed, job.prepared, svc)
+    answers = respond.make_withheld_answers(answers, decided, failed)
+    return step(
+        "publish",
+        answer.publish_answers,
+        asked,
+        answers,
+        decided,
+        failed,
+        run_context.prepared,
+        svc,
+    )
 
 
-def _measure(job: Job) -> tuple[Prepared, CheckReport]:
+def _measure_base(run_context: RunContext) -> tuple[Prepared, CheckReport]:
     """Build the environment, and run the checks without the change; propose what that takes."""
-    base, step, svc = job.base, job.step, job.svc
-    scout = partial(scouting.scout, job)
+    base, step, svc = run_context.base, run_context.step, run_context.svc
+    scout = partial(scouting.scout_configuration, run_context)
+    measures = environment.Measures(
+        baseline.measure_base, baseline.measure_tests, baseline.measure_others
+    )
     try:
-        found = environment.prepare(base, step, svc, baseline.measure, scout)
+        found = environment.prepare_environment(base, step, svc, measures, scout)
     except (EnvironmentFailed, RepositoryUnfit):
-        step("propose configuration", onboard.propose, base, svc)
+        step("propose configuration", onboard.propose_configuration, base, svc)
         raise
-    step("propose configuration", onboard.propose, base, svc)
+    step("propose configuration", onboard.propose_configuration, base, svc)
     return found
 
 
-def _by_recipe(job: Job) -> Round:
+def _by_recipe(run_context: RunContext) -> Round:
     """Plan, edit, judge: a recipe makes the same change each time, so it has one try."""
-    step, svc = job.step, job.svc
-    agreed = step("plan", plan.draft, job.decision, job.facts)
-    step("approval", plan.approve, agreed, job.base, svc)
-    job.prepare()
-    change = step("edit", edit.carry_out, agreed, job.prepared, svc)
-    return validate.judge(Draft(plan=agreed, change=change), job)
+    step, svc = run_context.step, run_context.svc
+    agreed = step("plan", plan.draft_plan, run_context.decision, run_context.facts)
+    step("approval", plan.approve_plan, agreed, run_context.base, svc)
+    run_context.prepare_environment()
+    change = step("edit", edit.carry_out, agreed, run_context.prepared, svc)
+    return validate.judge_change(Draft(plan=agreed, change=change), run_context)
 
 
-def _by_model(job: Job) -> Round:
+def _by_model(run_context: RunContext) -> Round:
     """One conversation from the plan to a change that passes; another attempt where none does."""
-    attempt = plan.agree(job)
-    job.step("approval", plan.approve, attempt.plan, job.base, job.svc)
-    job.prepare()
+    attempt = plan.agree_plan(run_context)
+    run_context.step("approval", plan.approve_plan, attempt.plan, run_context.base, run_context.svc)
+    run_context.prepare_environment()
     candidates: list[Round] = []
-    while (draft := edit.next_candidate(attempt, candidates, job)) is not None:
-        candidates.append(_until_green(draft, job))
-    return best(candidates)
+    while (draft := edit.next_candidate(attempt, candidates, run_context)) is not None:
+        candidates.append(_until_green(draft, run_context))
+    return choose_best(candidates)
 
 
-def _until_green(draft: Draft, job: Job) -> Round:
+def _until_green(draft: Draft, run_context: RunContext) -> Round:
     """Rules, checks, repair; and again while repair has something new to try."""
-    tried = [validate.judge(draft, job)]
-    while (following := repair.next_draft(tried, job)) is not None:
-        tried.append(validate.judge(following, job))
-    return best(tried)
+    tried = [validate.judge_change(draft, run_context)]
+    while (following := repair.next_draft(tried, run_context)) is not None:
+        tried.append(validate.judge_change(following, run_context))
+    return choose_best(tried)
 
 
-def _reviewed(chosen: Round, job: Job) -> proposing.Decided:
+def _review_change(chosen: Round, run_context: RunContext) -> pull_request_content.Decided:
     """Have a second model look at what a model has edited; what it demands is seen to once."""
-    notes = review.examine(chosen, job)
-    if (draft := repair.answer(chosen, notes, job)) is not None:
-        chosen, notes = review.settled(chosen, _until_green(draft, job), notes, job)
-    return proposing.decided(decide.with_review(chosen, notes, job.prepared.contract), notes, job)
+    notes = review.review_change(chosen, run_context)
+    if (draft := repair.answer_submission(chosen, notes, run_context)) is not None:
+        chosen, notes = review.settle_review(
+            chosen, _until_green(draft, run_context), notes, run_context
+        )
+    return pull_request_content.decided(
+        decide.with_review(chosen, notes, run_context.prepared.contract), notes, run_context
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from repo_config.project_files import Files, Found, table, texts
+from repo_config.project_files import Detected, Files, table, texts
 
 _CLASSIFIER = re.compile(r"Programming Language :: Python :: (3\.[0-9]{1,2})\Z")
 _PLAIN = re.compile(r"(?:cpython-?|python-?)?(3\.[0-9]{1,2})(?![0-9])")
@@ -15,22 +15,22 @@ _PLAIN = re.compile(r"(?:cpython-?|python-?)?(3\.[0-9]{1,2})(?![0-9])")
 _PATCHES = (*range(30), 999)
 
 
-def lowest(files: Files) -> Found | None:
+def find_lowest(files: Files) -> Detected | None:
     """The lowest declared version, from the first of the places that names one."""
     for text, origin in ranges(files):
         version = lowest_in(text)
         if version:
-            return Found(version, origin)
+            return Detected(version, origin)
         path = origin.partition(":")[0]
         files.unreadable.setdefault(path, f"names no Python 3 to run on: {text!r}")
-    if found := named(files):
+    if found := read_version_file(files):
         return found
-    if versions := classified(files):
-        return Found(min(versions, key=_minor), next(iter(versions.values())))
+    if versions := read_classified(files):
+        return Detected(min(versions, key=_minor), next(iter(versions.values())))
     return None
 
 
-def classified(files: Files) -> dict[str, str]:
+def read_classified(files: Files) -> dict[str, str]:
     """Return the minor versions that classifiers name, each with the origin."""
     return {
         match[1]: origin
@@ -40,12 +40,12 @@ def classified(files: Files) -> dict[str, str]:
     }
 
 
-def named(files: Files) -> Found | None:
+def read_version_file(files: Files) -> Detected | None:
     """The version that a file made for that alone names; the lowest of several."""
     for path in (".python-version", "runtime.txt"):
         lines = [_PLAIN.match(line.strip()) for line in files.text(path).splitlines()]
         if versions := [match[1] for match in lines if match]:
-            return Found(min(versions, key=_minor), path)
+            return Detected(min(versions, key=_minor), path)
     return None
 
 

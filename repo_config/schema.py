@@ -39,7 +39,7 @@ from repo_config.values import (
 )
 
 
-def _whole(value: object) -> object:
+def _require_whole(value: object) -> object:
     # A literal compares with ==, which would take true and 1.0 for 1.
     if type(value) is not int:
         raise ValueError("not a whole number")
@@ -214,7 +214,10 @@ class TestsSection(Section):
     args: tuple[Plain, ...] = ()
     """Further arguments for the runner."""
     minutes: int = Field(default=10, ge=1)
-    """After this long the suite is ended and counts as failed."""
+    """Tests that have not begun shortly before are left out, and named.
+
+    A suite that still runs then is ended and counts as failed.
+    """
     reruns: int = Field(default=5, ge=0, le=20)
     """So often at most a test that fails with the change alone is run again on both sides, to tell
     whether it fails at times anyway; 0: never."""
@@ -358,7 +361,7 @@ class PullRequestSection(Section):
 class RepoConfig(Section):
     """The whole file; every key is optional."""
 
-    version: Annotated[Literal[1], BeforeValidator(_whole)] = 1
+    version: Annotated[Literal[1], BeforeValidator(_require_whole)] = 1
     """Of this format."""
     label: Label | None = None
     """On GitHub: the label that starts a run; default: the operator's, `mergewright`."""

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from repo_config import suite_commands, tox
 from repo_config.dependencies import Dependency
-from repo_config.project_files import CONFIGURED, Files, Found, split_words, table, texts
+from repo_config.project_files import CONFIGURED, Detected, Files, split_words, table, texts
 from repo_config.schema import RepoConfig
 from repo_config.suite_commands import SuiteCommand
-from repo_config.tool_commands import unwrap
+from repo_config.tool_commands import unwrap_command
 
 _TEST_NAME = re.compile(r"(?:tests?|tests?_.*|.*_tests?)\.py\Z")
 #: Has pytest look where unittest does, for names that it would pass over.
@@ -76,10 +76,10 @@ class PytestSettings:
 def pytest_settings(files: Files) -> PytestSettings | None:
     """Find pytest's section in the order in which pytest itself looks for it."""
     for path in ("pytest.toml", ".pytest.toml"):
-        if files.has(path):
+        if files.has_file(path):
             return PytestSettings(path, table(files.toml(path), "pytest"))
     for path in ("pytest.ini", ".pytest.ini"):
-        if files.has(path):
+        if files.has_file(path):
             return PytestSettings(path, dict(files.ini(path).get("pytest", {})))
     tool = table(files.pyproject, "tool")
     if "pytest" in tool:
@@ -100,7 +100,7 @@ def has_tests(files: Files, settings: PytestSettings | None) -> bool:
     return _DOCTESTS in options or any(_find_tests(files, settings))
 
 
-def _are_found(files: Files, settings: PytestSettings | None, runner: Found | None) -> bool:
+def _are_found(files: Files, settings: PytestSettings | None, runner: Detected | None) -> bool:
     """Whether the runner finds any tests without being told more."""
     if runner is None or runner.value == "django":
         return runner is not None
@@ -115,7 +115,7 @@ def _find_tests(files: Files, settings: PytestSettings | None) -> Iterator[str]:
     own = [name for pattern in patterns for name in fnmatch.filter(files.names, pattern)]
     names = set(own) | {name for name in files.names if name.startswith("test") or "_test" in name}
     unsure = 0
-    for path in files.named(*sorted(names)):
+    for path in files.find_named(*sorted(names)):
         *folders, name = path.split("/")
         if not path.endswith(".py") or ASIDE & set(folders):
             continue
@@ -147,14 +147,14 @@ def find_start(
     given, command = config.checks.tests, None
     found = _find_runner(files, settings, declared, manage, is_django=is_django)
     if given.runner != "auto":
-        configured = Found(given.runner, f"{CONFIGURED}: checks.tests.runner")
+        configured = Detected(given.runner, f"{CONFIGURED}: checks.tests.runner")
         found = configured if given.runner != "off" else None
     elif not (given.args or given.script or _are_found(files, settings, found)):
         usual = SuiteCommand(found.origin, args=AS_UNITTEST) if found else None
-        named = suite_commands.find(files, whole, config.folder)
+        named = suite_commands.find_commands(files, whole, config.folder)
         # Without tests by name, manage.py finds none either.
         command = next((one for one in named if found or one.script != manage), usual)
-        found = command and Found("django" if command.script else "pytest", command.origin)
+        found = command and Detected("django" if command.script else "pytest", command.origin)
     chosen = given.script or (command and command.script) or script(files, manage)
     origins = {"test_runner": found.origin} if found else {}
     if found and found.value == "django" and chosen:
@@ -171,30 +171,30 @@ def _find_runner(
     manage: str | None,
     *,
     is_django: bool,
-) -> Found | None:
+) -> Detected | None:
     """Say which runner the tests are meant for; None without tests."""
     if not has_tests(files, settings):
         return None
     if settings:
-        return Found("pytest", settings.origin)
+        return Detected("pytest", settings.origin)
     # A Django project may need pytest for something else than its tests; pytest cannot start
     # Django without its plugin or a conftest.py.
     names = {"pytest-django"} if is_django else {"pytest", "pytest-django"}
     for dependency in declared:
         if dependency.name in names:
-            return Found("pytest", f"{dependency.origin}: {dependency.name}")
-    for path in files.named("conftest.py"):
+            return Detected("pytest", f"{dependency.origin}: {dependency.name}")
+    for path in files.find_named("conftest.py"):
         if not ASIDE & set(path.split("/")[:-1]):
-            return Found("pytest", path)
+            return Detected("pytest", path)
     if is_django:
-        return Found("django", script(files, manage) or "Django, and nothing of pytest")
-    return Found("pytest", "pytest also runs the tests of unittest")
+        return Detected("django", script(files, manage) or "Django, and nothing of pytest")
+    return Detected("pytest", "pytest also runs the tests of unittest")
 
 
 def script(files: Files, manage: str | None) -> str | None:
     """The script that starts Django's runner: one made for tests, else manage.py."""
-    env = tox.read(files)
-    commands = (unwrap(split_words(line)) for line in (env.commands() if env else ()))
+    env = tox.read_tox(files)
+    commands = (unwrap_command(split_words(line)) for line in (env.commands() if env else ()))
     named = (suite_commands.find_script(words, files) for words in commands if words)
     used = (path for path in named if _TEST_NAME.match(path.rsplit("/", 1)[-1]) or "test" in path)
-    return next((path for path in (*SCRIPTS, *used) if files.has(path)), manage)
+    return next((path for path in (*SCRIPTS, *used) if files.has_file(path)), manage)

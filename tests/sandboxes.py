@@ -108,11 +108,11 @@ def wait_until_gone(marker: str) -> None:
 def left_of(backend: str, home: Path) -> set[str]:
     """What is there on this machine of sandboxes of a data folder: control groups or containers."""
     from agent.sandbox.bubblewrap import cgroup
-    from agent.sandbox.docker import engine, walls
+    from agent.sandbox.docker import container_arguments, engine
     from agent.sandbox.runtime import slots
 
     if backend != "docker":
-        return cgroup.names(slots.prefix(home))
-    mark = f"{walls.HOME_LABEL}={slots.prefix(home)}"
-    with engine.connect(settings_for(backend, home)).client() as client:
+        return cgroup.list_names(slots.prefix(home))
+    mark = f"{container_arguments.HOME_LABEL}={slots.prefix(home)}"
+    with engine.connect_to_engine(settings_for(backend, home)).client() as client:
         return {one["Id"] for one in client.containers(all=True, filters={"label": mark})}

@@ -15,10 +15,10 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from agent.errors import AgentError
-from agent.service.pause import Paused, Switch
+from agent.service.pause import Pause, Switch
 from agent.store.sql_inbox import Counts, Inbox
-from webhooks.figures import KIND, Figures
 from webhooks.inbox import Committer
+from webhooks.listener_metrics import KIND, ListenerMetrics
 
 _PROBE_SECONDS = 5.0
 #: A probe writes to the disk; whoever asks more often gets the last answer.
@@ -28,7 +28,7 @@ _STALE_SECONDS = 30.0
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-def router(committer: Committer, figures: Figures) -> APIRouter:
+def router(committer: Committer, figures: ListenerMetrics) -> APIRouter:
     """Serve `/healthz`, `/readyz` and `/metrics`."""
     routes = APIRouter()
     probe = _Probe(committer)
@@ -106,6 +106,6 @@ def _stands_still(seconds: float | None) -> str | None:
     return None
 
 
-def _prove(inbox: Inbox) -> tuple[Counts, float | None, Paused | None]:
+def _prove(inbox: Inbox) -> tuple[Counts, float | None, Pause | None]:
     inbox.prove_writable()
-    return inbox.counts(), inbox.last_beat(), Switch(inbox.path.parent).paused()
+    return inbox.counts(), inbox.last_beat(), Switch(inbox.path.parent).get_pause()

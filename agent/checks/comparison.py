@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 from agent.checks import check, flaky, suite
 from agent.checks.flaky import FAILING, PASSING, Proof
-from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison, Repeated, Status
+from agent.models.checks import (
+    CheckItem,
+    CheckReport,
+    CheckResult,
+    Comparison,
+    RepeatedTest,
+    Status,
+)
 from agent.text import measured
 
 #: Ends the names of checks that were run on the change under the base commit's own rules.
@@ -24,17 +31,17 @@ _COUNTED = "finding"
 REPLACED = "replaced"
 
 
-def compare(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
+def compare_reports(base: CheckReport, head: CheckReport) -> tuple[Comparison, ...]:
     """Compare check by check; a check that neither side has is left out."""
     names = dict.fromkeys(
         [result.name for result in head.results] + [result.name for result in base.results]
     )
     compared = []
     for name in names:
-        before = base.result(name.removesuffix(BASE_RULES)) or _absent(name)
-        after = head.result(name) or _absent(name)
+        before = base.result(name.removesuffix(BASE_RULES)) or _make_absent(name)
+        after = head.result(name) or _make_absent(name)
         if before.status is not Status.ABSENT or after.status is not Status.ABSENT:
-            compared.append(_compare(name, before, after))
+            compared.append(_compare_check(name, before, after))
     return tuple(compared)
 
 
@@ -45,11 +52,13 @@ def beyond_edits(base: CheckReport, head: CheckReport) -> tuple[str, ...]:
     same reason, is not of the change's making.
     """
     found = []
-    for name in (one.name for one in compare(base, head)):
-        before = base.result(name.removesuffix(BASE_RULES)) or _absent(name)
-        after = head.result(name) or _absent(name)
+    for name in (one.name for one in compare_reports(base, head)):
+        before = base.result(name.removesuffix(BASE_RULES)) or _make_absent(name)
+        after = head.result(name) or _make_absent(name)
         whole = _as_a_whole(before) and _as_a_whole(after)
-        alike = whole and measured.masked(before.reason) == measured.masked(after.reason)
+        alike = whole and measured.mask_measured(before.reason) == measured.mask_measured(
+            after.reason
+        )
         if alike or before.status is Status.UNVERIFIED:
             found.append(name)
     return tuple(found)
@@ -70,18 +79,18 @@ def find_new(
     return found
 
 
-def _absent(name: str) -> CheckResult:
+def _make_absent(name: str) -> CheckResult:
     return CheckResult(name=name, status=Status.ABSENT)
 
 
-def _compare(name: str, before: CheckResult, after: CheckResult) -> Comparison:
+def _compare_check(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     is_tests = name.removesuffix(BASE_RULES) == check.TESTS
     found = _tests(name, before, after) if is_tests else _findings(name, before, after)
     if before.status is Status.UNMEASURABLE:
         if after.status is Status.PASSED:
             return found.model_copy(update={"verdict": Status.PASSED})
         return _not_told_apart(found, Status.UNMEASURABLE, f"on base, twice: {before.reason}")
-    if unproved := _unproved(before, after):
+    if unproved := _explain_unproved(before, after):
         return _not_told_apart(found, Status.UNVERIFIED, unproved)
     if after.status is Status.UNVERIFIED:
         return _not_told_apart(found, Status.FAILED, f"not proved with the change: {after.reason}")
@@ -99,7 +108,7 @@ def _not_told_apart(found: Comparison, verdict: Status, reason: str) -> Comparis
     return found.model_copy(update=facts)
 
 
-def _unproved(before: CheckResult, after: CheckResult) -> str:
+def _explain_unproved(before: CheckResult, after: CheckResult) -> str:
     """Say which side proves nothing, and why."""
     if before.status is Status.UNVERIFIED:
         return f"on base: {before.reason}"
@@ -135,7 +144,7 @@ def _verdict(found: Comparison, before: CheckResult, after: CheckResult) -> tupl
 def _unsure_words(found: Comparison) -> str:
     first, *others = found.unsure
     more = f", and {len(others)} more like it" if others else ""
-    return f"{first.item_id} {first.told}, so neither is proved{more}"
+    return f"{first.item_id} {first.summary}, so neither is proved{more}"
 
 
 def _as_a_whole(result: CheckResult) -> bool:
@@ -151,7 +160,8 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
     new = {item.item_id: item for item in after.items}
     unstable = set(before.unstable)
     families = {_family(item_id) for item_id in unstable}
-    unrun = frozenset(after.unrun)
+    unknown = frozenset(before.unrun)
+    unrun = unknown | {*after.unrun}
     missing = [
         item_id
         for item_id in old
@@ -166,9 +176,10 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         for item in new.values()
         if _is_worse(old.get(item.item_id), item)
         and (item.item_id in old or not item.item_id.startswith(unread))
+        and (item.item_id not in unknown or _passed_alone_on_base(item, after))
     ]
     failures = list(_without_renamed(failures, old, new, families))
-    proved = _proved(failures, after)
+    proved = _sort_by_proof(failures, after)
     stopped = [
         item_id
         for item_id, item in old.items()
@@ -191,30 +202,35 @@ def _tests(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         base_uncollected=len(before.items) - _count_tests(before),
         head_uncollected=len(after.items) - _count_tests(after),
         known=after.count(*FAILING) - sum(item.outcome in FAILING for item in failures),
-        new_failures=tuple(_told(item, after) for item in proved[Proof.STEADY]),
+        new_failures=tuple(_add_reruns(item, after) for item in proved[Proof.STEADY]),
         flaky=(
-            *(_repeated(after)[item.item_id] for item in proved[Proof.FLAKY]),
+            *(_index_repeated(after)[item.item_id] for item in proved[Proof.FLAKY]),
             *after.unsteady,
         ),
-        unsure=tuple(_repeated(after)[item.item_id] for item in proved[Proof.UNSURE]),
+        unsure=tuple(_index_repeated(after)[item.item_id] for item in proved[Proof.UNSURE]),
         gone=(*(item_id for item_id in missing if item_id not in unmatched), *stopped),
         rewritten=tuple(
-            one for one in after.held if one.item_id in new and new[one.item_id].outcome == "passed"
+            one
+            for one in after.blocked_tests
+            if one.item_id in new and new[one.item_id].outcome == "passed"
         ),
         unmatched=unmatched,
-        unrun=after.unrun,
+        unrun=tuple(sorted(unrun)),
         added=tuple(
             item_id
             for item_id in new
-            if item_id not in old and _is_test(item_id) and _family(item_id) not in families
+            if item_id not in old
+            and item_id not in unknown
+            and _is_test(item_id)
+            and _family(item_id) not in families
         ),
         seconds=after.seconds,
     )
 
 
-def _proved(failures: list[CheckItem], after: CheckResult) -> dict[Proof, list[CheckItem]]:
+def _sort_by_proof(failures: list[CheckItem], after: CheckResult) -> dict[Proof, list[CheckItem]]:
     """Sort failures by what the further runs of their tests have shown."""
-    repeated = _repeated(after)
+    repeated = _index_repeated(after)
     found: dict[Proof, list[CheckItem]] = {kind: [] for kind in Proof}
     for item in failures:
         seen = repeated.get(item.item_id) if item.outcome in FAILING else None
@@ -222,16 +238,21 @@ def _proved(failures: list[CheckItem], after: CheckResult) -> dict[Proof, list[C
     return found
 
 
-def _repeated(after: CheckResult) -> dict[str, Repeated]:
+def _index_repeated(after: CheckResult) -> dict[str, RepeatedTest]:
     return {one.item_id: one for one in after.repeated}
 
 
-def _told(item: CheckItem, after: CheckResult) -> CheckItem:
+def _add_reruns(item: CheckItem, after: CheckResult) -> CheckItem:
     """Add to a failure what further runs have shown."""
-    one = _repeated(after).get(item.item_id)
+    one = _index_repeated(after).get(item.item_id)
     if one is None:
         return item
-    return item.model_copy(update={"text": f"{item.text}\n(run again: it {one.told})".strip()})
+    return item.model_copy(update={"text": f"{item.text}\n(run again: it {one.summary})".strip()})
+
+
+def _passed_alone_on_base(item: CheckItem, after: CheckResult) -> bool:
+    one = _index_repeated(after).get(item.item_id)
+    return one is not None and any(run.outcome in flaky.PASSING for run in one.base)
 
 
 def _is_test(item_id: str) -> bool:
@@ -282,7 +303,7 @@ def _findings(name: str, before: CheckResult, after: CheckResult) -> Comparison:
         base=before.status,
         head=after.status,
         verdict=Status.UNVERIFIED,
-        figures=after.figures,
+        counts=after.counts,
         base_count=before.count(_COUNTED),
         head_count=after.count(_COUNTED),
         base_failures=before.count(_COUNTED),

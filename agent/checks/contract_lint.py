@@ -15,7 +15,7 @@ from importlib import resources
 from agent.checks import lint, running
 from agent.checks.check import Site
 from agent.checks.comparison import find_new
-from agent.checks.live import Show
+from agent.checks.live_output import Show
 from agent.models.change import Change
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.sandbox import Sandbox
@@ -81,7 +81,7 @@ class ContractLint:
             return None
         root = site.project.root or "."
         only = tuple(posixpath.relpath(path, root) for path in paths)
-        return running.run(replace(self._check(), only=only), site, sandbox, show)
+        return running.run_check(replace(self._check(), only=only), site, sandbox, show)
 
     def _check(self) -> lint.LintCheck:
         machine = (

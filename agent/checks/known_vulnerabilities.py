@@ -68,11 +68,13 @@ def look_up(dump: Path, asked: Iterable[tuple[str, str]]) -> Records:
             members = [one for one in packed.namelist() if one.endswith(".json")]
             for member in members:
                 try:
-                    record = _Record.model_validate_json(_read(packed, member))
+                    record = _Record.model_validate_json(_read_member(packed, member))
                     for package, name in _packages(record, found):
                         for version in versions.get(name, ()):
-                            if _has(package, version):
-                                hits[name, version].append(_of(record, package, version))
+                            if _is_vulnerable(package, version):
+                                hits[name, version].append(
+                                    _make_vulnerability(record, package, version)
+                                )
                 except (ValueError, *_PROBLEMS) as problem:
                     found.problems.append(f"{member}: {_words(problem)}")
     except _PROBLEMS as problem:
@@ -81,13 +83,13 @@ def look_up(dump: Path, asked: Iterable[tuple[str, str]]) -> Records:
     if not found.count:
         unreadable = f", and {found.problems[0]}" if found.problems else ""
         raise Unusable(f"MERGEWRIGHT_OSV holds no record about packages of PyPI{unreadable}")
-    found.by = {key: _joined(several) for key, several in hits.items()}
+    found.by = {key: _join_aliases(several) for key, several in hits.items()}
     if more := found.problems[_MOST_PROBLEMS:]:
         found.problems[_MOST_PROBLEMS:] = [f"{len(more)} more"]
     return found
 
 
-def _read(packed: zipfile.ZipFile, member: str) -> bytes:
+def _read_member(packed: zipfile.ZipFile, member: str) -> bytes:
     with packed.open(member) as file:
         content = file.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
@@ -149,7 +151,7 @@ def _packages(record: _Record, found: Records) -> Iterator[tuple[_Package, str]]
             yield one, str(canonicalize_name(one.package.name if one.package else ""))
 
 
-def _has(package: _Package, version: str) -> bool:
+def _is_vulnerable(package: _Package, version: str) -> bool:
     """Whether a version is vulnerable: listed, or within a range as OSV's schema evaluates it."""
     at = _version(version)
     listed = package.versions or ()
@@ -193,7 +195,7 @@ def _version(text: str) -> Version | None:
         return None
 
 
-def _of(record: _Record, package: _Package, version: str) -> Vulnerability:
+def _make_vulnerability(record: _Record, package: _Package, version: str) -> Vulnerability:
     """Say what people are told, with the first later version that is fixed."""
     at, flat = _version(version), " ".join((record.summary or "").split())
     events = [event for one in package.ranges or () for event in _events(one)]
@@ -205,7 +207,7 @@ def _of(record: _Record, package: _Package, version: str) -> Vulnerability:
     )
 
 
-def _joined(hits: Iterable[Vulnerability]) -> tuple[Vulnerability, ...]:
+def _join_aliases(hits: Iterable[Vulnerability]) -> tuple[Vulnerability, ...]:
     """Join records that tell of the same vulnerability under other names."""
     joined: list[Vulnerability] = []
     for hit in hits:

@@ -3,7 +3,7 @@
 No tool is run: two environments are held against each other, and the metadata of what differs is
 read. What is known of their vulnerabilities is looked up in the operator's records
 (`known_vulnerabilities`). What follows from all of it is left to rules
-(`agent.policy.upkeep.brought`).
+(`agent.policy.maintainability.added_packages`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from agent.environments import distributions
 from agent.environments.distributions import Distribution
 from agent.models.checks import CheckResult, Status
 from agent.models.environment import Environment
-from agent.models.packages import Brought, DeclaredPackage, Package, VulnerabilityData
+from agent.models.packages import AddedPackages, DeclaredPackage, Package, VulnerabilityData
 
 NAME = "packages"
 _MOST_STEPS = 50
@@ -29,7 +29,7 @@ _MOST_STEPS = 50
 _STALE_DAYS = 30
 
 
-def look_up(packages: list[Package], dump: Path | None, now: float) -> Brought:
+def look_up(packages: list[Package], dump: Path | None, now: float) -> AddedPackages:
     """Add to packages what is known of the vulnerabilities of their versions.
 
     Args:
@@ -37,13 +37,13 @@ def look_up(packages: list[Package], dump: Path | None, now: float) -> Brought:
         now: Seconds since the epoch.
     """
     if dump is None:
-        return Brought(packages=tuple(packages))
+        return AddedPackages(packages=tuple(packages))
     pairs = {(one.name, version) for one in packages for version in (one.version, one.before)}
     try:
         records = known_vulnerabilities.look_up(dump, sorted(pair for pair in pairs if pair[1]))
     except Unusable as problem:
         data = VulnerabilityData(problems=(str(problem),))
-        return Brought(packages=tuple(packages), known=data)
+        return AddedPackages(packages=tuple(packages), known=data)
     days = 0
     with suppress(ValueError):
         newest = datetime.fromisoformat(records.newest).replace(tzinfo=UTC).timestamp()
@@ -55,7 +55,7 @@ def look_up(packages: list[Package], dump: Path | None, now: float) -> Brought:
         problems=tuple(records.problems),
     )
     told = tuple(_with_vulnerabilities(one, records) for one in packages)
-    return Brought(packages=told, known=data)
+    return AddedPackages(packages=told, known=data)
 
 
 def _with_vulnerabilities(package: Package, records: Records) -> Package:
@@ -65,12 +65,12 @@ def _with_vulnerabilities(package: Package, records: Records) -> Package:
     return package.model_copy(
         update={
             "vulnerabilities": tuple(one for one in now if before.isdisjoint(one.ids)),
-            "kept": tuple(one for one in now if not before.isdisjoint(one.ids)),
+            "retained_vulnerabilities": tuple(one for one in now if not before.isdisjoint(one.ids)),
         }
     )
 
 
-def look(
+def check_packages(
     declared: tuple[DeclaredPackage, ...],
     base: Environment,
     head: Environment,
@@ -89,8 +89,8 @@ def look(
     """
     old, new = _versions(base), _versions(head)
     other = {name for name, version in new.items() if old.get(name) != version}
-    after = distributions.read(head.path, other)
-    before = distributions.read(base.path, other & old.keys())
+    after = distributions.read_distributions(head.path, other)
+    before = distributions.read_distributions(base.path, other & old.keys())
     places = {one.name: one.place for one in reversed(declared)}
     found = [
         Package(
@@ -98,7 +98,7 @@ def look(
             version=new[name],
             is_new=name not in old,
             before=old.get(name, ""),
-            place=_place(name, places, after),
+            place=_find_place(name, places, after),
             needed_by=_needed_by(name, after),
             licensing=after[name].licensing if name in after else None,
             earlier=before[name].licensing if name in before else None,
@@ -114,8 +114,8 @@ def look(
     return CheckResult(
         name=NAME,
         status=Status.PASSED,
-        figures=_figures(brought),
-        brought=brought,
+        counts=_format_counts(brought),
+        added_packages=brought,
         output="\n".join(f"{one.name} {one.version}" for one in found),
     )
 
@@ -146,7 +146,7 @@ def _needed_by(name: str, after: Mapping[str, Distribution]) -> tuple[str, ...]:
     return tuple(sorted(other for other, one in after.items() if name in one.needs))
 
 
-def _place(name: str, places: Mapping[str, str], after: Mapping[str, Distribution]) -> str:
+def _find_place(name: str, places: Mapping[str, str], after: Mapping[str, Distribution]) -> str:
     """Return where it is declared, or what needs it, however many packages are between."""
     seen, waiting = {name}, [name]
     while waiting and len(seen) < _MOST_STEPS:
@@ -159,7 +159,7 @@ def _place(name: str, places: Mapping[str, str], after: Mapping[str, Distributio
     return ""
 
 
-def _figures(brought: Brought) -> str:
+def _format_counts(brought: AddedPackages) -> str:
     found = brought.packages
     new = sum(one.is_new for one in found)
     parts = [f"{new} new"] if new else []

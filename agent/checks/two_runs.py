@@ -14,23 +14,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from agent.checks import affected, flaky, gate, of_tests, red_copies
+from agent.checks import affected, base_test_files, flaky, red_copies, rule_changes
 from agent.checks.affected import Imports
-from agent.checks.again import MOST_TESTS, Again, is_proved
+from agent.checks.base_test_files import BaseTestFiles, Places
 from agent.checks.check import Part, PartOfSuite, Selection, Site, workers
-from agent.checks.of_tests import OfTests, Places
 from agent.checks.own_tests import (
+    choose_scope,
     find_uncollected,
-    merged,
+    merge_results,
     not_passed,
     run_own,
-    scope,
     source_of,
 )
+from agent.checks.reruns import MOST_TESTS, Reruns, is_proved
 from agent.models.change import Change, ChangedFile
-from agent.models.checks import CheckItem, CheckResult, Repeated, Rerun, Status, SuiteFacts
+from agent.models.checks import CheckItem, CheckResult, RepeatedTest, Rerun, Status, SuiteFacts
 from agent.telemetry import run_log
-from agent.text.cleaning import list_some
+from agent.text.sanitise import list_some
 from repo_config.detect import Project
 from repo_config.test_files import has_test_name, is_test
 from repo_config.tree import Tree
@@ -42,7 +42,7 @@ class TwoRuns:
 
     change: Change
     base: CheckResult
-    sites: Again
+    sites: Reruns
     """Base beside the whole change."""
     tree: Tree
     """Of base."""
@@ -61,10 +61,10 @@ class TwoRuns:
         return Places(self.facts)
 
     @cached_property
-    def of_tests(self) -> OfTests:
+    def of_tests(self) -> BaseTestFiles:
         """The files of base's tests."""
-        sources, imports = self._sources or {}, Imports(self._imported)
-        return of_tests.find(self.facts, sources, imports, self.tree.paths())
+        sources, imports = self._sources or {}, Imports(self._imports_by_file)
+        return base_test_files.find_test_files(self.facts, sources, imports, self.tree.paths())
 
     @cached_property
     def imports(self) -> Imports | None:
@@ -73,31 +73,31 @@ class TwoRuns:
             return None
         files = self.change.files
         own = {one.path: one.after or b"" for one in files if one.path.endswith(".py")}
-        return Imports({**self._imported, **affected.imported(own)})
+        return Imports({**self._imports_by_file, **affected.read_imports(own)})
 
     @cached_property
     def _sources(self) -> dict[str, bytes] | None:
         """The Python files of base."""
-        return affected.read(self.tree)
+        return affected.read_python_files(self.tree)
 
     @cached_property
-    def _imported(self) -> dict[str, tuple[str, ...]]:
-        return affected.imported(self._sources or {})
+    def _imports_by_file(self) -> dict[str, tuple[str, ...]]:
+        return affected.read_imports(self._sources or {})
 
     @cached_property
     def rules(self) -> frozenset[str]:
         """What the change touches of the files that tests are configured by."""
-        return gate.test_rules(self.change, self.project)
+        return rule_changes.test_rules(self.change, self.project)
 
     @cached_property
-    def _touched(self) -> frozenset[str]:
+    def _touched_test_files(self) -> frozenset[str]:
         """What the change touches of files that belong to tests."""
-        return self.of_tests.touched(self.change)
+        return self.of_tests.list_touched(self.change)
 
     @cached_property
-    def disguised(self) -> frozenset[str]:
+    def disguised_files(self) -> frozenset[str]:
         """What it touches of the product under names that tests have."""
-        own = self._touched
+        own = self._touched_test_files
         if self.imports is not None:
             own = self.of_tests.without_imported(own, self.imports)
         return frozenset(path for path in self.change.paths if is_test(path)) - own - self.rules
@@ -111,11 +111,11 @@ class TwoRuns:
         """
         new = {file.path for file in self.change.files if file.before is None}
         stay = {path for path in new if not (has_test_name(path) or path.endswith("__init__.py"))}
-        part = gate.without(self.change, self._touched - stay)
-        return gate.under_rules_of_base(part, self.rules)
+        part = rule_changes.drop_files(self.change, self._touched_test_files - stay)
+        return rule_changes.under_rules_of_base(part, self.rules)
 
     @cached_property
-    def shared(self) -> frozenset[str]:
+    def shared_files(self) -> frozenset[str]:
         """What it touches of files that may belong to tests, beside what is of the product."""
         paths = frozenset(self.product.paths)
         found = self.of_tests.shared & paths
@@ -144,8 +144,7 @@ class TwoRuns:
             held: How the first run ended.
             rounds: How often a test may be run again.
         """
-        if held.limit == "time":
-            held = self._with_reached(held)
+        held = self._with_reached(held)
         if held.status is Status.UNVERIFIED or held.exit_code is None:
             return held
         if touched := self._newly_touched(held):
@@ -153,19 +152,21 @@ class TwoRuns:
             return held.model_copy(update={"status": Status.UNVERIFIED, "reason": reason})
         left = not_passed(self.base, held)
         failing = tuple(item for item in left if item.outcome in flaky.FAILING)
-        repeated: tuple[Repeated, ...] = ()
+        repeated: tuple[RepeatedTest, ...] = ()
         if rounds and not held.reason and 0 < len(failing) <= MOST_TESTS:
             repeated = replace(self.sites, head=self.site).repeat(failing, rounds)
         held = held.model_copy(update={"repeated": repeated})
         by_chance = {one.item_id for one in repeated if _passes_at_times(one)}
         left = tuple(item for item in left if item.item_id not in by_chance)
         unended = ""
-        if self.shared:
+        if self.shared_files:
             strict = self._with_shared_of_base()
             if strict.status is Status.UNVERIFIED:
                 return strict
             if strict.limit:
-                unended = f"the tests with {list_some(sorted(self.shared))} as on base did not end"
+                unended = (
+                    f"the tests with {list_some(sorted(self.shared_files))} as on base did not end"
+                )
             else:
                 seen = by_chance | {item.item_id for item in left}
                 more = (one for one in not_passed(self.base, strict) if one.item_id not in seen)
@@ -184,24 +185,25 @@ class TwoRuns:
             return result.model_copy(update={"status": Status.UNVERIFIED, "reason": problem})
         doubts = tuple(
             filter(
-                None, (*result.doubts, self._unknown_helpers(), self._shadowed(), unended, doubt)
+                None,
+                (*result.doubts, self._unknown_helpers(), self._explain_shadowed(), unended, doubt),
             )
         )
         return result.model_copy(update={"doubts": doubts})
 
-    def _shadowed(self) -> str:
+    def _explain_shadowed(self) -> str:
         """Say which new files tests of base import, that passed when these were not there."""
         gone = {affected.name_module(file.path) for file in self.change.files if file.after is None}
         new = [file.path for file in self.product.files if file.before is None]
-        passed = {self.places.find(item.item_id)[0] for item in list_passed(self.base)}
-        known = {**self._imported, **dict.fromkeys(new, ())}
+        passed = {self.places.locate_test(item.item_id)[0] for item in list_passed(self.base)}
+        known = {**self._imports_by_file, **dict.fromkeys(new, ())}
         packages = {posixpath.dirname(path) for path in known if path.endswith("/__init__.py")}
         # A folder within a package is a part of it, and nothing that modules are looked for in.
         parts = {
             f"{folder}/__init__.py"
             for path in new
-            for folder in of_tests.list_folders(path)
-            if not packages.isdisjoint(of_tests.list_folders(folder))
+            for folder in base_test_files.list_folders(path)
+            if not packages.isdisjoint(base_test_files.list_folders(folder))
         }
         imports = Imports({**known, **dict.fromkeys(parts - known.keys(), ())})
         found = [
@@ -230,11 +232,14 @@ class TwoRuns:
 
     def _with_repeated(self, result: CheckResult, rounds: int) -> CheckResult:
         """Run again what fails as the change has it alone: new and edited tests."""
-        known = {one.item_id for one in result.repeated} | {one.item_id for one in result.held}
+        known = {one.item_id for one in result.repeated} | {
+            one.item_id for one in result.blocked_tests
+        }
         failing = tuple(one for one in self._list_worse(result) if one.item_id not in known)
         if not rounds or not is_proved(result) or not 0 < len(failing) <= MOST_TESTS:
             return result
-        new = {one.item_id for one in failing} - {item.item_id for item in self.base.items}
+        known = {*self.base.unrun, *(item.item_id for item in self.base.items)}
+        new = {one.item_id for one in failing} - known
         repeated = self.sites.repeat(failing, rounds, new)
         return result.model_copy(update={"repeated": (*result.repeated, *repeated)})
 
@@ -254,67 +259,46 @@ class TwoRuns:
         )
 
     def _with_reached(self, held: CheckResult) -> CheckResult:
-        """Where time was up, run the tests that the change reaches to a proved end.
-
-        Those that had ended by then run apart from those that had not, so that both have time. Of
-        all others a failure is believed, and nothing else: the run did not come to its proof.
-        """
-        ended = {item.item_id for item in held.items}
+        """Run what the change reaches of the tests for which there was no time."""
         changed = self.product.paths
-        reached = self.imports.reached(changed) if self.imports else frozenset(self.facts.files)
-        passed = (item.item_id for item in list_passed(self.base))
-        found = [one for one in passed if self.places.find(one)[0] in reached]
-        if not ended:
-            return held
-        proved = held.model_copy(update={"items": ()})
-        for ids in (
-            tuple(one for one in found if one in ended),
-            tuple(one for one in found if one not in ended),
-        ):
-            if ids:
-                self.sites.say(f"tests: time is up; {len(ids):,} that the change reaches run")
-                more = self.sites.some(self.site, Selection(ids=ids))
-                if not is_proved(more):
-                    return more
-                items = (*proved.items, *more.items)
-                proved = more.model_copy(
-                    update={"items": items, "suite": proved.suite or more.suite}
-                )
-        return self._joined(proved, held)
-
-    def _joined(self, proved: CheckResult, held: CheckResult) -> CheckResult:
-        """Add the failures of a run that was ended, and name what else is not proved."""
-        ids = {item.item_id for item in proved.items}
-        items = (
-            *proved.items,
-            *(item for item in held.items if item.item_id in _failed(held) - ids),
+        reached = (
+            self.imports.list_reached_files(changed)
+            if self.imports
+            else frozenset(self.facts.files)
         )
-        ids |= {item.item_id for item in items}
-        failed = any(item.outcome in flaky.FAILING for item in items)
+        late = dict.fromkeys((*held.unrun, *self.base.unrun))
+        done = {item.item_id for item in held.items}
+        locate = self.places.locate_test
+        ids = tuple(one for one in late if one not in done and locate(one)[0] in reached)
+        if not ids or not is_proved(held):
+            return held
+        self.sites.say(f"tests: time is up; {len(ids):,} more that the change reaches run")
+        more = self.sites.run_some(self.site, Selection(ids=ids))
+        if not is_proved(more):
+            return more
+        items = (*held.items, *more.items)
+        done |= {item.item_id for item in more.items}
         facts = {
             "items": items,
-            "unrun": tuple(one.item_id for one in self.base.items if one.item_id not in ids),
-            "status": Status.FAILED if failed else Status.PASSED,
-            "reason": "",
-            "limit": "",
-            "exit_code": int(failed),
+            "unrun": tuple(one for one in held.unrun if one not in done),
+            "status": Status.FAILED if _find_failed_ids(more) else held.status,
         }
-        return proved.model_copy(update=facts)
+        return held.model_copy(update=facts)
 
     def _with_shared_of_base(self) -> CheckResult:
         """Run the tests of base once more, with files of base that may belong to them."""
-        self.sites.say(f"tests: once more with {list_some(sorted(self.shared))} as on base")
-        part = gate.without(self.product, self.shared)
+        self.sites.say(f"tests: once more with {list_some(sorted(self.shared_files))} as on base")
+        part = rule_changes.drop_files(self.product, self.shared_files)
         return self.sites.run(self.lay_out(part, "base-shared"), self.of_base)
 
     def _as_the_change_has_them(
         self, held: CheckResult, left: tuple[CheckItem, ...], rounds: int
     ) -> CheckResult:
         """Run what the change adds, edits, or does not pass as base has it."""
-        touched = (self._touched | self.shared) - self.rules
+        touched = (self._touched_test_files | self.shared_files) - self.rules
         ids = tuple(item.item_id for item in left)
         conftests = frozenset(path for path in self.rules if path.endswith("conftest.py"))
-        wanted = scope(
+        wanted = choose_scope(
             self.change,
             touched | conftests,
             ids,
@@ -334,16 +318,16 @@ class TwoRuns:
         if not is_proved(own):
             return own
         sides = {file.path: (file.before, file.after) for file in self.change.files}
-        result = merged(held, own, wanted, left, sides, self.facts)
+        result = merge_results(held, own, wanted, left, sides, self.facts)
         unsteady = self._find_unsteady(own, held.seconds) if rounds else ()
         return result.model_copy(
             update={"uncollected": find_uncollected(self.change, own), "unsteady": unsteady}
         )
 
-    def _find_unsteady(self, own: CheckResult, spent: float) -> tuple[Repeated, ...]:
+    def _find_unsteady(self, own: CheckResult, spent: float) -> tuple[RepeatedTest, ...]:
         """Run new and edited tests that passed a second time, where there are minutes for it."""
         find, files = (
-            Places(own.suite or self.facts).find,
+            Places(own.suite or self.facts).locate_test,
             {one.path: one for one in self.change.files},
         )
         known = {item.item_id for item in self.base.items}
@@ -362,9 +346,9 @@ class TwoRuns:
         self.sites.say(f"tests: {len(fresh):,} new and edited ones run a second time")
         # Whole files: a test may need those before it.
         only = Selection(files=tuple(sorted(set(fresh.values()))))
-        again = self.sites.some(self.sites.head.within(left), only)
+        again = self.sites.run_some(self.sites.head.limit_seconds(left), only)
         return tuple(
-            Repeated(
+            RepeatedTest(
                 item_id=item.item_id,
                 is_new=True,
                 head=(Rerun(outcome="passed"),),
@@ -376,7 +360,7 @@ class TwoRuns:
 
     def _list_worse(self, result: CheckResult) -> tuple[CheckItem, ...]:
         """Return what fails and did not fail on base, at no time."""
-        no_matter = _failed(self.base)
+        no_matter = _find_failed_ids(self.base)
         repeated = {one.item_id: one for one in result.repeated}
         return tuple(
             item
@@ -390,25 +374,25 @@ class TwoRuns:
 
     def _not_red(self, held: CheckResult) -> tuple[str, str]:
         """Say which copies of tests did not fail, and do on base; and which say nothing."""
-        find = self.places.find
-        passed = {item.item_id: find(item.item_id) for item in _passed(self.base, held)}
+        find = self.places.locate_test
+        passed = {item.item_id: find(item.item_id) for item in _find_passed_items(self.base, held)}
         wanted = self._to_copy(passed)
         sources = {path: self.tree.read(path) for path in {passed[one][0] for one in wanted}}
-        copies = red_copies.write(sources, (passed[one] for one in wanted))
+        copies = red_copies.write_copies(sources, (passed[one] for one in wanted))
         ids = tuple(one for one in wanted if passed[one] in copies.names)
         if not ids:
             return "", ""
         self.sites.say(f"tests: {len(ids):,} copies of base's tests have to fail")
-        head = self._run_copies(ids, _added(self.product, copies, sources), self.sites.head)
-        left = frozenset(ids) - _failed(head)
+        head = self._run_copies(ids, _add_copies(self.product, copies, sources), self.sites.head)
+        left = frozenset(ids) - _find_failed_ids(head)
         if not left:
             return "", ""
-        nothing = gate.without(self.change, frozenset(self.change.paths))
-        alone = _added(nothing, copies, sources)
+        nothing = rule_changes.drop_files(self.change, frozenset(self.change.paths))
+        alone = _add_copies(nothing, copies, sources)
         base = self._run_copies(tuple(sorted(left)), alone, self.sites.base)
         silent = left - {item.item_id for item in head.items}
         # What a limit ended with the change says nothing of it.
-        green = (left & _failed(base)) - (silent if head.limit else frozenset())
+        green = (left & _find_failed_ids(base)) - (silent if head.limit else frozenset())
         if base.limit:
             silent |= left - {item.item_id for item in base.items}
         if green:
@@ -426,7 +410,7 @@ class TwoRuns:
 
     def _run_copies(self, ids: tuple[str, ...], change: Change, site: Site) -> CheckResult:
         laid = self.lay_out(change, "red-copies")
-        return self.sites.some(replace(laid, environment=site.environment), Selection(ids=ids))
+        return self.sites.run_some(replace(laid, environment=site.environment), Selection(ids=ids))
 
     def _to_copy(self, passed: Mapping[str, tuple[str, str]]) -> tuple[str, ...]:
         """Choose tests that reach what the change edits; of each file one, where none seems to."""
@@ -437,7 +421,9 @@ class TwoRuns:
                 by_file.setdefault(path, []).append(item_id)
         found: dict[str, None] = {}
         for path in changed:
-            reached = self.imports.reached([path]) & by_file.keys() if self.imports else ()
+            reached = (
+                self.imports.list_reached_files([path]) & by_file.keys() if self.imports else ()
+            )
             for file in reached:
                 found.update(dict.fromkeys(by_file[file]))
             if not reached:
@@ -445,11 +431,11 @@ class TwoRuns:
         return tuple(found)
 
 
-def _passes_at_times(one: Repeated) -> bool:
+def _passes_at_times(one: RepeatedTest) -> bool:
     return any(run.outcome in flaky.PASSING for run in one.head)
 
 
-def _failed(result: CheckResult) -> frozenset[str]:
+def _find_failed_ids(result: CheckResult) -> frozenset[str]:
     return frozenset(item.item_id for item in result.items if item.outcome in flaky.FAILING)
 
 
@@ -458,14 +444,14 @@ def list_passed(result: CheckResult) -> Iterable[CheckItem]:
     return (item for item in result.items if item.outcome == "passed")
 
 
-def _passed(base: CheckResult, held: CheckResult) -> Iterable[CheckItem]:
+def _find_passed_items(base: CheckResult, held: CheckResult) -> Iterable[CheckItem]:
     left = {item.item_id for item in not_passed(base, held)} | {*held.unrun}
     return (
         item for item in base.items if item.outcome == "passed" and item.item_id not in left
     )  # fmt: skip
 
 
-def _added(change: Change, copies: red_copies.Copies, sources: Mapping[str, bytes]) -> Change:
+def _add_copies(change: Change, copies: red_copies.Copies, sources: Mapping[str, bytes]) -> Change:
     """Put copies in the place of test files."""
     files = {file.path: file for file in change.files}
     for path, content in copies.files.items():

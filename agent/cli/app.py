@@ -86,9 +86,11 @@ def create(
     from agent.cli import app_files
     from agent.github import app_registration
 
-    loaded = settings.load()
+    loaded = settings.load_settings()
     public_url = _public_url(loaded, url)
-    apps_page = app_manifest.settings_page(app_manifest.website(loaded.github_url), organization)
+    apps_page = app_manifest.settings_page(
+        app_manifest.find_website(loaded.github_url), organization
+    )
     name = f"Mergewright {organization or ''}".strip()[: app_manifest.LONGEST_NAME].strip()
     places = _places(into, compose)
     app_files.require_free(places, os.environ)
@@ -127,13 +129,13 @@ def _registered(api_url: str, apps_page: str, public_url: str, name: str, port: 
     from agent.github import app_registration
 
     def form(redirect_url: str) -> tuple[str, dict[str, Any]]:
-        return f"{apps_page}/new", app_manifest.manifest(public_url, name, redirect_url)
+        return f"{apps_page}/new", app_manifest.make_manifest(public_url, name, redirect_url)
 
     with app_page.serving(port, form) as page:
         try:
             _invite(page.address)
             code = page.code(_WAIT_SECONDS)
-            return app_registration.exchange(api_url, code, apps_page)
+            return app_registration.exchange_code(api_url, code, apps_page)
         except KeyboardInterrupt:
             print(
                 "mergewright: nothing was written. If GitHub has registered the App already, delete"
@@ -164,7 +166,7 @@ def _public_url(loaded: Settings, url: str | None) -> str:
     given = loaded.public_url
     if url is not None:
         try:
-            given = settings.load({**os.environ, variable("public_url"): url}).public_url
+            given = settings.load_settings({**os.environ, variable("public_url"): url}).public_url
         except SettingsInvalid as problem:
             raise typer.BadParameter(problem.message, param_hint="--url") from problem
     if given is None:
@@ -243,7 +245,7 @@ def show(as_json: terminal.Json = False) -> None:
     Where an App is configured, GitHub is asked what it really has. Exit code 0: nothing is missing,
     or no App is configured; 1: something is missing, or GitHub does not answer; 2: wrong settings.
     """
-    loaded = settings.load()
+    loaded = settings.load_settings()
     report = _report(loaded)
     if as_json:
         terminal.print_json(report)
@@ -262,14 +264,14 @@ def _report(loaded: Settings) -> dict[str, Any]:
         return report
     from agent.github import app_registration
 
-    has = app_registration.registered(loaded)
-    compared = app_manifest.difference(has.permissions, has.events)
+    has = app_registration.read_registered_app(loaded)
+    compared = app_manifest.compare_permissions(has.permissions, has.events)
     report["app"] = {
         "id": has.id,
         "slug": has.slug,
         "page": has.html_url,
         "installations": has.installations,
-        "missing": compared.missing,
+        "missing": compared.is_lacking,
         **compared.model_dump(mode="json"),
     }
     return report

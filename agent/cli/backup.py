@@ -26,7 +26,12 @@ def backup(file: _File, as_json: terminal.Json = False) -> None:
     # The databases are loaded only by the commands that need them.
     from agent.service import backup as archive
 
-    _tell(archive.make(settings.load().home, file.absolute()), file, as_json=as_json, done="made")
+    _tell(
+        archive.make(settings.load_settings().home, file.absolute()),
+        file,
+        as_json=as_json,
+        done="made",
+    )
 
 
 def restore(file: _File, as_json: terminal.Json = False) -> None:
@@ -37,7 +42,7 @@ def restore(file: _File, as_json: terminal.Json = False) -> None:
     """
     from agent.service import backup as archive
 
-    loaded = settings.load()
+    loaded = settings.load_settings()
     manifest = archive.restore(loaded.home, file.absolute())
     _tell(manifest, file, as_json=as_json, done="restored")
 

@@ -21,7 +21,7 @@ from agent import settings
 from agent.cli import terminal
 from agent.cli.progress import QUIET_SECONDS
 from agent.dashboard import links
-from agent.text import cleaning
+from agent.text import sanitise
 
 if TYPE_CHECKING:
     from agent.demo.play import Play
@@ -61,7 +61,7 @@ def demo(
     terminal.print_aside("Starting a simulated GitHub and the service…", style="dim")
     with (
         _scratch() as folder,
-        play.playing(SCENARIOS[scenario], settings.load(), folder) as played,
+        play.playing(SCENARIOS[scenario], settings.load_settings(), folder) as played,
     ):
         out, aside = Console(quiet=as_json), Console(stderr=True)
         as_told = _show(played, out, as_json=as_json)
@@ -117,7 +117,7 @@ def _show(played: Play, out: Console, *, as_json: bool) -> bool:
         _show_pull(played, pull, out)
     out.print(Rule("result"))
     _show_result(run, refusal, out)
-    calls = run.outcome.forge_calls if run and run.outcome else None
+    calls = run.outcome.code_host_calls if run and run.outcome else None
     asked = "" if calls is None else f", with {calls} requests to GitHub by the run"
     out.print(f"from the label to the end: {seconds:.1f} s{asked}", highlight=False)
     return as_told
@@ -175,7 +175,7 @@ def _show_pull(played: Play, pull: Issue, out: Console) -> None:
         *("log", "-p", "--reverse", "--first-parent", "--format=%n%an <%ae>%n%n%B"),
         f"refs/heads/{pull.pull.base_ref}..refs/heads/{pull.pull.head_ref}",
     )
-    patch = cleaning.terminal(shown)
+    patch = sanitise.strip_terminal_codes(shown)
     out.print(Syntax(patch, "diff", background_color="default", word_wrap=True))
 
 
@@ -247,7 +247,7 @@ def _linger(played: Play, out: Console) -> None:
 
 def _print_plain(out: Console, text: str, style: str | None = None) -> None:
     """Print foreign words as they are, with nothing in them that a terminal would obey."""
-    plain = cleaning.terminal(text)
+    plain = sanitise.strip_terminal_codes(text)
     out.print(plain, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -259,4 +259,4 @@ def _folded(text: str) -> str:
         text,
         flags=re.DOTALL,
     )
-    return cleaning.terminal(re.sub(r"<!--.*?-->", "", shown, flags=re.DOTALL))
+    return sanitise.strip_terminal_codes(re.sub(r"<!--.*?-->", "", shown, flags=re.DOTALL))

@@ -19,8 +19,8 @@ from agent.git import worktree
 from agent.models.change import Change
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest
 from agent.sandbox import sandboxes
-from agent.sandbox.opening import OpenSessions
-from agent.sandbox.runtime import attempts, slots
+from agent.sandbox.runtime import limit_probes, slots
+from agent.sandbox.session_factory import SessionFactory
 
 
 def doctor(as_json: terminal.Json = False) -> None:
@@ -29,7 +29,7 @@ def doctor(as_json: terminal.Json = False) -> None:
     One kind of sandbox is enough: those of a container engine, or those of bubblewrap. Exit code 0:
     all that is needed is there; 1: it is not, and nothing will be run.
     """
-    report = examine(settings.load())
+    report = examine(settings.load_settings())
     if as_json:
         terminal.print_json(report)
     else:
@@ -39,7 +39,7 @@ def doctor(as_json: terminal.Json = False) -> None:
 
 def examine(given: settings.Settings) -> dict[str, Any]:
     """Gather limits, versions and places; `sound` says whether tickets can be worked on here."""
-    used = sandboxes.choose(given)
+    used = sandboxes.choose_kind(given)
     kinds = {kind: _measure(kind, given) for kind in sandboxes.KINDS}
     broken = kinds[used]["broken"] and f"not enforced: {', '.join(kinds[used]['broken'])}"
     git, folder = _ask_version("git"), ""
@@ -70,7 +70,7 @@ def examine(given: settings.Settings) -> dict[str, Any]:
 
 def _measure(kind: sandboxes.Kind, given: settings.Settings) -> dict[str, Any]:
     try:
-        limits = attempts.measure(sandboxes.make(kind, given), given)
+        limits = limit_probes.probe_limits(sandboxes.make_sandbox(kind, given), given)
     except (SandboxMissing, SandboxLost) as problem:
         return {"missing": problem.message, "broken": [], "limits": []}
     broken = [line["limit"] for line in limits if line["required"] and not line["enforced"]]
@@ -90,19 +90,19 @@ def _try_session(given: settings.Settings) -> str:
             index.add(["file"])
             by = Actor("mergewright", "mergewright@localhost")  # A user id may have no name.
             index.commit("Base", author=by, committer=by)
-            checkout = worktree.prepare(str(place / "repository"), None, place / "mirrors")
+            checkout = worktree.prepare_checkout(str(place / "repository"), None, place / "mirrors")
             base = worktree.lay_out(checkout, place / "base")
             order = SandboxRequest(
                 argv=("sh", "-c"),
                 tree=str(base.folder),
-                limits=attempts.LIMITS,
+                limits=limit_probes.LIMITS,
                 directory=SANDBOX_TREE,
             )
             empty = Change(base_commit=checkout.commit, files=())
-            with closing(OpenSessions(given).start(order, checkout, base, empty)) as session:
+            with closing(SessionFactory(given).start(order, checkout, base, empty)) as session:
                 session.write("written", b"")
                 ran = session.run(
-                    "test -f written && touch touched", seconds=attempts.LIMITS.seconds
+                    "test -f written && touch touched", seconds=limit_probes.LIMITS.seconds
                 )
                 taken = session.take().change.paths
         except (AgentError, OSError) as problem:

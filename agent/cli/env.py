@@ -42,7 +42,9 @@ def build(
     """Build the environment that checks of the repository run in, or find it in the store."""
     with _request(repo, base, config, as_json=as_json) as (request, svc):
         begun = time.monotonic()
-        environment = environments.ensure(request, svc.sandbox, svc.index, svc.settings, svc.say)
+        environment = environments.ensure_environment(
+            request, svc.sandbox, svc.index, svc.settings, svc.say
+        )
         seconds = time.monotonic() - begun
         if as_json:
             seconds = round(seconds, 3)
@@ -70,7 +72,7 @@ def explain(
     Also where it would be refused; the exit code is 1 then.
     """
     with _request(repo, base, config, as_json=as_json) as (request, svc):
-        said = explanation.explain(request, svc.sandbox, svc.index, svc.settings)
+        said = explanation.explain_environment(request, svc.sandbox, svc.index, svc.settings)
     if as_json:
         terminal.print_json(said.model_dump(mode="json"))
     else:
@@ -110,8 +112,8 @@ def _render_lines(said: Explanation) -> Iterator[str]:
 @app.command()
 def show(as_json: terminal.Json = False) -> None:
     """List the stored environments."""
-    loaded = settings.load()
-    rows = pruning.listing(loaded)
+    loaded = settings.load_settings()
+    rows = pruning.list_environments(loaded)
     if as_json:
         terminal.print_json({"environments": [row.model_dump(mode="json") for row in rows]})
     elif rows:
@@ -121,7 +123,7 @@ def show(as_json: terminal.Json = False) -> None:
         print(f"no environments below {loaded.home}")
 
 
-def _make_row(row: pruning.Kept) -> tuple[str, ...]:
+def _make_row(row: pruning.StoredEnvironment) -> tuple[str, ...]:
     now, sources = time.time(), ", ".join(row.sources) or "nothing declared"
     return (
         row.key[:12],
@@ -164,8 +166,8 @@ def prune(
     if older_than is None and larger_than is None and not everything:
         raise typer.BadParameter("say what to remove: --older-than DAYS, --keep-mb MB or --all")
     keep_bytes = None if larger_than is None else int(larger_than * 1024**2)
-    loaded = settings.load()
-    done = pruning.prune(
+    loaded = settings.load_settings()
+    done = pruning.prune_environments(
         loaded, older_than_days=older_than, keep_bytes=keep_bytes, everything=everything
     )
     if as_json:
@@ -187,7 +189,7 @@ def _request(
     repo: Path | None, base: str | None, config: Path | None, *, as_json: bool
 ) -> Iterator[tuple[environments.EnvironmentRequest, Services]]:
     """Check a commit out; give what would be built for it, and by what."""
-    loaded = settings.load()
+    loaded = settings.load_settings()
     started = int(time.time())
     run = Run(
         run_id=f"env-{started}-{secrets.token_hex(3)}",
@@ -198,13 +200,13 @@ def _request(
         started=started,
     )
     with Progress(Console(stderr=True, quiet=as_json)) as progress:
-        svc = wiring.local(loaded, progress.said)
+        svc = wiring.make_local_services(loaded, progress.said)
         folder = svc.base_folder(run)
         try:
-            pinned = checkout.prepare(run, svc)
-            contract = checkout.contract(run, pinned, svc)
-            yield environments.EnvironmentRequest.of(contract, pinned, folder), svc
+            pinned = checkout.prepare_checkout(run, svc)
+            contract = checkout.read_contract(run, pinned, svc)
+            yield environments.EnvironmentRequest.from_tree(contract, pinned, folder), svc
         finally:
-            worktree.remove(folder)
+            worktree.remove_work_tree(folder)
             if folder.parent.is_dir():
                 folder.parent.rmdir()

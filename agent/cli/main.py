@@ -34,7 +34,7 @@ from agent.cli import (
 from agent.errors import (
     AgentError,
     ConfigInvalid,
-    EngineHeld,
+    EngineLocked,
     InboxUnusable,
     LedgerUnusable,
     RunStopped,
@@ -51,7 +51,7 @@ _LASTING = (
     SandboxMissing,
     StoreUnusable,
     InboxUnusable,
-    EngineHeld,
+    EngineLocked,
     LedgerUnusable,
 )
 
@@ -102,7 +102,7 @@ def _common(
         ),
     ] = False,
 ) -> None:
-    run_log.configure(verbose=verbose)
+    run_log.configure_logging(verbose=verbose)
 
 
 def main() -> None:

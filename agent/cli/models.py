@@ -31,7 +31,7 @@ def models(
     Exit code 0: all is well, or no model is set; 1: with --check, somebody does not answer; 2: a
     setting is wrong, as a key that is not set, or nothing bounds what a model may cost.
     """
-    report = examine(settings.load(), check=check)
+    report = examine(settings.load_settings(), check=check)
     if as_json:
         terminal.print_json(report)
     else:
@@ -46,7 +46,7 @@ def examine(loaded: Settings, *, check: bool = False) -> dict[str, Any]:
     Args:
         check: Ask each model for one word.
     """
-    chosen, known = routes.routes(loaded), prices.load(loaded)
+    chosen, known = routes.routes(loaded), prices.load_prices(loaded)
     names = tuple(dict.fromkeys((*chosen.names, *sorted(loaded.models_allowed))))
     listed: list[dict[str, Any]] = []
     for name in names:
@@ -83,9 +83,9 @@ def examine(loaded: Settings, *, check: bool = False) -> dict[str, Any]:
 
 def _try_model(name: str, loaded: Settings, *, check: bool) -> dict[str, Any]:
     """Say what keeps one model from being asked, as its key; with a check, whether it answers."""
-    asked = wiring.provided(Routes({}, (name,)), loaded)
+    asked = wiring.make_provided_models(Routes({}, (name,)), loaded)
     try:
-        if missing := asked.missing("editor").removeprefix(f"{name}: "):
+        if missing := asked.explain_missing("editor").removeprefix(f"{name}: "):
             unanswered = {"answers": False, "words": missing} if check else {}
             return {"missing": missing, **unanswered}
         if not check:

@@ -23,14 +23,14 @@ from agent.policy.rule import Rule, RuleModule
 from agent.settings import Settings
 from agent.stages.decide import TABLE
 from agent.store import step_file
-from agent.telemetry.figures import Figures, Middle, PerLine, Share
+from agent.telemetry.statistics import Median, PerLine, Share, Statistics
 from repo_config import reference
 
 _TEMPLATE = Path(__file__).with_name("reference.md.jinja")
 #: A run of a ticket file never ends so.
 _OF_ISSUES = (Reason.DUPLICATE, Reason.UNANSWERED, Reason.SUPERSEDED, Reason.ACCESS_LOST)
 _PLAIN: dict[object, str] = {str: "text", int: "number", dict[str, int]: "numbers by name"}
-_FORMS: dict[type[Record], str] = {Middle: "a median", Share: "a share", PerLine: "a price"}
+_FORMS: dict[type[Record], str] = {Median: "a median", Share: "a share", PerLine: "a price"}
 _PLACES: dict[commands.Name, str] = {
     "plan": "issue",
     "approve": "issue",
@@ -89,9 +89,9 @@ def _list_decisions() -> Iterator[str]:
 
 
 def _figures() -> Iterator[str]:
-    told = said(Figures)
+    told = said(Statistics)
     forms: dict[object, str] = _PLAIN | dict(_FORMS.items())
-    for name, field in Figures.model_fields.items():
+    for name, field in Statistics.model_fields.items():
         yield f"| `{name}` | {forms[field.annotation]} | {told[name]} |"
     for kind, called in _FORMS.items():
         yield from ("", f"{called.capitalize()} has these keys:", "")

@@ -13,8 +13,8 @@ from agent.git import source
 from agent.models.checks import Comparison, Status
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
-from agent.publishing import spoken
-from agent.text import check_summary, cleaning
+from agent.publishing import messages
+from agent.text import check_summary, sanitise
 
 _LISTED = 5
 
@@ -29,7 +29,7 @@ def exit_code(outcome: Outcome) -> int:
         return 130
     if outcome.reason in (Reason.CONFIG_INVALID, Reason.NO_SANDBOX):
         return 2
-    return 0 if outcome.done or outcome.reason is Reason.DRY_RUN else 1
+    return 0 if outcome.is_done or outcome.reason is Reason.DRY_RUN else 1
 
 
 def next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
@@ -40,18 +40,18 @@ def next_steps(outcome: Outcome, repo: Path | None) -> tuple[str, ...]:
     """
     if repo is None:
         return (f"review {outcome.pull_request.url}",) if outcome.pull_request else ()
-    if outcome.done and outcome.branch:
+    if outcome.is_done and outcome.branch:
         here = Path.cwd().is_relative_to(repo)
         git = "git" if here else f"git -C {shlex.quote(str(repo))}"
-        return spoken.with_branch(outcome.branch, git, _remote(repo))
-    said = spoken.next_step_here(outcome.reason, outcome.run_id, config_name=outcome.config_name)
+        return messages.with_branch(outcome.branch, git, _remote(repo))
+    said = messages.next_step_here(outcome.reason, outcome.run_id, config_name=outcome.config_name)
     return (said,) if said else ()
 
 
 def _remote(repo: Path) -> str:
     """Name where a repository pushes to: `origin`, else its first remote; empty: it has none."""
     try:
-        names = source.remotes(str(repo))
+        names = source.list_remotes(str(repo))
     except AgentError:
         return ""
     return "origin" if "origin" in names else next(iter(names), "")
@@ -61,7 +61,7 @@ def as_json(
     outcome: Outcome, seconds: dict[str, float], repo: Path | None = None
 ) -> dict[str, object]:
     """Build the object that `--json` prints."""
-    used = outcome.used
+    used = outcome.total_usage
     return {
         # A dry run opens nothing, so it must not be taken for one that did.
         "outcome": "dry_run" if outcome.reason is Reason.DRY_RUN else outcome.state.value,
@@ -85,7 +85,7 @@ def as_json(
                     check.head, check.head_count, check.head_failures, check.head_skipped
                 ),
                 "verdict": check.verdict.value,
-                "figures": check.figures,
+                "figures": check.counts,
                 "reason": check.reason,
                 "new_failures": [item.item_id for item in check.new_failures],
                 "gone": list(check.gone),
@@ -132,15 +132,15 @@ def show(outcome: Outcome, seconds: dict[str, float], repo: Path | None = None) 
         print(terminal.line(f"  {found.severity.value} {found.rule} {place}: {found.message}"))
     mark = "not done" if exit_code(outcome) else "done"
     print(f"\n{mark} ({outcome.reason.value}) in {sum(seconds.values()):.1f} s")
-    print(cleaning.terminal(outcome.sentence))
+    print(sanitise.strip_terminal_codes(outcome.sentence))
     for similar in outcome.similar:
-        print(terminal.line(f"similar {similar.told}"))
+        print(terminal.line(f"similar {similar.summary}"))
     for title, said in _list_places(outcome):
         if said:
-            print(f"{title:<7} {cleaning.terminal(said)}")
+            print(f"{title:<7} {sanitise.strip_terminal_codes(said)}")
     for title, line in zip_longest(("next",), next_steps(outcome, repo), fillvalue=""):
         if line:
-            print(f"{title:<7} {cleaning.terminal(line)}")
+            print(f"{title:<7} {sanitise.strip_terminal_codes(line)}")
 
 
 def _list_places(outcome: Outcome) -> Iterator[tuple[str, str | None]]:
@@ -150,9 +150,12 @@ def _list_places(outcome: Outcome) -> Iterator[tuple[str, str | None]]:
         yield from (("pull", pull.url), *(("", note) for note in pull.notes))
     yield from (("text", outcome.text_path), ("patch", outcome.patch_path))
     yield "review", review.sentence if review and (review.ran or review.unfinished) else None
-    yield from (("models", outcome.used.told if outcome.models else ""), ("log", outcome.log))
+    yield from (
+        ("models", outcome.total_usage.summary if outcome.models else ""),
+        ("log", outcome.log),
+    )
 
 
 def _make_row(check: Comparison) -> tuple[str, ...]:
-    said = check_summary.summarize(check)
+    said = check_summary.summarize_check(check)
     return check.name, said.base, said.head, said.new, check.verdict.value

@@ -67,8 +67,8 @@ def serve() -> None:
     Exit code 0: stopped by a signal; 2: settings or a machine without sandboxes, with the fix in
     words.
     """
-    run_log.configure(verbose=True, debug=False)
-    loaded = settings.load()
+    run_log.configure_logging(verbose=True, debug=False)
+    loaded = settings.load_settings()
     settings.hold_all(
         lambda: settings.require_home(loaded),
         lambda: settings.require_records(loaded),
@@ -82,7 +82,7 @@ def serve() -> None:
         "worker",
         ("-m", "agent", "work"),
         _for_worker(os.environ),
-        pulse=loaded.home / settings.HEARTBEAT,
+        heartbeat=loaded.home / settings.HEARTBEAT,
     )
     listener = _Child("listener", ("-m", "webhooks"), settings.keep_for_listener(os.environ))
     shown = (
@@ -97,7 +97,7 @@ def dashboard() -> None:
 
     Whoever can write to the data folder can make one; the dashboard shows and allows them all.
     """
-    loaded = settings.load()
+    loaded = settings.load_settings()
     settings.require_home(loaded)
     print(_make_link(loaded))
 
@@ -141,14 +141,14 @@ def work() -> None:
     """
     from agent.service import process
 
-    run_log.configure(verbose=True, debug=False)
+    run_log.configure_logging(verbose=True, debug=False)
     stop = _stop_on_signals()
-    loaded = settings.load()
+    loaded = settings.load_settings()
     _require_access(loaded)
     with closing(WorkerLock(loaded.home)) as lock:
         settings.require_home(loaded)
         _require_sandbox(loaded)
-        process.work(loaded, lock, stop)
+        process.run_worker(loaded, lock, stop)
     # A step that has outlasted our patience does not hold the end up: its sandboxes go with this
     # process, and the run goes on when the worker is started again.
     os._exit(0)
@@ -166,7 +166,7 @@ def _require_access(loaded: Settings) -> None:
     # Only what works on GitHub needs its client.
     from agent.github import credentials
 
-    credentials.of(loaded)
+    credentials.read_credentials(loaded)
 
 
 def _require_sandbox(loaded: Settings) -> None:
@@ -176,7 +176,7 @@ def _require_sandbox(loaded: Settings) -> None:
         SandboxMissing: With what this machine or container lacks.
     """
     try:
-        wiring.sandbox(loaded).run(SandboxRequest(argv=("true",)))
+        wiring.make_sandbox(loaded).run(SandboxRequest(argv=("true",)))
     except SandboxMissing as problem:
         raise SandboxMissing(
             f"{problem.message} `mergewright doctor` tries every limit of a sandbox."
@@ -204,7 +204,7 @@ class _Child:
     started: float = 0.0
     start_at: float = 0.0
     failures: int = 0
-    pulse: Path | None = None
+    heartbeat: Path | None = None
     """File that it touches as long as it is alive; None: it leaves no such sign."""
     seen: tuple[float, float] = (0.0, 0.0)
     """The last sign of life, by its own clock, and when it was first seen, by ours."""
@@ -235,11 +235,11 @@ class _Child:
 
     def _stands_still(self) -> bool:
         """Whether it has given no sign of life for long: a process that computes cannot."""
-        if self.pulse is None:
+        if self.heartbeat is None:
             return False
         now = time.monotonic()
         with suppress(OSError):
-            sign = self.pulse.stat().st_mtime
+            sign = self.heartbeat.stat().st_mtime
             # The clock may have been put forward since: only a change counts, not its time.
             if sign != self.seen[0] or self.seen[1] < self.started:
                 self.seen = (sign, now)

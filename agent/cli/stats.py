@@ -11,8 +11,8 @@ import typer
 
 from agent import settings
 from agent.cli import kept, terminal
-from agent.telemetry import figures
-from agent.telemetry.figures import By, Figures, Middle, PerLine, Share, Told
+from agent.telemetry import statistics
+from agent.telemetry.statistics import By, Median, PerLine, RunSummary, Share, Statistics
 
 SCHEMA_VERSION = 1
 _UNITS = {"h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
@@ -41,8 +41,8 @@ def stats(
     """
     begun = _begun(since)
     told = _told(begun)
-    every = figures.of(_ALL, told)
-    groups = figures.grouped(told, by) if by else ()
+    every = statistics.compute_statistics(_ALL, told)
+    groups = statistics.compute_by_group(told, by) if by else ()
     if as_json:
         report = {
             "schema_version": SCHEMA_VERSION,
@@ -55,7 +55,8 @@ def stats(
     elif not told:
         within = f" since {kept.moment(begun)}" if begun else ""
         print(
-            f"No runs of issues{within} in {settings.load().home}. One begins when somebody with"
+            f"No runs of issues{within} in {settings.load_settings().home}. One begins when"
+            " somebody with"
             " write permission sets the label."
         )
     else:
@@ -75,13 +76,13 @@ def _begun(since: str | None) -> float:
     return max(1.0, time.time() - int(found[1]) * _UNITS[found[2]])
 
 
-def _told(begun: float) -> list[Told]:
-    with kept.opened(settings.load()) as store:
+def _told(begun: float) -> list[RunSummary]:
+    with kept.opened(settings.load_settings()) as store:
         if store is None:
             return []
         ends = {ended.run_id: (ended, found) for ended, found in store.ends}
         return [
-            figures.told(one, ends.get(one.run.run_id))
+            statistics.summarize_run(one, ends.get(one.run.run_id))
             for one in store.begun_since(begun)
             if not one.run.dry_run
         ]
@@ -90,7 +91,7 @@ def _told(begun: float) -> list[Told]:
 # --- for people -------------------------------------------------------------------------------
 
 
-def _show(by: By | None, groups: tuple[Figures, ...], every: Figures) -> None:
+def _show(by: By | None, groups: tuple[Statistics, ...], every: Statistics) -> None:
     """Lay out a row for each group and one for all, or all figures one below the other."""
     if by:
         cells = [{by: one.group, **_cells(one)} for one in (*groups, every)]
@@ -111,7 +112,7 @@ def _show(by: By | None, groups: tuple[Figures, ...], every: Figures) -> None:
         print("(+3?) says that 3 more are not known and left out.")
 
 
-def _cells(one: Figures) -> dict[str, str]:
+def _cells(one: Statistics) -> dict[str, str]:
     """Write the figures of a group, by their headings."""
     return {
         "runs": str(one.runs),
@@ -143,7 +144,7 @@ def _share(one: Share) -> str:
     return f"{one.share:.0%}, {one.count} of {one.known}{_unknown(one.unknown)}"
 
 
-def _middle(one: Middle, write: Callable[[float], str] = "{:g}".format) -> str:
+def _middle(one: Median, write: Callable[[float], str] = "{:g}".format) -> str:
     return (_NOTHING if one.median is None else write(one.median)) + _unknown(one.unknown)
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from agent.text import cleaning
+from agent.text import sanitise
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -55,7 +55,7 @@ def print_aside(text: str, style: str | None = None) -> None:
 
 def line(value: object) -> str:
     """Make any text one that a terminal shows on one line."""
-    return cleaning.terminal(str(value)).replace("\n", " ")
+    return sanitise.strip_terminal_codes(str(value)).replace("\n", " ")
 
 
 def megabytes(size: int) -> str:

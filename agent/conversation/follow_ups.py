@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from agent.conversation.said import Happened, Said
-from agent.models.pulls import mentions
-from agent.store.sql_follow_ups import Wish
+from agent.conversation.events import Comment, Event
+from agent.models.pulls import is_mentioned
+from agent.store.sql_follow_ups import FollowUpRequest
 
 _RED = frozenset({"failure", "error", "timed_out", "startup_failure"})
 #: Somebody has to allow it before it goes on.
 _HELD = "action_required"
 
 
-def of_words(said: Said, own: Collection[str], quiet: float) -> Wish | None:
+def of_words(said: Comment, own: Collection[str], quiet: float) -> FollowUpRequest | None:
     """Say what a comment without a command asks for; None: nothing of us.
 
     A remark on a line always does; a whole review does where it asks for changes, and any other
@@ -30,15 +30,19 @@ def of_words(said: Said, own: Collection[str], quiet: float) -> Wish | None:
     if not said.on_pull:
         return None
     asks = said.place == "inline" or said.verdict == "changes_requested"
-    return Wish(kind="review", quiet=quiet) if asks or mentions(said.body, own) else None
+    return (
+        FollowUpRequest(kind="review", quiet=quiet)
+        if asks or is_mentioned(said.body, own)
+        else None
+    )
 
 
-def of_checks(happened: Happened, quiet: float) -> Wish | None:
+def of_checks(event: Event, quiet: float) -> FollowUpRequest | None:
     """Say what the end of a check asks for; None: nothing.
 
     Args:
         quiet: Seconds in which no other may end before it begins.
     """
-    if not happened.commit or happened.conclusion not in {*_RED, _HELD}:
+    if not event.commit or event.conclusion not in {*_RED, _HELD}:
         return None
-    return Wish(kind="ci", quiet=quiet)
+    return FollowUpRequest(kind="ci", quiet=quiet)

@@ -35,9 +35,9 @@ _log = structlog.get_logger()
 def main() -> None:
     """Serve pages until a signal says stop."""
     _start_clean()
-    run_log.configure(verbose=True, debug=False)
+    run_log.configure_logging(verbose=True, debug=False)
     try:
-        loaded = settings.load()
+        loaded = settings.load_settings()
         settings.require_home(loaded)
         door = _open_door(loaded)
         host, port = door.getsockname()[:2]

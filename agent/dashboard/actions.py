@@ -29,7 +29,7 @@ def list_actions(run: StoredRun, visitor: Visitor) -> tuple[str, ...]:
         settled = run.outcome is not None and run.outcome.reason in _SETTLED
         ended_by_people = run.state in (RunState.MERGED, RunState.CLOSED)
         return () if settled or ended_by_people else ("retry",)
-    if run.stopped:
+    if run.stop_request:
         return ()
     waits = run.plan_asked is not None and run.state is RunState.AWAITING_APPROVAL
     return ("approve", "stop") if waits else ("stop",)
@@ -49,20 +49,22 @@ def act(action: str, run: StoredRun, store: SqlStore, visitor: Visitor, plan: st
     run_id = run.run.run_id
     if action == "stop":
         words = f"{visitor.login} has stopped this run on the dashboard."
-        if not store.stop(run_id, words, said=_record(visitor, "command", "stop")):
+        if not store.request_stop(run_id, words, said=_record(visitor, "command", "stop")):
             raise ActionRefused("This run is over already.")
         return "The run is being stopped."
     if action == "approve":
         approval = _record(visitor, "approval", plan)
-        if store.guide(run_id, approval, time.time()) != "heard":
+        if store.add_guidance(run_id, approval, time.time()) != "heard":
             raise ActionRefused("Another plan waits by now. Read it, then approve that one.")
         return "The plan is approved; the run goes on."
-    if run.grants >= _MOST_GRANTS and not visitor.is_operator:
-        raise ActionRefused(f"This run was given its money and time {run.grants} times already.")
+    if run.budget_multiplier >= _MOST_GRANTS and not visitor.is_operator:
+        raise ActionRefused(
+            f"This run was given its money and time {run.budget_multiplier} times already."
+        )
     begin_with = run.outcome.stopped_at if run.outcome else None
     try:
         command = _record(visitor, "command", "retry")
-        store.retry(run_id, begin_with or "", time.time(), said=command)
+        store.retry_run(run_id, begin_with or "", time.time(), said=command)
     except ActiveRun as other:
         raise ActionRefused(f"{other.message}. Wait for its end, or stop it.") from other
     return "The run waits for its turn."

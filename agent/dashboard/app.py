@@ -20,7 +20,7 @@ from agent.dashboard.github_people import GithubPeople
 from agent.dashboard.index import RunIndex
 from agent.dashboard.parts import Dashboard, NotThere
 from agent.errors import AgentError
-from agent.github.app_manifest import website
+from agent.github.app_manifest import find_website
 from agent.service.pause import Switch
 from agent.settings import Settings
 from agent.store.sql_store import SqlStore
@@ -87,7 +87,7 @@ def _make_github(loaded: Settings, address: str) -> GithubPeople | None:
     api_url = loaded.github_url
     return GithubPeople(
         api_url,
-        website(api_url),
+        find_website(api_url),
         loaded.github_client_id,
         SecretStr(secret.get_secret_value()),
         address,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agent.models.change import Finding
-from agent.text import cleaning
+from agent.text import sanitise
 
 #: What is longer is shown by git, and by GitHub.
 _MOST_LINES, _LONGEST = 4_000, 400
@@ -81,7 +81,7 @@ def parse_diff(diff: str, findings: Iterable[Finding]) -> tuple[list[DiffFile], 
 
 
 def _show(text: str) -> str:
-    plain = cleaning.terminal(text)
+    plain = sanitise.strip_terminal_codes(text)
     return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
 
 

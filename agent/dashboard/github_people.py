@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import httpx
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from agent.errors import AccessLost, ForgeUnavailable
+from agent.errors import AccessLost, CodeHostUnavailable
 
 CALLBACK_PATH = "/sign-in/github/back"
 """Where GitHub sends people back to, below the dashboard's address."""
@@ -59,7 +59,7 @@ class GithubPeople:
 
         Raises:
             AccessLost: GitHub does not know the code.
-            ForgeUnavailable: It does not answer as it should.
+            CodeHostUnavailable: It does not answer as it should.
         """
         given = {
             "client_id": self._client_id,
@@ -79,7 +79,7 @@ class GithubPeople:
 
         Raises:
             AccessLost: The token counts no more.
-            ForgeUnavailable: GitHub does not answer as it should.
+            CodeHostUnavailable: GitHub does not answer as it should.
         """
         with _client() as client:
             return replace(self._describe(client, person.token), login=person.login)
@@ -119,7 +119,7 @@ def _ask(client: httpx.Client, method: str, url: str, **given: Any) -> dict[str,
         found: dict[str, Any] = _OBJECT.validate_json(answer.content)
     except (httpx.HTTPError, ValidationError):
         # Without its cause, which could show a code or a token.
-        raise ForgeUnavailable(
+        raise CodeHostUnavailable(
             "GitHub does not answer as it should. Try it again in a minute."
         ) from None
     return found

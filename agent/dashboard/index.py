@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.models.outcome import StoredRun
-from agent.models.pull_ends import Ended, PullEnd
+from agent.models.pull_outcomes import EndedPullRequest, PullOutcome
 from agent.models.run import RunState
 from agent.store.sql_store import SqlStore
-from agent.telemetry import figures
-from agent.telemetry.figures import Told
+from agent.telemetry import statistics as run_statistics
+from agent.telemetry.statistics import RunSummary
 
 #: How old the lists may be; what has ended long ago changes seldom, and is looked at seldom.
 _FRESH_SECONDS, _WHOLE_SECONDS = 1.0, 30.0
@@ -48,7 +48,7 @@ class RunEntry:
     """Of a follow-up: what it is about; empty: the run of a ticket."""
     follows: str
     """The run that opened the pull request, for a follow-up; else empty."""
-    summary: Told
+    summary: RunSummary
     """For statistics."""
 
     @property
@@ -111,7 +111,9 @@ class RunIndex:
         self._newest = tuple(reversed(newest))
 
 
-def make_entry(stored: StoredRun, end: tuple[Ended, PullEnd | None] | None) -> RunEntry:
+def make_entry(
+    stored: StoredRun, end: tuple[EndedPullRequest, PullOutcome | None] | None
+) -> RunEntry:
     """Make the entry of a run.
 
     Args:
@@ -119,7 +121,7 @@ def make_entry(stored: StoredRun, end: tuple[Ended, PullEnd | None] | None) -> R
     """
     run, outcome, snapshot = stored.run, stored.outcome, stored.run.snapshot
     pull = outcome.pull_request if outcome else None
-    summary = figures.told(stored, end)
+    summary = run_statistics.summarize_run(stored, end)
     return RunEntry(
         run_id=run.run_id,
         repository=summary.repository,

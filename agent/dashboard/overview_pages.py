@@ -20,8 +20,8 @@ from agent.dashboard.parts import Dashboard, Form, Here, NotThere, Who
 from agent.dashboard.statistics import RANGES, Plot
 from agent.models.checks import Status
 from agent.settings import HEARTBEAT
-from agent.telemetry import figures
-from agent.telemetry.figures import Figures
+from agent.telemetry import statistics as run_statistics
+from agent.telemetry.statistics import Statistics as Numbers
 
 router = APIRouter()
 
@@ -41,7 +41,7 @@ class RepositoryRow(NamedTuple):
 
     name: str
     latest: RunEntry
-    numbers: Figures
+    numbers: Numbers
 
 
 @router.get("/repositories")
@@ -52,11 +52,15 @@ def list_repositories(here: Here, who: Who) -> Response:
         runs[entry.repository].append(entry)
     rows = [
         RepositoryRow(
-            name, found[0], figures.of(name, [one.summary for one in select_first(found)])
+            name,
+            found[0],
+            run_statistics.compute_statistics(name, [one.summary for one in select_first(found)]),
         )
         for name, found in runs.items()
     ]
-    return render("repositories.html.j2", who=who, rows=sorted(rows), paused=here.switch.paused())
+    return render(
+        "repositories.html.j2", who=who, rows=sorted(rows), paused=here.switch.get_pause()
+    )
 
 
 @router.get("/repositories/{owner}/{name}")
@@ -84,7 +88,9 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
         "repository.html.j2",
         who=who,
         repository=repository,
-        numbers=figures.of(repository, [one.summary for one in select_first(runs)]),
+        numbers=run_statistics.compute_statistics(
+            repository, [one.summary for one in select_first(runs)]
+        ),
         runs=runs[:_RECENT],
         contract=contract,
         changed=_list_changed(contract.config.model_dump(exclude_defaults=True))
@@ -93,7 +99,7 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
         environment=environment,
         unmeasured=unmeasured,
         known_by=known_by,
-        paused=here.switch.paused(),
+        paused=here.switch.get_pause(),
     )
 
 
@@ -139,7 +145,7 @@ def show_queue(here: Here, who: Who) -> Response:
         stored=stored,
         beat=beat,
         is_alive=beat is not None and now - beat < _ALIVE_SECONDS,
-        paused=here.switch.paused(),
+        paused=here.switch.get_pause(),
         may_pause=here.may_pause(who),
     )
 
@@ -177,7 +183,7 @@ def show_statistics(
         repository=repository,
         repositories=sorted({one.repository for one in here.list_runs(who)}),
         query=made.query,
-        paused=here.switch.paused(),
+        paused=here.switch.get_pause(),
     )
 
 
@@ -204,8 +210,8 @@ class Statistics(NamedTuple):
 
     within: str
     query: str
-    numbers: Figures
-    groups: tuple[Figures, ...]
+    numbers: Numbers
+    groups: tuple[Numbers, ...]
     plots: tuple[Plot, ...]
 
 
@@ -233,8 +239,8 @@ def _compute(here: Dashboard, who: Visitor, within: str, repository: str) -> Sta
     return Statistics(
         within,
         urlencode({"range": within, **({"repository": repository} if repository else {})}),
-        figures.of("all", summaries),
-        figures.grouped(summaries, "category"),
+        run_statistics.compute_statistics("all", summaries),
+        run_statistics.compute_by_group(summaries, "category"),
         statistics.make_plots(runs, time.time()),
     )
 

@@ -9,9 +9,9 @@ from importlib import resources
 import jinja2
 from starlette.responses import HTMLResponse, Response
 
-from agent.models.model_use import money
+from agent.models.model_use import format_usd
 from agent.models.run import RunState
-from agent.text import cleaning
+from agent.text import sanitise
 
 #: Scripts and styles are our own files; nothing is fetched from elsewhere, framed or kept.
 HEADERS = {
@@ -109,7 +109,7 @@ def find_tone(state: str) -> str:
 
 def _finalize(value: object) -> object:
     """Take what deceives out of every text that a page shows; it is escaped after that."""
-    return cleaning.terminal(value) if type(value) is str else value
+    return sanitise.strip_terminal_codes(value) if type(value) is str else value
 
 
 def _make_templates() -> jinja2.Environment:
@@ -123,7 +123,7 @@ def _make_templates() -> jinja2.Environment:
     )
     made.filters |= {
         "moment": write_moment, "iso": write_iso, "span": write_span, "ago": write_ago,
-        "word": write_word, "tone": find_tone, "money": money,
+        "word": write_word, "tone": find_tone, "money": format_usd,
     }  # fmt: skip
     return made
 

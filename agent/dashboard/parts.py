@@ -56,7 +56,7 @@ class Dashboard:
         """
         self.find_entry(run_id, visitor)
         try:
-            return self.store.get(run_id)
+            return self.store.get_run(run_id)
         except KeyError:
             raise NotThere from None
 

@@ -23,7 +23,7 @@ from agent.models.environment import Contract, Environment
 from agent.models.outcome import Verdict
 from agent.models.proof import Proof
 from agent.models.review import ReviewNotes
-from agent.text import cleaning
+from agent.text import sanitise
 
 _RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,32}")
 _TEXT_BYTES = 256 * 1024
@@ -203,7 +203,7 @@ def make_inert(raw: bytes) -> str:
     """Take what a terminal would obey out of a text, line by line."""
     # An escape that never ends must not swallow what other steps have written.
     lines = raw.decode("utf-8", "replace").split("\n")
-    return "\n".join(cleaning.terminal(line) for line in lines)
+    return "\n".join(sanitise.strip_terminal_codes(line) for line in lines)
 
 
 def read_baseline(folder: Path | None) -> CheckReport | None:

@@ -92,7 +92,7 @@ def list_runs(here: Here, who: Who, given: Annotated[Filters, Query()]) -> Respo
         page=page,
         pages=pages,
         query=urlencode(filters),
-        paused=here.switch.paused(),
+        paused=here.switch.get_pause(),
     )
 
 
@@ -130,11 +130,11 @@ def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
         bars=_place_bars([stage.seconds for stage in stages]),
         current=next((stage for stage in stages if stage.begun), None),
         plan=(outcome.plan if outcome else None) or record.plan,
-        checks=[(check, check_summary.summarize(check)) for check in checks],
+        checks=[(check, check_summary.summarize_check(check)) for check in checks],
         findings=_list_findings(stored, record),
         review=(outcome.review if outcome else None) or record.review,
         text=markdown.render(text) if text else None,
-        guidance=here.store.guidance(run_id),
+        guidance=here.store.list_guidance(run_id),
         follow_ups=here.store.follow_ups(run_id),
         tail=_read_tail(folder)[0][-4_000:] if stored.active else "",
         tail_end=_read_tail(folder)[1],
@@ -281,7 +281,7 @@ def _describe(
         "issue_url": _keep_web(snapshot.url if snapshot else None),
         "pull_url": _keep_web(pull.url if pull else None),
         "actions": actions.list_actions(stored, who),
-        "paused": here.switch.paused(),
+        "paused": here.switch.get_pause(),
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.dashboard.run_record import iter_events
-from agent.text import cleaning
+from agent.text import sanitise
 
 TURNS = 20
 """Of one page."""
@@ -45,7 +45,7 @@ class Turn:
 
     def show(self, text: object) -> str:
         """Make a text inert, and cut it to what there is space for."""
-        plain = cleaning.terminal(str(text or ""))
+        plain = sanitise.strip_terminal_codes(str(text or ""))
         allowed = max(0, min(_LONGEST_TEXT, self.space))
         self.space -= min(len(plain), allowed)
         if len(plain) <= allowed:
@@ -81,9 +81,9 @@ def _make_turn(events: Iterable[dict[str, Any]]) -> Turn:
     first = several[0]
     number = first.get("turn")
     turn = Turn(
-        cleaning.terminal(str(first.get("conversation") or "")),
+        sanitise.strip_terminal_codes(str(first.get("conversation") or "")),
         number if isinstance(number, int) else 0,
-        cleaning.terminal(str(first.get("role") or "")),
+        sanitise.strip_terminal_codes(str(first.get("role") or "")),
     )
     for event in several:
         match event["event"]:
@@ -103,10 +103,10 @@ def _make_turn(events: Iterable[dict[str, Any]]) -> Turn:
 
 def _take_reply(reply: dict[str, Any], turn: Turn) -> None:
     usage = reply.get("usage") or {}
-    turn.model = cleaning.terminal(str(reply.get("model") or ""))
+    turn.model = sanitise.strip_terminal_codes(str(reply.get("model") or ""))
     turn.answer = turn.show(reply.get("text"))
     turn.calls = [
-        Call(cleaning.terminal(str(call.get("name"))), turn.show(call.get("arguments")))
+        Call(sanitise.strip_terminal_codes(str(call.get("name"))), turn.show(call.get("arguments")))
         for call in reply.get("calls") or ()
     ]
     turn.seconds = float(reply.get("seconds") or 0.0)

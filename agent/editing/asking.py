@@ -7,11 +7,11 @@ what is sent is not, since edits have to match files to the letter.
 from __future__ import annotations
 
 from agent.editing import budget
-from agent.editing.job import Job
+from agent.editing.run_context import RunContext
 from agent.errors import ModelRefused
 from agent.models.chat import ChatRequest, Reply
 from agent.models.record import Record
-from agent.text import cleaning
+from agent.text import sanitise
 from agent.text.check_summary import count_things
 
 #: The one reply that nothing is made ready for: from ticket and outline, to plan or to decline.
@@ -42,7 +42,7 @@ class Turn(Record):
         return f"turn {self.number} of {self.conversation}"
 
 
-def reply(job: Job, turn: Turn, request: ChatRequest) -> Reply:
+def request_reply(run_context: RunContext, turn: Turn, request: ChatRequest) -> Reply:
     """Have the next reply, from the record where there is one.
 
     Raises:
@@ -54,50 +54,52 @@ def reply(job: Job, turn: Turn, request: ChatRequest) -> Reply:
         RepositoryUnfit: Nothing that a model makes could be shown to be right.
     """
     if turn.conversation != SCOUT and (turn.conversation, turn.number) != TRIAGE:
-        job.require_proofs()
+        run_context.require_proofs()
     name = f"{turn.conversation} {turn.number} reply"
-    answer = job.step(name, _ask, request, turn, job)
+    answer = run_context.step(name, _ask_model, request, turn, run_context)
     # What is not taken has been paid for all the same, so it is on record and counted first.
-    job.take(request.role, answer)
+    run_context.count_reply(request.role, answer)
     if answer.finish == "refused":
-        said = job.svc.redactor(answer.text)
-        words = cleaning.terminal(" ".join(said.split()))[:_MOST_WORDS]
+        said = run_context.svc.redactor(answer.text)
+        words = sanitise.strip_terminal_codes(" ".join(said.split()))[:_MOST_WORDS]
         raise ModelRefused(f"{answer.model} refused to answer. {words}".strip())
     return answer
 
 
-def _ask(request: ChatRequest, turn: Turn, job: Job) -> Reply:
-    models, svc = job.models, job.svc
-    seconds = max(0.0, job.step.seconds_left - job.reserved)
-    worst = models.worst(request)
-    budget.require(job.spent, worst, job.limits, seconds, purpose=turn.purpose)
-    _record_question(request, turn, job)
+def _ask_model(request: ChatRequest, turn: Turn, run_context: RunContext) -> Reply:
+    models, svc = run_context.models, run_context.svc
+    seconds = max(0.0, run_context.step.seconds_left - run_context.reserved_seconds)
+    worst = models.estimate_worst(request)
+    budget.require_budget(
+        run_context.usage, worst, run_context.limits, seconds, purpose=turn.purpose
+    )
+    _record_question(request, turn, run_context)
     answer = models.reply(request, svc.stopped, svc.hear, seconds)
-    kept = svc.redactor.inside(answer)
+    kept = svc.redactor.redact_record(answer)
     redacted = {"redacted": True} if kept != answer else {}
     facts = {**turn.facts, "digest": request.digest, "reply": kept.model_dump(mode="json")}
     svc.record("model.answered", {**facts, **redacted})
-    svc.say(_summarize(turn, answer))
+    svc.say(_summarize_reply(turn, answer))
     return answer
 
 
-def _record_question(request: ChatRequest, turn: Turn, job: Job) -> None:
-    redactor, new = job.svc.redactor, request.messages[turn.told :]
-    kept = redactor.inside(new)
+def _record_question(request: ChatRequest, turn: Turn, run_context: RunContext) -> None:
+    redactor, new = run_context.svc.redactor, request.messages[turn.told :]
+    kept = redactor.redact_record(new)
     facts = {
         **turn.facts,
         "digest": request.digest,
         "role": request.role,
-        "model_chain": job.models.chain(request.role, request.category),
+        "model_chain": run_context.models.list_chain(request.role, request.category),
         "messages": [message.model_dump(mode="json") for message in kept],
     }
     if turn.number == 1:
         facts["system"] = redactor(request.system)
     redacted = {"redacted": True} if kept != new else {}
-    job.svc.record("model.asked", {**facts, **redacted})
+    run_context.svc.record("model.asked", {**facts, **redacted})
 
 
-def _summarize(turn: Turn, answer: Reply) -> str:
+def _summarize_reply(turn: Turn, answer: Reply) -> str:
     """Say a reply in one line of ours; what a model writes is not in it."""
     calls = count_things(len(answer.calls), "call")
     if answer.finish == "refused":

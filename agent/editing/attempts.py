@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from agent.editing import base_state, opening, prompting, submissions
-from agent.editing.called import Opening
-from agent.editing.job import Job
 from agent.editing.loop import Conversation
 from agent.editing.rounds import Draft
+from agent.editing.run_context import RunContext
 from agent.editing.submissions import SubmittedAnswers
-from agent.editing.tools import Forms, Submit, Tools
+from agent.editing.tools import Forms, Submit, ToolExecutor
+from agent.editing.turn_records import OpeningMessage
 from agent.errors import EditFailed
-from agent.models.agenda import Answer, Matter
 from agent.models.change import Change, Plan
+from agent.models.review_items import ItemAnswer, ReviewItem
 
 _SUBMIT = "Have the change judged, with ignored files to include."
 _GIVEN_UP = "An earlier attempt was given up and is gone; take another way. At its best, it met:"
@@ -25,29 +25,33 @@ class Attempt:
     """One conversation about one change, through all of its rounds."""
 
     def __init__(
-        self, talk: Conversation, plan: Plan, job: Job, matters: tuple[Matter, ...] = ()
+        self,
+        talk: Conversation,
+        plan: Plan,
+        run_context: RunContext,
+        items: tuple[ReviewItem, ...] = (),
     ) -> None:
         """Take a conversation whose plan is agreed.
 
         Args:
-            matters: What a review asks; each needs an answer with the first submit.
+            items: What a review asks; each needs an answer with the first submit.
         """
         self.plan = plan
-        self.answers: tuple[Answer, ...] = ()
+        self.answers: tuple[ItemAnswer, ...] = ()
         """To the matters of a review."""
         self.why = ""
         """Why nothing more comes."""
-        self._talk, self._job, self._matters = talk, job, matters
+        self._talk, self._run_context, self._items = talk, run_context, items
         self._begun = self._last = talk.change.digest
         self._may_stay = False
 
     def go_on(self) -> None:
         """Let the plan be carried out."""
-        job = self._job
-        name = f"edit {job.number}"
-        base = job.step(f"{name} base", base_state.describe, job)
+        run_context = self._run_context
+        name = f"edit {run_context.round_number}"
+        base = run_context.step(f"{name} base", base_state.describe_base, run_context)
         self._talk.go_on_as(name)
-        self._talk.answer(f"agreed\n{base.text}", job, accepted=True)
+        self._talk.answer(f"agreed\n{base.text}", run_context, accepted=True)
         self._talk.tools.are_open = True
 
     def answer(self, words: str, draft: Draft, *, passed: bool = False) -> None:
@@ -61,7 +65,7 @@ class Attempt:
         if draft.submitted and draft.submitted.digest != self._talk.change.digest:
             self._talk.change, self._last = draft.submitted, draft.submitted.digest
             words = f"The tree is again as it was at an earlier submit, which is better.\n\n{words}"
-        self._talk.answer(words, self._job)
+        self._talk.answer(words, self._run_context)
 
     def next_draft(self) -> Draft | None:
         """Have a change submitted; None: none comes that is new.
@@ -71,21 +75,21 @@ class Attempt:
             ForPeople: The model leaves it to people.
             TooLarge: The model takes it for several tickets.
         """
-        talk, job = self._talk, self._job
-        while (handed := talk.next_form(job)).name:
+        talk, run_context = self._talk, self._run_context
+        while (handed := talk.next_form(run_context)).name:
             if handed.name == "submit":
-                draft, words = self._submitted(handed.form)
+                draft, words = self._read_submission(handed.form)
                 if not words:
                     return draft
             elif handed.name == "plan":
                 words = "A plan is agreed. Carry it out; say in the summary what differs."
-            elif job.has_passed:
+            elif run_context.has_passed:
                 words = "The change has passed. Call `submit`."
             else:
-                raise submissions.read_refusal(handed.name, handed.form, job)
-            talk.answer(words, job)
+                raise submissions.read_refusal(handed.name, handed.form, run_context)
+            talk.answer(words, run_context)
         self.why = handed.why
-        is_whole = bool(self.answers) or not self._matters
+        is_whole = bool(self.answers) or not self._items
         return self._draft("") if self._has_news and is_whole else None
 
     def close(self) -> None:
@@ -96,14 +100,14 @@ class Attempt:
     def _has_news(self) -> bool:
         return self._talk.change.digest != self._last
 
-    def _submitted(self, form: str) -> tuple[Draft | None, str]:
+    def _read_submission(self, form: str) -> tuple[Draft | None, str]:
         """Return what was submitted, or why it is not taken."""
-        talk, matters = self._talk, self._matters
-        found = (SubmittedAnswers if matters else Submit).model_validate_json(form)
+        talk, items = self._talk, self._items
+        found = (SubmittedAnswers if items else Submit).model_validate_json(form)
         talk.include += found.include
         if isinstance(found, SubmittedAnswers) and not self.answers:
             edited = talk.change.digest != self._begun
-            if problems := submissions.find_answer_problems(found, matters, is_edited=edited):
+            if problems := submissions.find_answer_problems(found, items, is_edited=edited):
                 return None, "\n".join(f"- {one}" for one in problems)
             self.answers = submissions.read_answers(found)
             done = (one.words.strip() for one in found.answers if one.became == "done")
@@ -122,7 +126,7 @@ class Attempt:
         return Draft(plan=self.plan, change=change, words=words, by=self, submitted=change)
 
 
-def begin(job: Job) -> Attempt:
+def begin_attempt(run_context: RunContext) -> Attempt:
     """Have the ticket planned.
 
     Raises:
@@ -131,62 +135,81 @@ def begin(job: Job) -> Attempt:
         TooLarge: The model takes it for several tickets.
         EditFailed: No plan came that the rules allow.
     """
-    told = job.step("plan opening", opening.of_ticket, job)
-    talk = _converse("plan", "agent", told, None, _EDITING, job)
+    told = run_context.step("plan opening", opening.of_ticket, run_context)
+    talk = _start_conversation("plan", "agent", told, None, _EDITING, run_context)
     talk.tools.are_open = False
     words = ""
-    while (handed := talk.next_form(job)).name:
+    while (handed := talk.next_form(run_context)).name:
         if handed.name == "submit":
             words = "Call `plan` first."
         elif handed.name != "plan":
-            raise submissions.read_refusal(handed.name, handed.form, job)
-        elif not (words := submissions.find_plan_problems(submissions.read_plan(handed.form), job)):
-            return Attempt(talk, job.step("plan", submissions.read_plan, handed.form), job)
-        talk.answer(words, job)
+            raise submissions.read_refusal(handed.name, handed.form, run_context)
+        elif not (
+            words := submissions.find_plan_problems(submissions.read_plan(handed.form), run_context)
+        ):
+            return Attempt(
+                talk, run_context.step("plan", submissions.read_plan, handed.form), run_context
+            )
+        talk.answer(words, run_context)
     against = f" Against the last one stood:\n{words}" if words else ""
     raise EditFailed(f"The model made no plan that holds: {handed.why}.{against}")
 
 
-def begin_anew(plan: Plan, failed: str, job: Job) -> Attempt:
+def begin_anew(plan: Plan, failed: str, run_context: RunContext) -> Attempt:
     """Begin from the base once more, with the next model.
 
     Args:
         failed: What stood against the earlier attempt, in words for the model.
     """
-    job.try_another()
-    return _carry_on(plan, None, (), f"{_GIVEN_UP}\n{failed}", job)
+    run_context.try_another()
+    return _carry_on(plan, None, (), f"{_GIVEN_UP}\n{failed}", run_context)
 
 
-def on_pull(draft: Draft, matters: tuple[Matter, ...], failed: str, job: Job) -> Attempt:
+def on_pull(
+    draft: Draft, items: tuple[ReviewItem, ...], failed: str, run_context: RunContext
+) -> Attempt:
     """Go on with the change of a pull request.
 
     Args:
-        matters: What people ask of it; nothing where only judges do.
+        items: What people ask of it; nothing where only judges do.
         failed: What stands against it, in words for the model; empty: nothing.
     """
-    return _carry_on(draft.plan, draft.change, matters, failed, job)
+    return _carry_on(draft.plan, draft.change, items, failed, run_context)
 
 
 def _carry_on(
-    plan: Plan, change: Change | None, matters: tuple[Matter, ...], failed: str, job: Job
+    plan: Plan,
+    change: Change | None,
+    items: tuple[ReviewItem, ...],
+    failed: str,
+    run_context: RunContext,
 ) -> Attempt:
     """Begin with a plan that is agreed, from a change or from the base."""
-    name = f"{'answer' if matters else 'edit'} {job.number}"
-    told = job.step(f"{name} opening", opening.of_change, plan, change, matters, failed, job)
-    submit: Forms = {"submit": (_SUBMIT, SubmittedAnswers if matters else Submit)}
-    prompt = "answer" if matters else "agent"
-    talk = _converse(name, prompt, told, change, submit if change else _EDITING, job)
-    return Attempt(talk, plan, job, matters)
+    name = f"{'answer' if items else 'edit'} {run_context.round_number}"
+    told = run_context.step(
+        f"{name} opening", opening.of_change, plan, change, items, failed, run_context
+    )
+    submit: Forms = {"submit": (_SUBMIT, SubmittedAnswers if items else Submit)}
+    prompt = "answer" if items else "agent"
+    talk = _start_conversation(
+        name, prompt, told, change, submit if change else _EDITING, run_context
+    )
+    return Attempt(talk, plan, run_context, items)
 
 
-def _converse(
-    name: str, prompt: str, told: Opening, change: Change | None, forms: Forms, job: Job
+def _start_conversation(
+    name: str,
+    prompt: str,
+    told: OpeningMessage,
+    change: Change | None,
+    forms: Forms,
+    run_context: RunContext,
 ) -> Conversation:
     return Conversation(
         name=name,
         role="editor",
-        prompt=prompting.prompt(prompt, job.base.contract),
-        tools=Tools(job, forms),
+        prompt=prompting.prompt(prompt, run_context.base.contract),
+        tools=ToolExecutor(run_context, forms),
         opening=told,
-        change=change or Change(base_commit=job.base.checkout.commit, files=()),
+        change=change or Change(base_commit=run_context.base.checkout.commit, files=()),
     )

@@ -7,13 +7,13 @@ import shlex
 from packaging.utils import canonicalize_name
 
 from agent.checks.check import TESTS
-from agent.editing.called import Opening
-from agent.editing.job import Job
+from agent.editing.run_context import RunContext
+from agent.editing.turn_records import OpeningMessage
 from agent.environments import sandbox_requests
 from agent.git import worktree
 from agent.models.checks import CheckItem, CheckResult, Status
 from agent.models.environment import Prepared
-from agent.text.cleaning import list_some
+from agent.text.sanitise import list_some
 from repo_config import dependencies
 from repo_config.project_files import Files
 from repo_config.tree import Below
@@ -24,9 +24,9 @@ _MOST_WHY = 120
 _MOST_VERSIONS = 20
 
 
-def describe(job: Job) -> Opening:
+def describe_base(run_context: RunContext) -> OpeningMessage:
     """Say how the checks are run, what passes, what fails and what cannot be measured; foreign."""
-    prepared, results = job.prepared, job.before.results
+    prepared, results = run_context.prepared, run_context.baseline.results
     failing = [_describe_failed(one) for one in results if one.status is Status.FAILED]
     unknown = [
         f"{one.name} ({' '.join(one.reason.split())[:_MOST_REASON]})"
@@ -34,9 +34,9 @@ def describe(job: Job) -> Opening:
         if one.status in (Status.UNVERIFIED, Status.UNMEASURABLE)
     ]
     facts = {
-        "Versions": [f"python=={prepared.environment.python}", *_list_versions(job)],
+        "Versions": [f"python=={prepared.environment.python}", *_list_versions(run_context)],
         "Not installed": prepared.environment.left_out,
-        "Passes": [_count(one) for one in results if one.status is Status.PASSED],
+        "Passes": [_count_outcomes(one) for one in results if one.status is Status.PASSED],
         "Fails already": failing,
         "Cannot be measured": unknown,
     }
@@ -50,17 +50,19 @@ def describe(job: Job) -> Opening:
         for one in results
         if one.command and one.status is not Status.ABSENT
     ]
-    return Opening(text="\n".join(lines))
+    return OpeningMessage(text="\n".join(lines))
 
 
-def _list_versions(job: Job) -> list[str]:
+def _list_versions(run_context: RunContext) -> list[str]:
     """Return what the project declares as it is installed, what it runs with first."""
-    tree = worktree.open_tree(job.base.checkout, job.svc.base_folder(job.base.run))
-    files = Files(Below(tree, job.base.contract.config.folder))
-    declared = sorted(dependencies.declared(files), key=lambda one: not one.runtime)
+    tree = worktree.open_tree(
+        run_context.base.checkout, run_context.svc.base_folder(run_context.base.run)
+    )
+    files = Files(Below(tree, run_context.base.contract.config.folder))
+    declared = sorted(dependencies.list_declared(files), key=lambda one: not one.runtime)
     installed = {
         str(canonicalize_name(package.partition("==")[0])): package
-        for package in job.prepared.environment.packages
+        for package in run_context.prepared.environment.packages
     }
     found = dict.fromkeys(installed[one.name] for one in declared if one.name in installed)
     return list(found)[:_MOST_VERSIONS]
@@ -84,7 +86,7 @@ def _command(result: CheckResult, prepared: Prepared) -> tuple[str, ...]:
     return words
 
 
-def _count(result: CheckResult) -> str:
+def _count_outcomes(result: CheckResult) -> str:
     tests = result.count("passed")
     return f"{result.name} ({tests:,} tests)" if tests else result.name
 

@@ -11,7 +11,7 @@ from typing import get_args
 from agent.errors import BudgetSpent, TimeSpent
 from agent.models.chat import LEAST_SECONDS, Role, Worst
 from agent.models.chat_model import ChatModel
-from agent.models.model_use import money
+from agent.models.model_use import format_usd
 from agent.models.record import Record
 from agent.models.ticket import Category
 from agent.settings import Settings
@@ -25,22 +25,24 @@ class Limits(Record):
     tokens: int | None = None
 
 
-def limits(config: RepoConfig, settings: Settings, grants: int = 1, share: float = 1.0) -> Limits:
+def compute_limits(
+    config: RepoConfig, settings: Settings, budget_multiplier: int = 1, share: float = 1.0
+) -> Limits:
     """Say what a run may use: the lower of what operator and repository allow.
 
     Args:
-        grants: How often it was granted.
+        budget_multiplier: How often it was granted.
         share: The part of it that is meant.
     """
     asked = config.limits
     tokens = [most for most in (asked.tokens, settings.model_tokens) if most is not None]
     return Limits(
-        usd=min(asked.usd or settings.model_usd, settings.model_usd) * grants * share,
-        tokens=int(min(tokens) * grants * share) if tokens else None,
+        usd=min(asked.usd or settings.model_usd, settings.model_usd) * budget_multiplier * share,
+        tokens=int(min(tokens) * budget_multiplier * share) if tokens else None,
     )
 
 
-class Terms(Record):
+class AttemptLimits(Record):
     """How often things are tried, and by whom: read once, since the order of steps has to stay."""
 
     repair_rounds: int = 4
@@ -49,21 +51,25 @@ class Terms(Record):
     """For which a model is set."""
 
 
-def read_terms(config: RepoConfig, models: ChatModel | None, category: Category) -> Terms:
+def read_terms(config: RepoConfig, models: ChatModel | None, category: Category) -> AttemptLimits:
     """Read what the repository asks for, and who is set to do it."""
     limits, every = config.limits, get_args(Role)
-    roles = tuple(role for role in every if models and models.chain(role, category))
-    return Terms(repair_rounds=limits.repair_rounds, candidates=limits.candidates, roles=roles)
+    roles = tuple(role for role in every if models and models.list_chain(role, category))
+    return AttemptLimits(
+        repair_rounds=limits.repair_rounds, candidates=limits.candidates, roles=roles
+    )
 
 
-class Spent(Record):
+class BudgetUsage(Record):
     """What the replies of a run have used so far."""
 
     usd: float = 0.0
     tokens: int = 0
 
 
-def require(spent: Spent, worst: Worst, caps: Limits, seconds: float, *, purpose: str) -> None:
+def require_budget(
+    spent: BudgetUsage, worst: Worst, caps: Limits, seconds: float, *, purpose: str
+) -> None:
     """Refuse a request that could take the run over one of its caps.
 
     Args:
@@ -95,6 +101,6 @@ def require(spent: Spent, worst: Worst, caps: Limits, seconds: float, *, purpose
     if (cost := spent.usd + worst.usd) > caps.usd:
         raise BudgetSpent(
             f"{purpose.capitalize()} could cost ${worst.usd:.4f}, and"
-            f" ${max(0.0, caps.usd - spent.usd):.4f} of {money(caps.usd)} are left to the run"
+            f" ${max(0.0, caps.usd - spent.usd):.4f} of {format_usd(caps.usd)} are left to the run"
             f" (limits.usd, MERGEWRIGHT_MODEL_USD). It needs ${cost:.4f} in all."
         )

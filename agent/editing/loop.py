@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 from agent.editing import asking
 from agent.editing.asking import Turn
-from agent.editing.called import Called, Opening
-from agent.editing.job import Job
+from agent.editing.run_context import RunContext
 from agent.editing.stall import Watch
-from agent.editing.tools import Tools
-from agent.editing.trimming import trimmed
+from agent.editing.tools import ToolExecutor
+from agent.editing.trimming import trim_messages
+from agent.editing.turn_records import CallResults, OpeningMessage
 from agent.models.change import Change
 from agent.models.chat import (
     MOST_TOKENS,
@@ -32,7 +32,7 @@ _CUT = f"Your reply was cut off: it may have {MOST_TOKENS:,} tokens. Write less 
 
 
 @dataclass(frozen=True)
-class Handed:
+class SubmittedForm:
     """A form that a model hands in; without a name its conversation is over, for a reason."""
 
     name: str = ""
@@ -50,8 +50,8 @@ class Conversation:
     role: Role
     prompt: str
     """Its first words, the same in each request."""
-    tools: Tools
-    opening: Opening
+    tools: ToolExecutor
+    opening: OpeningMessage
     change: Change
     """As the last calls have left it."""
     most_turns: int = MOST_TURNS
@@ -65,12 +65,12 @@ class Conversation:
     """Messages that were sent already."""
     _cut_off: int = 0
     _watch: Watch = field(default_factory=Watch)
-    _open: tuple[Reply, Called] | None = None
+    _open: tuple[Reply, CallResults] | None = None
     """The reply whose form is not answered yet, and what became of its calls."""
     _why: str = ""
     """It is over."""
 
-    def next_form(self, job: Job) -> Handed:
+    def next_form(self, run_context: RunContext) -> SubmittedForm:
         """Ask until a form is handed in, or the conversation is over.
 
         Raises:
@@ -80,19 +80,19 @@ class Conversation:
         """
         self._said = self._said or (Asked(text=self.opening.text),)
         while not self._why:
-            reply, done = self._ask(job)
+            reply, done = self._ask(run_context)
             if done.handed:
                 self._open = reply, done
-                return Handed(done.handed, done.form)
+                return SubmittedForm(done.handed, done.form)
             self._say(reply, done)
-        return Handed(why=self._why)
+        return SubmittedForm(why=self._why)
 
-    def answer(self, words: str, job: Job, *, accepted: bool = False) -> None:
+    def answer(self, words: str, run_context: RunContext, *, accepted: bool = False) -> None:
         """Answer the form that was handed in last; what is said is a step, for replays."""
         if self._open is None:
             return
         (reply, done), self._open = self._open, None
-        said = job.step(f"{self.name} {self._number} answer", _told, words).text
+        said = run_context.step(f"{self.name} {self._number} answer", _make_message, words).text
         answer = {"content": said, "failed": not accepted}
         results = list(done.results)
         results[done.at] = results[done.at].model_copy(update=answer)
@@ -102,24 +102,24 @@ class Conversation:
         """Give the turns that follow another name; what was said stays said."""
         self.name, self._number = name, 0
 
-    def _ask(self, job: Job) -> tuple[Reply, Called]:
+    def _ask(self, run_context: RunContext) -> tuple[Reply, CallResults]:
         """Have the next reply, and its calls carried out."""
         self._number, self._count = self._number + 1, self._count + 1
         turn = Turn(conversation=self.name, number=self._number, told=self._told)
         request = ChatRequest(
             role=self.role,
-            category=job.decision.category,
-            model=job.first_in_line(self.role),
+            category=run_context.decision.category,
+            model=run_context.first_in_line(self.role),
             system=self.prompt,
             tools=self.tools.specs,
-            messages=trimmed(self._said, self._count),
+            messages=trim_messages(self._said, self._count),
             must_call=True,
         )
-        reply = asking.reply(job, turn, request)
+        reply = asking.request_reply(run_context, turn, request)
         self._told = len(self._said) + 1
         given = reply, self.change, self.include, turn
-        done = job.step(f"{self.name} {self._number} calls", self.tools.carry_out, *given)
-        self.change = job.latest = done.change or self.change
+        done = run_context.step(f"{self.name} {self._number} calls", self.tools.carry_out, *given)
+        self.change = run_context.latest = done.change or self.change
         self._cut_off += reply.finish == "length"
         self._watch.turn(reply.calls, done.results, self.change.digest)
         ended = f"it had its {self.most_turns} turns" if self._count >= self.most_turns else ""
@@ -128,7 +128,7 @@ class Conversation:
             self._why = why + cut * bool(self._cut_off)
         return reply, done
 
-    def _say(self, reply: Reply, done: Called) -> None:
+    def _say(self, reply: Reply, done: CallResults) -> None:
         """Add a reply and its answers to what was said."""
         names = ", ".join(f"`{spec.name}`" for spec in self.tools.specs)
         more = self._watch.warning if reply.calls else f"Call a tool: {names}."
@@ -137,5 +137,5 @@ class Conversation:
         self._said = (*self._said, Answered(reply=reply), answer)
 
 
-def _told(words: str) -> Opening:
-    return Opening(text=words)
+def _make_message(words: str) -> OpeningMessage:
+    return OpeningMessage(text=words)

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 
 from agent.models.environment import Contract
-from agent.text.cleaning import list_some
+from agent.text.sanitise import list_some
 from repo_config.schema import RepoConfig
 
 _MOST_NAMED = 8

@@ -17,10 +17,10 @@ from typing import Any
 from agent.checks.check import TESTS
 from agent.checks.suite import COLLECTION
 from agent.editing import asking, forms, prompting
-from agent.editing.called import Opening
-from agent.editing.job import Job, why
 from agent.editing.loop import Conversation
-from agent.editing.tools import Tools
+from agent.editing.run_context import RunContext, explain_stop
+from agent.editing.tools import ToolExecutor
+from agent.editing.turn_records import OpeningMessage
 from agent.environments import obstacles
 from agent.environments.obstacles import Obstacle
 from agent.errors import ASKING_ENDS, BudgetSpent, RequestRefused, TimeSpent
@@ -32,7 +32,7 @@ from agent.models.record import Record  # fmt: skip
 from agent.models.sandbox import SANDBOX_ENVIRONMENT
 from agent.onboarding import kept, written
 from agent.services import Services
-from agent.text import cleaning
+from agent.text import sanitise
 from agent.text.secret_names import says_secret
 from repo_config import detect, load, rule_files, test_files
 from repo_config.schema import PackagesCommand
@@ -90,8 +90,11 @@ TryLines = Callable[[str, str], Scouted]
 """Measures base with lines, by steps that have the second in their names."""
 
 
-def scout(
-    job: Job, prepare: Callable[[], Prepared], obstacle: Obstacle, try_lines: TryLines
+def scout_configuration(
+    run_context: RunContext,
+    prepare: Callable[[], Prepared],
+    obstacle: Obstacle,
+    try_lines: TryLines,
 ) -> Scouted:
     """Have a model look for lines with which base's tests run.
 
@@ -99,59 +102,64 @@ def scout(
         prepare: Gives the base with an environment for the model's sandbox.
     """
     # Steps alone decide what follows, so that a replay and a run that goes on meet the same ones.
-    if "editor" not in job.terms.roles:
+    if "editor" not in run_context.attempt_limits.roles:
         return ""
-    job.prepared, job.share = prepare(), _SHARE
-    job.reserved = job.step.seconds_left * (1 - _SHARE)
+    run_context.prepared, run_context.budget_share = prepare(), _SHARE
+    run_context.reserved_seconds = run_context.step.seconds_left * (1 - _SHARE)
     talk = Conversation(
         name=asking.SCOUT,
         role="editor",
-        prompt=prompting.prompt("scout", job.base.contract),
-        tools=Tools(job, _FORMS, edits=False),
-        opening=job.step("scout opening", _open, obstacle, job.base),
-        change=Change(base_commit=job.base.checkout.commit, files=()),
+        prompt=prompting.prompt("scout", run_context.base.contract),
+        tools=ToolExecutor(run_context, _FORMS, edits=False),
+        opening=run_context.step("scout opening", _make_opening, obstacle, run_context.base),
+        change=Change(base_commit=run_context.base.checkout.commit, files=()),
         most_turns=_MOST_TURNS,
     )
     try:
-        return _search(talk, job, try_lines)
+        return _search_configuration(talk, run_context, try_lines)
     finally:
-        job.share, job.reserved = 1.0, 0.0
+        run_context.budget_share, run_context.reserved_seconds = 1.0, 0.0
         talk.tools.close()
 
 
-def _open(obstacle: Obstacle, base: Opened) -> Opening:
+def _make_opening(obstacle: Obstacle, base: Opened) -> OpeningMessage:
     words = f"{obstacle.words}\n\n{obstacle.evidence}"
-    return Opening(text=prompting.fenced("Why no test runs", words, base.run.run_id))
+    return OpeningMessage(text=prompting.fenced("Why no test runs", words, base.run.run_id))
 
 
-def _search(talk: Conversation, job: Job, try_lines: TryLines) -> Scouted:
+def _search_configuration(
+    talk: Conversation, run_context: RunContext, try_lines: TryLines
+) -> Scouted:
     best: list[tuple[Prepared, CheckReport]] = []
     end = "No try ran a test."
     for number in range(1, _MOST_TRIES + 1):
         try:
-            handed = talk.next_form(job)
+            handed = talk.next_form(run_context)
         except ASKING_ENDS as problem:
             spent = isinstance(problem, BudgetSpent | TimeSpent)
-            end = f"{_WITHIN} {problem.message}" if spent else why(problem)
+            end = f"{_WITHIN} {problem.message}" if spent else explain_stop(problem)
             break
         if handed.name != "try_configuration":
             said = GiveUp.model_validate_json(handed.form).why if handed.name else handed.why
-            end = f"A model found no lines with which they run: {forms.plain(said, _MOST_WORDS)}"
+            said_short = forms.flatten_text(said, _MOST_WORDS)
+            end = f"A model found no lines with which they run: {said_short}"
             break
         lines = TryConfiguration.model_validate_json(handed.form).yaml
         result = words = try_lines(lines, f"try {number}")
         if not isinstance(result, str):
             best.append(result)
-            words = describe(*result)
+            words = describe_tests(*result)
             if find_tests(result[1]).count("passed") > find_tests(result[1]).count(
                 "failed", "error"
             ):
                 break
-        talk.answer(cleaning.cut(str(words), _MOST_ANSWER, where="not kept"), job)
+        talk.answer(
+            sanitise.shorten_middle(str(words), _MOST_ANSWER, where="not kept"), run_context
+        )
     return max(best, key=lambda one: rate_tests(one[1]), default=end)
 
 
-def describe(prepared: Prepared, report: CheckReport) -> str:
+def describe_tests(prepared: Prepared, report: CheckReport) -> str:
     """Count the tests, name those that are left out, and show the last errors."""
     tests = find_tests(report)
     counts = (f"{one} {tests.count(one)}" for one in ("passed", "failed", "error"))
@@ -195,13 +203,13 @@ def read_lines(text: str, base: Opened, svc: Services) -> Contract:
     tree, given = worktree.open_tree(base.checkout, svc.base_folder(base.run)), base.contract
     try:
         asked = load.from_text(text, _NAME).model_dump(mode="json", exclude_unset=True)
-        if refusal := next(_refuse(asked, tree), ""):
+        if refusal := next(_find_refusals(asked, tree), ""):
             raise RequestRefused(refusal)
         own = given.config.model_dump(mode="json", exclude_defaults=True)
         config = load.from_text(json.dumps(_lay_over(own, asked)), _NAME, tree)
     except load.ConfigProblem as problem:
         raise RequestRefused(str(problem)) from problem
-    lines = (obstacles.quote(line) for line in written.render(asked))
+    lines = (obstacles.quote_as_code(line) for line in written.render(asked))
     finding = Finding(
         rule=SET_UP,
         severity=Severity.REVIEW,
@@ -210,7 +218,7 @@ def read_lines(text: str, base: Opened, svc: Services) -> Contract:
         message=f"The tests run with lines that a model found: {', '.join(lines)}.",
         fix="See whether they hold, and add them to it.",
     )
-    project = detect.project(tree, config)
+    project = detect.detect_project(tree, config)
     return Contract(config=config, project=project, source=given.source, scouted=(finding,))
 
 
@@ -220,7 +228,7 @@ def _lay_over(own: Any, asked: Any) -> Any:
     return own | {key: _lay_over(own.get(key), value) for key, value in asked.items()}
 
 
-def _refuse(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
+def _find_refusals(asked: Mapping[str, Any], tree: Tree) -> Iterator[str]:
     """Yield why values are refused that a repository's own configuration could have."""
     values: dict[str, Any] = dict(kept.flatten(asked))
     if others := [key for key in values if not f"{key}.".startswith(_KEYS)]:
@@ -270,7 +278,7 @@ def name_left_out(
     contract = prepared.contract
     is_own = contract.config.setup == base.contract.config.setup
     if not is_own and (planted := sorted(_find_planted(prepared))):
-        named = cleaning.list_some(planted, _MOST_LISTED)
+        named = sanitise.list_some(planted, _MOST_LISTED)
         raise RequestRefused(
             "set-up may write no Python but Django's settings, and not into the environment:"
             f" {named}"
@@ -279,7 +287,7 @@ def name_left_out(
         raise RequestRefused(f"it collects {count} tests, where {most} were collected before")
     tree = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     left = _find_left_out(report, tree)
-    message = f"Test files that do not run: {cleaning.list_some(left, _MOST_LISTED)}."
+    message = f"Test files that do not run: {sanitise.list_some(left, _MOST_LISTED)}."
     more = [one.model_copy(update={"message": message}) for one in contract.scouted if left]
     return contract.model_copy(update={"scouted": (*contract.scouted, *more)})
 

@@ -10,14 +10,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agent.editing import forms
-from agent.editing.job import Job
+from agent.editing.run_context import RunContext
 from agent.editing.tools import Forms, Submit
 from agent.errors import ForPeople, TicketUnclear, TooLarge
 from agent.git import worktree
-from agent.models.agenda import Answer, Matter
 from agent.models.change import ChangedFile, Finding, Plan, Severity
-from agent.models.outcome import End
+from agent.models.outcome import ThreadResult
 from agent.models.record import Record
+from agent.models.review_items import ItemAnswer, ReviewItem
 from agent.models.ticket import Category
 from agent.policy.content import paths
 from repo_config.schema import RepoConfig
@@ -25,7 +25,7 @@ from repo_config.tree import Tree
 
 _MOST_QUESTIONS = 8
 _LONGEST_QUESTION = 500
-_ENDS: dict[str, End] = {"done": "commit", "answered": "reply", "beyond": "reply"}
+_ENDS: dict[str, ThreadResult] = {"done": "commit", "answered": "reply", "beyond": "reply"}
 
 
 class SubmittedPlan(Record):
@@ -54,7 +54,7 @@ class Declined(Record):
 class SubmittedAnswer(Record):
     """What becomes of a matter, as a model hands it in."""
 
-    matter: int
+    item: int
     became: Literal["done", "answered", "beyond", "person"]
     words: str = Field(pattern=r"\S", max_length=1_500)
 
@@ -78,7 +78,7 @@ def read_plan(form: str) -> Plan:
     found = SubmittedPlan.model_validate_json(form)
     return Plan(
         recipe="",
-        title=forms.plain(" ".join(found.title.split())),
+        title=forms.flatten_text(" ".join(found.title.split())),
         parameters="",
         steps=found.steps,
         category=found.category,
@@ -86,10 +86,12 @@ def read_plan(form: str) -> Plan:
     )
 
 
-def find_plan_problems(plan: Plan, job: Job) -> str:
+def find_plan_problems(plan: Plan, run_context: RunContext) -> str:
     """Say what stands against a plan; empty: nothing."""
-    tree = worktree.open_tree(job.base.checkout, job.svc.base_folder(job.base.run))
-    shut = find_closed(plan.files, tree, job.base.contract.config)
+    tree = worktree.open_tree(
+        run_context.base.checkout, run_context.svc.base_folder(run_context.base.run)
+    )
+    shut = find_closed(plan.files, tree, run_context.base.contract.config)
     found = [f"{one.path} {one.message} {one.fix}" for one in shut]
     return "\n".join((*found, "Plan without these files, or decline.")) if found else ""
 
@@ -107,18 +109,20 @@ def find_closed(touched: Iterable[str], tree: Tree, config: RepoConfig) -> tuple
     return tuple(one for one in found if one.severity is Severity.BLOCK)
 
 
-def read_refusal(name: str, form: str, job: Job) -> TicketUnclear | TooLarge | ForPeople:
+def read_refusal(
+    name: str, form: str, run_context: RunContext
+) -> TicketUnclear | TooLarge | ForPeople:
     """Give a model's questions, or its reasons to make no change, as its own words.
 
     Args:
         name: Of the form.
         form: As JSON.
     """
-    inside = job.svc.redactor.inside
+    inside = run_context.svc.redactor.redact_record
     if name == "ask":
         asked = inside(Questions.model_validate_json(form)).questions
         return TicketUnclear(tuple(map(_one_line, asked[:_MOST_QUESTIONS])))
-    found, model = inside(Declined.model_validate_json(form)), job.answered("editor")
+    found, model = inside(Declined.model_validate_json(form)), run_context.find_last_model("editor")
     said = f"“{_one_line(found.why)}”. What would make it fit: “{_one_line(found.fits)}”."
     if not found.tickets:
         return ForPeople(f"{model} leaves this to people. In its words: {said}")
@@ -126,26 +130,26 @@ def read_refusal(name: str, form: str, job: Job) -> TicketUnclear | TooLarge | F
     return TooLarge(f"{model} takes this for several changes. In its words: {said}\n{listed}")
 
 
-def read_answers(found: SubmittedAnswers) -> tuple[Answer, ...]:
+def read_answers(found: SubmittedAnswers) -> tuple[ItemAnswer, ...]:
     """Read answers that hold together."""
     return tuple(
-        Answer(
-            matter=one.matter,
+        ItemAnswer(
+            item=one.item,
             end=_ENDS.get(one.became, "human"),
-            words=one.words.strip(),
+            text=one.words.strip(),
             by_model=True,
-            beyond=one.became == "beyond",
+            is_beyond_ticket=one.became == "beyond",
         )
-        for one in sorted(found.answers, key=lambda one: one.matter)
+        for one in sorted(found.answers, key=lambda one: one.item)
     )
 
 
 def find_answer_problems(
-    found: SubmittedAnswers, matters: tuple[Matter, ...], *, is_edited: bool
+    found: SubmittedAnswers, items: tuple[ReviewItem, ...], *, is_edited: bool
 ) -> list[str]:
     """Say what does not hold together, for the model."""
-    wanted = Counter(one.number for one in matters)
-    given = Counter(one.matter for one in found.answers)
+    wanted = Counter(one.number for one in items)
+    given = Counter(one.item for one in found.answers)
     wrong = [f"matter {one} has no answer" for one in wanted - given]
     wrong += [f"there is no matter {one}, or it is answered already" for one in given - wanted]
     is_done = any(one.became == "done" for one in found.answers)

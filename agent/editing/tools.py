@@ -14,16 +14,16 @@ from typing import Any
 
 from agent.editing import by_recipe, forms, rebuilding, replacing
 from agent.editing.asking import Turn
-from agent.editing.by_recipe import LEAST_SECONDS, bounded
-from agent.editing.called import Called
-from agent.editing.job import Job
+from agent.editing.by_recipe import LEAST_SECONDS, limit_seconds
+from agent.editing.run_context import RunContext
+from agent.editing.turn_records import CallResults
 from agent.errors import EditFailed, SandboxMissing
 from agent.models.change import Change
 from agent.models.chat import Reply, ToolCall, ToolResult, ToolSpec
 from agent.models.environment import Prepared
 from agent.models.record import Record
 from agent.models.sandbox import SandboxSession
-from agent.text import cleaning
+from agent.text import sanitise
 
 MOST_CALLS = 40
 MOST_OF_A_BATCH = 48_000
@@ -76,21 +76,21 @@ class Submit(Record):
 
 Forms = Mapping[str, tuple[str, type[Record]]]
 """What each form is for, and what it holds, by name."""
-_Tool = tuple[str, type[Record], Callable[["Tools", SandboxSession, Any], str]]
+_Tool = tuple[str, type[Record], Callable[["ToolExecutor", SandboxSession, Any], str]]
 
 
-class Tools:
+class ToolExecutor:
     """Carries out the calls of one conversation, in a sandbox of its own."""
 
-    def __init__(self, job: Job, given: Forms, *, edits: bool = True) -> None:
+    def __init__(self, run_context: RunContext, given: Forms, *, edits: bool = True) -> None:
         """Take the forms that can be handed in, by name.
 
         Args:
             edits: Whether what happens in the sandbox becomes part of the change.
         """
-        self._job, self._given, self._edits = job, given, edits
+        self._run_context, self._given, self._edits = run_context, given, edits
         names = _TOOLS.keys() if edits else {"bash"}
-        if job.base.contract.project.django is None:
+        if run_context.base.contract.project.django is None:
             # Without Django a model does as well what recipes do.
             names -= {"recipe"}
         self._tools = {name: tool for name, tool in _TOOLS.items() if name in names}
@@ -105,13 +105,13 @@ class Tools:
         self._until = 0.0
         self.are_open = True
         """Whether more than forms may be called."""
-        job.closing.append(self.close)
+        run_context.cleanups.append(self.close)
 
     @cached_property
     def specs(self) -> tuple[ToolSpec, ...]:
         """The tools as a model is shown them; the same throughout a conversation."""
-        tools = (forms.form(name, tool[0], tool[1]) for name, tool in self._tools.items())
-        given = (forms.form(name, *form) for name, form in self._given.items())
+        tools = (forms.make_tool_spec(name, tool[0], tool[1]) for name, tool in self._tools.items())
+        given = (forms.make_tool_spec(name, *form) for name, form in self._given.items())
         return (*tools, *given)
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class Tools:
 
     def carry_out(
         self, reply: Reply, before: Change, include: tuple[str, ...], turn: Turn
-    ) -> Called:
+    ) -> CallResults:
         """Carry the calls of a reply out in order, and take what they made of the tree.
 
         Args:
@@ -133,11 +133,13 @@ class Tools:
             SandboxLost: The sandbox ended without a word, or the run was stopped.
             SandboxMissing: No sandbox is to be had.
         """
-        self._until = time.monotonic() + self._job.step.seconds_left
+        self._until = time.monotonic() + self._run_context.step.seconds_left
         # What the first turn does is done in a sandbox that nobody knows yet.
         batch = _Batch(before, LOST if turn.number > 1 else "")
         for number, call in enumerate(reply.calls, 1):
-            self._show(f"{forms.plain(call.name)} {forms.plain(call.arguments, _MOST_LINE)}")
+            self._show(
+                f"{forms.flatten_text(call.name)} {forms.flatten_text(call.arguments, _MOST_LINE)}"
+            )
             try:
                 said, failed = self._answer(call, number, batch), False
             except EditFailed as problem:
@@ -147,7 +149,7 @@ class Tools:
             include += batch.form.include
             self._open(batch)
         change = self._take(batch, batch.session, include) if batch.session else before
-        called = Called(
+        called = CallResults(
             results=tuple(batch.results),
             change=change if change != before else None,
             handed=batch.handed,
@@ -169,7 +171,7 @@ class Tools:
         if number > MOST_CALLS:
             raise EditFailed(f"a reply may have {MOST_CALLS} calls")
         if call.name in self._given:
-            batch.form = forms.read(call, self._given[call.name][1])
+            batch.form = forms.read_arguments(call, self._given[call.name][1])
             batch.handed, batch.at = call.name, number - 1
             return "accepted"
         if call.name not in self._tools:
@@ -178,21 +180,21 @@ class Tools:
         if not self.are_open:
             raise EditFailed(f"call one of {', '.join(self._given)} first")
         _, kind, work = self._tools[call.name]
-        asked = forms.read(call, kind)
+        asked = forms.read_arguments(call, kind)
         return work(self, self._open(batch), asked)
 
     def _open(self, batch: _Batch) -> SandboxSession:
         """Have the sandbox with the change in it."""
-        job, sessions = self._job, self._job.svc.sessions
+        run_context, sessions = self._run_context, self._run_context.svc.sessions
         if batch.session is not None:
             return batch.session
         if sessions is None:
             raise SandboxMissing("No sandbox is configured for models.")
         if self._session is None or self._at != batch.before.digest:
             self.close()
-            batch.said += [batch.if_new, self._rebuild(batch.before)]
-            prepared = self._rebuilt or job.prepared
-            self._session = sessions.open(prepared, batch.before, job.svc.stopped)
+            batch.said += [batch.if_new, self._rebuild_environment(batch.before)]
+            prepared = self._rebuilt or run_context.prepared
+            self._session = sessions.open(prepared, batch.before, run_context.svc.stopped)
         # What the tree holds is not known again until all calls are carried out.
         self._at, batch.session = "", self._session
         batch.losses = self._session.losses
@@ -217,40 +219,47 @@ class Tools:
                 batch.said.append(_GONE)
                 batch.take_submit_back()
         self._at = change.digest
-        if self._at != before.digest and (words := self._rebuild(change)):
+        if self._at != before.digest and (words := self._rebuild_environment(change)):
             self.close()
             batch.said.append(words)
         return change
 
     def _lock(self, session: SandboxSession, change: Change) -> str:
         """Have the lock follow what a change declares; say what came of it, if anything."""
-        prepared, svc = self._job.prepared, self._job.svc
-        if not self._may_build or rebuilding.mark(change, prepared, svc) == self._declared:
+        prepared, svc = self._run_context.prepared, self._run_context.svc
+        if (
+            not self._may_build
+            or rebuilding.make_declaration_mark(change, prepared, svc) == self._declared
+        ):
             return ""
-        locked, words = rebuilding.lock(change, prepared, svc)
+        locked, words = rebuilding.update_lock(change, prepared, svc)
         for path, content in locked.items():
             session.write(path, content)
         return words
 
-    def _rebuild(self, change: Change) -> str:
+    def _rebuild_environment(self, change: Change) -> str:
         """Have the environment that a change declares; say what is new, where it is another."""
-        job = self._job
-        declared = rebuilding.mark(change, job.prepared, job.svc)
+        run_context = self._run_context
+        declared = rebuilding.make_declaration_mark(change, run_context.prepared, run_context.svc)
         if declared == self._declared:
             return ""
         self._declared, self._rebuilt, words = declared, None, _AS_BASE
-        if declared not in {"", *job.built} and not self._may_build:
+        if declared not in {"", *run_context.built} and not self._may_build:
             words = _NO_MORE
         elif declared:
-            job.built.add(declared)
-            self._rebuilt, words = rebuilding.rebuild(change, job.prepared, job.svc)
+            run_context.built.add(declared)
+            self._rebuilt, words = rebuilding.rebuild_environment(
+                change, run_context.prepared, run_context.svc
+            )
         return words
 
     def bash(self, session: SandboxSession, asked: Bash) -> str:
         """Run a command."""
-        seconds = bounded(min(max(asked.seconds, LEAST_SECONDS), _MOST_SECONDS), self._left())
+        seconds = limit_seconds(
+            min(max(asked.seconds, LEAST_SECONDS), _MOST_SECONDS), self._seconds_left()
+        )
         ran = session.run(asked.command, seconds=seconds)
-        said = [cleaning.terminal(ran.output).rstrip()]
+        said = [sanitise.strip_terminal_codes(ran.output).rstrip()]
         if ran.timed_out:
             said.append(f"[ended after {seconds} seconds]")
         if ran.restarted:
@@ -270,7 +279,7 @@ class Tools:
             raise EditFailed("the file is no UTF-8") from problem
         crlf = "\r\n" in words and words.count("\r\n") == words.count("\n")
         plain = words.replace("\r\n", "\n") if crlf else words
-        edited, first, last = replacing.once(plain, asked.old, asked.new)
+        edited, first, last = replacing.replace_once(plain, asked.old, asked.new)
         session.write(asked.path, (edited.replace("\n", "\r\n") if crlf else edited).encode())
         return f"lines {first} to {last}" if last >= first else "removed"
 
@@ -283,9 +292,11 @@ class Tools:
 
     def recipe(self, session: SandboxSession, asked: by_recipe.AskRecipe) -> str:
         """Have a recipe work, and write what it makes."""
-        job = self._job
+        run_context = self._run_context
         taken = session.take().change
-        made = by_recipe.call(asked, taken, job.prepared, job.svc, self._left())
+        made = by_recipe.call_recipe(
+            asked, taken, run_context.prepared, run_context.svc, self._seconds_left()
+        )
         for path, content in sorted(made.files.items()):
             session.write(path, content)
         not_done = (f"not done by this: {sentence}" for sentence in made.not_done)
@@ -294,27 +305,29 @@ class Tools:
 
     @property
     def _may_build(self) -> bool:
-        return len(self._job.built) < _MOST_REBUILDS and self._left() > LEAST_SECONDS
+        return (
+            len(self._run_context.built) < _MOST_REBUILDS and self._seconds_left() > LEAST_SECONDS
+        )
 
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         return self._until - time.monotonic()
 
-    def _record(self, called: Called, before: Change, turn: Turn) -> None:
+    def _record(self, called: CallResults, before: Change, turn: Turn) -> None:
         for result in called.results:
             self._show(f"{result.name}: {result.content.partition(chr(10))[0][:_MOST_LINE]}")
-        results = self._job.svc.redactor.inside(called.results)
+        results = self._run_context.svc.redactor.redact_record(called.results)
         facts = {
             **turn.facts,
             "results": [result.model_dump(mode="json") for result in results],
             "change_digest": (called.change or before).digest,
         }
         redacted = {"redacted": True} if results != called.results else {}
-        self._job.svc.record("model.called", {**facts, **redacted})
+        self._run_context.svc.record("model.called", {**facts, **redacted})
 
     def _show(self, line: str) -> None:
         """Show an observer a line; the words in it are foreign."""
-        if self._job.svc.hear is not None:
-            self._job.svc.hear(f"\n{line}\n")
+        if self._run_context.svc.hear is not None:
+            self._run_context.svc.hear(f"\n{line}\n")
 
 
 @dataclass
@@ -339,9 +352,11 @@ class _Batch:
 
     def answer(self, call: ToolCall, said: str, *, failed: bool) -> None:
         """Add the answer to a call, as far as there is space for it."""
-        said = cleaning.cut(said, min(_MOST_RESULT, max(self.left, 200)), where="ask for less")
+        said = sanitise.shorten_middle(
+            said, min(_MOST_RESULT, max(self.left, 200)), where="ask for less"
+        )
         self.left -= len(said)
-        result = {"call_id": call.call_id, "name": forms.plain(call.name), "content": said}
+        result = {"call_id": call.call_id, "name": forms.flatten_text(call.name), "content": said}
         self.results.append(ToolResult(**result, failed=failed))
 
     def take_submit_back(self) -> None:
@@ -353,12 +368,12 @@ class _Batch:
 
 
 _TOOLS: dict[str, _Tool] = {
-    "bash": ("Run a command in the root of the tree.", Bash, Tools.bash),
-    "edit": ("Replace old, which occurs exactly once.", Edit, Tools.edit),
-    "write": ("Write a file.", Write, Tools.write),
+    "bash": ("Run a command in the root of the tree.", Bash, ToolExecutor.bash),
+    "edit": ("Replace old, which occurs exactly once.", Edit, ToolExecutor.edit),
+    "write": ("Write a file.", Write, ToolExecutor.write),
     "recipe": (
         "Run add-django-field (model, field as in Python) or print-to-logging (paths, level).",
         by_recipe.AskRecipe,
-        Tools.recipe,
+        ToolExecutor.recipe,
     ),
 }

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import posixpath
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -23,7 +26,7 @@ from agent.environments import (
     uv_program,
     wheels,
 )
-from agent.environments.bench import Bench
+from agent.environments.build_context import BuildContext
 from agent.environments.choosing import Choice
 from agent.environments.declare import Declaration, Part
 from agent.environments.fetch import Fetcher, Unresolvable, Wanted
@@ -63,7 +66,7 @@ class Assembly:
         tree: Path,
         version: str,
         declaration: Declaration,
-        bench: Bench,
+        build_context: BuildContext,
         known: tuple[str, ...] = (),
         *,
         needs_project: bool = False,
@@ -75,7 +78,7 @@ class Assembly:
         self._files = TreeFiles(tree, declaration.root)
         self._version = version
         self._declaration = declaration
-        self._bench = bench
+        self._build_context = build_context
         self._choices = list(declaration.choices)
         self._notes = list(declaration.requirements.notes)
         self._generated: dict[str, bytes] = {}
@@ -91,17 +94,17 @@ class Assembly:
             LockRefused: The lock is not exported, so the environment is another one.
         """
         started = time.monotonic()
-        bench = self._bench
-        toolsets.sweep_builders(bench)
-        with fetch.opened(bench) as fetcher:
+        build_context = self._build_context
+        toolsets.sweep_builders(build_context)
+        with fetch.open_fetcher(build_context) as fetcher:
             self._leave_all(self._declaration.requirements, fetcher)
-            gate = toolsets.provide(toolsets.GATE, bench, fetcher)
-            workshop = wheels.Workshop(bench, gate, fetcher)
+            gate = toolsets.provide_tools(toolsets.GATE, build_context, fetcher)
+            workshop = wheels.WheelBuilder(build_context, gate, fetcher)
             required, exact = self._requirements(fetcher, gate)
             parts = list(self._declaration.optional)
-            whole = _join(required, parts)
+            whole = _join_requirements(required, parts)
             last_day = self._declaration.section.exclude_newer
-            workshop.know((*whole.lines, *whole.constraints), last_day)
+            workshop.add_requirements((*whole.lines, *whole.constraints), last_day)
             self._build_projects(whole, fetcher, workshop)
             if self._declaration.root in self._unbuilt and self._declaration.lock is None:
                 required, parts = self._read_unbuilt()
@@ -110,20 +113,20 @@ class Assembly:
                 if self._declaration.section.extras is None:
                     parts += extras
                 else:
-                    required = _join(required, extras)
-            bench.say(
+                    required = _join_requirements(required, extras)
+            build_context.say(
                 "fetching packages" if whole.lines or self._made else "nothing is to be fetched"
             )
             venv = self._install(required, parts, fetcher, workshop, exact=exact)
             self._show_sources(venv)
-            goal = storage.ready(bench.settings, key)
+            goal = storage.locate_environment(build_context.settings, key)
             if goal.exists():
                 # Its record cannot be read, so nobody uses it.
-                storage.remove(goal)
-            with storage.building(bench.settings, goal) as part:
+                storage.remove_folder(goal)
+            with storage.reserve_build_folder(build_context.settings, goal) as part:
                 venv.rename(part / "venv")
-                bench.say("compiling bytecode")
-                toolsets.compile_all(bench, part / "venv", self._notes.append)
+                build_context.say("compiling bytecode")
+                toolsets.compile_all(build_context, part / "venv", self._notes.append)
                 self._write_generated(part)
                 record = Stored(
                     environment=self._environment(key, part, gate),
@@ -134,16 +137,16 @@ class Assembly:
                     seconds=time.monotonic() - started,
                 )
                 storage.write_whole(part / RECORD, record.model_dump_json().encode())
-        storage.trim_cache(bench.settings)
+        storage.trim_cache(build_context.settings)
         packages = len(record.environment.packages)
-        bench.say(f"environment ready: {packages} packages, {record.seconds:.1f} s")
+        build_context.say(f"environment ready: {packages} packages, {record.seconds:.1f} s")
 
     def _requirements(self, fetcher: Fetcher, gate: Path) -> tuple[Requirements, bool]:
         """All that is to be installed, and whether that is a full resolution already."""
         declaration, lock = self._declaration, self._declaration.lock
         if lock is None:
             return declaration.required, False
-        locked = export.export(lock, self._tree, self._bench, fetcher, gate)
+        locked = export.export_requirements(lock, self._tree, self._build_context, fetcher, gate)
         if locked.projects and not declaration.may_build:
             # Then the key would not cover the code that runs in the build.
             raise EnvironmentFailed(
@@ -151,10 +154,10 @@ class Assembly:
             )
         self._notes += locked.notes
         self._leave_all(locked, fetcher)
-        return locked.plus(declaration.required), declaration.adds_nothing
+        return locked.combine(declaration.required), declaration.adds_nothing
 
     def _build_projects(
-        self, found: Requirements, fetcher: Fetcher, workshop: wheels.Workshop
+        self, found: Requirements, fetcher: Fetcher, workshop: wheels.WheelBuilder
     ) -> None:
         """Build the repository's own projects; one that fails is done without, where it may be."""
         for folder in dict.fromkeys(project.folder for project in found.projects):
@@ -163,7 +166,7 @@ class Assembly:
             except EnvironmentFailed as problem:
                 if self._needs_project:
                     raise
-                self._bench.say(problem.message)
+                self._build_context.say(problem.message)
                 self._leave(folder or PROJECT, problem.message)
                 self._unbuilt.add(folder)
                 # Its release on the index is not what stands in the tree.
@@ -180,12 +183,14 @@ class Assembly:
             if project.folder in self._unbuilt:
                 continue
             known = [str(canonicalize_name(name)) for name in self._extras_of(project.folder)]
-            choosing.choose(known, project.extras, project.folder or "the project")
+            choosing.choose_parts(known, project.extras, project.folder or "the project")
 
     def _read_unbuilt(self) -> tuple[Requirements, list[Part]]:
         """Read what the project needs where it is written, since no build says it."""
         declaration = self._declaration
-        read = declare.read(self._files, declaration.section, declaration.refused, packs=False)
+        read = declare.read_declaration(
+            self._files, declaration.section, declaration.refused, packs=False
+        )
         self._choices[: len(declaration.choices)] = read.choices
         return read.required, list(read.optional)
 
@@ -211,7 +216,7 @@ class Assembly:
         brought = {name: metadata.bring(name) for name in metadata.extras}
         imported = imported_by_tests.find_extras(self._files, brought) if wanted is None else ()
         more = {**dict.fromkeys(imported, choosing.IMPORTED), **self._declaration.extras}
-        chosen = choosing.choose(known, wanted, "the project", more=more)
+        chosen = choosing.choose_parts(known, wanted, "the project", more=more)
         self._choices += [Choice(what=f"extra {name}", why=why) for name, why in chosen.items()]
         self._choices += [
             Choice(what=f"extra {name}", why="not for tests by its name", taken=False)
@@ -229,7 +234,7 @@ class Assembly:
         required: Requirements,
         parts: list[Part],
         fetcher: Fetcher,
-        workshop: wheels.Workshop,
+        workshop: wheels.WheelBuilder,
         *,
         exact: bool,
     ) -> Path:
@@ -240,15 +245,15 @@ class Assembly:
         """
 
         def install(some: list[Part], *, only_resolve: bool = False) -> Path:
-            wanted = self._want(_join(required, some), exact=exact)
-            return fetcher.install(_VENV, wanted, workshop.supply, only_resolve=only_resolve)
+            wanted = self._make_wanted(_join_requirements(required, some), exact=exact)
+            return fetcher.install(_VENV, wanted, workshop.provide_wheel, only_resolve=only_resolve)
 
         try:
             venv = install(parts)
         except Unresolvable as problem:
             if not parts:
                 raise
-            self._bench.say("not all of it goes together, so each part is tried by itself")
+            self._build_context.say("not all of it goes together, so each part is tried by itself")
             kept: list[Part] = []
             for part in parts:
                 try:
@@ -258,24 +263,48 @@ class Assembly:
                     self._leave(part.what, why.message)
             if len(kept) == len(parts):
                 raise problem from None
-            venv = install(kept)
+            parts = kept
+            venv = install(parts)
+        if not (exact or self._known or self._declaration.section.exclude_newer):
+            venv = self._take_newer(venv, partial(install, parts), fetcher, workshop)
         for name, why_not in fetcher.unbuilt.items():
             self._leave(name, why_not)
         return venv
 
+    def _take_newer(
+        self,
+        venv: Path,
+        install: Callable[[], Path],
+        fetcher: Fetcher,
+        workshop: wheels.WheelBuilder,
+    ) -> Path:
+        """Install once more with the newest releases of what the resolver found older wheels of."""
+        own = {str(canonicalize_name(made.metadata.name)) for made in self._made.values()}
+        listed = distributions.list_installed(str(venv))
+        newer = workshop.find_newer({name: one.version for name, one in listed if name not in own})
+        built = []
+        for name in newer:
+            with suppress(EnvironmentFailed):
+                fetcher.take_in(_VENV, workshop.provide_wheel(name, ""))
+                built.append(name)
+        if not built:
+            return venv
+        self._build_context.say(f"newer releases exist only as source: {', '.join(built)}")
+        return install()
+
     def _leave_all(self, found: Requirements, fetcher: Fetcher) -> None:
-        for one in found.left:
+        for one in found.left_out:
             self._leave(one.name or "a line", one.why)
             fetcher.left_out |= {one.name} - {""}
 
     def _leave(self, what: str, why: str) -> None:
         """Do without something that was asked for; the texts for people name it."""
         cause = uv_program.find_cause(why)
-        self._bench.say(f"{what} is left out: {cause}")
+        self._build_context.say(f"{what} is left out: {cause}")
         self._choices.append(Choice(what=what, why=why, taken=False))
         self._left_out.append(f"{what}: {cause}")
 
-    def _want(self, found: Requirements, *, exact: bool) -> Wanted:
+    def _make_wanted(self, found: Requirements, *, exact: bool) -> Wanted:
         extras: dict[str, set[str]] = {}
         for project in found.projects:
             extras.setdefault(project.folder, set()).update(project.extras)
@@ -299,7 +328,9 @@ class Assembly:
         )
 
     def _take_generated(self, found: dict[str, bytes]) -> None:
-        taken, left = generated.choose({**self._generated, **found}, TreeFiles(self._tree))
+        taken, left = generated.choose_generated_files(
+            {**self._generated, **found}, TreeFiles(self._tree)
+        )
         self._generated = taken
         if left:
             self._notes.append(
@@ -317,11 +348,11 @@ class Assembly:
             self._notes.append(f"the build generates files in the tree: {listed}")
 
     def _environment(self, key: str, part: Path, gate: Path) -> Environment:
-        settings, interpreter = self._bench.settings, self._bench.interpreter
+        settings, interpreter = self._build_context.settings, self._build_context.interpreter
         installed = distributions.list_installed(str(part / "venv"))
         return Environment(
             key=key,
-            path=str(storage.ready(settings, key) / "venv"),
+            path=str(storage.locate_environment(settings, key) / "venv"),
             gate_path=str(gate),
             scripts_path=str(storage.scripts(settings)),
             python=interpreter.version,
@@ -336,5 +367,5 @@ class Assembly:
         )
 
 
-def _join(required: Requirements, parts: list[Part]) -> Requirements:
-    return required.plus(*(part.found for part in parts))
+def _join_requirements(required: Requirements, parts: list[Part]) -> Requirements:
+    return required.combine(*(part.found for part in parts))

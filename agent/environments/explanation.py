@@ -61,35 +61,39 @@ class Explanation(Record):
     """Of the stored environment."""
 
 
-def explain(
+def explain_environment(
     request: EnvironmentRequest, sandbox: Sandbox, index: PackageIndex, settings: Settings
 ) -> Explanation:
     """Explain as far as nothing refuses the environment."""
-    storage.hold(settings, storage.PARTS)
+    storage.hold_environment(settings, storage.PARTS)
     said: dict[str, object] = {
-        "indexes": tuple(f"{one.url} ({one.origin})" for one in index.accesses())
+        "indexes": tuple(f"{one.url} ({one.origin})" for one in index.list_accesses())
     }
     try:
         files = TreeFiles(Path(request.tree), request.root)
         said["setup"] = tuple(_list_setup(request, files))
-        declaration = declare.read(files, request.python)
+        declaration = declare.read_declaration(files, request.python)
         found = declaration.requirements
         said |= {
             "choices": declaration.choices,
             "requirements": tuple(f"{line.text}  ({line.origin})" for line in found.lines),
-            "notes": (*(f"left out: {one.why}" for one in found.left), *found.notes, *index.notes),
+            "notes": (
+                *(f"left out: {one.why}" for one in found.left_out),
+                *found.notes,
+                *index.notes,
+            ),
         }
-        prepared = build.prepare(request, sandbox, index, settings, lambda _: None)
+        prepared = build.prepare_build(request, sandbox, index, settings, lambda _: None)
     except EnvironmentFailed as problem:
         return Explanation.model_validate({**said, "refused": problem.message})
-    interpreter = prepared.bench.interpreter
+    interpreter = prepared.build_context.interpreter
     said |= {
         "key": prepared.key,
         "python": interpreter.version,
         "interpreter": interpreter.path,
         "python_because": interpreter.why,
     }
-    if stored := build.load(prepared, settings):
+    if stored := build.load_stored(prepared, settings):
         said |= {
             "ready": True,
             "choices": stored.choices,
@@ -103,7 +107,7 @@ def _list_setup(request: EnvironmentRequest, files: TreeFiles) -> Iterator[str]:
     if commands := request.setup.commands:
         yield from (one if isinstance(one, str) else one.run for one in commands)
     elif not (request.root or request.services or request.env):
-        found = ci_setup.read(files.known)
+        found = ci_setup.read_ci_setup(files.detection_files)
         for line in found.describe():
             yield f"{line}  ({found.origin}; tried where the tests of base hardly pass)"
 
@@ -113,7 +117,7 @@ def python_here(
 ) -> PythonHere:
     """Say which Python runs of a repository take on this machine; where none, why not."""
     try:
-        found = _choose(files, section, sandbox, settings)
+        found = _choose_interpreter(files, section, sandbox, settings)
     except AgentError as problem:
         return PythonHere(why=problem.message)
     return PythonHere(version=found.version, path=found.path, why=found.why)
@@ -129,8 +133,8 @@ def find_other_python(files: TreeFiles, used: str, sandbox: Sandbox, settings: S
         settings: Of the operator.
     """
     try:
-        hints = declare.read(files, PythonSection()).python
-        used = used or interpreters.choose(None, hints, sandbox, settings).version
+        hints = declare.read_declaration(files, PythonSection()).python
+        used = used or interpreters.choose_interpreter(None, hints, sandbox, settings).version
         return interpreters.find_other(hints, used, sandbox, settings)
     except EnvironmentFailed:
         return ""
@@ -139,7 +143,7 @@ def find_other_python(files: TreeFiles, used: str, sandbox: Sandbox, settings: S
 def has_python(version: str, files: TreeFiles, sandbox: Sandbox, settings: Settings) -> bool:
     """Say whether runs could take a version here; without sandboxes nothing is ruled out."""
     try:
-        _choose(files, PythonSection(version=version), sandbox, settings)
+        _choose_interpreter(files, PythonSection(version=version), sandbox, settings)
     except AgentError as problem:
         return not isinstance(problem, EnvironmentFailed)
     return True
@@ -171,16 +175,16 @@ def find_unmet(files: TreeFiles, section: PythonSection) -> tuple[Unmet, ...]:
 def _refusal(files: TreeFiles, section: PythonSection) -> str:
     """Why the declaration of a repository, or a line of it, is refused; empty where all is read."""
     try:
-        left = declare.read(files, section).requirements.left
+        left = declare.read_declaration(files, section).requirements.left_out
     except EnvironmentFailed as problem:
         return problem.message
     return next((one.why for one in left), "")
 
 
-def _choose(
+def _choose_interpreter(
     files: TreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
 ) -> Interpreter:
-    storage.hold(settings, storage.PARTS)
+    storage.hold_environment(settings, storage.PARTS)
     # What the repository says of itself counts where nothing is configured.
-    hints = PythonHints() if section.version else declare.read(files, section).python
-    return interpreters.choose(section.version, hints, sandbox, settings)
+    hints = PythonHints() if section.version else declare.read_declaration(files, section).python
+    return interpreters.choose_interpreter(section.version, hints, sandbox, settings)

@@ -19,7 +19,7 @@ from agent.settings import Settings
 FOLDER = "pythons"
 
 
-class Found(Record):
+class FoundPython(Record):
     """An interpreter."""
 
     version: str
@@ -33,7 +33,7 @@ class Found(Record):
     """Name of that one; empty: the usual one."""
 
 
-def find(settings: Settings, roots: Sequence[Root]) -> tuple[Found, ...]:
+def find_pythons(settings: Settings, roots: Sequence[Root]) -> tuple[FoundPython, ...]:
     """List all interpreters, in no order."""
     shows_machine = any(root.folder == "/" for root in roots)
     found = [
@@ -43,21 +43,21 @@ def find(settings: Settings, roots: Sequence[Root]) -> tuple[Found, ...]:
     return tuple({(one.root, one.version, one.prefix): one for one in found}.values())
 
 
-def _find_in_roots(roots: Sequence[Root]) -> Iterator[Found]:
+def _find_in_roots(roots: Sequence[Root]) -> Iterator[FoundPython]:
     for root in roots:
         for own in root.pythons:
-            yield Found(**own.model_dump(), system=True, root=root.name)
+            yield FoundPython(**own.model_dump(), system=True, root=root.name)
         if root.folder not in (None, "/"):
             # Their libraries are those of the root, so only a sandbox could run them to ask.
             yield from _find_in_tree(Path(str(root.folder)), root.name)
 
 
-def _find_in_tree(root: Path, name: str) -> Iterator[Found]:
+def _find_in_tree(root: Path, name: str) -> Iterator[FoundPython]:
     for prefix in ("/usr", "/usr/local"):
         for program in sorted((root / prefix[1:] / "bin").glob("python3.*")):
             if minor := re.fullmatch(r"python(3\.\d+)", program.name):
                 header = root / prefix[1:] / "include" / program.name / "patchlevel.h"
-                yield Found(
+                yield FoundPython(
                     version=_read_version(header) or f"{minor[1]}.0",
                     prefix=prefix,
                     path=f"{prefix}/bin/{program.name}",
@@ -75,7 +75,7 @@ def _read_version(header: Path) -> str:
     return match[1] if match else ""
 
 
-def _find_on_machine(settings: Settings) -> Iterator[Found]:
+def _find_on_machine(settings: Settings) -> Iterator[FoundPython]:
     for row in uv_program.list_pythons(settings, os.pathsep.join(_list_folders(settings))):
         # Builds without the lock and debug builds take other wheels than the version says.
         if (row["implementation"], row["variant"]) != ("cpython", "default"):
@@ -84,7 +84,7 @@ def _find_on_machine(settings: Settings) -> Iterator[Found]:
         prefix, minor = program.parent.parent, row["version_parts"]["minor"]
         path = prefix / "bin" / f"python3.{minor}"
         if path.exists():
-            yield Found(
+            yield FoundPython(
                 version=row["version"],
                 prefix=str(prefix),
                 path=str(path),

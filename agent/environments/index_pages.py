@@ -9,7 +9,7 @@ Reads are idempotent and are retried here; nothing else retries them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,7 +44,7 @@ class IndexPages:
         self._access = access
         self._pages: dict[str, list[DistributionPackage]] = {}
 
-    def knows(self, name: str) -> bool:
+    def has_project(self, name: str) -> bool:
         """Whether the index has anything of a project."""
         return bool(self._list(name))
 
@@ -55,7 +55,9 @@ class IndexPages:
 
     def source_archives(self, name: str) -> tuple[SourceArchive, ...]:
         """Source distributions with a sha256 that were not yanked, newest version first."""
-        found = [one for package in self._list(name) if (one := _archive(name, package))]
+        packages = self._list(name)
+        wheels = {package.version for package in packages if package.package_type == "wheel"}
+        found = [one for package in packages if (one := _archive(name, package, wheels))]
         # Of one version, the tar comes before the zip: newer tools make only that.
         found.sort(key=lambda one: (Version(one.version), one.filename.endswith(".gz")))
         return tuple({Version(one.version): one for one in found}.values())[::-1]
@@ -75,7 +77,7 @@ class IndexPages:
                 "it was not used."
             ) from problem
         except requests.RequestException as problem:
-            raise self._unavailable(archive.filename, problem) from problem
+            raise self._make_unavailable(archive.filename, problem) from problem
         return place
 
     # --- requests ----------------------------------------------------------------------------
@@ -120,9 +122,9 @@ class IndexPages:
                 "page."
             ) from problem
         except requests.RequestException as problem:
-            raise self._unavailable(name, problem) from problem
+            raise self._make_unavailable(name, problem) from problem
 
-    def _unavailable(self, what: str, problem: requests.RequestException) -> IndexUnavailable:
+    def _make_unavailable(self, what: str, problem: requests.RequestException) -> IndexUnavailable:
         said = re.sub(r"://[^/@\s]*@", "://", str(problem)) or type(problem).__name__
         if problem.response is not None:
             said = f"HTTP {problem.response.status_code}"
@@ -138,7 +140,9 @@ def _refuse_large(length: int | None) -> Any:
     return null_progress_tracker()(length)
 
 
-def _archive(project: str, package: DistributionPackage) -> SourceArchive | None:
+def _archive(
+    project: str, package: DistributionPackage, wheels: Container[str | None]
+) -> SourceArchive | None:
     digest = package.digests.get("sha256")
     try:
         name, version = parse_sdist_filename(package.filename)
@@ -154,6 +158,7 @@ def _archive(project: str, package: DistributionPackage) -> SourceArchive | None
         sha256=digest,
         requires_python=package.requires_python,
         uploaded=f"{package.upload_time:%Y-%m-%d}" if package.upload_time else "",
+        has_wheel=package.version in wheels,
     )
 
 

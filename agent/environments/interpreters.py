@@ -16,7 +16,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
 
 from agent.environments import found_pythons, interpreter_store, storage
-from agent.environments.found_pythons import Found
+from agent.environments.found_pythons import FoundPython
 from agent.environments.python_hints import PythonHints
 from agent.errors import EnvironmentFailed
 from agent.models.record import Record
@@ -47,7 +47,7 @@ class Interpreter(Record):
         return tuple(Mount(source=host, target=sandbox) for host, sandbox in self.mounts)
 
 
-def choose(
+def choose_interpreter(
     asked: str | None, hints: PythonHints, sandbox: Sandbox, settings: Settings
 ) -> Interpreter:
     """Choose the interpreter that fits best and works in a sandbox.
@@ -57,14 +57,14 @@ def choose(
             would provide it.
     """
     roots = sandbox.roots()
-    found = found_pythons.find(settings, roots)
+    found = found_pythons.find_pythons(settings, roots)
     broken: list[str] = []
-    for candidate, why in ranked(asked, hints, found):
+    for candidate, why in rank_interpreters(asked, hints, found):
         # What is mounted goes with the usual root, which stands first.
         usual = (one for one in roots if not candidate.root or one.name == candidate.root)
         root = next(usual, Root())
         mark = root.mark or storage.root_mark(root.folder)
-        mounts = interpreter_store.mounts(candidate, settings)
+        mounts = interpreter_store.list_mounts(candidate, settings)
         on_host = (candidate.system and root.folder) or ""
         changed = _read_change_time(Path(f"{on_host}{candidate.path}").parent)
         trial = f"{mark} {candidate.path} {candidate.version} {changed}"
@@ -89,21 +89,21 @@ def find_other(hints: PythonHints, used: str, sandbox: Sandbox, settings: Settin
 
     The oldest, since packages stop to support it first: it gets those of its time.
     """
-    found = found_pythons.find(settings, sandbox.roots())
+    found = found_pythons.find_pythons(settings, sandbox.roots())
     return _choose_other(hints, used, found)
 
 
-def _choose_other(hints: PythonHints, used: str, found: Sequence[Found]) -> str:
-    there = {_minor(one) for one, _ in ranked(None, hints, found)} - {_cut(used)}
+def _choose_other(hints: PythonHints, used: str, found: Sequence[FoundPython]) -> str:
+    there = {_minor(one) for one, _ in rank_interpreters(None, hints, found)} - {_shorten(used)}
     for named in (hints.ci, hints.classifiers):
         if others := there & {*named}:
             return min(others, key=Version)
     return ""
 
 
-def ranked(
-    asked: str | None, hints: PythonHints, found: Sequence[Found]
-) -> list[tuple[Found, str]]:
+def rank_interpreters(
+    asked: str | None, hints: PythonHints, found: Sequence[FoundPython]
+) -> list[tuple[FoundPython, str]]:
     """Order the interpreters that fit, best first, each with the reason in words. Pure."""
     usable = [one for one in found if Version(one.version) >= OLDEST]
     if asked is not None:
@@ -112,9 +112,9 @@ def ranked(
     allowed = _specifiers(hints)
     fitting = [one for one in usable if allowed.contains(one.version, prereleases=True)]
     because = f"{hints.requires_origin}: {hints.requires}" if hints.requires else "nothing is asked"
-    order: dict[tuple[str, str], tuple[Found, str]] = {}
+    order: dict[tuple[str, str], tuple[FoundPython, str]] = {}
 
-    def add(some: Iterable[Found], reason: str) -> None:
+    def add(some: Iterable[FoundPython], reason: str) -> None:
         for one in _best_first(some):
             order.setdefault((one.root, one.path), (one, reason.replace("{}", _minor(one))))
 
@@ -130,21 +130,21 @@ def ranked(
     return list(order.values())
 
 
-def _best_first(found: Iterable[Found]) -> list[Found]:
+def _best_first(found: Iterable[FoundPython]) -> list[FoundPython]:
     """What is no preview goes first, then what sandboxes have anyway, then what is newest."""
 
-    def rank(one: Found) -> tuple[bool, bool, bool, Version]:
+    def rank(one: FoundPython) -> tuple[bool, bool, bool, Version]:
         version = Version(one.version)
         return not version.is_prerelease, one.system, not one.root, version
 
     return sorted(found, key=rank, reverse=True)
 
 
-def _minor(one: Found) -> str:
-    return _cut(one.version)
+def _minor(one: FoundPython) -> str:
+    return _shorten(one.version)
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     version = Version(text)
     return f"{version.major}.{version.minor}"
 
@@ -161,13 +161,13 @@ def _specifiers(hints: PythonHints) -> SpecifierSet:
 def _not_to_be_had(
     asked: str | None,
     hints: PythonHints,
-    found: Sequence[Found],
+    found: Sequence[FoundPython],
     broken: Sequence[str],
     settings: Settings,
     roots: Sequence[Root],
 ) -> str:
     usable = [one for one in _best_first(found) if Version(one.version) >= OLDEST]
-    there = ", ".join(map(_named, usable)) or "none"
+    there = ", ".join(map(_format_interpreter, usable)) or "none"
     allowed = _specifiers(hints)
     fitting = (one for one in _MINORS if any(allowed.contains(f"{one}.{n}") for n in range(40)))
     example = asked or next(fitting, None)
@@ -188,7 +188,7 @@ def _not_to_be_had(
     )
 
 
-def _named(one: Found) -> str:
+def _format_interpreter(one: FoundPython) -> str:
     where = f" of the root file system {one.root}" if one.root else ""
     return f"{one.version} ({one.path}{where})"
 
@@ -201,7 +201,11 @@ def _read_change_time(folder: Path) -> int:
 
 
 def _find_missing_modules(
-    trial: str, one: Found, shown: tuple[tuple[str, str], ...], sandbox: Sandbox, settings: Settings
+    trial: str,
+    one: FoundPython,
+    shown: tuple[tuple[str, str], ...],
+    sandbox: Sandbox,
+    settings: Settings,
 ) -> list[str] | None:
     """List what of the standard library it lacks in a sandbox; None when it does not run there.
 
@@ -219,7 +223,7 @@ def _find_missing_modules(
 
 
 def _try_in_sandbox(
-    one: Found, shown: Iterable[tuple[str, str]], sandbox: Sandbox, settings: Settings
+    one: FoundPython, shown: Iterable[tuple[str, str]], sandbox: Sandbox, settings: Settings
 ) -> list[str] | None:
     mounts = [Mount(source=host, target=sandbox) for host, sandbox in shown]
     mounts.append(Mount(source=str(storage.scripts(settings)), target=SANDBOX_OURS))

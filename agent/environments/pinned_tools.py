@@ -8,52 +8,52 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.environments import distributions, fetch, toolsets
-from agent.environments.bench import Bench
+from agent.environments.build_context import BuildContext
 from agent.errors import EnvironmentFailed
 from agent.models.environment import Environment
 
 
-def provide(
-    tools: dict[str, tuple[str, ...]], environment: Environment, bench: Bench
+def provide_tools(
+    tools: dict[str, tuple[str, ...]], environment: Environment, build_context: BuildContext
 ) -> tuple[tuple[str, str], ...]:
     """Give the folder of each tool that has one; made as far as its packages can be had.
 
     Args:
         tools: By tool, its requirement and those of its plugins.
         environment: Of the project.
-        bench: Of the build.
+        build_context: Of the build.
     """
     found: list[tuple[str, str]] = []
     for tool, lines in tools.items():
-        for wanted in _list_wanted(tool, lines, environment, bench):
-            place = toolsets.locate_pinned(wanted, bench) / "venv"
+        for wanted in _list_wanted(tool, lines, environment, build_context):
+            place = toolsets.locate_pinned(wanted, build_context) / "venv"
             if not place.is_dir():
-                _make(wanted, bench)
+                _make_tool(wanted, build_context)
             if place.is_dir():
-                bench.say(f"in an environment of its own: {' '.join(wanted)}")
+                build_context.say(f"in an environment of its own: {' '.join(wanted)}")
                 found.append((tool, str(place)))
                 break
     return tuple(found)
 
 
-def _make(wanted: tuple[str, ...], bench: Bench) -> None:
+def _make_tool(wanted: tuple[str, ...], build_context: BuildContext) -> None:
     """Make a tool with its plugins of wheels, if they can be had."""
-    with fetch.opened(bench) as fetcher:
+    with fetch.open_fetcher(build_context) as fetcher:
         try:
-            toolsets.provide_pinned(wanted, bench, fetcher)
+            toolsets.provide_pinned(wanted, build_context, fetcher)
         except EnvironmentFailed as problem:
             words = problem.message.partition("\n")[0]
-            bench.say(f"{' '.join(wanted)} cannot be had, so another runs: {words}")
+            build_context.say(f"{' '.join(wanted)} cannot be had, so another runs: {words}")
 
 
 def _list_wanted(
-    tool: str, lines: tuple[str, ...], environment: Environment, bench: Bench
+    tool: str, lines: tuple[str, ...], environment: Environment, build_context: BuildContext
 ) -> Iterator[tuple[str, ...]]:
     """Yield what to make, best first; nothing where the environment will do."""
     pin, *plugins = lines
     if pin == tool:
         has = dict(one.split("==", 1) for one in environment.packages)
-        version = has.get(tool) or toolsets.find_version(tool, bench)
+        version = has.get(tool) or toolsets.find_version(tool, build_context)
         pin = f"{tool}=={version}" if version else tool
     if distributions.find_unmet(plugins, environment):
         yield (pin, *plugins)

@@ -31,7 +31,7 @@ from agent.environments import (
     sandbox_services,
     storage,
 )
-from agent.environments.bench import Bench
+from agent.environments.build_context import BuildContext
 from agent.environments.egress import EgressProxy
 from agent.environments.index_gateway import Gateway
 from agent.environments.tree_files import TreeFiles
@@ -50,7 +50,7 @@ from agent.models.sandbox import (
     SandboxRequest,
     SandboxResult,
 )
-from agent.text import cleaning
+from agent.text import sanitise
 from repo_config import load, rule_files
 from repo_config.detect import Project
 from repo_config.schema import PackagesCommand
@@ -113,7 +113,9 @@ class _Report(BaseModel):
     gone: list[str] = []
 
 
-def provide(asked: SetUp, files: TreeFiles, environment: Environment, bench: Bench) -> Environment:
+def provide_layers(
+    asked: SetUp, files: TreeFiles, environment: Environment, build_context: BuildContext
+) -> Environment:
     """Give the environment with the layers of all set-up commands.
 
     Raises:
@@ -123,35 +125,37 @@ def provide(asked: SetUp, files: TreeFiles, environment: Environment, bench: Ben
     offline = tuple(command for command in asked.commands if isinstance(command, str))
     current = environment
     for command in online:
-        current = _add(_Run(asked, files, (command,), current, bench))
+        current = _add_layer(_Run(asked, files, (command,), current, build_context))
     if offline:
-        current = _add(_Run(asked, files, offline, current, bench))
+        current = _add_layer(_Run(asked, files, offline, current, build_context))
     # A change has no say in the packages that it is checked with.
     return current if asked.base is None else current.model_copy(update={"path": environment.path})
 
 
-def _add(run: _Run) -> Environment:
+def _add_layer(run: _Run) -> Environment:
     """Lay one more layer over those that the environment has."""
-    settings, base = run.bench.settings, run.asked.base
+    settings, base = run.build_context.settings, run.asked.base
     environment = run.environment
     key = run.make_key(of_change=False)
     if base is not None and key not in _name_layers(base):
         key = run.make_key(of_change=True)
-    place = storage.ready(settings, key)
-    storage.hold(settings, key)
+    place = storage.locate_environment(settings, key)
+    storage.hold_environment(settings, key)
     if not (place / _RECORD).is_file():
-        with storage.locked(settings, f"build-{key}"):
+        with storage.lock_name(settings, f"build-{key}"):
             if not (place / _RECORD).is_file():
-                with storage.building(settings, place) as part:
+                with storage.reserve_build_folder(settings, place) as part:
                     layer = run.make(part)
                     if base is not None:
                         _take_from_base(part, layer.bulk, base, run.asked.is_rule)
                     storage.write_whole(part / _RECORD, layer.model_dump_json().encode())
-    storage.touch(settings, key)
+    storage.mark_used(settings, key)
     layer = _Stored.model_validate_json((place / _RECORD).read_bytes())
     if layer.altered:
         named = ", ".join(layer.altered[:_MOST_NAMED])
-        run.bench.say(f"set-up alters files of the repository, which stay as they are: {named}")
+        run.build_context.say(
+            f"set-up alters files of the repository, which stay as they are: {named}"
+        )
     update: dict[str, object] = {
         "layers": (*environment.layers, Layer(folder=str(place), bulk=layer.bulk)),
         "altered": tuple(dict.fromkeys((*environment.altered, *layer.altered))),
@@ -174,11 +178,11 @@ class _Run:
         files: TreeFiles,
         commands: Commands,
         environment: Environment,
-        bench: Bench,
+        build_context: BuildContext,
     ) -> None:
         self.asked = asked
         self.environment = environment
-        self.bench = bench
+        self.build_context = build_context
         self._files = files
         self._texts = [one if isinstance(one, str) else one.run for one in commands]
         first = commands[0]
@@ -193,7 +197,7 @@ class _Run:
         parts = (
             storage.FORMAT, self._texts, environment.key, _name_layers(environment),
             self._files.base,
-            self.bench.mark, self.bench.index.mark if self._online else "",
+            self.build_context.mark, self.build_context.index.mark if self._online else "",
             # Who runs a change's code has no say in what others are given.
             _name_layers(base) if base and of_change else None,
             sorted(self._variables().items()),
@@ -221,10 +225,12 @@ class _Run:
             shutil.copytree(before, venv, symlinks=True)
         known = dict(_mark_entries(venv))
         with ExitStack() as stack:
-            result = self.bench.sandbox.run(self._order(part, stack), hear=self._hear())
-        refused = self._proxy.refused if self._proxy else ()
+            result = self.build_context.sandbox.run(
+                self._make_request(part, stack), hear=self._make_listener()
+            )
+        refused = self._proxy.refused_attempts if self._proxy else ()
         if refused:
-            self.bench.say(f"set-up was refused the way to {', '.join(refused)}")
+            self.build_context.say(f"set-up was refused the way to {', '.join(refused)}")
         report = _read_report(result)
         if result.exit_code != 0:
             raise self._failure(result, report, refused)
@@ -232,7 +238,7 @@ class _Run:
         keep_plain(part / "home")
         if known:
             self._keep_environment(venv, before, known)
-        self.bench.say(f"set-up done in {time.monotonic() - began:.1f} s")
+        self.build_context.say(f"set-up done in {time.monotonic() - began:.1f} s")
         bulk = _part_bulk(part, self._files.root)
         return _Stored(altered=tuple(altered), bulk=tuple(bulk))
 
@@ -254,7 +260,7 @@ class _Run:
             found[posixpath.normpath(posixpath.join(self._files.base, path))] = content
         return found
 
-    def _order(self, part: Path, stack: ExitStack) -> SandboxRequest:
+    def _make_request(self, part: Path, stack: ExitStack) -> SandboxRequest:
         job = {
             "commands": self._texts,
             "directory": posixpath.join(SANDBOX_TREE, self._files.base).rstrip("/"),
@@ -264,7 +270,7 @@ class _Run:
                 "home": {"from": _HOME, "to": f"{_MADE}/home"},
             },
         }
-        settings = self.bench.settings
+        settings = self.build_context.settings
         limits = SandboxLimits(
             seconds=min(_SECONDS, settings.max_minutes * 60.0),
             memory_bytes=settings.sandbox_memory_mb * 1024**2,
@@ -273,7 +279,7 @@ class _Run:
         )
         environment = self.environment
         python = environment.interpreter
-        order = sandbox_requests.order(
+        order = sandbox_requests.make_request(
             environment,
             self._files.root,
             (python, "-I", "-S", f"{SANDBOX_OURS}/environments/set_up.py", _JOB),
@@ -293,16 +299,16 @@ class _Run:
         order = order.model_copy(update={"mounts": tuple(mounts)})
         if self._online is not None:
             return self._connect(order, stack)
-        return sandbox_services.beside(order, environment.services, python)
+        return sandbox_services.add_services(order, environment.services, python)
 
     def _connect(self, order: SandboxRequest, stack: ExitStack) -> SandboxRequest:
         """Show the files that are named in place of the tree, and open the way to the indexes."""
-        index, settings = self.bench.index, self.bench.settings
-        gateways = {one.url: Gateway(one) for one in index.accesses() if one.login}
+        index, settings = self.build_context.index, self.build_context.settings
+        gateways = {one.url: Gateway(one) for one in index.list_accesses() if one.login}
         proxy = stack.enter_context(fetch.open_proxy(index, settings, gateways.values(), HOSTS))
         self._proxy = proxy
         *others, default = (
-            gateways[one.url].url if one.login else one.url for one in index.accesses()
+            gateways[one.url].url if one.login else one.url for one in index.list_accesses()
         )
         named = (
             SandboxFile(path=f"{SANDBOX_TREE}/{path}", content=text)
@@ -328,7 +334,7 @@ class _Run:
             }
         )
 
-    def _hear(self) -> Callable[[bytes], None]:
+    def _make_listener(self) -> Callable[[bytes], None]:
         """Say which command begins; what they print in this form as well, at most as many."""
         left, rest = len(self._texts), b""
 
@@ -339,9 +345,8 @@ class _Run:
             for line in lines:
                 if left and line.startswith(b"$ "):
                     left -= 1
-                    self.bench.say(
-                        f"set-up: {cleaning.terminal(line[2:].decode(errors='replace'))}"
-                    )
+                    words = line[2:].decode(errors="replace")
+                    self.build_context.say(f"set-up: {sanitise.strip_terminal_codes(words)}")
 
         return hear
 
@@ -350,13 +355,13 @@ class _Run:
     ) -> EnvironmentFailed:
         at = report.at if 0 <= report.at < len(self._texts) else 0
         command = self._texts[at]
-        where = load.find_command(self._files.whole().text, command)
+        where = load.find_command(self._files.from_root_folder().text, command)
         if result.limit is not None:
             ended = f"reached the limit on {result.limit} after {result.seconds:.0f} s"
         else:
             code = report.code if report.code is not None else result.exit_code
             ended = f"ended with exit code {code}"
-        lines = cleaning.terminal(result.output).strip().splitlines()[-_MOST_LINES:]
+        lines = sanitise.strip_terminal_codes(result.output).strip().splitlines()[-_MOST_LINES:]
         words = "\n".join(lines)[-_MOST_WORDS:]
         place = f" ({where})" if where else ""
         hint = (
@@ -373,7 +378,7 @@ class _Run:
         """Keep the environment where the commands have altered it."""
         keep_plain(venv, known)
         if dict(_mark_entries(venv)) == known:
-            storage.remove(venv)
+            storage.remove_folder(venv)
             return
         for path in interpreter_start.find_replaced(venv, before / interpreter_start.SETTINGS):
             raise EnvironmentFailed(
@@ -382,7 +387,7 @@ class _Run:
             )
         if (made := before.parent / "generated").is_dir():
             shutil.copytree(made, venv.parent / "generated")
-        self.bench.say("set-up alters the environment")
+        self.build_context.say("set-up alters the environment")
 
 
 # --- what a sandbox has left
@@ -397,7 +402,7 @@ def _read_report(result: SandboxResult) -> _Report:
         return _Report()
 
 
-def _walk(top: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
+def _walk_folder(top: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
     """Yield all that is below a folder; what is in a folder comes after it. No link is followed.
 
     A folder that is removed meanwhile is not gone into.
@@ -417,7 +422,7 @@ def _walk(top: Path) -> Iterator[tuple[str, Path, os.stat_result]]:
 
 def _mark_entries(top: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
     """Yield what tells whether a file or link was written to."""
-    for path, place, state in _walk(top):
+    for path, place, state in _walk_folder(top):
         if stat.S_ISLNK(state.st_mode):
             yield path, (str(place.readlink()),)
         elif stat.S_ISREG(state.st_mode):
@@ -426,7 +431,7 @@ def _mark_entries(top: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
 
 def keep_plain(top: Path, links: dict[str, tuple[object, ...]] | None = None) -> None:
     """Remove what is neither file nor folder nor link; of links all but these, where given."""
-    for path, place, state in _walk(top):
+    for path, place, state in _walk_folder(top):
         if stat.S_ISLNK(state.st_mode) and links is not None:
             if links.get(path) != (str(place.readlink()),):
                 place.unlink()
@@ -439,10 +444,10 @@ def _keep_new(top: Path, tree: Path, gone: list[str]) -> list[str]:
     """Remove what the tree has itself; name what of it was altered."""
     keep_plain(top)
     altered = {path for path in gone if _has_file(tree, path)}
-    for path, place, state in _walk(top):
+    for path, place, state in _walk_folder(top):
         is_folder = stat.S_ISDIR(state.st_mode)
         if path == ".git":
-            _remove(place)
+            _remove_place(place)
             continue
         try:
             original = (tree / path).lstat()
@@ -452,14 +457,14 @@ def _keep_new(top: Path, tree: Path, gone: list[str]) -> list[str]:
             continue
         if not _is_same(place, state, tree / path, original):
             altered.add(path)
-        _remove(place)
+        _remove_place(place)
     return sorted(altered)
 
 
 def _part_bulk(part: Path, tree: Path) -> list[str]:
     """Set large folders apart that are new as a whole, so that sandboxes need not copy them."""
     sizes: dict[str, int] = {}
-    for path, _, _ in _walk(part / "tree"):
+    for path, _, _ in _walk_folder(part / "tree"):
         while path := posixpath.dirname(path):
             sizes[path] = sizes.get(path, 0) + 1
     found: list[str] = []
@@ -491,9 +496,9 @@ def _is_same(place: Path, state: os.stat_result, other: Path, original: os.stat_
     return stat.S_ISREG(state.st_mode) and filecmp.cmp(place, other, shallow=False)
 
 
-def _remove(place: Path) -> None:
+def _remove_place(place: Path) -> None:
     if place.is_dir() and not place.is_symlink():
-        storage.remove(place)
+        storage.remove_folder(place)
     else:
         place.unlink()
 
@@ -503,22 +508,22 @@ def _take_from_base(
 ) -> None:
     """Have rules and $HOME as the set-up of base has made them, and no packages."""
     for name in ("home", _ENVIRONMENT, "generated"):
-        storage.remove(part / name)
+        storage.remove_folder(part / name)
     (part / "home").mkdir()
     tops = {"": part / "tree"}
     tops |= {path: part / "bulk" / str(number) for number, path in enumerate(bulk)}
     for folder, top in tops.items():
-        for path, place, state in _walk(top):
+        for path, place, state in _walk_folder(top):
             if not stat.S_ISDIR(state.st_mode) and is_rule(posixpath.join(folder, path)):
                 place.unlink()
     for layer in reversed(base.layers):
-        _merge(Path(layer.folder, "home"), part / "home", lambda path: True)
-        _merge(Path(layer.folder, "tree"), part / "tree", is_rule)
+        _merge_files(Path(layer.folder, "home"), part / "home", lambda path: True)
+        _merge_files(Path(layer.folder, "tree"), part / "tree", is_rule)
 
 
-def _merge(source: Path, target: Path, wants: Callable[[str], bool]) -> None:
+def _merge_files(source: Path, target: Path, wants: Callable[[str], bool]) -> None:
     """Copy files and links to where nothing is yet; no link is followed."""
-    for path, place, state in _walk(source):
+    for path, place, state in _walk_folder(source):
         if stat.S_ISDIR(state.st_mode) or not wants(path) or not _is_free(target, path):
             continue
         goal = target / path

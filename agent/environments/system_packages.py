@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from agent import settings as operator
 from agent.environments import egress, fetch, setup_commands, storage
-from agent.environments.bench import Bench
+from agent.environments.build_context import BuildContext
 from agent.models.record import Record
 from agent.models.sandbox import (
     SANDBOX_OURS,
@@ -29,7 +29,7 @@ from agent.models.sandbox import (
     SandboxLimits,
     SandboxRequest,
 )
-from agent.text import cleaning
+from agent.text import sanitise
 
 _RECORD = "packages.json"
 _ETC = "etc/apt"
@@ -77,27 +77,27 @@ class _Report(Record):
     scripts: tuple[str, ...] = ()
 
 
-def find(names: Sequence[str], bench: Bench) -> SystemPackages:
+def find_layer(names: Sequence[str], build_context: BuildContext) -> SystemPackages:
     """Give the layer of these packages where it is stored already; nothing is fetched."""
-    wanted = _Wanted(names, bench)
+    wanted = _Wanted(names, build_context)
     return wanted.load() or SystemPackages(left_out=wanted.refused)
 
 
-def provide(names: Sequence[str], bench: Bench) -> SystemPackages:
+def provide_layer(names: Sequence[str], build_context: BuildContext) -> SystemPackages:
     """Give the layer of these packages, and fetch them if it is not there yet.
 
     Raises:
         StorageFull: The disk is full.
         SandboxMissing: There is no sandbox in which apt could run.
     """
-    wanted = _Wanted(names, bench)
+    wanted = _Wanted(names, build_context)
     if not wanted.names:
         return SystemPackages(left_out=wanted.refused)
     if (stored := wanted.load()) is None:
-        with storage.locked(bench.settings, f"build-{wanted.key}"):
-            stored = wanted.load() or _make(wanted, bench)
+        with storage.lock_name(build_context.settings, f"build-{wanted.key}"):
+            stored = wanted.load() or _make_layer(wanted, build_context)
     if stored.folder:
-        storage.touch(bench.settings, wanted.key)
+        storage.mark_used(build_context.settings, wanted.key)
     return stored
 
 
@@ -115,24 +115,24 @@ def installed(status: str) -> Iterator[str]:
 class _Wanted:
     """What of a list is to be fetched, and what is refused already."""
 
-    def __init__(self, asked: Sequence[str], bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, asked: Sequence[str], build_context: BuildContext) -> None:
+        self._build_context = build_context
         self.names: tuple[str, ...] = ()
         self.refused: tuple[str, ...] = ()
         self.status = b""
         self.key = ""
         if not asked:
             return
-        root = next(iter(bench.sandbox.roots()), Root())
+        root = next(iter(build_context.sandbox.roots()), Root())
         if root.folder is not None:
             self.top = Path(root.folder)
             if (place := self.top / _STATUS).is_file():
                 self.status = place.read_bytes()
         else:
-            self.status = _read_status(bench)
+            self.status = _read_status(build_context)
         there = {*installed(self.status.decode("utf-8", "replace"))}
         missing = sorted({*asked} - there)
-        patterns = bench.settings.system_packages
+        patterns = build_context.settings.system_packages
         fine = [one for one in missing if any(fnmatch.fnmatchcase(one, two) for two in patterns)]
         setting = operator.variable("system_packages")
         self.refused = tuple(
@@ -145,25 +145,25 @@ class _Wanted:
             self.names = tuple(fine)
             facts = (self.status, *(part for one in _read_sources(self.top) for part in one))
             digests = [hashlib.sha256(fact).hexdigest() for fact in facts]
-            parts = (storage.FORMAT, bench.interpreter.root_mark, fine, digests)
+            parts = (storage.FORMAT, build_context.interpreter.root_mark, fine, digests)
             self.key = f"system-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
 
     def load(self) -> SystemPackages | None:
         if not self.key:
             return None
-        place = storage.ready(self._bench.settings, self.key)
-        storage.hold(self._bench.settings, self.key)
+        place = storage.locate_environment(self._build_context.settings, self.key)
+        storage.hold_environment(self._build_context.settings, self.key)
         try:
             known = SystemPackages.model_validate_json((place / _RECORD).read_bytes())
         except (OSError, ValidationError):
-            storage.release(self._bench.settings, self.key)
+            storage.release_environment(self._build_context.settings, self.key)
             return None
         folder = str(place) if known.packages else ""
         left_out = (*self.refused, *known.left_out)
         return known.model_copy(update={"folder": folder, "left_out": left_out})
 
 
-def _read_status(bench: Bench) -> bytes:
+def _read_status(build_context: BuildContext) -> bytes:
     handed = f"{SANDBOX_OUT}/status"
     order = SandboxRequest(
         argv=("cp", f"/{_STATUS}", handed),
@@ -171,32 +171,34 @@ def _read_status(bench: Bench) -> bytes:
         directory=SANDBOX_OUT,
         limits=SandboxLimits(seconds=60),
     )
-    return bench.sandbox.run(order).files.get(handed, b"")
+    return build_context.sandbox.run(order).files.get(handed, b"")
 
 
-def _make(wanted: _Wanted, bench: Bench) -> SystemPackages:
-    bench.say(f"fetching Debian packages: {', '.join(wanted.names)}")
+def _make_layer(wanted: _Wanted, build_context: BuildContext) -> SystemPackages:
+    build_context.say(f"fetching Debian packages: {', '.join(wanted.names)}")
     try:
-        with storage.building(bench.settings, storage.ready(bench.settings, wanted.key)) as part:
+        with storage.reserve_build_folder(
+            build_context.settings, storage.locate_environment(build_context.settings, wanted.key)
+        ) as part:
             part.chmod(0o755)
-            made = _fill(part, wanted, bench)
+            made = _fill_layer(part, wanted, build_context)
             storage.write_whole(part / _RECORD, made.model_dump_json().encode())
     except _NotMadeError as problem:
         failed = f"{', '.join(wanted.names)}: {problem}"
         return SystemPackages(left_out=(*wanted.refused, failed))
     if made.scripts:
-        bench.say(f"packages whose scripts are not run: {', '.join(made.scripts)}")
+        build_context.say(f"packages whose scripts are not run: {', '.join(made.scripts)}")
     return wanted.load() or made
 
 
-def _fill(part: Path, wanted: _Wanted, bench: Bench) -> SystemPackages:
+def _fill_layer(part: Path, wanted: _Wanted, build_context: BuildContext) -> SystemPackages:
     """Have the packages below a folder.
 
     Raises:
         _NotMadeError: They cannot be had at the moment.
     """
     (part / "files").mkdir()
-    report = _fetch(wanted, part / "files", bench)
+    report = _fetch_packages(wanted, part / "files", build_context)
     # What a source that failed may have had is looked for anew the next time.
     if report.faults and (report.missing or not report.packages):
         raise _NotMadeError(report.faults)
@@ -207,16 +209,18 @@ def _fill(part: Path, wanted: _Wanted, bench: Bench) -> SystemPackages:
         usr = part / "files" / "usr"
         if usr.is_symlink() or not usr.is_dir():
             raise _NotMadeError("the packages have nothing in /usr")
-        if listed := _list_libraries(wanted, part, bench):
+        if listed := _list_libraries(wanted, part, build_context):
             (part / "ld.so.cache").write_bytes(listed)
     return SystemPackages(
-        packages=tuple(map(cleaning.terminal, report.packages)),
-        scripts=tuple(map(cleaning.terminal, report.scripts)),
-        left_out=tuple(f"{name}: {cleaning.terminal(why)}" for name, why in report.missing.items()),
+        packages=tuple(map(sanitise.strip_terminal_codes, report.packages)),
+        scripts=tuple(map(sanitise.strip_terminal_codes, report.scripts)),
+        left_out=tuple(
+            f"{name}: {sanitise.strip_terminal_codes(why)}" for name, why in report.missing.items()
+        ),
     )
 
 
-def _fetch(wanted: _Wanted, target: Path, bench: Bench) -> _Report:
+def _fetch_packages(wanted: _Wanted, target: Path, build_context: BuildContext) -> _Report:
     """Have apt fetch the packages, and unpack them below a folder.
 
     Raises:
@@ -225,16 +229,16 @@ def _fetch(wanted: _Wanted, target: Path, bench: Bench) -> _Report:
     files = [SandboxFile(path=f"{_PLACE}/status", content=wanted.status)]
     hosts: set[egress.Target] = set()
     for name, content in _read_sources(wanted.top):
-        hosts |= {*map(egress.target, _HOST.findall(content.decode("utf-8", "replace")))}
+        hosts |= {*map(egress.parse_target, _HOST.findall(content.decode("utf-8", "replace")))}
         files.append(SandboxFile(path=f"{_PLACE}/etc/{name.decode()}", content=content))
     job = {"place": _PLACE, "names": wanted.names, "target": _MADE, "report": _REPORT}
     files.append(SandboxFile(path=_JOB, content=json.dumps(job).encode()))
     with fetch.open_proxy_to(hosts, inside=hosts) as proxy:
         order = SandboxRequest(
-            argv=(bench.interpreter.path, "-I", "-S", _SCRIPT, _JOB),
+            argv=(build_context.interpreter.path, "-I", "-S", _SCRIPT, _JOB),
             mounts=(
-                *bench.interpreter.sandbox_mounts(),
-                Mount(source=str(storage.scripts(bench.settings)), target=SANDBOX_OURS),
+                *build_context.interpreter.sandbox_mounts(),
+                Mount(source=str(storage.scripts(build_context.settings)), target=SANDBOX_OURS),
                 Mount(source=str(target), target=_MADE, writable=True),
             ),
             files=tuple(files),
@@ -243,13 +247,15 @@ def _fetch(wanted: _Wanted, target: Path, bench: Bench) -> _Report:
             proxy_socket=str(proxy.socket_path),
             limits=SandboxLimits(seconds=_SECONDS, disk_bytes=_MOST_BYTES),
         )
-        result = bench.sandbox.run(order)
-    for attempt in proxy.refused:
-        bench.say(f"apt was refused the way to {attempt}")
+        result = build_context.sandbox.run(order)
+    for attempt in proxy.refused_attempts:
+        build_context.say(f"apt was refused the way to {attempt}")
     if result.limit is not None:
         raise _NotMadeError(f"fetching it reached the limit on {result.limit}")
     if result.exit_code != 0:
-        raise _NotMadeError(cleaning.terminal(result.output).strip()[-_MOST_WORDS:] or "apt failed")
+        raise _NotMadeError(
+            sanitise.strip_terminal_codes(result.output).strip()[-_MOST_WORDS:] or "apt failed"
+        )
     try:
         return _Report.model_validate_json(result.files.get(_REPORT, b""))
     except ValidationError as problem:
@@ -267,7 +273,7 @@ def _read_sources(top: Path) -> Iterator[tuple[bytes, bytes]]:
             yield str(place.relative_to(etc)).encode(), content
 
 
-def _list_libraries(wanted: _Wanted, part: Path, bench: Bench) -> bytes:
+def _list_libraries(wanted: _Wanted, part: Path, build_context: BuildContext) -> bytes:
     """Have ldconfig list the libraries of the root file system with those of the layer."""
     folders = sorted((wanted.top / "etc" / "ld.so.conf.d").glob("*.conf"))
     lines = [place.read_bytes() for place in folders]
@@ -281,4 +287,4 @@ def _list_libraries(wanted: _Wanted, part: Path, bench: Bench) -> bytes:
         collect=(_CACHE,),
         limits=SandboxLimits(seconds=60),
     )
-    return bench.sandbox.run(order).files.get(_CACHE, b"")
+    return build_context.sandbox.run(order).files.get(_CACHE, b"")

@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from agent.environments import requirement_files, storage
-from agent.environments.bench import Bench
+from agent.environments.build_context import BuildContext
 from agent.environments.fetch import Fetcher, Supply, Wanted
 from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
@@ -30,25 +30,30 @@ TYPES = "types.txt"
 _TITLES = {GATE: "our own tools for this Python", TYPES: "basedpyright, and the Node.js it runs on"}
 
 
-def locate(pins: str, bench: Bench) -> Path:
+def locate_tools(pins: str, build_context: BuildContext) -> Path:
     """Where the tools of one of our files of pins are for this Python, or will be."""
-    return _place(_read_pins(pins), bench)
+    return _locate_place(_read_pins(pins), build_context)
 
 
-def provide(pins: str, bench: Bench, fetcher: Fetcher) -> Path:
+def provide_tools(pins: str, build_context: BuildContext, fetcher: Fetcher) -> Path:
     """Give the tools of one of our files of pins, by versions and hashes.
 
     Raises:
         EnvironmentFailed: They do not exist for this Python and platform.
     """
-    return _provide(
-        locate(pins, bench), _TITLES[pins], _read_pins(pins), bench, fetcher, exact=True
+    return _provide_place(
+        locate_tools(pins, build_context),
+        _TITLES[pins],
+        _read_pins(pins),
+        build_context,
+        fetcher,
+        exact=True,
     )
 
 
-def find_version(tool: str, bench: Bench) -> str:
+def find_version(tool: str, build_context: BuildContext) -> str:
     """Find which version of a tool the gate has for this Python; empty where it has none."""
-    facts = {"python_full_version": bench.interpreter.version}
+    facts = {"python_full_version": build_context.interpreter.version}
     for line in _read_pins(GATE).splitlines():
         if line.startswith(f"{tool}=="):
             one = Requirement(line.rstrip("\\ "))
@@ -57,71 +62,83 @@ def find_version(tool: str, bench: Bench) -> str:
     return ""
 
 
-def locate_pinned(lines: tuple[str, ...], bench: Bench) -> Path:
+def locate_pinned(lines: tuple[str, ...], build_context: BuildContext) -> Path:
     """Where a tool that a repository pins is for this Python, or will be."""
-    return _place("\0".join((bench.index.mark, *lines)), bench)
+    return _locate_place("\0".join((build_context.index.mark, *lines)), build_context)
 
 
-def provide_pinned(lines: tuple[str, ...], bench: Bench, fetcher: Fetcher) -> Path:
+def provide_pinned(lines: tuple[str, ...], build_context: BuildContext, fetcher: Fetcher) -> Path:
     """Give a tool in the version that a repository pins, with its plugins.
 
     Raises:
         EnvironmentFailed: There are no wheels of it for this Python and platform.
     """
-    place = locate_pinned(lines, bench)
-    return _provide(place, " ".join(lines), "\n".join(lines), bench, fetcher, exact=False)
+    place = locate_pinned(lines, build_context)
+    return _provide_place(
+        place, " ".join(lines), "\n".join(lines), build_context, fetcher, exact=False
+    )
 
 
-def _place(text: str, bench: Bench) -> Path:
-    key = hashlib.sha256(bench.mark.encode() + text.encode()).hexdigest()[:32]
-    return storage.folder(bench.settings) / "gates" / key
+def _locate_place(text: str, build_context: BuildContext) -> Path:
+    key = hashlib.sha256(build_context.mark.encode() + text.encode()).hexdigest()[:32]
+    return storage.folder(build_context.settings) / "gates" / key
 
 
-def _provide(
-    place: Path, title: str, text: str, bench: Bench, fetcher: Fetcher, *, exact: bool
+def _provide_place(
+    place: Path,
+    title: str,
+    text: str,
+    build_context: BuildContext,
+    fetcher: Fetcher,
+    *,
+    exact: bool,
 ) -> Path:
-    with storage.locked(bench.settings, f"gate-{place.name}"):
+    with storage.lock_name(build_context.settings, f"gate-{place.name}"):
         if not place.is_dir():
-            bench.say(f"fetching {title}")
+            build_context.say(f"fetching {title}")
             nowhere = TreeFiles(Path("/nonexistent"))
-            lines = requirement_files.parse(nowhere, text, title).lines
+            lines = requirement_files.parse_requirements(nowhere, text, title).lines
             wanted = Wanted(lines=lines, exact=exact)
-            _store(bench, place, fetcher.install(f"tools-{place.name}", wanted, _no_supply))
+            _store(build_context, place, fetcher.install(f"tools-{place.name}", wanted, _no_supply))
     return place / "venv"
 
 
-def builder(bench: Bench, fetcher: Fetcher, lines: tuple[Line, ...], supply: Supply) -> Path:
+def builder(
+    build_context: BuildContext, fetcher: Fetcher, lines: tuple[Line, ...], supply: Supply
+) -> Path:
     """Give an environment in which a backend runs.
 
     It is shared with other repositories, so only the index and the requirements have a say in it.
     """
     week = int(time.time() // _BUILDER_SECONDS)
     asked = "\0".join(sorted({line.text for line in lines}))
-    key = hashlib.sha256(f"{bench.mark}{week}\0{bench.index.mark}\0{asked}".encode()).hexdigest()
-    place = storage.folder(bench.settings) / "builders" / f"{week}-{key[:32]}"
+    key = hashlib.sha256(
+        f"{build_context.mark}{week}\0{build_context.index.mark}\0{asked}".encode()
+    ).hexdigest()
+    place = storage.folder(build_context.settings) / "builders" / f"{week}-{key[:32]}"
     name = f"tools-{place.name}"
     if place.is_dir():
         return place / "venv"
     venv = fetcher.install(name, Wanted(lines=lines), supply)
     # Wheels from the index are the same for everybody; those that were built here need not be.
-    if supplied := fetcher.supplied(name):
+    if supplied := fetcher.list_wheel_digests(name):
         key = hashlib.sha256("\0".join([key, *supplied]).encode()).hexdigest()
         place = place.with_name(f"{week}-{key[:32]}")
-    with storage.locked(bench.settings, f"builder-{place.name}"):
+    with storage.lock_name(build_context.settings, f"builder-{place.name}"):
         if not place.is_dir():
-            _store(bench, place, venv)
+            _store(build_context, place, venv)
     return place / "venv"
 
 
-def sweep_builders(bench: Bench) -> None:
+def sweep_builders(build_context: BuildContext) -> None:
     """Remove builders of earlier weeks; a build that began in the last one may still run."""
     week = int(time.time() // _BUILDER_SECONDS)
-    for place in (storage.folder(bench.settings) / "builders").glob("*-*"):
+    for place in (storage.folder(build_context.settings) / "builders").glob("*-*"):
         if int(place.name.partition("-")[0]) < week - 1:
-            storage.remove(place)
+            storage.remove_folder(place)
 
 
-def compile_all(bench: Bench, venv: Path, note: Callable[[str], None]) -> None:
+def compile_all(build_context: BuildContext, venv: Path, note: Callable[[str], None]) -> None:
     """Compile all modules of a virtual environment, for it is read-only later.
 
     By the base interpreter without `site`: compiling runs no code of a package, and starting the
@@ -129,27 +146,27 @@ def compile_all(bench: Bench, venv: Path, note: Callable[[str], None]) -> None:
     """
     argv = ("-I", "-S", "-m", "compileall", "-q", "-j", "2", f"{SANDBOX_ENVIRONMENT}/lib")
     order = SandboxRequest(
-        argv=(bench.interpreter.path, *argv),
+        argv=(build_context.interpreter.path, *argv),
         mounts=(
             Mount(source=str(venv), target=SANDBOX_ENVIRONMENT, writable=True),
-            *bench.interpreter.sandbox_mounts(),
+            *build_context.interpreter.sandbox_mounts(),
         ),
         limits=SandboxLimits(seconds=600, disk_bytes=24 * 1024**3),
     )
     # The files are hard links into the cache: handed to this sandbox's user, they could not be
     # linked by that of a fetch sandbox which is open at the same time.
-    with storage.locked(bench.settings, storage.FETCH):
-        result = bench.sandbox.run(order)
+    with storage.lock_name(build_context.settings, storage.FETCH):
+        result = build_context.sandbox.run(order)
     # Packages ship files for other Pythons on purpose, so one that does not compile is no fault;
     # only a sandbox that ended early is worth a word.
     if result.limit is not None:
         note(f"compiling bytecode reached the limit on {result.limit}")
 
 
-def _store(bench: Bench, place: Path, venv: Path) -> None:
-    with storage.building(bench.settings, place) as part:
+def _store(build_context: BuildContext, place: Path, venv: Path) -> None:
+    with storage.reserve_build_folder(build_context.settings, place) as part:
         venv.rename(part / "venv")
-        compile_all(bench, part / "venv", bench.say)
+        compile_all(build_context, part / "venv", build_context.say)
 
 
 def _read_pins(pins: str) -> str:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-from packaging.version import InvalidVersion
+from packaging.version import InvalidVersion, Version
 from pydantic import ValidationError
 
 from agent.environments import (
@@ -24,7 +26,7 @@ from agent.environments import (
     toolsets,
     wheel_files,
 )
-from agent.environments.bench import Bench
+from agent.environments.build_context import BuildContext
 from agent.environments.fetch import Fetcher
 from agent.environments.requirement_files import Line
 from agent.environments.tree_files import TreeFiles
@@ -43,12 +45,14 @@ from agent.models.sandbox import (
     SandboxRequest,
     SandboxResult,
 )
-from agent.text import cleaning
+from agent.text import sanitise
 
 _SCRIPT = f"{SANDBOX_OURS}/environments/build_wheel.py"
 _JOB = "/tmp/job.json"  # noqa: S108 - a sandbox's own
 _ARCHIVES = "/sdist"
 _DEEPEST = 4
+#: Pages of the index that are asked for at a time.
+_QUESTIONS_AT_ONCE = 16
 _OLDER_VERSIONS = 6
 _MOST_REASON = 300
 _MOST_OF_ARCHIVE = 512 * 1024**2
@@ -81,13 +85,17 @@ class BuildReport(Record):
     """What an archive names as its build system; then nothing was built."""
 
 
-class Workshop:
+class WheelBuilder:
     """Builds wheels for one environment."""
 
     def __init__(
-        self, bench: Bench, gate: Path, fetcher: Fetcher, under_way: tuple[Path, ...] = ()
+        self,
+        build_context: BuildContext,
+        gate: Path,
+        fetcher: Fetcher,
+        under_way: tuple[Path, ...] = (),
     ) -> None:
-        self._bench = bench
+        self._build_context = build_context
         self._gate = gate
         self._fetcher = fetcher
         self._under_way = under_way
@@ -98,14 +106,14 @@ class Workshop:
         self._last_day: str | None = None
         self.built: list[str] = []
 
-    def know(self, lines: tuple[Line, ...], last_day: str | None) -> None:
+    def add_requirements(self, lines: tuple[Line, ...], last_day: str | None) -> None:
         """Remember requirements and the last day, so that a source version is chosen that fits."""
         self._known += lines
         self._last_day = last_day
 
     # --- source archives ---------------------------------------------------------------------
 
-    def supply(self, project: str, words: str) -> Path:
+    def provide_wheel(self, project: str, words: str) -> Path:
         """Build the wheel of a project that exists only as source.
 
         Asked again for the same project, it takes the next older version.
@@ -120,15 +128,17 @@ class Workshop:
             named = "archive of it that has a hash of the lock" if locked else "version of it"
             raise EnvironmentFailed(
                 f"{project} exists only as source, and no {named} can be used with "
-                f"Python {self._bench.interpreter.version}. The resolver says:\n{words}"
+                f"Python {self._build_context.interpreter.version}. The resolver says:\n{words}"
             )
         archive = rest[0]
         offered.add(archive.version)
-        bench = self._bench
-        system = Path(bench.system).name
-        mark = f"{bench.mark}{bench.index.mark}\0{archive.sha256}" + (system and f"\0{system}")
+        build_context = self._build_context
+        system = Path(build_context.system).name
+        mark = f"{build_context.mark}{build_context.index.mark}\0{archive.sha256}" + (
+            system and f"\0{system}"
+        )
         key = hashlib.sha256(mark.encode()).hexdigest()[:32]
-        goal = storage.folder(self._bench.settings) / "wheels" / key
+        goal = storage.folder(self._build_context.settings) / "wheels" / key
         if goal in self._under_way:
             raise EnvironmentFailed(
                 f"{project} exists only as source and needs itself to be built."
@@ -138,29 +148,50 @@ class Workshop:
         self.built.append(f"{archive.name}=={archive.version}")
         return next(goal.glob("*.whl"))
 
+    def find_newer(self, installed: Mapping[str, str]) -> tuple[str, ...]:
+        """Name packages whose newest release that fits exists only as source.
+
+        The resolver passes it over for an older one that has a wheel.
+
+        Args:
+            installed: Versions by name.
+        """
+
+        def is_newer(name: str) -> bool:
+            archive = next(iter(self._candidates(name, "")), None)
+            if archive is None or archive.has_wheel:
+                return False
+            return Version(archive.version) > Version(installed[name])
+
+        with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
+            found = zip(installed, pool.map(is_newer, installed), strict=True)
+            return tuple(name for name, newer in found if newer)
+
     def _candidates(self, project: str, words: str) -> list[SourceArchive]:
         name = str(canonicalize_name(project))
-        archives = self._bench.index.source_archives(name)
-        version = self._bench.interpreter.version
+        archives = self._build_context.index.source_archives(name)
+        version = self._build_context.interpreter.version
         # As with wheels: of what has no day, none is taken.
         day = self._last_day
         fitting = [one for one in archives if "" < one.uploaded <= day] if day else archives
-        return source_versions.candidates(name, fitting, self._known, words, version)
+        return source_versions.list_candidates(name, fitting, self._known, words, version)
 
     def _build_archive(self, archive: SourceArchive, goal: Path) -> None:
-        with storage.locked(self._bench.settings, f"wheel-{goal.name}"):
+        with storage.lock_name(self._build_context.settings, f"wheel-{goal.name}"):
             if goal.is_dir():
                 return
-            self._bench.say(f"building the wheel of {archive.name} {archive.version}")
-            with storage.building(self._bench.settings, goal) as part:
-                path = self._bench.index.download(archive, part)
+            self._build_context.say(f"building the wheel of {archive.name} {archive.version}")
+            with storage.reserve_build_folder(self._build_context.settings, goal) as part:
+                path = self._build_context.index.download_archive(archive, part)
                 path.chmod(0o644)
                 part.chmod(0o755)
                 job = {"archive": f"{_ARCHIVES}/{path.name}", "folder": "", "editable": False}
                 label = f"{archive.name} {archive.version}"
                 mounts = (Mount(source=str(part), target=_ARCHIVES),)
                 # Nothing of an archive is unpacked outside a sandbox.
-                told = _report(self._bench.sandbox.run(self._order(job, mounts=mounts)), label)
+                told = _read_report(
+                    self._build_context.sandbox.run(self._order(job, mounts=mounts)), label
+                )
                 system = wheel_files.build_system(told.system, f"{archive.filename} pyproject.toml")
                 report, result = self._build(job, system, label, mounts=mounts, goals=(goal,))
                 path.unlink()
@@ -180,7 +211,7 @@ class Workshop:
         where = posixpath.join(folder, "pyproject.toml")
         system = wheel_files.build_system(files.toml(where).get("build-system"), where)
         label = f"the repository ({folder})" if folder else "the repository"
-        self._bench.say(f"building {label} itself, without network")
+        self._build_context.say(f"building {label} itself, without network")
         job = {"folder": folder, "editable": True}
         names = declared_names(files, folder)
         told = source_versions.version_file(system.requires, names, version)
@@ -242,8 +273,8 @@ class Workshop:
                 "environ": {**order.environ, **(environ or {})},
                 "files": (*order.files, *more),
             }
-            result = self._bench.sandbox.run(order.model_copy(update=update))
-            report = _report(result, label)
+            result = self._build_context.sandbox.run(order.model_copy(update=update))
+            report = _read_report(result, label)
             if not report.needs:
                 return report, result
             told["provided"] = (*told["provided"], *report.needs)
@@ -262,11 +293,13 @@ class Workshop:
                 "SOURCE_DATE_EPOCH": "315532800",
             },
             tree=str(tree) if tree is not None else None,
-            system=self._bench.system,
+            system=self._build_context.system,
             mounts=(
                 Mount(source=str(self._gate), target=SANDBOX_GATE),
-                Mount(source=str(storage.scripts(self._bench.settings)), target=SANDBOX_OURS),
-                *self._bench.interpreter.sandbox_mounts(),
+                Mount(
+                    source=str(storage.scripts(self._build_context.settings)), target=SANDBOX_OURS
+                ),
+                *self._build_context.interpreter.sandbox_mounts(),
                 *mounts,
             ),
             files=(SandboxFile(path=_JOB, content=json.dumps(told).encode()),),
@@ -293,16 +326,16 @@ class Workshop:
                 lines += requirement_files.requirement(none, text, origin).lines
             # The builder is shared, so which versions it gets must not depend on what this
             # repository asks for, or has been offered already.
-            inner = Workshop(self._bench, self._gate, self._fetcher, under_way)
-            inner.know(tuple(lines), None)
+            inner = WheelBuilder(self._build_context, self._gate, self._fetcher, under_way)
+            inner.add_requirements(tuple(lines), None)
             self._builders[key] = toolsets.builder(
-                self._bench, self._fetcher, tuple(lines), inner.supply
+                self._build_context, self._fetcher, tuple(lines), inner.provide_wheel
             )
             self.built += inner.built
         return self._builders[key]
 
 
-def _report(result: SandboxResult, label: str) -> BuildReport:
+def _read_report(result: SandboxResult, label: str) -> BuildReport:
     content = result.files.get("/out/report.json")
     if result.limit is not None:
         raise EnvironmentFailed(
@@ -311,7 +344,9 @@ def _report(result: SandboxResult, label: str) -> BuildReport:
         )
     if result.exit_code != 0:
         words = _last_words(result.output)
-        reason = cleaning.cut(words.rpartition("\n")[2].strip(), _MOST_REASON, where="the log")
+        reason = sanitise.shorten_middle(
+            words.rpartition("\n")[2].strip(), _MOST_REASON, where="the log"
+        )
         raise EnvironmentFailed(
             f"The build of {label} failed, without network: {reason or 'it says nothing'}\n"
             f"Its backend says:\n{words}"
@@ -366,12 +401,12 @@ def declared_names(files: TreeFiles, folder: str) -> tuple[str, ...]:
             table = table.get(key) if isinstance(table, dict) else None
         if isinstance(table, dict) and isinstance(table.get("name"), str):
             return (table["name"],)
-    known = TreeFiles(files.root, posixpath.join(files.base, folder)).known
+    known = TreeFiles(files.root, posixpath.join(files.base, folder)).detection_files
     written = known.ini("setup.cfg").get("metadata", {}).get("name", "")
     return (*known.setup_call.get("name", ())[:1], *filter(None, (written,)))
 
 
 def _last_words(output: str) -> str:
     """The end of what a backend printed: that is where the reason stands."""
-    lines = [line for line in cleaning.terminal(output).splitlines() if line.strip()]
+    lines = [line for line in sanitise.strip_terminal_codes(output).splitlines() if line.strip()]
     return "\n".join(lines[-25:])[-3000:]

@@ -1,4 +1,4 @@
-"""Branches on a forge that runs of ours have pushed and left behind.
+"""Branches on a code host that runs of ours have pushed and left behind.
 
 Owns what makes a branch one of ours beyond doubt. Which runs are over, and whether a branch has
 become a pull request, is left to the caller.
@@ -14,7 +14,7 @@ from agent.git import branches, mirror, remote, worktree
 
 
 class LeftBranch(NamedTuple):
-    """A branch on the forge that ends in a commit of ours."""
+    """A branch on the code host that ends in a commit of ours."""
 
     name: str
     commit: str
@@ -22,12 +22,12 @@ class LeftBranch(NamedTuple):
     """Of its run."""
 
 
-def find(
+def find_left_branches(
     url: str, token: str, mirrors: Path, marks: Mapping[str, tuple[int, str | None]]
 ) -> tuple[LeftBranch, ...]:
     """Find the branches that runs have pushed: named after the run, at a commit that it made.
 
-    A commit counts that is kept in our mirror and carries the run's date, or that the forge has
+    A commit counts that is kept in our mirror and carries the run's date, or that the code host has
     made for the run.
 
     Args:
@@ -35,9 +35,9 @@ def find(
             known to have had made.
     """
     with worktree.forge_mirror(url, mirrors) as hold:
-        mirror.make(hold)
+        mirror.make_mirror(hold)
         found = []
-        for name, commit in remote.heads(hold, url, token).items():
+        for name, commit in remote.list_heads(hold, url, token).items():
             mark = branches.mark_in(name)
             if mark not in marks:
                 continue
@@ -47,12 +47,12 @@ def find(
         return tuple(found)
 
 
-def remove(url: str, token: str, mirrors: Path, left: LeftBranch) -> bool:
-    """Delete a branch on the forge that is still at our commit; say whether it was."""
+def remove_branch(url: str, token: str, mirrors: Path, left: LeftBranch) -> bool:
+    """Delete a branch on the code host that is still at our commit; say whether it was."""
     with worktree.forge_mirror(url, mirrors) as hold:
-        mirror.make(hold)
+        mirror.make_mirror(hold)
         try:
-            remote.push(hold, url, token, "", left.name, expected=left.commit)
+            remote.push_branch(hold, url, token, "", left.name, expected=left.commit)
         except remote.LeaseLost:
             return False
         return True

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.errors import BranchMoved, CacheGone, EditFailed, ForgeUnavailable, RepositoryUnfit
+from agent.errors import BranchMoved, CacheGone, CodeHostUnavailable, EditFailed, RepositoryUnfit
 from agent.git import base, branches, mirror, objects, process, remote, worktree
 from agent.git.base import Limits, Start
 from agent.git.mirror import Hold
 from agent.git.process import GitFailed, Place
 from agent.models.change import Change, ChangedFile
-from agent.models.pulls import Standing
+from agent.models.pulls import BranchState
 from agent.models.sandbox import Flag
 
 MOST_COMMITS = 1_000
@@ -27,7 +27,7 @@ MOST_FILES = 1_000
 MOST_BYTES = 32 * 1024**2
 """Of the changed files before and after, together."""
 _FORGE = ("GitHub", "noreply@github.com")
-"""The committer of what the forge commits and signs for an author."""
+"""The committer of what the code host commits and signs for an author."""
 _MERGES_SINCE = (2, 38)
 _MERGE_SECONDS = 120.0
 _MERGE = (
@@ -42,7 +42,7 @@ _MERGE = (
 # --- looking -----------------------------------------------------------------------------------
 
 
-def standing(  # noqa: PLR0913 - those of `prepare_remote`, and of a second branch
+def read_branch_state(  # noqa: PLR0913 - those of `prepare_remote`, and of a second branch
     url: str,
     token: str,
     branch: str,
@@ -54,35 +54,37 @@ def standing(  # noqa: PLR0913 - those of `prepare_remote`, and of a second bran
     merging: bool = True,
     limits: Limits = base.USUAL,
     stopped: Flag | None = None,
-) -> Standing:
+) -> BranchState:
     """Fetch the branch of a pull request and its base, and say where the one stands to the other.
 
     May run twice, also at once; fails as `worktree.prepare_remote` does.
 
     Args:
         author: Under which name our commits are made; with `email`, what tells them from others.
-        merging: False where only the forge may commit: the base is then not merged in, and
+        merging: False where only the code host may commit: the base is then not merged in, and
             everything is held against the commit at which the branch left it.
     """
     for name in (branch, base_branch):
         branches.require_name(name)
     with worktree.forge_mirror(url, mirrors, stopped) as hold:
-        start = remote.update(hold, url, token, base_branch, max_bytes=limits.fetched)
+        start = remote.fetch_base(hold, url, token, base_branch, max_bytes=limits.fetched)
         try:
-            remote.bring(hold, url, token, branch, max_bytes=limits.fetched)
+            remote.fetch_branch(hold, url, token, branch, max_bytes=limits.fetched)
         except remote.BranchMissing as problem:
             raise RepositoryUnfit(
                 f"The pull request's branch {branch} is not there any more. Restore it, on its"
                 " page, to have it carried on"
             ) from problem
-        head = objects.parsed(hold.place, remote.LOOKED_AT)
+        head = objects.require_object(hold.place, remote.LOOKED_AT)
         for commit in (start, head):
-            mirror.pin(hold, commit)
+            mirror.pin_commit(hold, commit)
         ours = (author, email)
-        return _look(hold, url, Start(start, base_branch), head, ours, limits, merging=merging)
+        return _read_state(
+            hold, url, Start(start, base_branch), head, ours, limits, merging=merging
+        )
 
 
-def _look(
+def _read_state(
     hold: Hold,
     url: str,
     start: Start,
@@ -91,11 +93,11 @@ def _look(
     limits: Limits,
     *,
     merging: bool,
-) -> Standing:
+) -> BranchState:
     tip = start.commit
-    with objects.writing(hold, keep=False) as place:
-        fork = objects.fork(place, tip, head)
-        joined = _joined(place, fork, tip, head, merging=merging)
+    with objects.open_index(hold, keep=False) as place:
+        fork = objects.find_fork(place, tip, head)
+        joined = _join_base(place, fork, tip, head, merging=merging)
         base.require_fit(place, joined.against, limits)
         foreign = tuple(commit for commit, own in _commits(place, tip, head, ours) if not own)
         change, unfit = Change(base_commit=joined.against, files=()), ""
@@ -105,20 +107,20 @@ def _look(
             change = _difference(place, joined.against, joined.tree)
         except RepositoryUnfit as problem:
             unfit = problem.message
-    return Standing(
-        checkout=base.described(hold.place, url, Start(joined.against, start.branch)),
+    return BranchState(
+        checkout=base.describe_commit(hold.place, url, Start(joined.against, start.branch)),
         change=change,
         head=head,
         tip=tip,
         tree=joined.tree,
-        foreign=foreign,
-        moved=fork != tip,
+        foreign_commits=foreign,
+        base_has_moved=fork != tip,
         conflicts=joined.conflicts,
-        unfit=unfit,
+        unfit_reason=unfit,
     )
 
 
-class _Joined(NamedTuple):
+class _JoinedBranch(NamedTuple):
     """A branch together with its base, as far as they go together."""
 
     against: str
@@ -126,23 +128,27 @@ class _Joined(NamedTuple):
     conflicts: tuple[str, ...] = ()
 
 
-def _joined(place: Place, fork: str | None, tip: str, head: str, *, merging: bool) -> _Joined:
+def _join_base(
+    place: Place, fork: str | None, tip: str, head: str, *, merging: bool
+) -> _JoinedBranch:
     alone = objects.tree_of(place, head)
     if fork is None or fork == tip:
-        return _Joined(tip, alone)
+        return _JoinedBranch(tip, alone)
     if not merging:
-        return _Joined(fork, alone)
-    tree, conflicts = _merged(place, tip, head)
-    return _Joined(fork, alone, conflicts) if conflicts else _Joined(tip, tree)
+        return _JoinedBranch(fork, alone)
+    tree, conflicts = _merge_trees(place, tip, head)
+    return _JoinedBranch(fork, alone, conflicts) if conflicts else _JoinedBranch(tip, tree)
 
 
-def _merged(place: Place, tip: str, head: str) -> tuple[str, tuple[str, ...]]:
+def _merge_trees(place: Place, tip: str, head: str) -> tuple[str, tuple[str, ...]]:
     """Merge without a work tree; return the tree, and the paths that do not go together."""
     process.require_version(_MERGES_SINCE, "to bring a pull request up to date with its base")
     try:
-        said = process.run(place, *_MERGE, tip, head, ok=(0, 1), seconds=_MERGE_SECONDS)
+        said = process.run_git(place, *_MERGE, tip, head, ok=(0, 1), seconds=_MERGE_SECONDS)
     except process.TookTooLong as problem:
-        raise _left(f"takes longer than {_MERGE_SECONDS:g} s to merge with its base") from problem
+        raise _make_unfit(
+            f"takes longer than {_MERGE_SECONDS:g} s to merge with its base"
+        ) from problem
     # Behind the tree come the paths, an empty line and words; after a clean merge nothing.
     tree, *rest = said.decode(errors="replace").split("\0")
     paths = tuple(rest[: rest.index("")])
@@ -173,13 +179,13 @@ def _commits(
 def _require_bounded(place: Place, fork: str | None, tip: str, head: str) -> None:
     """Refuse a branch that nobody would take for work on one issue."""
     if fork is None:
-        raise _left("has no commit in common with its base branch")
+        raise _make_unfit("has no commit in common with its base branch")
     args = ("rev-list", "--count", f"--max-count={MOST_COMMITS + 1}", f"{tip}..{head}", "--")
-    if int(process.run(place, *args)) > MOST_COMMITS:
-        raise _left(f"has more than {MOST_COMMITS:,} commits that its base branch has not")
+    if int(process.run_git(place, *args)) > MOST_COMMITS:
+        raise _make_unfit(f"has more than {MOST_COMMITS:,} commits that its base branch has not")
 
 
-def _left(why: str) -> RepositoryUnfit:
+def _make_unfit(why: str) -> RepositoryUnfit:
     return RepositoryUnfit(f"The pull request's branch {why}. A person has to go on with it")
 
 
@@ -188,19 +194,19 @@ def _left(why: str) -> RepositoryUnfit:
 
 def _difference(place: Place, commit: str, tree: str) -> Change:
     """Read what leads from a commit to a tree, if it is bounded and of regular files alone."""
-    entries = objects.differing(place, commit, tree)
+    entries = objects.compare_trees(place, commit, tree)
     if len(entries) > MOST_FILES:
-        raise _left(f"changes more than {MOST_FILES:,} files")
+        raise _make_unfit(f"changes more than {MOST_FILES:,} files")
     present = [(path, *entry) for path, pair in entries.items() for entry in pair if entry]
     if others := {path for path, mode, _ in present if mode not in objects.REGULAR}:
         named = ", ".join(f"`{path}`" for path in sorted(others)[:10])
-        raise _left(f"changes symbolic links or submodules: {named}")
+        raise _make_unfit(f"changes symbolic links or submodules: {named}")
     ids = [object_id for _, _, object_id in present]
     asked = "".join(f"{object_id}\n" for object_id in ids).encode()
-    sizes = process.run(place, "cat-file", "--batch-check=%(objectsize)", stdin=asked).split()
+    sizes = process.run_git(place, "cat-file", "--batch-check=%(objectsize)", stdin=asked).split()
     if sum(map(int, sizes)) > MOST_BYTES:
-        raise _left(f"changes files that are larger than {MOST_BYTES // 1024**2} MB")
-    content = objects.contents(place, ids)
+        raise _make_unfit(f"changes files that are larger than {MOST_BYTES // 1024**2} MB")
+    content = objects.read_contents(place, ids)
     files = [
         ChangedFile(
             path=path,
@@ -217,8 +223,8 @@ def _difference(place: Place, commit: str, tree: str) -> Change:
 # --- the commits that go on it -----------------------------------------------------------------
 
 
-def follow(
-    standing: Standing,
+def make_follow_up_commit(
+    branch_state: BranchState,
     change: Change,
     message: str,
     *,
@@ -237,7 +243,7 @@ def follow(
     Args:
         change: All of it against the standing's checkout, as the checks have seen it.
         date: Of author and committer, in seconds since the epoch.
-        rewriting: False where the forge lets nobody do that: then our own commits stay as well.
+        rewriting: False where the code host lets nobody do that: then our own commits stay as well.
 
     Returns:
         The commit for the end of the branch; its head where nothing is to be done.
@@ -248,51 +254,51 @@ def follow(
         CacheGone: The mirror has been made anew since, without these commits.
         StorageFull: There is no sandbox in the mirror.
     """
-    if standing.unfit:
-        raise RepositoryUnfit(standing.unfit)
-    against, made = standing.checkout.commit, standing.head
+    if branch_state.unfit_reason:
+        raise RepositoryUnfit(branch_state.unfit_reason)
+    against, made = branch_state.checkout.commit, branch_state.head
     by = objects.Identity(author, email, date)
-    with worktree.mirror_of(standing.checkout) as hold:
-        _require_there(hold.place, standing)
-        with objects.writing(hold, keep=True) as place:
-            was = objects.tree(place, hold.scratch, against, standing.change)
-            wanted = objects.tree(place, hold.scratch, against, change)
-        if was != standing.tree:
-            raise EditFailed(f"The branch is not at {standing.tree[:12]} as its change has it")
-        if standing.brought_up and rewriting and not standing.foreign:
-            made = _rebased(hold.place, standing, by)
-        elif standing.brought_up:
-            parents = standing.head, standing.tip
-            made = objects.commit(hold.place, was, parents, merge_message, by)
+    with worktree.mirror_of(branch_state.checkout) as hold:
+        _require_there(hold.place, branch_state)
+        with objects.open_index(hold, keep=True) as place:
+            was = objects.write_tree(place, hold.scratch, against, branch_state.change)
+            wanted = objects.write_tree(place, hold.scratch, against, change)
+        if was != branch_state.tree:
+            raise EditFailed(f"The branch is not at {branch_state.tree[:12]} as its change has it")
+        if branch_state.brought_up and rewriting and not branch_state.foreign_commits:
+            made = _make_rebased_commit(hold.place, branch_state, by)
+        elif branch_state.brought_up:
+            parents = branch_state.head, branch_state.tip
+            made = objects.write_commit(hold.place, was, parents, merge_message, by)
         if wanted != was:
-            made = objects.commit(hold.place, wanted, (made,), message, by)
-        if made in (standing.head, standing.tip):
+            made = objects.write_commit(hold.place, wanted, (made,), message, by)
+        if made in (branch_state.head, branch_state.tip):
             # A branch that holds nothing of its own would close its pull request.
-            return standing.head
-        mirror.pin(hold, made, "commits")
+            return branch_state.head
+        mirror.pin_commit(hold, made, "commits")
     return made
 
 
-def _rebased(place: Place, standing: Standing, by: objects.Identity) -> str:
+def _make_rebased_commit(place: Place, branch_state: BranchState, by: objects.Identity) -> str:
     """What is on the branch as one commit on the end of its base, with the words of its first."""
-    tip, head, tree = standing.tip, standing.head, standing.tree
+    tip, head, tree = branch_state.tip, branch_state.head, branch_state.tree
     if tree == objects.tree_of(place, tip):
         return tip
-    first = process.run(place, "rev-list", "--topo-order", "--reverse", f"{tip}..{head}", "--")
+    first = process.run_git(place, "rev-list", "--topo-order", "--reverse", f"{tip}..{head}", "--")
     form = ("log", "-1", "--no-show-signature", "--format=%B", first.split()[0].decode(), "--")
-    message = process.run(place, *form).decode(errors="replace")
-    return objects.commit(place, tree, (tip,), message, by)
+    message = process.run_git(place, *form).decode(errors="replace")
+    return objects.write_commit(place, tree, (tip,), message, by)
 
 
-def increment(standing: Standing, change: Change) -> Change:
-    """What a Change adds to the branch, against the commit at its end, for the forge to commit.
+def make_increment(branch_state: BranchState, change: Change) -> Change:
+    """What a Change adds to the branch, against the commit at its end, for the code host to commit.
 
     Raises:
         EditFailed: The base was merged in, which is more than one plain commit can say.
     """
-    if standing.brought_up:
+    if branch_state.brought_up:
         raise EditFailed("The base branch was merged in, so there is no plain commit on the branch")
-    was, now = ({file.path: file for file in one.files} for one in (standing.change, change))
+    was, now = ({file.path: file for file in one.files} for one in (branch_state.change, change))
     files = []
     for path in sorted(was | now):
         before, after = _state(was.get(path), now.get(path)), _state(now.get(path), was.get(path))
@@ -306,7 +312,7 @@ def increment(standing: Standing, change: Change) -> Change:
                     was_executable=before[1] if before[0] is not None else None,
                 )
             )
-    return Change(base_commit=standing.head, files=tuple(files), notes=change.notes)
+    return Change(base_commit=branch_state.head, files=tuple(files), notes=change.notes)
 
 
 def _state(file: ChangedFile | None, other: ChangedFile | None) -> tuple[bytes | None, bool | None]:
@@ -321,7 +327,7 @@ def _state(file: ChangedFile | None, other: ChangedFile | None) -> tuple[bytes |
 
 
 def push_follow(
-    standing: Standing, commit: str, branch: str, url: str, token: str, *, look_again: str
+    branch_state: BranchState, commit: str, branch: str, url: str, token: str, *, look_again: str
 ) -> None:
     """Move the branch of a pull request from where it stood to the commit; nothing of others goes.
 
@@ -333,30 +339,32 @@ def push_follow(
     Raises:
         BranchMoved: Somebody has pushed to the branch, or deleted it, since.
         EditFailed: The commit would take commits of other people off the branch.
-        AccessLost: The forge does not let us push; its words are in the message.
-        ForgeUnavailable: The forge did not answer; run again, nothing is done twice.
+        AccessLost: The code host does not let us push; its words are in the message.
+        CodeHostUnavailable: The code host did not answer; run again, nothing is done twice.
         CacheGone: The mirror has been made anew since, without the commit.
     """
     branches.require_name(branch)
-    with worktree.mirror_of(standing.checkout) as hold:
-        _require_there(hold.place, standing, commit)
-        if standing.foreign and not objects.has(hold.place, commit, standing.head):
+    with worktree.mirror_of(branch_state.checkout) as hold:
+        _require_there(hold.place, branch_state, commit)
+        if branch_state.foreign_commits and not objects.is_ancestor(
+            hold.place, commit, branch_state.head
+        ):
             raise EditFailed(
                 "Other people have committed to the branch, and their commits would go"
             )
-        at = remote.head(hold, url, token, branch)
-        if at == standing.head != commit:
+        at = remote.find_head(hold, url, token, branch)
+        if at == branch_state.head != commit:
             try:
                 at = remote.push_or_look(hold, url, token, commit, branch, expected=at)
             except remote.LeaseLost as problem:
-                raise ForgeUnavailable(problem.message) from problem
+                raise CodeHostUnavailable(problem.message) from problem
     if at != commit:
         what = "Somebody has pushed to" if at else "Somebody has deleted"
         raise BranchMoved(f"{what} {branch} since it was looked at; it was left alone", look_again)
 
 
-def _require_there(place: Place, standing: Standing, *more: str) -> None:
+def _require_there(place: Place, branch_state: BranchState, *more: str) -> None:
     """Have the checkout done again where the mirror was made anew since, without the commits."""
-    for commit in (standing.tip, standing.head, *more):
-        if base.peeled(place, commit) != commit:
+    for commit in (branch_state.tip, branch_state.head, *more):
+        if base.peel_object(place, commit) != commit:
             raise CacheGone(f"{place.git_dir} does not hold commit {commit} any more", "checkout")

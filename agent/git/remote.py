@@ -2,11 +2,11 @@
 
 The token reaches git by a descriptor of a file that is on no disk and has no name; so it stands in
 no argument, no environment, no configuration and no address. Git follows no redirect: the token
-goes to the address that the forge named, or nowhere.
+goes to the address that the code host named, or nowhere.
 
-What reads from the forge raises AccessLost where the token does not let us, ForgeUnavailable where
-the forge did not answer; what fetches, RepositoryUnfit where the branch is not there, there is more
-than `max_bytes`, or git refuses an object as dangerous.
+What reads from the code host raises AccessLost where the token does not let us, CodeHostUnavailable
+where the code host did not answer; what fetches, RepositoryUnfit where the branch is not there,
+there is more than `max_bytes`, or git refuses an object as dangerous.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agent.errors import AccessLost, ForgeUnavailable, PermanentError, RepositoryUnfit
+from agent.errors import AccessLost, CodeHostUnavailable, PermanentError, RepositoryUnfit
 from agent.git import mirror, objects, process
 from agent.git.mirror import Hold
 from agent.git.process import GitFailed, Place
@@ -52,7 +52,9 @@ class LeaseLost(RepositoryUnfit):
 
 
 @contextmanager
-def _reached(hold: Hold, url: str, token: str) -> Iterator[tuple[str, Callable[[Place], Place]]]:
+def _reach_remote(
+    hold: Hold, url: str, token: str
+) -> Iterator[tuple[str, Callable[[Place], Place]]]:
     """Give the address for git, and what makes a place able to reach it with the token.
 
     Raises:
@@ -75,18 +77,20 @@ def _reached(hold: Hold, url: str, token: str) -> Iterator[tuple[str, Callable[[
         environ |= {"GIT_ASKPASS": str(ask), "GIT_ALLOW_PROTOCOL": parts.scheme}
         yield (
             f"{parts.scheme}://{_USER}@{parts.netloc}{parts.path}",
-            lambda place: replace(place.using(**environ), inherited=(*place.inherited, secret)),
+            lambda place: replace(
+                place.with_environ(**environ), inherited=(*place.inherited, secret)
+            ),
         )
     finally:
         os.close(secret)
 
 
 @contextmanager
-def _reading(
+def _read_remote(
     hold: Hold, url: str, token: str, branch: str = ""
 ) -> Iterator[tuple[str, Callable[[Place], Place]]]:
-    """Reach the forge as `_reached` does, and say what a failure to read from it means."""
-    with _reached(hold, url, token) as there:
+    """Reach the code host as `_reached` does, and say what a failure to read from it means."""
+    with _reach_remote(hold, url, token) as there:
         try:
             yield there
         except GitFailed as problem:
@@ -97,53 +101,57 @@ def _reading(
                 ) from problem
             if _REFUSED.search(problem.message):
                 raise AccessLost(
-                    "The forge does not let us read the repository. Is the App installed in it,"
+                    "The code host does not let us read the repository. Is the App installed in it,"
                     f" with the permission contents: read? Its words: {problem.message}"
                 ) from problem
-            raise ForgeUnavailable(f"git cannot reach the forge: {problem.message}") from problem
+            raise CodeHostUnavailable(
+                f"git cannot reach the code host: {problem.message}"
+            ) from problem
 
 
-def path(url: str, mirrors: Path) -> Path:
+def locate_mirror(url: str, mirrors: Path) -> Path:
     """Name the mirror of the repository at an address."""
     parts = urlsplit(url)
-    return mirror.path(Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}"), mirrors)
+    return mirror.locate_mirror(Path(f"/{parts.netloc}{parts.path.removesuffix('.git')}"), mirrors)
 
 
-def update(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> str:
+def fetch_base(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> str:
     """Fetch one branch and all tags; return the commit the branch is at."""
     reference = f"refs/heads/{branch}"
     wanted = (f"+{reference}:{reference}", "+refs/tags/*:refs/tags/*")
-    with _reading(hold, url, token, branch) as (address, reaching):
-        mirror.renew(
+    with _read_remote(hold, url, token, branch) as (address, reaching):
+        mirror.renew_mirror(
             hold,
-            lambda place: mirror.fetch(reaching(place), address, *wanted, max_bytes=max_bytes),
+            lambda place: mirror.fetch_references(
+                reaching(place), address, *wanted, max_bytes=max_bytes
+            ),
             max_bytes=max_bytes,
         )
-    return objects.parsed(hold.place, reference)
+    return objects.require_object(hold.place, reference)
 
 
-def heads(hold: Hold, url: str, token: str, *only: str) -> dict[str, str]:
+def list_heads(hold: Hold, url: str, token: str, *only: str) -> dict[str, str]:
     """List the branches of the remote, all or some by name, and the commits they are at."""
     references = [f"refs/heads/{name}" for name in only]
     args = ("ls-remote", "--quiet", "--heads", "--")
-    with _reading(hold, url, token) as (address, reaching):
-        listed = process.run(
+    with _read_remote(hold, url, token) as (address, reaching):
+        listed = process.run_git(
             reaching(hold.place), *args, address, *references, seconds=_LISTING_SECONDS
         )
     pairs = (line.split("\t") for line in listed.decode("utf-8", "replace").splitlines())
     return {name.removeprefix("refs/heads/"): commit for commit, name in pairs}
 
 
-def head(hold: Hold, url: str, token: str, branch: str) -> str | None:
+def find_head(hold: Hold, url: str, token: str, branch: str) -> str | None:
     """Ask which commit a branch of the remote is at; None: there is no such branch."""
-    return heads(hold, url, token, branch).get(branch)
+    return list_heads(hold, url, token, branch).get(branch)
 
 
-def bring(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> None:
+def fetch_branch(hold: Hold, url: str, token: str, branch: str, *, max_bytes: int) -> None:
     """Fetch the commits of a branch to look at them; the mirror keeps them till the next look."""
     wanted = f"+refs/heads/{branch}:{LOOKED_AT}"
-    with _reading(hold, url, token, branch) as (address, reaching):
-        mirror.fetch(reaching(hold.place), address, wanted, max_bytes=max_bytes)
+    with _read_remote(hold, url, token, branch) as (address, reaching):
+        mirror.fetch_references(reaching(hold.place), address, wanted, max_bytes=max_bytes)
 
 
 def bring_pull(
@@ -151,21 +159,21 @@ def bring_pull(
 ) -> str:
     """Fetch the end of a pull request's branch, and commits by their id; return that end.
 
-    The mirror keeps them till the next look. The forge keeps the end of a branch that is gone.
+    The mirror keeps them till the next look. The code host keeps the end of a branch that is gone.
     """
     wanted = [f"+refs/pull/{number}/head:{LOOKED_AT}-head"]
     wanted += [f"+{commit}:{LOOKED_AT}-{place}" for place, commit in enumerate(commits)]
-    with _reading(hold, url, token) as (address, reaching):
+    with _read_remote(hold, url, token) as (address, reaching):
         try:
-            mirror.fetch(reaching(hold.place), address, *wanted, max_bytes=max_bytes)
+            mirror.fetch_references(reaching(hold.place), address, *wanted, max_bytes=max_bytes)
         except GitFailed as problem:
             if _MISSING.search(problem.message):
-                raise RepositoryUnfit(f"The forge has no pull request #{number}") from problem
+                raise RepositoryUnfit(f"The code host has no pull request #{number}") from problem
             raise
-    return objects.parsed(hold.place, f"{LOOKED_AT}-head")
+    return objects.require_object(hold.place, f"{LOOKED_AT}-head")
 
 
-def push(
+def push_branch(
     hold: Hold, url: str, token: str, commit: str, branch: str, *, expected: str | None
 ) -> None:
     """Move a branch of the remote to a commit, if it is where we last saw it.
@@ -176,29 +184,29 @@ def push(
 
     Raises:
         LeaseLost: It is somewhere else now.
-        AccessLost: The forge does not let us push; its words are in the message.
-        ForgeUnavailable: The forge did not answer; whether the push arrived is not known.
+        AccessLost: The code host does not let us push; its words are in the message.
+        CodeHostUnavailable: The code host did not answer; whether the push arrived is not known.
     """
     reference = f"refs/heads/{branch}"
     lease = f"--force-with-lease={reference}:{expected or ''}"
     args = ("push", "--quiet", "--no-verify", "--no-signed", "--recurse-submodules=no", lease, "--")
-    with _reached(hold, url, token) as (address, reaching):
+    with _reach_remote(hold, url, token) as (address, reaching):
         # Not ended by a stop: what was sent may have arrived, and a run tells what it has left.
         # Whoever pushes holds the mirror without one.
         place, wanted = reaching(hold.place), f"{commit}:{reference}"
         try:
-            process.run(place, *args, address, wanted, seconds=_PUSH_SECONDS)
+            process.run_git(place, *args, address, wanted, seconds=_PUSH_SECONDS)
         except GitFailed as problem:
             words = problem.message.replace(token, "[token]")
             if _MOVED.search(words):
                 raise LeaseLost(f"{branch} has moved since it was looked at") from problem
             if _REFUSED.search(words):
                 raise AccessLost(
-                    f"The forge refused the push of {branch}: {words}\nWhere a rule for branches"
+                    f"The code host refused the push of {branch}: {words}\nWhere a branch rule"
                     " stands in the way, exempt our App there, or set pull_request.branch_prefix"
                     " in the repository's configuration to a name that is free."
                 ) from problem
-            raise ForgeUnavailable(f"The push of {branch} failed: {words}") from problem
+            raise CodeHostUnavailable(f"The push of {branch} failed: {words}") from problem
 
 
 def push_or_look(
@@ -209,9 +217,9 @@ def push_or_look(
     Where somebody was quicker, or the answer was lost on its way, what is there tells.
     """
     try:
-        push(hold, url, token, commit, branch, expected=expected)
-    except (LeaseLost, ForgeUnavailable):
-        now = head(hold, url, token, branch)
+        push_branch(hold, url, token, commit, branch, expected=expected)
+    except (LeaseLost, CodeHostUnavailable):
+        now = find_head(hold, url, token, branch)
         if now == expected:
             raise
         return now

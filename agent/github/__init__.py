@@ -1,1 +1,1 @@
-"""GitHub through PyGithub: read `forge.py` first. No object of PyGithub leaves this package."""
+"""GitHub through PyGithub: read `code_host.py` first. No object of PyGithub leaves this package."""

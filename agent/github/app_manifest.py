@@ -74,7 +74,7 @@ def default_events() -> list[str]:
     return [one.name for one in EVENTS]
 
 
-def manifest(public_url: str, name: str, redirect_url: str | None = None) -> dict[str, Any]:
+def make_manifest(public_url: str, name: str, redirect_url: str | None = None) -> dict[str, Any]:
     """Make the manifest from which GitHub registers the App.
 
     Args:
@@ -93,7 +93,7 @@ def manifest(public_url: str, name: str, redirect_url: str | None = None) -> dic
     return made if redirect_url is None else {**made, "redirect_url": redirect_url}
 
 
-def website(api_url: str) -> str:
+def find_website(api_url: str) -> str:
     """Name the address of GitHub's pages from that of its API.
 
     Raises:
@@ -127,12 +127,12 @@ class Difference(Record):
     excess_events: tuple[str, ...]
 
     @property
-    def missing(self) -> bool:
+    def is_lacking(self) -> bool:
         """Whether something cannot be done."""
         return bool(self.missing_permissions or self.missing_events)
 
 
-def difference(permissions: Mapping[str, str], events: Iterable[str]) -> Difference:
+def compare_permissions(permissions: Mapping[str, str], events: Iterable[str]) -> Difference:
     """Hold what an App has against what it needs.
 
     Args:

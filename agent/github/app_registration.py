@@ -14,9 +14,9 @@ import httpx
 from pydantic import SecretStr, ValidationError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
-from agent.errors import ForgeUnavailable, PermanentError, SettingsInvalid
-from agent.github import access, answers
-from agent.github.answers import Limited, Refused, Unsure
+from agent.errors import CodeHostUnavailable, PermanentError, SettingsInvalid
+from agent.github import access, api_errors
+from agent.github.api_errors import LostReply, RateLimited, RefusedRequest
 from agent.models.record import Record
 from agent.settings import Settings
 
@@ -60,19 +60,21 @@ def require_api(api_url: str) -> None:
 
     Raises:
         SettingsInvalid: Something else answers there.
-        ForgeUnavailable: Nobody does, or not now.
+        CodeHostUnavailable: Nobody does, or not now.
     """
     try:
         with _client() as client:
             # Whoever shows no token is refused here in the API's own way, on every server.
             found = client.get(f"{api_url}/app")
     except httpx.HTTPError as problem:
-        raise ForgeUnavailable(
+        raise CodeHostUnavailable(
             f"GitHub cannot be reached at {api_url} ({_words(problem)}). Check the network, the"
             " proxy (HTTPS_PROXY), the certificates (SSL_CERT_FILE) and MERGEWRIGHT_GITHUB_URL."
         ) from problem
     if found.status_code >= 500:
-        raise ForgeUnavailable(f"GitHub answers {found.status_code} at {api_url}. Try again later.")
+        raise CodeHostUnavailable(
+            f"GitHub answers {found.status_code} at {api_url}. Try again later."
+        )
     if found.status_code not in (401, 403, 429) or "message" not in _object(found):
         raise access.no_api(api_url, f"/app: {found.status_code}")
 
@@ -82,7 +84,7 @@ def is_code(text: str) -> bool:
     return _CODE.fullmatch(text) is not None
 
 
-def exchange(
+def exchange_code(
     api_url: str, code: str, apps_page: str, *, connect_seconds: float = _CONNECT_SECONDS
 ) -> MadeApp:
     """Trade the code of a registration for the App's number, key and secret.
@@ -94,7 +96,7 @@ def exchange(
     Raises:
         PermanentError: The code is of no use, or it is not known whether it was used up; the App is
             at GitHub, without anybody who has its key.
-        ForgeUnavailable: GitHub could not be reached; likewise.
+        CodeHostUnavailable: GitHub could not be reached; likewise.
     """
     address = f"{api_url}/app-manifests/{quote(code, safe='')}/conversions"
     begin_anew = f"Delete the App that was made at {apps_page}, then run the command again."
@@ -108,15 +110,15 @@ def exchange(
         with _client() as client:
             answer = retrying(client.post, address)
         found = _object(answer)
-        answers.judge(answer.status_code, answer.headers, found)
+        api_errors.raise_for_answer(answer.status_code, answer.headers, found)
         # A refusal is an object too; an App without a key would be no App.
         return MadeApp.model_validate({name: found.get(name) for name in MadeApp.model_fields})
     except _NOT_SENT as problem:
-        raise ForgeUnavailable(
+        raise CodeHostUnavailable(
             f"GitHub cannot be reached to fetch the App's key ({_words(problem)}). {begin_anew}"
         ) from problem
-    except (httpx.HTTPError, Limited, Refused, Unsure) as problem:
-        why = problem.said if isinstance(problem, Refused) else _words(problem)
+    except (httpx.HTTPError, RateLimited, RefusedRequest, LostReply) as problem:
+        why = problem.full_message if isinstance(problem, RefusedRequest) else _words(problem)
         raise PermanentError(
             f"GitHub did not hand out the App's key, or its answer was lost ({why}). A code is good"
             f" for one use within an hour, so it is not sent again. {begin_anew} Or keep the App:"
@@ -130,17 +132,17 @@ def exchange(
         ) from None
 
 
-def registered(settings: Settings) -> RegisteredApp:
+def read_registered_app(settings: Settings) -> RegisteredApp:
     """Ask GitHub what the App of the settings is and may do.
 
     Raises:
         SettingsInvalid: GitHub does not know it by its key, or is not at the address.
-        ForgeUnavailable: No usable answer; try again.
+        CodeHostUnavailable: No usable answer; try again.
     """
-    way = access.connect(settings)
+    way = access.connect_to_github(settings)
     # It says what is wrong with address, number, key and clock.
     way.login()
-    app = way.as_app(way.notice("app"))
+    app = way.as_app(way.start_notice("app"))
     if app is None:
         raise SettingsInvalid("These settings name no GitHub App.")
 

@@ -29,8 +29,8 @@ from github.Requester import (
     RequestsResponse,
 )
 
-from agent.github import answers
-from agent.github.answers import Foreign, Unsure
+from agent.github import api_errors
+from agent.github.api_errors import LostReply, UnexpectedAnswer
 from agent.github.retrying import Pacing
 from agent.telemetry import metrics
 
@@ -154,13 +154,17 @@ class Watched(Requester):
                 # Minted before the request counts as sent.
                 _ = self.auth.token
             self._notice.calls += 1
-            with self._one_at_a_time, self._written_down(verb, url, input) as told, _bare():
+            with (
+                self._one_at_a_time,
+                self._written_down(verb, url, input) as told,
+                _hide_network_errors(),
+            ):
                 status, answered, body = super(Watched, self).requestJson(
                     verb, url, parameters, dict(headers or {}), input, cnx
                 )
                 told["status"] = status
             metrics.github_allows(answered)
-            self._notice.behind = answers.server_time(answered) - time.time()
+            self._notice.behind = api_errors.server_time(answered) - time.time()
             return status, answered, body
 
         status, answered, body = send()
@@ -168,7 +172,7 @@ class Watched(Requester):
             status, answered, body = send()
         # What is refused is told to people; a server may repeat what we have sent.
         told = self._notice.hide(body) if status >= 400 else body
-        answers.judge(status, answered, _read(status, told))
+        api_errors.raise_for_answer(status, answered, _read_answer(status, told))
         return status, answered, body
 
     def query(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -177,7 +181,7 @@ class Watched(Requester):
             "POST", self.graphql_url, input={"query": query, "variables": variables}
         )
         if data.get("errors"):
-            answers.judge_query(answered, json.loads(self._notice.hide(json.dumps(data))))
+            api_errors.judge_query(answered, json.loads(self._notice.hide(json.dumps(data))))
         return dict(data["data"])
 
     @contextmanager
@@ -206,33 +210,33 @@ Watched.injectConnectionClasses(_Plain, _Sealed)
 
 
 @contextmanager
-def _bare() -> Iterator[None]:
+def _hide_network_errors() -> Iterator[None]:
     """Turn what the network does into a lost reply; no message repeats an address."""
     try:
         yield
     except (requests.RequestException, OSError) as problem:
-        raise Unsure(f"no reply ({_cause(problem)})") from problem
+        raise LostReply(f"no reply ({_find_cause(problem)})") from problem
     except (UnicodeError, AssertionError, RuntimeError) as problem:
-        raise Unsure(f"its reply cannot be read ({type(problem).__name__})") from problem
+        raise LostReply(f"its reply cannot be read ({type(problem).__name__})") from problem
 
 
-def _cause(problem: BaseException) -> str:
+def _find_cause(problem: BaseException) -> str:
     """The name of what went wrong, as deep as libraries have wrapped it."""
     args = getattr(problem, "args", ())
     inner = next((arg for arg in args if isinstance(arg, BaseException)), None)
     inner = getattr(problem, "reason", None) or inner
-    return _cause(inner) if isinstance(inner, BaseException) else type(problem).__name__
+    return _find_cause(inner) if isinstance(inner, BaseException) else type(problem).__name__
 
 
-def _read(status: int, body: str) -> object:
+def _read_answer(status: int, body: str) -> object:
     """The answer's JSON; a text that is none is without sense where JSON was promised."""
     if not body.strip():
         if status == 204 or status >= 300:
             return None
-        raise Unsure("its answer is empty")
+        raise LostReply("its answer is empty")
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as problem:
         if status < 300:
-            raise Foreign("its answer is no JSON") from problem
+            raise UnexpectedAnswer("its answer is no JSON") from problem
         return body

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import structlog
 
 from agent.github import live_issue
-from agent.github.answers import passing
+from agent.github.api_errors import ignore_statuses
 from agent.github.session import Raw, Session
-from agent.models.pulls import PullNow, Thread, ThreadComment
+from agent.models.pulls import PullSnapshot, Thread, ThreadComment
 
 _log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ _STATES = {"OPEN": "open", "CLOSED": "closed", "MERGED": "merged"}
 _CONFLICTS = {"MERGEABLE": False, "CONFLICTING": True}
 
 
-def read(session: Session, number: int) -> PullNow | None:
+def read_threads(session: Session, number: int) -> PullSnapshot | None:
     """Read a pull request with all its threads; None: it is not there any more.
 
     Raises:
@@ -56,9 +56,9 @@ def read(session: Session, number: int) -> PullNow | None:
     first: Raw | None = None
     found: dict[str, list[Raw]] = {name: [] for name in _CONNECTIONS}
     cursors: dict[str, str | None] = dict.fromkeys(_CONNECTIONS)
-    with passing(404):
+    with ignore_statuses(404):
         for _ in range(_MOST_PAGES):
-            page = _ask(session, number, cursors)
+            page = _query_threads(session, number, cursors)
             first = first or page
             for name in cursors:
                 found[name] += nodes(page[name])
@@ -81,7 +81,7 @@ def read(session: Session, number: int) -> PullNow | None:
         *(_of_conversation(raw, own) for raw in found["comments"]),
     ]
     kept = (one for one in threads if one is not None)
-    return PullNow.model_validate(
+    return PullSnapshot.model_validate(
         {
             "number": first["number"],
             "url": first["url"],
@@ -100,7 +100,7 @@ def read(session: Session, number: int) -> PullNow | None:
     )
 
 
-def _ask(session: Session, number: int, cursors: Mapping[str, str | None]) -> Raw:
+def _query_threads(session: Session, number: int, cursors: Mapping[str, str | None]) -> Raw:
     taken = "".join(f", ${name}: String" for name in cursors)
     wanted = "\n".join(_CONNECTIONS[name] for name in cursors)
     query = f"""query Pull($owner: String!, $name: String!, $number: Int!{taken}) {{
@@ -180,7 +180,7 @@ def _comment(raw: Raw, own: int) -> ThreadComment:
         author=f"{login}[bot]" if is_bot and not login.endswith("[bot]") else login,
         author_id=number,
         is_bot=is_bot,
-        ours=number == own,
+        is_ours=number == own,
         body=str(raw["body"]).replace("\r\n", "\n"),
         at=str(raw["createdAt"]),
         url=str(raw["url"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from agent.github.answers import Refused, passing
+from agent.github.api_errors import RefusedRequest, ignore_statuses
 from agent.github.session import Session
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
@@ -40,9 +40,9 @@ def of(outcome: Outcome, *, follows: bool = False) -> StateLabel:
     """
     stopped = outcome.reason is Reason.CANCELLED
     if follows:
-        acts = outcome.waiting or outcome.marked or not (outcome.done or stopped)
+        acts = outcome.waiting_threads or outcome.review_places or not (outcome.is_done or stopped)
         return StateLabel.NEEDS_HUMAN if acts else StateLabel.READY
-    if outcome.done:
+    if outcome.is_done:
         return StateLabel.READY
     if stopped:
         return StateLabel.STOPPED
@@ -108,8 +108,8 @@ def _describe(session: Session, state: StateLabel) -> None:
             doing=f"create the label {look.name}",
             needs=_NEEDS,
         )
-    except Refused as problem:
-        if not problem.says("already_exists", "already exists"):
+    except RefusedRequest as problem:
+        if not problem.has_phrase("already_exists", "already exists"):
             raise
     session.access.known.described.add(known)
 
@@ -117,7 +117,7 @@ def _describe(session: Session, state: StateLabel) -> None:
 def _remove(session: Session, name: str) -> None:
     number = session.issue.number
     # Somebody may have taken it away before us.
-    with passing(404):
+    with ignore_statuses(404):
         session.ask(
             lambda repository: repository.get_issue(number).remove_from_labels(name),
             doing=f"unlabel issue #{number}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from agent.models.change import Finding
-from agent.models.packages import Brought
+from agent.models.packages import AddedPackages
 from agent.models.record import Record
 
 
@@ -48,7 +48,7 @@ class Rerun(Record):
     """The first words of what went wrong."""
 
 
-class Repeated(Record):
+class RepeatedTest(Record):
     """A test that failed with the change alone, and what it did when it was run again."""
 
     item_id: str
@@ -60,15 +60,17 @@ class Repeated(Record):
     """`path:line` where it failed with the change."""
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """Say how often it failed; the runs of the whole suites, that began it, count as well."""
-        with_change = f"failed in {_failed(self.head, 1)} with the change"
+        with_change = f"failed in {_format_failures(self.head, 1)} with the change"
         return (
-            with_change if self.is_new else f"{with_change} and in {_failed(self.base, 0)} on base"
+            with_change
+            if self.is_new
+            else f"{with_change} and in {_format_failures(self.base, 0)} on base"
         )
 
 
-def _failed(runs: tuple[Rerun, ...], at_first: int) -> str:
+def _format_failures(runs: tuple[Rerun, ...], at_first: int) -> str:
     proved = [run for run in runs if run.outcome != UNPROVED]
     bad = sum(run.outcome in ("failed", "error") for run in proved) + at_first
     return f"{bad} of {len(proved) + 1} run{'s' * bool(proved)}"
@@ -106,7 +108,7 @@ class Endpoint(Record):
 GONE = "gone"
 
 
-class HeldTest(Record):
+class BlockedTest(Record):
     """A test of base that does not pass with the change as base has it."""
 
     item_id: str
@@ -151,15 +153,15 @@ class CheckResult(Record):
     """All tests by id, or all findings; equal ids may occur more than once for findings."""
     unstable: tuple[str, ...] = ()
     """On base: ids that did not come up again when it was collected a second time."""
-    repeated: tuple[Repeated, ...] = ()
+    repeated: tuple[RepeatedTest, ...] = ()
     """On head: tests that were run again, on both sides."""
     suite: SuiteFacts | None = None
     """Of tests, unless their run ended before it was known."""
-    held: tuple[HeldTest, ...] = ()
+    blocked_tests: tuple[BlockedTest, ...] = ()
     """On head: tests that passed on base and do not pass with the change as base has them."""
     unrun: tuple[str, ...] = ()
-    """On head: tests of base for which there was no time, and that the change does not reach."""
-    unsteady: tuple[Repeated, ...] = ()
+    """Tests for which there was no time; on head, the change reaches none of them by imports."""
+    unsteady: tuple[RepeatedTest, ...] = ()
     """New and edited tests that passed, and failed when they ran a second time."""
     uncollected: tuple[str, ...] = ()
     """On head: new tests that no runner has collected, in sentences."""
@@ -169,13 +171,13 @@ class CheckResult(Record):
     """On head: files of the change that are called as those of tests are, and are source."""
     doubts: tuple[str, ...] = ()
     """On head: what the runs of the tests could not show, in sentences for the reviewer."""
-    figures: str = ""
+    counts: str = ""
     """What it has counted, in words, where that is neither tests nor findings."""
     routes: tuple[Route, ...] = ()
     """Ways into the application; nothing where they are not known."""
     endpoints: tuple[Endpoint, ...] | None = None
     """With what they depend on, where `fastapi.auth` asks for it and it is known."""
-    brought: Brought | None = None
+    added_packages: AddedPackages | None = None
     """The packages that come with the change, where it declares others than base."""
     exit_code: int | None = None
     limit: str = ""
@@ -218,7 +220,7 @@ class Comparison(Record):
     reason: str = ""
     counts_tests: bool = False
     """Whether the counts are tests run, or findings."""
-    figures: str = ""
+    counts: str = ""
     """What head has counted, in words, where that is neither."""
     base_count: int = 0
     """Tests run, or findings."""
@@ -237,13 +239,13 @@ class Comparison(Record):
     known: int = 0
     """Failures or findings of head that base has as well."""
     new_failures: tuple[CheckItem, ...] = ()
-    flaky: tuple[Repeated, ...] = ()
+    flaky: tuple[RepeatedTest, ...] = ()
     """Tests that failed with the change, and on base in the same way at times: no new failures."""
-    unsure: tuple[Repeated, ...] = ()
+    unsure: tuple[RepeatedTest, ...] = ()
     """Tests that fail at times with the change and were never seen to do so on base."""
     gone: tuple[str, ...] = ()
     """Tests of base that the change removes, or keeps from running."""
-    rewritten: tuple[HeldTest, ...] = ()
+    rewritten: tuple[BlockedTest, ...] = ()
     """Tests that pass as the change has them, and not as base has them."""
     unrun: tuple[str, ...] = ()
     """Tests of base for which there was no time."""

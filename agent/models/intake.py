@@ -13,7 +13,7 @@ from agent.models.ticket import IssueRef, Snapshot
 class RunStore(Protocol):
     """Where runs are kept. Raises StoreUnavailable, StorageFull."""
 
-    def add(self, run: Run, now: float, *, delivery_id: str | None = None) -> Run:
+    def add_run(self, run: Run, now: float, *, delivery_id: str | None = None) -> Run:
         """Queue a run of an issue as its next attempt, or find the one of the same delivery.
 
         Raises:
@@ -21,15 +21,15 @@ class RunStore(Protocol):
         """
         ...
 
-    def find(self, run_id: str) -> StoredRun | None:
+    def find_run(self, run_id: str) -> StoredRun | None:
         """Look a run up, over or not."""
         ...
 
-    def last(self, repository_id: int, number: int) -> StoredRun | None:
+    def find_newest_run(self, repository_id: int, number: int) -> StoredRun | None:
         """Return the newest run of an issue, over or not."""
         ...
 
-    def stop(self, run_id: str, words: str, reason: Reason = Reason.CANCELLED) -> bool:
+    def request_stop(self, run_id: str, words: str, reason: Reason = Reason.CANCELLED) -> bool:
         """Ask for a run to be stopped; return whether it is not over yet.
 
         Args:
@@ -78,7 +78,7 @@ class IssueText(Record):
 
 
 class EarlierRun(Record):
-    """What a forge still shows of a run that the same label has started before."""
+    """What a code host still shows of a run that the same label has started before."""
 
     run_id: str
     over: bool
@@ -104,46 +104,46 @@ class LivePull(Record):
 Reaction = Literal["eyes", "+1", "confused"]
 
 
-class Gatekeeper(Protocol):
-    """What intake asks and tells the forge. Raises ForgeUnavailable, ForgeLimited."""
+class IntakeApi(Protocol):
+    """What intake asks and tells the code host. Raises CodeHostUnavailable, CodeHostLimited."""
 
-    def permission(self, issue: IssueRef, login: str) -> Permission:
+    def read_permission(self, issue: IssueRef, login: str) -> Permission:
         """Return what whoever has the login now may do now."""
         ...
 
-    def label(self, issue: IssueRef) -> str:
+    def read_start_label(self, issue: IssueRef) -> str:
         """Return the label that starts a run in this repository: its configuration's, or ours."""
         ...
 
-    def runs_per_day(self, issue: IssueRef) -> int | None:
+    def read_runs_per_day(self, issue: IssueRef) -> int | None:
         """Return how many runs a day the repository's configuration allows; None: any number."""
         ...
 
-    def live(self, issue: IssueRef) -> LiveIssue | None:
+    def read_issue(self, issue: IssueRef) -> LiveIssue | None:
         """Read the issue now; None: it is not there any more, or in another repository."""
         ...
 
-    def find(self, repository: str, number: int) -> LiveIssue | None:
+    def find_issue(self, repository: str, number: int) -> LiveIssue | None:
         """Look an issue up by `owner/name` and number alone; None: it is not there."""
         ...
 
-    def earlier(self, snapshot: Snapshot) -> EarlierRun | None:
-        """Look on the forge for what a run of the same approval has left there before."""
+    def find_earlier_run(self, snapshot: Snapshot) -> EarlierRun | None:
+        """Look on the code host for what a run of the same approval has left there before."""
         ...
 
     def own_logins(self) -> frozenset[str]:
         """Logins under which our own writes show up."""
         ...
 
-    def explain(self, issue: IssueRef, words: str, *, key: str) -> None:
+    def explain_refusal(self, issue: IssueRef, words: str, *, key: str) -> None:
         """Leave one comment for a refused start; the same key never makes a second one."""
         ...
 
-    def text(self, issue: IssueRef) -> IssueText | None:
+    def read_text(self, issue: IssueRef) -> IssueText | None:
         """Read the text of an issue; None: it is not there any more, or in another repository."""
         ...
 
-    def pull(self, pull: IssueRef) -> LivePull | None:
+    def read_pull(self, pull: IssueRef) -> LivePull | None:
         """Read a pull request now; None: it is not there.
 
         Args:
@@ -163,16 +163,18 @@ class Gatekeeper(Protocol):
         """Set a label on an issue."""
         ...
 
-    def react(self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool) -> None:
-        """React to a comment; what the forge refuses is logged, since it is only a sign.
+    def add_reaction(
+        self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool
+    ) -> None:
+        """React to a comment; what the code host refuses is logged, since it is only a sign.
 
         Args:
             inline: Whether it stands on a line of a pull request.
         """
         ...
 
-    def queued(self, run: Run, ahead: int, because: str = "") -> None:
-        """Let people see that a run waits; its own `Forge.begin` goes on with what this leaves.
+    def show_queued(self, run: Run, ahead: int, because: str = "") -> None:
+        """Let people see that a run waits; its own `CodeHost.begin` goes on with what this leaves.
 
         Args:
             ahead: How many runs come before it.
@@ -182,7 +184,7 @@ class Gatekeeper(Protocol):
 
 
 class SentDelivery(Record):
-    """One attempt of the forge at a delivery, as its log tells of it."""
+    """One attempt of the code host at a delivery, as its log tells of it."""
 
     number: int
     """Of the attempt; by it the delivery is asked for again."""
@@ -191,8 +193,8 @@ class SentDelivery(Record):
     event: str
     action: str | None
     at: float
-    """Seconds since the epoch, by the forge's clock."""
-    heard: bool
+    """Seconds since the epoch, by the code host's clock."""
+    was_handled: bool
     """Whether it was answered as if it had been taken."""
 
 
@@ -203,13 +205,16 @@ class SentPage(Record):
     after: str | None
     """What the next page, with older ones, is asked for with; None: there is none."""
     now: float
-    """The forge's clock, in seconds since the epoch."""
+    """The code host's clock, in seconds since the epoch."""
 
 
 class DeliveryLog(Protocol):
-    """The forge's own log of what it has delivered to us. Raises ForgeUnavailable, ForgeLimited."""
+    """The code host's own log of what it has delivered to us.
 
-    def page(self, after: str | None = None) -> SentPage:
+    Raises CodeHostUnavailable, CodeHostLimited.
+    """
+
+    def read_page(self, after: str | None = None) -> SentPage:
         """Read a page of the log.
 
         Args:
@@ -217,6 +222,6 @@ class DeliveryLog(Protocol):
         """
         ...
 
-    def again(self, number: int) -> bool:
-        """Ask for a delivery again; return False where the forge does not have it any more."""
+    def redeliver(self, number: int) -> bool:
+        """Ask for a delivery again; return False where the code host does not have it any more."""
         ...

@@ -36,7 +36,7 @@ class ModelTotal(Record):
     """None: no price is known of some of it."""
 
     @classmethod
-    def of(cls, uses: Iterable[ModelUse]) -> Self:
+    def from_uses(cls, uses: Iterable[ModelUse]) -> Self:
         """Add up."""
         several = tuple(uses)
         prices = [use.usd for use in several]
@@ -56,10 +56,10 @@ class ModelTotal(Record):
             return "$0.00: no model was asked"
         if self.usd is None:
             return "an unknown amount: the price of a model is not known"
-        return f"{money(self.usd)} for models"
+        return f"{format_usd(self.usd)} for models"
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """Say it in one line."""
         cost = "no price is known of all of it" if self.usd is None else f"${self.usd:.4f}"
         requests = f"{self.calls:,} request{'s' * (self.calls != 1)}"
@@ -71,7 +71,7 @@ class ModelWork(Record):
 
     uses: tuple[ModelUse, ...] = ()
     """What each model did, in each role."""
-    words: str = ""
+    claims: str = ""
     """What the editing model says of its change; claims, no facts."""
     rounds: tuple[str, ...] = ()
     """How each round of edits ended, in words of ours."""
@@ -86,6 +86,6 @@ class ModelWork(Record):
         return sum(use.usd or 0.0 for use in self.uses)
 
 
-def money(usd: float) -> str:
+def format_usd(usd: float) -> str:
     """Write dollars with as many digits as tell them from nothing, at least cents."""
     return f"${usd:.2f}" if f"{usd:.4f}".endswith("00") else f"${usd:.4f}"

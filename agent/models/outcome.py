@@ -10,7 +10,7 @@ from agent.models.model_use import ModelTotal, ModelUse
 from agent.models.record import Record
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run, RunState, end_state
-from agent.models.ticket import Category, Similar
+from agent.models.ticket import Category, SimilarRun
 
 
 class Verdict(Record):
@@ -38,11 +38,11 @@ Place = Literal["inline", "review", "issue"]
 conversation."""
 
 
-End = Literal["commit", "reply", "human"]
+ThreadResult = Literal["commit", "reply", "human"]
 """How a thread ends: by a commit, by an answer, or by the word that a person has to go on."""
 
 
-class ThreadEnd(Record):
+class ThreadOutcome(Record):
     """What became of a thread in one round."""
 
     thread_id: str
@@ -50,17 +50,17 @@ class ThreadEnd(Record):
     about: str
     """Its first words and place, on one line, for a table."""
     url: str = ""
-    end: End
-    words: str
+    kind: ThreadResult
+    text: str
     """The answer, or the reason."""
     by_model: bool = False
     """Whether the words are a model's."""
     commit: str = ""
     """Object id, where it ended by one."""
-    upto: int
+    last_comment_id: int
     """Number of the last comment that was seen to; 0: the round ended before that."""
     resolved: bool = False
-    beyond: bool = False
+    is_beyond_ticket: bool = False
     """Whether it asks for more than the ticket, so that an issue of its own was offered."""
 
 
@@ -94,7 +94,7 @@ class Outcome(Record):
     branch: str | None = None
     commit: str | None = None
     pull_request: PullRequest | None = None
-    """Where it was opened, on a forge."""
+    """Where it was opened, on a code host."""
     pull_request_text: str | None = None
     """The text itself."""
     text_path: str | None = None
@@ -109,7 +109,7 @@ class Outcome(Record):
     """Path of the full run log."""
     checks: tuple[Comparison, ...] = ()
     findings: tuple[Finding, ...] = ()
-    similar: tuple[Similar, ...] = ()
+    similar: tuple[SimilarRun, ...] = ()
     """Other runs of ours whose tickets are much alike."""
     category: Category | None = None
     """What kind of work triage took the ticket for; None: it did not come to that."""
@@ -125,31 +125,31 @@ class Outcome(Record):
     """What models did, each in each role."""
     review: ReviewNotes | None = None
     """Of a second model, where models made the change."""
-    threads: tuple[ThreadEnd, ...] = ()
+    threads: tuple[ThreadOutcome, ...] = ()
     """What became of each thread that a follow-up has answered."""
-    waiting: tuple[ThreadEnd, ...] = ()
+    waiting_threads: tuple[ThreadOutcome, ...] = ()
     """After a follow-up: the threads of all rounds that wait for a person."""
-    marked: int = 0
+    review_places: int = 0
     """Places in its change that a person has to look at first."""
     plan: Plan | None = None
     """That the change was made by, as far as one was published."""
     cost_usd: float = 0.0
     """What models have cost, as far as their prices are known."""
-    forge_calls: int | None = None
-    """Requests that this attempt has sent to the forge; None: it is no forge that counts."""
+    code_host_calls: int | None = None
+    """Requests that this attempt sent to the code host; None: the code host does not count them."""
 
     @classmethod
-    def stopped(cls, run_id: str, reason: Reason, sentence: str) -> Self:
+    def for_stopped_run(cls, run_id: str, reason: Reason, sentence: str) -> Self:
         """Make the outcome of a run that ended without a change to show."""
         return cls(run_id=run_id, state=end_state(reason), reason=reason, sentence=sentence)
 
     @property
-    def used(self) -> ModelTotal:
+    def total_usage(self) -> ModelTotal:
         """What models have used in all."""
-        return ModelTotal.of(self.models)
+        return ModelTotal.from_uses(self.models)
 
     @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         """Whether the ticket was carried out; a dry run only shows how it would be."""
         return self.state is RunState.OPEN
 
@@ -169,17 +169,17 @@ class StoredRun(Record):
     """Counts the stretches between waits."""
     begin_with: str | None = None
     """The step that the present segment begins with; None: the first one."""
-    waits: int = 0
+    wait_count: int = 0
     """How often the run has waited at this step."""
     waits_for: str | None = None
     """What holds it up, in words."""
-    stopped: str | None = None
+    stop_request: str | None = None
     """Who or what asked for the run to be stopped, in words."""
-    stopped_for: Reason = Reason.CANCELLED
+    stop_reason: Reason = Reason.CANCELLED
     """The reason that it ends with then."""
     retries: int = 0
     """How often it was told to go on after its end."""
-    grants: int = 1
+    budget_multiplier: int = 1
     """How often it was allowed its money and minutes."""
     plan_asked: str | None = None
     """Number of the plan whose approval it waits for."""

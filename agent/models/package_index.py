@@ -21,6 +21,8 @@ class SourceArchive(Record):
     requires_python: str | None = None
     uploaded: str = ""
     """Day on which the index got it, as in `2024-05-31`; empty where the index does not say."""
+    has_wheel: bool = False
+    """Whether there is a wheel of this version as well, for whatever platform."""
 
 
 class IndexAccess(Record):
@@ -36,7 +38,7 @@ class IndexAccess(Record):
     """Where it is configured, in words."""
 
 
-class IndexWish(Record):
+class IndexRequest(Record):
     """An index that a repository names."""
 
     url: str
@@ -64,7 +66,7 @@ class PackageIndex(Protocol):
         """What of the host's configuration, or of a repository's wishes, is not followed."""
         ...
 
-    def including(self, wishes: tuple[IndexWish, ...]) -> PackageIndex:
+    def with_requested(self, wishes: tuple[IndexRequest, ...]) -> PackageIndex:
         """These, and of the ones that a repository names those that the operator allows.
 
         Raises:
@@ -72,11 +74,11 @@ class PackageIndex(Protocol):
         """
         ...
 
-    def accesses(self) -> tuple[IndexAccess, ...]:
+    def list_accesses(self) -> tuple[IndexAccess, ...]:
         """All indexes, the one that is asked first in front, the default one last."""
         ...
 
-    def addresses(self) -> tuple[str, ...]:
+    def list_addresses(self) -> tuple[str, ...]:
         """What the fetch phase may reach: the indexes and wherever their files are."""
         ...
 
@@ -88,6 +90,6 @@ class PackageIndex(Protocol):
         """
         ...
 
-    def download(self, archive: SourceArchive, folder: Path) -> Path:
+    def download_archive(self, archive: SourceArchive, folder: Path) -> Path:
         """Fetch one archive into the folder and hold it against its sha256."""
         ...

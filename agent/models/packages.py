@@ -62,7 +62,7 @@ class Package(Record):
     """Of the version that base has."""
     vulnerabilities: tuple[Vulnerability, ...] = ()
     """That this version is known to have and the one of base is not."""
-    kept: tuple[Vulnerability, ...] = ()
+    retained_vulnerabilities: tuple[Vulnerability, ...] = ()
     """That both have."""
 
 
@@ -79,7 +79,7 @@ class VulnerabilityData(Record):
     """Why there is nothing, or which records cannot be read."""
 
 
-class Brought(Record):
+class AddedPackages(Record):
     """The packages that come with a change."""
 
     packages: tuple[Package, ...]

@@ -34,9 +34,12 @@ class Labelled(Record):
 
 
 class LabelledIssues(Protocol):
-    """Looks for labels where no forge tells of them. Raises ForgeUnavailable, ForgeLimited."""
+    """Looks for labels where no code host tells of them.
 
-    def new(self, repository: str) -> Iterator[Labelled]:
+    Raises CodeHostUnavailable, CodeHostLimited.
+    """
+
+    def find_new(self, repository: str) -> Iterator[Labelled]:
         """Go through the open issues that carry the starting label, as far as they have changed.
 
         One counts as seen when the next is asked for.
@@ -66,7 +69,7 @@ class Changed(Record):
     whole: bool
     """Whether these are all; else those that come after them are listed another time."""
     now: str
-    """The forge's clock before it was asked."""
+    """The code host's clock before it was asked."""
 
 
 class Written(Record):
@@ -87,9 +90,12 @@ class Written(Record):
 
 
 class Conversations(Protocol):
-    """Looks for words where no forge tells of them. Raises ForgeUnavailable, ForgeLimited."""
+    """Looks for words where no code host tells of them.
 
-    def changed(self, repository: str, since: str | None) -> Changed:
+    Raises CodeHostUnavailable, CodeHostLimited.
+    """
+
+    def list_changed(self, repository: str, since: str | None) -> Changed:
         """List issues and pull requests that have changed at that time or later.
 
         Args:
@@ -98,6 +104,6 @@ class Conversations(Protocol):
         """
         ...
 
-    def written(self, subject: Subject, since: str) -> tuple[Written, ...]:
+    def list_written(self, subject: Subject, since: str) -> tuple[Written, ...]:
         """List what people have written there at that time or later; what programs wrote is not."""
         ...

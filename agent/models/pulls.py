@@ -44,7 +44,7 @@ class ThreadComment(Record):
     author_id: int
     """0 where the account is gone."""
     is_bot: bool = False
-    ours: bool = False
+    is_ours: bool = False
     """Whether this service has written it."""
     body: str
     """As it was written."""
@@ -57,7 +57,7 @@ class Thread(Record):
     """What people say about one thing, oldest comment first."""
 
     thread_id: str
-    """On lines the forge's own id of the thread; else the place and the number of its comment."""
+    """On lines, the code host's id of the thread; else the place and the number of its comment."""
     place: Place
     path: str = ""
     line: int | None = None
@@ -75,7 +75,7 @@ class Thread(Record):
     comments: tuple[ThreadComment, ...]
 
 
-class PullNow(Record):
+class PullSnapshot(Record):
     """A pull request of ours as it stands now."""
 
     number: int
@@ -90,12 +90,12 @@ class PullNow(Record):
     """Commit at the end of that."""
     base_branch: str
     conflicts: bool | None = None
-    """With its base branch; None: the forge does not know yet."""
+    """With its base branch; None: the code host does not know yet."""
     threads: tuple[Thread, ...] = ()
     """All that are in it, by age; the comments that are commands are left in."""
 
 
-class Standing(Record):
+class BranchState(Record):
     """Where the branch of a pull request stands in git, brought up to date with its base."""
 
     checkout: Checkout
@@ -109,20 +109,20 @@ class Standing(Record):
     """Commit at the end of the base branch."""
     tree: str
     """Object id of the tree that `change` leads to."""
-    foreign: tuple[str, ...] = ()
+    foreign_commits: tuple[str, ...] = ()
     """Commits of the branch that are not ours, oldest first: never rewritten."""
-    moved: bool = False
+    base_has_moved: bool = False
     """Whether the base branch has commits that the branch has not."""
     conflicts: tuple[str, ...] = ()
     """Paths on which the two do not go together; then nothing was merged."""
-    unfit: str = ""
+    unfit_reason: str = ""
     """Why the branch cannot be carried on by us, in words: links, submodules, its size; then the
     change is empty. Modes of files are in the change."""
 
     @property
     def brought_up(self) -> bool:
         """Whether the base was merged in, so that its end comes with the next commit."""
-        return self.moved and self.checkout.commit == self.tip
+        return self.base_has_moved and self.checkout.commit == self.tip
 
 
 class ProjectCheck(Record):
@@ -138,7 +138,7 @@ class ProjectCheck(Record):
     """What it says itself, in a few lines."""
 
 
-def mentions(words: str, logins: Collection[str]) -> bool:
+def is_mentioned(words: str, logins: Collection[str]) -> bool:
     """Whether words name one of the accounts, as in `@mergewright`; a quotation is of others."""
     words = _QUOTED.sub("", words)
     names = {login.lower().removesuffix("[bot]") for login in logins}

@@ -198,12 +198,12 @@ class Run(Record):
     ticket: str
     """Where the ticket is read from: a path, or `#` and the number of an issue."""
     snapshot: Snapshot | None = None
-    """What was approved on the forge; None for a run on this machine."""
+    """What was approved on the code host; None for a run on this machine."""
     attempt: int = 1
     """Counts the runs of one issue; a follow-up has that of the run that it goes on with."""
     base: str | None = None
     """Branch, tag or commit to start from; None: what the repository has checked out, on a
-    forge its default branch."""
+    code host its default branch."""
     config_text: str | None = None
     """A configuration file handed in by the caller in place of the repository's own."""
     config_name: str | None = None

@@ -25,13 +25,13 @@ class Delivery(Record):
     """Seconds since the epoch."""
     body: bytes
     """What the intake reads, as JSON; empty where nobody will. The event tells which record it is:
-    of `issues` one of `agent.service.intake`, of all others one of `agent.conversation.said`."""
+    of `issues` one of `agent.service.intake`, of all others one of `agent.conversation.events`."""
     ignored: str = ""
     """Why nobody has to act on it, in words; empty: it is for the intake."""
 
 
 class IssueRef(Record):
-    """One issue on a forge; the numeric ids stay when names change."""
+    """One issue on a code host; the numeric ids stay when names change."""
 
     repository: str
     """`owner/name` when the label was set."""
@@ -66,7 +66,7 @@ class Snapshot(Record):
     edit in between would not show; None: the text came with the label."""
 
     @property
-    def approval(self) -> str:
+    def approval_key(self) -> str:
         """Equal for whatever tells of the same person's same word on the same issue."""
         parts = [self.issue.repository_id, self.issue.issue_id, self.actor_id, self.approved_at]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
@@ -98,7 +98,7 @@ class Guidance(Record):
     """Which comment it is, by place and number: one counts once."""
 
 
-def approval(said: Sequence[Guidance], plan: str) -> Guidance | None:
+def find_approval(said: Sequence[Guidance], plan: str) -> Guidance | None:
     """Find who approved a plan; what was approved before another wish was told does not count."""
     for one in reversed(said):
         if one.kind in ("answer", "change"):
@@ -117,9 +117,9 @@ class EarlierAttempt(Record):
     remarks: str
     """What people with write permission said in it, the newest as far as there is space, oldest
     first; visible text only."""
-    said: tuple[str, ...] = ()
+    comment_headings: tuple[str, ...] = ()
     """Who said each of them, and when."""
-    left: int = 0
+    comments_left: int = 0
     """How many more there are."""
 
 
@@ -135,7 +135,7 @@ class Ticket(Record):
     """sha256 of what was approved, as it arrived: a file, or an issue's text, labels and actor."""
     removed: tuple[str, ...] = ()
     """What was taken out of the text, in words."""
-    said: tuple[str, ...] = ()
+    comments: tuple[str, ...] = ()
     """What people have added to it by comments, and who: as `an answer of maria, …`."""
     earlier: EarlierAttempt | None = None
     """None: there is none, or it was not looked for."""
@@ -145,7 +145,7 @@ Category = Literal["bug", "feature", "refactor", "tests", "docs", "typing", "dep
 """What kind of work a ticket asks for."""
 
 
-class Similar(Record):
+class SimilarRun(Record):
     """Another run of ours in the repository whose issue has the same title."""
 
     number: int
@@ -158,7 +158,7 @@ class Similar(Record):
     """Of that pull request."""
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """Say which one it is, in a line."""
         became = f"run {self.run_id} is under way" if self.under_way else self.url
         return f"#{self.number} “{self.title}” ({became})"
@@ -174,4 +174,4 @@ class Decision(Record):
     """By the issue's labels; a recipe has no use for it."""
     reasons: tuple[str, ...] = ()
     """What labels and other runs came to, in words."""
-    similar: tuple[Similar, ...] = ()
+    similar: tuple[SimilarRun, ...] = ()

@@ -160,7 +160,7 @@ def _count_modes(evidence: Evidence) -> Iterator[Fact]:
     is_django = evidence.project.framework == "django"
     for source in evidence.survey.application:
         view = evidence.view(source.path) if _HINT.search(source.text) else None
-        for handler in handlers.of(view, is_django=is_django) if view else ():
+        for handler in handlers.find_handlers(view, is_django=is_django) if view else ():
             if handler.kind != "websocket":
                 place = Place(source.path, handler.visit.node.lineno)
                 found["async" if handler.is_async else "sync"].append(place)

@@ -98,7 +98,7 @@ class Evidence:
     @cached_property
     def project(self) -> Project:
         """What runs detect."""
-        return detect.project(self.tree, self.config)
+        return detect.detect_project(self.tree, self.config)
 
     @cached_property
     def whole(self) -> Files:
@@ -113,7 +113,7 @@ class Evidence:
     @cached_property
     def declared(self) -> tuple[Dependency, ...]:
         """The packages that it says it needs."""
-        return dependencies.declared(self.files)
+        return dependencies.list_declared(self.files)
 
     @cached_property
     def survey(self) -> Survey:
@@ -157,7 +157,7 @@ class Evidence:
     @cached_property
     def jobs(self) -> list[Job]:
         """Those of GitHub's workflows."""
-        return workflows.read(self.whole, self.folder)
+        return workflows.read_jobs(self.whole, self.folder)
 
 
 def places(found: Sequence[Place | str]) -> str:
@@ -207,7 +207,7 @@ def only_folder(tree: Tree) -> str | None:
 
 def _root(evidence: Evidence) -> Iterator[Fact]:
     if evidence.folder:
-        names = [name for name in _PROJECT_FILES if evidence.files.has(name)]
+        names = [name for name in _PROJECT_FILES if evidence.files.has_file(name)]
         why = f"{', '.join(names)} in {evidence.folder}, and none at the root"
         yield Fact(key="root", value=evidence.folder, why=why)
 
@@ -215,7 +215,7 @@ def _root(evidence: Evidence) -> Iterator[Fact]:
 def _python(evidence: Evidence) -> Iterator[Fact]:
     """The version: where all that names one agrees, since it decides what checks run on."""
     key = "python.version"
-    lowest = python_versions.lowest(evidence.files)
+    lowest = python_versions.find_lowest(evidence.files)
     if lowest is None:
         return
     seen: dict[str, list[str]] = {}
@@ -228,8 +228,8 @@ def _python(evidence: Evidence) -> Iterator[Fact]:
         why += f"; sandboxes have no Python before {_OLDEST}, so checks take a newer one"
         yield Fact(key=key, value=lowest.value, why=why, sure=False)
         return
-    pinned = evidence.files.has(".python-version") or evidence.files.has("runtime.txt")
-    named = python_versions.named(evidence.files) if pinned else None
+    pinned = evidence.files.has_file(".python-version") or evidence.files.has_file("runtime.txt")
+    named = python_versions.read_version_file(evidence.files) if pinned else None
     if named and Version(named.value) < Version(lowest.value):
         named = None  # such as what a host of documentation wants
     if named and named.value != lowest.value:

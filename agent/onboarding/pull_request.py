@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from agent.models.run import Run
 from agent.onboarding.facts import Fact
 from agent.onboarding.written import ProposedFile
-from agent.text import cleaning
+from agent.text import sanitise
 from agent.text.redaction import Redactor
 
 TITLE = "Configure Mergewright"
@@ -88,7 +88,7 @@ def _table(several: Sequence[Fact], redactor: Redactor) -> str:
     for one in several:
         value = one.value if isinstance(one.value, str) else json.dumps(one.value)
         # Before it is made inert, which would hide the shape of a credential.
-        why = cleaning.words(redactor(one.why)).replace("|", "\\|")
-        shown = cleaning.cell(redactor(value))
-        rows.append(f"| {cleaning.cell(one.key)} | {shown} | {why} |")
+        why = sanitise.format_words(redactor(one.why)).replace("|", "\\|")
+        shown = sanitise.format_cell(redactor(value))
+        rows.append(f"| {sanitise.format_cell(one.key)} | {shown} | {why} |")
     return "\n".join(rows)

@@ -34,14 +34,20 @@ def _find_type_checker(evidence: Evidence) -> Fact:
 
 
 def _find_python(evidence: Evidence) -> Fact:
-    found = python_versions.named(evidence.files) or python_versions.lowest(evidence.files)
+    found = python_versions.read_version_file(evidence.files) or python_versions.find_lowest(
+        evidence.files
+    )
     if found is None:
         return Fact(key="Python", value="not declared", why="runs take one that is installed")
     return Fact(key="Python", value=found.value, why=found.origin)
 
 
 def _find_dependencies(evidence: Evidence) -> Fact:
-    locks = [path for path in kinds.PATHS if evidence.files.has(path) or evidence.whole.has(path)]
+    locks = [
+        path
+        for path in kinds.PATHS
+        if evidence.files.has_file(path) or evidence.whole.has_file(path)
+    ]
     origins = list(dict.fromkeys(one.origin for one in evidence.declared))
     value = "locked" if locks else "declared without a lock file" if origins else "not declared"
     return Fact(key="dependencies", value=value, why=places(locks or origins))

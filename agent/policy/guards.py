@@ -35,7 +35,7 @@ class _UnknownError(Exception):
     """An expression whose value does not follow from the version."""
 
 
-def prune(module: ast.Module, version: Version) -> frozenset[str]:
+def prune_module(module: ast.Module, version: Version) -> frozenset[str]:
     """Cut the module, in place, to what runs on this version.
 
     Returns:
@@ -51,7 +51,7 @@ def is_type_checking(test: ast.expr) -> bool:
     return source.get_last_name(test) == "TYPE_CHECKING"
 
 
-def catches(handler: ast.ExceptHandler, names: frozenset[str]) -> bool:
+def is_caught(handler: ast.ExceptHandler, names: frozenset[str]) -> bool:
     """Whether a handler catches one of these exceptions."""
     if handler.type is None:
         return "Exception" in names
@@ -106,13 +106,13 @@ class _Pruner(ast.NodeTransformer):
         if isinstance(node, ast.Constant):
             return node.value
         if isinstance(node, (ast.Name, ast.Attribute)):
-            return self._named(node)
+            return self._resolve_name(node)
         if isinstance(node, ast.Tuple):
             return tuple(self._value(item) for item in node.elts)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return not self._value(node.operand)
         if isinstance(node, ast.BoolOp):
-            return self._combined(node)
+            return self._combine_values(node)
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
             compare = _COMPARE.get(type(node.ops[0]))
             if compare is not None:
@@ -123,7 +123,7 @@ class _Pruner(ast.NodeTransformer):
             return False  # what is asked for may be missing: that is what the code provides for
         raise _UnknownError
 
-    def _named(self, node: ast.Name | ast.Attribute) -> object:
+    def _resolve_name(self, node: ast.Name | ast.Attribute) -> object:
         name = source.get_last_name(node)
         info = (*self._version, 0, "final", 0)
         if name == "version_info":
@@ -143,7 +143,7 @@ class _Pruner(ast.NodeTransformer):
             return self._version >= (3, int(flag.group(1)))
         raise _UnknownError
 
-    def _combined(self, node: ast.BoolOp) -> object:
+    def _combine_values(self, node: ast.BoolOp) -> object:
         """Work out `and` and `or`, where one known part may decide."""
         decisive = isinstance(node.op, ast.Or)
         open_parts = False
@@ -179,10 +179,10 @@ class _Pruner(ast.NodeTransformer):
         for field in ("body", "orelse", "finalbody"):
             block = getattr(node, field, None)
             if isinstance(block, list):
-                setattr(node, field, self._reached(block))
+                setattr(node, field, self._cut_block(block))
         return super().generic_visit(node)
 
-    def _reached(self, block: list[ast.stmt]) -> list[ast.stmt]:
+    def _cut_block(self, block: list[ast.stmt]) -> list[ast.stmt]:
         """Cut a block after a condition that leaves it on this version."""
         for place, statement in enumerate(block):
             if isinstance(statement, ast.If):
@@ -218,15 +218,15 @@ class _Pruner(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Try(self, node: ast.Try) -> ast.AST:
-        return self._try(node)
+        return self._prune_try(node)
 
     def visit_TryStar(self, node: ast.AST) -> ast.AST:
-        return self._try(node)
+        return self._prune_try(node)
 
-    def _try(self, node: ast.AST) -> ast.AST:
+    def _prune_try(self, node: ast.AST) -> ast.AST:
         handlers: list[ast.ExceptHandler] = getattr(node, "handlers", [])
-        for_names = any(catches(handler, _NAME_ERRORS) for handler in handlers)
-        for_imports = any(catches(handler, _IMPORT_ERRORS) for handler in handlers)
+        for_names = any(is_caught(handler, _NAME_ERRORS) for handler in handlers)
+        for_imports = any(is_caught(handler, _IMPORT_ERRORS) for handler in handlers)
         if for_names and isinstance(node, ast.Try):
             self._forget(node.body)
             node.body = [ast.copy_location(ast.Pass(), node)]
@@ -281,7 +281,7 @@ class _Pruner(ast.NodeTransformer):
         return self._function(node)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
-        if any(self._skips(decorator) for decorator in node.decorator_list):
+        if any(self._is_skipped(decorator) for decorator in node.decorator_list):
             node.body = [ast.copy_location(ast.Pass(), node)]
         if self._text_annotations:
             node.returns = None
@@ -291,14 +291,14 @@ class _Pruner(ast.NodeTransformer):
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        if any(self._skips(decorator) for decorator in node.decorator_list):
+        if any(self._is_skipped(decorator) for decorator in node.decorator_list):
             node.body = [ast.copy_location(ast.Pass(), node)]
         outside, self._in_function = self._in_function, False
         self.generic_visit(node)
         self._in_function = outside
         return node
 
-    def _skips(self, decorator: ast.expr) -> bool:
+    def _is_skipped(self, decorator: ast.expr) -> bool:
         """Whether a decorator skips the test on this version."""
         if not isinstance(decorator, ast.Call) or not decorator.args:
             return False

@@ -15,14 +15,14 @@ from agent.policy.django import (
     views,
 )
 from agent.policy.integrity import hollow_tests, suppressions, tests_in_use
-from agent.policy.migrations import data, destructive, history, locks, unasked
-from agent.policy.rule import Rule, RuleModule
-from agent.policy.security import request_values
-from agent.policy.upkeep import (
+from agent.policy.maintainability import (
     nested_scans,
     new_dependencies,
     type_checking,
 )
+from agent.policy.migrations import data, destructive, history, locks, unasked
+from agent.policy.rule import Rule, RuleModule
+from agent.policy.security import request_values
 from agent.policy.versions import python_syntax
 from agent.policy.web import answers
 

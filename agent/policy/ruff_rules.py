@@ -37,7 +37,7 @@ class RuffRule:
     applies: Callable[[RepoConfig], bool] = lambda _: True
 
 
-def _nowhere(_: str) -> bool:
+def _applies_nowhere(_: str) -> bool:
     return False
 
 
@@ -56,7 +56,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Use the client that http_client names, or change http_client in the configuration first.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(
@@ -68,7 +68,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Use what http_client.retries names, or change that in the configuration first.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(
@@ -105,7 +105,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Use what background_tasks names, or change that in the configuration first.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(
@@ -117,7 +117,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Do without it, or take it out of imports.forbid first.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(
@@ -268,7 +268,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Take it out: a change has no part in how it is judged.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(

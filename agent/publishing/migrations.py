@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
 from agent.models.change import Change
-from agent.models.forge import OwnPull
+from agent.models.code_host import OwnPullRequest
 from agent.models.record import Record
 
 _MIGRATION = re.compile(r"(?P<folder>(?:.+/)?migrations)/(?!__)[^/]+\.py")
@@ -41,7 +41,7 @@ def marker(added: Iterable[str]) -> str:
     return f"<!-- mergewright:migrations={quoted} -->" if quoted else ""
 
 
-def rivals(pulls: Iterable[OwnPull], added: tuple[str, ...]) -> tuple[Rival, ...]:
+def rivals(pulls: Iterable[OwnPullRequest], added: tuple[str, ...]) -> tuple[Rival, ...]:
     """Say which of the pull requests add migrations to the same folders, by number."""
     found = []
     for pull in sorted(pulls, key=lambda one: one.number):

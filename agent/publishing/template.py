@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from agent.models.record import Record
-from agent.text import cleaning
+from agent.text import sanitise
 from repo_config.detect import Tree
 
 Kind = Literal["summary", "why", "issue", "tests"]
@@ -145,7 +145,7 @@ def _keep(section: _Section, *, alone: bool) -> str:
 def _clean(text: str) -> str:
     """Make foreign Markdown inert, with every box open."""
     opened = "\n".join(_BOX.sub(r"\1[ ]", line) for line in text.split("\n"))
-    return cleaning.markdown(opened).strip()
+    return sanitise.clean_markdown(opened).strip()
 
 
 def _headed(part: Part) -> str:

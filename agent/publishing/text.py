@@ -25,16 +25,16 @@ from agent.models.record import Record
 from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run
 from agent.models.ticket import Ticket
-from agent.publishing import migrations, siblings, spoken, template
+from agent.publishing import messages, migrations, siblings, template
 from agent.publishing.template import Part
 from agent.telemetry import run_log
-from agent.text import check_summary, cleaning
+from agent.text import check_summary, sanitise
 from agent.text.redaction import REMOVED, Redactor
 
 #: GitHub refuses longer titles.
 _TITLE_LIMIT = 256
 #: A comment gets the stages of the run around it.
-_COMMENT_LIMIT = cleaning.TEXT_LIMIT - 5_000
+_COMMENT_LIMIT = sanitise.TEXT_LIMIT - 5_000
 #: How much of log and diff is shown, if all the rest leaves the space.
 _SANDBOX = ((20_000, 40_000), (5_000, 20_000), (1_000, 5_000))
 _EXCERPT = 4_000
@@ -102,14 +102,14 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     run = evidence.prepared.run
     evidence = _without_secrets(evidence, redactor)
     if run.snapshot is None:
-        head = f"# {cleaning.words(evidence.title)}\n\n"
+        head = f"# {sanitise.format_words(evidence.title)}\n\n"
     else:
-        head = f"<!-- mergewright:run={run.first} approval={run.snapshot.approval} -->\n"
+        head = f"<!-- mergewright:run={run.first} approval={run.snapshot.approval_key} -->\n"
         if evidence.digest:
             head += f"{siblings.marker(evidence.digest, run.snapshot.issue.number)}\n"
         head += f"{mark}\n\n" if (mark := migrations.marker(evidence.adds)) else "\n"
-        if len(cleaning.inert(evidence.title)) > _TITLE_LIMIT:
-            head += f"Whole title: {cleaning.words(evidence.title)}\n\n"
+        if len(sanitise.make_inert(evidence.title)) > _TITLE_LIMIT:
+            head += f"Whole title: {sanitise.format_words(evidence.title)}\n\n"
 
     def whole(log_limit: int, diff_limit: int) -> str:
         parts = _parts(evidence, log_limit, diff_limit)
@@ -117,7 +117,7 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
             return head + template.joined(parts)
         return head + template.fill(evidence.template, parts)
 
-    return _fitted(whole, cleaning.TEXT_LIMIT, evidence.log_path, run, redactor)
+    return _fitted(whole, sanitise.TEXT_LIMIT, evidence.log_path, run, redactor)
 
 
 def withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
@@ -130,9 +130,9 @@ def withheld(evidence: Evidence, redactor: Redactor | None = None) -> str:
         facts = _facts(evidence, log_limit, diff_limit)
         here = run.snapshot is None
         way = (
-            spoken.next_step_here(reason, run.run_id, config_name=run.config_name)
+            messages.next_step_here(reason, run.run_id, config_name=run.config_name)
             if here
-            else spoken.next_step(reason)
+            else messages.next_step(reason)
         )
         return _tidy(found.render(facts, next_step=way))
 
@@ -153,7 +153,7 @@ def stopped(
         run: Whose end it is: a run of an issue gets a comment, any other a page of text.
     """
     on_forge = run is not None and run.snapshot is not None
-    outcome, ticket = (redactor or Redactor()).inside((outcome, ticket))
+    outcome, ticket = (redactor or Redactor()).redact_record((outcome, ticket))
 
     def whole(log_limit: int, diff_limit: int) -> str:
         found = _environment().get_template("stopped.md.j2")
@@ -162,11 +162,11 @@ def stopped(
                 outcome=outcome,
                 ticket=ticket,
                 on_forge=on_forge,
-                headline=spoken.headline(outcome),
-                told=spoken.told(outcome),
+                headline=messages.headline(outcome),
+                told=messages.told(outcome),
                 next_step=_next_step(outcome.reason, run)
                 if run and on_forge
-                else spoken.next_step_here(
+                else messages.next_step_here(
                     outcome.reason, outcome.run_id, config_name=outcome.config_name
                 ),
                 certain=_pushed_nothing(outcome),
@@ -179,7 +179,7 @@ def stopped(
 
 def _next_step(reason: Reason, run: Run) -> str:
     """What people can do; of a follow-up the issue's label begins nothing anew."""
-    return spoken.next_step_of_follow_up(reason) if run.follow_up else spoken.next_step(reason)
+    return messages.next_step_of_follow_up(reason) if run.follow_up else messages.next_step(reason)
 
 
 def _pushed_nothing(outcome: Outcome) -> bool:
@@ -193,13 +193,13 @@ def checks_summary(
     comparisons: tuple[Comparison, ...], verdict: Verdict, redactor: Redactor | None = None
 ) -> str:
     """Render what a check run shows: the sentence, the table, then the new failures."""
-    comparisons, verdict = (redactor or Redactor()).inside((comparisons, verdict))
+    comparisons, verdict = (redactor or Redactor()).redact_record((comparisons, verdict))
 
     def whole(log_limit: int, diff_limit: int) -> str:
         found = _environment().get_template("check_summary.md.j2")
         return _tidy(found.render(comparisons=comparisons, verdict=verdict, listed=_LISTED))
 
-    return _fitted(whole, cleaning.TEXT_LIMIT, "see the pull request", None, redactor)
+    return _fitted(whole, sanitise.TEXT_LIMIT, "see the pull request", None, redactor)
 
 
 def checks_title(comparisons: tuple[Comparison, ...], redactor: Redactor | None = None) -> str:
@@ -209,7 +209,7 @@ def checks_title(comparisons: tuple[Comparison, ...], redactor: Redactor | None 
 
 def title(words: str, redactor: Redactor | None = None) -> str:
     """Make the title of a pull request: inert, on one line, cut where GitHub would refuse it."""
-    flat = cleaning.inert((redactor or Redactor())(words))
+    flat = sanitise.make_inert((redactor or Redactor())(words))
     return flat if len(flat) <= _TITLE_LIMIT else f"{flat[: _TITLE_LIMIT - 1].rstrip()}…"
 
 
@@ -245,7 +245,7 @@ def _parts(evidence: Evidence, log_limit: int, diff_limit: int) -> tuple[Part, .
         part("", "held_to"),
     ]
     if snapshot is None or evidence.branch is None:
-        # On a forge the reader has it one click away.
+        # On a code host the reader has it one click away.
         parts.append(part("", "diff", "Diff"))
     return (*parts, part("", "log"))
 
@@ -260,8 +260,12 @@ def _facts(evidence: Evidence, log_limit: int, diff_limit: int) -> dict[str, obj
         "config": config,
         "project": prepared.contract.project,
         "environment": prepared.environment,
-        "diff_text": cleaning.cut(evidence.diff, diff_limit, where="the branch or the log"),
-        "log_text": cleaning.cut(run_log.tell(evidence.after), log_limit, where=where),
+        "diff_text": sanitise.shorten_middle(
+            evidence.diff, diff_limit, where="the branch or the log"
+        ),
+        "log_text": sanitise.shorten_middle(
+            run_log.describe_result(evidence.after), log_limit, where=where
+        ),
         "log_place": _log_place(where, prepared.run),
         "listed": _LISTED,
         "uses_http": _names(config.http.name, evidence.diff),
@@ -289,8 +293,10 @@ def _log_place(path: str, run: Run | None) -> str:
     if path.startswith(("http://", "https://")):
         return f"<{path}>"
     if run is not None and run.snapshot is not None:
-        return f"{cleaning.code(f'mergewright runs log {run.run_id}')} on the service's machine"
-    return cleaning.code(path)
+        return (
+            f"{sanitise.format_code(f'mergewright runs log {run.run_id}')} on the service's machine"
+        )
+    return sanitise.format_code(path)
 
 
 # --- rendering ------------------------------------------------------------------------------------
@@ -302,7 +308,7 @@ def _without_secrets(evidence: Evidence, redactor: Redactor | None) -> Evidence:
     A cut, or a sign that is escaped, leaves of a credential what nobody recognises.
     """
     shown = {name: value for name, value in evidence if name != "prepared"}
-    return evidence.model_copy(update=(redactor or Redactor()).inside(shown))
+    return evidence.model_copy(update=(redactor or Redactor()).redact_record(shown))
 
 
 def _fitted(
@@ -322,7 +328,7 @@ def _fitted(
             text = f"{text.rstrip()}\n\n_{count} {values} like a secret: removed from this text._\n"
         if len(text) <= limit:
             return text
-    return cleaning.cut_markdown(text, limit, where=place)
+    return sanitise.cut_markdown(text, limit, where=place)
 
 
 def _tidy(text: str) -> str:
@@ -330,7 +336,7 @@ def _tidy(text: str) -> str:
     kept: list[str] = []
     fence = ""
     for line in text.split("\n"):
-        if own := cleaning.ticks(line, fence):
+        if own := sanitise.count_ticks(line, fence):
             fence = "" if fence else own
         if fence or line.strip() or (kept and kept[-1].strip()):
             kept.append(line)
@@ -349,22 +355,22 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        words=cleaning.words,
-        spoken=cleaning.spoken,
-        code=cleaning.code,
-        fenced=cleaning.fenced,
+        words=sanitise.format_words,
+        spoken=sanitise.format_sentence,
+        code=sanitise.format_code,
+        fenced=sanitise.format_fenced,
         excerpt=_excerpt,
         minute=_minute,
-        cell=cleaning.cell,
-        list_codes=lambda things: cleaning.list_some(map(cleaning.code, things), _LISTED),
-        summary=check_summary.summarize,
-        in_all=ModelTotal.of,
+        cell=sanitise.format_cell,
+        list_codes=lambda things: sanitise.list_some(map(sanitise.format_code, things), _LISTED),
+        summary=check_summary.summarize_check,
+        in_all=ModelTotal.from_uses,
     )
     return environment
 
 
 def _excerpt(text: str) -> str:
-    return cleaning.cut(text, _EXCERPT, where="the log")
+    return sanitise.shorten_middle(text, _EXCERPT, where="the log")
 
 
 def _minute(moment: str) -> str:
@@ -372,4 +378,4 @@ def _minute(moment: str) -> str:
     try:
         return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     except ValueError:
-        return cleaning.words(moment)
+        return sanitise.format_words(moment)

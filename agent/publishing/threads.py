@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
-from agent.models.agenda import Answer
-from agent.models.outcome import End, ThreadEnd
-from agent.text import cleaning
+from agent.models.outcome import ThreadOutcome, ThreadResult
+from agent.models.review_items import ItemAnswer
+from agent.text import sanitise
 
 _BEGIN, _END = "<!-- mergewright:asked -->", "<!-- /mergewright:asked -->"
 _PAGE = re.compile(r"https?://[^\s()<>|]+")
-_BECAME: dict[End, str] = {
+_BECAME: dict[ThreadResult, str] = {
     "commit": "commit {commit}",
     "reply": "answered",
     "human": "needs a human",
@@ -28,7 +28,7 @@ _MOST_ROWS = 100
 _MOST_CHARACTERS = 30_000
 
 
-def reply(answer: Answer, commit: str, asked: str, new_issue: str = "") -> str:
+def reply(answer: ItemAnswer, commit: str, asked: str, new_issue: str = "") -> str:
     """Write the answer to a thread.
 
     Args:
@@ -41,26 +41,26 @@ def reply(answer: Answer, commit: str, asked: str, new_issue: str = "") -> str:
         "reply": "",
         "human": "**This needs a human.**",
     }[answer.end]
-    said = cleaning.words(answer.words)
+    said = sanitise.format_words(answer.text)
     if answer.by_model:
         said = f"In the model's words: {said}"
     parts = [" ".join(part for part in (head, said) if part)]
-    if answer.beyond:
+    if answer.is_beyond_ticket:
         offer = "can be an issue of its own"
         if new_issue:
-            title = quote(cleaning.inert(_cut(asked)), safe="")
+            title = quote(sanitise.make_inert(_cut(asked)), safe="")
             offer = f"[{offer}]({new_issue}?title={title})"
         parts.append(f"It is more than the ticket asks for, and {offer}.")
     return "\n\n".join(parts)
 
 
-def section(ends: Sequence[ThreadEnd], notes: Iterable[str] = ()) -> str:
+def section(ends: Sequence[ThreadOutcome], notes: Iterable[str] = ()) -> str:
     """Write what became of all that was asked, with marks by which it is found again.
 
     Args:
         notes: What else is to be said of the branch, as sentences of ours.
     """
-    told = [f"- {cleaning.words(note)}" for note in notes]
+    told = [f"- {sanitise.format_words(note)}" for note in notes]
     if not ends and not told:
         return ""
     rows, size = [], 0
@@ -97,7 +97,7 @@ def _place(lines: list[str]) -> tuple[int, int] | None:
     """Find the lines of the section; its marks in a diff or a log are no marks."""
     fence, begun = "", None
     for number, line in enumerate(lines):
-        if found := cleaning.ticks(line, fence):
+        if found := sanitise.count_ticks(line, fence):
             fence = "" if fence else found
         elif fence:
             continue
@@ -108,13 +108,13 @@ def _place(lines: list[str]) -> tuple[int, int] | None:
     return None
 
 
-def _row(end: ThreadEnd) -> str:
-    about = cleaning.words(_cut(end.about))
+def _row(end: ThreadOutcome) -> str:
+    about = sanitise.format_words(_cut(end.about))
     linked = f"[{about}]({end.url})" if _PAGE.fullmatch(end.url) else about
-    became = _BECAME[end.end].format(commit=end.commit[:_SHA])
+    became = _BECAME[end.kind].format(commit=end.commit[:_SHA])
     if end.resolved:
         became += ", resolved"
-    return f"| {linked} | {became} | {cleaning.words(_cut(end.words))} |"
+    return f"| {linked} | {became} | {sanitise.format_words(_cut(end.text))} |"
 
 
 def _cut(words: str) -> str:

@@ -28,16 +28,16 @@ from agent.errors import (
 from agent.git import worktree
 from agent.llm.counted_models import CountedModels
 from agent.llm.spendings import SpendingLimits, Spendings
-from agent.models.agenda import Agenda
 from agent.models.change import Change
 from agent.models.chat_model import ChatModel
 from agent.models.outcome import Outcome
+from agent.models.review_items import FollowUpTask
 from agent.models.run import Reason, Run, RunState
 from agent.models.steps import Remember
 from agent.publishing import text
 from agent.runs import folders, waiting
-from agent.runs.milestones import Milestones, RunPage, show_state
-from agent.runs.waiting import DELIVER, Postponed, Waited
+from agent.runs.progress import RunPage, RunProgress, show_state
+from agent.runs.waiting import DELIVER, PastWait, RunPostponed
 from agent.services import Compose, Execution, Memory, NoMemory, Services, make_redactor
 from agent.settings import Settings
 from agent.stages import answer
@@ -53,17 +53,17 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Keeping:
+class RunSupport:
     """What an execution is kept by, and what it may use; by default it ends with its process."""
 
     remember: Remember | None = None
     """Keeps the records of its steps."""
     cancellation: Cancellation = field(default_factory=Cancellation)
-    waited: Waited | None = None
+    waited: PastWait | None = None
     """What it has waited for before this; None: nobody takes it up again, so it never waits."""
     retries: int = 0
     """Times that it was over, people were told, and somebody let it go on."""
-    grants: int = 1
+    budget_multiplier: int = 1
     """Times that it was allowed its money and minutes."""
     spendings: Spendings | None = None
     """Counts what models cost; None: nobody counts requests without a reply."""
@@ -89,11 +89,11 @@ class Watchers:
             watcher.ended(step, seconds, ok=ok)
 
 
-def carry(
+def carry_run(
     run: Run,
     settings: Settings,
     compose: Compose,
-    keeping: Keeping,
+    keeping: RunSupport,
     *further: Watcher,
     say: Say = lambda line: None,
     hear: Say | None = None,
@@ -115,7 +115,7 @@ def carry(
     redactor = make_redactor(settings)
     log = RunLog(folder / "run.log", redactor)
     heard = WholeLines(lambda line: hear(redactor(line)) if hear else None)
-    write = ledger.notes("forge")
+    write = ledger.make_appender("forge")
 
     def record_write(kind: str, facts: Mapping[str, object]) -> None:
         try:
@@ -139,65 +139,73 @@ def carry(
         say=tell,
         redactor=redactor,
         stopped=keeping.cancellation,
-        record=ledger.notes("model", within=True),
+        record=ledger.make_appender("model", within=True),
         record_write=record_write,
         hear=heard if hear else None,
         counted=count,
-        grants=keeping.grants,
+        budget_multiplier=keeping.budget_multiplier,
         memory=keeping.memory,
     )
     svc = compose(execution)
     page = RunPage(folder / RunPage.FILE_NAME, run, redactor) if run.snapshot else None
-    milestones = Milestones(
-        run, svc.forge, settings, redactor, grants=keeping.grants, again=keeping.retries
+    run_progress = RunProgress(
+        run,
+        svc.code_host,
+        settings,
+        redactor,
+        budget_multiplier=keeping.budget_multiplier,
+        again=keeping.retries,
     )
     step = Steps(
         ledger,
         log,
-        Watchers([*([page] if page else []), milestones, *further]),
+        Watchers([*([page] if page else []), run_progress, *further]),
         max_minutes=settings.max_minutes,
-        grants=keeping.grants,
+        budget_multiplier=keeping.budget_multiplier,
         remember=keeping.remember,
         cancellation=keeping.cancellation,
         go_on=keeping.go_on,
     )
-    step.learned = milestones.learned
+    step.learned = run_progress.note_result
     if keeping.retries:
         _show_again(run, svc, keeping.cancellation)
     try:
         outcome = carry_out(run, step, svc, ledger, log, waited=keeping.waited)
-    except Postponed as wait:
-        _tell_wait(wait, milestones)
+    except RunPostponed as wait:
+        _tell_wait(wait, run_progress)
         if wait.plan_asked is not None:
             show_state(folder, RunState.AWAITING_APPROVAL)
         raise
     finally:
-        # The next attempt has a forge and a ledger of its own: this one changes nothing any more.
-        svc.forge.pause(run)
+        # The next attempt has a code host and a ledger of its own: this one changes nothing any
+        # more.
+        svc.code_host.stop_updates(run)
         ledger.close()
     if page:
         page.end(outcome)
     return outcome, step.seconds
 
 
-def _make_limits(run: Run, settings: Settings, keeping: Keeping) -> SpendingLimits:
+def _make_limits(run: Run, settings: Settings, keeping: RunSupport) -> SpendingLimits:
     """Say what models may cost the run, and its repository in a day."""
     return SpendingLimits(
         run_id=run.run_id,
         repository_id=run.snapshot.issue.repository_id if run.snapshot else 0,
-        of_run=settings.model_usd * keeping.grants,
+        of_run=settings.model_usd * keeping.budget_multiplier,
         of_day=settings.model_usd_per_day if run.snapshot else None,
         kept=keeping.remember is not None,
     )
 
 
-def _tell_wait(wait: Postponed, milestones: Milestones) -> None:
+def _tell_wait(wait: RunPostponed, run_progress: RunProgress) -> None:
     """Show on the issue that a model is waited for; what is wrong with it is its operator's."""
     match wait.__cause__:
         case ModelUnavailable():
-            milestones.waits(wait.until, wait.message)
+            run_progress.show_wait(wait.until, wait.message)
         case ModelUnusable():
-            milestones.waits(wait.until, "Whoever runs the service has to mend its model first.")
+            run_progress.show_wait(
+                wait.until, "Whoever runs the service has to mend its model first."
+            )
 
 
 def _show_again(run: Run, services: Services, cancellation: Cancellation) -> None:
@@ -207,8 +215,8 @@ def _show_again(run: Run, services: Services, cancellation: Cancellation) -> Non
     fails here is told by the run itself.
     """
     try:
-        services.forge.ticket(run)
-        services.forge.begin(run)
+        services.code_host.read_ticket(run)
+        services.code_host.announce_start(run)
     except Superseded as problem:
         cancellation.set(problem.message, Reason.SUPERSEDED)
     except AgentError as problem:
@@ -219,7 +227,7 @@ def tell_end(run: Run, outcome: Outcome, svc: Services) -> Outcome:
     """Tell of an end that the run could not tell itself: on its page, and to whoever waits."""
     page = folders.make_run_folder(svc.settings.home, run) / RunPage.FILE_NAME
     RunPage(page, run, svc.redactor).end(outcome)
-    return svc.forge.deliver(run, outcome)
+    return svc.code_host.report_outcome(run, outcome)
 
 
 # --- from the first step to the exit --------------------------------------------------------------
@@ -232,7 +240,7 @@ def carry_out(
     ledger: Ledger,
     log: RunLog,
     *,
-    waited: Waited | None = None,
+    waited: PastWait | None = None,
 ) -> Outcome:
     """Run the workflow and give every ending a reason, a sentence and a text.
 
@@ -240,8 +248,8 @@ def carry_out(
         waited: What the run has waited for before this; None: it waits for nothing.
 
     Raises:
-        Postponed: Something holds the run up that is not its own: a forge that asks us to wait or
-            is silent, a full disk, a machine without sandboxes, a setting.
+        Postponed: Something holds the run up that is not its own: a code host that asks us to wait
+            or is silent, a full disk, a machine without sandboxes, a setting.
         SettingsInvalid: The operator's settings are wrong, other than those of models, and the run
             waits for nothing.
         AgentError: A durable run did not come to its first step.
@@ -252,17 +260,17 @@ def carry_out(
             with folders.hold_trees(svc.base_folder(run).parent):
                 carried_out = workflow.answer_review if run.follow_up else workflow.resolve_ticket
                 outcome = carried_out(run, step, svc)
-            if not outcome.done:
+            if not outcome.is_done:
                 # It was the checks that told against it, so they are what may end otherwise.
                 at = [name for name in step.seconds if name.startswith("checks ")][-1:]
                 outcome = outcome.model_copy(update={"stopped_at": at[0] if at else None})
         except KeyboardInterrupt:
             kept = ", and what was done is kept." if step.kept else ". Run again to start anew."
             sentence = f"Interrupted; nothing was changed{kept}"
-            outcome = Outcome.stopped(run.run_id, Reason.INTERRUPTED, sentence)
+            outcome = Outcome.for_stopped_run(run.run_id, Reason.INTERRUPTED, sentence)
         except Exception as error:  # noqa: BLE001  a run never ends without a word
             outcome = _end_with(error, run, step, svc, waited)
-        if not outcome.done:
+        if not outcome.is_done:
             # Those of a change that was published came with it.
             outcome = outcome.model_copy(update={"findings": outcome.findings or step.findings})
         outcome = outcome.model_copy(
@@ -276,14 +284,14 @@ def carry_out(
                 "config_name": run.config_name,
             }
         )
-        outcome = _deliver(run, svc.redactor.inside(outcome), step, svc, waited)
-    _close(outcome, ledger, log)
+        outcome = _deliver_outcome(run, svc.redactor.redact_record(outcome), step, svc, waited)
+    _close_records(outcome, ledger, log)
     return outcome
 
 
 def _record_beginning(run: Run, svc: Services, ledger: Ledger) -> None:
     """Note what is carried out, so that the ledger alone tells how to do it again."""
-    kept = svc.redactor.inside(run)
+    kept = svc.redactor.redact_record(run)
     redacted = {"redacted": True} if kept != run else {}
     facts = {"run_record": kept.model_dump(mode="json"), "log": svc.log_place(run), **redacted}
     try:
@@ -294,10 +302,10 @@ def _record_beginning(run: Run, svc: Services, ledger: Ledger) -> None:
 
 
 def _end_with(
-    error: Exception, run: Run, step: Steps, svc: Services, waited: Waited | None
+    error: Exception, run: Run, step: Steps, svc: Services, waited: PastWait | None
 ) -> Outcome:
     """Make an error the end of a run, unless the run waits or its caller has to know."""
-    problem = steps.foreseen(error)
+    problem = steps.make_agent_error(error)
     # By the time a model is asked, people were told that the run is at work.
     told = isinstance(problem, ModelUnusable)
     if waited is None and isinstance(problem, SettingsInvalid) and not told:
@@ -307,18 +315,18 @@ def _end_with(
         raise problem from error
     # That it is not waited for any longer was decided before the end was to be told.
     if waited is None or waited.step != DELIVER:
-        waiting.postpone(problem, step.at, waited)
+        waiting.postpone_run(problem, step.at, waited)
     sentence = waiting.write_sentence(problem, waited)
     if run.snapshot is None and problem.details:
         sentence = f"{sentence} {problem.details}"
     anew = isinstance(problem, VersionUnknown)
-    outcome = Outcome.stopped(run.run_id, waiting.find_reason(problem), sentence)
+    outcome = Outcome.for_stopped_run(run.run_id, waiting.find_reason(problem), sentence)
     return outcome.model_copy(
         update={
             "branch": problem.branch,
             "commit": problem.commit,
             "stopped_at": None if anew else step.at,
-            "patch_path": _keep(problem.change, run, step, svc),
+            "patch_path": _store_patch(problem.change, run, step, svc),
             "change_digest": problem.change.digest if problem.change else None,
             "models": problem.models,
             "findings": problem.findings if isinstance(problem, PolicyRefused) else (),
@@ -326,21 +334,21 @@ def _end_with(
     )
 
 
-def _keep(change: Change | None, run: Run, step: Steps, svc: Services) -> str | None:
+def _store_patch(change: Change | None, run: Run, step: Steps, svc: Services) -> str | None:
     """Leave what a model has done until then as a patch in the run's folder; return its path."""
     if change is None or not change.files or step.checkout is None:
         return None
     place = svc.run_folder(run) / "change.patch"
     try:
-        reports.write(place, worktree.diff(step.checkout, change))
+        reports.write_private_file(place, worktree.make_diff(step.checkout, change))
     except AgentError as problem:
         _log.warning("what was done is not kept", error=problem.message)
         return None
     return str(place)
 
 
-def _deliver(
-    run: Run, outcome: Outcome, step: Steps, svc: Services, waited: Waited | None
+def _deliver_outcome(
+    run: Run, outcome: Outcome, step: Steps, svc: Services, waited: PastWait | None
 ) -> Outcome:
     """Leave the text of an end in the run's folder, and tell whoever waits for it."""
     stopped = outcome.pull_request_text is None
@@ -353,25 +361,25 @@ def _deliver(
     try:
         if outcome.reason is Reason.VERSION_UNKNOWN:
             # Where the records are not ours to follow, none can be added to them.
-            return svc.forge.deliver(run, outcome)
-        if outcome.done and "announce" not in step.seconds:
+            return svc.code_host.report_outcome(run, outcome)
+        if outcome.is_done and "announce" not in step.seconds:
             return outcome  # people were told of no beginning, so they wait for no end
         if stopped and run.follow_up:
             return step(DELIVER, _tell_on_pull, step.asked, run, outcome, svc)
-        return step(DELIVER, _tell, run, outcome, svc)
+        return step(DELIVER, _report_outcome, run, outcome, svc)
     except AgentError as problem:
-        waiting.postpone(problem, step.at, waited)
-        # A full disk or a silent forge may have been the reason; the words reach the caller.
+        waiting.postpone_run(problem, step.at, waited)
+        # A full disk or a silent code host may have been the reason; the words reach the caller.
         svc.say(f"the text could not be delivered: {problem.message}")
         return outcome
 
 
-def _tell(run: Run, outcome: Outcome, svc: Services) -> Outcome:
-    return svc.forge.deliver(run, outcome)
+def _report_outcome(run: Run, outcome: Outcome, svc: Services) -> Outcome:
+    return svc.code_host.report_outcome(run, outcome)
 
 
-def _tell_on_pull(asked: Agenda | None, run: Run, outcome: Outcome, svc: Services) -> Outcome:
-    return svc.forge.deliver(run, answer.tell_stopped(asked, run, outcome, svc))
+def _tell_on_pull(asked: FollowUpTask | None, run: Run, outcome: Outcome, svc: Services) -> Outcome:
+    return svc.code_host.report_outcome(run, answer.tell_stopped(asked, run, outcome, svc))
 
 
 def _write_text(run: Run, outcome: Outcome, svc: Services) -> Outcome:
@@ -384,7 +392,7 @@ def _write_text(run: Run, outcome: Outcome, svc: Services) -> Outcome:
     return outcome
 
 
-def _close(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:
+def _close_records(outcome: Outcome, ledger: Ledger, log: RunLog) -> None:
     """Write the end into log and ledger; a ledger without it was cut short."""
     for comparison in outcome.checks:
         log.line(run_log.tell_comparison(comparison))

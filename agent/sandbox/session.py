@@ -18,8 +18,8 @@ from agent.models.change import Change, ChangedFile
 from agent.models.environment import Checkout
 from agent.models.record import Record
 from agent.models.sandbox import Flag, Ran, Taken
-from agent.sandbox import taking
-from agent.sandbox.conversation import Answer, Conversation
+from agent.sandbox import change_collection
+from agent.sandbox.runner_client import Answer, RunnerClient
 
 _GRACE_SECONDS = 10.0
 """The runner ends a command in time; this much later the host ends the sandbox."""
@@ -29,7 +29,7 @@ _PART = 30_000
 _JOIN = r"""IFS=; set -- "$*"; IFS=$' \t\n'; eval "shift; $1" """
 
 #: Opens the sandbox with the base laid out; the stack takes it down.
-Open = Callable[[ExitStack], Conversation]
+Open = Callable[[ExitStack], RunnerClient]
 
 
 class _Facts(Record):
@@ -61,7 +61,7 @@ class Session:
         """
         given = {file.path: file for file in change.files if file.after is not None}
         self._open = opened
-        self._ground = taking.Ground(checkout, base, given, laid)
+        self._ground = change_collection.TreeBase(checkout, base, given, laid)
         self._last = change
         self._stopped = stopped
         self._stack = ExitStack()
@@ -88,7 +88,7 @@ class Session:
         """Return what a regular file holds; see the port."""
         if names.name_problem(path) is not None:
             return None
-        with self._refusing():
+        with self._refuse_if_lost():
             problem, content = self._read([path])[0]
         if problem:
             raise EditFailed(f"`{path}` cannot be read: {problem}")
@@ -98,7 +98,7 @@ class Session:
         """Create or replace a file; see the port."""
         problem = names.name_problem(path)
         shown = path.encode("unicode_escape").decode()[:200] if problem else path
-        with self._refusing():
+        with self._refuse_if_lost():
             problem = problem or self._write(path, content, executable=None)
         if problem:
             raise EditFailed(f"`{shown}` cannot be written: {problem}")
@@ -121,9 +121,11 @@ class Session:
 
     def _run(self, command: str, seconds: float) -> Ran:
         kills = self._talk.count_memory_kills()
-        with _reading():
+        with _check_answer_form():
             late = seconds + _GRACE_SECONDS
-            answer = self._ask("run", seconds=late, arguments=_split(command), limit=seconds)
+            answer = self._ask(
+                "run", seconds=late, arguments=_split_argument(command), limit=seconds
+            )
             facts = _Facts.model_validate(answer.facts)
             head, tail = answer.contents
         hit = facts.limit
@@ -131,34 +133,38 @@ class Session:
             hit = "memory"
         cut = max(0, facts.printed - len(head) - len(tail))
         return Ran(
-            output=_compose(head, tail, cut, "" if hit == "time" else hit or ""),
+            output=_compose_output(head, tail, cut, "" if hit == "time" else hit or ""),
             exit_code=facts.exit_code,
             timed_out=facts.limit == "time",
         )
 
     def _read(self, paths: list[str]) -> list[tuple[str | None, bytes]]:
         """Read files, each with its problem: None where there is no such file, "" for none."""
-        with _reading():
-            answer = self._ask("read", paths=paths, most_bytes=taking.MOST_FILE_BYTES)
+        with _check_answer_form():
+            answer = self._ask("read", paths=paths, most_bytes=change_collection.MOST_FILE_BYTES)
             return list(zip(answer.facts["problems"], answer.contents, strict=True))
 
     def _write(self, path: str, content: bytes, *, executable: bool | None) -> str:
         """Write a file; return what keeps it from being written."""
-        with _reading():
+        with _check_answer_form():
             answer = self._ask("write", content, path=path, executable=executable)
             return str(answer.facts["problem"])
 
     def _take(self, include: tuple[str, ...]) -> Taken:
-        with _reading():
+        with _check_answer_form():
             answer = self._ask("look")
             entries = [
-                taking.Entry(str(path), taking.Kind(kind), int(size), bool(is_executable))
+                change_collection.Entry(
+                    str(path), change_collection.Kind(kind), int(size), bool(is_executable)
+                )
                 for path, kind, size, is_executable in json.loads(answer.contents[0])
             ]
             is_cut = bool(answer.facts["is_cut"])
-        return taking.take(entries, self._fetch, self._ground, include=include, is_cut=is_cut)
+        return change_collection.collect_change(
+            entries, self._fetch, self._ground, include=include, is_cut=is_cut
+        )
 
-    def _fetch(self, entries: Sequence[taking.Entry]) -> dict[str, bytes | None]:
+    def _fetch(self, entries: Sequence[change_collection.Entry]) -> dict[str, bytes | None]:
         paths = [entry.path for entry in entries]
         found = self._read(paths) if paths else []
         return {
@@ -174,7 +180,7 @@ class Session:
     # --- the sandbox ---------------------------------------------------------------------------
 
     @contextmanager
-    def _refusing(self) -> Iterator[None]:
+    def _refuse_if_lost(self) -> Iterator[None]:
         """Refuse what cannot be done because the sandbox is lost: earlier edits went with it."""
         try:
             yield
@@ -195,13 +201,13 @@ class Session:
             self._talk = self._open(stack)
             # Deletions first: a file may stand where a folder is.
             for file in sorted(self._last.files, key=lambda file: file.after is not None):
-                self._lay(file)
+                self._lay_file(file)
             # Only what is whole stays open.
             self._stack = stack.pop_all()
 
-    def _lay(self, file: ChangedFile) -> None:
+    def _lay_file(self, file: ChangedFile) -> None:
         if file.after is None:
-            with _reading():
+            with _check_answer_form():
                 problem = str(self._ask("delete", path=file.path).facts["problem"])
         else:
             problem = self._write(file.path, file.after, executable=file.executable)
@@ -210,7 +216,7 @@ class Session:
 
 
 @contextmanager
-def _reading() -> Iterator[None]:
+def _check_answer_form() -> Iterator[None]:
     """Take an answer of the wrong form for a sandbox that is lost."""
     try:
         yield
@@ -218,13 +224,13 @@ def _reading() -> Iterator[None]:
         raise SandboxLost("its answer cannot be read") from problem
 
 
-def _split(command: str) -> list[str]:
+def _split_argument(command: str) -> list[str]:
     """Return what follows `bash -c`: the kernel takes no argument above 128 KiB."""
     parts = [command[at : at + _PART] for at in range(0, len(command), _PART)]
     return [command] if len(parts) <= 1 else [_JOIN, "bash", *parts]
 
 
-def _compose(head: bytes, tail: bytes, cut: int, limit: str) -> str:
+def _compose_output(head: bytes, tail: bytes, cut: int, limit: str) -> str:
     """Put together what was printed, and name a limit that was reached."""
     if cut:
         shown = [head.decode("utf-8", "replace"), f"[... {cut} bytes left out ...]"]

@@ -14,16 +14,16 @@ from typing import NamedTuple
 
 import structlog
 
-from agent.conversation import said
-from agent.conversation.said import Happened
-from agent.errors import AgentError, ForgeLimited, RunStopped, TransientError
-from agent.models.intake import Gatekeeper
+from agent.conversation import events
+from agent.conversation.events import Event
+from agent.errors import AgentError, CodeHostLimited, RunStopped, TransientError
+from agent.models.intake import IntakeApi
 from agent.models.run import Run
 from agent.models.ticket import Delivery
-from agent.service import clock, intake, looks
+from agent.service import clock, event_handler, intake
+from agent.service.comment_handler import CommentHandler, Handled
 from agent.service.dispatch import Bounds
-from agent.service.intake import Accepted, Ignored, Later, Stopped
-from agent.service.lane import Heard, Lane
+from agent.service.intake import Accepted, Ignored, PutOff, StoppedRun
 from agent.service.pause import Switch
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_store import SqlStore
@@ -34,7 +34,7 @@ _log = structlog.get_logger()
 _DAY = 86_400.0
 _LONGEST_PUT_OFF = 2 * 3600.0
 _RETRY_SECONDS = (1.0, 5.0, 20.0, 60.0, 300.0)
-#: So many deliveries that cannot be decided one after the other: the forge itself is away.
+#: So many deliveries that cannot be decided one after the other: the code host itself is away.
 _FAILURES_IN_A_ROW = 3
 #: A run that was told to stop is over within two seconds, as a rule.
 _SOON_SECONDS = 0.5
@@ -44,7 +44,7 @@ _QUOTA_SECONDS = 10.0
 _TRIES = 3
 
 
-class _PutOff(NamedTuple):
+class _PutOffDelivery(NamedTuple):
     """A delivery that could not be decided yet."""
 
     failures: int
@@ -53,17 +53,17 @@ class _PutOff(NamedTuple):
     """So many of the failures are our own."""
 
 
-_NOT_YET = _PutOff(0, 0.0)
+_NOT_YET = _PutOffDelivery(0, 0.0)
 
 
-class _Failed(NamedTuple):
+class _FailedDelivery(NamedTuple):
     """A delivery that we ourselves fail at."""
 
     reason: str
 
 
 _PAUSED = "Whoever runs the service has paused all runs; this one goes on by itself afterwards."
-_SETTLED: dict[type, str] = {_Failed: "failed", Stopped: "stopped", Heard: "heard"}
+_SETTLED: dict[type, str] = {_FailedDelivery: "failed", StoppedRun: "stopped", Handled: "heard"}
 
 
 class Intake:
@@ -73,7 +73,7 @@ class Intake:
         self,
         inbox: Inbox,
         store: SqlStore,
-        gatekeeper: Gatekeeper,
+        intake_api: IntakeApi,
         bot_ids: frozenset[int] = frozenset(),
         accepted: Callable[[], None] = lambda: None,
         alive: Callable[[], None] = lambda: None,
@@ -93,17 +93,17 @@ class Intake:
         self._bot_ids = bot_ids
         self._inbox = inbox
         self._store = store
-        self._gatekeeper = gatekeeper
-        self._lane = Lane(gatekeeper, store, bot_ids, quiet=self._bounds.quiet)
+        self._intake_api = intake_api
+        self._comment_handler = CommentHandler(intake_api, store, bot_ids, quiet=self._bounds.quiet)
         self._accepted = accepted
-        self._put_off: dict[str, _PutOff] = {}
+        self._put_off: dict[str, _PutOffDelivery] = {}
         # A clock that is put forward makes no delivery older.
-        self._clock = clock.Steady()
+        self._clock = clock.SteadyClock()
 
     def turn(self) -> bool:
         """Settle the deliveries that are there; return whether any was.
 
-        What the forge does not answer stays unread and comes again after a while; it holds the
+        What the code host does not answer stays unread and comes again after a while; it holds the
         deliveries behind it up only if those fail as well.
         """
         settled = failed = 0
@@ -114,8 +114,8 @@ class Intake:
             for one, put_off in self._put_off.items()
             if now < put_off.until < now + _LONGEST_PUT_OFF
         ]
-        for delivery in self._named(self._inbox.unread(without=waiting)):
-            decided: Accepted | Ignored | Later | Stopped | Heard | _Failed
+        for delivery in self._iterate_named(self._inbox.list_unread(without=waiting)):
+            decided: Accepted | Ignored | PutOff | StoppedRun | Handled | _FailedDelivery
             try:
                 decided = self._decide(delivery)
             except RunStopped as problem:
@@ -133,8 +133,8 @@ class Intake:
                 if self._put_off[delivery.delivery_id].faults < _TRIES:
                     continue
                 told = f"{type(problem).__name__}, {_TRIES} times; see the worker's log"
-                decided = _Failed(f"could not be decided: {told}")
-            if isinstance(decided, Later):
+                decided = _FailedDelivery(f"could not be decided: {told}")
+            if isinstance(decided, PutOff):
                 _log.info("not yet", reason=decided.reason)
                 self._put_off[delivery.delivery_id] = _NOT_YET._replace(until=now + _SOON_SECONDS)
                 continue
@@ -143,32 +143,36 @@ class Intake:
         self._tell_of_quota()
         return settled > 0
 
-    def _named(self, deliveries: Iterable[Delivery]) -> Iterator[Delivery]:
+    def _iterate_named(self, deliveries: Iterable[Delivery]) -> Iterator[Delivery]:
         """Hand them on one by one; what is logged meanwhile names the delivery."""
         for delivery in deliveries:
             self._alive()
             with structlog.contextvars.bound_contextvars(delivery=delivery.delivery_id):
                 yield delivery
 
-    def _decide(self, delivery: Delivery) -> Accepted | Ignored | Later | Stopped | Heard:
+    def _decide(self, delivery: Delivery) -> Accepted | Ignored | PutOff | StoppedRun | Handled:
         of_issue = delivery.event == "issues"
         if of_issue and delivery.action in intake.TAKES_BACK:
             withdrawal = intake.Withdrawal.model_validate_json(delivery.body)
-            return intake.reconsider(withdrawal, self._gatekeeper, self._store)
+            return intake.reconsider_run(withdrawal, self._intake_api, self._store)
         # Run and delivery are in two files: a worker that was killed between the two writes has
         # left a run whose delivery still counts as unread.
         if earlier := self._store.of_delivery(delivery.delivery_id):
             return Accepted(run=earlier.run)
         if not of_issue:
-            told = said.read(delivery.body)
-            if isinstance(told, Happened):
+            told = events.read_event(delivery.body)
+            if isinstance(told, Event):
                 quiet = self._bounds.quiet
-                return looks.look(told, self._gatekeeper, self._store, now=time.time(), quiet=quiet)
-            return self._lane.hear(told, now=time.time(), delivery_id=delivery.delivery_id)
+                return event_handler.handle_event(
+                    told, self._intake_api, self._store, now=time.time(), quiet=quiet
+                )
+            return self._comment_handler.handle(
+                told, now=time.time(), delivery_id=delivery.delivery_id
+            )
         request = intake.Request.model_validate_json(delivery.body)
-        return intake.accept(
+        return intake.accept_request(
             request,
-            self._gatekeeper,
+            self._intake_api,
             self._store,
             now=time.time(),
             bot_ids=self._bot_ids,
@@ -176,7 +180,9 @@ class Intake:
         )
 
     def _settle(
-        self, delivery: Delivery, decided: Accepted | Ignored | Stopped | Heard | _Failed
+        self,
+        delivery: Delivery,
+        decided: Accepted | Ignored | StoppedRun | Handled | _FailedDelivery,
     ) -> None:
         self._put_off.pop(delivery.delivery_id, None)
         if isinstance(decided, Accepted):
@@ -189,10 +195,10 @@ class Intake:
                 self._show_waiting(decided.run)
         else:
             outcome = _SETTLED.get(type(decided), "ignored")
-            if isinstance(decided, Heard):
+            if isinstance(decided, Handled):
                 # A run may go on by it.
                 self._accepted()
-            if isinstance(decided, Stopped):
+            if isinstance(decided, StoppedRun):
                 # It shows in the store, into which the others look.
                 _log.info("asked to stop", run=decided.run_id, reason=decided.reason)
             self._inbox.settle(delivery.delivery_id, outcome, decided.reason)
@@ -207,14 +213,14 @@ class Intake:
         It is kept and settled, and begins with the same sign: what fails here is of no consequence.
         """
         try:
-            paused = self._bounds.switch.paused() is not None
-            ahead = self._store.ahead(run.run_id, time.time(), most=self._bounds.most)
+            paused = self._bounds.switch.get_pause() is not None
+            ahead = self._store.count_ahead(run.run_id, time.time(), most=self._bounds.most)
             if paused:
                 self._alive()
-                self._gatekeeper.queued(run, ahead, _PAUSED)
+                self._intake_api.show_queued(run, ahead, _PAUSED)
             elif ahead:
                 self._alive()
-                self._gatekeeper.queued(run, ahead)
+                self._intake_api.show_queued(run, ahead)
             if paused or ahead:
                 _log.info("waits", ahead=ahead, paused=paused)
         except Exception as problem:  # noqa: BLE001  as above
@@ -238,7 +244,7 @@ class Intake:
                     f" itself at about {when} UTC."
                 )
                 try:
-                    self._gatekeeper.queued(run, 0, because)
+                    self._intake_api.show_queued(run, 0, because)
                 except TransientError as problem:
                     _log.warning("quota not shown", problem=problem.message)
                     break
@@ -253,7 +259,7 @@ class Intake:
         old = self._clock.now() - delivery.received_at > _DAY
         if isinstance(problem, TransientError) and old:
             return True
-        until = problem.until if isinstance(problem, ForgeLimited) else None
+        until = problem.until if isinstance(problem, CodeHostLimited) else None
         self._put_back(delivery, problem.message, until)
         return False
 
@@ -265,7 +271,7 @@ class Intake:
         before = self._put_off.get(delivery.delivery_id, _NOT_YET)
         if until is None:
             until = now + _RETRY_SECONDS[min(before.failures, len(_RETRY_SECONDS) - 1)]
-        self._put_off[delivery.delivery_id] = _PutOff(
+        self._put_off[delivery.delivery_id] = _PutOffDelivery(
             before.failures + 1, until, before.faults + own
         )
         _log.warning("delivery put off", problem=problem, seconds=round(until - now))

@@ -31,7 +31,7 @@ def take_turns(
     name: str,
     turn: Callable[[], bool],
     stop: threading.Event,
-    bell: threading.Event,
+    wake_up: threading.Event,
     alive: Callable[[], None] = lambda: None,
     written: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -41,7 +41,7 @@ def take_turns(
     any case, for what is due by the clock.
 
     Args:
-        bell: Set by whoever knows that there is something to do.
+        wake_up: Set by whoever knows that there is something to do.
         alive: Called before every turn.
         written: Says whether somebody has written to what the turns look into since it was asked.
     """
@@ -55,26 +55,26 @@ def take_turns(
                 continue
         except AgentError as problem:
             _log.error("turn failed", loop=name, problem=problem.message)
-            bell.wait(_TROUBLE_SECONDS)
+            wake_up.wait(_TROUBLE_SECONDS)
         except Exception as problem:  # noqa: BLE001  the service outlives its bugs
             _log.error("turn failed", loop=name, exc_info=problem)
-            bell.wait(_TROUBLE_SECONDS)
+            wake_up.wait(_TROUBLE_SECONDS)
         else:
-            heard = _heard(bell, written, pause)
+            heard = _wait_for_work(wake_up, written, pause)
             pause = _IDLE_SECONDS if heard else min(2 * pause, _QUIET_SECONDS)
-        bell.clear()
+        wake_up.clear()
 
 
-def _heard(bell: threading.Event, written: Callable[[], bool], pause: float) -> bool:
+def _wait_for_work(wake_up: threading.Event, written: Callable[[], bool], pause: float) -> bool:
     """Wait until somebody rings or writes, and for a while at most; return whether one did."""
     until = time.monotonic() + _DUE_SECONDS
     while time.monotonic() < until:
-        if bell.wait(pause) or written():
+        if wake_up.wait(pause) or written():
             return True
     return False
 
 
-class Written:
+class FileWatch:
     """Says whether somebody has written to SQLite files, in this process or another."""
 
     def __init__(self, *databases: Path) -> None:
@@ -95,16 +95,16 @@ class Written:
         return None
 
 
-class Pulse:
+class Heartbeat:
     """When a loop was last seen to go on."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
 
-    def note(self) -> None:
+    def beat(self) -> None:
         """It goes on."""
         self._last = time.monotonic()
 
-    def age(self) -> float:
+    def seconds_since_beat(self) -> float:
         """Seconds since."""
         return time.monotonic() - self._last

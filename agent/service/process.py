@@ -24,18 +24,18 @@ from agent import wiring
 from agent.errors import AgentError, PermanentError, SettingsInvalid
 from agent.github.conversations import GithubConversations
 from agent.github.deliveries import AppDeliveries
-from agent.github.labelled import GithubLabelledIssues
+from agent.github.labelled_issues import GithubLabelledIssues
 from agent.models.outcome import Outcome, StoredRun
 from agent.models.run import Run
 from agent.models.steps import Remember
 from agent.runs import executor
-from agent.runs.executor import Keeping
-from agent.runs.milestones import StateNotes
-from agent.runs.waiting import Waited
-from agent.service import clock, ends, reconcile, sweep
+from agent.runs.executor import RunSupport
+from agent.runs.progress import StateFile
+from agent.runs.waiting import PastWait
+from agent.service import clean_up, clock, pull_outcomes, reconcile
 from agent.service.deliveries import Intake
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
-from agent.service.loops import Pulse, Written, take_turns
+from agent.service.loops import FileWatch, Heartbeat, take_turns
 from agent.service.pause import Switch
 from agent.service.polling import Polling
 from agent.services import Execution, Services, make_redactor
@@ -54,7 +54,7 @@ _log = structlog.get_logger()
 
 _DAY = 86_400.0
 _BEAT_SECONDS = 1.0
-#: A forge that cannot be reached at the start is asked again after so long.
+#: A code host that cannot be reached at the start is asked again after so long.
 _ASK_SECONDS = (1.0, 5.0, 20.0, 60.0)
 #: An intake that is at one delivery for longer stands still; a question that GitHub leaves without
 #: an answer is given up after 84 s.
@@ -63,7 +63,7 @@ _STILL_SECONDS = 120.0
 _DRAIN_SECONDS = 60.0
 
 
-def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
+def run_worker(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
     """Take turns at inbox and queue until told to stop; what a killed worker left goes on.
 
     When it is told to stop, the steps under way are brought to their end, within bounds; the runs
@@ -78,7 +78,7 @@ def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
     """
     inbox, store = Inbox(settings.home), SqlStore(settings.home)
     way = wiring.way_to_github(settings, stop)
-    gatekeeper = wiring.gatekeeper(settings, way)
+    intake_api = wiring.make_intake_api(settings, way)
     compose = wiring.on_github(settings, way)
     bounds = Bounds(
         Switch(settings.home), settings.max_runs, settings.runs_per_day, settings.quiet_seconds
@@ -87,18 +87,20 @@ def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
 
     def carried(stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
         run = stored.run
-        keeping = Keeping(
+        keeping = RunSupport(
             remember=remember,
             cancellation=cancellation,
-            waited=Waited(stored.begin_with, stored.waits),
+            waited=PastWait(stored.begin_with, stored.wait_count),
             retries=stored.retries,
-            grants=stored.grants,
+            budget_multiplier=stored.budget_multiplier,
             spendings=store.spendings,
             memory=store,
         )
-        notes = StateNotes(run.run_id, stored.state, store.moved)
+        notes = StateFile(run.run_id, stored.state, store.set_state)
         try:
-            return executor.carry(run, settings, compose, keeping, notes, metrics.StepTimes())[0]
+            return executor.carry_run(run, settings, compose, keeping, notes, metrics.StepTimes())[
+                0
+            ]
         finally:
             bells["dispatch"].set()
 
@@ -109,44 +111,46 @@ def work(settings: Settings, lock: WorkerLock, stop: threading.Event) -> None:
     def deliver(run: Run, outcome: Outcome) -> Outcome:
         return executor.tell_end(run, outcome, beside_runs())
 
-    if not introduced(way, inbox, stop):
+    if not wait_until_known(way, inbox, stop):
         return
     carrier = Carrier(store, carried, bounds.switch)
     engine = Engine(settings.home, carrier)
     dispatcher = Dispatcher(store, engine, carrier, bounds=bounds, deliver=deliver)
-    pulses = {name: Pulse() for name in bells}
+    pulses = {name: Heartbeat() for name in bells}
     intake = Intake(
         inbox,
         store,
-        gatekeeper,
+        intake_api,
         frozenset(settings.bot_ids),
         bells["dispatch"].set,
-        pulses["intake"].note,
+        pulses["intake"].beat,
         bounds=bounds,
     )
     turns = {"intake": intake.turn, "dispatch": dispatcher.turn}
-    written = {"intake": Written(inbox.path), "dispatch": Written(store.path, engine.path)}
+    written = {"intake": FileWatch(inbox.path), "dispatch": FileWatch(store.path, engine.path)}
     threads = [
-        _thread(name, take_turns, name, turn, stop, bells[name], pulses[name].note, written[name])
+        _thread(name, take_turns, name, turn, stop, bells[name], pulses[name].beat, written[name])
         for name, turn in turns.items()
     ]
     look = _reconciler(settings, way, inbox, store, bells["intake"].set)
     if look is not None:
         threads.append(_thread("reconcile", reconcile.keep_on, look, stop))
-    sweeper = sweep.Sweeper(settings, store, engine, lambda: beside_runs().forge)
-    ended = ends.Ends(settings, store, lambda: beside_runs().forge, stop)
+    cleaner = clean_up.Cleaner(settings, store, engine, lambda: beside_runs().code_host)
+    ended = pull_outcomes.PullOutcomeRecorder(
+        settings, store, lambda: beside_runs().code_host, stop
+    )
     unwatched = [
         _thread("figures", metrics.keep_written, settings.home, lambda: _note_queue(store), stop),
-        _thread("clean-up", sweeper.keep_clean, stop),
+        _thread("clean-up", cleaner.keep_clean, stop),
         _thread("ends", ended.keep_on),
-        _thread("clock", clock.watch, store.clock_moved, stop),
+        _thread("clock", clock.watch_clock, store.clock_moved, stop),
     ]
     engine.launch(lock)
     try:
         for thread in (*threads, *unwatched):
             thread.start()
         _log.info("working", home=str(settings.home))
-        watch(inbox, pulses["intake"], threads, stop)
+        watch_heartbeat(inbox, pulses["intake"], threads, stop)
     finally:
         if not engine.drain(_DRAIN_SECONDS):
             _log.warning("a step was broken off; it is done again by the next worker")
@@ -168,7 +172,7 @@ def _reconciler(
         _log.warning("no repository is looked through", setting=variable("repositories"))
         return None
     issues, words = GithubLabelledIssues(way, settings), GithubConversations(way)
-    gate, where = wiring.gatekeeper(settings, way), settings.repositories
+    gate, where = wiring.make_intake_api(settings, way), settings.repositories
     return Polling(issues, words, gate, inbox, store, where, seconds=seconds, found=found).turn
 
 
@@ -178,21 +182,21 @@ def _thread(name: str, target: Callable[..., object], *args: object) -> threadin
 
 
 def _note_queue(store: SqlStore) -> None:
-    there = store.backlog(time.time())
-    metrics.queue(
+    there = store.count_backlog(time.time())
+    metrics.note_queue(
         waiting=there.waiting, oldest=there.oldest, held_up=there.held_up, states=there.states
     )
 
 
-def watch(
-    inbox: Inbox, pulse: Pulse, threads: Sequence[threading.Thread], stop: threading.Event
+def watch_heartbeat(
+    inbox: Inbox, heartbeat: Heartbeat, threads: Sequence[threading.Thread], stop: threading.Event
 ) -> None:
     """Leave a sign of life every second as long as there is life, until told to stop.
 
     A run may take an hour, so that the dispatch has only to be there; the intake has to go on.
 
     Args:
-        pulse: Of the intake.
+        heartbeat: Of the intake.
 
     Raises:
         PermanentError: A thread has ended that should not; the process has to start anew.
@@ -202,23 +206,23 @@ def watch(
         for thread in threads:
             if not thread.is_alive() and not stop.is_set():
                 raise PermanentError(f"The loop {thread.name} has ended, so nothing is done.")
-        if pulse.age() < _STILL_SECONDS:
+        if heartbeat.seconds_since_beat() < _STILL_SECONDS:
             inbox.beat()
         else:
-            _log.error("the intake stands still", seconds=round(pulse.age()))
+            _log.error("the intake stands still", seconds=round(heartbeat.seconds_since_beat()))
         if time.time() - pruned > _DAY:
             pruned = time.time()
             with suppress(AgentError):  # what cannot be removed now is removed another day
                 inbox.prune(pruned)
 
 
-def introduced(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
-    """Ask the forge who we are until it tells; return whether it did before we were to stop.
+def wait_until_known(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
+    """Ask the code host who we are until it tells; return whether it did before we were to stop.
 
     Nothing is decided before: whatever answers at a wrong address would seem to say no to all.
 
     Raises:
-        SettingsInvalid: What answers is not the forge, or does not know us.
+        SettingsInvalid: What answers is not the code host, or does not know us.
     """
     asking = ThreadPoolExecutor(1, thread_name_prefix="introduction")
     answer = asking.submit(_ask_until_known, way, stop)
@@ -232,11 +236,13 @@ def introduced(way: Access, inbox: Inbox, stop: threading.Event) -> bool:
 def _ask_until_known(way: Access, stop: threading.Event) -> bool:
     for pause in itertools.chain(_ASK_SECONDS, itertools.repeat(_ASK_SECONDS[-1])):
         try:
-            _log.info("known to the forge", login=way.login())
+            _log.info("known to the code host", login=way.login())
         except SettingsInvalid:
             raise
         except AgentError as problem:
-            _log.error("not known to the forge", problem=problem.message, again_in_seconds=pause)
+            _log.error(
+                "not known to the code host", problem=problem.message, again_in_seconds=pause
+            )
             if stop.wait(pause):
                 break
         else:

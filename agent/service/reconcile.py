@@ -1,8 +1,8 @@
-"""Reconciliation: what the forge could not tell us is found out, so that nothing is lost.
+"""Reconciliation: what the code host could not tell us is found out, so that nothing is lost.
 
-As an App we read the forge's log of deliveries, and ask again for those that are not in our inbox,
-whether they failed or were answered by somebody else. They come as webhooks, and go through inbox
-and intake as any other. With a personal token there is no such log: see `polling`.
+As an App we read the code host's log of deliveries, and ask again for those that are not in our
+inbox, whether they failed or were answered by somebody else. They come as webhooks, and go through
+inbox and intake as any other. With a personal token there is no such log: see `polling`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import structlog
 
-from agent.errors import AgentError, ForgeLimited
+from agent.errors import AgentError, CodeHostLimited
 from agent.models.intake import DeliveryLog, SentDelivery, SentPage
 from agent.models.record import Record
 from agent.service import intake
@@ -48,7 +48,7 @@ _ASKED_AT_ONCE = 100
 _GAPS = (60.0, 300.0, 900.0, 2_700.0, 7_200.0, 21_600.0, 43_200.0, 43_200.0, 43_200.0)
 MOST_TRIES = len(_GAPS) + 1
 _SHORTEST_PAUSE = 1.0
-#: After a turn that failed the next one is taken after so long, unless the forge names a time.
+#: After a turn that failed the next one is taken after so long, unless the code host names a time.
 _AFTER_FAILURE = 60.0
 
 
@@ -62,7 +62,7 @@ def keep_on(turn: Callable[[], float], stop: threading.Event) -> None:
     while not stop.wait(pause):
         try:
             pause = max(turn(), _SHORTEST_PAUSE)
-        except ForgeLimited as problem:
+        except CodeHostLimited as problem:
             pause = max(problem.until - time.time(), _SHORTEST_PAUSE)
             _log.warning("reconciliation waits", problem=problem.message, seconds=round(pause))
         except AgentError as problem:
@@ -73,8 +73,8 @@ def keep_on(turn: Callable[[], float], stop: threading.Event) -> None:
             _log.error("reconciliation failed", exc_info=problem)
 
 
-class Missing(Record):
-    """A delivery that is not in our inbox; all times are the forge's."""
+class MissingDelivery(Record):
+    """A delivery that is not in our inbox; all times are the code host's."""
 
     number: int
     """Of the newest attempt that the log tells of."""
@@ -114,13 +114,13 @@ class Redeliveries:
         self._seconds = seconds
         self._clock = clock
         self._ahead = 0.0
-        """How many seconds the forge's clock is ahead of ours."""
+        """How many seconds the code host's clock is ahead of ours."""
         self._look_at = -math.inf
         self._heard = -math.inf
         """When the listener was last seen to take a delivery."""
         self._through = -math.inf
         """The log was read up to here."""
-        self._missing: dict[str, Missing] = {}
+        self._missing: dict[str, MissingDelivery] = {}
         """By delivery id."""
 
     def turn(self) -> float:
@@ -131,7 +131,7 @@ class Redeliveries:
             self._look_at = self._clock() + self._seconds
         if self._ask():
             return _SHORTEST_PAUSE
-        now = self._now()
+        now = self._get_code_host_time()
         due = (one.last + _gap(one) - now for one in self._missing.values() if _is_open(one))
         return min(self._look_at - self._clock(), *due, self._seconds)
 
@@ -141,15 +141,15 @@ class Redeliveries:
         """Read the log as far back as it was not read before, three days at most.
 
         Raises:
-            ForgeUnavailable: It could not be read to its end; the next look reads it again.
+            CodeHostUnavailable: It could not be read to its end; the next look reads it again.
         """
-        page = self._log.page(None)
+        page = self._log.read_page(None)
         self._ahead, through = page.now - self._clock(), page.now
         down_to = max(page.now - _REACH_SECONDS, self._through - _OVERLAP_SECONDS)
         for _ in range(_MOST_PAGES):
             if not self._take(page, down_to) or page.after is None:
                 break
-            page = self._log.page(page.after)
+            page = self._log.read_page(page.after)
         else:
             _log.error("the log of deliveries goes on; older ones were not read", pages=_MOST_PAGES)
             return
@@ -161,14 +161,14 @@ class Redeliveries:
             if sent.at < down_to:
                 return False
             acted_on = sent.action in ACTED_ON.get(sent.event, frozenset())
-            if not acted_on and not (sent.heard and sent.at > self._heard):
+            if not acted_on and not (sent.was_handled and sent.at > self._heard):
                 continue
             if self._inbox.find(sent.delivery_id) is not None:
                 self._missing.pop(sent.delivery_id, None)
-                self._heard = max(self._heard, sent.at if sent.heard else -math.inf)
+                self._heard = max(self._heard, sent.at if sent.was_handled else -math.inf)
             elif acted_on:
                 before = self._missing.get(sent.delivery_id)
-                self._missing[sent.delivery_id] = _noted(before, sent)
+                self._missing[sent.delivery_id] = _make_missing(before, sent)
         return True
 
     # --- asking again --------------------------------------------------------------------------
@@ -176,7 +176,7 @@ class Redeliveries:
     def _ask(self) -> bool:
         """Ask again for what is due, the oldest first; return whether more is."""
         self._drop_what_came()
-        now = self._now()
+        now = self._get_code_host_time()
         open_ones = [
             (one.tries, one.at, delivery_id)
             for delivery_id, one in self._missing.items()
@@ -192,17 +192,17 @@ class Redeliveries:
         # Where nothing has come since, one of them is enough to find out whether anything does.
         for delivery_id in [one for _, one in sorted(fresh)][:_ASKED_AT_ONCE] or due[:1]:
             one = self._missing[delivery_id]
-            if self._log.again(one.number):
+            if self._log.redeliver(one.number):
                 counted = one.model_copy(update={"tries": one.tries + 1, "last": now})
                 self._missing[delivery_id] = counted
                 _log.info("delivery asked for again", delivery=delivery_id, tries=counted.tries)
             else:
-                self._give_up(delivery_id, "the forge does not have it any more")
+                self._give_up(delivery_id, "the code host does not have it any more")
         return len(fresh) > _ASKED_AT_ONCE
 
     def _drop_what_came(self) -> None:
         """Forget what is in the inbox by now, and give up what will not be there any more."""
-        now = self._now()
+        now = self._get_code_host_time()
         for delivery_id, one in list(self._missing.items()):
             if self._inbox.find(delivery_id) is not None:
                 if one.tries:
@@ -212,7 +212,7 @@ class Redeliveries:
             elif now - max(one.at, one.last) > _REACH_SECONDS + _OVERLAP_SECONDS:
                 del self._missing[delivery_id]
             elif not one.lost and now - one.at > _REACH_SECONDS:
-                self._give_up(delivery_id, "the forge does not send what is older")
+                self._give_up(delivery_id, "the code host does not send what is older")
             elif not one.lost and one.tries >= MOST_TRIES and now - one.last > _GAPS[1]:
                 self._give_up(delivery_id, "it did not come, often as it was asked for")
 
@@ -222,14 +222,14 @@ class Redeliveries:
         self._missing[delivery_id] = one
         _log.error("delivery lost", delivery=delivery_id, tries=one.tries, reason=why)
 
-    def _now(self) -> float:
-        """The forge's clock."""
+    def _get_code_host_time(self) -> float:
+        """The code host's clock."""
         return self._clock() + self._ahead
 
 
-def _noted(before: Missing | None, sent: SentDelivery) -> Missing:
+def _make_missing(before: MissingDelivery | None, sent: SentDelivery) -> MissingDelivery:
     if before is None:
-        return Missing(number=sent.number, at=sent.at, numbers=frozenset({sent.number}))
+        return MissingDelivery(number=sent.number, at=sent.at, numbers=frozenset({sent.number}))
     numbers = before.numbers | {sent.number}
     # Each time that we asked, also before a restart, is an attempt of its own in the log.
     return before.model_copy(
@@ -243,10 +243,10 @@ def _noted(before: Missing | None, sent: SentDelivery) -> Missing:
     )
 
 
-def _is_open(one: Missing) -> bool:
+def _is_open(one: MissingDelivery) -> bool:
     return not one.lost and one.tries < MOST_TRIES
 
 
-def _gap(one: Missing) -> float:
+def _gap(one: MissingDelivery) -> float:
     """How long a delivery is left alone that was asked for so often."""
     return _GAPS[one.tries - 1] if one.tries else 0.0

@@ -11,17 +11,17 @@ from collections.abc import Collection, Iterable, Sequence
 from agent.editing.rounds import Round
 from agent.errors import BranchMoved, BranchTaken, Cancelled, Superseded
 from agent.git import pull_branch
-from agent.models.agenda import Agenda, Answer, Matter, Occasion
 from agent.models.change import Plan
+from agent.models.code_host import Pulls
 from agent.models.environment import Prepared
-from agent.models.forge import Pulls
-from agent.models.outcome import Outcome, PullRequest, ThreadEnd
-from agent.models.pulls import UNSEEN, PullNow, Thread
+from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
+from agent.models.pulls import UNSEEN, PullSnapshot, Thread
+from agent.models.review_items import FollowUpContext, FollowUpTask, ItemAnswer, ReviewItem
 from agent.models.run import Reason, Run, RunState, end_state
-from agent.publishing import proposing, siblings, threads
-from agent.publishing.proposing import Decided, Placed
+from agent.publishing import pull_request_content, siblings, threads
+from agent.publishing.pull_request_content import Decided, Placed
 from agent.services import Services, pulls_of
-from agent.text import cleaning
+from agent.text import sanitise
 
 _EDITED = (
     "People have edited the text above, so it is left as it is; what the checks of {commit} say is"
@@ -40,28 +40,28 @@ _UNSEEN = (
 _SHOWN = 5
 
 
-def nothing(occasion: Occasion, run: Run, svc: Services) -> Outcome:
+def end_without_work(context: FollowUpContext, run: Run, svc: Services) -> Outcome:
     """End a follow-up that finds nothing to do; whoever has commanded it is told so."""
     about = run.about
     words = {
         "review": "Nobody waits for an answer of ours in the pull request.",
-        "ci": f"No check of the project's own is red on {occasion.pull.head[:12]}.",
-        "rebase": f"The branch is up to date with {occasion.pull.base_branch}.",
+        "ci": f"No check of the project's own is red on {context.pull.head[:12]}.",
+        "rebase": f"The branch is up to date with {context.pull.base_branch}.",
     }[about.kind]
     if about.by:
-        pulls_of(svc).say(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
-    return _outcome(occasion, run, words, occasion.pull.head)
+        pulls_of(svc).add_comment(run, about.pull, f"{words} Nothing was done.", key=run.run_id)
+    return _outcome(context, run, words, context.pull.head)
 
 
-def nothing_by_now(occasion: Occasion, run: Run, svc: Services) -> Outcome:
+def end_without_work_left(context: FollowUpContext, run: Run, svc: Services) -> Outcome:
     """End a follow-up that people were told has begun, and that finds nothing to do."""
-    waiting = tuple(one for one in _lasting(occasion) if one.end == "human")
-    return nothing(occasion, run, svc).model_copy(update={"waiting": waiting})
+    waiting = tuple(one for one in _list_lasting(context) if one.kind == "human")
+    return end_without_work(context, run, svc).model_copy(update={"waiting_threads": waiting})
 
 
-def publish(
-    asked: Agenda,
-    answers: tuple[Answer, ...],
+def publish_answers(
+    asked: FollowUpTask,
+    answers: tuple[ItemAnswer, ...],
     decided: Decided | None,
     tried: Round | None,
     prepared: Prepared,
@@ -79,63 +79,65 @@ def publish(
         BranchMoved: Somebody has pushed meanwhile.
         PolicyRefused: The change holds a secret of the service's own.
     """
-    run, occasion, pulls = prepared.run, asked.occasion, pulls_of(svc)
-    commit = asked.standing.head
-    now = _still_open(occasion, run, pulls, svc)
+    run, context, pulls = prepared.run, asked.context, pulls_of(svc)
+    commit = asked.branch_state.head
+    now = _still_open(context, run, pulls, svc)
     if decided is not None:
-        done = {one.matter for one in answers if one.end == "commit"}
-        commit = _pushed(asked, decided, done, prepared, svc)
-        svc.say(f"branch {occasion.pull.branch} at {commit[:12]}")
-    ends = _answered(asked, answers, commit, now, run, svc)
-    edited = threads.digest(now.body) != occasion.text_digest
+        done = {one.item for one in answers if one.end == "commit"}
+        commit = _push_change(asked, decided, done, prepared, svc)
+        svc.say(f"branch {context.pull.branch} at {commit[:12]}")
+    ends = _answer_threads(asked, answers, commit, now, run, svc)
+    edited = threads.digest(now.body) != context.text_digest
     notes = _notes(asked, commit, decided)
     if edited and decided is not None:
         notes.append(_EDITED.format(commit=commit[:12]))
     section = _section(asked, ends, notes)
-    waiting = _waiting(_every(asked, ends), now)
+    waiting = _list_waiting(_list_all(asked, ends), now)
     words = None
     if decided is not None and not edited:
-        placed = _placed(decided, asked, commit)
-        words = proposing.words(prepared, decided, placed, svc, left=len(waiting))
+        placed = _make_placed(decided, asked, commit)
+        words = pull_request_content.words(prepared, decided, placed, svc, left=len(waiting))
     body = _body(words, now, section, prepared, svc)
-    pull_request = _rewritten(asked, now, body, commit, decided, prepared, svc)
+    pull_request = _rewrite_pull_request(asked, now, body, commit, decided, prepared, svc)
     if call := _for_people(asked, ends):
         key = f"{run.run_id if tried else commit} people"
-        pulls.say(run, occasion.pull.number, call, key=key)
-    outcome = _outcome(occasion, run, _sentence(asked, ends, commit, tried), commit).model_copy(
+        pulls.add_comment(run, context.pull.number, call, key=key)
+    outcome = _outcome(context, run, _sentence(asked, ends, commit, tried), commit).model_copy(
         update={
             **({"pull_request": pull_request} if pull_request else {}),
             "threads": ends,
             "text_digest": threads.digest(words) if words else None,
-            "waiting": waiting,
-            "marked": len(decided.verdict.review) if decided else 0,
+            "waiting_threads": waiting,
+            "review_places": len(decided.verdict.review) if decided else 0,
             **_facts_of(decided, tried),
             "log": str(svc.run_folder(run) / "run.log"),
         }
     )
-    return svc.redactor.inside(outcome)
+    return svc.redactor.redact_record(outcome)
 
 
-def _lasting(occasion: Occasion) -> tuple[ThreadEnd, ...]:
+def _list_lasting(context: FollowUpContext) -> tuple[ThreadOutcome, ...]:
     """Leave out what earlier rounds could not do about checks, which run anew on each commit."""
     return tuple(
-        one for one in occasion.ends if one.end != "human" or not one.thread_id.startswith(_CHECK)
+        one
+        for one in context.thread_outcomes
+        if one.kind != "human" or not one.thread_id.startswith(_CHECK)
     )
 
 
-def _every(asked: Agenda, ends: Iterable[ThreadEnd]) -> tuple[ThreadEnd, ...]:
+def _list_all(asked: FollowUpTask, ends: Iterable[ThreadOutcome]) -> tuple[ThreadOutcome, ...]:
     """What became of all that was asked, earlier rounds included; of each the newest."""
-    return tuple({one.thread_id: one for one in (*_lasting(asked.occasion), *ends)}.values())
+    return tuple({one.thread_id: one for one in (*_list_lasting(asked.context), *ends)}.values())
 
 
-def _section(asked: Agenda, ends: Iterable[ThreadEnd], notes: Iterable[str]) -> str:
-    return threads.section(_every(asked, ends), notes)
+def _section(asked: FollowUpTask, ends: Iterable[ThreadOutcome], notes: Iterable[str]) -> str:
+    return threads.section(_list_all(asked, ends), notes)
 
 
-def _waiting(ends: Iterable[ThreadEnd], now: PullNow) -> tuple[ThreadEnd, ...]:
+def _list_waiting(ends: Iterable[ThreadOutcome], now: PullSnapshot) -> tuple[ThreadOutcome, ...]:
     """Leave those that a person has still to answer."""
     resolved = {one.thread_id for one in now.threads if one.resolved}
-    return tuple(one for one in ends if one.end == "human" and one.thread_id not in resolved)
+    return tuple(one for one in ends if one.kind == "human" and one.thread_id not in resolved)
 
 
 def _facts_of(decided: Decided | None, tried: Round | None) -> dict[str, object]:
@@ -144,7 +146,7 @@ def _facts_of(decided: Decided | None, tried: Round | None) -> dict[str, object]
         return {
             "change_digest": decided.cleared.change.digest,
             "checks": decided.compared,
-            "findings": proposing.findings(decided),
+            "findings": pull_request_content.findings(decided),
             "models": decided.work.uses,
             "review": decided.notes if decided.work.uses else None,
             "plan": decided.plan,
@@ -160,7 +162,7 @@ def _facts_of(decided: Decided | None, tried: Round | None) -> dict[str, object]
     }
 
 
-def tell_stopped(asked: Agenda | None, run: Run, outcome: Outcome, svc: Services) -> Outcome:
+def tell_stopped(asked: FollowUpTask | None, run: Run, outcome: Outcome, svc: Services) -> Outcome:
     """Tell people of a follow-up that ended without a result; where they ended it, they know.
 
     Args:
@@ -169,33 +171,35 @@ def tell_stopped(asked: Agenda | None, run: Run, outcome: Outcome, svc: Services
     about = run.about
     over = outcome.reason is Reason.SUPERSEDED and outcome.sentence.startswith(_OVER)
     if svc.pulls and not over and outcome.reason is not Reason.CANCELLED:
-        words = outcome.pull_request_text or cleaning.words(outcome.sentence)
-        svc.pulls.say(run, about.pull, words, key=f"{run.run_id} {outcome.reason.value}")
+        words = outcome.pull_request_text or sanitise.format_words(outcome.sentence)
+        svc.pulls.add_comment(run, about.pull, words, key=f"{run.run_id} {outcome.reason.value}")
         # Whoever closes the issue or takes the label off wants no more words in each thread.
         if asked is not None and outcome.reason is not Reason.SUPERSEDED:
-            ends = _unseen(asked, run, svc)
+            ends = _mark_unseen(asked, run, svc)
             outcome = outcome.model_copy(update={"threads": ends})
     return outcome
 
 
-def _unseen(asked: Agenda, run: Run, svc: Services) -> tuple[ThreadEnd, ...]:
+def _mark_unseen(asked: FollowUpTask, run: Run, svc: Services) -> tuple[ThreadOutcome, ...]:
     """Say in each thread that nothing was done about it, and in the table as well."""
     pulls = pulls_of(svc)
-    now = pulls.read(run, run.about.pull)
+    now = pulls.read_pull(run, run.about.pull)
     if now is None or now.state != "open":
         return ()
     ends = tuple(
-        _ended(one, Answer(matter=one.number, end="human", words=_UNSEEN), "", now, run, svc)
-        for one in asked.matters
+        _make_thread_outcome(
+            one, ItemAnswer(item=one.number, end="human", text=_UNSEEN), "", now, run, svc
+        )
+        for one in asked.items
         if one.thread is not None
     )
-    section = _section(asked, ends, _notes(asked, asked.standing.head, None))
+    section = _section(asked, ends, _notes(asked, asked.branch_state.head, None))
     _give_text(run, now, _with_section(now, section), pulls)
     return ends
 
 
-def _outcome(occasion: Occasion, run: Run, sentence: str, commit: str) -> Outcome:
-    pull = occasion.pull
+def _outcome(context: FollowUpContext, run: Run, sentence: str, commit: str) -> Outcome:
+    pull = context.pull
     return Outcome(
         run_id=run.run_id,
         state=RunState.OPEN,
@@ -208,21 +212,21 @@ def _outcome(occasion: Occasion, run: Run, sentence: str, commit: str) -> Outcom
     )
 
 
-def _still_open(occasion: Occasion, run: Run, pulls: Pulls, svc: Services) -> PullNow:
+def _still_open(context: FollowUpContext, run: Run, pulls: Pulls, svc: Services) -> PullSnapshot:
     """Look once more before anything is pushed or said.
 
     That the issue is no longer what was approved stops the run by itself.
     """
     if svc.stopped.is_set():
         raise Cancelled
-    now = pulls.read(run, occasion.pull.number)
+    now = pulls.read_pull(run, context.pull.number)
     if now is None or now.state != "open":
-        raise Superseded(f"{_OVER}{occasion.pull.number} is no longer open.")
+        raise Superseded(f"{_OVER}{context.pull.number} is no longer open.")
     return now
 
 
-def _pushed(
-    asked: Agenda, decided: Decided, done: Collection[int], prepared: Prepared, svc: Services
+def _push_change(
+    asked: FollowUpTask, decided: Decided, done: Collection[int], prepared: Prepared, svc: Services
 ) -> str:
     """Put the change on the branch; return the commit at its end.
 
@@ -232,23 +236,23 @@ def _pushed(
     Raises:
         BranchMoved: Somebody has pushed since it was looked at.
     """
-    run, standing, pull = prepared.run, asked.standing, asked.occasion.pull
+    run, branch_state, pull = prepared.run, asked.branch_state, asked.context.pull
     change = decided.cleared.change
-    proposing.refuse_secrets(change, svc.redactor)
-    remote, rules = asked.occasion.remote, asked.occasion.rules
+    pull_request_content.refuse_secrets(change, svc.redactor)
+    remote, rules = asked.context.remote, asked.context.rules
     author = f"{remote.author} <{remote.email}>"
     for_commit = decided.model_copy(update={"plan": _as_commit(asked, done, decided.plan)})
-    message = proposing.message(prepared, for_commit, author, svc.redactor)
+    message = pull_request_content.message(prepared, for_commit, author, svc.redactor)
     if rules.signed:
-        more = pull_branch.increment(standing, change)
+        more = pull_branch.make_increment(branch_state, change)
         if not more.files:
-            return standing.head
+            return branch_state.head
         try:
-            return pulls_of(svc).commit(run, pull.branch, message, more)
+            return pulls_of(svc).create_commit(run, pull.branch, message, more)
         except BranchTaken as problem:
             raise BranchMoved(problem.message, _LOOK_AGAIN) from problem
-    commit = pull_branch.follow(
-        standing,
+    commit = pull_branch.make_follow_up_commit(
+        branch_state,
         change,
         message,
         date=run.started,
@@ -257,97 +261,104 @@ def _pushed(
         email=remote.email,
         rewriting=not rules.forward_only,
     )
-    token = svc.forge.credential(run, write=True)
+    token = svc.code_host.create_credential(run, write=True)
     svc.redactor.learn(token)
     pull_branch.push_follow(
-        standing, commit, pull.branch, remote.url, token, look_again=_LOOK_AGAIN
+        branch_state, commit, pull.branch, remote.url, token, look_again=_LOOK_AGAIN
     )
     return commit
 
 
-def _as_commit(asked: Agenda, done: Collection[int], plan: Plan) -> Plan:
+def _as_commit(asked: FollowUpTask, done: Collection[int], plan: Plan) -> Plan:
     """Say what the commit of this round is about."""
     titles = {"review": "Answer the review", "ci": "Mend the project's checks"}
-    kind = "review" if any(one.thread for one in asked.matters) else "ci"
-    steps = tuple(one.about for one in asked.matters if one.number in done)
+    kind = "review" if any(one.thread for one in asked.items) else "ci"
+    steps = tuple(one.about for one in asked.items if one.number in done)
     return plan.model_copy(update={"title": titles[kind], "steps": steps})
 
 
-def _answered(
-    asked: Agenda,
-    answers: tuple[Answer, ...],
+def _answer_threads(
+    asked: FollowUpTask,
+    answers: tuple[ItemAnswer, ...],
     commit: str,
-    now: PullNow,
+    now: PullSnapshot,
     run: Run,
     svc: Services,
-) -> tuple[ThreadEnd, ...]:
+) -> tuple[ThreadOutcome, ...]:
     """Answer each thread where it stands; what a check was about has no thread.
 
     Args:
         now: The pull request as it is in this attempt: an earlier one may have answered some.
     """
-    by_number = {one.matter: svc.redactor.inside(one) for one in answers}
-    for one in asked.matters:
+    by_number = {one.item: svc.redactor.redact_record(one) for one in answers}
+    for one in asked.items:
         if told := by_number.get(one.number):
-            svc.say(f"{one.about}: {told.end}: {told.words}")
+            svc.say(f"{one.about}: {told.end}: {told.text}")
     return tuple(
-        _ended(one, by_number[one.number], commit, now, run, svc)
-        for one in asked.matters
+        _make_thread_outcome(one, by_number[one.number], commit, now, run, svc)
+        for one in asked.items
         if one.number in by_number
     )
 
 
-def _ended(
-    matter: Matter,
-    answer: Answer,
+def _make_thread_outcome(
+    item: ReviewItem,
+    answer: ItemAnswer,
     commit: str,
-    now: PullNow,
+    now: PullSnapshot,
     run: Run,
     svc: Services,
-) -> ThreadEnd:
+) -> ThreadOutcome:
     pulls, held = pulls_of(svc), commit if answer.end == "commit" else ""
     facts = {
-        "about": matter.about,
-        "end": answer.end,
-        "words": answer.words,
+        "about": item.about,
+        "kind": answer.end,
+        "text": answer.text,
         "by_model": answer.by_model,
         "commit": held,
-        "beyond": answer.beyond,
+        "is_beyond_ticket": answer.is_beyond_ticket,
     }
-    thread = matter.thread
+    thread = item.thread
     if thread is None:
-        name = matter.check.name if matter.check else matter.about
-        page = _page_of_check(matter.check.url, now) if matter.check else ""
-        return ThreadEnd.model_validate(
-            {**facts, "thread_id": f"{_CHECK}{name}", "place": "issue", "url": page, "upto": 0}
+        name = item.check.name if item.check else item.about
+        page = _page_of_check(item.check.url, now) if item.check else ""
+        return ThreadOutcome.model_validate(
+            {
+                **facts,
+                "thread_id": f"{_CHECK}{name}",
+                "place": "issue",
+                "url": page,
+                "last_comment_id": 0,
+            }
         )
     # Ours is no word that was read.
-    last = max(one.comment_id for one in thread.comments if not one.ours)
+    last = max(one.comment_id for one in thread.comments if not one.is_ours)
     words = threads.reply(answer, held, svc.redactor(_first_words(thread)), _new_issue(run))
-    unseen = answer.words == _UNSEEN and not answer.by_model
+    unseen = answer.text == _UNSEEN and not answer.by_model
     key = f"{thread.thread_id} {last}{' unseen' if unseen else ''}"
     present = next((one for one in now.threads if one.thread_id == thread.thread_id), thread)
-    page = pulls.reply(run, now.number, present, words, key=key)
+    page = pulls.reply_in_thread(run, now.number, present, words, key=key)
     # What was said since it was read, or is said otherwise by now, is not to be hidden with it.
     read = {one.comment_id: one.body for one in thread.comments}
     unread = any(
-        not one.ours and (one.comment_id > last or read.get(one.comment_id) not in ("", one.body))
+        not one.is_ours
+        and (one.comment_id > last or read.get(one.comment_id) not in ("", one.body))
         for one in present.comments
     )
     resolves = answer.end == "commit" and not unread
-    return ThreadEnd.model_validate(
+    return ThreadOutcome.model_validate(
         {
             **facts,
             "thread_id": thread.thread_id,
             "place": thread.place,
             "url": page,
-            "upto": 0 if unseen else last,
-            "resolved": resolves and pulls.resolve(run, thread),
+            "last_comment_id": 0 if unseen else last,
+            "resolved": resolves and pulls.resolve_thread(run, thread),
         }
     )
 
 
-def _page_of_check(url: str, now: PullNow) -> str:
+def _page_of_check(url: str, now: PullSnapshot) -> str:
     """Page of a run in the repository; whoever may set a status names any address as its page."""
     repository = now.url.rpartition("/pull/")[0]
     shown = (f"{repository}/actions/runs/", f"{repository}/runs/")
@@ -365,57 +376,59 @@ def _new_issue(run: Run) -> str:
     return f"{repository}/issues/new" if found else ""
 
 
-def _notes(asked: Agenda, commit: str, decided: Decided | None) -> list[str]:
+def _notes(asked: FollowUpTask, commit: str, decided: Decided | None) -> list[str]:
     """Say what else is to be known of the branch."""
-    standing, occasion, notes = asked.standing, asked.occasion, []
-    if standing.conflicts:
-        shown = ", ".join(standing.conflicts[:_SHOWN])
-        more = len(standing.conflicts) - _SHOWN
+    branch_state, context, notes = asked.branch_state, asked.context, []
+    if branch_state.conflicts:
+        shown = ", ".join(branch_state.conflicts[:_SHOWN])
+        more = len(branch_state.conflicts) - _SHOWN
         notes.append(
-            f"{occasion.pull.base_branch} has moved to {standing.tip[:12]} and cannot be merged in"
-            f" without a person: {shown}{f' and {more} more' if more > 0 else ''}."
+            f"{context.pull.base_branch} has moved to {branch_state.tip[:12]} and cannot be merged"
+            f" in without a person: {shown}{f' and {more} more' if more > 0 else ''}."
         )
-    elif standing.brought_up and decided is not None:
+    elif branch_state.brought_up and decided is not None:
         notes.append(
-            f"Brought up to date with {occasion.pull.base_branch} at {standing.tip[:12]} by"
+            f"Brought up to date with {context.pull.base_branch} at {branch_state.tip[:12]} by"
             f" {commit[:12]}; the checks ran on that."
         )
-        if not standing.foreign and any(one.commit for one in occasion.ends):
+        if not branch_state.foreign_commits and any(one.commit for one in context.thread_outcomes):
             notes.append("Earlier commits of ours are part of that one now.")
-    if standing.foreign and decided is None:
+    if branch_state.foreign_commits and decided is None:
         notes.append(
-            f"The branch is at {standing.head[:12]} with commits of people; what is said of checks"
-            " above is of our commit before them."
+            f"The branch is at {branch_state.head[:12]} with commits of people; what is said of"
+            " checks above is of our commit before them."
         )
-    if occasion.left:
-        notes.append(f"{occasion.left} more threads were left to the next round.")
+    if context.threads_left:
+        notes.append(f"{context.threads_left} more threads were left to the next round.")
     return notes
 
 
-def _placed(decided: Decided, asked: Agenda, commit: str) -> Placed:
-    pull = asked.occasion.pull
+def _make_placed(decided: Decided, asked: FollowUpTask, commit: str) -> Placed:
+    pull = asked.context.pull
     digest = siblings.digest(decided.cleared.change, pull.base_branch)
     return Placed(branch=pull.branch, commit=commit, new=False, digest=digest)
 
 
-def _body(words: str | None, now: PullNow, section: str, prepared: Prepared, svc: Services) -> str:
+def _body(
+    words: str | None, now: PullSnapshot, section: str, prepared: Prepared, svc: Services
+) -> str:
     """Put the section below the text: ours, which is cut if need be, or what people made of it."""
     if words is None:
         return _with_section(now, section)
-    space = cleaning.TEXT_LIMIT - len(section) - 2
-    words = cleaning.cut_markdown(words, space, where=svc.log_place(prepared.run))
+    space = sanitise.TEXT_LIMIT - len(section) - 2
+    words = sanitise.cut_markdown(words, space, where=svc.log_place(prepared.run))
     return threads.with_section(words, section)
 
 
-def _with_section(now: PullNow, section: str) -> str:
+def _with_section(now: PullSnapshot, section: str) -> str:
     body = threads.with_section(now.body, section)
-    # What people have filled up to the bound of the forge is left as it is.
-    return body if len(body) <= cleaning.TEXT_LIMIT else now.body
+    # What people have filled up to the bound of the code host is left as it is.
+    return body if len(body) <= sanitise.TEXT_LIMIT else now.body
 
 
-def _rewritten(
-    asked: Agenda,
-    now: PullNow,
+def _rewrite_pull_request(
+    asked: FollowUpTask,
+    now: PullSnapshot,
     body: str,
     commit: str,
     decided: Decided | None,
@@ -427,32 +440,38 @@ def _rewritten(
     Args:
         now: The pull request in this attempt: people may have given it other words meanwhile.
     """
-    run, pull = prepared.run, asked.occasion.pull
+    run, pull = prepared.run, asked.context.pull
     if decided is None:
         _give_text(run, now, body, pulls_of(svc))
         return None
-    placed = _placed(decided, asked, commit)
-    proposal = proposing.proposal(prepared, decided, placed, asked.occasion.remote, body, svc)
+    placed = _make_placed(decided, asked, commit)
+    change_context = pull_request_content.proposal(
+        prepared, decided, placed, asked.context.remote, body, svc
+    )
     # The title is people's by now, and they have been asked to look already.
     update = {"title": now.title, "base_branch": pull.base_branch, "reviewers": (), "labels": ()}
-    return svc.forge.propose(run, proposal.model_copy(update=update))
+    return svc.code_host.publish_pull_request(run, change_context.model_copy(update=update))
 
 
-def _give_text(run: Run, now: PullNow, body: str, pulls: Pulls) -> None:
+def _give_text(run: Run, now: PullSnapshot, body: str, pulls: Pulls) -> None:
     if body.replace("\r\n", "\n") != now.body.replace("\r\n", "\n"):
-        pulls.rewrite(run, now.number, body)
+        pulls.rewrite_text(run, now.number, body)
 
 
-def _for_people(asked: Agenda, ends: Sequence[ThreadEnd]) -> str:
+def _for_people(asked: FollowUpTask, ends: Sequence[ThreadOutcome]) -> str:
     """Say what a person has to do that is said in no thread; an edited text tells nobody."""
-    told = [one for one in ends if one.end == "human" and one.thread_id.startswith(_CHECK)]
-    lines = [f"- {cleaning.words(one.about)}: {cleaning.words(one.words)}" for one in told]
+    told = [one for one in ends if one.kind == "human" and one.thread_id.startswith(_CHECK)]
+    lines = [
+        f"- {sanitise.format_words(one.about)}: {sanitise.format_words(one.text)}" for one in told
+    ]
     return "\n".join(("**This needs a human.**", "", *lines)) if lines else ""
 
 
-def _sentence(asked: Agenda, ends: Sequence[ThreadEnd], commit: str, tried: Round | None) -> str:
+def _sentence(
+    asked: FollowUpTask, ends: Sequence[ThreadOutcome], commit: str, tried: Round | None
+) -> str:
     """Say how the round ended."""
-    count = {end: sum(one.end == end for one in ends) for end in ("commit", "reply", "human")}
+    count = {end: sum(one.kind == end for one in ends) for end in ("commit", "reply", "human")}
     said = [
         f"{count['commit']} by commit {commit[:12]}" if count["commit"] else "",
         f"{count['reply']} answered" if count["reply"] else "",
@@ -460,8 +479,8 @@ def _sentence(asked: Agenda, ends: Sequence[ThreadEnd], commit: str, tried: Roun
     ]
     told = ", ".join(part for part in said if part)
     if not ends:
-        grown = commit != asked.standing.head
+        grown = commit != asked.branch_state.head
         told = f"brought up to date by {commit[:12]}" if grown else "nothing was to be done"
     if tried is not None and not ends:
         told = tried.verdict.sentence if tried.verdict else "a rule does not allow the result"
-    return f"Pull request #{asked.occasion.pull.number}: {told.rstrip('.')}."
+    return f"Pull request #{asked.context.pull.number}: {told.rstrip('.')}."

@@ -10,20 +10,20 @@ from collections.abc import Sequence
 
 from agent.editing import attempts, by_recipe
 from agent.editing.attempts import Attempt
-from agent.editing.job import Job, why
-from agent.editing.rounds import Draft, Round, best
+from agent.editing.rounds import Draft, Round, choose_best
+from agent.editing.run_context import RunContext, explain_stop
 from agent.errors import ASKING_ENDS, EditFailed
 from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change, ChangedFile, Plan, Severity
 from agent.models.environment import Prepared
 from agent.models.ticket import Category
+from agent.policy.change_context import ChangeContext
 from agent.policy.content import paths, size
-from agent.policy.proposal import Proposal
 from agent.publishing import changelog
 from agent.recipes import registry
 from agent.services import Services
-from agent.text import cleaning
+from agent.text import sanitise
 
 #: What a change is to the users of a project; all others are nothing that they see.
 _KINDS: dict[Category, changelog.Kind] = {"bug": "bug", "feature": "feature"}
@@ -50,7 +50,7 @@ def carry_out(plan: Plan, prepared: Prepared, svc: Services) -> Change:
     )
 
 
-def next_candidate(first: Attempt, tried: Sequence[Round], job: Job) -> Draft | None:
+def next_candidate(first: Attempt, tried: Sequence[Round], run_context: RunContext) -> Draft | None:
     """Have a model make the change, once more from the base where what was tried does not pass.
 
     Args:
@@ -66,32 +66,40 @@ def next_candidate(first: Attempt, tried: Sequence[Round], job: Job) -> Draft | 
         ModelRefused: The model will not go on, and nothing was made.
         EditFailed: Nothing was changed by any of them.
     """
-    if job.has_passed or any(job.is_beyond_edits(one) for one in tried):
+    if run_context.has_passed or any(run_context.is_beyond_edits(one) for one in tried):
         return None
     attempt = (tried[-1].draft.by if tried else None) or first
-    while (number := len(tried) + job.idle_attempts) < job.terms.candidates:
+    while (
+        number := len(tried) + run_context.idle_attempts
+    ) < run_context.attempt_limits.candidates:
         try:
             if number == 0:
                 attempt.go_on()
             else:
                 attempt.close()
-                met = best(tried).objection if tried else f"It changed nothing: {attempt.why}."
-                attempt = attempts.begin_anew(first.plan, met, job)
+                met = (
+                    choose_best(tried).objection if tried else f"It changed nothing: {attempt.why}."
+                )
+                attempt = attempts.begin_anew(first.plan, met, run_context)
             if (draft := attempt.next_draft()) is not None:
                 return draft
         except ASKING_ENDS as problem:
             if not tried:
                 raise
-            job.note(f"{why(problem)} before attempt {number + 1} (limits.candidates) was made.")
+            run_context.record_loss(
+                f"{explain_stop(problem)} before attempt {number + 1} (limits.candidates) was made."
+            )
             return None
-        job.idle_attempts += 1
-        job.give_up()
+        run_context.idle_attempts += 1
+        run_context.give_up()
     if not tried:
         raise EditFailed(f"The model changed nothing: {attempt.why}.")
     return None
 
 
-def entered(plan: Plan, change: Change, number: int, prepared: Prepared, svc: Services) -> Change:
+def add_changelog_entry(
+    plan: Plan, change: Change, number: int, prepared: Prepared, svc: Services
+) -> Change:
     """Add the changelog entry to a change, unless an earlier one of it stands there.
 
     What comes out is judged next; the ledger keeps its diff, whatever becomes of it.
@@ -104,19 +112,19 @@ def entered(plan: Plan, change: Change, number: int, prepared: Prepared, svc: Se
         tree.replay(change)
         recipe = registry.by_name(plan.recipe) if plan.recipe else None
         kind = recipe.kind if recipe else _KINDS.get(plan.category, "misc")
-        notes = _enter(plan, kind, tree, prepared, svc)
+        notes = _write_changelog_entry(plan, kind, tree, prepared, svc)
         notes = tuple(dict.fromkeys((*change.notes, *notes)))
         change = change.model_copy(update={"files": tree.changes(), "notes": notes})
     # Nothing has bounded it yet, and searching it takes time.
-    diff = worktree.diff(prepared.checkout, change)[: 4 * _MOST_DIFF]
+    diff = worktree.make_diff(prepared.checkout, change)[: 4 * _MOST_DIFF]
     kept = svc.redactor(diff)
-    shown = cleaning.cut(kept, _MOST_DIFF, where="the calls of the model")
+    shown = sanitise.shorten_middle(kept, _MOST_DIFF, where="the calls of the model")
     facts = {"round": number, "change_digest": change.digest, "diff": shown}
     svc.record("change.drafted", {**facts, **({"redacted": True} if kept != diff else {})})
     return change
 
 
-def _enter(
+def _write_changelog_entry(
     plan: Plan, kind: changelog.Kind, tree: WorkTree, prepared: Prepared, svc: Services
 ) -> tuple[str, ...]:
     """Add the changelog entry, where the repository keeps one and its rules leave space for it."""
@@ -131,8 +139,8 @@ def _enter(
     file = ChangedFile(path=entry.path, before=before, after=entry.content)
     whole = Change(base_commit=prepared.checkout.commit, files=(*tree.changes(), file))
     base = worktree.open_tree(prepared.checkout, svc.base_folder(run))
-    proposal = Proposal(whole, config, prepared.contract.project, base)
-    for finding in (*paths.check(proposal), *size.check(proposal)):
+    change_context = ChangeContext(whole, config, prepared.contract.project, base)
+    for finding in (*paths.check_change(change_context), *size.check_change(change_context)):
         # What the change breaks without the entry is said by the policy.
         about_it = finding.path == entry.path or (finding.rule == "size" and not finding.path)
         if about_it and finding.severity is Severity.BLOCK:

@@ -10,26 +10,26 @@ from collections.abc import Iterator
 from agent.errors import MergeConflict, RepositoryUnfit, RequestRefused, Superseded
 from agent.git import pull_branch
 from agent.git.base import Limits
-from agent.models.agenda import Agenda, Matter, Occasion
 from agent.models.change import Change, Plan
-from agent.models.forge import Pulls
-from agent.models.outcome import StoredRun, ThreadEnd
+from agent.models.code_host import Pulls
+from agent.models.outcome import StoredRun, ThreadOutcome
 from agent.models.pulls import (
     ROUNDS_OVER,
     UNSEEN,
+    BranchState,
     ProjectCheck,
-    PullNow,
-    Standing,
+    PullSnapshot,
     Thread,
     ThreadComment,
     is_command,
     is_courtesy,
-    mentions,
+    is_mentioned,
 )
+from agent.models.review_items import FollowUpContext, FollowUpTask, ReviewItem
 from agent.models.run import FollowUp, Run
 from agent.models.ticket import Decision
 from agent.services import ELSEWHERE, Services, pulls_of
-from agent.text import cleaning
+from agent.text import sanitise
 
 #: So many threads one round answers, the oldest first.
 MOST_THREADS = 20
@@ -43,21 +43,21 @@ _MOST_HUNK_LINES = 12
 _LONGEST_ABOUT = 160
 
 
-def read(run: Run, svc: Services) -> Occasion:
+def read_context(run: Run, svc: Services) -> FollowUpContext:
     """Read the pull request, and find what waits for an answer of ours.
 
     Raises:
         Superseded: It is no longer open.
     """
     about, pulls = run.about, pulls_of(svc)
-    pull = pulls.read(run, about.pull)
+    pull = pulls.read_pull(run, about.pull)
     if pull is None or pull.state != "open":
         became = "is gone" if pull is None else f"was {pull.state}"
         raise Superseded(f"Pull request #{about.pull} {became}; nothing was done.")
-    history, remote = svc.execution.memory.history(run), svc.forge.remote(run)
+    history, remote = svc.execution.memory.list_history(run), svc.code_host.find_remote(run)
     if remote is None:
         raise RequestRefused(ELSEWHERE)
-    ends = _newest(history)
+    ends = _index_newest(history)
     asked: tuple[Thread, ...] = ()
     if about.kind == "review":
         names = frozenset((remote.author,))
@@ -67,23 +67,23 @@ def read(run: Run, svc: Services) -> Occasion:
         threads = tuple(one for one in told if one.comments)
         newest = sorted(threads, key=lambda one: one.comments[-1].at, reverse=True)
         wanted_ids = {one.thread_id for one in newest if _is_asked(one, ends, names, people)}
-        asked = tuple(people.only(one) for one in threads if one.thread_id in wanted_ids)
-    return Occasion(
+        asked = tuple(people.hide_others(one) for one in threads if one.thread_id in wanted_ids)
+    return FollowUpContext(
         remote=remote,
-        rules=svc.forge.rules(run, pull.branch),
+        rules=svc.code_host.read_branch_rules(run, pull.branch),
         # What nobody waits for is not carried along.
         pull=pull.model_copy(update={"threads": ()}),
-        checks=_at_issue(pulls.checks(run, pull.head)) if about.kind == "ci" else (),
-        asked=asked[:MOST_THREADS],
-        left=max(0, len(asked) - MOST_THREADS),
+        checks=_at_issue(pulls.list_checks(run, pull.head)) if about.kind == "ci" else (),
+        threads=asked[:MOST_THREADS],
+        threads_left=max(0, len(asked) - MOST_THREADS),
         plan=_plan(history, pull),
-        ends=tuple(ends.values()),
+        thread_outcomes=tuple(ends.values()),
         text_digest=_text_digest(history),
-        answered=sum(_is_like(one, about) for one in history),
+        earlier_rounds=sum(_is_like(one, about) for one in history),
     )
 
 
-def _newest(history: tuple[StoredRun, ...]) -> dict[str, ThreadEnd]:
+def _index_newest(history: tuple[StoredRun, ...]) -> dict[str, ThreadOutcome]:
     """Return what became of each thread last, by its id."""
     outcomes = (one.outcome for one in history if one.outcome is not None)
     return {end.thread_id: end for outcome in outcomes for end in outcome.threads}
@@ -92,12 +92,12 @@ def _newest(history: tuple[StoredRun, ...]) -> dict[str, ThreadEnd]:
 def _is_like(earlier: StoredRun, about: FollowUp) -> bool:
     """Whether an earlier follow-up counts against the bound of those of this kind."""
     before, became = earlier.run.follow_up, earlier.outcome
-    if became is not None and became.done and not became.threads:
+    if became is not None and became.is_done and not became.threads:
         return False  # another one was quicker, or people saw to it themselves: it found nothing
     return before is not None and (before.kind, before.by) == (about.kind, about.by)
 
 
-def _plan(history: tuple[StoredRun, ...], pull: PullNow) -> Plan:
+def _plan(history: tuple[StoredRun, ...], pull: PullSnapshot) -> Plan:
     """Return what the change was made by last, as far as that is known."""
     plans = [one.outcome.plan for one in history if one.outcome and one.outcome.plan]
     return plans[-1] if plans else Plan(recipe="", title=pull.title, parameters="", steps=())
@@ -125,12 +125,14 @@ class _People:
             )
         return self._known[account]
 
-    def only(self, thread: Thread) -> Thread:
+    def hide_others(self, thread: Thread) -> Thread:
         """Empty what others have written in a thread: no model and no recipe gets to see it."""
         return thread.model_copy(
             update={
                 "comments": tuple(
-                    one if one.ours or self.may_write(one) else one.model_copy(update={"body": ""})
+                    one
+                    if one.is_ours or self.may_write(one)
+                    else one.model_copy(update={"body": ""})
                     for one in thread.comments
                 )
             }
@@ -138,38 +140,38 @@ class _People:
 
 
 def _is_asked(
-    thread: Thread, ends: dict[str, ThreadEnd], names: frozenset[str], people: _People
+    thread: Thread, ends: dict[str, ThreadOutcome], names: frozenset[str], people: _People
 ) -> bool:
     """Whether people who may decide wait for an answer of ours in a thread."""
     if thread.resolved:
         return False
     before = ends.get(thread.thread_id)
-    if before and not before.by_model and before.words.startswith(ROUNDS_OVER):
+    if before and not before.by_model and before.text.startswith(ROUNDS_OVER):
         return False
-    fresh = _since_ours(thread, before.upto if before else 0)
+    fresh = _since_ours(thread, before.last_comment_id if before else 0)
     fresh = [one for one in fresh if not is_courtesy(one.body)]
     if not thread.asks_changes and thread.place != "inline":
-        fresh = [one for one in fresh if mentions(one.body, names)]
+        fresh = [one for one in fresh if is_mentioned(one.body, names)]
     # Who spoke last first: strangers before them hide nobody.
     return any(people.may_write(one) for one in reversed(fresh))
 
 
-def _as_read(thread: Thread, ends: dict[str, ThreadEnd]) -> Thread:
+def _as_read(thread: Thread, ends: dict[str, ThreadOutcome]) -> Thread:
     """Put what people said while we wrote an answer behind that: it was not read for it.
 
     That a round has done nothing about a thread is no answer, and stands in nobody's way.
     """
-    told = [one for one in thread.comments if not (one.ours and UNSEEN in one.body)]
+    told = [one for one in thread.comments if not (one.is_ours and UNSEEN in one.body)]
     before = ends.get(thread.thread_id)
-    upto = before.upto if before else 0
-    unread = [one for one in told if upto and one.comment_id > upto and not one.ours]
+    upto = before.last_comment_id if before else 0
+    unread = [one for one in told if upto and one.comment_id > upto and not one.is_ours]
     read = [one for one in told if one not in unread]
     return thread.model_copy(update={"comments": (*read, *unread)})
 
 
 def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
     """Return what people have said in a thread since we had read it and answered."""
-    last = max((at for at, one in enumerate(thread.comments) if one.ours), default=-1)
+    last = max((at for at, one in enumerate(thread.comments) if one.is_ours), default=-1)
     return [
         one
         for one in thread.comments[last + 1 :]
@@ -177,17 +179,17 @@ def _since_ours(thread: Thread, upto: int) -> list[ThreadComment]:
     ]
 
 
-def stand(occasion: Occasion, run: Run, svc: Services) -> Standing:
+def read_branch_state(context: FollowUpContext, run: Run, svc: Services) -> BranchState:
     """Fetch branch and base, and bring them together where that goes without a conflict.
 
     Raises:
         RepositoryUnfit: The branch holds what cannot be carried on.
         MergeConflict: The base is to be merged in, and the two do not go together, or we may not.
     """
-    settings, pull, remote = svc.settings, occasion.pull, occasion.remote
-    token = svc.forge.credential(run, write=False)
+    settings, pull, remote = svc.settings, context.pull, context.remote
+    token = svc.code_host.create_credential(run, write=False)
     svc.redactor.learn(token)
-    standing = pull_branch.standing(
+    branch_state = pull_branch.read_branch_state(
         remote.url,
         token,
         pull.branch,
@@ -195,68 +197,73 @@ def stand(occasion: Occasion, run: Run, svc: Services) -> Standing:
         settings.home / "mirrors",
         author=remote.author,
         email=remote.email,
-        merging=not occasion.rules.signed,
-        limits=Limits.of(settings),
+        merging=not context.rules.signed,
+        limits=Limits.from_settings(settings),
         stopped=svc.stopped,
     )
-    if standing.unfit:
-        raise RepositoryUnfit(standing.unfit)
-    if standing.conflicts and run.about.kind == "rebase":
+    if branch_state.unfit_reason:
+        raise RepositoryUnfit(branch_state.unfit_reason)
+    if branch_state.conflicts and run.about.kind == "rebase":
         raise MergeConflict(
             f"{pull.base_branch} cannot be merged into {pull.branch}:"
-            f" both have changed {_paths(standing.conflicts)}."
+            f" both have changed {_paths(branch_state.conflicts)}."
         )
-    if standing.moved and not standing.brought_up and run.about.kind == "rebase":
+    if branch_state.base_has_moved and not branch_state.brought_up and run.about.kind == "rebase":
         raise MergeConflict(
             f"{pull.base_branch} was not merged into {pull.branch}: every commit there has to be"
             " signed, and a merge of ours is not. A person can do it with “Update branch” on the"
             " pull request's page."
         )
-    svc.say(f"branch {pull.branch} at {standing.head[:12]}, base {standing.checkout.commit[:12]}")
-    return standing
+    svc.say(
+        f"branch {pull.branch} at {branch_state.head[:12]},"
+        f" base {branch_state.checkout.commit[:12]}"
+    )
+    return branch_state
 
 
 def _paths(paths: tuple[str, ...]) -> str:
-    shown = ", ".join(cleaning.code(one) for one in paths[:8])
+    shown = ", ".join(sanitise.format_code(one) for one in paths[:8])
     return shown + (f" and {len(paths) - 8} more" if len(paths) > 8 else "")
 
 
-def has_work(occasion: Occasion, run: Run, standing: Standing | None = None) -> bool:
+def has_work(context: FollowUpContext, run: Run, branch_state: BranchState | None = None) -> bool:
     """Whether there is anything to do, as far as is known.
 
     Args:
-        standing: None: the branch was not looked at yet.
+        branch_state: None: the branch was not looked at yet.
     """
     kind = run.about.kind
     if kind == "rebase":
-        return standing is None or standing.moved
-    return bool(occasion.asked if kind == "review" else occasion.checks)
+        return branch_state is None or branch_state.base_has_moved
+    return bool(context.threads if kind == "review" else context.checks)
 
 
-def is_news(change: Change, asked: Agenda, run: Run) -> bool:
+def is_news(change: Change, asked: FollowUpTask, run: Run) -> bool:
     """Whether a change is to go on the branch; a merge alone is only where it was asked for."""
-    merges = run.about.kind == "rebase" and asked.standing.moved
-    return merges or change.digest != asked.standing.change.digest
+    merges = run.about.kind == "rebase" and asked.branch_state.base_has_moved
+    return merges or change.digest != asked.branch_state.change.digest
 
 
-def decision(occasion: Occasion) -> Decision:
+def make_decision(context: FollowUpContext) -> Decision:
     """Say who sees to it: whoever can; the kind of work stays as it was."""
-    return Decision(recipe="", sentence="A follow-up.", category=occasion.plan.category)
+    return Decision(recipe="", sentence="A follow-up.", category=context.plan.category)
 
 
-def agenda(occasion: Occasion, standing: Standing, run: Run, svc: Services) -> Agenda:
+def make_task(
+    context: FollowUpContext, branch_state: BranchState, run: Run, svc: Services
+) -> FollowUpTask:
     """List what is to be seen to, one by one."""
-    found = [_of_thread(thread) for thread in occasion.asked]
-    found += list(_of_checks(occasion, standing, run, svc))
+    found = [_of_thread(thread) for thread in context.threads]
+    found += list(_of_checks(context, branch_state, run, svc))
     # What it is about is told in the pull request, as long as that lives.
     numbered = [
         one.model_copy(update={"number": at, "about": svc.redactor(one.about)[:_LONGEST_ABOUT]})
         for at, one in enumerate(found, 1)
     ]
-    return Agenda(occasion=occasion, standing=standing, matters=tuple(numbered))
+    return FollowUpTask(context=context, branch_state=branch_state, items=tuple(numbered))
 
 
-def _of_thread(thread: Thread) -> Matter:
+def _of_thread(thread: Thread) -> ReviewItem:
     place = f"{thread.path}:{thread.line}" if thread.line else thread.path
     bodies = (one.body.strip() for one in thread.comments)
     first = next(filter(None, bodies), "").partition("\n")[0]
@@ -266,37 +273,39 @@ def _of_thread(thread: Thread) -> Matter:
     if thread.hunk:
         lines += ["The lines it stands on:", *thread.hunk.splitlines()[-_MOST_HUNK_LINES:]]
     for one in thread.comments:
-        words = cleaning.incoming(one.body)[0].strip()
+        words = sanitise.clean_ticket(one.body)[0].strip()
         if words:
-            lines.append(f"{'We' if one.ours else one.author} wrote: {words}")
-    text = cleaning.cut("\n".join(lines), _MOST_SAID, where="the pull request")
-    return Matter(number=0, about=f"{place} {first}".strip(), text=text, thread=thread)
+            lines.append(f"{'We' if one.is_ours else one.author} wrote: {words}")
+    text = sanitise.shorten_middle("\n".join(lines), _MOST_SAID, where="the pull request")
+    return ReviewItem(number=0, about=f"{place} {first}".strip(), text=text, thread=thread)
 
 
-def _of_checks(occasion: Occasion, standing: Standing, run: Run, svc: Services) -> Iterator[Matter]:
+def _of_checks(
+    context: FollowUpContext, branch_state: BranchState, run: Run, svc: Services
+) -> Iterator[ReviewItem]:
     pulls = pulls_of(svc)
     red_on_base: frozenset[str] = frozenset()
-    if occasion.checks:
-        base = pulls.checks(run, standing.tip)
+    if context.checks:
+        base = pulls.list_checks(run, branch_state.tip)
         red_on_base = frozenset(one.name for one in base if one.state == "failed")
     seen_to = 0
-    for check in occasion.checks:
-        matter = Matter(number=0, about=f"check {check.name}", text="", check=check)
+    for check in context.checks:
+        item = ReviewItem(number=0, about=f"check {check.name}", text="", check=check)
         if check.state == "waiting":
             words = check.summary or "It waits until somebody allows it, or starts it again."
-            yield matter.model_copy(update={"settled": words})
+            yield item.model_copy(update={"settled": words})
         elif check.name in red_on_base:
-            words = f"It is as red on {occasion.pull.base_branch} at {standing.tip[:12]}."
-            yield matter.model_copy(update={"settled": words})
+            words = f"It is as red on {context.pull.base_branch} at {branch_state.tip[:12]}."
+            yield item.model_copy(update={"settled": words})
         elif seen_to == _MOST_CHECKS:
             words = f"A round sees to {_MOST_CHECKS} red checks, and this is not one of them."
-            yield matter.model_copy(update={"settled": words})
+            yield item.model_copy(update={"settled": words})
         else:
             seen_to += 1
-            log = pulls.log(run, check)[-_MOST_LOG:]
+            log = pulls.read_log(run, check)[-_MOST_LOG:]
             said = "\n".join(part for part in (check.summary, log) if part)
             text = f"The project's check {check.name} fails on the branch. It says:\n{said}"
-            yield matter.model_copy(update={"text": text})
+            yield item.model_copy(update={"text": text})
 
 
 def _at_issue(checks: tuple[ProjectCheck, ...]) -> tuple[ProjectCheck, ...]:

@@ -1,8 +1,8 @@
 """Onboard: ask a repository's owner how it is to be worked on.
 
 A repository without a configuration gets one pull request, ever, that proposes one. What became of
-it is looked up on the forge each time, so nothing here has to be remembered. While it is open, runs
-go on with what was detected, or wait where the operator wants that. Once it is merged the
+it is looked up on the code host each time, so nothing here has to be remembered. While it is open,
+runs go on with what was detected, or wait where the operator wants that. Once it is merged the
 configuration is there, and once it is closed what was detected holds. Both are read at a base
 commit that is not older than the answer.
 """
@@ -14,8 +14,8 @@ from agent.environments.tree_files import TreeFiles
 from agent.errors import BranchTaken, OwnerAwaited
 from agent.git import worktree
 from agent.models.change import Change, ChangedFile
+from agent.models.code_host import NewPullRequest
 from agent.models.environment import Checkout, Contract, Opened
-from agent.models.forge import NewPullRequest
 from agent.models.outcome import PullRequest
 from agent.models.run import Run
 from agent.onboarding import facts, kept, pull_request, readiness, written
@@ -29,7 +29,7 @@ BRANCH = "mergewright/onboarding"
 _CHECKOUT = "checkout"
 
 
-def settle(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
+def settle_onboarding(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
     """Go on where the owner has answered, in whichever way; say how. May run twice.
 
     Raises:
@@ -40,11 +40,11 @@ def settle(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
         return "configured"
     if not _may_ask(run, svc):
         return "not asked"
-    there = svc.forge.onboarding(run, BRANCH)
+    there = svc.code_host.find_onboarding(run, BRANCH)
     if there is None and svc.settings.onboarding == "on":
         return "to be asked"
     if there is None:
-        pull, state = _open(run, base, svc), "open"
+        pull, state = _open_pull_request(run, base, svc), "open"
         svc.say(f"a configuration is proposed by {pull.url}")
     else:
         pull, state = PullRequest(number=there.number, url=there.url), there.state
@@ -52,17 +52,17 @@ def settle(run: Run, base: Checkout, contract: Contract, svc: Services) -> str:
         svc.say("the run does not wait for it; what is detected holds")
         return state
     if state == "open":
-        svc.forge.await_owner(run, pull, pull_request.WAITING)
+        svc.code_host.await_owner(run, pull, pull_request.WAITING)
         raise OwnerAwaited(f"The answer in {pull.url}, which proposes a configuration, is awaited")
     if there is not None and there.head != base.commit:
         raise OwnerAwaited(f"{pull.url} is {state}, so the repository is read anew", _CHECKOUT)
     if state == "closed":
-        svc.forge.close_onboarding(run, pull, pull_request.CLOSED)
+        svc.code_host.close_onboarding(run, pull, pull_request.CLOSED)
     svc.say(f"{pull.url} is {state}, and there is no configuration: what is detected holds")
     return state
 
 
-def propose(base: Opened, svc: Services) -> str:
+def propose_configuration(base: Opened, svc: Services) -> str:
     """Propose a configuration once it is known what runs base's tests; say what came of it.
 
     May run twice.
@@ -70,9 +70,9 @@ def propose(base: Opened, svc: Services) -> str:
     run = base.run
     if base.contract.source is not None or run.follow_up is not None or not _may_ask(run, svc):
         return "not asked"
-    if svc.forge.onboarding(run, BRANCH) is not None:
+    if svc.code_host.find_onboarding(run, BRANCH) is not None:
         return "asked already"
-    pull = _open(run, base.checkout, svc)
+    pull = _open_pull_request(run, base.checkout, svc)
     svc.say(f"a configuration is proposed by {pull.url}; the run does not wait for it")
     return pull.url
 
@@ -83,7 +83,7 @@ def _may_ask(run: Run, svc: Services) -> bool:
     return by_label and svc.settings.onboarding != "off" and not run.dry_run
 
 
-def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:
+def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
     """Open the pull request, with a commit that adds the one file."""
     place = svc.base_folder(run)
     tree = worktree.lay_out(base, place, svc.stopped)
@@ -102,11 +102,11 @@ def _open(run: Run, base: Checkout, svc: Services) -> PullRequest:
     change = Change(base_commit=base.commit, files=(file,))
     commit = base.commit
     try:
-        commit = svc.forge.commit(run, BRANCH, pull_request.MESSAGE, change)
+        commit = svc.code_host.create_commit(run, BRANCH, pull_request.MESSAGE, change)
     except BranchTaken:
         # Another run of the repository was quicker, or was killed before it opened the request.
         svc.say(f"the branch {BRANCH} is there already; it is proposed as it is")
-    return svc.forge.onboard(
+    return svc.code_host.open_onboarding(
         run,
         NewPullRequest(
             branch=BRANCH,

@@ -16,30 +16,36 @@ from agent.models.checks import Comparison
 from agent.models.environment import Prepared
 from agent.models.ticket import Ticket
 from agent.policy import levels, registry
+from agent.policy.change_context import ChangeContext
 from agent.policy.content import paths
-from agent.policy.proposal import Proposal
 from agent.services import Services
 
 
-def clear(
-    change: Change, ticket: Ticket, prepared: Prepared, svc: Services, stood: Change | None = None
+def clear_change(
+    change: Change,
+    ticket: Ticket,
+    prepared: Prepared,
+    svc: Services,
+    human_changes: Change | None = None,
 ) -> ClearedChange:
     """Let a change pass only if every rule of the target repository allows it.
 
     Args:
-        stood: What a branch held before that people have put commits of their own on; what rules
-            found in that already stands against nothing that we add.
+        human_changes: What a branch held before, with commits of people in it; what rules found in
+            that is not held against what we add.
 
     Raises:
         PolicyRefused: A rule forbids it; the message names rule, file, line and the way out.
     """
     base = worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run))
     contract = prepared.contract
-    proposal = Proposal(change, contract.config, contract.project, base, ticket)
+    change_context = ChangeContext(change, contract.config, contract.project, base, ticket)
     try:
-        cleared = judge(proposal, svc.settings.floors, stood)
+        cleared = judge_change(change_context, svc.settings.floors, human_changes)
     except PolicyRefused as problem:
-        svc.say(_refused([one for one in problem.findings if one.severity is Severity.BLOCK]))
+        svc.say(
+            _explain_refusal([one for one in problem.findings if one.severity is Severity.BLOCK])
+        )
         raise
     remarks = len(cleared.findings)
     svc.say(
@@ -49,7 +55,7 @@ def clear(
     return cleared
 
 
-def _refused(blocking: list[Finding]) -> str:
+def _explain_refusal(blocking: list[Finding]) -> str:
     """Say in one line what stands against a change."""
     first = blocking[0]
     place = first.path if first.line is None else f"{first.path}:{first.line}"
@@ -58,46 +64,53 @@ def _refused(blocking: list[Finding]) -> str:
     return said + (f" ({more} more finding{'s' * (more != 1)})" if more else "")
 
 
-def judge(
-    proposal: Proposal, floors: Mapping[str, Level], stood: Change | None = None
+def judge_change(
+    change_context: ChangeContext, floors: Mapping[str, Level], human_changes: Change | None = None
 ) -> ClearedChange:
     """Hold a change against every rule; pure.
 
     Args:
-        proposal: The change, with its contract and base.
+        change_context: The change, with its contract and base.
         floors: The least that rules weigh here, by their ids, as the operator has set them.
-        stood: What a branch held before, with commits of people in it; what rules find in that
-            only remarks, as far as nothing is made of it that they find as well.
+        human_changes: What a branch held before, with commits of people in it; what rules find in
+            that is only a remark, unless they find it in what is added as well.
 
     Raises:
         PolicyRefused: With all findings of all rules, not only the first.
     """
-    findings = _found(proposal, floors)
-    if stood is not None:
-        before = _found(proposal.of(stood), floors)
-        findings = _tolerated(findings, before, _edited(stood, proposal.change))
+    findings = _find_problems(change_context, floors)
+    if human_changes is not None:
+        before = _find_problems(change_context.with_change(human_changes), floors)
+        findings = _soften_findings(
+            findings, before, _find_edited_paths(human_changes, change_context.change)
+        )
     if any(finding.severity is Severity.BLOCK for finding in findings):
         raise PolicyRefused(findings)
     # What of the tree is not in the change is for a person to look at, whatever rules say.
-    change = proposal.change
+    change = change_context.change
     return ClearedChange(change=change, findings=(*change.left_out, *findings))
 
 
-def _found(proposal: Proposal, floors: Mapping[str, Level]) -> tuple[Finding, ...]:
-    found = (finding for module in registry.MODULES for finding in module.check(proposal))
-    return tuple(levels.weigh(found, registry.RULES, proposal.config, floors))
+def _find_problems(
+    change_context: ChangeContext, floors: Mapping[str, Level]
+) -> tuple[Finding, ...]:
+    found = (
+        finding for module in registry.MODULES for finding in module.check_change(change_context)
+    )
+    return tuple(levels.apply_levels(found, registry.RULES, change_context.config, floors))
 
 
-def _edited(stood: Change, change: Change) -> frozenset[str]:
+def _find_edited_paths(human_changes: Change, change: Change) -> frozenset[str]:
     """Return the paths of files that are not as they stood, or are as they were before that."""
     # Who has made a record knows more or less of what was before.
     was, now = (
-        {one.path: (one.after, one.executable) for one in files.files} for files in (stood, change)
+        {one.path: (one.after, one.executable) for one in files.files}
+        for files in (human_changes, change)
     )
     return frozenset(path for path in {*was, *now} if was.get(path) != now.get(path))
 
 
-def _tolerated(
+def _soften_findings(
     findings: tuple[Finding, ...], before: tuple[Finding, ...], edited: frozenset[str]
 ) -> tuple[Finding, ...]:
     """Let what was there before remark, no more; people answer for their own commits.
@@ -124,11 +137,13 @@ def _tolerated(
 
 
 def tolerate_standing(
-    compared: tuple[Comparison, ...], change: Change, stood: Change | None
+    compared: tuple[Comparison, ...], change: Change, human_changes: Change | None
 ) -> tuple[Comparison, ...]:
     """Let what rules find in lines that people have committed remark, no more."""
     return tuple(
-        check.model_copy(update={"findings": levels.tolerate(check.findings, change, stood)})
+        check.model_copy(
+            update={"findings": levels.soften_in_human_lines(check.findings, change, human_changes)}
+        )
         for check in compared
     )
 

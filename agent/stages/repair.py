@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent.editing import attempts, rounds, scouting
-from agent.editing.job import Job, why
 from agent.editing.rounds import Draft, Round
+from agent.editing.run_context import RunContext, explain_stop
 from agent.errors import ROUND_ENDS
 from agent.models.review import ReviewNotes
-from agent.text import cleaning
+from agent.text import sanitise
 
 _MOST_WORDS = 8_000
 
 
-def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
+def next_draft(tried: Sequence[Round], run_context: RunContext) -> Draft | None:
     """Have a change fixed; None: it passes, or nothing is left to try.
 
     Nothing is paid for where no edit could have it pass.
@@ -26,30 +26,34 @@ def next_draft(tried: Sequence[Round], job: Job) -> Draft | None:
         AgentError: The model cannot be asked or will not go on, and nothing has passed.
     """
     last = tried[-1]
-    words = _find_objection(last, job)
+    words = _find_objection(last, run_context)
     if (
-        job.svc.models is None
+        run_context.svc.models is None
         or not words
-        or len(tried) > job.terms.repair_rounds
-        or job.is_beyond_edits(last)
+        or len(tried) > run_context.attempt_limits.repair_rounds
+        or run_context.is_beyond_edits(last)
     ):
         return None
     try:
-        return _following(last, cleaning.cut(words, _MOST_WORDS, where="run the checks"), job)
+        return _get_next_draft(
+            last, sanitise.shorten_middle(words, _MOST_WORDS, where="run the checks"), run_context
+        )
     except ROUND_ENDS as problem:
-        if not job.survives(problem):
+        if not run_context.keeps_passed_change(problem):
             raise
-        job.give_up()
-        job.note(f"{why(problem)} before another change was made.")
+        run_context.give_up()
+        run_context.record_loss(f"{explain_stop(problem)} before another change was made.")
     return None
 
 
-def _find_objection(last: Round, job: Job) -> str:
+def _find_objection(last: Round, run_context: RunContext) -> str:
     """Say what stands against the last change, for the model; empty: nothing."""
-    if not last.passed:
+    if not last.is_passed:
         return last.objection if last.failures else ""
     # Of all that was judged: after a review another list of rounds begins.
-    told = any(one.passed and one.remarks for one in job.judged if one.number < last.number)
+    told = any(
+        one.is_passed and one.remarks for one in run_context.rounds if one.number < last.number
+    )
     if told or last.draft.by is None:
         return ""
     # How base is set up is no matter of an edit.
@@ -57,32 +61,34 @@ def _find_objection(last: Round, job: Job) -> str:
     return rounds.left_to_people(remarks)
 
 
-def _following(last: Round, words: str, job: Job) -> Draft | None:
-    attempt = last.draft.by or attempts.on_pull(last.draft, (), words, job)
+def _get_next_draft(last: Round, words: str, run_context: RunContext) -> Draft | None:
+    attempt = last.draft.by or attempts.on_pull(last.draft, (), words, run_context)
     if last.draft.by is not None:
-        attempt.answer(words, last.draft, passed=last.passed)
+        attempt.answer(words, last.draft, passed=last.is_passed)
     if (following := attempt.next_draft()) is None:
-        job.give_up()
+        run_context.give_up()
     return following
 
 
-def answer(best: Round, notes: ReviewNotes, job: Job) -> Draft | None:
+def answer_submission(best: Round, notes: ReviewNotes, run_context: RunContext) -> Draft | None:
     """Have the reviewer's blocking remarks seen to, once; None: there are none.
 
     Where the model cannot be asked or will not go on, the change stays as it passed.
     """
-    if not notes.blocking or not best.passed:
+    if not notes.blocking or not best.is_passed:
         return None
     try:
-        following = _following(best, rounds.remarked(notes.blocking), job)
+        following = _get_next_draft(best, rounds.format_remarks(notes.blocking), run_context)
     except ROUND_ENDS as problem:
-        if not job.survives(problem):
+        if not run_context.keeps_passed_change(problem):
             raise
-        job.give_up()
-        job.note(f"{why(problem)} before the reviewer's blocking remarks were seen to.")
+        run_context.give_up()
+        run_context.record_loss(
+            f"{explain_stop(problem)} before the reviewer's blocking remarks were seen to."
+        )
         return None
     if following is None:
-        job.note(
+        run_context.record_loss(
             "An edit was asked for that answers the reviewer's blocking remarks, and changed"
             " nothing."
         )

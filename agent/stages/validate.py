@@ -5,42 +5,63 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.editing import rounds
-from agent.editing.job import Job, why
 from agent.editing.rounds import Draft, Round
+from agent.editing.run_context import RunContext, explain_stop
 from agent.errors import ROUND_ENDS, EditFailed, EnvironmentFailed, PolicyRefused
 from agent.stages import checks, decide, edit, policy, prove
 
 
-def judge(draft: Draft, job: Job) -> Round:
+def judge_change(draft: Draft, run_context: RunContext) -> Round:
     """Judge a change; where that cannot be ended, one that has passed is not given up for it."""
-    number = job.number
+    number = run_context.round_number
     try:
-        return job.over(_weigh(draft, job))
+        return run_context.record_round(_run_gates(draft, run_context))
     except ROUND_ENDS as problem:
-        if not job.survives(problem):
+        if not run_context.keeps_passed_change(problem):
             raise
-        job.note(f"{why(problem)} before another change was checked to its end.")
-        return job.over(Round(number, draft, unfinished=True))
+        run_context.record_loss(
+            f"{explain_stop(problem)} before another change was checked to its end."
+        )
+        return run_context.record_round(Round(number, draft, unfinished=True))
 
 
-def _weigh(draft: Draft, job: Job) -> Round:
+def _run_gates(draft: Draft, run_context: RunContext) -> Round:
     """Hold a change against the rules and, if they let it pass, against the project's checks."""
-    step, svc, prepared, number = job.step, job.svc, job.prepared, job.number
+    step, svc, prepared, number = (
+        run_context.step,
+        run_context.svc,
+        run_context.prepared,
+        run_context.round_number,
+    )
     try:
         made = draft.plan, draft.change, number, prepared, svc
-        change = step(f"changelog {number}", edit.entered, *made)
+        change = step(f"changelog {number}", edit.add_changelog_entry, *made)
         draft = replace(draft, change=change)
-        held = change, job.ticket, prepared, svc, job.stood
-        cleared = step(f"policy {number}", policy.clear, *held)
-        after = step(f"checks {number}", checks.run, cleared, job.before, prepared, svc, job.stood)
+        held = change, run_context.ticket, prepared, svc, run_context.human_changes
+        cleared = step(f"policy {number}", policy.clear_change, *held)
+        after = step(
+            f"checks {number}",
+            checks.run_checks,
+            cleared,
+            run_context.baseline,
+            prepared,
+            svc,
+            run_context.human_changes,
+        )
     except PolicyRefused as problem:
         return Round(number, draft, refused=problem.findings)
     except (EditFailed, EnvironmentFailed) as problem:
         if draft.plan.recipe:  # nobody would mend it
             raise
         return Round(number, draft, refused=(rounds.find_obstacle(problem),))
-    compared = step(f"compare {number}", checks.compare, job.before, after, prepared, svc)
-    compared = policy.tolerate_standing(compared, change, job.stood)
-    proof = step(f"proof {number}", prove.show, draft.plan, change, compared, after, prepared, svc)
-    verdict = step(f"decide {number}", decide.weigh, compared, cleared, prepared.contract, proof)
+    compared = step(
+        f"compare {number}", checks.compare_sides, run_context.baseline, after, prepared, svc
+    )
+    compared = policy.tolerate_standing(compared, change, run_context.human_changes)
+    proof = step(
+        f"proof {number}", prove.prove_change, draft.plan, change, compared, after, prepared, svc
+    )
+    verdict = step(
+        f"decide {number}", decide.decide_verdict, compared, cleared, prepared.contract, proof
+    )
     return Round(number, draft, (), cleared, after, compared, proof, verdict)

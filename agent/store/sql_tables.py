@@ -32,21 +32,21 @@ class RunRow(SQLModel, table=True):
     worker: str | None = None
     segment: int = 1
     begin_with: str | None = None
-    waits: int = 0
+    wait_count: int = 0
     waits_for: str | None = None
-    stopped: str | None = None
-    stopped_for: str | None = None
+    stop_request: str | None = None
+    stop_reason: str | None = None
     retries: int = 0
-    grants: int = 1
+    budget_multiplier: int = 1
     told_of_quota: bool = False
     plan_asked: str | None = None
-    guided: int = 0
+    guidance_seen: int = 0
     pull: int | None = None
     delivery_id: str | None = None
     priority: int = 0
     round: int = 0
-    follows: str | None = None
-    wishes: str | None = None
+    follows_run: str | None = None
+    follow_up_requests: str | None = None
     head: str | None = None
     run: str
     outcome: str | None = None
@@ -65,7 +65,7 @@ class RunRow(SQLModel, table=True):
         Index("runs_started", "repository_id", "started_at"),
         Index("runs_of_pull", "repository_id", "pull"),
         Index("runs_of_head", "repository_id", "head"),
-        Index("runs_that_follow", "follows"),
+        Index("runs_that_follow", "follows_run"),
     )
 
 
@@ -102,10 +102,10 @@ class GuidanceRow(SQLModel, table=True):
     __table_args__ = (Index("guidance_once", "run_id", "comment", unique=True),)
 
 
-class EndRow(SQLModel, table=True):
+class PullOutcomeRow(SQLModel, table=True):
     """How the pull request of a run ended; the run is the one that opened it."""
 
-    __tablename__ = "ends"
+    __tablename__ = "pull_outcomes"
 
     run_id: str = Field(primary_key=True)
     pull: int
@@ -114,21 +114,21 @@ class EndRow(SQLModel, table=True):
     by: str
     commit: str
     base: str
-    tries: int = 0
+    attempts: int = 0
     not_before: float | None = None
-    figures: str | None = None
+    statistics: str | None = None
 
     __table_args__ = (Index("ends_due", "not_before"),)
 
 
 METADATA = RunRow.metadata
-TABLES = [METADATA.tables[name] for name in ("runs", "spendings", "guidance", "ends")]
+TABLES = [METADATA.tables[name] for name in ("runs", "spendings", "guidance", "pull_outcomes")]
 _COLUMNS = [repr((str(one), str(one.type), one.nullable)) for table in TABLES for one in table.c]
 #: Of the columns as they are described here, so that a file with others is never opened.
 VERSION = hashlib.sha256("".join(_COLUMNS).encode()).hexdigest()[:12]
 
 
-def prepare(connection: Connection, path: Path) -> None:
+def create_tables(connection: Connection, path: Path) -> None:
     """Make the tables where there are none.
 
     Raises:

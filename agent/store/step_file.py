@@ -73,7 +73,7 @@ class StepFile:
             SettingsInvalid: There is no such file, or it is none of ours.
         """
         self._path = path
-        self.grants = 1
+        self.budget_multiplier = 1
         """So often the run was allowed its money and minutes."""
         self._records: dict[str, str] = {}
         self._at = ""
@@ -147,7 +147,7 @@ class StepFile:
 
     def end(self, outcome: Outcome) -> None:
         """Note how the run ended; where it would end so again, its records are of no more use."""
-        if outcome.done or outcome.reason in _SETTLED:
+        if outcome.is_done or outcome.reason in _SETTLED:
             self._path.unlink(missing_ok=True)
         else:
             interrupted = outcome.reason is Reason.INTERRUPTED
@@ -225,7 +225,7 @@ class StepFile:
             self._spent[facts["spent"]] = facts["usd"]
             return
         # After an end the run goes on with the step that it ended at.
-        self.grants += facts["granted"]
+        self.budget_multiplier += facts["granted"]
         if (again := facts["again"]) is not None:
             names = list(self._records)
             kept = names[: names.index(again)] if again in names else names if again else []
@@ -233,7 +233,9 @@ class StepFile:
         self._records.pop(_TELLING, None)
 
 
-def latest(runs: Path, repository: str | None = None, ticket: str | None = None) -> Path | None:
+def find_latest(
+    runs: Path, repository: str | None = None, ticket: str | None = None
+) -> Path | None:
     """Find the newest run on this machine that can go on; None: there is none.
 
     One that never came to a step has nothing to go on with.

@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from agent.errors import EngineHeld, SettingsInvalid
+from agent.errors import EngineLocked, SettingsInvalid
 
 FILE_NAME = "worker.lock"
 #: A child of a killed holder has the lock as well until it has become another program.
@@ -53,10 +53,10 @@ class WorkerLock:
 
     def _take(self, home: Path) -> None:
         until = time.monotonic() + _LET_GO_SECONDS
-        while not self._taken():
+        while not self._try_take():
             if time.monotonic() > until:
                 holder = os.pread(self._file, 200, 0).decode("ascii", "replace").strip()
-                raise EngineHeld(
+                raise EngineLocked(
                     f"{home} is worked on by {holder or 'another process'}. Stop it first, or give"
                     " this one a MERGEWRIGHT_HOME of its own."
                 )
@@ -66,7 +66,7 @@ class WorkerLock:
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, holder.encode(), 0)
 
-    def _taken(self) -> bool:
+    def _try_take(self) -> bool:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

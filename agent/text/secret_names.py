@@ -49,7 +49,7 @@ _VALUE = rf"(?:{_QUOTED}|{_BARE})"
 _PARTS_OF_PATTERN = {"name": _NAME, "bare": _BARE, "value": _VALUE, "blank": r"[ \t]"}
 
 
-def _compile(pattern: str) -> re.Pattern[str]:
+def _compile_pattern(pattern: str) -> re.Pattern[str]:
     for name, part in _PARTS_OF_PATTERN.items():
         pattern = pattern.replace(f"<<{name}>>", part)
     return re.compile(pattern, re.MULTILINE | re.VERBOSE)
@@ -118,17 +118,17 @@ class _Form(NamedTuple):
 
 
 _REACH = 4_500
-_AT_NAME = _compile(rf"[-.\d]{{0,80}} {_ASSIGNED}")
-_AT_DASHES = tuple(map(_compile, (_FLAG_IN_LIST, _FLAG)))
+_AT_NAME = _compile_pattern(rf"[-.\d]{{0,80}} {_ASSIGNED}")
+_AT_DASHES = tuple(map(_compile_pattern, (_FLAG_IN_LIST, _FLAG)))
 #: Further ways in which a name stands before its value.
 _NAMING = (
-    _Form(_compile(_SET)),
-    _Form(_compile(_SQL), "password"),
-    _Form(_compile(_SQL), "identified by"),
-    _Form(_compile(_XML)),
-    _Form(_compile(_NETRC_LINE)),
-    _Form(_compile(_NETRC), "login", before=250),
-    _Form(_compile(_NAME_AND_VALUE)),
+    _Form(_compile_pattern(_SET)),
+    _Form(_compile_pattern(_SQL), "password"),
+    _Form(_compile_pattern(_SQL), "identified by"),
+    _Form(_compile_pattern(_XML)),
+    _Form(_compile_pattern(_NETRC_LINE)),
+    _Form(_compile_pattern(_NETRC), "login", before=250),
+    _Form(_compile_pattern(_NAME_AND_VALUE)),
 )
 
 _IN_ADDRESS = r"""://[^\s:/@"'<>]{0,200}:(?P<bare>[^\s/"'<>]{1,1000})@(?=[\w\[])"""
@@ -173,25 +173,25 @@ _MASK_ORDER = r"^::add-mask::(?P<bare>[^\n]{1,4096})$"
 _PGPASS = r"^[\w.*-]{1,200}:(?:\d{1,5}|\*):[^\s:]{1,200}:[^\s:]{1,200}:(?P<bare>\S{1,1000})$"
 
 
-def _place(pattern: str, anchor: str = "", before: int = 0) -> _Form:
-    return _Form(_compile(f"(?i:{pattern})"), anchor, before)
+def _make_place_form(pattern: str, anchor: str = "", before: int = 0) -> _Form:
+    return _Form(_compile_pattern(f"(?i:{pattern})"), anchor, before)
 
 
 #: Places that say of themselves what stands there.
 _PLACES = (
-    _place(_IN_ADDRESS, "://"),
-    _place(_USER_OF_ADDRESS, "://"),
-    _place(_CURL),
-    _place(_SHORT_FLAG, " -p", before=450),
-    _place(_REDIS, "redis-cli"),
-    _place(_PIPED, "--password-stdin", before=1_300),
-    _place(_AUTHORIZATION, "authorization"),
-    _place(_COOKIE, "cookie"),
-    _place(_DOCKER_AUTH),
-    _place(_NPM_AUTH),
-    _place(_LOGIN_PAIR, "auth"),
-    _place(_MASK_ORDER, "::add-mask::"),
-    _place(_PGPASS),
+    _make_place_form(_IN_ADDRESS, "://"),
+    _make_place_form(_USER_OF_ADDRESS, "://"),
+    _make_place_form(_CURL),
+    _make_place_form(_SHORT_FLAG, " -p", before=450),
+    _make_place_form(_REDIS, "redis-cli"),
+    _make_place_form(_PIPED, "--password-stdin", before=1_300),
+    _make_place_form(_AUTHORIZATION, "authorization"),
+    _make_place_form(_COOKIE, "cookie"),
+    _make_place_form(_DOCKER_AUTH),
+    _make_place_form(_NPM_AUTH),
+    _make_place_form(_LOGIN_PAIR, "auth"),
+    _make_place_form(_MASK_ORDER, "::add-mask::"),
+    _make_place_form(_PGPASS),
 )
 _NOTHING = re.compile(
     r"[*•.]+|[x_-]{3,}|\$(?:[A-Z_][A-Z0-9_]*|\{{1,2}[^{}]*\}{0,2}|\(.*)|<[^<>]*>|\{+[^{}]*\}*"
@@ -202,7 +202,7 @@ _DOTTED = re.compile(r"(?:self\.)?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _CLASS = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z0-9]*)+")
 
 
-def find(text: str) -> Iterator[Span]:
+def find_named_secrets(text: str) -> Iterator[Span]:
     """Yield where values stand that a name or their place calls secret, in no order."""
     lowered = to_lower(text)
     for place in _PLACES:

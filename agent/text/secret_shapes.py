@@ -78,10 +78,10 @@ _RANDOM_BITS = 3.5
 _SHORTEST, _SHORTEST_ALONE, _SHORTEST_HEX = 18, 36, 32
 
 
-def find(text: str) -> tuple[Span, ...]:
+def find_shaped_secrets(text: str) -> tuple[Span, ...]:
     """Return where values stand that look like credentials: sorted, apart from each other."""
     spans = (span for span, _ in find_given_out(text))
-    return merge((*spans, *_random_words(text)))
+    return merge_spans((*spans, *_random_words(text)))
 
 
 def find_given_out(text: str) -> Iterator[tuple[Span, bool]]:
@@ -91,11 +91,11 @@ def find_given_out(text: str) -> Iterator[tuple[Span, bool]]:
         yield from ((span, False) for span in _web_tokens(text))
     lowered = to_lower(text)
     if "://" in text:
-        yield from ((span, False) for span in _each(lowered, ("://",), text, _basic_auth))
+        yield from ((span, False) for span in _iterate_marks(lowered, ("://",), text, _basic_auth))
     for module, name, marks in _PLUGINS:
         if any(mark in lowered for mark in marks):
             by_plugin = _by_plugin(module, name)
-            yield from ((span, True) for span in _each(lowered, marks, text, by_plugin))
+            yield from ((span, True) for span in _iterate_marks(lowered, marks, text, by_plugin))
 
 
 def to_lower(text: str) -> str:
@@ -113,7 +113,7 @@ def find_places(lowered: str, mark: str, *, apart: int = 1) -> Iterator[int]:
         at = lowered.find(mark, at + apart)
 
 
-def merge(spans: Iterable[Span]) -> tuple[Span, ...]:
+def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
     """Join what overlaps."""
     joined: list[Span] = []
     for start, end in sorted(set(spans)):
@@ -147,14 +147,14 @@ def _bits(value: str) -> float:
 _Find = Callable[[str, int, int], Iterator[Span]]
 
 
-def _each(lowered: str, marks: Sequence[str], text: str, find: _Find) -> Iterator[Span]:
+def _iterate_marks(lowered: str, marks: Sequence[str], text: str, find: _Find) -> Iterator[Span]:
     """Look around marks, joined where they meet, in pieces of bounded length."""
     near = {
         (max(0, at - _BEFORE), min(len(text), at + _AFTER))
         for mark in marks
         for at in find_places(lowered, mark, apart=_AFTER // 2)
     }
-    for start, end in merge(near):
+    for start, end in merge_spans(near):
         for at in range(start, end, _PIECE):
             yield from find(text, max(start, at - _AFTER), min(end, at + _PIECE))
 

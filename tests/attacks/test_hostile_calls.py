@@ -16,11 +16,11 @@ import pytest
 
 from agent import settings as given
 from agent import wiring
-from agent.editing.job import Job
-from agent.editing.loop import Handed
+from agent.editing.loop import SubmittedForm
+from agent.editing.run_context import RunContext
 from agent.errors import AgentError, BudgetSpent
 from agent.llm import provided
-from agent.telemetry.ledger import verify
+from agent.telemetry.ledger import verify_ledger
 from tests import scripted
 from tests.attacks import hostile_models, planted
 from tests.attacks.hostile_models import BROKEN, ELSEWHERE, ON_EVERY_WIRE
@@ -44,10 +44,10 @@ ENDS = (
 class Talk:
     """A conversation that is over, and everything that came of it."""
 
-    job: Job
+    job: RunContext
     server: Server
     folder: Path
-    ended: Handed | None
+    ended: SubmittedForm | None
     problem: AgentError | None
     secret: str
     beside: tuple[Path, ...]
@@ -73,7 +73,9 @@ class Talk:
     def assert_contained(self) -> None:
         """Hold it against what is to be true whatever a model says."""
         runs = self.folder / "home" / "runs" / self.job.prepared.run.run_id
-        assert list(verify(runs / "ledger.jsonl", runs.name)) == ["the end of the run is missing"]
+        assert list(verify_ledger(runs / "ledger.jsonl", runs.name)) == [
+            "the end of the run is missing"
+        ]
         kept = [path.read_bytes() for path in runs.rglob("*") if path.is_file()]
         assert sum(map(len, kept)) < 3_000_000
         sent = [json.dumps(seen.body).encode() for seen in self.server.requests]
@@ -105,8 +107,8 @@ def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             environ = {**server.environ(wire), "MERGEWRIGHT_HOME": str(home), **more}
             for name, value in {**environ, "CANARY_TOKEN": secret}.items():
                 monkeypatch.setenv(name, value)
-            settings = given.load()
-            models = wiring.models(settings)
+            settings = given.load_settings()
+            models = wiring.make_models(settings)
             assert models is not None
             stack.callback(models.close)
             prepared = desks.repository(tmp_path, home)
@@ -114,11 +116,11 @@ def talk(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             beside = tmp_path / "app", tmp_path / "secret.txt"
             before = planted.state(*beside)
             heard: list[str] = []
-            job = desks.job(prepared, home, models, settings=settings, hear=heard.append)
+            job = desks.run_context(prepared, home, models, settings=settings, hear=heard.append)
             about = desks.conversation(job)
             problem, ended = None, None
             try:
-                with job.keeping():
+                with job.attach_best_change():
                     ended = about.next_form(job)
             except AgentError as error:
                 problem = error

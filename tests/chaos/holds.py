@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agent.github.forge import GithubForge
+from agent.github.code_host import GithubCodeHost
 from agent.stages import publish
 from agent.store import engine
 
@@ -25,7 +25,11 @@ _SECONDS = 90.0
 def arm() -> None:
     """Have the runs of this process wait where they are asked to."""
     home = Path(os.environ["MERGEWRIGHT_HOME"])
-    kept, place, propose = engine._Kept.__call__, publish._place, GithubForge.propose
+    kept, place, propose = (
+        engine._Kept.__call__,
+        publish._place_change,
+        GithubCodeHost.publish_pull_request,
+    )
 
     def remembering(self: engine._Kept, name: str, attempt: Callable[[], str]) -> str:
         def held() -> str:
@@ -40,14 +44,14 @@ def arm() -> None:
         _wait(home, PUSHED)
         return placed
 
-    def proposing(self: GithubForge, *args: Any, **more: Any) -> Any:
+    def proposing(self: GithubCodeHost, *args: Any, **more: Any) -> Any:
         proposed = propose(self, *args, **more)
         _wait(home, PROPOSED)
         return proposed
 
     engine._Kept.__call__ = remembering  # type: ignore[method-assign]
-    publish._place = placing
-    GithubForge.propose = proposing  # type: ignore[method-assign]
+    publish._place_change = placing
+    GithubCodeHost.publish_pull_request = proposing  # type: ignore[method-assign]
 
 
 def _wait(home: Path, at: str) -> None:

@@ -22,13 +22,13 @@ from dbos import _sys_db_sqlite
 from agent import wiring
 from agent.cli import main as command_line
 from agent.cli import serve
-from agent.github import forge
+from agent.github import code_host
 from agent.service import process
 from tests.chaos import broken, points
 
 _DEATH_SIGNAL, _SUBREAPER = 1, 36
 #: What the first run would load; a worker that is forked has it.
-LOADED = [process, wiring, forge, _sys_db_sqlite]
+LOADED = [process, wiring, code_host, _sys_db_sqlite]
 if chosen := os.environ.get("MERGEWRIGHT_MODEL"):
     LOADED += [
         import_module("agent.llm.provided"),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
-from agent.editing.tools import Tools
+from agent.editing.tools import ToolExecutor
 from agent.store import engine
 
 
@@ -86,7 +86,7 @@ def _die_after_a_call() -> None:
 
         return dealt_with
 
-    Tools._answer = dying(Tools._answer)  # type: ignore[method-assign,assignment]
+    ToolExecutor._answer = dying(ToolExecutor._answer)  # type: ignore[method-assign,assignment]
 
 
 def _die() -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agent.conversation.said import Said
+from agent.conversation.events import Comment
 from agent.service.intake import TAKES_BACK, Request, Withdrawal
 from tests.contract import operations, schemas
 from webhooks.refusals import Refused
@@ -20,11 +20,11 @@ assert EXAMPLES.keys() == set(operations.EXAMPLE_EVENTS)
 def test_published_payloads_are_taken_or_ignored_with_a_reason(event):
     kept = 0
     for payload in EXAMPLES[event]:
-        parsed = github_events.parse(event, json.dumps(payload).encode())
+        parsed = github_events.parse_event(event, json.dumps(payload).encode())
         action = payload.get("action")
         kept += not isinstance(parsed, github_payloads.Ignored)
         if event == "issues" and action in ("labeled", "reopened", "unlocked"):
-            assert isinstance(parsed, github_payloads.Told)
+            assert isinstance(parsed, github_payloads.ParsedEvent)
             request = parsed.about
             assert isinstance(request, Request)
             assert request.snapshot.issue.number == payload["issue"]["number"]
@@ -33,17 +33,17 @@ def test_published_payloads_are_taken_or_ignored_with_a_reason(event):
             if action == "labeled":
                 assert request.label == payload["label"]["name"]
         elif event == "issues" and action in TAKES_BACK:
-            assert isinstance(parsed, github_payloads.Told)
+            assert isinstance(parsed, github_payloads.ParsedEvent)
             assert isinstance(parsed.about, Withdrawal)
             assert parsed.about.issue.number == payload["issue"]["number"]
-        elif isinstance(parsed, github_payloads.Told):
+        elif isinstance(parsed, github_payloads.ParsedEvent):
             assert action in github_events.READS[event]
             told = parsed.about
-            subject = told.subject if isinstance(told, Said) else told
+            subject = told.subject if isinstance(told, Comment) else told
             assert subject.repository_id == payload["repository"]["id"]
-            if isinstance(told, Said):
+            if isinstance(told, Comment):
                 assert told.subject.installation_id == payload.get("installation", {}).get("id")
-            assert (told.author if isinstance(told, Said) else told.actor) == _sender(payload)
+            assert (told.author if isinstance(told, Comment) else told.actor) == _sender(payload)
         else:
             assert isinstance(parsed, github_payloads.Ignored)
             assert parsed.action == action
@@ -66,7 +66,7 @@ def test_a_payload_under_another_events_name_or_with_a_part_missing_starts_nothi
     ]
     for event, payload in tried:
         try:
-            parsed = github_events.parse(event, json.dumps(payload).encode())
+            parsed = github_events.parse_event(event, json.dumps(payload).encode())
         except Refused as refused:
             assert refused.status == 422
         else:

@@ -165,7 +165,7 @@ class Story:
         return self.pushed(tree, branch, by)
 
     def pushed(self, tree: Path, branch: str, by: str) -> str:
-        """Push what a clone has, over HTTP, so that the forge tells of it; return the commit."""
+        """Push what a clone has, over HTTP, so that the code host tells of it; return the commit."""
         world = self.stage.world
         with world.lock:
             token = world.token_for(by)
@@ -214,7 +214,7 @@ class Story:
         if not rows:
             return []
         with closing(SqlStore(self.stage.home)) as store:
-            return [store.get(run_id) for run_id, _ in rows]
+            return [store.get_run(run_id) for run_id, _ in rows]
 
     def _rows(self) -> list[tuple[str, bool]]:
         """Id of each run, and whether it is over: what is asked again and again has to be cheap."""

@@ -1,6 +1,6 @@
 """GitHub is away for long. Intake and dispatch take their turns here, so that a test is no longer
 than what is done in it: whenever there is nothing to do but wait, the service's clock is put
-forward. That clock is all that is shortened; what the forge is asked, the waits and the patience
+forward. That clock is all that is shortened; what the code host is asked, the waits and the patience
 are those of the service.
 """
 
@@ -24,8 +24,8 @@ from agent.models.run import Run
 from agent.models.steps import Remember
 from agent.models.ticket import Delivery
 from agent.runs import executor, waiting
-from agent.runs.executor import Keeping
-from agent.runs.waiting import Waited
+from agent.runs.executor import RunSupport
+from agent.runs.waiting import PastWait
 from agent.service import deliveries, dispatch
 from agent.service.dispatch import Bounds, Carrier, Dispatcher
 from agent.service.intake import Request
@@ -54,10 +54,10 @@ HOURS = 3600.0
 def delivery(came: Received) -> Delivery | None:
     """Make of a request what the listener keeps of it; None: nothing for the intake."""
     given = {name.lower(): value for name, value in came.headers.items()}
-    signature = signatures.given(given[signatures.HEADER.lower()])
-    signatures.verify(SECRET.encode(), came.body, signature)
+    signature = signatures.read_signature(given[signatures.HEADER.lower()])
+    signatures.verify_signature(SECRET.encode(), came.body, signature)
     event = given["x-github-event"]
-    parsed = github_events.parse(event, came.body)
+    parsed = github_events.parse_event(event, came.body)
     if isinstance(parsed, Ignored) or not isinstance(parsed.about, Request):
         return None
     return Delivery(
@@ -110,7 +110,7 @@ class Turns:
                 self.clock.ahead += 5.0
 
     def _over(self) -> bool:
-        return any(not one.active for one in self.stage.store.latest(10))
+        return any(not one.active for one in self.stage.store.list_latest(10))
 
     def _turn(self) -> bool:
         assert self.stage.world.hooks.drain()
@@ -152,19 +152,19 @@ def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         )
         # Between two questions about the same the real service waits for seconds.
         quick = Pacing(first_wait=0.01, seconds_between_writes=0.0, mark_seconds=0.0)
-        way = access.connect(settings, pacing=quick)
+        way = access.connect_to_github(settings, pacing=quick)
         make = wiring.on_github(settings, way)
         inbox, runs = Inbox(data), SqlStore(data)
 
         def deliver(run: Run, outcome: Outcome) -> Outcome:
-            return make(Execution(say=lambda line: None)).forge.deliver(run, outcome)
+            return make(Execution(say=lambda line: None)).code_host.report_outcome(run, outcome)
 
         stage = Stage(world, address, app, Service({}, hook, tmp_path / "log"), data, runs, inbox)
 
         def carried(stored: StoredRun, remember: Remember, cancellation: Cancellation) -> Outcome:
-            waited = Waited(stored.begin_with, stored.waits)
-            keeping = Keeping(remember, cancellation, waited)
-            return executor.carry(stored.run, settings, make, keeping)[0]
+            waited = PastWait(stored.begin_with, stored.wait_count)
+            keeping = RunSupport(remember, cancellation, waited)
+            return executor.carry_run(stored.run, settings, make, keeping)[0]
 
         switch = Switch(data)
         carrier = Carrier(runs, carried, switch)
@@ -173,7 +173,7 @@ def turns(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
             runs, engine, carrier, bounds=Bounds(switch, most=2), deliver=deliver
         )
         engine.launch()
-        intake = deliveries.Intake(inbox, runs, wiring.gatekeeper(settings, way))
+        intake = deliveries.Intake(inbox, runs, wiring.make_intake_api(settings, way))
         yield Turns(stage, came, clock, intake, dispatcher)
         engine.drain(20)
         engine.close()

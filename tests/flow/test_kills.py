@@ -126,7 +126,7 @@ def test_PF7_a_run_waits_for_sandboxes_and_goes_on_when_they_are_there(story, st
         def waiting() -> str | None:
             stored = told.present()
             assert stored.active, stored.outcome
-            return stored.waits_for if stored.waits else None
+            return stored.waits_for if stored.wait_count else None
 
         assert "sandbox" in await_(waiting, "the wait", 60).lower()
         told.assert_nothing_pushed()

@@ -85,7 +85,7 @@ def follow_up(told: Story, number: int = 1) -> Outcome:
 def answers(*several: tuple[int, str, str]) -> tuple[str, dict]:
     """The form in which a model answers."""
     given = [
-        {"matter": matter, "became": became, "words": words} for matter, became, words in several
+        {"item": matter, "became": became, "words": words} for matter, became, words in several
     ]
     return "submit", {"summary": "", "answers": given}
 
@@ -201,7 +201,7 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     voice.script = lambda seen: approves(seen) or script(seen)
     outcome = follow_up(opened)
     assert outcome.reason.value == "ready", outcome.sentence
-    ends = [one.end for one in outcome.threads]
+    ends = [one.kind for one in outcome.threads]
     assert sorted(ends) == ["commit", "commit", "human", "reply", "reply"]
     after = head(opened)
     assert opened.git("rev-parse", f"{after}~").strip() == foreign
@@ -221,7 +221,7 @@ def test_TC2_TC7_five_threads_are_answered_on_top_of_a_persons_commit(opened, vo
     assert "import evil" not in heard
     # Nobody answers us, so nothing follows.
     (follow,) = rounds(opened)
-    assert follow.outcome.forge_calls <= 30
+    assert follow.outcome.code_host_calls <= 30
 
 
 def test_red_checks_of_the_project_are_mended_from_their_log_until_people_close_it(opened, voice):
@@ -266,7 +266,7 @@ def test_an_edit_that_does_not_pass_is_not_published(opened, voice):
     voice.script = script
     outcome = follow_up(opened)
     assert outcome.reason.value == "new_failures", outcome.sentence
-    assert [one.end for one in outcome.threads] == ["human"]
+    assert [one.kind for one in outcome.threads] == ["human"]
     assert head(opened) == before
     assert threads(opened)[0][1] is None
     assert opened.runs()[0].state is RunState.OPEN
@@ -280,7 +280,7 @@ def test_a_round_that_stops_says_so_in_each_thread_and_the_next_one_sees_to_them
     opened.say(f"@{opened.us.login.removesuffix('[bot]')} which levels are there?")
     outcome = follow_up(opened)
     assert outcome.reason.value == "config_invalid", outcome.sentence
-    assert [one.end for one in outcome.threads] == ["human", "human", "human"]
+    assert [one.kind for one in outcome.threads] == ["human", "human", "human"]
     assert [(len(said), resolved) for said, resolved in threads(opened)] == [(2, None), (2, None)]
     (pull,) = opened.pulls()
     stopped, answer = (one.body for one in pull.comments if one.author is opened.us)
@@ -294,7 +294,7 @@ def test_a_round_that_stops_says_so_in_each_thread_and_the_next_one_sees_to_them
     opened.say("/mergewright retry")
     outcome = follow_up(opened, 2)
     assert outcome.reason.value == "ready", outcome.sentence
-    assert [one.end for one in outcome.threads] == ["reply", "reply", "reply"]
+    assert [one.kind for one in outcome.threads] == ["reply", "reply", "reply"]
 
 
 def suggest(words: str) -> str:

@@ -1,4 +1,4 @@
-"""A small world in the simulator, and the forge adapter that talks to it."""
+"""A small world in the simulator, and the code host adapter that talks to it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from agent.demo.simulator.faults import Fault, Kind
 from agent.demo.simulator.records import App, Comment, Installation, Issue, Repository, Rule
 from agent.demo.simulator.request_log import Asked
 from agent.demo.simulator.world import World
-from agent.github.access import Access, connect
-from agent.github.forge import GithubForge
-from agent.github.gatekeeper import GithubGatekeeper
+from agent.github.access import Access, connect_to_github
+from agent.github.code_host import GithubCodeHost
+from agent.github.intake_api import GithubIntakeApi
 from agent.github.retrying import Pacing
-from agent.models.forge import NewPullRequest
+from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, Run, end_state
 from agent.models.ticket import IssueRef, Snapshot
@@ -50,8 +50,8 @@ class Scene:
     installation: Installation | None
     settings: Settings
     access: Access
-    forge: GithubForge
-    gatekeeper: GithubGatekeeper
+    code_host: GithubCodeHost
+    intake_api: GithubIntakeApi
     run: Run
     writes: list[dict[str, object]]
     since: int
@@ -144,12 +144,12 @@ def scene(world: World, folder: Path, *, app: bool = True, pacing: Pacing = QUIC
         given = {"github_token": SecretStr(world.token_for("robot"))}
     settings = settings.model_copy(update=given)
     writes: list[dict[str, object]] = []
-    access = connect(
+    access = connect_to_github(
         settings, record=lambda kind, facts: writes.append({"kind": kind, **facts}), pacing=pacing
     )
     return Scene(
         world, repository, issue, made, installation, settings, access,
-        GithubForge(access, settings), GithubGatekeeper(access, settings),
+        GithubCodeHost(access, settings), GithubIntakeApi(access, settings),
         _run(world.base_url, repository, issue, installation), writes,
         since=world.requests.next_number(),
     )  # fmt: skip

@@ -13,8 +13,8 @@ from agent.models.change import Change, ChangedFile
 from agent.models.environment import Contract, Environment, Prepared
 from agent.models.run import Run
 from agent.models.sandbox import Flag
-from agent.sandbox.opening import OpenSessions
 from agent.sandbox.session import Session
+from agent.sandbox.session_factory import SessionFactory
 from agent.settings import Settings
 from repo_config.schema import RepoConfig
 from tests.integration import git_samples
@@ -51,7 +51,7 @@ class Workplace:
         git_samples.git(repository, "add", "--all", "--force")
         git_samples.commit_all(repository, "Second")
         self.home, self.settings = home, settings
-        checkout = worktree.prepare(str(repository), None, home / "mirrors")
+        checkout = worktree.prepare_checkout(str(repository), None, home / "mirrors")
         self.prepared = Prepared(
             run=Run(
                 run_id="run-1", repository=str(repository), ticket="t.md", started=1_700_000_000
@@ -65,7 +65,7 @@ class Workplace:
             environment=_environment(home / "built"),
         )
         self.commit = checkout.commit
-        self.sessions = OpenSessions(settings)
+        self.sessions = SessionFactory(settings)
 
     def change(self, **files: tuple[bytes | None, bytes | None]) -> Change:
         """A change of files by path (`__` for `/`, `_DOT_` for `.`), before and after."""

@@ -16,7 +16,7 @@ from agent.models.ticket import Ticket
 from agent.recipes.add_field.recipe import AddDjangoField
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
-from repo_config.tool_options import Told
+from repo_config.tool_options import ToolOptions
 from tests.deep import deep
 
 pytestmark = pytest.mark.index
@@ -58,7 +58,7 @@ class Repository:
 
     root: Path
     python: Path
-    told: dict[str, Told] = field(default_factory=dict)
+    told: dict[str, ToolOptions] = field(default_factory=dict)
 
     def write(self, files: dict[str, str]) -> None:
         for path, text in files.items():
@@ -237,7 +237,7 @@ def test_what_base_has_no_migration_for_is_left_and_told(repository: Repository)
 
 def test_the_migration_passes_the_formatter_of_the_repository(repository: Repository) -> None:
     # Django itself knows no options of black, and formats with one that is installed.
-    repository.told = {"black": Told(args=("-l", "50"))}
+    repository.told = {"black": ToolOptions(args=("-l", "50"))}
     repository.add(form("shop.Customer", "nickname", "CharField", "max_length=50, null=True"))
     made = "shop/migrations/0002_customer_nickname.py"
     black = [repository.python.parent / "black", "--check", "-l", "50", made]

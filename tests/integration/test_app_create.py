@@ -26,7 +26,7 @@ from agent.cli.main import app
 from agent.demo.simulator import serving
 from agent.demo.simulator.faults import Fault
 from agent.demo.simulator.world import World
-from agent.errors import ForgeUnavailable, PermanentError, SettingsInvalid
+from agent.errors import CodeHostUnavailable, PermanentError, SettingsInvalid
 from agent.github import app_manifest, app_registration
 from tests.unit.simulator import elements
 
@@ -123,7 +123,7 @@ def loaded(places: app_files.Places) -> settings.Settings:
     """Read the settings as a shell and `serve` do."""
     lines = places.environment.read_text().splitlines()
     words = [word for line in lines for word in shlex.split(line)]
-    return settings.load(dict(word.split("=", 1) for word in words))
+    return settings.load_settings(dict(word.split("=", 1) for word in words))
 
 
 # --- the whole way ---------------------------------------------------------------------------
@@ -150,7 +150,7 @@ def test_the_app_is_registered_and_its_files_are_what_serve_reads(world, tmp_pat
     read = loaded(places)
     assert (read.github_app_id, read.public_url) == (made.id, PUBLIC)
     assert settings.signing_secret(read).decode() == made.hook.secret
-    assert app_registration.registered(read).slug == "mergewright-acme"
+    assert app_registration.read_registered_app(read).slug == "mergewright-acme"
     for secret in (made.hook.secret, "PRIVATE KEY"):
         assert secret not in out + err
 
@@ -223,7 +223,9 @@ def test_ctrl_c_ends_it_and_says_what_may_be_left_at_github(world, tmp_path):
 @contextmanager
 def page_of(world: World) -> Iterator[app_page.Page]:
     def form(back: str):
-        return f"{world.base_url}/settings/apps/new", app_manifest.manifest(PUBLIC, "Ours", back)
+        return f"{world.base_url}/settings/apps/new", app_manifest.make_manifest(
+            PUBLIC, "Ours", back
+        )
 
     with app_page.serving(0, form) as page:
         yield page
@@ -268,7 +270,9 @@ def code_of(world: World, person: httpx.Client) -> str:
 
 
 def trade(world: World, code: str) -> app_registration.MadeApp:
-    return app_registration.exchange(f"{world.base_url}/api/v3", code, PAGE, connect_seconds=0.1)
+    return app_registration.exchange_code(
+        f"{world.base_url}/api/v3", code, PAGE, connect_seconds=0.1
+    )
 
 
 def test_a_code_is_good_once(world, person):
@@ -311,8 +315,8 @@ def test_an_address_that_is_not_githubs_is_noticed_before_anything_is_made(world
     app_registration.require_api(f"{world.base_url}/api/v3")
     with pytest.raises(SettingsInvalid, match="does not answer as GitHub's REST API"):
         app_registration.require_api(world.base_url)
-    with pytest.raises(ForgeUnavailable, match="MERGEWRIGHT_GITHUB_URL"):
+    with pytest.raises(CodeHostUnavailable, match="MERGEWRIGHT_GITHUB_URL"):
         app_registration.require_api(f"http://127.0.0.1:{closed_port()}")
     world.faults.add(Fault(kind="answer", path="*/app", count=1, status=503))
-    with pytest.raises(ForgeUnavailable, match="503"):
+    with pytest.raises(CodeHostUnavailable, match="503"):
         app_registration.require_api(f"{world.base_url}/api/v3")

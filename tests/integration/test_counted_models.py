@@ -23,14 +23,14 @@ from agent.models.chat import Asked, ChatRequest, Worst
 from agent.models.outcome import Outcome
 from agent.models.run import Reason
 from agent.runs import executor
-from agent.runs.executor import Keeping
+from agent.runs.executor import RunSupport
 from agent.settings import Settings
-from agent.steps import Directly
+from agent.steps import DirectStep
 from agent.store.sql_store import SqlStore
-from agent.testing import FakeForge, FakeModel, said
+from agent.testing import FakeCodeHost, FakeModel, make_reply
 from repo_config.schema import RepoConfig
 from tests.unit.editing import desks
-from tests.unit.stages import forge_runs
+from tests.unit.stages import code_host_runs
 
 REQUEST = ChatRequest(role="editor", system="You edit.", messages=(Asked(text="Go."),))
 DAY = 86_400.0
@@ -55,7 +55,7 @@ def counted(asked, store, repository_id, **most):
     return CountedModels(asked, store.spendings, limits(repository_id, **most))
 
 
-def model(answer=lambda request: said(), usd=0.4):
+def model(answer=lambda request: make_reply(), usd=0.4):
     return FakeModel(answer, worst=Worst(tokens=10, usd=usd))
 
 
@@ -64,7 +64,7 @@ def test_a_reply_is_paid_for_in_advance_and_settled_by_what_it_cost(store):
 
     def answer(request):
         seen.extend(spent(store))
-        return said()
+        return make_reply()
 
     reply = counted(model(answer), store, 7, day=1.0).reply(REQUEST)
     assert seen == [0.4]
@@ -124,7 +124,7 @@ def test_runs_at_a_time_cannot_spend_the_same_dollars(store):
 
     def answer(request):
         both.wait()
-        return said()
+        return make_reply()
 
     def ask():
         try:
@@ -181,7 +181,7 @@ def test_what_got_no_reply_counts_against_the_lower_limit_of_the_repository(stor
     )
     asked = model(lose)
     found = counted(asked, store, 7, run=5.0)
-    job = desks.job(prepared, home, found)
+    job = desks.run_context(prepared, home, found)
     for _ in range(2):
         with pytest.raises(ModelUnavailable):
             job.models.reply(REQUEST)
@@ -202,24 +202,24 @@ def test_what_costs_nothing_or_nobody_knows_how_much_is_not_counted(store, usd):
 def test_a_run_counts_its_models_and_its_repository_may_lower_what_they_cost(
     store, home, monkeypatch, on_issue, of_day
 ):
-    given, run = [], forge_runs.run(on_forge=on_issue)
+    given, run = [], code_host_runs.run(on_forge=on_issue)
     settings = Settings(home=home, model_usd=2.0, model_usd_per_day=9.0)
 
     def carry_out(run, step, svc, ledger, log, *, waited):
         given.append(svc)
-        return Outcome.stopped(run.run_id, Reason.UNCLEAR, "Say more.")
+        return Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Say more.")
 
     def compose(execution):
-        made, _ = forge_runs.services(home, FakeForge(forge_runs.TICKET))
+        made, _ = code_host_runs.services(home, FakeCodeHost(code_host_runs.TICKET))
         return replace(made, execution=execution, models=execution.counted(model()))
 
     monkeypatch.setattr(executor, "carry_out", carry_out)
-    keeping = Keeping(remember=Directly(), grants=3, spendings=store.spendings)
-    executor.carry(run, settings, compose, keeping)
+    keeping = RunSupport(remember=DirectStep(), budget_multiplier=3, spendings=store.spendings)
+    executor.carry_run(run, settings, compose, keeping)
     (svc,) = given
     repository_id = run.snapshot.issue.repository_id if on_issue else 0
     assert svc.models._limits == SpendingLimits(run.run_id, repository_id, 6.0, of_day)
-    svc.bound(9.0)
+    svc.lower_limit(9.0)
     assert svc.models._limits.of_run == 6.0
-    svc.bound(0.5)
+    svc.lower_limit(0.5)
     assert svc.models._limits.of_run == 0.5

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from agent.environments import system_packages
-from agent.environments.bench import Bench, RootedSandbox
+from agent.environments.build_context import BuildContext, RootedSandbox
 from agent.environments.interpreters import Interpreter
 from agent.environments.system_packages import SystemPackages
 from agent.models.sandbox import Root, SandboxRequest
@@ -127,8 +127,10 @@ def provide(home: Path, sandboxes: Sandboxes) -> Iterator[Provide]:
         line = f"deb {options} http://127.0.0.1:{server.server_port}/ ./\n"
         (top / "etc/apt/sources.list").write_text(line)
         python = Interpreter(version="3.11.2", path="/usr/bin/python3", why="")
-        bench = Bench(RootedSandbox(sandboxes, ""), None, Settings(home=home), python, print)  # type: ignore[arg-type]
-        return system_packages.provide(names, bench)
+        build_context = BuildContext(
+            RootedSandbox(sandboxes, ""), None, Settings(home=home), python, print
+        )  # type: ignore[arg-type]
+        return system_packages.provide_layer(names, build_context)
 
     yield provide
     server.shutdown()

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from agent.cli import doctor
 from agent.models.sandbox import Sandbox, SandboxRequest
 from agent.sandbox import sandboxes
-from agent.sandbox.bubblewrap import cgroup, walls
+from agent.sandbox.bubblewrap import bwrap_arguments, cgroup
 from agent.sandbox.bubblewrap.sandbox import BubblewrapSandbox
-from agent.sandbox.docker import opened
+from agent.sandbox.docker import running
 from agent.sandbox.docker.sandbox import DockerSandbox
-from agent.sandbox.runtime import attempts, sheet, slots
+from agent.sandbox.runtime import limit_probes, request_format, slots
 from agent.settings import Settings
 from tests.deep import deep
 from tests.sandboxes import ENGINE, has_group, own_root, settings_for
@@ -55,12 +55,12 @@ OPTIONAL = {
 
 
 def broken(sandbox: Sandbox, home: Path) -> set[str]:
-    measures = attempts.measure(sandbox, Settings(home=home))
+    measures = limit_probes.probe_limits(sandbox, Settings(home=home))
     return {line["limit"] for line in measures if line["required"] and not line["enforced"]}
 
 
 def test_every_limit_of_a_kind_holds(sandbox: Sandbox, backend: str, home: Path) -> None:
-    measures = attempts.measure(sandbox, Settings(home=home))
+    measures = limit_probes.probe_limits(sandbox, Settings(home=home))
     assert {line["limit"] for line in measures if line["required"]} == REQUIRED
     assert all(line["enforced"] for line in measures if line["required"]), measures
     assert all(line["detail"] for line in measures)
@@ -82,7 +82,9 @@ class Mutated(BubblewrapSandbox):
         super().__init__(Settings(home=home))
         self._change = change
 
-    def _arguments(self, order: SandboxRequest, lend: walls.Lend, more: Sequence[str]) -> list[str]:
+    def _arguments(
+        self, order: SandboxRequest, lend: bwrap_arguments.Lend, more: Sequence[str]
+    ) -> list[str]:
         args = super()._arguments(order, lend, more)
         self._change(args, order)
         return args
@@ -137,9 +139,9 @@ def test_missing_limits_are_noticed(home: Path, monkeypatch: pytest.MonkeyPatch)
     def unbounded(name: str, memory_bytes: int, tasks: int) -> cgroup.Cgroup:
         return made(name, memory_bytes * 1000, tasks)
 
-    made = cgroup.create
-    monkeypatch.setattr(cgroup, "create", unbounded)
-    monkeypatch.setattr(sheet, "own_tasks", lambda order: 10_000)
+    made = cgroup.create_cgroup
+    monkeypatch.setattr(cgroup, "create_cgroup", unbounded)
+    monkeypatch.setattr(request_format, "own_tasks", lambda order: 10_000)
     found = broken(BubblewrapSandbox(Settings(home=home)), home)
     # Without a group the bounds are those of each process, which nothing takes away here.
     memory = {"memory of a process", "memory of the sandbox"} if has_group("bubblewrap") else set()
@@ -162,15 +164,15 @@ def mutated(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Change], D
     """Change what the engine is asked for, at the last moment."""
 
     def change(how: Change) -> DockerSandbox:
-        make = opened.OpenedSandbox._make
+        make = running.RunningSandbox._make
 
         def asked(
-            sandbox: opened.OpenedSandbox, container: dict[str, Any], config: dict[str, Any]
+            sandbox: running.RunningSandbox, container: dict[str, Any], config: dict[str, Any]
         ) -> str:
             how(container, config)
             return make(sandbox, container, config)
 
-        monkeypatch.setattr(opened.OpenedSandbox, "_make", asked)
+        monkeypatch.setattr(running.RunningSandbox, "_make", asked)
         return DockerSandbox(settings_for("docker", home))
 
     return change
@@ -277,12 +279,12 @@ def test_json_is_one_object_with_versions_places_and_every_kind() -> None:
 def test_a_broken_wall_is_named_as_the_reason_to_refuse(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make = sandboxes.make
+    make = sandboxes.make_sandbox
 
     def make_mutated(kind: sandboxes.Kind, given: Settings) -> Sandbox:
         return Mutated(home, drop("--unshare-net")) if kind == "bubblewrap" else make(kind, given)
 
-    monkeypatch.setattr(sandboxes, "make", make_mutated)
+    monkeypatch.setattr(sandboxes, "make_sandbox", make_mutated)
     report = doctor.examine(Settings(home=home))
     assert report["sound"] is False
     assert report["broken"] == ["no network", "own namespaces"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import EngineHeld, StoreUnusable
-from agent.store.engine import FILE_NAME, Engine, Segment, Standing
+from agent.errors import EngineLocked, StoreUnusable
+from agent.store.engine import FILE_NAME, Engine, EngineStatus, Segment
 from tests.deep import deep
 
 ROOT = Path(__file__).parents[2]
@@ -84,10 +84,10 @@ def engine(tmp_path):
 
 def ended(engine, segment=RUN, seconds=20.0):
     end = time.monotonic() + seconds
-    while (standing := engine.standing(segment))[0] is Standing.ALIVE:
+    while (branch_state := engine.read_status(segment))[0] is EngineStatus.ALIVE:
         assert time.monotonic() < end, "it did not end"
         time.sleep(0.02)
-    return standing
+    return branch_state
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,9 @@ def test_a_segment_whose_records_are_gone_begins_anew(engine):
 
     made = engine(carry)
     later = Segment(run_id="r1", number=4)
-    assert made.standing(later) == (Standing.UNKNOWN, "")
+    assert made.read_status(later) == (EngineStatus.UNKNOWN, "")
     made.begin(later, "c")
-    assert ended(made, later) == (Standing.ENDED, '"a"')
+    assert ended(made, later) == (EngineStatus.ENDED, '"a"')
     assert asked == ["r1"]
 
 
@@ -146,9 +146,9 @@ def test_a_drained_engine_finishes_the_step_and_begins_no_other(engine):
     go.set()
     assert made.drain(20)
     assert asked == ["slow"]
-    assert made.standing(RUN)[0] is Standing.ALIVE
+    assert made.read_status(RUN)[0] is EngineStatus.ALIVE
     made = engine(carry)
-    assert ended(made) == (Standing.ENDED, "12")
+    assert ended(made) == (EngineStatus.ENDED, "12")
     assert asked == ["slow", "next"]
 
 
@@ -157,13 +157,13 @@ def test_what_is_over_can_be_forgotten(engine):
     made.begin(RUN)
     ended(made)
     made.forget([RUN])
-    assert made.standing(RUN) == (Standing.UNKNOWN, "")
+    assert made.read_status(RUN) == (EngineStatus.UNKNOWN, "")
 
 
 def test_a_second_process_is_refused_with_the_name_of_the_first(engine, tmp_path):
     engine(lambda run_id, remember: "")
     other = Engine(tmp_path, lambda run_id, remember: "")
-    with pytest.raises(EngineHeld, match=r"worked on by process \d+ since .*MERGEWRIGHT_HOME"):
+    with pytest.raises(EngineLocked, match=r"worked on by process \d+ since .*MERGEWRIGHT_HOME"):
         other.launch()
 
 

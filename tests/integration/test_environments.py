@@ -194,6 +194,19 @@ def test_a_source_version_that_a_dependency_excludes_gives_way(settings, folder)
     assert environment.packages == ("onlysource==1.0", "user==1.0")
 
 
+def test_the_newest_release_is_taken_where_only_older_ones_have_wheels(settings, folder):
+    with local_index.serving() as served:
+        served.add(
+            local_index.wheel("search", "3.1"), local_index.sdist("search", "3.4"),
+            local_index.wheel("bounded", "1.0"), local_index.sdist("bounded", "2.0"),
+            local_index.wheel("broken", "1.0"),
+            local_index.sdist("broken", "2.0", build="raise RuntimeError('no compiler')"),
+        )  # fmt: skip
+        lay(folder, {"requirements.txt": "search\nbounded<2\nbroken\n"})
+        environment = ensure(settings, folder, index=local(settings, served))
+    assert environment.packages == ("bounded==1.0", "broken==1.0", "search==3.4")
+
+
 def test_a_day_and_bounds_hold_for_packages_and_not_for_what_builds_them(settings, folder):
     needs_tool = local_index.PYPROJECT.replace("requires = []", 'requires = ["tool>=2"]')
     with local_index.serving() as served:
@@ -269,7 +282,7 @@ def test_of_parts_for_tests_what_does_not_go_with_the_others_is_left_out(setting
     ],
 )
 def test_requirements_that_cannot_be_resolved_reach_the_reader(settings, folder, text, words):
-    ready = set(storage.ready(settings, "").glob("*"))
+    ready = set(storage.locate_environment(settings, "").glob("*"))
     lay(folder, {"requirements.txt": text})
     with pytest.raises(EnvironmentFailed) as caught:
         ensure(settings, folder)
@@ -277,7 +290,7 @@ def test_requirements_that_cannot_be_resolved_reach_the_reader(settings, folder,
         assert word in caught.value.message
     assert "\x1b" not in caught.value.message
     # Nothing is left behind.
-    assert set(storage.ready(settings, "").glob("*")) == ready
+    assert set(storage.locate_environment(settings, "").glob("*")) == ready
     assert list((storage.folder(settings) / "fetch").glob("*-*")) == []
 
 
@@ -505,7 +518,7 @@ def test_a_pth_file_of_a_package_never_runs_while_the_environment_is_made(settin
         lay(folder, {"requirements.txt": "sneaky\n"})
         environment = ensure(settings, folder, index=local(settings, served))
     assert (next(Path(environment.path).glob("lib/*/site-packages")) / "trap.pth").exists()
-    assert not (storage.shared(settings) / "caught").exists()
+    assert not (storage.locate_shared_folder(settings) / "caught").exists()
 
 
 # --- pruning and the command line ------------------------------------------------------------
@@ -607,7 +620,7 @@ def test_debian_packages_are_there_for_builds_and_checks_and_nowhere_else(settin
     }  # fmt: skip
     made = {line.split()[4] for line in said if line.startswith("building the wheel of ")}
     assert made >= {"mysqlclient", "psycopg2", "pycurl", "python-ldap"}
-    order = sandbox_requests.order(
+    order = sandbox_requests.make_request(
         environment,
         folder,
         (sandbox_requests.PYTHON, "-c", LOAD),

@@ -100,12 +100,12 @@ class Judged:
     def __init__(self, made: Stage, base: str, head: str, **edits: str) -> None:
         self.sandboxes = Turns(made.sandbox, base, head)
         self.services = replace(made.services, sandbox=self.sandboxes)
-        before = baseline.measure(made.prepared, self.services)
+        before = baseline.measure_base(made.prepared, self.services)
         cleared = made.cleared(**(edits or {"shop_DOT_py": "A = 2\n"}))
-        self.report = checks_stage.run(cleared, before, made.prepared, self.services)
-        compared = checks_stage.compare(before, self.report, made.prepared, self.services)
+        self.report = checks_stage.run_checks(cleared, before, made.prepared, self.services)
+        compared = checks_stage.compare_sides(before, self.report, made.prepared, self.services)
         self.tests: Comparison = next(one for one in compared if one.name == "tests")
-        self.verdict: Verdict = decide.weigh(compared, cleared, made.prepared.contract)
+        self.verdict: Verdict = decide.decide_verdict(compared, cleared, made.prepared.contract)
 
     def runs(self) -> tuple[str, str]:
         """What the one test did when it was run again: on base, with the change."""
@@ -125,7 +125,7 @@ def test_what_fails_on_base_at_times_is_flaky_and_does_not_withhold(
     assert judged.runs() == ("pf", "fp")
     assert (judged.tests.verdict, judged.tests.new_failures) == (Status.PASSED, ())
     assert [one.item_id for one in judged.tests.flaky] == [test_id]
-    told = judged.tests.flaky[0].told
+    told = judged.tests.flaky[0].summary
     assert "2 of 3 runs with the change" in told and "1 of 3 runs on base" in told
     assert judged.verdict.reason is Reason.READY
     assert test_id in judged.verdict.sentence
@@ -170,7 +170,7 @@ def test_a_new_test_that_fails_the_second_time_makes_a_draft(stage: Callable[...
     made = stage({**GREEN, "shop.py": "A = 1\n"}, test_runner="pytest")
     judged = Judged(made, base="", head="PF", test_luck_DOT_py=textwrap.dedent(AT_TIMES))
     assert (judged.tests.verdict, judged.verdict.decision) == (Status.PASSED, "open as draft")
-    assert "failed in 1 of 2 runs with the change" in judged.tests.flaky[0].told
+    assert "failed in 1 of 2 runs with the change" in judged.tests.flaky[0].summary
 
 
 @pytest.mark.deep

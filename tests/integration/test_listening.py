@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from agent.conversation import said
-from agent.conversation.said import Happened, Said
+from agent.conversation import events
+from agent.conversation.events import Comment, Event
 from agent.demo.simulator import actions
-from agent.demo.simulator.records import Comment, Issue
+from agent.demo.simulator.records import Comment as StoredComment
+from agent.demo.simulator.records import Issue
 from agent.demo.simulator.world import World
 from agent.errors import AgentError
 from agent.github.conversations import GithubConversations
-from agent.models.forge import NewPullRequest
+from agent.models.code_host import NewPullRequest
 from agent.models.outcome import Outcome
 from agent.models.polling import Changed
 from agent.models.run import Reason, RunState
@@ -48,8 +49,8 @@ class Ahead(GithubConversations):
         super().__init__(scene.access)
         self.world = scene.world
 
-    def changed(self, repository: str, since: str | None) -> Changed:
-        found = super().changed(repository, since)
+    def list_changed(self, repository: str, since: str | None) -> Changed:
+        found = super().list_changed(repository, since)
         now = datetime.fromtimestamp(self.world.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return found.model_copy(update={"now": now})
 
@@ -60,7 +61,7 @@ class Heard:
     def __init__(self, scene: Scene, inbox: Inbox, store: SqlStore) -> None:
         self.scene, self.inbox, self.store = scene, inbox, store
         self.listener = self.another()
-        self.intake = Intake(inbox, store, scene.gatekeeper)
+        self.intake = Intake(inbox, store, scene.intake_api)
 
     def another(self) -> Listener:
         """One that begins with what is remembered, as after a restart."""
@@ -69,13 +70,13 @@ class Heard:
     def look(self) -> list[Delivery]:
         """Look once; give what lies in the inbox."""
         self.listener.look(self.scene.name)
-        return list(self.inbox.unread(1_000))
+        return list(self.inbox.list_unread(1_000))
 
     def later(self, seconds: float = LATER) -> None:
         """Let time pass at GitHub."""
         self.scene.world.clock_offset += seconds
 
-    def write(self, body: str, by: str = "ann", on: Issue | None = None) -> Comment:
+    def write(self, body: str, by: str = "ann", on: Issue | None = None) -> StoredComment:
         world = self.scene.world
         with world.lock:
             subject = on or self.scene.issue
@@ -86,8 +87,8 @@ class Heard:
         new = self.look()
         for one in new:
             self.inbox.settle(one.delivery_id, "ignored", "looked at by a test")
-        found = [said.read(one.body) for one in new]
-        return [(one.author, one.body) for one in found if isinstance(one, Said)]
+        found = [events.read_event(one.body) for one in new]
+        return [(one.author, one.body) for one in found if isinstance(one, Comment)]
 
 
 @pytest.fixture
@@ -132,8 +133,8 @@ def test_TC4_a_comment_that_was_edited_is_known_by_that_and_an_old_one_is_not_he
         one.body, one.updated = "/mergewright stop", heard.scene.world.now()
     heard.scene.issue.updated = heard.scene.world.now()
     (delivery,) = heard.look()
-    told = said.read(delivery.body)
-    assert isinstance(told, Said)
+    told = events.read_event(delivery.body)
+    assert isinstance(told, Comment)
     assert (told.comment_id, told.edited) == (young.id, True)
 
 
@@ -161,7 +162,7 @@ def test_WH3_a_word_that_a_webhook_tells_as_well_counts_once(heard):
     )  # fmt: skip
     (receipt,) = heard.inbox.append([told])
     assert receipt.reason == "another delivery said the same"
-    assert len(heard.inbox.unread()) == 1
+    assert len(heard.inbox.list_unread()) == 1
 
 
 def test_TC8_a_flood_of_words_is_heard_to_its_end(heard):
@@ -186,19 +187,19 @@ def opened(heard: Heard) -> Issue:
     """A pull request of ours, whose run is over."""
     scene = heard.scene
     commit = samples.push_branch(scene.repository)
-    scene.forge.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     proposal = NewPullRequest(
         branch=BRANCH, commit=commit, base_branch="main", title="Add a field", body="Closes #1",
         summary="",
     )  # fmt: skip
-    pull = scene.forge.propose(scene.run, proposal)
-    run = heard.store.add(scene.run, time.time())
-    heard.store.claim(time.time(), most=9)
+    pull = scene.code_host.publish_pull_request(scene.run, proposal)
+    run = heard.store.add_run(scene.run, time.time())
+    heard.store.claim_run(time.time(), most=9)
     outcome = Outcome(
         run_id=run.run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.",
         pull_request=pull,
     )  # fmt: skip
-    heard.store.finish(run.run_id, outcome, time.time())
+    heard.store.finish_run(run.run_id, outcome, time.time())
     heard.words()
     heard.later()
     return scene.repository.issues[pull.number]
@@ -224,8 +225,8 @@ def test_a_review_of_ours_is_heard_with_its_verdict_and_its_remarks(heard):
     for event, body in (("REQUEST_CHANGES", "Not so."), ("COMMENT", "")):
         given = {"event": event, "body": body, "comments": [remark]}
         assert httpx.post(where, json=given, headers=token, timeout=10).is_success
-    found = [said.read(one.body) for one in heard.look()]
-    words = [(one.place, one.verdict, one.body) for one in found if isinstance(one, Said)]
+    found = [events.read_event(one.body) for one in heard.look()]
+    words = [(one.place, one.verdict, one.body) for one in found if isinstance(one, Comment)]
     assert words == [
         ("review", "changes_requested", "Not so."), ("inline", "", "Why?"), ("inline", "", "Why?"),
     ]  # fmt: skip
@@ -241,10 +242,10 @@ def test_the_end_of_a_pull_request_is_told_once(heard):
     with world.lock:
         actions.set_state(ours, "closed", world.user("ann"))
     (delivery,) = heard.look()
-    told = said.read(delivery.body)
-    assert isinstance(told, Happened)
+    told = events.read_event(delivery.body)
+    assert isinstance(told, Event)
     assert (told.event, told.number) == ("pull_request.closed", ours.number)
     heard.intake.turn()
-    assert heard.store.latest(1)[0].state is RunState.CLOSED
+    assert heard.store.list_latest(1)[0].state is RunState.CLOSED
     heard.later()
     assert heard.look() == []

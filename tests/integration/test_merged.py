@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agent.errors import ForgeUnavailable, RepositoryUnfit
-from agent.git import merged
-from agent.git.merged import Merged
+from agent.errors import CodeHostUnavailable, RepositoryUnfit
+from agent.git import merge_edits
+from agent.git.merge_edits import MergedPullRequest
 from tests.integration import github_samples as samples
 from tests.integration.git_samples import git
 
@@ -50,7 +50,7 @@ class Told:
         return self.at("rev-parse", "HEAD")
 
     def merge(self, how):
-        """Merge as a forge does; return the commit by which it was merged."""
+        """Merge as a code host does; return the commit by which it was merged."""
         head, self.base = self.at("rev-parse", "ours"), self.at("rev-parse", "main")
         self.at("checkout", "-q", "main")
         if how == "merge":
@@ -76,13 +76,13 @@ class Told:
         samples.git(self.github.repository, "update-ref", "-d", "refs/heads/kept")
 
     def measure(self, commit, token=None, **more):
-        found = self.github.forge.remote(self.github.run)
-        secret = token or self.github.forge.credential(self.github.run, write=False)
-        asked = Merged(
+        found = self.github.code_host.find_remote(self.github.run)
+        secret = token or self.github.code_host.create_credential(self.github.run, write=False)
+        asked = MergedPullRequest(
             pull=PULL, commit=commit, base=self.base, first=self.first, ours=self.ours
         )  # fmt: skip
         asked = asked.model_copy(update=more)
-        return merged.measure(found.url, secret, self.mirrors, asked, max_bytes=10**9)
+        return merge_edits.measure_edits(found.url, secret, self.mirrors, asked, max_bytes=10**9)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_a_branch_that_was_brought_up_to_date_by_people_has_no_more_distance_for
 
 def test_what_is_not_to_be_had_is_said(told):
     commit = told.merge("squash")
-    with pytest.raises(ForgeUnavailable, match="git cannot reach the forge"):
+    with pytest.raises(CodeHostUnavailable, match="git cannot reach the code host"):
         told.measure(commit, ours="7" * 40)
     with pytest.raises(RepositoryUnfit, match="has no pull request #77"):
         told.measure(commit, pull=77)

@@ -20,7 +20,7 @@ SUBMIT = Said(calls=(Call("submit", {"summary": "Done."}),))
 @pytest.fixture
 def prepared(tmp_path, home, monkeypatch):
     # The scripted model has no price.
-    monkeypatch.setattr(budget, "limits", lambda *given: Limits(tokens=10**7))
+    monkeypatch.setattr(budget, "compute_limits", lambda *given: Limits(tokens=10**7))
     return desks.repository(tmp_path, home)
 
 
@@ -42,10 +42,10 @@ def test_at_the_end_of_the_minutes_the_work_is_kept_and_whoever_grants_more_goes
     with scripted.serving([WRITE, Fault(stall_seconds=30), SUBMIT]) as server:
         for name, value in {**server.environ(), "MERGEWRIGHT_HOME": str(home)}.items():
             monkeypatch.setenv(name, value)
-        models = wiring.models(given.load())
-        job = desks.job(prepared, home, models, records=records)
+        models = wiring.make_models(given.load_settings())
+        job = desks.run_context(prepared, home, models, records=records)
         nearly_over(job, after="edit 1 1 calls")
-        with pytest.raises(TimeSpent) as told, job.keeping():
+        with pytest.raises(TimeSpent) as told, job.attach_best_change():
             desks.conversation(job).next_form(job)
         assert told.value.change.paths == ("shop/new.py",)
         assert job.step.at == "edit 1 2 reply"
@@ -53,7 +53,7 @@ def test_at_the_end_of_the_minutes_the_work_is_kept_and_whoever_grants_more_goes
 
         # As `runs retry` does: what it ended at has no record any more.
         records.kept.pop("edit 1 2 reply")
-        again = desks.job(prepared, home, models, records=records)
+        again = desks.run_context(prepared, home, models, records=records)
         talk = desks.conversation(again)
         assert talk.next_form(again).name == "submit"
         assert talk.change.paths == ("shop/new.py",)
@@ -65,8 +65,8 @@ def test_with_too_little_left_the_provider_hears_nothing(prepared, home, monkeyp
     with scripted.serving([]) as server:
         for name, value in {**server.environ(), "MERGEWRIGHT_HOME": str(home)}.items():
             monkeypatch.setenv(name, value)
-        models = wiring.models(given.load())
-        job = desks.job(prepared, home, models)
+        models = wiring.make_models(given.load_settings())
+        job = desks.run_context(prepared, home, models)
         job.step.seconds["baseline"] = 3600.0 - 5.0
         with pytest.raises(TimeSpent):
             desks.conversation(job).next_form(job)

@@ -73,11 +73,11 @@ def test_a_model_of_which_nothing_bounds_the_cost_is_refused_by_name(called, mon
     for fact in ("nobody-knows-this", "MERGEWRIGHT_MODEL_PRICES", "MERGEWRIGHT_MODEL_TOKENS"):
         assert fact in problem
     assert "Nobody was asked" in told["remarks"][-1]
-    loaded = settings.load({"MERGEWRIGHT_HOME": str(tmp_path), **unpriced})
+    loaded = settings.load_settings({"MERGEWRIGHT_HOME": str(tmp_path), **unpriced})
     with pytest.raises(ModelUnusable, match="nobody-knows-this has no known price"):
-        wiring.models(loaded)
+        wiring.make_models(loaded)
     bounded = loaded.model_copy(update={"model_tokens": 1000})
-    assert wiring.models(bounded) is not None
+    assert wiring.make_models(bounded) is not None
     assert called(**unpriced, MERGEWRIGHT_MODEL_TOKENS="1000")[0] == 0
 
 

@@ -137,8 +137,8 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_the_password(
         sandbox, said = Recorder(settings), []
         request = EnvironmentRequest(tree=str(folder), python=PythonSection())
         index = SimpleIndex(settings, environ)
-        made = build.ensure(request, sandbox, index, settings, said.append)
-        explained = explanation.explain(request, sandbox, index, settings)
+        made = build.ensure_environment(request, sandbox, index, settings, said.append)
+        explained = explanation.explain_environment(request, sandbox, index, settings)
         assert made.packages == ("direct==1.0", "onlysource==1.0")
         assert explained.indexes == (f"{served.url} (PIP_INDEX_URL)",)
         assert None not in served.credentials

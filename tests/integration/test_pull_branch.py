@@ -14,9 +14,9 @@ import pytest
 from agent.errors import AccessLost, BranchMoved, MergeConflict, RepositoryUnfit
 from agent.git import process, pull_branch, remote, worktree
 from agent.git.base import Limits
-from agent.models.agenda import Occasion
 from agent.models.change import Change, ChangedFile, Plan
-from agent.models.pulls import PullNow, Standing
+from agent.models.pulls import BranchState, PullSnapshot
+from agent.models.review_items import FollowUpContext
 from agent.models.run import FollowUp
 from agent.stages import follow_up
 from agent.text.redaction import Redactor
@@ -38,7 +38,7 @@ def world(tmp_path_factory):
 
 @dataclass
 class Pull:
-    """A pull request's branch on the forge, and a clone in which people and we work on it."""
+    """A pull request's branch on the code host, and a clone in which people and we work on it."""
 
     github: samples.Scene
     clone: Path
@@ -79,7 +79,7 @@ class Pull:
         return self.publish(branch)
 
     def publish(self, branch):
-        """Put what is checked out on the forge's branch, past its rules for pushes."""
+        """Put what is checked out on the code host's branch, past its rules for pushes."""
         self.put("HEAD", branch)
         return self.git("rev-parse", "HEAD")
 
@@ -97,30 +97,30 @@ class Pull:
     def theirs(self, files, subject="By hand", **who):
         return self.on(BRANCH, files, subject, **who)
 
-    def standing(self, **more):
-        token = self.github.forge.credential(self.github.run, write=False)
-        return pull_branch.standing(
+    def branch_state(self, **more):
+        token = self.github.code_host.create_credential(self.github.run, write=False)
+        return pull_branch.read_branch_state(
             self.url, token, BRANCH, "main", self.home / "mirrors",
             author=self.us[0], email=self.us[1], **more,
         )  # fmt: skip
 
-    def follow(self, standing, change, message="Answer the review", **more):
+    def follow(self, branch_state, change, message="Answer the review", **more):
         who = {"author": self.us[0], "email": self.us[1], "date": DATE}
-        return pull_branch.follow(
-            standing, change, message, merge_message="Merge main", **{**who, **more}
+        return pull_branch.make_follow_up_commit(
+            branch_state, change, message, merge_message="Merge main", **{**who, **more}
         )
 
-    def push(self, standing, commit, **more):
-        token = self.github.forge.credential(self.github.run, write=True)
+    def push(self, branch_state, commit, **more):
+        token = self.github.code_host.create_credential(self.github.run, write=True)
         pull_branch.push_follow(
-            standing, commit, BRANCH, self.url, token, look_again="read pull request", **more
+            branch_state, commit, BRANCH, self.url, token, look_again="read pull request", **more
         )
 
     def tip(self, branch=BRANCH):
         return samples.head(self.github.repository, branch)
 
     def show(self, *args):
-        """Run git on what the forge has."""
+        """Run git on what the code host has."""
         return samples.git(self.github.repository, *args)
 
 
@@ -130,7 +130,7 @@ def pull(world, tmp_path):
     github.repository.private = True
     clone = tmp_path / "clone"
     git_samples.git(tmp_path, "clone", "--quiet", str(github.repository.git_dir), str(clone))
-    remote = github.forge.remote(github.run)
+    remote = github.code_host.find_remote(github.run)
     made = Pull(github, clone, tmp_path / "home", remote.url, (remote.author, remote.email))
     made.on_base({"lines.txt": LINES, "keep.py": "kept = 1\n", "run.sh": "#!/bin/sh\n"}, "More")
     made.git("checkout", "--quiet", "-b", BRANCH)
@@ -138,23 +138,23 @@ def pull(world, tmp_path):
     return made
 
 
-def change_of(standing: Standing, folder: Path, edit=lambda tree: None) -> Change:
+def change_of(branch_state: BranchState, folder: Path, edit=lambda tree: None) -> Change:
     """The whole Change as a run makes it: what is there, and edits on top in a work tree."""
-    tree = worktree.lay_out(standing.checkout, folder)
-    tree.replay(standing.change)
+    tree = worktree.lay_out(branch_state.checkout, folder)
+    tree.replay(branch_state.change)
     edit(tree)
-    return Change(base_commit=standing.checkout.commit, files=tree.changes())
+    return Change(base_commit=branch_state.checkout.commit, files=tree.changes())
 
 
 def contents(change):
     return {file.path: file.after for file in change.files}
 
 
-def plus(standing, path, after, before=None):
+def plus(branch_state, path, after, before=None):
     """The whole Change with one more file."""
     more = ChangedFile(path=path, before=before, after=after)
-    files = sorted((*standing.change.files, more), key=lambda file: file.path)
-    return Change(base_commit=standing.checkout.commit, files=tuple(files))
+    files = sorted((*branch_state.change.files, more), key=lambda file: file.path)
+    return Change(base_commit=branch_state.checkout.commit, files=tuple(files))
 
 
 # --- looking -----------------------------------------------------------------------------------
@@ -162,22 +162,25 @@ def plus(standing, path, after, before=None):
 
 def test_a_branch_of_our_own_beside_a_base_that_stands_still(pull):
     head = pull.tip()
-    standing = pull.standing()
+    branch_state = pull.branch_state()
     base = pull.tip("main")
-    assert (standing.head, standing.tip, standing.checkout.commit) == (head, base, base)
-    assert (standing.checkout.base_branch, standing.checkout.subjects[0]) == ("main", "More")
-    assert (standing.foreign, standing.moved, standing.conflicts, standing.unfit) == (
+    assert (branch_state.head, branch_state.tip, branch_state.checkout.commit) == (head, base, base)
+    assert (branch_state.checkout.base_branch, branch_state.checkout.subjects[0]) == (
+        "main",
+        "More",
+    )
+    assert (branch_state.foreign_commits, branch_state.base_has_moved, branch_state.conflicts, branch_state.unfit_reason) == (
         (), False, (), "",
     )  # fmt: skip
-    (file,) = standing.change.files
+    (file,) = branch_state.change.files
     assert (file.path, file.before, file.after) == (
         "shop.py",
         b"print('hello')\n",
         b"print('hi')\n",
     )
     assert (file.executable, file.was_executable) == (False, False)
-    assert standing.tree == pull.git("rev-parse", f"{head}^{{tree}}")
-    assert pull.standing() == standing, "it may run twice"
+    assert branch_state.tree == pull.git("rev-parse", f"{head}^{{tree}}")
+    assert pull.branch_state() == branch_state, "it may run twice"
 
 
 def test_what_other_people_have_committed_is_told_by_who_made_it(pull):
@@ -189,9 +192,9 @@ def test_what_other_people_have_committed_is_told_by_who_made_it(pull):
     told_as_us = pull.theirs({"d.py": "d = 1\n"}, "By Mergewright", author=(pull.us[0], ANN[1]))
     by_address = pull.theirs({"e.py": "e = 1\n"}, author=(ANN[0], pull.us[1]))
     pull.ours({"f.py": "f = 1\n"})
-    standing = pull.standing()
-    assert standing.foreign == (person, suggestion, amended, told_as_us, by_address)
-    assert set(contents(standing.change)) == {
+    branch_state = pull.branch_state()
+    assert branch_state.foreign_commits == (person, suggestion, amended, told_as_us, by_address)
+    assert set(contents(branch_state.change)) == {
         "shop.py", "notes.txt", "a.py", "b.py", "c.py", "d.py", "e.py", "f.py",
     }  # fmt: skip
 
@@ -199,24 +202,34 @@ def test_what_other_people_have_committed_is_told_by_who_made_it(pull):
 def test_where_they_do_not_go_together_all_is_held_against_the_fork(pull):
     fork = pull.tip("main")
     tip = pull.on_base({"shop.py": "print('moin')\n", "keep.py": "kept = 2\n"})
-    standing = pull.standing()
-    assert standing.conflicts == ("shop.py",)
-    assert (standing.moved, standing.tip, standing.checkout.commit) == (True, tip, fork)
-    assert contents(standing.change) == {"shop.py": b"print('hi')\n"}
-    assert standing.tree == pull.git("rev-parse", f"{standing.head}^{{tree}}")
-    made = pull.follow(standing, plus(standing, "new.py", b"n = 1\n"))
-    pull.push(standing, made)
-    assert pull.show("rev-parse", f"{BRANCH}^") == standing.head
+    branch_state = pull.branch_state()
+    assert branch_state.conflicts == ("shop.py",)
+    assert (branch_state.base_has_moved, branch_state.tip, branch_state.checkout.commit) == (
+        True,
+        tip,
+        fork,
+    )
+    assert contents(branch_state.change) == {"shop.py": b"print('hi')\n"}
+    assert branch_state.tree == pull.git("rev-parse", f"{branch_state.head}^{{tree}}")
+    made = pull.follow(branch_state, plus(branch_state, "new.py", b"n = 1\n"))
+    pull.push(branch_state, made)
+    assert pull.show("rev-parse", f"{BRANCH}^") == branch_state.head
 
 
 def test_a_branch_that_only_the_forge_may_commit_to_is_held_against_the_fork(pull, tmp_path):
     fork = pull.tip("main")
     pull.on_base({"keep.py": "kept = 2\n"})
-    standing = pull.standing(merging=False)
-    assert (standing.moved, standing.conflicts, standing.checkout.commit) == (True, (), fork)
-    change = change_of(standing, tmp_path / "tree", lambda tree: tree.write("new.py", b"n = 1\n"))
-    added = pull_branch.increment(standing, change)
-    assert (added.base_commit, contents(added)) == (standing.head, {"new.py": b"n = 1\n"})
+    branch_state = pull.branch_state(merging=False)
+    assert (branch_state.base_has_moved, branch_state.conflicts, branch_state.checkout.commit) == (
+        True,
+        (),
+        fork,
+    )
+    change = change_of(
+        branch_state, tmp_path / "tree", lambda tree: tree.write("new.py", b"n = 1\n")
+    )
+    added = pull_branch.make_increment(branch_state, change)
+    assert (added.base_commit, contents(added)) == (branch_state.head, {"new.py": b"n = 1\n"})
 
 
 def test_a_base_that_people_merged_is_what_everything_is_held_against(pull):
@@ -226,15 +239,15 @@ def test_a_base_that_people_merged_is_what_everything_is_held_against(pull):
     pull.git("merge", "--quiet", "--no-ff", "main", committer=FORGE)
     button = pull.publish(BRANCH)
     pull.ours({"new.py": "n = 1\n"})
-    standing = pull.standing()
-    assert (standing.moved, standing.checkout.commit, standing.foreign) == (
+    branch_state = pull.branch_state()
+    assert (branch_state.base_has_moved, branch_state.checkout.commit, branch_state.foreign_commits) == (
         False, merged, (button,),
     )  # fmt: skip
-    assert set(contents(standing.change)) == {"shop.py", "new.py"}
+    assert set(contents(branch_state.change)) == {"shop.py", "new.py"}
     pull.on_base({"shop.py": "print('moin')\n"})
-    standing = pull.standing()
-    assert (standing.conflicts, standing.checkout.commit) == (("shop.py",), merged)
-    assert set(contents(standing.change)) == {"shop.py", "new.py"}
+    branch_state = pull.branch_state()
+    assert (branch_state.conflicts, branch_state.checkout.commit) == (("shop.py",), merged)
+    assert set(contents(branch_state.change)) == {"shop.py", "new.py"}
 
 
 def test_a_branch_that_a_person_rewrote_is_theirs(pull):
@@ -242,11 +255,11 @@ def test_a_branch_that_a_person_rewrote_is_theirs(pull):
     pull.git("reset", "--quiet", "--soft", "main")
     pull.git("commit", "--quiet", "-m", "Say hi")
     squashed = pull.publish(BRANCH)
-    standing = pull.standing()
-    assert standing.foreign == (squashed,)
+    branch_state = pull.branch_state()
+    assert branch_state.foreign_commits == (squashed,)
     pull.on_base({"keep.py": "kept = 2\n"})
-    standing = pull.standing()
-    pull.push(standing, pull.follow(standing, standing.change))
+    branch_state = pull.branch_state()
+    pull.push(branch_state, pull.follow(branch_state, branch_state.change))
     assert pull.show("rev-parse", f"{BRANCH}^1") == squashed
 
 
@@ -255,28 +268,32 @@ def test_a_base_whose_history_was_rewritten_takes_nothing_away(pull):
     pull.git("checkout", "--quiet", "main")
     pull.git("commit", "--quiet", "--amend", "-m", "Other words")
     tip = pull.publish("main")
-    standing = pull.standing()
-    assert (standing.moved, standing.foreign, standing.checkout.commit) == (True, (old,), tip)
-    assert contents(standing.change) == {"shop.py": b"print('hi')\n"}
-    pull.push(standing, pull.follow(standing, standing.change))
-    assert pull.show("log", "-1", "--format=%P", BRANCH) == f"{standing.head} {tip}"
+    branch_state = pull.branch_state()
+    assert (
+        branch_state.base_has_moved,
+        branch_state.foreign_commits,
+        branch_state.checkout.commit,
+    ) == (True, (old,), tip)
+    assert contents(branch_state.change) == {"shop.py": b"print('hi')\n"}
+    pull.push(branch_state, pull.follow(branch_state, branch_state.change))
+    assert pull.show("log", "-1", "--format=%P", BRANCH) == f"{branch_state.head} {tip}"
 
 
 def test_a_branch_that_is_gone_is_said_to_be(pull):
-    standing = pull.standing()
-    made = pull.follow(standing, plus(standing, "new.py", b"n = 1\n"))
+    branch_state = pull.branch_state()
+    made = pull.follow(branch_state, plus(branch_state, "new.py", b"n = 1\n"))
     pull.show("update-ref", "-d", f"refs/heads/{BRANCH}")
     with pytest.raises(RepositoryUnfit, match=f"branch {BRANCH} is not there any more. Restore"):
-        pull.standing()
+        pull.branch_state()
     with pytest.raises(BranchMoved, match="Somebody has deleted"):
-        pull.push(standing, made)
+        pull.push(branch_state, made)
     assert BRANCH not in pull.show("for-each-ref", "refs/heads")
 
 
 def test_a_rebase_that_would_need_a_signature_is_left_to_people(pull):
     github = pull.github
     svc = SimpleNamespace(
-        forge=github.forge,
+        code_host=github.code_host,
         settings=github.settings,
         redactor=Redactor(),
         stopped=threading.Event(),
@@ -284,24 +301,27 @@ def test_a_rebase_that_would_need_a_signature_is_left_to_people(pull):
     )
     about = FollowUp(of=github.run.run_id, pull=2, round=1, kind="rebase")
     run = github.run.model_copy(update={"follow_up": about})
-    now = PullNow(
+    now = PullSnapshot(
         number=2, url="", state="open", draft=False, title="", body="", branch=BRANCH,
         head=pull.tip(), base_branch="main",
     )  # fmt: skip
     plan = Plan(recipe="", title="Say hi", parameters="{}", steps=())
 
-    def found() -> Occasion:
-        remote, rules = github.forge.remote(run), github.forge.rules(run, BRANCH)
-        return Occasion(pull=now, plan=plan, remote=remote, rules=rules)
+    def found() -> FollowUpContext:
+        remote, rules = (
+            github.code_host.find_remote(run),
+            github.code_host.read_branch_rules(run, BRANCH),
+        )
+        return FollowUpContext(pull=now, plan=plan, remote=remote, rules=rules)
 
-    assert not follow_up.stand(found(), run, svc).moved
+    assert not follow_up.read_branch_state(found(), run, svc).base_has_moved
     pull.on_base({"keep.py": "kept = 2\n"})
-    assert follow_up.stand(found(), run, svc).brought_up
+    assert follow_up.read_branch_state(found(), run, svc).brought_up
     samples.add_rule(github.repository, "mergewright/*", "required_signatures")
     with pytest.raises(MergeConflict, match="Update branch"):
-        follow_up.stand(found(), run, svc)
+        follow_up.read_branch_state(found(), run, svc)
     review = run.model_copy(update={"follow_up": about.model_copy(update={"kind": "review"})})
-    assert not follow_up.stand(found(), review, svc).brought_up
+    assert not follow_up.read_branch_state(found(), review, svc).brought_up
 
 
 # --- kinds of files ----------------------------------------------------------------------------
@@ -314,16 +334,18 @@ def test_modes_that_people_set_are_in_the_change_and_stay(pull, tmp_path):
     (pull.clone / "tool.sh").chmod(0o755)
     pull.theirs({"notes.txt": "n\n"})
     pull.on_base({"keep.py": "kept = 2\n"})
-    standing = pull.standing()
-    files = {file.path: file for file in standing.change.files}
-    assert standing.unfit == ""
+    branch_state = pull.branch_state()
+    files = {file.path: file for file in branch_state.change.files}
+    assert branch_state.unfit_reason == ""
     assert (files["run.sh"].before, files["run.sh"].after) == (b"#!/bin/sh\n", b"#!/bin/sh\n")
     assert (files["run.sh"].was_executable, files["run.sh"].executable) == (False, True)
     assert (files["tool.sh"].was_executable, files["tool.sh"].executable) == (None, True)
-    same = change_of(standing, tmp_path / "tree")
-    assert same.digest == standing.change.digest
-    change = change_of(standing, tmp_path / "tree", lambda tree: tree.write("tool.sh", b"#!sh\n"))
-    pull.push(standing, pull.follow(standing, change))
+    same = change_of(branch_state, tmp_path / "tree")
+    assert same.digest == branch_state.change.digest
+    change = change_of(
+        branch_state, tmp_path / "tree", lambda tree: tree.write("tool.sh", b"#!sh\n")
+    )
+    pull.push(branch_state, pull.follow(branch_state, change))
     listed = pull.show("ls-tree", BRANCH, "run.sh", "tool.sh", "notes.txt")
     assert [line[:6] for line in listed.splitlines()] == ["100644", "100755", "100755"]
     assert pull.show("show", "--format=", "--name-only", BRANCH) == "tool.sh"
@@ -343,12 +365,12 @@ def with_entry(pull, branch, mode, object_id, path, *, author=ANN):
 def test_links_and_submodules_in_a_branch_are_left_to_people(pull, mode, target, path):
     object_id = pull.git("hash-object", "-w", "--stdin", stdin=target) if target else "1" * 40
     head = with_entry(pull, BRANCH, mode, object_id, path)
-    standing = pull.standing()
-    assert "symbolic links or submodules" in standing.unfit
-    assert f"`{path}`" in standing.unfit
-    assert (standing.change.files, standing.foreign) == ((), (head,))
+    branch_state = pull.branch_state()
+    assert "symbolic links or submodules" in branch_state.unfit_reason
+    assert f"`{path}`" in branch_state.unfit_reason
+    assert (branch_state.change.files, branch_state.foreign_commits) == ((), (head,))
     with pytest.raises(RepositoryUnfit, match="symbolic links or submodules"):
-        pull.follow(standing, standing.change)
+        pull.follow(branch_state, branch_state.change)
 
 
 # --- size --------------------------------------------------------------------------------------
@@ -357,12 +379,12 @@ def test_links_and_submodules_in_a_branch_are_left_to_people(pull, mode, target,
 def test_a_branch_that_changes_very_much_is_left_to_people(pull, monkeypatch):
     monkeypatch.setattr(pull_branch, "MOST_FILES", 20)
     pull.ours({f"many/{number}.txt": f"{number}\n" for number in range(21)})
-    assert "more than 20 files" in pull.standing().unfit
+    assert "more than 20 files" in pull.branch_state().unfit_reason
     pull.git("reset", "--quiet", "--hard", "HEAD~1")
     monkeypatch.setattr(pull_branch, "MOST_BYTES", 1024**2)
     pull.ours({"large.txt": b"x" * (1024**2 + 1)})
-    assert "larger than 1 MB" in pull.standing().unfit
-    assert "MERGEWRIGHT_MAX_FILES_IN_TREE" in pull.standing(limits=Limits(5)).unfit
+    assert "larger than 1 MB" in pull.branch_state().unfit_reason
+    assert "MERGEWRIGHT_MAX_FILES_IN_TREE" in pull.branch_state(limits=Limits(5)).unfit_reason
 
 
 # --- nothing of the repository runs ------------------------------------------------------------
@@ -403,20 +425,20 @@ def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, mon
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / ".gitconfig"))
     monkeypatch.setenv("GIT_EXTERNAL_DIFF", str(canary))
 
-    standing = pull.standing()
-    made = pull.follow(standing, plus(standing, "new.py", b"n = 1\n"))
-    pull.push(standing, made)
+    branch_state = pull.branch_state()
+    made = pull.follow(branch_state, plus(branch_state, "new.py", b"n = 1\n"))
+    pull.push(branch_state, made)
     assert list((tmp_path / "hits").iterdir()) == []
     wanted = LINES.replace("line 2\n", "ours\n").replace("line 19\n", "theirs\n")
-    assert contents(standing.change)["lines.txt"] == wanted.encode()
+    assert contents(branch_state.change)["lines.txt"] == wanted.encode()
 
     # Nor do attributes of the tree make one of what is two: both sides have line 1.
     pull.git("checkout", "--quiet", BRANCH)
     pull.git("fetch", "--quiet", "origin", BRANCH)
     pull.git("reset", "--quiet", "--hard", "FETCH_HEAD")
     pull.on_base({"shop.py": "print('moin')\n"})
-    standing = pull.standing()
-    assert standing.conflicts == ("shop.py",)
+    branch_state = pull.branch_state()
+    assert branch_state.conflicts == ("shop.py",)
     # The controls: git as a person runs it falls for both.
     plain = ["git", "merge-tree", "--write-tree"]
     for sides in (("main", BRANCH), apart):
@@ -432,102 +454,108 @@ def test_GR2_no_driver_filter_or_hook_of_the_repository_runs(pull, tmp_path, mon
 
 def test_an_answer_is_one_commit_on_the_branch(pull, tmp_path):
     person = pull.theirs({"notes.txt": "n\n"})
-    standing = pull.standing()
+    branch_state = pull.branch_state()
 
     def edit(tree):
         tree.write("shop.py", b"print('hi!')\n")
         tree.delete("notes.txt")
 
-    change = change_of(standing, tmp_path / "tree", edit)
-    made = pull.follow(standing, change)
-    assert made == pull.follow(standing, change), "equal arguments, equal commits"
-    pull.push(standing, made)
-    pull.push(standing, made)
+    change = change_of(branch_state, tmp_path / "tree", edit)
+    made = pull.follow(branch_state, change)
+    assert made == pull.follow(branch_state, change), "equal arguments, equal commits"
+    pull.push(branch_state, made)
+    pull.push(branch_state, made)
     assert pull.tip() == made
     form = "--format=%P|%an|%ae|%cn|%ce|%ct|%B"
     told = (person, *pull.us, *pull.us, str(DATE), "Answer the review")
     assert pull.show("log", "-1", form, BRANCH) == "|".join(told)
     assert pull.show("diff", "--name-status", person, made) == "D\tnotes.txt\nM\tshop.py"
-    assert pull.standing().foreign == (person,)
+    assert pull.branch_state().foreign_commits == (person,)
 
 
 def test_our_own_commits_are_rebased_as_one_and_the_answer_goes_on_top(pull, tmp_path):
     pull.ours({"new.py": "n = 1\n"}, "Second round")
     tip = pull.on_base({"keep.py": "kept = 2\n"})
-    standing = pull.standing()
-    change = change_of(standing, tmp_path / "tree", lambda tree: tree.write("new.py", b"n = 2\n"))
-    made = pull.follow(standing, change)
-    pull.push(standing, made)
+    branch_state = pull.branch_state()
+    change = change_of(
+        branch_state, tmp_path / "tree", lambda tree: tree.write("new.py", b"n = 2\n")
+    )
+    made = pull.follow(branch_state, change)
+    pull.push(branch_state, made)
     assert pull.show("log", "--format=%s", f"{tip}..{BRANCH}") == "Answer the review\nSay hi"
     assert pull.show("rev-parse", f"{BRANCH}~2") == tip
     assert pull.show("show", f"{BRANCH}:keep.py") == "kept = 2"
     assert pull.show("show", f"{BRANCH}:new.py") == "n = 2"
     assert pull.show("show", f"{BRANCH}~1:new.py") == "n = 1"
-    pull.push(standing, made)
-    after = pull.standing()
-    assert (after.moved, after.foreign, after.change.digest) == (False, (), change.digest)
+    pull.push(branch_state, made)
+    after = pull.branch_state()
+    assert (after.base_has_moved, after.foreign_commits, after.change.digest) == (
+        False,
+        (),
+        change.digest,
+    )
 
 
 def test_with_commits_of_people_the_base_is_merged_and_nothing_of_theirs_goes(pull):
     person = pull.theirs({"notes.txt": "n\n"})
     tip = pull.on_base({"keep.py": "kept = 2\n"})
-    standing = pull.standing()
-    made = pull.follow(standing, plus(standing, "new.py", b"n = 1\n"))
-    pull.push(standing, made)
+    branch_state = pull.branch_state()
+    made = pull.follow(branch_state, plus(branch_state, "new.py", b"n = 1\n"))
+    pull.push(branch_state, made)
     assert pull.show("log", "-1", "--format=%P", f"{BRANCH}~1") == f"{person} {tip}"
     assert pull.show("log", "-2", "--format=%s", "--first-parent", BRANCH) == (
         "Answer the review\nMerge main"
     )
     merged = pull.show("rev-parse", f"{BRANCH}~1^{{tree}}")
-    assert merged == standing.tree
-    after = pull.standing()
-    assert (after.foreign, after.moved) == ((person,), False)
+    assert merged == branch_state.tree
+    after = pull.branch_state()
+    assert (after.foreign_commits, after.base_has_moved) == ((person,), False)
 
 
 # --- pushing -----------------------------------------------------------------------------------
 
 
 def test_a_branch_that_somebody_pushed_to_meanwhile_is_looked_at_again(pull):
-    standing = pull.standing()
-    made = pull.follow(standing, plus(standing, "new.py", b"n = 1\n"))
+    branch_state = pull.branch_state()
+    made = pull.follow(branch_state, plus(branch_state, "new.py", b"n = 1\n"))
     person = pull.theirs({"notes.txt": "n\n"})
     with pytest.raises(BranchMoved, match="Somebody has pushed") as problem:
-        pull.push(standing, made)
+        pull.push(branch_state, made)
     assert problem.value.look_again == "read pull request"
     assert pull.tip() == person
-    again = pull.standing()
-    assert again.foreign == (person,)
+    again = pull.branch_state()
+    assert again.foreign_commits == (person,)
     pull.push(again, pull.follow(again, plus(again, "new.py", b"n = 1\n")))
     assert pull.show("merge-base", "--is-ancestor", person, BRANCH) == ""
 
 
 def test_somebody_who_is_quicker_in_the_last_moment_loses_nothing(pull, monkeypatch):
     pull.on_base({"keep.py": "kept = 2\n"})
-    standing = pull.standing()
-    made = pull.follow(standing, standing.change)
+    branch_state = pull.branch_state()
+    made = pull.follow(branch_state, branch_state.change)
     late = []
 
     def push(*args, **more):
         late.append(pull.theirs({"notes.txt": "n\n"}))
         real(*args, **more)
 
-    real = remote.push
-    monkeypatch.setattr(remote, "push", push)
+    real = remote.push_branch
+    monkeypatch.setattr(remote, "push_branch", push)
     with pytest.raises(BranchMoved):
-        pull.push(standing, made)
+        pull.push(branch_state, made)
     assert [pull.tip()] == late
 
 
 def test_a_forge_that_lets_nobody_rewrite_gets_a_merge(pull):
     tip = pull.on_base({"keep.py": "kept = 2\n"})
     samples.git(pull.github.repository, "config", "receive.denyNonFastForwards", "true")
-    standing = pull.standing()
+    branch_state = pull.branch_state()
     with pytest.raises(AccessLost, match="non-fast-forward"):
-        pull.push(standing, pull.follow(standing, standing.change))
-    assert pull.tip() == standing.head
-    pull.push(standing, pull.follow(standing, standing.change, rewriting=False))
-    assert pull.show("log", "-1", "--format=%P", BRANCH) == f"{standing.head} {tip}"
-    assert pull.standing().foreign == ()
+        pull.push(branch_state, pull.follow(branch_state, branch_state.change))
+    assert pull.tip() == branch_state.head
+    pull.push(branch_state, pull.follow(branch_state, branch_state.change, rewriting=False))
+    assert pull.show("log", "-1", "--format=%P", BRANCH) == f"{branch_state.head} {tip}"
+    assert pull.branch_state().foreign_commits == ()
 
 
 # --- again -------------------------------------------------------------------------------------
@@ -537,9 +565,9 @@ def test_a_forge_that_lets_nobody_rewrite_gets_a_merge(pull):
 def test_what_was_cut_off_anywhere_is_done_by_the_next_try(pull, monkeypatch):
     pull.theirs({"notes.txt": "n\n"})
     pull.on_base({"keep.py": "kept = 2\n"})
-    standing = pull.standing()
-    change = plus(standing, "new.py", b"n = 1\n")
-    real, left = process.run, [0]
+    branch_state = pull.branch_state()
+    change = plus(branch_state, "new.py", b"n = 1\n")
+    real, left = process.run_git, [0]
 
     class Killed(BaseException):
         pass
@@ -550,19 +578,19 @@ def test_what_was_cut_off_anywhere_is_done_by_the_next_try(pull, monkeypatch):
             raise Killed
         return real(*args, **more)
 
-    monkeypatch.setattr(process, "run", run)
+    monkeypatch.setattr(process, "run_git", run)
     for at in range(1, 100):
         left[0] = at
         try:
-            pull.push(standing, pull.follow(standing, change))
+            pull.push(branch_state, pull.follow(branch_state, change))
         except Killed:
-            assert pull.tip() == standing.head, "nothing is there before all of it is"
+            assert pull.tip() == branch_state.head, "nothing is there before all of it is"
         else:
             break
     left[0] = 0
     assert at > 15
-    made = pull.follow(standing, change)
-    pull.push(standing, made)
+    made = pull.follow(branch_state, change)
+    pull.push(branch_state, made)
     assert pull.tip() == made
     assert pull.show("log", "--format=%s", "--first-parent", "-2", BRANCH) == (
         "Answer the review\nMerge main"

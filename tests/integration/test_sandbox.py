@@ -28,7 +28,7 @@ from agent.models.sandbox import (
     SandboxRequest,
     SandboxResult,
 )
-from agent.sandbox.runtime import attempts, seccomp, slots
+from agent.sandbox.runtime import limit_probes, seccomp, slots
 from agent.sandbox.runtime.channel import Frames
 from tests.sandboxes import (
     INSIDE,
@@ -217,7 +217,7 @@ def test_a_writable_mount_is_lent_to_the_sandbox_and_comes_back_harmless(
 def test_memory_taken_by_a_child_is_named_even_if_the_command_ends_well(
     sandbox: Sandbox, backend: str
 ) -> None:
-    result = sandbox.run(shell(attempts.HOG, memory_bytes=128 * MIB))
+    result = sandbox.run(shell(limit_probes.HOG, memory_bytes=128 * MIB))
     ended = ("memory", None) if has_group(backend) else (None, 1)
     assert (result.limit, result.exit_code) == ended
     assert result.output.count(".") <= 1
@@ -253,7 +253,7 @@ def _descriptors() -> int:
 
 def test_links_pipes_and_too_large_files_stay_in_the_sandbox(sandbox: Sandbox) -> None:
     limits = SMALL.model_copy(update={"returned_bytes": MIB, "disk_bytes": 512 * MIB})
-    argv = ("sh", "-c", attempts.LEAVE)
+    argv = ("sh", "-c", limit_probes.LEAVE)
     result = sandbox.run(SandboxRequest(argv=argv, collect=("/out/**",), limits=limits))
     assert result.files == {"/out/plain": b"plain"}
     assert result.limit == "returned"
@@ -270,7 +270,7 @@ def test_links_pipes_and_too_large_files_stay_in_the_sandbox(sandbox: Sandbox) -
 
 def test_the_operator_bounds_what_an_order_may_ask_for(sandboxes: Callable[..., Sandbox]) -> None:
     sandbox = sandboxes(sandbox_processes=16, sandbox_disk_mb=8)
-    order = shell(attempts.FORKS, processes=1000, disk_bytes=512 * MIB)
+    order = shell(limit_probes.FORKS, processes=1000, disk_bytes=512 * MIB)
     result = sandbox.run(order)
     assert result.limit == "processes"
     assert result.output.count(".") in (14, 15)
@@ -541,7 +541,7 @@ def test_a_finished_sandbox_leaves_nothing(sandbox: Sandbox, backend: str, home:
     assert sandbox.run(SandboxRequest(argv=("true",), limits=SMALL)).exit_code == 0
     descriptors = _descriptors()
     threads = threading.active_count()
-    sandbox.run(shell(attempts.FORKS, seconds=0.5))
+    sandbox.run(shell(limit_probes.FORKS, seconds=0.5))
     with pytest.raises(SandboxLost):
         sandbox.run(SandboxRequest(argv=("true",), files=(SandboxFile(path="/x", content=b""),)))
     assert _descriptors() == descriptors
@@ -587,7 +587,7 @@ def test_a_kept_folder_stays_with_its_user_and_out_of_the_reach_of_other_sandbox
     store = home / "store"
     (store / "cache" / "deep").mkdir(parents=True)
     (store / "cache" / "deep" / "old").write_text("old")  # as an earlier version left it
-    keeping = Mount(source=str(store), target="/store", writable=True, kept="cache")
+    keeping = Mount(source=str(store), target="/store", writable=True, retained_folder="cache")
 
     def run(script: str, mount: Mount) -> SandboxResult:
         return sandbox.run(

@@ -302,7 +302,7 @@ def test_what_a_killed_worker_had_started_does_not_outlive_it(world, environ, ho
         service.wait(lambda: service.pid(WORKER) != first)
         service.wait(lambda: service.said().count('"event": "working"') == 2)
         with closing(SqlStore(home)) as store:
-            service.wait(lambda: any(one.active for one in store.latest(1)))
+            service.wait(lambda: any(one.active for one in store.list_latest(1)))
 
 
 def test_a_signal_ends_both_and_leaves_nothing(environ, home, tmp_path):
@@ -350,17 +350,17 @@ def test_settings_that_are_wrong_from_the_start_are_not_tried_again():
 
 
 def test_a_clock_that_is_put_forward_makes_no_process_stand_still(tmp_path):
-    pulse = tmp_path / "pulse"
-    pulse.touch()
-    child = serve._Child("test", (), {}, pulse=pulse, started=time.monotonic() - 1000)
+    heartbeat = tmp_path / "pulse"
+    heartbeat.touch()
+    child = serve._Child("test", (), {}, heartbeat=heartbeat, started=time.monotonic() - 1000)
     assert not child._stands_still()
-    os.utime(pulse, (1.0, 1.0))  # its last sign is now far behind the clock
+    os.utime(heartbeat, (1.0, 1.0))  # its last sign is now far behind the clock
     assert not child._stands_still()
     child.seen = (1.0, time.monotonic() - serve._STILL_SECONDS - 1)
     assert child._stands_still(), "it has not changed for long"
-    pulse.touch()
+    heartbeat.touch()
     assert not child._stands_still()
-    pulse.unlink()
+    heartbeat.unlink()
     child.seen = (child.seen[0], time.monotonic() - serve._STILL_SECONDS - 1)
     assert child._stands_still()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import EditFailed
-from agent.sandbox import overlay, sandboxes, taking
+from agent.sandbox import change_collection, overlay, sandboxes
 from agent.sandbox.session import Session
 from tests.integration.session_samples import LIMITS, Workplace, paths, start_elsewhere
 from tests.sandboxes import alive, left_of, settings_for, wait_for, wait_until_gone
@@ -222,7 +222,7 @@ def test_100_000_files_are_counted_and_not_carried(backend: str, home: Path) -> 
         session.write("make.py", script.encode())
         assert session.run("python make.py && ls m | wc -l", seconds=60).output == "100000\n"
         taken = session.take()
-        assert len(taken.change.files) == taking.MOST_FILES
+        assert len(taken.change.files) == change_collection.MOST_FILES
         assert "98001 files are not part of it" in taken.findings[-1].message
         session.run("rm -rf m", seconds=60)
         assert session.take().change.paths == ("make.py",)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.environments import sandbox_requests, setup_commands, storage
-from agent.environments.bench import Bench, RootedSandbox
+from agent.environments.build_context import BuildContext, RootedSandbox
 from agent.environments.interpreters import Interpreter
 from agent.environments.package_index import SimpleIndex
 from agent.environments.setup_commands import SetUp
@@ -62,14 +62,14 @@ class Yard:
     def set_up(self, *commands: Any, base: Environment | None = None) -> Environment:
         python = Interpreter(version="3.11.2", path="/usr/bin/python3", why="")
         rooted = RootedSandbox(self.sandbox, "")
-        bench = Bench(rooted, self.index, self.settings, python, self.said.append)
+        build_context = BuildContext(rooted, self.index, self.settings, python, self.said.append)
         asked = SetUp(commands=commands, environ={"GREETING": "hello"}, base=base)
         plain = (base or self.environment).model_copy(update={"layers": (), "altered": ()})
-        return setup_commands.provide(asked, TreeFiles(self.tree), plain, bench)
+        return setup_commands.provide_layers(asked, TreeFiles(self.tree), plain, build_context)
 
     def run(self, environment: Environment, script: str) -> SandboxResult:
         limits = SandboxLimits(seconds=60)
-        order = sandbox_requests.order(
+        order = sandbox_requests.make_request(
             environment, self.tree, ("bash", "-c", script), environ={}, limits=limits,
             collect=("/work/**",),
         )  # fmt: skip

@@ -15,7 +15,7 @@ from agent.git import worktree
 from agent.git.tree import WorkTree
 from agent.models.change import Change
 from agent.models.sandbox import Taken
-from agent.sandbox import taking
+from agent.sandbox import change_collection
 from tests.integration import git_samples
 from tests.sandboxes import INSIDE
 
@@ -42,7 +42,7 @@ class Place:
         head = git_samples.commit_all(repository, "Links")
         git_samples.git(repository, "update-index", "--add", "--cacheinfo", f"160000,{head},f/sub")
         git_samples.git(repository, "commit", "-qm", "Submodule")
-        self.checkout = worktree.prepare(str(repository), None, folder / "mirrors")
+        self.checkout = worktree.prepare_checkout(str(repository), None, folder / "mirrors")
         self.base = worktree.lay_out(self.checkout, folder / "base")
         self.folder = folder
 
@@ -58,15 +58,16 @@ class Place:
         found = differing.Difference(str(self.base.folder), str(tree), None)
         found.walk()
         entries = [
-            taking.Entry(path, taking.Kind(kind), *more) for path, kind, *more in found.entries
+            change_collection.Entry(path, change_collection.Kind(kind), *more)
+            for path, kind, *more in found.entries
         ]
 
-        def fetch(entries: Sequence[taking.Entry]) -> Mapping[str, bytes | None]:
+        def fetch(entries: Sequence[change_collection.Entry]) -> Mapping[str, bytes | None]:
             return {entry.path: (tree / entry.path).read_bytes() for entry in entries}
 
         files = {file.path: file for file in given.files if file.after is not None}
-        ground = taking.Ground(self.checkout, self.base, files, {"laid": b"laid\n"})
-        return taking.take(entries, fetch, ground)
+        ground = change_collection.TreeBase(self.checkout, self.base, files, {"laid": b"laid\n"})
+        return change_collection.collect_change(entries, fetch, ground)
 
 
 def disturb(tree: Path, chance: random.Random) -> None:
@@ -97,12 +98,12 @@ def see(tree: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("most_bytes", [taking.MOST_BYTES, 1000])
+@pytest.mark.parametrize("most_bytes", [change_collection.MOST_BYTES, 1000])
 def test_a_change_that_is_taken_can_always_be_laid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int
 ) -> None:
     monkeypatch.syspath_prepend(INSIDE)
-    monkeypatch.setattr(taking, "MOST_BYTES", most_bytes)
+    monkeypatch.setattr(change_collection, "MOST_BYTES", most_bytes)
     place = Place(tmp_path)
     empty = Change(base_commit=place.checkout.commit, files=())
     for seed in range(60):

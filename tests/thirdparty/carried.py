@@ -166,14 +166,16 @@ class Package:
 PRINTS = "# Replace `print` with `logging`, levels `by context`, in `.`\n"
 
 
-def package(known: KnownPrinting, folder: Path, index: SimpleIndex, bench: Bench) -> Package:
+def package(
+    known: KnownPrinting, folder: Path, index: SimpleIndex, build_context: Bench
+) -> Package:
     """Carry the one ticket for all prints, and run the tests by hand."""
-    repository, by_hand = _set_up(known, folder, index, bench)
+    repository, by_hand = _set_up(known, folder, index, build_context)
     ticket, checkout = folder / "prints.md", folder / "checkout"
     ticket.write_text(PRINTS)
     outcomes = by_hand.outcomes()
     before = repository.state()
-    ended, reports = bench.carry(repository, ticket)
+    ended, reports = build_context.carry(repository, ticket)
     assert ended.exit_code == 0, ended.result["sentence"]
     assert repository.state() == before
     branch = ended.result["branch"]
@@ -183,20 +185,24 @@ def package(known: KnownPrinting, folder: Path, index: SimpleIndex, bench: Bench
 
 
 def project(
-    known: KnownDjango, folder: Path, index: SimpleIndex, bench: Bench, wishes: Sequence[Wish]
+    known: KnownDjango,
+    folder: Path,
+    index: SimpleIndex,
+    build_context: Bench,
+    wishes: Sequence[Wish],
 ) -> Project:
     """Carry a ticket for each wish, and do by hand what there is to compare with.
 
     Args:
         wishes: One for each model, from the first on.
     """
-    repository, by_hand = _set_up(known, folder, index, bench)
+    repository, by_hand = _set_up(known, folder, index, build_context)
     models = by_hand.ask_django("models", packages=known.packages)
 
     def carry(facts: dict[str, Any], wish: Wish) -> Carried:
         place = folder / f"{facts['app']}-{facts['name']}"
         place.mkdir()
-        return _carry(facts, wish, repository, place, bench, by_hand)
+        return _carry(facts, wish, repository, place, build_context, by_hand)
 
     with ThreadPoolExecutor(4) as pool:
         # The first run measures the base commit for all.
@@ -207,16 +213,16 @@ def project(
 
 
 def _set_up(
-    known: Known, folder: Path, index: SimpleIndex, bench: Bench
+    known: Known, folder: Path, index: SimpleIndex, build_context: Bench
 ) -> tuple[Repository, Bare]:
     """Make the repository, its environment, and the same packages by hand."""
     folder.mkdir()
     repository = sources.repository(known.source, index, folder, known.config)
-    built = bench.environment(repository)
+    built = build_context.environment(repository)
     copy = folder / "bare" / "tree"
     copy.parent.mkdir()
     repository.git("clone", "-q", str(repository.path), str(copy))
-    return repository, bare.build(known, copy, built, bench.access)
+    return repository, bare.build(known, copy, built, build_context.access)
 
 
 def _carry(
@@ -224,13 +230,13 @@ def _carry(
     wish: Wish,
     repository: Repository,
     place: Path,
-    bench: Bench,
+    build_context: Bench,
     by_hand: Bare,
 ) -> Carried:
     admin = wish.admin and facts["admin_file"] is not None
     ticket = place / f"{facts['name']}.md".lower()
     ticket.write_text(wish.ticket(f"{facts['app']}.{facts['name']}", admin=admin))
-    ended, reports = bench.carry(repository, ticket)
+    ended, reports = build_context.carry(repository, ticket)
     files: dict[str, ChangedFile] = {}
     judged: dict[str, Any] = {}
     if branch := ended.result["branch"]:

@@ -41,14 +41,14 @@ def index(folder: Path) -> SimpleIndex:
 
 
 @pytest.fixture(scope="session")
-def bench(folder: Path, index: SimpleIndex) -> Bench:
+def build_context(folder: Path, index: SimpleIndex) -> Bench:
     """The command line with a data folder of its own."""
-    return Bench(folder / "home", index.accesses()[-1])
+    return Bench(folder / "home", index.list_accesses()[-1])
 
 
 @pytest.fixture(scope="session")
 def under_way(
-    request: pytest.FixtureRequest, folder: Path, index: SimpleIndex, bench: Bench
+    request: pytest.FixtureRequest, folder: Path, index: SimpleIndex, build_context: Bench
 ) -> Iterator[UnderWay]:
     """All that is asked for, under way at the same time."""
     begun, asked = UnderWay({}, {}), _asked(request, "project", "package")
@@ -61,13 +61,13 @@ def under_way(
             name = known.source.name
             if name in asked:
                 begun.projects[name] = pool.submit(
-                    carried.project, known, folder / name, index, bench, mine
+                    carried.project, known, folder / name, index, build_context, mine
                 )
         for printing in PRINTING:
             name = printing.source.name
             if name in asked:
                 begun.packages[name] = pool.submit(
-                    carried.package, printing, folder / name, index, bench
+                    carried.package, printing, folder / name, index, build_context
                 )
         yield begun
 

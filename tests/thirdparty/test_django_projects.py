@@ -103,7 +103,7 @@ def test_untouched_lines_stay_as_they_are(project: Project) -> None:
 
 @pytest.mark.parametrize("project", [CONSTANCE], indirect=True, ids=["django-constance"])
 def test_a_column_that_the_code_cannot_fill_is_withheld(
-    project: Project, bench: Bench, tmp_path: Path
+    project: Project, build_context: Bench, tmp_path: Path
 ) -> None:
     ticket = tmp_path / "fee.md"
     ticket.write_text(
@@ -112,7 +112,7 @@ def test_a_column_that_the_code_cannot_fill_is_withheld(
         "### Default for existing rows\n\n0\n"
     )
     branches = project.repository.branches()
-    ended, reports = bench.carry(project.repository, ticket)
+    ended, reports = build_context.carry(project.repository, ticket)
     assert (ended.exit_code, ended.result["reason"]) == (1, "new_failures")
     assert (ended.result["branch"], ended.result["commit"]) == (None, None)
     assert project.repository.branches() == branches

@@ -7,13 +7,13 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from agent.conversation.said import Happened, Said
-from agent.errors import ForgeLimited, ForgeUnavailable, SettingsInvalid
+from agent.conversation.events import Comment, Event
+from agent.errors import CodeHostLimited, CodeHostUnavailable, SettingsInvalid
 from agent.models.outcome import Outcome
 from agent.models.run import Reason, RunState
 from agent.service import deliveries
+from agent.service.comment_handler import CommentHandler, Handled
 from agent.service.intake import Ignored
-from agent.service.lane import Heard, Lane
 from tests.unit.delivery_samples import Gate, Open, delivery, run, snapshot
 
 
@@ -22,7 +22,7 @@ def outcomes(inbox, count):
 
 
 def test_a_delivery_that_cannot_be_decided_now_holds_no_other_up(inbox, store):
-    gate = Gate({1: ForgeUnavailable("away")})
+    gate = Gate({1: CodeHostUnavailable("away")})
     inbox.append([delivery(1), delivery(2)])
     intake = deliveries.Intake(inbox, store, gate)
     assert intake.turn()
@@ -32,7 +32,7 @@ def test_a_delivery_that_cannot_be_decided_now_holds_no_other_up(inbox, store):
 
 
 def test_a_forge_that_says_when_is_asked_then(inbox, store):
-    gate = Gate({1: ForgeLimited("wait", until=time.time() + 1.0)})
+    gate = Gate({1: CodeHostLimited("wait", until=time.time() + 1.0)})
     inbox.append([delivery(1)])
     intake = deliveries.Intake(inbox, store, gate)
     intake.turn()
@@ -44,7 +44,7 @@ def test_a_forge_that_says_when_is_asked_then(inbox, store):
 
 
 def test_a_forge_that_is_away_altogether_is_not_asked_about_everything(inbox, store):
-    away = ForgeUnavailable("away")
+    away = CodeHostUnavailable("away")
     gate = Gate(dict.fromkeys(range(1, 20), away))
     inbox.append([delivery(number) for number in range(1, 20)])
     deliveries.Intake(inbox, store, gate).turn()
@@ -59,7 +59,7 @@ def test_an_operators_mistake_loses_no_delivery_however_old(inbox, store):
 
 
 def test_a_delivery_that_could_not_be_decided_for_a_day_is_given_up_with_the_reason(inbox, store):
-    gate = Gate({1: ForgeUnavailable("away")})
+    gate = Gate({1: CodeHostUnavailable("away")})
     inbox.append([delivery(1, received=time.time() - 90_000)])
     deliveries.Intake(inbox, store, gate).turn()
     settled = inbox.find("d1")
@@ -76,7 +76,7 @@ def done(one):
 
 def accepted_once(inbox, store):
     """Add the run of a delivery, and be killed before the delivery is settled."""
-    store.add(run(1), 1.0, delivery_id="d1")
+    store.add_run(run(1), 1.0, delivery_id="d1")
     assert outcomes(inbox, 1) == [None]
 
 
@@ -85,12 +85,12 @@ def test_a_worker_killed_before_it_settled_makes_no_second_run(inbox, store, ove
     inbox.append([delivery(1)])
     accepted_once(inbox, store)
     if over:
-        store.finish("2026-1", done(run(1)), 2.0)
+        store.finish_run("2026-1", done(run(1)), 2.0)
     gate = Gate({})
     assert deliveries.Intake(inbox, store, gate).turn()
     settled = inbox.find("d1")
     assert (settled.outcome, settled.reason) == ("accepted", "2026-1")
-    assert [one.run.run_id for one in store.latest(9)] == ["2026-1"]
+    assert [one.run.run_id for one in store.list_latest(9)] == ["2026-1"]
     assert gate.asked == [], "what was decided is not decided anew"
 
 
@@ -99,10 +99,10 @@ def test_a_worker_killed_before_it_settled_makes_no_second_run(inbox, store, ove
 
 def test_a_delivery_that_we_fail_at_is_tried_three_times_and_then_told(inbox, store, monkeypatch):
     monkeypatch.setattr(deliveries, "_RETRY_SECONDS", (0.0,))
-    gate = Gate({1: ForgeUnavailable("away")})
+    gate = Gate({1: CodeHostUnavailable("away")})
     inbox.append([delivery(1), delivery(2)])
     intake = deliveries.Intake(inbox, store, gate)
-    intake.turn()  # what the forge does not answer does not count
+    intake.turn()  # what the code host does not answer does not count
     gate.problems[1] = ZeroDivisionError()
     for _ in range(2):
         intake.turn()
@@ -123,20 +123,20 @@ def test_a_run_that_has_to_wait_is_shown_at_once_with_how_many_are_ahead(inbox, 
     intake = deliveries.Intake(inbox, store, gate)
     intake.turn()
     assert gate.waiting == [(2, 1), (3, 2)]
-    store.claim(time.time(), most=1)
+    store.claim_run(time.time(), most=1)
     inbox.append([delivery(4)])
     intake.turn()
     assert gate.waiting[2:] == [(4, 3)]
 
 
-@pytest.mark.parametrize("problem", [ForgeUnavailable("away"), KeyError("bug")])
+@pytest.mark.parametrize("problem", [CodeHostUnavailable("away"), KeyError("bug")])
 def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store, problem):
     gate, heard = Open({2: problem}), []
     inbox.append([delivery(1), delivery(2), delivery(3)])
     with capture_logs() as said:
         deliveries.Intake(inbox, store, gate, accepted=lambda: heard.append(1)).turn()
     assert outcomes(inbox, 3) == ["accepted"] * 3
-    assert len(heard) == len(store.latest(9)) == 3
+    assert len(heard) == len(store.list_latest(9)) == 3
     assert [one[0] for one in gate.waiting] == [2, 3]
     assert [one["event"] for one in said if one["log_level"] == "warning"] == ["waiting not shown"]
 
@@ -145,7 +145,7 @@ def test_a_wait_that_cannot_be_shown_neither_loses_nor_delays_a_run(inbox, store
 
 
 def spoken():
-    return Said(
+    return Comment(
         subject=snapshot(1).issue, on_pull=False, place="issue", comment_id=1, author="maria",
         author_id=5, body="/mergewright plan", at="2026-11-20T10:00:00Z",
         clone_url="https://h/o/r.git",
@@ -153,7 +153,7 @@ def spoken():
 
 
 def closed():
-    return Happened(
+    return Event(
         repository="o/r", repository_id=7, number=1, event="pull_request.closed", actor="maria"
     )
 
@@ -173,14 +173,14 @@ def test_the_event_says_what_a_delivery_holds(
 
     def hear(_, told, **__):
         heard.append(("lane", told))
-        return Heard(reason="heard")
+        return Handled(reason="heard")
 
     def look(told, *_, **__):
         heard.append(("looks", told))
         return Ignored(reason="seen")
 
-    monkeypatch.setattr(Lane, "hear", hear)
-    monkeypatch.setattr(deliveries.looks, "look", look)
+    monkeypatch.setattr(CommentHandler, "handle", hear)
+    monkeypatch.setattr(deliveries.event_handler, "handle_event", look)
     body = record.model_dump_json().encode()
     told = {"event": event, "action": action, "body": body, "content_key": record.content_key}
     inbox.append([delivery(1).model_copy(update=told)])

@@ -11,26 +11,26 @@ from tests.unit.delivery_samples import Gate, delivery
 
 def test_the_bell_wakes_a_loop_that_waits(monkeypatch):
     monkeypatch.setattr(loops, "_IDLE_SECONDS", 30.0)
-    turns, stop, bell = [], threading.Event(), threading.Event()
+    turns, stop, wake_up = [], threading.Event(), threading.Event()
 
     def turn():
         turns.append(time.monotonic())
         return False
 
-    thread = threading.Thread(target=loops.take_turns, args=("x", turn, stop, bell), daemon=True)
+    thread = threading.Thread(target=loops.take_turns, args=("x", turn, stop, wake_up), daemon=True)
     thread.start()
     time.sleep(0.2)
-    bell.set()
+    wake_up.set()
     time.sleep(0.2)
     stop.set()
-    bell.set()
+    wake_up.set()
     thread.join(5)
     assert len(turns) == 2
     assert not thread.is_alive()
 
 
 def test_a_loop_and_each_delivery_are_signs_of_life(inbox, store, monkeypatch):
-    pulse, stop, bell = loops.Pulse(), threading.Event(), threading.Event()
+    heartbeat, stop, wake_up = loops.Heartbeat(), threading.Event(), threading.Event()
     noted = []
     inbox.append([delivery(1), delivery(2)])
     intake = deliveries.Intake(inbox, store, Gate({}), alive=lambda: noted.append("delivery"))
@@ -40,8 +40,10 @@ def test_a_loop_and_each_delivery_are_signs_of_life(inbox, store, monkeypatch):
         return intake.turn()
 
     time.sleep(0.05)
-    assert pulse.age() >= 0.05
+    assert heartbeat.seconds_since_beat() >= 0.05
     begun = time.monotonic()
-    loops.take_turns("intake", turn, stop, bell, lambda: (noted.append("turn"), pulse.note()))
+    loops.take_turns(
+        "intake", turn, stop, wake_up, lambda: (noted.append("turn"), heartbeat.beat())
+    )
     assert noted == ["turn", "delivery", "delivery"]
-    assert pulse.age() <= time.monotonic() - begun
+    assert heartbeat.seconds_since_beat() <= time.monotonic() - begun

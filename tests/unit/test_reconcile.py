@@ -10,7 +10,13 @@ from datetime import datetime
 import pytest
 
 from agent import settings
-from agent.errors import AccessLost, ForgeLimited, ForgeUnavailable, RequestRefused, SettingsInvalid
+from agent.errors import (
+    AccessLost,
+    CodeHostLimited,
+    CodeHostUnavailable,
+    RequestRefused,
+    SettingsInvalid,
+)
 from agent.models.intake import EarlierRun, LiveIssue, SentDelivery, SentPage
 from agent.models.outcome import Outcome
 from agent.models.polling import Changed, Labelled
@@ -29,7 +35,7 @@ MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
 START = 1_790_000_000.0
 
 
-class Forge:
+class CodeHost:
     """A log of deliveries, newest first, and a listener that hears them or does not."""
 
     def __init__(self, inbox: Inbox, per_page: int = 100) -> None:
@@ -53,11 +59,11 @@ class Forge:
         self.sent.append(
             SentDelivery(
                 number=len(self.sent) + 1, delivery_id=name, event=event, action=action,
-                at=self.clock + self.ahead, heard=self.listening,
+                at=self.clock + self.ahead, was_handled=self.listening,
             )
         )  # fmt: skip
 
-    def page(self, after: str | None = None) -> SentPage:
+    def read_page(self, after: str | None = None) -> SentPage:
         self.read.append(after)
         if self.failing and (self.failing_page in (None, len(self.read))):
             raise self.failing
@@ -72,7 +78,7 @@ class Forge:
             now=self.clock + self.ahead,
         )
 
-    def again(self, number: int) -> bool:
+    def redeliver(self, number: int) -> bool:
         one = self.sent[number - 1]
         if self.failing:
             raise self.failing
@@ -88,162 +94,162 @@ def delivery(name: str, event: str = "issues", action: str | None = "labeled") -
 
 
 @pytest.fixture
-def forge(inbox: Inbox) -> Forge:
-    return Forge(inbox)
+def code_host(inbox: Inbox) -> CodeHost:
+    return CodeHost(inbox)
 
 
-def reconciler(forge: Forge, minutes: float = 5) -> Redeliveries:
-    return Redeliveries(forge, forge.inbox, seconds=minutes * MINUTE, clock=forge.time)
+def reconciler(code_host: CodeHost, minutes: float = 5) -> Redeliveries:
+    return Redeliveries(code_host, code_host.inbox, seconds=minutes * MINUTE, clock=code_host.time)
 
 
-def go_on(made: Redeliveries, forge: Forge, seconds: float) -> None:
+def go_on(made: Redeliveries, code_host: CodeHost, seconds: float) -> None:
     """Let so much time pass, with a turn whenever one is asked for."""
-    end = forge.clock + seconds
-    while forge.clock < end:
-        forge.clock += max(1.0, made.turn())
+    end = code_host.clock + seconds
+    while code_host.clock < end:
+        code_host.clock += max(1.0, made.turn())
 
 
-def test_WH3_what_failed_while_nobody_listened_is_asked_for_once_and_in_its_order(forge):
-    forge.deliver("before")
-    forge.listening = False
+def test_WH3_what_failed_while_nobody_listened_is_asked_for_once_and_in_its_order(code_host):
+    code_host.deliver("before")
+    code_host.listening = False
     for name in ("a", "b", "c"):
-        forge.clock += MINUTE
-        forge.deliver(name)
-    forge.clock += HOUR
-    forge.listening = True
-    made = reconciler(forge)
-    go_on(made, forge, HOUR)
-    assert forge.asked == ["a", "b", "c"]
-    assert {one.delivery_id for one in forge.inbox.unread()} == {"before", "a", "b", "c"}
+        code_host.clock += MINUTE
+        code_host.deliver(name)
+    code_host.clock += HOUR
+    code_host.listening = True
+    made = reconciler(code_host)
+    go_on(made, code_host, HOUR)
+    assert code_host.asked == ["a", "b", "c"]
+    assert {one.delivery_id for one in code_host.inbox.list_unread()} == {"before", "a", "b", "c"}
 
 
-def test_WH3_what_failed_at_first_and_came_later_is_left_alone(forge):
-    forge.listening = False
-    forge.deliver("a")
-    forge.listening = True
-    forge.deliver("a")
-    go_on(reconciler(forge), forge, HOUR)
-    assert forge.asked == []
+def test_WH3_what_failed_at_first_and_came_later_is_left_alone(code_host):
+    code_host.listening = False
+    code_host.deliver("a")
+    code_host.listening = True
+    code_host.deliver("a")
+    go_on(reconciler(code_host), code_host, HOUR)
+    assert code_host.asked == []
 
 
-def test_what_nobody_acts_on_is_left_alone(forge):
-    forge.listening = False
-    forge.deliver("a", None, "push")
-    forge.deliver("b", "opened")
-    forge.deliver("c", "labeled", "pull_request")
-    forge.deliver("d", "closed")
-    forge.deliver("e", None, "status")
-    reconciler(forge).turn()
-    assert forge.asked == ["d", "e"]
+def test_what_nobody_acts_on_is_left_alone(code_host):
+    code_host.listening = False
+    code_host.deliver("a", None, "push")
+    code_host.deliver("b", "opened")
+    code_host.deliver("c", "labeled", "pull_request")
+    code_host.deliver("d", "closed")
+    code_host.deliver("e", None, "status")
+    reconciler(code_host).turn()
+    assert code_host.asked == ["d", "e"]
 
 
-def test_a_listener_that_is_down_for_an_hour_loses_nothing_though_we_go_on_asking(forge):
-    made = reconciler(forge)
+def test_a_listener_that_is_down_for_an_hour_loses_nothing_though_we_go_on_asking(code_host):
+    made = reconciler(code_host)
     made.turn()
-    forge.listening = False
+    code_host.listening = False
     names = [f"d{number}" for number in range(6)]
     for name in names:
-        forge.deliver(name)
-        go_on(made, forge, 10 * MINUTE)
-    forge.listening = True
-    go_on(made, forge, 50 * MINUTE)
-    assert {one.delivery_id for one in forge.inbox.unread()} == set(names)
-    assert max(forge.asked.count(name) for name in names) < reconcile.MOST_TRIES
+        code_host.deliver(name)
+        go_on(made, code_host, 10 * MINUTE)
+    code_host.listening = True
+    go_on(made, code_host, 50 * MINUTE)
+    assert {one.delivery_id for one in code_host.inbox.list_unread()} == set(names)
+    assert max(code_host.asked.count(name) for name in names) < reconcile.MOST_TRIES
 
 
-def test_once_something_comes_the_others_are_asked_for_at_once(forge):
-    made = reconciler(forge)
-    forge.listening = False
+def test_once_something_comes_the_others_are_asked_for_at_once(code_host):
+    made = reconciler(code_host)
+    code_host.listening = False
     for name in ("a", "b", "c"):
-        forge.deliver(name)
-    go_on(made, forge, 4 * HOUR)
-    forge.listening = True
-    forge.deliver("another")
-    go_on(made, forge, 7 * MINUTE)
-    assert all(forge.inbox.find(name) for name in ("a", "b", "c"))
+        code_host.deliver(name)
+    go_on(made, code_host, 4 * HOUR)
+    code_host.listening = True
+    code_host.deliver("another")
+    go_on(made, code_host, 7 * MINUTE)
+    assert all(code_host.inbox.find(name) for name in ("a", "b", "c"))
 
 
-def test_what_never_comes_is_asked_for_a_few_times(forge):
-    forge.listening = False
-    forge.deliver("a")
-    go_on(reconciler(forge, minutes=60), forge, 6 * DAY)
-    assert len(forge.asked) == reconcile.MOST_TRIES
+def test_what_never_comes_is_asked_for_a_few_times(code_host):
+    code_host.listening = False
+    code_host.deliver("a")
+    go_on(reconciler(code_host, minutes=60), code_host, 6 * DAY)
+    assert len(code_host.asked) == reconcile.MOST_TRIES
 
 
-def test_what_never_comes_is_asked_for_no_more_often_after_restarts(forge):
-    forge.listening = False
-    forge.deliver("a")
+def test_what_never_comes_is_asked_for_no_more_often_after_restarts(code_host):
+    code_host.listening = False
+    code_host.deliver("a")
     for _ in range(20):
-        reconciler(forge).turn()
-        forge.clock += 10 * MINUTE
-    assert len(forge.asked) <= reconcile.MOST_TRIES
+        reconciler(code_host).turn()
+        code_host.clock += 10 * MINUTE
+    assert len(code_host.asked) <= reconcile.MOST_TRIES
 
 
 def test_the_log_is_read_three_days_back_and_then_no_further_than_needed(inbox):
-    forge = Forge(inbox, per_page=10)
+    code_host = CodeHost(inbox, per_page=10)
     for _ in range(100):
-        forge.deliver(f"d{len(forge.sent)}", None, "push")
-        forge.clock += HOUR
-    made = reconciler(forge)
+        code_host.deliver(f"d{len(code_host.sent)}", None, "push")
+        code_host.clock += HOUR
+    made = reconciler(code_host)
     made.turn()
-    assert len(forge.read) == 8
-    forge.read.clear()
-    forge.clock += 5 * MINUTE
+    assert len(code_host.read) == 8
+    code_host.read.clear()
+    code_host.clock += 5 * MINUTE
     made.turn()
-    assert forge.read == [None]
+    assert code_host.read == [None]
 
 
 def test_GH3_a_log_that_breaks_off_is_read_again(inbox):
-    forge = Forge(inbox, per_page=2)
-    forge.listening = False
+    code_host = CodeHost(inbox, per_page=2)
+    code_host.listening = False
     for number in range(7):
-        forge.clock += MINUTE
-        forge.deliver(f"d{number}")
-    forge.listening = True
-    forge.failing, forge.failing_page = ForgeUnavailable("away"), 2
-    made = reconciler(forge)
-    with pytest.raises(ForgeUnavailable):
+        code_host.clock += MINUTE
+        code_host.deliver(f"d{number}")
+    code_host.listening = True
+    code_host.failing, code_host.failing_page = CodeHostUnavailable("away"), 2
+    made = reconciler(code_host)
+    with pytest.raises(CodeHostUnavailable):
         made.turn()
-    forge.failing = None
-    go_on(made, forge, 10 * MINUTE)
-    assert sorted(forge.asked) == [f"d{number}" for number in range(7)]
+    code_host.failing = None
+    go_on(made, code_host, 10 * MINUTE)
+    assert sorted(code_host.asked) == [f"d{number}" for number in range(7)]
 
 
-def test_GH2_a_forge_that_limits_us_is_left_alone_and_no_try_is_counted(forge):
-    forge.listening = False
-    forge.deliver("a")
-    made = reconciler(forge)
+def test_GH2_a_forge_that_limits_us_is_left_alone_and_no_try_is_counted(code_host):
+    code_host.listening = False
+    code_host.deliver("a")
+    made = reconciler(code_host)
     made.turn()
-    forge.clock += HOUR
-    forge.failing = ForgeLimited("wait", until=forge.clock + 50 * MINUTE)
-    with pytest.raises(ForgeLimited):
+    code_host.clock += HOUR
+    code_host.failing = CodeHostLimited("wait", until=code_host.clock + 50 * MINUTE)
+    with pytest.raises(CodeHostLimited):
         made.turn()
-    assert forge.asked == ["a"]
-    forge.failing, forge.listening = None, True
-    go_on(made, forge, HOUR)
-    assert forge.inbox.find("a")
+    assert code_host.asked == ["a"]
+    code_host.failing, code_host.listening = None, True
+    go_on(made, code_host, HOUR)
+    assert code_host.inbox.find("a")
 
 
-def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(forge):
-    forge.ahead = 5 * DAY
-    forge.listening = False
-    forge.deliver("a")
-    forge.clock += HOUR
-    forge.listening = True
-    reconciler(forge).turn()
-    assert forge.asked == ["a"]
+def test_PF8_a_clock_of_ours_that_is_wrong_by_days_changes_nothing(code_host):
+    code_host.ahead = 5 * DAY
+    code_host.listening = False
+    code_host.deliver("a")
+    code_host.clock += HOUR
+    code_host.listening = True
+    reconciler(code_host).turn()
+    assert code_host.asked == ["a"]
 
 
-def test_many_are_asked_for_a_hundred_at_a_time(forge):
-    forge.listening = False
+def test_many_are_asked_for_a_hundred_at_a_time(code_host):
+    code_host.listening = False
     for number in range(120):
-        forge.deliver(f"d{number}")
-    forge.listening = True
-    made = reconciler(forge)
+        code_host.deliver(f"d{number}")
+    code_host.listening = True
+    made = reconciler(code_host)
     assert made.turn() < MINUTE
-    assert len(forge.asked) == 100
-    go_on(made, forge, MINUTE)
-    assert len(forge.asked) == len(set(forge.asked)) == 120
+    assert len(code_host.asked) == 100
+    go_on(made, code_host, MINUTE)
+    assert len(code_host.asked) == len(set(code_host.asked)) == 120
 
 
 def test_every_delivery_that_the_listener_reads_is_asked_for_and_no_other():
@@ -272,13 +278,13 @@ class Turns:
 
 def test_a_turn_that_fails_does_not_end_the_loop(monkeypatch):
     monkeypatch.setattr(reconcile, "_AFTER_FAILURE", 0.01)
-    turns = Turns(ForgeUnavailable("away"), ValueError("a bug"), 0.0)
+    turns = Turns(CodeHostUnavailable("away"), ValueError("a bug"), 0.0)
     reconcile.keep_on(turns.turn, turns.stop)
     assert len(turns.at) == 3
 
 
 def test_GH2_the_next_turn_waits_for_as_long_as_the_forge_says():
-    turns = Turns(ForgeLimited("wait", until=time.time() + 0.3), 0.0)
+    turns = Turns(CodeHostLimited("wait", until=time.time() + 0.3), 0.0)
     reconcile.keep_on(turns.turn, turns.stop)
     assert turns.at[1] - turns.at[0] > 0.25
 
@@ -297,7 +303,7 @@ class Issues:
     def __init__(self, **found: list[Labelled] | Exception) -> None:
         self.found = found
 
-    def new(self, repository: str) -> Iterator[Labelled]:
+    def find_new(self, repository: str) -> Iterator[Labelled]:
         found = self.found[repository.replace("/", "_")]
         if isinstance(found, Exception):
             raise found
@@ -305,24 +311,24 @@ class Issues:
 
 
 class Gate(delivery_samples.Open):
-    """A forge that answers as it was told."""
+    """A code host that answers as it was told."""
 
     def __init__(self) -> None:
         super().__init__({})
         self.changes: dict[str, object] = {}
         self.failing: Exception | None = None
 
-    def live(self, issue: IssueRef) -> LiveIssue:
+    def read_issue(self, issue: IssueRef) -> LiveIssue:
         self.asked.append(issue.number)
         if self.failing:
             raise self.failing
-        return super().live(issue).model_copy(update=self.changes)
+        return super().read_issue(issue).model_copy(update=self.changes)
 
 
 class Silence:
     """Nobody has written anything."""
 
-    def changed(self, repository, since):
+    def list_changed(self, repository, since):
         return Changed(subjects=(), whole=True, now="2026-11-20T10:00:00Z")
 
 
@@ -342,7 +348,7 @@ def poll(inbox: Inbox, store: SqlStore):
 
 def test_a_label_that_was_found_is_a_request_as_a_webhook_makes_it(inbox, poll):
     assert poll(Issues(o_r=[labelled()]), "o/r") == [1]
-    (kept,) = inbox.unread()
+    (kept,) = inbox.list_unread()
     request = Request.model_validate_json(kept.body)
     assert request.snapshot == labelled().snapshot
     assert (kept.event, kept.action) == ("issues", "labeled")
@@ -352,7 +358,7 @@ def test_a_label_that_was_found_is_a_request_as_a_webhook_makes_it(inbox, poll):
 def test_WH3_a_label_that_is_found_again_and_again_is_one_delivery(inbox, poll):
     for _ in range(3):
         poll(Issues(o_r=[labelled(), labelled()]), "o/r")
-    assert len(inbox.unread()) == 1
+    assert len(inbox.list_unread()) == 1
     assert poll(Issues(o_r=[labelled(event_id=6, number=2)]), "o/r") == [1]
 
 
@@ -363,14 +369,14 @@ def test_a_repository_that_is_lost_holds_up_no_other(inbox, poll):
 
 @pytest.mark.parametrize("where", ["list", "issue"])
 def test_GH2_a_forge_that_limits_us_ends_the_turn(inbox, poll, store, where):
-    limited, gate = ForgeLimited("wait", until=1.0), Gate()
+    limited, gate = CodeHostLimited("wait", until=1.0), Gate()
     issues = Issues(o_a=limited if where == "list" else [], o_r=[labelled()])
     if where == "issue":
         gate.failing = limited
-        store.add(run(), START)
-    with pytest.raises(ForgeLimited):
+        store.add_run(run(), START)
+    with pytest.raises(CodeHostLimited):
         poll(issues, "o/a", "o/r", gate=gate)
-    assert inbox.unread() == ()
+    assert inbox.list_unread() == ()
 
 
 def run(number: int = 1) -> Run:
@@ -382,13 +388,13 @@ def run(number: int = 1) -> Run:
 
 @pytest.mark.parametrize("change", [{"state": "closed"}, {"labels": ()}, {"locked": True}])
 def test_GH7_a_run_whose_issue_is_taken_back_is_stopped_without_a_webhook(poll, store, change):
-    store.add(run(), START)
+    store.add_run(run(), START)
     gate = Gate()
     poll(Issues(), gate=gate)
-    assert store.get(run().run_id).stopped is None
+    assert store.get_run(run().run_id).stop_request is None
     gate.changes = change
     poll(Issues(), gate=gate)
-    assert "so the run was stopped" in (store.get(run().run_id).stopped or "")
+    assert "so the run was stopped" in (store.get_run(run().run_id).stop_request or "")
     poll(Issues(), gate=gate)
     assert gate.asked == [1, 1]
 
@@ -397,14 +403,14 @@ def test_GH7_a_run_whose_issue_is_taken_back_is_stopped_without_a_webhook(poll, 
 
 
 class Remembering(Gate):
-    """A forge that shows what a run has left there."""
+    """A code host that shows what a run has left there."""
 
     def __init__(self, earlier: EarlierRun | None) -> None:
         super().__init__()
         self.found = earlier
         self.looked = 0
 
-    def earlier(self, snapshot: Snapshot) -> EarlierRun | None:
+    def find_earlier_run(self, snapshot: Snapshot) -> EarlierRun | None:
         self.looked += 1
         return self.found
 
@@ -417,7 +423,7 @@ def accept(gate: Remembering, store: SqlStore, after: float):
     request = Request(
         snapshot=labelled().snapshot, label="mergewright", clone_url="https://h/o/r.git"
     )
-    return intake.accept(request, gate, store, now=LABELLED_AT + after)  # type: ignore[arg-type]
+    return intake.accept_request(request, gate, store, now=LABELLED_AT + after)  # type: ignore[arg-type]
 
 
 def test_PF2_a_label_that_a_run_has_answered_starts_none_though_we_have_forgotten_it(store):
@@ -425,7 +431,7 @@ def test_PF2_a_label_that_a_run_has_answered_starts_none_though_we_have_forgotte
     assert accept(gate, store, HOUR) == Ignored(
         reason=f"run {LOST} has answered this label already"
     )
-    assert store.latest(10) == ()
+    assert store.list_latest(10) == ()
 
 
 def test_PF2_a_run_that_was_lost_half_way_goes_on_under_its_own_name_and_time(store):
@@ -437,9 +443,9 @@ def test_PF2_a_run_that_was_lost_half_way_goes_on_under_its_own_name_and_time(st
 
 def test_PF2_a_run_that_we_know_is_not_begun_again_though_its_comment_says_it_is_at_work(store):
     gate = Remembering(EarlierRun(run_id=run().run_id, over=False))
-    outcome = Outcome.stopped(run().run_id, Reason.NO_RECIPE, "Nothing fits.")
-    store.add(run(), START)
-    store.finish(run().run_id, outcome, START)
+    outcome = Outcome.for_stopped_run(run().run_id, Reason.NO_RECIPE, "Nothing fits.")
+    store.add_run(run(), START)
+    store.finish_run(run().run_id, outcome, START)
     assert isinstance(accept(gate, store, HOUR), Ignored)
 
 
@@ -455,9 +461,9 @@ def test_PF2_what_was_labelled_just_now_costs_no_question(store, after, looked):
 
 def test_the_repositories_of_token_mode_are_named_in_full_and_once(tmp_path):
     given = {"MERGEWRIGHT_HOME": str(tmp_path), "MERGEWRIGHT_REPOSITORIES": "o/r, O/R, o/s"}
-    assert len(settings.load(given).repositories) == 2
+    assert len(settings.load_settings(given).repositories) == 2
     wrong = {**given, "MERGEWRIGHT_REPOSITORIES": "o/r, shop"}
     with pytest.raises(
         SettingsInvalid, match="REPOSITORIES: entry 2: is not of the form owner/name"
     ):
-        settings.load(wrong)
+        settings.load_settings(wrong)

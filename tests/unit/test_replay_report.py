@@ -11,14 +11,14 @@ from agent.models.outcome import Outcome
 from agent.models.run import FollowUp, Reason, Run
 from agent.runs import replay
 from agent.telemetry.ledger import Ledger
-from agent.telemetry.recorded import Recording
+from agent.telemetry.run_recording import Recording
 
 RUN = "20261120-101010-0123456789abcdef"
 BASE, NOW = "a" * 40, "b" * 40
 
 
 def ended(**facts: object) -> Outcome:
-    outcome = Outcome.stopped(RUN, Reason.BUDGET_SPENT, "Nothing is left.")
+    outcome = Outcome.for_stopped_run(RUN, Reason.BUDGET_SPENT, "Nothing is left.")
     return outcome.model_copy(update={"pull_request_text": "words", **facts})
 
 

@@ -10,7 +10,7 @@ COVERAGE = Comparison(
     base=Status.ABSENT,
     head=Status.FAILED,
     verdict=Status.PASSED,
-    figures="3 of 8 lines run",
+    counts="3 of 8 lines run",
     head_count=1,
 )
 TESTS = Comparison(

@@ -16,7 +16,7 @@ from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import Reason, RunState
 from agent.store import sql_store
 from agent.store.sql_store import SqlStore
-from tests.unit.stages import forge_runs
+from tests.unit.stages import code_host_runs
 
 TITLE = "Customers that buy often need a nickname they can be greeted by, long as that may be"
 OLD, NEW, OTHER = (
@@ -32,23 +32,23 @@ def kept(tmp_path, monkeypatch):
     monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path))
     store = SqlStore(tmp_path)
     for number, (run_id, queued) in enumerate({NEW: 200.0, OTHER: 300.0, OLD: 100.0}.items()):
-        snapshot = forge_runs.SNAPSHOT.model_copy(
+        snapshot = code_host_runs.SNAPSHOT.model_copy(
             update={
                 "title": TITLE,
-                "issue": forge_runs.SNAPSHOT.issue.model_copy(update={"number": number + 1}),
+                "issue": code_host_runs.SNAPSHOT.issue.model_copy(update={"number": number + 1}),
             }
         )
-        run = forge_runs.run().model_copy(update={"run_id": run_id, "snapshot": snapshot})
-        store.add(run, queued)
+        run = code_host_runs.run().model_copy(update={"run_id": run_id, "snapshot": snapshot})
+        store.add_run(run, queued)
     ended = Outcome(
         run_id=NEW,
         state=RunState.OPEN,
         reason=Reason.READY,
         sentence="Nothing fails.",
         pull_request=PullRequest(number=2, url="https://forge.example/shop/app/pull/2"),
-        forge_calls=31,
+        code_host_calls=31,
     )
-    store.finish(NEW, ended, 260.0)
+    store.finish_run(NEW, ended, 260.0)
     store.close()
     return tmp_path
 
@@ -103,12 +103,12 @@ def test_a_log_is_followed_until_its_run_is_over(kept):
             file.write(b"o\x1b[31m\nthree")
         ended = Outcome(run_id=OTHER, state=RunState.OPEN, reason=Reason.READY, sentence="Done.")
         with closing(SqlStore(kept)) as store:
-            store.finish(OTHER, ended, 400.0)
+            store.finish_run(OTHER, ended, 400.0)
 
     class Looking(SqlStore):
-        def find(self, run_id):
+        def find_run(self, run_id):
             asked.set()
-            return super().find(run_id)
+            return super().find_run(run_id)
 
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as pool:
         patch.setattr(sql_store, "SqlStore", Looking)

@@ -1,4 +1,4 @@
-"""The worker's process: signs of life, and the first question to the forge."""
+"""The worker's process: signs of life, and the first question to the code host."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from agent.errors import AccessLost, ForgeUnavailable, PermanentError, SettingsInvalid
+from agent.errors import AccessLost, CodeHostUnavailable, PermanentError, SettingsInvalid
 from agent.service import process
-from agent.service.loops import Pulse
+from agent.service.loops import Heartbeat
 
 # --- signs of life ----------------------------------------------------------------------------
 
@@ -21,12 +21,12 @@ def watched(inbox, monkeypatch):
     monkeypatch.setattr(process, "_BEAT_SECONDS", 0.02)
     stop = threading.Event()
 
-    def watch(pulse, *targets):
+    def watch(heartbeat, *targets):
         threads = [threading.Thread(target=one, daemon=True) for one in targets]
         for thread in threads:
             thread.start()
         threading.Timer(0.3, stop.set).start()
-        process.watch(inbox, pulse, threads, stop)
+        process.watch_heartbeat(inbox, heartbeat, threads, stop)
         return inbox.last_beat() is not None
 
     yield watch
@@ -34,24 +34,24 @@ def watched(inbox, monkeypatch):
 
 
 def test_there_are_signs_of_life_while_the_intake_goes_on(watched):
-    assert watched(Pulse(), lambda: time.sleep(1))
+    assert watched(Heartbeat(), lambda: time.sleep(1))
 
 
 def test_there_is_no_sign_of_life_of_an_intake_that_stands_still(watched, monkeypatch):
     monkeypatch.setattr(process, "_STILL_SECONDS", 0.0)
-    assert not watched(Pulse(), lambda: time.sleep(1))
+    assert not watched(Heartbeat(), lambda: time.sleep(1))
 
 
 def test_a_loop_that_has_ended_ends_the_worker(watched):
     with pytest.raises(PermanentError, match="has ended"):
-        watched(Pulse(), lambda: time.sleep(1), lambda: None)
+        watched(Heartbeat(), lambda: time.sleep(1), lambda: None)
 
 
 # --- the first question -----------------------------------------------------------------------
 
 
 class Way:
-    """A way to the forge on which the first questions fail."""
+    """A way to the code host on which the first questions fail."""
 
     def __init__(self, *problems):
         self.problems = list(problems)
@@ -64,18 +64,18 @@ class Way:
 
 def test_a_forge_that_is_away_at_the_start_is_asked_until_it_answers(inbox, monkeypatch):
     monkeypatch.setattr(process, "_ASK_SECONDS", (0.01,))
-    way = Way(ForgeUnavailable("away"), AccessLost("blocked"), ForgeUnavailable("away"))
+    way = Way(CodeHostUnavailable("away"), AccessLost("blocked"), CodeHostUnavailable("away"))
     with capture_logs() as said:
-        assert process.introduced(way, inbox, threading.Event())
+        assert process.wait_until_known(way, inbox, threading.Event())
     assert way.problems == []
     assert [one["log_level"] for one in said] == ["error"] * 3 + ["info"]
     assert inbox.last_beat() is not None
 
 
 def test_a_wrong_address_or_key_is_the_operators_to_mend_before_anything_is_done(inbox):
-    way = Way(ForgeUnavailable("away"), SettingsInvalid("MERGEWRIGHT_GITHUB_URL: no"))
+    way = Way(CodeHostUnavailable("away"), SettingsInvalid("MERGEWRIGHT_GITHUB_URL: no"))
     with pytest.raises(SettingsInvalid, match="MERGEWRIGHT_GITHUB_URL"):
-        process.introduced(way, inbox, threading.Event())
+        process.wait_until_known(way, inbox, threading.Event())
 
 
 def test_the_worker_ends_while_it_waits_for_a_forge_and_gives_signs_of_life(inbox, monkeypatch):
@@ -83,6 +83,6 @@ def test_the_worker_ends_while_it_waits_for_a_forge_and_gives_signs_of_life(inbo
     stop, beats = threading.Event(), []
     monkeypatch.setattr(inbox, "beat", lambda: beats.append(1))
     threading.Timer(0.3, stop.set).start()
-    way = Way(*[ForgeUnavailable("away")] * 9)
-    assert not process.introduced(way, inbox, stop)
+    way = Way(*[CodeHostUnavailable("away")] * 9)
+    assert not process.wait_until_known(way, inbox, stop)
     assert len(beats) > 5

@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 from agent.cli import main
 from agent.models.model_use import ModelUse
 from agent.models.outcome import FirstRound, Outcome, PullRequest
-from agent.models.pull_ends import Edits, Ended
+from agent.models.pull_outcomes import EndedPullRequest, HumanEdits
 from agent.models.run import Reason, RunState
 from agent.store.sql_store import SqlStore
-from agent.telemetry import figures
-from agent.telemetry.figures import Figures
-from tests.unit.stages import forge_runs
+from agent.telemetry import statistics
+from agent.telemetry.statistics import Statistics
+from tests.unit.stages import code_host_runs
 
 NOW = float(int(time.time()))
 DAY = 86_400.0
@@ -41,39 +41,39 @@ def home(tmp_path, monkeypatch):
 
 def add(store, number, ago=0.0, **more):
     """Keep a run that is over."""
-    issue = forge_runs.SNAPSHOT.issue.model_copy(update={"number": number})
+    issue = code_host_runs.SNAPSHOT.issue.model_copy(update={"number": number})
     label = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW - ago))
-    snapshot = forge_runs.SNAPSHOT.model_copy(update={"issue": issue, "approved_at": label})
+    snapshot = code_host_runs.SNAPSHOT.model_copy(update={"issue": issue, "approved_at": label})
     dry_run = more.pop("dry_run", False)
-    run = forge_runs.run().model_copy(
+    run = code_host_runs.run().model_copy(
         update={"run_id": f"r{number}", "snapshot": snapshot, "dry_run": dry_run}
     )
-    store.add(run, NOW - ago)
+    store.add_run(run, NOW - ago)
     given = {
         "run_id": run.run_id, "state": RunState.OPEN, "reason": Reason.READY, "sentence": "s",
         "pull_request": PullRequest(number=number, url="u"), "category": "bug", "recipe": "",
         "first_round": PASSED, "models": (USE,), "commit": "c", **more,
     }  # fmt: skip
-    store.finish(run.run_id, Outcome.model_validate(given), NOW - ago + 120)
+    store.finish_run(run.run_id, Outcome.model_validate(given), NOW - ago + 120)
     return run.run_id
 
 
 def ends(store, run_id, *, edits=None, unknown="", known=True):
     """Let people merge its pull request."""
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + 7_200))
-    ended = Ended(run_id=run_id, pull=1, state="merged", at=at, by="ann")
+    ended = EndedPullRequest(run_id=run_id, pull=1, state="merged", at=at, by="ann")
     store.pull_stands(run_id, RunState.MERGED)
     store.ends.note(ended, NOW)
     if known:
-        first = store.get(run_id)
-        store.ends.complete(ended, figures.put_together(ended, first, (), edits, unknown))
+        first = store.get_run(run_id)
+        store.ends.complete(ended, statistics.build_pull_outcome(ended, first, (), edits, unknown))
 
 
 @pytest.fixture
 def kept(home):
     with closing(SqlStore(home)) as store:
-        changed = Edits(head="h", merged_lines=40, distance=6, as_it_was=False)
-        same = Edits(head="h", merged_lines=10, distance=0, as_it_was=True)
+        changed = HumanEdits(head="h", merged_lines=40, distance=6, as_it_was=False)
+        same = HumanEdits(head="h", merged_lines=10, distance=0, as_it_was=True)
         ends(store, add(store, 1), edits=changed)
         ends(store, add(store, 2, category="docs", recipe="add-model-field", models=()), edits=same)
         ends(store, add(store, 3), unknown="It is gone.")
@@ -92,7 +92,7 @@ def test_figures_are_read_from_what_the_service_keeps(kept):
     report = json.loads(done.stdout)
     assert (report["schema_version"], report["since"], report["by"]) == (1, None, None)
     assert report["groups"] == []
-    every = Figures.model_validate(report["all"])
+    every = Statistics.model_validate(report["all"])
     assert (every.group, every.runs, every.pull_requests) == ("all", 7, 6)
     assert every.states == {"merged": 4, "open": 2, "declined": 1}
     assert every.reasons == {"unclear": 1}

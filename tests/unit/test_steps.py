@@ -16,7 +16,7 @@ from agent.errors import (
     BranchMoved,
     CacheGone,
     Cancelled,
-    ForgeLimited,
+    CodeHostLimited,
     ModelUnavailable,
     PolicyRefused,
     StorageFull,
@@ -33,7 +33,7 @@ from agent.models.record import Record
 from agent.models.run import Reason, Run
 from agent.models.ticket import Decision
 from agent.steps import Cancellation, Steps
-from agent.telemetry.ledger import Ledger, verify
+from agent.telemetry.ledger import Ledger, verify_ledger
 from agent.telemetry.run_log import RunLog
 from agent.text.redaction import REMOVED, Redactor
 from repo_config.detect import Project
@@ -115,7 +115,7 @@ def test_a_step_gives_back_what_the_work_returns_and_is_recorded(step, tmp_path)
     assert list(step.seconds) == ["add"]
     ledger = (tmp_path / "ledger.jsonl").read_text()
     assert '"result": 3' in ledger
-    assert list(verify(tmp_path / "ledger.jsonl", "r")) == ["the end of the run is missing"]
+    assert list(verify_ledger(tmp_path / "ledger.jsonl", "r")) == ["the end of the run is missing"]
 
 
 def test_a_step_that_fails_is_recorded_as_failed_and_told_in_our_words(step, tmp_path):
@@ -148,7 +148,7 @@ def test_a_run_that_has_used_its_minutes_starts_no_further_step(step):
 
 
 def test_whoever_lets_a_run_go_on_grants_its_minutes_again(tmp_path):
-    step = steps(tmp_path, grants=2)
+    step = steps(tmp_path, budget_multiplier=2)
     step("read config", read_config)
     step.seconds["baseline"] = 121.0
     step("plan", nothing)
@@ -162,10 +162,10 @@ def test_attempts_in_which_no_model_answered_count_in_the_minutes(tmp_path):
         raise ModelUnavailable("No model answered as editor.")
 
     def silent() -> Record:
-        raise ForgeLimited("GitHub wants us to wait.", 0.0)
+        raise CodeHostLimited("GitHub wants us to wait.", 0.0)
 
     first = steps(tmp_path)
-    for work, error in ((away, ModelUnavailable), (silent, ForgeLimited)):
+    for work, error in ((away, ModelUnavailable), (silent, CodeHostLimited)):
         with pytest.raises(error):
             first(work.__name__, work)
     path = tmp_path / "ledger.jsonl"
@@ -173,7 +173,7 @@ def test_attempts_in_which_no_model_answered_count_in_the_minutes(tmp_path):
     lines = [{**one, "seconds": 20.0} if one["event"] == "failed" else one for one in events]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     again = steps(tmp_path)
-    assert again.seconds_left == 60 * 60 - 20.0, "the forge's are not"
+    assert again.seconds_left == 60 * 60 - 20.0, "the code host's are not"
     again.seconds["baseline"] = 60 * 60 - 19.0
     with pytest.raises(TimeSpent, match="used its 60 minutes"):
         again("away", away)
@@ -224,7 +224,7 @@ def test_what_has_a_record_is_never_done_again(tmp_path):
     assert asked == ["once"]
     assert watcher.seen[0] == ("ended", "find", True), "whoever watches learns of it"
     assert again.seconds["find"] == first.seconds["find"]
-    assert list(verify(tmp_path / "ledger.jsonl", "r")) == ["the end of the run is missing"]
+    assert list(verify_ledger(tmp_path / "ledger.jsonl", "r")) == ["the end of the run is missing"]
 
 
 #: Those that are made of more than words.
@@ -233,7 +233,7 @@ ERRORS = [
     PolicyRefused(
         (Finding(rule="r", severity=Severity.BLOCK, path="a.py", line=3, message="m", fix="f"),)
     ),
-    ForgeLimited("wait", 1234.5),
+    CodeHostLimited("wait", 1234.5),
     ActiveRun(Run(run_id="2026-1", repository="/r", ticket="/t", started=0)),
     StorageFull("The disk is full."),
     CacheGone("The mirror is gone.", "checkout"),
@@ -270,7 +270,7 @@ def test_every_error_of_ours_can_be_kept():
         if kind.__module__ != errors.__name__:
             continue
         problem = made[kind] if kind in made else kind("words")
-        assert type(errors.restored(errors.kept(problem))) is kind
+        assert type(errors.restore_error(errors.make_failure(problem))) is kind
 
 
 def test_an_error_of_a_modules_own_is_kept_as_what_others_take_it_for():
@@ -278,7 +278,7 @@ def test_an_error_of_a_modules_own_is_kept_as_what_others_take_it_for():
         def __init__(self, paths: list[str]) -> None:
             super().__init__(f"{len(paths)} files")
 
-    problem = errors.restored(errors.kept(_TooMany(["a", "b"])))
+    problem = errors.restore_error(errors.make_failure(_TooMany(["a", "b"])))
     assert (type(problem), problem.message) == (errors.RepositoryUnfit, "2 files")
 
 
@@ -364,9 +364,9 @@ def test_what_is_handed_over_ends_as_stopped_only_if_it_says_so_itself(tmp_path)
     with pytest.raises(Cancelled, match="maria took the label off") as raised:
         steps(tmp_path / "one", cancellation=cancellation)("publish", work)
     assert raised.value.branch == "mergewright/1-x"
-    problem = errors.ForgeUnavailable("no reply")
+    problem = errors.CodeHostUnavailable("no reply")
     cancellation = Cancellation()
-    with pytest.raises(errors.ForgeUnavailable):
+    with pytest.raises(errors.CodeHostUnavailable):
         steps(tmp_path / "two", cancellation=cancellation)("publish", work)
 
 

@@ -15,8 +15,8 @@ from agent.cli import result
 from agent.errors import (
     AccessLost,
     BudgetSpent,
-    ForgeLimited,
-    ForgeUnavailable,
+    CodeHostLimited,
+    CodeHostUnavailable,
     ModelUnavailable,
     ModelUnusable,
     NoRecipe,
@@ -34,19 +34,19 @@ from agent.models.checks import Comparison
 from agent.models.environment import Checkout
 from agent.models.outcome import Outcome, Verdict
 from agent.models.run import Reason, RunState, end_state
-from agent.models.ticket import Decision, Similar
+from agent.models.ticket import Decision, SimilarRun
 from agent.runs import executor, folders
-from agent.runs.waiting import MOST_WAITS, Postponed, Waited
+from agent.runs.waiting import MOST_WAITS, PastWait, RunPostponed
 from agent.services import Execution, Services
 from agent.settings import Settings
 from agent.steps import Steps
 from agent.telemetry import run_log
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
-from agent.testing import FakeForge, said
+from agent.testing import FakeCodeHost, make_reply
 from agent.text.redaction import Redactor
 from tests.unit.delivery_samples import run
-from tests.unit.stages import forge_runs
+from tests.unit.stages import code_host_runs
 
 
 class Watcher:
@@ -57,41 +57,43 @@ class Watcher:
         pass
 
 
-def carry(home, problem, waits, *, at="read ticket", forge=FakeForge, request=None, hide=()):
-    class Held(forge):
-        def ticket(self, run):
+def carry(home, problem, waits, *, at="read ticket", code_host=FakeCodeHost, request=None, hide=()):
+    class Held(code_host):
+        def read_ticket(self, run):
             raise problem
 
     settings = Settings(home=home)
-    forge = Held(None)
+    code_host = Held(None)
     services = Services(
-        settings=settings, forge=forge, sandbox=None, index=None,
+        settings=settings, code_host=code_host, sandbox=None, index=None,
         execution=Execution(say=lambda line: None, redactor=Redactor(hide)),
     )  # fmt: skip
     folder = folders.make_run_folder(home, run())
     ledger = Ledger(folder / "ledger.jsonl", "2026-1")
     log = RunLog(folder / "run.log", services.redactor)
     step = Steps(ledger, log, Watcher(), max_minutes=60)
-    waited = None if waits is None else Waited(at, waits)
-    return executor.carry_out(request or run(), step, services, ledger, log, waited=waited), forge
+    waited = None if waits is None else PastWait(at, waits)
+    return executor.carry_out(
+        request or run(), step, services, ledger, log, waited=waited
+    ), code_host
 
 
 @pytest.mark.parametrize(("waits", "seconds"), [(0, 5), (31, 900)])
 def test_a_silent_forge_is_asked_ever_less_often(home, waits, seconds):
-    with pytest.raises(Postponed) as wait:
-        carry(home, ForgeUnavailable("no reply"), waits)
+    with pytest.raises(RunPostponed) as wait:
+        carry(home, CodeHostUnavailable("no reply"), waits)
     assert wait.value.until - time.time() == pytest.approx(seconds, abs=2)
     assert (wait.value.message, wait.value.after) == ("no reply", "read ticket")
 
 
 def test_an_end_that_cannot_be_told_yet_is_waited_for_and_stays_the_end(home):
-    class Silent(FakeForge):
-        def deliver(self, run, outcome):
-            raise ForgeUnavailable("no reply")
+    class Silent(FakeCodeHost):
+        def report_outcome(self, run, outcome):
+            raise CodeHostUnavailable("no reply")
 
-    problem = ForgeUnavailable("no reply")
-    with pytest.raises(Postponed) as wait:
-        carry(home, problem, MOST_WAITS, forge=Silent)
+    problem = CodeHostUnavailable("no reply")
+    with pytest.raises(RunPostponed) as wait:
+        carry(home, problem, MOST_WAITS, code_host=Silent)
     assert wait.value.after == "deliver"
     outcome, _ = carry(home, problem, 1, at="deliver")
     assert outcome.reason is Reason.UNAVAILABLE
@@ -99,23 +101,23 @@ def test_an_end_that_cannot_be_told_yet_is_waited_for_and_stays_the_end(home):
 
 def test_a_forge_that_says_when_is_believed(home):
     until = time.time() + 3000
-    with pytest.raises(Postponed) as wait:
-        carry(home, ForgeLimited("wait", until), MOST_WAITS + 1)
+    with pytest.raises(RunPostponed) as wait:
+        carry(home, CodeHostLimited("wait", until), MOST_WAITS + 1)
     assert wait.value.until == until
 
 
 @pytest.mark.parametrize("problem", [StorageFull("full"), SettingsInvalid("the key is none")])
 def test_what_the_operator_has_to_mend_is_waited_for(home, problem):
-    with pytest.raises(Postponed):
+    with pytest.raises(RunPostponed):
         carry(home, problem, 0)
 
 
 def test_nobody_is_waited_for_for_ever_and_the_machines_affairs_stay_its_own(home):
-    outcome, forge = carry(home, StorageFull("The disk of /srv is full."), MOST_WAITS)
+    outcome, code_host = carry(home, StorageFull("The disk of /srv is full."), MOST_WAITS)
     assert (outcome.state, outcome.reason) == (RunState.FAILED, Reason.STORAGE_FULL)
     assert "/srv" not in outcome.sentence
     assert "its operator" in outcome.sentence
-    assert "deliver" in forge.calls
+    assert "deliver" in code_host.calls
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_a_run_that_nobody_takes_up_again_waits_for_nothing(home, problem, reaso
 
 def test_a_model_that_says_when_is_believed_but_not_for_ever(home):
     until = time.time() + 3000
-    with pytest.raises(Postponed) as wait:
+    with pytest.raises(RunPostponed) as wait:
         carry(home, ModelUnavailable("limited", until), 31)
     assert wait.value.until == until
     outcome, _ = carry(home, ModelUnavailable("limited", until), MOST_WAITS)
@@ -138,22 +140,22 @@ def test_a_model_that_says_when_is_believed_but_not_for_ever(home):
 
 def test_a_model_that_cannot_be_used_is_waited_for_and_told_of_at_the_end(home):
     problem = ModelUnusable("set OPENAI_API_KEY to one that is")
-    with pytest.raises(Postponed):
+    with pytest.raises(RunPostponed):
         carry(home, problem, 0)
-    late, forge = carry(home, problem, MOST_WAITS)
+    late, code_host = carry(home, problem, MOST_WAITS)
     assert late.reason is Reason.MODEL_UNUSABLE
     assert "OPENAI" not in late.sentence
-    assert "deliver" in forge.calls
+    assert "deliver" in code_host.calls
     # Whoever starts a command is the operator, and the issue must not stay at work for ever.
-    at_once, forge = carry(home, problem, None)
+    at_once, code_host = carry(home, problem, None)
     assert (at_once.reason, at_once.sentence) == (late.reason, problem.message)
-    assert "deliver" in forge.calls
+    assert "deliver" in code_host.calls
 
 
 def test_what_a_provider_says_is_for_the_operator_and_no_issue(home):
     problem = ModelUnavailable("No model answered: openai:x: 500.")
     problem.details = "openai:x says: “CUDA out of memory”."
-    assert errors.restored(errors.kept(problem)).details == problem.details
+    assert errors.restore_error(errors.make_failure(problem)).details == problem.details
     of_issue, _ = carry(home, problem, None)
     assert of_issue.sentence == problem.message
     folder = folders.make_run_folder(home, run())
@@ -207,7 +209,7 @@ def carried(home, monkeypatch, problem, *, after_policy=None):
 @pytest.mark.parametrize("problem", [AccessLost("no more"), ZeroDivisionError()])
 def test_a_run_that_fails_while_it_publishes_keeps_checks_and_findings(home, monkeypatch, problem):
     outcome, log = carried(home, monkeypatch, problem)
-    assert not outcome.done
+    assert not outcome.is_done
     assert outcome.checks == (CHECK,)
     assert outcome.findings == (FINDING, IN_THE_WAY)
     assert run_log.tell_comparison(CHECK) in log
@@ -227,7 +229,7 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
     home, monkeypatch, reason
 ):
     key = "cnry5f0a9be47c21d86e3350bb91c2da7f84"
-    like = Similar(number=3, title=f"Use {key}", run_id="r", under_way=True)
+    like = SimilarRun(number=3, title=f"Use {key}", run_id="r", under_way=True)
 
     def triage() -> Decision:
         return Decision(recipe="", sentence="x", category="feature", similar=(like,))
@@ -249,7 +251,7 @@ def test_TC6_what_steps_have_found_is_cleaned_before_it_is_kept_or_printed(
     assert outcome.similar[0].title == "Use [secret removed]"
     # What was found of another round says nothing of the change that was published.
     told = [one.message for one in outcome.findings]
-    assert told == ([] if outcome.done else ["it is [secret removed]"])
+    assert told == ([] if outcome.is_done else ["it is [secret removed]"])
     assert key not in json.dumps(result.as_json(outcome, {}))
     for name in ("ledger.jsonl", "run.log"):
         assert key not in (home / "runs" / "2026-1" / name).read_text()
@@ -267,22 +269,22 @@ def left_over(home):
 def test_what_a_killed_attempt_has_left_running_is_waited_for(home):
     with left_over(home) as holder:
         threading.Timer(0.5, holder.close).start()
-        with pytest.raises(Postponed, match="no longer"):
-            carry(home, ForgeUnavailable("no longer"), 0)
+        with pytest.raises(RunPostponed, match="no longer"):
+            carry(home, CodeHostUnavailable("no longer"), 0)
     assert [*(home / "trees").glob("2*")] == []
 
 
 def test_what_does_not_let_go_holds_the_run_up_and_does_not_end_it(home, monkeypatch):
     monkeypatch.setattr(folders, "_LET_GO_SECONDS", 0.2)
     with left_over(home), pytest.raises(TransientError, match="still there"):
-        carry(home, ForgeUnavailable("never asked"), 0)
+        carry(home, CodeHostUnavailable("never asked"), 0)
 
 
 def test_a_work_tree_that_cannot_be_deleted_takes_nothing_from_the_end(home, monkeypatch):
     def refuse(folder):
         raise PermanentError(f"{folder} cannot be deleted")
 
-    monkeypatch.setattr(folders.worktree, "remove", refuse)
+    monkeypatch.setattr(folders.worktree, "remove_work_tree", refuse)
     outcome, _ = carry(home, NoRecipe("none fits"), 0)
     assert (outcome.reason, outcome.sentence) == (Reason.NO_RECIPE, "none fits")
 
@@ -291,8 +293,8 @@ def test_what_a_kill_left_of_its_own_work_tree_does_not_hold_a_run_up(home):
     # Its holder is gone, or was never there; so it is where a removal was cut off.
     left = home / "trees" / run().run_id / "base"
     left.mkdir(parents=True)
-    with pytest.raises(Postponed, match="no longer"):
-        carry(home, ForgeUnavailable("no longer"), 0)
+    with pytest.raises(RunPostponed, match="no longer"):
+        carry(home, CodeHostUnavailable("no longer"), 0)
     assert not left.parent.exists()
 
 
@@ -300,7 +302,7 @@ def test_what_a_kill_left_of_its_own_work_tree_does_not_hold_a_run_up(home):
 
 
 def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_path, monkeypatch):
-    base = forge_runs.prepared(tmp_path / "app", home).checkout
+    base = code_host_runs.prepared(tmp_path / "app", home).checkout
     file = ChangedFile(path="a.py", before=b"x = 1\n", after=b"x = 2\n")
     spent = BudgetSpent("No more.")
     spent.change = Change(base_commit=base.commit, files=(file,))
@@ -309,7 +311,7 @@ def test_what_a_model_had_done_is_kept_as_a_patch_with_what_it_cost(home, tmp_pa
         return base
 
     def answer() -> Reply:
-        return said()
+        return make_reply()
 
     def stop() -> None:
         raise BudgetSpent("No more.")

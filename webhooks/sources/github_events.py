@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from webhooks import shapes
 from webhooks.sources import github_checks, github_comments, github_issues, github_pulls
-from webhooks.sources.github_payloads import Ignored, Reads, Told
+from webhooks.sources.github_payloads import Ignored, ParsedEvent, Reads
 
 READS: Reads = {
     **github_issues.READS,
@@ -24,7 +24,7 @@ READS: Reads = {
 _ACTION = re.compile(r"[a-z_]{1,64}")
 
 
-def parse(event: str, body: bytes) -> Told | Ignored:
+def parse_event(event: str, body: bytes) -> ParsedEvent | Ignored:
     """Read a delivery whose signature is verified.
 
     Args:
@@ -33,7 +33,7 @@ def parse(event: str, body: bytes) -> Told | Ignored:
     Raises:
         Refused: 400 the body is not JSON that we read; 422 it does not fit the event.
     """
-    payload = shapes.read(event, body)
+    payload = shapes.read_body(event, body)
     action = _action(payload)
     if event == "ping":
         return Ignored(action=None, reason="ping: the webhook is set up")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from agent.conversation.said import Happened, Said
+from agent.conversation.events import Comment, Event
 from agent.models.record import Record
 from agent.service.intake import Request, Withdrawal
 
@@ -25,14 +25,16 @@ class Ignored(Record):
     """In words, with nothing of the delivery in them but checked names."""
 
 
-class Told(Record):
+class ParsedEvent(Record):
     """A delivery for the intake."""
 
     action: str | None
-    about: Said | Happened | Request | Withdrawal
+    about: Comment | Event | Request | Withdrawal
 
 
-Reads = Mapping[str, Mapping[str | None, Callable[[str | None, dict[str, Any]], Told | Ignored]]]
+Reads = Mapping[
+    str, Mapping[str | None, Callable[[str | None, dict[str, Any]], ParsedEvent | Ignored]]
+]
 """By event and action, how a payload is read; None: the event has no such word."""
 
 

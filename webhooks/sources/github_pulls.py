@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.conversation.said import Happened
+from agent.conversation.events import Event
 from webhooks.sources import github_payloads as parts
-from webhooks.sources.github_payloads import Told
+from webhooks.sources.github_payloads import ParsedEvent
 
 
 class _Pull(parts.Part):
@@ -19,18 +19,18 @@ class _Pull(parts.Part):
     sender: parts.Named
 
 
-def _happened(action: str | None, payload: dict[str, Any]) -> Told:
+def _parse_pull(action: str | None, payload: dict[str, Any]) -> ParsedEvent:
     told = _Pull.model_validate(payload)
-    happened = Happened(
+    happened = Event(
         repository=told.repository.full_name,
         repository_id=told.repository.id,
         number=told.pull_request.number,
         event=f"pull_request.{action}",
         actor=told.sender.login,
     )
-    return Told(action=action, about=happened)
+    return ParsedEvent(action=action, about=happened)
 
 
 # Merged is closed as well. What else happens to one, the next follow-up reads from it.
-READS: parts.Reads = {"pull_request": dict.fromkeys(("closed", "reopened"), _happened)}
+READS: parts.Reads = {"pull_request": dict.fromkeys(("closed", "reopened"), _parse_pull)}
 """What is read here, by event and action."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import runpy
 import sys
+import time
 import unittest
 import unittest.suite
 
@@ -20,6 +21,9 @@ import mergewright_coverage
 import mergewright_entry
 import mergewright_report
 
+# Bound now: a test may replace it.
+_now = time.monotonic
+_BEGUN = _now()
 MUST_FAIL = "This test fails on purpose: it proves that a failure is seen."
 
 
@@ -30,6 +34,7 @@ class Recorder:
         self.order = order
         self.report = report
         self.running = {}
+        self.is_late = False
         self.cut, self.told, self.last_place = cut, told, last_place
 
     def watch(self, result):
@@ -100,6 +105,8 @@ class Recorder:
         if facts is not None:
             self.report.add("test", **facts)
             self.stop_if_fast(facts["outcome"])
+        if self.order["last_start"] is not None and _now() - _BEGUN > self.order["last_start"]:
+            self.is_late = self.result.shouldStop = True
 
     def stop_if_fast(self, outcome):
         """End the run after a failure, where the first one says enough."""
@@ -300,8 +307,9 @@ def install(order, report, helpers):
         failed += sum(
             len(getattr(result, name, ())) for name in ("failures", "errors", "unexpectedSuccesses")
         )
-        said = "the suite was told to stop" if stopped else ""
-        report.add("finish", failed=failed, stopped=said)
+        late = recorder.is_late
+        said = "the suite was told to stop" if stopped and not late else ""
+        report.add("finish", failed=failed, stopped=said, late=late)
         return outcome
 
     unittest.suite.BaseTestSuite.__call__ = call

@@ -10,9 +10,11 @@ PYTEST_DONT_REWRITE
 from __future__ import annotations
 
 import _imp
+import contextlib
 import functools
 import hashlib
 import os
+import time
 import types
 import unittest
 
@@ -23,6 +25,8 @@ import pytest
 # source; see `agent/checks/scripts.py`.
 _imp.check_hash_based_pycs = "always"
 
+# Bound now: a test may replace it.
+_now = time.monotonic
 _order = None
 _report = None
 _facts = None
@@ -37,6 +41,9 @@ def begin(order, report):
     """Take the order; called before pytest starts, in the process that reports."""
     global _order, _report
     _order, _report = order, report
+    if _order["last_start"] is not None:
+        # The workers of pytest-xdist have the same clock.
+        _order["last_start"] += _now()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -70,7 +77,7 @@ def pytest_configure_node(node):
     _be_quiet(node.config)
     node.workerinput["mergewright"] = {
         name: _order.get(name)
-        for name in ("module", "must_pass", "must_fail", "tree", "only", "within")
+        for name in ("module", "must_pass", "must_fail", "tree", "only", "within", "last_start")
     }
 
 
@@ -347,12 +354,25 @@ def _be_quiet(config):
 def pytest_runtest_protocol(item, nextitem):
     """Run our own tests once, whoever repeats failed ones, and without a line about them."""
     if not _is_own(item.nodeid):
-        return None
+        return _pass_over(item, nextitem) if _is_late() else None
     from _pytest.runner import runtestprotocol
 
     _be_quiet(item.config)
     for report in runtestprotocol(item, log=False, nextitem=nextitem):
         item.ihook.pytest_runtest_logreport(report=report)
+    return True
+
+
+def _is_late():
+    return _order["last_start"] is not None and _now() > _order["last_start"]
+
+
+def _pass_over(item, nextitem):
+    """Leave out a test for which there is no time; what is set up for those before it ends."""
+    given = (nextitem,) if int(pytest.__version__.split(".")[0]) >= 7 else (item, nextitem)
+    # What fails here is of tests that have their outcome already.
+    with contextlib.suppress(Exception, pytest.fail.Exception, pytest.skip.Exception):
+        item.session._setupstate.teardown_exact(*given)
     return True
 
 
@@ -480,4 +500,5 @@ def pytest_sessionfinish(session, exitstatus):
             "finish",
             failed=session.testsfailed,
             stopped=str(session.shouldstop or session.shouldfail or ""),
+            late=_is_late(),
         )

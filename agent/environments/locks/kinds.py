@@ -18,7 +18,7 @@ from agent.environments import choosing, requirement_names
 from agent.environments.requirement_files import named_index
 from agent.environments.tree_files import TreeFiles
 from agent.errors import EnvironmentFailed
-from agent.models.package_index import IndexWish
+from agent.models.package_index import IndexRequest
 from agent.models.record import Record
 from repo_config import project_files
 from repo_config.schema import PythonSection
@@ -61,7 +61,7 @@ class Offer(Record):
     """Whether it names projects of the tree that are built."""
     requires_python: str | None = None
     """What Python it is for, where it says so."""
-    indexes: tuple[IndexWish, ...] = ()
+    indexes: tuple[IndexRequest, ...] = ()
     """Where it says that its packages come from."""
 
 
@@ -91,7 +91,7 @@ class Lock(Record):
         return self.kind != "pipenv"
 
 
-def offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...]:
+def find_offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...]:
     """The lock files of a tree, the one that counts first.
 
     Raises:
@@ -108,7 +108,7 @@ def offers(files: TreeFiles, pyproject: dict[str, Any]) -> tuple[Offer, ...]:
     return tuple(found)
 
 
-def choose(
+def choose_lock(
     files: TreeFiles,
     offer: Offer,
     section: PythonSection,
@@ -128,10 +128,10 @@ def choose(
         EnvironmentFailed: The configuration names one that is not there.
     """
     content = {path: files.read(path) for path in offer.files}
-    chosen = choosing.choose(offer.extras, section.extras, offer.path, more=extras)
+    chosen = choosing.choose_parts(offer.extras, section.extras, offer.path, more=extras)
     has_tests = any(requirement_names.is_for_tests(name) for name in chosen)
     habit = dict.fromkeys(offer.default_groups, f"{offer.kind} takes it by default")
-    taken = choosing.choose(
+    taken = choosing.choose_parts(
         offer.groups, section.groups, offer.path, kind="group",
         more={**habit, **(groups or {})}, usual=() if has_tests else offer.usual_groups,
     )  # fmt: skip
@@ -148,7 +148,7 @@ def choose(
     )
 
 
-def read_versions(files: TreeFiles, lock: Lock) -> tuple[tuple[str, ...], tuple[IndexWish, ...]]:
+def read_versions(files: TreeFiles, lock: Lock) -> tuple[tuple[str, ...], tuple[IndexRequest, ...]]:
     """Read the versions of a lock that is not installed as it is, and where they are from.
 
     What is locked at several versions, or is not from an index, is left to the resolver.
@@ -157,7 +157,7 @@ def read_versions(files: TreeFiles, lock: Lock) -> tuple[tuple[str, ...], tuple[
         EnvironmentFailed: The lock cannot be read.
     """
     found: dict[str, set[str]] = {}
-    bound: list[IndexWish] = []
+    bound: list[IndexRequest] = []
     with _read_as(lock.path):
         for row in _rows(files, lock.path, (_DEFAULT, *lock.groups)):
             version = str(row.get("version", "")).removeprefix("==")
@@ -365,7 +365,7 @@ def _read_as(path: str) -> Iterator[None]:
         ) from problem
 
 
-def indexes(urls: Iterable[object], origin: str) -> tuple[IndexWish, ...]:
+def indexes(urls: Iterable[object], origin: str) -> tuple[IndexRequest, ...]:
     """Indexes of the web among addresses, each once."""
     web = [str(url) for url in urls if re.match(r"https?://", str(url))]
     return tuple(named_index(url, origin) for url in dict.fromkeys(web))

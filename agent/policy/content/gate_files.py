@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import ChangedFile, Finding, Severity
-from agent.policy.proposal import Proposal
+from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 from repo_config import rule_files, tool_tables
 from repo_config.detect import Project
@@ -51,17 +51,17 @@ _INSTALLS = "it decides what is installed for the checks"
 _CI_FOLDERS = (".github/", ".circleci/", ".buildkite/", ".gitlab/", ".ci/")
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every changed file that decides about the checks."""
-    project = proposal.project
-    for file in proposal.change.files:
+    project = change_context.project
+    for file in change_context.change.files:
         if tool_tables.has_tables(file.path):
             reasons = list(_tables(file))
         else:
             reason = _reason(file.path, project)
             reasons = [reason] if reason else []
         for reason in reasons:
-            yield GATE_FILES.at(
+            yield GATE_FILES.make_finding(
                 file.path,
                 f"is touched, and {reason}",
                 "Read this part first: it bears on what the checks prove.",

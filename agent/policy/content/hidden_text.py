@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy import layout
-from agent.policy.proposal import Proposal
+from agent.policy.change_context import ChangeContext
 from agent.policy.rule import Rule
 
 HIDDEN_TEXT = Rule(
@@ -70,10 +70,10 @@ _ALIKE = (
 _MIXED = re.compile(rf"\b(?=\w*[A-Za-z])\w*?([{_ALIKE}])")
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new line with letters that are not what they seem."""
-    before = {line for one in proposal.change.files for line in _lines(one.before)}
-    for file in proposal.change.files:
+    before = {line for one in change_context.change.files for line in _lines(one.before)}
+    for file in change_context.change.files:
         yield from _of_file(file, before)
 
 
@@ -88,7 +88,7 @@ def _of_file(file: ChangedFile, before: set[str]) -> Iterator[Finding]:
         else:
             continue
         is_odd = len(line) > _LONGEST_WRITTEN or _is_apart(file.path)
-        yield (ODD_TEXT if is_odd else rule).at(file.path, says, _FIX, number)
+        yield (ODD_TEXT if is_odd else rule).make_finding(file.path, says, _FIX, number)
 
 
 def _lines(content: bytes | None) -> list[str]:

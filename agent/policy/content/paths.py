@@ -17,8 +17,8 @@ from functools import cached_property
 
 from agent.git import names
 from agent.models.change import ChangedFile, Finding, Severity
-from agent.policy.patterns import Patterns, folded
-from agent.policy.proposal import Proposal
+from agent.policy.change_context import ChangeContext
+from agent.policy.patterns import Patterns, fold_case
 from agent.policy.rule import Rule
 from repo_config import toml_text
 from repo_config.schema import RepoConfig
@@ -46,11 +46,11 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every path that may not be touched, or needs a second look."""
-    limits = Limits(proposal.config, proposal.tree.paths())
+    limits = Limits(change_context.config, change_context.tree.paths())
     yield from limits.faults
-    for file in proposal.change.files:
+    for file in change_context.change.files:
         yield from limits.check(file)
 
 
@@ -67,11 +67,15 @@ class Limits:
     def check(self, file: ChangedFile) -> Iterator[Finding]:
         """Yield a finding for everything that is wrong with where a file lies."""
         if fault := _fault_of_name(file.path):
-            yield PATHS.at(file.path, fault, "Use a plain relative path with forward slashes.")
+            yield PATHS.make_finding(
+                file.path, fault, "Use a plain relative path with forward slashes."
+            )
             return
-        if ".gitmodules" in folded(file.path).split("/"):
+        if ".gitmodules" in fold_case(file.path).split("/"):
             fault = "declares submodules, from which foreign code would be fetched"
-            yield PATHS.at(file.path, fault, "Leave it to a person; no setting allows this.")
+            yield PATHS.make_finding(
+                file.path, fault, "Leave it to a person; no setting allows this."
+            )
             return
         yield from _own_configuration(file)
         yield from self._scope.check(file)
@@ -81,17 +85,19 @@ class Limits:
     def _against_base(self, file: ChangedFile) -> Iterator[Finding]:
         fix = "Make the change against the files of the base commit."
         if file.before is None and file.after is None:
-            yield PATHS.at(file.path, "is named in the change but exists on neither side", fix)
+            yield PATHS.make_finding(
+                file.path, "is named in the change but exists on neither side", fix
+            )
         elif file.before is not None and file.path not in self._present:
-            yield PATHS.at(
+            yield PATHS.make_finding(
                 file.path,
                 "is no regular file in the base commit (a link, a submodule or untracked)",
                 "Name the file itself: links are neither edited nor followed.",
             )
         elif file.before is None and file.path in self._present:
-            yield PATHS.at(file.path, "is given as new, but the base commit has it", fix)
-        elif file.before is None and (fault := _unportable(file.path)):
-            yield PATHS.at(file.path, fault, "Choose a plain name.")
+            yield PATHS.make_finding(file.path, "is given as new, but the base commit has it", fix)
+        elif file.before is None and (fault := _explain_unportable(file.path)):
+            yield PATHS.make_finding(file.path, fault, "Choose a plain name.")
         elif file.before is None:
             yield from _collision(file, self._present, self._spellings)
 
@@ -101,7 +107,7 @@ class Limits:
         spellings: dict[str, str] = {}
         for path in self._present:
             part = path
-            while part and (key := folded(part)) not in spellings:
+            while part and (key := fold_case(part)) not in spellings:
                 spellings[key] = part
                 part = part.rpartition("/")[0]
         return spellings
@@ -122,7 +128,7 @@ def _fault_of_name(path: str) -> str | None:
     return None
 
 
-def _unportable(path: str) -> str | None:
+def _explain_unportable(path: str) -> str | None:
     """Say why a new path would trouble a checkout elsewhere, if so."""
     for part in path.split("/"):
         if part != part.rstrip(". ") or part != part.lstrip(" "):
@@ -136,20 +142,22 @@ def _unportable(path: str) -> str | None:
 
 
 def _own_configuration(file: ChangedFile) -> Iterator[Finding]:
-    name = folded(file.path)
+    name = fold_case(file.path)
     fix = "Change the configuration in a commit of your own, reviewed by a person."
     if name in _CONFIG_FILES:
-        yield PATHS.at(file.path, "is Mergewright's configuration, which no run may change", fix)
+        yield PATHS.make_finding(
+            file.path, "is Mergewright's configuration, which no run may change", fix
+        )
     elif name == "pyproject.toml":
         before, after = _own_table(file.before), _own_table(file.after)
         if after is None:
-            yield PATHS.at(
+            yield PATHS.make_finding(
                 file.path,
                 "does not parse after the change, so its [tool.mergewright] is unknown",
                 "Write valid TOML.",
             )
         elif before != after:
-            yield PATHS.at(
+            yield PATHS.make_finding(
                 file.path,
                 "changes [tool.mergewright], which no run may change",
                 fix,
@@ -162,7 +170,7 @@ def _own_table(content: bytes | None) -> object | None:
     if content is None:
         return ()
     try:
-        tool = toml_text.parse(content.decode("utf-8")).get("tool", {})
+        tool = toml_text.parse_toml(content.decode("utf-8")).get("tool", {})
     except (toml_text.TomlError, UnicodeDecodeError):
         return None
     return tool.get("mergewright", ()) if isinstance(tool, dict) else ()
@@ -200,16 +208,16 @@ class _Scope:
             except ValueError as problem:
                 message = f"scope.{key} of the configuration: {problem}"
                 fix = "Write the pattern as in a .gitignore file."
-                self.faults.append(PATHS.at("", message, fix))
+                self.faults.append(PATHS.make_finding("", message, fix))
 
     def check(self, file: ChangedFile) -> Iterator[Finding]:
         deed = _deed(file)
         for key, (why, fix) in _FORBIDS.items():
             if pattern := self._lists[key].first(file.path):
                 message = f"is {deed}, but {why} (scope.{key}: {pattern!r})"
-                yield PATHS.at(file.path, message, fix)
+                yield PATHS.make_finding(file.path, message, fix)
         if not self._lists["allow"].first(file.path):
-            yield PATHS.at(
+            yield PATHS.make_finding(
                 file.path,
                 f"is {deed}, but lies outside scope.allow",
                 "Stay within scope.allow, or widen it first.",
@@ -231,26 +239,28 @@ def _collision(
     """Compare a new path, and every folder of it, with what is there already."""
     folder = file.path
     while folder:
-        other = spellings.get(folded(folder))
+        other = spellings.get(fold_case(folder))
         if folder != file.path and folder in present:
-            yield PATHS.at(
+            yield PATHS.make_finding(
                 file.path, f"lies below {folder}, which is a file", "Choose another folder."
             )
             return
-        if other is not None and other != folder and not _has(present, folder):
-            yield PATHS.at(
+        if other is not None and other != folder and not _has_spelling(present, folder):
+            yield PATHS.make_finding(
                 file.path,
                 f"differs from the existing {other} in case or in look-alike letters only",
                 f"Use the existing spelling, {other}, or another name.",
             )
             return
         if other == folder == file.path:
-            yield PATHS.at(file.path, "is a folder in the base commit", "Choose another name.")
+            yield PATHS.make_finding(
+                file.path, "is a folder in the base commit", "Choose another name."
+            )
             return
         folder = folder.rpartition("/")[0]
 
 
-def _has(present: frozenset[str], folder: str) -> bool:
+def _has_spelling(present: frozenset[str], folder: str) -> bool:
     """Whether the base has this very spelling, as a file or as a folder."""
     return folder in present or any(path.startswith(f"{folder}/") for path in present)
 
@@ -268,4 +278,4 @@ def _mode(file: ChangedFile) -> Iterator[Finding]:
         message = f"is {state} after the change"
     else:
         return
-    yield FILE_MODE.at(file.path, message, "Check that the executable bit is meant.")
+    yield FILE_MODE.make_finding(file.path, message, "Check that the executable bit is meant.")

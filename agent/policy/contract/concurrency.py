@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.policy import layout
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.contract import handlers
 from agent.policy.patterns import Patterns
-from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View
 from repo_config.schema import ConcurrencySection, Mode
@@ -44,13 +44,13 @@ def mode_of(path: str, section: ConcurrencySection) -> Mode:
     return mode
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for what is new and written in another mode than its path."""
-    section = proposal.config.concurrency
+    section = change_context.config.concurrency
     if section == ConcurrencySection():
         return
-    modes = {file.path: mode_of(file.path, section) for file in proposal.python}
-    is_django = proposal.project.framework == "django"
+    modes = {file.path: mode_of(file.path, section) for file in change_context.python}
+    is_django = change_context.project.framework == "django"
 
     def among(mode: Mode) -> set[str]:
         return {path for path, its in modes.items() if its == mode and not layout.is_test(path)}
@@ -63,15 +63,15 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     def left_sync(view: View) -> Iterator[Hit]:
         return _sync_handlers(view, is_django=is_django)
 
-    for file, hit in proposal.fresh(handled, lambda file: file.path in sync):
-        yield CONCURRENCY.at(
+    for file, hit in change_context.find_new_hits(handled, lambda file: file.path in sync):
+        yield CONCURRENCY.make_finding(
             file.path,
             f"{hit.message}; code is sync here",
             "Write it as a plain function, or change concurrency in the configuration first.",
             hit.line,
         )
-    for file, hit in proposal.fresh(left_sync, lambda file: file.path in async_):
-        yield SYNC_HANDLER.at(
+    for file, hit in change_context.find_new_hits(left_sync, lambda file: file.path in async_):
+        yield SYNC_HANDLER.make_finding(
             file.path,
             f"{hit.message}; code is async here",
             "Write it as `async def`, or see whether it may block a thread of the server.",
@@ -80,7 +80,7 @@ def check(proposal: Proposal) -> Iterator[Finding]:
 
 
 def _async_handlers(view: View, *, is_django: bool) -> Iterator[Hit]:
-    for handler in handlers.of(view, is_django=is_django):
+    for handler in handlers.find_handlers(view, is_django=is_django):
         # A function with an underscore that only looks like a view of Django is for its module.
         is_private = handler.family == "django" and handler.name.startswith("_")
         if handler.is_async and handler.kind != "websocket" and not is_private:
@@ -89,7 +89,7 @@ def _async_handlers(view: View, *, is_django: bool) -> Iterator[Hit]:
 
 
 def _sync_handlers(view: View, *, is_django: bool) -> Iterator[Hit]:
-    for handler in handlers.of(view, is_django=is_django):
+    for handler in handlers.find_handlers(view, is_django=is_django):
         # Django REST framework cannot await.
         if not handler.is_async and handler.family != "rest_framework":
             says = f"answers requests by the sync {handler.kind} {handler.name}"

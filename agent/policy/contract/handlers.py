@@ -61,7 +61,7 @@ class Handler:
         return f"{self.visit.qualname}.{inner}" if self.visit.qualname else inner
 
 
-def of(view: View, *, is_django: bool) -> Iterator[Handler]:
+def find_handlers(view: View, *, is_django: bool) -> Iterator[Handler]:
     """Yield the functions of a file that answer requests, in its order.
 
     Args:
@@ -69,9 +69,9 @@ def of(view: View, *, is_django: bool) -> Iterator[Handler]:
         is_django: Whether the project is built on Django, whose views bear no mark of their own.
     """
     lineages: dict[ast.ClassDef, frozenset[str]] = {}
-    answering = _answering(view) if is_django else frozenset()
+    answering = _find_answering(view) if is_django else frozenset()
     for visit in view.functions:
-        if found := _routed(view, visit):
+        if found := _find_route(view, visit):
             yield found
         elif visit.up is None:
             if is_django and _is_django_view(view, visit, answering):
@@ -84,7 +84,7 @@ def of(view: View, *, is_django: bool) -> Iterator[Handler]:
                 yield method
 
 
-def _routed(
+def _find_route(
     view: View, visit: Visit[ast.FunctionDef] | Visit[ast.AsyncFunctionDef]
 ) -> Handler | None:
     for decorator in visit.node.decorator_list:
@@ -97,12 +97,12 @@ def _routed(
         path = constant_text(decorator.args[0]) if decorator.args else None
         is_app = any(_APPS.match(name) and "()" in name for name in names)
         # What cannot be followed is told by the path that it is given.
-        if is_app or (not _outside(names) and path is not None and path.startswith("/")):
+        if is_app or (not _is_outside(names) and path is not None and path.startswith("/")):
             return Handler(visit, "websocket" if "websocket" in how else "endpoint", "routed")
     return None
 
 
-def _outside(names: frozenset[str]) -> bool:
+def _is_outside(names: frozenset[str]) -> bool:
     """Whether a name is known to be of a library that serves nothing, as a mock of a client."""
     return any(
         name.startswith(("respx.", "responses.", "requests_mock.", "httpx.")) for name in names
@@ -124,7 +124,7 @@ def _is_django_view(
     return takes and visit.node in answering
 
 
-def _answering(view: View) -> frozenset[ast.AST]:
+def _find_answering(view: View) -> frozenset[ast.AST]:
     """Return the functions that return a response of Django."""
     found: set[ast.AST] = set()
     for visit in view.all(ast.Return):

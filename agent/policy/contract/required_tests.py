@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
 from agent.policy import layout, source
-from agent.policy.proposal import Proposal, PythonFile
+from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.rule import Rule
 from agent.policy.view import View
 
@@ -39,22 +39,24 @@ _SAYS_NOTHING = re.compile(r"__(?:all|version|author)__")
 _FIX = "Add a test that fails without the change, or edit the one that is about it."
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield one finding for a change that does something new and brings no test."""
-    if not proposal.config.tests.require or _brings_test(proposal):
+    if not change_context.config.tests.require or _brings_test(change_context):
         return
-    files = [file for file in proposal.python if not layout.is_apart(file.path)]
+    files = [file for file in change_context.python if not layout.is_apart(file.path)]
     for file in _find_new(files):
         message = "changes what the code does, and no test comes with it; tests.require is true"
-        yield TEST_REQUIRED.at(file.path, message, _FIX, min(file.new_lines, default=None))
+        yield TEST_REQUIRED.make_finding(
+            file.path, message, _FIX, min(file.new_lines, default=None)
+        )
         return
 
 
-def _brings_test(proposal: Proposal) -> bool:
-    tests = [file for file in proposal.python if layout.is_test(file.path)]
+def _brings_test(change_context: ChangeContext) -> bool:
+    tests = [file for file in change_context.python if layout.is_test(file.path)]
     return any(map(_holds_tests, _find_new(tests))) or any(
         file.after is not None and file.after != file.before and _is_case(file.path)
-        for file in proposal.change.files
+        for file in change_context.change.files
     )
 
 
@@ -85,7 +87,7 @@ def _read_lines(view: View | None) -> list[str]:
     if view is None:
         return []
     try:
-        module = source.parse(view.content)
+        module = source.parse_module(view.content)
         _Plain().visit(module)
         text = ast.unparse(module)
     except (RecursionError, ValueError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 
-from agent.policy.proposal import PythonFile
+from agent.policy.change_context import PythonFile
 
 _TEST = re.compile(
     r"(?:^|/)(?:tests?|testing|test_\w+|\w+_tests?|testapp|testproject|fixtures)/"

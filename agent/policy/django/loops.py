@@ -14,9 +14,9 @@ from typing import get_args
 
 from agent.models.change import Finding, Severity
 from agent.policy import source
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.django import files
 from agent.policy.names import Ref, Scope, find_meaning
-from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View
 
@@ -43,23 +43,23 @@ _RELATIONS = frozenset({"ForeignKey", "OneToOneField", "ManyToManyField"})
 _Loop = ast.For | ast.AsyncFor | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a remark for every query that is newly made in a loop."""
-    managers = _USUAL | frozenset(proposal.config.django.managers.values())
+    managers = _USUAL | frozenset(change_context.config.django.managers.values())
 
     def find(view: View) -> Iterator[Hit]:
         seen: set[ast.AST] = set()
         for items, item, parts, scope in _loops(view):
-            related = _related_to(find_meaning(items, scope), proposal)
+            related = _related_to(find_meaning(items, scope), change_context)
             name = item.id if related and isinstance(item, ast.Name) else ""
             for node in (node for part in parts for node in ast.walk(part) if node not in seen):
-                if says := _asks(node, managers) or _reads(node, name, related):
+                if says := _describe_query(node, managers) or _reads(node, name, related):
                     seen.add(node)
                     yield Hit(says, getattr(node, "lineno", 1))
 
-    for file, hit in proposal.fresh(find, among=files.is_application):
+    for file, hit in change_context.find_new_hits(find, among=files.is_application):
         fix = "Ask once before the loop, or use select_related or prefetch_related."
-        yield QUERY_IN_LOOP.at(file.path, hit.message, fix, hit.line)
+        yield QUERY_IN_LOOP.make_finding(file.path, hit.message, fix, hit.line)
 
 
 def _loops(view: View) -> Iterator[tuple[ast.expr, ast.expr, list[ast.AST], Scope]]:
@@ -87,7 +87,7 @@ def _is_fixed(items: ast.expr) -> bool:
     return False
 
 
-def _asks(node: ast.AST, managers: frozenset[str]) -> str:
+def _describe_query(node: ast.AST, managers: frozenset[str]) -> str:
     """Say what a call asks through a manager; "" for anything else."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return ""
@@ -97,7 +97,7 @@ def _asks(node: ast.AST, managers: frozenset[str]) -> str:
     is_manager = isinstance(at, ast.Attribute) and at.attr in managers
     if node.func.attr not in _ASKS or not is_manager:
         return ""
-    return f"asks {source.written(node.func).partition('(')[0]} at each turn of a loop"
+    return f"asks {source.format_node(node.func).partition('(')[0]} at each turn of a loop"
 
 
 def _reads(node: ast.AST, name: str, related: set[str]) -> str:
@@ -110,7 +110,7 @@ def _reads(node: ast.AST, name: str, related: set[str]) -> str:
     return ""
 
 
-def _related_to(refs: list[Ref], proposal: Proposal) -> set[str]:
+def _related_to(refs: list[Ref], change_context: ChangeContext) -> set[str]:
     """Return the relations of the model that a queryset gives; none where that is not certain."""
     found: set[str] = set()
     for ref in refs:
@@ -118,7 +118,7 @@ def _related_to(refs: list[Ref], proposal: Proposal) -> set[str]:
         is_plain = asked and "." not in model and methods.endswith(".()")
         if not is_plain or _BRINGS & set(methods.split(".")):
             return set()
-        for one in proposal.places.definitions(Ref(ref.module, model)):
+        for one in change_context.places.definitions(Ref(ref.module, model)):
             for statement in one.node.body:
                 match statement:
                     case (

@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.django import files
-from agent.policy.proposal import Hit, Proposal
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
 
@@ -35,17 +35,17 @@ _CURSOR = re.compile(
 _MANAGERS = frozenset({"objects", "_default_manager", "_base_manager", "get_queryset"})
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every place where SQL is newly written by hand."""
-    own = frozenset(proposal.config.django.managers.values()) | _MANAGERS
+    own = frozenset(change_context.config.django.managers.values()) | _MANAGERS
 
     def find(view: View) -> Iterator[Hit]:
         for call in view.all(ast.Call):
-            if how := _how(call, view, own):
+            if how := _describe_use(call, view, own):
                 yield Hit(how, call.node.lineno)
 
-    for file, hit in proposal.fresh(find, among=files.is_application):
-        yield RAW_SQL.at(
+    for file, hit in change_context.find_new_hits(find, among=files.is_application):
+        yield RAW_SQL.make_finding(
             file.path,
             f"writes SQL by hand: {hit.message}",
             "Use the ORM where it can say the same; else see that all values are parameters.",
@@ -53,7 +53,7 @@ def check(proposal: Proposal) -> Iterator[Finding]:
         )
 
 
-def _how(call: Visit[ast.Call], view: View, managers: frozenset[str]) -> str:
+def _describe_use(call: Visit[ast.Call], view: View, managers: frozenset[str]) -> str:
     func = call.node.func
     if isinstance(func, ast.Attribute) and func.attr == "raw" and call.node.args:
         return "raw()" if _chain(func.value) & managers else ""

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from agent.models.change import Finding, Severity
 from agent.models.ticket import Ticket
 from agent.policy import source
+from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.django import files
-from agent.policy.proposal import Proposal, PythonFile
 from agent.policy.rule import Rule
 from agent.policy.view import View, Visit
 from repo_config import rule_files
@@ -59,26 +59,30 @@ _WEAK_HASHERS = re.compile(r"MD5|SHA1|Unsalted|Crypt(?!o)")
 Values = dict[str, ast.expr]
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every setting that the change edits."""
-    if proposal.project.django is None:
+    if change_context.project.django is None:
         return
-    settings = [file for file in proposal.python if _is_settings(file, proposal)]
+    settings = [file for file in change_context.python if _is_settings(file, change_context)]
     elsewhere = (
-        {name for file in proposal.python for name in _values(file.after)} if settings else set()
+        {name for file in change_context.python for name in _values(file.after)}
+        if settings
+        else set()
     )
     for file in settings:
         if file.after is None:
             continue
         if file.before is None:
             message = "is a new module of settings"
-            yield SETTINGS.at(file.path, message, "See that what it opens is not for production.")
+            yield SETTINGS.make_finding(
+                file.path, message, "See that what it opens is not for production."
+            )
             continue
-        yield from _edits(file, elsewhere, proposal)
+        yield from _edits(file, elsewhere, change_context)
 
 
-def _is_settings(file: PythonFile, proposal: Proposal) -> bool:
-    if "settings module that" in (rule_files.reason(file.path, proposal.project) or ""):
+def _is_settings(file: PythonFile, change_context: ChangeContext) -> bool:
+    if "settings module that" in (rule_files.reason(file.path, change_context.project) or ""):
         return True
     *folders, name = file.path.lower().split("/")
     if not (_SETTINGS_FILE.fullmatch(name) or "settings" in folders):
@@ -88,7 +92,9 @@ def _is_settings(file: PythonFile, proposal: Proposal) -> bool:
     return any(_USUAL & _values(view).keys() or view.scope.stars for view in sides)
 
 
-def _edits(file: PythonFile, elsewhere: set[str], proposal: Proposal) -> Iterator[Finding]:
+def _edits(
+    file: PythonFile, elsewhere: set[str], change_context: ChangeContext
+) -> Iterator[Finding]:
     before, after = _values(file.before), _values(file.after)
     name_of_file = "/".join(file.path.lower().removesuffix(".py").split("/")[-2:])
     is_open_by_nature = files.is_test(file.path) or _OPEN_BY_NATURE.search(name_of_file)
@@ -98,9 +104,9 @@ def _edits(file: PythonFile, elsewhere: set[str], proposal: Proposal) -> Iterato
             continue
         line = new.lineno if new else None
         lost = set() if new is None and name in elsewhere else _find_lost(name, old, new)
-        if lost and not is_open_by_nature and not _is_asked(name, proposal.ticket):
+        if lost and not is_open_by_nature and not _is_asked(name, change_context.ticket):
             what = "" if lost == {name} else f" by {', '.join(sorted(lost))}"
-            yield LOOSENED.at(
+            yield LOOSENED.make_finding(
                 file.path,
                 f"loosens {name}{what}, and the ticket does not speak of {name}",
                 "Leave it as it was, or name the setting in the ticket.",
@@ -108,7 +114,7 @@ def _edits(file: PythonFile, elsewhere: set[str], proposal: Proposal) -> Iterato
             )
         else:
             what = "edits" if old and new else "takes away" if old else "sets"
-            yield SETTINGS.at(
+            yield SETTINGS.make_finding(
                 file.path, f"{what} {name}", "See that it holds in production as well.", line
             )
 

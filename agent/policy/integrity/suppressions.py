@@ -13,7 +13,7 @@ import tokenize
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
-from agent.policy.proposal import Hit, Proposal
+from agent.policy.change_context import ChangeContext, Hit
 from agent.policy.rule import Rule
 from agent.policy.view import View
 
@@ -38,10 +38,10 @@ _SUPPRESSES = re.compile(
 _TYPE_COMMENT = re.compile(r"#\s*type:(?!\s*ignore)", re.IGNORECASE)
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every new comment that switches a check off."""
-    for file, hit in proposal.fresh(_comments, with_stubs=True):
-        yield SUPPRESSION.at(
+    for file, hit in change_context.find_new_hits(_comments, with_stubs=True):
+        yield SUPPRESSION.make_finding(
             file.path,
             f"brings in a comment that switches a check off: {hit.what}",
             "See that there is no other way, and that it is as narrow as can be.",

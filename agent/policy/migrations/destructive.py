@@ -15,10 +15,10 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
+from agent.policy.change_context import ChangeContext
 from agent.policy.django import files
 from agent.policy.migrations import columns, touched_files
 from agent.policy.migrations.operations import Operation
-from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 
 DESTRUCTIVE = Rule(
@@ -45,9 +45,9 @@ _SQL = re.compile(
 _FIX = "See that nothing uses it any more, and that there is a backup."
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each new operation that takes something away."""
-    for one in touched_files.find_touched(proposal):
+    for one in touched_files.find_touched(change_context):
         if not one.is_new or one.after is None or files.is_test(one.path):
             continue
         made = {
@@ -58,12 +58,12 @@ def check(proposal: Proposal) -> Iterator[Finding]:
         for operation in one.after.operations:
             if not operation.in_database or operation.model.lower() in made:
                 continue
-            for says, fix in _losses(operation, one, proposal):
-                yield DESTRUCTIVE.at(one.path, says, fix, operation.line)
+            for says, fix in _losses(operation, one, change_context):
+                yield DESTRUCTIVE.make_finding(one.path, says, fix, operation.line)
 
 
 def _losses(
-    operation: Operation, one: touched_files.Touched, proposal: Proposal
+    operation: Operation, one: touched_files.Touched, change_context: ChangeContext
 ) -> Iterator[tuple[str, str]]:
     if says := _SAYS.get(operation.kind):
         yield says.format(field=operation.field, model=operation.model), _FIX
@@ -71,10 +71,10 @@ def _losses(
         if found := _sql(operation.words.get("sql")):
             yield f"runs {found} by hand", _FIX
     elif operation.kind == "AlterField":
-        before = columns.before(operation, one, proposal)
-        after = columns.of(operation.words.get("field"))
+        before = columns.read_previous_column(operation, one, change_context)
+        after = columns.read_column(operation.words.get("field"))
         if before and after:
-            for loss in columns.narrowed(before, after):
+            for loss in columns.find_narrowed(before, after):
                 yield (
                     f"alters {operation.field} on {operation.model}: {loss}",
                     "See that every row fits, or bring them in line by a migration before this.",

@@ -14,11 +14,11 @@ import copy
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
+from agent.policy.change_context import ChangeContext
 from agent.policy.django import files
 from agent.policy.migrations import touched_files
 from agent.policy.migrations.operations import Migration
 from agent.policy.migrations.touched_files import Touched
-from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 
 MERGED = Rule(
@@ -40,32 +40,34 @@ RULES = (MERGED, SQUASH)
 _RUN = "See that every database has run what is replaced, and what replaces it."
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each migration that replaces others, is edited or goes."""
-    for one in touched_files.find_touched(proposal):
+    for one in touched_files.find_touched(change_context):
         if one.is_new and one.after and one.after.replaces:
             line = one.after.node.lineno
-            yield SQUASH.at(one.path, "replaces other migrations", _RUN, line)
+            yield SQUASH.make_finding(one.path, "replaces other migrations", _RUN, line)
         elif one.before and not files.is_test(one.path):
-            yield from _find_edits(one, one.before, proposal)
+            yield from _find_edits(one, one.before, change_context)
 
 
-def _find_edits(one: Touched, before: Migration, proposal: Proposal) -> Iterator[Finding]:
+def _find_edits(
+    one: Touched, before: Migration, change_context: ChangeContext
+) -> Iterator[Finding]:
     done = "is edited; databases that have run it stay as they are"
     line = min(one.file.new_lines, default=None)
     if one.file.file.after is None:
-        others = touched_files.read_others(one, proposal, one.name)
+        others = touched_files.read_others(one, change_context, one.name)
         if any(other and one.name in {name for _, name in other.replaces} for _, other in others):
-            yield SQUASH.at(one.path, "is deleted; another one replaces it", _RUN)
+            yield SQUASH.make_finding(one.path, "is deleted; another one replaces it", _RUN)
             return
         done, line = "is deleted; databases that have run it know its name", None
     elif one.after and _dump_operations(before) == _dump_operations(one.after):
         if before.replaces == one.after.replaces and before.dependencies == one.after.dependencies:
             return
         if before.replaces and not one.after.replaces:
-            yield SQUASH.at(one.path, "no longer says which migrations it replaces", _RUN)
+            yield SQUASH.make_finding(one.path, "no longer says which migrations it replaces", _RUN)
             return
-    yield MERGED.at(
+    yield MERGED.make_finding(
         one.path,
         f"is on the base branch already, and {done}",
         "Leave it as it is and add a new migration.",

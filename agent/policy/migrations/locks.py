@@ -16,11 +16,11 @@ import re
 from collections.abc import Iterator
 
 from agent.models.change import Finding, Severity
+from agent.policy.change_context import ChangeContext
 from agent.policy.django import files
 from agent.policy.migrations import columns, touched_files
 from agent.policy.migrations.operations import Operation
 from agent.policy.migrations.touched_files import Touched
-from agent.policy.proposal import Proposal
 from agent.policy.rule import Rule
 
 LOCKS = Rule(
@@ -63,38 +63,40 @@ _LOCKING = {
 _INDEXED = frozenset({"ForeignKey", "OneToOneField", "SlugField"})
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each new operation that locks a table for long."""
     new = [
         (one, operation)
-        for one in touched_files.find_touched(proposal)
+        for one in touched_files.find_touched(change_context)
         if one.is_new and one.after and not files.is_test(one.path)
         for operation in one.after.operations
     ]
-    if not new or not _on_postgres(proposal):
+    if not new or not _on_postgres(change_context):
         return
     # What the change itself makes is empty.
     made = {(one.folder, it.text("name").lower()) for one, it in new if it.kind == "CreateModel"}
     for one, operation in new:
         if operation.in_database and (one.folder, operation.model.lower()) not in made:
-            for rule, says, fix in _locks(operation, one, proposal):
-                yield rule.at(one.path, says, fix, operation.line)
+            for rule, says, fix in _locks(operation, one, change_context):
+                yield rule.make_finding(one.path, says, fix, operation.line)
 
 
 def _locks(
-    operation: Operation, one: Touched, proposal: Proposal
+    operation: Operation, one: Touched, change_context: ChangeContext
 ) -> Iterator[tuple[Rule, str, str]]:
     kind = operation.kind
     if kind in _LOCKING and not _is_empty(operation):
         says, fix = _LOCKING[kind]
         yield LOCKS, says.format(model=operation.model), fix
-    after = columns.of(operation.words.get("field"))
+    after = columns.read_column(operation.words.get("field"))
     if after is None:
         return
     where = f"{operation.field} on {operation.model}"
     if kind == "AddField" and _has_index(after):
         yield NEW_INDEX, f"adds {where} with an index, which is built under a lock", _SMALL
-    if kind == "AlterField" and (before := columns.before(operation, one, proposal)):
+    if kind == "AlterField" and (
+        before := columns.read_previous_column(operation, one, change_context)
+    ):
         if after.kind != before.kind and not columns.is_same_in_postgres(before, after):
             says = f"makes {where} a {after.kind}, for which the table is written anew under a lock"
             yield LOCKS, says, _SMALL
@@ -121,24 +123,24 @@ def _has_index(column: columns.Column) -> bool:
     return column.kind in _INDEXED and "db_index" not in column.words
 
 
-def _on_postgres(proposal: Proposal) -> bool:
+def _on_postgres(change_context: ChangeContext) -> bool:
     """Whether the configuration says, or the repository shows, that it uses PostgreSQL."""
-    if proposal.config.django.database != "any":
-        return proposal.config.django.database == "postgres"
-    if any(service.startswith("postgres") for service in proposal.config.services):
+    if change_context.config.django.database != "any":
+        return change_context.config.django.database == "postgres"
+    if any(service.startswith("postgres") for service in change_context.config.services):
         return True
-    django = proposal.project.django
+    django = change_context.project.django
     module = django.settings_module if django else None
     if django is None or module is None:
         return False
     inner = module.replace(".", "/")
     stems = {posixpath.join(folder, inner) for folder in ("", "src", *django.python_path)}
     homes = {posixpath.dirname(stem) for stem in stems}
-    for path in proposal.tree.paths():
+    for path in change_context.tree.paths():
         if not path.endswith(".py"):
             continue
         stem = path.removesuffix(".py").removesuffix("/__init__")
         is_beside = posixpath.dirname(path) in homes and posixpath.basename(inner) != "settings"
-        if (stem in stems or is_beside) and _ENGINE.search(proposal.tree.read(path)):
+        if (stem in stems or is_beside) and _ENGINE.search(change_context.tree.read(path)):
             return True
     return False

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent.policy import source
+from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.migrations import operations
 from agent.policy.migrations.operations import Migration
-from agent.policy.proposal import Proposal, PythonFile
 from agent.policy.view import View
 
 _CLASS = re.compile(rb"^class Migration\b", re.MULTILINE)
@@ -48,41 +48,41 @@ class Touched:
         return self.before is None and self.after is not None
 
 
-def find_touched(proposal: Proposal) -> list[Touched]:
+def find_touched(change_context: ChangeContext) -> list[Touched]:
     """Return the migration files that the change adds, edits or deletes."""
-    return proposal.once(_find_touched)
+    return change_context.compute_once(_find_touched)
 
 
-def _find_touched(proposal: Proposal) -> list[Touched]:
+def _find_touched(change_context: ChangeContext) -> list[Touched]:
     found = []
-    for file in proposal.python:
+    for file in change_context.python:
         content = (file.file.before or b"") + (file.file.after or b"")
         name = posixpath.basename(file.path)
         if name[:1] in {"_", "~"} or not name.endswith(".py") or not _CLASS.search(content):
             continue
-        after = operations.read(file.after) if file.after else None
+        after = operations.read_migration(file.after) if file.after else None
         before = None
         if file.file.before is not None and file.before is not None:
-            before = operations.read(file.before)
+            before = operations.read_migration(file.before)
         if before or after:
             found.append(Touched(file, before, after))
     return found
 
 
 def read_others(
-    one: Touched, proposal: Proposal, word: str
+    one: Touched, change_context: ChangeContext, word: str
 ) -> Iterator[tuple[str, Migration | None]]:
     """Yield the other migrations of the app that have a word in them, the newest name first.
 
     Read with the change applied; None where one cannot be.
     """
-    places = proposal.places
+    places = change_context.places
     for path in reversed(places.paths):
         name = posixpath.basename(path).removesuffix(".py")
         if posixpath.dirname(path) != one.folder or name[:1] in {"_", "~"} or path == one.path:
             continue
         if _CLASS.search(text := places.text(path)) and word.encode() in text:
             try:
-                yield name, operations.read(View(path, text, places))
+                yield name, operations.read_migration(View(path, text, places))
             except source.UnreadableError:
                 yield name, None

@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator
 
 from agent.models.change import Finding, Severity
 from agent.policy import source
+from agent.policy.change_context import ChangeContext, PythonFile
 from agent.policy.django import files
 from agent.policy.migrations import touched_files
 from agent.policy.migrations.operations import Operation
-from agent.policy.proposal import Proposal, PythonFile
 from agent.policy.rule import Rule
 from agent.policy.view import View
 
@@ -65,13 +65,13 @@ _DEPENDENCIES = re.compile(
 _FIX = "Leave it out of the migration, or make it a ticket of its own."
 
 
-def check(proposal: Proposal) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each new operation that nobody asked for."""
-    if proposal.ticket is None:
+    if change_context.ticket is None:
         return
     new = [
         (one, operation)
-        for one in touched_files.find_touched(proposal)
+        for one in touched_files.find_touched(change_context)
         if one.is_new and one.after and not one.after.replaces
         for operation in one.after.operations
         if operation.kind not in _NO_MATTER
@@ -79,14 +79,14 @@ def check(proposal: Proposal) -> Iterator[Finding]:
     if not new:
         return
     made = {(one.folder, it.model.lower()) for one, it in new if it.kind == "CreateModel"}
-    account = _Account(proposal)
+    account = _Account(change_context)
     for one, operation in new:
         is_of_made = (one.folder, operation.model.lower()) in made
-        if (is_of_made and operation.kind != "CreateModel") or account.explains(operation):
+        if (is_of_made and operation.kind != "CreateModel") or account.is_explained(operation):
             continue
-        yield (UNASKED if account.is_certain(operation) else UNEXPLAINED).at(
+        yield (UNASKED if account.is_certain(operation) else UNEXPLAINED).make_finding(
             one.path,
-            f"has {operation.shown()}, which neither the ticket nor the change speaks of",
+            f"has {operation.description()}, which neither the ticket nor the change speaks of",
             _FIX,
             operation.line,
         )
@@ -95,11 +95,11 @@ def check(proposal: Proposal) -> Iterator[Finding]:
 class _Account:
     """What ticket and change speak of."""
 
-    def __init__(self, proposal: Proposal) -> None:
-        ticket = proposal.ticket
+    def __init__(self, change_context: ChangeContext) -> None:
+        ticket = change_context.ticket
         self._asked = f"{ticket.title}\n{ticket.body}".lower() if ticket else ""
-        self._upgrades = any(map(_DEPENDENCIES.fullmatch, proposal.change.paths))
-        self._python = [one for one in proposal.python if not files.is_migration(one.path)]
+        self._upgrades = any(map(_DEPENDENCIES.fullmatch, change_context.change.paths))
+        self._python = [one for one in change_context.python if not files.is_migration(one.path)]
         before = [_read_classes(one.before) for one in self._python]
         after = [_read_classes(one.after) for one in self._python]
         self._lost = set().union(*before) - set().union(*after)
@@ -112,7 +112,7 @@ class _Account:
             return not self._upgrades and not named and not _CAUGHT_UP.search(self._asked)
         return not self._upgrades and "migrat" not in self._asked
 
-    def explains(self, operation: Operation) -> bool:
+    def is_explained(self, operation: Operation) -> bool:
         """Whether ticket or change ask for an operation."""
         names = _name(operation)
         if operation.kind == "DeleteModel":
@@ -154,7 +154,7 @@ def _find_used(node: ast.AST) -> Iterator[str]:
     for inner in ast.walk(node):
         if isinstance(inner, ast.Name):
             yield inner.id
-        elif isinstance(inner, ast.Attribute) and source.written(inner.value) != "models":
+        elif isinstance(inner, ast.Attribute) and source.format_node(inner.value) != "models":
             yield inner.attr
 
 
@@ -163,7 +163,7 @@ def _read_classes(view: View | None) -> set[tuple[str, str]]:
     found = set()
     for visit in view.all(ast.ClassDef) if view else ():
         name = visit.node.name.lower()
-        bases = " ".join(map(source.written, visit.node.bases))
+        bases = " ".join(map(source.format_node, visit.node.bases))
         fields = {field.lower() for item in visit.node.body for field in _find_bound(item)}
         found |= {(name, field) for field in ("", f"({bases}", *fields)}
     return found
@@ -189,7 +189,7 @@ def _find_definitions(view: View | None) -> Iterable[ast.stmt]:
     for visit in view.all(ast.Assign) if view else ():
         yield visit.node
     for made in view.all(ast.ClassDef) if view else ():
-        if not any(re.search(r"Model\b", source.written(base)) for base in made.node.bases):
+        if not any(re.search(r"Model\b", source.format_node(base)) for base in made.node.bases):
             yield made.node
 
 

@@ -55,21 +55,21 @@ class Need:
     what: str
 
 
-def of(content: bytes, target: guards.Version) -> list[Need]:
+def find_needs(content: bytes, target: guards.Version) -> list[Need]:
     """Return all that is newer than the target, the oldest supported version.
 
     Raises:
         UnreadableError: It does not parse.
     """
-    text, module = source.text(content), source.parse(content)
-    nodes = source.walk(module)
+    text, module = source.text(content), source.parse_module(content)
+    nodes = source.list_nodes(module)
     elsewhere = _bound_names(nodes)
     lines = _LINE_ENDS.split(text)
     found = [need for node in nodes for need in _syntax(node, lines)]
-    guarded = guards.prune(module, target)
-    left = source.walk(module)
+    guarded = guards.prune_module(module, target)
+    left = source.list_nodes(module)
     if len(left) < len(nodes):
-        whole = _ask_vermin(source.parse(content), text)
+        whole = _ask_vermin(source.parse_module(content), text)
         found += [need for need in whole if need.what.startswith(_SYNTAX)]
     found += _run_time(left)
     for need in _ask_vermin(module, text):
@@ -87,7 +87,7 @@ def _syntax(node: ast.AST, lines: list[str]) -> Iterator[Need]:
     line = getattr(node, "lineno", None)
     if isinstance(node, (ast.Return, ast.Yield)) and _bare_star(node.value):
         yield Need(8, line, "unpacking in `return` or `yield` without parentheses")
-    elif isinstance(node, (ast.With, ast.AsyncWith)) and _parenthesised(node, lines):
+    elif isinstance(node, (ast.With, ast.AsyncWith)) and _has_parentheses(node, lines):
         yield Need(9, line, "`with` and several items in parentheses")
     elif isinstance(node, ast.Subscript) and _bare_star(node.slice):
         yield Need(11, line, "unpacking in an index")
@@ -108,19 +108,19 @@ def _bare_tuple(node: ast.AST | None) -> TypeGuard[ast.Tuple]:
     return (node.lineno, node.col_offset) == (first.lineno, first.col_offset)
 
 
-def _parenthesised(node: ast.With | ast.AsyncWith, lines: list[str]) -> bool:
+def _has_parentheses(node: ast.With | ast.AsyncWith, lines: list[str]) -> bool:
     """Whether parentheses that open before the first item of a `with` close behind its name."""
     first = node.items[0]
     names = [item.optional_vars for item in node.items if item.optional_vars]
     if not names:
         return False  # else it is a tuple
-    before = _cut(lines, node.lineno, node.col_offset, first.context_expr)
+    before = _get_source_between(lines, node.lineno, node.col_offset, first.context_expr)
     end = first.context_expr.end_lineno or 0, first.context_expr.end_col_offset or 0
-    behind = _cut(lines, *end, names[0])
+    behind = _get_source_between(lines, *end, names[0])
     return "(" in before and ")" not in behind
 
 
-def _cut(lines: list[str], line: int, column: int, end: ast.expr) -> str:
+def _get_source_between(lines: list[str], line: int, column: int, end: ast.expr) -> str:
     """Return what stands between a place and an expression, in bytes as the parser counts."""
     parts = [one.encode() for one in lines[line - 1 : end.lineno]]
     parts[-1] = parts[-1][: end.col_offset]
@@ -142,18 +142,18 @@ def _run_time(nodes: list[ast.AST]) -> Iterator[Need]:
     types = _BUILTIN_TYPES - bound
     for node in nodes:
         for annotation in _annotations(node):
-            for part in source.walk(annotation):
+            for part in source.list_nodes(annotation):
                 if _is_union(part):
                     yield Need(10, part.lineno, "`X | Y` as a type")
         if isinstance(node, ast.BinOp) and _is_union(node) and _of_types(node, types):
             yield Need(10, node.lineno, "`X | Y` as a type")
         elif isinstance(node, ast.Call):
-            yield from _call(node, bound)
+            yield from _find_call_needs(node, bound)
         elif isinstance(node, ast.Name) and node.id in _BUILTINS and node.id not in bound:
             yield Need(_BUILTINS[node.id], node.lineno, f"`{node.id}`")
 
 
-def _call(node: ast.Call, bound: frozenset[str]) -> Iterator[Need]:
+def _find_call_needs(node: ast.Call, bound: frozenset[str]) -> Iterator[Need]:
     if isinstance(node.func, ast.Attribute):
         method = node.func.attr
         if method in _METHODS and method not in bound and len(node.args) == 1:

@@ -14,7 +14,7 @@ from agent.recipes.print_to_logging.calls import Call, Function
 from agent.recipes.print_to_logging.captures import Captures
 from agent.recipes.print_to_logging.loggers import Logger
 from agent.recipes.print_to_logging.message import Printed, Reader
-from agent.recipes.print_to_logging.parameters import FileWork, Left, Level, Wish
+from agent.recipes.print_to_logging.parameters import FileWork, Level, RemainingPrint, StyleChoice
 from agent.recipes.source import SourceFile
 from repo_config.tree import Below, Tree
 
@@ -23,7 +23,7 @@ from repo_config.tree import Below, Tree
 class Converted:
     """What became of a file."""
 
-    left: list[Left] = field(default_factory=list)
+    left: list[RemainingPrint] = field(default_factory=list)
     work: FileWork | None = None
     """None: nothing is edited."""
     content: bytes = b""
@@ -32,7 +32,7 @@ class Converted:
 class Converter:
     """Converts files, with what is asked of their whole tree."""
 
-    def __init__(self, tree: Tree, wish: Wish) -> None:
+    def __init__(self, tree: Tree, wish: StyleChoice) -> None:
         self.wish = wish
         self._known = Modules(tree, wish.python_path)
         self._entries = programs.find_entry_points(Below(tree, wish.root))
@@ -58,10 +58,10 @@ class Converter:
             said = "is nested too deeply to be edited"
         if is_named:
             raise RequestRefused(f"{path} {said}.")
-        return Converted([Left(path=path, line=0, reason=f"the file {said}")])
+        return Converted([RemainingPrint(path=path, line=0, reason=f"the file {said}")])
 
     def _convert(self, module: Module, content: bytes, *, is_named: bool) -> Converted:
-        found = calls.find(module.node)
+        found = calls.find_prints(module.node)
         names = {module.dotted, module.dotted.removeprefix("src.")}
         entries = frozenset(function for one, function in self._entries if one in names)
         program = programs.Programs(module.node, entries)
@@ -71,7 +71,10 @@ class Converter:
             whole = f"it is a program: {program.reason}" if program.reason else ""
             reason = reason or programs.explain_path(module.path) or whole
         if reason:
-            left = [Left(path=module.path, line=one.node.lineno, reason=reason) for one in found]
+            left = [
+                RemainingPrint(path=module.path, line=one.node.lineno, reason=reason)
+                for one in found
+            ]
             return Converted(left)
         return _File(self, module, content, bound, program, is_named=is_named).convert(found)
 
@@ -83,7 +86,7 @@ class Converter:
 
     def choose_logger(self, module: Module, source: SourceFile) -> Logger:
         """Choose the logger of a module; a new one has line 0."""
-        if found := loggers.find(module, self._known):
+        if found := loggers.find_logger(module, self._known):
             return found
         library = self.wish.library or loggers.choose_library(module, self._known)
         return Logger(loggers.choose_name(set(re.findall(r"\w+", source.text))), library, 0)
@@ -110,12 +113,12 @@ class _File:
         clash = not self._logger.line and self._logger.library in bound - module.bindings.keys()
         self._clash = f"`{self._logger.library}` is another name here" if clash else ""
         self._begins = self._logger.line or _find_end_of_imports(module.node)
-        self._left: list[Left] = []
+        self._left: list[RemainingPrint] = []
         self._logged: list[Level] = []
 
     def convert(self, found: list[Call]) -> Converted:
         """Convert the calls, then add what they need and drop what nothing needs any more."""
-        said = [(call, self._understand(call)) for call in found]
+        said = [(call, self._read_print(call)) for call in found]
         messages = [(call, one) for call, one in said if one and not one.is_blank]
         blank = [call for call, one in said if one and one.is_blank]
         for call, one in messages:
@@ -141,9 +144,11 @@ class _File:
         return Converted(self._left, work, self._finish())
 
     def _leave(self, call: Call, reason: str) -> None:
-        self._left.append(Left(path=self._module.path, line=call.node.lineno, reason=reason))
+        self._left.append(
+            RemainingPrint(path=self._module.path, line=call.node.lineno, reason=reason)
+        )
 
-    def _understand(self, call: Call) -> Printed | None:
+    def _read_print(self, call: Call) -> Printed | None:
         """Read what a call says; None where it stays."""
         capture = self._around.find_capture(self._module, call)
         reason = (
@@ -181,7 +186,7 @@ class _File:
     def _log(self, call: Call, said: Printed) -> None:
         source, wish = self._source, self._wish
         prefixed, rest = levels.split_prefix(said.pieces)
-        level = wish.level or prefixed or levels.choose(call, said)
+        level = wish.level or prefixed or levels.choose_level(call, said)
         self._logged.append(level)
         drops = level == prefixed and rest
         head = f"{self._logger.name}.{level}"
@@ -194,7 +199,7 @@ class _File:
             source.replace(start, source.span(call.node.func)[1], head)
             return
         is_first = not source.text[line_start:start].strip()
-        code = message.write(
+        code = message.write_call(
             head,
             rest if drops else said.pieces,
             self._logger.library,

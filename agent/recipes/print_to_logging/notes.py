@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 
-from agent.recipes.print_to_logging.parameters import LEVELS, FileWork, Left, Level, Parameters
+from agent.recipes.print_to_logging.parameters import (
+    LEVELS,
+    FileWork,
+    Level,
+    Parameters,
+    RemainingPrint,
+)
 
 #: So many places are listed one by one; a reader of more would look at none.
 _SHOWN = 60
 _PLACES = 12
 
 
-def write(parameters: Parameters) -> tuple[str, ...]:
+def write_notes(parameters: Parameters) -> tuple[str, ...]:
     """Write the notes: counts by file and level, the loggers, what stays and why."""
     found = [_of_file(work) for work in parameters.files]
     levels = Counter(level for work in parameters.files for level in work.logged)
@@ -22,7 +28,7 @@ def write(parameters: Parameters) -> tuple[str, ...]:
             "Messages of level info and debug show only where the program that uses this code "
             "configures logging; prints showed always."
         )
-    return (*found, *list_left(parameters.left))
+    return (*found, *list_left(parameters.remaining))
 
 
 def _of_file(work: FileWork) -> str:
@@ -40,7 +46,7 @@ def count_levels(levels: Counter[Level]) -> str:
     return f"{total} message{'s' * (total != 1)} ({', '.join(counted)})"
 
 
-def list_left(stays: tuple[Left, ...]) -> tuple[str, ...]:
+def list_left(stays: tuple[RemainingPrint, ...]) -> tuple[str, ...]:
     """List what stays, by reason and file, up to a number that can be read."""
     groups: dict[tuple[str, str], list[int]] = {}
     for one in stays:

@@ -16,7 +16,7 @@ LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error", "critical", "e
 LIBRARIES: tuple[Library, ...] = ("logging", "structlog")
 
 
-class Wish(Record):
+class StyleChoice(Record):
     """How prints become messages, the same for all files."""
 
     level: Level | None
@@ -48,7 +48,7 @@ class FileWork(Record):
     """Whether the logger is made by this change."""
 
 
-class Left(Record):
+class RemainingPrint(Record):
     """A call that stays, with the reason."""
 
     path: str
@@ -56,7 +56,7 @@ class Left(Record):
     """0: the file as a whole."""
     reason: str
 
-    def shown(self) -> str:
+    def format(self) -> str:
         """As in `shop/report.py:12`."""
         return f"{self.path}:{self.line}" if self.line else self.path
 
@@ -66,8 +66,8 @@ class Parameters(Record):
 
     scope: str
     """In words: where the ticket wants it."""
-    wish: Wish
+    style: StyleChoice
     files: tuple[FileWork, ...]
-    left: tuple[Left, ...]
+    remaining: tuple[RemainingPrint, ...]
     not_done: tuple[str, ...] = ()
     """Sentences of the ticket that this change does not carry out."""

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent.models.sandbox import SANDBOX_TREE, SandboxRequest
-from agent.sandbox.bubblewrap import walls
-from agent.sandbox.runtime import layout, lending
+from agent.sandbox.bubblewrap import bwrap_arguments
+from agent.sandbox.runtime import layout, shared_folders
 
 _SECONDS = 10
 _LIBRARIES = "/etc/ld.so.cache"
@@ -64,7 +64,13 @@ class Bulk(NamedTuple):
         if os.geteuid() != 0:
             apart += ["--user", "--map-root-user"]
             uid, options = 0, "userxattr"
-        told = (str(self.place), str(size), str(lending.entries_for(size)), str(uid), options)
+        told = (
+            str(self.place),
+            str(size),
+            str(shared_folders.entries_for(size)),
+            str(uid),
+            options,
+        )
         sources = [source for source, _ in self.folders]
         laid = (":".join(self.usr), str(len(sources)), *sources)
         return [*apart, "--", "sh", "-c", _SCRIPT, "sh", *told, *laid]
@@ -81,7 +87,7 @@ class Bulk(NamedTuple):
         return args
 
 
-def lay(order: SandboxRequest, root: Path | None, home: Path, number: int) -> Bulk | None:
+def make_bulk(order: SandboxRequest, root: Path | None, home: Path, number: int) -> Bulk | None:
     """Have a place for what an order has laid; None: nothing, or folders are copied."""
     folders = tuple(
         (f"{layer.folder}/bulk/{index}", path)
@@ -108,13 +114,13 @@ def lay(order: SandboxRequest, root: Path | None, home: Path, number: int) -> Bu
 
 def _find_settings(etc: Path) -> tuple[Path, ...]:
     """Find the folders of an /etc that sandboxes show nothing of; a file could be any program's."""
-    shown = {name.partition("/")[0] for name in (*walls.HOST_ETC, *layout.etc(0))}
+    shown = {name.partition("/")[0] for name in (*bwrap_arguments.HOST_ETC, *layout.etc(0))}
     entries = () if etc.is_symlink() or not etc.is_dir() else sorted(etc.iterdir())
     plain = (one for one in entries if one.is_dir() and not one.is_symlink())
     return tuple(one for one in plain if one.name not in shown)
 
 
-def become(uid: int) -> list[str]:
+def make_user_command(uid: int) -> list[str]:
     """Say what becomes a program of a sandbox's user once all is mounted."""
     if os.geteuid() != 0:
         return []
@@ -126,11 +132,11 @@ def is_possible(home: Path, root: Path | None = None) -> bool:
     # These characters mean something in the options of a mount.
     if any(sign in f"{home}{root or ''}" for sign in ":,\\"):
         return False
-    return home.is_dir() and _works(home)
+    return home.is_dir() and _is_working(home)
 
 
 @cache
-def _works(home: Path) -> bool:
+def _is_working(home: Path) -> bool:
     with tempfile.TemporaryDirectory(prefix="overlay-", dir=home) as name:
         base = f"{name}/base"
         bulk = Bulk(Path(name, "layers"), ((base, ""),), (base, "/usr"))

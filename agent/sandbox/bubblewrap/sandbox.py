@@ -11,8 +11,16 @@ from collections.abc import Sequence
 from threading import Lock
 
 from agent.models.sandbox import Flag, Hear, Root, SandboxRequest, SandboxResult
-from agent.sandbox.bubblewrap import bulk, cgroup, opened, presence, roots, strays, walls
-from agent.sandbox.runtime import reach, sheet, slots
+from agent.sandbox.bubblewrap import (
+    availability,
+    bulk,
+    bwrap_arguments,
+    cgroup,
+    orphans,
+    roots,
+    running,
+)
+from agent.sandbox.runtime import request_format, request_preparation, slots
 from agent.settings import Settings
 
 
@@ -28,33 +36,41 @@ class BubblewrapSandbox:
         self, order: SandboxRequest, cancelled: Flag | None = None, hear: Hear | None = None
     ) -> SandboxResult:
         """Run one command in a fresh sandbox; see `Sandbox.run`."""
-        presence.check()
+        availability.require_bubblewrap()
         with self._sweeping:
             if not self._swept:
-                strays.remove(self._settings.home)
+                orphans.remove_orphans(self._settings.home)
                 self._swept = True
         root = roots.folder(order.root, self._settings)
         with (
-            reach.prepare(order, root, self._settings) as (bounded, slot, uid),
+            request_preparation.prepare_request(order, root, self._settings) as (
+                bounded,
+                slot,
+                uid,
+            ),
             self._cgroup(bounded, slot) as group,
         ):
-            laid = bulk.lay(bounded, root, self._settings.home, slot.number)
+            laid = bulk.make_bulk(bounded, root, self._settings.home, slot.number)
             more = laid.arguments() if laid is not None else ()
 
-            def arguments(order: SandboxRequest, lend: walls.Lend) -> list[str]:
+            def arguments(order: SandboxRequest, lend: bwrap_arguments.Lend) -> list[str]:
                 return self._arguments(order, lend, more)
 
-            with opened.OpenedSandbox(bounded, uid, group, hear, laid) as sandbox:
-                sandbox.open(arguments, walls.interpreter(bounded, root))
+            with running.RunningSandbox(bounded, uid, group, hear, laid) as sandbox:
+                sandbox.open(arguments, bwrap_arguments.interpreter(bounded, root))
                 return sandbox.attend(cancelled)
 
     def roots(self) -> tuple[Root, ...]:
         """List the root file systems that sandboxes can have: ours, and those below `roots/`."""
-        return roots.every(self._settings)
+        return roots.list_roots(self._settings)
 
-    def _arguments(self, order: SandboxRequest, lend: walls.Lend, more: Sequence[str]) -> list[str]:
-        return walls.arguments(order, roots.folder(order.root, self._settings), lend, more=more)
+    def _arguments(
+        self, order: SandboxRequest, lend: bwrap_arguments.Lend, more: Sequence[str]
+    ) -> list[str]:
+        return bwrap_arguments.build_arguments(
+            order, roots.folder(order.root, self._settings), lend, more=more
+        )
 
     def _cgroup(self, order: SandboxRequest, slot: slots.Slot) -> cgroup.Cgroup:
-        tasks = order.limits.processes + sheet.own_tasks(order)
-        return cgroup.create(slot.name, order.limits.memory_bytes, tasks)
+        tasks = order.limits.processes + request_format.own_tasks(order)
+        return cgroup.create_cgroup(slot.name, order.limits.memory_bytes, tasks)

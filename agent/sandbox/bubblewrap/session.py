@@ -16,10 +16,10 @@ from agent.git import worktree
 from agent.models.environment import Checkout
 from agent.models.sandbox import Flag, Mount, SandboxRequest
 from agent.sandbox import overlay
-from agent.sandbox.bubblewrap import bulk, cgroup, opened, presence, roots, walls
-from agent.sandbox.conversation import Conversation
-from agent.sandbox.runtime import layout, lending, reach, sheet
-from agent.sandbox.runtime.attendance import TICK_SECONDS
+from agent.sandbox.bubblewrap import availability, bulk, bwrap_arguments, cgroup, roots, running
+from agent.sandbox.runner_client import RunnerClient
+from agent.sandbox.runtime import layout, request_format, request_preparation, shared_folders
+from agent.sandbox.runtime.supervision import TICK_SECONDS
 from agent.settings import Settings
 
 _PIECE_BYTES = 1024**2
@@ -35,7 +35,7 @@ def _starter() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="sandboxes")
 
 
-class BubblewrapConversation(Conversation, opened.OpenedSandbox):
+class BubblewrapRunnerClient(RunnerClient, running.RunningSandbox):
     """A session's sandbox; the pipe by which it is let begin carries its requests as well."""
 
     def __init__(
@@ -86,12 +86,12 @@ class BubblewrapConversation(Conversation, opened.OpenedSandbox):
         except BrokenPipeError:
             self._to_send = memoryview(b"")  # that it has ended is seen where it is listened to
 
-    def _hand_over(self, bounded: bool, lend: walls.Lend) -> list[str]:  # noqa: FBT001
+    def _hand_over(self, bounded: bool, lend: bwrap_arguments.Lend) -> list[str]:  # noqa: FBT001
         more: dict[str, Any] = {"base": layout.SOURCE, "guide": None}
         more["bulk_is_laid"] = self._bulk is not None
         if self._layers is not None:
             more |= {"source": None, "guide": overlay.GUIDE}
-        self._told = sheet.write(self._order, bounded=bounded, more=more)
+        self._told = request_format.encode_request(self._order, bounded=bounded, more=more)
         return ["0", "session"]
 
     def _start(self, argv: list[str], **options: Any) -> subprocess.Popen[bytes]:
@@ -114,34 +114,36 @@ def open_conversation(
     settings: Settings,
     stack: ExitStack,
     stopped: Flag | None,
-) -> BubblewrapConversation:
+) -> BubblewrapRunnerClient:
     """Open the sandbox that the order describes; the stack takes it down.
 
     Raises:
         SandboxMissing: No sandbox can be opened here.
         SandboxLost: It did not open.
     """
-    presence.check()
+    availability.require_bubblewrap()
     root = roots.folder(order.root, settings)
-    bounded, slot, uid = stack.enter_context(reach.prepare(order, root, settings))
+    bounded, slot, uid = stack.enter_context(
+        request_preparation.prepare_request(order, root, settings)
+    )
     layers = None
     if order.tree is not None and overlay.is_possible(Path(order.tree)):
         base = Path(order.tree).with_name(f"session-{slot.number}")
         worktree.open_tree(checkout, base)
         owned = Mount(source=str(base), target=layout.SOURCE, writable=True)
-        stack.enter_context(lending.handed_over((owned,), uid))
+        stack.enter_context(shared_folders.handed_over((owned,), uid))
         bounded = bounded.model_copy(update={"tree": str(base)})
-        layers = overlay.lay(base, uid)
+        layers = overlay.make_overlay(base, uid)
     limits = bounded.limits
-    tasks = limits.processes + sheet.own_tasks(bounded)
-    group = stack.enter_context(cgroup.create(slot.name, limits.memory_bytes, tasks))
-    laid = bulk.lay(bounded, root, settings.home, slot.number)
-    talk = stack.enter_context(BubblewrapConversation(bounded, uid, group, layers, laid))
+    tasks = limits.processes + request_format.own_tasks(bounded)
+    group = stack.enter_context(cgroup.create_cgroup(slot.name, limits.memory_bytes, tasks))
+    laid = bulk.make_bulk(bounded, root, settings.home, slot.number)
+    talk = stack.enter_context(BubblewrapRunnerClient(bounded, uid, group, layers, laid))
     more = [*(layers.arguments() if layers else ()), *(laid.arguments() if laid else ())]
 
-    def arguments(order: SandboxRequest, lend: walls.Lend) -> list[str]:
-        return walls.arguments(order, root, lend, lasting=True, more=more)
+    def arguments(order: SandboxRequest, lend: bwrap_arguments.Lend) -> list[str]:
+        return bwrap_arguments.build_arguments(order, root, lend, lasting=True, more=more)
 
-    talk.open(arguments, walls.interpreter(bounded, root))
+    talk.open(arguments, bwrap_arguments.interpreter(bounded, root))
     talk.await_start(stopped)
     return talk

@@ -13,8 +13,8 @@ from threading import Lock
 import docker
 
 from agent.models.sandbox import Flag, Hear, Root, RootPython, SandboxRequest, SandboxResult
-from agent.sandbox.docker import engine, furniture, opened, walls
-from agent.sandbox.runtime import reach, sheet, slots
+from agent.sandbox.docker import container_arguments, engine, running, shared_files
+from agent.sandbox.runtime import request_format, request_preparation, slots
 from agent.settings import Settings
 
 
@@ -32,32 +32,38 @@ class DockerSandbox:
         """Run one command in a fresh sandbox; see `Sandbox.run`."""
         home = self._settings.home
         with (
-            self._connected().client() as client,
-            reach.prepare(order, None, self._settings) as (bounded, slot, uid),
+            self._get_engine().client() as client,
+            request_preparation.prepare_request(order, None, self._settings) as (
+                bounded,
+                slot,
+                uid,
+            ),
         ):
-            image = engine.choose(client, self._settings, order.root)
-            with opened.OpenedSandbox(bounded, client, hear) as sandbox:
-                shown = furniture.lay_out(home, uid, order.hosts)
+            image = engine.choose_image(client, self._settings, order.root)
+            with running.RunningSandbox(bounded, client, hear) as sandbox:
+                shown = shared_files.lay_out(home, uid, order.hosts)
                 sandbox.open(
-                    walls.container(uid, slot, image, home),
-                    walls.host_config(bounded, uid, shown, self._settings),
-                    sheet.write(bounded, bounded=True, more=walls.asked_of_runner()),
+                    container_arguments.build_container(uid, slot, image, home),
+                    container_arguments.host_config(bounded, uid, shown, self._settings),
+                    request_format.encode_request(
+                        bounded, bounded=True, more=container_arguments.asked_of_runner()
+                    ),
                 )
                 return sandbox.attend(cancelled)
 
     def roots(self) -> tuple[Root, ...]:
         """List the images that sandboxes can be opened from, by minor version of Python."""
-        with self._connected().client() as client:
-            usual = engine.choose(client, self._settings)
+        with self._get_engine().client() as client:
+            usual = engine.choose_image(client, self._settings)
             others = engine.images(client, self._settings)
         del others[usual.version]
         return tuple(_root(image) for image in (usual, *others.values()))
 
-    def _connected(self) -> engine.Engine:
+    def _get_engine(self) -> engine.Engine:
         """Connect once per process, and remove what killed ones left behind."""
         with self._connecting:
             if self._engine is None:
-                found = engine.connect(self._settings)
+                found = engine.connect_to_engine(self._settings)
                 with found.client() as client:
                     remove_strays(client, self._settings.home)
                 self._engine = found
@@ -84,12 +90,12 @@ def remove_strays(client: docker.APIClient, home: Path) -> int:
     is a left-over when nobody has its slot.
     """
     gone = 0
-    mark = f"{walls.HOME_LABEL}={slots.prefix(home)}"
+    mark = f"{container_arguments.HOME_LABEL}={slots.prefix(home)}"
     for one in client.containers(all=True, filters={"label": mark}):
-        number = one["Labels"].get(walls.SLOT_LABEL, "")
+        number = one["Labels"].get(container_arguments.SLOT_LABEL, "")
         if number.isdigit():
             with slots.if_free(home, int(number)) as free:
                 if free:
-                    opened.remove(client, one["Id"])
+                    running.remove_container(client, one["Id"])
                     gone += 1
     return gone

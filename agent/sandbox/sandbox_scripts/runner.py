@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     Order = dict[str, Any]
-    """What `agent/sandbox/runtime/sheet.py` writes down."""
+    """What `agent/sandbox/runtime/request_format.py` writes down."""
 
 STARTED, ENDED, CONTENT, FAILED = 1, 2, 3, 4
 FRAME = struct.Struct("!16sBQ")

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.checks import comparison
-from agent.models.checks import CheckItem, CheckReport, CheckResult, Comparison, HeldTest, Status
+from agent.models.checks import (
+    BlockedTest,
+    CheckItem,
+    CheckReport,
+    CheckResult,
+    Comparison,
+    RepeatedTest,
+    Rerun,
+    Status,
+)
 
 
 def suite_of(*ids: str, unstable: tuple[str, ...] = (), **more: object) -> CheckResult:
@@ -29,7 +40,7 @@ def report(side: str, *results: CheckResult) -> CheckReport:
 
 
 def compare(before: CheckResult, after: CheckResult) -> Comparison:
-    [found] = comparison.compare(report("base", before), report("head", after))
+    [found] = comparison.compare_reports(report("base", before), report("head", after))
     return found
 
 
@@ -67,8 +78,10 @@ def test_tests_hidden_by_an_import_error_are_red_by_it() -> None:
 
 
 def test_what_passes_only_as_the_change_has_it_is_named() -> None:
-    held = tuple(HeldTest(item_id=name, outcome="failed") for name in "abc")
-    found = compare(suite_of("a", "b", "c", "d"), suite_of("a", "b=failed", "d", held=held))
+    held = tuple(BlockedTest(item_id=name, outcome="failed") for name in "abc")
+    found = compare(
+        suite_of("a", "b", "c", "d"), suite_of("a", "b=failed", "d", blocked_tests=held)
+    )
     assert [one.item_id for one in found.rewritten] == ["a"]
     assert (found.verdict, new(found), found.gone) == (Status.FAILED, ["b"], ("c",))
 
@@ -131,6 +144,17 @@ def test_tests_that_a_limit_kept_from_running_are_not_gone() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("alone", "fresh"), [((), []), (("failed",), []), (("passed",), ["b"])])
+def test_what_base_had_no_time_for_is_new_only_where_it_passes_there_alone(
+    alone: tuple[str, ...], fresh: list[str]
+) -> None:
+    runs = tuple(Rerun(outcome=one) for one in alone)
+    seen = (RepeatedTest(item_id="b", base=runs, head=(Rerun(outcome="failed"),)),) if runs else ()
+    head = suite_of("a", "b=failed", "c", repeated=seen)
+    found = compare(suite_of("a", unrun=("b", "c")), head)
+    assert (new(found), found.added, found.unrun) == (fresh, (), ("b", "c"))
+
+
 def test_failures_cannot_be_called_new_where_base_could_not_run() -> None:
     ended = suite_of(status=Status.FAILED, reason="ended after 10 minutes")
     found = compare(ended, suite_of("a=failed"))
@@ -140,16 +164,16 @@ def test_failures_cannot_be_called_new_where_base_could_not_run() -> None:
 
 def test_a_check_that_neither_side_has_is_left_out_and_one_that_vanishes_fails() -> None:
     absent = suite_of(status=Status.ABSENT, reason="none")
-    assert comparison.compare(report("base", absent), report("head", absent)) == ()
-    assert comparison.compare(report("base"), report("head", absent)) == ()
+    assert comparison.compare_reports(report("base", absent), report("head", absent)) == ()
+    assert comparison.compare_reports(report("base"), report("head", absent)) == ()
     assert compare(suite_of("a"), absent).verdict is Status.FAILED
-    [found] = comparison.compare(report("base", lint()), report("head"))
+    [found] = comparison.compare_reports(report("base", lint()), report("head"))
     assert (found.verdict, found.head) == (Status.FAILED, Status.ABSENT)
 
 
 def test_a_run_under_the_rules_of_base_is_held_against_the_same_base() -> None:
     under_base = lint("a", name="mypy" + comparison.BASE_RULES)
-    found = comparison.compare(report("base", lint()), report("head", under_base, lint()))
+    found = comparison.compare_reports(report("base", lint()), report("head", under_base, lint()))
     assert [(one.name, one.verdict) for one in found] == [
         ("mypy, base rules", Status.FAILED),
         ("mypy", Status.PASSED),

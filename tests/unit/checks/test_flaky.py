@@ -6,7 +6,7 @@ import pytest
 
 from agent.checks import flaky
 from agent.checks.flaky import Proof
-from agent.models.checks import CheckItem, Repeated, Rerun
+from agent.models.checks import CheckItem, RepeatedTest, Rerun
 
 _OUTCOMES = {"P": "passed", "X": "xpassed", "F": "failed", "E": "error", "S": "skipped"}
 FAILURE = CheckItem(item_id="t", outcome="failed", text="assert 1 == 2", place="tests/t.py:7")
@@ -22,9 +22,9 @@ def runs(letters: str, text: str = "assert 3 == 4") -> tuple[Rerun, ...]:
 
 def repeated(
     base: str, head: str, *, on_base: str = "assert 3 == 4", with_change: str = "assert 3 == 4"
-) -> Repeated:
+) -> RepeatedTest:
     runs_of_both = {"base": runs(base, on_base), "head": runs(head, with_change)}
-    return Repeated(item_id="t", place=FAILURE.place, **runs_of_both)
+    return RepeatedTest(item_id="t", place=FAILURE.place, **runs_of_both)
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_the_finding_is_for_whoever_looks_after_the_test() -> None:
     assert "2 of 3 runs with the change and in 1 of 3 runs on base" in found.message
     assert flaky.finding(repeated("FFFFF", "FF")).severity.value == "review"
     new = repeated("", "PPPPP").model_copy(update={"is_new": True})
-    assert new.told == "failed in 1 of 6 runs with the change"
+    assert new.summary == "failed in 1 of 6 runs with the change"

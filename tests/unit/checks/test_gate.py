@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.checks import gate
+from agent.checks import rule_changes
 from agent.models.change import Change, ChangedFile
 from repo_config.detect import DjangoProject, Project
 from repo_config.test_files import is_test
@@ -40,7 +40,7 @@ def change(**files: tuple[str | None, str | None]) -> Change:
     ],
 )
 def test_pyproject_rules_by_its_tool_tables(before: str, after: str, rules: bool) -> None:
-    found = gate.rule_files(change(**{"pyproject.toml": (before, after)}), PROJECT)
+    found = rule_changes.rule_files(change(**{"pyproject.toml": (before, after)}), PROJECT)
     assert bool(found) is rules
 
 
@@ -52,7 +52,7 @@ def test_pyproject_rules_by_its_tool_tables(before: str, after: str, rules: bool
     ],
 )
 def test_setup_cfg_rules_by_its_tool_sections(before: str, after: str, rules: bool) -> None:
-    found = gate.rule_files(change(**{"setup.cfg": (before, after)}), PROJECT)
+    found = rule_changes.rule_files(change(**{"setup.cfg": (before, after)}), PROJECT)
     assert bool(found) is rules
 
 
@@ -80,7 +80,7 @@ def test_of_a_file_that_rules_only_the_rules_are_those_of_base(
     path: str, before: str, after: str, left: str | None
 ) -> None:
     found = change(**{path: (before, after)})
-    ruled = gate.under_rules_of_base(found, gate.rule_files(found, PROJECT))
+    ruled = rule_changes.under_rules_of_base(found, rule_changes.rule_files(found, PROJECT))
     assert [file.after for file in ruled.files] == ([] if left is None else [left.encode()])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.checks import live
+from agent.checks import live_output
 
 
 class Clock:
@@ -17,22 +17,22 @@ class Clock:
         return self.now
 
 
-def echo() -> tuple[live.Echo, Clock, list[str]]:
+def echo() -> tuple[live_output.LiveOutput, Clock, list[str]]:
     shown: list[str] = []
     clock = Clock()
-    return live.Echo("tests", shown.append, clock), clock, shown
+    return live_output.LiveOutput("tests", shown.append, clock), clock, shown
 
 
-def loud() -> tuple[live.Echo, Clock, list[str]]:
+def loud() -> tuple[live_output.LiveOutput, Clock, list[str]]:
     made, clock, shown = echo()
-    clock.now += live.QUIET_SECONDS
+    clock.now += live_output.QUIET_SECONDS
     return made, clock, shown
 
 
 def test_a_short_check_is_not_echoed() -> None:
     made, clock, shown = echo()
     made(b"one\ntwo\n")
-    clock.now += live.QUIET_SECONDS - 0.1
+    clock.now += live_output.QUIET_SECONDS - 0.1
     made(b"three\n")
     made.close()
     assert shown == []
@@ -41,7 +41,7 @@ def test_a_short_check_is_not_echoed() -> None:
 def test_a_long_one_is_and_says_what_came_before() -> None:
     made, clock, shown = echo()
     made(b"one\ntwo\n\n")
-    clock.now += live.QUIET_SECONDS
+    clock.now += live_output.QUIET_SECONDS
     made(b"thr")
     made(b"ee\nfo")
     made(b"ur")
@@ -52,10 +52,10 @@ def test_a_long_one_is_and_says_what_came_before() -> None:
 def test_lines_are_bounded_by_the_second_and_the_others_are_counted() -> None:
     made, clock, shown = loud()
     made(b"".join(b"line %d\n" % number for number in range(1000)))
-    assert len(shown) == live.BURST
+    assert len(shown) == live_output.BURST
     clock.now += 1.0
     made(b"".join(b"more %d\n" % number for number in range(1000)))
-    assert shown[live.BURST :] == ["tests | [980 lines are not shown here]",
+    assert shown[live_output.BURST :] == ["tests | [980 lines are not shown here]",
                                    "tests | more 0", "tests | more 1"]  # fmt: skip
     made.close()
     assert shown[-1] == "tests | [998 lines are not shown here]"
@@ -65,13 +65,15 @@ def test_what_is_printed_without_end_is_not_read_line_by_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     read: list[str] = []
-    monkeypatch.setattr(live.cleaning, "terminal", lambda text: (read.append(text), text)[1])
+    monkeypatch.setattr(
+        live_output.sanitise, "strip_terminal_codes", lambda text: (read.append(text), text)[1]
+    )
     made, _, shown = loud()
     made(b"\n" * 1_000_000)
     made(b"x\n" * 1_000_000)
     assert len(read) <= 300
     made.close()
-    assert len(shown) == live.BURST + 2, "both floods are counted, and nothing else is said"
+    assert len(shown) == live_output.BURST + 2, "both floods are counted, and nothing else is said"
 
 
 def test_a_key_that_begins_where_nobody_reads_is_not_shown() -> None:
@@ -94,8 +96,8 @@ def test_escapes_and_bytes_that_are_no_text_are_harmless() -> None:
 def test_lines_about_sentinels_are_not_the_projects() -> None:
     shown: list[str] = []
     clock = Clock()
-    made = live.Echo("mypy", shown.append, clock, ours=("basket_method_draft",))
-    clock.now += live.QUIET_SECONDS
+    made = live_output.LiveOutput("mypy", shown.append, clock, ours=("basket_method_draft",))
+    clock.now += live_output.QUIET_SECONDS
     made(b"shop/models.py: error\nbasket_method_draft.py: error\n")
     made.close()
     assert shown == ["mypy | shop/models.py: error"]

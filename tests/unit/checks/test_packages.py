@@ -26,15 +26,15 @@ def environment(folder, **versions):
 
 
 def looked(tmp_path, base, head, *declared, **known):
-    result = packages.look(
+    result = packages.check_packages(
         declared,
         environment(tmp_path / "base", **base),
         environment(tmp_path / "head", **head),
         **known,
     )
     assert result.status is Status.PASSED
-    assert result.brought
-    return result, {one.name: one for one in result.brought.packages}
+    assert result.added_packages
+    return result, {one.name: one for one in result.added_packages.packages}
 
 
 def test_what_is_new_is_told_with_what_needs_it_and_where_that_is_declared(tmp_path):
@@ -49,7 +49,7 @@ def test_what_is_new_is_told_with_what_needs_it_and_where_that_is_declared(tmp_p
         },
         DeclaredPackage(name="httpx", place="requirements.txt:2"),
     )
-    assert result.figures == "3 new"
+    assert result.counts == "3 new"
     assert {name: (one.version, one.needed_by, one.place) for name, one in found.items()} == {
         "certifi": ("2026.1", ("httpcore",), "requirements.txt:2"),
         "httpcore": ("1.0", ("httpx",), "requirements.txt:2"),
@@ -66,7 +66,7 @@ def test_another_version_is_told_with_both_licences(tmp_path):
         {"store": ("7.4", "SSPL-1.0")},
         DeclaredPackage(name="store", version="7.4", place="uv.lock", is_new=False),
     )
-    assert result.figures == "1 in another version"
+    assert result.counts == "1 in another version"
     one = found["store"]
     assert (one.before, one.version, one.place) == ("7.2", "7.4", "uv.lock")
     assert (one.earlier.expression, one.licensing.expression) == ("BSD-3-Clause", "SSPL-1.0")
@@ -83,7 +83,7 @@ def test_what_the_checks_do_not_install_is_told_as_that(tmp_path):
         ),
         DeclaredPackage(name="sphinx", version="7.0", place="requirements.txt:1", is_new=False),
     )
-    assert result.figures == "1 new, 1 in another version"
+    assert result.counts == "1 new, 1 in another version"
     assert (found["furo"].version, found["furo"].licensing) == ("", None)
     assert (found["sphinx"].version, found["sphinx"].licensing) == ("8.0", None)
 
@@ -116,21 +116,21 @@ def test_versions_that_come_are_held_against_the_records(tmp_path):
         DeclaredPackage(name="furo", version="8.0", place="docs/requirements.txt:1"),
         **records,
     )
-    assert result.figures == "3 new, 2 known to be vulnerable"
+    assert result.counts == "3 new, 2 known to be vulnerable"
     assert {name: [v.ids for v in one.vulnerabilities] for name, one in found.items()} == {
         "httpx": [],
         "certifi": [("GHSA-1",)],
         "furo": [("GHSA-2",)],
     }
-    assert result.brought.known == VulnerabilityData(count=2, newest="2026-09-20")
+    assert result.added_packages.known == VulnerabilityData(count=2, newest="2026-09-20")
 
 
 def test_what_the_version_before_had_as_well_is_told_apart(tmp_path):
     records = known(tmp_path, vulnerable("a", "3"), vulnerable("a", "1.5", "GHSA-2"))
     result, found = looked(tmp_path, {"a": ("2.0", "MIT")}, {"a": ("1.0", "MIT")}, **records)
-    assert result.figures == "1 in another version, 1 known to be vulnerable"
+    assert result.counts == "1 in another version, 1 known to be vulnerable"
     assert [one.ids for one in found["a"].vulnerabilities] == [("GHSA-2",)]
-    assert [one.ids for one in found["a"].kept] == [("GHSA-1",)]
+    assert [one.ids for one in found["a"].retained_vulnerabilities] == [("GHSA-1",)]
 
 
 def test_an_old_dump_and_one_that_cannot_be_read_are_told(tmp_path):

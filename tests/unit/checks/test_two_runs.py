@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from agent.checks import affected
-from agent.checks.again import Again
 from agent.checks.check import Selection, Site
-from agent.checks.own_tests import find_uncollected, not_passed, scope
+from agent.checks.own_tests import choose_scope, find_uncollected, not_passed
+from agent.checks.reruns import Reruns
 from agent.checks.two_runs import TwoRuns
-from agent.models.checks import CheckItem, CheckResult, Comparison, HeldTest, Status, SuiteFacts
+from agent.models.checks import BlockedTest, CheckItem, CheckResult, Comparison, Status, SuiteFacts
 from agent.policy import test_changes
 from tests.unit.checks.test_limits import PROJECT, site
 from tests.unit.policy.cases import change
@@ -26,7 +26,6 @@ FILES = {
 FACTS = SuiteFacts(files=("test_shop.py", "test_far.py"))
 PASSED = Status.PASSED
 IDS = ("test_shop.py::test_a", "test_shop.py::test_b", "test_far.py::test_c")
-ENDED_EARLY = {"status": Status.FAILED, "reason": "ended", "exit_code": None}
 Some = Callable[[tuple[str, ...]], CheckResult]
 
 
@@ -37,15 +36,16 @@ def ran(*ids: str, outcome: str = "passed", **more: object) -> CheckResult:
     return CheckResult.model_validate(facts | more)
 
 
-ENDED = ran(IDS[0], limit="time", **ENDED_EARLY)
+ENDED = ran(limit="time", status=Status.FAILED, reason="ended", exit_code=None)
+LATE = ran(IDS[0], unrun=IDS[1:])
 
 
-class Sides(Again):
+class Sides(Reruns):
     """Runs nothing: an answer for the tests that are asked for."""
 
     answer: Some
 
-    def some(self, site: Site, only: Selection) -> CheckResult:
+    def run_some(self, site: Site, only: Selection) -> CheckResult:
         return type(self).answer(only.ids)
 
 
@@ -67,21 +67,21 @@ def test_where_time_is_up_what_the_change_reaches_still_runs_and_the_rest_is_nam
 
     def answer(ids: tuple[str, ...]) -> CheckResult:
         asked.append(ids)
-        return ran(*ids, outcome="passed" if len(asked) < 3 else "failed")
+        return ran(*ids, outcome="passed" if len(asked) < 2 else "failed")
 
-    found = finished(ENDED, answer, tmp_path)
+    found = finished(LATE, answer, tmp_path)
     assert (found.status, found.reason, found.unrun) == (Status.PASSED, "", (IDS[2],))
     compared = Comparison(
         name="tests", base=PASSED, head=PASSED, verdict=PASSED, base_count=3, unrun=found.unrun
     )
-    [told] = test_changes.findings(compared, ran(*IDS), found)
-    assert told.message.startswith(f"1 of 3 tests did not end in time, such as {IDS[2]};")
-    # What had passed before had no proof yet; the last are copies, which have to fail.
-    assert asked == [IDS[:1], IDS[1:2], IDS[:2]]
+    [told] = test_changes.find_problems(compared, ran(*IDS), found)
+    assert told.message.startswith(f"1 of 3 tests did not run in time, such as {IDS[2]};")
+    # The last are copies, which have to fail.
+    assert asked == [IDS[1:2], IDS[:2]]
 
 
 def test_what_the_change_reaches_and_never_ends_stays_red(tmp_path: Path) -> None:
-    found = finished(ENDED, lambda _: ENDED, tmp_path)
+    found = finished(LATE, lambda _: ENDED, tmp_path)
     assert (found.status, found.reason) == (Status.FAILED, "ended")
 
 
@@ -117,11 +117,6 @@ def test_copies_that_do_not_end_leave_a_doubt(head: CheckResult, tmp_path: Path)
     assert len(found.doubts) == 1
 
 
-def test_a_limit_other_than_time_is_not_taken_for_it(tmp_path: Path) -> None:
-    held = ran(IDS[0], limit="memory", **ENDED_EARLY)
-    assert finished(held, lambda ids: ran(*ids), tmp_path) is held
-
-
 def test_helpers_of_tests_that_nobody_can_know_leave_a_doubt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,9 +150,9 @@ def test_a_part_of_a_package_without_a_file_of_its_own_is_no_place_for_imports(
 
 def test_data_and_rules_of_tests_have_all_of_them_run() -> None:
     made, _ = change({"tests/a.json": "{}"}, {"tests/a.json": "[]"})
-    assert scope(made, frozenset(made.paths), (), FACTS, None, other_rules=False).whole
-    assert scope(made, frozenset(), (), FACTS, None, other_rules=True).whole
-    assert scope(made, frozenset(), (), FACTS, None, other_rules=False).is_empty
+    assert choose_scope(made, frozenset(made.paths), (), FACTS, None, other_rules=False).whole
+    assert choose_scope(made, frozenset(), (), FACTS, None, other_rules=True).whole
+    assert choose_scope(made, frozenset(), (), FACTS, None, other_rules=False).is_empty
 
 
 def test_new_tests_that_were_not_run_are_named() -> None:
@@ -181,7 +176,9 @@ def test_tests_that_cannot_be_imported_are_told_of_once_with_their_cause() -> No
     held = ran(IDS[2]).model_copy(update={"items": (lost, *ran(IDS[2]).items)})
     left = not_passed(ran(*IDS), held)
     assert {one.text for one in left} == {lost.text.rpartition("\n")[2]}
-    tests = tuple(HeldTest(item_id=one.item_id, outcome=one.outcome, text=one.text) for one in left)
+    tests = tuple(
+        BlockedTest(item_id=one.item_id, outcome=one.outcome, text=one.text) for one in left
+    )
     found = Comparison(name="tests", base=PASSED, head=PASSED, verdict=PASSED, rewritten=tests)
-    [told] = test_changes.findings(found, ran(*IDS), ran(*IDS))
+    [told] = test_changes.find_problems(found, ran(*IDS), ran(*IDS))
     assert all(said in told.message for said in (*IDS[:2], "'responses'"))

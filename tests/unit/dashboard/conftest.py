@@ -92,7 +92,7 @@ def people() -> KnownPeople:
 
 @pytest.fixture
 def app(tmp_path: Path, store: SqlStore, people: KnownPeople) -> Iterator[FastAPI]:
-    loaded = settings.load({"MERGEWRIGHT_HOME": str(tmp_path)})
+    loaded = settings.load_settings({"MERGEWRIGHT_HOME": str(tmp_path)})
     made = create_app(loaded, store, ADDRESS)
     made.state.dashboard.gate.github = people
     yield made

@@ -12,11 +12,11 @@ from agent.models.checks import CheckItem, Comparison, Status
 from agent.models.model_use import ModelTotal, ModelUse
 from agent.models.outcome import FirstRound, Outcome, PullRequest
 from agent.models.proof import Proof, ProofRow, SourcePart, TakenBack
-from agent.models.pull_ends import Edits, PullEnd
+from agent.models.pull_outcomes import HumanEdits, PullOutcome
 from agent.models.run import Reason, Run, RunState, end_state
 from agent.models.ticket import IssueRef, Snapshot
 from agent.store.sql_store import SqlStore
-from agent.store.sql_tables import EndRow, RunRow
+from agent.store.sql_tables import PullOutcomeRow, RunRow
 from agent.telemetry.ledger import Ledger
 
 REPOSITORIES = ("corner-shop/shop", "corner-shop/warehouse", "octo/api", "octo/site", "ann/notes")
@@ -136,22 +136,22 @@ def fill(store: SqlStore, count: int, *, days: float = 200, seed: int = 1) -> No
 
 def _make_end(
     run: Run, outcome: Outcome, state: RunState, took: float, luck: random.Random
-) -> EndRow:
+) -> PullOutcomeRow:
     is_merged = state is RunState.MERGED
     distance = luck.choice((0, 0, 0, 2, 4, 9, 30, 120))
-    end = PullEnd(
+    end = PullOutcome(
         run_id=run.run_id, repository=run.snapshot.issue.repository,
         pull=outcome.pull_request.number, state=state.value, at="2026-11-01T10:00:00Z", by="maria",
         commit="c" * 40, seconds_to_pull=took, seconds_to_end=took + 7000,
         category=outcome.category, recipe=outcome.recipe, models=("openai:gpt-large",),
-        used=ModelTotal.of(outcome.models), rounds=luck.choice((0, 0, 0, 1, 1, 2, 3)),
+        used=ModelTotal.from_uses(outcome.models), rounds=luck.choice((0, 0, 0, 1, 1, 2, 3)),
         first_round=outcome.first_round,
-        edits=Edits(head="a" * 40, merged_lines=luck.randint(5, 300), distance=distance,
+        edits=HumanEdits(head="a" * 40, merged_lines=luck.randint(5, 300), distance=distance,
                     as_it_was=distance == 0) if is_merged else None,
     )  # fmt: skip
-    return EndRow(
+    return PullOutcomeRow(
         run_id=run.run_id, pull=end.pull, state=end.state, at=end.at, by="maria", commit=end.commit,
-        base="b" * 40, figures=end.model_dump_json(),
+        base="b" * 40, statistics=end.model_dump_json(),
     )  # fmt: skip
 
 
@@ -223,7 +223,7 @@ def write_folder(home: Path, run: Run, outcome: Outcome | None, begun: float) ->
         ledger.started(name, at, wait=False)
         ledger.append(name, 2, "done", seconds=seconds, **({"result": result} if result else {}))
         at += seconds
-    notes = ledger.notes("model", within=True)
+    notes = ledger.make_appender("model", within=True)
     for turn in (1, 2, 3):
         _write_turn(notes, turn)
     notes("change.drafted", {"round": 1, "change_digest": "d" * 64, "diff": DIFF})

@@ -17,7 +17,7 @@ PAGES = ("/", "/runs", "/repositories", "/queue", "/statistics", "/statistics/ac
 
 
 def add_run(store: SqlStore, repository: str = made_runs.REPOSITORIES[0], number: int = 1):
-    return store.add(made_runs.make_run(number, time.time(), repository), time.time())
+    return store.add_run(made_runs.make_run(number, time.time(), repository), time.time())
 
 
 def test_a_stranger_sees_the_sign_in_and_nothing_else(store, stranger):
@@ -79,36 +79,38 @@ def test_whoever_can_only_read_cannot_act(store, stranger):
     answer = stranger.post(f"/runs/{run.run_id}/stop", proof=stranger.proof())
     assert answer.status_code == 409
     assert stranger.post("/queue/pause", proof=stranger.proof()).status_code == 409
-    assert store.get(run.run_id).stopped is None
+    assert store.get_run(run.run_id).stop_request is None
 
 
 def test_a_person_stops_a_run_and_lets_it_go_on_by_name(store, stranger):
     run = add_run(store)
     stranger.sign_in("ann", {100: True})
     assert stranger.post(f"/runs/{run.run_id}/stop", proof=stranger.proof()).status_code == 303
-    assert "ann" in (store.get(run.run_id).stopped or "")
-    store.finish(
+    assert "ann" in (store.get_run(run.run_id).stop_request or "")
+    store.finish_run(
         run.run_id,
-        made_runs.Outcome.stopped(run.run_id, Reason.CANCELLED, "It was stopped."),
+        made_runs.Outcome.for_stopped_run(run.run_id, Reason.CANCELLED, "It was stopped."),
         time.time(),
     )
     time.sleep(1.1)  # lists may be so old
     assert stranger.post(f"/runs/{run.run_id}/retry", proof=stranger.proof()).status_code == 303
-    assert store.get(run.run_id).active
-    assert [(one.by, one.words) for one in store.guidance(run.run_id)] == [
+    assert store.get_run(run.run_id).active
+    assert [(one.by, one.words) for one in store.list_guidance(run.run_id)] == [
         ("ann", "stop"), ("ann", "retry"),
     ]  # fmt: skip
 
 
 def test_a_plan_is_approved_by_its_number(store, operator):
     run = add_run(store)
-    store.postpone(run.run_id, time.time() + 1000, "approval", "a person", plan_asked="0a1b2c3d")
+    store.postpone_run(
+        run.run_id, time.time() + 1000, "approval", "a person", plan_asked="0a1b2c3d"
+    )
     page, proof = operator.get(f"/runs/{run.run_id}").text, operator.proof()
     assert 'name="plan" value="0a1b2c3d"' in page
     path = f"/runs/{run.run_id}/approve"
     assert operator.post(path, proof=proof, plan="ffffffff").status_code == 409
     assert operator.post(path, proof=proof, plan="0a1b2c3d").status_code == 303
-    (said,) = store.guidance(run.run_id)
+    (said,) = store.list_guidance(run.run_id)
     assert (said.kind, said.words, said.by) == ("approval", "0a1b2c3d", "the operator")
 
 
@@ -118,7 +120,7 @@ def test_a_form_of_somebody_else_has_no_effect(store, operator, headers):
     given = {"proof": operator.proof() if headers else "0" * 64}
     answer = operator.ask("POST", f"/runs/{run.run_id}/stop", data=given, headers=headers)
     assert answer.status_code == 409
-    assert store.get(run.run_id).stopped is None
+    assert store.get_run(run.run_id).stop_request is None
 
 
 def test_the_operator_pauses_and_resumes_everything(store, operator):

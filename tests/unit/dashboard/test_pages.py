@@ -53,7 +53,7 @@ def assert_inert(page: str) -> None:
 
 def add_whole_run(store: SqlStore, home, *, title: str = "Add a field", evil: str = "", **more):
     run = made_runs.make_run(1, time.time(), title=title, **more)
-    run = store.add(run, time.time())
+    run = store.add_run(run, time.time())
     outcome = made_runs.make_outcome(run, Reason.READY, random.Random(1))
     changed = {"sentence": f"All checks passed. {evil}", "checks": made_runs.make_checks(True)}
     if evil:
@@ -63,7 +63,7 @@ def add_whole_run(store: SqlStore, home, *, title: str = "Add a field", evil: st
         )
     outcome = outcome.model_copy(update=changed)
     folder = made_runs.write_folder(home, run, outcome, time.time())
-    store.finish(run.run_id, outcome, time.time())
+    store.finish_run(run.run_id, outcome, time.time())
     return run, folder
 
 
@@ -88,7 +88,7 @@ def test_a_run_shows_what_is_known_of_it(store, operator, tmp_path):
 
 
 def test_a_run_without_a_folder_is_shown_all_the_same(store, operator):
-    run = store.add(made_runs.make_run(1, time.time()), time.time())
+    run = store.add_run(made_runs.make_run(1, time.time()), time.time())
     for below in ("", "/changes", "/conversation", "/log"):
         assert operator.get(f"/runs/{run.run_id}{below}").status_code == 200
     assert operator.get("/runs/..%2f..%2fetc").status_code == 404

@@ -67,9 +67,9 @@ def test_the_index_sees_what_changes(tmp_path):
     with closing(SqlStore(tmp_path)) as store:
         index = RunIndex(store)
         assert index.entries() == ()
-        run = store.add(made_runs.make_run(1, time.time()), time.time())
+        run = store.add_run(made_runs.make_run(1, time.time()), time.time())
         index._read_at = float("-inf")
         assert index.find(run.run_id).state is RunState.RECEIVED
-        store.moved(run.run_id, RunState.TRIAGING)
+        store.set_state(run.run_id, RunState.TRIAGING)
         index._read_at = float("-inf")
         assert index.find(run.run_id).state is RunState.TRIAGING

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.editing import prompting
-from agent.editing.called import Opening
-from agent.editing.job import Job
 from agent.editing.loop import Conversation
-from agent.editing.tools import Submit, Tools
+from agent.editing.run_context import RunContext
+from agent.editing.tools import Submit, ToolExecutor
+from agent.editing.turn_records import OpeningMessage
 from agent.models.change import Change
 from agent.models.chat_model import ChatModel
 from agent.models.checks import CheckReport
@@ -19,9 +19,9 @@ from agent.models.ticket import Decision
 from agent.steps import Steps
 from agent.telemetry.ledger import Ledger
 from agent.telemetry.run_log import RunLog
-from agent.testing import FakeForge, FakeSessions
+from agent.testing import FakeCodeHost, FakeSessions
 from agent.text.redaction import Redactor
-from tests.unit.stages import forge_runs
+from tests.unit.stages import code_host_runs
 
 FILES = {
     "shop/prices.py": "def total(prices):\n    return sum(prices[1:])\n",
@@ -59,10 +59,10 @@ def repository(
     folder: Path, home: Path, more: dict[str, str] | None = None, **facts: object
 ) -> Prepared:
     files = {**FILES, **(more or {})}
-    return forge_runs.prepared(folder / "app", home, files, on_forge=False, **facts)
+    return code_host_runs.prepared(folder / "app", home, files, on_forge=False, **facts)
 
 
-def job(
+def run_context(
     prepared: Prepared,
     home: Path,
     model: ChatModel,
@@ -70,16 +70,19 @@ def job(
     records: Records | None = None,
     redactor: Redactor | None = None,
     **facts: object,
-) -> Job:
+) -> RunContext:
     """Begin a job; one with the same records goes on where the other one ended."""
     run = prepared.run
     folder = home / "runs" / run.run_id
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(folder / "ledger.jsonl", run.run_id)
-    svc, _ = forge_runs.services(home, FakeForge(forge_runs.TICKET))
+    svc, _ = code_host_runs.services(home, FakeCodeHost(code_host_runs.TICKET))
     own = {name: facts.pop(name) for name in ("hear", "stopped", "say") if name in facts}
-    svc = forge_runs.with_execution(
-        svc, record=ledger.notes("model", within=True), redactor=redactor or Redactor(), **own
+    svc = code_host_runs.with_execution(
+        svc,
+        record=ledger.make_appender("model", within=True),
+        redactor=redactor or Redactor(),
+        **own,
     )
     svc = replace(
         svc,
@@ -94,19 +97,19 @@ def job(
         ledger, RunLog(folder / "run.log"), Watcher(), max_minutes=60, remember=records or Records()
     )
     decision = Decision(recipe="", sentence="bug", category="bug")
-    made = Job(forge_runs.TICKET, decision, "", prepared, step, svc)
-    made.prepared, made.before = prepared, BEFORE
+    made = RunContext(code_host_runs.TICKET, decision, "", prepared, step, svc)
+    made.prepared, made.baseline = prepared, BEFORE
     return made
 
 
-def conversation(made: Job, **facts: object) -> Conversation:
+def conversation(made: RunContext, **facts: object) -> Conversation:
     """Begin a conversation that ends with the form `submit`."""
     return Conversation(
         name="edit 1",
         role="editor",
         prompt=prompting.prompt("agent", made.base.contract),
-        tools=Tools(made, {"submit": ("Submit.", Submit)}),
-        opening=Opening(text="Mend it."),
+        tools=ToolExecutor(made, {"submit": ("Submit.", Submit)}),
+        opening=OpeningMessage(text="Mend it."),
         change=Change(base_commit=made.prepared.checkout.commit, files=()),
         **facts,
     )

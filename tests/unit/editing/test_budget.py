@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.editing.budget import Limits, Spent, limits, require
+from agent.editing.budget import BudgetUsage, Limits, compute_limits, require_budget
 from agent.errors import BudgetSpent, TimeSpent
 from agent.models.chat import Worst
 from agent.settings import Settings
@@ -16,12 +16,12 @@ from repo_config.schema import RepoConfig
 @pytest.mark.parametrize(
     ("limits", "spent", "worst"),
     [
-        (Limits(usd=1.0), Spent(usd=0.75), Worst(tokens=10, usd=0.25)),
-        (Limits(tokens=30), Spent(tokens=20), Worst(tokens=10, usd=9.0)),
+        (Limits(usd=1.0), BudgetUsage(usd=0.75), Worst(tokens=10, usd=0.25)),
+        (Limits(tokens=30), BudgetUsage(tokens=20), Worst(tokens=10, usd=9.0)),
     ],
 )
 def test_what_fits_is_asked(limits, spent, worst):
-    require(spent, worst, limits, 60.0, purpose="turn 1 of plan")
+    require_budget(spent, worst, limits, 60.0, purpose="turn 1 of plan")
 
 
 @pytest.mark.parametrize(
@@ -29,13 +29,13 @@ def test_what_fits_is_asked(limits, spent, worst):
     [
         (
             Limits(usd=1.0),
-            Spent(usd=0.75),
+            BudgetUsage(usd=0.75),
             Worst(tokens=10, usd=0.26),
             ("$0.2600", "$0.2500 of $1.00", "limits.usd, MERGEWRIGHT_MODEL_USD", "$1.0100 in all"),
         ),
         (
             Limits(tokens=30),
-            Spent(tokens=21),
+            BudgetUsage(tokens=21),
             Worst(tokens=10, usd=0.0),
             ("10 tokens", "9 of 30", "MERGEWRIGHT_MODEL_TOKENS"),
         ),
@@ -43,21 +43,29 @@ def test_what_fits_is_asked(limits, spent, worst):
 )
 def test_what_could_go_over_is_not_asked(limits, spent, worst, words):
     with pytest.raises(BudgetSpent) as raised:
-        require(spent, worst, limits, 60.0, purpose="turn 4 of edit 1")
+        require_budget(spent, worst, limits, 60.0, purpose="turn 4 of edit 1")
     for one in words:
         assert one in raised.value.message
 
 
 def test_with_too_little_time_left_nobody_is_asked():
-    require(Spent(), Worst(tokens=10, usd=0.0), Limits(), 10.0, purpose="turn 4 of edit 1")
+    require_budget(
+        BudgetUsage(), Worst(tokens=10, usd=0.0), Limits(), 10.0, purpose="turn 4 of edit 1"
+    )
     with pytest.raises(TimeSpent, match="limits.minutes"):
-        require(Spent(), Worst(tokens=1, usd=0.0), Limits(), 9.4, purpose="turn 4 of edit 1")
+        require_budget(
+            BudgetUsage(), Worst(tokens=1, usd=0.0), Limits(), 9.4, purpose="turn 4 of edit 1"
+        )
 
 
 def test_a_model_without_a_price_needs_a_cap_of_tokens():
     with pytest.raises(BudgetSpent, match=r"No price is known .*MERGEWRIGHT_MODEL_PRICES"):
-        require(
-            Spent(), Worst(tokens=10, usd=None), Limits(usd=1.0), 60.0, purpose="turn 1 of plan"
+        require_budget(
+            BudgetUsage(),
+            Worst(tokens=10, usd=None),
+            Limits(usd=1.0),
+            60.0,
+            purpose="turn 1 of plan",
         )
 
 
@@ -74,6 +82,8 @@ def test_a_model_without_a_price_needs_a_cap_of_tokens():
 )
 def test_the_lower_of_operator_and_repository_counts(asked, set_by_operator, wanted):
     config = RepoConfig.model_validate({"limits": asked}, strict=False)
-    assert limits(config, Settings(home=Path("/h"), **set_by_operator)) == wanted
+    assert compute_limits(config, Settings(home=Path("/h"), **set_by_operator)) == wanted
     doubled = {name: most and most * 2 for name, most in wanted}
-    assert limits(config, Settings(home=Path("/h"), **set_by_operator), 2) == Limits(**doubled)
+    assert compute_limits(config, Settings(home=Path("/h"), **set_by_operator), 2) == Limits(
+        **doubled
+    )

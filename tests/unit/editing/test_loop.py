@@ -10,7 +10,7 @@ from agent.editing import budget
 from agent.editing.budget import Limits
 from agent.errors import BudgetSpent, ModelRefused
 from agent.models.chat import Answered, Asked, Returned, Worst
-from agent.testing import FakeModel, said
+from agent.testing import FakeModel, make_reply
 from agent.text.redaction import Redactor
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, conversation, submit, write
@@ -33,59 +33,61 @@ def events(home, prepared, kind):
 
 
 def test_a_conversation_hands_over_the_form_and_the_change(prepared, home):
-    model = script(said(bash()), said(write()), said(submit("It is new.")))
-    job = desks.job(prepared, home, model)
-    talk = conversation(job)
-    handed = talk.next_form(job)
+    model = script(make_reply(bash()), make_reply(write()), make_reply(submit("It is new.")))
+    run_context = desks.run_context(prepared, home, model)
+    talk = conversation(run_context)
+    handed = talk.next_form(run_context)
     assert (handed.name, json.loads(handed.form)["summary"]) == ("submit", "It is new.")
     assert [(one.path, one.after) for one in talk.change.files] == [("shop/new.py", b"x = 1\n")]
-    assert job.step._watcher.names == [
+    assert run_context.step._watcher.names == [
         "edit 1 1 reply", "edit 1 1 calls", "edit 1 2 reply", "edit 1 2 calls",
         "edit 1 3 reply", "edit 1 3 calls",
     ]  # fmt: skip
-    assert job.spent.tokens == 30
-    assert job.answered("editor") == "fake:one"
+    assert run_context.usage.tokens == 30
+    assert run_context.find_last_model("editor") == "fake:one"
 
 
 def test_the_answer_to_a_form_goes_on_with_the_same_conversation(prepared, home):
-    model = script(said(bash(), submit()), said(submit("Again.")))
-    job = desks.job(prepared, home, model)
-    talk = conversation(job)
-    talk.next_form(job)
-    talk.answer("One test fails.", job)
-    assert json.loads(talk.next_form(job).form)["summary"] == "Again."
+    model = script(make_reply(bash(), submit()), make_reply(submit("Again.")))
+    run_context = desks.run_context(prepared, home, model)
+    talk = conversation(run_context)
+    talk.next_form(run_context)
+    talk.answer("One test fails.", run_context)
+    assert json.loads(talk.next_form(run_context).form)["summary"] == "Again."
     shown, answer = model.requests[1].messages[-1].results
     assert "return sum" in shown.content
     assert (answer.name, answer.content, answer.failed) == ("submit", "One test fails.", True)
 
 
 def test_a_form_of_the_last_turn_counts_and_nothing_after_it(prepared, home):
-    model = script(said(bash()), said(write(), submit()))
-    job = desks.job(prepared, home, model)
-    talk = conversation(job, most_turns=2)
-    assert talk.next_form(job).name == "submit"
-    talk.answer("One test fails.", job)
-    over = talk.next_form(job)
+    model = script(make_reply(bash()), make_reply(write(), submit()))
+    run_context = desks.run_context(prepared, home, model)
+    talk = conversation(run_context, most_turns=2)
+    assert talk.next_form(run_context).name == "submit"
+    talk.answer("One test fails.", run_context)
+    over = talk.next_form(run_context)
     assert (over.name, "2 turns" in over.why) == ("", True)
 
 
 def test_who_answered_last_is_asked_first_and_who_was_passed_over_is_named(prepared, home):
-    model = FakeModel(lambda request: said())
-    model.chain = lambda role, category="": ("fake:one", "fake:two")
-    job = desks.job(prepared, home, model)
-    assert job.first_in_line("editor") == "", "the first of the chain"
+    model = FakeModel(lambda request: make_reply())
+    model.list_chain = lambda role, category="": ("fake:one", "fake:two")
+    run_context = desks.run_context(prepared, home, model)
+    assert run_context.first_in_line("editor") == "", "the first of the chain"
     over = ("fake:one: 503, server_error: away",)
-    job.take("editor", said(model="fake:two").model_copy(update={"passed_over": over}))
-    assert job.first_in_line("editor") == "fake:two"
-    assert job.first_in_line("reviewer") == ""
-    [told] = job.work("").passed_over
+    run_context.count_reply(
+        "editor", make_reply(model="fake:two").model_copy(update={"passed_over": over})
+    )
+    assert run_context.first_in_line("editor") == "fake:two"
+    assert run_context.first_in_line("reviewer") == ""
+    [told] = run_context.summarize_model_work("").passed_over
     assert "503, server_error: away" in told
 
 
 def test_each_request_is_the_one_before_with_more_at_its_end(prepared, home):
-    model = script(said(bash()), said(write()), said(submit()))
-    job = desks.job(prepared, home, model)
-    conversation(job).next_form(job)
+    model = script(make_reply(bash()), make_reply(write()), make_reply(submit()))
+    run_context = desks.run_context(prepared, home, model)
+    conversation(run_context).next_form(run_context)
     first, second, third = model.requests
     assert [one.kind for one in third.messages] == [
         "asked", "answered", "returned", "answered", "returned",
@@ -101,14 +103,16 @@ def test_each_request_is_the_one_before_with_more_at_its_end(prepared, home):
 
 def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
     cut = {"finish": "length"}
-    torn = said(write()).calls[0].model_copy(update={"arguments": '{"path": "shop/new.py", "te'})
-    model = script(
-        said(write()).model_copy(update={**cut, "calls": (torn,)}),
-        said(text="First, I").model_copy(update=cut),
-        said(submit()),
+    torn = (
+        make_reply(write()).calls[0].model_copy(update={"arguments": '{"path": "shop/new.py", "te'})
     )
-    job = desks.job(prepared, home, model)
-    assert conversation(job).next_form(job).name
+    model = script(
+        make_reply(write()).model_copy(update={**cut, "calls": (torn,)}),
+        make_reply(text="First, I").model_copy(update=cut),
+        make_reply(submit()),
+    )
+    run_context = desks.run_context(prepared, home, model)
+    assert conversation(run_context).next_form(run_context).name
     called, silent = (one.messages[-1] for one in model.requests[1:])
     assert "8,192" in called.text
     assert called.results[0].failed
@@ -118,64 +122,70 @@ def test_a_reply_that_was_cut_off_is_told_so(prepared, home):
 
 @pytest.mark.parametrize("arguments", ["{", '{"summary": 3}', '{"sumary": "x"}'])
 def test_a_malformed_form_gets_a_precise_answer(prepared, home, arguments):
-    bad = said(submit())
+    bad = make_reply(submit())
     call = bad.calls[0].model_copy(update={"arguments": arguments})
-    model = script(bad.model_copy(update={"calls": (call,)}), said(submit()))
-    job = desks.job(prepared, home, model)
-    assert conversation(job).next_form(job).name
+    model = script(bad.model_copy(update={"calls": (call,)}), make_reply(submit()))
+    run_context = desks.run_context(prepared, home, model)
+    assert conversation(run_context).next_form(run_context).name
     (result,) = model.requests[1].messages[-1].results
     assert result.failed
     assert len(result.content) > 10
 
 
 def test_a_model_that_turns_in_circles_is_stopped(prepared, home):
-    model = FakeModel(lambda request: said(bash()))
-    job = desks.job(prepared, home, model)
-    assert conversation(job).next_form(job).why
+    model = FakeModel(lambda request: make_reply(bash()))
+    run_context = desks.run_context(prepared, home, model)
+    assert conversation(run_context).next_form(run_context).why
     assert len(model.requests) == 3
 
 
 def test_what_could_cost_more_than_is_left_is_not_asked(prepared, home, monkeypatch):
-    monkeypatch.setattr(budget, "limits", lambda *given: Limits(tokens=35))
+    monkeypatch.setattr(budget, "compute_limits", lambda *given: Limits(tokens=35))
     model = FakeModel(
-        lambda request: said(write(f"a{len(request.messages)}.py")),
+        lambda request: make_reply(write(f"a{len(request.messages)}.py")),
         worst=Worst(tokens=20, usd=None),
     )
-    job = desks.job(prepared, home, model)
-    with pytest.raises(BudgetSpent) as raised, job.keeping():
-        conversation(job).next_form(job)
+    run_context = desks.run_context(prepared, home, model)
+    with pytest.raises(BudgetSpent) as raised, run_context.attach_best_change():
+        conversation(run_context).next_form(run_context)
     assert len(model.requests) == 2
-    assert job.step.at == "edit 1 3 reply"
+    assert run_context.step.at == "edit 1 3 reply"
     assert "15 of 35 are left" in raised.value.message
     assert raised.value.change.paths == ("a1.py", "a3.py")
 
 
 def test_a_reply_that_is_not_taken_counts_in_what_the_run_has_spent(prepared, home):
     records = desks.Records()
-    refused = said(text="No.").model_copy(update={"finish": "refused"})
+    refused = make_reply(text="No.").model_copy(update={"finish": "refused"})
     for answers in ([refused], []):
         # The second one goes on where the first one was killed, and asks nobody.
-        job = desks.job(prepared, home, script(*answers), records=records)
+        run_context = desks.run_context(prepared, home, script(*answers), records=records)
         with pytest.raises(ModelRefused):
-            conversation(job).next_form(job)
-        assert (job.spent.tokens, job.spent.usd, job.step.cost_usd) == (10, 0.01, 0.01)
-        assert [(one.model, one.calls, one.usd) for one in job.uses] == [("fake:one", 1, 0.01)]
+            conversation(run_context).next_form(run_context)
+        assert (run_context.usage.tokens, run_context.usage.usd, run_context.step.cost_usd) == (
+            10,
+            0.01,
+            0.01,
+        )
+        assert [(one.model, one.calls, one.usd) for one in run_context.model_uses] == [
+            ("fake:one", 1, 0.01)
+        ]
 
 
 def test_nothing_is_done_after_the_form(prepared, home):
-    late = said(write(), submit("First."), write("shop/b.py"), submit("Second."), bash())
-    job = desks.job(prepared, home, script(late))
-    talk = conversation(job)
-    assert json.loads(talk.next_form(job).form)["summary"] == "First."
+    late = make_reply(write(), submit("First."), write("shop/b.py"), submit("Second."), bash())
+    run_context = desks.run_context(prepared, home, script(late))
+    talk = conversation(run_context)
+    assert json.loads(talk.next_form(run_context).form)["summary"] == "First."
     assert talk.change.paths == ("shop/new.py",)
     (event,) = events(home, prepared, "model.called")
     assert [one["failed"] for one in event["results"]] == [False, False, True, True, True]
 
 
 def test_all_that_is_said_is_on_record_once(prepared, home):
-    model = script(said(bash()), said(write()), said(submit()))
-    job = desks.job(prepared, home, model)
-    conversation(job).next_form(job)
+    model = script(make_reply(bash()), make_reply(write()), make_reply(submit()))
+    run_context = desks.run_context(prepared, home, model)
+    conversation(run_context).next_form(run_context)
     asked = events(home, prepared, "model.asked")
     assert [(one["conversation"], one["turn"], one["role"]) for one in asked] == [
         ("edit 1", number, "editor") for number in (1, 2, 3)
@@ -199,10 +209,12 @@ def test_all_that_is_said_is_on_record_once(prepared, home):
 def test_secrets_are_in_no_event(prepared, home):
     secret = "ghp_" + "a1B2c3D4e5F6" * 3
     model = script(
-        said(write(text=f"key = '{secret}'\n")), said(bash("cat shop/new.py")), said(submit(secret))
+        make_reply(write(text=f"key = '{secret}'\n")),
+        make_reply(bash("cat shop/new.py")),
+        make_reply(submit(secret)),
     )
-    job = desks.job(prepared, home, model, redactor=Redactor([secret]))
-    conversation(job).next_form(job)
+    run_context = desks.run_context(prepared, home, model, redactor=Redactor([secret]))
+    conversation(run_context).next_form(run_context)
     written = (home / "runs" / prepared.run.run_id / "ledger.jsonl").read_text()
     assert secret not in written
     answered = events(home, prepared, "model.answered")
@@ -234,15 +246,20 @@ class Mortal(desks.Records):
 
 def test_kill_each_turn_and_go_on(prepared, home):
     def answer(request):
-        replies = [said(bash()), said(write()), said(write("shop/more.py")), said(submit())]
+        replies = [
+            make_reply(bash()),
+            make_reply(write()),
+            make_reply(write("shop/more.py")),
+            make_reply(submit()),
+        ]
         return replies[sum(isinstance(one, Answered) for one in request.messages)]
 
     def carry(records, model):
-        job = desks.job(prepared, home, model, records=records)
-        talk = conversation(job)
-        with job.keeping():
-            handed = talk.next_form(job)
-        return handed, talk.change.digest, job
+        run_context = desks.run_context(prepared, home, model, records=records)
+        talk = conversation(run_context)
+        with run_context.attach_best_change():
+            handed = talk.next_form(run_context)
+        return handed, talk.change.digest, run_context
 
     wanted = carry(desks.Records(), FakeModel(answer))[:2]
     for at in range(8):
@@ -251,11 +268,11 @@ def test_kill_each_turn_and_go_on(prepared, home):
             carry(records, model)
         recorded = [name for name in records.kept if name.endswith("reply")]
         before = len(model.requests)
-        *found, job = carry(desks.Records(records.kept), model)
+        *found, run_context = carry(desks.Records(records.kept), model)
         assert tuple(found) == wanted
         # What has a record is not asked for again.
         assert len(model.requests) - before == 4 - len(recorded)
-        assert job.spent.tokens == 40
+        assert run_context.usage.tokens == 40
         said_so = [one for one in model.requests[-1].messages if isinstance(one, Returned)]
         lost = [one for one in said_so if "only your change was kept" in one.text]
         assert len(lost) == (2 <= at <= 5)

@@ -8,13 +8,13 @@ import pytest
 
 from agent.editing import tools
 from agent.editing.asking import Turn
-from agent.editing.tools import Submit, Tools
+from agent.editing.tools import Submit, ToolExecutor
 from agent.errors import EnvironmentFailed
 from agent.models.change import Change
 from agent.models.chat import Reply, ToolCall
 from agent.models.sandbox import Ran
 from agent.services import Services
-from agent.testing import FakeModel, FakeSession, said
+from agent.testing import FakeModel, FakeSession, make_reply
 from repo_config.detect import DjangoProject
 from tests.unit.editing import desks
 from tests.unit.editing.desks import bash, edit, submit, write
@@ -26,12 +26,14 @@ class Opened:
     """The tools on a small repository."""
 
     def __init__(self, prepared, home, **facts):
-        self.job = desks.job(prepared, home, FakeModel(lambda request: said()))
-        self.tools = Tools(self.job, {"submit": ("Submit.", Submit)}, **facts)
+        self.run_context = desks.run_context(
+            prepared, home, FakeModel(lambda request: make_reply())
+        )
+        self.tools = ToolExecutor(self.run_context, {"submit": ("Submit.", Submit)}, **facts)
         self.change = Change(base_commit=prepared.checkout.commit, files=())
 
     def call(self, *calls, turn=TURN):
-        reply = calls[0] if isinstance(calls[0], Reply) else said(*calls)
+        reply = calls[0] if isinstance(calls[0], Reply) else make_reply(*calls)
         done = self.tools.carry_out(reply, self.change, (), turn)
         self.change = done.change or self.change
         return done
@@ -47,7 +49,7 @@ class Opened:
 @pytest.fixture
 def opened(tmp_path, home):
     made = Opened(desks.repository(tmp_path, home), home)
-    with made.job.keeping():
+    with made.run_context.attach_best_change():
         yield made
 
 
@@ -59,7 +61,7 @@ def test_a_command_runs_in_the_tree_and_says_how_it_ended(opened):
 
 def test_a_command_past_its_limit_is_told_with_what_it_printed(opened, monkeypatch):
     monkeypatch.setattr(tools, "LEAST_SECONDS", 1)
-    monkeypatch.setattr(tools, "bounded", lambda most, left: most)
+    monkeypatch.setattr(tools, "limit_seconds", lambda most, left: most)
     said_so = opened.content(bash("echo first; sleep 20", seconds=1))
     assert said_so == "first\n[ended after 1 seconds]"
 
@@ -153,7 +155,7 @@ def test_before_a_plan_nothing_else_is_carried_out(opened):
 
 def test_whoever_only_reads_changes_nothing(tmp_path, home):
     made = Opened(desks.repository(tmp_path, home), home, edits=False)
-    with made.job.keeping():
+    with made.run_context.attach_best_change():
         assert [spec.name for spec in made.tools.specs] == ["bash", "submit"]
         done = made.call(bash("echo x > a.py"))
     assert done.change is None
@@ -166,7 +168,7 @@ def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home):
     contract = prepared.contract.model_copy(update={"project": project})
     made = Opened(prepared.model_copy(update={"contract": contract}), home)
     named = {"name": "print-to-logging", "parameters": {"paths": "shop/jobs.py", "level": "info"}}
-    with made.job.keeping():
+    with made.run_context.attach_best_change():
         made.call(write("shop/jobs.py", "def run():\n    print('ran')\n"))
         (result,) = made.call(("recipe", named)).results
         for wrong in ({**named, "name": "rename"}, {**named, "parameters": {"path": "."}}):
@@ -177,7 +179,7 @@ def test_a_recipe_writes_what_it_makes_in_the_sandbox(tmp_path, home):
 
 
 def test_replies_of_many_calls_are_bounded(opened):
-    several = said(*[bash("yes | head -c 9000")] * 50)
+    several = make_reply(*[bash("yes | head -c 9000")] * 50)
     several = several.model_copy(
         update={
             "calls": tuple(
@@ -193,7 +195,7 @@ def test_replies_of_many_calls_are_bounded(opened):
 
 def test_a_call_that_is_no_json_is_answered(opened):
     torn = ToolCall(call_id="c1", name="bash", arguments='{"command": ')
-    done = opened.call(said().model_copy(update={"calls": (torn,)}))
+    done = opened.call(make_reply().model_copy(update={"calls": (torn,)}))
     assert "JSON" in done.results[0].content
     assert json.loads(done.model_dump_json())["handed"] == ""
 
@@ -209,7 +211,7 @@ def test_another_declaration_brings_another_environment_and_says_so(opened, monk
     done = opened.call(write("requirements.txt", "httpx\n"))
     assert "httpx==0.28.1" in done.text
     assert opened.call(bash("true")).text == ""
-    assert len(opened.job.svc.sessions.opened) == 2, "the next command has the packages"
+    assert len(opened.run_context.svc.sessions.opened) == 2, "the next command has the packages"
     done = opened.call(write("requirements.txt", "nonsense\n"))
     assert "There is no such package." in done.text
     assert "the base again" in opened.call(bash("rm requirements.txt")).text
@@ -218,7 +220,7 @@ def test_another_declaration_brings_another_environment_and_says_so(opened, monk
 def test_no_run_builds_environments_without_end(opened, monkeypatch):
     built = []
     monkeypatch.setattr(Services, "environment_of_change", lambda *given: built.append(given) or
-        opened.job.prepared.environment)  # fmt: skip
+        opened.run_context.prepared.environment)  # fmt: skip
     told = [opened.call(write("requirements.txt", f"httpx=={n}\n")).text for n in range(9)]
     assert len(built) == tools._MOST_REBUILDS
     assert "No further" in told[-1]

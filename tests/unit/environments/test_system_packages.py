@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.environments import system_packages
-from agent.environments.bench import Bench, RootedSandbox
+from agent.environments.build_context import BuildContext, RootedSandbox
 from agent.environments.interpreters import Interpreter
 from agent.environments.system_packages import SystemPackages
 from agent.models.sandbox import Root, SandboxRequest, SandboxResult
@@ -70,9 +70,11 @@ def provide(
 ) -> SystemPackages:
     interpreter = Interpreter(version="3.11.2", path="/usr/bin/python3", why="")
     settings = Settings(home=home, system_packages=allowed)
-    bench = Bench(RootedSandbox(sandboxes, ""), None, settings, interpreter, lambda line: None)  # type: ignore[arg-type]
-    found = system_packages.provide(names, bench)
-    assert system_packages.find(names, bench).folder == found.folder
+    build_context = BuildContext(
+        RootedSandbox(sandboxes, ""), None, settings, interpreter, lambda line: None
+    )  # type: ignore[arg-type]
+    found = system_packages.provide_layer(names, build_context)
+    assert system_packages.find_layer(names, build_context).folder == found.folder
     return found
 
 

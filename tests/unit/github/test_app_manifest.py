@@ -15,8 +15,8 @@ def has(**changed: str | None) -> dict[str, str]:
 
 
 def test_an_app_made_from_the_manifest_has_what_it_needs_and_no_more():
-    compared = app_manifest.difference(has(), app_manifest.default_events())
-    assert (compared.missing, compared.excess_permissions) == (False, {})
+    compared = app_manifest.compare_permissions(has(), app_manifest.default_events())
+    assert (compared.is_lacking, compared.excess_permissions) == (False, {})
 
 
 @pytest.mark.parametrize(
@@ -28,18 +28,18 @@ def test_an_app_made_from_the_manifest_has_what_it_needs_and_no_more():
     ],
 )
 def test_a_permission_that_is_missing_or_too_much_is_named(permissions, missing, excess):
-    compared = app_manifest.difference(permissions, app_manifest.default_events())
+    compared = app_manifest.compare_permissions(permissions, app_manifest.default_events())
     assert compared.missing_permissions == missing
     assert compared.excess_permissions == excess
-    assert compared.missing == bool(missing)
+    assert compared.is_lacking == bool(missing)
 
 
 def test_an_event_that_is_missing_or_too_much_is_named():
     events = [*(name for name in app_manifest.default_events() if name != "status"), "push"]
-    compared = app_manifest.difference(has(), events)
+    compared = app_manifest.compare_permissions(has(), events)
     assert compared.missing_events == ("status",)
     assert compared.excess_events == ("push",)
-    assert compared.missing
+    assert compared.is_lacking
 
 
 def test_each_permission_lets_the_app_have_an_event_or_stands_for_what_tokens_are_made_with():
@@ -59,10 +59,10 @@ def test_each_permission_lets_the_app_have_an_event_or_stands_for_what_tokens_ar
     ],
 )
 def test_the_pages_are_found_from_the_address_of_the_api(api, web):
-    assert app_manifest.website(api) == web
+    assert app_manifest.find_website(api) == web
 
 
 @pytest.mark.parametrize("api", ["https://h.example/api", "ftp:x"])
 def test_an_address_that_is_no_apis_is_refused(api):
     with pytest.raises(SettingsInvalid, match="/api/v3"):
-        app_manifest.website(api)
+        app_manifest.find_website(api)

@@ -10,12 +10,12 @@ from agent.github import checks_report, state_labels
 from agent.github import status_text as status
 from agent.github.state_labels import StateLabel
 from agent.models.change import Finding, Plan, Severity
-from agent.models.forge import Progress, StageMark
+from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import ModelUse
-from agent.models.outcome import Outcome, PullRequest, ThreadEnd
+from agent.models.outcome import Outcome, PullRequest, ThreadOutcome
 from agent.models.run import FollowUp, Reason, Run, end_state
 from agent.models.ticket import IssueRef, Snapshot
-from agent.text import cleaning
+from agent.text import sanitise
 
 SNAPSHOT = Snapshot(
     issue=IssueRef(repository="shop/store", repository_id=1, number=42, issue_id=7),
@@ -154,21 +154,21 @@ def test_a_run_without_a_pull_request_says_why_in_the_one_comment():
 
 def test_a_dry_run_is_never_called_ready():
     ended = outcome(Reason.DRY_RUN, "body", PULL)
-    assert not ended.done
+    assert not ended.is_done
     assert "is ready" not in status.ended(RUN, ended, PROGRESS, None)
     assert state_labels.of(ended) is not StateLabel.READY
 
 
 def test_a_text_that_is_too_long_is_cut_and_says_so():
     text = status.ended(RUN, outcome(Reason.NEW_FAILURES, "x" * 70_000), PROGRESS, PAGE)
-    assert len(text) < cleaning.TEXT_LIMIT
+    assert len(text) < sanitise.TEXT_LIMIT
     assert "https://m/runs/r1" in text
 
 
-def ended_thread(end: str, about: str = "shop/views.py:3: why?") -> ThreadEnd:
-    return ThreadEnd(
-        thread_id="t", place="inline", about=about, url="https://g/9#t", end=end, words="So.",
-        upto=1,
+def ended_thread(end: str, about: str = "shop/views.py:3: why?") -> ThreadOutcome:
+    return ThreadOutcome(
+        thread_id="t", place="inline", about=about, url="https://g/9#t", kind=end, text="So.",
+        last_comment_id=1,
     )  # fmt: skip
 
 
@@ -179,9 +179,9 @@ FOLLOW_UP = FollowUp(of="r1", pull=9, round=2, kind="review")
 def test_a_round_tells_how_its_threads_ended_and_who_acts(ends):
     run = RUN.model_copy(update={"run_id": "r2", "follow_up": FOLLOW_UP})
     threads = tuple(ended_thread(end) for end in ends)
-    waiting = tuple(one for one in threads if one.end == "human")
+    waiting = tuple(one for one in threads if one.kind == "human")
     for reason in (Reason.READY, *([Reason.NEW_FAILURES] if threads else [])):
-        update = {"threads": threads, "waiting": waiting}
+        update = {"threads": threads, "waiting_threads": waiting}
         ended = outcome(reason, "body", PULL).model_copy(update=update)
         text = status.ended(run, ended, PROGRESS, PAGE)
     label = state_labels.of(ended, follows=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from agent.models.change import Change, ChangedFile, Finding, Severity
 from agent.models.ticket import Ticket
-from agent.policy.proposal import Proposal
+from agent.policy.change_context import ChangeContext
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
 from tests.unit.trees import DictTree
@@ -84,7 +84,7 @@ class Snippet:
     was_executable: tuple[str, ...] = ()
     """Paths of the base that could be started before."""
 
-    def proposal(self) -> Proposal:
+    def change_context(self) -> ChangeContext:
         """Make what rules are shown."""
         after = {"app/views.py": self.after} if isinstance(self.after, str) else self.after
         base = self.base
@@ -92,7 +92,7 @@ class Snippet:
             base = {"app/views.py": base} if base else {}
         made, tree = change(dict(after), dict(base), self.executable, self.was_executable)
         asked = self.ticket
-        return Proposal(
+        return ChangeContext(
             made,
             config(**self.config),
             project("3.11").model_copy(update=self.project),

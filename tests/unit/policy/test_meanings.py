@@ -6,14 +6,14 @@ import ast
 
 import pytest
 
-from agent.policy.proposal import Proposal
+from agent.policy.change_context import ChangeContext
 from tests.unit.policy.cases import change, config, project
 
 
 def meant(text: str) -> set[str]:
     """Return what the argument of the last call of `show` stands for."""
     made, tree = change({"app/a.py": text})
-    view = Proposal(made, config(), project("3.11"), tree).python[0].after
+    view = ChangeContext(made, config(), project("3.11"), tree).python[0].after
     assert view is not None
     shown = [
         call
@@ -48,4 +48,4 @@ def test_many_items_in_a_row_take_no_longer_than_few():
 
 def test_a_file_that_is_nested_too_deeply_is_not_read_in_part():
     made, tree = change({"app/a.py": f"x = {' + '.join('1' * 300)}\n"})
-    assert Proposal(made, config(), project("3.11"), tree).python[0].after is None
+    assert ChangeContext(made, config(), project("3.11"), tree).python[0].after is None

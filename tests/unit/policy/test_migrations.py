@@ -5,26 +5,26 @@ from __future__ import annotations
 from agent.models.change import Finding
 from agent.models.ticket import Ticket
 from agent.policy import registry
+from agent.policy.change_context import ChangeContext
 from agent.policy.migrations import data, destructive, history, locks, unasked
-from agent.policy.proposal import Proposal
 from tests.unit.policy.cases import change, config, project
 from tests.unit.policy.migration_files import SHOP, migration
 
 MODULES = (history, unasked, destructive, locks, data)
 
 
-def proposal(
+def change_context(
     after: dict[str, str | bytes | None],
     base: dict[str, str | bytes] | None = None,
     ticket: str | None = None,
-) -> Proposal:
+) -> ChangeContext:
     made, tree = change(after, base if base is not None else SHOP)
     asked = Ticket(ticket_id="1", title=ticket, body="", digest="0") if ticket else None
-    return Proposal(made, config(), project("3.11", "config.settings"), tree, asked)
+    return ChangeContext(made, config(), project("3.11", "config.settings"), tree, asked)
 
 
-def found(asked: Proposal) -> list[Finding]:
-    return [finding for module in MODULES for finding in module.check(asked)]
+def found(asked: ChangeContext) -> list[Finding]:
+    return [finding for module in MODULES for finding in module.check_change(asked)]
 
 
 def named(findings: list[Finding]) -> list[tuple[str, str, int | None]]:
@@ -35,18 +35,22 @@ def test_what_a_field_was_is_found_where_it_was_last_altered():
     longer = "migrations.AlterField('order', 'code', models.CharField(max_length=40, null=True))"
     base = {**SHOP, "shop/migrations/0003_code.py": migration(longer, after="0002_note")}
     shorter = longer.replace("40", "30")
-    asked = proposal({"shop/migrations/0004_code.py": migration(shorter, after="0003_code")}, base)
+    asked = change_context(
+        {"shop/migrations/0004_code.py": migration(shorter, after="0003_code")}, base
+    )
     (finding,) = found(asked)
     assert finding.rule == "migration-destructive"
     assert "from 40 down to 30" in finding.message
 
 
 def test_a_migration_that_cannot_be_read_is_left_to_others():
-    assert found(proposal({"shop/migrations/0003_a.py": b"class Migration(\n"})) == []
+    assert found(change_context({"shop/migrations/0003_a.py": b"class Migration(\n"})) == []
 
 
 def test_an_app_deleted_as_a_whole_blocks_for_each_of_its_migrations():
-    asked = proposal({"wine/migrations/0001_initial.py": None, "wine/migrations/__init__.py": None})
+    asked = change_context(
+        {"wine/migrations/0001_initial.py": None, "wine/migrations/__init__.py": None}
+    )
     assert named(found(asked)) == [("migration-merged", "wine/migrations/0001_initial.py", None)]
 
 
@@ -54,7 +58,7 @@ def test_what_the_recipe_makes_is_clean():
     """A field that the ticket asks for, with the migration that Django writes for it."""
     models = "from django.db import models\n\n\nclass Order(models.Model):\n    pass\n"
     field = "priority = models.PositiveIntegerField(default=1)"
-    asked = proposal(
+    asked = change_context(
         {
             "shop/models.py": models.replace("pass", field),
             "shop/migrations/0003_order_priority.py": migration(
@@ -66,4 +70,4 @@ def test_what_the_recipe_makes_is_clean():
         {**SHOP, "shop/models.py": models},
         ticket="Add a `priority` to Order: PositiveIntegerField, default=1",
     )
-    assert [one for module in registry.MODULES for one in module.check(asked)] == []
+    assert [one for module in registry.MODULES for one in module.check_change(asked)] == []

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from agent.policy.proposal import Proposal
+from agent.policy.change_context import ChangeContext
 from agent.policy.view import View
 from tests.unit.policy import cases
 
@@ -21,7 +21,7 @@ BASE = {
 
 def view_of(text: str) -> View:
     made, tree = cases.change({"app/views.py": text}, dict(BASE))
-    (file,) = Proposal(made, cases.config(), cases.project("3.11"), tree).python
+    (file,) = ChangeContext(made, cases.config(), cases.project("3.11"), tree).python
     assert file.after is not None
     return file.after
 

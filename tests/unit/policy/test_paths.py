@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from agent.checks import gate
+from agent.checks import rule_changes
 from agent.models.change import Change, ChangedFile, Finding
+from agent.policy.change_context import ChangeContext
 from agent.policy.content import gate_files, paths
-from agent.policy.proposal import Proposal
 from tests.unit.policy import cases
 from tests.unit.trees import DictTree
 
@@ -26,7 +26,9 @@ BASE: dict[str, str | bytes] = {
 
 def findings(after: dict[str, str | bytes | None], **scope: object) -> list[Finding]:
     made, tree = cases.change(after, BASE)
-    return list(paths.check(Proposal(made, cases.config(scope=scope), cases.project(), tree)))
+    return list(
+        paths.check_change(ChangeContext(made, cases.config(scope=scope), cases.project(), tree))
+    )
 
 
 # --- scope ------------------------------------------------------------------------------------
@@ -70,7 +72,7 @@ def test_a_pattern_that_cannot_be_read_blocks_and_names_its_key(key):
     scope = config.scope.model_copy(update={key: ("a/[z-a]",)})
     made, tree = cases.change({"app/models.py": "y\n"}, BASE)
     config = config.model_copy(update={"scope": scope})
-    found = list(paths.check(Proposal(made, config, cases.project(), tree)))
+    found = list(paths.check_change(ChangeContext(made, config, cases.project(), tree)))
     assert f"scope.{key} of the configuration" in cases.blocking(found)[0].message
 
 
@@ -147,7 +149,7 @@ def test_a_path_below_a_file_and_a_folder_as_file_are_refused():
 def _one(file: ChangedFile) -> list[Finding]:
     tree = DictTree(BASE)
     made = Change(base_commit="0" * 40, files=(file,))
-    return list(paths.check(Proposal(made, cases.config(), cases.project(), tree)))
+    return list(paths.check_change(ChangeContext(made, cases.config(), cases.project(), tree)))
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,9 @@ def gate_findings(
 ) -> list[Finding]:
     made, tree = cases.change(after, BASE)
     return list(
-        gate_files.check(Proposal(made, cases.config(), cases.project(settings=settings), tree))
+        gate_files.check_change(
+            ChangeContext(made, cases.config(), cases.project(settings=settings), tree)
+        )
     )
 
 
@@ -214,7 +218,7 @@ def test_files_that_decide_about_the_checks_are_for_review():
     assert cases.review(found) == found
     assert {finding.path for finding in found} == set(rules)
     made, _ = cases.change(dict(rules), BASE)
-    treated = gate.rule_files(made, cases.project(settings="config.settings.test"))
+    treated = rule_changes.rule_files(made, cases.project(settings="config.settings.test"))
     assert len(treated) > 8
     assert treated <= set(rules)
 

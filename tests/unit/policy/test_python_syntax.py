@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from agent.models.change import Finding
-from agent.policy.proposal import Proposal
+from agent.policy.change_context import ChangeContext
 from agent.policy.versions import python_syntax
 from tests.unit.policy import cases
 
@@ -40,7 +40,11 @@ LIBRARY: dict[str, tuple[str, int]] = {
 def findings(after: str | bytes, version: str | None, before: str | None = None) -> list[Finding]:
     base = {} if before is None else {"app/a.py": before}
     made, tree = cases.change({"app/a.py": after}, base)
-    return list(python_syntax.check(Proposal(made, cases.config(), cases.project(version), tree)))
+    return list(
+        python_syntax.check_change(
+            ChangeContext(made, cases.config(), cases.project(version), tree)
+        )
+    )
 
 
 def _matrix(features: dict[str, tuple[str, int]]) -> list[object]:
@@ -152,7 +156,7 @@ def test_the_finding_says_where_the_version_is_declared():
     project = cases.project("3.9").model_copy(
         update={"origins": {"python_version": "pyproject.toml: requires-python"}}
     )
-    (finding,) = python_syntax.check(Proposal(made, cases.config(), project, tree))
+    (finding,) = python_syntax.check_change(ChangeContext(made, cases.config(), project, tree))
     assert finding.line == 2
     assert "pyproject.toml: requires-python" in finding.message
 
@@ -205,5 +209,5 @@ def test_only_what_the_file_did_not_need_before_is_a_finding(before, after, new)
 )
 def test_modules_and_scripts_are_read(path, count):
     made, tree = cases.change({path: "#!/usr/bin/env python3\nimport tomllib\n"})
-    asked = Proposal(made, cases.config(), cases.project("3.9"), tree)
-    assert len(list(python_syntax.check(asked))) == count
+    asked = ChangeContext(made, cases.config(), cases.project("3.9"), tree)
+    assert len(list(python_syntax.check_change(asked))) == count

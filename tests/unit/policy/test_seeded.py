@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from agent.policy.change_context import ChangeContext
 from agent.policy.content import secrets
-from agent.policy.proposal import Proposal
 from agent.policy.security import request_values
 from tests.unit.policy import cases, seeds
 
@@ -15,8 +15,8 @@ SEEDS = [pytest.param(seed, id=seed.name) for seed in seeds.INJECTION]
 
 def _findings(path, content, modules):
     made, tree = cases.change({path: content})
-    proposal = Proposal(made, cases.config(), cases.project("3.11"), tree)
-    return [finding for module in modules for finding in module.check(proposal)]
+    change_context = ChangeContext(made, cases.config(), cases.project("3.11"), tree)
+    return [finding for module in modules for finding in module.check_change(change_context)]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

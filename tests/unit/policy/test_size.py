@@ -8,8 +8,8 @@ import time
 import pytest
 
 from agent.models.change import Finding
+from agent.policy.change_context import ChangeContext
 from agent.policy.content import size
-from agent.policy.proposal import Proposal
 from tests.unit.policy import cases
 
 
@@ -19,7 +19,9 @@ def findings(
     **scope: object,
 ) -> list[Finding]:
     made, tree = cases.change(after, base)
-    return list(size.check(Proposal(made, cases.config(scope=scope), cases.project(), tree)))
+    return list(
+        size.check_change(ChangeContext(made, cases.config(scope=scope), cases.project(), tree))
+    )
 
 
 def lines(count: int, text: str = "line") -> str:

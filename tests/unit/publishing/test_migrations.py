@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.models.change import Change, ChangedFile
-from agent.models.forge import OwnPull
+from agent.models.code_host import OwnPullRequest
 from agent.publishing import migrations
 
 
@@ -44,16 +44,18 @@ def test_only_new_migrations_count():
 def test_a_hidden_line_is_one_comment_and_read_back(folder):
     body = text_of(folder)
     assert body.count("-->") == 2
-    (rival,) = migrations.rivals([OwnPull(number=3, body=body)], (folder,))
+    (rival,) = migrations.rivals([OwnPullRequest(number=3, body=body)], (folder,))
     assert (rival.number, rival.apps) == (3, (folder.removesuffix("/migrations"),))
 
 
 def test_only_those_that_share_an_app_are_rivals():
     pulls = (
-        OwnPull(number=9, body=text_of("shop/migrations", "blog/migrations").replace("\n", "\r\n")),
-        OwnPull(number=4, body=text_of("src/shop/migrations")),
-        OwnPull(number=5, body="Closes #1, without a line of ours"),
-        OwnPull(number=2, body=text_of("shop/migrations")),
+        OwnPullRequest(
+            number=9, body=text_of("shop/migrations", "blog/migrations").replace("\n", "\r\n")
+        ),
+        OwnPullRequest(number=4, body=text_of("src/shop/migrations")),
+        OwnPullRequest(number=5, body="Closes #1, without a line of ours"),
+        OwnPullRequest(number=2, body=text_of("shop/migrations")),
     )
     found = migrations.rivals(pulls, ("shop/migrations",))
     assert [(one.number, one.apps) for one in found] == [(2, ("shop",)), (9, ("shop",))]

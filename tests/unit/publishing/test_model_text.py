@@ -13,7 +13,7 @@ USE = ModelUse(
     role="editor", model="anthropic:one", calls=7, input_tokens=40_000, cached_tokens=31_000,
     output_tokens=1_200, usd=0.1234, seconds=41.26,
 )  # fmt: skip
-WORK = ModelWork(uses=(USE,), words="The loop skipped one.", rounds=("2 new failures", "passed"))
+WORK = ModelWork(uses=(USE,), claims="The loop skipped one.", rounds=("2 new failures", "passed"))
 RED = ProofRow(name="tests/test_a.py::test_b", without="failed", with_change="passed")
 PLAN = Plan(recipe="", title="t", parameters="", steps=("s",))
 
@@ -61,7 +61,7 @@ def test_words_of_the_model_stand_apart_and_after_the_facts():
 
 def test_what_models_write_is_inert():
     plan = PLAN.model_copy(update={"title": EVIL})
-    work = WORK.model_copy(update={"words": EVIL, "passed_over": (EVIL,), "rounds": (EVIL,)})
+    work = WORK.model_copy(update={"claims": EVIL, "passed_over": (EVIL,), "rounds": (EVIL,)})
     row = RED.model_copy(update={"name": EVIL, "without": EVIL})
     notes = ReviewNotes(
         ran=True, sentence=EVIL, remarks=(Remark(text=EVIL, path=EVIL, blocking=True),)

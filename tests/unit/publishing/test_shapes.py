@@ -53,7 +53,7 @@ def test_TC6_no_field_of_a_text_tells_a_credential(render: Callable[..., str]) -
     made = evidence(
         title=ALL, ticket=TICKET, notes=(ALL,), findings=(finding,), comparisons=(COMPARED,),
         verdict=VERDICT, review=notes,
-        work=ModelWork(uses=(USED,), words=ALL, rounds=(ALL,), undone=(ALL,)),
+        work=ModelWork(uses=(USED,), claims=ALL, rounds=(ALL,), undone=(ALL,)),
         plan=Plan(recipe="", title=ALL, parameters="", steps=(ALL,)),
     )  # fmt: skip
     words = render(made, Redactor())
@@ -75,7 +75,7 @@ def test_TC6_a_cut_leaves_no_part_of_a_credential(pad: int) -> None:
 def test_TC6_nor_do_checks_commits_and_the_end_of_a_run_that_stopped() -> None:
     redactor = Redactor()
     assert_nothing_told(text.checks_summary((COMPARED,), VERDICT, redactor))
-    stopped = Outcome.stopped("r", Reason.REFUSED, ALL)
+    stopped = Outcome.for_stopped_run("r", Reason.REFUSED, ALL)
     assert_nothing_told(text.stopped(stopped, TICKET, "log", redactor=redactor))
     # As `proposing.message` makes it.
     words = redactor(commits.message(redactor(ALL), (redactor(ALL),), (), "4"))

@@ -10,12 +10,12 @@ from markdown_it import MarkdownIt
 from agent.errors import TicketUnclear
 from agent.models.change import Finding, Severity
 from agent.models.checks import (
+    BlockedTest,
     CheckItem,
     CheckReport,
     CheckResult,
     Comparison,
-    HeldTest,
-    Repeated,
+    RepeatedTest,
     Rerun,
     Status,
 )
@@ -26,11 +26,11 @@ from agent.models.review import ReviewNotes
 from agent.models.run import Reason, Run, RunState
 from agent.models.ticket import EarlierAttempt, Ticket
 from agent.publishing import migrations, text
-from agent.text import cleaning
+from agent.text import sanitise
 from agent.text.redaction import REMOVED, Redactor
 from repo_config.detect import Project
 from repo_config.schema import RepoConfig
-from tests.unit.stages import forge_runs
+from tests.unit.stages import code_host_runs
 
 EVIL = (
     "</details> @org/team fixes #1 `@org` GH-7 ``` <img src=x> ![i](https://e.example/?d=1) | **x**"
@@ -63,7 +63,7 @@ def evidence(**changes) -> text.Evidence:
         "title": "Add nickname to Customer",
         "notes": ("Added nickname.",),
         "diff": "+ nickname",
-        "comparisons": (forge_runs.TESTS,),
+        "comparisons": (code_host_runs.TESTS,),
         "findings": (),
         "after": CheckReport(side="head", commit="a" * 40, change_digest=None, results=()),
         "review": ReviewNotes(ran=False, sentence="Not run: no model is configured."),
@@ -150,7 +150,9 @@ USE = ModelUse(
     ],
 )
 def test_an_earlier_attempt_that_was_closed_is_named(said, left, uses, told):
-    attempt = EarlierAttempt(pull=7, url="u", remarks=EVIL, said=said, left=left)
+    attempt = EarlierAttempt(
+        pull=7, url="u", remarks=EVIL, comment_headings=said, comments_left=left
+    )
     made = of_an_issue(work=ModelWork(uses=uses))
     ticket = made.ticket.model_copy(update={"earlier": attempt})
     whole = text.pull_request(made.model_copy(update={"ticket": ticket}))
@@ -162,7 +164,7 @@ def test_an_earlier_attempt_that_was_closed_is_named(said, left, uses, told):
 def of_an_issue(**changes) -> text.Evidence:
     """Evidence of a run of an issue."""
     made = evidence(log_path="https://m.example/runs/r1/log")
-    prepared = made.prepared.model_copy(update={"run": forge_runs.run()})
+    prepared = made.prepared.model_copy(update={"run": code_host_runs.run()})
     return made.model_copy(update={"prepared": prepared, **changes})
 
 
@@ -302,7 +304,7 @@ def test_the_text_of_a_pull_request_is_this():
             after=CheckReport(side="head", commit="a", change_digest=None, results=(result,)),
         )
     )
-    approval = forge_runs.SNAPSHOT.approval
+    approval = code_host_runs.SNAPSHOT.approval_key
     assert words == PULL_REQUEST % {"approval": approval, "e": "e" * 64}
 
 
@@ -350,7 +352,7 @@ def test_UI4_whatever_is_too_long_is_cut_said_and_closed():
         * 40,
     )
     for words in (text.withheld(made), text.pull_request(made)):
-        assert len(words) <= cleaning.TEXT_LIMIT
+        assert len(words) <= sanitise.TEXT_LIMIT
         plain = outside_fences(words)
         assert plain.count("<details>") == plain.count("</details>")
     assert "Cut here: the text had" in text.withheld(made)
@@ -378,7 +380,7 @@ def test_the_summary_of_a_check_begins_with_the_sentence_and_the_table():
 
 
 def test_flaky_tests_are_named_with_their_runs_and_not_called_known_failures():
-    run = Repeated(
+    run = RepeatedTest(
         item_id="t.py::t[@team]",
         base=(Rerun(outcome="failed"), Rerun(outcome="passed")),
         head=(Rerun(outcome="passed"),),
@@ -396,7 +398,7 @@ def test_flaky_tests_are_named_with_their_runs_and_not_called_known_failures():
 
 
 def test_both_versions_of_a_test_are_shown_inert():
-    held = HeldTest(
+    held = BlockedTest(
         item_id="t.py::test_a[</details>@ada]",
         outcome="failed",
         text="AssertionError: assert 1 == 2",
@@ -416,7 +418,7 @@ def ended(reason, sentence):
 
 def comment(reason, sentence):
     return text.stopped(
-        ended(reason, sentence), None, "https://m.example/log", run=forge_runs.run()
+        ended(reason, sentence), None, "https://m.example/log", run=code_host_runs.run()
     )
 
 
@@ -437,7 +439,7 @@ def test_open_questions_are_a_list_and_the_form_is_there_to_be_copied():
 def test_an_issue_that_is_no_more_what_it_was_is_told_in_the_first_line(stopped_at):
     sentence = "Issue 1 was closed; nothing was done."
     outcome = ended(Reason.SUPERSEDED, sentence).model_copy(update={"stopped_at": stopped_at})
-    words = text.stopped(outcome, None, "https://m.example/log", run=forge_runs.run())
+    words = text.stopped(outcome, None, "https://m.example/log", run=code_host_runs.run())
     assert words.startswith("**Stopped: issue 1 was closed.**")
     assert ("Nothing was pushed." in words) is (stopped_at != "publish")
 
@@ -455,7 +457,7 @@ def test_a_branch_that_was_pushed_before_the_end_is_named():
     left = ended(Reason.ACCESS_LOST, "No pull request could be opened.").model_copy(
         update={"branch": "mergewright/42-x", "commit": "c" * 40}
     )
-    words = text.stopped(left, None, "https://m.example/log", run=forge_runs.run())
+    words = text.stopped(left, None, "https://m.example/log", run=code_host_runs.run())
     assert "`mergewright/42-x`" in words
     assert f"`{'c' * 40}`" in words
     assert "Nothing was pushed" not in words
@@ -470,10 +472,10 @@ def test_where_an_earlier_attempt_may_have_pushed_no_branch_is_denied():
 
 def test_no_path_of_the_machine_is_told_on_the_forge():
     words = text.stopped(
-        ended(Reason.UNCLEAR, "x"), None, "/var/lib/m/run.log", run=forge_runs.run()
+        ended(Reason.UNCLEAR, "x"), None, "/var/lib/m/run.log", run=code_host_runs.run()
     )
     assert "/var/lib" not in words
-    assert f"`mergewright runs log {forge_runs.run().run_id}`" in words
+    assert f"`mergewright runs log {code_host_runs.run().run_id}`" in words
 
 
 def test_tests_that_were_skipped_are_not_called_passed():

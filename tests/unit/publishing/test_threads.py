@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from agent.models.outcome import ThreadEnd
+from agent.models.outcome import ThreadOutcome
 from agent.publishing import threads
-from agent.text import cleaning
+from agent.text import sanitise
 
 OLD = threads.section((), ("Old.",))
 NEW = threads.section((), ("New.",))
 
 
-def end(number: int, words: str) -> ThreadEnd:
-    return ThreadEnd(
-        thread_id=f"T{number}", place="inline", about=words, end="reply", words=words, upto=1
+def end(number: int, words: str) -> ThreadOutcome:
+    return ThreadOutcome(
+        thread_id=f"T{number}",
+        place="inline",
+        about=words,
+        kind="reply",
+        text=words,
+        last_comment_id=1,
     )
 
 
@@ -33,7 +38,7 @@ def test_the_section_stays_as_it_is_where_nothing_is_new():
 
 @pytest.mark.parametrize("shown", [OLD, OLD.partition("\n")[0], f"+{OLD}"])
 def test_marks_in_a_diff_or_a_log_hide_nothing_of_the_text(shown):
-    body = f"Before.\n\n{cleaning.fenced(shown)}\n\nProof.\n"
+    body = f"Before.\n\n{sanitise.format_fenced(shown)}\n\nProof.\n"
     first = threads.with_section(body, OLD)
     assert first == f"{body.rstrip()}\n\n{OLD}\n"
     assert threads.with_section(first, NEW) == f"{body.rstrip()}\n\n{NEW}\n"
@@ -47,6 +52,6 @@ def test_UI4_a_text_of_nothing_but_marks_or_blank_lines_is_read_in_one_go(body):
 def test_TC8_many_threads_of_signs_that_are_escaped_leave_sandbox_for_the_rest():
     ends = tuple(end(number, "&<>" * 100) for number in range(150))
     text = threads.section(ends)
-    assert len(text) < cleaning.TEXT_LIMIT / 2
+    assert len(text) < sanitise.TEXT_LIMIT / 2
     shown = text.count("\n| &amp;")
     assert f"| and {150 - shown} more, in the pull request itself | | |" in text

@@ -14,7 +14,7 @@ from tests.unit.trees import DictTree
 
 def read(workflow: str = "", /, **files: str) -> CiSetup:
     texts = {".github/workflows/ci.yml": workflow, **files}
-    return ci_setup.read(Files(DictTree(texts)))
+    return ci_setup.read_ci_setup(Files(DictTree(texts)))
 
 
 WORKFLOW = """\
@@ -253,7 +253,7 @@ def test_packages_of_npm_are_fetched_by_the_files_that_lock_them():
 def test_a_package_whose_version_the_matrix_says_is_named():
     found = read(
         "jobs: {t: {strategy: {matrix: {django: ['4.2', '5.2']}}, steps: [{run: 'pip install "
-        "Django==${{ matrix.django }}'}, {run: pytest}]}}"
+        "Django~=${{ matrix.django }}.0'}, {run: pytest}]}}"
     )
     assert found.install == ("Django",)
 

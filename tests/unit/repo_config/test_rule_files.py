@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from agent.checks import gate
+from agent.checks import rule_changes
 from agent.models.change import Change, ChangedFile
+from agent.policy.change_context import ChangeContext
 from agent.policy.content import gate_files
-from agent.policy.proposal import Proposal
 from repo_config import rule_files
 from repo_config.detect import DjangoProject, Project
 from repo_config.schema import RepoConfig
@@ -45,23 +45,38 @@ def change(path: str) -> Change:
 def test_a_file_that_decides_is_held_back_by_the_checks_and_told_to_the_reviewer(path):
     why = rule_files.reason(path, PROJECT)
     assert why
-    assert gate.rule_files(change(path), PROJECT) == {path}
-    [told] = gate_files.check(Proposal(change(path), RepoConfig(), PROJECT, DictTree({})))
+    assert rule_changes.rule_files(change(path), PROJECT) == {path}
+    [told] = gate_files.check_change(
+        ChangeContext(change(path), RepoConfig(), PROJECT, DictTree({}))
+    )
     assert f", and {why}" in told.message
 
 
 @pytest.mark.parametrize("path", DO_NOT)
 def test_any_other_file_is_neither(path):
     assert rule_files.reason(path, PROJECT) is None
-    assert gate.rule_files(change(path), PROJECT) == frozenset()
-    assert list(gate_files.check(Proposal(change(path), RepoConfig(), PROJECT, DictTree({})))) == []
+    assert rule_changes.rule_files(change(path), PROJECT) == frozenset()
+    assert (
+        list(
+            gate_files.check_change(
+                ChangeContext(change(path), RepoConfig(), PROJECT, DictTree({}))
+            )
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("path", ["requirements.txt", ".github/x.yml"])
 def test_what_only_installs_or_is_ci_is_told_and_holds_no_check_back(path):
-    assert gate.rule_files(change(path), PROJECT) == frozenset()
+    assert rule_changes.rule_files(change(path), PROJECT) == frozenset()
     assert (
-        len(list(gate_files.check(Proposal(change(path), RepoConfig(), PROJECT, DictTree({})))))
+        len(
+            list(
+                gate_files.check_change(
+                    ChangeContext(change(path), RepoConfig(), PROJECT, DictTree({}))
+                )
+            )
+        )
         == 1
     )
 

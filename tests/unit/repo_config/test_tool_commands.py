@@ -8,7 +8,7 @@ import pytest
 
 from repo_config import detect, load, tool_commands
 from repo_config.project_files import Files
-from repo_config.tool_options import Told
+from repo_config.tool_options import ToolOptions
 
 HOOKS = ".pre-commit-config.yaml"
 CI = ".github/workflows/ci.yml"
@@ -16,7 +16,7 @@ SOURCES = {"src/shop/__init__.py": "", "tests/test_shop.py": "", "manage.py": ""
 
 
 def detected(files, text: str = "") -> detect.Project:
-    return detect.project(files, load.from_text(text, ".github/mergewright.yml"))
+    return detect.detect_project(files, load.from_text(text, ".github/mergewright.yml"))
 
 
 def hook(name: str, more: str = "") -> str:
@@ -40,27 +40,27 @@ def tox(command: str, more: str = "") -> str:
     [
         (
             {HOOKS: hook("black", "    args: [--line-length=100, --quiet]\n")},
-            "black", Told(args=("--line-length=100", "--quiet")), f"{HOOKS}: black",
+            "black", ToolOptions(args=("--line-length=100", "--quiet")), f"{HOOKS}: black",
         ),
         (
             {"tox.ini": tox("flake8 -j 4 --max-line-length 99 {posargs:{toxinidir}/src tests}")},
-            "flake8", Told(args=("-j", "4", "--max-line-length", "99"), paths=("src", "tests")),
+            "flake8", ToolOptions(args=("-j", "4", "--max-line-length", "99"), paths=("src", "tests")),
             "tox.ini [testenv:lint]",
         ),
         (
             {CI: job("flake8 . --count --select=E9,F63 --show-source --statistics",
                      "flake8 . --count --exit-zero --max-line-length=127")},
             "flake8",
-            Told(args=("--count", "--select=E9,F63", "--show-source", "--statistics")),
+            ToolOptions(args=("--count", "--select=E9,F63", "--show-source", "--statistics")),
             f"{CI} job lint",
         ),
         (
             {CI: job("uv run --group lint ruff format --check && uvx ruff check src")},
-            "ruff check", Told(paths=("src",)), f"{CI} job lint",
+            "ruff check", ToolOptions(paths=("src",)), f"{CI} job lint",
         ),
         (
             {CI: "jobs:\n  a:\n    steps:\n    - uses: psf/black@stable\n"},
-            "black", Told(), f"{CI} job a",
+            "black", ToolOptions(), f"{CI} job a",
         ),
     ],
 )  # fmt: skip
@@ -82,18 +82,18 @@ def test_a_tool_is_run_as_it_is_run_there(tree, files, check, told, origin):
                 "Makefile": "PY ?= .venv/bin/python3\nCODE := src tests\n.PHONY: lint\nlint: style ## all\nstyle:\n"
                             "\t@$(PY) -m flake8 $(CODE) \\\n\t  --select E9\nother:\n\tblack .\n",
             },
-            {"flake8": Told(args=("--select", "E9"), paths=("src", "tests"))},
+            {"flake8": ToolOptions(args=("--select", "E9"), paths=("src", "tests"))},
         ),
         (
             {
                 CI: job("just check"),
                 "justfile": "code := 'src'\ncheck *args:\n    black --check {{ code }}\n",
             },
-            {"black": Told(paths=("src",))},
+            {"black": ToolOptions(paths=("src",))},
         ),
         (
             {CI: job("bash -e scripts/lint.sh"), "scripts/lint.sh": "set -x\nruff check src\n"},
-            {"ruff check": Told(paths=("src",))},
+            {"ruff check": ToolOptions(paths=("src",))},
         ),
         (
             {
@@ -103,7 +103,7 @@ def test_a_tool_is_run_as_it_is_run_there(tree, files, check, told, origin):
                               "    session.run('black', '--check', args)\n"
                               "@nox.session\ndef types(session):\n    session.run('mypy')\n",
             },
-            {"flake8": Told(paths=("src",))},
+            {"flake8": ToolOptions(paths=("src",))},
         ),
         (
             {
@@ -113,7 +113,7 @@ def test_a_tool_is_run_as_it_is_run_there(tree, files, check, told, origin):
                                   "[tool.pdm.scripts]\ntypes = {cmd = ['mypy', 'src']}\n"
                                   "[tool.hatch.envs.dev.scripts]\nstyle = 'black --check src'\n",
             },
-            dict.fromkeys(("flake8", "mypy", "black"), Told(paths=("src",))),
+            dict.fromkeys(("flake8", "mypy", "black"), ToolOptions(paths=("src",))),
         ),
     ],
 )  # fmt: skip
@@ -186,17 +186,17 @@ def test_of_several_places_the_first_that_can_be_followed_counts(tree):
             }
         )
     )
-    assert project.told == {"flake8": Told(args=("--max-complexity=9",), paths=("src",))}
+    assert project.told == {"flake8": ToolOptions(args=("--max-complexity=9",), paths=("src",))}
     assert project.not_run == {}
 
 
 def test_ruff_may_be_run_for_its_formatter_alone(tree):
     project = detected(tree({**SOURCES, CI: job("ruff format --check")}))
     assert project.lint_tools == ("ruff",)
-    assert project.told == {"ruff format": Told()}
+    assert project.told == {"ruff format": ToolOptions()}
     assert project.not_run == {"ruff check": f"{CI} job lint runs `ruff format` alone"}
     both = detected(tree({**SOURCES, "ruff.toml": "", CI: job("ruff format --check")}))
-    assert (both.told, both.not_run) == ({"ruff format": Told()}, {})
+    assert (both.told, both.not_run) == ({"ruff format": ToolOptions()}, {})
     asked = detected(
         tree({**SOURCES, CI: job("ruff format --check")}), "checks: {lint: [ruff, black]}"
     )
@@ -206,7 +206,7 @@ def test_ruff_may_be_run_for_its_formatter_alone(tree):
 def test_a_tool_that_is_asked_for_takes_what_ci_tells_it(tree):
     files = {**SOURCES, "tox.ini": tox("flake8 --max-line-length=99 src")}
     asked = detected(tree(files), "checks: {lint: [flake8]}")
-    assert asked.told == {"flake8": Told(args=("--max-line-length=99",), paths=("src",))}
+    assert asked.told == {"flake8": ToolOptions(args=("--max-line-length=99",), paths=("src",))}
     off = detected(tree(files), "checks: {lint: off}")
     assert (off.lint_tools, off.told) == ((), {})
 
@@ -220,7 +220,7 @@ def test_in_a_folder_of_a_repository_only_jobs_that_run_there_count(tree):
     )
     project = detected(tree(files), "root: api")
     assert project.lint_tools == ("black",)
-    assert project.told == {"black": Told(paths=("src",))}
+    assert project.told == {"black": ToolOptions(paths=("src",))}
     assert project.not_run == {}
 
 
@@ -229,7 +229,7 @@ def test_commands_that_grow_without_end_are_read_in_time(tree):
     for text in ("${{", "black --check (", "'", "a=1 ", "env ", "flake8 -- ", "python -m "):
         many = text * (100_000 // len(text))
         files = Files(tree({CI: job(many), "tox.ini": tox(many)}))
-        assert len(tool_commands.found(files, files, "")) <= 200
+        assert len(tool_commands.find_commands(files, files, "")) <= 200
     assert time.process_time() - started < 20
 
 
@@ -238,10 +238,10 @@ def test_what_a_hook_demands_holds_beside_settings_unless_it_is_run_otherwise_as
     files[HOOKS] = hook("mypy") + hook("ruff", "    args: [--select, I]\n").partition("\n")[2]
     project = detected(tree(files))
     assert project.told == {
-        "mypy": Told(args=("--ignore-missing-imports", "--scripts-are-modules")),
-        "ruff check": Told(args=("--select", "I")),
+        "mypy": ToolOptions(args=("--ignore-missing-imports", "--scripts-are-modules")),
+        "ruff check": ToolOptions(args=("--select", "I")),
     }
-    assert detected(tree({**files, CI: job("ruff check")})).told["ruff check"] == Told()
+    assert detected(tree({**files, CI: job("ruff check")})).told["ruff check"] == ToolOptions()
     plain = job("mypy --ignore-missing-imports src")
     assert detected(tree({**files, CI: plain})).told["mypy"].args == ("--ignore-missing-imports",)
 

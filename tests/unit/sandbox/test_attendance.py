@@ -9,8 +9,8 @@ import pytest
 
 from agent.errors import SandboxLost
 from agent.models.sandbox import SandboxLimits, SandboxRequest
-from agent.sandbox.runtime.attendance import Attendance
 from agent.sandbox.runtime.channel import Kind
+from agent.sandbox.runtime.supervision import Supervisor
 
 NONCE = bytes(16)
 
@@ -26,12 +26,12 @@ def ended(code: int | None, limit: str | None) -> bytes:
 
 
 @pytest.fixture
-def late() -> Attendance:
+def late() -> Supervisor:
     """A sandbox whose time the host has seen pass, without a word of its end."""
     order = SandboxRequest(argv=("true",), limits=SandboxLimits(seconds=-60))
-    sandbox = Attendance(order, NONCE)
-    sandbox.hear(frame(Kind.STARTED, {}))
-    assert sandbox.over(None)
+    sandbox = Supervisor(order, NONCE)
+    sandbox.take_frames(frame(Kind.STARTED, {}))
+    assert sandbox.is_over(None)
     return sandbox
 
 
@@ -39,25 +39,25 @@ def late() -> Attendance:
     ("code", "limit"), [(None, "processes"), (None, "time"), (3, None)], ids=str
 )
 def test_word_of_the_end_that_comes_late_still_counts(
-    late: Attendance, code: int | None, limit: str | None
+    late: Supervisor, code: int | None, limit: str | None
 ) -> None:
-    late.hear(ended(code, limit))
+    late.take_frames(ended(code, limit))
     result = late.judge(None, 1.0)
     assert (result.exit_code, result.limit) == (code, limit)
 
 
-def test_without_any_the_time_is_what_ended_it(late: Attendance) -> None:
+def test_without_any_the_time_is_what_ended_it(late: Supervisor) -> None:
     result = late.judge(None, 1.0)
     assert (result.exit_code, result.limit) == (None, "time")
 
 
-def test_what_the_kernel_has_counted_comes_first(late: Attendance) -> None:
-    late.hear(ended(0, None))
+def test_what_the_kernel_has_counted_comes_first(late: Supervisor) -> None:
+    late.take_frames(ended(0, None))
     result = late.judge("memory", 1.0)
     assert (result.exit_code, result.limit) == (None, "memory")
 
 
 def test_a_sandbox_that_says_nothing_has_proved_nothing() -> None:
-    sandbox = Attendance(SandboxRequest(argv=("true",)), NONCE)
+    sandbox = Supervisor(SandboxRequest(argv=("true",)), NONCE)
     with pytest.raises(SandboxLost, match="did not open"):
         sandbox.judge(None, 1.0)

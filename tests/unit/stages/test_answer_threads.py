@@ -7,17 +7,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from agent.models.agenda import Agenda, Answer, Matter, Occasion
 from agent.models.change import Change, Plan
+from agent.models.code_host import BranchRules, Remote
 from agent.models.environment import Checkout
-from agent.models.forge import BranchRules, Remote
-from agent.models.pulls import ProjectCheck, PullNow, Standing, Thread
+from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
+from agent.models.review_items import FollowUpContext, FollowUpTask, ItemAnswer, ReviewItem
 from agent.stages import answer
 from agent.text.redaction import Redactor
 from tests.integration import run_samples
 from tests.unit.stages.test_follow_up_threads import comment, thread
 
-PULL = PullNow(
+PULL = PullSnapshot(
     number=7, url="https://h/o/r/pull/7", state="open", draft=False, title="t", body="As we wrote.",
     branch="b", head="a" * 40, base_branch="main",
 )  # fmt: skip
@@ -26,42 +26,42 @@ PULL = PullNow(
 class Pulls:
     """Keeps what is said of a pull request."""
 
-    def __init__(self, now: PullNow) -> None:
+    def __init__(self, now: PullSnapshot) -> None:
         self.now = now
         self.resolved: list[str] = []
         self.bodies: list[str] = []
 
-    def read(self, run, number):
+    def read_pull(self, run, number):
         return self.now
 
-    def reply(self, run, number, thread, words, *, key):
+    def reply_in_thread(self, run, number, thread, words, *, key):
         return "https://h/o/r/pull/7#discussion_r9"
 
-    def resolve(self, run, thread):
+    def resolve_thread(self, run, thread):
         self.resolved.append(thread.thread_id)
         return True
 
-    def rewrite(self, run, number, body):
+    def rewrite_text(self, run, number, body):
         self.bodies.append(body)
 
 
-def published(asked: Thread | ProjectCheck, now: PullNow) -> Pulls:
+def published(asked: Thread | ProjectCheck, now: PullSnapshot) -> Pulls:
     commit = "a" * 40
     remote = Remote(
         name="o/r", url="https://h/o/r.git", default_branch="main", author="us[bot]", email="us@h"
     )
     plan = Plan(recipe="", title="t", parameters="", steps=())
-    occasion = Occasion(remote=remote, rules=BranchRules(), pull=PULL, plan=plan)
+    context = FollowUpContext(remote=remote, rules=BranchRules(), pull=PULL, plan=plan)
     checkout = Checkout(
         repository="o/r", mirror="/m", commit=commit, base_branch="main", nearest_tag=None
     )
-    standing = Standing(
+    branch_state = BranchState(
         checkout=checkout, change=Change(base_commit=commit, files=()), head=commit, tip=commit,
         tree=commit,
     )  # fmt: skip
     of = {"check" if isinstance(asked, ProjectCheck) else "thread": asked}
-    matter = Matter.model_validate({"number": 1, "about": "Rename it.", "text": "", **of})
-    agenda = Agenda(occasion=occasion, standing=standing, matters=(matter,))
+    item = ReviewItem.model_validate({"number": 1, "about": "Rename it.", "text": "", **of})
+    task = FollowUpTask(context=context, branch_state=branch_state, items=(item,))
     pulls = Pulls(now)
     svc = SimpleNamespace(
         pulls=pulls,
@@ -69,11 +69,11 @@ def published(asked: Thread | ProjectCheck, now: PullNow) -> Pulls:
         redactor=Redactor(()),
         say=lambda words: None,
         run_folder=lambda run: Path("/runs"),
-        forge=SimpleNamespace(deliver=lambda run, outcome: outcome),
+        code_host=SimpleNamespace(report_outcome=lambda run, outcome: outcome),
     )
     prepared = SimpleNamespace(run=run_samples.run(1))
-    said = Answer(matter=1, end="commit", words="Renamed.")
-    answer.publish(agenda, (said,), None, None, prepared, svc)
+    said = ItemAnswer(item=1, end="commit", text="Renamed.")
+    answer.publish_answers(task, (said,), None, None, prepared, svc)
     return pulls
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from agent import workflow
 from agent.editing import attempts, budget, rounds
-from agent.editing.budget import Limits, Terms
+from agent.editing.budget import AttemptLimits, Limits
 from agent.errors import (
     BudgetSpent,
     EditFailed,
@@ -22,7 +22,7 @@ from agent.errors import (
 from agent.models.checks import CheckReport, CheckResult, Status
 from agent.models.environment import Environment
 from agent.stages import baseline, edit, environment, repair, validate
-from agent.testing import FakeModel, said
+from agent.testing import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import plan, submit, write
 from tests.unit.stages.test_repair import begun, draft, judged, script
@@ -35,27 +35,27 @@ def prepared(tmp_path, home):
 
 def planned(prepared, home, *replies, model=None):
     """Begin a job whose plan is agreed."""
-    job = desks.job(prepared, home, model or script(said(plan()), *replies))
-    return attempts.begin(job), job
+    run_context = desks.run_context(prepared, home, model or script(make_reply(plan()), *replies))
+    return attempts.begin_attempt(run_context), run_context
 
 
 def idle():
-    return [said(submit(f"{number}")) for number in range(2)]
+    return [make_reply(submit(f"{number}")) for number in range(2)]
 
 
 def test_the_first_call_is_a_plan_and_nothing_is_done_before(prepared, home):
-    model = script(said(write(), plan(title="x" * 80)), said(plan(files=[".github/x.yml"])),
-                   said(plan(), write()), said(write()), said(submit("Done.")))  # fmt: skip
-    first, job = planned(prepared, home, model=model)
+    model = script(make_reply(write(), plan(title="x" * 80)), make_reply(plan(files=[".github/x.yml"])),
+                   make_reply(plan(), write()), make_reply(write()), make_reply(submit("Done.")))  # fmt: skip
+    first, run_context = planned(prepared, home, model=model)
     assert first.plan.title == "Count all"
     too_early, too_long = model.requests[1].messages[-1].results
     assert (too_early.failed, "72 characters" in too_long.content) == (True, True)
     assert ".github/x.yml" in model.requests[2].messages[-1].results[0].content
-    found = edit.next_candidate(first, [], job)
+    found = edit.next_candidate(first, [], run_context)
     agreed, late = model.requests[3].messages[-1].results
     assert (agreed.failed, late.failed) == (False, True)
     assert (found.change.paths, found.words) == (("shop/new.py",), "Done.")
-    assert begun(job) == ["plan", "edit 1"]
+    assert begun(run_context) == ["plan", "edit 1"]
 
 
 @pytest.mark.parametrize(
@@ -67,96 +67,103 @@ def test_the_first_call_is_a_plan_and_nothing_is_done_before(prepared, home):
     ],
 )
 def test_a_model_may_ask_or_decline_in_its_first_reply(prepared, home, call, error, words):
-    job = desks.job(prepared, home, script(said(call)))
+    run_context = desks.run_context(prepared, home, script(make_reply(call)))
     with pytest.raises(error) as ended:
-        attempts.begin(job)
+        attempts.begin_attempt(run_context)
     assert words in str(ended.value)
 
 
 def test_a_model_that_makes_no_plan_ends_the_run(prepared, home):
-    job = desks.job(prepared, home, FakeModel(lambda request: said(write())))
+    run_context = desks.run_context(prepared, home, FakeModel(lambda request: make_reply(write())))
     with pytest.raises(EditFailed, match="made no plan"):
-        attempts.begin(job)
+        attempts.begin_attempt(run_context)
 
 
 def test_a_further_one_begins_from_the_base_and_knows_what_failed(prepared, home):
-    first, job = planned(prepared, home, said(write("shop/other.py")), said(submit("Another.")))
+    first, run_context = planned(
+        prepared, home, make_reply(write("shop/other.py")), make_reply(submit("Another."))
+    )
     several = [f"t.py::test_x{number}" for number in range(27)]
-    failed = job.over(judged(1, draft(prepared, "x = 'the first'\n"), *several))
-    found = edit.next_candidate(first, [failed], job)
+    failed = run_context.record_round(judged(1, draft(prepared, "x = 'the first'\n"), *several))
+    found = edit.next_candidate(first, [failed], run_context)
     assert found.change.paths == ("shop/other.py",)
-    assert begun(job) == ["plan", "edit 2"]
-    told = job.models.requests[1].messages[0].text
+    assert begun(run_context) == ["plan", "edit 2"]
+    told = run_context.models.requests[1].messages[0].text
     assert "t.py::test_x" in told
     assert "Sum all" in told, "the plan stays"
     assert "the first" not in told
 
 
 def test_the_next_model_makes_it(prepared, home):
-    model = FakeModel(lambda request: said(plan()))
-    model.chain = lambda role, category="": ("fake:one", "fake:two")
-    _, job = planned(prepared, home, model=model)
-    assert job.first_in_line("editor") == "fake:one"
-    job.try_another()
-    assert job.first_in_line("editor") == "fake:two"
+    model = FakeModel(lambda request: make_reply(plan()))
+    model.list_chain = lambda role, category="": ("fake:one", "fake:two")
+    _, run_context = planned(prepared, home, model=model)
+    assert run_context.first_in_line("editor") == "fake:one"
+    run_context.try_another()
+    assert run_context.first_in_line("editor") == "fake:two"
 
 
 def test_there_are_no_more_than_the_repository_wants_and_none_after_a_pass(prepared, home):
-    first, job = planned(prepared, home)
+    first, run_context = planned(prepared, home)
     tried = [judged(1, draft(prepared), "t.py::test_x"), judged(2, draft(prepared, "x = 2\n"), "t")]
-    assert edit.next_candidate(first, tried, job) is None
-    assert edit.next_candidate(first, [job.over(judged(3, draft(prepared)))], job) is None
-    assert begun(job) == ["plan"]
+    assert edit.next_candidate(first, tried, run_context) is None
+    assert (
+        edit.next_candidate(
+            first, [run_context.record_round(judged(3, draft(prepared)))], run_context
+        )
+        is None
+    )
+    assert begun(run_context) == ["plan"]
 
 
 def test_one_that_changes_nothing_is_followed_by_the_next(prepared, home):
-    first, job = planned(
-        prepared, home, *idle(), said(write("shop/other.py")), said(submit("A way."))
+    first, run_context = planned(
+        prepared, home, *idle(), make_reply(write("shop/other.py")), make_reply(submit("A way."))
     )
-    assert edit.next_candidate(first, [], job).words == "A way."
-    assert "it submits nothing new" in job.models.requests[3].messages[0].text
-    assert begun(job) == ["plan", "edit 1", "edit 2"]
+    assert edit.next_candidate(first, [], run_context).words == "A way."
+    assert "it submits nothing new" in run_context.models.requests[3].messages[0].text
+    assert begun(run_context) == ["plan", "edit 1", "edit 2"]
     # It counts as one of them.
     failed = judged(2, draft(prepared), "t.py::test_x")
-    assert edit.next_candidate(first, [failed], job) is None
+    assert edit.next_candidate(first, [failed], run_context) is None
 
 
 def test_they_end_the_run_if_none_changes_anything(prepared, home):
-    first, job = planned(prepared, home, *idle(), *idle())
+    first, run_context = planned(prepared, home, *idle(), *idle())
     with pytest.raises(EditFailed, match="changed nothing"):
-        edit.next_candidate(first, [], job)
+        edit.next_candidate(first, [], run_context)
 
 
 def test_what_was_edited_and_never_submitted_is_judged_all_the_same(prepared, home):
-    first, job = planned(prepared, home, said(write()), *[said()] * 3)
-    assert edit.next_candidate(first, [], job).change.paths == ("shop/new.py",)
+    first, run_context = planned(prepared, home, make_reply(write()), *[make_reply()] * 3)
+    assert edit.next_candidate(first, [], run_context).change.paths == ("shop/new.py",)
 
 
 def test_at_the_cap_the_best_of_what_was_made_counts(prepared, home, monkeypatch):
-    (first, job), (other, beside) = planned(prepared, home), planned(prepared, home)
-    monkeypatch.setattr(budget, "limits", lambda *given: Limits(tokens=5))
-    failed = job.over(judged(1, draft(prepared), "t.py::test_x"))
-    assert edit.next_candidate(first, [failed], job) is None
-    assert any("limits.candidates" in one for one in job.work("").undone)
+    (first, run_context), (other, beside) = planned(prepared, home), planned(prepared, home)
+    monkeypatch.setattr(budget, "compute_limits", lambda *given: Limits(tokens=5))
+    failed = run_context.record_round(judged(1, draft(prepared), "t.py::test_x"))
+    assert edit.next_candidate(first, [failed], run_context) is None
+    assert any("limits.candidates" in one for one in run_context.summarize_model_work("").undone)
     with pytest.raises(BudgetSpent):
         edit.next_candidate(other, [], beside)
 
 
 def test_where_the_minutes_end_while_it_is_checked_what_passed_stays(prepared, home):
     second = draft(prepared, "x = 2\n")
-    job = desks.job(prepared, home, script())
-    job.step.seconds["baseline"] = 3601.0
+    run_context = desks.run_context(prepared, home, script())
+    run_context.step.seconds["baseline"] = 3601.0
     with pytest.raises(TimeSpent):
-        validate.judge(second, job)
-    job = desks.job(prepared, home, script())
-    job.step.seconds["baseline"] = 3601.0
-    first = job.over(judged(1, draft(prepared)))
-    late = validate.judge(second, job)
-    assert (late.number, late.passed) == (2, False)
-    assert repair.next_draft([late], job) is None
-    assert rounds.best([late, first]) is first
-    assert len(job.work("").rounds) == 2
-    (undone,) = job.work("").undone
+        validate.judge_change(second, run_context)
+    run_context = desks.run_context(prepared, home, script())
+    run_context.step.seconds["baseline"] = 3601.0
+    first = run_context.record_round(judged(1, draft(prepared)))
+    late = validate.judge_change(second, run_context)
+    assert (late.number, late.is_passed) == (2, False)
+    assert repair.next_draft([late], run_context) is None
+    assert rounds.choose_best([late, first]) is first
+    assert len(run_context.summarize_model_work("").rounds) == 2
+    (undone,) = run_context.summarize_model_work("").undone
     assert "limits.minutes" in undone
 
 
@@ -167,19 +174,21 @@ def test_the_first_reply_comes_before_environment_and_baseline(prepared, home, m
     def measure(prepared, svc) -> CheckReport:
         return desks.BEFORE
 
-    monkeypatch.setattr(environment, "build", build)
-    monkeypatch.setattr(baseline, "measure", measure)
-    declined = desks.job(prepared, home, script(said(("decline", {"why": "A.", "fits": "B."}))))
-    declined.measure = workflow._measure
+    monkeypatch.setattr(environment, "build_environment", build)
+    monkeypatch.setattr(baseline, "measure_base", measure)
+    declined = desks.run_context(
+        prepared, home, script(make_reply(("decline", {"why": "A.", "fits": "B."})))
+    )
+    declined.measure = workflow._measure_base
     with pytest.raises(ForPeople):
         workflow._by_model(declined)
     assert "environment" not in declined.step._watcher.names
-    model = script(said(plan()), said(("decline", {"why": "A.", "fits": "B."})))
-    job = desks.job(prepared, home, model)
-    job.measure = workflow._measure
+    model = script(make_reply(plan()), make_reply(("decline", {"why": "A.", "fits": "B."})))
+    run_context = desks.run_context(prepared, home, model)
+    run_context.measure = workflow._measure_base
     with pytest.raises(ForPeople):
-        workflow._by_model(job)
-    names = job.step._watcher.names
+        workflow._by_model(run_context)
+    names = run_context.step._watcher.names
     assert names.index("plan 1 reply") < names.index("approval") < names.index("environment")
     (agreed,) = model.requests[1].messages[-1].results
     assert "python==3.11.7" in agreed.content, "the state of the base"
@@ -188,47 +197,49 @@ def test_the_first_reply_comes_before_environment_and_baseline(prepared, home, m
 def test_nothing_but_the_first_reply_is_paid_for_where_base_proves_nothing(prepared, home):
     nothing = CheckResult(name="tests", status=Status.UNVERIFIED, reason="no report came back.")
     before = desks.BEFORE.model_copy(update={"results": (nothing,)})
-    job = desks.job(prepared, home, script(said(plan(files=[".github/x.yml"]))))
-    job.measure = lambda job: (prepared, before)
+    run_context = desks.run_context(
+        prepared, home, script(make_reply(plan(files=[".github/x.yml"])))
+    )
+    run_context.measure = lambda run_context: (prepared, before)
     with pytest.raises(RepositoryUnfit) as refused:
-        workflow._by_model(job)
-    assert job.spent.tokens == 10
+        workflow._by_model(run_context)
+    assert run_context.usage.tokens == 10
     for named in ("check tests", "no report came back", ".github/mergewright.yml"):
         assert named in refused.value.message
-    on_pull = desks.job(prepared, home, script())
-    on_pull.before = before
+    on_pull = desks.run_context(prepared, home, script())
+    on_pull.baseline = before
     with pytest.raises(RepositoryUnfit):
         attempts.on_pull(draft(prepared), (), "", on_pull).next_draft()
 
 
 def test_each_attempt_leaves_its_sandbox_before_the_next_begins(prepared, home, monkeypatch):
     replies = [
-        said(write("shop/one.py")), said(submit("1")), said(write("shop/two.py")),
-        said(submit("2")), said(write("shop/three.py")), said(submit("3")),
+        make_reply(write("shop/one.py")), make_reply(submit("1")), make_reply(write("shop/two.py")),
+        make_reply(submit("2")), make_reply(write("shop/three.py")), make_reply(submit("3")),
     ]  # fmt: skip
     monkeypatch.setattr(budget, "read_terms", three_candidates)
-    first, job = planned(prepared, home, *replies)
+    first, run_context = planned(prepared, home, *replies)
     tried = []
     for number in range(1, 4):
-        found = edit.next_candidate(first, tried, job)
+        found = edit.next_candidate(first, tried, run_context)
         one = judged(number, draft(prepared), "t.py::test_x")
-        tried.append(job.over(replace(one, draft=found)))
-    open_now = [one for one in job.svc.sessions.opened if one._tree.exists()]
+        tried.append(run_context.record_round(replace(one, draft=found)))
+    open_now = [one for one in run_context.svc.sessions.opened if one._tree.exists()]
     assert len(open_now) == 1
 
 
-def three_candidates(config, models, category) -> Terms:
-    return Terms(candidates=3, roles=("editor",))
+def three_candidates(config, models, category) -> AttemptLimits:
+    return AttemptLimits(candidates=3, roles=("editor",))
 
 
 def test_a_sandbox_that_cannot_be_closed_leaves_none_open_and_hides_nothing(prepared, home):
-    job = desks.job(prepared, home, script())
+    run_context = desks.run_context(prepared, home, script())
     closed = []
 
     def fail():
         raise SandboxLost("gone")
 
-    job.closing += [lambda: closed.append(1), fail, lambda: closed.append(2)]
-    with pytest.raises(EditFailed), job.keeping():
+    run_context.cleanups += [lambda: closed.append(1), fail, lambda: closed.append(2)]
+    with pytest.raises(EditFailed), run_context.attach_best_change():
         raise EditFailed("the cause")
     assert sorted(closed) == [1, 2]

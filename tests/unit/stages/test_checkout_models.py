@@ -6,16 +6,16 @@ import pytest
 
 from agent.errors import ConfigInvalid
 from agent.stages import checkout
-from agent.testing import FakeForge
-from tests.unit.stages import forge_runs as runs
+from agent.testing import FakeCodeHost
+from tests.unit.stages import code_host_runs as runs
 
 CONFIG = "version: 1\nmodels: {editor: openai:large}\n"
 
 
 def contract(tmp_path, home, **settings):
     base = runs.prepared(tmp_path / "app", home, {".github/mergewright.yml": CONFIG})
-    svc, _ = runs.services(home, FakeForge(runs.TICKET), **settings)
-    return checkout.contract(base.run, base.checkout, svc)
+    svc, _ = runs.services(home, FakeCodeHost(runs.TICKET), **settings)
+    return checkout.read_contract(base.run, base.checkout, svc)
 
 
 @pytest.mark.parametrize(

@@ -69,11 +69,13 @@ def prepare(tmp_path, monkeypatch):
         def measure(prepared, svc):
             return report(*left.pop(0))
 
+        measures = environment.Measures(measure, measure, lambda prepared, tests, svc: tests)
+
         def step(name, work, *args):
             names.append(name)
             return work(*args)
 
-        monkeypatch.setattr(environment, "build", build)
+        monkeypatch.setattr(environment, "build_environment", build)
         monkeypatch.setattr(environment, "find_other_python", lambda *_: other)
         files = {".github/workflows/a.yml": TESTED, ".github/workflows/ci.yml": ci}
         tree = DictTree(files | {"pyproject.toml": pyproject} | (more or {}))
@@ -84,18 +86,18 @@ def prepare(tmp_path, monkeypatch):
             repository="x", mirror="m", commit="c", base_branch=None, nearest_tag=None,
             committed=1729180000,
         )  # fmt: skip
-        contract = Contract(config=config, project=detect.project(tree, config), source=None)
+        contract = Contract(config=config, project=detect.detect_project(tree, config), source=None)
         opened = Opened(run=run, checkout=base, contract=contract)
         svc = SimpleNamespace(
             say=lambda line: None, run_folder=lambda run: tmp_path,
             base_folder=lambda run: tmp_path, settings=SimpleNamespace(home=tmp_path), execution=Execution(say=print),
         )  # fmt: skip
-        prepared, before = environment.prepare(opened, step, svc, measure, scout)
+        prepared, before = environment.prepare_environment(opened, step, svc, measures, scout)
         values = {one.key: one.value for one in kept.read(tmp_path, "x")}
         return SimpleNamespace(
             kept=values,
             prepared=prepared,
-            before=before,
+            baseline=before,
             sections=sections,
             configs=configs,
             names=names,
@@ -106,37 +108,45 @@ def prepare(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("counts", [(96, 4), (5, 1), (9, 3, 1500.0)])
 def test_what_works_as_declared_pays_for_nothing_more(prepare, counts):
-    job = prepare(counts)
-    assert job.names == ["environment", "baseline"]
-    assert not job.prepared.environment.why
+    run_context = prepare(counts)
+    assert run_context.names == ["environment", "baseline"]
+    assert not run_context.prepared.environment.why
 
 
 def test_versions_that_are_tested_come_next_and_end_the_search_where_they_work(prepare):
-    job = prepare((77, 102), (179, 0))
-    assert job.sections[1].constraints == ("django>=4.2,<5.3",), "what is installed and newer"
-    assert job.names[2:] == ["candidates", "environment 2", "baseline 2", "choose environment"]
-    assert job.before == report(179, 0)
-    assert job.prepared.environment.section == job.sections[1]
-    assert "179 of 179" in job.prepared.environment.why
+    run_context = prepare((77, 102), (179, 0))
+    assert run_context.sections[1].constraints == ("django>=4.2,<5.3",), (
+        "what is installed and newer"
+    )
+    assert run_context.names[2:] == [
+        "candidates",
+        "environment 2",
+        "baseline 2",
+        "other checks",
+        "choose environment",
+    ]
+    assert run_context.baseline == report(179, 0)
+    assert run_context.prepared.environment.section == run_context.sections[1]
+    assert "179 of 179" in run_context.prepared.environment.why
 
 
 def test_of_three_that_all_hardly_work_that_with_most_tests_that_pass_is_taken(prepare):
-    job = prepare((30, 70), (10, 0), (20, 80))
-    assert job.before == report(10, 0), "the second was good enough"
-    job = prepare((30, 70), (40, 60), (20, 80))
-    assert job.sections[2].exclude_newer == ON_THE_DAY
-    assert (job.before, len(job.sections)) == (report(40, 60), 3)
-    assert job.prepared.environment.section.constraints == ("django>=4.2,<5.3",)
+    run_context = prepare((30, 70), (10, 0), (20, 80))
+    assert run_context.baseline == report(10, 0), "the second was good enough"
+    run_context = prepare((30, 70), (40, 60), (20, 80))
+    assert run_context.sections[2].exclude_newer == ON_THE_DAY
+    assert (run_context.baseline, len(run_context.sections)) == (report(40, 60), 3)
+    assert run_context.prepared.environment.section.constraints == ("django>=4.2,<5.3",)
 
 
 def test_the_same_packages_are_not_measured_twice(prepare):
-    job = prepare((1, 9), (2, 8), same=True)
-    assert job.names[2:] == ["candidates", "environment 2", "environment 3"]
-    assert prepare((1, 9), (9, 0), same=True, pythons=("3.12.1", "3.11.2")).before == report(9, 0)
+    run_context = prepare((1, 9), (2, 8), same=True)
+    assert run_context.names[2:] == ["candidates", "environment 2", "environment 3"]
+    assert prepare((1, 9), (9, 0), same=True, pythons=("3.12.1", "3.11.2")).baseline == report(9, 0)
 
 
 def test_what_cannot_be_installed_is_followed_by_what_can(prepare):
-    assert prepare(None, None, (5, 0)).before == report(5, 0)
+    assert prepare(None, None, (5, 0)).baseline == report(5, 0)
     with pytest.raises(EnvironmentFailed, match="no 1"):
         prepare(None, None, None)
 
@@ -148,12 +158,15 @@ def test_what_is_configured_is_the_only_candidate(prepare, python):
 
 def test_another_python_comes_next_where_hardly_any_test_passes(prepare):
     for first in (None, (1, 9)):
-        job = prepare(first, (9, 0), other="3.9")
-        assert job.sections[1] == PythonSection(version="3.9")
-        assert job.kept["python.version"] == "3.9"
-    job = prepare((0, 9), (0, 9), (0, 9), (9, 0), other="3.9")
-    assert [one.version for one in job.sections] == [None, "3.9", None, "3.9"]
-    assert (job.sections[3].exclude_newer, job.before) == (ON_THE_DAY, report(9, 0))
+        run_context = prepare(first, (9, 0), other="3.9")
+        assert run_context.sections[1] == PythonSection(version="3.9")
+        assert run_context.kept["python.version"] == "3.9"
+    run_context = prepare((0, 9), (0, 9), (0, 9), (9, 0), other="3.9")
+    assert [one.version for one in run_context.sections] == [None, "3.9", None, "3.9"]
+    assert (run_context.sections[3].exclude_newer, run_context.baseline) == (
+        ON_THE_DAY,
+        report(9, 0),
+    )
     assert prepare((3, 9), (9, 0), other="3.9").sections[1].version is None
 
 
@@ -171,12 +184,13 @@ def test_what_a_model_finds_is_taken_and_comes_before_a_model_the_next_time(prep
         assert "8 tests" in try_lines("env: {A: a}", "try 1")
         return try_lines("env: {A: b}", "try 2")
 
-    job = prepare(RED, RED, RED, (8, 0), (9, 0), scout=scout)
-    assert job.prepared.contract.config.env == {"A": "b"}
-    assert "`env: {A: b}`" in job.prepared.contract.scouted[0].message
-    assert job.kept["env"] == {"A": "b"}
-    assert job.names[-5:] == [
-        "read try 2", "environment try 2", "baseline try 2", "look at try 2", "choose environment",
+    run_context = prepare(RED, RED, RED, (8, 0), (9, 0), scout=scout)
+    assert run_context.prepared.contract.config.env == {"A": "b"}
+    assert "`env: {A: b}`" in run_context.prepared.contract.scouted[0].message
+    assert run_context.kept["env"] == {"A": "b"}
+    assert run_context.names[-6:] == [
+        "read try 2", "environment try 2", "baseline try 2", "look at try 2", "other checks",
+        "choose environment",
     ]  # fmt: skip
     again = prepare(RED, RED, RED, (9, 0), scout=lambda *_: pytest.fail("asked"))
     assert again.prepared.contract.scouted
@@ -188,9 +202,9 @@ def test_what_a_model_has_found_holds_beside_what_is_configured(prepare):
         return try_lines("checks: {tests: {runner: django}}", "try 1")
 
     given = {"version": "3.12", "checks": {"types": {"args": ("--strict",)}}}
-    job = prepare(RED, (9, 0), scout=scout, **given)
-    assert job.kept == {"checks.tests.runner": "django"}
-    assert '`{"checks": {"tests": {"runner": "django"}}}`' in job.prepared.environment.why
+    run_context = prepare(RED, (9, 0), scout=scout, **given)
+    assert run_context.kept == {"checks.tests.runner": "django"}
+    assert '`{"checks": {"tests": {"runner": "django"}}}`' in run_context.prepared.environment.why
     again = prepare(RED, (9, 0), scout=lambda *_: pytest.fail("asked"), **given)
     assert again.prepared.contract.config.checks.tests.runner == "django"
     with pytest.raises(RepositoryUnfit) as refused:
@@ -205,8 +219,8 @@ def test_of_what_a_model_tries_that_counts_which_runs_tests_and_loses_none(prepa
         tries.extend(try_lines(f"env: {{A: a{n}}}", f"try {n}") for n in range(3))
         return tries[1]
 
-    job = prepare(None, (0, 0), (20, 0), (19, 0), scout=scout, version="3.12")
-    assert job.before == report(20, 0)
+    run_context = prepare(None, (0, 0), (20, 0), (19, 0), scout=scout, version="3.12")
+    assert run_context.baseline == report(20, 0)
     assert isinstance(tries[0], str), "a suite of nothing is no success"
     assert "19 tests, where 20" in tries[2]
 
@@ -227,41 +241,62 @@ jobs:
     steps: [{run: mkdir data}, {run: pip install django freezegun},
       {run: sudo apt-get install -y gdal-bin}, {run: python -m pytest}]
 """
-    job = prepare((0, 9), (9, 0), ci=ci, same=True)
-    assert ["mkdir data" in one for one in job.configs[1].setup] == [True]
-    assert job.sections[1].install == ("freezegun",), "what is there already is left as it is"
-    assert (job.prepared.contract.config.env, job.before) == ({"A": "1"}, report(9, 0))
-    assert "mkdir data" in job.prepared.environment.why
-    assert job.kept["setup"] == list(job.configs[1].setup)
-    assert job.kept["python.install"] == ["freezegun"], "what a proposal may name"
-    job = prepare((0, 9), (5, 4), (9, 0), ci=ci)
-    assert job.configs[2].setup == job.configs[1].setup
-    assert job.sections[2].constraints
-    assert [one.system_packages for one in job.sections] == [(), ("gdal-bin",), ("gdal-bin",)]
+    run_context = prepare((0, 9), (9, 0), ci=ci, same=True)
+    assert ["mkdir data" in one for one in run_context.configs[1].setup] == [True]
+    assert run_context.sections[1].install == ("freezegun",), (
+        "what is there already is left as it is"
+    )
+    assert (run_context.prepared.contract.config.env, run_context.baseline) == (
+        {"A": "1"},
+        report(9, 0),
+    )
+    assert "mkdir data" in run_context.prepared.environment.why
+    assert run_context.kept["setup"] == list(run_context.configs[1].setup)
+    assert run_context.kept["python.install"] == ["freezegun"], "what a proposal may name"
+    run_context = prepare((0, 9), (5, 4), (9, 0), ci=ci)
+    assert run_context.configs[2].setup == run_context.configs[1].setup
+    assert run_context.sections[2].constraints
+    assert [one.system_packages for one in run_context.sections] == [
+        (),
+        ("gdal-bin",),
+        ("gdal-bin",),
+    ]
     assert prepare((5, 4), (0, 9), (9, 0), ci=ci).configs[2].setup == ()
 
 
 def test_what_tests_lack_and_a_package_names_is_added_first_and_stays(prepare, monkeypatch):
-    monkeypatch.setattr(environment.missing_packages, "find", lambda tests, built: ("six>=9",))
-    job = prepare((0, 9), (9, 0))
-    assert (job.sections[1].install, job.kept) == (("six>=9",), {"python.install": ["six>=9"]})
-    assert "six>=9" in job.prepared.environment.why
+    monkeypatch.setattr(
+        environment.missing_packages, "find_missing_packages", lambda tests, built: ("six>=9",)
+    )
+    run_context = prepare((0, 9), (9, 0))
+    assert (run_context.sections[1].install, run_context.kept) == (
+        ("six>=9",),
+        {"python.install": ["six>=9"]},
+    )
+    assert "six>=9" in run_context.prepared.environment.why
     ci = "jobs: {t: {steps: [{run: pip install six freezegun}, {run: pytest}]}}"
-    job = prepare((0, 9), (0, 9), (0, 9), (0, 9), ci=ci)
-    assert [one.install for one in job.sections[2:]] == [("six>=9", "freezegun"), ("six>=9",)]
+    run_context = prepare((0, 9), (0, 9), (0, 9), (0, 9), ci=ci)
+    assert [one.install for one in run_context.sections[2:]] == [
+        ("six>=9", "freezegun"),
+        ("six>=9",),
+    ]
     assert len(prepare((0, 9), install=("attrs",)).sections) == 1
-    monkeypatch.setattr(environment.missing_packages, "find", lambda *_: ("freezegun<9",))
-    job = prepare((0, 9), (9, 0), ci=ci, install=("attrs",))
-    assert job.sections[1].install == ("attrs", "freezegun"), "what is configured is left alone"
+    monkeypatch.setattr(
+        environment.missing_packages, "find_missing_packages", lambda *_: ("freezegun<9",)
+    )
+    run_context = prepare((0, 9), (9, 0), ci=ci, install=("attrs",))
+    assert run_context.sections[1].install == ("attrs", "freezegun"), (
+        "what is configured is left alone"
+    )
     lost = "tests/test_a.py (collection)"
-    assert prepare((60, 1, 0.0, "error", lost), (70, 0)).before == report(70, 0)
+    assert prepare((60, 1, 0.0, "error", lost), (70, 0)).baseline == report(70, 0)
     assert len(prepare((60, 1)).sections) == 1, "every module was imported"
     assert len(prepare((60, 1, 1500.0, "error", lost)).sections) == 1
 
 
 def test_where_most_modules_cannot_be_imported_the_set_is_at_fault(prepare):
     ids = ("tests/test_c.py::test_c", *(f"tests/test_{n}.py (collection)" for n in "ab"))
-    assert prepare((60, 2, 0.0, "error", *ids[1:]), (90, 0)).before == report(90, 0)
+    assert prepare((60, 2, 0.0, "error", *ids[1:]), (90, 0)).baseline == report(90, 0)
     assert len(prepare((60, 2, 0.0, "error", *ids[:2])).sections) == 1
 
 
@@ -271,17 +306,20 @@ def test_tests_that_ci_names_or_runs_by_a_script_are_tried_so(prepare):
     assert prepare((0, 9), (9, 0), ci=ci, more=files).kept == {"checks.tests.args": [*files][:1]}
     files = {"pytest.ini": "[pytest]\n", "tests/test_a.py": "", "runtests.py": "import unittest\n"}
     ci = ci.replace("-m pytest checks/all.py", "runtests.py")
-    job = prepare((70, 9), (505, 0), ci=ci, more=files, same=True)
-    assert job.kept == {"checks.tests.runner": "django", "checks.tests.script": "runtests.py"}
-    assert job.prepared.contract.project.test_script == "runtests.py"
+    run_context = prepare((70, 9), (505, 0), ci=ci, more=files, same=True)
+    assert run_context.kept == {
+        "checks.tests.runner": "django",
+        "checks.tests.script": "runtests.py",
+    }
+    assert run_context.prepared.contract.project.test_script == "runtests.py"
 
 
 def test_the_next_manage_py_is_tried_where_base_hardly_passes_with_the_first(prepare):
     manage = "import django, os\nos.environ['DJANGO_SETTINGS_MODULE'] = '{}.settings'\n"
     files = {f"{name}/manage.py": manage.format(name) for name in "ab"}
-    job = prepare((0, 9), (9, 0), more=files, same=True)
-    assert job.kept == {"django.manage": "b/manage.py"}
-    assert job.prepared.contract.project.django.settings_module == "b.settings"
+    run_context = prepare((0, 9), (9, 0), more=files, same=True)
+    assert run_context.kept == {"django.manage": "b/manage.py"}
+    assert run_context.prepared.contract.project.django.settings_module == "b.settings"
 
 
 PARTS = """\

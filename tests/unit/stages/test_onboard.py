@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from agent.errors import BranchTaken, OwnerAwaited
-from agent.models.forge import Onboarding
+from agent.models.code_host import Onboarding
 from agent.onboarding import kept, pull_request
 from agent.stages import onboard
-from agent.testing import FakeForge, FakeSandbox
+from agent.testing import FakeCodeHost, FakeSandbox
 from repo_config import load
-from tests.unit.stages import forge_runs
+from tests.unit.stages import code_host_runs
 
 FILES = {
     "mypy.ini": "[mypy]\n",
@@ -24,71 +24,73 @@ FILES = {
 
 @pytest.fixture
 def asked(tmp_path):
-    made = forge_runs.prepared(tmp_path / "repo", tmp_path / "home", FILES)
-    forge = FakeForge(forge_runs.TICKET, remote=forge_runs.REMOTE)
-    services, said = forge_runs.services(tmp_path / "home", forge, onboarding="wait")
-    return made, forge, services, said
+    made = code_host_runs.prepared(tmp_path / "repo", tmp_path / "home", FILES)
+    code_host = FakeCodeHost(code_host_runs.TICKET, remote=code_host_runs.REMOTE)
+    services, said = code_host_runs.services(tmp_path / "home", code_host, onboarding="wait")
+    return made, code_host, services, said
 
 
 def settle(asked, **changed):
     made, _, services, _ = asked
     contract = made.contract.model_copy(update=changed)
-    return onboard.settle(made.run, made.checkout, contract, services)
+    return onboard.settle_onboarding(made.run, made.checkout, contract, services)
 
 
 def answered(asked, state: str, *, head: str | None = None) -> None:
-    made, forge, _, _ = asked
-    forge.onboarded = Onboarding(
+    made, code_host, _, _ = asked
+    code_host.onboarded = Onboarding(
         number=100, url="https://forge.example/100", state=state, head=head or made.checkout.commit
     )
 
 
 def test_the_first_run_proposes_a_file_that_is_valid_and_waits(asked):
-    made, forge, _, said = asked
+    made, code_host, _, said = asked
     with pytest.raises(OwnerAwaited) as waits:
         settle(asked)
     assert waits.value.again == ""
-    [(branch, _, change)] = forge.commits
+    [(branch, _, change)] = code_host.commits
     assert (branch, change.base_commit) == ("mergewright/onboarding", made.checkout.commit)
     [file] = change.files
     assert file.path == ".github/mergewright.yml"
     config = load.from_text(file.after.decode(), file.path)
     assert (config.http_client, config.checks.types.tool) == ("httpx", "mypy")
-    [proposal] = forge.proposals
+    [proposal] = code_host.proposals
     assert (proposal.branch, proposal.base_branch) == (branch, "main")
-    assert forge.told == [pull_request.WAITING]
+    assert code_host.told == [pull_request.WAITING]
     (line,) = said
     assert "https://forge.example/shop/app/pull/100" in line
 
 
 def test_runs_go_on_while_it_is_open_unless_the_operator_wants_them_to_wait(asked):
-    made, forge, services, _ = asked
+    made, code_host, services, _ = asked
     services = replace(services, settings=services.settings.model_copy(update={"onboarding": "on"}))
-    assert onboard.settle(made.run, made.checkout, made.contract, services) == "to be asked"
-    assert forge.proposals == []
+    assert (
+        onboard.settle_onboarding(made.run, made.checkout, made.contract, services) == "to be asked"
+    )
+    assert code_host.proposals == []
     kept.write(services.settings.home, made.run.repository, {"setup": ["mkdir data"]}, "measured")
     for _ in range(2):
-        onboard.propose(made, services)
-        assert onboard.settle(made.run, made.checkout, made.contract, services) == "open"
-    assert b'setup: ["mkdir data"]' in forge.commits[0][2].files[0].after
-    assert len(forge.proposals) == len(forge.commits) == 1
-    assert forge.told == []
+        onboard.propose_configuration(made, services)
+        assert onboard.settle_onboarding(made.run, made.checkout, made.contract, services) == "open"
+    assert b'setup: ["mkdir data"]' in code_host.commits[0][2].files[0].after
+    assert len(code_host.proposals) == len(code_host.commits) == 1
+    assert code_host.told == []
     answered(asked, "merged", head="f" * 40)
     with pytest.raises(OwnerAwaited) as again:
-        onboard.settle(made.run, made.checkout, made.contract, services)
+        onboard.settle_onboarding(made.run, made.checkout, made.contract, services)
     assert again.value.again == "checkout"
 
 
 @pytest.mark.deep
 def test_a_python_that_runs_could_not_take_is_proposed_as_a_comment(tmp_path):
     files = FILES | {"pyproject.toml": "[project]\nrequires-python = '==3.99.*'\n"}
-    made = forge_runs.prepared(tmp_path / "repo", tmp_path / "home", files)
-    forge = FakeForge(forge_runs.TICKET, remote=forge_runs.REMOTE)
-    services, _ = forge_runs.services(tmp_path / "home", forge, onboarding="wait")
+    made = code_host_runs.prepared(tmp_path / "repo", tmp_path / "home", files)
+    code_host = FakeCodeHost(code_host_runs.TICKET, remote=code_host_runs.REMOTE)
+    services, _ = code_host_runs.services(tmp_path / "home", code_host, onboarding="wait")
     services = replace(services, sandbox=FakeSandbox(lambda order: pytest.fail("no sandbox")))
     with pytest.raises(OwnerAwaited):
-        onboard.settle(made.run, made.checkout, made.contract, services)
-    [(_, _, change)] = forge.commits
+        onboard.settle_onboarding(made.run, made.checkout, made.contract, services)
+    [(_, _, change)] = code_host.commits
     text = change.files[0].after.decode()
     assert '# python: {version: "3.99"}\n' in text
 
@@ -131,7 +133,7 @@ def test_a_branch_that_an_earlier_run_has_left_is_proposed_as_it_is(asked, monke
     def taken(*_: object) -> str:
         raise BranchTaken("it is there")
 
-    monkeypatch.setattr(asked[1], "commit", taken)
+    monkeypatch.setattr(asked[1], "create_commit", taken)
     with pytest.raises(OwnerAwaited):
         settle(asked)
     assert [one.branch for one in asked[1].proposals] == ["mergewright/onboarding"]
@@ -143,14 +145,14 @@ def test_a_repository_with_a_configuration_is_not_asked(asked):
 
 
 def test_commands_dry_runs_and_operators_who_want_none_ask_nobody(asked):
-    made, forge, services, said = asked
+    made, code_host, services, said = asked
     snapshot = made.run.snapshot.model_copy(update={"by_label": False})
     for run in (
         made.run.model_copy(update={"dry_run": True}),
         made.run.model_copy(update={"snapshot": snapshot}),
         made.run.model_copy(update={"snapshot": None}),
     ):
-        assert onboard.settle(run, made.checkout, made.contract, services) == "not asked"
-    off, _ = forge_runs.services(services.settings.home, forge, onboarding="off")
-    assert onboard.settle(made.run, made.checkout, made.contract, off) == "not asked"
-    assert (forge.calls, said) == ([], [])
+        assert onboard.settle_onboarding(run, made.checkout, made.contract, services) == "not asked"
+    off, _ = code_host_runs.services(services.settings.home, code_host, onboarding="off")
+    assert onboard.settle_onboarding(made.run, made.checkout, made.contract, off) == "not asked"
+    assert (code_host.calls, said) == ([], [])

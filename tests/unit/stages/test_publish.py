@@ -13,39 +13,39 @@ from agent.errors import (
     AgentError,
     BranchTaken,
     Cancelled,
-    ForgeLimited,
+    CodeHostLimited,
     PolicyRefused,
     Superseded,
 )
 from agent.git import worktree
-from agent.models.forge import BranchRules
+from agent.models.code_host import BranchRules
 from agent.models.outcome import PullRequest
 from agent.models.run import Reason, RunState
 from agent.stages import publish
-from agent.testing import FakeForge
+from agent.testing import FakeCodeHost
 from agent.text.redaction import REMOVED
 from repo_config.schema import RepoConfig
 from tests.integration import github_samples
 from tests.integration.git_samples import git
-from tests.unit.stages import forge_runs as runs
+from tests.unit.stages import code_host_runs as runs
 
-#: Lets commits be made through the forge, so that nothing has to be pushed.
+#: Lets commits be made through the code host, so that nothing has to be pushed.
 SIGNED = BranchRules(signed=True)
 SECRET = "Zk3mQ9wLx7Tn2Rb8Vc5Yd1Hf"
 
 
-def forge(**facts):
-    return FakeForge(runs.TICKET, remote=runs.REMOTE, **{"rules": SIGNED, **facts})
+def code_host(**facts):
+    return FakeCodeHost(runs.TICKET, remote=runs.REMOTE, **{"rules": SIGNED, **facts})
 
 
 @pytest.fixture
 def made(tmp_path, home):
-    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    there, base = code_host(), runs.prepared(tmp_path / "app", home)
     return there, base, runs.services(home, there)[0]
 
 
 def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
-    there, base = forge(), runs.prepared(tmp_path / "app", home)
+    there, base = code_host(), runs.prepared(tmp_path / "app", home)
     svc, said = runs.services(home, there, dashboard_url="https://runs.example")
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
 
@@ -107,13 +107,13 @@ def test_another_change_for_the_same_issue_says_what_it_replaces(made):
     assert "#100 also adds" not in body
 
 
-class Taking(FakeForge):
-    """A forge where the first names are taken."""
+class Taking(FakeCodeHost):
+    """A code host where the first names are taken."""
 
     taken = 1
 
-    def commit(self, run, branch, message, change):
-        made = super().commit(run, branch, message, change)
+    def create_commit(self, run, branch, message, change):
+        made = super().create_commit(run, branch, message, change)
         if len(self.commits) <= self.taken:
             raise BranchTaken(f"{branch} is taken")
         return made
@@ -139,19 +139,19 @@ def test_GH5_where_every_name_is_taken_it_ends(tmp_path, home):
     assert (len(there.commits), there.proposals) == (5, [])
 
 
-class Hosted(FakeForge):
+class Hosted(FakeCodeHost):
     """Pushes go to a real git server; what comes between push and opening is told to it."""
 
     def __init__(self, github, between):
-        super().__init__(runs.TICKET, remote=github.forge.remote(github.run))
+        super().__init__(runs.TICKET, remote=github.code_host.find_remote(github.run))
         self._github = github
         self._between = between
 
-    def credential(self, run, *, write):
-        return self._github.forge.credential(self._github.run, write=write)
+    def create_credential(self, run, *, write):
+        return self._github.code_host.create_credential(self._github.run, write=write)
 
-    def ticket(self, run):
-        found = super().ticket(run)
+    def read_ticket(self, run):
+        found = super().read_ticket(run)
         if self.calls.count("ticket") == 2:
             self._between(self)
         return found
@@ -166,8 +166,8 @@ def hosted(tmp_path, home):
         def publish_with(between=lambda there: None, there=None, stopped=None):
             there = there or Hosted(github, between)
             base = runs.prepared(tmp_path / "app", home)
-            token = there.credential(base.run, write=False)
-            url = github.forge.remote(github.run).url
+            token = there.create_credential(base.run, write=False)
+            url = github.code_host.find_remote(github.run).url
             fetched = worktree.prepare_remote(url, token, "main", home / "mirrors")
             base = base.model_copy(update={"checkout": fetched})
             svc, said = runs.services(home, there)
@@ -196,9 +196,9 @@ def test_a_branch_is_pushed_and_pushed_again_without_harm(hosted):
     assert hosted.heads() == {"main", first.branch}
     where = hosted.github.repository.git_dir
     shown = git(where, "log", "-1", "--format=%H %an", first.branch)
-    assert shown == f"{first.commit} {there.remote(None).author}"
+    assert shown == f"{first.commit} {there.find_remote(None).author}"
     # What git was given is a secret from now on.
-    assert hosted.svc.redactor.known(there.credential(None, write=True))
+    assert hosted.svc.redactor.find_known(there.create_credential(None, write=True))
 
 
 def closed(there):
@@ -220,9 +220,9 @@ def test_a_run_that_is_stopped_after_the_push_opens_nothing_and_asks_nothing(hos
     stopped = threading.Event()
 
     class Stopping(Hosted):
-        def rules(self, run, branch):
+        def read_branch_rules(self, run, branch):
             stopped.set()  # the push comes next
-            return super().rules(run, branch)
+            return super().read_branch_rules(run, branch)
 
     there = Stopping(hosted.github, closed)
     ended, _, _ = hosted(there=there, stopped=stopped)
@@ -255,7 +255,7 @@ def test_GH7_a_branch_with_somebodys_commit_on_it_is_left_and_named(hosted):
 
 def test_a_pull_request_that_an_earlier_attempt_has_opened_is_told_of_though_it_is_moot(hosted):
     first, there, _ = hosted()
-    there.ticket = lambda run: closed(there)
+    there.read_ticket = lambda run: closed(there)
     again, _, _ = hosted(there=there)
     assert again == first
     assert hosted.heads() == {"main", first.branch}
@@ -265,8 +265,8 @@ def test_GH7_a_pull_request_that_was_merged_meanwhile_gets_its_branch_not_back(h
     first, there, _ = hosted()
     where = hosted.github.repository.git_dir
     git(where, "update-ref", "-d", f"refs/heads/{first.branch}")
-    there.own_pulls = lambda run, besides: ()  # it is open no more, though it was proposed
-    there.ticket = lambda run: closed(there)
+    there.list_own_pulls = lambda run, besides: ()  # it is open no more, though it was proposed
+    there.read_ticket = lambda run: closed(there)
     again, _, _ = hosted(there=there)
     assert isinstance(again, Superseded)
     assert hosted.heads() == {"main"}
@@ -281,7 +281,7 @@ def test_a_red_change_is_told_and_nothing_is_made(made):
 
 
 def test_a_dry_run_of_an_issue_makes_nothing(tmp_path, home):
-    there, base = forge(), runs.prepared(tmp_path / "app", home, dry_run=True)
+    there, base = code_host(), runs.prepared(tmp_path / "app", home, dry_run=True)
     svc, _ = runs.services(home, there)
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
     assert there.calls == []
@@ -292,8 +292,8 @@ def test_a_dry_run_of_an_issue_makes_nothing(tmp_path, home):
 
 
 def test_an_issue_that_changed_meanwhile_stops_before_anything_is_made(tmp_path, home):
-    class Closed(FakeForge):
-        def ticket(self, run):
+    class Closed(FakeCodeHost):
+        def read_ticket(self, run):
             raise Superseded("Issue #42 was closed; nothing was done.")
 
     there = Closed(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
@@ -308,13 +308,13 @@ def test_an_issue_that_changed_meanwhile_stops_before_anything_is_made(tmp_path,
     "problem",
     [
         AccessLost("Pull requests are not for us."),
-        ForgeLimited("GitHub asks us to wait.", until=5.0),
+        CodeHostLimited("GitHub asks us to wait.", until=5.0),
     ],
     ids=["refused", "postponed"],
 )
 def test_what_fails_after_the_push_names_the_branch(tmp_path, home, problem):
-    class Closing(FakeForge):
-        def propose(self, run, proposal):
+    class Closing(FakeCodeHost):
+        def publish_pull_request(self, run, proposal):
             raise problem
 
     there = Closing(runs.TICKET, remote=runs.REMOTE, rules=SIGNED)
@@ -341,7 +341,7 @@ def test_wishes_of_the_configuration_are_handed_on(tmp_path, home):
         },
         strict=False,
     )
-    there, base = forge(), runs.prepared(tmp_path / "app", home, config=config)
+    there, base = code_host(), runs.prepared(tmp_path / "app", home, config=config)
     svc, _ = runs.services(home, there)
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
     proposal = there.proposals[0]
@@ -362,7 +362,7 @@ def test_what_could_not_be_had_reaches_the_reader(tmp_path, home):
         "it is no draft, since drafts are not available in this repository",
         "eve was not asked",
     )
-    there, base = forge(notes=notes), runs.prepared(tmp_path / "app", home)
+    there, base = code_host(notes=notes), runs.prepared(tmp_path / "app", home)
     svc, said = runs.services(home, there)
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
     for note in notes:
@@ -373,7 +373,7 @@ def test_what_could_not_be_had_reaches_the_reader(tmp_path, home):
 
 def test_the_template_of_the_repository_is_filled(tmp_path, home):
     files = {".github/pull_request_template.md": "## Summary\n\n## Testing\n\n- [ ] tests pass\n"}
-    there, base = forge(), runs.prepared(tmp_path / "app", home, files)
+    there, base = code_host(), runs.prepared(tmp_path / "app", home, files)
     svc, _ = runs.services(home, there)
     publish.open_pull_request(base, runs.decided(base), svc)
     body = there.proposals[0].body
@@ -384,7 +384,7 @@ def test_the_template_of_the_repository_is_filled(tmp_path, home):
 
 def test_a_local_run_knows_no_template(tmp_path, home):
     files = {".github/pull_request_template.md": "## Summary\n"}
-    there = FakeForge(runs.TICKET)
+    there = FakeCodeHost(runs.TICKET)
     base = runs.prepared(tmp_path / "app", home, files, on_forge=False)
     svc, _ = runs.services(home, there)
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
@@ -430,7 +430,7 @@ def test_TC6_a_secret_in_title_tests_or_log_leaves_nowhere(made, dress):
     )
     proposal, (branch, message, _) = there.proposals[0], there.commits[0]
     for text in (branch, message, proposal.model_dump_json(), outcome.model_dump_json()):
-        assert svc.redactor.known(text) == ()
+        assert svc.redactor.find_known(text) == ()
     assert REMOVED in proposal.title
     assert REMOVED in message
     assert "values that look like a secret: removed from this text" in proposal.body

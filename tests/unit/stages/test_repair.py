@@ -24,9 +24,9 @@ from agent.models.outcome import Verdict
 from agent.models.proof import Proof
 from agent.models.review import Remark, ReviewNotes
 from agent.models.run import Reason
-from agent.publishing import proposing
+from agent.publishing import pull_request_content
 from agent.stages import checks, edit, repair, review, validate
-from agent.testing import FakeModel, said
+from agent.testing import FakeModel, make_reply
 from tests.unit.editing import desks
 from tests.unit.editing.desks import submit, write
 
@@ -77,87 +77,101 @@ def script(*replies):
     return FakeModel(lambda request: next(left))
 
 
-def begun(job):
+def begun(run_context):
     """Name the conversations, in their order."""
-    asked = [name for name in job.step._watcher.names if name.endswith(" reply")]
+    asked = [name for name in run_context.step._watcher.names if name.endswith(" reply")]
     return list(dict.fromkeys(name.rsplit(" ", 2)[0] for name in asked))
 
 
 def submitted(prepared, home, *replies):
     """Have a change submitted in a conversation that goes on with these replies."""
-    model = script(said(write("shop/new.py")), said(submit("First.")), *replies)
-    job = desks.job(prepared, home, model)
+    model = script(make_reply(write("shop/new.py")), make_reply(submit("First.")), *replies)
+    run_context = desks.run_context(prepared, home, model)
     begin = Draft(plan=PLAN, change=Change(base_commit=prepared.checkout.commit, files=()))
-    found = attempts.on_pull(begin, (), "", job).next_draft()
-    return found, job, model
+    found = attempts.on_pull(begin, (), "", run_context).next_draft()
+    return found, run_context, model
 
 
 def test_what_passes_what_no_edit_could_fix_and_what_was_fixed_enough_is_left_alone(prepared, home):
-    job = desks.job(prepared, home, script())
+    run_context = desks.run_context(prepared, home, script())
     withheld = judged(1, draft(prepared), reason=Reason.NO_TESTS)
     red = [judged(number, draft(prepared, f"x = {number}\n"), "t::x") for number in range(5)]
     for tried in ([judged(1, draft(prepared))], [withheld], red):
-        assert repair.next_draft(tried, job) is None
+        assert repair.next_draft(tried, run_context) is None
 
 
 def test_what_is_red_comes_back_as_the_answer_of_submit(prepared, home):
-    one, job, model = submitted(prepared, home, said(write("shop/more.py"), submit("Better.")))
-    found = repair.next_draft([job.over(judged(1, one, "t.py::test_x"))], job)
+    one, run_context, model = submitted(
+        prepared, home, make_reply(write("shop/more.py"), submit("Better."))
+    )
+    found = repair.next_draft(
+        [run_context.record_round(judged(1, one, "t.py::test_x"))], run_context
+    )
     assert found.change.paths == ("shop/more.py", "shop/new.py")
     assert found.words == "Better."
-    assert begun(job) == ["edit 1"]
+    assert begun(run_context) == ["edit 1"]
     (answer,) = model.requests[2].messages[-1].results
     assert (answer.name, answer.failed) == ("submit", True)
     assert "tests: t.py::test_x\nassert 1 == 2" in answer.content
 
 
 def test_the_same_change_is_not_judged_twice(prepared, home):
-    same = [said(submit("Again.")), said(write("shop/more.py"), submit("Better."))]
-    one, job, model = submitted(prepared, home, *same)
-    found = repair.next_draft([job.over(judged(1, one, "t.py::test_x"))], job)
+    same = [make_reply(submit("Again.")), make_reply(write("shop/more.py"), submit("Better."))]
+    one, run_context, model = submitted(prepared, home, *same)
+    found = repair.next_draft(
+        [run_context.record_round(judged(1, one, "t.py::test_x"))], run_context
+    )
     assert found.words == "Better."
     assert "Nothing has changed" in model.requests[3].messages[-1].results[0].content
 
 
 def test_a_model_that_cannot_mend_its_change_may_leave_it_so(prepared, home):
-    one, job, model = submitted(prepared, home, said(submit("Again.")), said(submit("So be it.")))
-    assert repair.next_draft([job.over(judged(1, one, "t.py::test_x"))], job) is None
+    one, run_context, model = submitted(
+        prepared, home, make_reply(submit("Again.")), make_reply(submit("So be it."))
+    )
+    assert (
+        repair.next_draft([run_context.record_round(judged(1, one, "t.py::test_x"))], run_context)
+        is None
+    )
     assert len(model.requests) == 4
 
 
 def test_a_change_that_nothing_shows_is_told_so_once_and_may_stay(prepared, home):
-    one, job, model = submitted(prepared, home, said(submit("It is a rename.")))
-    passed = job.over(judged(1, one, missing="the change brings no test"))
-    assert repair.next_draft([passed], job) is None
+    one, run_context, model = submitted(prepared, home, make_reply(submit("It is a rename.")))
+    passed = run_context.record_round(judged(1, one, missing="the change brings no test"))
+    assert repair.next_draft([passed], run_context) is None
     assert "brings no test" in model.requests[2].messages[-1].results[0].content
-    again = job.over(judged(2, one, missing="the change brings no test"))
-    assert repair.next_draft([passed, again], job) is None
-    assert repair.next_draft([again], job) is None, "after a review, in a list of its own"
+    again = run_context.record_round(judged(2, one, missing="the change brings no test"))
+    assert repair.next_draft([passed, again], run_context) is None
+    assert repair.next_draft([again], run_context) is None, "after a review, in a list of its own"
     assert len(model.requests) == 3
 
 
 def test_what_makes_a_draft_is_told_once(prepared, home):
-    one, job, model = submitted(prepared, home, said(submit("It has to be.")))
+    one, run_context, model = submitted(prepared, home, make_reply(submit("It has to be.")))
     passed = judged(1, one)
     found = Finding(
         rule="suppression", severity=Severity.REVIEW, path="a.py", line=3, message="Here.", fix="x"
     )
     info = found.model_copy(update={"severity": Severity.INFO, "message": "There."})
     cleared = passed.cleared.model_copy(update={"findings": (found, info)})
-    assert repair.next_draft([job.over(replace(passed, cleared=cleared))], job) is None
+    assert (
+        repair.next_draft([run_context.record_round(replace(passed, cleared=cleared))], run_context)
+        is None
+    )
     told = model.requests[2].messages[-1].results[0].content
     assert ("a.py:3 Here." in told, "There." in told) == (True, False)
 
 
 def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, home):
-    worse = said(write("shop/new.py", "x = 2\n"), submit("Worse."))
-    fixed = said(write("shop/more.py"), submit("Closed."))
-    one, job, model = submitted(prepared, home, worse, fixed)
-    first = job.over(judged(1, one, missing="the change brings no test"))
-    second = repair.next_draft([first], job)
+    worse = make_reply(write("shop/new.py", "x = 2\n"), submit("Worse."))
+    fixed = make_reply(write("shop/more.py"), submit("Closed."))
+    one, run_context, model = submitted(prepared, home, worse, fixed)
+    first = run_context.record_round(judged(1, one, missing="the change brings no test"))
+    second = repair.next_draft([first], run_context)
     assert second.change.files[0].after == b"x = 2\n"
-    job.over(judged(2, second, "t.py::test_x"))
-    found = repair.answer(first, BLOCKING, job)
+    run_context.record_round(judged(2, second, "t.py::test_x"))
+    found = repair.answer_submission(first, BLOCKING, run_context)
     assert {file.path: file.after for file in found.change.files} == {
         "shop/more.py": b"x = 1\n", "shop/new.py": b"x = 1\n",
     }  # fmt: skip
@@ -165,9 +179,11 @@ def test_what_is_answered_is_laid_out_again_where_it_is_not_the_last(prepared, h
 
 
 def test_a_change_that_no_model_has_made_is_fixed_in_a_conversation_of_its_own(prepared, home):
-    model = script(said(write("shop/more.py"), submit("Better.")))
-    job = desks.job(prepared, home, model)
-    found = repair.next_draft([job.over(judged(1, draft(prepared), "t.py::test_x"))], job)
+    model = script(make_reply(write("shop/more.py"), submit("Better.")))
+    run_context = desks.run_context(prepared, home, model)
+    found = repair.next_draft(
+        [run_context.record_round(judged(1, draft(prepared), "t.py::test_x"))], run_context
+    )
     assert found.change.paths == ("shop/more.py", "shop/new.py", "tests/test_a.py")
     told = model.requests[0].messages[0].text
     assert "tests: t.py::test_x\nassert 1 == 2" in told
@@ -177,63 +193,68 @@ def test_a_change_that_no_model_has_made_is_fixed_in_a_conversation_of_its_own(p
 def test_what_base_fails_in_the_same_way_is_not_paid_for(prepared, home):
     crashed = CheckResult(name="mypy", status=Status.FAILED, reason="it ended with exit code 2")
     report = CheckReport(side="head", commit="c", change_digest=None, results=(crashed,))
-    job = desks.job(prepared, home, script())
-    job.before = report.model_copy(update={"side": "base"})
+    run_context = desks.run_context(prepared, home, script())
+    run_context.baseline = report.model_copy(update={"side": "base"})
     red = judged(1, draft(prepared), "t.py::test_x", reason=Reason.UNVERIFIED)
-    red = job.over(replace(red, after=report))
-    assert repair.next_draft([red], job) is None
-    assert edit.next_candidate(None, [red], job) is None
-    assert begun(job) == []
-    decided = proposing.decided(red, ReviewNotes(ran=False, sentence="x"), job)
+    red = run_context.record_round(replace(red, after=report))
+    assert repair.next_draft([red], run_context) is None
+    assert edit.next_candidate(None, [red], run_context) is None
+    assert begun(run_context) == []
+    decided = pull_request_content.decided(red, ReviewNotes(ran=False, sentence="x"), run_context)
     assert "mypy" in decided.verdict.sentence
 
 
 def test_at_the_cap_a_candidate_that_passed_is_not_lost_for_one_that_does_not(
     prepared, home, monkeypatch
 ):
-    monkeypatch.setattr(budget, "limits", lambda *given: Limits(tokens=5))
-    job = desks.job(prepared, home, script())
+    monkeypatch.setattr(budget, "compute_limits", lambda *given: Limits(tokens=5))
+    run_context = desks.run_context(prepared, home, script())
     red = judged(2, draft(prepared, "x = 2\n"), "t.py::test_x")
     with pytest.raises(BudgetSpent):
-        repair.next_draft([job.over(red)], job)
-    job = desks.job(prepared, home, script())
-    job.over(judged(1, draft(prepared)))
-    assert repair.next_draft([job.over(red)], job) is None
+        repair.next_draft([run_context.record_round(red)], run_context)
+    run_context = desks.run_context(prepared, home, script())
+    run_context.record_round(judged(1, draft(prepared)))
+    assert repair.next_draft([run_context.record_round(red)], run_context) is None
 
 
 def test_nor_for_a_model_that_refuses(prepared, home):
-    refused = said().model_copy(update={"finish": "refused"})
-    job = desks.job(prepared, home, script(refused, refused))
+    refused = make_reply().model_copy(update={"finish": "refused"})
+    run_context = desks.run_context(prepared, home, script(refused, refused))
     red = judged(2, draft(prepared, "x = 2\n"), "t.py::test_x")
-    passed = job.over(judged(1, draft(prepared)))
-    assert repair.next_draft([job.over(red)], job) is None
-    assert repair.answer(passed, BLOCKING, job) is None
+    passed = run_context.record_round(judged(1, draft(prepared)))
+    assert repair.next_draft([run_context.record_round(red)], run_context) is None
+    assert repair.answer_submission(passed, BLOCKING, run_context) is None
 
 
 def test_blocking_remarks_go_back(prepared, home):
-    one, job, model = submitted(prepared, home, said(write("shop/more.py"), submit()))
-    found = repair.answer(job.over(judged(1, one)), BLOCKING, job)
+    one, run_context, model = submitted(prepared, home, make_reply(write("shop/more.py"), submit()))
+    found = repair.answer_submission(
+        run_context.record_round(judged(1, one)), BLOCKING, run_context
+    )
     assert "shop/more.py" in found.change.paths
     assert "shop/new.py: Close it." in model.requests[2].messages[-1].results[0].content
 
 
 def test_other_remarks_do_not(prepared, home):
-    job = desks.job(prepared, home, script())
+    run_context = desks.run_context(prepared, home, script())
     notes = ReviewNotes(ran=True, sentence="x", remarks=(Remark(text="Nice."),))
-    assert repair.answer(judged(1, draft(prepared)), notes, job) is None
-    assert repair.answer(judged(1, draft(prepared), "t.py::test_x"), BLOCKING, job) is None
+    assert repair.answer_submission(judged(1, draft(prepared)), notes, run_context) is None
+    assert (
+        repair.answer_submission(judged(1, draft(prepared), "t.py::test_x"), BLOCKING, run_context)
+        is None
+    )
 
 
 def test_where_the_minutes_are_used_what_passed_stays(prepared, home):
-    job = desks.job(prepared, home, script())
-    assert job.terms.roles  # read before the first request
-    job.step.seconds["baseline"] = 3601.0
-    passed = job.over(judged(1, draft(prepared)))
-    assert repair.answer(passed, BLOCKING, job) is None
-    red = job.over(judged(2, draft(prepared, "x = 2\n"), "t.py::test_x"))
-    job.give_up()
-    assert repair.next_draft([red], job) is None
-    undone = job.work("").undone
+    run_context = desks.run_context(prepared, home, script())
+    assert run_context.attempt_limits.roles  # read before the first request
+    run_context.step.seconds["baseline"] = 3601.0
+    passed = run_context.record_round(judged(1, draft(prepared)))
+    assert repair.answer_submission(passed, BLOCKING, run_context) is None
+    red = run_context.record_round(judged(2, draft(prepared, "x = 2\n"), "t.py::test_x"))
+    run_context.give_up()
+    assert repair.next_draft([red], run_context) is None
+    undone = run_context.summarize_model_work("").undone
     assert len(undone) == 2
     assert all("limits.minutes" in one for one in undone)
 
@@ -246,27 +267,27 @@ def test_no_error_of_a_later_round_gives_up_what_passed(prepared, home, problem)
     def fail(request):
         raise problem
 
-    job = desks.job(prepared, home, FakeModel(fail, roles=("editor", "reviewer")))
-    red = job.over(judged(1, draft(prepared, "x = 2\n"), "t.py::test_x"))
+    run_context = desks.run_context(prepared, home, FakeModel(fail, roles=("editor", "reviewer")))
+    red = run_context.record_round(judged(1, draft(prepared, "x = 2\n"), "t.py::test_x"))
     with pytest.raises(type(problem)):
-        repair.next_draft([red], job)
-    job.give_up()
-    passed = job.over(judged(2, draft(prepared)))
-    assert repair.next_draft([red], job) is None
-    assert repair.answer(passed, BLOCKING, job) is None
-    job.take("editor", said())
-    assert review.examine(passed, job).unfinished
-    assert job.work("").undone
+        repair.next_draft([red], run_context)
+    run_context.give_up()
+    passed = run_context.record_round(judged(2, draft(prepared)))
+    assert repair.next_draft([red], run_context) is None
+    assert repair.answer_submission(passed, BLOCKING, run_context) is None
+    run_context.count_reply("editor", make_reply())
+    assert review.review_change(passed, run_context).unfinished
+    assert run_context.summarize_model_work("").undone
 
 
 def test_a_run_that_is_stopped_ends_all_the_same(prepared, home):
     def fail(request):
         raise Cancelled
 
-    job = desks.job(prepared, home, FakeModel(fail))
-    passed = job.over(judged(1, draft(prepared)))
+    run_context = desks.run_context(prepared, home, FakeModel(fail))
+    passed = run_context.record_round(judged(1, draft(prepared)))
     with pytest.raises(Cancelled):
-        repair.answer(passed, BLOCKING, job)
+        repair.answer_submission(passed, BLOCKING, run_context)
 
 
 @pytest.mark.parametrize("problem", [EnvironmentFailed("No such package."), EditFailed("A link.")])
@@ -276,8 +297,8 @@ def test_what_keeps_a_change_from_being_checked_is_a_finding_for_the_model(
     def fail(*_: object) -> CheckReport:
         raise problem
 
-    monkeypatch.setattr(checks, "run", fail)
-    job = desks.job(prepared, home, script())
-    tried = validate.judge(draft(prepared), job)
-    assert not tried.passed
+    monkeypatch.setattr(checks, "run_checks", fail)
+    run_context = desks.run_context(prepared, home, script())
+    tried = validate.judge_change(draft(prepared), run_context)
+    assert not tried.is_passed
     assert problem.message in tried.objection

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import EngineHeld, SettingsInvalid
+from agent.errors import EngineLocked, SettingsInvalid
 from agent.store.worker_lock import FILE_NAME, WorkerLock
 
 ROOT = Path(__file__).parents[3]
@@ -48,7 +48,7 @@ def holding(home: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
 def test_who_comes_second_is_told_who_has_it_and_what_to_do(tmp_path):
     with holding(tmp_path) as (holder, _):
         words = rf"{tmp_path} .*process {holder.pid} "
-        with pytest.raises(EngineHeld, match=words):
+        with pytest.raises(EngineLocked, match=words):
             WorkerLock(tmp_path)
 
 
@@ -64,7 +64,7 @@ def test_it_ends_with_its_process_whatever_that_has_left_running(tmp_path):
 def test_who_was_refused_takes_nothing_from_the_holder_and_gets_it_afterwards(tmp_path):
     with closing(WorkerLock(tmp_path)):
         for _ in range(2):
-            with pytest.raises(EngineHeld, match=f"process {os.getpid()} "):
+            with pytest.raises(EngineLocked, match=f"process {os.getpid()} "):
                 WorkerLock(tmp_path)
     WorkerLock(tmp_path).close()
 

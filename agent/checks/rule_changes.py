@@ -1,0 +1,51 @@
+"""Know which changed files decide about the checks themselves. Pure.
+
+Used to run the checks on a change twice: under the base commit's rules, without the changes to
+such files, and as a whole. Telling the reviewer about such files is left to `agent.policy`.
+"""
+
+from __future__ import annotations
+
+from agent.models.change import Change, ChangedFile
+from repo_config import rule_files as known
+from repo_config import tool_tables
+from repo_config.detect import Project
+
+
+def rule_files(change: Change, project: Project) -> frozenset[str]:
+    """Return the changed paths that the checks are configured by, or started with."""
+    return frozenset(file.path for file in change.files if _is_rule(file, project))
+
+
+def test_rules(change: Change, project: Project) -> frozenset[str]:
+    """Return those of the rule files that are no settings of the product."""
+    return frozenset(
+        path for path in rule_files(change, project) if not known.is_setting(path, project)
+    )
+
+
+def drop_files(change: Change, paths: frozenset[str]) -> Change:
+    """Return the change without some of its files."""
+    kept = tuple(file for file in change.files if file.path not in paths)
+    return change.model_copy(update={"files": kept})
+
+
+def under_rules_of_base(change: Change, rules: frozenset[str]) -> Change:
+    """Return the change without what it does to rule files, or to their tables that are rules."""
+    files = (_restore_file(file) if file.path in rules else file for file in change.files)
+    return change.model_copy(update={"files": tuple(file for file in files if file)})
+
+
+def _restore_file(file: ChangedFile) -> ChangedFile | None:
+    if not tool_tables.has_tables(file.path):
+        return None
+    restored = tool_tables.restore_rules(file.path, file.before, file.after)
+    if restored in (None, file.before):
+        return None
+    return file.model_copy(update={"after": restored})
+
+
+def _is_rule(file: ChangedFile, project: Project) -> bool:
+    if tool_tables.has_tables(file.path):
+        return tool_tables.list_rules(file.path, file.before, file.after) != ()
+    return known.reason(file.path, project) is not None

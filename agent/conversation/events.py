@@ -1,0 +1,83 @@
+"""What deliveries tell of a conversation: a person's words, or that something happened.
+
+Both are only an occasion to look: deliveries may be late, doubled, out of order or lost, so what
+counts is what the code host says when it is acted on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from agent.models.record import Record
+from agent.models.ticket import IssueRef
+
+Place = Literal["issue", "review", "inline"]
+"""In a conversation (of an issue or a pull request), as the text of a review, on a line."""
+
+
+class Comment(Record):
+    """Somebody wrote a comment on an issue or a pull request; edits of it are not told."""
+
+    subject: IssueRef
+    """The issue or pull request; `issue_id` is the number that GitHub's payload has as its id."""
+    on_pull: bool
+    place: Place
+    comment_id: int
+    """Unique among those of its place."""
+    author: str
+    author_id: int
+    body: str
+    """As it arrived, at most 65,536 characters."""
+    verdict: str = ""
+    """Of a review, in GitHub's words in lower case: approved, changes_requested, commented."""
+    at: str
+    """ISO 8601, UTC: when it was written."""
+    clone_url: str
+    """Address of the repository for git, without credentials."""
+    edited: bool = False
+    """The words were found after an edit, so that nobody tells what was written at first."""
+
+    @property
+    def content_key(self) -> str:
+        """Equal for whatever tells of the same comment."""
+        parts = ["comment", self.subject.repository_id, self.place, self.comment_id]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class Event(Record):
+    """Something happened to a pull request, or to the checks of a commit."""
+
+    repository: str
+    """`owner/name`."""
+    repository_id: int
+    number: int | None = None
+    """Of the pull request; None: only the commit is told."""
+    commit: str = ""
+    """That checks are of; empty: it is about the pull request."""
+    event: str
+    """GitHub's words, as `pull_request.closed`."""
+    conclusion: str = ""
+    """Of the checks, in GitHub's words; empty: it is about the pull request."""
+    actor: str
+    """Login of who did it."""
+
+    @property
+    def content_key(self) -> str:
+        """Empty: it is only an occasion to look, which may be had twice."""
+        return ""
+
+
+_EITHER: TypeAdapter[Comment | Event] = TypeAdapter(Comment | Event)
+
+
+def read_event(body: bytes) -> Comment | Event:
+    """Read what a delivery holds of a conversation.
+
+    Raises:
+        ValidationError: It holds neither.
+    """
+    return _EITHER.validate_json(body)

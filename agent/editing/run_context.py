@@ -1,0 +1,263 @@
+"""What is worked on in one run, and the dealings with models so far.
+
+One for each run. What it counts comes from the results of steps alone, in their order, so that a
+run that goes on after a kill counts the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from agent.checks import comparison
+from agent.editing import budget, rounds
+from agent.editing.budget import AttemptLimits, BudgetUsage, Limits
+from agent.editing.rounds import Round
+from agent.errors import (
+    RUN_ENDS,
+    AgentError,
+    BudgetSpent,
+    ModelRefused,
+    ModelUnusable,
+    RepositoryUnfit,
+    TimeSpent,
+)
+from agent.models.change import Change
+from agent.models.chat import Reply, Role
+from agent.models.chat_model import ChatModel
+from agent.models.checks import CheckReport, Status
+from agent.models.environment import Opened, Prepared
+from agent.models.model_use import ModelUse, ModelWork
+from agent.models.steps import Step
+from agent.models.ticket import Decision, Ticket
+from agent.services import Services
+
+
+@dataclass
+class RunContext:
+    """A ticket on a repository, and what carries it."""
+
+    ticket: Ticket
+    decision: Decision
+    facts: str
+    """A recipe's parameters."""
+    base: Opened
+    step: Step
+    svc: Services
+    human_changes: Change | None = None
+    """What people of their own have put on the branch besides our work; None: nobody has."""
+    measure: Callable[[RunContext], tuple[Prepared, CheckReport]] | None = None
+    """Builds the environment and measures the base; None: that is done."""
+    prepared: Prepared = field(init=False)
+    """The base with its environment, once that is built."""
+    baseline: CheckReport = field(init=False)
+    """The checks of the base commit, once they have run."""
+    rounds: list[Round] = field(default_factory=list)
+    latest: Change | None = None
+    """As the last calls of a model have left it."""
+    idle_attempts: int = 0
+    """Attempts from the start that changed nothing."""
+    built: set[str] = field(default_factory=set)
+    """Marks of the environments that this process has built for what changes declare."""
+    budget_share: float = 1.0
+    """Of what the run may spend, the part that may be spent by now."""
+    reserved_seconds: float = 0.0
+    """Seconds of the run's minutes that are left to what comes later."""
+    cleanups: list[Callable[[], None]] = field(default_factory=list)
+    """Ends what is open for the job, once it is over."""
+    _replies: list[tuple[Role, Reply]] = field(default_factory=list)
+    _given_up: int = 0
+    _had_a_try: set[str] = field(default_factory=set)
+    _undone: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Hold requests that get no reply to what the repository allows, too."""
+        if self.limits.usd is not None:
+            self.svc.lower_limit(self.limits.usd)
+
+    @property
+    def models(self) -> ChatModel:
+        """The models of the run.
+
+        Raises:
+            ModelUnusable: None is configured any more.
+        """
+        if self.svc.models is None:
+            raise ModelUnusable("No model is configured; set MERGEWRIGHT_MODEL, or _EDITOR.")
+        return self.svc.models
+
+    @property
+    def limits(self) -> Limits:
+        """What the run may spend by now."""
+        config, svc = self.base.contract.config, self.svc
+        return budget.compute_limits(config, svc.settings, svc.budget_multiplier, self.budget_share)
+
+    @cached_property
+    def attempt_limits(self) -> AttemptLimits:
+        """What the job is held to; read once, when it is asked for first."""
+        config = self.base.contract.config
+        models = self.svc.models
+        return self.step("terms", budget.read_terms, config, models, self.decision.category)
+
+    def prepare_environment(self) -> None:
+        """Have the environment built and the base measured, once."""
+        measure, self.measure = self.measure, None
+        if measure is not None:
+            self.prepared, self.baseline = measure(self)
+
+    def require_proofs(self) -> None:
+        """Refuse to pay for what no change could be held against.
+
+        Raises:
+            RepositoryUnfit: A check of the base commit proves nothing, so no result of it counts.
+        """
+        self.prepare_environment()
+        for result in self.baseline.results:
+            if result.status is Status.UNVERIFIED:
+                raise RepositoryUnfit(
+                    f"The check {result.name} proves nothing on the base commit, so no change could"
+                    f" be shown to break nothing: {result.reason.rstrip('.')}. Mend that first, or"
+                    " switch the check off in .github/mergewright.yml."
+                )
+
+    @property
+    def round_number(self) -> int:
+        """Of the round that is under way, 1-based."""
+        return len(self.rounds) + self._given_up + 1
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether a change is there that may be published; it is not given up for a better one."""
+        return any(one.is_passed for one in self.rounds)
+
+    @contextmanager
+    def attach_best_change(self) -> Iterator[None]:
+        """Let what ends the run tell of the best change so far."""
+        try:
+            yield
+        except AgentError as problem:
+            checked = [one for one in self.rounds if one.cleared is not None]
+            problem.change = rounds.choose_best(checked).draft.change if checked else self.latest
+            problem.models = self.model_uses
+            raise
+        finally:
+            # One that fails leaves none of the others open, and hides nothing.
+            with suppress(AgentError, OSError), ExitStack() as stack:
+                for close in self.cleanups:
+                    stack.callback(close)
+
+    def record_round(self, judged: Round) -> Round:
+        """Take note of how a round ended."""
+        self.rounds.append(judged)
+        return judged
+
+    def try_another(self) -> None:
+        """Leave those to the end who have made an attempt, so that the next model makes one."""
+        self._had_a_try.add(self.find_last_model("editor"))
+
+    def give_up(self) -> None:
+        """Count a round that came to nothing, so that what follows has names of its own."""
+        self._given_up += 1
+
+    def keeps_passed_change(self, problem: AgentError) -> bool:
+        """Whether a change that has passed is handed over all the same."""
+        return self.has_passed and not isinstance(problem, RUN_ENDS)
+
+    def record_loss(self, sentence: str) -> None:
+        """Note what did not come about, as a sentence of ours."""
+        self._undone.append(sentence)
+
+    def is_beyond_edits(self, judged: Round) -> bool:
+        """Say whether checks stand against a change that are as red on base; note it then.
+
+        Whatever is edited, nothing of it would be published.
+        """
+        names = comparison.beyond_edits(self.baseline, judged.after) if judged.after else ()
+        if names:
+            prove = "proves" if len(names) == 1 else "prove"
+            self.record_loss(
+                f"No model was asked to mend it or to begin anew: {', '.join(names)} {prove}"
+                " nothing on the base commit already, so no edit would help."
+            )
+        return bool(names)
+
+    def count_reply(self, role: Role, reply: Reply) -> None:
+        """Count a reply."""
+        self._replies.append((role, reply))
+
+    @property
+    def usage(self) -> BudgetUsage:
+        """What the replies so far have used."""
+        replies = [reply for _, reply in self._replies]
+        return BudgetUsage(
+            usd=sum(reply.cost_usd or 0.0 for reply in replies),
+            tokens=sum(reply.usage.tokens for reply in replies),
+        )
+
+    def find_last_model(self, role: Role) -> str:
+        """Name who answered a role last; empty: nobody has."""
+        return next((reply.model for one, reply in reversed(self._replies) if one == role), "")
+
+    def first_in_line(self, role: Role) -> str:
+        """Name who is to be asked: who answered last, else whom the repository wants.
+
+        Whoever was taken out of the settings is not asked any more.
+        """
+        wanted = getattr(self.base.contract.config.models, role) or ""
+        chain = self.models.list_chain(role, self.decision.category)
+        answered = self.find_last_model(role)
+        first = answered if answered in (wanted, *chain) else wanted
+        away = self._had_a_try if role == "editor" else set()
+        line = [name for name in (first, wanted, *chain) if name] if away else []
+        return next((name for name in line if name not in away), first)
+
+    @property
+    def model_uses(self) -> tuple[ModelUse, ...]:
+        """What each model did, in the order in which they came."""
+        kinds = dict.fromkeys((role, reply.model) for role, reply in self._replies)
+        return tuple(self._use(role, model) for role, model in kinds)
+
+    def _use(self, role: Role, model: str) -> ModelUse:
+        replies = [one for kind, one in self._replies if (kind, one.model) == (role, model)]
+        prices = [reply.cost_usd for reply in replies if reply.cost_usd is not None]
+        return ModelUse(
+            role=role,
+            model=model,
+            calls=len(replies),
+            input_tokens=sum(reply.usage.input_tokens for reply in replies),
+            cached_tokens=sum(reply.usage.cache_read_tokens for reply in replies),
+            output_tokens=sum(reply.usage.output_tokens for reply in replies),
+            usd=sum(prices) if len(prices) == len(replies) else None,
+            seconds=round(sum(reply.seconds for reply in replies), 3),
+        )
+
+    def summarize_model_work(self, words: str) -> ModelWork:
+        """Sum up what models did.
+
+        Args:
+            words: What the editing model says of its change.
+        """
+        passed_over = (f"{one}." for _, reply in self._replies for one in reply.stands_in)
+        return ModelWork(
+            uses=self.model_uses,
+            claims=words,
+            rounds=tuple(one.feedback for one in self.rounds),
+            passed_over=tuple(dict.fromkeys(passed_over)),
+            undone=tuple(dict.fromkeys(self._undone)),
+        )
+
+
+def explain_stop(problem: AgentError) -> str:
+    """Say what ended the asking, for whoever gets a change all the same."""
+    match problem:
+        case ModelRefused():
+            return "The model would not go on"
+        case TimeSpent():
+            return "The run had used its minutes (limits.minutes)"
+        case BudgetSpent():
+            return "The run had used what it may spend on models"
+        case ModelUnusable():
+            return "The model could not be asked; whoever runs the service finds why in its log"
+    return problem.message.partition("\n")[0].rstrip(".:")

@@ -1,0 +1,227 @@
+"""What an answer of GitHub means: the three ways in which a request can fail, and their words.
+
+Pure. Asking again is left to `retrying`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from requests.utils import parse_header_links
+
+from agent.errors import AccessLost, AgentError, CodeHostLimited, RequestRefused, Superseded
+
+#: GitHub's advice where it limits us without saying for how long.
+_UNNAMED_WAIT = 60.0
+_LIMIT_WORDS = re.compile(
+    r"(?i)rate limit|abuse detection|please wait a few minutes|retry your request again later"
+)
+_WORDS_LIMIT = 300
+_LONGEST_WAIT = 3_660.0
+_NUMBER = re.compile(r"[0-9]{1,12}")
+
+
+class RefusedRequest(Exception):
+    """GitHub understood the request and said no; asking again will not change that."""
+
+    def __init__(self, status: int, data: object, headers: Mapping[str, Any]) -> None:
+        """Keep what says why.
+
+        Args:
+            headers: With names in lower case.
+        """
+        self.status = status
+        self.location = str(headers.get("location") or "")
+        self.words = _message(data)
+        self.problems = _texts(data.get("errors") if isinstance(data, dict) else None)
+        self.accepted = str(headers.get("x-accepted-github-permissions") or "")
+        self.doing = "this"
+        self.needs = ""
+        super().__init__(status, self.words)
+
+    @property
+    def full_message(self) -> str:
+        """All that GitHub says, each thing once."""
+        return "; ".join(dict.fromkeys((self.words, *self.problems)))
+
+    def has_phrase(self, *parts: str) -> bool:
+        """Whether one of these, in lower case, is in what GitHub says."""
+        return any(part in self.full_message.lower() for part in parts)
+
+    def make_error(self) -> AgentError:
+        """Turn it into an error of ours, in words for people."""
+        said = self.full_message.rstrip(".")
+        if self.status < 400:
+            return AccessLost(
+                f"GitHub sent us elsewhere to {self.doing}: the repository was renamed or"
+                " transferred. Take the label off there and set it again."
+            )
+        if self.has_phrase("archived"):
+            return AccessLost(
+                "The repository is archived on GitHub, so nothing can be written to it. Unarchive"
+                " it, then take the label off and set it again."
+            )
+        if self.has_phrase("is locked"):
+            return Superseded(
+                "The issue is locked; unlock it, then take the label off and set it again."
+            )
+        if self.status == 410:
+            return Superseded("The issue was deleted or transferred; nothing more was done.")
+        if self.status == 401:
+            return AccessLost(
+                f"GitHub did not accept our token to {self.doing} ({said}). It may be expired or"
+                " revoked; renew it in the operator's settings."
+            )
+        if self.status in (403, 404):
+            return AccessLost(f"GitHub refused to {self.doing} ({said}). {self._explain_missing()}")
+        return RequestRefused(f"GitHub refused to {self.doing} ({self.status}: {said}).")
+
+    def _explain_missing(self) -> str:
+        # The header lists alternatives as `issues=write; pull_requests=write`.
+        named = self.accepted.replace("=", ": ").replace(";", " or").replace(",", ", ")
+        permission = " ".join(named.split()) or self.needs
+        if not permission:
+            return "Check what our App or token may do in this repository."
+        return (
+            f"Our App or token needs the permission {permission} in this repository; grant it,"
+            " then take the label off and set it again."
+        )
+
+
+@contextmanager
+def ignore_statuses(*statuses: int) -> Iterator[None]:
+    """Go on after a refusal with one of these statuses: what is asked for is not there for us."""
+    try:
+        yield
+    except RefusedRequest as problem:
+        if problem.status not in statuses:
+            raise
+
+
+class LostReply(Exception):
+    """No reply, a failing server, or a reply without sense: it may have been done or not."""
+
+
+class UnexpectedAnswer(LostReply):
+    """An answer that GitHub's API does not give: the address may be that of something else."""
+
+
+class RateLimited(Exception):
+    """GitHub did nothing and asks us to wait."""
+
+    def __init__(self, words: str, wait: float) -> None:
+        """Take the seconds from now."""
+        super().__init__(words)
+        self.wait = max(0.0, wait)
+
+    def make_error(self, doing: str) -> CodeHostLimited:
+        """Turn it into an error of ours that says when to come back."""
+        until = time.time() + self.wait
+        when = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return CodeHostLimited(
+            f"GitHub asks us to wait {round(self.wait)} s, until {when}, before we {doing}"
+            f" ({self}).",
+            until=until,
+        )
+
+
+def raise_for_answer(status: int, headers: Mapping[str, Any], data: object) -> None:
+    """Raise what an answer of 300 and more means; return on success.
+
+    Args:
+        headers: With names in lower case.
+        data: The answer's JSON; a text where it was none.
+
+    Raises:
+        Limited: We are to wait.
+        Unsure: The server failed.
+        Refused: It said no, or sent us elsewhere.
+    """
+    if status < 300:
+        return
+    if status == 429 or (status == 403 and _is_rate_limited(headers, data)):
+        raise RateLimited(_message(data) or "rate limit", _read_wait_seconds(headers))
+    if status >= 500 or status in (408, 425):
+        raise LostReply(f"it answered {status}")
+    raise RefusedRequest(status, data, headers)
+
+
+def judge_query(headers: Mapping[str, Any], data: object) -> None:
+    """Raise what the errors of a GraphQL answer mean, which comes with status 200."""
+    errors = data.get("errors") if isinstance(data, dict) else None
+    if not errors:
+        return
+    kinds = {str(error.get("type")) for error in errors if isinstance(error, dict)}
+    told = {"message": "; ".join(_texts(errors))}
+    if "RATE_LIMITED" in kinds:
+        raise RateLimited(_message(told), _read_wait_seconds(headers))
+    status = 403 if kinds & {"FORBIDDEN", "INSUFFICIENT_SCOPES"} else 422
+    raise RefusedRequest(404 if "NOT_FOUND" in kinds else status, told, headers)
+
+
+def _is_rate_limited(headers: Mapping[str, Any], data: object) -> bool:
+    return (
+        "retry-after" in headers
+        or str(headers.get("x-ratelimit-remaining")) == "0"
+        or bool(_LIMIT_WORDS.search(_message(data)))
+    )
+
+
+def _read_wait_seconds(headers: Mapping[str, Any]) -> float:
+    """Seconds to wait by the server's clock; an hour at most, within which limits are renewed."""
+    now, wait = server_time(headers), _UNNAMED_WAIT
+    after = str(headers.get("retry-after") or "").strip()
+    reset = str(headers.get("x-ratelimit-reset") or "")
+    if _NUMBER.fullmatch(after):
+        wait = float(after)
+    elif (date := _date(after)) is not None:
+        wait = date - now
+    elif str(headers.get("x-ratelimit-remaining")) == "0" and _NUMBER.fullmatch(reset):
+        # It is not said when within that second.
+        wait = float(reset) - now + 1.0
+    return min(max(0.0, wait), _LONGEST_WAIT)
+
+
+def read_next_link(headers: Mapping[str, Any], relation: str) -> dict[str, str]:
+    """Give the query of the address that the header `Link` names for next, last and so on."""
+    for link in parse_header_links(str(headers.get("link") or "")):
+        if link.get("rel") == relation:
+            return dict(parse_qsl(urlsplit(link["url"]).query))
+    return {}
+
+
+def server_time(headers: Mapping[str, Any]) -> float:
+    """Seconds since the epoch as the server counts them; ours where it does not say."""
+    date = _date(str(headers.get("date") or ""))
+    return time.time() if date is None else date
+
+
+def _date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, IndexError):
+        return None
+
+
+def _message(data: object) -> str:
+    message = data.get("message") if isinstance(data, dict) else None
+    return " ".join(str(message or "").split())[:_WORDS_LIMIT]
+
+
+def _texts(errors: object) -> list[str]:
+    """Each error in words: its message, or resource, field and code."""
+    texts = []
+    for error in errors[:10] if isinstance(errors, list) else ():
+        text = error
+        if isinstance(error, dict):
+            parts = (error.get(name) for name in ("resource", "field", "code"))
+            text = error.get("message") or " ".join(str(part) for part in parts if part)
+        texts.append(" ".join(str(text).split())[:_WORDS_LIMIT])
+    return texts

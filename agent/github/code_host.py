@@ -1,0 +1,308 @@
+"""GitHub as the place where tickets come from and results go: implements `CodeHost`.
+
+Owns the order of what is asked and told in each part of a run. How each thing is done once, and
+found again, is left to the modules beside this one; when it is asked again, to `retrying`.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from agent.errors import AccessLost, CodeHostUnavailable, RequestRefused, RunStopped, Superseded
+from agent.github import (
+    checks_report,
+    comments,
+    live_issue,
+    pull_requests,
+    signed_commit,
+    state_labels,
+    status_text,
+)
+from agent.github.access import Access
+from agent.github.api_errors import RefusedRequest
+from agent.github.intake_api import GithubIntakeApi
+from agent.github.session import Scope, all_in_our_words, in_our_words
+from agent.github.state_labels import StateLabel
+from agent.github.status_comment import StatusComment
+from agent.models.change import Change, Plan
+from agent.models.code_host import (
+    BranchRules,
+    NewPullRequest,
+    Onboarding,
+    OwnPullRequest,
+    Progress,
+    Remote,
+)
+from agent.models.intake import LiveIssue
+from agent.models.outcome import Outcome, PullRequest
+from agent.models.run import Reason, Run
+from agent.models.ticket import Snapshot, Ticket
+from agent.settings import Settings
+from agent.text import sanitise
+
+_log = structlog.get_logger()
+
+_EDITED = "an edit made after the label was set (the approved text counts)"
+
+
+@all_in_our_words
+class GithubCodeHost:
+    """Tickets from issues, results as pull requests."""
+
+    def __init__(self, access: Access, settings: Settings) -> None:
+        """Take the way to GitHub and the operator's settings; asks nothing yet."""
+        self._access = access
+        self._intake_api = GithubIntakeApi(access, settings)
+        self._dashboard_url = settings.dashboard_url
+        self._statuses: dict[str, StatusComment] = {}
+        self._progress: dict[str, Progress] = {}
+
+    def read_ticket(self, run: Run) -> Ticket:
+        """Make a ticket of the approved snapshot, if the issue still stands.
+
+        Raises:
+            Superseded: It is closed, locked, gone, moved, or its label was taken away.
+        """
+        snapshot = _snapshot(run)
+        live = live_issue.read_issue(self._access.open_run_session(run))
+        self._still_wanted(snapshot, live)
+        title, removed_title = sanitise.clean_ticket(snapshot.title)
+        body, removed = sanitise.clean_ticket(snapshot.body)
+        edited = live is not None and not snapshot.says_the_same(live.title, live.body)
+        return Ticket(
+            ticket_id=str(snapshot.issue.number),
+            title=" ".join(title.split()),
+            body=body.strip(),
+            digest=snapshot.digest,
+            removed=(
+                *(f"{what} (title)" for what in removed_title),
+                *removed,
+                *((_EDITED,) if edited else ()),
+            ),
+        )
+
+    def announce_start(self, run: Run) -> None:
+        """Show that the run has started: reaction, status comment, state label.
+
+        A dry run shows nothing on the issue, neither here nor later.
+        """
+        if run.dry_run:
+            return
+        session = self._access.open_run_session(run)
+        if run.follow_up is None:
+            state_labels.react(session)
+        text = status_text.under_way(run, self._get_progress(run), self._page(run))
+        self._status(run).begin(text)
+        if run.follow_up is None:
+            # A pull request that waits for review does so meanwhile, too.
+            state_labels.show(session, StateLabel.WORKING)
+
+    def update_status(self, run: Run, progress: Progress) -> None:
+        """Bring the status comment up to date, at most every few seconds; never raises."""
+        if run.dry_run:
+            return
+        before, self._progress[run.run_id] = self._get_progress(run).stages, progress
+        begun = any(one.state != "waiting" for one in progress.stages)
+        self._status(run).update(
+            status_text.under_way(run, progress, self._page(run)),
+            soon=begun and progress.stages != before,
+        )
+
+    def stop_updates(self, run: Run) -> None:
+        """Let no edit of the status comment come any more: this attempt is over."""
+        if run.run_id in self._statuses:
+            self._statuses[run.run_id].pause()
+
+    def find_remote(self, run: Run) -> Remote | None:
+        """Say where git finds the repository now.
+
+        Raises:
+            AccessLost: It is gone, archived, disabled or out of our reach.
+        """
+        return live_issue.read_remote(self._access.open_run_session(run))
+
+    def create_credential(self, run: Run, *, write: bool) -> str:
+        """Hand out a token for git, for this repository alone; never to be stored or shown."""
+        session, scope = self._access.open_run_session(run), Scope.PUSH if write else Scope.TALK
+        return self._access.asking().ask(lambda: session.token(scope), doing="get a token for git")
+
+    def read_branch_rules(self, run: Run, branch: str) -> BranchRules:
+        """Ask what is demanded of a branch of that name.
+
+        Raises:
+            AccessLost: Our App may not open pull requests, so a branch would be left alone.
+        """
+        session = self._access.open_run_session(run)
+        found = live_issue.read_rules(session, branch)
+        if (needed := "pull_requests: write") in session.notice.missing:
+            raise AccessLost(
+                f"Our GitHub App needs the permission {needed} in {session.name}; an owner has to"
+                " accept it on the page of the installation."
+            )
+        return found
+
+    def create_commit(self, run: Run, branch: str, message: str, change: Change) -> str:
+        """Make branch and commit through GitHub, which signs it; return its object id."""
+        return signed_commit.make_signed_commit(
+            self._access.open_run_session(run), branch, message, change, new=True
+        )
+
+    def has_pull_request(self, run: Run, branch: str) -> bool:
+        """Say whether there is or was a pull request of a branch, whoever opened it."""
+        return pull_requests.any_of(self._access.open_run_session(run), branch)
+
+    def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
+        """List our open pull requests but that of one branch."""
+        return pull_requests.own_open(self._access.open_run_session(run), besides)
+
+    def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+        """Open the pull request, or bring ours up to date; report the check on its commit."""
+        session = self._access.open_run_session(run)
+        page = self._page(run)
+        pull, new = pull_requests.open_or_update(session, proposal, page)
+        try:
+            missing = checks_report.report_checks(session, proposal, page, anew=new)
+        except RefusedRequest as problem:
+            # The pull request is there, and its body says the same.
+            missing = f"the check could not be reported: {problem.make_error().message}"
+        if missing is None:
+            return pull
+        return pull.model_copy(update={"notes": (*pull.notes, missing)})
+
+    def find_onboarding(self, run: Run, branch: str) -> Onboarding | None:
+        """Look for the pull request that proposes a configuration, open or not."""
+        session = self._access.open_run_session(run)
+        default = live_issue.read_remote(session).default_branch
+        return pull_requests.find_onboarding(session, branch, default)
+
+    def open_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+        """Open that pull request, or find it where somebody was quicker."""
+        pull, _ = pull_requests.open_or_update(
+            self._access.open_run_session(run), proposal, self._page(run)
+        )
+        return pull
+
+    def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
+        """Let the status comment say what the run waits for."""
+        text = status_text.awaiting(run, pull, words, self._get_progress(run), self._page(run))
+        self._status(run).begin(text)
+
+    def await_approval(self, run: Run, plan: Plan, number: str) -> None:
+        """Show the plan in the status comment, with how it is approved or changed; tell of it."""
+        text = status_text.planned(run, plan, number, self._get_progress(run), self._page(run))
+        self._status(run).begin(text)
+        state_labels.show(self._access.open_run_session(run), StateLabel.NEEDS_HUMAN)
+        self._call(run, text, f"plan {number}")
+
+    def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
+        """Comment once in that pull request."""
+        there = _snapshot(run).issue.model_copy(update={"number": pull.number})
+        self._intake_api.explain_refusal(there, words, key="onboarding-closed")
+
+    def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
+        """Show on the issue how the run ended; what GitHub refuses by now is logged, not raised.
+
+        Where GitHub is silent at the end of a run that a command has started, the sentence tells.
+
+        Raises:
+            CodeHostUnavailable: GitHub did not answer; delivering again does no harm.
+        """
+        if run.dry_run:
+            return self._count_calls(run, outcome)
+        session = self._access.open_run_session(run)
+        text = status_text.ended(run, outcome, self._get_progress(run), self._page(run))
+        moot = outcome.reason is Reason.SUPERSEDED
+        state = state_labels.of(outcome, follows=run.follow_up is not None)
+
+        def comment() -> None:
+            new = self._status(run).finish(text, make=not moot)
+            acts = state in (StateLabel.NEEDS_HUMAN, StateLabel.FAILED) and not moot
+            # A new comment tells people by itself; an edit does not. What a follow-up leaves to
+            # people is said in its pull request.
+            if acts and not new and run.follow_up is None:
+                self._call(run, text, "end")
+
+        def label() -> None:
+            if moot:
+                state_labels.clear(session)
+            else:
+                state_labels.show(session, state)
+
+        silent: CodeHostUnavailable | None = None
+        # Where one of them fails, the other is all that people see.
+        for show in (comment, label):
+            try:
+                with in_our_words():
+                    show()
+            except RunStopped as problem:
+                _log.warning("outcome not shown on the issue", run=run.run_id, reason=str(problem))
+            except CodeHostUnavailable as problem:
+                silent = silent or problem
+        if silent is not None:
+            if _snapshot(run).by_label:
+                raise silent
+            # Nobody takes up what a command has begun; whoever called it is told.
+            told = f"{outcome.sentence} The issue does not show this: {silent.message}"
+            outcome = outcome.model_copy(update={"sentence": told})
+        self._progress.pop(run.run_id, None)
+        return self._count_calls(run, outcome)
+
+    def calls(self, run: Run) -> int:
+        """How many requests the run has made so far, tokens included, intake not."""
+        return self._access.calls(run.run_id)
+
+    def _count_calls(self, run: Run, outcome: Outcome) -> Outcome:
+        return outcome.model_copy(update={"code_host_calls": self.calls(run)})
+
+    # --- within a run --------------------------------------------------------------------------
+
+    def _get_progress(self, run: Run) -> Progress:
+        return self._progress.get(run.run_id, Progress())
+
+    def _call(self, run: Run, text: str, what: str) -> None:
+        """Tell people once of what the status comment says, since an edit tells nobody.
+
+        Whoever has called a command sees it there.
+        """
+        snapshot, number = _snapshot(run), self._status(run).number
+        if not snapshot.by_label or number is None:
+            return
+        words = status_text.call(text, f"{snapshot.url}#issuecomment-{number}")
+        about = f"run={run.run_id} about={what} {self._get_progress(run).again}"
+        mark = comments.make_marker("call", about)
+        comments.leave_comment(
+            self._access.open_run_session(run), mark, words, since=snapshot.approved_at
+        )
+
+    def _status(self, run: Run) -> StatusComment:
+        if run.run_id not in self._statuses:
+            self._statuses[run.run_id] = StatusComment(self._access.open_run_session(run), run)
+        return self._statuses[run.run_id]
+
+    def _page(self, run: Run) -> str | None:
+        return f"{self._dashboard_url}/runs/{run.run_id}" if self._dashboard_url else None
+
+    def _still_wanted(self, snapshot: Snapshot, live: LiveIssue | None) -> None:
+        issue = f"Issue #{snapshot.issue.number}"
+        if live is None:
+            raise Superseded(f"{issue} was deleted or transferred, or its repository renamed.")
+        ends = {
+            "is a pull request": live.is_pull_request,
+            "was closed": live.state == "closed",
+            "was locked": live.locked,
+        }
+        if what := next((what for what, is_so in ends.items() if is_so), None):
+            raise Superseded(f"{issue} {what}; nothing was done.")
+        present = {name.lower() for name in live.labels}
+        if not snapshot.by_label or present >= {name.lower() for name in snapshot.labels}:
+            # Whichever label it was, it is there.
+            return
+        label = self._intake_api.read_start_label(snapshot.issue)
+        if label.lower() not in present:
+            raise Superseded(f"{issue} lost the label {label}; nothing was done.")
+
+
+def _snapshot(run: Run) -> Snapshot:
+    if run.snapshot is None:
+        raise RequestRefused("This run names no issue; only a run of an issue goes to GitHub.")
+    return run.snapshot

@@ -1,0 +1,252 @@
+"""What intake asks GitHub before a run is made, and tells it: implements `IntakeApi`."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import suppress
+from pathlib import PurePosixPath
+from typing import get_args
+from urllib.parse import quote
+
+import structlog
+from github.ContentFile import ContentFile
+
+from agent.errors import AgentError
+from agent.github import comments, live_issue, state_labels, status_comment, status_text
+from agent.github.access import Access
+from agent.github.api_errors import RefusedRequest, ignore_statuses
+from agent.github.session import Raw, Session, all_in_our_words
+from agent.github.status_comment import StatusComment
+from agent.models.intake import EarlierRun, IssueText, LiveIssue, LivePull, Permission, Reaction
+from agent.models.run import Run
+from agent.models.ticket import IssueRef, Snapshot
+from agent.settings import Settings
+from agent.text import sanitise
+from repo_config import load
+from repo_config.load import OWN_FILES, PYPROJECT, ConfigProblem
+from repo_config.schema import RepoConfig
+
+_log = structlog.get_logger()
+
+_LEVELS = get_args(Permission.model_fields["level"].annotation)
+_BUILT_ON = {"maintain": "write", "triage": "read"}
+#: Labels come in bursts; a label that was configured just now counts after this long.
+_LABEL_SECONDS = 20.0
+_KEY = re.compile(r"[^A-Za-z0-9._:=-]+")
+
+
+def permission_of(session: Session, login: str) -> Permission:
+    """Look up what whoever has the login now may do now; what GitHub does not tell is none."""
+
+    def read(found: Raw) -> Permission:
+        role, level = str(found.get("role_name") or ""), str(found["permission"])
+        # A role of the organisation's own making counts as what it is built on.
+        named = role if _BUILT_ON.get(role, role) == level else level
+        account = found["user"]
+        if account is None or named not in _LEVELS:
+            return Permission(level="none")
+        return Permission.model_validate({"level": named, "account_id": account["id"]})
+
+    with ignore_statuses(403, 404):
+        # PyGithub has either field of the answer, at the price of a request each.
+        return session.call(
+            "GET",
+            f"collaborators/{quote(login, safe='')}/permission",
+            read,
+            doing=f"look up what {login} may do",
+            needs="metadata: read",
+        )
+    return Permission(level="none")
+
+
+@all_in_our_words
+class GithubIntakeApi:
+    """Asks GitHub about people, labels and issues; everything as it is now."""
+
+    def __init__(self, access: Access, settings: Settings) -> None:
+        """Take the way to GitHub, and the operator's label."""
+        self._access = access
+        self._label = settings.label
+
+    def read_permission(self, issue: IssueRef, login: str) -> Permission:
+        """Return what whoever has the login now may do now; what GitHub does not tell is none."""
+        return permission_of(self._session(issue), login)
+
+    def read_start_label(self, issue: IssueRef) -> str:
+        """Return the label that starts a run in this repository: its configuration's, or ours.
+
+        A configuration that cannot be read counts as none; the run will name what is wrong.
+        """
+        configured = self._read_recent_config(issue)
+        return (configured.label if configured else None) or self._label
+
+    def read_runs_per_day(self, issue: IssueRef) -> int | None:
+        """Return how many runs a day the repository's configuration allows; None: any number."""
+        configured = self._read_recent_config(issue)
+        return configured.limits.runs_per_day if configured else None
+
+    def read_issue(self, issue: IssueRef) -> LiveIssue | None:
+        """Read the issue now; None: it is not there any more, or in another repository."""
+        return live_issue.read_issue(self._session(issue))
+
+    def find_earlier_run(self, snapshot: Snapshot) -> EarlierRun | None:
+        """Look for what a run of the same approval has left on the issue."""
+        return status_comment.of_approval(self._session(snapshot.issue), snapshot)
+
+    def own_logins(self) -> frozenset[str]:
+        """Logins under which our own writes show up, in lower case."""
+        return self._access.own_logins()
+
+    def explain_refusal(self, issue: IssueRef, words: str, *, key: str) -> None:
+        """Leave one comment for a refused start; the same key never makes a second one."""
+        mark = comments.make_marker("answer", f"key={_KEY.sub('-', key)}")
+        text = sanitise.shorten_middle(words, sanitise.TEXT_LIMIT - 500, where="the service's log")
+        comments.leave_comment(self._session(issue), mark, text)
+
+    def read_text(self, issue: IssueRef) -> IssueText | None:
+        """Read the text of an issue, and when it was last changed."""
+        session = self._session(issue)
+        live = live_issue.read_issue(session)
+        read = live_issue.read_text(session, issue.number) if live else None
+        if live is None or read is None:
+            return None
+        # After title and body: what is renamed in between counts as changed.
+        events = live_issue.newest_events(session, issue.number)
+        renamed = next((one["created_at"] for one in events if one["event"] == "renamed"), None)
+        moments = [str(one) for one in (renamed, read["lastEditedAt"]) if one is not None]
+        return IssueText(
+            issue_id=live.issue.issue_id,
+            title=str(read["title"]),
+            body=str(read["body"]),
+            labels=live.labels,
+            author=live.author,
+            url=live.url,
+            closed=live.state == "closed" or live.locked or live.is_pull_request,
+            changed_at=max(moments, default=None),
+        )
+
+    def read_pull(self, pull: IssueRef) -> LivePull | None:
+        """Read a pull request now."""
+
+        def read(raw: Raw) -> LivePull:
+            ended, merged = raw["merged_at"] or raw["closed_at"], bool(raw["merged"])
+            return LivePull(
+                state="merged" if merged else raw["state"],
+                head=str(raw["head"]["sha"]),
+                ended_at=None if ended is None else str(ended),
+                merged_by=str((raw.get("merged_by") or {}).get("login") or ""),
+                # Before a merge it is that of a trial.
+                merge_commit=str(raw.get("merge_commit_sha") or "") if merged else "",
+                base=str(raw["base"]["sha"]),
+            )
+
+        with ignore_statuses(*live_issue.GONE):
+            return self._session(pull).call(
+                "GET",
+                f"pulls/{pull.number}",
+                read,
+                doing=f"read pull request #{pull.number}",
+                needs="pull_requests: read",
+            )
+        return None
+
+    def has_comment(self, subject: IssueRef, comment: int) -> bool:
+        """Look whether a comment of a conversation was not deleted meanwhile."""
+        with ignore_statuses(*live_issue.GONE):
+            self._session(subject).call(
+                "GET",
+                f"issues/comments/{comment}",
+                doing=f"read a comment on #{subject.number} again",
+                needs="issues: read",
+            )
+            return True
+        return False
+
+    def clear_labels(self, issue: IssueRef) -> None:
+        """Take the labels away that tell the state of a run; those that are gone are no matter."""
+        state_labels.clear(self._session(issue))
+
+    def set_label(self, issue: IssueRef, label: str) -> None:
+        """Set a label on an issue; it is there once, however often it is set."""
+        self._session(issue).ask(
+            lambda repository: repository.get_issue(issue.number).add_to_labels(label),
+            doing=f"label issue #{issue.number}",
+            needs="issues: write",
+        )
+
+    def add_reaction(
+        self, subject: IssueRef, comment: int, content: Reaction, *, inline: bool
+    ) -> None:
+        """React to a comment; GitHub keeps one of a kind per account."""
+        where = "pulls" if inline else "issues"
+        try:
+            self._session(subject).call(
+                "POST",
+                f"{where}/comments/{comment}/reactions",
+                body={"content": content},
+                doing=f"react to a comment on #{subject.number}",
+                needs="pull_requests: write" if inline else "issues: write",
+                patient=False,
+            )
+        except (AgentError, RefusedRequest) as problem:
+            _log.warning("no reaction", subject=subject.number, reason=str(problem))
+
+    def show_queued(self, run: Run, ahead: int, because: str = "") -> None:
+        """Show that a run waits: the reaction, and its status comment, which the run then edits."""
+        if run.snapshot is None:
+            return
+        session = self._session(run.snapshot.issue)
+        state_labels.react(session)
+        StatusComment(session, run).wait(status_text.waiting(run, ahead, because))
+
+    def find_issue(self, repository: str, number: int) -> LiveIssue | None:
+        """Look an issue up by name and number alone, for a run that no webhook has started.
+
+        Args:
+            repository: `owner/name`.
+        """
+        session = self._access.open_named_session(repository, "find", number)
+        facts = live_issue.repository_facts(session)
+        found = live_issue.read_issue(session)
+        if found is None:
+            return None
+        ids = {"repository_id": int(facts["id"]), "repository": str(facts["full_name"])}
+        return found.model_copy(update={"issue": found.issue.model_copy(update=ids)})
+
+    def _session(self, issue: IssueRef) -> Session:
+        return self._access.open_session(issue, f"intake {issue.repository_id}#{issue.number}")
+
+    def _read_recent_config(self, issue: IssueRef) -> RepoConfig | None:
+        """The repository's configuration as it was a moment ago, if it is sound."""
+        configs = self._access.known.configs
+        known = configs.get(issue.repository_id)
+        if known is None or time.monotonic() - known[0] >= _LABEL_SECONDS:
+            known = (time.monotonic(), self._read(self._session(issue)))
+            configs[issue.repository_id] = known
+        return known[1]
+
+    def _read(self, session: Session) -> RepoConfig | None:
+        """Read the configuration on the default branch."""
+        # Most repositories have none of the files; one look tells.
+        listed = _contents(session, str(PurePosixPath(OWN_FILES[0]).parent))
+        there = {one.path for one in listed} if isinstance(listed, list) else set()
+        for name in (*(one for one in OWN_FILES if one in there), PYPROJECT):
+            found = _contents(session, name)
+            if isinstance(found, ContentFile) and found.encoding == "base64":
+                with suppress(ConfigProblem):
+                    text = found.decoded_content.decode("utf-8-sig", "replace")
+                    return load.from_text(text, name)
+                return None
+        return None
+
+
+def _contents(session: Session, path: str) -> list[ContentFile] | ContentFile | None:
+    """Read something of the default branch; None: there is no such path."""
+    with ignore_statuses(404):
+        return session.ask(
+            lambda repository: repository.get_contents(path),
+            doing=f"read {path}",
+            needs="contents: read",
+        )
+    return None

@@ -1,0 +1,278 @@
+"""Where tickets come from and results go."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from agent.models.change import Change, Finding, Plan
+from agent.models.outcome import Outcome, PullRequest
+from agent.models.pulls import ProjectCheck, PullSnapshot, Thread
+from agent.models.record import Record
+from agent.models.run import Run
+from agent.models.ticket import Ticket
+
+
+class Remote(Record):
+    """A repository that git reaches over the network."""
+
+    name: str
+    """`owner/name`, as the code host calls it now."""
+    url: str
+    """Address for git, without credentials."""
+    default_branch: str
+    author: str
+    """Under which name our commits are made."""
+    email: str
+
+
+class BranchRules(Record):
+    """What a code host demands of a branch that is to be made."""
+
+    signed: bool = False
+    """Whether every commit must carry a verified signature."""
+    forward_only: bool = False
+    """Whether nothing that was pushed may be taken away again."""
+
+
+class NewPullRequest(Record):
+    """A pull request to be opened, or brought up to date."""
+
+    branch: str
+    commit: str
+    base_branch: str
+    base_commit: str = ""
+    """That the checks were held against; empty: not known."""
+    title: str
+    """One line, as long as the code host allows."""
+    body: str
+    draft: bool = False
+    reviewers: tuple[str, ...] = ()
+    """Logins, or `org/team`."""
+    labels: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    """Shown at their lines, as far as the code host can."""
+    summary: str = ""
+    """Markdown for the check that is reported on the commit."""
+    check_title: str = "The project's own checks passed"
+    """What that check says in one line."""
+    checked: bool = True
+    """Whether anything was; else that check neither passed nor failed."""
+    begun: float | None = None
+    """When the run began, in seconds since the epoch: that check took from then to now."""
+
+
+class OwnPullRequest(Record):
+    """A pull request of ours that is open."""
+
+    number: int
+    body: str
+    url: str = ""
+    """Its page."""
+    branch: str = ""
+    commit: str = ""
+    """At the end of its branch."""
+    draft: bool = False
+
+
+class Onboarding(Record):
+    """The pull request that proposes a configuration for a repository, as it stands now."""
+
+    number: int
+    url: str
+    state: Literal["open", "merged", "closed"]
+    head: str
+    """The commit at the end of the default branch."""
+
+
+class StageMark(Record):
+    """How far one stage of a run is, for whoever watches the issue."""
+
+    stage: str
+    """In words for people."""
+    state: Literal["waiting", "running", "done", "failed"]
+    detail: str = ""
+    begun: float | None = None
+    """Of the one that is running: when it began, in seconds since the epoch."""
+
+
+class Progress(Record):
+    """How far a run is and what it has used, for whoever watches the issue."""
+
+    stages: tuple[StageMark, ...] = ()
+    plan: Plan | None = None
+    """Once it is made."""
+    now: str = ""
+    """What is done within the stage that is under way, in words; empty: nothing finer is known."""
+    seconds: float = 0.0
+    """That its steps had taken when this was written, without the one that is under way."""
+    at: float | None = None
+    """When that one began, in seconds since the epoch."""
+    most_minutes: int | None = None
+    """That its steps may take; None: not known yet."""
+    replies: int = 0
+    """Of models so far."""
+    usd: float | None = 0.0
+    """What those have cost; None: no price is known of some of them."""
+    most_usd: float | None = None
+    """That models may cost; None: not known yet, or nothing bounds it."""
+    again: int = 0
+    """So often the run was over before, and somebody let it go on."""
+
+
+_FOLDER = "A repository on this machine has no code host behind it."
+
+
+class CodeHost(Protocol):
+    """Where tickets come from and results go.
+
+    Everything that writes may run twice: it looks for its own earlier effect first, by the run's
+    id. What is written here is how a folder on this machine answers, which has neither remote nor
+    pull requests; code hosts have their own.
+    """
+
+    def read_ticket(self, run: Run) -> Ticket:
+        """Read the ticket as data.
+
+        Raises:
+            Superseded: The issue is no longer to be worked on.
+        """
+        ...
+
+    def announce_start(self, run: Run) -> None:
+        """Let people see that the run has started: reaction, status comment, state label."""
+        return
+
+    def update_status(self, run: Run, progress: Progress) -> None:
+        """Bring the status comment up to date; a failure is logged, never raised."""
+        return
+
+    def stop_updates(self, run: Run) -> None:
+        """Let no edit that is still to come happen: this attempt at the run is over."""
+        return
+
+    def find_remote(self, run: Run) -> Remote | None:
+        """Say where git finds the repository now; None: it is a folder on this machine."""
+        return None
+
+    def create_credential(self, run: Run, *, write: bool) -> str:
+        """Hand out a token for git, for this repository alone; never to be stored or shown."""
+        raise AssertionError(_FOLDER)
+
+    def read_branch_rules(self, run: Run, branch: str) -> BranchRules:
+        """Ask what is demanded of a branch of that name.
+
+        Raises:
+            AccessLost: It is known by now that no pull request of it could be opened.
+        """
+        raise AssertionError(_FOLDER)
+
+    def create_commit(self, run: Run, branch: str, message: str, change: Change) -> str:
+        """Make branch and commit through the code host, which signs it; return its object id.
+
+        The branch starts at the Change's base commit. A branch of this name that already ends
+        in this very change is taken for our own.
+        """
+        raise AssertionError(_FOLDER)
+
+    def has_pull_request(self, run: Run, branch: str) -> bool:
+        """Say whether there is or was a pull request of a branch, whoever opened it."""
+        return False
+
+    def list_own_pulls(self, run: Run, besides: str) -> tuple[OwnPullRequest, ...]:
+        """List our open pull requests but that of one branch, among the newest."""
+        return ()
+
+    def publish_pull_request(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+        """Open the pull request, or bring the one of this branch up to date; report the check."""
+        raise AssertionError(_FOLDER)
+
+    def find_onboarding(self, run: Run, branch: str) -> Onboarding | None:
+        """Look for the pull request of ours by which the repository's owner is asked first."""
+        return None
+
+    def open_onboarding(self, run: Run, proposal: NewPullRequest) -> PullRequest:
+        """Open that pull request, or find it; no check is reported on it."""
+        raise AssertionError(_FOLDER)
+
+    def await_owner(self, run: Run, pull: PullRequest, words: str) -> None:
+        """Let people see on the issue what its run waits for."""
+        raise AssertionError(_FOLDER)
+
+    def await_approval(self, run: Run, plan: Plan, number: str) -> None:
+        """Let people see on the issue what is planned, and how it is approved or changed.
+
+        Args:
+            plan: As it is shown, without secrets.
+            number: By which it is approved; that of the plan as it is carried out.
+        """
+        raise AssertionError(_FOLDER)
+
+    def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
+        """Say once in that pull request what follows of its being closed."""
+        raise AssertionError(_FOLDER)
+
+    def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
+        """Tell the reader how the run ended; return the outcome with its places filled in.
+
+        On a code host: the status comment's last state and the state label; on this machine a file.
+        """
+        return outcome
+
+
+class Pulls(Protocol):
+    """A pull request of ours after it was opened: what is read of it, and answered in it.
+
+    Everything that writes may run twice: it looks for its own earlier effect first. Raises
+    CodeHostUnavailable, CodeHostLimited, AccessLost.
+    """
+
+    def read_pull(self, run: Run, number: int) -> PullSnapshot | None:
+        """Read the pull request with all its threads; None: it is not there any more."""
+        ...
+
+    def may_write(self, run: Run, login: str, account_id: int) -> bool:
+        """Whether whoever has the login now is that account and may write in the repository."""
+        ...
+
+    def reply_in_thread(
+        self, run: Run, number: int, thread: Thread, words: str, *, key: str
+    ) -> str:
+        """Answer a thread once for each key: in it, or in the conversation; return its page.
+
+        Args:
+            thread: As it was read in this attempt; what an earlier one has said is in it.
+        """
+        ...
+
+    def add_comment(self, run: Run, number: int, words: str, *, key: str) -> None:
+        """Comment once for each key in the conversation of the pull request."""
+        ...
+
+    def rewrite_text(self, run: Run, number: int, body: str) -> None:
+        """Give the pull request another text."""
+        ...
+
+    def resolve_thread(self, run: Run, thread: Thread) -> bool:
+        """Mark a thread as resolved; return False where the code host does not let us."""
+        ...
+
+    def list_checks(self, run: Run, commit: str) -> tuple[ProjectCheck, ...]:
+        """List the project's own checks of a commit, without those that we have reported."""
+        ...
+
+    def read_log(self, run: Run, check: ProjectCheck) -> str:
+        """Read the end of the log of a check, at most 200,000 characters; empty: it has none."""
+        ...
+
+    def create_commit(self, run: Run, branch: str, message: str, change: Change) -> str:
+        """Add a commit to a branch through the code host, which signs it; return its object id.
+
+        A branch that ends in this very change already is taken for our own earlier effect.
+
+        Args:
+            change: Against the commit at the end of the branch.
+
+        Raises:
+            BranchTaken: Somebody has put another commit on the branch.
+        """
+        ...

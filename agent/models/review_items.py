@@ -1,0 +1,83 @@
+"""What a follow-up sees to: what it finds, the matters of a round, and the answers to them."""
+
+from __future__ import annotations
+
+from agent.models.change import Plan
+from agent.models.code_host import BranchRules, Remote
+from agent.models.outcome import ThreadOutcome, ThreadResult
+from agent.models.pulls import BranchState, ProjectCheck, PullSnapshot, Thread
+from agent.models.record import Record
+
+
+class ReviewItem(Record):
+    """One thing that a follow-up has to see to: a thread, or a check that is red."""
+
+    number: int
+    """In its round, 1-based."""
+    about: str
+    """Place and first words, on one line; foreign words."""
+    text: str
+    """All that is said, for whoever sees to it; foreign words."""
+    thread: Thread | None = None
+    check: ProjectCheck | None = None
+    settled: str = ""
+    """Why it is for a person, where that is known from the beginning."""
+
+
+class Suggestion(Record):
+    """Lines of a file as somebody suggests them."""
+
+    path: str
+    first_line: int
+    """1-based, of those in whose place they come."""
+    code: tuple[str, ...]
+    """Those, without the ends of lines."""
+    new: tuple[str, ...]
+    """Empty: they go."""
+
+
+class ItemAnswer(Record):
+    """What becomes of a matter, before anything of it has left the machine."""
+
+    item: int
+    """Its number."""
+    end: ThreadResult
+    text: str
+    """To whoever asked."""
+    by_model: bool = False
+    """Whether the words are a model's."""
+    is_beyond_ticket: bool = False
+    """Whether it asks for more than the ticket, which can be an issue of its own."""
+    applied_suggestion: Suggestion | None = None
+    """What was put in its place as it is, and is looked for in what is published."""
+
+
+class FollowUpContext(Record):
+    """What a follow-up finds when it begins."""
+
+    pull: PullSnapshot
+    remote: Remote
+    rules: BranchRules
+    """Of the pull request's branch."""
+    threads: tuple[Thread, ...] = ()
+    """The threads that wait for an answer of ours, by age, as many as one round takes."""
+    threads_left: int = 0
+    """How many more there are."""
+    checks: tuple[ProjectCheck, ...] = ()
+    """Those of the project's own that are red, or wait for somebody to allow them."""
+    plan: Plan
+    """Of the change as we have left it."""
+    thread_outcomes: tuple[ThreadOutcome, ...] = ()
+    """What became of the threads of earlier rounds; of each the newest."""
+    text_digest: str | None = None
+    """Of the text that we gave the pull request last; None: not known."""
+    earlier_rounds: int = 0
+    """How many rounds of this kind there were before."""
+
+
+class FollowUpTask(Record):
+    """What a follow-up sees to, and where."""
+
+    context: FollowUpContext
+    branch_state: BranchState
+    items: tuple[ReviewItem, ...]

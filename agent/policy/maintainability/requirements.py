@@ -1,0 +1,238 @@
+"""Read which packages a project declares, before a change and after it, and what locks hold.
+
+Pure and from the files alone; nothing is resolved. What it means that a package is new is left to
+`new_dependencies`.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from agent.models.packages import DeclaredPackage
+from agent.policy.change_context import ChangeContext
+from repo_config import dependencies
+from repo_config.project_files import Files, table
+from repo_config.tree import Below, Tree
+
+_COMMENT = re.compile(r"\s+#.*|\s+--hash=.*|\s*\\$")
+_EGG = re.compile(r"#egg=([\w.-]+)")
+_REMOTE = re.compile(r"(?:(?:git|hg|svn|bzr)\+|https?://|ssh://|git@)")
+_FILES = re.compile(
+    r"(?:^|/)(?:pyproject\.toml|setup\.(?:py|cfg)|Pipfile|tox\.ini|[^/]*requirements[^/]*\.(?:txt|in)"
+    r"|(?:requirements|reqs)/[^/]+\.(?:txt|in))$"
+)
+#: What says nothing but versions: an edit of it is one of what is installed.
+_VERSIONS = re.compile(
+    r"(?:^|/)(?:[^/]+\.lock|Pipfile\.lock|pylock[^/]*\.toml|[^/]*constraints[^/]*\.txt)$"
+)
+_EXACT = re.compile(r"(?:={2,3})?\s*(\d[\w.+!-]*)")
+_LOCKS = frozenset({"uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "Pipfile.lock"})
+_TOML_PINS = re.compile(r'^name = "([\w.-]+)"\nversion = "([\w.+!-]+)"$', re.MULTILINE)
+_JSON_PINS = re.compile(r'"([\w.-]+)": \{[^{}]*"version": "==([\w.+!-]+)"')
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A package that the project says it needs."""
+
+    name: str
+    """Normalised."""
+    path: str
+    """Of the file that says so."""
+    origin: str
+    """The list in it."""
+    version: str
+    """The bounds, as they are written; "" where there are none."""
+    source: str
+    """Address, where it does not come from the index."""
+    marker: str = ""
+    """Where it holds."""
+
+    @property
+    def exact_version(self) -> str:
+        """The version that is fixed, "" where bounds leave a choice."""
+        found = _EXACT.fullmatch(self.version)
+        return found[1] if found else ""
+
+
+class _Changed:
+    """The tree with the change applied."""
+
+    def __init__(self, change_context: ChangeContext) -> None:
+        self._tree = change_context.tree
+        self._changed = {file.path: file.after for file in change_context.change.files}
+
+    def paths(self) -> tuple[str, ...]:
+        """All paths, sorted."""
+        gone = {path for path, content in self._changed.items() if content is None}
+        there = {path for path, content in self._changed.items() if content is not None}
+        return tuple(sorted((set(self._tree.paths()) - gone) | there))
+
+    def read(self, path: str) -> bytes:
+        """Content of one of these paths."""
+        content = self._changed.get(path)
+        return self._tree.read(path) if content is None else content
+
+
+def sides(change_context: ChangeContext) -> tuple[Files, Files]:
+    """Return the project's own files before the change and after it."""
+    root = change_context.project.root
+    before: Tree = change_context.tree
+    after: Tree = _Changed(change_context)
+    return Files(Below(before, root)), Files(Below(after, root))
+
+
+def may_declare(change_context: ChangeContext) -> bool:
+    """Whether the change touches a file of those that declare packages."""
+    return any(_FILES.search(file.path) for file in change_context.change.files)
+
+
+def has_changed(change_context: ChangeContext) -> bool:
+    """Whether the change declares other packages, or other versions of them, than the base."""
+    if any(_VERSIONS.search(file.path) for file in change_context.change.files):
+        return True
+    if not may_declare(change_context):
+        return False
+    before, after = sides(change_context)
+    return set(list_declared(before)) != set(list_declared(after))
+
+
+def list_declared(files: Files) -> tuple[Declared, ...]:
+    """Return what is declared, each by its list."""
+    return (*_of_lists(files), *_of_tables(files))
+
+
+def find_added_packages(change_context: ChangeContext) -> tuple[DeclaredPackage, ...]:
+    """Return the packages that the change declares anew or fixes another version of, each once.
+
+    What stands in a file comes before what only a lock file says.
+    """
+    before, after = sides(change_context)
+    had = list_declared(before)
+    names = {one.name for one in had} | {own_name(after)}
+    pins = {(one.name, one.exact_version) for one in had}
+    fixed = dict(pin for pin in sorted(pins) if pin[1])
+    root = f"{change_context.project.root}/" if change_context.project.root else ""
+    found: dict[tuple[str, str], DeclaredPackage] = {}
+    for one in list_declared(after):
+        version = one.exact_version
+        is_new = one.name not in names
+        if one.version == "local" or not (is_new or (version and (one.name, version) not in pins)):
+            continue
+        line = line_of(after, one.path, one.name)
+        place = f"{root}{one.path}:{line}" if line else f"{root}{one.path}"
+        found[one.name, version] = found.get((one.name, version)) or DeclaredPackage(
+            name=one.name,
+            version=version,
+            place=place,
+            is_new=is_new,
+            before=fixed.get(one.name, ""),
+        )
+    for file in change_context.change.files:
+        for name, version in sorted(
+            _read_locked(file.path, file.after) - _read_locked(file.path, file.before)
+        ):
+            package = DeclaredPackage(name=name, version=version, place=file.path, is_new=False)
+            found.setdefault((name, version), package)
+    return tuple(found.values())
+
+
+def _read_locked(path: str, content: bytes | None) -> set[tuple[str, str]]:
+    """Return names and versions that a lock file fixes, by a look at its text."""
+    if content is None or posixpath.basename(path) not in _LOCKS:
+        return set()
+    text = content.decode("utf-8", "replace")
+    pairs = _JSON_PINS if path.endswith("Pipfile.lock") else _TOML_PINS
+    return {(str(canonicalize_name(name)), version) for name, version in pairs.findall(text)}
+
+
+def own_name(files: Files) -> str:
+    """Return what the project itself is called, normalised; "" where that is not said."""
+    named = table(files.pyproject, "project").get("name")
+    return canonicalize_name(named) if isinstance(named, str) else ""
+
+
+def new_requirements(change_context: ChangeContext) -> tuple[str, ...]:
+    """Return what the change declares anew or with other bounds, of packages of the index."""
+    before, after = sides(change_context)
+    had, own = {*list_declared(before)}, own_name(after)
+    new = (one for one in list_declared(after) if one not in had and one.name != own)
+    return tuple(
+        sorted(
+            {_format_requirement(one) for one in new if not one.source and one.version != "local"}
+        )
+    )
+
+
+def _format_requirement(one: Declared) -> str:
+    """Write a requirement; bounds that only another tool reads are left out."""
+    marker = f" ; {one.marker}" if one.marker else ""
+    try:
+        return str(Requirement(f"{one.name}{one.version}{marker}"))
+    except InvalidRequirement:
+        return f"{one.name}{marker}"
+
+
+def line_of(files: Files, path: str, name: str) -> int | None:
+    """Return the line of a file that names a package, 1-based."""
+    word = _word(name)
+    lines = enumerate(files.text(path).splitlines(), 1)
+    return next((number for number, line in lines if word.search(line)), None)
+
+
+def _word(name: str) -> re.Pattern[str]:
+    """Make what finds a package's name, however it is written."""
+    written = "[-_.]+".join(re.escape(part) for part in name.split("-"))
+    return re.compile(rf"(?<![\w.-]){written}(?![\w-])", re.IGNORECASE)
+
+
+def _of_lists(files: Files) -> Iterator[Declared]:
+    for lines, origin, _ in dependencies.list_requirements(files):
+        path = origin.partition(":")[0]
+        if ".poetry." in origin or path == "Pipfile":
+            continue
+        for line in lines:
+            if one := _parse_line(line, path, origin):
+                yield one
+
+
+def _parse_line(line: str, path: str, origin: str) -> Declared | None:
+    text = _COMMENT.sub("", line).strip()
+    text = re.sub(r"^(?:-e|--editable)[\s=]+", "", text)
+    if not text or text.startswith(("-", "#")):
+        return None
+    if _REMOTE.match(text):
+        egg = _EGG.search(text)
+        name = egg[1] if egg else posixpath.basename(text.partition("@")[0]).partition(".git")[0]
+        return Declared(canonicalize_name(name or text), path, origin, "", text)
+    try:
+        required = Requirement(text)
+    except InvalidRequirement:
+        return None
+    url = required.url or ""
+    source = url if _REMOTE.match(url) else ""
+    version = str(required.specifier) or ("local" if url and not source else "")
+    marker = str(required.marker or "")
+    return Declared(canonicalize_name(required.name), path, origin, version, source, marker)
+
+
+def _of_tables(files: Files) -> Iterator[Declared]:
+    for entries, origin, _ in dependencies.tables(files):
+        for name, value in entries.items():
+            if name.lower() != "python":
+                yield _of_value(name, value, origin.partition(":")[0], origin)
+
+
+def _of_value(name: str, value: object, path: str, origin: str) -> Declared:
+    facts: dict[str, object] = value if isinstance(value, dict) else {"version": value}
+    source = next((str(facts[key]) for key in ("git", "url") if facts.get(key)), "")
+    version = "local" if "path" in facts else str(facts.get("version") or "")
+    version = "" if version == "*" else version
+    marker = str(facts.get("markers") or "")
+    return Declared(canonicalize_name(name), path, origin, version, source, marker)

@@ -1,0 +1,267 @@
+"""Words for how a run ended: the reason, as a comment under the issue, and what to do next.
+
+What to do differs by where the ticket is: under an issue, or in a file on this machine.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import textwrap
+from itertools import groupby
+
+from agent.models.outcome import Outcome
+from agent.models.run import CAPS_REACHED, Reason
+from agent.text import sanitise
+
+_HEADLINES = {
+    Reason.UNCLEAR: "The issue leaves something open.",
+    Reason.UNANSWERED: "Nobody has approved the plan.",
+    Reason.CONFLICT: "The branch and its base do not go together.",
+    Reason.NO_RECIPE: "This one is for a person.",
+    Reason.REFUSED: "This cannot be done as it is asked.",
+    Reason.TOO_LARGE: "This is more than one change can carry.",
+    Reason.FOR_PEOPLE: "This one is left to people.",
+    Reason.DUPLICATE: "Another issue says the same, and is being worked on.",
+    Reason.POLICY: "A rule of this repository does not allow the change.",
+    Reason.CONFIG_INVALID: "The configuration of this repository has a mistake.",
+    Reason.UNFIT: "The repository cannot be worked on as it is.",
+    Reason.ENVIRONMENT: "The project's environment could not be built.",
+    Reason.CHECK_UNFINISHED: "A check of the base commit does not end.",
+    Reason.EDIT_FAILED: "The edit could not be made as asked.",
+    Reason.UNASKED_OPERATIONS: "The change would do more than the issue asks for.",
+    Reason.TIME_SPENT: "The run has used up its time.",
+    Reason.BUDGET_SPENT: "The run has used up what it may spend on models.",
+    Reason.MODEL_REFUSED: "The model did not take this on.",
+    Reason.MODEL_REQUEST_REJECTED: "The model's provider did not accept the request.",
+    Reason.MODEL_UNUSABLE: "The service cannot use its model at the moment.",
+    Reason.SUPERSEDED: "The run was stopped: the issue is no longer what was approved.",
+    Reason.CANCELLED: "The run was stopped.",
+    Reason.ACCESS_LOST: "GitHub does not allow what this run needs.",
+    Reason.INTERRUPTED: "The run was interrupted.",
+    Reason.NO_SANDBOX: "The service cannot run checks at the moment.",
+    Reason.STORAGE_FULL: "The disk of the service is full.",
+    Reason.UNAVAILABLE: "Something that the run needs did not answer.",
+    Reason.INTERNAL: "The run failed by a fault of the service.",
+}
+#: GitHub shows a label once, so who wants it set a second time has to take it off.
+_AGAIN = "then write `/mergewright retry` in a comment, or take the label off and set it again"
+_ON_ISSUE = {
+    "ticket": "issue",
+    "again": _AGAIN,
+    "commit": _AGAIN,
+    "go_on": "then write `/mergewright retry` in a comment",
+    "doctor": "Ask the operator of the service to see to it",
+    "models": "ask the operator to name another model",
+}
+_HERE = {
+    "ticket": "ticket",
+    "again": "then run the same command again",
+    "commit": "commit it, then run the same command again",
+    "go_on": "then go on where it was: `mergewright run --resume {run}`",
+    "doctor": "See `mergewright doctor` for what is missing",
+    "models": "name another one by `--model` (`mergewright models --check` tries those set)",
+}
+#: What can be done about a reason, for an issue and for a ticket file.
+_NEXT = {
+    Reason.REFUSED: "Change the {ticket}, {again}.",
+    Reason.TOO_LARGE: "Ask for the first step alone in the {ticket}, {again}.",
+    Reason.FOR_PEOPLE: (
+        "A person takes it on. Or say in the {ticket} what else is to be done, and what it leaves"
+        " alone, {again}."
+    ),
+    Reason.POLICY: (
+        "See `mergewright rules ID` for what a rule demands. Change the {ticket}, or what the rule"
+        " weighs in {file} and {commit}."
+    ),
+    Reason.CONFIG_INVALID: (
+        "Correct the file (`mergewright config check` names every mistake), {commit}."
+    ),
+    Reason.UNFIT: "Fix that, {again}.",
+    Reason.ENVIRONMENT: (
+        "See `mergewright env explain` for what is installed and why. Correct the declared"
+        " dependencies, or `python` in {file}, {commit}."
+    ),
+    Reason.CHECK_UNFINISHED: (
+        "Allow more with `checks.tests.minutes` in {file}, or switch the check off there, {commit}."
+    ),
+    Reason.EDIT_FAILED: "See what the log says. Change the {ticket}, or {models}, {again}.",
+    Reason.UNASKED_OPERATIONS: (
+        "Bring the base branch in order (`manage.py makemigrations`), {commit}."
+    ),
+    Reason.NEW_FAILURES: (
+        "See whether the test or the {ticket} is to change. Edit the one or the other, {again}."
+    ),
+    Reason.UNVERIFIED: "Fix what keeps the check from proving it, {commit}.",
+    Reason.NO_TESTS: "Add a test, or set `checks.tests.runner` to `off` in {file}, {commit}.",
+    Reason.TIME_SPENT: (
+        "If it may take as long again, {go_on}. Or allow more with `limits.minutes` in {file},"
+        " {commit}."
+    ),
+    Reason.BUDGET_SPENT: (
+        "If it may spend as much again, {go_on}. Else raise the limit that is named, or make the"
+        " {ticket} smaller."
+    ),
+    Reason.MODEL_REFUSED: (
+        "Tell the {ticket} in other words, or make it smaller, {again}. Or a person takes it on."
+    ),
+    Reason.MODEL_REQUEST_REJECTED: (
+        "Where the request is too long, make the {ticket} smaller, {again}. Else {models}, {go_on}."
+    ),
+    Reason.MODEL_UNUSABLE: "Set what is named, or {models}, {go_on}.",
+    Reason.NO_SANDBOX: "{doctor}, {go_on}.",
+    Reason.STORAGE_FULL: (
+        "Make sandbox on the service's machine, as with `mergewright env prune --all`, {go_on}."
+    ),
+    Reason.UNAVAILABLE: "Wait a while, {go_on}.",
+    Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",
+}
+#: Where a person on GitHub has another way, or the reason occurs there alone.
+_NEXT_ON_ISSUE = {
+    Reason.UNCLEAR: (
+        "Answer in a comment here; what somebody with write permission writes counts, and the run"
+        " goes on. Or edit the text of the issue, {again}."
+    ),
+    Reason.UNANSWERED: "Write `/mergewright retry` in a comment.",
+    Reason.CONFLICT: (
+        "Merge the base branch into this one by hand and push; what is pushed is built upon."
+    ),
+    Reason.NO_RECIPE: (
+        "A person takes it on. If it can be said as one of the things that are done here, edit the"
+        " text of the issue, {again}."
+    ),
+    Reason.DUPLICATE: (
+        "See what becomes of that one. If this issue asks for something else, say what, {again}."
+    ),
+    Reason.ACCESS_LOST: "Give the access that is named, {again}.",
+    Reason.SUPERSEDED: (
+        "If it is still wanted, set the label on the issue while it is open; a label that is still"
+        " there is taken off first."
+    ),
+    Reason.CANCELLED: "If it is still wanted, {go_on}.",
+    Reason.VERSION_UNKNOWN: "Write `/mergewright retry` in a comment.",
+    Reason.INTERRUPTED: "Write `/mergewright retry` in a comment.",
+}
+_NEXT_HERE = {
+    Reason.DRY_RUN: "Run the same command without --dry-run: it makes the branch.",
+    Reason.UNCLEAR: "Edit the ticket so that it answers this, {again}.",
+    Reason.UNANSWERED: "Run the same command again; its caller approves the plan.",
+    Reason.NO_RECIPE: (
+        "Name a model for it: `--model openai:NAME` with the key in OPENAI_API_KEY, or for a server"
+        " that speaks chat completions `--model openai-chat:NAME` with its address in"
+        " OPENAI_BASE_URL. Or, if it can be said as one of the things that recipes do, edit the"
+        " ticket, {again}."
+    ),
+    Reason.INTERRUPTED: "Go on where it was: `mergewright run --resume {run}`.",
+}
+_CONFIGURATION = "`.github/mergewright.yml`"
+#: They can be fixed in the configuration alone.
+_OF_CONFIGURATION = frozenset(
+    {Reason.CONFIG_INVALID, Reason.POLICY, Reason.NO_TESTS, Reason.TIME_SPENT}
+)
+#: Their sentences end in what a program has printed.
+_PRINTED = frozenset({Reason.ENVIRONMENT, Reason.EDIT_FAILED, Reason.INTERNAL})
+
+
+#: How such a sentence ends that the headline says already.
+_SAID_TWICE = re.compile(r"(?:, so the run was stopped|; nothing(?: more)? was done)?\.?\Z")
+_LONGEST_HEADLINE = 200
+
+
+def headline(outcome: Outcome) -> str:
+    """The reason in one sentence, as Markdown."""
+    if happened := _happened(outcome):
+        return f"Stopped: {sanitise.format_sentence(happened)}."
+    return _HEADLINES.get(outcome.reason, "The run ended without a pull request.")
+
+
+def _happened(outcome: Outcome) -> str:
+    """What became of the issue, where the sentence says nothing else; empty: it says more."""
+    said = outcome.sentence.strip()
+    if outcome.reason is not Reason.SUPERSEDED or "\n" in said or len(said) > _LONGEST_HEADLINE:
+        return ""
+    happened = _SAID_TWICE.sub("", said)
+    known = re.match(r"(?:The|Issue) ", happened)
+    return happened[:1].lower() + happened[1:] if known else happened
+
+
+def next_step(reason: Reason) -> str:
+    """What a person can do about it under the issue; empty where that is nothing."""
+    words = (_NEXT | _NEXT_ON_ISSUE).get(reason, "")
+    return words.format(**_ON_ISSUE, file=_CONFIGURATION)
+
+
+def next_step_of_follow_up(reason: Reason) -> str:
+    """What a person can do about a follow-up that ended without a result; empty: nothing."""
+    if reason in CAPS_REACHED:
+        return "Write `/mergewright retry` here to give it as much again."
+    if reason is Reason.CONFLICT:
+        return next_step(reason)
+    return (
+        "See what the log says; then push to the branch by hand, which is built upon, or write"
+        " `/mergewright retry` here to have it tried again."
+    )
+
+
+def next_step_here(reason: Reason, run_id: str, *, config_name: str | None = None) -> str:
+    """What a person can do about it on this machine; empty where that is nothing.
+
+    Args:
+        config_name: The file that took the place of the repository's configuration; it counts as it
+            is on the disk.
+    """
+    words, known = (_NEXT | _NEXT_HERE).get(reason, ""), dict(_HERE)
+    file = _CONFIGURATION
+    if config_name is not None and reason in _OF_CONFIGURATION:
+        file, known["commit"] = f"`{config_name.replace('`', '')}`", known["again"]
+    known = {name: one.format(run=run_id) for name, one in known.items()}
+    return words.format(**known, file=file, run=run_id)
+
+
+def with_branch(branch: str, git: str = "git", remote: str = "") -> tuple[str, ...]:
+    """What can be done with a branch that a run has made here: commands, each with its purpose.
+
+    Args:
+        remote: Where the repository can push to; empty: nowhere.
+    """
+    name = shlex.quote(branch)
+    push = f"{git} push {shlex.quote(remote)} {name}"
+    return (
+        f"{git} show {name}  # see the change, in one commit",
+        f"{git} merge {name}  # take it into the branch that is checked out",
+        *([f"{push}  # or publish it, for a pull request with this text"] if remote else []),
+    )
+
+
+def told(outcome: Outcome) -> str:
+    """Give the sentence as Markdown: paragraphs, lists, and what was printed as code.
+
+    Empty where the headline has it already.
+    """
+    if _happened(outcome):
+        return ""
+    lines = outcome.sentence.strip().split("\n")
+    if outcome.reason in _PRINTED and len(lines) > 1:
+        printed = sanitise.format_fenced("\n".join(lines[1:]), "text")
+        return f"{sanitise.format_sentence(lines[0])}\n\n{printed}"
+    return "\n\n".join(_block(kind, tuple(group)) for kind, group in groupby(lines, _kind) if kind)
+
+
+def _kind(line: str) -> str:
+    if not line.strip():
+        return ""
+    if line.startswith(("- ", "* ")):
+        return "list"
+    # What is set in is there to be copied.
+    return "code" if line.startswith("  ") else "prose"
+
+
+def _block(kind: str, lines: tuple[str, ...]) -> str:
+    if kind == "list":
+        return "\n".join(f"- {sanitise.format_sentence(line[2:])}" for line in lines)
+    if kind == "code":
+        if len(lines) == 1:
+            # A page does not wrap what is set as code; so it is quoted, with its signs as they are.
+            return f"> {sanitise.format_words(lines[0].strip())}"
+        return sanitise.format_fenced(textwrap.dedent("\n".join(lines)), "text")
+    return "\n\n".join(map(sanitise.format_sentence, lines))

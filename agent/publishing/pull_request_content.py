@@ -1,0 +1,243 @@
+"""What is proposed: title, text and commit message, made of what a run has found out.
+
+Owns how the facts of a run are put together for people; writes nothing to a code host and asks it
+nothing. What stands in a text is left to `publishing`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.editing.rounds import Round
+from agent.editing.run_context import RunContext
+from agent.errors import PolicyRefused
+from agent.git import worktree
+from agent.models.change import Change, ChangedFile, ClearedChange, Finding, Plan, Severity
+from agent.models.checks import CheckReport, Comparison, Status
+from agent.models.code_host import NewPullRequest, OwnPullRequest, Remote
+from agent.models.environment import Prepared
+from agent.models.model_use import ModelWork
+from agent.models.outcome import Verdict
+from agent.models.proof import Proof
+from agent.models.record import Record
+from agent.models.review import ReviewNotes
+from agent.models.ticket import SimilarRun, Ticket
+from agent.publishing import commits, migrations, template, text
+from agent.publishing.siblings import Siblings
+from agent.services import Services
+from agent.text.redaction import Redactor
+
+PATCH = "change.patch"
+"""In a run's folder: what a dry run would have put on a branch."""
+
+
+class Decided(Record):
+    """Everything a run found out, ready to be handed over."""
+
+    ticket: Ticket
+    plan: Plan
+    cleared: ClearedChange
+    after: CheckReport
+    compared: tuple[Comparison, ...]
+    notes: ReviewNotes
+    verdict: Verdict
+    proof: Proof = Proof()
+    work: ModelWork = ModelWork()
+    similar: tuple[SimilarRun, ...] = ()
+    """Other runs of ours whose tickets are much alike."""
+
+
+def decided(chosen: Round, notes: ReviewNotes, job: RunContext) -> Decided:
+    """Put together what a run found out about a model's change.
+
+    Raises:
+        PolicyRefused: The rules did not let it pass.
+    """
+    if chosen.cleared is None or chosen.after is None or chosen.verdict is None:
+        raise PolicyRefused(chosen.refused)
+    verdict, work = chosen.verdict, job.summarize_model_work(chosen.draft.words)
+    if work.undone and (notes.open or not verdict.publish):
+        sentence = " ".join((verdict.sentence, *work.undone))
+        verdict = verdict.model_copy(update={"sentence": sentence})
+    return Decided(
+        ticket=job.ticket,
+        plan=chosen.draft.plan,
+        cleared=_with_notes(chosen.cleared, chosen.draft.plan),
+        after=chosen.after,
+        compared=chosen.compared,
+        notes=notes,
+        verdict=verdict,
+        proof=chosen.proof,
+        work=work,
+        similar=job.decision.similar,
+    )
+
+
+def _with_notes(cleared: ClearedChange, plan: Plan) -> ClearedChange:
+    """Name the files that a model has touched; what it says of them stands elsewhere."""
+    if plan.recipe and cleared.change.notes:
+        return cleared
+    notes = tuple(f"{_deed(file)} `{file.path}`." for file in cleared.change.files)
+    change = cleared.change.model_copy(update={"notes": (*notes, *cleared.change.notes)})
+    return cleared.model_copy(update={"change": change})
+
+
+def _deed(file: ChangedFile) -> str:
+    if file.before is None:
+        return "Added"
+    return "Deleted" if file.after is None else "Edited"
+
+
+class Placed(Record):
+    """Where the change is, once it left the machine."""
+
+    branch: str
+    commit: str
+    new: bool = True
+    """False where an earlier run left the same change on it."""
+    digest: str = ""
+    """Of the change, as the text's hidden line has it; empty where nothing goes to a code host."""
+    others: tuple[OwnPullRequest, ...] = ()
+    """Our other open pull requests in the repository."""
+    siblings: Siblings = Siblings()
+    """Those of them for the same issue."""
+
+
+def refuse_secrets(change: Change, redactor: Redactor) -> None:
+    """Stop before a secret in hand is pushed; what merely looks like one is a rule of policy.
+
+    Raises:
+        PolicyRefused: With the places, without the values.
+    """
+    found: list[tuple[str, int | None]] = []
+    for file in change.files:
+        before = (file.before or b"").decode("utf-8", "replace")
+        after = (file.after or b"").decode("utf-8", "replace")
+        for start, end in redactor.find_known(after):
+            if after[start:end] not in before:
+                found.append((file.path, after.count("\n", 0, start) + 1))
+        if redactor.find_known(file.path):
+            found.append(("", None))
+    if found:
+        raise PolicyRefused(
+            tuple(
+                Finding(
+                    rule="secrets",
+                    severity=Severity.BLOCK,
+                    path=path,
+                    line=line,
+                    message="Here the change holds a secret of the service that runs it.",
+                    fix="Take it out of the ticket, and replace the secret: somebody knows it.",
+                )
+                for path, line in found
+            )
+        )
+
+
+def message(prepared: Prepared, decided: Decided, author: str, redactor: Redactor) -> str:
+    """Write the commit message, in the manner of the repository."""
+    base, wanted = prepared.checkout, prepared.contract.config.pull_request
+    signs_off = wanted.sign_off == "always" or (wanted.sign_off == "auto" and base.signs_off)
+    return redactor(
+        commits.message(
+            redactor(decided.plan.title),
+            # Before they are made inert, which would hide the shape of a credential.
+            tuple(map(redactor, decided.plan.steps)),
+            base.subjects,
+            decided.ticket.ticket_id,
+            signed_off_by=author if signs_off else None,
+        )
+    )
+
+
+def proposal(
+    prepared: Prepared,
+    decided: Decided,
+    placed: Placed,
+    remote: Remote,
+    words: str,
+    svc: Services,
+) -> NewPullRequest:
+    """Put together what is asked of the code host for a change that is on its branch."""
+    wanted = prepared.contract.config.pull_request
+    return NewPullRequest(
+        branch=placed.branch,
+        commit=placed.commit,
+        base_branch=prepared.checkout.base_branch or remote.default_branch,
+        base_commit=prepared.checkout.commit,
+        title=text.title(decided.plan.title, svc.redactor),
+        body=words,
+        draft=wanted.draft or bool(decided.verdict.review),
+        reviewers=wanted.reviewers,
+        labels=wanted.labels,
+        findings=svc.redactor.redact_record(findings(decided)),
+        summary=text.checks_summary(decided.compared, decided.verdict, svc.redactor),
+        check_title=text.checks_title(decided.compared, svc.redactor),
+        checked=any({one.base, one.head} != {Status.ABSENT} for one in decided.compared),
+        begun=prepared.run.started,
+    )
+
+
+def findings(decided: Decided) -> tuple[Finding, ...]:
+    """List what rules, checks and the verdict remark, in this order."""
+    found = (one for check in decided.compared for one in check.findings)
+    return (*decided.cleared.findings, *found, *decided.verdict.findings)
+
+
+def words(
+    prepared: Prepared, decided: Decided, placed: Placed | None, svc: Services, *, left: int = 0
+) -> str:
+    """Write the text of a pull request, or why there is none.
+
+    Args:
+        left: How much of what was asked in its review is left to people.
+    """
+    adds = migrations.folders(decided.cleared.change) if placed else ()
+    evidence = text.Evidence(
+        prepared=prepared,
+        ticket=decided.ticket,
+        title=decided.plan.title,
+        notes=decided.cleared.change.notes,
+        not_done=decided.cleared.change.not_done,
+        diff=worktree.make_diff(prepared.checkout, decided.cleared.change),
+        comparisons=decided.compared,
+        findings=findings(decided),
+        after=decided.after,
+        review=decided.notes,
+        verdict=decided.verdict,
+        proof=decided.proof,
+        work=decided.work,
+        plan=decided.plan,
+        branch=placed.branch if placed else None,
+        commit=placed.commit if placed else None,
+        log_path=svc.log_place(prepared.run),
+        patch=_patch_told(prepared, svc),
+        template=_template(prepared, svc) if placed else None,
+        adds=adds,
+        rivals=_rivals(placed, adds) if placed else (),
+        digest=placed.digest if placed else "",
+        replaced=placed.siblings.replaced if placed else (),
+        left=left,
+    )
+    if decided.verdict.publish:
+        return text.pull_request(evidence, svc.redactor)
+    return text.withheld(evidence, svc.redactor)
+
+
+def _patch_told(prepared: Prepared, svc: Services) -> str:
+    """Where the text says that the patch is: beside the log, if that is a file."""
+    log = svc.log_place(prepared.run)
+    return PATCH if "://" in log else str(Path(log).with_name(PATCH))
+
+
+def _rivals(placed: Placed, adds: tuple[str, ...]) -> tuple[migrations.Rival, ...]:
+    """Name other pull requests that add to the same migrations; what is replaced is no rival."""
+    own = {*placed.siblings.replaced, *([same.number] if (same := placed.siblings.same) else [])}
+    return migrations.rivals((one for one in placed.others if one.number not in own), adds)
+
+
+def _template(prepared: Prepared, svc: Services) -> str | None:
+    """The repository's own template, as it was at the base commit."""
+    if prepared.run.snapshot is None:
+        return None
+    return template.find(worktree.open_tree(prepared.checkout, svc.base_folder(prepared.run)))

@@ -1,0 +1,68 @@
+"""The code host of a developer without any server: a ticket file in, a text file out."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from agent.errors import RequestRefused
+from agent.models.code_host import CodeHost
+from agent.models.run import Run
+from agent.models.ticket import Ticket
+from agent.text import sanitise
+
+#: As on GitHub; a longer text was never a ticket.
+_BODY_LIMIT = 65_536
+
+
+class LocalCodeHost(CodeHost):
+    """Reads tickets from files; the executor leaves the texts in the run's folder."""
+
+    def read_ticket(self, run: Run) -> Ticket:
+        """Read the ticket file: the first heading or line is the title, the rest the body.
+
+        Raises:
+            RequestRefused: It is no text, or longer than a ticket can be.
+        """
+        path = Path(run.ticket)
+        raw = path.read_bytes()
+        try:
+            text = raw.decode("utf-8-sig")
+        except UnicodeDecodeError as problem:
+            raise RequestRefused(
+                f"{path.name}: byte {problem.start} is not UTF-8; save the ticket as UTF-8 text."
+            ) from problem
+        if len(text) > _BODY_LIMIT:
+            raise RequestRefused(
+                f"{path.name} has {len(text):,} characters; a ticket has at most {_BODY_LIMIT:,}."
+                " Keep to what is to be done and link to the rest."
+            )
+        visible, removed = sanitise.clean_ticket(text)
+        title, body = _split_title(visible)
+        return Ticket(
+            ticket_id=re.sub(r"[^A-Za-z0-9]+", "-", path.stem).strip("-").lower() or "ticket",
+            title=title,
+            body=body,
+            digest=hashlib.sha256(raw).hexdigest(),
+            removed=removed,
+        )
+
+
+def _split_title(text: str) -> tuple[str, str]:
+    """Find the title: front matter, else the first line if it is a heading or stands alone."""
+    lines = text.strip().split("\n")
+    if lines[0] == "---" and "---" in lines[1:]:
+        end = lines.index("---", 1)
+        for line in lines[1:end]:
+            key, colon, value = line.partition(":")
+            if colon and key.strip().lower() == "title":
+                return value.strip().strip("\"'"), "\n".join(lines[end + 1 :]).strip()
+    first = lines[0].strip()
+    if first.startswith(("# ", "#\t")):
+        return first[1:].strip().rstrip("#").rstrip(), "\n".join(lines[1:]).strip()
+    if first.startswith("#"):
+        # An issue form has no title of its own: its first heading is a question.
+        return "", text.strip()
+    # Prose: a first line alone is the title, but stays in the body, since it may hold facts.
+    return first[:200], text.strip()

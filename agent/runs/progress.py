@@ -1,0 +1,324 @@
+"""Milestones: how far a run is, as people follow it on the issue and on the run's page.
+
+Three watchers of steps (`agent.steps.Watcher`). One folds the many steps into six stages and hands
+them to the code host when one of them changes; one keeps the facts of the page; one notes the
+state.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import structlog
+
+from agent.editing import budget
+from agent.errors import AgentError
+from agent.models.change import Plan
+from agent.models.chat import Reply
+from agent.models.code_host import CodeHost, Progress, StageMark
+from agent.models.environment import Contract
+from agent.models.outcome import Outcome
+from agent.models.run import MOVES, Run, RunState
+from agent.settings import Settings
+from agent.text.redaction import Redactor
+
+_log = structlog.get_logger()
+
+_STAGES = (
+    "Read the issue and the repository",
+    "Build the environment",
+    "Run the checks without the change",
+    "Make the change",
+    "Run the checks with the change",
+    "Publish",
+)
+_STAGES_OF_FOLLOW_UP = ("Read the pull request", *_STAGES[1:-1], "Publish and answer")
+#: Which stage and which state of a run a step belongs to, by its name or kind; a step without a
+#: stage is too short to tell.
+_PLACES: dict[str, tuple[int | None, RunState | None]] = {
+    "read ticket": (None, RunState.TRIAGING),
+    "read config": (None, RunState.PREPARING),
+    "announce": (None, RunState.TRIAGING),
+    "triage": (None, RunState.TRIAGING),
+    "earlier": (None, RunState.TRIAGING),
+    "checkout": (0, RunState.PREPARING),
+    "clarify": (0, RunState.PREPARING),
+    "environment": (1, RunState.PREPARING),
+    "baseline": (2, RunState.PREPARING),
+    "scout": (2, RunState.PREPARING),
+    "plan": (0, RunState.PLANNING),
+    "answer": (3, RunState.EDITING),
+    "edit": (3, RunState.EDITING),
+    "policy": (3, RunState.EDITING),
+    "checks": (4, RunState.CHECKING),
+    "review": (None, RunState.REVIEWING),
+    "compare": (None, RunState.REVIEWING),
+    "decide": (None, RunState.REVIEWING),
+    "publish": (5, RunState.PUBLISHING),
+}
+#: A turn of a model by the name of its step, and what it is about in words.
+_TURN = re.compile(r"(?P<part>[a-z]+)(?: (?P<round>\d+))? (?P<turn>\d+) (?:reply|calls)")
+_TURN_OF = {
+    "plan": "a model plans",
+    "scout": "a model looks for a way to run the tests",
+    "edit": "a model edits",
+    "answer": "a model sees to what was asked",
+    "review": "a second model reviews",
+}
+#: Below this there is no time to tell.
+_SHORTEST_SECONDS = 0.1
+#: Nobody asks what becomes of a run that stands still for less than this.
+_SHORTEST_WAIT_SECONDS = 60.0
+
+
+def _locate_step(step: str) -> tuple[int | None, RunState | None]:
+    # What is done again carries a number behind the first word of its name.
+    return _PLACES.get(step) or _PLACES.get(step.split(maxsplit=1)[0], (None, None))
+
+
+def _describe_step(step: str) -> str:
+    """Say what a step is about, where it is finer than its stage."""
+    if (turn := _TURN.fullmatch(step)) and (what := _TURN_OF.get(turn["part"])):
+        again = f", round {turn['round']}" if turn["round"] not in (None, "1") else ""
+        return f"{what}{again}, turn {turn['turn']}"
+    kind, _, number = step.partition(" ")
+    return f"round {number}" if kind == "checks" and number not in ("", "1") else ""
+
+
+def _state_at(step: str) -> RunState | None:
+    return _locate_step(step)[1]
+
+
+class RunProgress:
+    """Keeps the status comment of one run up to date."""
+
+    def __init__(
+        self,
+        run: Run,
+        code_host: CodeHost,
+        settings: Settings,
+        redactor: Redactor,
+        *,
+        budget_multiplier: int = 1,
+        again: int = 0,
+    ) -> None:
+        """Take the run and what bounds it.
+
+        Args:
+            redactor: Cleans what others have said, once: the plan, and the reasons to wait.
+            budget_multiplier: How often the run was started or resumed; each time it gets its money
+                and minutes again.
+            again: So often it was over before, and somebody let it go on.
+        """
+        self._run = run
+        self._code_host = code_host
+        self._settings = settings
+        self._redactor = redactor
+        self._budget_multiplier = budget_multiplier
+        self._names = _STAGES_OF_FOLLOW_UP if run.follow_up else _STAGES
+        self._known = Progress(again=again)
+        self._seconds = [0.0] * len(_STAGES)
+        self._begun = 0.0
+        self._met: set[int] = set()
+        """Stages of which a step was begun or is on record."""
+        self._at = -1
+        self._marked = False
+
+    def started(self, step: str) -> None:
+        """Mark the step's stage as running, and all before it as done."""
+        if step in ("onboard", "approval"):
+            return  # while it waits, its own words stand there
+        found = _locate_step(step)[0]
+        stage = self._at if found is None else found
+        # After a kill the code host knows no stage yet, even if the next step begins none.
+        if stage > self._at or (stage >= 0 and not self._marked):
+            self._at, self._marked, self._begun = stage, True, time.time()
+        self._met.add(stage)
+        self._known = self._known.model_copy(
+            update={"now": _describe_step(step), "at": time.time()}
+        )
+        self._code_host.update_status(self._run, self.progress())
+
+    def note_result(self, step: str, result: object) -> None:
+        """Take note of what people are told of a step's result, also of one that is on record."""
+        known = self._known
+        facts: dict[str, object] = {}
+        match result:
+            case Contract(config=config):
+                most = min(config.limits.minutes, self._settings.max_minutes)
+                caps = budget.compute_limits(config, self._settings, self._budget_multiplier)
+                facts = {"most_minutes": most * self._budget_multiplier, "most_usd": caps.usd}
+            case Plan():
+                facts = {"plan": result}
+            case Reply(cost_usd=cost):
+                whole = None if known.usd is None or cost is None else known.usd + cost
+                facts = {"replies": known.replies + 1, "usd": whole}
+        self._known = known.model_copy(update=self._redactor.redact_record(facts))
+
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+        """Count the step's time; a failed one is told by the text that ends the run."""
+        self._known = self._known.model_copy(
+            update={"seconds": self._known.seconds + seconds, "at": None}
+        )
+        stage = _locate_step(step)[0]
+        if stage is not None:
+            self._seconds[stage] += seconds
+            self._met.add(stage)
+            # What an earlier process did is only told as ended.
+            self._at = max(self._at, stage)
+
+    def show_wait(self, until: float, why: str) -> None:
+        """Show that the stage under way is tried again later; a short wait is not told.
+
+        Args:
+            until: Seconds since the epoch.
+        """
+        if self._at < 0 or until - time.time() < _SHORTEST_WAIT_SECONDS:
+            return
+        moment = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        marks = list(self.marks())
+        told = {"detail": f"tried again at {moment}. {self._redactor(why)}"}
+        marks[self._at] = marks[self._at].model_copy(update=told)
+        self._code_host.update_status(
+            self._run, self.progress().model_copy(update={"stages": tuple(marks)})
+        )
+
+    def progress(self) -> Progress:
+        """All that is told of the run by now."""
+        marks = self.marks()
+        if self._run.follow_up:
+            # A round that edits nothing checks nothing either.
+            passed = set(range(self._at)) - self._met
+            marks = tuple(mark for number, mark in enumerate(marks) if number not in passed)
+        return self._known.model_copy(update={"stages": marks})
+
+    def marks(self) -> tuple[StageMark, ...]:
+        """How far each stage is."""
+        return tuple(
+            StageMark(
+                stage=name,
+                state=self._state(number),
+                detail=self._detail(number),
+                begun=self._begun if number == self._at and self._begun else None,
+            )
+            for number, name in enumerate(self._names)
+        )
+
+    def _state(self, number: int) -> Literal["waiting", "running", "done"]:
+        if number < self._at:
+            return "done"
+        return "waiting" if number > self._at else "running"
+
+    def _detail(self, number: int) -> str:
+        if number >= self._at:
+            return ""
+        seconds = self._seconds[number]
+        return f"{seconds:.1f} s" if seconds >= _SHORTEST_SECONDS else ""
+
+
+class StateFile:
+    """Notes the state of a run that a worker has taken; a move that is not legal is refused."""
+
+    def __init__(self, run_id: str, state: RunState, note: Callable[[str, RunState], None]) -> None:
+        """Take a run and where it stands.
+
+        Args:
+            note: Takes the run's id and its new state.
+        """
+        self._run_id = run_id
+        self._note = note
+        self._state = state
+        # A follow-up is in one state from its beginning to its end.
+        self._follows = state is RunState.FOLLOWING_UP
+
+    def started(self, step: str) -> None:
+        """Note the state that the step belongs to; that it cannot be noted ends no run."""
+        state = _state_at(step)
+        if state is None or state is self._state or self._follows:
+            return
+        # A run whose records are gone begins anew.
+        if state not in MOVES[self._state] and state is not RunState.TRIAGING:
+            _log.error("illegal move", run=self._run_id, step=step, old=self._state, new=state)
+            return
+        self._state = state
+        try:
+            self._note(self._run_id, state)
+        except AgentError as problem:
+            _log.warning("state not noted", run=self._run_id, problem=problem.message)
+
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+        """Stay where it is until the next step begins; one that is not done again counts too."""
+        if not self._follows:
+            self._state = _state_at(step) or self._state
+
+
+class RunPage:
+    """Keeps `run.json`, from which the listener makes the run's page."""
+
+    FILE_NAME = "run.json"
+
+    def __init__(self, path: Path, run: Run, redactor: Redactor) -> None:
+        self._path = path
+        self._redactor = redactor
+        snapshot = run.snapshot
+        self._facts: dict[str, object] = {
+            "run_id": run.run_id,
+            "repository": snapshot.issue.repository if snapshot else run.repository,
+            "issue_url": snapshot.url if snapshot else None,
+            "title": redactor(snapshot.title) if snapshot else run.ticket,
+            "state": RunState.RECEIVED.value,
+            "started": run.started,
+        }
+        self._seconds: dict[str, float] = {}
+        self._write()
+
+    def started(self, step: str) -> None:
+        """Show which step is under way."""
+        if (state := _state_at(step)) is not None:
+            self._facts["state"] = state.value
+        self._write()
+
+    def ended(self, step: str, seconds: float, *, ok: bool) -> None:
+        """Show how long a step took."""
+        self._seconds[step] = seconds
+
+    def end(self, outcome: Outcome) -> None:
+        """Show how the run ended."""
+        pull_request = outcome.pull_request
+        self._facts |= {
+            "state": outcome.state.value,
+            "reason": outcome.reason.value,
+            "sentence": self._redactor(outcome.sentence),
+            "branch": outcome.branch,
+            "pull_request_url": pull_request.url if pull_request else None,
+            "ended": round(time.time(), 3),
+        }
+        self._write()
+
+    def _write(self) -> None:
+        _write_facts(self._path, {**self._facts, "seconds": self._seconds})
+
+
+def show_state(folder: Path, state: RunState) -> None:
+    """Show on the page of a run how it stands, where none of its steps tells that.
+
+    Args:
+        folder: Of the run.
+    """
+    path = folder / RunPage.FILE_NAME
+    with suppress(OSError, ValueError):
+        _write_facts(path, {**json.loads(path.read_text()), "state": state.value})
+
+
+def _write_facts(path: Path, facts: Mapping[str, object]) -> None:
+    fresh = path.with_suffix(".new")
+    with suppress(OSError):  # a page is no reason to end a run
+        fresh.write_text(json.dumps(facts))
+        fresh.replace(path)

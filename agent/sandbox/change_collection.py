@@ -1,0 +1,364 @@
+"""Make a Change of what a sandbox says has changed in its tree.
+
+Owns what counts: regular files of text that the base's rules do not ignore, within the caps. What
+is left out becomes a finding. A tree that lies can only fool itself: the gate judges the Change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cached_property
+from itertools import accumulate, islice
+from typing import NamedTuple
+
+from agent.git import names, worktree
+from agent.git.tree import WorkTree
+from agent.models.change import Change, ChangedFile, Finding, Severity
+from agent.models.environment import Checkout
+from agent.models.sandbox import Taken
+
+RULE = "not-taken"
+MOST_FILES = 2_000
+MOST_BYTES = 48 * 1024**2
+"""Of all files of a change together, before and after."""
+_MOST_READ = 2 * MOST_BYTES
+"""Of all files that are looked into: holes make files large for nothing."""
+MOST_FILE_BYTES = 8 * 1024**2
+_MOST_FINDINGS = 50
+_MOST_IGNORED = 200
+_PORTION = 200
+"""Files that are asked for at a time."""
+#: As git decides: a zero byte among the first ones.
+_LOOKED_AT = 8000
+#: https://bford.info/cachedir/: whoever writes it says that nothing beside it needs to be kept.
+_TAG, _SIGNATURE = "CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55"
+_MOST_TAG_BYTES = 1024
+
+
+class Kind(IntEnum):
+    """What a path has become; must equal those of `agent/sandbox/sandbox_scripts/differing.py`."""
+
+    FILE = 0
+    GONE = 1
+    MODE = 2
+    LINK = 3
+    SPECIAL = 4
+    REPOSITORY = 5
+    CLOSED = 6
+
+
+class Entry(NamedTuple):
+    """A path of the tree that differs from the base."""
+
+    path: str
+    kind: Kind
+    size: int
+    is_executable: bool
+
+
+#: Returns the contents of regular files; None where there is none that can be read.
+Fetch = Callable[[Sequence[Entry]], Mapping[str, bytes | None]]
+
+
+@dataclass(frozen=True)
+class TreeBase:
+    """What a tree is held against."""
+
+    checkout: Checkout
+    base: WorkTree
+    """The work tree of the commit, which no foreign code can write to."""
+    given: Mapping[str, ChangedFile]
+    """Files of the change that the tree began with: what cannot be taken stays as it is there."""
+    laid: Mapping[str, bytes]
+    """Files that were put beside the base when the sandbox was opened."""
+
+    @cached_property
+    def links(self) -> frozenset[str]:
+        """Links and submodules of the base, which no change holds."""
+        return worktree.list_links(self.checkout)
+
+    @cached_property
+    def fixed(self) -> frozenset[str]:
+        """What stays whatever a change says."""
+        return self.links | self.laid.keys()
+
+    @cached_property
+    def folders(self) -> frozenset[str]:
+        """All folders of the base."""
+        paths = (*self.base.paths(), *self.fixed)
+        return frozenset(parent for path in paths for parent in _parents(path))
+
+
+@dataclass
+class _ChangeCollector:
+    """What has been decided so far."""
+
+    given: Mapping[str, ChangedFile]
+    files: dict[str, ChangedFile] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    bytes: int = 0
+    left_out: int = 0
+    unlisted: int = 0
+
+    def add(self, file: ChangedFile) -> None:
+        """Take a file, if it fits."""
+        size = len(file.before or b"") + len(file.after or b"")
+        if len(self.files) >= MOST_FILES or self.bytes + size > MOST_BYTES:
+            self.left_out += 1
+            return
+        self.bytes += size
+        self.files[file.path] = file
+
+    def leave(
+        self, path: str, message: str, fix: str, severity: Severity = Severity.REVIEW
+    ) -> None:
+        """Say what is not taken; what was given stays."""
+        self.note(path, message, fix, severity)
+        if path in self.given:
+            self.add(self.given[path])
+
+    def note(self, path: str, message: str, fix: str, severity: Severity) -> None:
+        """Say a word on a path."""
+        if len(self.findings) >= _MOST_FINDINGS:
+            self.unlisted += 1
+            return
+        is_plain = names.name_problem(path) is None
+        shown = path if is_plain else path.encode("unicode_escape").decode()[:300]
+        self._find(shown, message, fix, severity)
+
+    def close(self, *, is_cut: bool) -> tuple[Finding, ...]:
+        """Return the findings, with one for all that is beyond the caps."""
+        if self.left_out or is_cut:
+            message = (
+                f"The change is larger than {MOST_FILES} files or {MOST_BYTES // 1024**2} MiB:"
+                f" {self.left_out or 'many'} files are not part of it."
+            )
+            self._find("", message, "Remove files that do not belong to the change.")
+        if self.unlisted:
+            self._find("", f"{self.unlisted} more paths are not part of the change.", "")
+        return tuple(self.findings)
+
+    def _find(
+        self, path: str, message: str, fix: str, severity: Severity = Severity.REVIEW
+    ) -> None:
+        finding = Finding(
+            rule=RULE, severity=severity, path=path, line=None, message=message, fix=fix
+        )
+        self.findings.append(finding)
+
+
+def collect_change(
+    entries: Iterable[Entry],
+    fetch: Fetch,
+    ground: TreeBase,
+    *,
+    include: tuple[str, ...] = (),
+    is_cut: bool = False,
+) -> Taken:
+    """Decide what is part of the change.
+
+    Args:
+        is_cut: There were more entries than are listed.
+    """
+    base, basket = ground.base, _ChangeCollector(ground.given)
+    changed = _sort_out(list(entries), ground, basket)
+    new = [
+        entry for entry in changed if not (base.has_path(entry.path) or entry.path in ground.given)
+    ]
+    ignored, cached = _find_ignored(new, fetch, ground, include)
+    wanted = [entry for entry in changed if entry.path not in ignored | cached]
+    read = _limit_entries(wanted)
+    basket.left_out += len(wanted) - len(read)
+    for part in _split_portions(read):
+        contents = fetch(part)
+        for entry in part:
+            _decide_file(entry, contents.get(entry.path), ground, basket)
+    _leave_misfits(ground, basket)
+    files = tuple(file for _, file in sorted(basket.files.items()))
+    kept = {entry.path for entry in wanted}
+    return Taken(
+        change=Change(base_commit=ground.checkout.commit, files=files),
+        findings=basket.close(is_cut=is_cut),
+        ignored=_summarize_folders(ignored - cached, kept, ground),
+    )
+
+
+def _sort_out(entries: list[Entry], ground: TreeBase, basket: _ChangeCollector) -> list[Entry]:
+    """Take deletions, note what no change can hold; return regular files, tracked ones first."""
+    base = ground.base
+    links = {entry.path for entry in entries if entry.kind == Kind.LINK}
+    found = []
+    for entry in sorted(entries, key=lambda entry: (not base.has_path(entry.path), entry.path)):
+        path = entry.path
+        if entry.kind == Kind.GONE:
+            if base.has_path(path):
+                basket.add(ChangedFile(path=path, before=base.read(path), after=None))
+        elif entry.kind == Kind.LINK:
+            basket.leave(path, "A symbolic link is not part of the change.", _USE_FILE)
+        elif entry.kind == Kind.MODE:
+            _decide_mode(entry, ground, basket)
+        elif entry.kind != Kind.FILE:
+            basket.leave(path, f"{_KINDS[entry.kind]} is not part of the change.", _USE_FILE)
+        elif (problem := names.name_problem(path)) is not None:
+            basket.leave(path, f"The file is not part of the change: {problem}.", _RENAME)
+        elif not any(parent in links for parent in _parents(path)):
+            found.append(entry)
+    return found
+
+
+_USE_FILE = "Use a regular file."
+_RENAME = "Give it another name."
+_KINDS = {
+    Kind.SPECIAL: "A pipe, socket or device",
+    Kind.REPOSITORY: "A repository within the repository",
+    Kind.CLOSED: "What cannot be read",
+}
+_LESS = "Leave it out, or make it smaller."
+_BY_HAND = "Change it by hand if it is needed."
+
+
+def _decide_mode(entry: Entry, ground: TreeBase, basket: _ChangeCollector) -> None:
+    """Take a mode that was given; name one that is new."""
+    known = ground.given.get(entry.path)
+    if known is not None and known.executable == entry.is_executable:
+        basket.add(known)
+    else:
+        basket.note(entry.path, "Its mode stays as it is.", _BY_HAND, Severity.INFO)
+
+
+def _decide_file(
+    entry: Entry, content: bytes | None, ground: TreeBase, basket: _ChangeCollector
+) -> None:
+    """Take one regular file, or say why not."""
+    path, base, known = entry.path, ground.base, ground.given.get(entry.path)
+    if content is None:
+        basket.leave(path, f"The file cannot be read, or has over {MOST_FILE_BYTES} bytes.", _LESS)
+        return
+    if known is None and not base.has_path(path) and ground.laid.get(path) == content:
+        return
+    is_same = known is not None and content == known.after
+    if b"\0" in content[:_LOOKED_AT] and not is_same:
+        # A new one is most likely left behind by a program.
+        severity = Severity.REVIEW if base.has_path(path) or known is not None else Severity.INFO
+        basket.leave(path, "A binary file is not part of the change.", _BY_HAND, severity)
+        return
+    before, is_executable, was_executable = None, False, None
+    if base.has_path(path):
+        before, is_executable = base.read(path), base.is_executable(path)
+        was_executable = is_executable
+    if known is not None:
+        is_executable, was_executable = known.executable, known.was_executable
+    elif before is None:
+        is_executable = entry.is_executable and content.startswith(b"#!")
+    if (known is not None or before is not None) and entry.is_executable != is_executable:
+        basket.note(path, "Its mode stays as it is.", _BY_HAND, Severity.INFO)
+    basket.add(
+        ChangedFile(
+            path=path,
+            before=before,
+            after=content,
+            executable=is_executable,
+            was_executable=was_executable,
+        )
+    )
+
+
+def _leave_misfits(ground: TreeBase, basket: _ChangeCollector) -> None:
+    """Leave new files that cannot be where they are, since something there is not taken."""
+    base, files = ground.base, basket.files
+    new = {path for path, file in files.items() if file.before is None}
+    gone = {path for path, file in files.items() if file.after is None}
+    folders = set()
+    if not ground.folders.isdisjoint(new):
+        stay = (path for path in (*base.paths(), *ground.fixed) if path not in gone)
+        folders = {parent for path in stay for parent in _parents(path)}
+
+    def is_file(path: str) -> bool:
+        return path not in gone and (base.has_path(path) or path in ground.fixed or path in files)
+
+    for path in sorted(new):
+        if path in folders or path in ground.links or any(map(is_file, _parents(path))):
+            del files[path]
+            basket.note(path, _IN_THE_WAY, _USE_OTHER, Severity.REVIEW)
+
+
+_IN_THE_WAY = "The file is not part of the change: what the base has in its place stays."
+_USE_OTHER = "Give it another name, or leave what is there."
+
+
+# --- what is ignored -------------------------------------------------------------------------
+
+
+def _find_ignored(
+    new: list[Entry],
+    fetch: Fetch,
+    ground: TreeBase,
+    include: tuple[str, ...],
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Say which new files the base's rules ignore, and which lie in a folder tagged as a cache."""
+    paths, base = [entry.path for entry in new], ground.base
+    ignored = worktree.find_ignored(ground.checkout, base.folder, paths)
+    tags = [
+        entry
+        for entry in new
+        if entry.path.endswith(f"/{_TAG}")
+        and entry.size <= _MOST_TAG_BYTES
+        and entry.path.removesuffix(f"/{_TAG}") not in ground.folders
+    ]
+    caches = tuple(
+        path.removesuffix(_TAG)
+        for part in _split_portions(tags[:MOST_FILES])
+        for path, content in fetch(part).items()
+        if content is not None and content.startswith(_SIGNATURE)
+    )
+    cached = {path for path in paths if path.startswith(caches)} if caches else set()
+    wanted = {path.rstrip("/") for path in include}
+
+    def leave_out(found: Iterable[str]) -> frozenset[str]:
+        return frozenset(path for path in found if wanted.isdisjoint((path, *_parents(path))))
+
+    return leave_out(ignored), leave_out(cached)
+
+
+def _summarize_folders(
+    ignored: Iterable[str], kept: Iterable[str], ground: TreeBase
+) -> tuple[str, ...]:
+    """Name folders that hold nothing else in place of the files in them."""
+    shared = ground.folders.union(*map(_parents, kept))
+    shown = set()
+    for path in ignored:
+        folder = next((parent for parent in _parents(path) if parent not in shared), None)
+        shown.add(path if folder is None else f"{folder}/")
+    return tuple(sorted(shown)[:_MOST_IGNORED])
+
+
+def _parents(path: str) -> list[str]:
+    """List the folders of a path, the outermost first."""
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+# --- portions --------------------------------------------------------------------------------
+
+
+def _limit_entries(entries: list[Entry]) -> list[Entry]:
+    """Keep the first of them, as many as are looked into."""
+    sizes = accumulate(entry.size if entry.size <= MOST_FILE_BYTES else 0 for entry in entries)
+    few = (entry for entry, size in zip(entries, sizes, strict=True) if size <= _MOST_READ)
+    return list(islice(few, MOST_FILES))
+
+
+def _split_portions(entries: list[Entry]) -> Iterable[list[Entry]]:
+    """Make portions that an answer can hold; files beyond the caps are in none."""
+    part: list[Entry] = []
+    size = 0
+    for entry in entries:
+        if part and (len(part) >= _PORTION or size + entry.size > MOST_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(entry)
+        size += min(entry.size, MOST_FILE_BYTES)
+    if part:
+        yield part

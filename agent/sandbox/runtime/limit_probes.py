@@ -1,0 +1,157 @@
+"""Try every limit of a sandbox by an attempt to break it, never by a version, flag or setting."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from agent.errors import SandboxLost
+from agent.models.sandbox import SANDBOX_OUT, Sandbox, SandboxLimits, SandboxRequest
+from agent.sandbox.bubblewrap.cgroup import CGROUP_ROOT
+from agent.sandbox.runtime import layout, slots
+from agent.settings import Settings
+
+MIB = 1024**2
+LIMITS = SandboxLimits(seconds=20, memory_bytes=256 * MIB, processes=32, disk_bytes=16 * MIB)
+_Facts = dict[str, Any]
+#: Sandboxes are used without these.
+_OPTIONAL = ("own user ids", "kernel call filter", "own root file system", "bounded by the kernel")
+#: What one look around shows.
+_LOOKS = ["read-only root", "source tree", "no network", "no privileges", "own namespaces"]
+_LOOKS += ["no further namespaces", "runner out of reach", "clean environment"]
+_LOOKS += ["own processes only", "unprivileged user", *_OPTIONAL]
+#: What must not be collected, beside one plain file.
+LEAVE = (
+    f"cd {SANDBOX_OUT} && ln -s /etc/passwd link && ln -s /etc folder && mkfifo pipe"
+    " && echo t >twin && ln twin second && printf plain >plain && truncate -s 256M large"
+)
+_LOOK = "worst look"
+_FEW = {"passed": range(1, 32), "limit": ["processes"]}
+#: Dots tell how far it came in a sandbox that was ended.
+FORKS = "(for n in $(seq 200); do sleep 60 & printf .; done); sleep 60 & printf .; exec sleep 60"
+HOG = "for size in 1 400; do head -c ${size}M /dev/zero | tail >/dev/null && printf .; done"
+HOGS = "for n in 1 2 3 4 5 6; do (head -c 60M /dev/zero; sleep 1) | tail >/dev/null & done; wait"
+_FILL, _FULL = "head -c 17M /dev/zero", {"limit": ["disk"]}
+_DEAF = """trap '' TERM HUP INT; setsid sh -c 'sleep 120; :' "$0" & sleep 120; :"""
+_NAMES = "n=0; while :; do : >/tmp/name-$n; n=$((n + 1)); done"
+_LOUD = "yes 0123456789abcdefghi | head -n 1000000"
+_CUT = {"output_bytes": [20_000_000], "kept": range(MIB + 100)}
+_PLAIN = {"limit": ["returned"], "files": [{f"{SANDBOX_OUT}/plain": b"plain"}]}
+#: The limit, what is tried (in a shell, or by `worst.py`), the sandbox's bounds, and of what is
+#: found the values that show that it holds. Each attempt has a sandbox of its own.
+_ATTEMPTS: tuple[tuple[str, str, _Facts, _Facts], ...] = (
+    *((limit, _LOOK, {}, {limit: [[]]}) for limit in _LOOKS),
+    ("processes", FORKS, {"seconds": 4}, _FEW),
+    ("memory of a process", HOG, {"memory_bytes": 96 * MIB}, {"passed": [1]}),
+    ("memory of the sandbox", HOGS, {"memory_bytes": 96 * MIB}, {"limit": ["memory"]}),
+    ("time", _DEAF, {"seconds": 1}, {"limit": ["time"], "seconds": range(6), "left over": [0]}),
+    *((f"disk space of {at}", f"{_FILL} >{at}/fill", {}, _FULL) for at in layout.WRITABLE),
+    ("number of files", _NAMES, {"disk_bytes": 4 * MIB}, {"limit": ["disk", "memory"]}),
+    ("output", _LOUD, {"output_bytes": MIB}, _CUT),
+    ("returned files", LEAVE, {"returned_bytes": MIB, "disk_bytes": 512 * MIB}, _PLAIN),
+    ("proof of the end", "worst forge", {}, {"exit_code": [7], "limit": [None]}),
+)
+
+
+def probe_limits(sandbox: Sandbox, settings: Settings) -> list[_Facts]:
+    """Try every limit, several at once; `detail` says what was tried and what came of it."""
+    home = slots.open_home(settings.home)
+    with TemporaryDirectory(prefix="measure-", dir=home) as name, ThreadPoolExecutor(4) as pool:
+        tree = Path(name)
+        tree.chmod(0o777)  # so that only the read-only mount keeps the sandbox from writing to it
+        ends = {_LOOK: pool.submit(_look_around, sandbox, tree)}
+        for _, what, bounds, _ in _ATTEMPTS[len(_LOOKS) :]:
+            ends[what] = pool.submit(_run_probe, sandbox, what, bounds)
+        return [_judge_probe(limit, what, ends[what], must) for limit, what, _, must in _ATTEMPTS]
+
+
+def _judge_probe(limit: str, what: str, end: Future[_Facts], must: _Facts) -> _Facts:
+    held = False
+    try:
+        found = {name: end.result()[name] for name in must}
+        held = all(found[name] in wanted for name, wanted in must.items())
+    except SandboxLost as problem:
+        found = {"lost": problem}
+    detail = ", ".join(f"{name} {value}" for name, value in found.items())
+    required = limit not in _OPTIONAL
+    return {"limit": limit, "required": required, "enforced": held, "detail": f"{what}: {detail}"}
+
+
+def _make_request(marker: str, what: str, *args: str, **more: Any) -> SandboxRequest:
+    """Order what is tried; its processes are known by the marker."""
+    argv: tuple[str, ...] = ("sh", "-c", what, marker)
+    if what.startswith("worst "):
+        code = resources.files("agent.sandbox").joinpath("sandbox_scripts/worst.py").read_text()
+        argv = ("python3", "-I", "-S", "-c", f"{code}# {marker}", *what.split()[1:], *args)
+    return SandboxRequest(argv=argv, collect=(f"{SANDBOX_OUT}/**",), **{"limits": LIMITS, **more})
+
+
+def _run_probe(sandbox: Sandbox, what: str, bounds: _Facts) -> _Facts:
+    marker, began = secrets.token_hex(8), time.monotonic()
+    end = sandbox.run(_make_request(marker, what, limits=LIMITS.model_copy(update=bounds)))
+    return end.model_dump() | {
+        "passed": end.output.count("."),
+        "seconds": int(time.monotonic() - began),
+        "left over": len(_list_processes(marker)),
+        "kept": len(end.output),
+    }
+
+
+def _look_around(sandbox: Sandbox, tree: Path) -> _Facts:
+    """Look around in a sandbox, and at it from outside while it is open: what comes through."""
+    marker, usr = secrets.token_hex(8), Path("/usr").stat()
+    names = ("ipc", "mnt", "net", "pid", "user", "uts")
+    seen: _Facts = {"unprivileged user": ["unseen"], "bounded by the kernel": ["unseen"]}
+    with socket.create_server(("127.0.0.1", 0)) as port, socket.socket(socket.AF_UNIX) as hidden:
+        hidden.bind(f"\0{marker}")
+        hidden.listen()
+        host = {
+            "port": port.getsockname()[1],
+            "abstract": marker,
+            "namespaces": {name: str(Path("/proc/self/ns", name).readlink()) for name in names},
+            "usr": [usr.st_dev, usr.st_ino],
+            "sizes": dict.fromkeys(layout.WRITABLE, LIMITS.disk_bytes),
+        }
+        order = _make_request(marker, _LOOK, json.dumps(host), tree=str(tree))
+        end = sandbox.run(order, hear=lambda _: seen.update(_inspect_processes(marker)))
+    if end.exit_code != 0:
+        raise SandboxLost(f"The probe did not finish: {end.output[-300:]}")
+    return {**seen, **json.loads(end.output)}
+
+
+def _inspect_processes(marker: str) -> _Facts:
+    """Say which of its user ids are root's, and what the kernel does not bound of its group."""
+    seen: _Facts = {}
+    most = {"pids.max": LIMITS.processes + 2, "memory.max": LIMITS.memory_bytes}
+    most["memory.limit_in_bytes"] = LIMITS.memory_bytes
+    for proc in _list_processes(marker):
+        with suppress(OSError):
+            ids = (proc / "status").read_text().partition("Uid:")[2].split()[:4]
+            seen["unprivileged user"] = [number for number in ids if number == "0"]
+            bounded = set()
+            for line in (proc / "cgroup").read_text().splitlines():
+                _, controller, path = line.split(":", 2)
+                for file, bound in most.items():
+                    with suppress(OSError, ValueError):  # `max`: no bound
+                        found = (CGROUP_ROOT / controller / path.strip("/") / file).read_text()
+                        bounded |= {file.split(".")[0]} if 0 < int(found) <= bound else set()
+            seen["bounded by the kernel"] = sorted({"memory", "pids"} - bounded)
+    return seen
+
+
+def _list_processes(marker: str) -> list[Path]:
+    """List the host's processes with this in their command line."""
+    found = []
+    for proc in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if marker.encode() in (proc / "cmdline").read_bytes():
+                found.append(proc)
+    return found

@@ -1,0 +1,106 @@
+"""Lend a host folder to the user of a sandbox, and take it back with nothing dangerous in it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from agent.models.sandbox import Mount
+from agent.sandbox.runtime import slots
+
+
+@contextmanager
+def handed_over(mounts: Iterable[Mount], uid: int) -> Iterator[None]:
+    """Give writable mounts to the sandbox's user for as long as the sandbox is open.
+
+    Afterwards all belongs to us again, can be read by every sandbox, and carries no set-user-id.
+    What is kept stays with its user, and so do his files elsewhere, which may be hard links to
+    those: a large cache is not walked through twice for every sandbox, and no other sandbox's user
+    gets hold of a file in it. Without root the sandbox's user is our own, and nothing has to change
+    hands.
+    """
+    lent = [(Path(mount.source), mount.retained_folder) for mount in mounts if mount.writable]
+    if os.geteuid() != 0:
+        yield
+        return
+    for folder, kept in lent:
+        _set_owner(folder, uid, uid, apart=kept)
+        if kept and (folder / kept).is_dir() and (folder / kept).stat().st_uid != uid:
+            _set_owner(folder / kept, uid, uid)
+    try:
+        yield
+    finally:
+        for folder, kept in lent:
+            _set_owner(folder, os.geteuid(), os.getegid(), apart=kept)
+
+
+class SizeWatch:
+    """Keep an eye on how much a sandbox adds to the host folders that it may write to.
+
+    A bind mount has no size of its own, so this is sampled; a file cannot outgrow the limit
+    between two looks, because the size of one file is bounded in the sandbox.
+    """
+
+    def __init__(self, mounts: Iterable[Mount], most_bytes: int) -> None:
+        self._folders = [Path(mount.source) for mount in mounts if mount.writable]
+        self._most_bytes = most_bytes
+        self._most_entries = entries_for(most_bytes)
+        self._next = 0.0
+        self._before = self._usage() if self._folders else (0, 0)
+
+    def is_exceeded(self) -> bool:
+        """Look, unless the last look was just now."""
+        now = time.monotonic()
+        if not self._folders or now < self._next:
+            return False
+        used, entries = self._usage()
+        # A look costs a walk; let it take a small part of the time at most.
+        self._next = time.monotonic() + max(0.5, 10 * (time.monotonic() - now))
+        return (
+            used - self._before[0] > self._most_bytes
+            or entries - self._before[1] > self._most_entries
+        )
+
+    def _usage(self) -> tuple[int, int]:
+        used = entries = 0
+        for folder in self._folders:
+            for _, folders, files, descriptor in os.fwalk(folder, onerror=None):
+                for name in (*folders, *files):
+                    entries += 1
+                    with suppress(FileNotFoundError):
+                        state = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                        used += state.st_blocks * 512
+        return used, entries
+
+
+def entries_for(most_bytes: int) -> int:
+    """How many files and folders go with a size: one for each 4 KiB."""
+    return max(1024, most_bytes // 4096)
+
+
+def _set_owner(folder: Path, uid: int, gid: int, apart: str = "") -> None:
+    """Set owner and mode, but for the folder `apart`; most files of a cache need no second call."""
+    keeper = slots.keeper()
+    # By descriptor and without following links: the content was made by foreign code.
+    # The folder itself comes last where nothing is left out: by its owner it is known to be done.
+    walk = os.fwalk(folder, topdown=bool(apart), follow_symlinks=False)
+    for place, folders, files, descriptor in walk:
+        if apart in folders and Path(place) == folder:
+            folders.remove(apart)
+        os.fchown(descriptor, uid, gid)
+        os.fchmod(descriptor, 0o755)
+        for name in (*folders, *files):
+            state = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+            is_file = stat.S_ISREG(state.st_mode)
+            other = (state.st_uid, state.st_gid) != (uid, gid)
+            if is_file and state.st_uid == keeper:
+                other = False
+            if other and (is_file or stat.S_ISLNK(state.st_mode)):
+                os.chown(name, uid, gid, dir_fd=descriptor, follow_symlinks=False)
+            plain = 0o755 if state.st_mode & 0o111 else 0o644
+            if is_file and stat.S_IMODE(state.st_mode) != plain:
+                os.chmod(name, plain, dir_fd=descriptor)

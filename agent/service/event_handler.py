@@ -1,0 +1,113 @@
+"""Looks at a pull request of ours when something has happened to it, or to its checks.
+
+Owns what becomes of a run whose pull request people have merged, closed or opened again, and which
+checks are worth a follow-up. What a delivery says is only the occasion: how the pull request stands
+is asked.
+"""
+
+from __future__ import annotations
+
+from agent.conversation import follow_ups
+from agent.conversation.events import Event
+from agent.models.intake import IntakeApi, LivePull
+from agent.models.outcome import StoredRun
+from agent.models.pull_outcomes import EndedPullRequest
+from agent.models.run import Reason, RunState
+from agent.models.ticket import IssueRef
+from agent.runs.progress import show_state
+from agent.service.comment_handler import Handled
+from agent.service.intake import Ignored, PutOff
+from agent.store.sql_store import SqlStore
+
+_STATES = {"open": RunState.OPEN, "closed": RunState.CLOSED, "merged": RunState.MERGED}
+
+
+def handle_event(
+    event: Event, intake_api: IntakeApi, store: SqlStore, *, now: float, quiet: float
+) -> Handled | Ignored | PutOff:
+    """Note how a pull request of ours stands, or have its checks seen to; may be done twice.
+
+    Args:
+        now: Seconds since the epoch.
+        quiet: Seconds in which nothing else may happen before red checks are seen to.
+
+    Raises:
+        CodeHostUnavailable: The code host cannot be asked; try again.
+    """
+    if event.commit:
+        return _of_checks(event, store, now, quiet)
+    if event.number is None:
+        return Ignored(reason="it names neither a commit nor a pull request", routine=True)
+    found = store.of_pull(event.repository_id, event.number)
+    if found is None and store.is_publishing(event.repository_id):
+        return PutOff(reason="a run of this repository is about to tell of its pull request")
+    if found is None or found.run.snapshot is None:
+        return Ignored(reason="no pull request of ours", routine=True)
+    issue = found.run.snapshot.issue
+    pull = intake_api.read_pull(_reference(event, issue, event.number))
+    if pull is None:
+        return Ignored(reason="the pull request is not there any more")
+    state, first = _STATES[pull.state], found.run.first
+    if state is not RunState.OPEN:
+        _stop_follow_up(found, pull.state, store)
+    _note_outcome(first, event, pull, store, now)
+    if not store.pull_stands(first, state):
+        return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
+    show_state(store.path.parent / "runs" / first, state)
+    other = store.find_active_run(issue.repository_id, issue.number)
+    # A label says that a pull request waits for review; what goes on with it sets none until then.
+    if state is not RunState.OPEN and (other is None or other.run.follow_up is not None):
+        intake_api.clear_labels(issue)
+    return Handled(reason=f"the pull request of run {first} is {pull.state}")
+
+
+def _note_outcome(first: str, event: Event, pull: LivePull, store: SqlStore, now: float) -> None:
+    """Keep how it ended, or that it did not; first of all, so that a kill here loses nothing."""
+    if pull.state == "open" or event.number is None:
+        store.ends.forget(first)
+        return
+    # Who closes one stands in the delivery alone.
+    closed_by = event.actor if event.event == "pull_request.closed" else ""
+    ended = EndedPullRequest(
+        run_id=first,
+        pull=event.number,
+        state=pull.state,
+        at=pull.ended_at,
+        by=pull.merged_by if pull.state == "merged" else closed_by,
+        commit=pull.merge_commit,
+        base=pull.base,
+    )
+    store.ends.note(ended, now)
+
+
+def _stop_follow_up(found: StoredRun, became: str, store: SqlStore) -> None:
+    """Stop the follow-up that is at work on a pull request which is over."""
+    about = found.run.follow_up
+    if about is not None and found.active:
+        words = f"Pull request #{about.pull} was {became}, so its follow-up was stopped."
+        store.request_stop(found.run.run_id, words, Reason.SUPERSEDED)
+
+
+def _of_checks(
+    event: Event, store: SqlStore, now: float, quiet: float
+) -> Handled | Ignored | PutOff:
+    """Have red checks seen to, where they are of the commit that we have pushed last."""
+    wish = follow_ups.of_checks(event, quiet)
+    if wish is None:
+        return Ignored(reason="checks that neither failed nor wait for somebody", routine=True)
+    found = store.of_head(event.repository_id, event.commit)
+    if found is None and store.is_publishing(event.repository_id, of_follow_up=True):
+        return PutOff(reason="a run of this repository is about to tell of its commit")
+    if found is None:
+        return Ignored(reason="no commit of ours that a pull request ends in", routine=True)
+    following = store.queue_follow_up(found.run.first, wish, now)
+    if following in ("over", "full"):
+        return Ignored(reason=f"no follow-up for these checks ({following})")
+    return Handled(reason=f"checks of run {found.run.run_id}'s commit ({following})")
+
+
+def _reference(event: Event, issue: IssueRef, number: int) -> IssueRef:
+    """The pull request, in the repository as it is called by now."""
+    return issue.model_copy(
+        update={"repository": event.repository, "number": number, "issue_id": 0}
+    )

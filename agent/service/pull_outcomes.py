@@ -1,0 +1,127 @@
+"""Ends of pull requests: the figures of each that people have merged or closed.
+
+Owns what is put together and when. `agent.service.event_handler` notes that one has ended, and
+waits for no git; what people changed before they merged it is asked of git here, beside everything
+else. Nothing is written but the row of the outcome, last, so whatever is cut off is done again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from agent.errors import AgentError, Cancelled
+from agent.git import merge_edits
+from agent.git.merge_edits import MergedPullRequest
+from agent.models.code_host import CodeHost
+from agent.models.outcome import StoredRun
+from agent.models.pull_outcomes import EndedPullRequest, HumanEdits
+from agent.settings import Settings
+from agent.store.sql_store import SqlStore
+from agent.telemetry import statistics
+
+_log = structlog.get_logger()
+
+EVERY_SECONDS = 15.0
+#: What git could not tell is asked again after so long, each time twice as long: for 17 hours.
+_AGAIN_SECONDS, _MOST_TRIES = 60.0, 11
+_MOST_WORDS = 500
+
+
+class PullOutcomeRecorder:
+    """Puts the figures of ends together, one after the other."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: SqlStore,
+        code_host: Callable[[], CodeHost],
+        stop: threading.Event,
+    ) -> None:
+        """Take what it works with.
+
+        Args:
+            code_host: Gives the code host that the pull requests are on.
+            stop: Once set, git is ended, and what it was asked is asked again another time.
+        """
+        self._settings = settings
+        self._store = store
+        self._code_host = code_host
+        self._stop = stop
+
+    def keep_on(self) -> None:
+        """Take turns until told to stop; what fails is logged, and tried again."""
+        while not self._stop.wait(EVERY_SECONDS):
+            try:
+                while self.turn() and not self._stop.is_set():
+                    pass
+            except Exception as problem:  # noqa: BLE001  figures are worth no service
+                told = problem.message if isinstance(problem, AgentError) else repr(problem)
+                _log.warning("no figures of ends", problem=told)
+
+    def turn(self) -> bool:
+        """Put the figures of one end together; return whether there was one to look at.
+
+        Raises:
+            StoreUnavailable: The store is held by somebody else.
+        """
+        now = time.time()
+        ended = self._store.ends.find_due(now)
+        if ended is None:
+            return False
+        first, follow_ups = self._store.get_run(ended.run_id), self._store.follow_ups(ended.run_id)
+        edits, unknown = None, ""
+        if ended.state == "merged":
+            try:
+                edits, unknown = self._edits(ended, first, follow_ups)
+            except Cancelled:
+                return False
+            except Exception as problem:  # noqa: BLE001  one end must not hold the others up
+                unknown = problem.message if isinstance(problem, AgentError) else repr(problem)
+                _log.info("merged, but not compared", run=ended.run_id, problem=unknown)
+                if ended.attempts + 1 < _MOST_TRIES:
+                    self._store.ends.put_off(ended, now + _AGAIN_SECONDS * 2.0**ended.attempts)
+                    return True
+        found = statistics.build_pull_outcome(
+            ended, first, follow_ups, edits, unknown[:_MOST_WORDS]
+        )
+        self._store.ends.complete(ended, found)
+        return True
+
+    def _edits(
+        self, ended: EndedPullRequest, first: StoredRun, follow_ups: Sequence[StoredRun]
+    ) -> tuple[HumanEdits | None, str]:
+        """Ask git what people changed; or say why there is nothing to compare."""
+        commits = [commit for one in (first, *follow_ups) if (commit := _find_made_commit(one))]
+        if not commits:
+            return None, "No commit of ours is known in it."
+        code_host = self._code_host()
+        remote = code_host.find_remote(first.run)
+        if remote is None:
+            return None, "It is on no code host."
+        asked = MergedPullRequest(
+            pull=ended.pull,
+            commit=ended.commit,
+            base=ended.base,
+            first=commits[0],
+            ours=commits[-1],
+        )
+        found = merge_edits.measure_edits(
+            remote.url,
+            code_host.create_credential(first.run, write=False),
+            self._settings.home / "mirrors",
+            asked,
+            max_bytes=self._settings.max_repository_mb * 1024**2,
+            stopped=self._stop,
+        )
+        return found, ""
+
+
+def _find_made_commit(one: StoredRun) -> str | None:
+    """Return the commit that a run has made; one that only answered names that of somebody else."""
+    if one.outcome is None or (one.run.follow_up and one.outcome.change_digest is None):
+        return None
+    return one.outcome.commit

@@ -1,0 +1,336 @@
+"""Clean text on its way in and out. Pure.
+
+In: what a reader of the issue does not see must not reach anybody. Out: nothing in our texts
+may act on its own (mentions, closing keywords, links, pictures, markup, terminal escapes) or
+break out of its fence. Secrets are the matter of `redaction`.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
+#: GitHub refuses bodies above 65,536 characters; below that a cut can still be said.
+TEXT_LIMIT = 65_000
+
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_ESCAPE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|[\]PX^_].*?(?:\x07|\x1b\\|\Z)"  # OSC and kin: titles, links, clipboard
+    r"|[@-Z\\-_])",
+    re.DOTALL,
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: Turn a line around, or are read by programs alone.
+_DECEIVING = re.compile("[\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")
+_BREAK = "\N{ZERO WIDTH SPACE}"
+# What stands before counts as GitHub counts it: letters of other alphabets do not, nor does the
+# sign of an emphasis.
+_MENTION = re.compile(
+    "(?<![A-Za-z0-9])[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}](?=[A-Za-z0-9])"
+)
+# Markdown takes a backslash before a dash away.
+_REFERENCE = re.compile(r"#(?=\d)|(?<![A-Za-z0-9])GH\\?-(?=\d)", re.IGNORECASE)
+#: GitHub makes links of these by itself.
+_ADDRESS = re.compile(r"(?<=\w)://|(?<![A-Za-z0-9])www\.(?=\w)", re.IGNORECASE)
+#: In a commit message these keep GitHub from running the repository's own workflows.
+_ORDER = re.compile(
+    r"\[(?=(?:skip[ -](?:ci|actions)|(?:ci|actions|no)[ -](?:skip|ci))\])|\bskip-checks?(?=:)"
+    r"|\*{3}(?=NO_CI)",
+    re.IGNORECASE,
+)
+_CLOSING = re.compile(
+    r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?[ \t]+)(?=[\w./-]{0,140}#\d|https?://)",
+    re.IGNORECASE,
+)
+#: At the beginning of a line these make a heading, a list, a rule or an underline.
+_LINE_START = re.compile(r"^([#+=-]|\d{1,9}(?=[.)](?:\s|$)))")
+
+
+def clean_ticket(text: str) -> tuple[str, tuple[str, ...]]:
+    """Reduce a ticket's text to what a person sees of it.
+
+    Returns:
+        The visible text, lines ended by newlines, and what was removed, in words.
+    """
+    removed = []
+    visible, comments = _COMMENT.subn("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    if comments:
+        removed.append(f"{comments} hidden HTML comment{'s' * (comments > 1)}")
+    kept = "".join(
+        letter
+        for letter in visible
+        if letter in "\n\t" or unicodedata.category(letter) not in _HIDDEN
+    )
+    if len(kept) < len(visible):
+        count = len(visible) - len(kept)
+        removed.append(f"{count} invisible character{'s' * (count > 1)}")
+    lines = "\n".join(line.rstrip() for line in kept.split("\n"))
+    short, runs = _RUN.subn(lambda run: run[0][:_LONGEST_RUN], lines)
+    if runs:
+        removed.append(f"the rest of {runs} overlong run{'s' * (runs > 1)} of one sign")
+    return short, tuple(removed)
+
+
+#: No sign that is not a letter or digit says more by standing there forty times; patterns that
+#: look for headings, lists and sentences would only take longer.
+_LONGEST_RUN = 40
+_RUN = re.compile(r"([^\w\n])\1{39,}|\n{40,}")
+#: Control, format (zero-width, bidi, tags), surrogate, private use.
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co"})
+
+
+def strip_terminal_codes(text: str) -> str:
+    """Take terminal escapes and control characters out of a tool's output."""
+    # A carriage return overwrites its line on a terminal; what stays is what was printed last.
+    lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in _ESCAPE.sub("", text).split("\n"))
+    return _DECEIVING.sub(
+        "\N{REPLACEMENT CHARACTER}",
+        _CONTROL.sub("\N{REPLACEMENT CHARACTER}", "\n".join(lines)),
+    )
+
+
+def make_inert(text: str) -> str:
+    """Take the power out of foreign words, on one line: no mention, reference, link or closing.
+
+    For commit messages, which are no Markdown; `words` makes the same safe in Markdown.
+    """
+    return _disarm(" ".join(strip_terminal_codes(text).split()))
+
+
+def _disarm(text: str) -> str:
+    text = _MENTION.sub(lambda found: f"{found[0]}{_BREAK}", text)
+    text = _CLOSING.sub(rf"\1{_BREAK}\2", text)
+    text = _ORDER.sub(lambda found: f"{found[0]}{_BREAK}", text)
+    text = _ADDRESS.sub(lambda found: f"{found[0][:-2]}{_BREAK}{found[0][-2:]}", text)
+    return _REFERENCE.sub(lambda found: f"{found[0]}{_BREAK}", text)
+
+
+def format_words(text: str) -> str:
+    """Make foreign words safe inside our Markdown: inert, and on one line."""
+    flat = make_inert(text)
+    flat = flat.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    flat = re.sub(r"([\\`*_\[\]|!~$])", r"\\\1", flat)
+    return _LINE_START.sub(lambda found: _escaped_start(found[0]), flat)
+
+
+def _escaped_start(found: str) -> str:
+    return f"{found}\\" if found.isdigit() else f"\\{found}"
+
+
+def format_sentence(text: str) -> str:
+    """Give a sentence in which names stand in backticks: those as code, the rest as `words`.
+
+    Not for the cells of a table.
+    """
+    parts = re.split(r"`([^`\n]+)`", " ".join(strip_terminal_codes(text).split()))
+    if len(parts) == 1:
+        return format_words(text)
+    told = [
+        format_code(part) if number % 2 else _join_words(part) for number, part in enumerate(parts)
+    ]
+    return "".join(told)
+
+
+def _join_words(part: str) -> str:
+    """`words` of a part of a sentence, with the spaces around it."""
+    before = part[: len(part) - len(part.lstrip())]
+    after = part[len(part.rstrip()) :] if part.strip() else ""
+    return f"{before}{format_words(part)}{after}"
+
+
+def clean_markdown(text: str) -> str:
+    """Make foreign Markdown inert and keep its form: headings, lists, tables, plain links.
+
+    Comments, pictures, HTML tags, link titles and link definitions are dropped.
+    """
+    shown = strip_terminal_codes(_COMMENT.sub("", text))
+    for _ in range(_MOST_PASSES):
+        done = _without_power(shown)
+        if done == shown:
+            return _fence_closed(done)
+        shown = done
+    return format_fenced(shown)
+
+
+#: Taking something out can turn what stands behind it from code into text, and that has to be made
+#: inert too. What does not settle is shown as it was written.
+_MOST_PASSES = 8
+
+
+def _without_power(text: str) -> str:
+    """Make what is not code inert, by what is code before that."""
+    code_lines = {line for block in _code_blocks(text) for line in range(*(block.map or (0, 0)))}
+    return "\n".join(
+        line if number in code_lines else _format_plain(line)
+        for number, line in enumerate(text.split("\n"))
+        if number in code_lines or not _DEFINITION.match(line)
+    )
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    # Blocks are all that is asked for.
+    return MarkdownIt("commonmark").disable("inline")
+
+
+def _code_blocks(text: str) -> Iterator[Token]:
+    # Where code begins and ends in lists and quotes is for a parser to say.
+    for token in _parser().parse(text):
+        if token.type in ("fence", "code_block"):
+            yield token
+
+
+def _fence_closed(text: str) -> str:
+    """Close a fence that would swallow what is put behind the text."""
+    for block in _code_blocks(text):
+        if block.type == "fence" and block.level == 0 and block.map:
+            last = text.split("\n")[block.map[1] - 1].strip()
+            if block.map[1] - block.map[0] < 2 or set(last) != {block.markup[0]}:
+                return f"{text.rstrip()}\n{block.markup}\n"
+    return text
+
+
+def _format_plain(line: str) -> str:
+    line = _PICTURE.sub(r"\1", line)
+    line = _TAG.sub("", line)
+    line = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", line)
+    line = _ENTITY.sub(
+        lambda found: found[0] if _is_harmless(found[0]) else f"&amp;{found[0][1:]}", line
+    )
+    # A picture over several lines, and a footnote, whose text need not be where it is shown.
+    line = re.sub(r"!(?=\[)|(?<!\\)(?=\[\^)", lambda found: f"{found[0]}\\", line)
+    parts, at = [], 0
+    for link in _LINK.finditer(line):
+        words_of_it, address = _disarm(link["words"]), link["address"] or ""
+        parts.append(_disarm(line[at : link.start()]))
+        if _is_kept_link(address):
+            parts.append(f"[{words_of_it}]({address})")
+        else:
+            # Apart from what it would make up with its neighbours.
+            before = _BREAK if line[: link.start()][-1:].strip() else ""
+            parts += [before, words_of_it, _BREAK if line[link.end() :][:1].strip() else ""]
+        at = link.end()
+    return "".join((*parts, _disarm(line[at:])))
+
+
+def _is_harmless(entity: str) -> bool:
+    """Whether a character reference stands for nothing that acts: a letter would, or an @."""
+    return all(not sign.isascii() or sign in "<>&\"' \xa0" for sign in html.unescape(entity))
+
+
+def _is_kept_link(address: str) -> bool:
+    """Whether a link may stay; one into a conversation, however it is written, may not."""
+    if _ENTITY.search(address) or "\\" in address:
+        return False
+    return bool(_TARGET.match(address)) and not _CONVERSATION.search(unquote(address))
+
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_DEFINITION = re.compile(r" {0,3}\[[^\]]{1,300}\]:")
+_PICTURE = re.compile(r"!\[([^\]]{0,300})\](?:\([^)]{0,2000}\)|\[[^\]]{0,300}\])?")
+_TAG = re.compile(r"</?[A-Za-z](?![\w+.-]{0,20}:)[^<>]{0,2000}>")
+_LINK = re.compile(
+    r"\[(?P<words>[^\]]{1,300})\](?:\([ \t]{0,9}<?(?P<address>[^\s()<>]{0,1000})>?[^)]{0,500}\)"
+    r"|\[[^\]]{0,300}\])"
+)
+#: A page or a place in the repository.
+_TARGET = re.compile(r"https?://|[\w./#-]+$", re.IGNORECASE)
+#: A link there shows up in that conversation.
+_CONVERSATION = re.compile(r"/(?:issues|pull|pulls|discussions|commit)/", re.IGNORECASE)
+
+
+def format_code(text: str) -> str:
+    """Give foreign words as inline code that they cannot leave."""
+    flat = " ".join(strip_terminal_codes(text).split()) or " "
+    mark = "`" * (_longest_run(flat) + 1)
+    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
+    return f"{mark}{pad}{flat}{pad}{mark}"
+
+
+def format_cell(text: str) -> str:
+    """Give foreign words as inline code for a table, where a pipe ends the cell even in code."""
+    return format_code(text).replace("|", "\\|")
+
+
+def format_fenced(text: str, language: str = "") -> str:
+    """Give foreign text as a code block whose fence is longer than any in it."""
+    # Measured on what will stand there: taking an escape out can join two runs.
+    shown = strip_terminal_codes(text).rstrip()
+    fence = "`" * max(3, _longest_run(shown) + 1)
+    return f"{fence}{language}\n{shown}\n{fence}"
+
+
+def list_some(things: Iterable[str], most: int = 3) -> str:
+    """Name the first of many things, and count the others."""
+    several = list(things)
+    more = len(several) - most
+    return ", ".join(several[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def shorten_middle(text: str, limit: int, *, where: str) -> str:
+    """Keep head and tail of a text that is too long, and say so.
+
+    Args:
+        where: Where the whole text is to be found, for the sentence at the cut.
+    """
+    if len(text) <= limit:
+        return text
+    notice = f"\n[... {len(text) - limit:,} characters left out; whole text: {where} ...]\n"
+    space = max(0, limit - len(notice))
+    head = space // 2
+    return text[:head] + notice + text[len(text) - (space - head) :]
+
+
+def cut_markdown(text: str, limit: int, *, where: str) -> str:
+    """Keep the head of a Markdown text of ours that is too long, close it, and say so."""
+    if len(text) <= limit:
+        return text
+    notice = f"\n\n**Cut here: the text had {len(text):,} characters; the whole log: {where}**\n"
+    # What is closed behind the cut needs a little space as well.
+    space = max(0, limit - len(notice) - 200)
+    head = text[:space]
+    whole_lines = head[: head.rfind("\n") + 1] or head
+    return (close_markup(whole_lines).rstrip("\n") + notice)[:limit]
+
+
+def close_markup(text: str) -> str:
+    """Close what a cut left open in Markdown of ours: a fence, then the folds around it."""
+    fence, folds = "", 0
+    for line in text.split("\n"):
+        if own := count_ticks(line, fence):
+            fence = "" if fence else own
+        elif not fence:
+            folds += line.count("<details>") - line.count("</details>")
+    ends = ([fence] if fence else []) + ["\n</details>"] * max(0, folds)
+    return "\n".join((text.rstrip("\n"), *ends)) + "\n" if ends else text
+
+
+def count_ticks(line: str, fence: str) -> str:
+    """Return the backticks of a line that opens a fence, or closes the one that is open.
+
+    Args:
+        fence: The backticks of the one that is open; empty: none is.
+    """
+    found = _FENCE.match(line)
+    if found is None or (fence and (len(found["ticks"]) < len(fence) or found["info"].strip())):
+        return ""
+    return found["ticks"]
+
+
+_FENCE = re.compile(r" {0,3}(?P<ticks>`{3,})(?P<info>[^`]*)$")
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall(r"`+", text)), default=0)

@@ -1,0 +1,659 @@
+"""What people's comments do, against the simulated GitHub and the real store."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from agent.conversation import commands
+from agent.conversation.events import Comment
+from agent.demo.simulator import actions
+from agent.demo.simulator.world import World
+from agent.models.outcome import Outcome, PullRequest
+from agent.models.run import Reason, Run, RunState
+from agent.models.ticket import Guidance
+from agent.service.comment_handler import CommentHandler, Handled
+from agent.service.intake import Accepted, Ignored, PutOff
+from agent.store.sql_follow_ups import MOST_ROUNDS, FollowUpRequest
+from agent.store.sql_store import SqlStore
+from tests.integration import github_samples as samples
+from tests.integration.github_samples import Scene
+
+_deliveries = itertools.count(1)
+PLAN = "1a2b3c4d"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Iterator[World]:
+    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
+        for login in ("wanda", "max", "tria", "rita", "stranger"):
+            made.add_user(login)
+        yield made
+
+
+@pytest.fixture
+def scene(world, tmp_path) -> Scene:
+    made = samples.scene(world, tmp_path)
+    roles = made.repository.roles
+    roles |= {"wanda": "write", "max": "maintain", "tria": "triage", "rita": "read"}
+    return made
+
+
+@pytest.fixture
+def store(tmp_path) -> Iterator[SqlStore]:
+    with closing(SqlStore(tmp_path)) as made:
+        yield made
+
+
+class Talk:
+    """People who write comments, and the lane that hears them."""
+
+    def __init__(self, scene: Scene, store: SqlStore) -> None:
+        self.scene, self.store = scene, store
+        self.comment_handler = CommentHandler(scene.intake_api, store)
+
+    def write(self, body: str, by: str = "wanda", **more: object) -> Comment:
+        """Write a comment on the issue; what a delivery would tell of it."""
+        scene, author = self.scene, self.scene.world.user(by)
+        with scene.world.lock:
+            made = actions.comment(scene.issue, author, body)
+        given = {
+            "subject": scene.run.snapshot.issue,
+            "on_pull": False,
+            "place": "issue",
+            "comment_id": made.id,
+            "author": author.login,
+            "author_id": author.id,
+            "body": body,
+            "at": datetime.fromtimestamp(made.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "clone_url": f"https://github.example/{scene.name}.git",
+        }
+        return Comment.model_validate({**given, **more})
+
+    def hear(self, said: Comment) -> Accepted | Handled | Ignored:
+        return self.comment_handler.handle(
+            said, now=time.time(), delivery_id=f"guid-{next(_deliveries)}"
+        )
+
+    def say(self, body: str, by: str = "wanda", **more: object) -> Accepted | Handled | Ignored:
+        return self.hear(self.write(body, by, **more))
+
+    def reactions(self) -> list[str]:
+        """On the newest comment of a person."""
+        own = self.scene.own_comments()
+        newest = [one for one in self.scene.issue.comments if one not in own][-1]
+        return [one.content for one in newest.reactions]
+
+    def answered(self) -> str:
+        """Our newest comment, without its marker."""
+        return self.scene.own_comments()[-1].body.partition("\n")[2]
+
+    def begun(self) -> Run:
+        """A run of the issue that is with the engine."""
+        run = self.store.add_run(self.scene.run, time.time())
+        assert self.store.claim_run(time.time(), most=9) is not None
+        return run
+
+    def planned(self, number: str = PLAN) -> Run:
+        """A run that waits with its plan."""
+        run = self.begun()
+        self.ask(run, number)
+        return run
+
+    def ask(self, run: Run, number: str) -> None:
+        until = time.time() + 9_000
+        self.store.postpone_run(
+            run.run_id, until, "approval", "a word is awaited", plan_asked=number
+        )
+
+    def ended(self, reason: Reason, **more: object) -> Run:
+        run = self.begun()
+        outcome = Outcome.for_stopped_run(run.run_id, reason, "So it ended.").model_copy(
+            update=more
+        )
+        self.store.finish_run(run.run_id, outcome, time.time())
+        return run
+
+    def stands(self, run: Run) -> RunState:
+        return self.store.get_run(run.run_id).state
+
+
+@pytest.fixture
+def talk(scene, store) -> Talk:
+    return Talk(scene, store)
+
+
+def ended_again(talk: Talk, run: Run) -> None:
+    """Let a run that goes on end with the same questions."""
+    assert talk.store.claim_run(time.time() + 60, most=9) is not None
+    outcome = Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "So it ended.")
+    talk.store.finish_run(run.run_id, outcome, time.time())
+
+
+# --- who is heard ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("by", "words"), [("tria", f"approve {PLAN}"), ("rita", "stop"), ("stranger", "unheard-of")]
+)
+def test_TC2_who_may_not_write_is_not_heard_and_gets_no_answer(talk, by, words):
+    run = talk.planned()
+    heard = talk.say(f"/mergewright {words}", by)
+    assert isinstance(heard, Ignored)
+    assert "write is needed" in heard.reason
+    assert (talk.reactions(), talk.scene.own_comments()) == ([], [])
+    assert talk.stands(run) is RunState.AWAITING_APPROVAL
+    assert talk.store.list_guidance(run.run_id) == ()
+
+
+def test_TC2_a_right_that_was_taken_away_meanwhile_does_not_count(talk):
+    run = talk.planned()
+    said = talk.write(f"/mergewright approve {PLAN}")
+    talk.scene.repository.roles["wanda"] = "read"
+    assert isinstance(talk.hear(said), Ignored)
+    assert talk.store.list_guidance(run.run_id) == ()
+
+
+def test_TC4_a_word_that_was_deleted_before_it_is_heard_does_not_count(talk):
+    run = talk.planned()
+    said = talk.write(f"/mergewright approve {PLAN}")
+    talk.scene.issue.comments.clear()
+    assert talk.hear(said) == Ignored(reason="deleted before it was heard")
+    assert talk.stands(run) is RunState.AWAITING_APPROVAL
+    assert talk.scene.own_comments() == []
+
+
+def test_TC4_words_that_were_found_edited_are_asked_for_anew(talk):
+    run = talk.planned()
+    said = talk.write(f"/mergewright approve {PLAN}", edited=True)
+    assert talk.hear(said) == Handled(reason="answered: edited before it was heard")
+    assert talk.stands(run) is RunState.AWAITING_APPROVAL
+    assert talk.reactions() == ["confused"]
+    assert isinstance(talk.say("what a day", by="wanda", edited=True), Ignored)
+    assert len(talk.scene.own_comments()) == 1
+
+
+def test_TC3_bots_and_our_own_words_are_not_heard(talk):
+    talk.planned()
+    assert isinstance(talk.say("/mergewright stop", author=talk.scene.login), Ignored)
+    comment_handler = CommentHandler(
+        talk.scene.intake_api, talk.store, frozenset({talk.scene.world.user("wanda").id})
+    )
+    heard = comment_handler.handle(
+        talk.write("/mergewright stop"), now=time.time(), delivery_id="x"
+    )
+    assert isinstance(heard, Ignored)
+
+
+def test_TC3_another_account_that_has_the_name_now_is_not_heard(talk):
+    talk.planned()
+    heard = talk.say("/mergewright stop", author_id=4711)
+    assert isinstance(heard, Ignored)
+    assert "another one has" in heard.reason
+
+
+# --- commands ----------------------------------------------------------------------------------
+
+
+def test_a_plan_is_approved_by_its_number(talk):
+    run = talk.planned()
+    assert isinstance(talk.say(f"/mergewright approve {PLAN}"), Handled)
+    (said,) = talk.store.list_guidance(run.run_id)
+    assert (said.kind, said.words, said.by) == ("approval", PLAN, "wanda")
+    assert talk.reactions() == ["+1"]
+    assert talk.scene.own_comments() == []
+    assert talk.store.claim_run(time.time(), most=9).begin_with == "approval"
+
+
+def test_TC4_a_plan_is_not_approved_without_its_number(talk):
+    run = talk.planned()
+    talk.say("/mergewright approve")
+    assert talk.store.list_guidance(run.run_id) == ()
+    assert f"`/mergewright approve {PLAN}`" in talk.answered()
+
+
+def test_TC4_another_plan_than_the_one_that_waits_is_not_approved(talk):
+    run = talk.planned()
+    talk.say("/mergewright approve 99999999")
+    assert talk.store.list_guidance(run.run_id) == ()
+    assert f"`{PLAN}`" in talk.answered()
+    assert talk.reactions() == ["confused"]
+
+
+def test_TC4_a_plan_that_was_changed_is_approved_by_number_alone(talk):
+    run = talk.planned()
+    talk.say("change the plan: leave the admin out")
+    (said,) = talk.store.list_guidance(run.run_id)
+    assert (said.kind, said.words) == ("change", "leave the admin out")
+    assert talk.store.claim_run(time.time(), most=9) is None, "more may be written just now"
+    again = talk.store.claim_run(time.time() + 60, most=9)
+    assert again.begin_with == ""
+    talk.ask(run, "5e6f7a8b")
+    talk.say(f"/mergewright approve {PLAN}")
+    assert "`5e6f7a8b`" in talk.answered()
+    talk.say("/mergewright approve `5e6f7a8b`. Thanks!")
+    assert [one.kind for one in talk.store.list_guidance(run.run_id)] == ["change", "approval"]
+
+
+def guidance(kind: str, words: str, comment: int = 1) -> Guidance:
+    return Guidance(
+        kind=kind, words=words, by="wanda", at="2026-11-20T10:00:00Z",
+        comment=f"issue:{comment}",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "begins", "ending", "clock"),
+    [
+        ("change", "", "approval", -9_000.0),
+        ("approval", "approval", "silent forge", 9_000.0),
+        ("approval", None, "held", 0.0),
+    ],
+)
+def test_what_is_said_while_a_run_looks_is_not_lost(talk, kind, begins, ending, clock):
+    run = talk.planned()
+    assert talk.store.claim_run(time.time() + 99_999, most=9) is not None
+    said = guidance(kind, PLAN)
+    assert talk.store.add_guidance(run.run_id, said, time.time() + clock) == "heard"
+    if ending == "approval":
+        talk.ask(run, PLAN)
+    elif ending == "held":
+        talk.store.put_back(run.run_id, "paused")
+    else:
+        talk.store.postpone_run(run.run_id, time.time() - 1, "approval", "GitHub is silent")
+    # What is held goes on when it would have gone on before.
+    again = talk.store.claim_run(time.time() + (99_999 if ending == "held" else 0), most=9)
+    assert again is not None
+    assert again.begin_with == begins
+
+
+def test_GH8_an_answer_too_many_begins_nothing_and_is_told_once(talk):
+    run = talk.ended(Reason.UNCLEAR)
+    for number in range(20):
+        assert (
+            talk.store.add_guidance(run.run_id, guidance("answer", "x", 9_000 + number), 1.0)
+            == "heard"
+        )
+    ended_again(talk, run)
+    retries = talk.store.get_run(run.run_id).retries
+    for _ in range(10):
+        assert isinstance(talk.say("an answer to what you have just said"), Ignored)
+    assert talk.store.get_run(run.run_id).retries == retries
+    assert not talk.store.get_run(run.run_id).active
+    assert len(talk.scene.own_comments()) == 1
+
+
+def test_GH8_a_run_goes_on_by_answers_that_leave_it_open_five_times_and_no_more(talk):
+    run = talk.ended(Reason.UNCLEAR)
+    for _ in range(8):
+        talk.say("Thank you! Is there anything else?")
+        if talk.store.get_run(run.run_id).active:
+            ended_again(talk, run)
+    assert talk.store.get_run(run.run_id).retries == 5
+    assert len(talk.scene.own_comments()) == 1
+
+
+def test_GH8_whoever_answers_every_word_of_ours_gets_ten_and_then_a_sign_alone(talk):
+    for cycle in range(12):
+        talk.say(f"/mergewright nonsense\n\n(cycle {cycle})")
+        assert len(talk.reactions()) == 1
+    assert len(talk.scene.own_comments()) == 10
+
+
+def test_GH8_comments_begin_so_many_runs_of_an_issue_and_no_more(talk):
+    for attempt in range(1, 11):
+        begun = talk.say("/mergewright retry")
+        assert isinstance(begun, Accepted), attempt
+        assert talk.store.claim_run(time.time(), most=99) is not None
+        outcome = Outcome.for_stopped_run(begun.run.run_id, Reason.NO_RECIPE, "So it ended.")
+        talk.store.finish_run(begun.run.run_id, outcome, time.time())
+    assert isinstance(talk.say("/mergewright retry"), Handled)
+    assert talk.reactions() == ["confused"]
+    assert (
+        talk.store.find_newest_run(talk.scene.repository.id, talk.scene.issue.number).run.attempt
+        == 10
+    )
+
+
+def test_a_stop_beats_whatever_the_run_waits_for(talk):
+    run = talk.planned()
+    talk.store.claim_run(time.time() + 99_999, most=9)
+    talk.say("/mergewright stop")
+    talk.ask(run, PLAN)
+    assert talk.store.claim_run(time.time(), most=0) is not None, "it only has to say so"
+    talk.say(f"/mergewright approve {PLAN}")
+    assert [one.words for one in talk.store.list_guidance(run.run_id)] == ["stop"]
+
+
+def test_a_word_that_was_written_before_the_run_is_not_about_it(talk):
+    early = talk.write("/mergewright stop")
+    snapshot = talk.scene.run.snapshot.model_copy(update={"approved_at": "2037-01-01T00:00:00Z"})
+    run = talk.store.add_run(talk.scene.run.model_copy(update={"snapshot": snapshot}), time.time())
+    assert isinstance(talk.hear(early), Ignored)
+    assert talk.store.get_run(run.run_id).stop_request is None
+
+
+def test_a_retry_that_is_delivered_twice_allows_once_as_much(talk):
+    run = talk.ended(Reason.BUDGET_SPENT, stopped_at="edit 1 reply")
+    said = talk.write("/mergewright retry")
+    talk.hear(said)
+    talk.store.claim_run(time.time(), most=9)
+    outcome = Outcome.for_stopped_run(run.run_id, Reason.BUDGET_SPENT, "Again.")
+    talk.store.finish_run(run.run_id, outcome, time.time())
+    talk.hear(said)
+    stored = talk.store.get_run(run.run_id)
+    assert (stored.active, stored.budget_multiplier) == (False, 2)
+
+
+@pytest.mark.parametrize("more", [{"dry_run": True}, {"by_label": False}])
+def test_a_run_that_people_did_not_ask_for_is_not_revived_by_talk(talk, more):
+    by_label = more.pop("by_label", True)
+    snapshot = talk.scene.run.snapshot.model_copy(update={"by_label": by_label})
+    talk.scene.run = talk.scene.run.model_copy(update={"snapshot": snapshot, **more})
+    run = talk.ended(Reason.UNCLEAR)
+    assert isinstance(talk.say("It is till/count.py."), Ignored)
+    assert not talk.store.get_run(run.run_id).active
+
+
+def test_an_answer_under_a_closed_issue_does_not_count(talk):
+    run = talk.ended(Reason.UNCLEAR)
+    with talk.scene.world.lock:
+        actions.set_state(talk.scene.issue, "closed", talk.scene.world.user("ann"))
+    assert isinstance(talk.say("Closing, done by hand."), Ignored)
+    assert not talk.store.get_run(run.run_id).active
+
+
+def test_a_review_of_another_pull_request_costs_no_question(talk):
+    said = talk.say("Why?", by="stranger", on_pull=True, place="inline")
+    assert said == Ignored(reason="no pull request of ours", routine=True)
+    assert talk.scene.asked("GET", "*/collaborators/*") == 0
+
+
+@pytest.mark.parametrize("command", ["stop", "approve", "plan smaller, please", "rebase"])
+def test_what_makes_no_sense_now_is_explained(talk, command):
+    talk.ended(Reason.NEW_FAILURES)
+    talk.say(f"/mergewright {command}")
+    assert talk.reactions() == ["confused"]
+    assert len(talk.scene.own_comments()) == 1
+
+
+def test_the_list_of_commands_is_shown(talk):
+    said = talk.write("/mergewright unheard-of `@max`")
+    talk.hear(said)
+    talk.hear(said)
+    (comment,) = talk.scene.own_comments()
+    for name in commands.MEANT_FOR:
+        assert f"- `/mergewright {name}`: " in comment.body
+    assert "@max" not in comment.body.replace("`@max`", "")
+
+
+def test_where_a_run_stands_is_explained(talk):
+    talk.say("/mergewright explain")
+    assert len(talk.scene.own_comments()) == 1
+    run = talk.planned()
+    talk.say("/mergewright explain")
+    assert f"`/mergewright approve {PLAN}`" in talk.answered()
+    talk.store.finish_run(
+        run.run_id, Outcome.for_stopped_run(run.run_id, Reason.UNCLEAR, "Which file?"), time.time()
+    )
+    talk.say("/mergewright explain")
+    assert "Which file?" in talk.answered()
+
+
+# --- runs that commands begin ------------------------------------------------------------------
+
+
+def test_a_run_begins_with_the_text_as_it_stands(talk):
+    talk.ended(Reason.NEW_FAILURES)
+    scene = talk.scene
+    with scene.world.lock:
+        actions.edit(scene.issue, scene.world.user("ann"), title="Another title")
+    time.sleep(1.1)
+    begun = talk.say("/mergewright plan")
+    assert isinstance(begun, Accepted)
+    assert (begun.run.attempt, begun.run.plan_first) == (2, True)
+    snapshot = begun.run.snapshot
+    assert (snapshot.title, snapshot.actor, snapshot.by_label) == ("Another title", "wanda", True)
+    assert talk.reactions() == ["+1"]
+
+
+def test_the_label_is_set_where_it_is_not_there(talk):
+    talk.scene.issue.labels.clear()
+    begun = talk.say("/mergewright plan")
+    assert isinstance(begun, Accepted)
+    assert talk.scene.labels() == {"mergewright"}
+    assert begun.run.snapshot.labels == ("mergewright",), "taking it off is to be seen"
+
+
+def test_TC4_a_text_that_was_edited_after_the_command_is_not_taken(talk):
+    said = talk.write("/mergewright retry")
+    scene = talk.scene
+    with scene.world.lock:
+        actions.edit(scene.issue, scene.world.user("ann"), body="Something else.")
+    assert isinstance(talk.hear(said), Handled)
+    assert talk.reactions() == ["confused"]
+    assert talk.store.list_latest(9) == ()
+
+
+# --- answers -----------------------------------------------------------------------------------
+
+
+def test_an_answer_lets_a_run_go_on_from_its_top(talk):
+    run = talk.ended(Reason.UNCLEAR)
+    assert isinstance(talk.say("It is till/count.py."), Handled)
+    assert talk.reactions() == ["eyes"]
+    assert talk.store.claim_run(time.time(), most=9) is None, "more may be written just now"
+    assert isinstance(talk.say("And the other one as well.", "max"), Handled)
+    again = talk.store.claim_run(time.time() + 60, most=9)
+    assert (again.run.run_id, again.begin_with) == (run.run_id, "")
+    said = talk.store.list_guidance(run.run_id)
+    assert [(one.kind, one.by) for one in said] == [("answer", "wanda"), ("answer", "max")]
+
+
+def test_TC4_what_is_said_while_a_run_is_at_work_is_dropped(talk):
+    run = talk.begun()
+    assert isinstance(talk.say("Also rewrite the admin."), Ignored)
+    assert talk.store.list_guidance(run.run_id) == ()
+    assert talk.reactions() == []
+
+
+def test_an_answer_of_who_may_not_write_does_not_count(talk):
+    """Not even of who has written the issue."""
+    talk.scene.repository.roles.pop("ann", None)
+    run = talk.ended(Reason.UNCLEAR)
+    assert isinstance(talk.say("It is till/count.py.", "ann"), Ignored)
+    assert talk.store.list_guidance(run.run_id) == ()
+    assert not talk.store.get_run(run.run_id).active
+
+
+def test_words_under_an_issue_without_questions_are_none(talk):
+    assert isinstance(talk.say("Thanks!"), Ignored)
+    talk.ended(Reason.NEW_FAILURES)
+    assert isinstance(talk.say("Thanks!"), Ignored)
+    assert talk.scene.own_comments() == []
+
+
+# --- the pull request ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def opened(talk) -> Run:
+    """A run that has opened pull request 40."""
+    pull = PullRequest(number=40, url="https://github.example/40")
+    return talk.ended(Reason.READY, pull_request=pull, commit="a" * 40)
+
+
+def _remark(talk, body="Please rename it.", by="wanda", **more):
+    """Write in the pull request; by default on a line."""
+    subject = talk.scene.run.snapshot.issue.model_copy(update={"number": 40, "issue_id": 940})
+    given = {"subject": subject, "on_pull": True, "place": "inline", **more}
+    return talk.say(body, by, **given)
+
+
+def _rounds(talk, run):
+    found = talk.store.follow_ups(run.run_id)
+    return [(one.run.follow_up.kind, one.run.follow_up.by, one.active) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [
+        ("Please rename it.", {}),
+        ("Not like this.", {"place": "review", "verdict": "changes_requested"}),
+        ("@MERGE, could you?", {"place": "issue"}),
+    ],
+)
+def test_what_people_ask_of_a_pull_request_is_followed_up(talk, opened, words, more):
+    login = next(iter(talk.scene.intake_api.own_logins())).removesuffix("[bot]")
+    words = words.replace("@MERGE", f"@{login.upper()}").replace("@merge", f"@{login}")
+    assert isinstance(_remark(talk, words, **more), Handled)
+    assert _rounds(talk, opened) == [("review", "", True)]
+    assert talk.scene.own_comments() == []
+    assert talk.store.claim_run(time.time() + 50, most=9) is None, "a quiet minute"
+    assert talk.store.claim_run(time.time() + 61, most=9).run.follow_up.pull == 40
+
+
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [
+        ("Nice work!", {"place": "review", "verdict": "approved"}),
+        ("See user@{}.example and /@{}", {"place": "issue"}),
+        ("Please rename it.", {"by": "tria"}),
+    ],
+)
+def test_other_words_are_not(talk, opened, words, more):
+    login = next(iter(talk.scene.intake_api.own_logins())).removesuffix("[bot]")
+    assert isinstance(_remark(talk, words.format(login, login), **more), Ignored)
+    assert _rounds(talk, opened) == []
+
+
+def test_a_remark_that_is_delivered_again_after_its_round_begins_no_other(talk, opened):
+    told = []
+    hear = talk.hear
+    talk.hear = lambda said: told.append(said) or hear(said)
+    _remark(talk)
+    claimed = talk.store.claim_run(time.time() + 61, most=9).run
+    talk.store.finish_run(
+        claimed.run_id,
+        Outcome.for_stopped_run(claimed.run_id, Reason.UNAVAILABLE, "So."),
+        time.time(),
+    )
+    assert isinstance(hear(told[0]), Handled)
+    assert len(_rounds(talk, opened)) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "on_pull"), [("fix-ci", "ci", True), ("rebase", "rebase", False)]
+)
+def test_a_follow_up_is_commanded_from_either_place(talk, opened, command, kind, on_pull):
+    if on_pull:
+        _remark(talk, f"/mergewright {command}", place="issue")
+    else:
+        talk.say(f"/mergewright {command}")
+    assert _rounds(talk, opened) == [(kind, "wanda", True)]
+    assert talk.reactions() == ["+1"]
+    assert talk.store.claim_run(time.time() + 1, most=9).run.follow_up.kind == kind
+
+
+def test_a_follow_up_is_stopped_where_it_is_talked_about(talk, opened):
+    _remark(talk)
+    (follow_up,) = talk.store.follow_ups(opened.run_id)
+    assert isinstance(_remark(talk, "/mergewright stop", place="issue"), Handled)
+    assert "wanda" in talk.store.get_run(follow_up.run.run_id).stop_request
+    assert talk.stands(opened) is RunState.OPEN
+
+
+def test_a_command_that_is_heard_late_together_with_a_remark_is_obeyed(talk, opened):
+    earlier = datetime.fromtimestamp(time.time() - 30, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    _remark(talk, at=earlier)
+    heard = _remark(talk, "/mergewright rebase", place="issue", at=earlier)
+    assert isinstance(heard, Handled)
+    assert talk.reactions() == ["+1"]
+
+
+def test_that_the_rounds_of_a_pull_request_are_over_is_said(talk, opened, monkeypatch):
+    told = []
+    explain = lambda issue, words, *, key: told.append((issue.number, key, words))  # noqa: E731
+    monkeypatch.setattr(talk.scene.intake_api, "explain", explain)
+    for _ in range(MOST_ROUNDS):
+        assert (
+            talk.store.queue_follow_up(opened.run_id, FollowUpRequest(kind="review"), time.time())
+            == "queued"
+        )
+        claimed = talk.store.claim_run(time.time() + 1, most=9).run
+        end = Outcome.for_stopped_run(claimed.run_id, Reason.UNAVAILABLE, "So.")
+        talk.store.finish_run(claimed.run_id, end, time.time())
+    assert isinstance(_remark(talk), Ignored)
+    assert isinstance(_remark(talk), Ignored)
+    number, key, _ = told[0]
+    assert number == 40
+    assert {one[1] for one in told} == {key}, "one comment: the code host is told one key"
+
+
+def test_a_word_on_a_pull_request_that_was_just_opened_waits_for_its_run(talk):
+    run = talk.begun()
+    talk.store.set_state(run.run_id, RunState.PUBLISHING)
+    assert isinstance(_remark(talk), PutOff)
+    assert isinstance(_remark(talk, "/mergewright rebase", place="issue"), PutOff)
+    assert isinstance(_remark(talk, "Nice work!", place="issue"), Ignored)
+
+
+# --- two people at once ------------------------------------------------------------------------
+
+
+def approve(talk: Talk) -> tuple[str, str]:
+    return f"/mergewright approve {PLAN}", "wanda"
+
+
+def change(talk: Talk) -> tuple[str, str]:
+    return "change the plan: do otherwise", "max"
+
+
+def stop(talk: Talk) -> tuple[str, str]:
+    return "/mergewright stop", "max"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "ends", "signs"),
+    [
+        (approve, change, "approved", ["+1", "confused"]),
+        (change, approve, "changed", ["+1", "confused"]),
+        (approve, stop, "stopped", ["+1", "+1"]),
+        (stop, approve, "stopped", ["+1", "confused"]),
+        (approve, approve, "approved", ["+1", "+1"]),
+    ],
+    ids=lambda given: given.__name__ if callable(given) else None,
+)
+def test_two_people_who_command_at_once_have_one_effect_and_each_is_told(
+    talk, first, second, ends, signs
+):
+    run = talk.planned()
+    # Both have seen the same plan, and neither the other's word.
+    said = [talk.write(*one(talk)) for one in (first, second)]
+    for one in (*said, *said):  # each comes twice
+        talk.hear(one)
+    stored = talk.store.get_run(run.run_id)
+    found = {one.id: [each.content for each in one.reactions] for one in talk.scene.issue.comments}
+    assert [found[one.comment_id] for one in said] == [[sign] for sign in signs]
+    kinds = [one.kind for one in talk.store.list_guidance(run.run_id)]
+    assert (stored.stop_request is not None) == (ends == "stopped")
+    assert ("change" in kinds) == (ends == "changed")
+    if ends == "approved":
+        assert kinds[0] == "approval"
+        assert stored.stop_request is None
+    assert len(talk.scene.own_comments()) == signs.count("confused")
+
+
+def test_TC3_a_renamed_account_is_not_heard_by_its_old_name(talk, world):
+    talk.planned()
+    person = world.add_user(f"old-{world.next_id()}")
+    talk.scene.repository.roles[person.login] = "write"
+    said = talk.write("/mergewright stop", by=person.login)
+    world.users.pop(person.login.lower())
+    assert isinstance(talk.hear(said), Ignored)
+    assert talk.scene.own_comments() == []

@@ -1,0 +1,610 @@
+"""A run on GitHub, part by part, against the simulator."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import pytest
+
+from agent.demo.simulator import actions, pull_actions
+from agent.demo.simulator.records import Comment
+from agent.demo.simulator.world import World
+from agent.errors import (
+    AccessLost,
+    BranchTaken,
+    CodeHostUnavailable,
+    RepositoryUnfit,
+    Superseded,
+)
+from agent.github.code_host import GithubCodeHost
+from agent.github.intake_api import GithubIntakeApi
+from agent.github.session import Scope
+from agent.models.change import Change, ChangedFile, Plan
+from agent.models.code_host import OwnPullRequest, Progress, StageMark
+from agent.models.intake import EarlierRun
+from agent.models.outcome import PullRequest
+from agent.models.run import Reason
+from tests.integration import github_samples as samples
+from tests.integration.github_samples import BRANCH, RUN_ID, Scene, outcome, proposal
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Iterator[World]:
+    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+@pytest.fixture
+def scene(world, tmp_path) -> Scene:
+    return samples.scene(world, tmp_path)
+
+
+@pytest.fixture(params=["app", "token"])
+def either(request, world, tmp_path) -> Scene:
+    return samples.scene(world, tmp_path, app=request.param == "app")
+
+
+def marks(*states: str) -> Progress:
+    return Progress(
+        stages=tuple(
+            StageMark.model_validate({"stage": f"stage {number}", "state": state})
+            for number, state in enumerate(states)
+        )
+    )
+
+
+# --- ticket ------------------------------------------------------------------------------------
+
+
+def test_the_ticket_is_the_visible_text_of_the_snapshot(scene):
+    ticket = scene.code_host.read_ticket(scene.run)
+    assert ticket.ticket_id == "1"
+    assert ticket.title == "Add a field"
+    assert ticket.body == "Add `nickname` to Customer.\n\n\nIt may be empty."
+    assert ticket.digest == scene.run.snapshot.digest
+    assert ticket.removed == ("1 hidden HTML comment",)
+
+
+@pytest.mark.parametrize(
+    ("taken_back", "told"),
+    [
+        (lambda issue, ann: actions.set_state(issue, "closed", ann), "closed"),
+        (actions.lock, "locked"),
+        (lambda issue, ann: actions.remove_label(issue, issue.labels[0], ann), "label mergewright"),
+        (lambda issue, ann: issue.repository.issues.clear(), "transferred"),
+    ],
+)
+def test_an_issue_that_is_taken_back_ends_the_run(scene, taken_back, told):
+    taken_back(scene.issue, scene.world.user("ann"))
+    with pytest.raises(Superseded, match=told):
+        scene.code_host.read_ticket(scene.run)
+
+
+# --- begin, mark, deliver ----------------------------------------------------------------------
+
+
+def test_the_start_shows_as_reaction_comment_and_label(either):
+    either.code_host.announce_start(either.run)
+    assert [one.content for one in either.issue.reactions] == ["eyes"]
+    (comment,) = either.own_comments()
+    assert comment.body.startswith(f"<!-- mergewright:status run={RUN_ID} -->\n")
+    assert f"https://m.example/runs/{RUN_ID}" in comment.body
+    label = either.repository.labels["mergewright: working"]
+    assert either.labels() == {"mergewright", "mergewright: working"}
+    assert (label.color, label.description) == ("fbca04", "Mergewright is working on this issue")
+
+
+def test_a_strangers_comment_that_quotes_the_marker_is_never_adopted(scene):
+    quoted = f"<!-- mergewright:status run={RUN_ID} -->\nI am the bot"
+    theirs = actions.comment(scene.issue, scene.world.user("ann"), quoted)
+    scene.code_host.announce_start(scene.run)
+    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    assert theirs.body == quoted
+    assert len(scene.own_comments()) == 1
+
+
+def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world, tmp_path):
+    slow = samples.Pacing(first_wait=0.01, seconds_between_writes=0, mark_seconds=0.2)
+    scene = samples.scene(world, tmp_path, pacing=slow)
+    scene.code_host.announce_start(scene.run)
+    for count in range(20):
+        scene.code_host.update_status(scene.run, marks(*["done"] * count, "running"))
+        time.sleep(0.01)
+    deadline = time.monotonic() + 5
+    while "stage 19" not in scene.own_comments()[0].body and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert "- [ ] **stage 19** …" in scene.own_comments()[0].body
+    assert scene.asked("PATCH") <= 3
+
+
+@pytest.mark.parametrize(
+    ("reason", "called"),
+    [(Reason.UNCLEAR, 1), (Reason.CANCELLED, 0), (Reason.READY, 0)],
+)
+def test_a_person_is_called_once_where_one_has_to_act(scene, reason, called):
+    scene.code_host.announce_start(scene.run)
+    (status,) = scene.own_comments()
+    pull = PullRequest(number=2, url="https://g/2") if reason is Reason.READY else None
+    ended = outcome(reason, "**It is so, @maria.** And more.", pull)
+    for _ in range(2):
+        GithubCodeHost(scene.access, scene.settings).report_outcome(scene.run, ended)
+    assert len(scene.calls()) == called
+    for one in scene.calls():
+        mark, _, said = one.body.partition("\n")
+        assert mark == f"<!-- mergewright:call run={RUN_ID} about=end 0 -->"
+        address = f"{scene.run.snapshot.url}#issuecomment-{status.id}"
+        assert address in said
+        assert "And more" not in said
+
+
+def test_a_dry_run_writes_nothing_on_the_issue(scene):
+    run = scene.run.model_copy(update={"dry_run": True})
+    scene.code_host.read_ticket(run)
+    scene.code_host.announce_start(run)
+    scene.code_host.update_status(run, marks("done", "running"))
+    for reason in (Reason.DRY_RUN, Reason.NEW_FAILURES, Reason.SUPERSEDED):
+        ended = outcome(reason, "the text")
+        told = scene.code_host.report_outcome(run, ended)
+        assert told == ended.model_copy(update={"code_host_calls": scene.code_host.calls(run)})
+    assert scene.issue.comments == []
+    assert scene.issue.reactions == []
+    assert scene.labels() == {"mergewright"}
+    assert [one["path"] for one in scene.writes if "access_tokens" not in str(one)] == []
+
+
+def test_where_the_comment_cannot_be_edited_the_label_still_tells_the_end(scene):
+    scene.code_host.announce_start(scene.run)
+    scene.fault("answer", "PATCH", "issues/comments/*", status=503, count=None)
+    with pytest.raises(CodeHostUnavailable):
+        scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    assert scene.labels() == {"mergewright", "mergewright: failed"}
+    by_command = scene.run.model_copy(
+        update={"snapshot": scene.run.snapshot.model_copy(update={"by_label": False})}
+    )
+    told = scene.code_host.report_outcome(by_command, outcome(Reason.NEW_FAILURES, "red"))
+    assert told.sentence != "That is how it ended.", "it is told that the issue does not show it"
+    scene.world.faults.remove()
+    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    assert "red" in scene.own_comments()[0].body
+
+
+# --- a run that waits --------------------------------------------------------------------------
+
+
+def test_a_run_that_waits_shows_it_and_its_start_goes_on_in_the_same_comment(scene):
+    scene.intake_api.show_queued(scene.run, 2)
+    (comment,) = scene.own_comments()
+    assert comment.body.startswith(f"<!-- mergewright:status run={RUN_ID} -->\n")
+    assert "2 other runs" in comment.body
+    assert [one.content for one in scene.issue.reactions] == ["eyes"]
+    assert scene.labels() == {"mergewright"}
+    scene.code_host.announce_start(scene.run)
+    assert scene.own_comments() == [comment]
+    assert "2 other runs" not in comment.body
+    assert len(scene.issue.reactions) == 1
+
+
+def test_a_run_that_begins_while_its_waiting_is_written_has_one_comment(scene):
+    scene.fault("slow", "POST", "issues/1/comments", seconds=0.5)
+    intake = threading.Thread(target=scene.intake_api.show_queued, args=(scene.run, 1))
+    intake.start()
+    end = time.monotonic() + 5
+    while not scene.requests("POST", "*/reactions") and time.monotonic() < end:
+        time.sleep(0.01)
+    scene.code_host.announce_start(scene.run)
+    intake.join(10)
+    (comment,) = scene.own_comments()
+    assert "**Mergewright is working on this issue.**" in comment.body
+
+
+# --- one comment for all attempts, among many --------------------------------------------------
+
+
+def test_every_attempt_goes_on_in_the_one_comment_of_the_issue(scene):
+    scene.code_host.announce_start(scene.run)
+    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "## No branch\n\nRed."))
+    (comment,) = scene.own_comments()
+    later = "2027-01-01T00:00:00+00:00"
+    second = scene.run.model_copy(
+        update={
+            "run_id": "20261120-120000-0123456789abcdef",
+            "snapshot": scene.run.snapshot.model_copy(update={"approved_at": later}),
+        }
+    )
+    again = GithubCodeHost(
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+    )
+    again.announce_start(second)
+    assert scene.own_comments() == [comment]
+    assert comment.body.startswith(f"<!-- mergewright:status run={second.run_id} -->\n")
+    assert "Red." not in comment.body
+    # Whichever of the labels is told of again, it was answered.
+    for run, over in ((second, False), (scene.run, True)):
+        assert scene.intake_api.find_earlier_run(run.snapshot) == EarlierRun(
+            run_id=second.run_id, over=over
+        )
+
+
+def flood(scene: Scene, count: int) -> None:
+    """Let strangers comment, without the deliveries that tell of it."""
+    ann, now = scene.world.user("ann"), scene.world.now()
+    scene.issue.comments += [
+        Comment(scene.world.next_id(), f"me too {number}", ann, now, now) for number in range(count)
+    ]
+
+
+def test_our_comment_is_found_among_thousands_with_a_bounded_number_of_calls(scene):
+    flood(scene, 1_100)
+    scene.code_host.announce_start(scene.run)
+    flood(scene, 600)
+    again = GithubCodeHost(
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+    )
+    asked = scene.asked("GET", "*/issues/1/comments*")
+    again.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    (comment,) = scene.own_comments()
+    assert "red" in comment.body
+    # One look for the comment, one for what calls a person to it.
+    assert scene.asked("GET", "*/issues/1/comments*") - asked <= 44
+
+
+# --- repository, git, rules --------------------------------------------------------------------
+
+
+def test_the_remote_is_where_git_finds_the_repository(either):
+    remote = either.code_host.find_remote(either.run)
+    assert remote.name == either.name
+    assert remote.default_branch == "main"
+    assert remote.url == f"{either.world.base_url}/{either.name}.git"
+    assert remote.author == either.login
+    number = either.world.user(either.login).id
+    assert remote.email == f"{number}+{either.login}@users.noreply.127.0.0.1"
+
+
+def test_a_token_reaches_no_other_repository(scene):
+    other = scene.world.add_repository(f"{scene.owner}/secret", private=True)
+    scene.installation.repository_ids = {scene.repository.id, other.id}
+    token = scene.world.tokens[scene.code_host.create_credential(scene.run, write=True)]
+    assert token.repository_ids == {scene.repository.id}
+    wanted = {"metadata": "read", "contents": "write", "pull_requests": "write"}
+    assert token.permissions == wanted
+    reading = scene.world.tokens[scene.code_host.create_credential(scene.run, write=False)]
+    assert reading.repository_ids == {scene.repository.id}
+    assert reading.permissions["contents"] == "read"
+
+
+def test_a_rule_against_rewriting_is_seen_unless_we_may_pass_it(scene):
+    rule = samples.add_rule(scene.repository, "mergewright/*", "non_fast_forward")
+    assert scene.code_host.read_branch_rules(scene.run, BRANCH).forward_only
+    scene.repository.rules.remove(rule)
+    samples.add_rule(scene.repository, "mergewright/*", "non_fast_forward", exempt=[scene.login])
+    assert not scene.code_host.read_branch_rules(scene.run, BRANCH).forward_only
+
+
+# --- signed commit -----------------------------------------------------------------------------
+
+
+def change(scene: Scene, *more: ChangedFile) -> Change:
+    files = (
+        ChangedFile(path="new.py", before=None, after="ü = 1\n".encode()),
+        ChangedFile(path="old.py", before=b"pass\n", after=None),
+        ChangedFile(path="shop.py", before=b"print('hello')\n", after=b"\x00\xff"),
+        *more,
+    )
+    return Change(base_commit=samples.head(scene.repository, "main"), files=files)
+
+
+def content(scene: Scene, commit: str, path: str) -> bytes:
+    return subprocess.run(
+        ["git", "--git-dir", str(scene.repository.git_dir), "show", f"{commit}:{path}"],
+        capture_output=True, check=True, timeout=30,
+    ).stdout  # fmt: skip
+
+
+def test_a_commit_through_the_api_is_verified_and_holds_the_change(scene):
+    samples.add_rule(scene.repository, "mergewright/*", "required_signatures")
+    commit = scene.code_host.create_commit(
+        scene.run, BRANCH, "Add a field\n\n- one\n- two\n", change(scene)
+    )
+    assert samples.head(scene.repository, BRANCH) == commit
+    assert content(scene, commit, "new.py") == "ü = 1\n".encode()
+    assert content(scene, commit, "shop.py") == b"\x00\xff"
+    with pytest.raises(subprocess.CalledProcessError):
+        content(scene, commit, "old.py")
+
+
+def test_GH6_a_base_that_was_rewritten_away_is_said(scene):
+    files = change(scene).files
+    gone = Change(base_commit="1" * 40, files=files)
+    with pytest.raises(RepositoryUnfit, match="history rewritten"):
+        scene.code_host.create_commit(scene.run, BRANCH, "Add a field", gone)
+    assert samples.git(scene.repository, "branch", "--list", BRANCH) == ""
+
+
+def test_GH5_a_commit_of_somebody_who_was_quicker_stays(scene):
+    made = change(scene)
+    theirs = meanwhile(scene, lambda: samples.push_branch(scene.repository))
+    with pytest.raises(BranchTaken, match="with other content"):
+        scene.code_host.create_commit(scene.run, BRANCH, "Add a field", made)
+    assert samples.head(scene.repository, BRANCH) == theirs.result(timeout=30)
+
+
+def test_GH5_a_branch_that_is_deleted_meanwhile_is_not_made_again(scene):
+    made = change(scene)
+    gone = meanwhile(
+        scene, lambda: samples.git(scene.repository, "update-ref", "-d", f"refs/heads/{BRANCH}")
+    )
+    with pytest.raises(RepositoryUnfit, match="Somebody deleted the branch"):
+        scene.code_host.create_commit(scene.run, BRANCH, "Add a field", made)
+    gone.result(timeout=30)
+    assert samples.git(scene.repository, "branch", "--list", BRANCH) == ""
+
+
+def meanwhile(scene: Scene, act: Callable[[], T]) -> Future[T]:
+    """Let somebody act between the making of our branch and our commit on it."""
+    scene.fault("slow", "POST", "/api/graphql", seconds=1.0, count=1)
+
+    def wait_and_act() -> T:
+        until = time.monotonic() + 60
+        while BRANCH not in samples.git(scene.repository, "branch", "--list", BRANCH):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        return act()
+
+    with_one = ThreadPoolExecutor(1)
+    acted = with_one.submit(wait_and_act)
+    with_one.shutdown(wait=False)
+    return acted
+
+
+def test_an_executable_file_is_refused_by_name(scene):
+    script = ChangedFile(path="run.sh", before=None, after=b"#!/bin/sh\n", executable=True)
+    with pytest.raises(RepositoryUnfit, match=r"cannot commit executable files: run\.sh"):
+        scene.code_host.create_commit(scene.run, BRANCH, "Add a script", change(scene, script))
+    assert scene.asked("POST", "*/git/refs") == 0
+
+
+# --- pull request ------------------------------------------------------------------------------
+
+
+def test_a_pull_request_is_opened_with_its_check(scene):
+    commit = samples.push_branch(scene.repository)
+    pull = scene.code_host.publish_pull_request(scene.run, proposal(commit))
+    (opened,) = scene.repository.pulls()
+    assert pull == PullRequest(
+        number=opened.number, url=f"{scene.world.base_url}/{scene.name}/pull/{opened.number}"
+    )
+    assert (opened.title, opened.body) == ("Add a field", "All checks passed.\n\nCloses #1")
+    assert (opened.author.login, opened.pull.base_ref) == (scene.login, "main")
+    (check,) = scene.repository.check_runs.values()
+    assert (check.name, check.head_sha, check.external_id) == ("Mergewright", commit, RUN_ID)
+    assert (check.status, check.conclusion) == ("completed", "success")
+    assert check.summary == "| check | head |"
+    assert check.details_url == f"https://m.example/runs/{RUN_ID}"
+
+
+def test_proposing_again_brings_the_pull_request_up_to_date(scene):
+    commit = samples.push_branch(scene.repository)
+    first = scene.code_host.publish_pull_request(scene.run, proposal(commit))
+    again = GithubCodeHost(
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+    )
+    second = again.publish_pull_request(
+        scene.run, proposal(commit, title="Add two fields", body="More.")
+    )
+    assert second.number == first.number
+    (opened,) = scene.repository.pulls()
+    assert (opened.title, opened.body) == ("Add two fields", "More.")
+    assert len(scene.repository.check_runs) == 1
+
+
+def test_a_strangers_pull_request_for_our_branch_is_never_touched(scene):
+    commit = samples.push_branch(scene.repository)
+    theirs = pull_actions.open_pull(
+        scene.repository, scene.world.user("ann"), title="Mine", body="mine",
+        head=BRANCH, base="main", draft=False,
+    )  # fmt: skip
+    with pytest.raises(AccessLost, match="opened by `ann`, not by us"):
+        scene.code_host.publish_pull_request(scene.run, proposal(commit))
+    assert (theirs.issue.title, theirs.issue.body) == ("Mine", "mine")
+
+
+def test_a_pull_request_that_a_person_closed_is_not_opened_again(scene):
+    commit = samples.push_branch(scene.repository)
+    scene.code_host.publish_pull_request(scene.run, proposal(commit))
+    (opened,) = scene.repository.pulls()
+    actions.set_state(opened, "closed", scene.world.user("ann"))
+    with pytest.raises(Superseded, match="was closed"):
+        scene.code_host.publish_pull_request(scene.run, proposal(commit))
+    assert len(scene.repository.pulls()) == 1
+
+
+def test_only_open_pull_requests_of_ours_on_other_branches_are_told_of_in_one_call(scene):
+    for branch in (BRANCH, "mergewright/2", "mergewright/3", "theirs"):
+        samples.push_branch(scene.repository, branch)
+    ours = scene.code_host.publish_pull_request(
+        scene.run, proposal("a" * 40, branch="mergewright/2", body="two")
+    )
+    gone = scene.code_host.publish_pull_request(
+        scene.run, proposal("a" * 40, branch="mergewright/3", body="three")
+    )
+    scene.code_host.publish_pull_request(scene.run, proposal("a" * 40))
+    pull_actions.open_pull(
+        scene.repository, scene.world.user("ann"), title="Mine", body="mine",
+        head="theirs", base="main", draft=False,
+    )  # fmt: skip
+    closed = next(one for one in scene.repository.pulls() if one.number == gone.number)
+    actions.set_state(closed, "closed", scene.world.user("ann"))
+    before = scene.asked()
+    told = scene.code_host.list_own_pulls(scene.run, BRANCH)
+    assert scene.asked() - before == 1
+    at = scene.repository.issues[ours.number].pull.head_sha
+    assert told == (
+        OwnPullRequest(
+            number=ours.number, body="two", url=ours.url, branch="mergewright/2", commit=at
+        ),
+    )  # fmt: skip
+
+
+def test_reviewers_and_labels_are_set_as_far_as_they_can_be(scene):
+    scene.world.add_user("eve")
+    commit = samples.push_branch(scene.repository)
+    wanted = proposal(
+        commit,
+        reviewers=("ann", "nobody-here", "elsewhere/team", scene.login),
+        labels=("bug", "x" * 60),
+    )
+    pull = scene.code_host.publish_pull_request(scene.run, wanted)
+    (opened,) = scene.repository.pulls()
+    assert [user.login for user in opened.pull.requested] == ["ann"]
+    assert [label.name for label in opened.labels] == ["bug"]
+    told = [note.split()[0] for note in pull.notes]
+    assert sorted(told) == ["elsewhere/team", "nobody-here", "x" * 60]
+
+
+def test_where_nothing_was_checked_no_check_is_called_passed(either):
+    commit = samples.push_branch(either.repository)
+    either.code_host.publish_pull_request(
+        either.run, proposal(commit, checked=False, check_title="No check ran", summary="")
+    )
+    if either.app is None:
+        (status,) = either.repository.statuses
+        assert status.description == f"No check ran (run {RUN_ID})"
+        return
+    (check,) = either.repository.check_runs.values()
+    assert (check.title, check.summary) == ("No check ran", "No check ran")
+    assert (check.status, check.conclusion) == ("completed", "neutral")
+
+
+# --- the whole ---------------------------------------------------------------------------------
+
+
+def whole_run(scene: Scene, code_host: GithubCodeHost) -> None:
+    """Ask for all that a run asks for, in its order: intake, work, publish."""
+    issue, run = scene.run.snapshot.issue, scene.run
+    scene.intake_api.own_logins()
+    scene.intake_api.read_start_label(issue)
+    scene.intake_api.read_permission(issue, "ann")
+    scene.intake_api.read_issue(issue)
+    scene.intake_api.read_runs_per_day(issue)
+    code_host.read_ticket(run)
+    code_host.announce_start(run)
+    code_host.find_remote(run)
+    code_host.create_credential(run, write=False)
+    for count in range(6):
+        code_host.update_status(run, marks(*["done"] * count, "running"))
+    code_host.find_remote(run)
+    code_host.read_ticket(run)
+    code_host.read_branch_rules(run, BRANCH)
+    code_host.create_credential(run, write=True)
+    commit = samples.push_branch(scene.repository)
+    code_host.list_own_pulls(run, BRANCH)
+    code_host.read_ticket(run)
+    pull = code_host.publish_pull_request(
+        run, proposal(commit, reviewers=("ann",), labels=("bug",))
+    )
+    code_host.report_outcome(run, outcome(Reason.READY, "body", pull))
+
+
+def test_a_whole_run_stays_within_forty_requests_though_nothing_is_known_yet(either):
+    # Intake and run share what they know, as they do in the service.
+    unknowing = samples.connect_to_github(either.settings, pacing=samples.QUICK)
+    either.intake_api = GithubIntakeApi(unknowing, either.settings)
+    code_host = GithubCodeHost(unknowing.recording(lambda kind, facts: None), either.settings)
+    whole_run(either, code_host)
+    assert either.asked() <= 40
+
+
+def test_every_write_is_recorded_with_its_run(scene):
+    scene.code_host.announce_start(scene.run)
+    sent = [one for one in scene.requests() if one.method in ("POST", "PATCH", "DELETE")]
+    assert len(scene.writes) == len(sent)
+    assert {fact["run"] for fact in scene.writes} == {RUN_ID}
+    assert [fact["status"] for fact in scene.writes] == [one.status for one in sent]
+    assert all(len(str(fact["sha256"])) == 64 for fact in scene.writes)
+
+
+def test_requests_of_two_threads_are_never_mixed_up(scene):
+    ann = scene.world.user("ann")
+    numbers = [1] + [
+        actions.open_issue(scene.repository, ann, f"{n}", "", []).number for n in range(3)
+    ]
+    requester = scene.access.open_run_session(scene.run).requester(Scope.TALK)
+    mixed = []
+
+    def read(number: int) -> None:
+        for _ in range(25):
+            _, data = requester.requestJsonAndCheck("GET", f"/repos/{scene.name}/issues/{number}")
+            if data["number"] != number:
+                mixed.append((number, data["number"]))
+
+    threads = [threading.Thread(target=read, args=(number,)) for number in numbers]
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    finally:
+        sys.setswitchinterval(usual)
+    assert mixed == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (".github/mergewright.yml", "label: robot please\nlimits: {runs_per_day: 2}\n"),
+        (
+            "pyproject.toml",
+            '[tool.mergewright]\nlabel = "robot please"\nlimits = {runs_per_day = 2}\n',
+        ),
+    ],
+)
+def test_the_label_of_the_repositorys_configuration_starts_a_run(scene, path, text):
+    samples.put_file(scene.repository, path, text)
+    assert scene.intake_api.read_start_label(scene.run.snapshot.issue) == "robot please"
+    before = scene.asked()
+    assert scene.intake_api.read_runs_per_day(scene.run.snapshot.issue) == 2
+    assert scene.asked() == before, "both are read at once"
+    scene.code_host.read_ticket(scene.run)
+    scene.issue.labels.clear()
+    with pytest.raises(Superseded, match="lost the label robot please"):
+        scene.code_host.read_ticket(scene.run)
+
+
+@pytest.mark.parametrize("place", ["{host}:1", "person:word@{host}:{port}", "elsewhere.example"])
+def test_a_clone_address_on_another_port_or_with_a_user_gets_no_token(scene, place):
+    api = urlsplit(scene.world.base_url)
+    facts = {
+        "id": scene.repository.id, "full_name": scene.name, "archived": False,
+        "default_branch": "main",
+        "clone_url": f"http://{place.format(host=api.hostname, port=api.port)}/shop/store.git",
+    }  # fmt: skip
+    scene.fault("answer", "GET", f"/api/v3/repos/{scene.name}", status=200, body=facts)
+    with pytest.raises(AccessLost, match="no token is sent there") as refused:
+        scene.code_host.find_remote(scene.run)
+    assert "word" not in str(refused.value)
+
+
+def test_a_plan_is_shown_once_with_its_number_and_calls_nobody(scene):
+    plan = Plan(
+        recipe="", title="Show totals", parameters="{}",
+        steps=("Add a `totals` view, @maria.", "x" * 70_000), files=("shop/views.py",),
+    )  # fmt: skip
+    scene.code_host.announce_start(scene.run)
+    scene.code_host.await_approval(scene.run, plan, plan.number)
+    scene.code_host.await_approval(scene.run, plan, plan.number)
+    (comment,) = scene.own_comments()
+    assert f"`/mergewright approve {plan.number}`" in comment.body
+    assert len(comment.body) <= 65_000
+    assert "@maria" not in comment.body

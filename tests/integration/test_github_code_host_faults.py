@@ -1,0 +1,390 @@
+"""What GitHub does to us: lost replies, limits, garbage, access taken away; no secret shows."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from agent.demo.simulator.world import APP_PERMISSIONS, World
+from agent.errors import (
+    AccessLost,
+    CodeHostLimited,
+    CodeHostUnavailable,
+    SettingsInvalid,
+)
+from agent.github.code_host import GithubCodeHost
+from agent.github.intake_api import GithubIntakeApi
+from agent.models.change import Change, ChangedFile
+from agent.models.intake import Permission
+from agent.models.outcome import PullRequest
+from tests.integration import github_samples as samples
+from tests.integration.github_samples import BRANCH, Scene, outcome, proposal
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> Iterator[World]:
+    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+@pytest.fixture
+def scene(world, tmp_path) -> Scene:
+    return samples.scene(world, tmp_path)
+
+
+@pytest.fixture
+def token_scene(world, tmp_path) -> Scene:
+    return samples.scene(world, tmp_path, app=False)
+
+
+def propose(scene: Scene, **more: object) -> PullRequest:
+    commit = samples.push_branch(scene.repository)
+    return scene.code_host.publish_pull_request(scene.run, proposal(commit, **more))
+
+
+def commit(scene: Scene) -> str:
+    change = Change(
+        base_commit=samples.head(scene.repository, "main"),
+        files=(ChangedFile(path="new.py", before=None, after=b"x = 1\n"),),
+    )
+    return scene.code_host.create_commit(scene.run, BRANCH, "Add a field\n\n- one\n", change)
+
+
+# --- GH1: a reply is lost on each kind of write ------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Write:
+    """One kind of write: how it is reached, and what shows that it was done once."""
+
+    method: str
+    path: str
+    act: Callable[[Scene], object]
+    effects: Callable[[Scene], object]
+    expected: object
+    before: Callable[[Scene], object] = lambda scene: None
+    app: bool = True
+
+
+def _begin(scene: Scene) -> None:
+    scene.code_host.announce_start(scene.run)
+
+
+def _edit(scene: Scene) -> None:
+    scene.code_host.report_outcome(scene.run, outcome(text="the end"))
+
+
+def _mentions(scene: Scene, words: str) -> tuple[int, bool]:
+    return len(scene.own_comments()), words in scene.own_comments()[0].body
+
+
+def _change_proposal(scene: Scene) -> None:
+    scene.code_host.publish_pull_request(
+        scene.run, proposal(samples.head(scene.repository, BRANCH), title="Add two")
+    )
+
+
+def _explain(scene: Scene) -> None:
+    scene.intake_api.explain_refusal(scene.run.snapshot.issue, "You may not.", key="delivery-1")
+
+
+def _history(scene: Scene) -> int:
+    listed = subprocess.run(
+        ["git", "--git-dir", str(scene.repository.git_dir), "rev-list", BRANCH],
+        capture_output=True, text=True, check=True, timeout=30,
+    )  # fmt: skip
+    return len(listed.stdout.split())
+
+
+WRITES = {
+    "reaction": Write(
+        "POST", "issues/1/reactions", _begin,
+        lambda scene: [one.content for one in scene.issue.reactions], ["eyes"],
+    ),
+    "comment created": Write(
+        "POST", "issues/1/comments", _begin, lambda scene: len(scene.own_comments()), 1,
+    ),
+    "comment edited": Write(
+        "PATCH", "issues/comments/*", _edit, lambda scene: _mentions(scene, "the end"),
+        (1, True), before=_begin,
+    ),
+    "label made": Write(
+        "POST", "labels", _begin,
+        lambda scene: scene.repository.labels["mergewright: working"].color, "fbca04",
+    ),
+    "label set": Write(
+        "POST", "issues/1/labels", _begin,
+        lambda scene: [one.name for one in scene.issue.labels],
+        ["mergewright", "mergewright: working"],
+    ),
+    "label taken away": Write(
+        "DELETE", "issues/1/labels/*", _edit,
+        lambda scene: [one.name for one in scene.issue.labels],
+        ["mergewright", "mergewright: failed"], before=_begin,
+    ),
+    "pull request opened": Write(
+        "POST", "pulls", propose,
+        lambda scene: (len(scene.repository.pulls()), len(scene.repository.check_runs)), (1, 1),
+    ),
+    "pull request edited": Write(
+        "PATCH", "pulls/*", _change_proposal,
+        lambda scene: [one.title for one in scene.repository.pulls()], ["Add two"],
+        before=propose,
+    ),
+    "review asked for": Write(
+        "POST", "pulls/*/requested_reviewers", lambda scene: propose(scene, reviewers=("ann",)),
+        lambda scene: [one.login for one in scene.repository.pulls()[0].pull.requested], ["ann"],
+    ),
+    "pull request labelled": Write(
+        "POST", "issues/2/labels", lambda scene: propose(scene, labels=("bug",)),
+        lambda scene: [one.name for one in scene.repository.pulls()[0].labels], ["bug"],
+    ),
+    "check reported": Write(
+        "POST", "check-runs", propose, lambda scene: len(scene.repository.check_runs), 1,
+    ),
+    "status reported": Write(
+        "POST", "statuses/*", propose, lambda scene: len(scene.repository.statuses), 1, app=False,
+    ),
+    "branch made": Write(
+        "POST", "git/refs", commit, _history, 2,
+    ),
+    "signed commit made": Write(
+        "POST", "/api/graphql", commit, _history, 2,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        *((name, {}) for name in WRITES),
+        ("comment created", {"status": 502}),
+        ("comment created", {"status": 201, "body": '{"id":'}),
+    ],
+)
+def test_gh1_a_lost_reply_leaves_exactly_one_effect(world, tmp_path, name, more):
+    write = WRITES[name]
+    scene = samples.scene(world, tmp_path, app=write.app)
+    write.before(scene)
+    fault = scene.fault("lose_answer", write.method, write.path, **more)
+    write.act(scene)
+    assert fault.hits == 1
+    assert write.effects(scene) == write.expected
+
+
+# --- GH2: limits -------------------------------------------------------------------------------
+
+
+def test_gh2_a_far_limit_ends_the_step_at_once_and_says_until_when(scene):
+    scene.access.own_logins()
+    fault = scene.fault(
+        "limit", "POST", "issues/1*", status=403, seconds=3000, hourly=True, count=None
+    )
+    with pytest.raises(CodeHostLimited) as caught:
+        scene.code_host.announce_start(scene.run)
+    assert caught.value.until == pytest.approx(time.time() + 3000, abs=5)
+    assert fault.hits == 1
+
+
+# --- GH3: garbage ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("answer", {"status": 502, "body": "<html>Oops</html>"}),
+        ("drop", {}),
+        ("answer", {"status": 200, "body": {"id": "seven"}}),
+    ],
+)
+def test_gh3_garbage_is_tried_a_few_times_then_told(scene, kind, more):
+    fault = scene.fault(kind, "GET", "issues/1", count=None, **more)
+    with pytest.raises(CodeHostUnavailable) as caught:
+        scene.code_host.read_ticket(scene.run)
+    assert not isinstance(caught.value, CodeHostLimited)
+    assert 2 <= fault.hits <= 8
+
+
+def test_gh3_a_redirect_elsewhere_takes_no_token_along(scene):
+    elsewhere = {"Location": f"{scene.world.base_url}/api/v3/stolen"}
+    scene.fault("answer", "GET", "issues/1", count=None, status=302, headers=elsewhere)
+    with pytest.raises(AccessLost, match="sent us elsewhere"):
+        scene.code_host.read_ticket(scene.run)
+    assert scene.asked("*", "/api/v3/stolen") == 0
+
+
+# --- GH4: access lost --------------------------------------------------------------------------
+
+
+def test_gh4_a_token_that_ends_mid_run_is_renewed_once(scene):
+    scene.code_host.read_ticket(scene.run)
+    samples.expire_tokens(scene.world)
+    scene.code_host.announce_start(scene.run)
+    assert len(scene.own_comments()) == 1
+
+
+def test_gh4_an_app_removed_from_the_account_is_told(scene):
+    scene.code_host.read_ticket(scene.run)
+    samples.uninstall(scene.world, scene.installation)
+    with pytest.raises(AccessLost, match="no access to .+/store"):
+        scene.code_host.announce_start(scene.run)
+    assert scene.own_comments() == []
+
+
+def test_gh4_an_archived_repository_is_told_before_any_work(scene):
+    scene.repository.archived = True
+    with pytest.raises(AccessLost, match="archived on GitHub"):
+        scene.code_host.find_remote(scene.run)
+    with pytest.raises(AccessLost, match="archived on GitHub"):
+        scene.code_host.announce_start(scene.run)
+
+
+@pytest.mark.parametrize(
+    ("missing", "act"),
+    [
+        ("issues", lambda scene: scene.code_host.announce_start(scene.run)),
+        ("contents", lambda scene: scene.code_host.create_credential(scene.run, write=True)),
+        ("pull_requests", lambda scene: scene.code_host.read_branch_rules(scene.run, BRANCH)),
+    ],
+)
+def test_a_permission_that_the_app_lacks_is_named(scene, missing, act):
+    scene.installation.permissions = {
+        name: level for name, level in APP_PERMISSIONS.items() if name != missing
+    }
+    with pytest.raises(AccessLost, match=f"permission {missing}: write") as caught:
+        act(scene)
+    assert scene.name in caught.value.message
+
+
+def test_a_key_of_another_app_is_told_as_the_operators_mistake(scene):
+    other = scene.world.add_app("another", scene.owner)
+    scene.settings.github_private_key_file.write_text(other.private_key)
+    code_host = GithubCodeHost(
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+    )
+    with pytest.raises(SettingsInvalid, match="does not accept the key of App") as caught:
+        code_host.announce_start(scene.run)
+    assert "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE" in caught.value.message
+    with pytest.raises(SettingsInvalid, match="does not accept the key"):
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK).own_logins()
+
+
+# --- intake's questions ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", ["admin", "triage"])
+def test_a_persons_permission_is_asked_for_as_it_is_now(scene, role):
+    issue, number = scene.run.snapshot.issue, scene.world.user("ann").id
+    found = Permission(level="write", account_id=number)
+    assert scene.intake_api.read_permission(issue, "ann") == found
+    scene.world.grant(scene.repository, "ann", role)
+    found = Permission(level=role, account_id=number)
+    assert scene.intake_api.read_permission(issue, "ann") == found
+
+
+def test_somebody_unknown_has_no_permission(scene):
+    none = Permission(level="none")
+    assert scene.intake_api.read_permission(scene.run.snapshot.issue, "nobody/../ann") == none
+
+
+def test_a_permission_that_is_unheard_of_is_none(scene):
+    answer = {"permission": "owner", "role_name": "owner", "user": {"id": 5}}
+    scene.fault("answer", "GET", "collaborators/ann/permission", status=200, body=answer)
+    assert scene.intake_api.read_permission(scene.run.snapshot.issue, "ann").level == "none"
+
+
+def test_an_address_that_is_not_the_apis_is_told_with_the_right_form(scene):
+    # An Enterprise server without /api/v3 answers with pages for people.
+    settings = scene.settings.model_copy(update={"github_url": scene.world.base_url})
+    with pytest.raises(SettingsInvalid) as caught:
+        samples.connect_to_github(settings, pacing=samples.QUICK).login()
+    said = caught.value.message
+    assert said.startswith(f"MERGEWRIGHT_GITHUB_URL: {scene.world.base_url} ")
+    assert "https://HOST/api/v3" in said
+
+
+def test_a_server_that_is_out_of_order_is_no_wrong_address(scene):
+    scene.fault("answer", "GET", "/api/v3/app", status=502, count=None)
+    way = samples.connect_to_github(scene.settings, pacing=samples.QUICK)
+    with pytest.raises(CodeHostUnavailable):
+        way.login()
+    scene.world.faults.remove()
+    assert way.login() == scene.login
+
+
+def test_a_refused_start_is_explained_once(scene):
+    _explain(scene)
+    _explain(scene)
+    again = GithubIntakeApi(
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+    )
+    again.explain_refusal(scene.run.snapshot.issue, "You may not.", key="delivery-1")
+    (comment,) = scene.own_comments()
+    assert comment.body == "<!-- mergewright:answer key=delivery-1 -->\nYou may not."
+
+
+def test_an_issue_is_found_by_name_and_number_with_all_its_ids(world, tmp_path):
+    for app in (True, False):
+        folder = tmp_path / str(app)
+        folder.mkdir()
+        scene = samples.scene(world, folder, app=app)
+        live = scene.intake_api.find_issue(scene.name, 1)
+        # By which installation our App is there is looked up again with each token.
+        wanted = scene.run.snapshot.issue.model_copy(update={"installation_id": None})
+        assert live.issue == wanted
+        assert (live.title, live.author, live.state) == ("Add a field", "ann", "open")
+        assert scene.intake_api.find_issue(scene.name, 99) is None
+
+
+# --- UI6: nothing shows a secret ---------------------------------------------------------------
+
+
+def test_ui6_no_token_in_log_record_address_or_text(scene, caplog):
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("urllib3").setLevel(logging.DEBUG)
+    code_host, run = scene.code_host, scene.run
+    code_host.read_ticket(run)
+    code_host.announce_start(run)
+    token = code_host.create_credential(run, write=True)
+    propose(scene, body=f"The token is {token}.", title=f"Use {token}", summary=token)
+    code_host.report_outcome(run, outcome(text=f"https://x-access-token:{token}@host"))
+    key = scene.settings.github_private_key_file.read_text()
+    secrets = [*scene.world.tokens, key.splitlines()[5]]
+    assert len(secrets) >= 5
+    shown = [
+        caplog.text,
+        repr(scene.writes),
+        *(f"{one.path}?{one.query} {one.body}" for one in scene.requests()),
+        *(comment.body for comment in scene.issue.comments),
+        repr(
+            (
+                code_host,
+                vars(code_host),
+                vars(scene.access),
+                vars(scene.access.open_run_session(run)),
+            )
+        ),
+    ]
+    assert "api/v3" in caplog.text
+    for secret in secrets:
+        for text in shown:
+            assert secret not in text
+    (opened,) = scene.repository.pulls()
+    assert opened.body == "The token is (secret removed)."
+
+
+def test_ui6_a_server_that_repeats_our_token_does_not_make_us_show_it(token_scene):
+    scene = token_scene
+    token = scene.settings.github_token.get_secret_value()
+    scene.fault("answer", "GET", "issues/1", status=403, body={"message": f"bad {token}"})
+    with pytest.raises(AccessLost) as caught:
+        scene.code_host.read_ticket(scene.run)
+    told = "".join(traceback.format_exception(caught.value))
+    assert token not in told
+    assert "(secret removed)" in caught.value.message

@@ -1,0 +1,205 @@
+"""The figures of a pull request that people have merged or closed: real git, simulated GitHub."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from agent.conversation.events import Event
+from agent.models.code_host import NewPullRequest
+from agent.models.model_use import ModelUse
+from agent.models.outcome import FirstRound, Outcome
+from agent.models.run import Reason, RunState
+from agent.service import event_handler, pull_outcomes
+from agent.service.pull_outcomes import PullOutcomeRecorder
+from agent.store.sql_follow_ups import FollowUpRequest
+from agent.store.sql_store import SqlStore
+from tests.integration import github_samples as samples
+from tests.integration import run_samples
+from tests.integration.git_samples import git
+from tests.integration.github_samples import BRANCH, Scene
+
+PASSED = FirstRound(passed=True, reason=Reason.READY)
+USES = tuple(
+    ModelUse(
+        role=role, model=f"fake:{role}", calls=2, input_tokens=100, cached_tokens=10,
+        output_tokens=20, usd=usd, seconds=1.0,
+    )
+    for role, usd in (("reviewer", 0.25), ("editor", 0.5))
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    with samples.serving_world(tmp_path_factory.mktemp("world")) as made:
+        yield made
+
+
+class Opened:
+    """A run that has opened a pull request, and what people do with it."""
+
+    def __init__(self, scene: Scene, store: SqlStore, folder) -> None:
+        self.scene, self.store, self.folder = scene, store, folder
+        self.token = scene.world.token_for("ann")
+        self.commit = samples.push_branch(scene.repository, text="x = 1\ny = 2\n")
+        proposal = NewPullRequest(
+            branch=BRANCH, commit=self.commit, base_branch="main", title="Add a field",
+            body="Closes #1", summary="",
+        )  # fmt: skip
+        self.pull = scene.code_host.publish_pull_request(scene.run, proposal)
+        self.run = store.add_run(scene.run, time.time())
+        store.claim_run(time.time(), most=9)
+        self.stop = threading.Event()
+        self.ends = PullOutcomeRecorder(scene.settings, store, lambda: scene.code_host, self.stop)
+        self.finish(self.run.run_id, commit=self.commit, models=USES)
+
+    def finish(self, run_id, **more):
+        outcome = Outcome(
+            run_id=run_id, state=RunState.OPEN, reason=Reason.READY, sentence="Ready.",
+            pull_request=self.pull, category="feature", recipe="", first_round=PASSED, **more,
+        )  # fmt: skip
+        self.store.finish_run(run_id, outcome, time.time())
+
+    def push(self, files):
+        """Commit to the branch of the pull request, as a person does."""
+        parts = urlsplit(self.scene.world.base_url)
+        url = f"{parts.scheme}://ann:{self.token}@{parts.netloc}/{self.scene.name}.git"
+        tree = self.folder / "clone"
+        if not tree.exists():
+            git(self.folder, "clone", "-q", "-b", BRANCH, url, str(tree))
+        for path, content in files.items():
+            (tree / path).write_text(content)
+        git(tree, "add", "-A")
+        git(tree, "commit", "-q", "-m", "As I like it")
+        git(tree, "push", "-q", "origin", BRANCH)
+        return git(tree, "rev-parse", "HEAD")
+
+    def people(self, how):
+        """Merge or close it, and let the lane hear of it."""
+        below = (
+            f"{self.scene.world.base_url}/api/v3/repos/{self.scene.name}/pulls/{self.pull.number}"
+        )
+        token = {"Authorization": f"Bearer {self.token}"}
+        if how in ("closed", "open"):
+            done = httpx.patch(below, headers=token, json={"state": how})
+        else:
+            done = httpx.put(f"{below}/merge", headers=token, json={"merge_method": how})
+        assert done.status_code == 200, done.text
+        self.look("reopened" if how == "open" else "closed")
+        return done.json().get("sha", "")
+
+    def look(self, what="closed"):
+        happened = Event(
+            repository=self.scene.name, repository_id=self.scene.repository.id,
+            number=self.pull.number, event=f"pull_request.{what}", actor="ann",
+        )  # fmt: skip
+        return event_handler.handle_event(
+            happened, self.scene.intake_api, self.store, now=time.time(), quiet=0.0
+        )
+
+    def known(self):
+        """The one end that is there: as it was told, and its figures."""
+        (found,) = self.store.ends
+        return found
+
+
+@pytest.fixture
+def opened(world, tmp_path) -> Iterator[Opened]:
+    with closing(SqlStore(tmp_path)) as store:
+        yield Opened(samples.scene(world, tmp_path), store, tmp_path)
+
+
+def test_what_was_merged_as_it_was_is_on_record(opened):
+    assert not opened.ends.turn(), "nothing has ended"
+    commit = opened.people("squash")
+    told, figures = opened.known()
+    assert (told.state, told.by, told.commit, figures) == ("merged", "ann", commit, None)
+    assert opened.ends.turn()
+    told, figures = opened.known()
+    assert (figures.pull, figures.repository) == (opened.pull.number, opened.scene.name)
+    assert (figures.edits.distance, figures.edits.as_it_was) == (0, True)
+    assert figures.edits.merged_lines == 2
+    assert (figures.category, figures.recipe, figures.models) == ("feature", "", ("fake:editor",))
+    assert (figures.used.calls, figures.used.input_tokens, figures.used.usd) == (4, 200, 0.75)
+    assert (figures.rounds, figures.first_round, figures.unknown) == (0, PASSED, "")
+    assert 0 <= figures.seconds_to_pull <= figures.seconds_to_end + 5 < 600
+    assert not opened.ends.turn(), "once"
+
+
+def test_what_people_changed_on_top_is_counted_with_all_that_models_have_used(opened):
+    store = opened.store
+    assert (
+        store.queue_follow_up(opened.run.run_id, FollowUpRequest(kind="ci"), time.time())
+        == "queued"
+    )
+    follow_up = store.claim_run(time.time() + 1, most=9)
+    second = opened.push({"new.py": "x = 1\ny = 2\nz = 3\n"})
+    opened.finish(follow_up.run.run_id, commit=second, change_digest="d", models=USES[1:])
+    theirs = opened.push({"new.py": "x = 1\ny = 22\nz = 3\n"})
+    store.queue_follow_up(opened.run.run_id, FollowUpRequest(kind="review"), time.time())
+    answers = store.claim_run(time.time() + 1, most=9)
+    opened.finish(answers.run.run_id, commit=theirs)
+    opened.people("squash")
+    assert opened.ends.turn()
+    _, figures = opened.known()
+    assert (figures.edits.distance, figures.edits.merged_lines) == (2, 3)
+    assert (figures.rounds, figures.used.calls, figures.used.usd) == (2, 6, 1.25)
+
+
+def test_a_closed_one_is_on_record_without_git_and_a_reopened_one_is_not(opened):
+    opened.people("closed")
+    requests = opened.scene.world.requests
+    since = requests.next_number()
+    assert opened.ends.turn()
+    told, figures = opened.known()
+    assert (told.state, told.by, told.commit) == ("closed", "ann", "")
+    assert (figures.state, figures.edits, figures.unknown) == ("closed", None, "")
+    assert requests.find("*", since, "*") == [], "nobody was asked"
+    opened.look()
+    assert opened.known()[1] == figures, "heard again, it stays as it is"
+    opened.people("open")
+    assert list(opened.store.ends) == []
+    commit = opened.people("merge")
+    assert opened.ends.turn()
+    told, figures = opened.known()
+    assert (told.commit, figures.edits.as_it_was) == (commit, True)
+
+
+def test_what_git_cannot_tell_is_asked_again_and_in_the_end_said_to_be_unknown(opened):
+    opened.people("merge")
+    opened.scene.fault("answer", "*", f"/{opened.scene.name}.git/*", status=500, count=10_000)
+    for number in range(1, pull_outcomes._MOST_TRIES):
+        assert opened.ends.turn()
+        told, figures = opened.known()
+        assert (told.attempts, figures) == (number, None)
+        assert not opened.ends.turn(), "not at once"
+        with closing(sqlite3.connect(opened.store.path)) as later, later:
+            later.execute("UPDATE pull_outcomes SET not_before = 1")
+    assert opened.ends.turn()
+    _, figures = opened.known()
+    assert figures.edits is None
+    assert "git cannot reach the code host" in figures.unknown
+    assert opened.scene.world.token_for("ann") not in figures.unknown
+    assert figures.seconds_to_end is not None
+    assert not opened.ends.turn()
+
+
+def test_the_attempt_before_is_the_newest_pull_request_of_the_issue_that_is_not_merged(opened):
+    store, first = opened.store, opened.store.get_run(opened.run.run_id).run
+    assert store.find_earlier_pull(first) is None
+    again = store.add_run(first.model_copy(update={"run_id": "again"}), time.time())
+    assert store.find_earlier_pull(again) == opened.pull.number, "it may be closed by now"
+    opened.people("closed")
+    assert store.find_earlier_pull(again) == opened.pull.number
+    opened.people("open")
+    opened.people("merge")
+    assert store.find_earlier_pull(again) is None
+    other = again.model_copy(update={"snapshot": run_samples.run(99).snapshot})
+    assert store.find_earlier_pull(other) is None

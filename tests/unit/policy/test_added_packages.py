@@ -1,0 +1,155 @@
+"""Licences and known vulnerabilities of the packages that come with a change, weighed."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.models.change import Severity
+from agent.models.packages import (
+    AddedPackages,
+    Licensing,
+    Package,
+    Vulnerability,
+    VulnerabilityData,
+)
+from agent.policy.maintainability import added_packages
+from tests.unit.policy.cases import config
+
+
+def package(name="tablib", expression="MIT", **more):
+    licensing = Licensing(expression=expression) if expression is not None else None
+    facts = {"version": "3.9.0", "place": "pyproject.toml:7", "licensing": licensing}
+    return Package(name=name, **{**facts, **more})
+
+
+AT_HAND = VulnerabilityData(count=18_000, newest="2026-10-01")
+
+
+def told(*packages, known=AT_HAND, **licences):
+    found = added_packages.find_package_problems(
+        AddedPackages(packages=packages, known=known),
+        config(scope={"licences": licences} if licences else {}),
+    )
+    return [(one.rule, f"{one.path}:{one.line}", one.message) for one in found]
+
+
+def test_a_lock_that_does_not_fit_is_for_the_reviewer():
+    said = AddedPackages(packages=(), refused_lock="pdm.lock", refusal="six>=2 (has 1.16)")
+    (found,) = added_packages.find_package_problems(said, config())
+    assert (found.rule, found.path) == ("lock-behind", "pdm.lock")
+    assert found.severity is Severity.REVIEW
+    assert "six>=2 (has 1.16)" in found.message
+
+
+def test_where_nothing_is_demanded_licences_are_named_in_one_line_for_each_place():
+    found = told(
+        package(),
+        package("certifi", "MPL-2.0", needed_by=("tablib",)),
+        package("furo", None, place="docs/requirements.txt:2"),
+    )
+    assert [one[:2] for one in found] == [
+        ("package-licence", "pyproject.toml:7"),
+        ("package-licence", "docs/requirements.txt:2"),
+    ]
+    assert "tablib 3.9.0 (MIT), certifi 3.9.0 (MPL-2.0)" in found[0][2]
+
+
+@pytest.mark.parametrize(
+    ("expression", "demand"),
+    [
+        ("GPL-3.0-only", {"forbid": ["GPL-*"]}),
+        ("MIT AND AGPL-3.0-only", {"forbid": ["AGPL-*"]}),
+        ("MPL-2.0", {"allow": ["MIT", "BSD-*"]}),
+    ],
+)
+def test_what_is_refused(expression, demand):
+    found = told(package(expression=expression), **demand)
+    assert [rule for rule, *_ in found] == ["forbidden-licence", "package-licence"]
+    assert expression in found[0][2]
+
+
+@pytest.mark.parametrize(
+    ("expression", "demand"),
+    [
+        ("LGPL-3.0-only", {"forbid": ["GPL-*"]}),
+        ("MIT OR GPL-3.0-only", {"forbid": ["GPL-*"]}),
+        ("Apache-2.0", {"allow": ["apache-2.0"]}),
+    ],
+)
+def test_what_is_let_in(expression, demand):
+    assert [rule for rule, *_ in told(package(expression=expression), **demand)] == [
+        "package-licence"
+    ]
+
+
+@pytest.mark.parametrize(
+    "licensing",
+    [
+        None,
+        Licensing(field="Proprietary"),
+        Licensing(classifiers=("License :: OSI Approved :: BSD License",)),
+    ],
+)
+def test_what_is_not_known_is_for_the_reviewer_once_something_is_demanded(licensing):
+    one = package().model_copy(update={"licensing": licensing})
+    assert told(one, forbid=["BSD-3-Clause"])[0][0] == "unknown-licence"
+    assert [rule for rule, *_ in told(one)] == ["package-licence"]
+
+
+def test_another_version_counts_only_where_its_licence_is_another_one():
+    same = package(is_new=False, before="3.8.0", earlier=Licensing(expression="mit"))
+    other = package(
+        "store", "SSPL-1.0", is_new=False, before="7.2", earlier=Licensing(expression="MIT")
+    )
+    unknown = package(is_new=False, before="3.8.0", earlier=None)
+    assert told(same, unknown, forbid=["SSPL-*"]) == []
+    assert [rule for rule, *_ in told(other, forbid=["SSPL-*"])] == [
+        "forbidden-licence",
+        "package-licence",
+    ]
+
+
+ESCAPE = Vulnerability(ids=("GHSA-1", "CVE-2"), summary="Sandbox escape.", fixed="3.9.2")
+OTHER = Vulnerability(ids=("MAL-1",))
+
+
+def test_a_version_with_a_known_vulnerability_is_refused_with_the_one_that_has_it_no_more():
+    one = package(vulnerabilities=(ESCAPE, OTHER), is_new=False)
+    escape, other = added_packages.find_package_problems(
+        AddedPackages(packages=(one,), known=AT_HAND), config()
+    )
+    assert {(one.rule, one.severity, one.line) for one in (escape, other)} == {
+        ("known-vulnerability", Severity.BLOCK, 7)
+    }
+    assert "GHSA-1 (CVE-2)" in escape.message
+    assert "3.9.2" in escape.fix
+    assert "MAL-1" in other.message
+
+
+def test_what_the_version_before_had_as_well_is_only_told():
+    one = package(is_new=False, before="3.8.0", retained_vulnerabilities=(ESCAPE,), earlier=None)
+    ((rule, place, message),) = told(one)
+    assert (rule, place) == ("kept-vulnerability", "pyproject.toml:7")
+    assert "GHSA-1" in message
+
+
+@pytest.mark.parametrize(
+    ("known", "fact"),
+    [
+        (VulnerabilityData(), "MERGEWRIGHT_OSV"),
+        (VulnerabilityData(count=3, newest="2026-01-01", stale_days=40), "40 days"),
+        (VulnerabilityData(count=3, newest="2026-01-01", problems=("a.json: no JSON",)), "a.json"),
+    ],
+)
+def test_where_silence_proves_little_one_line_says_so(known, fact):
+    one = package(is_new=False)
+    ((rule, place, message),) = told(one, known=known)
+    assert (rule, place) == ("vulnerability-data", "pyproject.toml:7")
+    assert fact in message
+    assert told(known=known) == []
+
+
+def test_what_has_no_version_cannot_be_looked_up():
+    ((rule, place, message),) = told(package("furo", None, version="", is_new=False, place=""))
+    assert (rule, place) == ("vulnerability-data", ":None")
+    assert "furo" in message

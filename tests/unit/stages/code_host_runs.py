@@ -1,0 +1,150 @@
+"""Runs of an issue on a small real repository, as far as the last stages need them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from agent.git import worktree
+from agent.models.change import Change, ChangedFile, ClearedChange, Plan
+from agent.models.checks import CheckReport, Comparison, Status
+from agent.models.code_host import Remote
+from agent.models.environment import Contract, Environment, Prepared
+from agent.models.outcome import Verdict
+from agent.models.review import ReviewNotes
+from agent.models.run import Reason, Run
+from agent.models.ticket import IssueRef, Snapshot, Ticket
+from agent.services import Execution, NoMemory, Services
+from agent.settings import Settings
+from agent.stages.publish import Decided
+from agent.testing import FakeCodeHost
+from repo_config.detect import Project
+from repo_config.schema import RepoConfig
+from tests.integration import git_samples
+
+TICKET = Ticket(ticket_id="42", title="Log, do not print", body="", digest="d" * 64)
+SNAPSHOT = Snapshot(
+    issue=IssueRef(repository="shop/app", repository_id=1, number=42, issue_id=9),
+    url="https://forge.example/shop/app/issues/42",
+    title="Log, do not print",
+    body="",
+    labels=("mergewright",),
+    author="ada",
+    actor="grace",
+    actor_id=2,
+    approved_at="2026-11-20T12:00:00Z",
+)
+REMOTE = Remote(
+    name="shop/app",
+    url="https://forge.example/shop/app.git",
+    default_branch="main",
+    author="mergewright[bot]",
+    email="1+mergewright[bot]@users.noreply.forge.example",
+)
+READY = Verdict(publish=True, reason=Reason.READY, sentence="Nothing fails that did not before.")
+RED = Verdict(publish=False, reason=Reason.NEW_FAILURES, sentence="tests: 1 test fails.")
+TESTS = Comparison(
+    name="tests", base=Status.PASSED, head=Status.PASSED, verdict=Status.PASSED,
+    counts_tests=True, base_count=4, head_count=6, added=("a", "b"),
+)  # fmt: skip
+PLAN = Plan(recipe="print-to-logging", title="Log instead of printing", parameters="{}", steps=())
+
+
+def run(*, on_forge: bool = True, repository: str = "", **facts: object) -> Run:
+    return Run(
+        run_id="20261120-120000-a1b2c3d4",
+        repository=repository or REMOTE.url,
+        ticket="#42",
+        snapshot=SNAPSHOT if on_forge else None,
+        started=1_700_000_000,
+        **facts,
+    )
+
+
+def services(home: Path, code_host: FakeCodeHost, **settings: object) -> tuple[Services, list[str]]:
+    said: list[str] = []
+    made = Services(
+        settings=Settings(home=home, **settings),
+        code_host=code_host,
+        sandbox=None,  # type: ignore[arg-type] # nothing here opens a sandbox
+        index=None,  # type: ignore[arg-type] # or asks the index
+        execution=Execution(say=said.append),
+    )
+    return made, said
+
+
+class Remembered(NoMemory):
+    """Knows what a test says."""
+
+    def __init__(self, *, beside=(), guidance=(), earlier=None, history=()) -> None:
+        self._known = beside, tuple(guidance), earlier, history
+
+    def list_other_runs(self, run):
+        return self._known[0]
+
+    def list_guidance(self, run_id):
+        return self._known[1]
+
+    def find_earlier_pull(self, run):
+        return self._known[2]
+
+    def list_history(self, run):
+        return self._known[3]
+
+
+def with_execution(svc: Services, **facts: object) -> Services:
+    """The services in another execution."""
+    return replace(svc, execution=replace(svc.execution, **facts))
+
+
+def prepared(
+    folder: Path,
+    home: Path,
+    files: dict[str, str | bytes] | None = None,
+    *,
+    config: RepoConfig | None = None,
+    on_forge: bool = True,
+    dry_run: bool = False,
+) -> Prepared:
+    if not folder.exists():
+        git_samples.make(folder, {"a.py": "x = 1\n", **(files or {})})
+    base = worktree.prepare_checkout(str(folder), None, home / "mirrors")
+    return Prepared(
+        run=run(on_forge=on_forge, repository="" if on_forge else str(folder), dry_run=dry_run),
+        checkout=base,
+        contract=Contract(
+            config=config or RepoConfig(),
+            project=Project(
+                framework="none", python_version="3.11", django=None, test_runner="pytest",
+                test_script=None, type_tools=(), lint_tools=(),
+            ),
+            source=None,
+        ),
+        environment=Environment(
+            key="k" * 64, path="/e", gate_path="/g", scripts_path="/s", python="3.11.7",
+            interpreter_mounts=(), interpreter="/p", sources=(), packages=(),
+        ),
+    )  # fmt: skip
+
+
+def decided(
+    base: Prepared,
+    *,
+    verdict: Verdict = READY,
+    path: str = "a.py",
+    before: bytes | None = b"x = 1\n",
+    after: bytes = b"x = 1\ny = 2\n",
+    title: str = PLAN.title,
+    compared: tuple[Comparison, ...] = (TESTS,),
+) -> Decided:
+    file = ChangedFile(path=path, before=before, after=after)
+    change = Change(base_commit=base.checkout.commit, files=(file,), notes=("Added `y`.",))
+    return Decided(
+        ticket=TICKET,
+        plan=PLAN.model_copy(update={"title": title}),
+        cleared=ClearedChange(change=change, findings=()),
+        after=CheckReport(side="head", commit="a" * 40, change_digest=None, results=()),
+        compared=compared,
+        notes=ReviewNotes(ran=False, sentence="Not run."),
+        verdict=verdict,
+    )

@@ -1,0 +1,145 @@
+"""What people see of the stages of a run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.models.change import Plan
+from agent.models.code_host import Progress
+from agent.models.environment import Contract
+from agent.models.run import FollowUp, Run, RunState
+from agent.runs.progress import RunProgress, StateFile
+from agent.settings import Settings
+from agent.testing import FakeCodeHost, make_reply
+from agent.text.redaction import Redactor
+from repo_config.detect import Project
+from repo_config.schema import RepoConfig
+from tests.unit.stages import code_host_runs
+
+RUN = Run(run_id="20261120-120000-a1b2c3d4", repository="/r", ticket="t.md", started=1)
+SETTINGS = Settings(home=Path("nowhere"), model_usd=5.0, max_minutes=40)
+
+
+def test_a_stage_says_its_time():
+    run_progress = RunProgress(RUN, FakeCodeHost(code_host_runs.TICKET), SETTINGS, Redactor())
+    run_progress.started("checkout")
+    run_progress.ended("checkout", 1.24, ok=True)
+    run_progress.started("environment")
+    run_progress.ended("environment", 0.01, ok=True)
+    run_progress.started("baseline")
+    marks = run_progress.marks()
+    assert [mark.detail for mark in marks] == ["1.2 s", "", "", "", "", ""]
+    assert [mark.begun is not None for mark in marks] == [False, False, True, False, False, False]
+
+
+def test_a_wait_that_takes_a_while_is_told_beside_the_stage_that_is_under_way():
+    code_host = FakeCodeHost(code_host_runs.TICKET)
+    run_progress = RunProgress(RUN, code_host, SETTINGS, Redactor())
+    run_progress.show_wait(time.time() + 600, "Nobody answered.")
+    assert code_host.marks == [], "nothing is under way"
+    run_progress.started("edit 1 1 reply")
+    run_progress.show_wait(time.time() + 20, "Nobody answered.")
+    assert len(code_host.marks) == 1
+    run_progress.show_wait(1_900_000_000.0, "Nobody answered.")
+    assert [mark.detail for mark in code_host.marks[-1].stages] == [
+        *("", "", "", "tried again at 2030-03-17 17:46 UTC. Nobody answered.", "", "")
+    ]
+    assert code_host.marks[-1].stages[3].state == "running"
+
+
+def told(run_progress: RunProgress, code_host: FakeCodeHost, step: str) -> Progress:
+    run_progress.started(step)
+    return code_host.marks[-1]
+
+
+def test_people_are_told_the_plan_the_minutes_and_what_models_cost():
+    code_host = FakeCodeHost(code_host_runs.TICKET)
+    run_progress = RunProgress(RUN, code_host, SETTINGS, Redactor(), budget_multiplier=2, again=1)
+    assert told(run_progress, code_host, "read config").most_minutes is None
+    limits = RepoConfig.model_validate({"limits": {"usd": 3, "minutes": 30}})
+    project = Project(
+        framework="none", python_version="3.11", django=None, test_runner="pytest",
+        test_script=None, lint_tools=(),
+    )  # fmt: skip
+    run_progress.note_result("read config", Contract(config=limits, project=project, source=None))
+    run_progress.ended("read config", 2.5, ok=True)
+    run_progress.note_result("plan 1 reply", make_reply())
+    assert told(run_progress, code_host, "plan 1 calls").plan is None
+    run_progress.note_result(
+        "plan", Plan(recipe="", title="Add it", parameters="", steps=("First.",))
+    )
+    known = told(run_progress, code_host, "edit 1 1 reply")
+    assert known.plan is not None
+    assert (known.plan.title, known.plan.recipe) == ("Add it", "")
+    assert (known.seconds, known.most_minutes, known.again) == (2.5, 60, 1)
+    assert (known.replies, known.usd, known.most_usd) == (1, 0.01, 6.0)
+    run_progress.note_result("edit 1 1 reply", make_reply().model_copy(update={"cost_usd": None}))
+    run_progress.note_result("edit 1 2 reply", make_reply())
+    known = told(run_progress, code_host, "edit 1 2 calls")
+    assert (known.replies, known.usd) == (3, None)
+
+
+def test_TC6_a_secret_in_a_models_plan_or_in_a_reason_to_wait_is_told_nobody():
+    code_host = FakeCodeHost(code_host_runs.TICKET)
+    run_progress = RunProgress(RUN, code_host, SETTINGS, Redactor(["k3y-0f3a9c5b7d1e4826"]))
+    made = Plan(recipe="", title="Use k3y-0f3a9c5b7d1e4826", parameters="",
+                steps=("Say k3y 0f3a 9c5b 7d1e 4826.",))  # fmt: skip
+    run_progress.note_result("plan", made)
+    plan = told(run_progress, code_host, "edit 1 1 reply").plan
+    assert plan is not None
+    assert plan.title == "Use [secret removed]"
+    assert "4826" not in repr(plan)
+    run_progress.show_wait(time.time() + 600, "No answer to k3y-0f3a9c5b7d1e4826.")
+    assert "4826" not in repr(code_host.marks)
+
+
+@pytest.mark.parametrize(
+    ("step", "now"),
+    [
+        ("plan 3 reply", "a model plans, turn 3"),
+        ("edit 2 3 calls", "a model edits, round 2, turn 3"),
+        ("edit", ""),
+    ],
+)
+def test_what_is_finer_than_a_stage_is_told_by_the_step(step, now):
+    code_host = FakeCodeHost(code_host_runs.TICKET)
+    assert told(RunProgress(RUN, code_host, SETTINGS, Redactor()), code_host, step).now == now
+
+
+def test_a_follow_up_has_stages_of_its_own():
+    code_host = FakeCodeHost(code_host_runs.TICKET)
+    about = FollowUp(of="r1", pull=9, round=1, kind="review")
+    run_progress = RunProgress(
+        RUN.model_copy(update={"follow_up": about}), code_host, SETTINGS, Redactor()
+    )
+    stages = told(run_progress, code_host, "checkout").stages
+    assert stages[0].stage == "Read the pull request"
+    assert (stages[0].state, stages[-1].stage) == ("running", "Publish and answer")
+
+
+class Noted(list):
+    """The states that a run is noted to be in."""
+
+    def __call__(self, run_id, state):
+        self.append(state)
+
+
+def test_a_models_rounds_move_between_editing_checking_and_reviewing():
+    noted = Noted()
+    notes = StateFile("r", RunState.PREPARING, noted)
+    steps = [
+        "terms", "plan opening", "plan 1 reply", "plan 1 calls", "plan", "environment", "baseline",
+        "edit 1 0 answer", "edit 1 1 reply", "edit 1 1 calls", "changelog 1", "policy 1", "checks 1", "compare 1",
+        "proof 1", "decide 1", "edit 1 1 answer", "edit 1 2 reply", "policy 2", "checks 2",
+        "compare 2", "proof 2", "decide 2", "review 2 opening", "review 2 1 reply", "publish",
+    ]  # fmt: skip
+    for step in steps:
+        notes.started(step)
+        notes.ended(step, 0.1, ok=True)
+    assert [state.value for state in noted] == [
+        "planning", "preparing", "editing", "checking", "reviewing", "editing", "checking",
+        "reviewing", "publishing",
+    ]  # fmt: skip

@@ -1,0 +1,274 @@
+"""Text on its way in and out."""
+
+from __future__ import annotations
+
+import re
+import time
+from html.parser import HTMLParser
+
+import cmarkgfm
+import pytest
+from cmarkgfm.cmark import Options
+from markdown_it import MarkdownIt
+
+from agent.text import sanitise
+
+
+def test_hidden_comments_are_removed_and_said():
+    text, removed = sanitise.clean_ticket("before <!-- add a field\nevil --> after <!-- unclosed")
+    assert text == "before  after"
+    assert removed == ("2 hidden HTML comments",)
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\U000e0041", "\x1b"])
+def test_invisible_characters_are_removed_and_said(hidden):
+    text, removed = sanitise.clean_ticket(f"nick{hidden}name")
+    assert text == "nickname"
+    assert removed == ("1 invisible character",)
+
+
+@pytest.mark.parametrize("sign", [" ", "(", "\n"])
+def test_an_overlong_run_of_one_sign_is_cut_and_said(sign):
+    text, removed = sanitise.clean_ticket(f"a{sign * 60_000}b")
+    assert text in (f"a{sign * 40}b", f"a{sign}b")
+    assert removed == ("the rest of 1 overlong run of one sign",)
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        ("\x1b]52;c;aGk=\x1b\\clip", "clip"),
+        ("10%\r20%\r100%\nend", "100%\nend"),
+        ("\x9b31mC1", "\N{REPLACEMENT CHARACTER}31mC1"),
+    ],
+)
+def test_terminal_escapes_are_inert(printed, shown):
+    assert sanitise.strip_terminal_codes(printed) == shown
+
+
+def test_a_commit_message_cannot_mention_or_close():
+    text = sanitise.make_inert("help_text='fixes #1 @org/team'\n\nCo-authored-by: x")
+    assert "#1" not in text
+    assert "@org" not in text
+    assert "\n" not in text
+
+
+def test_a_fence_holds_when_an_escape_joins_two_runs():
+    shown = sanitise.format_fenced("a\n``\x1b[0m`\n@org/team\n")
+    assert shown.startswith("````")
+
+
+@pytest.mark.parametrize("start", ["# a", "1. a", "=== a"])
+def test_a_line_of_foreign_words_begins_no_block(start):
+    (token, *_) = MarkdownIt("commonmark").parse(sanitise.format_words(start))
+    assert token.type == "paragraph_open"
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\U000e0041"])
+def test_letters_that_deceive_are_shown(hidden):
+    for shown in (
+        sanitise.format_words,
+        sanitise.format_code,
+        sanitise.format_fenced,
+        sanitise.make_inert,
+    ):
+        assert hidden not in shown(f"a{hidden}b")
+        assert "\N{REPLACEMENT CHARACTER}" in shown(f"a{hidden}b")
+
+
+# --- foreign Markdown that keeps its form -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("- [ ] read [the guide](docs/x.md)", "- [ ] read [the guide](docs/x.md)"),
+        ("[a](javascript:x) [b](data:x) [c](//e.example)", "a b [c](//e.example)"),
+        ("[![badge](https://e.example/b.svg)](https://e.example)", "[badge](https://e.example)"),
+        ("a\n[ref]: https://e.example/?d=1 'x'\nb", "a\nb"),
+        ("<img src=x><b title='t'>bold</b><br>", "bold"),
+        ("a\n````py\n```\n@team", "a\n````py\n```\n@team\n````\n"),
+    ],
+)
+def test_form_stays_and_what_acts_goes(written, kept):
+    assert sanitise.clean_markdown(written) == kept
+
+
+@pytest.mark.parametrize(
+    "around", ["- ```\n  code\n  ```\n{}", "~~~\n```\n~~~\n{}", "``<b></b>`\n{}"]
+)
+def test_what_only_looks_like_code_is_inert(around):
+    text = sanitise.clean_markdown(
+        around.format("\nhello @team <img src=x> ![x](https://e.example)")
+    )
+    blocks = MarkdownIt("commonmark").parse(f"{text}\n\n## Ours")
+    assert blocks[-2].content == "Ours"
+    assert "@team" not in text
+    assert "<img" not in text
+    assert "e.example" not in text
+
+
+@pytest.mark.parametrize("unit", ["![", "`", "\x1b]"])
+def test_hostile_text_takes_time_in_proportion(unit):
+    for clean in (
+        sanitise.format_words,
+        sanitise.format_sentence,
+        sanitise.clean_markdown,
+        sanitise.format_fenced,
+    ):
+        begun = time.process_time()
+        clean(unit * (20_000 // len(unit)))
+        assert time.process_time() - begun < 5, clean
+
+
+# --- cuts -----------------------------------------------------------------------------------------
+
+
+def test_a_cut_in_markdown_closes_what_is_open_and_is_said():
+    text = "# A\n\n<details><summary>Log</summary>\n\n````\n" + "x\n" * 900 + "````\n\n</details>\n"
+    shown = sanitise.cut_markdown(text, 900, where="<https://m.example/log>")
+    assert len(shown) <= 900
+    assert shown.count("````") == 2
+    assert shown.index("</details>") > shown.rindex("````")
+    assert f"Cut here: the text had {len(text):,} characters" in shown
+    assert shown.rstrip().endswith("<https://m.example/log>**")
+    assert sanitise.cut_markdown(text, len(text), where="x") == text
+
+
+@pytest.mark.parametrize("text", ["plain", "`start", "three ``` ticks"])
+def test_inline_code_cannot_be_left(text):
+    shown = sanitise.format_code(text)
+    fence = shown[: len(shown) - len(shown.lstrip("`"))]
+    assert shown.endswith(fence)
+    inner = shown[len(fence) : -len(fence)]
+    assert fence not in inner
+    assert inner.strip() == text
+
+
+def test_a_cut_is_said_and_keeps_both_ends():
+    shown = sanitise.shorten_middle("head" + "x" * 1000 + "tail", 300, where="/runs/1/log")
+    assert len(shown) <= 300
+    assert shown.startswith("head")
+    assert shown.endswith("tail")
+    assert "characters left out; whole text: /runs/1/log" in shown
+
+
+@pytest.mark.parametrize("text", ["\u4f60\u597d@octocat", "_@octocat_", "\u00e9GH-12"])
+def test_a_mention_after_any_sign_that_is_no_letter_of_ascii_is_inert(text):
+    for made in (sanitise.make_inert(text), sanitise.format_words(text)):
+        assert "\N{ZERO WIDTH SPACE}" in made
+
+
+@pytest.mark.parametrize("text", ["[skip ci]", "***NO_CI***", "skip-checks: true"])
+def test_an_order_to_the_ci_in_a_commit_message_is_inert(text):
+    made = sanitise.make_inert(f"Add a field {text} now")
+    assert text not in made
+    assert made.replace("\N{ZERO WIDTH SPACE}", "") == f"Add a field {text} now"
+
+
+class Shown(HTMLParser):
+    """What a reader's browser would be given."""
+
+    def __init__(self, markdown: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.addresses: list[str] = []
+        #: The words of every text node that is no code, as GitHub looks through them.
+        self.words: list[str] = []
+        self._inside: list[str] = []
+        # Raw HTML is let through, so that it would show.
+        options = Options.CMARK_OPT_UNSAFE | Options.CMARK_OPT_FOOTNOTES
+        self.feed(cmarkgfm.github_flavored_markdown_to_html(markdown, options))
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        if tag not in ("br", "hr", "img", "input"):
+            self._inside.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("href", "src")]
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if self._inside[-1:] == ["a"] and self.addresses[-1] in (data, f"http://{data}"):
+            self.tags.add("a link made of an address")
+        if not {"code", "pre"} & set(self._inside):
+            self.words.append(data)
+
+
+_FORM = {
+    *("p", "br", "hr", "em", "strong", "del", "a", "code", "pre", "blockquote", "ul", "ol", "li"),
+    *("h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "input"),
+}
+_ACTS = re.compile(
+    r"(?<![A-Za-z0-9])@[A-Za-z0-9]|#\d|(?<![A-Za-z0-9])gh-\d|\b(?:clos|fix|resolv)e[sd]?:? +https?:",
+    re.IGNORECASE,
+)
+
+
+_CONVERSATION = re.compile(r"/(?:issues|pull|commit|%69ssues)/")
+
+
+def acting(text: str) -> list[str]:
+    """What would act of a text, once it is rendered."""
+    shown = Shown(text)
+    found = [f"<{tag}>" for tag in sorted(shown.tags - _FORM)]
+    found += [
+        address
+        for address in shown.addresses
+        # One that is broken leads nowhere.
+        if "%E2%80%8B" not in address
+        and (
+            _CONVERSATION.search(address) or not re.match(r"https?://|[\w./#-]+$|mailto:", address)
+        )
+    ]
+    return found + [words for words in shown.words if _ACTS.search(words)]
+
+
+LIVE = [
+    "@team", "&#x40;team", "\\@team", "@t<b>ea</b>m", "@[team](javascript:x)", "closes &num;1",
+    "[clo](javascript:x)ses #1", "GH\\-1", "https&#58;//e.example", "ww&#119;.e.example",
+    "![x][y]", "&#33;[x](https://e.example/x.png)", "<img\nsrc=x>", "<!-- a\n\n-->@team<!--",
+    "&LT;img src=x&GT;", "[x](https://github.com/o/r/%69ssues/1)", "[x](java&Tab;script:x)",
+    "- [^1]: a\n\n      @team\n\n[^1]", "> [x]: https://github.com/o/r/issues/1\n\n[x]",
+    "<b>```\nx\n```\n@team <img src=x>", "-<b> </b>x\n\n      @team", "`a` @team `",
+    "\x1b]8;;https://e.example\x07x\x1b\\ @team", "*@*team @*team*",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("around", ["{}", "> hello {} there", "<p>\n{}"])
+def test_nothing_of_foreign_markdown_acts_when_it_is_rendered(around):
+    for live in LIVE:
+        cleaned = sanitise.clean_markdown(around.format(live))
+        assert acting(cleaned) == [], cleaned
+
+
+def test_the_judge_of_what_acts_sees_it():
+    for live in ("@team", "fixes #1", "GH-1", "<img src=x>", "&commat;team", "https://e.example/x",
+                 "![x](https://e.example/x.png)", "[^1]\n\n[^1]: x", "[x](javascript:x)"):  # fmt: skip
+        assert acting(live) != [], live
+
+
+def test_nothing_of_foreign_words_acts_when_they_are_rendered():
+    for live in (text for text in LIVE if "\n" not in text):
+        shown = (
+            sanitise.format_words(live),
+            sanitise.format_sentence(f"a `{live}` b {live}"),
+            sanitise.format_code(live),
+        )
+        assert [acting(one) for one in shown] == [[], [], []], live
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "a &lt;b&gt; &amp; &quot;c&quot; &nbsp; &copy; &eacute;",
+        "[docs](https://ok.example/a?b=1&c=2#d) [file](src/a.py)",
+        "```\n@team &commat; <img>\n```\n",
+    ],
+)
+def test_what_does_not_act_stays(kept):
+    assert Shown(sanitise.clean_markdown(kept)).words == Shown(kept).words
+    assert Shown(sanitise.clean_markdown(kept)).addresses == Shown(kept).addresses
