@@ -48,6 +48,7 @@ class RunEntry:
     """Of a follow-up: what it is about; empty: the run of a ticket."""
     follows: str
     """The run that opened the pull request, for a follow-up; else empty."""
+    is_dry_run: bool
     summary: RunSummary
     """For statistics."""
 
@@ -141,6 +142,7 @@ def make_entry(
         pull=pull.number if pull else None,
         kind=run.follow_up.kind if run.follow_up else "",
         follows=run.follow_up.of if run.follow_up else "",
+        is_dry_run=run.dry_run,
         summary=summary,
     )
 

@@ -17,7 +17,7 @@ from statistics import median
 from typing import Literal
 
 from agent.dashboard.index import RunEntry, select_first
-from agent.models.run import Reason, RunState
+from agent.models.run import RunState
 
 Value = float | int | None
 RANGES = {"30d": 30, "90d": 90, "1y": 365, "all": 0}
@@ -93,7 +93,7 @@ def choose(entries: Iterable[RunEntry], since: float, repository: str = "") -> l
         for entry in select_first(list(entries))
         if entry.queued_at >= since
         and (not repository or entry.repository == repository)
-        and entry.reason != Reason.DRY_RUN
+        and not entry.is_dry_run
     ]
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import time
 from contextlib import closing
 
 import pytest
+from typer.testing import CliRunner
 
+from agent.cli import main
 from agent.dashboard import plots, statistics
 from agent.dashboard.index import RunIndex
 from agent.models.run import RunState
@@ -73,3 +76,17 @@ def test_the_index_sees_what_changes(tmp_path):
         store.set_state(run.run_id, RunState.TRIAGING)
         index._read_at = float("-inf")
         assert index.find(run.run_id).state is RunState.TRIAGING
+
+
+def test_one_file_holds_all_and_fetches_nothing(tmp_path, monkeypatch):
+    with closing(SqlStore(tmp_path)) as store:
+        made_runs.fill(store, 40, days=60)
+    monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path))
+    file = tmp_path / "page.html"
+    done = CliRunner().invoke(main.app, ["stats", "--since", "90d", "--html", str(file)])
+    assert done.exit_code == 0, done.output
+    page = file.read_text()
+    assert len(page) < 1_000_000
+    assert "<script" not in page
+    assert page.count("data:image/svg+xml;base64,") >= 7
+    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]', page)
