@@ -71,7 +71,7 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
     if not runs:
         raise NotThere
     contract = environment = known_by = None
-    unmeasured: list[tuple[str, str]] = []
+    unmeasured: list[tuple[str, str]] | None = None
     for entry in runs[:_MOST_LOOKS]:
         folder = run_record.find_folder(here.home, entry.run_id)
         record = run_record.read_record(folder)
@@ -81,8 +81,9 @@ def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
             environment = record.environment
             baseline = run_record.read_baseline(folder)
             doubtful = (Status.UNMEASURABLE, Status.UNVERIFIED)
-            results = baseline.results if baseline else ()
-            unmeasured = [(one.name, one.reason) for one in results if one.status in doubtful]
+            if baseline is not None:
+                found = [one for one in baseline.results if one.status in doubtful]
+                unmeasured = [(one.name, one.reason) for one in found]
             break
     return render(
         "repository.html.j2",

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -74,12 +75,20 @@ def there(tmp_path_factory) -> Iterator[SimpleNamespace]:
         world.repositories[100] = shop
         world.grant(shop, "maria", "write")
         world.install(app, "corner-shop")
-        with serving_dashboard(home, address, app) as url:
+        with serving_dashboard(home, address, app) as (url, _):
             yield SimpleNamespace(home=home, store=store, url=url, world=world)
 
 
+class AppClient(NamedTuple):
+    """What signs people in."""
+
+    client_id: str = "client"
+    client_secret: str = "secret"
+
+
 @contextmanager
-def serving_dashboard(home: Path, github: str, app) -> Iterator[str]:
+def serving_dashboard(home: Path, github: str, app) -> Iterator[tuple[str, int]]:
+    """Run a dashboard; give its address and the number of its process."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         port = door.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
@@ -93,7 +102,7 @@ def serving_dashboard(home: Path, github: str, app) -> Iterator[str]:
     process = subprocess.Popen([sys.executable, "-m", "agent.dashboard"], env=given, cwd=ROOT)
     try:
         await_(lambda: is_alive(url))
-        yield url
+        yield url, process.pid
     finally:
         process.terminate()
         assert process.wait(20) == 0
