@@ -123,9 +123,6 @@ class Settings(Record):
     rule_floors: tuple[str, ...] = ()
     """The least that repositories can make of single rules, as `http-client=block`; `secrets=off`
     lets them switch that one off. Default: what each rule says of itself."""
-    osv: Path | None = None
-    """Records of known vulnerabilities: osv.dev's dump for PyPI, a zip file. What
-    comes with a change is looked up in it; None: nothing is said of it."""
     max_minutes: int = Field(default=60, ge=1)
     """Upper bound for a repository's `limits.minutes` and `checks.tests.minutes`."""
     max_runs: int = Field(default=2, ge=1, le=64)
@@ -546,19 +543,6 @@ def require_home(settings: Settings) -> None:
             f"{variable('home')}: {home} cannot be used ({problem.strerror}). Name a folder that"
             " this user may write to."
         ) from problem
-
-
-def require_records(settings: Settings) -> None:
-    """Have the records of known vulnerabilities, where some are named.
-
-    Raises:
-        SettingsInvalid: There is no file at that place.
-    """
-    if settings.osv is not None and not settings.osv.is_file():
-        raise SettingsInvalid(
-            f"{variable('osv')}: there is no file at {settings.osv}. Name the zip file of"
-            " osv.dev's dump for PyPI, or leave it unset."
-        )
 
 
 def github_token(settings: Settings) -> SecretStr | None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from repo_config import pre_commit, tox, workflows
 from repo_config.called_commands import CalledCommands
 from repo_config.loose_yaml import as_map
-from repo_config.project_files import Files, split_words, texts
+from repo_config.project_files import Files, split_words
 
 #: By the name of a program: the check.
 _PROGRAMS = {name: name for name in ("flake8", "black", "isort", "mypy", "pyright", "basedpyright")}
@@ -115,7 +115,7 @@ def read_all(
     files: Files, whole: Files, folder: str, more: Iterable[Script] = ()
 ) -> Iterator[CalledCommand]:
     """Yield each command of tox, of CI, of more scripts, and of what these call; as for `found`."""
-    scripts = [*_tox(files), *_workflows(whole, folder), *_gitlab(whole, folder), *more]
+    scripts = [*_tox(files), *_workflows(whole, folder), *more]
     called = CalledCommands(files)
     read: set[tuple[str, str]] = set()
     for script in scripts:
@@ -183,16 +183,6 @@ def _step(step: dict[str, Any], start: str, folder: str, where: str, why: str) -
         told = sorted(as_map(step.get("with")).keys() - _SAYS_NOTHING)
         strange = f"the action {action} is told {', '.join(told)}" if told else ""
         yield Script(_ACTIONS[action], where, why or strange)
-
-
-def _gitlab(whole: Files, folder: str) -> Iterator[Script]:
-    name = ".gitlab-ci.yml"
-    if folder or not whole.has_file(name):
-        return
-    for job, section in whole.yaml(name).items():
-        for line in texts(as_map(section).get("script")):
-            unbound = str(as_map(section).get("allow_failure", "")).lower() == "true"
-            yield Script(line, f"{name} job {job}", _UNBOUND if unbound else "")
 
 
 def _read_script(script: Script) -> Iterator[tuple[Sequence[str], str, str]]:

@@ -71,7 +71,6 @@ def serve() -> None:
     loaded = settings.load_settings()
     settings.hold_all(
         lambda: settings.require_home(loaded),
-        lambda: settings.require_records(loaded),
         lambda: _require_access(loaded),
         lambda: settings.signing_secret(loaded),
     )

@@ -16,11 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from agent import settings
 from agent.dashboard import links, overview_pages, pages, runs_pages, sign_in_pages
 from agent.dashboard.access import ActionRefused, Gate, SignInNeeded
-from agent.dashboard.github_people import GithubPeople
+from agent.dashboard.github_people import GithubPeople, find_website
 from agent.dashboard.index import RunIndex
 from agent.dashboard.parts import Dashboard, NotThere
 from agent.errors import AgentError
-from agent.github.app_manifest import find_website
 from agent.service.pause import Switch
 from agent.settings import Settings
 from agent.store.sql_store import SqlStore

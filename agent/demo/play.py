@@ -305,8 +305,8 @@ def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict
     app = world.add_app(
         "mergewright",
         OWNER,
-        app_manifest.default_permissions(),
-        app_manifest.default_events(),
+        app_manifest.PERMISSIONS,
+        list(app_manifest.EVENTS),
         hook_url=address,
         hook_secret=secret,
     )

@@ -1,23 +1,17 @@
-"""Say what an environment would be made of and why; nothing is resolved or built for it."""
+"""Say which Python runs would take, and what of a configuration cannot be had; builds nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
-from agent.environments import build, declare, interpreters, storage
-from agent.environments.build import EnvironmentRequest
-from agent.environments.choosing import Choice
+from agent.environments import declare, interpreters, storage
 from agent.environments.interpreters import Interpreter
 from agent.environments.python_hints import PythonHints
 from agent.environments.tree_files import TreeFiles
 from agent.errors import AgentError, EnvironmentFailed
-from agent.models.package_index import PackageIndex
 from agent.models.record import Record
 from agent.models.sandbox import Sandbox
 from agent.settings import Settings
-from repo_config import ci_setup
 from repo_config.schema import PythonSection
 
 #: Entries that ask for something, by key, and what each is without them.
@@ -37,79 +31,6 @@ class PythonHere(Record):
         if not self.version:
             return f"runs find no Python here: {self.why}"
         return f"runs here take Python {self.version} ({self.path}), because {self.why}"
-
-
-class Explanation(Record):
-    """What would be built, and why. What a refused environment leaves open is empty."""
-
-    refused: str = ""
-    key: str = ""
-    ready: bool = False
-    """Whether it is in the store."""
-    python: str = ""
-    interpreter: str = ""
-    python_because: str = ""
-    indexes: tuple[str, ...] = ()
-    """The one that is asked first in front, each with the place where it is configured."""
-    choices: tuple[Choice, ...] = ()
-    requirements: tuple[str, ...] = ()
-    """Each with the place where it is written."""
-    setup: tuple[str, ...] = ()
-    """Commands, variables and servers that are configured, or else what CI has before its tests."""
-    notes: tuple[str, ...] = ()
-    packages: tuple[str, ...] = ()
-    """Of the stored environment."""
-
-
-def explain_environment(
-    request: EnvironmentRequest, sandbox: Sandbox, index: PackageIndex, settings: Settings
-) -> Explanation:
-    """Explain as far as nothing refuses the environment."""
-    storage.hold_environment(settings, storage.PARTS)
-    said: dict[str, object] = {
-        "indexes": tuple(f"{one.url} ({one.origin})" for one in index.list_accesses())
-    }
-    try:
-        files = TreeFiles(Path(request.tree), request.root)
-        said["setup"] = tuple(_list_setup(request, files))
-        declaration = declare.read_declaration(files, request.python)
-        found = declaration.requirements
-        said |= {
-            "choices": declaration.choices,
-            "requirements": tuple(f"{line.text}  ({line.origin})" for line in found.lines),
-            "notes": (
-                *(f"left out: {one.why}" for one in found.left_out),
-                *found.notes,
-                *index.notes,
-            ),
-        }
-        prepared = build.prepare_build(request, sandbox, index, settings, lambda _: None)
-    except EnvironmentFailed as problem:
-        return Explanation.model_validate({**said, "refused": problem.message})
-    interpreter = prepared.build_context.interpreter
-    said |= {
-        "key": prepared.key,
-        "python": interpreter.version,
-        "interpreter": interpreter.path,
-        "python_because": interpreter.why,
-    }
-    if stored := build.load_stored(prepared, settings):
-        said |= {
-            "ready": True,
-            "choices": stored.choices,
-            "notes": (*stored.notes, *index.notes),
-            "packages": stored.environment.packages,
-        }
-    return Explanation.model_validate(said)
-
-
-def _list_setup(request: EnvironmentRequest, files: TreeFiles) -> Iterator[str]:
-    if commands := request.setup.commands:
-        yield from (one if isinstance(one, str) else one.run for one in commands)
-    elif not (request.root or request.services or request.env):
-        found = ci_setup.read_ci_setup(files.detection_files)
-        for line in found.describe():
-            yield f"{line}  ({found.origin}; tried where the tests of base hardly pass)"
 
 
 def python_here(

@@ -219,7 +219,7 @@ def no_space(what: str) -> Iterator[None]:
     """Say it in words when the disk is full.
 
     Raises:
-        StorageFull: Writing failed for lack of sandbox.
+        StorageFull: Writing failed for lack of space.
     """
     try:
         yield

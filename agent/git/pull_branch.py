@@ -252,7 +252,7 @@ def make_follow_up_commit(
         RepositoryUnfit: The branch cannot be carried on.
         EditFailed: The Change does not fit.
         CacheGone: The mirror has been made anew since, without these commits.
-        StorageFull: There is no sandbox in the mirror.
+        StorageFull: There is no space for the mirror.
     """
     if branch_state.unfit_reason:
         raise RepositoryUnfit(branch_state.unfit_reason)

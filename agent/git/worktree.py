@@ -316,7 +316,7 @@ def make_commit(
 
     Raises:
         EditFailed: The Change does not fit the base commit.
-        StorageFull: There is no sandbox in the mirror.
+        StorageFull: There is no space for the mirror.
     """
     with mirror_of(checkout) as hold:
         with objects.open_index(hold, keep=True) as place:

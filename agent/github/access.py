@@ -37,7 +37,7 @@ _CLOCK_SECONDS = 300.0
 _HIDDEN = "(secret removed)"
 _LEVELS = ("read", "write", "admin")
 _PERMISSIONS = {
-    Scope.TALK: {**app_manifest.default_permissions(), "contents": "read"},
+    Scope.TALK: {**app_manifest.PERMISSIONS, "contents": "read"},
     # Whoever marks a review thread as resolved needs both.
     Scope.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "write"},
 }
@@ -72,8 +72,6 @@ class AccessCache:
     secrets: deque[SecretStr] = field(default_factory=lambda: deque(maxlen=_SECRETS))
     """Every token that we hold, so that none is shown."""
     installations: dict[str, int] = field(default_factory=dict)
-    described: set[tuple[int, str]] = field(default_factory=set)
-    """State labels that are known to be there, by repository."""
     configs: dict[int, tuple[float, RepoConfig | None]] = field(default_factory=dict)
     """What a repository's configuration says, and when that was asked for; None: nothing."""
     comments: dict[str, int] = field(default_factory=dict)

@@ -15,14 +15,12 @@ from agent.github import (
     live_issue,
     pull_requests,
     signed_commit,
-    state_labels,
     status_text,
 )
 from agent.github.access import Access
 from agent.github.api_errors import RefusedRequest
 from agent.github.intake_api import GithubIntakeApi
 from agent.github.session import Scope, all_in_our_words, in_our_words
-from agent.github.state_labels import StateLabel
 from agent.github.status_comment import StatusComment
 from agent.models.change import Change, Plan
 from agent.models.code_host import (
@@ -82,7 +80,7 @@ class GithubCodeHost:
         )
 
     def announce_start(self, run: Run) -> None:
-        """Show that the run has started: reaction, status comment, state label.
+        """Show that the run has started: reaction and status comment.
 
         A dry run shows nothing on the issue, neither here nor later.
         """
@@ -90,12 +88,9 @@ class GithubCodeHost:
             return
         session = self._access.open_run_session(run)
         if run.follow_up is None:
-            state_labels.react(session)
+            comments.react(session)
         text = status_text.under_way(run, self._get_progress(run), self._page(run))
         self._status(run).begin(text)
-        if run.follow_up is None:
-            # A pull request that waits for review does so meanwhile, too.
-            state_labels.show(session, StateLabel.WORKING)
 
     def update_status(self, run: Run, progress: Progress) -> None:
         """Bring the status comment up to date, at most every few seconds; never raises."""
@@ -191,7 +186,6 @@ class GithubCodeHost:
         """Show the plan in the status comment, with how it is approved or changed; tell of it."""
         text = status_text.planned(run, plan, number, self._get_progress(run), self._page(run))
         self._status(run).begin(text)
-        state_labels.show(self._access.open_run_session(run), StateLabel.NEEDS_HUMAN)
         self._call(run, text, f"plan {number}")
 
     def close_onboarding(self, run: Run, pull: PullRequest, words: str) -> None:
@@ -209,40 +203,22 @@ class GithubCodeHost:
         """
         if run.dry_run:
             return self._count_calls(run, outcome)
-        session = self._access.open_run_session(run)
         text = status_text.ended(run, outcome, self._get_progress(run), self._page(run))
         moot = outcome.reason is Reason.SUPERSEDED
-        state = state_labels.of(outcome, follows=run.follow_up is not None)
-
-        def comment() -> None:
-            new = self._status(run).finish(text, make=not moot)
-            acts = state in (StateLabel.NEEDS_HUMAN, StateLabel.FAILED) and not moot
-            # A new comment tells people by itself; an edit does not. What a follow-up leaves to
-            # people is said in its pull request.
-            if acts and not new and run.follow_up is None:
-                self._call(run, text, "end")
-
-        def label() -> None:
-            if moot:
-                state_labels.clear(session)
-            else:
-                state_labels.show(session, state)
-
-        silent: CodeHostUnavailable | None = None
-        # Where one of them fails, the other is all that people see.
-        for show in (comment, label):
-            try:
-                with in_our_words():
-                    show()
-            except RunStopped as problem:
-                _log.warning("outcome not shown on the issue", run=run.run_id, reason=str(problem))
-            except CodeHostUnavailable as problem:
-                silent = silent or problem
-        if silent is not None:
+        try:
+            with in_our_words():
+                new = self._status(run).finish(text, make=not moot)
+                # A new comment tells people by itself; an edit does not. What a follow-up leaves
+                # to people is said in its pull request.
+                if not (new or moot or run.follow_up) and _needs_person(outcome):
+                    self._call(run, text, "end")
+        except RunStopped as problem:
+            _log.warning("outcome not shown on the issue", run=run.run_id, reason=str(problem))
+        except CodeHostUnavailable as problem:
             if _snapshot(run).by_label:
-                raise silent
+                raise
             # Nobody takes up what a command has begun; whoever called it is told.
-            told = f"{outcome.sentence} The issue does not show this: {silent.message}"
+            told = f"{outcome.sentence} The issue does not show this: {problem.message}"
             outcome = outcome.model_copy(update={"sentence": told})
         self._progress.pop(run.run_id, None)
         return self._count_calls(run, outcome)
@@ -300,6 +276,11 @@ class GithubCodeHost:
         label = self._intake_api.read_start_label(snapshot.issue)
         if label.lower() not in present:
             raise Superseded(f"{issue} lost the label {label}; nothing was done.")
+
+
+def _needs_person(outcome: Outcome) -> bool:
+    """Whether a run has ended so that somebody has to act."""
+    return not outcome.is_done and outcome.reason is not Reason.CANCELLED
 
 
 def _snapshot(run: Run) -> Snapshot:

@@ -39,6 +39,16 @@ def make_marker(kind: str, key: str) -> str:
     return f"<!-- mergewright:{kind} {key} -->"
 
 
+def react(session: Session) -> None:
+    """Show on the issue with a pair of eyes that the label was seen; once per account."""
+    number = session.issue.number
+    session.ask(
+        lambda repository: repository.get_issue(number).create_reaction("eyes"),
+        doing=f"react to issue #{number}",
+        needs=NEEDS,
+    )
+
+
 def find_comment(
     session: Session, mark: str, *, on: int | None = None, since: str | None = None
 ) -> Comment | None:

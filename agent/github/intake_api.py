@@ -13,7 +13,7 @@ import structlog
 from github.ContentFile import ContentFile
 
 from agent.errors import AgentError
-from agent.github import comments, live_issue, state_labels, status_comment, status_text
+from agent.github import comments, live_issue, status_comment, status_text
 from agent.github.access import Access
 from agent.github.api_errors import RefusedRequest, ignore_statuses
 from agent.github.session import Raw, Session, all_in_our_words
@@ -163,10 +163,6 @@ class GithubIntakeApi:
             return True
         return False
 
-    def clear_labels(self, issue: IssueRef) -> None:
-        """Take the labels away that tell the state of a run; those that are gone are no matter."""
-        state_labels.clear(self._session(issue))
-
     def set_label(self, issue: IssueRef, label: str) -> None:
         """Set a label on an issue; it is there once, however often it is set."""
         self._session(issue).ask(
@@ -197,7 +193,7 @@ class GithubIntakeApi:
         if run.snapshot is None:
             return
         session = self._session(run.snapshot.issue)
-        state_labels.react(session)
+        comments.react(session)
         StatusComment(session, run).wait(status_text.waiting(run, ahead, because))
 
     def find_issue(self, repository: str, number: int) -> LiveIssue | None:

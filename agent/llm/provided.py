@@ -292,7 +292,7 @@ class ProvidedModels:
             problem = ModelUnavailable(words, until, paid)
         elif reasons == {"unusable"}:
             problem = ModelUnusable(
-                f"No model can be used as {role}: {listed}. `mergewright models --check` tries"
+                f"No model can be used as {role}: {listed}. `mergewright doctor --models` tries"
                 " them."
             )
         elif reasons and "refused" not in reasons:

@@ -139,7 +139,7 @@ class CodeHost(Protocol):
         ...
 
     def announce_start(self, run: Run) -> None:
-        """Let people see that the run has started: reaction, status comment, state label."""
+        """Let people see that the run has started: reaction and status comment."""
         return
 
     def update_status(self, run: Run, progress: Progress) -> None:
@@ -214,7 +214,7 @@ class CodeHost(Protocol):
     def report_outcome(self, run: Run, outcome: Outcome) -> Outcome:
         """Tell the reader how the run ended; return the outcome with its places filled in.
 
-        On a code host: the status comment's last state and the state label; on this machine a file.
+        On a forge: the status comment's last state; on this machine a file.
         """
         return outcome
 

@@ -155,10 +155,6 @@ class IntakeApi(Protocol):
         """Whether a comment of a conversation was not deleted meanwhile."""
         ...
 
-    def clear_labels(self, issue: IssueRef) -> None:
-        """Take the labels away that tell the state of a run."""
-        ...
-
     def set_label(self, issue: IssueRef, label: str) -> None:
         """Set a label on an issue."""
         ...

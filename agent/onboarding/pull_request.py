@@ -33,7 +33,6 @@ _MARK = "<!-- mergewright:onboarding -->"
 def body(
     run: Run,
     proposed: ProposedFile,
-    readiness: Sequence[Fact],
     redactor: Redactor,
     *,
     waits: bool,
@@ -42,7 +41,6 @@ def body(
 
     Args:
         proposed: The configuration.
-        readiness: How ready the repository is.
         waits: Whether runs wait for an answer.
     """
     parts = [
@@ -51,7 +49,6 @@ def body(
         "## What is proposed, and why",
         *_facts(proposed, redactor),
     ]
-    parts += ["## How ready the repository is", _table(readiness, redactor)]
     return redactor("\n\n".join(parts))
 
 

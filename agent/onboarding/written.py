@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agent.models.record import Record
-from agent.onboarding import code_facts, effective, facts
+from agent.onboarding import effective, facts
 from agent.onboarding.effective import Read
 from agent.onboarding.facts import Evidence, Fact
 from repo_config import load, reference
@@ -61,7 +61,7 @@ def propose(
     roots = (str(one.value) for one in kept if one.key == "root")
     folder = given.config.folder or next(roots, "") or facts.only_folder(tree) or ""
     evidence = Evidence(tree, folder)
-    found = [*facts.declared(evidence), *code_facts.counted(evidence), *kept]
+    found = [*facts.declared(evidence), *kept]
     known = [one for one in found if _is_taken(one, tree, folder)]
     if has_python is not None:
         known = [_doubt_python(one, has_python) for one in known]

@@ -67,13 +67,25 @@ _RETRIES: dict[str, tuple[str, ...]] = {
 ONCE = (BAN, "T201", "T203")
 
 
-_CODES = ",".join(dict.fromkeys(code for row in TABLE for code in row.codes))
-ARGUMENTS = (
-    "--isolated", "--ignore-noqa", "--target-version=py314",
-    f"--select={_CODES}", f"--ignore={','.join(_LEFT_OUT)}",
-    "--config", f"lint.mccabe.max-complexity = {MOST_BRANCHES}",
-)  # fmt: skip
-"""What ruff is told on its command line, but for the bans."""
+#: Minor versions of Python 3 that ruff knows.
+_OLDEST, _NEWEST = 7, 14
+_SYNTAX = "invalid-syntax"
+_CODES = ",".join(dict.fromkeys(code for row in TABLE for code in row.codes if code != _SYNTAX))
+
+
+def arguments(python: str | None) -> tuple[str, ...]:
+    """Return what ruff is told on its command line, but for the bans.
+
+    Args:
+        python: The oldest version that the project supports; None: not known.
+    """
+    minor = re.match(r"3\.(\d+)", python or "")
+    target = max(_OLDEST, min(_NEWEST, int(minor[1]))) if minor else _NEWEST
+    return (
+        "--isolated", "--ignore-noqa", f"--target-version=py3{target}",
+        f"--select={_CODES}", f"--ignore={','.join(_LEFT_OUT)}",
+        "--config", f"lint.mccabe.max-complexity = {MOST_BRANCHES}",
+    )  # fmt: skip
 
 
 def make_ban(config: RepoConfig, ours: Collection[str] = ()) -> tuple[str, str]:

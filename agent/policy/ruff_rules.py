@@ -48,6 +48,18 @@ def _may_print(path: str) -> bool:
 TABLE: tuple[RuffRule, ...] = (
     RuffRule(
         Rule(
+            id="newer-syntax",
+            demands="Changed source parses on the oldest Python that the project supports.",
+            severity=Severity.BLOCK,
+            floor=Severity.REVIEW,
+            bad="with (open('a') as a, open('b') as b): ...  # and requires-python is >=3.8",
+            good="with open('a') as a, open('b') as b: ...",
+        ),
+        ("invalid-syntax",),
+        "Write what that Python parses, or raise the declared version first.",
+    ),
+    RuffRule(
+        Rule(
             id="http-client",
             demands="No file brings in an HTTP client other than `http_client`.",
             severity=Severity.BLOCK,

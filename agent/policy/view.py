@@ -64,16 +64,6 @@ class Visit(Generic[Node_co]):
         return None
 
     @property
-    def class_(self) -> ast.ClassDef | None:
-        """The class whose body it is in, at whatever depth of methods."""
-        inner: ast.AST = self.node
-        for visit in self.around():
-            if isinstance(visit.node, ast.ClassDef) and inner in visit.node.body:
-                return visit.node
-            inner = visit.node
-        return None
-
-    @property
     def qualname(self) -> str:
         """The classes and functions around it, as in `Orders.total`; "" in the module itself."""
         parts = [visit.node.name for visit in self.around() if isinstance(visit.node, _NAMED)]

@@ -60,7 +60,7 @@ _HERE = {
     "commit": "commit it, then run the same command again",
     "go_on": "then go on where it was: `mergewright run --resume {run}`",
     "doctor": "See `mergewright doctor` for what is missing",
-    "models": "name another one by `--model` (`mergewright models --check` tries those set)",
+    "models": "name another one by `--model` (`mergewright doctor --models` tries those set)",
 }
 #: What can be done about a reason, for an issue and for a ticket file.
 _NEXT = {
@@ -78,10 +78,7 @@ _NEXT = {
         "Correct the file (`mergewright config check` names every mistake), {commit}."
     ),
     Reason.UNFIT: "Fix that, {again}.",
-    Reason.ENVIRONMENT: (
-        "See `mergewright env explain` for what is installed and why. Correct the declared"
-        " dependencies, or `python` in {file}, {commit}."
-    ),
+    Reason.ENVIRONMENT: ("Correct the declared dependencies, or `python` in {file}, {commit}."),
     Reason.CHECK_UNFINISHED: (
         "Allow more with `checks.tests.minutes` in {file}, or switch the check off there, {commit}."
     ),
@@ -111,7 +108,7 @@ _NEXT = {
     Reason.MODEL_UNUSABLE: "Set what is named, or {models}, {go_on}.",
     Reason.NO_SANDBOX: "{doctor}, {go_on}.",
     Reason.STORAGE_FULL: (
-        "Make sandbox on the service's machine, as with `mergewright env prune --all`, {go_on}."
+        "Make space on the service's machine, as with `mergewright env prune --all`, {go_on}."
     ),
     Reason.UNAVAILABLE: "Wait a while, {go_on}.",
     Reason.INTERNAL: "This is a fault of Mergewright. Report it with the log.",

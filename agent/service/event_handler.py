@@ -54,10 +54,6 @@ def handle_event(
     if not store.pull_stands(first, state):
         return Ignored(reason=f"the pull request is {pull.state}, as is known", routine=True)
     show_state(store.path.parent / "runs" / first, state)
-    other = store.find_active_run(issue.repository_id, issue.number)
-    # A label says that a pull request waits for review; what goes on with it sets none until then.
-    if state is not RunState.OPEN and (other is None or other.run.follow_up is not None):
-        intake_api.clear_labels(issue)
     return Handled(reason=f"the pull request of run {first} is {pull.state}")
 
 

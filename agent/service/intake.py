@@ -26,8 +26,6 @@ MAY_START = frozenset({"admin", "maintain", "write"})
 _FRESH_SECONDS = 60.0
 #: Of the deliveries that hold a Withdrawal; the others hold a Request.
 TAKES_BACK = frozenset({"unlabeled", "closed", "deleted", "transferred", "locked"})
-#: Labels with this beginning are our own words about a run.
-STATE_LABELS = "mergewright: "
 
 
 class Request(Record):
@@ -119,9 +117,6 @@ def accept_request(
     Raises:
         CodeHostUnavailable: The code host cannot be asked; try again, nothing was decided.
     """
-    # GitHub keeps a label as it was first written, and finds it in any case.
-    if request.label.lower().startswith(STATE_LABELS):
-        return Ignored(reason="a label of ours that tells the state of a run", routine=True)
     asked = request.snapshot.issue
     last = store.find_newest_run(asked.repository_id, asked.number)
     if settled := _by_runs(request, last):

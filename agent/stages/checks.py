@@ -95,7 +95,7 @@ def _lint(
     config = head.config
     check = contract_lint.ContractLint(
         ruff_contract.CHECK,
-        ruff_contract.ARGUMENTS,
+        ruff_contract.arguments(head.project.python_version),
         ruff_contract.make_ban(config, contract_lint.SCRIPTS),
         ruff_contract.ONCE,
     )
@@ -145,8 +145,7 @@ def _with_declared(
         raise EnvironmentFailed(
             f"What the change declares cannot be installed.\n{problem.message}"
         ) from problem
-    declared, now = requirements.find_added_packages(change_context), prepared.run.started
-    found = packages.check_packages(declared, known, built, dump=svc.settings.osv, now=now)
+    found = packages.check_packages(requirements.find_added_packages(change_context), known, built)
     svc.say(f"{found.name}: {found.counts}")
     return built, (found,)
 

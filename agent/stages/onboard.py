@@ -18,8 +18,7 @@ from agent.models.code_host import NewPullRequest
 from agent.models.environment import Checkout, Contract, Opened
 from agent.models.outcome import PullRequest
 from agent.models.run import Run
-from agent.onboarding import facts, kept, pull_request, readiness, written
-from agent.onboarding.facts import Evidence
+from agent.onboarding import facts, kept, pull_request, written
 from agent.services import Services
 from repo_config import load
 
@@ -96,7 +95,6 @@ def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
         ),
         kept=kept.read(svc.settings.home, run.repository),
     )
-    found = readiness.list_facts(Evidence(tree, folder))
     name = load.OWN_FILES[0]
     file = ChangedFile(path=name, before=None, after=proposed.text.encode(), executable=False)
     change = Change(base_commit=base.commit, files=(file,))
@@ -115,7 +113,7 @@ def _open_pull_request(run: Run, base: Checkout, svc: Services) -> PullRequest:
             base_commit=base.commit,
             title=pull_request.TITLE,
             body=pull_request.body(
-                run, proposed, found, svc.redactor, waits=svc.settings.onboarding == "wait"
+                run, proposed, svc.redactor, waits=svc.settings.onboarding == "wait"
             ),
         ),
     )

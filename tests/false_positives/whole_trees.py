@@ -78,7 +78,7 @@ def _linted(tree: Path, config: RepoConfig, rules: Collection[str]) -> Iterator[
     ruff = Path(sys.executable).with_name("ruff")
     done = subprocess.run(
         [ruff, "check", "--no-cache", "--no-respect-gitignore", "--output-format=json",
-         "--exclude=", *ruff_contract.ARGUMENTS, *ruff_contract.make_ban(config), tree],
+         "--exclude=", *ruff_contract.arguments(None), *ruff_contract.make_ban(config), tree],
         capture_output=True, check=False,
     )  # fmt: skip
     remarks = contract_lint.read_remarks(done.stdout)

@@ -327,11 +327,6 @@ class Story:
 
         return await_(there, f"run {attempt} of {self.name}")
 
-    def announced(self) -> None:
-        """Wait until the issue shows that a run is at work, past its first look at the issue."""
-        working = "mergewright: working"
-        await_(lambda: working in self.labels() or None, f"the first words in {self.name}")
-
     def planned(self, besides: str = "") -> str:
         """Wait until a plan is shown that is another one; return its number."""
 
@@ -403,7 +398,6 @@ class Story:
         assert f"Closes #{self.issue.number}" in (pull.body or "")
         assert "A checked pull request is ready" in comment.body
         assert re.search(rf"(#|/pull/){pull.number}\b", comment.body), comment.body
-        assert self.labels() == {LABEL, "mergewright: ready"}
         assert [(one.user, one.content) for one in self.issue.reactions] == [(self.us, "eyes")]
         return pull
 

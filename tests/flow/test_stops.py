@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.demo.play import LABEL, MAINTAINER, Service, Stage
+from agent.demo.play import MAINTAINER, Service, Stage
 from agent.store.sql_inbox import Inbox
 from agent.store.sql_store import SqlStore
 from tests.chaos import holds
@@ -86,7 +86,6 @@ def test_a_run_is_stopped_wherever_it_is_and_nothing_of_it_stays(told, held, at)
         stop(told)
     assert_gone(told, "cancelled")
     assert MAINTAINER in told.comments()[0].body
-    assert told.labels() == {LABEL, "mergewright: stopped"}
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
         (folder / path).write_text(content, "latin-1")
     done = subprocess.run(
         [Path(sys.executable).with_name("ruff"), "check", "--no-cache", "--output-format=json",
-         *ruff_contract.ARGUMENTS, *ruff_contract.make_ban(config, contract_lint.SCRIPTS), "."],
+         *ruff_contract.arguments("3.8"), *ruff_contract.make_ban(config, contract_lint.SCRIPTS), "."],
         cwd=folder, capture_output=True, check=False, timeout=60,
     )  # fmt: skip
     remarks = contract_lint.read_remarks(done.stdout)
@@ -82,6 +82,8 @@ def test_rules_apply_where_they_are_meant_to(tmp_path: Path) -> None:
             "app/web.py": "from aiohttp import web\nfrom .requests import get\n",
             "scripts/show.py": "import time\n\nasync def f():\n    time.sleep(1)\n    print(1)\n",
             "app/latin.py": "# coding: latin-1\nimport requests\n\nNAME = 'é'\n",
+            "app/new.py": "if sys.version_info > (3, 10):\n    match 1:\n        case 1: ...\n",
+            "tests/test_new.py": "match 1:\n    case 1: ...\n",
         },
         CONTRACT,
     )
@@ -90,6 +92,7 @@ def test_rules_apply_where_they_are_meant_to(tmp_path: Path) -> None:
         ("tests/test_a.py", "http-client"),
         ("app/rates.py", "forbidden-import"),
         ("app/latin.py", "security-lint"),
+        ("app/new.py", "newer-syntax"),
     }
 
 

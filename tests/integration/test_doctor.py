@@ -268,7 +268,7 @@ def test_json_is_one_object_with_versions_places_and_every_kind() -> None:
     assert (result.exit_code, report["sound"], report["broken"]) == (0, True, [])
     assert report["used"] == "bubblewrap"
     assert {line["what"]: line["there"] for line in report["needed"]} == dict.fromkeys(
-        ("sandboxes", "git", "data folder"), True
+        ("sandboxes", "git", "data folder", "models"), True
     )
     assert all(report["versions"].values())
     assert {line["limit"] for line in report["limits"] if line["required"]} == REQUIRED

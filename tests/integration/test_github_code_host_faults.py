@@ -114,20 +114,6 @@ WRITES = {
         "PATCH", "issues/comments/*", _edit, lambda scene: _mentions(scene, "the end"),
         (1, True), before=_begin,
     ),
-    "label made": Write(
-        "POST", "labels", _begin,
-        lambda scene: scene.repository.labels["mergewright: working"].color, "fbca04",
-    ),
-    "label set": Write(
-        "POST", "issues/1/labels", _begin,
-        lambda scene: [one.name for one in scene.issue.labels],
-        ["mergewright", "mergewright: working"],
-    ),
-    "label taken away": Write(
-        "DELETE", "issues/1/labels/*", _edit,
-        lambda scene: [one.name for one in scene.issue.labels],
-        ["mergewright", "mergewright: failed"], before=_begin,
-    ),
     "pull request opened": Write(
         "POST", "pulls", propose,
         lambda scene: (len(scene.repository.pulls()), len(scene.repository.check_runs)), (1, 1),

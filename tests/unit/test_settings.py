@@ -82,12 +82,3 @@ def test_checks_are_all_made_and_told_together(tmp_path):
     assert "5 bytes" in lines[1]
     settings.hold_all(lambda: settings.require_home(Settings(home=tmp_path / "new" / "home")))
     assert (tmp_path / "new" / "home").is_dir()
-
-
-def test_records_of_vulnerabilities_have_to_be_where_they_are_said_to_be(tmp_path):
-    settings.require_records(Settings(home=tmp_path))
-    place = tmp_path / "all.zip"
-    with pytest.raises(SettingsInvalid, match=r"MERGEWRIGHT_OSV: there is no file at .*/all\.zip"):
-        settings.require_records(settings.load_settings({"MERGEWRIGHT_OSV": str(place)}))
-    place.touch()
-    settings.require_records(Settings(home=tmp_path, osv=place))

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field
 
 from agent.models.ticket import IssueRef, Snapshot
-from agent.service.intake import STATE_LABELS, TAKES_BACK, Request, Withdrawal
+from agent.service.intake import TAKES_BACK, Request, Withdrawal
 from webhooks.sources import github_payloads as parts
 from webhooks.sources.github_payloads import Ignored, ParsedEvent
 
@@ -35,9 +35,6 @@ def _taken_back(action: str | None, payload: dict[str, Any]) -> ParsedEvent | Ig
     told = _TakenBack.model_validate(payload)
     if told.issue.pull_request is not None:
         return Ignored(action=action, reason="it is a pull request")
-    label = told.label.name if told.label else ""
-    if label.lower().startswith(STATE_LABELS):
-        return Ignored(action=action, reason="a label of ours that tells the state of a run")
     return ParsedEvent(action=told.action, about=Withdrawal(issue=_reference(told)))
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
@@ -41,9 +42,11 @@ FILE_MODE = Rule(
 RULES = (PATHS, FILE_MODE)
 
 _CONFIG_FILES = frozenset({".github/mergewright.yml", ".github/mergewright.yaml"})
-_DRIVE = re.compile(r"[A-Za-z]:")
-#: Names that Windows gives to devices, whatever the extension.
-_DEVICES = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+#: A device of Windows, a space or dot at an end, signs that no name may have there.
+_UNPORTABLE = re.compile(
+    r"(?:^|/)(?: |(?:con|prn|aux|nul|com\d|lpt\d)(?:\.[^/]*)?(?:/|$))|[ .](?:/|$)|[<>:\"|?*]",
+    re.IGNORECASE,
+)
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -96,21 +99,38 @@ class Limits:
             )
         elif file.before is None and file.path in self._present:
             yield PATHS.make_finding(file.path, "is given as new, but the base commit has it", fix)
-        elif file.before is None and (fault := _explain_unportable(file.path)):
+        elif file.before is None and _UNPORTABLE.search(file.path):
+            fault = "has a part that no Windows checkout can hold"
             yield PATHS.make_finding(file.path, fault, "Choose a plain name.")
         elif file.before is None:
-            yield from _collision(file, self._present, self._spellings)
+            yield from self._collision(file.path)
+
+    def _collision(self, path: str) -> Iterator[Finding]:
+        """Compare a new path, and every folder of it, with what is there already."""
+        parts = path.split("/")
+        for depth in range(1, len(parts) + 1):
+            part = "/".join(parts[:depth])
+            others = self._spellings.get(fold_case(part), set())
+            if others and part not in others:
+                says = f"differs from the existing {min(others)} in case or look-alike letters only"
+                yield PATHS.make_finding(path, says, f"Use the existing spelling, {min(others)}.")
+                return
+            if others and (part == path or part in self._present):
+                says = "is a folder in the base commit"
+                says = says if part == path else f"lies below {part}, which is a file"
+                yield PATHS.make_finding(path, says, "Choose another name.")
+                return
 
     @cached_property
-    def _spellings(self) -> dict[str, str]:
+    def _spellings(self) -> dict[str, set[str]]:
         """Every path and folder of the base by its folded form."""
-        spellings: dict[str, str] = {}
+        spellings: dict[str, set[str]] = defaultdict(set)
         for path in self._present:
             part = path
-            while part and (key := fold_case(part)) not in spellings:
-                spellings[key] = part
+            while part and part not in (known := spellings[fold_case(part)]):
+                known.add(part)
                 part = part.rpartition("/")[0]
-        return spellings
+        return dict(spellings)
 
 
 # --- names ------------------------------------------------------------------------------------
@@ -120,22 +140,9 @@ def _fault_of_name(path: str) -> str | None:
     """Say why a path cannot be taken at its word, if so."""
     if problem := names.name_problem(path):
         return f"cannot be a path of a change: {problem}"
-    if _DRIVE.match(path):
-        return "is an absolute path on Windows"
-    for letter in path:
-        if unicodedata.category(letter) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}:
-            return f"has an invisible or control character (U+{ord(letter):04X})"
-    return None
-
-
-def _explain_unportable(path: str) -> str | None:
-    """Say why a new path would trouble a checkout elsewhere, if so."""
-    for part in path.split("/"):
-        if part != part.rstrip(". ") or part != part.lstrip(" "):
-            return "has a part that starts with a space or ends with a space or dot"
-        if _DEVICES.fullmatch(part) or set(part) & set('<>:"|?*'):
-            return "has a part that no Windows checkout can hold"
-    return None
+    hidden = (one for one in path if unicodedata.category(one) in {"Cc", "Cf", "Cs", "Co"})
+    letter = next(hidden, "")
+    return f"has an invisible character (U+{ord(letter):04X})" if letter else None
 
 
 # --- Mergewright's own configuration ----------------------------------------------------------
@@ -187,10 +194,7 @@ def _line_of(content: bytes | None, needle: bytes) -> int | None:
 #: Lists that forbid: what they are for, and the way out.
 _FORBIDS = {
     "human_only": ("only people change it", "Leave this part of the ticket to a person."),
-    "protect": (
-        "it is protected",
-        "Leave the file as it is, or take it out of scope.protect first.",
-    ),
+    "protect": ("it is protected", "Leave it as it is, or take it out of scope.protect first."),
 }
 
 
@@ -201,68 +205,24 @@ class _Scope:
         self.faults: list[Finding] = []
         self._lists: dict[str, Patterns] = {}
         for key in (*_FORBIDS, "allow"):
-            is_lenient = key in _FORBIDS
-            self._lists[key] = Patterns((), lenient=is_lenient)
+            self._lists[key] = Patterns(())
             try:
-                self._lists[key] = Patterns(getattr(config.scope, key), lenient=is_lenient)
+                self._lists[key] = Patterns(getattr(config.scope, key), lenient=key in _FORBIDS)
             except ValueError as problem:
-                message = f"scope.{key} of the configuration: {problem}"
-                fix = "Write the pattern as in a .gitignore file."
-                self.faults.append(PATHS.make_finding("", message, fix))
+                says = f"scope.{key} of the configuration: {problem}"
+                self.faults.append(
+                    PATHS.make_finding("", says, "Write the pattern as in a .gitignore file.")
+                )
 
     def check(self, file: ChangedFile) -> Iterator[Finding]:
-        deed = _deed(file)
+        verb = "deleted" if file.after is None else "added" if file.before is None else "changed"
         for key, (why, fix) in _FORBIDS.items():
             if pattern := self._lists[key].first(file.path):
-                message = f"is {deed}, but {why} (scope.{key}: {pattern!r})"
-                yield PATHS.make_finding(file.path, message, fix)
+                says = f"is {verb}, but {why} (scope.{key}: {pattern!r})"
+                yield PATHS.make_finding(file.path, says, fix)
         if not self._lists["allow"].first(file.path):
-            yield PATHS.make_finding(
-                file.path,
-                f"is {deed}, but lies outside scope.allow",
-                "Stay within scope.allow, or widen it first.",
-            )
-
-
-def _deed(file: ChangedFile) -> str:
-    if file.before is None:
-        return "added"
-    return "deleted" if file.after is None else "changed"
-
-
-# --- against the base commit ------------------------------------------------------------------
-
-
-def _collision(
-    file: ChangedFile, present: frozenset[str], spellings: dict[str, str]
-) -> Iterator[Finding]:
-    """Compare a new path, and every folder of it, with what is there already."""
-    folder = file.path
-    while folder:
-        other = spellings.get(fold_case(folder))
-        if folder != file.path and folder in present:
-            yield PATHS.make_finding(
-                file.path, f"lies below {folder}, which is a file", "Choose another folder."
-            )
-            return
-        if other is not None and other != folder and not _has_spelling(present, folder):
-            yield PATHS.make_finding(
-                file.path,
-                f"differs from the existing {other} in case or in look-alike letters only",
-                f"Use the existing spelling, {other}, or another name.",
-            )
-            return
-        if other == folder == file.path:
-            yield PATHS.make_finding(
-                file.path, "is a folder in the base commit", "Choose another name."
-            )
-            return
-        folder = folder.rpartition("/")[0]
-
-
-def _has_spelling(present: frozenset[str], folder: str) -> bool:
-    """Whether the base has this very spelling, as a file or as a folder."""
-    return folder in present or any(path.startswith(f"{folder}/") for path in present)
+            says = f"is {verb}, but lies outside scope.allow"
+            yield PATHS.make_finding(file.path, says, "Stay within scope.allow, or widen it first.")
 
 
 def _mode(file: ChangedFile) -> Iterator[Finding]:

@@ -2,8 +2,8 @@
 
 A new package is code of strangers that runs with the project's rights from then on: that is a
 person's decision (`scope.new_dependencies`). What comes from a repository of somebody instead of
-the index, or is called nearly like a package that everybody knows, is told apart, and so is what
-the project's own way of pinning and locking misses. That a package exists is proved by the
+the index, or is called nearly like a package that everybody knows, is told apart. That a package
+exists is proved by the
 environment, which is built from these files; what is imported undeclared is left to the check
 `names`.
 """
@@ -48,14 +48,7 @@ SOURCE = Rule(
     bad='dependencies = ["tablib @ git+https://github.com/somebody/tablib"]',
     good='dependencies = ["tablib>=3.6"]',
 )
-UNPINNED = Rule(
-    id="dependency-unpinned",
-    demands="A new package is pinned as the others beside it are.",
-    severity=Severity.REVIEW,
-    bad="httpx==0.28.1\ntablib",
-    good="httpx==0.28.1\ntablib==3.8.0",
-)
-RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, LOOKALIKE, SOURCE, UNPINNED)
+RULES = (NEW_DEPENDENCY, FORBIDDEN_DEPENDENCY, LOOKALIKE, SOURCE)
 
 #: Packages that are worth an imitation, and namesakes of theirs that are none.
 _KNOWN = frozenset(
@@ -78,8 +71,6 @@ _KNOWN = frozenset(
 )
 #: Of shorter names many are near each other.
 _LONG_ENOUGH = 5
-_ENOUGH = 3
-_MOSTLY = 0.8
 
 
 def check_change(change_context: ChangeContext) -> Iterator[Finding]:
@@ -101,8 +92,6 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
             if (one.name, finding.rule) not in told:
                 told.add((one.name, finding.rule))
                 yield finding
-        if not one.source and (said := _compare_pinning(one, declared, known)):
-            yield UNPINNED.make_finding(root + one.path, said, "Pin it as the others are.", line)
     yield from _find_moved(had, declared, after, root)
 
 
@@ -166,21 +155,3 @@ def _is_near(one: str, other: str) -> bool:
         or rest[1:] == other_rest[1:]
         or (rest[:2] == other_rest[:2][::-1] and rest[2:] == other_rest[2:])
     )
-
-
-def _compare_pinning(one: Declared, declared: Iterable[Declared], known: set[str]) -> str:
-    """Say how it is pinned other than those beside it, that were there before."""
-    beside = [
-        other
-        for other in declared
-        if other.origin == one.origin and other.name in known and other.version != "local"
-    ]
-    if len(beside) < _ENOUGH or one.version == "local":
-        return ""
-    exact = sum(bool(other.exact_version) for other in beside) / len(beside)
-    bound = sum(bool(other.version) for other in beside) / len(beside)
-    if exact >= _MOSTLY and not one.exact_version:
-        return f"declares {one.name} without an exact version, as those beside it have"
-    if bound >= _MOSTLY and not one.version:
-        return f"declares {one.name} without any version, where those beside it have bounds"
-    return ""

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from agent.dashboard import links
+from agent.dashboard.github_people import find_website
 from agent.models.run import Reason
 from agent.store.sql_store import SqlStore
 from tests.unit.dashboard import made_runs
@@ -151,3 +152,9 @@ def test_signing_in_leads_to_our_own_pages_alone(stranger, address):
 def test_signing_out_ends_the_session(operator: Browser):
     operator.post("/sign-out", proof=operator.proof())
     assert operator.get("/").status_code == 303
+
+
+def test_people_are_sent_to_the_pages_of_the_github_that_the_settings_name():
+    assert find_website("https://api.github.com") == "https://github.com"
+    assert find_website("https://ghe.example/api/v3") == "https://ghe.example"
+    assert find_website("https://api.octo.ghe.com") == "https://octo.ghe.com"

@@ -6,9 +6,8 @@ import time
 
 import pytest
 
-from agent.github import checks_report, state_labels
+from agent.github import checks_report
 from agent.github import status_text as status
-from agent.github.state_labels import StateLabel
 from agent.models.change import Finding, Plan, Severity
 from agent.models.code_host import Progress, StageMark
 from agent.models.model_use import ModelUse
@@ -156,7 +155,6 @@ def test_a_dry_run_is_never_called_ready():
     ended = outcome(Reason.DRY_RUN, "body", PULL)
     assert not ended.is_done
     assert "is ready" not in status.ended(RUN, ended, PROGRESS, None)
-    assert state_labels.of(ended) is not StateLabel.READY
 
 
 def test_a_text_that_is_too_long_is_cut_and_says_so():
@@ -184,8 +182,6 @@ def test_a_round_tells_how_its_threads_ended_and_who_acts(ends):
         update = {"threads": threads, "waiting_threads": waiting}
         ended = outcome(reason, "body", PULL).model_copy(update=update)
         text = status.ended(run, ended, PROGRESS, PAGE)
-    label = state_labels.of(ended, follows=True)
-    assert (label is StateLabel.NEEDS_HUMAN) == bool(threads)
     head, _, rest = text.partition("\n\n")
     assert head == "**#9 is open; round 2 of its review is over: Said \\*so\\*.**"
     assert ("- [shop/views.py:3: why?](https://g/9#t)" in rest) == ("human" in ends)
@@ -198,7 +194,6 @@ def test_a_round_that_came_to_nothing_leaves_the_pull_request_and_says_why():
     assert "#9 is open as it was" in text.partition("\n")[0]
     assert "\n\n**The run has used up its time.**\n\nMore.\n\n" in text
     assert "Reason code: `time_spent`" in text
-    assert state_labels.of(ended, follows=True) is StateLabel.NEEDS_HUMAN
 
 
 @pytest.mark.parametrize(
@@ -214,18 +209,6 @@ def test_a_call_takes_the_first_sentence_and_leads_to_the_rest(text, first):
     assert told.startswith(first)
     assert "(https://g/1#c)" in told
     assert "More." not in told
-
-
-@pytest.mark.parametrize(
-    ("reason", "label"),
-    [
-        (Reason.READY, StateLabel.READY),
-        (Reason.UNCLEAR, StateLabel.NEEDS_HUMAN),
-        (Reason.NEW_FAILURES, StateLabel.FAILED),
-    ],
-)
-def test_each_end_has_its_label(reason, label):
-    assert state_labels.of(outcome(reason)) is label
 
 
 def test_a_finding_becomes_an_annotation_at_its_line():

@@ -171,12 +171,6 @@ def of(action, label=None, **issue):
     return payload
 
 
-def test_GH8_a_label_of_ours_that_is_taken_off_is_no_occasion():
-    ignored = parse_event("issues", raw(of("unlabeled", "Mergewright: working")))
-    assert ignored == Ignored(action="unlabeled", reason=ignored.reason)
-    assert "a label of ours" in ignored.reason
-
-
 @pytest.mark.parametrize("action", ["unlabeled", "transferred"])
 def test_GH7_what_takes_an_issue_back_is_kept_as_an_occasion_to_look(action):
     payload = of(action, "mergewright" if action == "unlabeled" else None, title="t" * 9000)
@@ -197,10 +191,6 @@ def test_PF6_opening_an_issue_again_is_kept_as_the_word_of_whoever_did_it():
     for action in ("reopened", "unlocked"):
         request = asked(raw(of(action)))
         assert (request.resumes, request.label, request.snapshot.actor) == (True, "", "octo")
-
-
-def test_GH8_our_own_labels_that_are_taken_off_are_not_even_kept():
-    assert isinstance(parse_event("issues", raw(of("unlabeled", "Mergewright: Failed"))), Ignored)
 
 
 @pytest.mark.parametrize("action", ["reopened", "closed", "unlabeled"])
