@@ -252,8 +252,8 @@ class Services:
         """Where people find the full log: an address if there is one, else the file."""
         if self.execution.places.log:
             return self.execution.places.log
-        if self.settings.public_url and run.snapshot:
-            return f"{self.settings.public_url}/runs/{run.run_id}/log"
+        if self.settings.dashboard_url and run.snapshot:
+            return f"{self.settings.dashboard_url}/runs/{run.run_id}/log"
         return str(self.run_folder(run) / "run.log")
 
     def base_folder(self, run: Run) -> Path:

@@ -67,7 +67,7 @@ _Route = Annotated[
 ]
 _Repository = Annotated[str, _of_form(r"[A-Za-z0-9_-]{1,100}/[A-Za-z0-9._-]{1,100}", "owner/name")]
 #: Given by value or by file, never both.
-_BY_FILE = ("github_token", "webhook_secret")
+_BY_FILE = ("github_token", "github_client_secret", "webhook_secret")
 _SECRET_FILE_BYTES = 64 * 1024
 _NUMBERS = {"int": "a whole number", "float": "a number"}
 #: Whatever is longer may be a secret that was put into the wrong variable.
@@ -162,8 +162,23 @@ class Settings(Record):
     listen_port: int = Field(default=8080, ge=0, le=65535)
     """0: any free port, which the listener logs."""
     public_url: str | None = None
-    """Address under which people and GitHub reach the listener, for links to run pages; None:
+    """Address under which GitHub reaches the listener; `mergewright app create` registers it."""
+    dashboard: Literal["on", "off"] = "on"
+    """off: `mergewright serve` starts no dashboard."""
+    dashboard_host: str = Field(default="127.0.0.1", min_length=1)
+    """Address the dashboard binds; set another only behind a proxy that speaks TLS."""
+    dashboard_port: int = Field(default=8081, ge=0, le=65535)
+    """0: any free port, which the dashboard logs."""
+    dashboard_url: str | None = None
+    """Address under which people reach the dashboard, for links to runs and for signing in; None:
     texts carry no links."""
+    github_client_id: str | None = None
+    """Client ID of the GitHub App, with which people sign in to the dashboard; with it goes
+    github_client_secret_file. None: they sign in by one-time links alone."""
+    github_client_secret: SecretStr | None = None
+    """Client secret of the GitHub App. The dashboard alone is given it."""
+    github_client_secret_file: Path | None = None
+    """File with that secret, in place of its value."""
     bot_ids: tuple[int, ...] = ()
     """Numeric ids of further accounts that never start a run: other bots with a user account."""
 
@@ -251,7 +266,7 @@ class Settings(Record):
             raise ValueError("is empty. Name a folder, or leave it unset")
         return value
 
-    @field_validator("github_url", "public_url")
+    @field_validator("github_url", "public_url", "dashboard_url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
         if value is None:
@@ -271,13 +286,48 @@ def variable(field: str) -> str:
 
 #: All that the listener, which strangers talk to, has a use for.
 _OF_LISTENER = ("home", "listen_host", "listen_port", "webhook_secret", "webhook_secret_file")
+_OF_DASHBOARD = (
+    *("home", "dashboard", "dashboard_host", "dashboard_port", "dashboard_url", "github_url"),
+    *("github_client_id", "github_client_secret", "github_client_secret_file"),
+)
+_OF_SYSTEM = frozenset({
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
+    "NO_COLOR", "XDG_DATA_HOME", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONUNBUFFERED",
+    "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONWARNINGS", "PYTHONFAULTHANDLER",
+    "PYTHONUTF8", "PYTHONIOENCODING",
+})  # fmt: skip
 
 
-def withheld_from_listener() -> frozenset[str]:
-    """Name the variables that the listener does not get, such as the code host's key and token."""
-    return frozenset(
-        variable(field) for field in Settings.model_fields if field not in _OF_LISTENER
-    )
+def keep_for_listener(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that the listener may have; what it lacks, nobody can get out of it."""
+    return _keep_for(_OF_LISTENER, environ)
+
+
+def keep_for_dashboard(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that the dashboard may have: no key of the App, none of a model."""
+    return _keep_for(_OF_DASHBOARD, environ)
+
+
+def _keep_for(fields: tuple[str, ...], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of some settings, and those of the system.
+
+    A setting that we do not know stays as well: reading the settings refuses it by name.
+    """
+    withheld = {variable(field) for field in Settings.model_fields if field not in fields}
+
+    def may_stay(name: str) -> bool:
+        if name.startswith(_PREFIX):
+            return name not in withheld
+        return name in _OF_SYSTEM or name.startswith("LC_")
+
+    return {name: value for name, value in environ.items() if may_stay(name)}
+
+
+def write_address(host: str, port: int) -> str:
+    """Write the address at which this machine reaches what is bound to a host and a port."""
+    shown = f"[{host}]" if ":" in host else host
+    reached = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)  # noqa: S104 compared
+    return f"http://{reached}:{port}"
 
 
 def model_keys(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -450,6 +500,16 @@ def signing_secret(settings: Settings) -> bytes:
             " too."
         )
     return raw
+
+
+def client_secret(settings: Settings) -> SecretStr | None:
+    """Read the App's client secret, from its value or its file; None: not given, or empty.
+
+    Raises:
+        SettingsInvalid: The file cannot be read.
+    """
+    value, file = settings.github_client_secret, settings.github_client_secret_file
+    return _secret(value, file, "GITHUB_CLIENT_SECRET_FILE")
 
 
 def require_whole(home: Path) -> None:

@@ -21,7 +21,6 @@ from agent.errors import AgentError, SettingsInvalid
 from agent.settings import Settings
 from agent.store.sql_inbox import Inbox
 from agent.telemetry import run_log
-from webhooks import environment
 from webhooks.app import create_app
 from webhooks.protocol import PatientProtocol
 
@@ -55,7 +54,7 @@ def _start_clean() -> None:
     A variable that is only taken out of `os.environ` stays readable in the memory of the process
     and in /proc; so the process is replaced.
     """
-    kept = environment.kept(os.environ)
+    kept = settings.keep_for_listener(os.environ)
     if kept != dict(os.environ):
         sys.stdout.flush()
         sys.stderr.flush()

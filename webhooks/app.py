@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 
 from agent.models.ticket import Delivery
 from agent.store.sql_inbox import Inbox, ReceiptKind
-from webhooks import health, limits, runs_pages, signatures
+from webhooks import health, limits, signatures
 from webhooks.inbox import Committer
 from webhooks.listener_metrics import ListenerMetrics
 from webhooks.refusals import Refused
@@ -40,7 +40,7 @@ def create_app(home: Path, secret: bytes, inbox: Inbox) -> FastAPI:
     """Make the listener's application.
 
     Args:
-        home: Whose runs are shown.
+        home: Where the worker leaves its figures.
         inbox: Closed when the application ends.
     """
     committer = Committer(inbox)
@@ -96,7 +96,6 @@ def create_app(home: Path, secret: bytes, inbox: Inbox) -> FastAPI:
     app.add_route("/webhooks/github", github, methods=["POST"])
     app.add_exception_handler(Refused, _make_refusal)
     app.include_router(health.router(committer, figures))
-    app.include_router(runs_pages.router(home / "runs"))
     return app
 
 

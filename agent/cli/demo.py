@@ -20,6 +20,7 @@ from rich.rule import Rule
 from agent import settings
 from agent.cli import terminal
 from agent.cli.progress import QUIET_SECONDS
+from agent.dashboard import links
 from agent.text import sanitise
 
 if TYPE_CHECKING:
@@ -224,7 +225,11 @@ def _explain(played: Play, out: Console) -> None:
 
 
 def _linger(played: Play, out: Console) -> None:
-    places = [("the simulated GitHub", played.stage.address), ("the issue", played.issue_url)]
+    places = [
+        ("the dashboard, to sign in", links.make_link(played.stage.home, played.stage.dashboard)),
+        ("the simulated GitHub", played.stage.address),
+        ("the issue", played.issue_url),
+    ]
     if run := played.run():
         if run.outcome and run.outcome.pull_request:
             places.append(("the pull request", run.outcome.pull_request.url))

@@ -66,6 +66,7 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(replay.replay)
 app.command()(serve.serve)
+app.command()(serve.dashboard)
 app.command(hidden=True)(serve.work)
 app.command()(backup.backup)
 app.command()(backup.restore)

@@ -1,7 +1,7 @@
-"""`mergewright serve`: listener and worker as two processes, watched over.
+"""`mergewright serve`: listener, dashboard and worker as processes, watched over.
 
 Owns what each of them is given and how they are started, started again and ended. What they do is
-`webhooks` and `agent.service.process`.
+`webhooks`, `agent.dashboard` and `agent.service.process`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import typer
 
 from agent import settings, wiring
 from agent.cli import terminal
-from agent.errors import SandboxMissing
+from agent.dashboard import links
+from agent.errors import SandboxMissing, SettingsInvalid
 from agent.models.sandbox import SandboxRequest
 from agent.settings import Settings
 from agent.store.worker_lock import WorkerLock
@@ -48,14 +49,19 @@ _SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36
 #: A wrong setting, or a machine without sandboxes, does not mend itself by starting again.
 _EXIT_SETTINGS = 2
 #: What the worker is never given.
-_WEBHOOK = frozenset(map(settings.variable, ("webhook_secret", "webhook_secret_file")))
+_SECRETS_OF_OTHERS = frozenset(
+    settings.variable(f"{name}{ending}")
+    for name in ("webhook_secret", "github_client_secret")
+    for ending in ("", "_file")
+)
 
 
 def serve() -> None:
     """Listen for webhooks and carry out what comes in, until stopped.
 
-    Two processes are started and, when one of them ends, started again: the listener, which holds
-    the webhook secret alone, and the worker. Events go to stderr, one JSON object a line.
+    Three processes are started and, when one of them ends, started again: the listener, which holds
+    the webhook secret alone, the dashboard, which holds the client secret alone, and the worker.
+    Events go to stderr, one JSON object a line.
     When it is to stop, the steps under way are brought to their end, for a minute at most; a second
     signal, as a second Ctrl-C, ends them at once. Either way the runs go on at the next start.
     Exit code 0: stopped by a signal; 2: settings or a machine without sandboxes, with the fix in
@@ -69,39 +75,59 @@ def serve() -> None:
         lambda: settings.signing_secret(loaded),
     )
     if sys.stderr.isatty():
-        terminal.print_aside("Starting listener and worker. Ctrl-C ends them.")
+        terminal.print_aside("Starting listener, dashboard and worker. Ctrl-C ends them.")
         threading.Thread(target=_tell_when_ready, args=(loaded,), daemon=True).start()
-    children = (
-        _Child("listener", ("-m", "webhooks"), _for_listener(os.environ)),
-        _Child(
-            "worker",
-            ("-m", "agent", "work"),
-            _for_worker(os.environ),
-            heartbeat=loaded.home / settings.HEARTBEAT,
-        ),
+    worker = _Child(
+        "worker",
+        ("-m", "agent", "work"),
+        _for_worker(os.environ),
+        heartbeat=loaded.home / settings.HEARTBEAT,
     )
-    raise typer.Exit(_supervise(children))
+    listener = _Child("listener", ("-m", "webhooks"), settings.keep_for_listener(os.environ))
+    shown = (
+        _Child("dashboard", ("-m", "agent.dashboard"), settings.keep_for_dashboard(os.environ)),
+    )
+    pages = shown if loaded.dashboard == "on" else ()
+    raise typer.Exit(_supervise((listener, worker, *pages)))
+
+
+def dashboard() -> None:
+    """Print a link that signs you in to the dashboard, once and within ten minutes.
+
+    Whoever can write to the data folder can make one; the dashboard shows and allows them all.
+    """
+    loaded = settings.load_settings()
+    settings.require_home(loaded)
+    print(_make_link(loaded))
+
+
+def _make_link(loaded: Settings) -> str:
+    if loaded.dashboard_port == 0:
+        raise SettingsInvalid(
+            "MERGEWRIGHT_DASHBOARD_PORT is 0, so the port is not known here. Set a port."
+        )
+    reached = settings.write_address(loaded.dashboard_host, loaded.dashboard_port)
+    return links.make_link(loaded.home, reached)
 
 
 def _tell_when_ready(loaded: Settings) -> None:
     """Say once, to a person who looks on, where we listen and that all is well."""
     import httpx
 
-    host = loaded.listen_host
     if loaded.listen_port == 0:
         return  # the listener's own log says which port it got
-    shown = f"[{host}]" if ":" in host else host
-    reached = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)  # noqa: S104 compared
-    asked = f"http://{reached}:{loaded.listen_port}/readyz"
+    where = settings.write_address(loaded.listen_host, loaded.listen_port)
+    asked = f"{where}/readyz"
     until = time.monotonic() + _READY_SECONDS
     while time.monotonic() < until:
         with suppress(httpx.HTTPError):
             if httpx.get(asked, timeout=2.0, trust_env=False).is_success:
-                where = f"http://{shown}:{loaded.listen_port}"
                 terminal.print_aside(
                     f"Ready: deliveries go to {where}/webhooks/github; {where}/readyz tells"
                     " whether all is well."
                 )
+                if loaded.dashboard == "on" and loaded.dashboard_port:
+                    terminal.print_aside(f"Dashboard, to sign in once: {_make_link(loaded)}")
                 return
         time.sleep(_LOOK_SECONDS)
 
@@ -159,17 +185,11 @@ def _require_sandbox(loaded: Settings) -> None:
 # --- what each is given -----------------------------------------------------------------------
 
 
-def _for_listener(environ: Mapping[str, str]) -> dict[str, str]:
-    """Leave out every setting that is not the listener's; it drops the rest by itself."""
-    withheld = settings.withheld_from_listener() | settings.model_keys(environ).keys()
-    return {name: value for name, value in environ.items() if name not in withheld}
-
-
 def _for_worker(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if name not in _WEBHOOK}
+    return {name: value for name, value in environ.items() if name not in _SECRETS_OF_OTHERS}
 
 
-# --- the two processes ------------------------------------------------------------------------
+# --- the processes ------------------------------------------------------------------------
 
 
 @dataclass

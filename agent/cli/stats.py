@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
 
 from agent import settings
 from agent.cli import kept, terminal
+from agent.errors import RequestRefused
 from agent.telemetry import statistics
 from agent.telemetry.statistics import By, Median, PerLine, RunSummary, Share, Statistics
 
@@ -32,6 +34,12 @@ def stats(
             "--since", metavar="30d", help="Only runs begun since: hours (h), days (d), weeks (w)."
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", dir_okay=False, help="Write them with plots as one page."
+        ),
+    ] = None,
     as_json: terminal.Json = False,
 ) -> None:
     """Show how runs ended, how long it took, what people changed before they merged, what it cost.
@@ -40,6 +48,9 @@ def stats(
     in it. It asks nobody but the files of this machine.
     """
     begun = _begun(since)
+    if html is not None:
+        _write_page(html, begun)
+        return
     told = _told(begun)
     every = statistics.compute_statistics(_ALL, told)
     groups = statistics.compute_by_group(told, by) if by else ()
@@ -61,6 +72,26 @@ def stats(
         )
     else:
         _show(by, groups, every)
+
+
+def _write_page(path: Path, begun: float) -> None:
+    """Write the dashboard's statistics to a file.
+
+    Raises:
+        RequestRefused: It cannot be written.
+    """
+    # It loads what draws the plots.
+    from agent.dashboard import export
+    from agent.dashboard.index import RunIndex
+    from agent.dashboard.statistics import choose
+
+    with kept.opened(settings.load_settings()) as store:
+        runs = choose(RunIndex(store).entries(), begun) if store else []
+    try:
+        path.write_text(export.write_html(runs, begun, time.time()), encoding="utf-8")
+    except OSError as problem:
+        raise RequestRefused(f"{path} cannot be written ({problem.strerror}).") from problem
+    print(f"Written: {path}, about {len(runs):,} runs.")
 
 
 def _begun(since: str | None) -> float:

@@ -51,6 +51,7 @@ _OUR_OWN = frozenset(
     f"MERGEWRIGHT_{name}"
     for name in (
         *("GITHUB_TOKEN", "GITHUB_TOKEN_FILE", "WEBHOOK_SECRET", "LABEL", "LISTEN_HOST"),
+        *("DASHBOARD", "DASHBOARD_HOST", "GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET_FILE"),
         *("MODEL", "MODEL_EDITOR", "MODEL_REVIEWER", "MODEL_ROUTES", "MODEL_ALLOW"),
     )
 )
@@ -153,6 +154,8 @@ class Stage:
     """The service's data folder."""
     store: SqlStore
     inbox: Inbox
+    dashboard: str = ""
+    """Address of the service's dashboard; empty: there is none."""
 
 
 @dataclass(frozen=True)
@@ -206,8 +209,8 @@ class Play:
         return None
 
     def run_page(self, run: StoredRun) -> str:
-        """Address of a run's page, which the service's listener shows."""
-        return f"{self.stage.service.address}/runs/{run.run.run_id}"
+        """Address of a run's page on the service's dashboard."""
+        return f"{self.stage.dashboard}/runs/{run.run.run_id}"
 
     def seconds(self, run: StoredRun) -> dict[str, float]:
         """Seconds of the run's steps so far, in order."""
@@ -251,14 +254,16 @@ def staging(home: Path, folder: Path, **more: str) -> Iterator[Stage]:
     """
     world = World(folder / "github")
     with serving.running(world) as address:
-        port = _free_port()
-        listener = f"http://127.0.0.1:{port}"
+        port, pages = _free_port(), _free_port()
+        listener, dashboard = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{pages}"
         app, of_app = people_and_app(world, listener, folder)
         environ = {
             **of_app,
             "MERGEWRIGHT_HOME": str(home),
             "MERGEWRIGHT_LISTEN_PORT": str(port),
             "MERGEWRIGHT_PUBLIC_URL": listener,
+            "MERGEWRIGHT_DASHBOARD_PORT": str(pages),
+            "MERGEWRIGHT_DASHBOARD_URL": dashboard,
             # What is played is the run itself.
             "MERGEWRIGHT_ONBOARDING": "off",
             **more,
@@ -268,7 +273,7 @@ def staging(home: Path, folder: Path, **more: str) -> Iterator[Stage]:
             service.start()
             world.install(app, OWNER)
             with closing(SqlStore(home)) as store, closing(Inbox(home)) as inbox:
-                yield Stage(world, address, app, service, home, store, inbox)
+                yield Stage(world, address, app, service, home, store, inbox, dashboard)
         finally:
             service.stop()
 
@@ -305,8 +310,8 @@ def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict
         hook_url=address,
         hook_secret=secret,
     )
-    key, shared = folder / "app.pem", folder / "webhook-secret"
-    for path, text in ((key, app.private_key), (shared, secret)):
+    key, shared, client = (folder / name for name in ("app.pem", "webhook-secret", "client-secret"))
+    for path, text in ((key, app.private_key), (shared, secret), (client, app.client_secret)):
         path.touch(mode=0o600)
         path.write_text(text)
     return app, {
@@ -314,6 +319,8 @@ def people_and_app(world: World, listener: str, folder: Path) -> tuple[App, dict
         "MERGEWRIGHT_GITHUB_APP_ID": str(app.id),
         "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": str(key),
         "MERGEWRIGHT_WEBHOOK_SECRET_FILE": str(shared),
+        "MERGEWRIGHT_GITHUB_CLIENT_ID": app.client_id,
+        "MERGEWRIGHT_GITHUB_CLIENT_SECRET_FILE": str(client),
     }
 
 

@@ -53,7 +53,7 @@ class GithubCodeHost:
         """Take the way to GitHub and the operator's settings; asks nothing yet."""
         self._access = access
         self._intake_api = GithubIntakeApi(access, settings)
-        self._public_url = settings.public_url
+        self._dashboard_url = settings.dashboard_url
         self._statuses: dict[str, StatusComment] = {}
         self._progress: dict[str, Progress] = {}
 
@@ -242,7 +242,7 @@ class GithubCodeHost:
         return self._statuses[run.run_id]
 
     def _page(self, run: Run) -> str | None:
-        return f"{self._public_url}/runs/{run.run_id}" if self._public_url else None
+        return f"{self._dashboard_url}/runs/{run.run_id}" if self._dashboard_url else None
 
     def _still_wanted(self, snapshot: Snapshot, live: LiveIssue | None) -> None:
         issue = f"Issue #{snapshot.issue.number}"

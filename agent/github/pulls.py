@@ -46,7 +46,7 @@ class GithubPulls:
     def __init__(self, access: Access, settings: Settings) -> None:
         """Take the way to GitHub and the operator's settings; asks nothing yet."""
         self._access = access
-        self._public_url = settings.public_url
+        self._dashboard_url = settings.dashboard_url
         self._writers: dict[tuple[str, str, int], bool] = {}
 
     def read_pull(self, run: Run, number: int) -> PullSnapshot | None:
@@ -138,7 +138,11 @@ class GithubPulls:
         )
 
     def _shorten_text(self, run: Run, words: str) -> str:
-        page = f"{self._public_url}/runs/{run.run_id}" if self._public_url else "the log of the run"
+        page = (
+            f"{self._dashboard_url}/runs/{run.run_id}"
+            if self._dashboard_url
+            else "the log of the run"
+        )
         return sanitise.cut_markdown(words, sanitise.TEXT_LIMIT - _FRAME, where=page)
 
 

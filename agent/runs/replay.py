@@ -191,7 +191,7 @@ def run_again(
     bounded = {"model_usd": _UNBOUNDED, "model_tokens": None}
     roles = ("model", "model_editor", "model_reviewer")
     nobody = dict.fromkeys((*roles, "model_routes", "model_allow"), ())
-    free = settings.model_copy(update={**bounded, **nobody, "public_url": None})
+    free = settings.model_copy(update={**bounded, **nobody, "dashboard_url": None})
     base = _make_checkout(then, free, folder, repository, local=run.snapshot is None)
     with _make_recorded_code_host(recording, free, folder, base) as (again, led):
         redactor = make_redactor(led)

@@ -6,7 +6,7 @@ once nothing is at work any more that goes on with the pull request, and git has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from sqlalchemy import Update
@@ -16,6 +16,8 @@ from agent.models.pull_outcomes import EndedPullRequest, PullOutcome
 from agent.store.sql_tables import PullOutcomeRow, RunRow
 
 Opening = Callable[[], AbstractContextManager[Session]]
+#: Rows that one query names.
+_BATCH_SIZE = 500
 
 
 class SqlPullOutcomes:
@@ -78,10 +80,28 @@ class SqlPullOutcomes:
         """Go through all ends, each with its figures as far as they are known."""
         with self._reading() as session:
             for row in session.exec(select(PullOutcomeRow)):
-                figures = (
-                    PullOutcome.model_validate_json(row.statistics) if row.statistics else None
-                )
-                yield _make_ended(row), figures
+                yield _make_outcome(row)
+
+    def read_stamps(self) -> dict[str, tuple[object, ...]]:
+        """Give of every end what tells whether anything about it is news, by the run's id."""
+        row = PullOutcomeRow
+        wanted = select(row.run_id, row.state, col(row.at), col(row.not_before))
+        with self._reading() as session:
+            return {run_id: tuple(rest) for run_id, *rest in session.execute(wanted)}
+
+    def load(self, run_ids: Sequence[str]) -> Iterator[tuple[EndedPullRequest, PullOutcome | None]]:
+        """Go through the ends of these runs."""
+        for start in range(0, len(run_ids), _BATCH_SIZE):
+            batch = run_ids[start : start + _BATCH_SIZE]
+            wanted = select(PullOutcomeRow).where(col(PullOutcomeRow.run_id).in_(batch))
+            with self._reading() as session:
+                for row in session.exec(wanted):
+                    yield _make_outcome(row)
+
+
+def _make_outcome(row: PullOutcomeRow) -> tuple[EndedPullRequest, PullOutcome | None]:
+    known = PullOutcome.model_validate_json(row.statistics) if row.statistics else None
+    return _make_ended(row), known
 
 
 def _row(ended: EndedPullRequest) -> Update:

@@ -75,6 +75,8 @@ _PRIORITY_SECONDS = 1800.0
 _MOST_BESIDE = 100
 #: The first of them is taken, if it is sound; a long queue is not read whole for that.
 _AT_A_LOOK = 10
+#: Rows that one query names; SQLite takes no more than some thousand.
+_AT_ONCE = 500
 
 
 class Backlog(Record):
@@ -638,6 +640,32 @@ class SqlStore:
             wanted = wanted.where(col(RunRow.repository) == repository)
         with self._open_reader() as session:
             return tuple(_make_stored_run(row) for row in session.exec(wanted))
+
+    def read_stamps(self, since: float | None = None) -> dict[str, tuple[object, ...]]:
+        """Give of runs what tells whether anything about them is news, by id.
+
+        Args:
+            since: Only of those that are not over, or were queued or ended since then.
+        """
+        columns: tuple[Any, ...] = (
+            *(RunRow.state, RunRow.active, RunRow.queued_at, RunRow.started_at, RunRow.ended_at),
+            *(RunRow.segment, RunRow.stop_request, RunRow.plan_asked),
+        )
+        wanted = select(RunRow.run_id).add_columns(*columns)
+        if since is not None:
+            recent = or_(col(RunRow.queued_at) >= since, col(RunRow.ended_at) >= since)
+            wanted = wanted.where(or_(col(RunRow.active), recent))
+        with self._open_reader() as session:
+            return {run_id: tuple(rest) for run_id, *rest in session.execute(wanted)}
+
+    def load(self, run_ids: Sequence[str]) -> Iterator[StoredRun]:
+        """Go through the runs of these ids; a row that makes no sense is left out."""
+        for start in range(0, len(run_ids), _AT_ONCE):
+            wanted = select(RunRow).where(col(RunRow.run_id).in_(run_ids[start:][:_AT_ONCE]))
+            with self._open_reader() as session:
+                for row in session.exec(wanted):
+                    with suppress(ValidationError):
+                        yield _make_stored_run(row)
 
     def close(self) -> None:
         """Let go of the file."""

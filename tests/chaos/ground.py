@@ -220,7 +220,7 @@ def _environ(
         "github_private_key_file": key,
         "webhook_secret_file": shared,
         "listen_port": port,
-        "public_url": f"http://127.0.0.1:{port}",
+        "dashboard_url": f"http://127.0.0.1:{port}",
         "onboarding": "off",
     }
     ours = {settings.variable(name): str(value) for name, value in given.items()}

@@ -57,6 +57,8 @@ OPERATIONS = (
     "GET /repos/{owner}/{repo}/rulesets/{ruleset_id}",
     "POST /repos/{owner}/{repo}/statuses/{sha}",
     "GET /user",
+    "GET /user/installations",
+    "GET /user/installations/{installation_id}/repositories",
     "GET /users/{username}",
 )
 

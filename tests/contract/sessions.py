@@ -47,6 +47,18 @@ def registration(hub: Hub) -> None:
     hub.client.ask("POST", "/app-manifests/code/conversions", expect=404)
 
 
+def sign_in(hub: Hub) -> None:
+    found = hub.ask("GET", "/user/installations")["installations"]
+    assert [one["id"] for one in found] == [hub.installation.id]
+    path = f"/user/installations/{hub.installation.id}/repositories"
+    (owned,) = hub.ask("GET", path)["repositories"]
+    assert owned["permissions"]["push"]
+    for token, may_write in ((hub.writer, True), (hub.stranger, False)):
+        listed = hub.ask("GET", path, token)["repositories"]
+        assert not any(one["permissions"]["push"] is not may_write for one in listed)
+    hub.ask("GET", "/user/installations/999999/repositories", expect=404)
+
+
 def hook(hub: Hub) -> None:
     app = hub.app_token
     hub.issue("Something to deliver")
@@ -280,7 +292,7 @@ def reviews(hub: Hub) -> None:
 AREAS: dict[str, Callable[[Hub], None]] = {
     area.__name__: area
     for area in (
-        apps, registration, hook, people, repository, branches, issues, labels, comments,
+        apps, registration, sign_in, hook, people, repository, branches, issues, labels, comments,
         references, commits, checks, workflows, pulls, reviews,
     )
 }  # fmt: skip

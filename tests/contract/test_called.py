@@ -10,8 +10,11 @@ import time
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
+from agent.dashboard.github_people import GithubPeople
 from agent.demo.simulator import actions
+from agent.errors import AccessLost
 from agent.github import app_registration
 from agent.github.conversations import GithubConversations
 from agent.github.deliveries import AppDeliveries
@@ -152,6 +155,21 @@ def register(scene: Scene) -> None:
         assert made.id == scene.app.id
 
 
+def sign_in(scene: Scene) -> None:
+    if scene.app is not None:
+        web, back = scene.world.base_url, "http://127.0.0.1:1"
+        secret = SecretStr(scene.app.client_secret)
+        people = GithubPeople(scene.settings.github_url, web, scene.app.client_id, secret, back)
+        sent = httpx.get(f"{people.authorize_url('x')}&as=ann").headers["location"]
+        code = httpx.URL(sent).params["code"]
+        person = people.exchange(code)
+        assert person.login == "ann"
+        assert people.ask_again(person).repositories == person.repositories
+        assert scene.run.snapshot.issue.repository_id in person.repositories
+        with pytest.raises(AccessLost):
+            people.exchange(code)
+
+
 def reconcile(scene: Scene) -> None:
     assert scene.intake_api.find_earlier_run(scene.run.snapshot) is None
     (found,) = GithubLabelledIssues(scene.access, scene.settings).find_new(scene.name)
@@ -177,7 +195,7 @@ def asked(tmp_path_factory) -> list[tuple[Operation | str, bytes]]:
             scene = samples.scene(world, tmp_path_factory.mktemp("scene"), app=app)
             for deed in (
                 intake, work, publish, follow_up, commit_through_the_api, look_an_issue_up,
-                register, reconcile, ask_for_less_than_wanted,
+                register, sign_in, reconcile, ask_for_less_than_wanted,
             ):  # fmt: skip
                 deed(scene)
         # A request is noted when it is over, which may be after its answer has arrived.

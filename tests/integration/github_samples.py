@@ -122,7 +122,7 @@ def scene(world: World, folder: Path, *, app: bool = True, pacing: Pacing = QUIC
     settings = Settings(
         home=folder / "home",
         github_url=f"{world.base_url}/api/v3",
-        public_url="https://m.example",
+        dashboard_url="https://m.example",
     )
     made, installation = None, None
     if app:

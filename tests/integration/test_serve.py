@@ -105,6 +105,8 @@ def service(world, tmp_path_factory) -> Iterator[Service]:
     given["MERGEWRIGHT_WEBHOOK_SECRET"] = (folder / "webhook").read_text()
     del given["MERGEWRIGHT_WEBHOOK_SECRET_FILE"]
     given |= {"MERGEWRIGHT_PUBLIC_URL": "https://m.example.org", "GITHUB_TOKEN": "of-the-shell"}
+    given |= {"MERGEWRIGHT_DASHBOARD": "on", "MERGEWRIGHT_DASHBOARD_PORT": str(free_port())}
+    given |= {"MERGEWRIGHT_GITHUB_CLIENT_SECRET": "of-the-client"}
     with running(given, folder / "log") as one:
         yield one
     shutil.rmtree(home)
@@ -125,6 +127,7 @@ def settings_for(world: World, home: Path, tmp_path: Path) -> dict[str, str]:
         "MERGEWRIGHT_GITHUB_APP_ID": str(app.id),
         "MERGEWRIGHT_GITHUB_PRIVATE_KEY_FILE": str(tmp_path / "app.pem"),
         "MERGEWRIGHT_WEBHOOK_SECRET_FILE": str(tmp_path / "webhook"),
+        "MERGEWRIGHT_DASHBOARD": "off",
     }
 
 
@@ -259,7 +262,10 @@ def test_the_processes_have_their_own_secrets_and_not_each_others(service):
     assert listener["MERGEWRIGHT_WEBHOOK_SECRET"] == secret
     assert not [name for name in listener if "GITHUB" in name or "PUBLIC_URL" in name]
     assert worker["MERGEWRIGHT_GITHUB_APP_ID"] == service.environ["MERGEWRIGHT_GITHUB_APP_ID"]
-    assert not [name for name in worker if "WEBHOOK" in name]
+    assert not [name for name in worker if "WEBHOOK" in name or "CLIENT" in name]
+    pages = variables(service.pid("dashboard"))
+    assert pages["MERGEWRIGHT_GITHUB_CLIENT_SECRET"] == "of-the-client"
+    assert not [name for name in pages if "WEBHOOK" in name or "APP" in name or "KEY" in name]
     assert secret not in worker.values()
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from agent import settings
 from agent.environments import found_pythons
 from agent.github import access, app_manifest
 from agent.sandbox.bubblewrap import roots
 from agent.sandbox.runtime import seccomp
 from agent.store.sql_inbox import Inbox
-from webhooks import environment
 from webhooks.sources import github_events
 
 ROOT = Path(__file__).parents[2]
@@ -65,18 +65,23 @@ def test_each_service_has_its_own_secret_alone():
     listener, worker = services()["listener"], services()["worker"]
     assert (listener["secrets"], worker["secrets"]) == (["webhook"], ["github"])
     given = listener["environment"]
-    assert environment.kept(given) == given
+    assert settings.keep_for_listener(given) == given
     assert "env_file" not in listener
     assert not [name for name in worker["environment"] if "WEBHOOK" in name]
+    dashboard = services()["dashboard"]
+    assert "secrets" not in dashboard
+    given = dashboard["environment"]
+    assert settings.keep_for_dashboard(given) == given
 
 
-def test_neither_service_reaches_the_other_or_the_engine():
-    listener, worker = services()["listener"], services()["worker"]
-    assert set(listener["networks"]).isdisjoint(worker["networks"])
+def test_no_service_reaches_another_or_the_engine():
+    each = [services()[name] for name in ("listener", "dashboard", "worker")]
+    listener, dashboard, worker = each
+    assert len({name for one in each for name in one["networks"]}) == 3
     assert "ports" not in worker
-    assert all(port.startswith("127.0.0.1:") for port in listener["ports"])
-    assert all(one["volumes"] == [f"data:{HOME}"] for one in (listener, worker))
-    for one in (listener, worker):
+    assert all(port.startswith("127.0.0.1:") for port in listener["ports"] + dashboard["ports"])
+    assert all(one["volumes"] == [f"data:{HOME}"] for one in each)
+    for one in each:
         assert "privileged" not in one
         assert one["cap_drop"] == ["ALL"]
         assert "no-new-privileges:true" in one["security_opt"]
@@ -107,7 +112,7 @@ def folders_of_home() -> set[str]:
     return found
 
 
-def test_the_listener_sees_the_inbox_and_the_runs_of_the_data_folder_alone():
+def test_the_listener_sees_the_inbox_of_the_data_folder_alone():
     # What lies in the first is run, what is in the second decides what mypy finds.
     assert {"pythons", "type-caches"} <= folders_of_home()
     hidden = {
@@ -115,7 +120,7 @@ def test_the_listener_sees_the_inbox_and_the_runs_of_the_data_folder_alone():
         for one in services()["listener"]["tmpfs"]
         if one.startswith(f"{HOME}/") and ":ro," in one
     }
-    assert hidden == folders_of_home() - {"runs"}
+    assert hidden == folders_of_home()
 
 
 def test_the_worker_is_healthy_by_the_sign_that_it_leaves(tmp_path):

@@ -60,16 +60,12 @@ def _convert_manifest(call: Call) -> object:
     app = call.world.registrations.pop(call.params["code"], None)
     if app is None:
         raise NotFound
-    given = {"client_id": secrets.token_hex(8), "client_secret": secrets.token_hex(20)}
+    given = {"client_id": app.client_id, "client_secret": app.client_secret}
     given |= {"webhook_secret": app.hook.secret, "pem": app.private_key}
     return {**shapes.shape_app(call.world, app), **given}
 
 
 # --- installations -------------------------------------------------------------------------------
-
-
-def _shape_installation(found: Installation) -> shapes.Shape:
-    return {"id": found.id, "permissions": found.permissions}
 
 
 def _find_installation(call: Call) -> Installation:
@@ -81,7 +77,7 @@ def _find_installation(call: Call) -> Installation:
 
 @operation("GET", _INSTALLATION)
 def _get_installation(call: Call) -> object:
-    return _shape_installation(_find_installation(call))
+    return shapes.shape_installation(_find_installation(call))
 
 
 @operation("GET", "/repos/{owner}/{repo}/installation")
@@ -90,7 +86,7 @@ def _get_repository_installation(call: Call) -> object:
     found = world.find_repository(f"{call.params['owner']}/{call.params['repo']}")
     for installation in world.installations.values():
         if found and installation.app is app and installation.covers(found):
-            return _shape_installation(installation)
+            return shapes.shape_installation(installation)
     raise NotFound
 
 

@@ -7,6 +7,7 @@ are seconds since the epoch (`World.now`).
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -303,6 +304,9 @@ class App:
     public_key: str
     permissions: Permissions
     hook: Hook
+    client_id: str = field(default_factory=lambda: f"Iv23{secrets.token_hex(8)}")
+    client_secret: str = field(default_factory=lambda: secrets.token_hex(20))
+    """With these it signs people in."""
 
 
 @dataclass(eq=False)

@@ -26,12 +26,13 @@ from agent.demo.simulator import (
     pages,
     pulls,
     repositories,
+    sign_in,
 )
 from agent.demo.simulator.calls import REST, Caller, Refusal
 from agent.demo.simulator.request_log import Asked
 from agent.demo.simulator.world import World
 
-AREAS = (apps, checks, issues, pulls, repositories)
+AREAS = (apps, checks, issues, pulls, repositories, sign_in)
 """Their operations are registered by loading them."""
 _REGISTER = "/settings/apps/new"
 #: It has no password, so only this machine reaches it.
@@ -111,6 +112,10 @@ def _answer_others(world: World, request: _Request) -> Answer:
         owner = path.removesuffix(_REGISTER).rpartition("/")[2]
         form = {**dict(parse_qsl(request.query)), **request.form()}
         return 302, {"Location": apps.register(world, owner, form)}, b""
+    if path == sign_in.AUTHORIZE:
+        return sign_in.authorize(world, dict(parse_qsl(request.query)), pages.SECURITY_HEADERS)
+    if path == sign_in.EXCHANGE:
+        return sign_in.exchange(world, request.form())
     if path == "/_pages/style.css":
         return 200, {"Content-Type": "text/css"}, pages.STYLE
     if method == "POST":

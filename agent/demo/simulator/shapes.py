@@ -13,6 +13,7 @@ from agent.demo.simulator.records import (
     CheckRun,
     Comment,
     Happening,
+    Installation,
     Issue,
     Pull,
     Repository,
@@ -72,6 +73,11 @@ def shape_app(world: World, app: App) -> Shape:
         "html_url": f"{world.base_url}/apps/{app.slug}",
         "events": app.hook.events,
     }
+
+
+def shape_installation(found: Installation) -> Shape:
+    """Shape an App on an account."""
+    return {"id": found.id, "permissions": found.permissions}
 
 
 # --- repositories --------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def made(tmp_path, home):
 
 def test_a_passing_change_becomes_a_pull_request(tmp_path, home):
     there, base = code_host(), runs.prepared(tmp_path / "app", home)
-    svc, said = runs.services(home, there, public_url="https://runs.example")
+    svc, said = runs.services(home, there, dashboard_url="https://runs.example")
     outcome = publish.open_pull_request(base, runs.decided(base), svc)
 
     assert there.calls == [

@@ -1,14 +1,14 @@
-"""What the listener may have."""
+"""What the listener and the dashboard may have."""
 
 from __future__ import annotations
 
+from agent import settings
 from agent.cli import serve
 from agent.settings import Settings
-from webhooks import environment
 
 
 def test_keys_and_tokens_do_not_stay():
-    kept = environment.kept(
+    kept = settings.keep_for_listener(
         {
             "PATH": "/bin",
             "LC_ALL": "C",
@@ -36,7 +36,12 @@ def test_keys_and_tokens_do_not_stay():
 
 def test_a_new_setting_does_not_stay_by_itself():
     every = {f"MERGEWRIGHT_{name.upper()}": "x" for name in Settings.model_fields}
-    assert set(environment.kept(every)) == {
+    secrets = {name for name in settings.keep_for_dashboard(every) if "SECRET" in name}
+    assert secrets == {
+        "MERGEWRIGHT_GITHUB_CLIENT_SECRET", "MERGEWRIGHT_GITHUB_CLIENT_SECRET_FILE"
+    }  # fmt: skip
+    assert not [name for name in settings.keep_for_dashboard(every) if "KEY" in name]
+    assert set(settings.keep_for_listener(every)) == {
         "MERGEWRIGHT_HOME",
         "MERGEWRIGHT_LISTEN_HOST",
         "MERGEWRIGHT_LISTEN_PORT",
@@ -45,8 +50,9 @@ def test_a_new_setting_does_not_stay_by_itself():
     }
 
 
-def test_the_listener_is_not_even_started_with_keys_of_models():
-    given = {"PATH": "/bin", "OPENAI_API_KEY": "k", "ANTHROPIC_AUTH_TOKEN": "t"}
-    more = {"MERGEWRIGHT_MODEL": "openai:x", "MERGEWRIGHT_WEBHOOK_SECRET": "s"}
-    assert serve._for_listener(given | more) == {"PATH": "/bin", "MERGEWRIGHT_WEBHOOK_SECRET": "s"}
-    assert "OPENAI_API_KEY" in serve._for_worker(given | more)
+def test_the_worker_has_its_keys_and_nobody_elses_secrets():
+    given = {"PATH": "/bin", "OPENAI_API_KEY": "k", "MERGEWRIGHT_MODEL": "openai:x"}
+    secrets = {"MERGEWRIGHT_WEBHOOK_SECRET": "s", "MERGEWRIGHT_GITHUB_CLIENT_SECRET_FILE": "f"}
+    assert serve._for_worker(given | secrets) == given
+    for kept in (settings.keep_for_listener, settings.keep_for_dashboard):
+        assert kept(given) == {"PATH": "/bin"}

@@ -1,0 +1,133 @@
+"""The dashboard's application: its pages, what stands in every answer's head, and its errors."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import structlog
+from fastapi import FastAPI
+from pydantic import SecretStr
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from agent import settings
+from agent.dashboard import links, overview_pages, pages, runs_pages, sign_in_pages
+from agent.dashboard.access import ActionRefused, Gate, SignInNeeded
+from agent.dashboard.github_people import GithubPeople, find_website
+from agent.dashboard.index import RunIndex
+from agent.dashboard.parts import Dashboard, NotThere
+from agent.errors import AgentError
+from agent.service.pause import Switch
+from agent.settings import Settings
+from agent.store.sql_store import SqlStore
+
+_STATIC = {"style.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8",
+           "icon.svg": "image/svg+xml"}  # fmt: skip
+
+_log = structlog.get_logger()
+
+
+def create_app(loaded: Settings, store: SqlStore, address: str) -> FastAPI:
+    """Make the application.
+
+    Args:
+        address: Under which people reach it, without slash at the end.
+
+    Raises:
+        SettingsInvalid: What signs people in is wrong.
+    """
+    app = FastAPI(
+        # No generated pages: they would bring scripts of others.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.dashboard = Dashboard(
+        home=loaded.home,
+        store=store,
+        index=RunIndex(store),
+        gate=Gate(
+            links.read_key(loaded.home),
+            _make_github(loaded, address),
+            is_https=address.startswith("https://"),
+        ),
+        switch=Switch(loaded.home),
+    )
+    for part in (sign_in_pages, overview_pages, runs_pages):
+        app.include_router(part.router)
+    static = {name: pages.read_static(name) for name in _STATIC}
+
+    @app.get("/static/{name}")
+    def give_static(name: str) -> Response:
+        if name not in static:
+            raise NotThere
+        cached = {"Cache-Control": "max-age=3600"}
+        return Response(static[name], media_type=_STATIC[name], headers=cached)
+
+    @app.get("/healthz")
+    def give_health() -> Response:
+        return PlainTextResponse("alive\n")
+
+    app.add_exception_handler(SignInNeeded, _ask_to_sign_in)
+    for problem in (NotThere, ActionRefused, AgentError, HTTPException):
+        app.add_exception_handler(problem, _explain)
+    app.add_middleware(_Headed)
+    return app
+
+
+def _make_github(loaded: Settings, address: str) -> GithubPeople | None:
+    secret = settings.client_secret(loaded)
+    if loaded.github_client_id is None or secret is None:
+        return None
+    api_url = loaded.github_url
+    return GithubPeople(
+        api_url,
+        find_website(api_url),
+        loaded.github_client_id,
+        SecretStr(secret.get_secret_value()),
+        address,
+    )
+
+
+async def _ask_to_sign_in(request: Request, problem: Exception) -> Response:
+    if request.method != "GET" or request.url.path.endswith("/events"):
+        return PlainTextResponse("Sign in first.\n", 401)
+    query = f"?{request.url.query}" if request.url.query else ""
+    back_to = quote(f"{request.url.path}{query}", safe="")
+    return RedirectResponse(f"/sign-in?next={back_to}", 303)
+
+
+async def _explain(request: Request, problem: Exception) -> Response:
+    """Show what went wrong; that a page is not there, or not for somebody, has the same words."""
+    match problem:
+        case ActionRefused():
+            status, words = 409, str(problem)
+        case AgentError():
+            _log.warning("a page failed", path=request.url.path, problem=problem.message)
+            status, words = 503, problem.message
+        case HTTPException(status_code=code) if code != 404:
+            status, words = code, "This request is not understood."
+        case _:
+            status, words = 404, "There is no such page, or you may not see it."
+    return pages.render("problem.html.j2", status, words=words)
+
+
+class _Headed:
+    """Puts the headers that guard a page on every answer; a plain class, so that streams flow."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_headed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in pages.HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_headed if scope["type"] == "http" else send)

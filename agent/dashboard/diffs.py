@@ -1,0 +1,96 @@
+"""The diff of a change as lines with numbers, and the findings at them. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from agent.models.change import Finding
+from agent.text import sanitise
+
+#: What is longer is shown by git, and by GitHub.
+_MOST_LINES, _LONGEST = 4_000, 400
+_HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
+_KINDS = {"+": "added", "-": "removed", " ": "same"}
+
+
+@dataclass
+class DiffLine:
+    """One line; `kind` is added, removed, same, or hunk."""
+
+    kind: str
+    text: str
+    old: int | None = None
+    new: int | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass
+class DiffFile:
+    """One file of a diff."""
+
+    path: str
+    lines: list[DiffLine] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    """Those that stand at no line that is shown."""
+
+    @property
+    def added(self) -> int:
+        """Lines that are new."""
+        return sum(line.kind == "added" for line in self.lines)
+
+    @property
+    def removed(self) -> int:
+        """Lines that are gone."""
+        return sum(line.kind == "removed" for line in self.lines)
+
+
+def parse_diff(diff: str, findings: Iterable[Finding]) -> tuple[list[DiffFile], bool]:
+    """Take a diff of git's apart.
+
+    Returns:
+        The files, with the findings at their lines, and whether the diff was cut.
+    """
+    files: list[DiffFile] = []
+    old = new = count = 0
+    in_hunk = False
+    for raw in diff.split("\n"):
+        if raw.startswith("diff --git "):
+            files.append(DiffFile(raw.rpartition(" b/")[2]))
+            in_hunk = False
+        elif not files:
+            continue
+        elif found := _HUNK.match(raw):
+            old, new, in_hunk = int(found[1]), int(found[2]), True
+            files[-1].lines.append(DiffLine("hunk", _show(raw)))
+        elif in_hunk and raw[:1] in _KINDS:
+            line = DiffLine(_KINDS[raw[0]], _show(raw[1:]))
+            if line.kind != "added":
+                line.old, old = old, old + 1
+            if line.kind != "removed":
+                line.new, new = new, new + 1
+            files[-1].lines.append(line)
+        elif not in_hunk and raw.startswith(("rename ", "Binary ", "new file", "deleted file")):
+            files[-1].lines.append(DiffLine("hunk", _show(raw)))
+        count += 1
+        if count >= _MOST_LINES:
+            break
+    _place(files, findings)
+    return files, count >= _MOST_LINES
+
+
+def _show(text: str) -> str:
+    plain = sanitise.strip_terminal_codes(text)
+    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
+
+
+def _place(files: list[DiffFile], findings: Iterable[Finding]) -> None:
+    by_path = {file.path: file for file in files}
+    for finding in dict.fromkeys(findings):
+        file = by_path.get(finding.path)
+        if file is None:
+            continue
+        at = (one for one in file.lines if finding.line is not None and one.new == finding.line)
+        line = next(at, None)
+        (line.findings if line else file.findings).append(finding)

@@ -1,0 +1,133 @@
+"""Who somebody is at GitHub, and which of our repositories they can read or write.
+
+By the user authorisation of the App: a token of the person's own, which reaches only repositories
+that both the person and the App can reach. It is kept in memory and shown nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import httpx
+from pydantic import SecretStr, TypeAdapter, ValidationError
+
+from agent.errors import AccessLost, CodeHostUnavailable
+
+CALLBACK_PATH = "/sign-in/github/back"
+"""Where GitHub sends people back to, below the dashboard's address."""
+_SECONDS = 10.0
+_PER_PAGE, _MOST_PAGES = 100, 30
+_REFUSED = (401, 403, 404)
+_OBJECT = TypeAdapter(dict[str, Any])
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody at GitHub."""
+
+    login: str
+    token: SecretStr
+    repositories: Mapping[int, bool]
+    """By number, whether they may write there."""
+
+
+def find_website(api_url: str) -> str:
+    """Name the address of GitHub's pages from that of its API."""
+    parts = urlsplit(api_url)
+    if parts.path:  # an Enterprise server
+        return api_url.removesuffix("/api/v3")
+    return f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
+
+
+class GithubPeople:
+    """Asks GitHub about people, with their own tokens."""
+
+    def __init__(
+        self, api_url: str, website: str, client_id: str, client_secret: SecretStr, address: str
+    ) -> None:
+        """Take the App's client.
+
+        Args:
+            address: Of the dashboard, as people reach it.
+        """
+        self._api_url, self._website = api_url, website
+        self._client_id, self._client_secret = client_id, client_secret
+        self._back = address + CALLBACK_PATH
+
+    def authorize_url(self, state: str) -> str:
+        """Name the page of GitHub that asks a person whether we may know them."""
+        asked = {"client_id": self._client_id, "redirect_uri": self._back, "state": state}
+        return f"{self._website}/login/oauth/authorize?{urlencode(asked)}"
+
+    def exchange(self, code: str) -> Person:
+        """Find out who somebody is whom GitHub has sent back with a code.
+
+        Raises:
+            AccessLost: GitHub does not know the code.
+            CodeHostUnavailable: It does not answer as it should.
+        """
+        given = {
+            "client_id": self._client_id,
+            "client_secret": self._client_secret.get_secret_value(),
+            "code": code,
+            "redirect_uri": self._back,
+        }
+        with _client() as client:
+            found = _ask(client, "POST", f"{self._website}/login/oauth/access_token", data=given)
+            token = found.get("access_token")
+            if not isinstance(token, str):
+                raise AccessLost("GitHub does not accept this sign-in. Try it once more.")
+            return self._describe(client, SecretStr(token))
+
+    def ask_again(self, person: Person) -> Person:
+        """Find out anew what somebody may do.
+
+        Raises:
+            AccessLost: The token counts no more.
+            CodeHostUnavailable: GitHub does not answer as it should.
+        """
+        with _client() as client:
+            return replace(self._describe(client, person.token), login=person.login)
+
+    def _describe(self, client: httpx.Client, token: SecretStr) -> Person:
+        client.headers["Authorization"] = f"Bearer {token.get_secret_value()}"
+        login = str(_ask(client, "GET", f"{self._api_url}/user")["login"])
+        repositories: dict[int, bool] = {}
+        for installation in self._list(client, "/user/installations", "installations"):
+            path = f"/user/installations/{int(installation['id'])}/repositories"
+            for repository in self._list(client, path, "repositories"):
+                may = repository.get("permissions") or {}
+                if may.get("pull"):
+                    repositories[int(repository["id"])] = bool(may.get("push"))
+        return Person(login, token, repositories)
+
+    def _list(self, client: httpx.Client, path: str, name: str) -> Iterator[dict[str, Any]]:
+        for page in range(1, _MOST_PAGES + 1):
+            query = urlencode({"per_page": _PER_PAGE, "page": page})
+            found = _ask(client, "GET", f"{self._api_url}{path}?{query}")[name]
+            yield from found
+            if len(found) < _PER_PAGE:
+                return
+
+
+def _client() -> httpx.Client:
+    headers = {"Accept": "application/json", "User-Agent": "mergewright"}
+    return httpx.Client(timeout=_SECONDS, headers=headers)
+
+
+def _ask(client: httpx.Client, method: str, url: str, **given: Any) -> dict[str, Any]:
+    try:
+        answer = client.request(method, url, **given)
+        if answer.status_code in _REFUSED:
+            raise AccessLost("GitHub does not accept this sign-in. Try it once more.")
+        answer.raise_for_status()
+        found: dict[str, Any] = _OBJECT.validate_json(answer.content)
+    except (httpx.HTTPError, ValidationError):
+        # Without its cause, which could show a code or a token.
+        raise CodeHostUnavailable(
+            "GitHub does not answer as it should. Try it again in a minute."
+        ) from None
+    return found

@@ -1,0 +1,152 @@
+"""All runs in memory, as lists and statistics need them; brought up to date before each use.
+
+Reading a run costs as much as parsing its outcome, so only those are read that have changed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.models.outcome import StoredRun
+from agent.models.pull_outcomes import EndedPullRequest, PullOutcome
+from agent.models.run import RunState
+from agent.store.sql_store import SqlStore
+from agent.telemetry import statistics as run_statistics
+from agent.telemetry.statistics import RunSummary
+
+#: How old the lists may be; what has ended long ago changes seldom, and is looked at seldom.
+_FRESH_SECONDS, _WHOLE_SECONDS = 1.0, 30.0
+_RECENT_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunEntry:
+    """One run, as a line of a list and as a part of statistics."""
+
+    run_id: str
+    repository: str
+    repository_id: int
+    number: int
+    title: str
+    person: str
+    """Login of who set the label."""
+    state: RunState
+    reason: str
+    """Empty while the run is not over."""
+    sentence: str
+    category: str
+    active: bool
+    queued_at: float
+    started_at: float | None
+    ended_at: float | None
+    usd: float
+    pull: int | None
+    kind: str
+    """Of a follow-up: what it is about; empty: the run of a ticket."""
+    follows: str
+    """The run that opened the pull request, for a follow-up; else empty."""
+    is_dry_run: bool
+    summary: RunSummary
+    """For statistics."""
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, or has taken so far; None: it has not begun."""
+        if self.started_at is None:
+            return None
+        return max(0.0, (self.ended_at or time.time()) - self.started_at)
+
+
+class RunIndex:
+    """The entries of one store; safe to use from several threads."""
+
+    def __init__(self, store: SqlStore) -> None:
+        """Read nothing yet."""
+        self._store = store
+        self._lock = threading.Lock()
+        self._read_at = self._read_whole_at = float("-inf")
+        self._stamps: dict[str, tuple[object, ...]] = {}
+        self._ends: dict[str, tuple[object, ...]] = {}
+        self._entries: dict[str, RunEntry] = {}
+        self._newest: tuple[RunEntry, ...] = ()
+
+    def entries(self) -> tuple[RunEntry, ...]:
+        """Give all runs, newest first."""
+        with self._lock:
+            if time.monotonic() - self._read_at > _FRESH_SECONDS:
+                self._refresh()
+                self._read_at = time.monotonic()
+            return self._newest
+
+    def find(self, run_id: str) -> RunEntry | None:
+        """Give one run."""
+        self.entries()
+        return self._entries.get(run_id)
+
+    def _refresh(self) -> None:
+        is_whole = time.monotonic() - self._read_whole_at > _WHOLE_SECONDS
+        since = None if is_whole else time.time() - _RECENT_SECONDS
+        stamps = self._store.read_stamps(since)
+        changed = {run_id for run_id, at in stamps.items() if self._stamps.get(run_id) != at}
+        removed: set[str] = set()
+        if is_whole:
+            self._read_whole_at = time.monotonic()
+            ends = self._store.ends.read_stamps()
+            changed |= {run_id for run_id, at in ends.items() if self._ends.get(run_id) != at}
+            removed = self._entries.keys() - stamps.keys()
+            self._ends = ends
+        self._stamps.update(stamps)
+        if not changed and not removed:
+            return
+        for run_id in removed:
+            del self._entries[run_id], self._stamps[run_id]
+        ended = self._store.ends.load([run_id for run_id in changed if run_id in self._ends])
+        ends_of = {one.run_id: (one, found) for one, found in ended}
+        for stored in self._store.load(sorted(changed)):
+            run_id = stored.run.run_id
+            self._entries[run_id] = make_entry(stored, ends_of.get(run_id))
+        newest = sorted(self._entries.values(), key=lambda one: (one.queued_at, one.run_id))
+        self._newest = tuple(reversed(newest))
+
+
+def make_entry(
+    stored: StoredRun, end: tuple[EndedPullRequest, PullOutcome | None] | None
+) -> RunEntry:
+    """Make the entry of a run.
+
+    Args:
+        end: How its pull request ended; None: it has not, or has none.
+    """
+    run, outcome, snapshot = stored.run, stored.outcome, stored.run.snapshot
+    pull = outcome.pull_request if outcome else None
+    summary = run_statistics.summarize_run(stored, end)
+    return RunEntry(
+        run_id=run.run_id,
+        repository=summary.repository,
+        repository_id=snapshot.issue.repository_id if snapshot else 0,
+        number=snapshot.issue.number if snapshot else 0,
+        title=snapshot.title if snapshot else run.ticket,
+        person=snapshot.actor if snapshot else "",
+        state=stored.state,
+        reason=outcome.reason.value if outcome else "",
+        sentence=outcome.sentence if outcome else "",
+        category=(outcome.category if outcome else None) or "",
+        active=stored.active,
+        queued_at=stored.queued_at,
+        started_at=stored.started_at,
+        ended_at=stored.ended_at,
+        usd=outcome.cost_usd if outcome else 0.0,
+        pull=pull.number if pull else None,
+        kind=run.follow_up.kind if run.follow_up else "",
+        follows=run.follow_up.of if run.follow_up else "",
+        is_dry_run=run.dry_run,
+        summary=summary,
+    )
+
+
+def select_first(entries: Sequence[RunEntry]) -> list[RunEntry]:
+    """Leave follow-ups out: statistics count a run with what has gone on with it once."""
+    return [entry for entry in entries if not entry.follows]

@@ -1,0 +1,250 @@
+"""The pages about all runs: repositories, the queue with its worker, and statistics."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from typing import Annotated, NamedTuple
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+
+from agent.dashboard import actions, plots, run_record, statistics
+from agent.dashboard.access import ActionRefused, Visitor
+from agent.dashboard.index import RunEntry, select_first
+from agent.dashboard.pages import render
+from agent.dashboard.parts import Dashboard, Form, Here, NotThere, Who
+from agent.dashboard.statistics import RANGES, Plot
+from agent.models.checks import Status
+from agent.settings import HEARTBEAT
+from agent.telemetry import statistics as run_statistics
+from agent.telemetry.statistics import Statistics as Numbers
+
+router = APIRouter()
+
+_DAY = 86_400.0
+#: Runs of a repository that are looked through for one that knows its configuration.
+_MOST_LOOKS = 10
+_RECENT = 15
+_ALIVE_SECONDS = 30.0
+_USUAL_RANGE = "90d"
+#: So long statistics count as new, and so many of them are kept.
+_KEEP_SECONDS, _MOST_KNOWN = 60.0, 64
+TimeRange = Annotated[str, Query(alias="range")]
+
+
+class RepositoryRow(NamedTuple):
+    """One repository in the list."""
+
+    name: str
+    latest: RunEntry
+    numbers: Numbers
+
+
+@router.get("/repositories")
+def list_repositories(here: Here, who: Who) -> Response:
+    """List the repositories that have runs."""
+    runs: dict[str, list[RunEntry]] = defaultdict(list)
+    for entry in here.list_runs(who):
+        runs[entry.repository].append(entry)
+    rows = [
+        RepositoryRow(
+            name,
+            found[0],
+            run_statistics.compute_statistics(name, [one.summary for one in select_first(found)]),
+        )
+        for name, found in runs.items()
+    ]
+    return render(
+        "repositories.html.j2", who=who, rows=sorted(rows), paused=here.switch.get_pause()
+    )
+
+
+@router.get("/repositories/{owner}/{name}")
+def show_repository(here: Here, who: Who, owner: str, name: str) -> Response:
+    """Show what is known of a repository: its configuration, set-up, and what its runs came to."""
+    repository = f"{owner}/{name}"
+    runs = [one for one in here.list_runs(who) if one.repository == repository]
+    if not runs:
+        raise NotThere
+    contract = environment = known_by = None
+    unmeasured: list[tuple[str, str]] | None = None
+    for entry in runs[:_MOST_LOOKS]:
+        folder = run_record.find_folder(here.home, entry.run_id)
+        record = run_record.read_record(folder)
+        if record.contract is not None and contract is None:
+            contract, known_by = record.contract, entry
+        if record.environment is not None:
+            environment = record.environment
+            baseline = run_record.read_baseline(folder)
+            doubtful = (Status.UNMEASURABLE, Status.UNVERIFIED)
+            if baseline is not None:
+                found = [one for one in baseline.results if one.status in doubtful]
+                unmeasured = [(one.name, one.reason) for one in found]
+            break
+    return render(
+        "repository.html.j2",
+        who=who,
+        repository=repository,
+        numbers=run_statistics.compute_statistics(
+            repository, [one.summary for one in select_first(runs)]
+        ),
+        runs=runs[:_RECENT],
+        contract=contract,
+        changed=_list_changed(contract.config.model_dump(exclude_defaults=True))
+        if contract
+        else (),
+        environment=environment,
+        unmeasured=unmeasured,
+        known_by=known_by,
+        paused=here.switch.get_pause(),
+    )
+
+
+def _list_changed(config: dict[str, object], above: str = "") -> list[tuple[str, str]]:
+    """List the keys of a configuration that are not as they would be without it."""
+    found = []
+    for key, value in config.items():
+        name = f"{above}{key}"
+        if isinstance(value, dict) and value:
+            found += _list_changed(value, f"{name}.")
+        elif name != "version":
+            text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            found.append((name, text))
+    return found
+
+
+# --- queue ---------------------------------------------------------------------------------------
+
+
+@router.get("/queue")
+def show_queue(here: Here, who: Who) -> Response:
+    """Show what is under way, what waits and for what, and whether the worker is alive."""
+    runs = [one for one in here.list_runs(who) if one.active]
+    stored = {one.run.run_id: one for one in here.store.load([run.run_id for run in runs])}
+    now = time.time()
+    groups: dict[str, list[RunEntry]] = {"Under way": [], "Next": [], "Waiting": []}
+    for entry in reversed(runs):
+        one = stored.get(entry.run_id)
+        if one is None:
+            continue
+        name = "Waiting" if one.not_before > now else "Next"
+        if one.started_at is not None and one.not_before <= now and not one.waits_for:
+            name = "Under way"
+        groups[name].append(entry)
+    try:
+        beat = (here.home / HEARTBEAT).stat().st_mtime
+    except OSError:
+        beat = None
+    return render(
+        "queue.html.j2",
+        who=who,
+        groups=groups,
+        stored=stored,
+        beat=beat,
+        is_alive=beat is not None and now - beat < _ALIVE_SECONDS,
+        paused=here.switch.get_pause(),
+        may_pause=here.may_pause(who),
+    )
+
+
+@router.post("/queue/{action}")
+def act(request: Request, here: Here, who: Who, form: Form, action: str) -> Response:
+    """Pause everything, or let it go on."""
+    here.gate.require_form(request, who, form.get("proof", ""))
+    if action not in ("pause", "resume") or not here.may_pause(who):
+        raise ActionRefused("Only the operator can do this.")
+    if action == "pause":
+        actions.pause(here.switch, who, form.get("reason", ""))
+    else:
+        here.switch.resume()
+    return RedirectResponse("/queue", 303)
+
+
+# --- statistics ----------------------------------------------------------------------------------
+
+
+@router.get("/statistics")
+def show_statistics(
+    here: Here, who: Who, time_range: TimeRange = "", repository: str = ""
+) -> Response:
+    """Show what runs came to, in numbers and plots."""
+    made = _make_statistics(here, who, time_range, repository)
+    return render(
+        "statistics.html.j2",
+        who=who,
+        numbers=made.numbers,
+        groups=made.groups,
+        plots=made.plots,
+        ranges=tuple(RANGES),
+        range=made.within,
+        repository=repository,
+        repositories=sorted({one.repository for one in here.list_runs(who)}),
+        query=made.query,
+        paused=here.switch.get_pause(),
+    )
+
+
+@router.get("/statistics/{file}")
+def give_plot(
+    here: Here, who: Who, file: str, time_range: TimeRange = "", repository: str = ""
+) -> Response:
+    """Give one plot as a picture, or what it shows as CSV or JSON."""
+    name, _, kind = file.rpartition(".")
+    made = _make_statistics(here, who, time_range, repository)
+    plot = next((one for one in made.plots if one.name == name), None)
+    match kind:
+        case "svg" if plot:
+            return Response(plots.draw(plot), media_type="image/svg+xml")
+        case "csv" if plot:
+            return PlainTextResponse(plot.write_csv(), media_type="text/csv; charset=utf-8")
+        case "json" if plot:
+            return JSONResponse(plot.to_json())
+    raise NotThere
+
+
+class Statistics(NamedTuple):
+    """All that the page of statistics shows."""
+
+    within: str
+    query: str
+    numbers: Numbers
+    groups: tuple[Numbers, ...]
+    plots: tuple[Plot, ...]
+
+
+def _make_statistics(here: Dashboard, who: Visitor, given: str, repository: str) -> Statistics:
+    """Put statistics together, or take those of a moment ago, for the pictures of a page."""
+    within = given if given in RANGES else _USUAL_RANGE
+    seen = None if who.is_operator else frozenset(who.repositories)
+    key = (id(here), seen, within, repository)
+    now = time.monotonic()
+    with _lock:
+        known = _known.get(key)
+        if known is None or now - known[0] > _KEEP_SECONDS:
+            known = now, _compute(here, who, within, repository)
+            _known[key] = known
+            while len(_known) > _MOST_KNOWN:
+                del _known[next(iter(_known))]
+    return known[1]
+
+
+def _compute(here: Dashboard, who: Visitor, within: str, repository: str) -> Statistics:
+    days = RANGES[within]
+    since = time.time() - days * _DAY if days else 0.0
+    runs = statistics.choose(here.list_runs(who), since, repository)
+    summaries = [one.summary for one in runs]
+    return Statistics(
+        within,
+        urlencode({"range": within, **({"repository": repository} if repository else {})}),
+        run_statistics.compute_statistics("all", summaries),
+        run_statistics.compute_by_group(summaries, "category"),
+        statistics.make_plots(runs, time.time()),
+    )
+
+
+_known: dict[tuple[object, ...], tuple[float, Statistics]] = {}
+_lock = threading.Lock()

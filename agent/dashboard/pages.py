@@ -1,0 +1,131 @@
+"""How pages are made: templates in which every foreign word is escaped and inert, and headers."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from importlib import resources
+
+import jinja2
+from starlette.responses import HTMLResponse, Response
+
+from agent.models.model_use import format_usd
+from agent.models.run import RunState
+from agent.text import sanitise
+
+#: Scripts and styles are our own files; nothing is fetched from elsewhere, framed or kept.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+_TONES = {
+    RunState.RECEIVED: "quiet",
+    RunState.AWAITING_APPROVAL: "attention",
+    RunState.OPEN: "success",
+    RunState.MERGED: "done",
+    RunState.CLOSED: "danger",
+    RunState.DECLINED: "quiet",
+    RunState.NEEDS_HUMAN: "attention",
+    RunState.FAILED: "danger",
+    RunState.CANCELLED: "quiet",
+}
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+
+
+def read_static(name: str) -> bytes:
+    """Read one of our own files: the style or the script."""
+    return resources.files("agent.dashboard").joinpath("static", name).read_bytes()
+
+
+def render(template: str, status: int = 200, **values: object) -> Response:
+    """Make a page."""
+    return HTMLResponse(render_text(template, **values), status)
+
+
+def render_text(template: str, **values: object) -> str:
+    """Make the text of a page."""
+    return TEMPLATES.get_template(template).render(now=time.time(), **values)
+
+
+# --- how things are written ----------------------------------------------------------------------
+
+
+def write_moment(seconds: float | None) -> str:
+    """Write a time, in UTC."""
+    try:
+        return datetime.fromtimestamp(seconds or 0, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return "unknown"
+
+
+def write_iso(seconds: float) -> str:
+    """Write a time as HTML has it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def write_span(seconds: float | None) -> str:
+    """Write a length of time in its two largest units."""
+    if seconds is None:
+        return "–"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for unit, size, smaller, below in (("d", _DAY, "h", _HOUR), ("h", _HOUR, "min", _MINUTE),
+                                       ("min", _MINUTE, "s", 1)):  # fmt: skip
+        if whole >= size:
+            rest = whole % size // below
+            return f"{whole // size} {unit} {rest} {smaller}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
+def write_ago(seconds: float | None) -> str:
+    """Say how long ago something was, in its largest unit."""
+    if seconds is None:
+        return "–"
+    past = max(0, round(time.time() - seconds))
+    for unit, size in (("day", _DAY), ("hour", _HOUR), ("minute", _MINUTE)):
+        if past >= size:
+            return f"{past // size} {unit}{'s' * (past // size != 1)} ago"
+    return "just now"
+
+
+def write_word(name: object) -> str:
+    """Write the name of a state or reason as words."""
+    return str(name or "").replace("_", " ")
+
+
+def find_tone(state: str) -> str:
+    """Name the colour of a state."""
+    return _TONES.get(RunState(state), "active")
+
+
+def _finalize(value: object) -> object:
+    """Take what deceives out of every text that a page shows; it is escaped after that."""
+    return sanitise.strip_terminal_codes(value) if type(value) is str else value
+
+
+def _make_templates() -> jinja2.Environment:
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("agent.dashboard"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+    made.filters |= {
+        "moment": write_moment, "iso": write_iso, "span": write_span, "ago": write_ago,
+        "word": write_word, "tone": find_tone, "money": format_usd,
+    }  # fmt: skip
+    return made
+
+
+TEMPLATES = _make_templates()

@@ -1,0 +1,266 @@
+"""What the folder of a run tells of it: its ledger, its log and the text that was handed over.
+
+All of it was redacted when it was written, and is treated as foreign text all the same. A ledger
+that is being written, or was cut off, gives what it has.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from agent.models.change import Finding, Plan
+from agent.models.checks import CheckReport, Comparison
+from agent.models.environment import Contract, Environment
+from agent.models.outcome import Verdict
+from agent.models.proof import Proof
+from agent.models.review import ReviewNotes
+from agent.text import sanitise
+
+_RUN_ID = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{6,32}")
+_TEXT_BYTES = 256 * 1024
+#: Longer lines hold what pages do not show.
+_LONGEST_LINE = 8 * 1024 * 1024
+#: Stages of a run in order, each with the steps that belong to it by name or first word.
+_STAGES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Read the ticket", ("read ticket", "read pull", "read threads", "announce", "triage",
+                         "earlier")),
+    ("Check out the repository", ("checkout", "read config", "onboard", "terms")),
+    ("Plan", ("clarify", "plan", "approval")),
+    ("Build the environment", ("environment", "known", "candidates", "choose", "obstacle")),
+    ("Check the base commit", ("baseline", "scout", "propose")),
+    ("Change the code", ("edit", "answer", "suggestions", "changelog", "policy", "settle")),
+    ("Check the change", ("checks", "compare")),
+    ("Prove the change", ("proof",)),
+    ("Review and decide", ("review", "decide")),
+    ("Publish", ("publish", "deliver")),
+)  # fmt: skip
+_STAGE_OF = {step: stage for stage, steps in _STAGES for step in steps}
+_OTHERS = "Other steps"
+_ROUND = re.compile(r"\w+ (\d+)\b")
+_REPLY = re.compile(r" \d+ reply\Z")
+StepState = Literal["waiting", "running", "done", "failed", "broken off"]
+T = TypeVar("T")
+
+
+@dataclass
+class StepRecord:
+    """One step of a run."""
+
+    name: str
+    begun: float | None
+    seconds: float = 0.0
+    state: StepState = "running"
+
+
+@dataclass
+class Stage:
+    """Steps that people know by one name."""
+
+    title: str
+    steps: list[StepRecord] = field(default_factory=list)
+
+    @property
+    def seconds(self) -> float:
+        """How long its finished steps took."""
+        return sum(step.seconds for step in self.steps)
+
+    @property
+    def state(self) -> StepState:
+        """How far it is: its last step tells."""
+        return self.steps[-1].state if self.steps else "waiting"
+
+    @property
+    def begun(self) -> float | None:
+        """When the step under way began, in seconds since the epoch; None: none is under way."""
+        return self.steps[-1].begun if self.state == "running" else None
+
+    @property
+    def detail(self) -> str:
+        """Say how often it was done, and how often a model replied in it."""
+        found = (_ROUND.match(step.name) for step in self.steps)
+        rounds = max((int(one[1]) for one in found if one), default=1)
+        replies = sum(bool(_REPLY.search(step.name)) for step in self.steps)
+        parts = [f"{rounds} rounds"] if rounds > 1 else []
+        parts += [f"{replies} {'reply' if replies == 1 else 'replies'}"] if replies else []
+        return ", ".join(parts)
+
+
+@dataclass
+class RunRecord:
+    """What the ledger of one run tells, without what was said to models."""
+
+    steps: dict[str, StepRecord] = field(default_factory=dict)
+    plan: Plan | None = None
+    diff: str = ""
+    comparisons: tuple[Comparison, ...] = ()
+    verdict: Verdict | None = None
+    proof: Proof | None = None
+    review: ReviewNotes | None = None
+    contract: Contract | None = None
+    environment: Environment | None = None
+    policy_findings: tuple[Finding, ...] = ()
+
+    def list_stages(self, *, is_active: bool) -> list[Stage]:
+        """Fold the steps into stages; those of a run under way that are still to come are there."""
+        stages = {title: Stage(title) for title, _ in _STAGES}
+        for step in self.steps.values():
+            if step.state == "running" and not is_active:
+                step.state = "broken off"
+            first = step.name.partition(" ")[0]
+            title = _STAGE_OF.get(step.name) or _STAGE_OF.get(first, _OTHERS)
+            stages.setdefault(title, Stage(title)).steps.append(step)
+        return [stage for stage in stages.values() if stage.steps or is_active]
+
+
+def find_folder(home: Path, run_id: str) -> Path | None:
+    """Name the folder of a run; None: it has none."""
+    if not _RUN_ID.fullmatch(run_id):
+        return None
+    folder = home / "runs" / run_id
+    return folder if folder.is_dir() and not folder.is_symlink() else None
+
+
+def read_record(folder: Path | None) -> RunRecord:
+    """Read the ledger of a run, as far as it is there."""
+    path = folder / "ledger.jsonl" if folder else None
+    try:
+        facts = path.stat() if path else None
+    except OSError:
+        facts = None
+    if path is None or facts is None:
+        return RunRecord()
+    return _read_record(path, facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=64)
+def _read_record(path: Path, _changed: int, _size: int) -> RunRecord:
+    record = RunRecord()
+    # Requests and replies are most of a ledger, and have a page of their own.
+    for event in iter_events(path, without=(b'"event": "model.', b'"event": "github write"')):
+        _take(event, record)
+    return record
+
+
+def iter_events(path: Path, *, without: tuple[bytes, ...] = ()) -> Iterator[dict[str, Any]]:
+    """Go through the events of a ledger, up to a line that is none.
+
+    Args:
+        without: Lines that hold one of these are passed over unread.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return
+    with os.fdopen(descriptor, "rb") as file:
+        for line in file:
+            if len(line) > _LONGEST_LINE or any(part in line for part in without):
+                continue
+            try:
+                event = json.loads(line)
+            except ValueError:
+                return
+            if isinstance(event, dict) and isinstance(event.get("step"), str):
+                yield event
+
+
+def read_text(folder: Path | None, name: str) -> str:
+    """Read a text of a run's folder, inert; empty where there is none."""
+    raw = read_tail(folder, name, _TEXT_BYTES)[0]
+    return make_inert(raw)
+
+
+def read_tail(folder: Path | None, name: str, limit: int) -> tuple[bytes, int]:
+    """Read the end of a file in a run's folder, from the beginning of a line.
+
+    Returns:
+        The bytes, and where the file ended.
+    """
+    if folder is None:
+        return b"", 0
+    try:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with os.fdopen(os.open(folder / name, flags), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(0, size - limit))
+            raw = file.read(limit)
+    except OSError:
+        return b"", 0
+    if size > limit:
+        raw = raw.partition(b"\n")[2]
+    return raw, size
+
+
+def make_inert(raw: bytes) -> str:
+    """Take what a terminal would obey out of a text, line by line."""
+    # An escape that never ends must not swallow what other steps have written.
+    lines = raw.decode("utf-8", "replace").split("\n")
+    return "\n".join(sanitise.strip_terminal_codes(line) for line in lines)
+
+
+def read_baseline(folder: Path | None) -> CheckReport | None:
+    """Read what the checks said of the base commit."""
+    raw = read_tail(folder, "checks-base.json", _LONGEST_LINE)[0]
+    try:
+        return CheckReport.model_validate_json(raw)
+    except ValidationError:
+        return None
+
+
+def _take(event: dict[str, Any], record: RunRecord) -> None:
+    name, steps = event["step"], record.steps
+    match event.get("event"):
+        case "started":
+            # In the order of the last attempt.
+            steps.pop(name, None)
+            steps[name] = StepRecord(name, event.get("at"))
+        case "done" | "failed" as end:
+            step = steps.setdefault(name, StepRecord(name, None))
+            step.seconds, step.state = float(event.get("seconds") or 0.0), end
+            if end == "done" and "result" in event:
+                _learn(name, event["result"], record)
+        case "change.drafted":
+            record.diff = str(event.get("diff") or "")
+
+
+def _learn(name: str, result: Any, record: RunRecord) -> None:
+    match name.partition(" ")[0]:
+        case "plan":
+            record.plan = _make(Plan, result) or record.plan
+        case "compare":
+            found = _make(tuple[Comparison, ...], result)
+            record.comparisons = found or record.comparisons
+        case "decide":
+            record.verdict = _make(Verdict, result) or record.verdict
+        case "proof":
+            record.proof = _make(Proof, result) or record.proof
+        case "review":
+            record.review = _make(ReviewNotes, result) or record.review
+        case "environment":
+            record.environment = _make(Environment, result) or record.environment
+        case "read" if name == "read config":
+            record.contract = _make(Contract, result)
+        case "policy" if isinstance(result, dict):
+            found_in = _make(tuple[Finding, ...], result.get("findings", ()))
+            record.policy_findings = found_in or ()
+
+
+def _make(kind: Any, result: Any) -> Any:
+    """Make a record of what the ledger holds; None: it is none, or of another version."""
+    try:
+        return _adapter(kind).validate_python(result, strict=False)
+    except ValidationError:
+        return None
+
+
+@lru_cache(maxsize=32)
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

@@ -1,0 +1,313 @@
+"""The pages about runs: the list; one run, its change, conversation, log and actions."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import (
+    FileResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
+
+from agent.dashboard import actions, diffs, markdown, run_record, transcript
+from agent.dashboard.access import Visitor
+from agent.dashboard.index import RunEntry
+from agent.dashboard.pages import render
+from agent.dashboard.parts import Dashboard, Form, Here, NotThere, Who
+from agent.models.change import Finding
+from agent.models.outcome import StoredRun
+from agent.text import check_summary
+
+router = APIRouter()
+
+_PER_PAGE = 50
+_NARROWED_BY = ("repository", "state", "reason", "category", "person")
+_TAIL_BYTES = 128 * 1024
+_CHUNK_BYTES = 64 * 1024
+_POLL_SECONDS, _LOOK_SECONDS, _STREAM_SECONDS = 0.5, 2.0, 600.0
+#: Live logs at one time.
+_READERS = threading.BoundedSemaphore(200)
+_NOTICES = {"stop": "The run is being stopped.", "retry": "The run waits for its turn.",
+            "approve": "The plan is approved; the run goes on."}  # fmt: skip
+_SORTS: dict[str, Callable[[RunEntry], float]] = {
+    "newest": lambda one: -one.queued_at,
+    "oldest": lambda one: one.queued_at,
+    "longest": lambda one: -(one.seconds or 0.0),
+    "costliest": lambda one: -one.usd,
+}
+
+
+# --- the list ------------------------------------------------------------------------------------
+
+
+class Filters(BaseModel):
+    """What a list of runs is narrowed by; empty: by nothing."""
+
+    text: str = ""
+    repository: str = ""
+    state: str = ""
+    reason: str = ""
+    category: str = ""
+    person: str = ""
+    sort: str = "newest"
+    page: int = 1
+
+
+@router.get("/")
+@router.get("/runs")
+def list_runs(here: Here, who: Who, given: Annotated[Filters, Query()]) -> Response:
+    """List runs, by filters."""
+    every = here.list_runs(who)
+    wanted = {name: str(getattr(given, name)) for name in _NARROWED_BY}
+    found = [one for one in every if _fits(one, wanted, given.text)]
+    if given.sort in _SORTS and given.sort != "newest":
+        found.sort(key=_SORTS[given.sort])
+    pages = max(1, -(-len(found) // _PER_PAGE))
+    page = min(max(1, given.page), pages)
+    filters = given.model_dump(exclude={"page"}, exclude_defaults=True)
+    return render(
+        "runs.html.j2",
+        who=who,
+        runs=found[(page - 1) * _PER_PAGE : page * _PER_PAGE],
+        count=len(found),
+        every=len(every),
+        filters=given,
+        choices={name: _list_values(every, name) for name in _NARROWED_BY},
+        sorts=tuple(_SORTS),
+        page=page,
+        pages=pages,
+        query=urlencode(filters),
+        paused=here.switch.get_pause(),
+    )
+
+
+def _fits(entry: RunEntry, wanted: dict[str, str], text: str) -> bool:
+    if any(value and str(getattr(entry, name)) != value for name, value in wanted.items()):
+        return False
+    sought = f"{entry.title}\n{entry.repository}#{entry.number}\n{entry.run_id}\n{entry.sentence}"
+    return not text or text.casefold() in sought.casefold()
+
+
+def _list_values(entries: Sequence[RunEntry], name: str) -> list[str]:
+    counts = Counter(str(getattr(one, name)) for one in entries)
+    return sorted(value for value in counts if value)[:500]
+
+
+# --- one run -------------------------------------------------------------------------------------
+
+
+@router.get("/runs/{run_id}")
+def show_run(here: Here, who: Who, run_id: str, notice: str = "") -> Response:
+    """Show how a run stands, and what it came to."""
+    stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
+    folder = run_record.find_folder(here.home, run_id)
+    record = run_record.read_record(folder)
+    outcome = stored.outcome
+    checks = (outcome.checks if outcome else ()) or record.comparisons
+    text = run_record.read_text(folder, "pull_request.md")
+    stages = record.list_stages(is_active=stored.active)
+    return render(
+        "run.html.j2",
+        **_describe(here, who, stored, entry, "run"),
+        notice=_NOTICES.get(notice, ""),
+        record=record,
+        stages=stages,
+        bars=_place_bars([stage.seconds for stage in stages]),
+        current=next((stage for stage in stages if stage.begun), None),
+        plan=(outcome.plan if outcome else None) or record.plan,
+        checks=[(check, check_summary.summarize_check(check)) for check in checks],
+        findings=_list_findings(stored, record),
+        review=(outcome.review if outcome else None) or record.review,
+        text=markdown.render(text) if text else None,
+        guidance=here.store.list_guidance(run_id),
+        follow_ups=here.store.follow_ups(run_id),
+        tail=_read_tail(folder)[0][-4_000:] if stored.active else "",
+        tail_end=_read_tail(folder)[1],
+    )
+
+
+@router.get("/runs/{run_id}/changes")
+def show_changes(here: Here, who: Who, run_id: str) -> Response:
+    """Show the change as a diff, with the findings at their lines."""
+    stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
+    folder = run_record.find_folder(here.home, run_id)
+    record = run_record.read_record(folder)
+    diff = record.diff or run_record.read_text(folder, "change.patch")
+    findings = _list_findings(stored, record)
+    files, is_cut = diffs.parse_diff(diff, findings)
+    shown = {file.path for file in files}
+    return render(
+        "changes.html.j2",
+        **_describe(here, who, stored, entry, "changes"),
+        files=files,
+        is_cut=is_cut,
+        others=[one for one in findings if one.path not in shown],
+    )
+
+
+@router.get("/runs/{run_id}/conversation")
+def show_conversation(here: Here, who: Who, run_id: str, page: int = 1) -> Response:
+    """Show what was said between us and models."""
+    stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
+    folder = run_record.find_folder(here.home, run_id)
+    turns, pages = transcript.read_turns(folder, max(1, page))
+    return render(
+        "conversation.html.j2",
+        **_describe(here, who, stored, entry, "conversation"),
+        turns=turns,
+        page=max(1, page),
+        pages=pages,
+    )
+
+
+@router.get("/runs/{run_id}/log")
+def show_log(here: Here, who: Who, run_id: str) -> Response:
+    """Show the log, live as long as the run is under way."""
+    stored, entry = here.find_run(run_id, who), here.find_entry(run_id, who)
+    tail, end = _read_tail(run_record.find_folder(here.home, run_id))
+    return render(
+        "log.html.j2",
+        **_describe(here, who, stored, entry, "log"),
+        tail=tail,
+        tail_end=end,
+        is_cut=end > _TAIL_BYTES,
+    )
+
+
+@router.get("/runs/{run_id}/log.txt")
+def give_log(here: Here, who: Who, run_id: str) -> Response:
+    """Give the whole log as text."""
+    here.find_entry(run_id, who)
+    folder = run_record.find_folder(here.home, run_id)
+    path = folder / "run.log" if folder else None
+    if path is None or path.is_symlink() or not path.is_file():
+        raise NotThere
+    return FileResponse(path, media_type="text/plain; charset=utf-8")
+
+
+@router.get("/runs/{run_id}/log/events")
+async def stream_log(request: Request, here: Here, who: Who, run_id: str, at: int = 0) -> Response:
+    """Send what is added to the log, until the run is over."""
+    here.find_entry(run_id, who)
+    folder = run_record.find_folder(here.home, run_id)
+    # A browser that connects again says what it has.
+    last = request.headers.get("last-event-id", "")
+    begin = int(last) if last.isdecimal() and len(last) < 18 else max(0, at)
+    if folder is None:
+        raise NotThere
+    if not _READERS.acquire(blocking=False):
+        return PlainTextResponse("Too many logs are being read. Try it again later.\n", 503)
+    sent = _send_lines(here, folder / "run.log", run_id, begin)
+    return StreamingResponse(
+        sent, media_type="text/event-stream", background=BackgroundTask(_READERS.release)
+    )
+
+
+async def _send_lines(here: Dashboard, path: Path, run_id: str, at: int) -> AsyncIterator[bytes]:
+    """Yield the events of a live log; each has as its id where the next one begins."""
+    until, looked, is_over = time.monotonic() + _STREAM_SECONDS, float("-inf"), False
+    # A first word, so that the browser knows that it is connected.
+    yield b"retry: 2000\n\n"
+    while time.monotonic() < until:
+        if time.monotonic() - looked > _LOOK_SECONDS:
+            entry = await asyncio.to_thread(here.index.find, run_id)
+            is_over, looked = entry is None or not entry.active, time.monotonic()
+        raw = _read_lines(path, at)
+        if raw:
+            at += len(raw)
+            lines = run_record.make_inert(raw.rstrip(b"\n")).split("\n")
+            data = "".join(f"data: {line}\n" for line in lines)
+            yield f"id: {at}\n{data}\n".encode()
+        elif is_over:
+            yield b"event: over\ndata:\n\n"
+            return
+        else:
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+def _read_lines(path: Path, at: int) -> bytes:
+    """Read whole lines from a place on; a line without end is given in pieces."""
+    try:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags), "rb") as file:
+            if os.fstat(file.fileno()).st_size <= at:
+                return b""
+            file.seek(at)
+            raw = file.read(_CHUNK_BYTES)
+    except OSError:
+        return b""
+    whole = raw[: raw.rfind(b"\n") + 1]
+    return whole or (raw if len(raw) == _CHUNK_BYTES else b"")
+
+
+@router.post("/runs/{run_id}/{action}")
+def act(request: Request, here: Here, who: Who, form: Form, run_id: str, action: str) -> Response:
+    """Do what a visitor asks of a run."""
+    here.gate.require_form(request, who, form.get("proof", ""))
+    stored = here.find_run(run_id, who)
+    actions.act(action, stored, here.store, who, form.get("plan", ""))
+    return RedirectResponse(f"/runs/{run_id}?notice={action}", 303)
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+def _describe(
+    here: Dashboard, who: Visitor, stored: StoredRun, entry: RunEntry, tab: str
+) -> dict[str, Any]:
+    """Collect what the head of every page of a run shows."""
+    snapshot, outcome = stored.run.snapshot, stored.outcome
+    pull = outcome.pull_request if outcome else None
+    return {
+        "who": who,
+        "tab": tab,
+        "run": stored,
+        "entry": entry,
+        "issue_url": _keep_web(snapshot.url if snapshot else None),
+        "pull_url": _keep_web(pull.url if pull else None),
+        "actions": actions.list_actions(stored, who),
+        "paused": here.switch.get_pause(),
+    }
+
+
+def _keep_web(address: str | None) -> str:
+    """Let an address pass that leads to the web; no other becomes a link."""
+    return address if address and address.startswith(("https://", "http://")) else ""
+
+
+def _list_findings(stored: StoredRun, record: run_record.RunRecord) -> list[Finding]:
+    named = [
+        *(stored.outcome.findings if stored.outcome else ()),
+        *record.policy_findings,
+        *(record.verdict.findings if record.verdict else ()),
+    ]
+    return list(dict.fromkeys(named))
+
+
+def _place_bars(seconds: Sequence[float]) -> list[tuple[float, float]]:
+    """Place a bar for each stage after those before it, in per cent of all."""
+    total, at, bars = sum(seconds) or 1.0, 0.0, []
+    for one in seconds:
+        bars.append((round(100 * at / total, 2), round(100 * one / total, 2)))
+        at += one
+    return bars
+
+
+def _read_tail(folder: Path | None) -> tuple[str, int]:
+    raw, end = run_record.read_tail(folder, "run.log", _TAIL_BYTES)
+    return run_record.make_inert(raw), end

@@ -1,0 +1,116 @@
+"""Signing in with an App: the page that asks a person, the exchange of its code, and what they see.
+
+There are no passwords: the page lists the people, and whoever opens it chooses one.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from html import escape
+from urllib.parse import urlencode, urlsplit
+
+from agent.demo.simulator import shapes
+from agent.demo.simulator.calls import Call, NotFound, Refusal, has_role, is_visible, operation
+from agent.demo.simulator.records import App, Installation, Repository, Token
+from agent.demo.simulator.world import World
+
+AUTHORIZE, EXCHANGE = "/login/oauth/authorize", "/login/oauth/access_token"
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def authorize(world: World, query: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+    """List the people, or lead whoever was chosen back with a code.
+
+    Raises:
+        Refusal: No App has that client, or the way back leads elsewhere than to this machine.
+    """
+    with world.lock:
+        app = _find_client(world, query.get("client_id", ""))
+        if urlsplit(query.get("redirect_uri", "")).hostname not in ("127.0.0.1", "localhost"):
+            raise Refusal(422, "The redirect_uri is not associated with this application.")
+        chosen = world.users.get(query.get("as", "").lower())
+        if chosen is None:
+            people = [one.login for one in world.users.values() if one.kind == "User"]
+            return 200, dict(headers), _write_page(app, query, people)
+        code = secrets.token_hex(10)
+        world.sign_ins[code] = (app, chosen)
+    back = urlencode({"code": code, "state": query.get("state", "")})
+    return 302, {**headers, "Location": f"{query['redirect_uri']}?{back}"}, b""
+
+
+def exchange(world: World, form: Mapping[str, str]) -> Answer:
+    """Hand out a token for a code; once, and only to the App that it was made for."""
+    with world.lock:
+        app, user = world.sign_ins.pop(form.get("code", ""), (None, None))
+        known = (form.get("client_id"), form.get("client_secret"))
+        if app is None or user is None or known != (app.client_id, app.client_secret):
+            told = {"error": "bad_verification_code"}
+        else:
+            token = Token(f"ghu_{secrets.token_hex(18)}", None, user)
+            world.tokens[token.value] = token
+            told = {"access_token": token.value, "token_type": "bearer", "scope": ""}
+    return 200, {"Content-Type": "application/json; charset=utf-8"}, json.dumps(told).encode()
+
+
+def _find_client(world: World, client_id: str) -> App:
+    for app in world.apps.values():
+        if app.client_id == client_id:
+            return app
+    raise NotFound
+
+
+def _write_page(app: App, query: Mapping[str, str], people: list[str]) -> bytes:
+    addresses = {login: urlencode({**query, "as": login}) for login in people}
+    links = "".join(
+        f'<li><a href="{AUTHORIZE}?{escape(address)}">Continue as {escape(login)}</a></li>'
+        for login, address in addresses.items()
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sign in</title>'
+        '<link rel="stylesheet" href="/_pages/style.css"><link rel="icon" href="data:,"></head>'
+        f"<body><main><h1>{escape(app.name)} asks who you are</h1><ul>{links}</ul></main></body>"
+        "</html>"
+    ).encode()
+
+
+# --- what a person can see by the App ------------------------------------------------------------
+
+
+def _list_repositories(call: Call, installation: Installation) -> list[Repository]:
+    return [
+        one
+        for one in call.world.repositories.values()
+        if installation.covers(one) and is_visible(call.caller, one)
+    ]
+
+
+@operation("GET", "/user/installations")
+def _list_installations(call: Call) -> object:
+    if call.caller.app or call.caller.is_installation:
+        raise Refusal(403, "Resource not accessible by integration")
+    call.caller.user  # noqa: B018  nobody is refused
+    found = [one for one in call.world.installations.values() if _list_repositories(call, one)]
+    return call.paginate(
+        found,
+        shapes.shape_installation,
+        lambda page: {"total_count": len(found), "installations": page},
+    )
+
+
+@operation("GET", "/user/installations/{installation_id}/repositories")
+def _list_installed(call: Call) -> object:
+    installation = call.world.installations.get(call.read_number("installation_id"))
+    if installation is None:
+        raise NotFound
+    found = _list_repositories(call, installation)
+
+    def shape(repository: Repository) -> shapes.Shape:
+        roles = {"pull": "read", "triage": "triage", "push": "write", "admin": "admin"}
+        may = {name: has_role(call.caller, repository, role) for name, role in roles.items()}  # type: ignore[arg-type]
+        return {**shapes.shape_repository(repository), "permissions": may}
+
+    return call.paginate(
+        found, shape, lambda page: {"total_count": len(found), "repositories": page}
+    )

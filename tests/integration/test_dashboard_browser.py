@@ -1,0 +1,273 @@
+"""The dashboard in a real browser, as a process of its own, with the simulated GitHub to sign in by.
+
+`PICTURES=DIR` keeps a picture of every page in both schemes and widths.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from agent.dashboard import links
+from agent.demo.simulator import serving
+from agent.demo.simulator.world import World
+from agent.models.outcome import Outcome
+from agent.models.run import Reason, RunState
+from agent.store.sql_store import SqlStore
+from tests.browsers import launched
+from tests.unit.dashboard import made_runs
+
+pytestmark = pytest.mark.deep
+ROOT = Path(__file__).parents[2]
+AXE = "axe-core@4.10.3"
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+SIZES = ((1280, 900), (390, 844))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as driver:
+        made = launched(driver)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory) -> str:
+    """The source of axe-core, as npm has it."""
+    folder = tmp_path_factory.mktemp("axe")
+    subprocess.run(["npm", "pack", AXE], cwd=folder, check=True, capture_output=True, timeout=120)
+    (archive,) = folder.glob("*.tgz")
+    with tarfile.open(archive) as package:
+        return package.extractfile("package/axe.min.js").read().decode()
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory) -> Iterator[SimpleNamespace]:
+    """A dashboard over a store with runs, whose people are in a simulated GitHub."""
+    home = tmp_path_factory.mktemp("home")
+    world = World(tmp_path_factory.mktemp("github"))
+    with serving.running(world) as address, closing(SqlStore(home)) as store:
+        for login in ("maria", "mallory"):
+            world.add_user(login)
+        world.number_next(100)
+        app = world.add_app("mergewright", "maria")
+        made_runs.fill(store, 120)
+        # The runs of the first repository are in one that maria may write to.
+        world.number_next(100)
+        shop = world.add_repository(made_runs.REPOSITORIES[0], private=True)
+        assert shop.id >= 100
+        shop.id = 100
+        world.repositories[100] = shop
+        world.grant(shop, "maria", "write")
+        world.install(app, "corner-shop")
+        with serving_dashboard(home, address, app) as (url, _):
+            yield SimpleNamespace(home=home, store=store, url=url, world=world)
+
+
+class AppClient(NamedTuple):
+    """What signs people in."""
+
+    client_id: str = "client"
+    client_secret: str = "secret"
+
+
+@contextmanager
+def serving_dashboard(home: Path, github: str, app) -> Iterator[tuple[str, int]]:
+    """Run a dashboard; give its address and the number of its process."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        port = door.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    given = {
+        "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "MERGEWRIGHT_HOME": str(home),
+        "MERGEWRIGHT_DASHBOARD_PORT": str(port), "MERGEWRIGHT_DASHBOARD_URL": url,
+        "MERGEWRIGHT_GITHUB_URL": f"{github}/api/v3",
+        "MERGEWRIGHT_GITHUB_CLIENT_ID": app.client_id,
+        "MERGEWRIGHT_GITHUB_CLIENT_SECRET": app.client_secret,
+    }  # fmt: skip
+    process = subprocess.Popen([sys.executable, "-m", "agent.dashboard"], env=given, cwd=ROOT)
+    try:
+        await_(lambda: is_alive(url))
+        yield url, process.pid
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def is_alive(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", timeout=2).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def await_(true: Callable[[], object], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def add_run(there, number: int, *, outcome: bool = False, **more):
+    run = made_runs.make_run(number, time.time(), **more)
+    run = there.store.add_run(run, time.time())
+    ended = made_runs.make_outcome(run, Reason.READY, random.Random(1)) if outcome else None
+    folder = made_runs.write_folder(there.home, run, ended, time.time())
+    if ended:
+        there.store.finish_run(run.run_id, ended, time.time())
+    return run, folder
+
+
+@contextmanager
+def page_of(browser: Browser, **more) -> Iterator[Page]:
+    """Open a page on which no dialog and no error of a script may come up."""
+    context = browser.new_context(**more)
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
+    page.on("pageerror", lambda error: problems.append(f"error: {error}"))
+    yield page
+    context.close()
+    assert problems == []
+
+
+def sign_in_operator(page: Page, there) -> None:
+    page.goto(links.make_link(there.home, there.url))
+    page.get_by_role("button", name="Sign in").click()
+
+
+def sign_in(page: Page, there, login: str, path: str = "/") -> None:
+    page.goto(f"{there.url}{path}")
+    page.get_by_role("link", name="Sign in with GitHub").click()
+    page.get_by_role("link", name=f"Continue as {login}").click()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_and_can_be_used_by_everybody(there, browser, axe, scheme):
+    number = 900 if scheme == "light" else 901
+    done, _ = add_run(there, number, outcome=True)
+    under_way, _ = add_run(there, number + 10)
+    pages = {
+        "runs": "/", "run": f"/runs/{done.run_id}", "under-way": f"/runs/{under_way.run_id}",
+        "changes": f"/runs/{done.run_id}/changes", "log": f"/runs/{under_way.run_id}/log",
+        "conversation": f"/runs/{done.run_id}/conversation", "repositories": "/repositories",
+        "repository": "/repositories/corner-shop/shop", "queue": "/queue",
+        "statistics": "/statistics?range=1y", "sign-in": "/sign-in", "nothing": "/nothing",
+    }  # fmt: skip
+    time.sleep(1.2)
+    for width, height in SIZES:
+        with page_of(
+            browser, viewport={"width": width, "height": height}, color_scheme=scheme
+        ) as page:
+            sign_in_operator(page, there)
+            for name, path in pages.items():
+                page.goto(f"{there.url}{path}")
+                page.wait_for_timeout(100)
+                wide = "document.documentElement.scrollWidth - innerWidth"
+                assert page.evaluate(wide) <= 0, (name, width)
+                if folder := os.environ.get("PICTURES"):
+                    picture = Path(folder) / f"{name}-{scheme}-{width}.png"
+                    page.screenshot(path=picture, full_page=True)
+                page.evaluate(axe)
+                found = page.evaluate("axe.run().then((one) => one.violations)")
+                serious = [
+                    (one["id"], one["nodes"][0]["html"])
+                    for one in found
+                    if one["impact"] in ("serious", "critical")
+                ]
+                assert serious == [], (name, width)
+
+
+def test_filters_are_reached_by_the_keyboard(there, browser):
+    with page_of(browser) as page:
+        sign_in_operator(page, there)
+        page.get_by_label("State").focus()
+        page.keyboard.type("merged")
+        page.keyboard.press("Tab")
+        page.get_by_role("button", name="Apply").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**state=merged**")
+        badges = page.locator("td.state .badge")
+        assert set(badges.all_inner_texts()) == {"merged"}
+
+
+def test_the_log_goes_on_while_the_run_is_at_work(there, browser):
+    run, folder = add_run(there, 920)
+    with page_of(browser) as page:
+        sign_in_operator(page, there)
+        page.goto(f"{there.url}/runs/{run.run_id}/log")
+        log = page.get_by_label("Log of the run")
+        with (folder / "run.log").open("a") as file:
+            file.write(f"10:59:59 fresh {EVIL}\n")
+        await_(lambda: f"fresh {EVIL}" in log.inner_text(), 10)
+        ended = Outcome.for_stopped_run(run.run_id, Reason.CANCELLED, "It was stopped.")
+        there.store.finish_run(run.run_id, ended, time.time())
+        page.wait_for_selector("[data-live]", state="detached", timeout=15_000)
+
+
+def test_a_person_stops_a_run_and_lets_it_go_on_by_the_keyboard(there, browser):
+    run, _ = add_run(there, 930)
+    with page_of(browser) as page:
+        sign_in(page, there, "maria", f"/runs/{run.run_id}")
+        page.wait_for_url(f"**/runs/{run.run_id}")
+        page.get_by_role("button", name="Stop").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**notice=stop")
+        assert "maria" in there.store.get_run(run.run_id).stop_request
+        ended = Outcome.for_stopped_run(run.run_id, Reason.CANCELLED, "It was stopped.")
+        there.store.finish_run(run.run_id, ended, time.time())
+        page.get_by_role("button", name="Retry").wait_for(timeout=15_000)
+        page.get_by_role("button", name="Retry").click()
+        page.wait_for_url("**notice=retry")
+        assert there.store.get_run(run.run_id).active
+
+
+def test_a_person_approves_a_plan(there, browser):
+    run, _ = add_run(there, 940)
+    there.store.set_state(run.run_id, RunState.PLANNING)
+    there.store.postpone_run(
+        run.run_id, time.time() + 9000, "approval", "a person", plan_asked="0a1b2c3d"
+    )
+    with page_of(browser) as page:
+        sign_in(page, there, "maria", f"/runs/{run.run_id}")
+        page.get_by_role("button", name="Approve plan").click()
+        page.wait_for_url("**notice=approve")
+    (said,) = there.store.list_guidance(run.run_id)
+    assert (said.kind, said.words, said.by) == ("approval", "0a1b2c3d", "maria")
+
+
+def test_whoever_has_no_access_sees_nothing(there, browser):
+    run, _ = add_run(there, 950, outcome=True)
+    with page_of(browser) as page:
+        sign_in(page, there, "mallory", f"/runs/{run.run_id}")
+        assert "This is not possible" in page.inner_text("body")
+        page.goto(there.url)
+        assert "No runs yet" in page.inner_text("main")
+
+
+def test_foreign_words_do_nothing(there, browser, monkeypatch):
+    monkeypatch.setattr(made_runs, "DIFF", made_runs.DIFF.replace("shop/models.py", EVIL))
+    run, folder = add_run(there, 960, outcome=True, title=EVIL)
+    (folder / "run.log").write_text(EVIL)
+    (folder / "pull_request.md").write_text(f"{EVIL}\n\n[x](javascript:alert(1))")
+    with page_of(browser) as page:
+        sign_in_operator(page, there)
+        for below in ("", "/changes", "/conversation", "/log"):
+            page.goto(f"{there.url}/runs/{run.run_id}{below}")
+            page.wait_for_timeout(200)
+        page.goto(f"{there.url}/?text={EVIL}")
+        assert EVIL in page.inner_text("td.title >> nth=0")

@@ -1,0 +1,108 @@
+"""A dashboard over a small store, and visitors of it."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from agent import settings
+from agent.dashboard import links
+from agent.dashboard.app import create_app
+from agent.dashboard.github_people import Person
+from agent.errors import AccessLost
+from agent.store.sql_store import SqlStore
+
+ADDRESS = "http://dashboard"
+
+
+class KnownPeople:
+    """Stands in for GitHub: a code is a login."""
+
+    def __init__(self) -> None:
+        self.repositories: dict[str, dict[int, bool]] = {}
+
+    def authorize_url(self, state: str) -> str:
+        return f"https://github.example/login/oauth/authorize?state={state}"
+
+    def exchange(self, code: str) -> Person:
+        if code not in self.repositories:
+            raise AccessLost("unknown")
+        return Person(code, SecretStr("token"), self.repositories[code])
+
+    def ask_again(self, person: Person) -> Person:
+        return self.exchange(person.login)
+
+
+class Browser:
+    """One browser: keeps cookies, and fills forms in as the pages show them."""
+
+    def __init__(self, app: FastAPI, people: KnownPeople, home: Path) -> None:
+        self._app, self._people, self._home = app, people, home
+        self.cookies = httpx.Cookies()
+
+    def ask(self, method: str, path: str, **given: object) -> httpx.Response:
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(app=self._app)
+            async with httpx.AsyncClient(
+                transport=transport, base_url=ADDRESS, cookies=self.cookies, timeout=30
+            ) as client:
+                answer = await client.request(method, path, **given)
+                self.cookies = client.cookies
+                return answer
+
+        return asyncio.run(send())
+
+    def get(self, path: str, **given: object) -> httpx.Response:
+        return self.ask("GET", path, **given)
+
+    def post(self, path: str, **form: str) -> httpx.Response:
+        return self.ask("POST", path, data=form)
+
+    def proof(self) -> str:
+        found = re.search(r'name="proof" value="([0-9a-f]+)"', self.get("/").text)
+        assert found
+        return html.unescape(found[1])
+
+    def sign_in_operator(self) -> Browser:
+        code = links.make_link(self._home, ADDRESS).rpartition("=")[2]
+        assert self.post("/sign-in/once", code=code).status_code == 303
+        return self
+
+    def sign_in(self, login: str, repositories: dict[int, bool]) -> Browser:
+        self._people.repositories[login] = repositories
+        sent = self.get("/sign-in/github?next=/queue").headers["location"]
+        state = sent.rpartition("=")[2]
+        back = self.get(f"/sign-in/github/back?code={login}&state={state}")
+        assert (back.status_code, back.headers["location"]) == (303, "/queue")
+        return self
+
+
+@pytest.fixture
+def people() -> KnownPeople:
+    return KnownPeople()
+
+
+@pytest.fixture
+def app(tmp_path: Path, store: SqlStore, people: KnownPeople) -> Iterator[FastAPI]:
+    loaded = settings.load_settings({"MERGEWRIGHT_HOME": str(tmp_path)})
+    made = create_app(loaded, store, ADDRESS)
+    made.state.dashboard.gate.github = people
+    yield made
+
+
+@pytest.fixture
+def stranger(app: FastAPI, people: KnownPeople, tmp_path: Path) -> Browser:
+    return Browser(app, people, tmp_path)
+
+
+@pytest.fixture
+def operator(app: FastAPI, people: KnownPeople, tmp_path: Path) -> Browser:
+    return Browser(app, people, tmp_path).sign_in_operator()

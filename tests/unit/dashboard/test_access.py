@@ -1,0 +1,160 @@
+"""Who gets in, and what they see and may do."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+
+from agent.dashboard import links
+from agent.dashboard.github_people import find_website
+from agent.models.run import Reason
+from agent.store.sql_store import SqlStore
+from tests.unit.dashboard import made_runs
+from tests.unit.dashboard.conftest import Browser
+
+PAGES = ("/", "/runs", "/repositories", "/queue", "/statistics", "/statistics/acceptance.csv")
+
+
+def add_run(store: SqlStore, repository: str = made_runs.REPOSITORIES[0], number: int = 1):
+    return store.add_run(made_runs.make_run(number, time.time(), repository), time.time())
+
+
+def test_a_stranger_sees_the_sign_in_and_nothing_else(store, stranger):
+    run = add_run(store)
+    of_run = [f"/runs/{run.run_id}{below}" for below in ("", "/log", "/log.txt", "/changes")]
+    for path in (*PAGES, *of_run):
+        answer = stranger.get(path)
+        assert answer.status_code == 303, path
+        assert answer.headers["location"].startswith("/sign-in?next="), path
+    assert stranger.get(f"/runs/{run.run_id}/log/events").status_code == 401
+    assert stranger.post(f"/runs/{run.run_id}/stop", proof="x").status_code == 401
+    assert "Customers" not in stranger.get("/sign-in").text
+
+
+def test_a_one_time_link_signs_in_once(store, stranger, tmp_path):
+    code = links.make_link(tmp_path, "http://x").rpartition("=")[2]
+    # What only looks at the link does not use it up.
+    assert stranger.get(f"/sign-in/once?code={code}").status_code == 200
+    answer = stranger.post("/sign-in/once", code=code)
+    cookie = answer.headers["set-cookie"]
+    assert answer.status_code == 303
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert stranger.get("/").status_code == 200
+    assert stranger.post("/sign-in/once", code=code).status_code == 403
+
+
+def test_a_link_that_is_too_old_does_not(stranger, tmp_path):
+    code = links.make_link(tmp_path, "http://x").rpartition("=")[2]
+    (made,) = (tmp_path / "dashboard" / "links").iterdir()
+    old = time.time() - links.LINK_SECONDS - 1
+    os.utime(made, (old, old))
+    assert stranger.post("/sign-in/once", code=code).status_code == 403
+    assert stranger.post("/sign-in/once", code="../../etc/passwd").status_code == 403
+
+
+def test_people_see_the_runs_of_repositories_that_they_can_read(store, stranger):
+    seen, hidden = add_run(store), add_run(store, made_runs.REPOSITORIES[1], 2)
+    stranger.sign_in("ann", {100: False})
+    assert seen.run_id in stranger.get("/").text
+    for path in ("/", "/queue", "/repositories", "/statistics"):
+        assert made_runs.REPOSITORIES[1] not in stranger.get(path).text, path
+    for path in (f"/runs/{hidden.run_id}", f"/runs/{hidden.run_id}/log",
+                 f"/repositories/{made_runs.REPOSITORIES[1]}"):  # fmt: skip
+        assert stranger.get(path).status_code == 404, path
+
+
+def test_somebody_without_access_sees_nothing(store, stranger):
+    add_run(store)
+    stranger.sign_in("mallory", {})
+    assert "No runs yet" in stranger.get("/").text
+
+
+def test_whoever_can_only_read_cannot_act(store, stranger):
+    run = add_run(store)
+    stranger.sign_in("ann", {100: False})
+    page = stranger.get(f"/runs/{run.run_id}").text
+    assert "/stop" not in page
+    answer = stranger.post(f"/runs/{run.run_id}/stop", proof=stranger.proof())
+    assert answer.status_code == 409
+    assert stranger.post("/queue/pause", proof=stranger.proof()).status_code == 409
+    assert store.get_run(run.run_id).stop_request is None
+
+
+def test_a_person_stops_a_run_and_lets_it_go_on_by_name(store, stranger):
+    run = add_run(store)
+    stranger.sign_in("ann", {100: True})
+    assert stranger.post(f"/runs/{run.run_id}/stop", proof=stranger.proof()).status_code == 303
+    assert "ann" in (store.get_run(run.run_id).stop_request or "")
+    store.finish_run(
+        run.run_id,
+        made_runs.Outcome.for_stopped_run(run.run_id, Reason.CANCELLED, "It was stopped."),
+        time.time(),
+    )
+    time.sleep(1.1)  # lists may be so old
+    assert stranger.post(f"/runs/{run.run_id}/retry", proof=stranger.proof()).status_code == 303
+    assert store.get_run(run.run_id).active
+    assert [(one.by, one.words) for one in store.list_guidance(run.run_id)] == [
+        ("ann", "stop"), ("ann", "retry"),
+    ]  # fmt: skip
+
+
+def test_a_plan_is_approved_by_its_number(store, operator):
+    run = add_run(store)
+    store.postpone_run(
+        run.run_id, time.time() + 1000, "approval", "a person", plan_asked="0a1b2c3d"
+    )
+    page, proof = operator.get(f"/runs/{run.run_id}").text, operator.proof()
+    assert 'name="plan" value="0a1b2c3d"' in page
+    path = f"/runs/{run.run_id}/approve"
+    assert operator.post(path, proof=proof, plan="ffffffff").status_code == 409
+    assert operator.post(path, proof=proof, plan="0a1b2c3d").status_code == 303
+    (said,) = store.list_guidance(run.run_id)
+    assert (said.kind, said.words, said.by) == ("approval", "0a1b2c3d", "the operator")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "cross-site"}])
+def test_a_form_of_somebody_else_has_no_effect(store, operator, headers):
+    run = add_run(store)
+    given = {"proof": operator.proof() if headers else "0" * 64}
+    answer = operator.ask("POST", f"/runs/{run.run_id}/stop", data=given, headers=headers)
+    assert answer.status_code == 409
+    assert store.get_run(run.run_id).stop_request is None
+
+
+def test_the_operator_pauses_and_resumes_everything(store, operator):
+    proof = operator.proof()
+    operator.post("/queue/pause", proof=proof, reason="disk <b>full</b>")
+    assert "the operator: disk &lt;b&gt;full&lt;/b&gt;" in operator.get("/").text
+    operator.post("/queue/resume", proof=proof)
+    assert "paused" not in operator.get("/").text
+
+
+def test_a_cookie_that_nobody_signed_counts_for_nothing(stranger, operator):
+    name, signed = next(iter(operator.cookies.items()))
+    stranger.cookies.set(name, signed[:-4] + "AAAA")
+    assert stranger.get("/").status_code == 303
+
+
+def test_what_github_sends_back_to_another_browser_counts_for_nothing(stranger, people):
+    people.repositories["ann"] = {100: True}
+    assert stranger.get("/sign-in/github/back?code=ann&state=guess").status_code == 303
+    assert stranger.get("/").status_code == 303
+
+
+@pytest.mark.parametrize("address", ["//evil.example", "https://evil.example", "/\\evil.example"])
+def test_signing_in_leads_to_our_own_pages_alone(stranger, address):
+    assert "evil" not in stranger.get("/sign-in", params={"next": address}).text
+
+
+def test_signing_out_ends_the_session(operator: Browser):
+    operator.post("/sign-out", proof=operator.proof())
+    assert operator.get("/").status_code == 303
+
+
+def test_people_are_sent_to_the_pages_of_the_github_that_the_settings_name():
+    assert find_website("https://api.github.com") == "https://github.com"
+    assert find_website("https://ghe.example/api/v3") == "https://ghe.example"
+    assert find_website("https://api.octo.ghe.com") == "https://octo.ghe.com"

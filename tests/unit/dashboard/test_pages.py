@@ -1,0 +1,187 @@
+"""What the pages show, and that foreign words do nothing there."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from html.parser import HTMLParser
+
+import pytest
+
+from agent.dashboard import markdown
+from agent.models.run import Reason
+from agent.store.sql_store import SqlStore
+from tests.unit.dashboard import made_runs
+
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\x1b]8;;http://x\x07\u202e\"'"
+
+
+class Tags(HTMLParser):
+    """Collects tags, and attributes that could do something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scripts: list[str | None] = []
+        self.bad: list[str] = []
+        self.pictures: set[str | None] = set()
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag == "script":
+            self.scripts.append(given.get("src"))
+        if tag == "img":
+            self.pictures.add(given.get("src"))
+        for name, value in attrs:
+            scheme = re.match(r"\s*([a-z]+):", value or "", re.IGNORECASE)
+            leads = name in ("href", "src", "action") and scheme
+            if name.startswith("on") or name == "style":
+                self.bad.append(name)
+            if leads and scheme[1].lower() not in ("http", "https"):
+                self.bad.append(value or "")
+
+
+def assert_inert(page: str) -> None:
+    tags = Tags()
+    tags.feed(page)
+    assert tags.bad == []
+    assert tags.scripts == ["/static/live.js"]
+    assert tags.pictures <= {"/static/icon.svg"}
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+
+
+def add_whole_run(store: SqlStore, home, *, title: str = "Add a field", evil: str = "", **more):
+    run = made_runs.make_run(1, time.time(), title=title, **more)
+    run = store.add_run(run, time.time())
+    outcome = made_runs.make_outcome(run, Reason.READY, random.Random(1))
+    changed = {"sentence": f"All checks passed. {evil}", "checks": made_runs.make_checks(True)}
+    if evil:
+        changed["branch"] = evil
+        changed["pull_request"] = outcome.pull_request.model_copy(
+            update={"url": "javascript:alert(1)"}
+        )
+    outcome = outcome.model_copy(update=changed)
+    folder = made_runs.write_folder(home, run, outcome, time.time())
+    store.finish_run(run.run_id, outcome, time.time())
+    return run, folder
+
+
+def test_a_run_shows_what_is_known_of_it(store, operator, tmp_path):
+    run, _ = add_whole_run(store, tmp_path)
+    page = operator.get(f"/runs/{run.run_id}").text
+    for words in (
+        "Add a field", "All checks passed.", "Check the base commit", "33 s", "migration-safety",
+        "test_customer_has_a_nickname", "openai:gpt-large", "django==5.2.19", "216 passed",
+        "tests/test_orders.py::test_export", "Write a test that fails",
+        'href="https://github.example/corner-shop/shop/pull/5001"',
+    ):  # fmt: skip
+        assert words in page, words
+    changes = operator.get(f"/runs/{run.run_id}/changes").text
+    # The finding stands below the line that it is about.
+    assert changes.index("nickname = models") < changes.index("locks the table")
+    assert changes.index("locks the table") < changes.index("class Meta")
+    conversation = operator.get(f"/runs/{run.run_id}/conversation").text
+    assert "I add the field, then its test." in conversation
+    assert conversation.count("<details") >= 6
+    assert "line 59" in operator.get(f"/runs/{run.run_id}/log").text
+
+
+def test_a_run_without_a_folder_is_shown_all_the_same(store, operator):
+    run = store.add_run(made_runs.make_run(1, time.time()), time.time())
+    for below in ("", "/changes", "/conversation", "/log"):
+        assert operator.get(f"/runs/{run.run_id}{below}").status_code == 200
+    assert operator.get("/runs/..%2f..%2fetc").status_code == 404
+
+
+@pytest.mark.parametrize("ledger", [b"", b"{", b'{"event": "done"}\n', b"\xff\n[1]\n"])
+def test_a_ledger_that_is_none_spoils_no_page(store, operator, tmp_path, ledger):
+    run, folder = add_whole_run(store, tmp_path)
+    (folder / "ledger.jsonl").write_bytes(ledger)
+    for below in ("", "/changes", "/conversation"):
+        assert operator.get(f"/runs/{run.run_id}{below}").status_code == 200
+
+
+def test_UI1_foreign_words_do_nothing_on_any_page(store, operator, tmp_path, monkeypatch):
+    name = EVIL.replace("\x1b]8;;http://x\x07\u202e", "").replace("\n", "")
+    monkeypatch.setattr(made_runs, "DIFF", made_runs.DIFF.replace("shop/models.py", name))
+    plan = made_runs.PLAN.model_copy(update={"title": EVIL, "steps": (EVIL,), "files": (EVIL,)})
+    monkeypatch.setattr(made_runs, "PLAN", plan)
+    run, folder = add_whole_run(store, tmp_path, title=EVIL, evil=EVIL)
+    (folder / "run.log").write_text(EVIL)
+    (folder / "pull_request.md").write_text(f"</pre>{EVIL}\n[a](javascript:alert(1))\n")
+    ledger = (folder / "ledger.jsonl").read_text()
+    (folder / "ledger.jsonl").write_text(ledger.replace("I add the field", "<script>x</script>"))
+    for path in ("", "/changes", "/conversation", "/log"):
+        page = operator.get(f"/runs/{run.run_id}{path}")
+        assert page.status_code == 200
+        assert_inert(page.text)
+    for path in ("/", "/runs", "/repositories", "/queue", "/statistics"):
+        page = operator.get(path, params={"text": EVIL, "state": EVIL} if path == "/runs" else None)
+        assert page.status_code == 200, path
+        assert "alert(1)</script>" not in page.text, path
+    raw = operator.get(f"/runs/{run.run_id}/log.txt")
+    assert raw.headers["content-type"] == "text/plain; charset=utf-8"
+    assert raw.headers["x-content-type-options"] == "nosniff"
+
+
+def test_every_answer_forbids_what_pages_do_not_need(operator, stranger):
+    for browser, path in ((operator, "/"), (stranger, "/sign-in"), (operator, "/nothing")):
+        policy = browser.get(path).headers["content-security-policy"]
+        assert "unsafe" not in policy
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+
+
+def test_filters_narrow_the_list(store, operator):
+    made_runs.fill(store, 120)
+    page = operator.get("/").text
+    assert "120 of 120 runs" in page
+    assert page.count('<td class="title">') == 50
+    assert "Page 1 of 3" in page
+    merged = operator.get("/?state=merged&category=bug").text
+    assert "merged" in merged
+    badges = re.findall(r'<span class="badge \w+">([\w ]+)</span>', merged)
+    assert set(badges) == {"merged"}
+    assert "120 of 120" not in merged
+    found = operator.get("/?text=%23118").text
+    assert "1 of 120 runs" in found
+    assert "No run fits" in operator.get("/?text=nothing-like-it").text
+
+
+def test_the_live_log_goes_on_where_the_page_ends(store, operator, tmp_path):
+    run, folder = add_whole_run(store, tmp_path)
+    path = f"/runs/{run.run_id}/log/events"
+    size = (folder / "run.log").stat().st_size
+    whole = operator.get(path).text
+    assert "data: 10:00:00 line 0\n" in whole
+    assert whole.rstrip().endswith("event: over\ndata:")
+    rest = operator.get(f"{path}?at={size}").text
+    assert "line" not in rest
+    # A browser that connects again says what it has.
+    again = operator.get(path, headers={"Last-Event-ID": str(size)}).text
+    assert again == rest
+
+
+def test_a_repository_shows_its_configuration_and_set_up(store, operator, tmp_path):
+    add_whole_run(store, tmp_path)
+    page = operator.get("/repositories/corner-shop/shop").text
+    assert "3.11.2" in page
+    assert "pyproject.toml" in page
+
+
+EVIL_MARKDOWN = (
+    "words <img src=x onerror=alert(1)> words",
+    "<details><summary>a</summary><script>alert(1)</script>",
+    "<!-- mergewright:x -->\n<iframe src=//x>",
+    "[a](javascript:alert(1)) [b](JaVaScRiPt&#58;alert(1)) [c](data:text/html,x) [d](//x)",
+    '[a](https://x/"onmouseover="alert(1) "t\\" onmouseover=\\"alert(1)")',
+    "![a](https://x/a.png)",
+    "<https://x/><javascript:alert(1)>",
+)
+
+
+@pytest.mark.parametrize("text", EVIL_MARKDOWN)
+def test_UI1_markdown_can_do_nothing(text):
+    tags = Tags()
+    tags.feed(str(markdown.render(text)))
+    assert (tags.bad, tags.scripts, tags.pictures) == ([], [], set())

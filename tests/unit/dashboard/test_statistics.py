@@ -1,0 +1,92 @@
+"""Figures behind the plots, and how they are handed on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import time
+from contextlib import closing
+
+import pytest
+from typer.testing import CliRunner
+
+from agent.cli import main
+from agent.dashboard import plots, statistics
+from agent.dashboard.index import RunIndex
+from agent.models.run import RunState
+from agent.store.sql_store import SqlStore
+from tests.unit.dashboard import made_runs
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    with closing(SqlStore(tmp_path_factory.mktemp("statistics"))) as store:
+        made_runs.fill(store, 150, days=60)
+        return statistics.choose(RunIndex(store).entries(), 0.0)
+
+
+def plot(runs, name: str) -> statistics.Plot:
+    return next(one for one in statistics.make_plots(runs, time.time()) if one.name == name)
+
+
+def test_every_run_that_is_over_counts_once_in_acceptance(runs):
+    made = plot(runs, "acceptance")
+    assert sum(sum(values) for values in made.series.values()) == sum(
+        not one.active for one in runs
+    )
+    merged = sum(one.state is RunState.MERGED for one in runs)
+    assert sum(made.series["merged"]) == merged
+    assert sum(plot(runs, "contributions").series["all"]) == merged
+
+
+def test_a_percentile_is_a_value_that_was_measured():
+    assert statistics.find_percentile([5, 1, 3], 0.9) == 5
+    assert statistics.find_percentile(list(range(1, 101)), 0.9) == 90
+
+
+def test_what_is_not_known_is_left_out(runs):
+    made = plot([one for one in runs if one.active], "time-to-pull-request")
+    assert made.is_empty
+    assert set(made.series["median"]) == {None}
+
+
+def test_a_plot_is_the_same_as_picture_csv_and_json(runs):
+    for made in statistics.make_plots(runs, time.time()):
+        rows = list(csv.reader(io.StringIO(made.write_csv())))
+        assert [row[0] for row in rows[1:]] == list(made.labels)
+        assert made.to_json()["series"] == {k: list(v) for k, v in made.series.items()}
+        picture = plots.draw(made)
+        assert b"<svg" in picture
+        assert b"<script" not in picture
+
+
+def test_no_cell_of_csv_is_a_formula():
+    made = statistics.Plot("x", "x", "x", "bars", ("=1+1", "ok"), {"@a": (1, None)})
+    assert made.write_csv() == ",'@a\n'=1+1,1\nok,\n"
+
+
+def test_the_index_sees_what_changes(tmp_path):
+    with closing(SqlStore(tmp_path)) as store:
+        index = RunIndex(store)
+        assert index.entries() == ()
+        run = store.add_run(made_runs.make_run(1, time.time()), time.time())
+        index._read_at = float("-inf")
+        assert index.find(run.run_id).state is RunState.RECEIVED
+        store.set_state(run.run_id, RunState.TRIAGING)
+        index._read_at = float("-inf")
+        assert index.find(run.run_id).state is RunState.TRIAGING
+
+
+def test_one_file_holds_all_and_fetches_nothing(tmp_path, monkeypatch):
+    with closing(SqlStore(tmp_path)) as store:
+        made_runs.fill(store, 40, days=60)
+    monkeypatch.setenv("MERGEWRIGHT_HOME", str(tmp_path))
+    file = tmp_path / "page.html"
+    done = CliRunner().invoke(main.app, ["stats", "--since", "90d", "--html", str(file)])
+    assert done.exit_code == 0, done.output
+    page = file.read_text()
+    assert len(page) < 1_000_000
+    assert "<script" not in page
+    assert page.count("data:image/svg+xml;base64,") >= 7
+    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]', page)
