@@ -293,7 +293,7 @@ _OF_A_PROVIDER = re.compile(
 )
 
 
-def load(environ: Mapping[str, str] = os.environ) -> Settings:
+def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from the environment.
 
     Raises:
@@ -318,9 +318,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     try:
         loaded = Settings.model_validate(given, strict=False)
     except ValidationError as problem:
-        raise _together([*problems, *_in_words(problem)]) from problem
+        raise _join_problems([*problems, *_in_words(problem)]) from problem
     if problems:
-        raise _together(problems)
+        raise _join_problems(problems)
     return loaded
 
 
@@ -409,10 +409,10 @@ def hold_all(*checks: Callable[[], object]) -> None:
         except SettingsInvalid as problem:
             problems.append(problem.message)
     if problems:
-        raise _together(problems)
+        raise _join_problems(problems)
 
 
-def _together(problems: list[str]) -> SettingsInvalid:
+def _join_problems(problems: list[str]) -> SettingsInvalid:
     lines = list(dict.fromkeys(problems))
     if len(lines) == 1:
         return SettingsInvalid(lines[0])

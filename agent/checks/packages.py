@@ -21,7 +21,7 @@ NAME = "packages"
 _MOST_STEPS = 50
 
 
-def look(
+def check_packages(
     declared: tuple[DeclaredPackage, ...],
     base: Environment,
     head: Environment,
@@ -35,8 +35,8 @@ def look(
     """
     old, new = _versions(base), _versions(head)
     other = {name for name, version in new.items() if old.get(name) != version}
-    after = distributions.read(head.path, other)
-    before = distributions.read(base.path, other & old.keys())
+    after = distributions.read_distributions(head.path, other)
+    before = distributions.read_distributions(base.path, other & old.keys())
     places = {one.name: one.place for one in reversed(declared)}
     found = [
         Package(
@@ -44,7 +44,7 @@ def look(
             version=new[name],
             is_new=name not in old,
             before=old.get(name, ""),
-            place=_place(name, places, after),
+            place=_find_place(name, places, after),
             needed_by=_needed_by(name, after),
             licensing=after[name].licensing if name in after else None,
             earlier=before[name].licensing if name in before else None,
@@ -61,7 +61,7 @@ def look(
     return CheckResult(
         name=NAME,
         status=Status.PASSED,
-        counts=_figures(added),
+        counts=_format_counts(added),
         added_packages=added,
         output="\n".join(f"{one.name} {one.version}" for one in found),
     )
@@ -93,7 +93,7 @@ def _needed_by(name: str, after: Mapping[str, Distribution]) -> tuple[str, ...]:
     return tuple(sorted(other for other, one in after.items() if name in one.needs))
 
 
-def _place(name: str, places: Mapping[str, str], after: Mapping[str, Distribution]) -> str:
+def _find_place(name: str, places: Mapping[str, str], after: Mapping[str, Distribution]) -> str:
     """Return where it is declared, or what needs it, however many packages are between."""
     seen, waiting = {name}, [name]
     while waiting and len(seen) < _MOST_STEPS:
@@ -106,7 +106,7 @@ def _place(name: str, places: Mapping[str, str], after: Mapping[str, Distributio
     return ""
 
 
-def _figures(added: AddedPackages) -> str:
+def _format_counts(added: AddedPackages) -> str:
     found = added.packages
     new = sum(one.is_new for one in found)
     parts = [f"{new} new"] if new else []

@@ -51,7 +51,7 @@ def create(
     from agent.cli import app_page
     from agent.github import app_registration
 
-    loaded = settings.load()
+    loaded = settings.load_settings()
     api_url, public_url = loaded.github_url, _find_public_url(loaded, url)
     apps_page = app_manifest.settings_page(api_url, organization)
     name = f"Mergewright {organization or ''}".strip()[: app_manifest.LONGEST_NAME].strip()
@@ -60,12 +60,12 @@ def create(
     app_registration.require_api(api_url)
 
     def form(redirect_url: str) -> tuple[str, dict[str, Any]]:
-        return f"{apps_page}/new", app_manifest.manifest(public_url, name, redirect_url)
+        return f"{apps_page}/new", app_manifest.make_manifest(public_url, name, redirect_url)
 
     try:
         with app_page.serving(port, form) as page:
             _invite(page.address)
-            made = app_registration.exchange(api_url, page.wait(_WAIT_SECONDS), apps_page)
+            made = app_registration.exchange_code(api_url, page.wait(_WAIT_SECONDS), apps_page)
     except KeyboardInterrupt:
         terminal.print_aside(f"Nothing was written. Delete the App if it is at {apps_page}")
         raise
@@ -107,7 +107,7 @@ def _find_public_url(loaded: Settings, url: str | None) -> str:
         typer.BadParameter: There is none, or GitHub cannot reach it.
     """
     if url is not None:
-        loaded = settings.load({**os.environ, variable("public_url"): url})
+        loaded = settings.load_settings({**os.environ, variable("public_url"): url})
     if loaded.public_url is None:
         problem = "give the address where GitHub reaches the listener: https://HOST"
         raise typer.BadParameter(problem, param_hint="--url")

@@ -32,7 +32,7 @@ def _carry(verb: str, file: Path, *, as_json: bool) -> None:
     from agent.service import backup as archive
 
     work = archive.make if verb == "make" else archive.restore
-    facts = work(settings.load().home, file.absolute())
+    facts = work(settings.load_settings().home, file.absolute())
     if as_json:
         terminal.print_json({**facts, "file": str(file)})
     else:

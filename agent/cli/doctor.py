@@ -34,7 +34,7 @@ def doctor(
     One kind of sandbox is enough: those of a container engine, or those of bubblewrap. Exit code 0:
     all that is needed is there; 1: it is not, and nothing will be run.
     """
-    report = examine(settings.load(), ask_models=models)
+    report = examine(settings.load_settings(), ask_models=models)
     if as_json:
         terminal.print_json(report)
     else:
@@ -44,7 +44,7 @@ def doctor(
 
 def examine(given: settings.Settings, *, ask_models: bool = False) -> dict[str, Any]:
     """Gather limits, versions and places; `sound` says whether tickets can be worked on here."""
-    used = sandboxes.choose(given)
+    used = sandboxes.choose_kind(given)
     kinds = {kind: _measure(kind, given) for kind in sandboxes.KINDS}
     broken = kinds[used]["broken"] and f"not enforced: {', '.join(kinds[used]['broken'])}"
     git, folder = _ask_version("git"), ""
@@ -78,7 +78,7 @@ def examine(given: settings.Settings, *, ask_models: bool = False) -> dict[str, 
 
 def _measure(kind: sandboxes.Kind, given: settings.Settings) -> dict[str, Any]:
     try:
-        limits = limit_probes.measure(sandboxes.make(kind, given), given)
+        limits = limit_probes.probe_limits(sandboxes.make_sandbox(kind, given), given)
     except (SandboxMissing, SandboxLost) as problem:
         return {"missing": problem.message, "broken": [], "limits": []}
     broken = [line["limit"] for line in limits if line["required"] and not line["enforced"]]
@@ -98,7 +98,7 @@ def _try_session(given: settings.Settings) -> str:
             index.add(["file"])
             by = Actor("mergewright", "mergewright@localhost")  # A user id may have no name.
             index.commit("Base", author=by, committer=by)
-            checkout = worktree.prepare(str(place / "repository"), None, place / "mirrors")
+            checkout = worktree.prepare_checkout(str(place / "repository"), None, place / "mirrors")
             base = worktree.lay_out(checkout, place / "base")
             order = SandboxRequest(
                 argv=("sh", "-c"),

@@ -22,8 +22,8 @@ app = typer.Typer(
 @app.command("list")
 def list_stored(as_json: terminal.Json = False) -> None:
     """List the stored environments."""
-    loaded = settings.load()
-    rows = pruning.listing(loaded)
+    loaded = settings.load_settings()
+    rows = pruning.list_environments(loaded)
     if as_json:
         terminal.print_json({"environments": [row.model_dump(mode="json") for row in rows]})
     elif rows:
@@ -33,7 +33,7 @@ def list_stored(as_json: terminal.Json = False) -> None:
         print(f"no environments below {loaded.home}")
 
 
-def _make_row(row: pruning.Kept) -> tuple[str, ...]:
+def _make_row(row: pruning.StoredEnvironment) -> tuple[str, ...]:
     now, sources = time.time(), ", ".join(row.sources) or "nothing declared"
     return (
         row.key[:12],
@@ -66,8 +66,8 @@ def prune(
     if older_than is None and keep_mb is None and not everything:
         raise typer.BadParameter("say what to remove: --older-than DAYS, --keep-mb MB or --all")
     keep_bytes = None if keep_mb is None else int(keep_mb * 1024**2)
-    loaded = settings.load()
-    done = pruning.prune(
+    loaded = settings.load_settings()
+    done = pruning.prune_environments(
         loaded, older_than_days=older_than, keep_bytes=keep_bytes, everything=everything
     )
     if as_json:

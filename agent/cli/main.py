@@ -99,7 +99,7 @@ def _common(
         ),
     ] = False,
 ) -> None:
-    run_log.configure(verbose=verbose)
+    run_log.configure_logging(verbose=verbose)
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ def examine(loaded: Settings, *, ask: bool = False) -> dict[str, Any]:
         ask: Ask each model for one word.
     """
     chosen = routes.routes(loaded)
-    problems = routes.find_problems(loaded, prices.load(loaded))
+    problems = routes.find_problems(loaded, prices.load_prices(loaded))
     states: dict[str, dict[str, Any]] = {}
     if not problems:
         names = dict.fromkeys((*chosen.names, *sorted(loaded.models_allowed)))
@@ -54,9 +54,9 @@ def _render_model(model: dict[str, Any]) -> str:
 
 def _try_model(name: str, loaded: Settings, *, ask: bool) -> dict[str, Any]:
     """Say what keeps one model from being asked, as its key; or else whether it answers."""
-    chat = wiring.provided(Routes({}, (name,)), loaded)
+    chat = wiring.make_provided_models(Routes({}, (name,)), loaded)
     try:
-        if missing := chat.missing("editor").removeprefix(f"{name}: "):
+        if missing := chat.explain_missing("editor").removeprefix(f"{name}: "):
             return {"problem": f"{missing}."}
         if not ask:
             return {}

@@ -188,7 +188,7 @@ class Play:
 
     def run(self) -> StoredRun | None:
         """Return the newest run of the issue, once there is one."""
-        for stored in self.stage.store.latest(_RECENT, self.repository.full_name):
+        for stored in self.stage.store.list_latest(_RECENT, self.repository.full_name):
             snapshot = stored.run.snapshot
             if snapshot and snapshot.issue.number == self.issue.number:
                 return stored

@@ -38,7 +38,7 @@ def python_here(
 ) -> PythonHere:
     """Say which Python runs of a repository take on this machine; where none, why not."""
     try:
-        found = _choose(files, section, sandbox, settings)
+        found = _choose_interpreter(files, section, sandbox, settings)
     except AgentError as problem:
         return PythonHere(why=problem.message)
     return PythonHere(version=found.version, path=found.path, why=found.why)
@@ -54,8 +54,8 @@ def find_other_python(files: TreeFiles, used: str, sandbox: Sandbox, settings: S
         settings: Of the operator.
     """
     try:
-        hints = declare.read(files, PythonSection()).python
-        used = used or interpreters.choose(None, hints, sandbox, settings).version
+        hints = declare.read_declaration(files, PythonSection()).python
+        used = used or interpreters.choose_interpreter(None, hints, sandbox, settings).version
         return interpreters.find_other(hints, used, sandbox, settings)
     except EnvironmentFailed:
         return ""
@@ -64,7 +64,7 @@ def find_other_python(files: TreeFiles, used: str, sandbox: Sandbox, settings: S
 def has_python(version: str, files: TreeFiles, sandbox: Sandbox, settings: Settings) -> bool:
     """Say whether runs could take a version here; without sandboxes nothing is ruled out."""
     try:
-        _choose(files, PythonSection(version=version), sandbox, settings)
+        _choose_interpreter(files, PythonSection(version=version), sandbox, settings)
     except AgentError as problem:
         return not isinstance(problem, EnvironmentFailed)
     return True
@@ -96,16 +96,16 @@ def find_unmet(files: TreeFiles, section: PythonSection) -> tuple[Unmet, ...]:
 def _refusal(files: TreeFiles, section: PythonSection) -> str:
     """Why the declaration of a repository, or a line of it, is refused; empty where all is read."""
     try:
-        left = declare.read(files, section).requirements.left
+        left = declare.read_declaration(files, section).requirements.left_out
     except EnvironmentFailed as problem:
         return problem.message
     return next((one.why for one in left), "")
 
 
-def _choose(
+def _choose_interpreter(
     files: TreeFiles, section: PythonSection, sandbox: Sandbox, settings: Settings
 ) -> Interpreter:
-    storage.hold(settings, storage.PARTS)
+    storage.hold_environment(settings, storage.PARTS)
     # What the repository says of itself counts where nothing is configured.
-    hints = PythonHints() if section.version else declare.read(files, section).python
-    return interpreters.choose(section.version, hints, sandbox, settings)
+    hints = PythonHints() if section.version else declare.read_declaration(files, section).python
+    return interpreters.choose_interpreter(section.version, hints, sandbox, settings)

@@ -29,7 +29,7 @@ EVENTS = (
 _API = "/api/v3"
 
 
-def manifest(public_url: str, name: str, redirect_url: str) -> dict[str, Any]:
+def make_manifest(public_url: str, name: str, redirect_url: str) -> dict[str, Any]:
     """Make the manifest from which GitHub registers the App.
 
     Args:

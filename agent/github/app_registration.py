@@ -60,7 +60,7 @@ def is_code(text: str) -> bool:
     return _CODE.fullmatch(text) is not None
 
 
-def exchange(api_url: str, code: str, apps_page: str) -> MadeApp:
+def exchange_code(api_url: str, code: str, apps_page: str) -> MadeApp:
     """Trade the code of a registration for the App's number, key and secret; never sent twice.
 
     Args:

@@ -16,7 +16,7 @@ from github.IssueComment import IssueComment
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
-from agent.github.api_errors import Unsure
+from agent.github.api_errors import LostReply
 from agent.github.session import Session
 
 NEEDS = "issues: write"
@@ -34,7 +34,7 @@ class Comment(NamedTuple):
     url: str
 
 
-def marker(kind: str, key: str) -> str:
+def make_marker(kind: str, key: str) -> str:
     """The hidden line that a comment of ours begins with."""
     return f"<!-- mergewright:{kind} {key} -->"
 
@@ -49,7 +49,7 @@ def react(session: Session) -> None:
     )
 
 
-def find(
+def find_comment(
     session: Session, mark: str, *, on: int | None = None, since: str | None = None
 ) -> Comment | None:
     """Look for a comment of ours that begins with a mark.
@@ -58,7 +58,7 @@ def find(
         on: Number of the issue or pull request; None: the session's.
         since: ISO 8601, by GitHub's clock: it was not made before.
     """
-    own, after = session.access.number(session), moment(since)
+    own, after = session.access.number(session), parse_moment(since)
     number = on or session.issue.number
 
     def work(repository: Repository) -> Comment | None:
@@ -74,7 +74,7 @@ def find(
     return session.ask(work, doing=f"read the comments of #{number}", needs=NEEDS)
 
 
-def leave(
+def leave_comment(
     session: Session, mark: str, text: str, *, on: int | None = None, since: str | None = None
 ) -> Comment:
     """Make a comment unless it is there; a lost reply makes no second one.
@@ -82,25 +82,25 @@ def leave(
     Args:
         on: As for `find`, like `since`.
     """
-    return find(session, mark, on=on, since=since) or create(
+    return find_comment(session, mark, on=on, since=since) or create_comment(
         session, mark, text, on=on, since=since
     )
 
 
-def create(
+def create_comment(
     session: Session, mark: str, text: str, *, on: int | None = None, since: str | None = None
 ) -> Comment:
     """Make a comment that is known not to be there."""
     number, body = on or session.issue.number, session.access.hide(f"{mark}\n{text}")
     return session.ask(
         lambda repository: _comment(repository.get_issue(number).create_comment(body)),
-        found=lambda: find(session, mark, on=on, since=since),
+        found=lambda: find_comment(session, mark, on=on, since=since),
         doing=f"comment on #{number}",
         needs=NEEDS,
     )
 
 
-def moment(text: str | None) -> datetime | None:
+def parse_moment(text: str | None) -> datetime | None:
     """Read a time of GitHub's; None: it is none."""
     try:
         return datetime.fromisoformat(text or "").astimezone(UTC)
@@ -119,5 +119,5 @@ def _both_ends(comments: PaginatedList[IssueComment]) -> Iterator[IssueComment]:
 
 def _comment(found: IssueComment) -> Comment:
     if not isinstance(found.id, int):
-        raise Unsure("its answer names no comment")
+        raise LostReply("its answer names no comment")
     return Comment(found.id, (found.body or "").replace("\r\n", "\n"), found.html_url)

@@ -10,7 +10,7 @@ import structlog
 
 from agent.errors import AgentError
 from agent.github import comments, status_text
-from agent.github.api_errors import Refused
+from agent.github.api_errors import RefusedRequest
 from agent.github.session import Session
 from agent.models.intake import EarlierRun
 from agent.models.run import Run
@@ -30,14 +30,14 @@ _APPROVAL = re.compile(r"<!-- mergewright:approval ([0-9a-f]+) (\S+) (over|under
 
 def of_approval(session: Session, snapshot: Snapshot) -> EarlierRun | None:
     """Look in the status comment for a run that the same approval, or a later one, has started."""
-    comment = comments.find(session, _STATUS)
+    comment = comments.find_comment(session, _STATUS)
     body = comment.body if comment else ""
     run, approval = _RUN_OF.match(body), _APPROVAL.search(body)
     if run is None or approval is None:
         return None
     if approval[1] == snapshot.approval_key:
         return EarlierRun(run_id=run[1], over=approval[3] == "over")
-    shown, asked = comments.moment(approval[2]), comments.moment(snapshot.approved_at)
+    shown, asked = comments.parse_moment(approval[2]), comments.parse_moment(snapshot.approved_at)
     return EarlierRun(run_id=run[1], over=True) if shown and asked and shown > asked else None
 
 
@@ -61,7 +61,7 @@ class StatusComment:
         self._due = 0.0
         self._is_closed = False
         # The intake and the run itself may be at it at the same time.
-        self._lock = session.access.known.talking(self._issue)
+        self._lock = session.access.known.get_comment_lock(self._issue)
 
     @property
     def number(self) -> int | None:
@@ -117,7 +117,7 @@ class StatusComment:
         """Have the comment say this; return whether it was made for it."""
         try:
             self._edit(text)
-        except Refused as problem:
+        except RefusedRequest as problem:
             if problem.status != 404:
                 raise
             # Somebody has deleted it meanwhile.
@@ -125,11 +125,11 @@ class StatusComment:
         if self.number is not None or not make:
             return False
         mark, _, rest = self._whole(text).partition("\n")
-        self._note(comments.create(self._session, mark, rest))
+        self._note(comments.create_comment(self._session, mark, rest))
         return True
 
     def _look(self) -> None:
-        if comment := comments.find(self._session, _STATUS):
+        if comment := comments.find_comment(self._session, _STATUS):
             self._note(comment)
 
     def _note(self, comment: comments.Comment) -> None:
@@ -146,7 +146,7 @@ class StatusComment:
             self._pause = min(_SLOWEST, self._pause * _SLOWER)
             try:
                 self._edit(self._wanted, patient=False)
-            except (AgentError, Refused) as problem:
+            except (AgentError, RefusedRequest) as problem:
                 _log.warning("status comment not updated", reason=str(problem))
 
     def _edit(self, text: str, *, patient: bool = True) -> None:
@@ -169,5 +169,5 @@ class StatusComment:
         state, last = "over" if self._is_over else "under-way", ""
         if self._snapshot is not None:
             key = f"{self._snapshot.approval_key} {self._snapshot.approved_at} {state}"
-            last = f"\n\n{comments.marker('approval', key)}"
+            last = f"\n\n{comments.make_marker('approval', key)}"
         return self._session.access.hide(f"{self._mark}\n{text}{last}")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from agent.models.change import Plan
 from agent.models.code_host import Progress
-from agent.models.model_use import money
+from agent.models.model_use import format_usd
 from agent.models.outcome import Outcome, PullRequest
 from agent.models.run import FollowUp, Reason, Run
 from agent.text import sanitise
@@ -37,13 +37,13 @@ def waiting(run: Run, ahead: int, because: str = "") -> str:
     """Write the text of a run that has not begun: others were there before, or it may not yet."""
     others = f"{ahead} other run{'s are' if ahead > 1 else ' is'} ahead of it." if ahead else ""
     last = "Nobody has to do anything now: the run begins by itself."
-    head = " ".join(filter(None, (WAITS, sanitise.words(because), others, last)))
+    head = " ".join(filter(None, (WAITS, sanitise.format_words(because), others, last)))
     return _paragraphs(head, _details(_origin(run, None)))
 
 
 def awaiting(run: Run, pull: PullRequest, words: str, progress: Progress, page: str | None) -> str:
     """Write the text of a run that goes on when the owner has answered."""
-    head = f"**Mergewright waits for an answer in #{pull.number}.** {sanitise.words(words)}"
+    head = f"**Mergewright waits for an answer in #{pull.number}.** {sanitise.format_words(words)}"
     return _paragraphs(head, _so_far(run, progress, page), _details(_origin(run, page)))
 
 
@@ -54,9 +54,9 @@ def planned(run: Run, plan: Plan, number: str, progress: Progress, page: str | N
         f" to do next: somebody with write permission writes `/mergewright approve {number}`, or"
         " begins a comment with `change the plan:`. `/mergewright stop` ends the run."
     )
-    files = f"- Files: {', '.join(map(sanitise.code, plan.files))}" if plan.files else ""
+    files = f"- Files: {', '.join(map(sanitise.format_code, plan.files))}" if plan.files else ""
     whose = "" if plan.recipe else "_The words of the plan are a model's._"
-    title = f"**{sanitise.words(plan.title)}**"
+    title = f"**{sanitise.format_words(plan.title)}**"
     text = _cut(_paragraphs(title, _steps(plan), files, whose), page)
     return _paragraphs(head, text, _so_far(run, progress, page), _details(_origin(run, page)))
 
@@ -70,7 +70,7 @@ def under_way(run: Run, progress: Progress, page: str | None) -> str:
     plan, title, details = progress.plan, "", _origin(run, page)
     if plan is not None:
         whose = "Plan" if plan.recipe else "Plan, in a model's words"
-        title = f"{whose}: {sanitise.words(plan.title)}"
+        title = f"{whose}: {sanitise.format_words(plan.title)}"
         details = _paragraphs("The plan:", _cut(_steps(plan), page), details)
     so_far = _so_far(run, progress, page)
     return _paragraphs(head, title, _checklist(progress), so_far, _details(details))
@@ -78,19 +78,19 @@ def under_way(run: Run, progress: Progress, page: str | None) -> str:
 
 def ended(run: Run, outcome: Outcome, progress: Progress, page: str | None) -> str:
     """Write the text of a run that has ended: where the result is, or why there is none."""
-    progress = _over(progress, done=outcome.done)
+    progress = _over(progress, done=outcome.is_done)
     checklist, origin = _checklist(progress), _origin(run, page)
     took = _duration(progress.seconds + _since(progress.at))
-    in_all = f"The run took {took} and cost {outcome.used.cost}."
-    if run.follow_up is not None and (outcome.done or outcome.threads):
+    in_all = f"The run took {took} and cost {outcome.total_usage.cost}."
+    if run.follow_up is not None and (outcome.is_done or outcome.threads):
         head = _answered(run.follow_up, outcome)
-    elif run.follow_up is None and outcome.done and outcome.pull_request is not None:
+    elif run.follow_up is None and outcome.is_done and outcome.pull_request is not None:
         pull = outcome.pull_request
         draft = (" (draft)", " with the findings that it names") if pull.draft else ("", "")
         head = _paragraphs(
             f"**A checked pull request is ready: #{pull.number}**{draft[0]}",
             f"What to do next: a person reviews it{draft[1]}, and merges or closes it.",
-            *(f"_{sanitise.words(note)}_" for note in pull.notes),
+            *(f"_{sanitise.format_words(note)}_" for note in pull.notes),
         )
     else:
         reason = f"{origin}  \nReason code: `{outcome.reason.value}`"
@@ -110,11 +110,15 @@ def call(text: str, address: str) -> str:
 def _answered(about: FollowUp, outcome: Outcome) -> str:
     """Say what has become of the threads of a pull request, which is open all the same."""
     pull = f"#{about.pull}"
-    result = sanitise.words(outcome.sentence.removeprefix(f"Pull request {pull}: ")).rstrip(".")
+    result = sanitise.format_words(outcome.sentence.removeprefix(f"Pull request {pull}: ")).rstrip(
+        "."
+    )
     way = f"a person reviews {pull}, and merges or closes it."
-    if outcome.waiting or outcome.marked:
+    if outcome.waiting_threads or outcome.review_places:
         way = f"a person answers what is left to people, then reviews {pull}."
-    linked = ((sanitise.words(one.about[:_LINE]), one.url) for one in outcome.waiting)
+    linked = (
+        (sanitise.format_words(one.about[:_LINE]), one.url) for one in outcome.waiting_threads
+    )
     lines = (f"- [{title}]({url})" if url else f"- {title}" for title, url in linked)
     head = f"**{pull} is open; {_round(about)} is over: {result}.**"
     return _paragraphs(head, f"What to do next: {way}", "\n".join(lines))
@@ -126,7 +130,7 @@ def _failed(run: Run, outcome: Outcome, page: str | None) -> str:
         head = f"**On #{about.pull}, {_round(about)} was stopped.**"
     elif about is not None:
         head = f"**#{about.pull} is open as it was; {_round(about)} came to nothing.**"
-    text = outcome.pull_request_text or sanitise.words(outcome.sentence)
+    text = outcome.pull_request_text or sanitise.format_words(outcome.sentence)
     return _paragraphs(head, _cut(text, page))
 
 
@@ -139,7 +143,9 @@ def _round(about: FollowUp) -> str:
 
 
 def _steps(plan: Plan) -> str:
-    return "\n".join(f"{at}. {sanitise.words(step)}" for at, step in enumerate(plan.steps, 1))
+    return "\n".join(
+        f"{at}. {sanitise.format_words(step)}" for at, step in enumerate(plan.steps, 1)
+    )
 
 
 def _similar(outcome: Outcome) -> str:
@@ -147,7 +153,7 @@ def _similar(outcome: Outcome) -> str:
     lines = []
     for one in outcome.similar:
         became = "its run is under way" if one.under_way else f"[pull request]({one.url})"
-        about = f"#{one.number} {sanitise.words(one.title[:_LINE])}"
+        about = f"#{one.number} {sanitise.format_words(one.title[:_LINE])}"
         lines.append(f"- {about} ({became})")
     return "\n".join(("Other issues of the same title:", *lines)) if lines else ""
 
@@ -170,8 +176,8 @@ def _so_far(run: Run, progress: Progress, page: str | None) -> str:
     if progress.replies and progress.usd is None:
         cost = "models at a price that is not known"
     elif progress.replies:
-        most = f" of at most {money(progress.most_usd)}" if progress.most_usd else ""
-        cost = f"{money(progress.usd or 0.0)}{most} for models"
+        most = f" of at most {format_usd(progress.most_usd)}" if progress.most_usd else ""
+        cost = f"{format_usd(progress.usd or 0.0)}{most} for models"
     elif progress.plan is not None and progress.plan.recipe:
         cost = "$0.00 (no model is asked)"
     return f"Used {by}: {took}, {cost}. {_log(run, page)}"
@@ -208,8 +214,8 @@ def _checklist(progress: Progress) -> str:
     lines = []
     for mark in progress.stages:
         detail = mark.detail or (progress.now if mark.state == "running" else "")
-        said = f": {sanitise.words(detail[:300])}" if detail else ""
-        lines.append(_BOXES[mark.state].format(sanitise.words(mark.stage)) + said)
+        said = f": {sanitise.format_words(detail[:300])}" if detail else ""
+        lines.append(_BOXES[mark.state].format(sanitise.format_words(mark.stage)) + said)
     return "\n".join(lines)
 
 
@@ -220,6 +226,6 @@ def _origin(run: Run, page: str | None) -> str:
     if snapshot is None:
         return named
     # The name without an @, which would call the person.
-    who = f"started by {sanitise.code(snapshot.actor)}, " if snapshot.actor else ""
+    who = f"started by {sanitise.format_code(snapshot.actor)}, " if snapshot.actor else ""
     read = f", as it was read at {snapshot.read_at}" if snapshot.read_at else ""
     return f"{named}, {who}on the text of {snapshot.approved_at}{read}"

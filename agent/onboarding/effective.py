@@ -18,7 +18,7 @@ from agent.policy.rule import Rule
 from agent.settings import Settings, variable
 from repo_config import load, reference, toml_text, yaml_text
 from repo_config.detect import Project
-from repo_config.located import Located, resolve
+from repo_config.located import Located, resolve_path
 from repo_config.schema import RepoConfig
 
 #: Keys that something was detected for where the file leaves them open.
@@ -57,7 +57,7 @@ class Read(NamedTuple):
         if self.source is None:
             return None
         toml = self.source.name.endswith(".toml")
-        reader = toml_text.read if toml else yaml_text.read
+        reader = toml_text.read_table if toml else yaml_text.read_yaml
         return reader(self.source.text, self.source.name).root
 
 
@@ -103,7 +103,7 @@ def values(read: Read, project: Project | None, settings: Settings) -> Iterator[
 def of_rule(rule: Rule, read: Read, settings: Settings, places: Places) -> Effective:
     """Say what a rule weighs."""
     place = places.of(("rules", rule.id))
-    level = levels.of(rule, read.config, settings.floors)
+    level = levels.get_level(rule, read.config, settings.floors)
     asked = read.config.rules.get(rule.id)
     origin = place or "default"
     if level != (asked or rule.severity.value):
@@ -126,7 +126,7 @@ class Places:
         """`file:line` of a key; None where the file does not have it."""
         if self._root is None:
             return None
-        there, located = resolve(path, self._root)
+        there, located = resolve_path(path, self._root)
         if there != path:
             return None
         at = located.at if isinstance(path[-1], int) else located.key_at

@@ -85,7 +85,7 @@ class Evidence:
     @cached_property
     def project(self) -> Project:
         """What runs detect."""
-        return detect.project(self.tree, self.config)
+        return detect.detect_project(self.tree, self.config)
 
     @cached_property
     def whole(self) -> Files:
@@ -100,12 +100,12 @@ class Evidence:
     @cached_property
     def declared(self) -> tuple[Dependency, ...]:
         """The packages that it says it needs."""
-        return dependencies.declared(self.files)
+        return dependencies.list_declared(self.files)
 
     @cached_property
     def jobs(self) -> list[Job]:
         """Those of GitHub's workflows."""
-        return workflows.read(self.whole, self.folder)
+        return workflows.read_jobs(self.whole, self.folder)
 
 
 def places(found: Sequence[str]) -> str:
@@ -155,18 +155,18 @@ def only_folder(tree: Tree) -> str | None:
 
 def _root(evidence: Evidence) -> Iterator[Fact]:
     if evidence.folder:
-        names = [name for name in _PROJECT_FILES if evidence.files.has(name)]
+        names = [name for name in _PROJECT_FILES if evidence.files.has_file(name)]
         why = f"{', '.join(names)} in {evidence.folder}, and none at the root"
         yield Fact(key="root", value=evidence.folder, why=why)
 
 
 def _python(evidence: Evidence) -> Iterator[Fact]:
     """The version: where all that names one agrees, since it decides what checks run on."""
-    files, lowest = evidence.files, python_versions.lowest(evidence.files)
+    files, lowest = evidence.files, python_versions.find_lowest(evidence.files)
     if lowest is None:
         return
-    pinned = files.has(".python-version") or files.has("runtime.txt")
-    named = python_versions.named(files) if pinned else None
+    pinned = files.has_file(".python-version") or files.has_file("runtime.txt")
+    named = python_versions.read_version_file(files) if pinned else None
     tested = {minor: job.origin for job in reversed(evidence.jobs) for minor in job.pythons}
     value, why = lowest.value, lowest.origin
     if named and Version(named.value) > Version(lowest.value):

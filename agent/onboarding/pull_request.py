@@ -85,7 +85,7 @@ def _table(several: Sequence[Fact], redactor: Redactor) -> str:
     for one in several:
         value = one.value if isinstance(one.value, str) else json.dumps(one.value)
         # Before it is made inert, which would hide the shape of a credential.
-        why = sanitise.words(redactor(one.why)).replace("|", "\\|")
-        shown = sanitise.cell(redactor(value))
-        rows.append(f"| {sanitise.cell(one.key)} | {shown} | {why} |")
+        why = sanitise.format_words(redactor(one.why)).replace("|", "\\|")
+        shown = sanitise.format_cell(redactor(value))
+        rows.append(f"| {sanitise.format_cell(one.key)} | {shown} | {why} |")
     return "\n".join(rows)

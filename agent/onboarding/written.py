@@ -17,7 +17,7 @@ from agent.onboarding import effective, facts
 from agent.onboarding.effective import Read
 from agent.onboarding.facts import Evidence, Fact
 from repo_config import load, reference
-from repo_config.located import inert
+from repo_config.located import escape_text
 from repo_config.schema import RepoConfig
 from repo_config.tree import Tree
 
@@ -160,7 +160,9 @@ def _section(path: tuple[str, ...], section: type, sure: dict[str, Fact]) -> Ite
 
 def _comment(text: str, indent: str = "") -> list[str]:
     width = _WIDTH - len(indent)
-    wrapped = textwrap.wrap(inert(text), width, break_long_words=False, break_on_hyphens=False)
+    wrapped = textwrap.wrap(
+        escape_text(text), width, break_long_words=False, break_on_hyphens=False
+    )
     return [f"{indent}# {line}" for line in wrapped]
 
 
@@ -183,4 +185,4 @@ def _scalar(text: str) -> str:
     if re.fullmatch(r"[A-Za-z_][\w./-]*", text) and not taken:
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{inert(escaped)}"'
+    return f'"{escape_text(escaped)}"'

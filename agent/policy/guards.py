@@ -23,7 +23,7 @@ _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _CONDITIONS = frozenset({"version_info", "hexversion", "hasattr"})
 
 
-def prune(module: ast.Module) -> frozenset[str]:
+def prune_module(module: ast.Module) -> frozenset[str]:
     """Cut the module, in place, to what every Python runs.
 
     Returns:
@@ -39,7 +39,7 @@ def is_type_checking(test: ast.expr) -> bool:
     return source.get_last_name(test) == "TYPE_CHECKING"
 
 
-def catches(handler: ast.ExceptHandler, names: frozenset[str]) -> bool:
+def is_caught(handler: ast.ExceptHandler, names: frozenset[str]) -> bool:
     """Whether a handler catches one of these exceptions."""
     if handler.type is None:
         return "Exception" in names
@@ -108,11 +108,11 @@ class _Pruner(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Try(self, node: ast.Try) -> ast.AST:
-        if any(catches(handler, _NAME_ERRORS) for handler in node.handlers):
+        if any(is_caught(handler, _NAME_ERRORS) for handler in node.handlers):
             self._forget(node.body)
             node.body = [_nothing(node)]
         # The handler's own imports are the other half of the pair, whichever half is newer.
-        for_imports = any(catches(handler, _IMPORT_ERRORS) for handler in node.handlers)
+        for_imports = any(is_caught(handler, _IMPORT_ERRORS) for handler in node.handlers)
         return self._visit_imports(node, may_fail=for_imports)
 
     def visit_With(self, node: ast.With) -> ast.AST:

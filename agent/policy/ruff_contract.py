@@ -88,7 +88,7 @@ def arguments(python: str | None) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def ban(config: RepoConfig, ours: Collection[str] = ()) -> tuple[str, str]:
+def make_ban(config: RepoConfig, ours: Collection[str] = ()) -> tuple[str, str]:
     """Return what tells ruff the names that may not be brought in.
 
     Args:
@@ -117,7 +117,7 @@ def _bans(config: RepoConfig, ours: Collection[str]) -> dict[str, str]:
     return bans | dict.fromkeys(ours, "checker-in-code")
 
 
-def select(
+def select_items(
     items: tuple[CheckItem, ...], change: Change, config: RepoConfig, disguised: Collection[str]
 ) -> tuple[CheckItem, ...]:
     """Return what rules have to say something about.
@@ -147,14 +147,14 @@ def select(
     return tuple(item for item in items if counts(item))
 
 
-def findings(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[Finding]:
+def find_problems(items: tuple[CheckItem, ...], config: RepoConfig) -> Iterator[Finding]:
     """Make findings of what ruff found."""
     for item in items:
         path, line, code, said = _parts(item)
         row = _row(code, said, config)
         banned = _BANNED.match(said)
         text = f"brings in {banned['name']}" if banned else f"{code}: {said.rstrip('.')}"
-        yield row.rule.at(path, text, row.fix, line)
+        yield row.rule.make_finding(path, text, row.fix, line)
 
 
 def _parts(item: CheckItem) -> tuple[str, int | None, str, str]:
@@ -175,7 +175,7 @@ def _row(code: str, said: str, config: RepoConfig) -> RuffRule:
 def _is_allowed(content: bytes, line: int | None, allowed: tuple[str, ...]) -> bool:
     """Whether all that the import on a line brings in is allowed by a longer name."""
     try:
-        nodes = ast.walk(source.parse(content))
+        nodes = ast.walk(source.parse_module(content))
     except source.UnreadableError:
         return False
     for node in nodes:

@@ -37,7 +37,7 @@ class RuffRule:
     applies: Callable[[RepoConfig], bool] = lambda _: True
 
 
-def _nowhere(_: str) -> bool:
+def _applies_nowhere(_: str) -> bool:
     return False
 
 
@@ -68,7 +68,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Use the client that http_client names, or change http_client in the configuration first.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(
@@ -80,7 +80,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Use what http_client.retries names, or change that in the configuration first.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(
@@ -117,7 +117,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Use what background_tasks names, or change that in the configuration first.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(
@@ -129,7 +129,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Do without it, or take it out of imports.forbid first.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(
@@ -280,7 +280,7 @@ TABLE: tuple[RuffRule, ...] = (
         ),
         (BAN,),
         "Take it out: a change has no part in how it is judged.",
-        _nowhere,
+        _applies_nowhere,
     ),
     RuffRule(
         Rule(

@@ -44,7 +44,7 @@ def message(
         return bool(own) and 2 * sum(bool(pattern.search(subject)) for subject in own) >= len(own)
 
     # A message acts on GitHub as a text does: it can mention people and close issues.
-    subject = sanitise.inert(title)
+    subject = sanitise.make_inert(title)
     if usual(_PAST) or usual(_DJANGO):
         subject = _past(subject)
     if usual(_CONVENTIONAL):
@@ -57,7 +57,7 @@ def message(
         subject += "."
     if len(subject) > _SUBJECT_LIMIT:
         subject = subject[: _SUBJECT_LIMIT - 1].rstrip() + "…"
-    parts = [subject, "\n".join(f"- {sanitise.inert(step)}" for step in steps)]
+    parts = [subject, "\n".join(f"- {sanitise.make_inert(step)}" for step in steps)]
     if signed_off_by:
         parts.append(f"Signed-off-by: {signed_off_by}")
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -168,7 +168,7 @@ _LONGEST_HEADLINE = 200
 def headline(outcome: Outcome) -> str:
     """The reason in one sentence, as Markdown."""
     if happened := _happened(outcome):
-        return f"Stopped: {sanitise.spoken(happened)}."
+        return f"Stopped: {sanitise.format_sentence(happened)}."
     return _HEADLINES.get(outcome.reason, "The run ended without a pull request.")
 
 
@@ -239,7 +239,8 @@ def told(outcome: Outcome) -> str:
         return ""
     lines = outcome.sentence.strip().split("\n")
     if outcome.reason in _PRINTED and len(lines) > 1:
-        return f"{sanitise.spoken(lines[0])}\n\n{sanitise.fenced(chr(10).join(lines[1:]), 'text')}"
+        printed = sanitise.format_fenced("\n".join(lines[1:]), "text")
+        return f"{sanitise.format_sentence(lines[0])}\n\n{printed}"
     return "\n\n".join(_block(kind, tuple(group)) for kind, group in groupby(lines, _kind) if kind)
 
 
@@ -254,10 +255,10 @@ def _kind(line: str) -> str:
 
 def _block(kind: str, lines: tuple[str, ...]) -> str:
     if kind == "list":
-        return "\n".join(f"- {sanitise.spoken(line[2:])}" for line in lines)
+        return "\n".join(f"- {sanitise.format_sentence(line[2:])}" for line in lines)
     if kind == "code":
         if len(lines) == 1:
             # A page does not wrap what is set as code; so it is quoted, with its signs as they are.
-            return f"> {sanitise.words(lines[0].strip())}"
-        return sanitise.fenced(textwrap.dedent("\n".join(lines)), "text")
-    return "\n\n".join(map(sanitise.spoken, lines))
+            return f"> {sanitise.format_words(lines[0].strip())}"
+        return sanitise.format_fenced(textwrap.dedent("\n".join(lines)), "text")
+    return "\n\n".join(map(sanitise.format_sentence, lines))

@@ -145,7 +145,7 @@ def _keep(section: _Section, *, alone: bool) -> str:
 def _clean(text: str) -> str:
     """Make foreign Markdown inert, with every box open."""
     opened = "\n".join(_BOX.sub(r"\1[ ]", line) for line in text.split("\n"))
-    return sanitise.markdown(opened).strip()
+    return sanitise.clean_markdown(opened).strip()
 
 
 def _headed(part: Part) -> str:

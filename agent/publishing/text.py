@@ -102,14 +102,14 @@ def pull_request(evidence: Evidence, redactor: Redactor | None = None) -> str:
     run = evidence.prepared.run
     evidence = _without_secrets(evidence, redactor)
     if run.snapshot is None:
-        head = f"# {sanitise.words(evidence.title)}\n\n"
+        head = f"# {sanitise.format_words(evidence.title)}\n\n"
     else:
         head = f"<!-- mergewright:run={run.first} approval={run.snapshot.approval_key} -->\n"
         if evidence.digest:
             head += f"{siblings.marker(evidence.digest, run.snapshot.issue.number)}\n"
         head += f"{mark}\n\n" if (mark := migrations.marker(evidence.adds)) else "\n"
-        if len(sanitise.inert(evidence.title)) > _TITLE_LIMIT:
-            head += f"Whole title: {sanitise.words(evidence.title)}\n\n"
+        if len(sanitise.make_inert(evidence.title)) > _TITLE_LIMIT:
+            head += f"Whole title: {sanitise.format_words(evidence.title)}\n\n"
 
     def whole(log_limit: int, diff_limit: int) -> str:
         parts = _parts(evidence, log_limit, diff_limit)
@@ -153,7 +153,7 @@ def stopped(
         run: Whose end it is: a run of an issue gets a comment, any other a page of text.
     """
     on_forge = run is not None and run.snapshot is not None
-    outcome, ticket = (redactor or Redactor()).inside((outcome, ticket))
+    outcome, ticket = (redactor or Redactor()).redact_record((outcome, ticket))
 
     def whole(log_limit: int, diff_limit: int) -> str:
         found = _environment().get_template("stopped.md.j2")
@@ -193,7 +193,7 @@ def checks_summary(
     comparisons: tuple[Comparison, ...], verdict: Verdict, redactor: Redactor | None = None
 ) -> str:
     """Render what a check run shows: the sentence, the table, then the new failures."""
-    comparisons, verdict = (redactor or Redactor()).inside((comparisons, verdict))
+    comparisons, verdict = (redactor or Redactor()).redact_record((comparisons, verdict))
 
     def whole(log_limit: int, diff_limit: int) -> str:
         found = _environment().get_template("check_summary.md.j2")
@@ -209,7 +209,7 @@ def checks_title(comparisons: tuple[Comparison, ...], redactor: Redactor | None 
 
 def title(words: str, redactor: Redactor | None = None) -> str:
     """Make the title of a pull request: inert, on one line, cut where GitHub would refuse it."""
-    flat = sanitise.inert((redactor or Redactor())(words))
+    flat = sanitise.make_inert((redactor or Redactor())(words))
     return flat if len(flat) <= _TITLE_LIMIT else f"{flat[: _TITLE_LIMIT - 1].rstrip()}…"
 
 
@@ -260,8 +260,12 @@ def _facts(evidence: Evidence, log_limit: int, diff_limit: int) -> dict[str, obj
         "config": config,
         "project": prepared.contract.project,
         "environment": prepared.environment,
-        "diff_text": sanitise.cut(evidence.diff, diff_limit, where="the branch or the log"),
-        "log_text": sanitise.cut(run_log.tell(evidence.after), log_limit, where=where),
+        "diff_text": sanitise.shorten_middle(
+            evidence.diff, diff_limit, where="the branch or the log"
+        ),
+        "log_text": sanitise.shorten_middle(
+            run_log.describe_result(evidence.after), log_limit, where=where
+        ),
         "log_place": _log_place(where, prepared.run),
         "listed": _LISTED,
         "uses_http": _names(config.http.name, evidence.diff),
@@ -289,8 +293,10 @@ def _log_place(path: str, run: Run | None) -> str:
     if path.startswith(("http://", "https://")):
         return f"<{path}>"
     if run is not None and run.snapshot is not None:
-        return f"{sanitise.code(f'mergewright runs log {run.run_id}')} on the service's machine"
-    return sanitise.code(path)
+        return (
+            f"{sanitise.format_code(f'mergewright runs log {run.run_id}')} on the service's machine"
+        )
+    return sanitise.format_code(path)
 
 
 # --- rendering ------------------------------------------------------------------------------------
@@ -302,7 +308,7 @@ def _without_secrets(evidence: Evidence, redactor: Redactor | None) -> Evidence:
     A cut, or a sign that is escaped, leaves of a credential what nobody recognises.
     """
     shown = {name: value for name, value in evidence if name != "prepared"}
-    return evidence.model_copy(update=(redactor or Redactor()).inside(shown))
+    return evidence.model_copy(update=(redactor or Redactor()).redact_record(shown))
 
 
 def _fitted(
@@ -330,7 +336,7 @@ def _tidy(text: str) -> str:
     kept: list[str] = []
     fence = ""
     for line in text.split("\n"):
-        if own := sanitise.ticks(line, fence):
+        if own := sanitise.count_ticks(line, fence):
             fence = "" if fence else own
         if fence or line.strip() or (kept and kept[-1].strip()):
             kept.append(line)
@@ -349,22 +355,22 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        words=sanitise.words,
-        spoken=sanitise.spoken,
-        code=sanitise.code,
-        fenced=sanitise.fenced,
+        words=sanitise.format_words,
+        spoken=sanitise.format_sentence,
+        code=sanitise.format_code,
+        fenced=sanitise.format_fenced,
         excerpt=_excerpt,
         minute=_minute,
-        cell=sanitise.cell,
-        list_codes=lambda things: sanitise.list_some(map(sanitise.code, things), _LISTED),
-        summary=check_summary.summarize,
-        in_all=ModelTotal.of,
+        cell=sanitise.format_cell,
+        list_codes=lambda things: sanitise.list_some(map(sanitise.format_code, things), _LISTED),
+        summary=check_summary.summarize_check,
+        in_all=ModelTotal.from_uses,
     )
     return environment
 
 
 def _excerpt(text: str) -> str:
-    return sanitise.cut(text, _EXCERPT, where="the log")
+    return sanitise.shorten_middle(text, _EXCERPT, where="the log")
 
 
 def _minute(moment: str) -> str:
@@ -372,4 +378,4 @@ def _minute(moment: str) -> str:
     try:
         return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     except ValueError:
-        return sanitise.words(moment)
+        return sanitise.format_words(moment)

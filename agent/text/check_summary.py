@@ -27,7 +27,7 @@ class CheckSummary(NamedTuple):
     """Empty where there is nothing to say but the verdict."""
 
 
-def summarize(check: Comparison) -> CheckSummary:
+def summarize_check(check: Comparison) -> CheckSummary:
     """Describe a check."""
     base = _describe_side(
         check, check.base, check.base_count, check.base_failures, check.base_uncollected,
@@ -51,11 +51,11 @@ def summarize_all(checks: Iterable[Comparison]) -> str:
     ran = [check for check in checks if {check.base, check.head} != {Status.ABSENT}]
     measured = [check for check in ran if check.verdict is Status.PASSED]
     if not measured:
-        return "No check ran" if not ran else f"No check could be measured: {_listed(ran)}"
-    names = _listed(measured)
+        return "No check ran" if not ran else f"No check could be measured: {_format_list(ran)}"
+    names = _format_list(measured)
     known = sum(check.known for check in measured)
     if others := [check for check in ran if check not in measured]:
-        names += f"; not measured: {_listed(others)}"
+        names += f"; not measured: {_format_list(others)}"
     if flaky := sum(len(check.flaky) for check in measured):
         others_known = f", {known:,} as on the base commit" if known else ""
         return f"Nothing new fails but {count_things(flaky, 'flaky test')}{others_known}: {names}"
@@ -132,5 +132,5 @@ def _sentences(check: Comparison) -> Iterable[str]:
         yield f"{name}: {list_some(told)}."
 
 
-def _listed(checks: Iterable[Comparison]) -> str:
+def _format_list(checks: Iterable[Comparison]) -> str:
     return ", ".join(check.name for check in checks)

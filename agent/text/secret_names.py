@@ -48,7 +48,7 @@ _VALUE = rf"(?:{_QUOTED}|{_BARE})"
 _PARTS_OF_PATTERN = {"name": _NAME, "bare": _BARE, "value": _VALUE, "blank": r"[ \t]"}
 
 
-def _compile(pattern: str) -> re.Pattern[str]:
+def _compile_pattern(pattern: str) -> re.Pattern[str]:
     for name, part in _PARTS_OF_PATTERN.items():
         pattern = pattern.replace(f"<<{name}>>", part)
     return re.compile(pattern, re.MULTILINE | re.VERBOSE)
@@ -126,7 +126,7 @@ _PGPASS = r"^[\w.*-]{1,200}:(?:\d{1,5}|\*):[^\s:]{1,200}:[^\s:]{1,200}:(?P<bare>
 
 #: Further ways in which a name stands before its value, each with what is in the text then.
 _NAMING = tuple(
-    (_compile(pattern), anchor)
+    (_compile_pattern(pattern), anchor)
     for pattern, anchor in (
         (_FLAG_IN_LIST, "-"), (_FLAG, "-"), (_SET, " "), (_SQL, "'"), (_XML, "</"),
         (_NETRC_LINE, "password"), (_NETRC, "login"), (_NAME_AND_VALUE, "value"),
@@ -134,7 +134,7 @@ _NAMING = tuple(
 )  # fmt: skip
 #: Places that say of themselves what stands there.
 _PLACES = tuple(
-    (_compile(f"(?i:{pattern})"), anchor)
+    (_compile_pattern(f"(?i:{pattern})"), anchor)
     for pattern, anchor in (
         (_IN_ADDRESS, "://"), (_USER_OF_ADDRESS, "://"), (_CURL, ":"), (_SHORT_FLAG, " -p"),
         (_REDIS, "redis-cli"), (_PIPED, "--password-stdin"), (_AUTHORIZATION, "authorization"),
@@ -142,7 +142,7 @@ _PLACES = tuple(
         (_MASK_ORDER, "::add-mask::"), (_PGPASS, ":"),
     )
 )  # fmt: skip
-_AT_NAME = _compile(_ASSIGNED)
+_AT_NAME = _compile_pattern(_ASSIGNED)
 _NOTHING = re.compile(
     r"[*•.]+|[x_-]{3,}|\$(?:[A-Z_][A-Z0-9_]*|\{{1,2}[^{}]*\}{0,2}|\(.*)|<[^<>]*>|\{+[^{}]*\}*"
     r"|%[srd]|%\(\w+\)[srd]|\|[+-]?|>[+-]?|(?i:null|nil|none|undefined|true|false)"
@@ -151,7 +151,7 @@ _DOTTED = re.compile(r"(?:self\.)?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _CLASS = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z0-9]*)+")
 
 
-def find(text: str) -> Iterator[Span]:
+def find_named_secrets(text: str) -> Iterator[Span]:
     """Yield where values stand that a name or their place calls secret, in no order."""
     lowered = text.lower()
     for pattern, anchor in _PLACES:

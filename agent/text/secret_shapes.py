@@ -75,10 +75,10 @@ _RANDOM_BITS = 3.5
 _SHORTEST, _SHORTEST_ALONE, _SHORTEST_HEX = 18, 36, 32
 
 
-def find(text: str) -> tuple[Span, ...]:
+def find_shaped_secrets(text: str) -> tuple[Span, ...]:
     """Return where values stand that look like credentials: sorted, apart from each other."""
     spans = (span for span, _ in find_given_out(text))
-    return merge((*spans, *_random_words(text)))
+    return merge_spans((*spans, *_random_words(text)))
 
 
 def find_given_out(text: str) -> Iterator[tuple[Span, bool]]:
@@ -98,7 +98,7 @@ def find_given_out(text: str) -> Iterator[tuple[Span, bool]]:
                         yield span, find_value is _find_value
 
 
-def merge(spans: Iterable[Span]) -> tuple[Span, ...]:
+def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
     """Join what overlaps."""
     joined: list[Span] = []
     for start, end in sorted(set(spans)):

@@ -214,7 +214,7 @@ class Story:
         if not rows:
             return []
         with closing(SqlStore(self.stage.home)) as store:
-            return [store.get(run_id) for run_id, _ in rows]
+            return [store.get_run(run_id) for run_id, _ in rows]
 
     def _rows(self) -> list[tuple[str, bool]]:
         """Id of each run, and whether it is over: what is asked again and again has to be cheap."""

@@ -55,12 +55,12 @@ def stop(told: Story) -> None:
 
 def close(told: Story) -> None:
     told.close()
-    await_(lambda: told.runs()[-1].stopped, "the sign that it was noticed", 30)
+    await_(lambda: told.runs()[-1].stop_request, "the sign that it was noticed", 30)
 
 
 def unlabel(told: Story) -> None:
     told.unlabel()
-    await_(lambda: told.runs()[-1].stopped, "the sign that it was noticed", 30)
+    await_(lambda: told.runs()[-1].stop_request, "the sign that it was noticed", 30)
 
 
 def assert_gone(told: Story, reason: str) -> None:
@@ -71,7 +71,7 @@ def assert_gone(told: Story, reason: str) -> None:
     told.assert_nothing_pushed()
     assert len(told.comments()) == 1
     with closing(SqlStore(told.stage.home)) as store:
-        assert store.active(told.repository.id, told.issue.number) is None
+        assert store.find_active_run(told.repository.id, told.issue.number) is None
 
 
 @pytest.mark.parametrize(

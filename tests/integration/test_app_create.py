@@ -123,7 +123,7 @@ def loaded(places: app_files.Places) -> settings.Settings:
     """Read the settings as a shell and `serve` do."""
     lines = places.environment.read_text().splitlines()
     words = [word for line in lines for word in shlex.split(line)]
-    return settings.load(dict(word.split("=", 1) for word in words))
+    return settings.load_settings(dict(word.split("=", 1) for word in words))
 
 
 # --- the whole way ---------------------------------------------------------------------------
@@ -220,7 +220,9 @@ def test_ctrl_c_ends_it_and_says_what_may_be_left_at_github(world, tmp_path):
 @contextmanager
 def page_of(world: World) -> Iterator[app_page.Page]:
     def form(back: str):
-        return f"{world.base_url}/settings/apps/new", app_manifest.manifest(PUBLIC, "Ours", back)
+        return f"{world.base_url}/settings/apps/new", app_manifest.make_manifest(
+            PUBLIC, "Ours", back
+        )
 
     with app_page.serving(0, form) as page:
         yield page
@@ -264,7 +266,7 @@ def code_of(world: World, person: httpx.Client) -> str:
 
 
 def trade(world: World, code: str) -> app_registration.MadeApp:
-    return app_registration.exchange(f"{world.base_url}/api/v3", code, PAGE)
+    return app_registration.exchange_code(f"{world.base_url}/api/v3", code, PAGE)
 
 
 def test_a_code_is_good_once(world, person):

@@ -44,7 +44,7 @@ def work(home: Path, number: int) -> None:
     """Do with one delivery what listener, intake and dispatch do, in their order."""
     with closing(Inbox(home)) as inbox, closing(SqlStore(home)) as store:
         inbox.append([delivery(number)])
-        store.add(run(number), float(number), delivery_id=f"d{number}")
+        store.add_run(run(number), float(number), delivery_id=f"d{number}")
         inbox.settle(f"d{number}", "accepted", f"r{number}")
         folder = home / "runs" / f"r{number}"
         folder.mkdir(parents=True)
@@ -52,7 +52,9 @@ def work(home: Path, number: int) -> None:
         for step in range(5):
             told.append(f"s{step}", 1, "started")
         (folder / "run.log").write_text("a line\n")
-        store.finish(f"r{number}", Outcome.stopped(f"r{number}", Reason.UNCLEAR, "x"), 9.0)
+        store.finish_run(
+            f"r{number}", Outcome.for_stopped_run(f"r{number}", Reason.UNCLEAR, "x"), 9.0
+        )
 
 
 @pytest.fixture
@@ -110,7 +112,7 @@ def test_everything_that_cannot_be_made_again_comes_back_and_nothing_else(filled
         "inbox.sqlite", "mergewright.sqlite", "runs",
     ]  # fmt: skip
     with closing(SqlStore(back)) as store, closing(Inbox(back)) as inbox:
-        assert {one.run.run_id for one in store.latest(9)} == {"r1", "r2", "r3"}
+        assert {one.run.run_id for one in store.list_latest(9)} == {"r1", "r2", "r3"}
         assert inbox.find("d2").outcome == "accepted"
     assert (back / "runs" / "r3" / "run.log").read_text() == "a line\n"
     for path in back.rglob("*"):
@@ -149,8 +151,8 @@ def test_a_copy_made_while_the_service_writes_is_consistent(home):
         back = home / f"back-{number}"
         backup.restore(back, file)
         with closing(SqlStore(back)) as store, closing(Inbox(back)) as inbox:
-            there = {one.run.run_id: one for one in store.latest(10_000)}
-            for unread in inbox.unread():
+            there = {one.run.run_id: one for one in store.list_latest(10_000)}
+            for unread in inbox.list_unread():
                 inbox.settle(unread.delivery_id, "seen", "")
             settled = [f"d{n}" for n in range(made[0]) if inbox.find(f"d{n}")]
             accepted = [one for one in settled if inbox.find(one).outcome == "accepted"]
@@ -159,7 +161,7 @@ def test_a_copy_made_while_the_service_writes_is_consistent(home):
         for run_id, one in there.items():
             folder = back / "runs" / run_id
             if one.outcome is not None:
-                whole = list(ledger.verify(folder / "ledger.jsonl", run_id))
+                whole = list(ledger.verify_ledger(folder / "ledger.jsonl", run_id))
                 assert whole == ["the end of the run is missing"], "only that is not written here"
             Ledger(folder / "ledger.jsonl", run_id).close()
 

@@ -39,7 +39,7 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
         (folder / path).write_text(content, "latin-1")
     done = subprocess.run(
         [Path(sys.executable).with_name("ruff"), "check", "--no-cache", "--output-format=json",
-         *ruff_contract.arguments("3.8"), *ruff_contract.ban(config, contract_lint.SCRIPTS), "."],
+         *ruff_contract.arguments("3.8"), *ruff_contract.make_ban(config, contract_lint.SCRIPTS), "."],
         cwd=folder, capture_output=True, check=False, timeout=60,
     )  # fmt: skip
     remarks = contract_lint.read_remarks(done.stdout)
@@ -55,8 +55,8 @@ def found(folder: Path, files: dict[str, str], config: RepoConfig) -> set[tuple[
             for path, content in files.items()
         ),
     )
-    items = ruff_contract.select(lint.list_items(made, Secret()), change, config, ())
-    return {(one.path, one.rule) for one in ruff_contract.findings(items, config)}
+    items = ruff_contract.select_items(lint.list_items(made, Secret()), change, config, ())
+    return {(one.path, one.rule) for one in ruff_contract.find_problems(items, config)}
 
 
 def test_every_rule_is_broken_by_its_bad_example_and_kept_by_its_good_one(tmp_path: Path) -> None:

@@ -282,7 +282,7 @@ def test_of_parts_for_tests_what_does_not_go_with_the_others_is_left_out(setting
     ],
 )
 def test_requirements_that_cannot_be_resolved_reach_the_reader(settings, folder, text, words):
-    ready = set(storage.ready(settings, "").glob("*"))
+    ready = set(storage.locate_environment(settings, "").glob("*"))
     lay(folder, {"requirements.txt": text})
     with pytest.raises(EnvironmentFailed) as caught:
         ensure(settings, folder)
@@ -290,7 +290,7 @@ def test_requirements_that_cannot_be_resolved_reach_the_reader(settings, folder,
         assert word in caught.value.message
     assert "\x1b" not in caught.value.message
     # Nothing is left behind.
-    assert set(storage.ready(settings, "").glob("*")) == ready
+    assert set(storage.locate_environment(settings, "").glob("*")) == ready
     assert list((storage.folder(settings) / "fetch").glob("*-*")) == []
 
 
@@ -518,7 +518,7 @@ def test_a_pth_file_of_a_package_never_runs_while_the_environment_is_made(settin
         lay(folder, {"requirements.txt": "sneaky\n"})
         environment = ensure(settings, folder, index=local(settings, served))
     assert (next(Path(environment.path).glob("lib/*/site-packages")) / "trap.pth").exists()
-    assert not (storage.shared(settings) / "caught").exists()
+    assert not (storage.locate_shared_folder(settings) / "caught").exists()
 
 
 # --- pruning and the command line ------------------------------------------------------------
@@ -600,7 +600,7 @@ def test_debian_packages_are_there_for_builds_and_checks_and_nowhere_else(settin
     }  # fmt: skip
     made = {line.split()[4] for line in said if line.startswith("building the wheel of ")}
     assert made >= {"mysqlclient", "psycopg2", "pycurl", "python-ldap"}
-    order = sandbox_requests.order(
+    order = sandbox_requests.make_request(
         environment,
         folder,
         (sandbox_requests.PYTHON, "-c", LOAD),

@@ -66,7 +66,7 @@ def marks(*states: str) -> Progress:
 
 
 def test_the_ticket_is_the_visible_text_of_the_snapshot(scene):
-    ticket = scene.code_host.ticket(scene.run)
+    ticket = scene.code_host.read_ticket(scene.run)
     assert ticket.ticket_id == "1"
     assert ticket.title == "Add a field"
     assert ticket.body == "Add `nickname` to Customer.\n\n\nIt may be empty."
@@ -86,14 +86,14 @@ def test_the_ticket_is_the_visible_text_of_the_snapshot(scene):
 def test_an_issue_that_is_taken_back_ends_the_run(scene, taken_back, told):
     taken_back(scene.issue, scene.world.user("ann"))
     with pytest.raises(Superseded, match=told):
-        scene.code_host.ticket(scene.run)
+        scene.code_host.read_ticket(scene.run)
 
 
 # --- begin, mark, deliver ----------------------------------------------------------------------
 
 
 def test_the_start_shows_as_reaction_and_comment(either):
-    either.code_host.begin(either.run)
+    either.code_host.announce_start(either.run)
     assert [one.content for one in either.issue.reactions] == ["eyes"]
     (comment,) = either.own_comments()
     assert comment.body.startswith(f"<!-- mergewright:status run={RUN_ID} -->\n")
@@ -103,8 +103,8 @@ def test_the_start_shows_as_reaction_and_comment(either):
 def test_a_strangers_comment_that_quotes_the_marker_is_never_adopted(scene):
     quoted = f"<!-- mergewright:status run={RUN_ID} -->\nI am the bot"
     theirs = actions.comment(scene.issue, scene.world.user("ann"), quoted)
-    scene.code_host.begin(scene.run)
-    scene.code_host.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    scene.code_host.announce_start(scene.run)
+    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
     assert theirs.body == quoted
     assert len(scene.own_comments()) == 1
 
@@ -112,9 +112,9 @@ def test_a_strangers_comment_that_quotes_the_marker_is_never_adopted(scene):
 def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world, tmp_path):
     slow = samples.Pacing(first_wait=0.01, seconds_between_writes=0, mark_seconds=0.2)
     scene = samples.scene(world, tmp_path, pacing=slow)
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     for count in range(20):
-        scene.code_host.mark(scene.run, marks(*["done"] * count, "running"))
+        scene.code_host.update_status(scene.run, marks(*["done"] * count, "running"))
         time.sleep(0.01)
     deadline = time.monotonic() + 5
     while "stage 19" not in scene.own_comments()[0].body and time.monotonic() < deadline:
@@ -128,12 +128,12 @@ def test_marks_in_quick_succession_become_few_edits_and_the_last_one_shows(world
     [(Reason.UNCLEAR, 1), (Reason.CANCELLED, 0), (Reason.READY, 0)],
 )
 def test_a_person_is_called_once_where_one_has_to_act(scene, reason, called):
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     (status,) = scene.own_comments()
     pull = PullRequest(number=2, url="https://g/2") if reason is Reason.READY else None
     ended = outcome(reason, "**It is so, @maria.** And more.", pull)
     for _ in range(2):
-        GithubCodeHost(scene.access, scene.settings).deliver(scene.run, ended)
+        GithubCodeHost(scene.access, scene.settings).report_outcome(scene.run, ended)
     assert len(scene.calls()) == called
     for one in scene.calls():
         mark, _, said = one.body.partition("\n")
@@ -145,12 +145,12 @@ def test_a_person_is_called_once_where_one_has_to_act(scene, reason, called):
 
 def test_a_dry_run_writes_nothing_on_the_issue(scene):
     run = scene.run.model_copy(update={"dry_run": True})
-    scene.code_host.ticket(run)
-    scene.code_host.begin(run)
-    scene.code_host.mark(run, marks("done", "running"))
+    scene.code_host.read_ticket(run)
+    scene.code_host.announce_start(run)
+    scene.code_host.update_status(run, marks("done", "running"))
     for reason in (Reason.DRY_RUN, Reason.NEW_FAILURES, Reason.SUPERSEDED):
         ended = outcome(reason, "the text")
-        told = scene.code_host.deliver(run, ended)
+        told = scene.code_host.report_outcome(run, ended)
         assert told == ended.model_copy(update={"code_host_calls": scene.code_host.calls(run)})
     assert scene.issue.comments == []
     assert scene.issue.reactions == []
@@ -159,17 +159,17 @@ def test_a_dry_run_writes_nothing_on_the_issue(scene):
 
 
 def test_an_end_that_the_comment_cannot_show_is_delivered_again(scene):
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     scene.fault("answer", "PATCH", "issues/comments/*", status=503, count=None)
     with pytest.raises(CodeHostUnavailable):
-        scene.code_host.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+        scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
     by_command = scene.run.model_copy(
         update={"snapshot": scene.run.snapshot.model_copy(update={"by_label": False})}
     )
-    told = scene.code_host.deliver(by_command, outcome(Reason.NEW_FAILURES, "red"))
+    told = scene.code_host.report_outcome(by_command, outcome(Reason.NEW_FAILURES, "red"))
     assert told.sentence != "That is how it ended.", "it is told that the issue does not show it"
     scene.world.faults.remove()
-    scene.code_host.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
     assert "red" in scene.own_comments()[0].body
 
 
@@ -177,13 +177,13 @@ def test_an_end_that_the_comment_cannot_show_is_delivered_again(scene):
 
 
 def test_a_run_that_waits_shows_it_and_its_start_goes_on_in_the_same_comment(scene):
-    scene.intake_api.queued(scene.run, 2)
+    scene.intake_api.show_queued(scene.run, 2)
     (comment,) = scene.own_comments()
     assert comment.body.startswith(f"<!-- mergewright:status run={RUN_ID} -->\n")
     assert "2 other runs" in comment.body
     assert [one.content for one in scene.issue.reactions] == ["eyes"]
     assert scene.labels() == {"mergewright"}
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     assert scene.own_comments() == [comment]
     assert "2 other runs" not in comment.body
     assert len(scene.issue.reactions) == 1
@@ -191,12 +191,12 @@ def test_a_run_that_waits_shows_it_and_its_start_goes_on_in_the_same_comment(sce
 
 def test_a_run_that_begins_while_its_waiting_is_written_has_one_comment(scene):
     scene.fault("slow", "POST", "issues/1/comments", seconds=0.5)
-    intake = threading.Thread(target=scene.intake_api.queued, args=(scene.run, 1))
+    intake = threading.Thread(target=scene.intake_api.show_queued, args=(scene.run, 1))
     intake.start()
     end = time.monotonic() + 5
     while not scene.requests("POST", "*/reactions") and time.monotonic() < end:
         time.sleep(0.01)
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     intake.join(10)
     (comment,) = scene.own_comments()
     assert "**Mergewright is working on this issue.**" in comment.body
@@ -206,8 +206,8 @@ def test_a_run_that_begins_while_its_waiting_is_written_has_one_comment(scene):
 
 
 def test_every_attempt_goes_on_in_the_one_comment_of_the_issue(scene):
-    scene.code_host.begin(scene.run)
-    scene.code_host.deliver(scene.run, outcome(Reason.NEW_FAILURES, "## No branch\n\nRed."))
+    scene.code_host.announce_start(scene.run)
+    scene.code_host.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "## No branch\n\nRed."))
     (comment,) = scene.own_comments()
     later = "2027-01-01T00:00:00+00:00"
     second = scene.run.model_copy(
@@ -216,14 +216,18 @@ def test_every_attempt_goes_on_in_the_one_comment_of_the_issue(scene):
             "snapshot": scene.run.snapshot.model_copy(update={"approved_at": later}),
         }
     )
-    again = GithubCodeHost(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
-    again.begin(second)
+    again = GithubCodeHost(
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+    )
+    again.announce_start(second)
     assert scene.own_comments() == [comment]
     assert comment.body.startswith(f"<!-- mergewright:status run={second.run_id} -->\n")
     assert "Red." not in comment.body
     # Whichever of the labels is told of again, it was answered.
     for run, over in ((second, False), (scene.run, True)):
-        assert scene.intake_api.earlier(run.snapshot) == EarlierRun(run_id=second.run_id, over=over)
+        assert scene.intake_api.find_earlier_run(run.snapshot) == EarlierRun(
+            run_id=second.run_id, over=over
+        )
 
 
 def flood(scene: Scene, count: int) -> None:
@@ -236,11 +240,13 @@ def flood(scene: Scene, count: int) -> None:
 
 def test_our_comment_is_found_among_thousands_with_a_bounded_number_of_calls(scene):
     flood(scene, 1_100)
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     flood(scene, 600)
-    again = GithubCodeHost(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
+    again = GithubCodeHost(
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+    )
     asked = scene.asked("GET", "*/issues/1/comments*")
-    again.deliver(scene.run, outcome(Reason.NEW_FAILURES, "red"))
+    again.report_outcome(scene.run, outcome(Reason.NEW_FAILURES, "red"))
     (comment,) = scene.own_comments()
     assert "red" in comment.body
     # One look for the comment, one for what calls a person to it.
@@ -251,7 +257,7 @@ def test_our_comment_is_found_among_thousands_with_a_bounded_number_of_calls(sce
 
 
 def test_the_remote_is_where_git_finds_the_repository(either):
-    remote = either.code_host.remote(either.run)
+    remote = either.code_host.find_remote(either.run)
     assert remote.name == either.name
     assert remote.default_branch == "main"
     assert remote.url == f"{either.world.base_url}/{either.name}.git"
@@ -263,21 +269,21 @@ def test_the_remote_is_where_git_finds_the_repository(either):
 def test_a_token_reaches_no_other_repository(scene):
     other = scene.world.add_repository(f"{scene.owner}/secret", private=True)
     scene.installation.repository_ids = {scene.repository.id, other.id}
-    token = scene.world.tokens[scene.code_host.credential(scene.run, write=True)]
+    token = scene.world.tokens[scene.code_host.create_credential(scene.run, write=True)]
     assert token.repository_ids == {scene.repository.id}
     wanted = {"metadata": "read", "contents": "write", "pull_requests": "write"}
     assert token.permissions == wanted
-    reading = scene.world.tokens[scene.code_host.credential(scene.run, write=False)]
+    reading = scene.world.tokens[scene.code_host.create_credential(scene.run, write=False)]
     assert reading.repository_ids == {scene.repository.id}
     assert reading.permissions["contents"] == "read"
 
 
 def test_a_rule_against_rewriting_is_seen_unless_we_may_pass_it(scene):
     rule = samples.add_rule(scene.repository, "mergewright/*", "non_fast_forward")
-    assert scene.code_host.rules(scene.run, BRANCH).forward_only
+    assert scene.code_host.read_branch_rules(scene.run, BRANCH).forward_only
     scene.repository.rules.remove(rule)
     samples.add_rule(scene.repository, "mergewright/*", "non_fast_forward", exempt=[scene.login])
-    assert not scene.code_host.rules(scene.run, BRANCH).forward_only
+    assert not scene.code_host.read_branch_rules(scene.run, BRANCH).forward_only
 
 
 # --- signed commit -----------------------------------------------------------------------------
@@ -302,7 +308,7 @@ def content(scene: Scene, commit: str, path: str) -> bytes:
 
 def test_a_commit_through_the_api_is_verified_and_holds_the_change(scene):
     samples.add_rule(scene.repository, "mergewright/*", "required_signatures")
-    commit = scene.code_host.commit(
+    commit = scene.code_host.create_commit(
         scene.run, BRANCH, "Add a field\n\n- one\n- two\n", change(scene)
     )
     assert samples.head(scene.repository, BRANCH) == commit
@@ -316,7 +322,7 @@ def test_GH6_a_base_that_was_rewritten_away_is_said(scene):
     files = change(scene).files
     gone = Change(base_commit="1" * 40, files=files)
     with pytest.raises(RepositoryUnfit, match="history rewritten"):
-        scene.code_host.commit(scene.run, BRANCH, "Add a field", gone)
+        scene.code_host.create_commit(scene.run, BRANCH, "Add a field", gone)
     assert samples.git(scene.repository, "branch", "--list", BRANCH) == ""
 
 
@@ -324,7 +330,7 @@ def test_GH5_a_commit_of_somebody_who_was_quicker_stays(scene):
     made = change(scene)
     theirs = meanwhile(scene, lambda: samples.push_branch(scene.repository))
     with pytest.raises(BranchTaken, match="with other content"):
-        scene.code_host.commit(scene.run, BRANCH, "Add a field", made)
+        scene.code_host.create_commit(scene.run, BRANCH, "Add a field", made)
     assert samples.head(scene.repository, BRANCH) == theirs.result(timeout=30)
 
 
@@ -334,7 +340,7 @@ def test_GH5_a_branch_that_is_deleted_meanwhile_is_not_made_again(scene):
         scene, lambda: samples.git(scene.repository, "update-ref", "-d", f"refs/heads/{BRANCH}")
     )
     with pytest.raises(RepositoryUnfit, match="Somebody deleted the branch"):
-        scene.code_host.commit(scene.run, BRANCH, "Add a field", made)
+        scene.code_host.create_commit(scene.run, BRANCH, "Add a field", made)
     gone.result(timeout=30)
     assert samples.git(scene.repository, "branch", "--list", BRANCH) == ""
 
@@ -359,7 +365,7 @@ def meanwhile(scene: Scene, act: Callable[[], T]) -> Future[T]:
 def test_an_executable_file_is_refused_by_name(scene):
     script = ChangedFile(path="run.sh", before=None, after=b"#!/bin/sh\n", executable=True)
     with pytest.raises(RepositoryUnfit, match=r"cannot commit executable files: run\.sh"):
-        scene.code_host.commit(scene.run, BRANCH, "Add a script", change(scene, script))
+        scene.code_host.create_commit(scene.run, BRANCH, "Add a script", change(scene, script))
     assert scene.asked("POST", "*/git/refs") == 0
 
 
@@ -368,7 +374,7 @@ def test_an_executable_file_is_refused_by_name(scene):
 
 def test_a_pull_request_is_opened_with_its_check(scene):
     commit = samples.push_branch(scene.repository)
-    pull = scene.code_host.propose(scene.run, proposal(commit))
+    pull = scene.code_host.publish_pull_request(scene.run, proposal(commit))
     (opened,) = scene.repository.pulls()
     assert pull == PullRequest(
         number=opened.number, url=f"{scene.world.base_url}/{scene.name}/pull/{opened.number}"
@@ -384,9 +390,13 @@ def test_a_pull_request_is_opened_with_its_check(scene):
 
 def test_proposing_again_brings_the_pull_request_up_to_date(scene):
     commit = samples.push_branch(scene.repository)
-    first = scene.code_host.propose(scene.run, proposal(commit))
-    again = GithubCodeHost(samples.connect(scene.settings, pacing=samples.QUICK), scene.settings)
-    second = again.propose(scene.run, proposal(commit, title="Add two fields", body="More."))
+    first = scene.code_host.publish_pull_request(scene.run, proposal(commit))
+    again = GithubCodeHost(
+        samples.connect_to_github(scene.settings, pacing=samples.QUICK), scene.settings
+    )
+    second = again.publish_pull_request(
+        scene.run, proposal(commit, title="Add two fields", body="More.")
+    )
     assert second.number == first.number
     (opened,) = scene.repository.pulls()
     assert (opened.title, opened.body) == ("Add two fields", "More.")
@@ -400,30 +410,30 @@ def test_a_strangers_pull_request_for_our_branch_is_never_touched(scene):
         head=BRANCH, base="main", draft=False,
     )  # fmt: skip
     with pytest.raises(AccessLost, match="opened by `ann`, not by us"):
-        scene.code_host.propose(scene.run, proposal(commit))
+        scene.code_host.publish_pull_request(scene.run, proposal(commit))
     assert (theirs.issue.title, theirs.issue.body) == ("Mine", "mine")
 
 
 def test_a_pull_request_that_a_person_closed_is_not_opened_again(scene):
     commit = samples.push_branch(scene.repository)
-    scene.code_host.propose(scene.run, proposal(commit))
+    scene.code_host.publish_pull_request(scene.run, proposal(commit))
     (opened,) = scene.repository.pulls()
     actions.set_state(opened, "closed", scene.world.user("ann"))
     with pytest.raises(Superseded, match="was closed"):
-        scene.code_host.propose(scene.run, proposal(commit))
+        scene.code_host.publish_pull_request(scene.run, proposal(commit))
     assert len(scene.repository.pulls()) == 1
 
 
 def test_only_open_pull_requests_of_ours_on_other_branches_are_told_of_in_one_call(scene):
     for branch in (BRANCH, "mergewright/2", "mergewright/3", "theirs"):
         samples.push_branch(scene.repository, branch)
-    ours = scene.code_host.propose(
+    ours = scene.code_host.publish_pull_request(
         scene.run, proposal("a" * 40, branch="mergewright/2", body="two")
     )
-    gone = scene.code_host.propose(
+    gone = scene.code_host.publish_pull_request(
         scene.run, proposal("a" * 40, branch="mergewright/3", body="three")
     )
-    scene.code_host.propose(scene.run, proposal("a" * 40))
+    scene.code_host.publish_pull_request(scene.run, proposal("a" * 40))
     pull_actions.open_pull(
         scene.repository, scene.world.user("ann"), title="Mine", body="mine",
         head="theirs", base="main", draft=False,
@@ -431,7 +441,7 @@ def test_only_open_pull_requests_of_ours_on_other_branches_are_told_of_in_one_ca
     closed = next(one for one in scene.repository.pulls() if one.number == gone.number)
     actions.set_state(closed, "closed", scene.world.user("ann"))
     before = scene.asked()
-    told = scene.code_host.own_pulls(scene.run, BRANCH)
+    told = scene.code_host.list_own_pulls(scene.run, BRANCH)
     assert scene.asked() - before == 1
     at = scene.repository.issues[ours.number].pull.head_sha
     assert told == (
@@ -449,7 +459,7 @@ def test_reviewers_and_labels_are_set_as_far_as_they_can_be(scene):
         reviewers=("ann", "nobody-here", "elsewhere/team", scene.login),
         labels=("bug", "x" * 60),
     )
-    pull = scene.code_host.propose(scene.run, wanted)
+    pull = scene.code_host.publish_pull_request(scene.run, wanted)
     (opened,) = scene.repository.pulls()
     assert [user.login for user in opened.pull.requested] == ["ann"]
     assert [label.name for label in opened.labels] == ["bug"]
@@ -459,7 +469,7 @@ def test_reviewers_and_labels_are_set_as_far_as_they_can_be(scene):
 
 def test_where_nothing_was_checked_no_check_is_called_passed(either):
     commit = samples.push_branch(either.repository)
-    either.code_host.propose(
+    either.code_host.publish_pull_request(
         either.run, proposal(commit, checked=False, check_title="No check ran", summary="")
     )
     if either.app is None:
@@ -478,30 +488,32 @@ def whole_run(scene: Scene, code_host: GithubCodeHost) -> None:
     """Ask for all that a run asks for, in its order: intake, work, publish."""
     issue, run = scene.run.snapshot.issue, scene.run
     scene.intake_api.own_logins()
-    scene.intake_api.label(issue)
-    scene.intake_api.permission(issue, "ann")
-    scene.intake_api.live(issue)
-    scene.intake_api.runs_per_day(issue)
-    code_host.ticket(run)
-    code_host.begin(run)
-    code_host.remote(run)
-    code_host.credential(run, write=False)
+    scene.intake_api.read_start_label(issue)
+    scene.intake_api.read_permission(issue, "ann")
+    scene.intake_api.read_issue(issue)
+    scene.intake_api.read_runs_per_day(issue)
+    code_host.read_ticket(run)
+    code_host.announce_start(run)
+    code_host.find_remote(run)
+    code_host.create_credential(run, write=False)
     for count in range(6):
-        code_host.mark(run, marks(*["done"] * count, "running"))
-    code_host.remote(run)
-    code_host.ticket(run)
-    code_host.rules(run, BRANCH)
-    code_host.credential(run, write=True)
+        code_host.update_status(run, marks(*["done"] * count, "running"))
+    code_host.find_remote(run)
+    code_host.read_ticket(run)
+    code_host.read_branch_rules(run, BRANCH)
+    code_host.create_credential(run, write=True)
     commit = samples.push_branch(scene.repository)
-    code_host.own_pulls(run, BRANCH)
-    code_host.ticket(run)
-    pull = code_host.propose(run, proposal(commit, reviewers=("ann",), labels=("bug",)))
-    code_host.deliver(run, outcome(Reason.READY, "body", pull))
+    code_host.list_own_pulls(run, BRANCH)
+    code_host.read_ticket(run)
+    pull = code_host.publish_pull_request(
+        run, proposal(commit, reviewers=("ann",), labels=("bug",))
+    )
+    code_host.report_outcome(run, outcome(Reason.READY, "body", pull))
 
 
 def test_a_whole_run_stays_within_forty_requests_though_nothing_is_known_yet(either):
     # Intake and run share what they know, as they do in the service.
-    unknowing = samples.connect(either.settings, pacing=samples.QUICK)
+    unknowing = samples.connect_to_github(either.settings, pacing=samples.QUICK)
     either.intake_api = GithubIntakeApi(unknowing, either.settings)
     code_host = GithubCodeHost(unknowing.recording(lambda kind, facts: None), either.settings)
     whole_run(either, code_host)
@@ -509,7 +521,7 @@ def test_a_whole_run_stays_within_forty_requests_though_nothing_is_known_yet(eit
 
 
 def test_every_write_is_recorded_with_its_run(scene):
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     sent = [one for one in scene.requests() if one.method in ("POST", "PATCH", "DELETE")]
     assert len(scene.writes) == len(sent)
     assert {fact["run"] for fact in scene.writes} == {RUN_ID}
@@ -522,7 +534,7 @@ def test_requests_of_two_threads_are_never_mixed_up(scene):
     numbers = [1] + [
         actions.open_issue(scene.repository, ann, f"{n}", "", []).number for n in range(3)
     ]
-    requester = scene.access.of_run(scene.run).requester(Scope.TALK)
+    requester = scene.access.open_run_session(scene.run).requester(Scope.TALK)
     mixed = []
 
     def read(number: int) -> None:
@@ -556,14 +568,14 @@ def test_requests_of_two_threads_are_never_mixed_up(scene):
 )
 def test_the_label_of_the_repositorys_configuration_starts_a_run(scene, path, text):
     samples.put_file(scene.repository, path, text)
-    assert scene.intake_api.label(scene.run.snapshot.issue) == "robot please"
+    assert scene.intake_api.read_start_label(scene.run.snapshot.issue) == "robot please"
     before = scene.asked()
-    assert scene.intake_api.runs_per_day(scene.run.snapshot.issue) == 2
+    assert scene.intake_api.read_runs_per_day(scene.run.snapshot.issue) == 2
     assert scene.asked() == before, "both are read at once"
-    scene.code_host.ticket(scene.run)
+    scene.code_host.read_ticket(scene.run)
     scene.issue.labels.clear()
     with pytest.raises(Superseded, match="lost the label robot please"):
-        scene.code_host.ticket(scene.run)
+        scene.code_host.read_ticket(scene.run)
 
 
 @pytest.mark.parametrize("place", ["{host}:1", "person:word@{host}:{port}", "elsewhere.example"])
@@ -576,7 +588,7 @@ def test_a_clone_address_on_another_port_or_with_a_user_gets_no_token(scene, pla
     }  # fmt: skip
     scene.fault("answer", "GET", f"/api/v3/repos/{scene.name}", status=200, body=facts)
     with pytest.raises(AccessLost, match="no token is sent there") as refused:
-        scene.code_host.remote(scene.run)
+        scene.code_host.find_remote(scene.run)
     assert "word" not in str(refused.value)
 
 
@@ -585,7 +597,7 @@ def test_a_plan_is_shown_once_with_its_number_and_calls_nobody(scene):
         recipe="", title="Show totals", parameters="{}",
         steps=("Add a `totals` view, @maria.", "x" * 70_000), files=("shop/views.py",),
     )  # fmt: skip
-    scene.code_host.begin(scene.run)
+    scene.code_host.announce_start(scene.run)
     scene.code_host.await_approval(scene.run, plan, plan.number)
     scene.code_host.await_approval(scene.run, plan, plan.number)
     (comment,) = scene.own_comments()

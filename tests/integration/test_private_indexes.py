@@ -137,7 +137,7 @@ def test_a_private_index_is_asked_and_no_sandbox_sees_the_password(
         sandbox, said = Recorder(settings), []
         request = EnvironmentRequest(tree=str(folder), python=PythonSection())
         index = SimpleIndex(settings, environ)
-        made = build.ensure(request, sandbox, index, settings, said.append)
+        made = build.ensure_environment(request, sandbox, index, settings, said.append)
         assert made.packages == ("direct==1.0", "onlysource==1.0")
         assert None not in served.credentials
     assert len(sandbox.orders) >= 2

@@ -15,7 +15,7 @@ from tests.scripted.faults import KEY
 
 
 def load(home, **environ):
-    return settings.load({"MERGEWRIGHT_HOME": str(home), **environ})
+    return settings.load_settings({"MERGEWRIGHT_HOME": str(home), **environ})
 
 
 def test_each_role_and_route_has_its_row(tmp_path, monkeypatch):
@@ -43,8 +43,8 @@ def test_a_model_of_which_nothing_bounds_the_cost_is_refused_by_name(tmp_path):
         (problem,) = role_models.examine(loaded, ask=True)["problems"]
         assert "nobody-knows-this" in problem
         with pytest.raises(ModelUnusable, match="nobody-knows-this has no known price"):
-            wiring.models(loaded)
-        assert wiring.models(loaded.model_copy(update={"model_tokens": 1000})) is not None
+            wiring.make_models(loaded)
+        assert wiring.make_models(loaded.model_copy(update={"model_tokens": 1000})) is not None
 
 
 def test_each_model_is_asked_for_one_word_where_that_is_wanted(tmp_path, monkeypatch):

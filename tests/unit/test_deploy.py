@@ -54,7 +54,7 @@ def test_the_app_subscribes_to_what_the_listener_reads():
 
 def test_what_is_registered_by_hand_is_what_app_create_registers():
     written = manifest()
-    made = app_manifest.manifest(written["url"], written["name"], "")
+    made = app_manifest.make_manifest(written["url"], written["name"], "")
     assert {**written, "redirect_url": ""} == made
 
 

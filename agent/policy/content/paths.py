@@ -19,7 +19,7 @@ from functools import cached_property
 from agent.git import names
 from agent.models.change import ChangedFile, Finding, Severity
 from agent.policy.change_context import ChangeContext
-from agent.policy.patterns import Patterns, folded
+from agent.policy.patterns import Patterns, fold_case
 from agent.policy.rule import Rule
 from repo_config import toml_text
 from repo_config.schema import RepoConfig
@@ -49,7 +49,7 @@ _UNPORTABLE = re.compile(
 )
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for every path that may not be touched, or needs a second look."""
     limits = Limits(change_context.config, change_context.tree.paths())
     yield from limits.faults
@@ -70,11 +70,15 @@ class Limits:
     def check(self, file: ChangedFile) -> Iterator[Finding]:
         """Yield a finding for everything that is wrong with where a file lies."""
         if fault := _fault_of_name(file.path):
-            yield PATHS.at(file.path, fault, "Use a plain relative path with forward slashes.")
+            yield PATHS.make_finding(
+                file.path, fault, "Use a plain relative path with forward slashes."
+            )
             return
-        if ".gitmodules" in folded(file.path).split("/"):
+        if ".gitmodules" in fold_case(file.path).split("/"):
             fault = "declares submodules, from which foreign code would be fetched"
-            yield PATHS.at(file.path, fault, "Leave it to a person; no setting allows this.")
+            yield PATHS.make_finding(
+                file.path, fault, "Leave it to a person; no setting allows this."
+            )
             return
         yield from _own_configuration(file)
         yield from self._scope.check(file)
@@ -84,18 +88,20 @@ class Limits:
     def _against_base(self, file: ChangedFile) -> Iterator[Finding]:
         fix = "Make the change against the files of the base commit."
         if file.before is None and file.after is None:
-            yield PATHS.at(file.path, "is named in the change but exists on neither side", fix)
+            yield PATHS.make_finding(
+                file.path, "is named in the change but exists on neither side", fix
+            )
         elif file.before is not None and file.path not in self._present:
-            yield PATHS.at(
+            yield PATHS.make_finding(
                 file.path,
                 "is no regular file in the base commit (a link, a submodule or untracked)",
                 "Name the file itself: links are neither edited nor followed.",
             )
         elif file.before is None and file.path in self._present:
-            yield PATHS.at(file.path, "is given as new, but the base commit has it", fix)
+            yield PATHS.make_finding(file.path, "is given as new, but the base commit has it", fix)
         elif file.before is None and _UNPORTABLE.search(file.path):
             fault = "has a part that no Windows checkout can hold"
-            yield PATHS.at(file.path, fault, "Choose a plain name.")
+            yield PATHS.make_finding(file.path, fault, "Choose a plain name.")
         elif file.before is None:
             yield from self._collision(file.path)
 
@@ -104,15 +110,15 @@ class Limits:
         parts = path.split("/")
         for depth in range(1, len(parts) + 1):
             part = "/".join(parts[:depth])
-            others = self._spellings.get(folded(part), set())
+            others = self._spellings.get(fold_case(part), set())
             if others and part not in others:
                 says = f"differs from the existing {min(others)} in case or look-alike letters only"
-                yield PATHS.at(path, says, f"Use the existing spelling, {min(others)}.")
+                yield PATHS.make_finding(path, says, f"Use the existing spelling, {min(others)}.")
                 return
             if others and (part == path or part in self._present):
                 says = "is a folder in the base commit"
                 says = says if part == path else f"lies below {part}, which is a file"
-                yield PATHS.at(path, says, "Choose another name.")
+                yield PATHS.make_finding(path, says, "Choose another name.")
                 return
 
     @cached_property
@@ -121,7 +127,7 @@ class Limits:
         spellings: dict[str, set[str]] = defaultdict(set)
         for path in self._present:
             part = path
-            while part and part not in (known := spellings[folded(part)]):
+            while part and part not in (known := spellings[fold_case(part)]):
                 known.add(part)
                 part = part.rpartition("/")[0]
         return dict(spellings)
@@ -143,20 +149,22 @@ def _fault_of_name(path: str) -> str | None:
 
 
 def _own_configuration(file: ChangedFile) -> Iterator[Finding]:
-    name = folded(file.path)
+    name = fold_case(file.path)
     fix = "Change the configuration in a commit of your own, reviewed by a person."
     if name in _CONFIG_FILES:
-        yield PATHS.at(file.path, "is Mergewright's configuration, which no run may change", fix)
+        yield PATHS.make_finding(
+            file.path, "is Mergewright's configuration, which no run may change", fix
+        )
     elif name == "pyproject.toml":
         before, after = _own_table(file.before), _own_table(file.after)
         if after is None:
-            yield PATHS.at(
+            yield PATHS.make_finding(
                 file.path,
                 "does not parse after the change, so its [tool.mergewright] is unknown",
                 "Write valid TOML.",
             )
         elif before != after:
-            yield PATHS.at(
+            yield PATHS.make_finding(
                 file.path,
                 "changes [tool.mergewright], which no run may change",
                 fix,
@@ -169,7 +177,7 @@ def _own_table(content: bytes | None) -> object | None:
     if content is None:
         return ()
     try:
-        tool = toml_text.parse(content.decode("utf-8")).get("tool", {})
+        tool = toml_text.parse_toml(content.decode("utf-8")).get("tool", {})
     except (toml_text.TomlError, UnicodeDecodeError):
         return None
     return tool.get("mergewright", ()) if isinstance(tool, dict) else ()
@@ -202,17 +210,19 @@ class _Scope:
                 self._lists[key] = Patterns(getattr(config.scope, key), lenient=key in _FORBIDS)
             except ValueError as problem:
                 says = f"scope.{key} of the configuration: {problem}"
-                self.faults.append(PATHS.at("", says, "Write the pattern as in a .gitignore file."))
+                self.faults.append(
+                    PATHS.make_finding("", says, "Write the pattern as in a .gitignore file.")
+                )
 
     def check(self, file: ChangedFile) -> Iterator[Finding]:
         verb = "deleted" if file.after is None else "added" if file.before is None else "changed"
         for key, (why, fix) in _FORBIDS.items():
             if pattern := self._lists[key].first(file.path):
                 says = f"is {verb}, but {why} (scope.{key}: {pattern!r})"
-                yield PATHS.at(file.path, says, fix)
+                yield PATHS.make_finding(file.path, says, fix)
         if not self._lists["allow"].first(file.path):
             says = f"is {verb}, but lies outside scope.allow"
-            yield PATHS.at(file.path, says, "Stay within scope.allow, or widen it first.")
+            yield PATHS.make_finding(file.path, says, "Stay within scope.allow, or widen it first.")
 
 
 def _mode(file: ChangedFile) -> Iterator[Finding]:
@@ -228,4 +238,4 @@ def _mode(file: ChangedFile) -> Iterator[Finding]:
         message = f"is {state} after the change"
     else:
         return
-    yield FILE_MODE.at(file.path, message, "Check that the executable bit is meant.")
+    yield FILE_MODE.make_finding(file.path, message, "Check that the executable bit is meant.")

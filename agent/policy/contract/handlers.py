@@ -58,7 +58,7 @@ class Handler:
         return f"{self.visit.qualname}.{inner}" if self.visit.qualname else inner
 
 
-def of(view: View, *, is_django: bool) -> Iterator[Handler]:
+def find_handlers(view: View, *, is_django: bool) -> Iterator[Handler]:
     """Yield the functions of a file that answer requests, in its order.
 
     Django's own views bear no mark: they are looked for where the project is built on it.

@@ -42,7 +42,7 @@ _RELATIONS = frozenset({"ForeignKey", "OneToOneField", "ManyToManyField"})
 _Loop = ast.For | ast.AsyncFor | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a remark for every query that is newly made in a loop."""
     managers = {"objects", "_default_manager", *change_context.config.django.managers.values()}
 
@@ -52,12 +52,12 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
             related = _related_to(find_meaning(items, scope), change_context)
             name = item.id if related and isinstance(item, ast.Name) else ""
             for node in (node for part in parts for node in ast.walk(part) if node not in seen):
-                if says := _asks(node, managers) or _reads(node, name, related):
+                if says := _describe_query(node, managers) or _reads(node, name, related):
                     seen.add(node)
                     yield Hit(says, getattr(node, "lineno", 1))
 
-    for file, hit in change_context.fresh(find, among=files.is_application):
-        yield QUERY_IN_LOOP.at(file.path, hit.message, _FIX, hit.line)
+    for file, hit in change_context.find_new_hits(find, among=files.is_application):
+        yield QUERY_IN_LOOP.make_finding(file.path, hit.message, _FIX, hit.line)
 
 
 def _loops(view: View) -> Iterator[tuple[ast.expr, ast.expr, list[ast.AST], Scope]]:
@@ -83,14 +83,16 @@ def _is_fixed(items: ast.expr) -> bool:
     return isinstance(items, (ast.Tuple, ast.List, ast.Set))
 
 
-def _asks(node: ast.AST, managers: set[str]) -> str:
+def _describe_query(node: ast.AST, managers: set[str]) -> str:
     """Say what a call asks through a manager; "" for anything else."""
     match node:
         case ast.Call(func=ast.Attribute(value=at, attr=asked)) if asked in _ASKS:
             while isinstance(at, ast.Call) and isinstance(at.func, ast.Attribute):
                 at = at.func.value
             if isinstance(at, ast.Attribute) and at.attr in managers:
-                return f"asks {source.written(node.func).partition('(')[0]} at each turn of a loop"
+                return (
+                    f"asks {source.format_node(node.func).partition('(')[0]} at each turn of a loop"
+                )
     return ""
 
 

@@ -65,7 +65,7 @@ def find_package_problems(added: AddedPackages, config: RepoConfig) -> Iterator[
     if path := added.refused_lock:
         why = added.refusal.splitlines()[-1:]
         message = f"does not fit what the change declares: {''.join(why)}"
-        yield LOCK_BEHIND.at(
+        yield LOCK_BEHIND.make_finding(
             path, message, "Bring it up to date with its own tool before the merge."
         )
 
@@ -78,23 +78,25 @@ def _of_licences(packages: tuple[Package, ...], config: RepoConfig) -> Iterator[
         if not package.is_new and not _has_other_licence(package):
             continue
         licence = _licence(package.licensing)
-        yield from _weighed(package, licence, demand)
+        yield from _check_licence(package, licence, demand)
         words = licence.words if licence.options else f"{licence.words or 'licence'} not known"
-        named.setdefault(package.place, []).append(f"{_called(package)} ({words})")
+        named.setdefault(package.place, []).append(f"{_format_package(package)} ({words})")
     for place, several in named.items():
-        path, line = _at(place)
-        yield LICENCE.at(path, f"{_start(path)}brings {list_some(several, _SHOWN)}", _NAMED, line)
+        path, line = _split_place(place)
+        yield LICENCE.make_finding(
+            path, f"{_find_first_line(path)}brings {list_some(several, _SHOWN)}", _NAMED, line
+        )
 
 
-def _weighed(package: Package, licence: Licence, demand: Demand) -> Iterator[Finding]:
+def _check_licence(package: Package, licence: Licence, demand: Demand) -> Iterator[Finding]:
     if not (demand.allow or demand.forbid):
         return
-    path, line = _at(package.place)
-    start = f"{_start(path)}brings {_called(package)}{_why(package)}"
+    path, line = _split_place(package.place)
+    start = f"{_find_first_line(path)}brings {_format_package(package)}{_explain_origin(package)}"
     permitted = demand.permits(licence)
     if permitted is False:
         words = f"{start} under {licence.words}, which scope.licences does not let in"
-        yield FORBIDDEN_LICENCE.at(path, words, _REFUSED, line)
+        yield FORBIDDEN_LICENCE.make_finding(path, words, _REFUSED, line)
     elif permitted is None:
         if package.licensing is None:
             reason = "is not installed for the checks, so that its licence is not known"
@@ -102,7 +104,7 @@ def _weighed(package: Package, licence: Licence, demand: Demand) -> Iterator[Fin
             reason = f"says of its licence no more than: {licence.words}"
         else:
             reason = "does not say what its licence is"
-        yield UNKNOWN_LICENCE.at(path, f"{start}, which {reason}", _LOOK, line)
+        yield UNKNOWN_LICENCE.make_finding(path, f"{start}, which {reason}", _LOOK, line)
 
 
 def _licence(licensing: Licensing | None) -> Licence:
@@ -116,18 +118,18 @@ def _has_other_licence(package: Package) -> bool:
     return _licence(package.licensing).options != _licence(package.earlier).options
 
 
-def _called(package: Package) -> str:
+def _format_package(package: Package) -> str:
     return f"{package.name} {package.version}".strip()
 
 
-def _why(package: Package) -> str:
+def _explain_origin(package: Package) -> str:
     return f", which {' and '.join(package.needed_by[:2])} needs," if package.needed_by else ""
 
 
-def _start(path: str) -> str:
+def _find_first_line(path: str) -> str:
     return "" if path else "The change "
 
 
-def _at(place: str) -> tuple[str, int | None]:
+def _split_place(place: str) -> tuple[str, int | None]:
     path, _, line = place.rpartition(":")
     return (path, int(line)) if line.isdigit() else (place, None)

@@ -73,49 +73,49 @@ _KNOWN = frozenset(
 _LONG_ENOUGH = 5
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield what is to be said of each package that is newly declared."""
     if not requirements.may_declare(change_context):
         return
     before, after = requirements.sides(change_context)
-    had = requirements.declared(before)
+    had = requirements.list_declared(before)
     # Extras may name the project itself: `app[test]`.
     known = {one.name for one in had} | {requirements.own_name(after)}
     root = f"{change_context.project.root}/" if change_context.project.root else ""
     told: set[tuple[str, str]] = set()
-    declared = requirements.declared(after)
+    declared = requirements.list_declared(after)
     for one in declared:
         if one.name in known or (one.name, one.path) in told:
             continue
         line = requirements.line_of(after, one.path, one.name)
-        for finding in _said(one, change_context, root + one.path, line):
+        for finding in _check_package(one, change_context, root + one.path, line):
             if (one.name, finding.rule) not in told:
                 told.add((one.name, finding.rule))
                 yield finding
-    yield from _moved(had, declared, after, root)
+    yield from _find_moved(had, declared, after, root)
 
 
-def _said(
+def _check_package(
     one: Declared, change_context: ChangeContext, path: str, line: int | None
 ) -> Iterator[Finding]:
     demand = change_context.config.scope.new_dependencies
     if demand == "forbid":
         message = f"declares {one.name}; scope.new_dependencies is forbid"
         fix = "Do without it, or have somebody declare it first."
-        yield FORBIDDEN_DEPENDENCY.at(path, message, fix, line)
+        yield FORBIDDEN_DEPENDENCY.make_finding(path, message, fix, line)
     elif demand == "ask":
         message = f"declares {one.name}, which the project did not need before"
         fix = "Look at who makes it, its licence, and whether the project wants it."
-        yield NEW_DEPENDENCY.at(path, message, fix, line)
+        yield NEW_DEPENDENCY.make_finding(path, message, fix, line)
     if near := _lookalike(one.name):
         message = f"declares {one.name}, which is nearly {near}"
-        yield LOOKALIKE.at(path, message, f"If {near} is meant, write that.", line)
+        yield LOOKALIKE.make_finding(path, message, f"If {near} is meant, write that.", line)
     if one.source:
         yield _from_elsewhere(one, path, line)
 
 
 def _from_elsewhere(one: Declared, path: str, line: int | None) -> Finding:
-    return SOURCE.at(
+    return SOURCE.make_finding(
         path,
         f"takes {one.name} from {one.source[:200]}, not from the package index",
         "Take a released version, or look at what is there and who can change it.",
@@ -123,7 +123,7 @@ def _from_elsewhere(one: Declared, path: str, line: int | None) -> Finding:
     )
 
 
-def _moved(
+def _find_moved(
     had: Iterable[Declared], declared: Iterable[Declared], after: Files, root: str
 ) -> Iterator[Finding]:
     """Yield packages that came from the index and now come from elsewhere."""

@@ -47,7 +47,7 @@ _CLASS = re.compile(r"^[ \t]*class[ \t]+(\w+)", re.MULTILINE)
 _FIX = "Leave it out of the migration, or make it a ticket of its own."
 
 
-def check(change_context: ChangeContext) -> Iterator[Finding]:
+def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     """Yield a finding for each new operation that nobody asked for."""
     if change_context.ticket is None:
         return
@@ -62,10 +62,10 @@ def check(change_context: ChangeContext) -> Iterator[Finding]:
     account = _Account(change_context)
     for one, it in new:
         is_of_made = (one.folder, it.model.lower()) in made and it.kind != "CreateModel"
-        if not is_of_made and not account.explains(it):
-            says = f"has {it.shown()}, which neither the ticket nor the change speaks of"
+        if not is_of_made and not account.is_explained(it):
+            says = f"has {it.description}, which neither the ticket nor the change speaks of"
             rule = UNASKED if account.is_certain(it) else UNEXPLAINED
-            yield rule.at(one.path, says, _FIX, it.line)
+            yield rule.make_finding(one.path, says, _FIX, it.line)
 
 
 class _Account:
@@ -94,7 +94,7 @@ class _Account:
         """Whether what is not explained here cannot come from elsewhere."""
         return not self._is_uncertain and not any(map(self._is_named, _list_names(operation)))
 
-    def explains(self, operation: Operation) -> bool:
+    def is_explained(self, operation: Operation) -> bool:
         """Whether ticket or change ask for an operation."""
         model, field = operation.model.lower(), operation.field.lower()
         names = _list_names(operation)

@@ -42,16 +42,16 @@ class Need:
     what: str
 
 
-def of(content: bytes, target: guards.Version) -> list[Need]:
+def find_needs(content: bytes, target: guards.Version) -> list[Need]:
     """Return all that is newer than the target, the oldest supported version.
 
     Raises:
         UnreadableError: It does not parse.
     """
-    text, module = source.text(content), source.parse(content)
-    elsewhere = _bound_names(source.walk(module))
-    guarded = guards.prune(module)
-    found = [*_run_time(source.walk(module))]
+    text, module = source.text(content), source.parse_module(content)
+    elsewhere = _bound_names(source.list_nodes(module))
+    guarded = guards.prune_module(module)
+    found = [*_run_time(source.list_nodes(module))]
     for need in _ask_vermin(module, text):
         named = _LIBRARY.fullmatch(need.what)
         if named is None:
@@ -68,18 +68,18 @@ def _run_time(nodes: list[ast.AST]) -> Iterator[Need]:
     types = _BUILTIN_TYPES - bound
     for node in nodes:
         for annotation in _annotations(node):
-            for part in source.walk(annotation):
+            for part in source.list_nodes(annotation):
                 if _is_union(part):
                     yield Need(10, part.lineno, "`X | Y` as a type")
         if isinstance(node, ast.BinOp) and _is_union(node) and _of_types(node, types):
             yield Need(10, node.lineno, "`X | Y` as a type")
         elif isinstance(node, ast.Call):
-            yield from _call(node, bound)
+            yield from _find_call_needs(node, bound)
         elif isinstance(node, ast.Name) and node.id in _BUILTINS and node.id not in bound:
             yield Need(_BUILTINS[node.id], node.lineno, f"`{node.id}`")
 
 
-def _call(node: ast.Call, bound: frozenset[str]) -> Iterator[Need]:
+def _find_call_needs(node: ast.Call, bound: frozenset[str]) -> Iterator[Need]:
     if isinstance(node.func, ast.Attribute):
         method = node.func.attr
         if method in _METHODS and method not in bound and len(node.args) == 1:

@@ -23,7 +23,7 @@ def environment(folder, **versions):
 
 
 def looked(tmp_path, base, head, *declared):
-    result = packages.look(
+    result = packages.check_packages(
         declared,
         environment(tmp_path / "base", **base),
         environment(tmp_path / "head", **head),

@@ -153,7 +153,7 @@ def test_a_run_without_a_pull_request_says_why_in_the_one_comment():
 
 def test_a_dry_run_is_never_called_ready():
     ended = outcome(Reason.DRY_RUN, "body", PULL)
-    assert not ended.done
+    assert not ended.is_done
     assert "is ready" not in status.ended(RUN, ended, PROGRESS, None)
 
 
@@ -179,7 +179,7 @@ def test_a_round_tells_how_its_threads_ended_and_who_acts(ends):
     threads = tuple(ended_thread(end) for end in ends)
     waiting = tuple(one for one in threads if one.kind == "human")
     for reason in (Reason.READY, *([Reason.NEW_FAILURES] if threads else [])):
-        update = {"threads": threads, "waiting": waiting}
+        update = {"threads": threads, "waiting_threads": waiting}
         ended = outcome(reason, "body", PULL).model_copy(update=update)
         text = status.ended(run, ended, PROGRESS, PAGE)
     head, _, rest = text.partition("\n\n")

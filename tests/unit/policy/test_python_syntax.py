@@ -40,7 +40,9 @@ def findings(after: str | bytes, version: str | None, before: str | None = None)
     base = {} if before is None else {"app/a.py": before}
     made, tree = cases.change({"app/a.py": after}, base)
     return list(
-        python_syntax.check(ChangeContext(made, cases.config(), cases.project(version), tree))
+        python_syntax.check_change(
+            ChangeContext(made, cases.config(), cases.project(version), tree)
+        )
     )
 
 
@@ -145,7 +147,7 @@ def test_the_finding_says_where_the_version_is_declared():
     project = cases.project("3.9").model_copy(
         update={"origins": {"python_version": "pyproject.toml: requires-python"}}
     )
-    (finding,) = python_syntax.check(ChangeContext(made, cases.config(), project, tree))
+    (finding,) = python_syntax.check_change(ChangeContext(made, cases.config(), project, tree))
     assert finding.line == 2
     assert "pyproject.toml: requires-python" in finding.message
 
@@ -199,4 +201,4 @@ def test_only_what_the_file_did_not_need_before_is_a_finding(before, after, new)
 def test_modules_and_scripts_are_read(path, count):
     made, tree = cases.change({path: "#!/usr/bin/env python3\nimport tomllib\n"})
     asked = ChangeContext(made, cases.config(), cases.project("3.9"), tree)
-    assert len(list(python_syntax.check(asked))) == count
+    assert len(list(python_syntax.check_change(asked))) == count
