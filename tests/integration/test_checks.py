@@ -225,7 +225,7 @@ def test_tests_without_time_stay_unrun_and_the_others_are_proved(
         config={"checks": {"tests": {"args": ["-n", "2"]}}} if runner == "workers" else None,
     )
     site = replace(site, limits=site.limits.model_copy(update={"seconds": 6.0}))
-    [result] = measuring.measure(site, workshop.sandbox, workshop.said.append, tests=True)
+    [result] = measuring.run_all_checks(site, workshop.sandbox, workshop.said.append, tests=True)
     assert not result.reason
     assert result.unrun
     assert outcomes(result).keys().isdisjoint(result.unrun)

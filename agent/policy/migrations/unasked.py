@@ -63,7 +63,7 @@ def check_change(change_context: ChangeContext) -> Iterator[Finding]:
     for one, it in new:
         is_of_made = (one.folder, it.model.lower()) in made and it.kind != "CreateModel"
         if not is_of_made and not account.is_explained(it):
-            says = f"has {it.description}, which neither the ticket nor the change speaks of"
+            says = f"has {it.description()}, which neither the ticket nor the change speaks of"
             rule = UNASKED if account.is_certain(it) else UNEXPLAINED
             yield rule.make_finding(one.path, says, _FIX, it.line)
 

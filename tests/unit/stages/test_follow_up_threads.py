@@ -63,7 +63,7 @@ def read(pulls: Pulls, *ends: ThreadOutcome, earlier: tuple[object, ...] = ()):
     svc = SimpleNamespace(
         pulls=pulls,
         code_host=code_host,
-        execution=SimpleNamespace(memory=code_host_runs.Remembered(history=history)),
+        execution=SimpleNamespace(memory=code_host_runs.Remembered(list_history=history)),
     )
     return follow_up.read_context(run, svc)
 
