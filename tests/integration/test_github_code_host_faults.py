@@ -82,7 +82,7 @@ def _edit(scene: Scene) -> None:
 
 
 def _end_well(scene: Scene) -> None:
-    scene.forge.deliver(scene.run, outcome(Reason.CANCELLED, "the end"))
+    scene.code_host.deliver(scene.run, outcome(Reason.CANCELLED, "the end"))
 
 
 def _mentions(scene: Scene, words: str) -> tuple[int, bool]:
